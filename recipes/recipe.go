@@ -1,0 +1,137 @@
+// Package recipes owns what a purpose needs: the recipe format, its loader and
+// linter, the compatibility tables and the version constraints. It must never
+// look at a machine and never run anything; it imports nothing of deployctl.
+package recipes
+
+// Schema is the version of the recipe format.
+const Schema = 1
+
+// Recipe is what a purpose (YOLOv3 through OpenCV, OpenPose on Windows) needs.
+type Recipe struct {
+	Schema      int    `yaml:"schema" json:"schema"`
+	Name        string `yaml:"name" json:"name"`
+	Title       string `yaml:"title" json:"title"`
+	Description string `yaml:"description,omitempty" json:"description,omitempty"`
+	// Extends names a recipe whose requirements come first; one here with the
+	// same id replaces it.
+	Extends      string        `yaml:"extends,omitempty" json:"extends,omitempty"`
+	Requirements []Requirement `yaml:"requirements" json:"requirements"`
+	// Verify names the engine that proves the set-up; nil when nothing can run.
+	Verify *Verify `yaml:"verify,omitempty" json:"verify,omitempty"`
+
+	// Source is where the recipe was read from ("embedded", a path); Overrides
+	// is what it took the place of. Neither is part of the file.
+	Source    string `yaml:"-" json:"source"`
+	Overrides string `yaml:"-" json:"overrides,omitempty"`
+}
+
+// Verify says how a set-up is proven.
+type Verify struct {
+	Engine  string `yaml:"engine" json:"engine"`   // gocv
+	Network string `yaml:"network" json:"network"` // yolov3
+}
+
+// Severity of a requirement that does not hold.
+type Severity string
+
+// The severities. Required gives fail, Recommended gives warn, Info gives info.
+const (
+	Required    Severity = "required"
+	Recommended Severity = "recommended"
+	Info        Severity = "info"
+)
+
+// Requirement is one line of a recipe. Exactly one of the checks (OS … Compat)
+// is set.
+type Requirement struct {
+	// ID is stable, lower case, dotted: opencv.version.
+	ID       string   `yaml:"id" json:"id"`
+	Title    string   `yaml:"title" json:"title"`
+	Severity Severity `yaml:"severity,omitempty" json:"severity,omitempty"` // default required
+	When     *When    `yaml:"when,omitempty" json:"when,omitempty"`
+	// Why says in a sentence what breaks without it.
+	Why string `yaml:"why" json:"why"`
+	// Manual is the smallest fix by hand, one sentence, for when no Fix applies.
+	Manual string `yaml:"manual,omitempty" json:"manual,omitempty"`
+
+	OS        *OSCheck        `yaml:"os,omitempty" json:"os,omitempty"`
+	CPU       *CPUCheck       `yaml:"cpu,omitempty" json:"cpu,omitempty"`
+	Memory    *MemoryCheck    `yaml:"memory,omitempty" json:"memory,omitempty"`
+	Disk      *DiskCheck      `yaml:"disk,omitempty" json:"disk,omitempty"`
+	Component *ComponentCheck `yaml:"component,omitempty" json:"component,omitempty"`
+	Compat    *CompatCheck    `yaml:"compat,omitempty" json:"compat,omitempty"`
+
+	// Fix lists the ways to make it hold, in order of preference; the first
+	// whose manager the host has is planned.
+	Fix []Fix `yaml:"fix,omitempty" json:"fix,omitempty"`
+}
+
+// When limits a requirement to some hosts; every field that is set must hold.
+type When struct {
+	OS   []string `yaml:"os,omitempty" json:"os,omitempty"`     // GOOS or distribution id
+	Arch []string `yaml:"arch,omitempty" json:"arch,omitempty"` // GOARCH
+}
+
+// OSCheck wants one of the families (GOOS) and, where listed for the host's
+// distribution id, a version constraint.
+type OSCheck struct {
+	Family   []string          `yaml:"family" json:"family"`
+	Versions map[string]string `yaml:"versions,omitempty" json:"versions,omitempty"` // id: constraint
+}
+
+// CPUCheck wants one of the architectures and, per architecture, features.
+type CPUCheck struct {
+	Arch     []string            `yaml:"arch" json:"arch"`
+	Features map[string][]string `yaml:"features,omitempty" json:"features,omitempty"`
+	Cores    float64             `yaml:"cores,omitempty" json:"cores,omitempty"`
+}
+
+// MemoryCheck wants usable memory of at least Min (2GiB).
+type MemoryCheck struct {
+	Min Bytes `yaml:"min" json:"min"`
+}
+
+// DiskCheck wants room for a purpose (cache, tmp, system).
+type DiskCheck struct {
+	For  string `yaml:"for" json:"for"`
+	Free Bytes  `yaml:"free" json:"free"`
+}
+
+// ComponentCheck wants an active instance.
+type ComponentCheck struct {
+	// Name of the component, or AnyOf several that serve alike.
+	Name  string   `yaml:"name,omitempty" json:"name,omitempty"`
+	AnyOf []string `yaml:"any_of,omitempty" json:"any_of,omitempty"`
+	// Version is a hashicorp/go-version constraint; "" accepts any.
+	Version string `yaml:"version,omitempty" json:"version,omitempty"`
+	// Has lists parts the instance must have.
+	Has []string `yaml:"has,omitempty" json:"has,omitempty"`
+	// Absent turns the check around: no instance may match.
+	Absent bool `yaml:"absent,omitempty" json:"absent,omitempty"`
+}
+
+// CompatCheck wants a row of a table that fits the host's active instances.
+type CompatCheck struct {
+	Table string `yaml:"table" json:"table"`
+	// Given are the components whose versions select rows.
+	Given []string `yaml:"given" json:"given"`
+	// Choose is the column that the table then decides (gocv).
+	Choose string `yaml:"choose" json:"choose"`
+}
+
+// Fix is one way to make a requirement hold. Exactly one field besides Distro
+// and Note is set.
+type Fix struct {
+	// Distro limits the fix to distribution ids (or ids they are like).
+	Distro []string `yaml:"distro,omitempty" json:"distro,omitempty"`
+	Apt    []string `yaml:"apt,omitempty" json:"apt,omitempty"`
+	Dnf    []string `yaml:"dnf,omitempty" json:"dnf,omitempty"`
+	Pacman []string `yaml:"pacman,omitempty" json:"pacman,omitempty"`
+	Apk    []string `yaml:"apk,omitempty" json:"apk,omitempty"`
+	Zypper []string `yaml:"zypper,omitempty" json:"zypper,omitempty"`
+	Brew   []string `yaml:"brew,omitempty" json:"brew,omitempty"`
+	Note   string   `yaml:"note,omitempty" json:"note,omitempty"`
+}
+
+// Bytes is a size; in YAML a number with B, KiB, MiB, GiB, kB, MB or GB.
+type Bytes uint64

@@ -1,0 +1,72 @@
+// Package engine is the contract between verify and the child processes that
+// run a network: a job goes in as JSON on standard input, an answer comes back
+// as JSON on standard output, tensors travel in files. It owns starting such a
+// child, its deadline, and turning its death into a sentence. It must never
+// load a foreign library into this process.
+package engine
+
+// Schema is the version of the job and answer forms.
+const Schema = 1
+
+// Job is what a worker is asked to do. All paths are absolute.
+type Job struct {
+	Schema int `json:"schema"`
+	// Config and Weights are the Darknet .cfg and .weights files.
+	Config  string `json:"config"`
+	Weights string `json:"weights"`
+	// Inputs are tensor files, each float32 little-endian, NCHW, shape
+	// [1, 3, Height, Width], RGB, range [0, 1]. The first is run Warmup+Runs
+	// times; its first result and the results of one run of each further input
+	// are written out. The first is then run once more as the repeat check.
+	Inputs []string `json:"inputs"`
+	Width  int      `json:"width"`
+	Height int      `json:"height"`
+	// Heads are the names of the layers whose raw output is wanted, in
+	// Darknet's counting: the index of the convolution before each yolo layer.
+	Heads []int `json:"heads"`
+	// Yolos are the indices of the yolo layers, for the engine's own decoding.
+	Yolos []int `json:"yolos"`
+	// OutDir is an existing folder for output tensors.
+	OutDir  string `json:"out_dir"`
+	Backend string `json:"backend"` // opencv, cuda, openvino …
+	Target  string `json:"target"`  // cpu, cpu_fp16, opencl, cuda, cuda_fp16 …
+	Threads int    `json:"threads"` // 0: the engine's default
+	Warmup  int    `json:"warmup"`
+	Runs    int    `json:"runs"`
+}
+
+// Answer is what the worker reports.
+type Answer struct {
+	Schema int `json:"schema"`
+	// Versions of everything involved: opencv, gocv, go.
+	Versions map[string]string `json:"versions"`
+	// Backend and Target that really ran, as far as the engine can tell.
+	Backend string `json:"backend"`
+	Target  string `json:"target"`
+	Threads int    `json:"threads"`
+	// LoadSeconds is reading cfg and weights; RunSeconds are the forward
+	// passes of Inputs[0] in order, warm-up included (the first is first).
+	LoadSeconds float64   `json:"load_s"`
+	RunSeconds  []float64 `json:"run_s"`
+	// Outputs of Inputs[0]; Others of Inputs[1:]; Repeat of Inputs[0] again.
+	Outputs []Tensor `json:"outputs"`
+	Others  []Tensor `json:"others"`
+	Repeat  []Tensor `json:"repeat"`
+	// Log is what the engine said on its own log (last 64 KiB).
+	Log string `json:"log,omitempty"`
+	// Error is the engine's own message when the job failed.
+	Error string `json:"error,omitempty"`
+}
+
+// Tensor is one output in a file: float32 little-endian, row-major.
+type Tensor struct {
+	// Kind is "head" (raw, [1, C, H, W]) or "rows" (the engine's own decoding,
+	// [N, 5+classes]: cx, cy, w, h as fractions of the network input,
+	// objectness, class scores already multiplied by objectness).
+	Kind  string `json:"kind"`
+	Layer int    `json:"layer"` // Darknet layer index
+	Shape []int  `json:"shape"`
+	File  string `json:"file"`
+	// Input is the index into Job.Inputs.
+	Input int `json:"input"`
+}
