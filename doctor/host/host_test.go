@@ -1,0 +1,225 @@
+package host_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/host/hosttest"
+)
+
+func TestRecordedHostAnswersAsTheLiveOne(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "a.txt")
+	if err := os.WriteFile(file, []byte("hello"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("DEPLOYCTL_TEST", "yes")
+	ctx := t.Context()
+	rec, r := host.Record(host.Live())
+
+	ask := func(h *host.Host) map[string]any {
+		data, truncated, err := h.ReadFile(ctx, file, 3)
+		_, _, missing := h.ReadFile(ctx, filepath.Join(dir, "missing"), 10)
+		list, listErr := h.ReadDir(ctx, dir)
+		info, statErr := h.Stat(ctx, file)
+		env, envOK := h.Getenv("DEPLOYCTL_TEST")
+		_, unset := h.Getenv("DEPLOYCTL_UNSET")
+		out, runErr := h.Run(ctx, host.Command{Argv: echo(t)})
+		return map[string]any{
+			"data": string(data), "truncated": truncated, "err": err,
+			"missing": errors.Is(missing, fs.ErrNotExist),
+			"list":    list, "listErr": listErr, "info": info, "statErr": statErr,
+			"env": env, "envOK": envOK, "unset": unset, "out": string(out.Stdout), "runErr": runErr,
+		}
+	}
+	live := ask(rec)
+	replayed := ask(host.Replay(r))
+	if diff := cmp.Diff(live, replayed); diff != "" {
+		t.Errorf("replay differs (-live +replay):\n%s", diff)
+	}
+	if live["data"] != "hel" || live["truncated"] != true || live["missing"] != true || live["out"] == "" {
+		t.Errorf("live answers: %v", live)
+	}
+	// A question that was never asked is not answered, least of all with "no".
+	_, err := host.Replay(r).Stat(ctx, "/somewhere/else")
+	if !errors.Is(err, host.ErrNotRecorded) {
+		t.Errorf("unasked question: %v, want ErrNotRecorded", err)
+	}
+	// The folder was listed, so what is not in it is known to be absent.
+	_, err = host.Replay(r).Stat(ctx, filepath.Join(dir, "other"))
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("absent in a listed folder: %v, want not exist", err)
+	}
+}
+
+func echo(t *testing.T) []string {
+	t.Helper()
+	name := "echo"
+	if runtime.GOOS == "windows" {
+		name = "hostname"
+	}
+	p, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{p, "hi"}
+}
+
+func TestReadingNeverBlocks(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("skipped: Windows has no FIFOs in the file system")
+	}
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if out, err := exec.Command("mkfifo", fifo).CombinedOutput(); err != nil {
+		t.Fatalf("mkfifo: %v %s", err, out)
+	}
+	if _, _, err := host.Live().ReadFile(t.Context(), fifo, 10); err == nil {
+		t.Error("reading a FIFO succeeded")
+	}
+	if _, _, err := host.Live().ReadFile(t.Context(), "/dev/zero", 10); err == nil {
+		t.Error("reading a device succeeded")
+	}
+}
+
+// TestNoSurvivors: whatever a command started, in its group or out of it, is
+// gone when Run returns.
+func TestNoSurvivors(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("skipped: looks into /proc")
+	}
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	setsid, err := exec.LookPath("setsid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pids := filepath.Join(t.TempDir(), "pids")
+	script := `echo $$ >> "$1"; sleep 600 & echo $! >> "$1"; "$2" sh -c 'echo $$ >> "$1"; exec sleep 600' sh "$1" & 
+while [ "$(wc -l < "$1")" -lt 3 ]; do :; done; echo ready; wait`
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := host.Live().Run(ctx, host.Command{Argv: []string{sh, "-c", script, "sh", pids, setsid}})
+		done <- err
+	}()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		data, _ := os.ReadFile(pids)
+		if strings.Count(string(data), "\n") >= 3 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the script never started its children")
+		}
+		runtime.Gosched()
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("Run returned %v, want context.Canceled", err)
+	}
+	data, err := os.ReadFile(pids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range strings.Fields(string(data)) {
+		stat, err := os.ReadFile("/proc/" + pid + "/stat")
+		// A zombie waiting for init to reap it does nothing any more.
+		if err == nil && !strings.Contains(string(stat), ") Z ") {
+			t.Errorf("process %s survived: %s", pid, stat)
+		}
+	}
+}
+
+func TestEndlessOutputIsCut(t *testing.T) {
+	yes, err := exec.LookPath("yes")
+	if err != nil {
+		t.Skip("skipped: no yes command here")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	out, err := host.Live().Run(ctx, host.Command{Argv: []string{yes}})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("err = %v, want deadline", err)
+	}
+	if len(out.Stdout) > host.MaxOutput {
+		t.Errorf("kept %d bytes", len(out.Stdout))
+	}
+}
+
+func TestLookPath(t *testing.T) {
+	h := hosttest.Parse(t, `
+-- env --
+PATH=/usr/local/bin:/usr/bin:/bin:/usr/bin
+-- exec /usr/bin/gcc --
+-- exec /usr/local/bin/gcc --
+-- link /bin/gcc --
+/usr/bin/gcc
+-- file /usr/bin/README --
+text
+`)
+	got := h.LookPath(t.Context(), "gcc")
+	if diff := cmp.Diff([]string{"/usr/local/bin/gcc", "/usr/bin/gcc"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if got := h.LookPath(t.Context(), "README"); got != nil {
+		t.Errorf("a file without the execute bit was found: %v", got)
+	}
+}
+
+func TestWindowsHostIgnoresCaseAndSlash(t *testing.T) {
+	h := hosttest.Parse(t, `
+-- platform --
+windows/amd64
+-- env --
+Path=C:\Tools;C:\Windows\System32
+-- exec C:\Tools\CMake.exe --
+-- reg 64 HKLM\SOFTWARE\NVIDIA Corporation\CUDA\v12.1 --
+InstallDir=C:\CUDA\v12.1
+Count=dword:0x2a
+`)
+	ctx := t.Context()
+	if got := h.LookPath(ctx, "cmake"); len(got) != 1 || !strings.EqualFold(got[0], `C:\Tools\cmake.exe`) {
+		t.Errorf("LookPath = %v", got)
+	}
+	if !h.Exists(ctx, "c:/tools/cmake.EXE") {
+		t.Error("case or slash mattered")
+	}
+	parent, err := h.RegistryKey(ctx, `HKLM\Software\NVIDIA Corporation\CUDA`, "64")
+	if err != nil || len(parent.Subkeys) != 1 || parent.Subkeys[0] != "v12.1" {
+		t.Errorf("sub-keys %v, %v", parent.Subkeys, err)
+	}
+	k, err := h.RegistryKey(ctx, `HKLM\SOFTWARE\NVIDIA Corporation\CUDA\V12.1`, "64")
+	if err != nil || k.Values["InstallDir"].String != `C:\CUDA\v12.1` || k.Values["Count"].Int != 42 {
+		t.Errorf("key %v, %v", k, err)
+	}
+	if _, err := h.RegistryKey(ctx, `HKLM\SOFTWARE\Missing`, "64"); !host.IsNotExist(err) {
+		t.Errorf("missing key: %v", err)
+	}
+}
+
+func TestJoin(t *testing.T) {
+	w := &host.Host{OS: "windows"}
+	for _, c := range []struct{ want, got string }{
+		{`C:\a\b`, w.Join(`C:\`, "a", "b")},
+		{`C:\a\b\c`, w.Join(`C:\a`, "b/c")},
+		{`\\server\share\x`, w.Join(`\\server\share`, "x")},
+		{"/usr/lib", (&host.Host{OS: "linux"}).Join("/usr", "lib/")},
+	} {
+		if c.want != c.got {
+			t.Errorf("got %s, want %s", c.got, c.want)
+		}
+	}
+}
