@@ -70,6 +70,10 @@ type Requirement struct {
 type When struct {
 	OS   []string `yaml:"os,omitempty" json:"os,omitempty"`     // GOOS or distribution id
 	Arch []string `yaml:"arch,omitempty" json:"arch,omitempty"` // GOARCH
+	// Missing limits the requirement to hosts on which at least one of these
+	// components has no instance (room for OpenCV matters only before it is
+	// installed).
+	Missing []string `yaml:"missing,omitempty" json:"missing,omitempty"`
 }
 
 // OSCheck wants one of the families (GOOS) and, where listed for the host's
@@ -133,5 +137,6 @@ type Fix struct {
 	Note   string   `yaml:"note,omitempty" json:"note,omitempty"`
 }
 
-// Bytes is a size; in YAML a number with B, KiB, MiB, GiB, kB, MB or GB.
+// Bytes is a size; in YAML a number with B, KiB, MiB, GiB, kB, MB or GB (see
+// ParseBytes).
 type Bytes uint64

@@ -1,0 +1,345 @@
+package recipes
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Default is the recipe that is used when none is named.
+const Default = "opencv-yolov3"
+
+// maxExtends bounds how many recipes may extend one another in a row.
+const maxExtends = 8
+
+// The library is part of the program: recipes, tables and requirement pages.
+//
+//go:embed library/*.yaml library/compat/*.yaml pages/*.md
+var library embed.FS
+
+// embeddedSource marks where an embedded recipe or table came from.
+const embeddedSource = "embedded"
+
+// NotFoundError says that there is no recipe of the name.
+type NotFoundError struct {
+	Name      string
+	Available []string
+	// Nearest is the name that was probably meant, "" when none is near.
+	Nearest string
+}
+
+func (e *NotFoundError) Error() string {
+	text := fmt.Sprintf("there is no recipe %q", e.Name)
+	if e.Nearest != "" {
+		text += "; did you mean " + e.Nearest + "?"
+	}
+	return text + " (available: " + strings.Join(e.Available, ", ") + ")"
+}
+
+// EmbeddedTables loads the compatibility tables that are part of the program.
+func EmbeddedTables() (*Tables, error) {
+	var list []*Table
+	err := eachFile("library/compat", func(name string, data []byte) error {
+		t, err := LoadTable(data, name)
+		if err != nil {
+			return err
+		}
+		if t.Name+".yaml" != path.Base(name) {
+			return fmt.Errorf("%s: the table calls itself %q", name, t.Name)
+		}
+		list = append(list, t)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load the embedded compatibility tables: %w", err)
+	}
+	return NewTables(list...)
+}
+
+// Embedded loads the recipes that are part of the program, sorted by name and
+// with what they extend merged in.
+func Embedded() ([]*Recipe, error) { return List("") }
+
+// List loads every recipe: the embedded ones and those in userDir (*.yaml,
+// *.yml; "" or a folder that does not exist means none), a user's in place of
+// an embedded one of the same name, sorted by name.
+func List(userDir string) ([]*Recipe, error) {
+	s, err := newShelf(userDir)
+	if err != nil {
+		return nil, err
+	}
+	var out []*Recipe
+	for _, name := range s.names() {
+		r, err := s.find(name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// Find returns a recipe with everything it extends merged in. name is a
+// recipe's name or, when it contains a path separator or ends in .yaml or
+// .yml, a file. A recipe in userDir takes the place of an embedded one of the
+// same name, and Overrides says so; it may extend the one it overrides. The
+// error is a *NotFoundError, an *InvalidError, or says what could not be read.
+func Find(name, userDir string) (*Recipe, error) {
+	s, err := newShelf(userDir)
+	if err != nil {
+		return nil, err
+	}
+	if !isFile(name) {
+		return s.find(name)
+	}
+	r, err := s.file(name)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := s.embedded[r.Name]; ok {
+		r.Overrides = embeddedSource
+	}
+	return s.merge(r, false, nil)
+}
+
+func isFile(name string) bool {
+	return strings.ContainsAny(name, `/\`) || strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
+}
+
+// shelf is where recipes are looked for.
+type shelf struct {
+	tables   *Tables
+	embedded map[string]*Recipe
+	user     map[string]string // name → path
+}
+
+func newShelf(userDir string) (*shelf, error) {
+	tables, err := EmbeddedTables()
+	if err != nil {
+		return nil, err
+	}
+	s := &shelf{tables: tables, embedded: map[string]*Recipe{}, user: map[string]string{}}
+	err = eachFile("library", func(name string, data []byte) error {
+		r, err := Load(data, name, tables)
+		if err != nil {
+			return err
+		}
+		if r.Name+".yaml" != path.Base(name) {
+			return fmt.Errorf("%s: the recipe calls itself %q", name, r.Name)
+		}
+		r.Source = embeddedSource
+		s.embedded[r.Name] = r
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load the embedded recipes: %w", err)
+	}
+	if userDir == "" {
+		return s, nil
+	}
+	entries, err := os.ReadDir(userDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list your recipes: %w", err)
+	}
+	for _, e := range entries {
+		ext := filepath.Ext(e.Name())
+		if e.IsDir() || ext != ".yaml" && ext != ".yml" {
+			continue
+		}
+		name, full := strings.TrimSuffix(e.Name(), ext), filepath.Join(userDir, e.Name())
+		if other, ok := s.user[name]; ok {
+			return nil, fmt.Errorf("recipe %s is there twice, as %s and %s; remove one", name, other, full)
+		}
+		s.user[name] = full
+	}
+	return s, nil
+}
+
+// names are the names of all recipes, sorted.
+func (s *shelf) names() []string {
+	var out []string
+	for name := range s.embedded {
+		out = append(out, name)
+	}
+	for name := range s.user {
+		if _, ok := s.embedded[name]; !ok {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (s *shelf) find(name string) (*Recipe, error) {
+	r, err := s.one(name, false)
+	if err != nil {
+		return nil, err
+	}
+	return s.merge(r, r.Source == embeddedSource, nil)
+}
+
+// one loads a recipe without what it extends: the user's, or else (or when
+// onlyEmbedded) the embedded one.
+func (s *shelf) one(name string, onlyEmbedded bool) (*Recipe, error) {
+	emb, isEmbedded := s.embedded[name]
+	full, isUser := s.user[name]
+	switch {
+	case isUser && !onlyEmbedded:
+		r, err := s.file(full)
+		if err != nil {
+			return nil, err
+		}
+		if r.Name != name {
+			return nil, &InvalidError{Mistakes: []Mistake{{File: full, Message: fmt.Sprintf("the recipe calls itself %q but the file is named %q; rename one", r.Name, name)}}}
+		}
+		if isEmbedded {
+			r.Overrides = embeddedSource
+		}
+		return r, nil
+	case isEmbedded:
+		copied := *emb
+		copied.Requirements = slices.Clone(emb.Requirements)
+		return &copied, nil
+	}
+	names := s.names()
+	e := &NotFoundError{Name: name, Available: names}
+	if w, ok := nearest(name, names); ok {
+		e.Nearest = w
+	}
+	return nil, e
+}
+
+// file loads a user's file.
+func (s *shelf) file(name string) (*Recipe, error) {
+	data, err := readFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return Load(data, name, s.tables)
+}
+
+// merge puts what a recipe extends in front of its own requirements. An
+// embedded recipe extends only embedded ones, so that a user's file cannot
+// change what the program ships under another name.
+func (s *shelf) merge(r *Recipe, onlyEmbedded bool, chain []string) (*Recipe, error) {
+	if r.Extends == "" {
+		return r, nil
+	}
+	self := r.Source + " " + r.Name
+	if slices.Contains(chain, self) || len(chain) >= maxExtends {
+		return nil, &InvalidError{Mistakes: []Mistake{{File: r.Source, Message: fmt.Sprintf("extends %s goes round in a circle or deeper than %d", r.Extends, maxExtends)}}}
+	}
+	// "extends" of its own name means the embedded recipe it overrides.
+	parent, err := s.one(r.Extends, onlyEmbedded || r.Extends == r.Name)
+	if err != nil {
+		return nil, fmt.Errorf("%s extends %s: %w", r.Source, r.Extends, err)
+	}
+	parent, err = s.merge(parent, onlyEmbedded || parent.Source == embeddedSource, append(chain, self))
+	if err != nil {
+		return nil, err
+	}
+	merged := *r
+	merged.Requirements = slices.Clone(parent.Requirements)
+	for _, q := range r.Requirements {
+		if i := slices.IndexFunc(merged.Requirements, func(p Requirement) bool { return p.ID == q.ID }); i >= 0 {
+			merged.Requirements[i] = q
+		} else {
+			merged.Requirements = append(merged.Requirements, q)
+		}
+	}
+	if merged.Verify == nil {
+		merged.Verify = parent.Verify
+	}
+	if merged.Description == "" {
+		merged.Description = parent.Description
+	}
+	return &merged, nil
+}
+
+// readFile reads a regular file of at most MaxFile bytes. A pipe or device
+// could hang or never end.
+func readFile(name string) (data []byte, err error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, fmt.Errorf("read recipe: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("read recipe %s: it is not a regular file", name)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("read recipe: %w", err)
+	}
+	// One byte more than the limit shows decode that the file is too long.
+	data, err = io.ReadAll(io.LimitReader(f, MaxFile+1))
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read recipe %s: %w", name, err)
+	}
+	return data, nil
+}
+
+func eachFile(dir string, do func(name string, data []byte) error) error {
+	entries, err := library.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			continue
+		}
+		name := path.Join(dir, e.Name())
+		data, err := library.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if err := do(name, data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Page returns the page of a requirement or finding id, in Markdown.
+func Page(id string) (string, bool) {
+	if !idForm.MatchString(id) {
+		return "", false
+	}
+	// The embedded file system fails only for a name it does not have.
+	data, err := library.ReadFile("pages/" + id + ".md")
+	return string(data), err == nil
+}
+
+// PagePath is where the repository keeps the page of an id; "" when it has none.
+func PagePath(id string) string {
+	if _, ok := Page(id); !ok {
+		return ""
+	}
+	return "recipes/pages/" + id + ".md"
+}
+
+// Pages are the ids that have a page, sorted.
+func Pages() []string {
+	var out []string
+	entries, err := library.ReadDir("pages")
+	if err != nil {
+		return nil
+	}
+	for _, e := range entries {
+		out = append(out, strings.TrimSuffix(e.Name(), ".md"))
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,270 @@
+package recipes
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var (
+	nameForm = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	idForm   = regexp.MustCompile(`^[a-z0-9]+([-+][a-z0-9+]*)*(\.[a-z0-9]+([-+][a-z0-9+]*)*)+$`)
+	// A package name may not begin with a hyphen: the package manager would
+	// read it as an option.
+	packageForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9+._@/-]{0,127}$`)
+	featureForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._]*$`)
+	partForm    = regexp.MustCompile(`^[a-z0-9][a-z0-9._+-]*$`)
+)
+
+// Load reads one recipe and checks it; name is what mistakes call the file. It
+// opens nothing else and runs nothing: a recipe that extends another is
+// returned as it is (Find merges). Table names are checked against tables,
+// unless that is nil. The error is an *InvalidError.
+func Load(data []byte, name string, tables *Tables) (*Recipe, error) {
+	r := &Recipe{}
+	d := decode(data, name, r)
+	r.Source = name
+	// A file of the wrong shape would only repeat itself in lint.
+	if len(d.mistakes) == 0 {
+		lint(r, tables, d)
+	}
+	if err := d.err(); err != nil {
+		return nil, err
+	}
+	for i := range r.Requirements {
+		if r.Requirements[i].Severity == "" {
+			r.Requirements[i].Severity = Required
+		}
+	}
+	return r, nil
+}
+
+// Lint checks a recipe made or changed in memory; mistakes then have no place.
+func Lint(r *Recipe, tables *Tables) error {
+	d := &document{name: r.Name}
+	lint(r, tables, d)
+	return d.err()
+}
+
+func lint(r *Recipe, tables *Tables, d *document) {
+	if r.Schema != Schema {
+		d.at("$.schema", "schema must be %d, found %d", Schema, r.Schema)
+	}
+	if !nameForm.MatchString(r.Name) {
+		d.at("$.name", "name %q must be lower-case words joined by hyphens, such as opencv-yolov3", r.Name)
+	}
+	if strings.TrimSpace(r.Title) == "" {
+		d.at("$.title", "title is missing")
+	}
+	if r.Extends != "" && !nameForm.MatchString(r.Extends) {
+		d.at("$.extends", "extends takes the name of a recipe, found %q", r.Extends)
+	}
+	if len(r.Requirements) == 0 && r.Extends == "" {
+		d.at("$", "a recipe needs requirements, or a recipe that it extends")
+	}
+	if r.Verify != nil {
+		d.word("$.verify.engine", "engine", r.Verify.Engine, Engines())
+		d.word("$.verify.network", "network", r.Verify.Network, Networks())
+	}
+	first := map[string]int{}
+	for i := range r.Requirements {
+		q := &r.Requirements[i]
+		path := fmt.Sprintf("$.requirements[%d]", i)
+		lintRequirement(q, tables, d, path)
+		if at, ok := first[q.ID]; ok && q.ID != "" {
+			d.at(path+".id", "id %s is taken by requirement %d", q.ID, at+1)
+		} else {
+			first[q.ID] = i
+		}
+	}
+}
+
+// word records a mistake when a value is not one of the known words.
+func (d *document) word(path, what, value string, known []string) {
+	if !slices.Contains(known, value) {
+		d.at(path, "unknown %s %q%s", what, value, suggest(value, known))
+	}
+}
+
+func (d *document) words(path, what string, values, known []string) {
+	for i, v := range values {
+		d.word(fmt.Sprintf("%s[%d]", path, i), what, v, known)
+	}
+}
+
+func (d *document) constraint(path, text string) {
+	if _, err := ParseConstraint(text); err != nil {
+		d.at(path, "%v", err)
+	}
+}
+
+func lintRequirement(q *Requirement, tables *Tables, d *document, path string) {
+	if !idForm.MatchString(q.ID) {
+		d.at(path+".id", "id %q must be lower-case words joined by dots, such as opencv.version", q.ID)
+	}
+	for _, text := range []struct{ key, value string }{{"title", q.Title}, {"why", q.Why}} {
+		if strings.TrimSpace(text.value) == "" {
+			d.at(path, "requirement %s needs a %s", q.ID, text.key)
+		}
+	}
+	if q.Severity != "" {
+		d.word(path+".severity", "severity", string(q.Severity), Severities())
+	}
+	if (q.Severity == "" || q.Severity == Required) && len(q.Fix) == 0 && strings.TrimSpace(q.Manual) == "" {
+		d.at(path, "requirement %s is required, so it needs a fix or a manual way to make it hold", q.ID)
+	}
+	if w := q.When; w != nil {
+		d.words(path+".when.os", "operating system", w.OS, append(Families(), Distributions()...))
+		d.words(path+".when.arch", "architecture", w.Arch, Arches())
+		d.words(path+".when.missing", "component", w.Missing, Components())
+		if len(w.OS)+len(w.Arch)+len(w.Missing) == 0 {
+			d.at(path+".when", "when names no condition")
+		}
+	}
+	if n := q.checks(); n != 1 {
+		d.at(path, "requirement %s has %d checks; it needs exactly one of os, cpu, memory, disk, component, compat", q.ID, n)
+	}
+	lintCheck(q, tables, d, path)
+	for i := range q.Fix {
+		lintFix(&q.Fix[i], d, fmt.Sprintf("%s.fix[%d]", path, i))
+	}
+}
+
+// checks counts the checks that are set.
+func (q *Requirement) checks() int {
+	n := 0
+	for _, set := range []bool{q.OS != nil, q.CPU != nil, q.Memory != nil, q.Disk != nil, q.Component != nil, q.Compat != nil} {
+		if set {
+			n++
+		}
+	}
+	return n
+}
+
+func lintCheck(q *Requirement, tables *Tables, d *document, path string) {
+	if c := q.OS; c != nil {
+		if len(c.Family) == 0 {
+			d.at(path+".os", "os needs a family")
+		}
+		d.words(path+".os.family", "family", c.Family, Families())
+		for _, id := range slices.Sorted(maps.Keys(c.Versions)) {
+			d.word(path+".os.versions."+id, "distribution", id, Distributions())
+			d.constraint(path+".os.versions."+id, c.Versions[id])
+		}
+	}
+	if c := q.CPU; c != nil {
+		if len(c.Arch) == 0 {
+			d.at(path+".cpu", "cpu needs an arch")
+		}
+		d.words(path+".cpu.arch", "architecture", c.Arch, Arches())
+		for _, arch := range slices.Sorted(maps.Keys(c.Features)) {
+			at := path + ".cpu.features." + arch
+			if !slices.Contains(c.Arch, arch) {
+				d.at(at, "features for %s, which arch does not list", arch)
+			}
+			for i, f := range c.Features[arch] {
+				if !featureForm.MatchString(f) {
+					d.at(fmt.Sprintf("%s[%d]", at, i), "feature %q must be lower case, such as avx2", f)
+				}
+			}
+		}
+	}
+	if c := q.Memory; c != nil && c.Min == 0 {
+		d.at(path+".memory", "memory needs a min above 0")
+	}
+	if c := q.Disk; c != nil {
+		d.word(path+".disk.for", "purpose", c.For, Purposes())
+		if c.Free == 0 {
+			d.at(path+".disk", "disk needs a free above 0")
+		}
+	}
+	if c := q.Component; c != nil {
+		lintComponent(c, d, path+".component")
+	}
+	if c := q.Compat; c != nil {
+		lintCompat(c, tables, d, path+".compat")
+	}
+}
+
+func lintComponent(c *ComponentCheck, d *document, path string) {
+	if (c.Name == "") == (len(c.AnyOf) == 0) {
+		d.at(path, "component needs either a name or any_of")
+	}
+	if c.Name != "" {
+		d.word(path+".name", "component", c.Name, Components())
+	}
+	d.words(path+".any_of", "component", c.AnyOf, Components())
+	d.constraint(path+".version", c.Version)
+	for i, part := range c.Has {
+		if !partForm.MatchString(part) {
+			d.at(fmt.Sprintf("%s.has[%d]", path, i), "part %q must be lower case, such as dnn", part)
+		}
+	}
+}
+
+func lintCompat(c *CompatCheck, tables *Tables, d *document, path string) {
+	if len(c.Given) == 0 {
+		d.at(path, "compat needs the components that are given")
+	}
+	d.words(path+".given", "component", c.Given, Components())
+	if tables == nil {
+		return
+	}
+	table, ok := tables.Table(c.Table)
+	if !ok {
+		d.at(path+".table", "unknown compatibility table %q%s", c.Table, suggest(c.Table, tables.Names()))
+		return
+	}
+	d.word(path+".choose", "column to choose in table "+c.Table, c.Choose, table.Then)
+	for _, column := range table.When {
+		if !slices.Contains(c.Given, column) {
+			d.at(path+".given", "table %s asks for %s, which given does not list", c.Table, column)
+		}
+	}
+	d.words(path+".given", "column of table "+c.Table, c.Given, table.When)
+}
+
+func lintFix(f *Fix, d *document, path string) {
+	d.words(path+".distro", "distribution", f.Distro, append(Families(), Distributions()...))
+	managers := f.packages()
+	set := 0
+	for _, m := range managers {
+		if len(m.Packages) > 0 {
+			set++
+		}
+		for i, p := range m.Packages {
+			if !packageForm.MatchString(p) {
+				d.at(fmt.Sprintf("%s.%s[%d]", path, m.Manager, i), "%q is not a package name", p)
+			}
+		}
+	}
+	if set != 1 {
+		d.at(path, "a fix needs the packages of exactly one package manager, found %d", set)
+	}
+}
+
+// Packages is what one package manager would install.
+type Packages struct {
+	// Manager is the component name of the package manager: apt, dnf, pacman,
+	// apk, zypper, brew.
+	Manager  string
+	Packages []string
+}
+
+func (f *Fix) packages() []Packages {
+	return []Packages{
+		{"apt", f.Apt}, {"dnf", f.Dnf}, {"pacman", f.Pacman}, {"apk", f.Apk}, {"zypper", f.Zypper}, {"brew", f.Brew},
+	}
+}
+
+// Packages returns the fix's package manager and packages.
+func (f *Fix) Packages() Packages {
+	for _, p := range f.packages() {
+		if len(p.Packages) > 0 {
+			return p
+		}
+	}
+	return Packages{}
+}

@@ -1,0 +1,346 @@
+package recipes
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// Basis says how well a row of a compatibility table is known.
+type Basis string
+
+// The bases, best first.
+const (
+	// Measured: built or run by deployctl's own tests on that pair.
+	Measured Basis = "measured"
+	// Published: the maker's own document or build file says so.
+	Published Basis = "published"
+	// Expected: nobody has said or tried it; it follows from its neighbours.
+	// A finding that rests on it is a warning, and verify decides.
+	Expected Basis = "expected"
+)
+
+// Bases are the words for how well a row is known, best first.
+func Bases() []string { return []string{string(Measured), string(Published), string(Expected)} }
+
+// Table is a compatibility table: rows of conditions on versions and what
+// follows where they hold. Order matters: the first row that fits is chosen.
+type Table struct {
+	Schema int    `yaml:"schema" json:"schema"`
+	Name   string `yaml:"name" json:"name"`
+	Title  string `yaml:"title" json:"title"`
+	// Note says what is true of the whole table and fits no row.
+	Note string `yaml:"note,omitempty" json:"note,omitempty"`
+	// When names the columns that select a row, Then those that a row decides.
+	When []string `yaml:"when" json:"when"`
+	Then []string `yaml:"then" json:"then"`
+	Rows []Row    `yaml:"rows" json:"rows"`
+	// Source is where the table was read from. It is not part of the file.
+	Source string `yaml:"-" json:"source"`
+}
+
+// Row is one line of a table.
+type Row struct {
+	// When holds a version constraint, or "is WORD" for a column that is no
+	// version (an operating system), for some of the table's When columns. A
+	// column left out is not asked.
+	When map[string]string `yaml:"when" json:"when"`
+	// Then holds a value for each of the table's Then columns it decides.
+	Then  map[string]string `yaml:"then" json:"then"`
+	Basis Basis             `yaml:"basis" json:"basis"`
+	// Source says who says so: a document with its version, or the command.
+	Source string `yaml:"source" json:"source"`
+	Note   string `yaml:"note,omitempty" json:"note,omitempty"`
+
+	conditions []condition
+}
+
+type condition struct {
+	column     string
+	text       string
+	constraint Constraint
+	word       string // set when the condition is a word, not a constraint
+}
+
+// holds reports whether a value meets the condition.
+func (c condition) holds(value string) (bool, error) {
+	if c.word != "" {
+		return strings.EqualFold(c.word, value), nil
+	}
+	return c.constraint.Check(value)
+}
+
+func parseCondition(column, text string) (condition, error) {
+	c := condition{column: column, text: text}
+	if word, ok := strings.CutPrefix(strings.TrimSpace(text), "is "); ok {
+		c.word = strings.TrimSpace(word)
+		if c.word == "" {
+			return c, fmt.Errorf("condition %q names no word", text)
+		}
+		return c, nil
+	}
+	constraint, err := ParseConstraint(text)
+	if err != nil {
+		return c, err
+	}
+	if constraint.Any() {
+		return c, fmt.Errorf("the condition on %s is empty; leave the column out instead", column)
+	}
+	c.constraint = constraint
+	return c, nil
+}
+
+// LoadTable reads one compatibility table. The error is an *InvalidError.
+func LoadTable(data []byte, name string) (*Table, error) {
+	t := &Table{Source: name}
+	d := decode(data, name, t)
+	if len(d.mistakes) == 0 {
+		lintTable(t, d)
+	}
+	if err := d.err(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+func lintTable(t *Table, d *document) {
+	if t.Schema != Schema {
+		d.at("$.schema", "schema must be %d, found %d", Schema, t.Schema)
+	}
+	if !nameForm.MatchString(t.Name) {
+		d.at("$.name", "name %q must be lower-case words joined by hyphens", t.Name)
+	}
+	if t.Title == "" {
+		d.at("$", "title is missing")
+	}
+	for _, list := range []struct {
+		key   string
+		names []string
+	}{{"when", t.When}, {"then", t.Then}} {
+		if len(list.names) == 0 {
+			d.at("$", "%s names no column", list.key)
+		}
+		for i, c := range list.names {
+			if c == "" || slices.Contains(list.names[:i], c) || list.key == "then" && slices.Contains(t.When, c) {
+				d.at(fmt.Sprintf("$.%s[%d]", list.key, i), "column %q is empty or here a second time", c)
+			}
+		}
+	}
+	if len(t.Rows) == 0 {
+		d.at("$", "the table has no rows")
+	}
+	for i := range t.Rows {
+		lintRow(t, &t.Rows[i], d, fmt.Sprintf("$.rows[%d]", i))
+	}
+}
+
+func lintRow(t *Table, r *Row, d *document, path string) {
+	if len(r.When) == 0 {
+		d.at(path, "a row needs a condition in when")
+	}
+	if len(r.Then) == 0 {
+		d.at(path, "a row needs a value in then")
+	}
+	if strings.TrimSpace(r.Source) == "" {
+		d.at(path, "a row needs a source")
+	}
+	if r.Basis == "" {
+		d.at(path, "a row needs a basis: %s", strings.Join(Bases(), ", "))
+	} else if !slices.Contains(Bases(), string(r.Basis)) {
+		d.at(path+".basis", "unknown basis %q%s", r.Basis, suggest(string(r.Basis), Bases()))
+	}
+	// In the order of the columns, so that explanations read alike.
+	for _, column := range t.When {
+		text, ok := r.When[column]
+		if !ok {
+			continue
+		}
+		c, err := parseCondition(column, text)
+		if err != nil {
+			d.at(path+".when."+column, "%v", err)
+			continue
+		}
+		r.conditions = append(r.conditions, c)
+	}
+	for _, side := range []struct {
+		key    string
+		values map[string]string
+		known  []string
+	}{{"when", r.When, t.When}, {"then", r.Then, t.Then}} {
+		for _, column := range slices.Sorted(maps.Keys(side.values)) {
+			if !slices.Contains(side.known, column) {
+				d.at(path+"."+side.key+"."+column, "unknown column %q%s", column, suggest(column, side.known))
+			} else if strings.TrimSpace(side.values[column]) == "" {
+				d.at(path+"."+side.key+"."+column, "column %q has no value", column)
+			}
+		}
+	}
+}
+
+// Tables is a set of compatibility tables. It does not change after it is made
+// and may be read by many at once.
+type Tables struct {
+	byName map[string]*Table
+}
+
+// NewTables makes a set. Two tables of one name are an error.
+func NewTables(list ...*Table) (*Tables, error) {
+	t := &Tables{byName: map[string]*Table{}}
+	for _, table := range list {
+		if old, ok := t.byName[table.Name]; ok {
+			return nil, fmt.Errorf("compatibility table %s is defined twice: in %s and in %s", table.Name, old.Source, table.Source)
+		}
+		t.byName[table.Name] = table
+	}
+	return t, nil
+}
+
+// Names are the tables' names, sorted.
+func (t *Tables) Names() []string {
+	if t == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(t.byName))
+}
+
+// Table returns a table by name.
+func (t *Tables) Table(name string) (*Table, bool) {
+	if t == nil {
+		return nil, false
+	}
+	table, ok := t.byName[name]
+	return table, ok
+}
+
+// NoRowError says that no row of a table fits, and which came nearest.
+type NoRowError struct {
+	Table string
+	Given map[string]string
+	// Nearest is the row with the fewest conditions that do not hold; of
+	// several, one that misses later columns and by smaller numbers. Nil when
+	// no row decides the column. Misses are its conditions that do not hold.
+	Nearest *Row
+	Misses  []Miss
+}
+
+// Miss is a condition of a row that does not hold.
+type Miss struct {
+	Column string
+	Wanted string // the constraint or word
+	Found  string // the version given
+}
+
+func (e *NoRowError) Error() string {
+	var given []string
+	for _, k := range slices.Sorted(maps.Keys(e.Given)) {
+		given = append(given, k+" "+e.Given[k])
+	}
+	text := fmt.Sprintf("no known combination has %s (table %s)", strings.Join(given, " with "), e.Table)
+	if e.Nearest == nil {
+		return text
+	}
+	var misses []string
+	for _, m := range e.Misses {
+		misses = append(misses, m.Column+" "+m.Wanted)
+	}
+	return fmt.Sprintf("%s; the nearest, %s, needs %s", text, e.Nearest.values(), strings.Join(misses, " and "))
+}
+
+// values gives what a row decides, in a stable order: gocv 0.43.0.
+func (r *Row) values() string {
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(r.Then)) {
+		out = append(out, k+" "+r.Then[k])
+	}
+	return strings.Join(out, ", ")
+}
+
+// Choose looks up the first row whose conditions all hold for the given
+// versions (column → version) and that decides the column, and returns the
+// column's value. Every When column of the rows must be given. A *NoRowError
+// means the versions are known and no row fits them; other errors are an
+// unknown table or column, or a version that cannot be read.
+func (t *Tables) Choose(table string, given map[string]string, column string) (string, *Row, error) {
+	tab, ok := t.Table(table)
+	if !ok {
+		return "", nil, fmt.Errorf("unknown compatibility table %q%s", table, suggest(table, t.Names()))
+	}
+	if !slices.Contains(tab.Then, column) {
+		return "", nil, fmt.Errorf("compatibility table %s decides no column %q%s", table, column, suggest(column, tab.Then))
+	}
+	none := &NoRowError{Table: table, Given: given}
+	var nearest distance3
+	for i := range tab.Rows {
+		row := &tab.Rows[i]
+		if _, ok := row.Then[column]; !ok {
+			continue
+		}
+		var misses []Miss
+		var far distance3
+		for _, c := range row.conditions {
+			value, ok := given[c.column]
+			if !ok {
+				return "", nil, fmt.Errorf("compatibility table %s needs the version of %s", table, c.column)
+			}
+			holds, err := c.holds(value)
+			if err != nil {
+				return "", nil, fmt.Errorf("compatibility table %s, column %s: %w", table, c.column, err)
+			}
+			if !holds {
+				misses = append(misses, Miss{Column: c.column, Wanted: c.text, Found: value})
+				far.add(c, value, slices.Index(tab.When, c.column))
+			}
+		}
+		if len(misses) == 0 {
+			return row.Then[column], row, nil
+		}
+		if none.Nearest == nil || far.less(nearest) {
+			none.Nearest, none.Misses, nearest = row, misses, far
+		}
+	}
+	return "", nil, none
+}
+
+// distance3 says how far a row is from a host: by how many conditions miss,
+// then by which columns do (a table lists first what is hardest to change),
+// then by how far the versions are from the limits they break.
+type distance3 struct {
+	misses  int
+	columns uint64 // bit 63 is the first column
+	numbers [3]int64
+}
+
+func (f *distance3) add(c condition, value string, column int) {
+	f.misses++
+	f.columns |= 1 << (63 - min(column, 63))
+	for i, n := range c.constraint.gap(value) {
+		f.numbers[i] += n
+	}
+}
+
+func (f distance3) less(g distance3) bool {
+	if f.misses != g.misses {
+		return f.misses < g.misses
+	}
+	if f.columns != g.columns {
+		return f.columns < g.columns
+	}
+	return slices.Compare(f.numbers[:], g.numbers[:]) < 0
+}
+
+// sortedTables gives the tables in the order of their names.
+func (t *Tables) sortedTables() []*Table {
+	list := slices.Collect(maps.Values(t.byName))
+	sort.Slice(list, func(a, b int) bool { return list[a].Name < list[b].Name })
+	return list
+}
+
+// All are the tables, sorted by name.
+func (t *Tables) All() []*Table {
+	if t == nil {
+		return nil
+	}
+	return t.sortedTables()
+}

@@ -1,0 +1,107 @@
+package recipes
+
+import (
+	"sort"
+	"strings"
+)
+
+// The words a recipe may use. They are functions, not variables, so that no
+// caller can change them for another.
+
+// Families are the operating systems (GOOS) deployctl knows.
+func Families() []string { return []string{"darwin", "linux", "windows"} }
+
+// Arches are the processor architectures (GOARCH) deployctl knows.
+func Arches() []string { return []string{"386", "amd64", "arm", "arm64", "riscv64"} }
+
+// Purposes are the places whose room the disk probe reports.
+func Purposes() []string { return []string{"cache", "system", "tmp"} }
+
+// Severities are the severities, gravest first.
+func Severities() []string { return []string{string(Required), string(Recommended), string(Info)} }
+
+// Distributions are the ids (ID in /etc/os-release; macos and windows for
+// those) that conditions and fixes may name. An id that is not here can still
+// be reached through the ids it is like.
+func Distributions() []string {
+	return []string{
+		"almalinux", "alpine", "amzn", "arch", "archarm", "azurelinux", "centos", "debian", "devuan", "elementary",
+		"endeavouros", "fedora", "gentoo", "kali", "linuxmint", "macos", "manjaro", "neon", "nixos", "ol",
+		"opensuse", "opensuse-leap", "opensuse-tumbleweed", "photon", "pop", "postmarketos", "raspbian", "rhel",
+		"rocky", "sles", "steamos", "ubuntu", "void", "windows", "wolfi", "zorin",
+	}
+}
+
+// Engines are the engines a recipe may name for its proof.
+func Engines() []string {
+	return []string{"darknet", "gocv", "libtorch", "ncnn", "onnxruntime", "opencv", "reference", "tensorflow"}
+}
+
+// Networks are the networks a recipe may name for its proof.
+func Networks() []string {
+	return []string{"yolov3", "yolov3-spp", "yolov3-tiny", "yolov4", "yolov4-tiny"}
+}
+
+// Components are the names probes fill.
+func Components() []string {
+	return []string{
+		"apk", "apt", "brew", "clang", "clang++", "cmake", "cuda", "cudnn", "dnf", "g++", "gcc", "git", "go",
+		"make", "msvc", "ninja", "nvcc", "nvidia-driver", "opencl", "opencv", "pacman", "pkg-config", "python",
+		"yum", "zypper",
+	}
+}
+
+// nearest returns the known word closest to the one given, and whether it is
+// close enough to be what was meant: at most a third of its letters changed.
+func nearest(word string, known []string) (string, bool) {
+	if len(word) > 64 {
+		return "", false
+	}
+	best, bestAt := "", -1
+	sorted := append([]string(nil), known...)
+	sort.Strings(sorted)
+	for _, k := range sorted {
+		if d := distance(strings.ToLower(word), strings.ToLower(k)); bestAt < 0 || d < bestAt {
+			best, bestAt = k, d
+		}
+	}
+	limit := max(1, (max(len(word), len(best))+1)/3)
+	return best, bestAt >= 0 && bestAt <= limit
+}
+
+// distance counts insertions, deletions, replacements and swaps of neighbours
+// (optimal string alignment) between two short words.
+func distance(a, b string) int {
+	ra, rb := []rune(a), []rune(b)
+	rows := make([][]int, len(ra)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(rb)+1)
+		rows[i][0] = i
+	}
+	for j := range rb {
+		rows[0][j+1] = j + 1
+	}
+	for i := 1; i <= len(ra); i++ {
+		for j := 1; j <= len(rb); j++ {
+			cost := 1
+			if ra[i-1] == rb[j-1] {
+				cost = 0
+			}
+			d := min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
+			if i > 1 && j > 1 && ra[i-1] == rb[j-2] && ra[i-2] == rb[j-1] {
+				d = min(d, rows[i-2][j-2]+1)
+			}
+			rows[i][j] = d
+		}
+	}
+	return rows[len(ra)][len(rb)]
+}
+
+// suggest ends a message about an unknown word with the nearest known one, or
+// with all of them where none is near.
+func suggest(word string, known []string) string {
+	if w, ok := nearest(word, known); ok {
+		return "; did you mean " + w + "?"
+	}
+	return "; known: " + strings.Join(known, ", ")
+}
