@@ -1,0 +1,271 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/deployctl/deployctl/doctor/host"
+)
+
+// Cause is the kind of a worker's death.
+type Cause string
+
+// The causes told apart.
+const (
+	Instruction Cause = "illegal instruction"
+	Memory      Cause = "out of memory"
+	Killed      Cause = "killed"
+	Segfault    Cause = "segmentation fault"
+	Hang        Cause = "hang"
+	Library     Cause = "missing library"
+	Symbol      Cause = "wrong library"
+	Exception   Cause = "C++ exception"
+	Abort       Cause = "abort"
+	Start       Cause = "not started"
+	Exit        Cause = "exit"
+)
+
+// Death is a worker that did not live to answer.
+type Death struct {
+	Engine string
+	Cause  Cause
+	// Why is one sentence, Fix the next action.
+	Why, Fix string
+	// Subject is the library, symbol or exception text, where there is one.
+	Subject string
+	// Log is the end of the worker's standard error.
+	Log string
+	Err error
+}
+
+func (d *Death) Error() string {
+	s := d.Engine + ": " + d.Why
+	if d.Fix != "" {
+		s += "; " + d.Fix
+	}
+	return s
+}
+
+func (d *Death) Unwrap() error { return d.Err }
+
+// Windows status codes, from the NTSTATUS list of [MS-ERREF] 2.3.
+const (
+	statusAccessViolation    = 0xC0000005
+	statusNoMemory           = 0xC0000017
+	statusIllegalInstruction = 0xC000001D
+	statusDLLNotFound        = 0xC0000135
+	statusOrdinalNotFound    = 0xC0000138
+	statusEntryNotFound      = 0xC0000139
+	statusDLLInitFailed      = 0xC0000142
+	statusInvalidImage       = 0xC000007B
+	statusStackOverflow      = 0xC00000FD
+	statusStackBuffer        = 0xC0000409 // also abort() of the UCRT
+)
+
+// What the loaders, the C++ runtimes and Go write when a process dies. A fault
+// inside cgo is caught by Go's signal handler, which prints its name and exits
+// with status 2: the signal is then in the text only.
+var (
+	reGlibcMissing = regexp.MustCompile(`error while loading shared libraries: ([^:\s]+): cannot open shared object file`)
+	reGlibcOther   = regexp.MustCompile(`error while loading shared libraries: ([^:\s]+): ([^\n]+)`)
+	reMuslMissing  = regexp.MustCompile(`Error loading shared library ([^:\s]+): No such file`)
+	reDyldMissing  = regexp.MustCompile(`Library not loaded: (\S+)`)
+	reSymbol       = regexp.MustCompile(`symbol lookup error: ([^:\n]+): undefined symbol: ([^\s,]+)`)
+	reMuslSymbol   = regexp.MustCompile(`Error relocating ([^:\n]+): ([^:\s]+): symbol not found`)
+	reDyldSymbol   = regexp.MustCompile(`Symbol not found: (\S+)`)
+	reVersion      = regexp.MustCompile("([^:\\s]+): version [`']([^'\\s]+)' not found")
+	reWhat         = regexp.MustCompile(`(?s)terminate called after throwing an instance of '([^']+)'\s*(?:what\(\):\s*(.*?))?(?:\n\s*\n|\nSIGABRT|\nAborted|\nfatal error|\z)`)
+	reLibcxx       = regexp.MustCompile(`(?:terminating with|terminating due to) uncaught exception of type ([\w:<>, ]+?)(?:: (.*))?(?:\n|\z)`)
+	reGoSignal     = regexp.MustCompile(`(?m)^\[?(?:signal )?(SIG[A-Z]+): `)
+	reGoFatal      = regexp.MustCompile(`(?m)^(?:fatal error|panic|runtime): ([^\n]+)`)
+)
+
+// Translate turns the end of a worker into a Death. err is what the process
+// runner returned, limit the deadline the worker had, cpu the processor's
+// feature names (both cpuid's and Linux's spellings are understood).
+func Translate(engine string, out host.Output, err error, limit time.Duration, cpu []string) *Death {
+	d := &Death{Engine: engine, Cause: Exit, Err: err, Log: tail(out.Stderr, maxLog)}
+	log := string(out.Stderr)
+	set := func(c Cause, subject, why, fix string) *Death {
+		d.Cause, d.Subject, d.Why, d.Fix = c, subject, why, fix
+		return d
+	}
+
+	if errors.Is(err, context.DeadlineExceeded) {
+		return set(Hang, "", fmt.Sprintf("gave no answer within %s and was ended with all its children", limit.Round(time.Second)),
+			"try again on an idle machine, or raise --timeout; if it recurs, a driver or a thread pool hangs")
+	}
+	if err != nil && out.Signal == "" && out.Exit == 0 {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || strings.Contains(err.Error(), "exec format error") {
+			return set(Start, "", fmt.Sprintf("its worker could not be started (%v)", err),
+				"delete the worker's folder in the cache and run again: it is built anew; a file system mounted noexec needs another cache folder")
+		}
+		return set(Start, "", fmt.Sprintf("its worker could not be run (%v)", err), "run again; if it recurs, delete the worker's folder in the cache")
+	}
+
+	// The loader comes first: nothing of the program ran then.
+	for _, re := range []*regexp.Regexp{reGlibcMissing, reMuslMissing, reDyldMissing} {
+		if m := re.FindStringSubmatch(log); m != nil {
+			return set(Library, m[1], "the shared library "+m[1]+" is not where the loader looks",
+				"install the package that owns it or add its folder to the loader's path; deployctl doctor names the copy in use")
+		}
+	}
+	if m := reVersion.FindStringSubmatch(log); m != nil {
+		return set(Symbol, m[2], m[1]+" is too old: it lacks "+m[2],
+			"an older copy of that library is found first; remove it from LD_LIBRARY_PATH or rebuild the worker by deleting its folder in the cache")
+	}
+	if m := reGlibcOther.FindStringSubmatch(log); m != nil {
+		return set(Symbol, m[1], "the loader refuses "+m[1]+": "+oneLine(m[2]), "reinstall the package that owns it")
+	}
+	for _, re := range []*regexp.Regexp{reSymbol, reMuslSymbol} {
+		if m := re.FindStringSubmatch(log); m != nil {
+			return set(Symbol, m[2], m[1]+" lacks the symbol "+m[2],
+				"a library of another version is found at run time than at compile time; delete the worker's folder in the cache and run again")
+		}
+	}
+	if m := reDyldSymbol.FindStringSubmatch(log); m != nil {
+		return set(Symbol, m[1], "a library lacks the symbol "+m[1], "a library of another version is found at run time than at compile time; delete the worker's folder in the cache and run again")
+	}
+
+	kind, what := "", ""
+	if m := reWhat.FindStringSubmatch(log); m != nil {
+		kind, what = m[1], oneLine(m[2])
+	} else if m := reLibcxx.FindStringSubmatch(log); m != nil {
+		kind, what = m[1], oneLine(m[2])
+	}
+	if kind == "std::bad_alloc" || strings.Contains(what, "Insufficient memory") || strings.Contains(what, "Failed to allocate") {
+		return set(Memory, what, "ran out of memory", "free memory or raise the limit; YOLOv3 needs about 1 GB in OpenCV")
+	}
+	if kind != "" {
+		why := "ended by an uncaught " + kind
+		if what != "" {
+			why += ": " + clip(what, 300)
+		}
+		return set(Exception, what, why, exceptionFix(what))
+	}
+
+	name := out.Signal
+	if name == "" {
+		if m := reGoSignal.FindStringSubmatch(log); m != nil {
+			name = m[1]
+		}
+	}
+	switch status := uint32(out.Exit); {
+	case name == "illegal instruction" || name == "SIGILL" || out.Exit == 128+4 || status == statusIllegalInstruction:
+		return set(Instruction, "", "stopped at an instruction that this CPU does not have"+missingInstructions(cpu),
+			"use a build of the library for this CPU (a distribution's package is built for the baseline), or build it from source here")
+	case name == "killed" || name == "SIGKILL" || out.Exit == 128+9:
+		return set(Killed, "", "was killed from outside, most likely by the kernel for want of memory",
+			"see dmesg or the cgroup's memory.events; free memory or raise the limit")
+	case status == statusNoMemory || strings.Contains(log, "fatal error: runtime: out of memory") || strings.Contains(log, "cannot allocate memory"):
+		return set(Memory, "", "ran out of memory", "free memory or raise the limit")
+	case name == "segmentation fault" || name == "SIGSEGV" || name == "bus error" || name == "SIGBUS" ||
+		out.Exit == 128+11 || out.Exit == 128+7 || status == statusAccessViolation || status == statusStackOverflow:
+		return set(Segfault, "", "crashed inside the library (invalid memory access)",
+			"headers and library are often of two versions then: deployctl doctor shows every OpenCV copy; delete the worker's folder in the cache and run again")
+	case status == statusDLLNotFound:
+		return set(Library, "", "a DLL it needs is not found (0xC0000135)",
+			"add the folder of OpenCV's DLLs to PATH; deployctl deps names the missing one")
+	case status == statusEntryNotFound || status == statusOrdinalNotFound:
+		return set(Symbol, "", fmt.Sprintf("a DLL it needs is of another version: an entry point is missing (0x%08X)", status),
+			"an older copy is found first on PATH; deployctl deps names it")
+	case status == statusInvalidImage:
+		return set(Symbol, "", "a DLL it needs is for another processor, 32 against 64 bits (0xC000007B)", "deployctl deps names it")
+	case status == statusDLLInitFailed:
+		return set(Library, "", "a DLL it needs failed to start (0xC0000142)", "deployctl deps lists what was loaded")
+	case name == "aborted" || name == "SIGABRT" || out.Exit == 128+6 || status == statusStackBuffer:
+		return set(Abort, "", "the library aborted"+lastLine(log), "the full text is in the log")
+	}
+	if name != "" {
+		return set(Exit, name, "was ended by a signal ("+name+")", "run again")
+	}
+	if m := reGoFatal.FindStringSubmatch(log); m != nil {
+		return set(Exit, m[1], "the worker failed: "+clip(oneLine(m[1]), 200), "delete the worker's folder in the cache and run again")
+	}
+	return set(Exit, "", fmt.Sprintf("the worker ended with status %d%s", out.Exit, lastLine(log)),
+		"delete the worker's folder in the cache and run again")
+}
+
+// exceptionFix knows the few OpenCV messages that have one clear remedy.
+func exceptionFix(what string) string {
+	switch {
+	case strings.Contains(what, "Darknet importer has been removed"), strings.Contains(what, "Cannot determine an origin framework"):
+		return "OpenCV 5 no longer reads Darknet files; install OpenCV 4.5.1 or newer below 5"
+	case strings.Contains(what, "Failed to parse NetParameter file"):
+		return "OpenCV cannot read the configuration or the weights; check that both belong together and are complete"
+	case strings.Contains(what, "Unknown layer type"), strings.Contains(what, "Unknown activation"):
+		return "this OpenCV is too old for the network; a newer 4.x knows the layer"
+	case strings.Contains(what, "is not supported"), strings.Contains(what, "not implemented"):
+		return "this OpenCV was built without what the network or the chosen backend needs"
+	}
+	return "the exception is the library's own message"
+}
+
+// levels lists instruction sets in the order in which libraries adopt them,
+// each with cpuid's, Linux's and macOS's spellings.
+var levels = []struct {
+	name  string
+	names []string
+}{
+	{"SSE4.2", []string{"sse42", "sse4_2", "sse4.2"}},
+	{"AVX", []string{"avx", "avx1.0"}},
+	{"AVX2", []string{"avx2"}},
+	{"FMA", []string{"fma3", "fma"}},
+	{"AVX-512", []string{"avx512f"}},
+}
+
+var armLevels = []struct {
+	name  string
+	names []string
+}{
+	{"dot product", []string{"asimddp", "dotprod"}},
+	{"FP16 arithmetic", []string{"asimdhp", "fphp", "fp16"}},
+	{"I8MM", []string{"i8mm"}},
+	{"SVE", []string{"sve"}},
+}
+
+// missingInstructions names what this CPU lacks, oldest first: the first is
+// what a library built for newer machines most likely uses.
+func missingInstructions(cpu []string) string {
+	if len(cpu) == 0 {
+		return ""
+	}
+	have := map[string]bool{}
+	for _, f := range cpu {
+		have[strings.ToLower(f)] = true
+	}
+	list := levels
+	if have["asimd"] || have["neon"] {
+		list = armLevels
+	}
+	var missing []string
+	for _, l := range list {
+		found := false
+		for _, n := range l.names {
+			found = found || have[n]
+		}
+		if !found {
+			missing = append(missing, l.name)
+		}
+	}
+	if len(missing) == 0 {
+		return "; the library was built for a newer one"
+	}
+	return fmt.Sprintf(": the library was built for %s, which is missing here (so are: %s)", missing[0], strings.Join(missing, ", "))
+}
+
+// lastLine is the last line of a log that says something.
+func lastLine(log string) string {
+	lines := strings.Split(strings.TrimSpace(log), "\n")
+	for i := len(lines) - 1; i >= 0; i-- {
+		if l := strings.TrimSpace(lines[i]); l != "" {
+			return " (" + clip(l, 200) + ")"
+		}
+	}
+	return ""
+}

@@ -1,0 +1,294 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/deployctl/deployctl/doctor/host"
+)
+
+// Process starts child processes and kills the whole group when the context
+// ends; host.World is one.
+type Process interface {
+	Run(ctx context.Context, cmd host.Command) (host.Output, error)
+}
+
+// Progress is told of work that takes long. Calls come from one goroutine at a
+// time. Done ends what Start began, also after a failure.
+type Progress interface {
+	// Start begins a named piece of work. total is in the unit of Add; -1 when
+	// it is not known: Add then only says that the work goes on.
+	Start(name string, total int64)
+	Add(n int64)
+	Done()
+}
+
+// Silent is a Progress that shows nothing.
+type Silent struct{}
+
+// Start, Add and Done do nothing.
+func (Silent) Start(string, int64) {}
+
+// Add does nothing.
+func (Silent) Add(int64) {}
+
+// Done does nothing.
+func (Silent) Done() {}
+
+// Engine is one way to run a network in a child process.
+type Engine interface {
+	// Name is the engine's short name: gocv, onnxruntime …
+	Name() string
+	// Prepare finds or builds the worker program. An *Unavailable error says
+	// that this machine lacks something; the caller may go on without.
+	Prepare(ctx context.Context, progress Progress) (Worker, error)
+}
+
+// Worker is a program that takes a Job on standard input.
+type Worker struct {
+	// Engine is the engine's name; Version its binding's version (gocv v0.31.0).
+	Engine, Version string
+	Argv            []string
+	// Env is added to the inherited environment.
+	Env []string
+	// ThreadsEnv names variables set to Job.Threads when that is not 0, for
+	// libraries whose threads can be limited in no other way.
+	ThreadsEnv []string
+	// Inspect, when not nil, corrects an answer by what the engine wrote to its
+	// log: a library that falls back to the CPU says so only there.
+	Inspect func(*Answer)
+	// Built: the program was compiled by this call of Prepare and not found.
+	Built bool
+	// BuildTime is how long that took.
+	BuildTime time.Duration
+}
+
+// Unavailable says why an engine cannot be had on this machine and what to do.
+type Unavailable struct {
+	Engine string
+	Why    string // one sentence
+	Fix    string // next action
+	Log    string // path of the full output, "" when there is none
+	Err    error
+}
+
+func (u *Unavailable) Error() string {
+	s := u.Engine + " is not available: " + u.Why
+	if u.Fix != "" {
+		s += "; " + u.Fix
+	}
+	if u.Log != "" {
+		s += " (full output: " + u.Log + ")"
+	}
+	return s
+}
+
+func (u *Unavailable) Unwrap() error { return u.Err }
+
+// ErrAnswer marks an answer that is malformed or does not fit the job.
+var ErrAnswer = errors.New("unusable answer")
+
+// AnswerError is a worker that ended well but did not answer well.
+type AnswerError struct {
+	Engine, Text string
+	Err          error
+}
+
+func (e *AnswerError) Error() string { return e.Engine + ": " + e.Text }
+
+func (e *AnswerError) Unwrap() error { return e.Err }
+
+// maxLog is how much of a worker's standard error is kept.
+const maxLog = 64 << 10
+
+// Execute runs one job. limit is the deadline of the whole child; cpu are the
+// processor's feature names, used only to explain a death. The error is a
+// *Death when the child died or hung, an *AnswerError when what it said cannot
+// be used or it reported a failure, and ctx's error when the caller gave up.
+func Execute(ctx context.Context, p Process, w Worker, job Job, limit time.Duration, cpu []string) (Answer, error) {
+	job.Schema = Schema
+	input, err := json.Marshal(job)
+	if err != nil {
+		return Answer{}, fmt.Errorf("write job for %s: %w", w.Engine, err)
+	}
+	env := append([]string(nil), w.Env...)
+	if job.Threads > 0 {
+		for _, name := range w.ThreadsEnv {
+			env = append(env, fmt.Sprintf("%s=%d", name, job.Threads))
+		}
+	}
+	runCtx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	out, err := p.Run(runCtx, host.Command{Argv: w.Argv, Env: env, Stdin: input, Dir: job.OutDir})
+	if ctx.Err() != nil {
+		return Answer{}, fmt.Errorf("run %s: %w", w.Engine, context.Cause(ctx))
+	}
+	if err != nil || out.Exit != 0 || out.Signal != "" {
+		return Answer{}, Translate(w.Engine, out, err, limit, cpu)
+	}
+	a, err := decodeAnswer(w.Engine, out, job)
+	if a.Log == "" {
+		a.Log = tail(out.Stderr, maxLog)
+	}
+	if w.Inspect != nil {
+		w.Inspect(&a)
+	}
+	return a, err
+}
+
+func decodeAnswer(engine string, out host.Output, job Job) (Answer, error) {
+	bad := func(format string, args ...any) error {
+		return &AnswerError{engine, fmt.Sprintf(format, args...), ErrAnswer}
+	}
+	var a Answer
+	if len(bytes.TrimSpace(out.Stdout)) == 0 {
+		return a, bad("the worker ended without an answer; delete its folder in the cache and run again")
+	}
+	if out.Truncated {
+		return a, bad("the worker's answer is longer than deployctl reads")
+	}
+	dec := json.NewDecoder(bytes.NewReader(out.Stdout))
+	if err := dec.Decode(&a); err != nil {
+		return a, bad("the worker's answer is not JSON (%v): it begins %q", err, clip(string(out.Stdout), 60))
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return a, bad("the worker wrote more than its answer to standard output")
+	}
+	if a.Error != "" {
+		return a, &AnswerError{engine, oneLine(a.Error), nil}
+	}
+	if a.Schema != Schema {
+		return a, bad("the worker answered with schema %d, this deployctl speaks %d; delete its folder in the cache and run again", a.Schema, Schema)
+	}
+	if len(a.RunSeconds) != job.Warmup+job.Runs {
+		return a, bad("the worker timed %d runs, not %d", len(a.RunSeconds), job.Warmup+job.Runs)
+	}
+	for _, s := range append([]float64{a.LoadSeconds}, a.RunSeconds...) {
+		if math.IsNaN(s) || math.IsInf(s, 0) || s < 0 {
+			return a, bad("the worker reports a time of %v s", s)
+		}
+	}
+	for _, set := range []struct {
+		name   string
+		list   []Tensor
+		inputs int
+	}{{"outputs", a.Outputs, 1}, {"others", a.Others, len(job.Inputs) - 1}, {"repeat", a.Repeat, 1}} {
+		if want := set.inputs * len(job.Heads); countHeads(set.list) < want {
+			return a, bad("the worker wrote %d raw heads under %q, not %d", countHeads(set.list), set.name, want)
+		}
+		for _, t := range set.list {
+			if filepath.Dir(filepath.Clean(t.File)) != filepath.Clean(job.OutDir) {
+				return a, bad("the worker names a tensor outside the folder it was given: %s", t.File)
+			}
+		}
+	}
+	return a, nil
+}
+
+func countHeads(list []Tensor) int {
+	n := 0
+	for _, t := range list {
+		if t.Kind == "head" {
+			n++
+		}
+	}
+	return n
+}
+
+// maxElements bounds one tensor; the largest head of a 4096-pixel network is
+// below it.
+const maxElements = 1 << 27
+
+// Elements is the number of values the shape means, or an error for a shape
+// that means none.
+func (t Tensor) Elements() (int, error) {
+	n := 1
+	for _, d := range t.Shape {
+		if d < 1 || n > maxElements/d {
+			return 0, fmt.Errorf("tensor of layer %d has shape %v: %w", t.Layer, t.Shape, ErrAnswer)
+		}
+		n *= d
+	}
+	if len(t.Shape) == 0 {
+		return 0, fmt.Errorf("tensor of layer %d has no shape: %w", t.Layer, ErrAnswer)
+	}
+	return n, nil
+}
+
+// Load reads the tensor's file, which must have exactly the shape's size.
+func (t Tensor) Load() ([]float32, error) {
+	n, err := t.Elements()
+	if err != nil {
+		return nil, err
+	}
+	data, err := ReadFloats(t.File, n)
+	if err != nil {
+		return nil, fmt.Errorf("tensor of layer %d: %w", t.Layer, err)
+	}
+	return data, nil
+}
+
+// ReadFloats reads a file of exactly n little-endian float32 values.
+func ReadFloats(file string, n int) ([]float32, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("read tensor: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // read-only
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("read tensor: %w", err)
+	}
+	if info.Size() != int64(n)*4 {
+		return nil, fmt.Errorf("%s has %d bytes, %d values need %d: %w", file, info.Size(), n, int64(n)*4, ErrAnswer)
+	}
+	raw := make([]byte, n*4)
+	if _, err := io.ReadFull(f, raw); err != nil {
+		return nil, fmt.Errorf("read tensor %s: %w", file, err)
+	}
+	data := make([]float32, n)
+	for i := range data {
+		data[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[i*4:]))
+	}
+	return data, nil
+}
+
+// AppendFloats appends the values as little-endian float32 bytes.
+func AppendFloats(raw []byte, data []float32) []byte {
+	for _, v := range data {
+		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
+	}
+	return raw
+}
+
+// tail is the end of the text, cut at a line where it must be cut.
+func tail(b []byte, limit int) string {
+	if len(b) <= limit {
+		return string(b)
+	}
+	b = b[len(b)-limit:]
+	if i := bytes.IndexByte(b, '\n'); i >= 0 && i+1 < len(b) {
+		b = b[i+1:]
+	}
+	return string(b)
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func clip(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:n]) + "…"
+}

@@ -1,0 +1,266 @@
+package gocv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-version"
+
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/verify/cache"
+	"github.com/deployctl/deployctl/verify/engine"
+)
+
+// tick is how often a build says that it goes on.
+const tick = 200 * time.Millisecond
+
+// build compiles the worker in tmp.
+func (b *builder) build(ctx context.Context, tmp, goVersion string, progress engine.Progress) error {
+	if err := b.writeModule(tmp); err != nil {
+		return err
+	}
+	argv := []string{b.o.Go, "build", "-trimpath", "-tags", b.tags(), "-o", filepath.Join(tmp, exeName())}
+	if atLeast(goVersion, "1.18") {
+		// The cache folder may lie inside somebody's repository.
+		argv = append(argv, "-buildvcs=false")
+	}
+	argv = append(argv, ".")
+
+	runCtx, cancel := context.WithTimeout(ctx, b.o.BuildLimit)
+	defer cancel()
+	progress.Start("compile the gocv worker ("+b.o.Release+" on OpenCV "+b.o.OpenCVVersion+")", -1)
+	type result struct {
+		out host.Output
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		out, err := b.o.Process.Run(runCtx, host.Command{Argv: argv, Env: b.environment(), Dir: tmp})
+		done <- result{out, err}
+	}()
+	ticker := time.NewTicker(tick)
+	var r result
+	for waiting := true; waiting; {
+		select {
+		case r = <-done:
+			waiting = false
+		case <-ticker.C:
+			progress.Add(1)
+		}
+	}
+	ticker.Stop()
+	progress.Done()
+
+	log := string(r.out.Stdout) + string(r.out.Stderr)
+	logFile := filepath.Join(b.o.Cache, "logs", "gocv-"+b.o.Release+".log")
+	if err := cache.WriteBytes(logFile, []byte(strings.Join(argv, " ")+"\n"+log)); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("compile the gocv worker: %w", context.Cause(ctx))
+	}
+	u := &engine.Unavailable{Engine: Name, Log: logFile, Err: r.err}
+	switch {
+	case errors.Is(r.err, context.DeadlineExceeded):
+		u.Why = fmt.Sprintf("compiling its worker did not end within %s", b.o.BuildLimit)
+		u.Fix = "try again on an idle machine"
+		return u
+	case r.err != nil:
+		u.Why = fmt.Sprintf("the Go command could not be run (%v)", r.err)
+		u.Fix = "reinstall Go"
+		return u
+	case r.out.Exit != 0 || r.out.Signal != "":
+		u.Why, u.Fix = explain(log, b.o)
+		return u
+	}
+	if _, err := os.Stat(filepath.Join(tmp, exeName())); err != nil {
+		u.Why, u.Fix, u.Err = "the Go command ended well but wrote no worker", "see the log", err
+		return u
+	}
+	return nil
+}
+
+// writeModule lays out a module of its own for the worker.
+func (b *builder) writeModule(dir string) error {
+	names, err := fs.Glob(workerSource, "worker/*.go")
+	if err != nil {
+		return fmt.Errorf("list the worker's source: %w", err)
+	}
+	files := map[string][]byte{
+		"go.mod": []byte("module deployctl.worker/gocv\n\ngo " + goLine(b.o.Release) + "\n\nrequire gocv.io/x/gocv " + b.o.Release + "\n"),
+		"go.sum": []byte(workerSum),
+	}
+	for _, name := range names {
+		if files[filepath.Base(name)], err = workerSource.ReadFile(name); err != nil {
+			return fmt.Errorf("read the worker's source: %w", err)
+		}
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			return cache.Explain(filepath.Join(dir, name), int64(len(text)), err)
+		}
+	}
+	return nil
+}
+
+// goLine is the go line of the worker's go.mod: since Go 1.21 it may not be
+// older than that of a module it requires, and Go 1.15 must still read it.
+func goLine(release string) string {
+	if older(release, "v0.36.0") {
+		return "1.13"
+	}
+	return "1.21"
+}
+
+// environment makes the build depend on nothing but the recipe. GOPROXY and
+// the caches stay the user's, so that a mirror or a filled module cache works.
+func (b *builder) environment() []string {
+	env := []string{
+		"CGO_ENABLED=1", "GO111MODULE=on", "GOFLAGS=-mod=readonly", "GOWORK=off", "GOTOOLCHAIN=local",
+		// worker.sum pins every byte; a checksum database adds nothing.
+		"GOSUMDB=off",
+		"GOOS=", "GOARCH=",
+		"CGO_CFLAGS=-O2", "CGO_CXXFLAGS=-O2", "CGO_CPPFLAGS=", "CGO_LDFLAGS=",
+		// Compilers translate their messages, explain reads English.
+		"LC_ALL=C",
+	}
+	if b.o.CXX != "" {
+		env = append(env, "CXX="+b.o.CXX)
+	}
+	if b.o.CC != "" {
+		env = append(env, "CC="+b.o.CC)
+	}
+	if b.o.PkgConfigDir != "" {
+		env = append(env, "PKG_CONFIG_PATH="+prepend(b.o.PkgConfigDir, os.Getenv("PKG_CONFIG_PATH")))
+	}
+	if f := b.o.Flags; f != nil {
+		env = append(env, "CGO_CPPFLAGS="+f.CPP, "CGO_CXXFLAGS=-O2 "+f.CXX, "CGO_LDFLAGS="+f.LD)
+	}
+	if os.Getenv("HOME") == "" && os.Getenv("XDG_CACHE_HOME") == "" && os.Getenv("LocalAppData") == "" {
+		// A bare service account: the Go command would refuse to start.
+		if os.Getenv("GOCACHE") == "" {
+			env = append(env, "GOCACHE="+filepath.Join(b.o.Cache, "go", "build"))
+		}
+		if os.Getenv("GOPATH") == "" {
+			env = append(env, "GOPATH="+filepath.Join(b.o.Cache, "go"))
+		}
+	}
+	return env
+}
+
+func atLeast(have, want string) bool {
+	h, errH := version.NewVersion(have)
+	w, errW := version.NewVersion(want)
+	return errH == nil && errW == nil && h.GreaterThanOrEqual(w)
+}
+
+// What the Go command, pkg-config, GCC, Clang and the linkers write.
+var (
+	reCompile   = regexp.MustCompile(`(?m)^(?:In file included from )?([^\s:]+\.(?:cpp|cc|c|hpp|h|go)):(\d+)(?::\d+)?: (?:fatal )?error: ([^\n]+)`)
+	reGoCompile = regexp.MustCompile(`(?m)^(\.?/?[\w./-]+\.go):(\d+):\d+: ([^\n]+)`)
+	reNoHeader  = regexp.MustCompile(`fatal error: '?(opencv2/[\w./]+?)'?(?: file not found|: No such file or directory)`)
+	reNoLib     = regexp.MustCompile(`cannot find -l([\w.+-]+)|library '?-?l?([\w.+-]+)'? not found`)
+	reUndefined = regexp.MustCompile("undefined reference to [`']([^'\n]+)'|undefined symbol: ([^\n]+)")
+	reNoTool    = regexp.MustCompile(`(?:exec: |compiler )"([^"]+)"(?:: executable file not found| not found)|"([^"]+)": executable file not found`)
+	reGoTooOld  = regexp.MustCompile(`requires go >= ([\d.]+)|module requires Go ([\d.]+)`)
+)
+
+// explain finds the one sentence in a failed build's output.
+func explain(log string, o Options) (why, fix string) {
+	has := func(parts ...string) bool {
+		for _, p := range parts {
+			if strings.Contains(log, p) {
+				return true
+			}
+		}
+		return false
+	}
+	first := func(re *regexp.Regexp) string {
+		m := re.FindStringSubmatch(log)
+		for i := 1; i < len(m); i++ {
+			if m[i] != "" {
+				return m[i]
+			}
+		}
+		return ""
+	}
+	switch {
+	case has("checksum mismatch", "SECURITY ERROR"):
+		return "the content of gocv " + o.Release + " is not what deployctl pinned: a proxy or the module cache was tampered with or damaged",
+			"run go clean -modcache and check GOPROXY"
+	case has("no space left on device", "There is not enough space on the disk"):
+		return "the disk filled up while its worker was compiled (about 300 MB are needed)", "free some room in the Go build cache's and the temporary folder"
+	case reNoTool.MatchString(log):
+		tool := first(reNoTool)
+		if strings.Contains(tool, "pkg-config") {
+			return "pkg-config is missing, by which gocv finds OpenCV", "install pkg-config (deployctl doctor --fix)"
+		}
+		return "the compiler " + tool + " is missing", "install g++ (deployctl doctor --fix)"
+	case has("No package 'opencv4' found", "Package opencv4 was not found", "Package 'opencv4', required by"):
+		return "pkg-config does not know opencv4: OpenCV's development files are missing or not where it looks",
+			"install libopencv-dev (deployctl doctor --fix), or set PKG_CONFIG_PATH to the folder of opencv4.pc"
+	case has("dial tcp", "no such host", "connection refused", "proxyconnect", "i/o timeout", "TLS handshake", "x509:",
+		"403 Forbidden", "404 Not Found", "407 Proxy", "410 Gone", "502 Bad Gateway", "503 Service", "module lookup disabled", "unexpected EOF", "server misbehaving"):
+		return "the Go module gocv.io/x/gocv " + o.Release + " could not be fetched",
+			"check the network, or set GOPROXY to a mirror (file:///… works offline)"
+	case reGoTooOld.MatchString(log):
+		return "this Go is too old: gocv " + o.Release + " needs Go " + first(reGoTooOld), "install a newer Go, or choose an older gocv"
+	case has("Killed signal terminated program cc1plus", "virtual memory exhausted", "out of memory", "signal: killed"):
+		return "the compiler ran out of memory (about 1 GB is needed)", "free memory or add swap"
+	}
+	if header := first(reNoHeader); header != "" {
+		return "OpenCV " + o.OpenCVVersion + " here lacks the header " + header + ", which gocv " + o.Release + " needs",
+			"install all of OpenCV's development files (libopencv-dev)"
+	}
+	if m := reCompile.FindStringSubmatch(log); m != nil {
+		where, text := filepath.Base(m[1])+":"+m[2], m[3]
+		if strings.HasPrefix(filepath.ToSlash(m[1]), "/usr/include/c++") || has("#error This file requires compiler and library support") {
+			return "the C++ compiler is too old or broken: " + where + ": " + text, "install a newer g++"
+		}
+		return fmt.Sprintf("gocv %s does not fit OpenCV %s: %s: %s", o.Release, o.OpenCVVersion, where, text),
+			"choose the gocv release that the compatibility table names for this OpenCV"
+	}
+	if lib := first(reNoLib); lib != "" {
+		return "the linker does not find the library " + lib, "install OpenCV's development files completely, contrib modules included"
+	}
+	if sym := first(reUndefined); sym != "" {
+		return "OpenCV's headers and libraries are of two versions: the linker lacks " + sym,
+			"remove one of the two OpenCV copies (deployctl doctor shows them)"
+	}
+	if m := reGoCompile.FindStringSubmatch(log); m != nil {
+		return "its worker does not compile with gocv " + o.Release + ": " + filepath.Base(m[1]) + ":" + m[2] + ": " + m[3],
+			"report this with the log"
+	}
+	return "compiling its worker failed: " + lastLine(log), "see the log"
+}
+
+func lastLine(log string) string {
+	lines := strings.Split(strings.TrimSpace(log), "\n")
+	last := strings.TrimSpace(lines[len(lines)-1])
+	if last == "" {
+		return "the Go command said nothing"
+	}
+	if r := []rune(last); len(r) > 200 {
+		last = string(r[:200]) + "…"
+	}
+	return last
+}
+
+// reFallback are OpenCV's own words for a target that was asked for and not
+// used (modules/dnn/src/net_impl.cpp and dnn.cpp, 4.x).
+var reFallback = regexp.MustCompile(`(?i)switching to (?:CPU|OpenCV|default)|fallback to (?:CPU|default)|falling back to|not built with (?:CUDA|OpenCL)|target is not (?:available|supported)|Target not supported`)
+
+// executed corrects the answer where OpenCV's log says that it silently ran on
+// the CPU.
+func executed(a *engine.Answer) {
+	if reFallback.MatchString(a.Log) {
+		a.Backend, a.Target = "opencv", "cpu"
+	}
+}

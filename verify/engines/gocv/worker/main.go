@@ -1,0 +1,282 @@
+//go:build gocvworker
+// +build gocvworker
+
+// The gocv worker: a program of its own that loads a Darknet network through
+// gocv and OpenCV, runs it, and writes what came out. It reads one job as JSON
+// on standard input and writes one answer as JSON on standard output; the forms
+// are verify/engine's Job and Answer, repeated here because this file is
+// compiled alone on the machine that is being proven, with whatever Go that
+// machine has (1.13 or newer) and with any gocv from v0.22.0 on. So: no
+// generics, no os.ReadFile, and only calls that every one of those releases has.
+//
+// A C++ exception that gocv does not catch ends this process; the parent reads
+// the reason from standard error.
+package main
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"io/ioutil"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"gocv.io/x/gocv"
+)
+
+const schema = 1
+
+type job struct {
+	Schema  int      `json:"schema"`
+	Config  string   `json:"config"`
+	Weights string   `json:"weights"`
+	Inputs  []string `json:"inputs"`
+	Width   int      `json:"width"`
+	Height  int      `json:"height"`
+	Heads   []int    `json:"heads"`
+	Yolos   []int    `json:"yolos"`
+	OutDir  string   `json:"out_dir"`
+	Backend string   `json:"backend"`
+	Target  string   `json:"target"`
+	Threads int      `json:"threads"`
+	Warmup  int      `json:"warmup"`
+	Runs    int      `json:"runs"`
+}
+
+type answer struct {
+	Schema      int               `json:"schema"`
+	Versions    map[string]string `json:"versions"`
+	Backend     string            `json:"backend"`
+	Target      string            `json:"target"`
+	Threads     int               `json:"threads"`
+	LoadSeconds float64           `json:"load_s"`
+	RunSeconds  []float64         `json:"run_s"`
+	Outputs     []tensor          `json:"outputs"`
+	Others      []tensor          `json:"others"`
+	Repeat      []tensor          `json:"repeat"`
+	Log         string            `json:"log,omitempty"`
+	Error       string            `json:"error,omitempty"`
+}
+
+type tensor struct {
+	Kind  string `json:"kind"`
+	Layer int    `json:"layer"`
+	Shape []int  `json:"shape"`
+	File  string `json:"file"`
+	Input int    `json:"input"`
+}
+
+// The numbers are OpenCV's cv::dnn::Backend and cv::dnn::Target (dnn.hpp, 4.x);
+// older gocv has names for only a few of them.
+var backends = map[string]int{
+	"": 3, "opencv": 3, "default": 0, "openvino": 2, "vulkan": 4, "cuda": 5,
+	"timvx": 7, "cann": 8,
+}
+
+var targets = map[string]int{
+	"": 0, "cpu": 0, "opencl": 1, "opencl_fp16": 2, "vulkan": 4, "cuda": 6,
+	"cuda_fp16": 7, "npu": 9, "cpu_fp16": 10,
+}
+
+func main() {
+	a := answer{
+		Schema: schema,
+		Versions: map[string]string{
+			"opencv": gocv.OpenCVVersion(),
+			"gocv":   gocv.Version(),
+			"go":     runtime.Version(),
+		},
+	}
+	if err := run(&a); err != nil {
+		a.Error = err.Error()
+	}
+	out := bufio.NewWriter(os.Stdout)
+	if err := json.NewEncoder(out).Encode(&a); err != nil {
+		fmt.Fprintln(os.Stderr, "gocv worker: write answer:", err)
+		os.Exit(1)
+	}
+	if err := out.Flush(); err != nil {
+		fmt.Fprintln(os.Stderr, "gocv worker: write answer:", err)
+		os.Exit(1)
+	}
+}
+
+func run(a *answer) error {
+	var j job
+	if err := json.NewDecoder(os.Stdin).Decode(&j); err != nil {
+		return fmt.Errorf("read job: %v", err)
+	}
+	if j.Schema != schema {
+		return fmt.Errorf("job has schema %d, this worker speaks %d", j.Schema, schema)
+	}
+	backend, ok := backends[j.Backend]
+	if !ok {
+		return fmt.Errorf("unknown backend %q", j.Backend)
+	}
+	target, ok := targets[j.Target]
+	if !ok {
+		return fmt.Errorf("unknown target %q", j.Target)
+	}
+	if len(j.Inputs) == 0 || j.Warmup+j.Runs < 1 || len(j.Heads) == 0 {
+		return errors.New("job without inputs, runs or heads")
+	}
+	a.Backend, a.Target = j.Backend, j.Target
+	a.Threads = setThreads(j.Threads)
+
+	begin := time.Now()
+	net := gocv.ReadNet(j.Weights, j.Config)
+	if err := lastException(); err != nil {
+		return fmt.Errorf("load %s: %v", filepath.Base(j.Config), err)
+	}
+	if net.Empty() {
+		return fmt.Errorf("load %s: OpenCV returned an empty network", filepath.Base(j.Config))
+	}
+	defer net.Close()
+	if err := net.SetPreferableBackend(gocv.NetBackendType(backend)); err != nil {
+		return fmt.Errorf("choose backend %s: %v", j.Backend, err)
+	}
+	if err := net.SetPreferableTarget(gocv.NetTargetType(target)); err != nil {
+		return fmt.Errorf("choose target %s: %v", j.Target, err)
+	}
+	a.LoadSeconds = time.Since(begin).Seconds()
+
+	// OpenCV's Darknet importer names a layer after its kind and its index in
+	// the cfg. A head is the convolution before a yolo layer; asking for it by
+	// name also keeps OpenCV from fusing it away.
+	var names []string
+	for _, i := range j.Heads {
+		names = append(names, fmt.Sprintf("conv_%d", i))
+	}
+	for _, i := range j.Yolos {
+		names = append(names, fmt.Sprintf("yolo_%d", i))
+	}
+
+	forward := func(input int, keep string) ([]tensor, float64, error) {
+		blob, err := readBlob(j.Inputs[input], j.Width, j.Height)
+		if err != nil {
+			return nil, 0, err
+		}
+		defer blob.Close()
+		start := time.Now()
+		net.SetInput(blob, "")
+		mats := net.ForwardLayers(names)
+		took := time.Since(start).Seconds()
+		defer func() {
+			for i := range mats {
+				mats[i].Close()
+			}
+		}()
+		if err := lastException(); err != nil {
+			return nil, 0, fmt.Errorf("forward pass: %v", err)
+		}
+		if len(mats) != len(names) {
+			return nil, 0, fmt.Errorf("forward pass: asked for %d layers, got %d", len(names), len(mats))
+		}
+		if keep == "" {
+			return nil, took, nil
+		}
+		var out []tensor
+		for i := range mats {
+			t := tensor{Kind: "head", Input: input}
+			if i < len(j.Heads) {
+				t.Layer = j.Heads[i]
+			} else {
+				t.Kind, t.Layer = "rows", j.Yolos[i-len(j.Heads)]
+			}
+			t.Shape = mats[i].Size()
+			t.File = filepath.Join(j.OutDir, fmt.Sprintf("%s-%s.f32", keep, names[i]))
+			data, err := mats[i].DataPtrFloat32()
+			if err != nil {
+				return nil, 0, fmt.Errorf("read layer %s: %v", names[i], err)
+			}
+			if err := writeTensor(t.File, data); err != nil {
+				return nil, 0, err
+			}
+			out = append(out, t)
+		}
+		return out, took, nil
+	}
+
+	for i := 0; i < j.Warmup+j.Runs; i++ {
+		keep := ""
+		if i == 0 {
+			keep = "first"
+		}
+		out, took, err := forward(0, keep)
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			a.Outputs = out
+		}
+		a.RunSeconds = append(a.RunSeconds, took)
+	}
+	for i := 1; i < len(j.Inputs); i++ {
+		out, _, err := forward(i, fmt.Sprintf("other%d", i))
+		if err != nil {
+			return err
+		}
+		a.Others = append(a.Others, out...)
+	}
+	out, _, err := forward(0, "repeat")
+	if err != nil {
+		return err
+	}
+	a.Repeat = out
+	return nil
+}
+
+// readBlob loads a tensor file into a [1, 3, H, W] Mat. gocv can make a
+// four-dimensional Mat directly only since v0.26.0, so the planes are woven
+// into an ordinary float image and OpenCV's own blobFromImage separates them
+// again, with neither scaling nor swapping.
+func readBlob(file string, width, height int) (gocv.Mat, error) {
+	raw, err := ioutil.ReadFile(file)
+	if err != nil {
+		return gocv.Mat{}, fmt.Errorf("read input: %v", err)
+	}
+	plane := width * height
+	if width < 1 || height < 1 || len(raw) != plane*3*4 {
+		return gocv.Mat{}, fmt.Errorf("input %s has %d bytes, a %dx%d picture has %d", file, len(raw), width, height, plane*12)
+	}
+	img := gocv.NewMatWithSize(height, width, gocv.MatTypeCV32F+gocv.MatChannels3)
+	defer img.Close()
+	pixels, err := img.DataPtrFloat32()
+	if err != nil {
+		return gocv.Mat{}, fmt.Errorf("fill input: %v", err)
+	}
+	if len(pixels) != plane*3 {
+		return gocv.Mat{}, fmt.Errorf("fill input: OpenCV made room for %d values, not %d", len(pixels), plane*3)
+	}
+	for c := 0; c < 3; c++ {
+		for p := 0; p < plane; p++ {
+			pixels[p*3+c] = math.Float32frombits(binary.LittleEndian.Uint32(raw[(c*plane+p)*4:]))
+		}
+	}
+	blob := gocv.BlobFromImage(img, 1, image.Pt(width, height), gocv.NewScalar(0, 0, 0, 0), false, false)
+	if err := lastException(); err != nil {
+		return gocv.Mat{}, fmt.Errorf("make input blob: %v", err)
+	}
+	if s := blob.Size(); len(s) != 4 || s[0] != 1 || s[1] != 3 || s[2] != height || s[3] != width {
+		return gocv.Mat{}, fmt.Errorf("make input blob: shape %s", strings.Trim(fmt.Sprint(s), "[]"))
+	}
+	return blob, nil
+}
+
+func writeTensor(file string, data []float32) error {
+	raw := make([]byte, len(data)*4)
+	for i, v := range data {
+		binary.LittleEndian.PutUint32(raw[i*4:], math.Float32bits(v))
+	}
+	if err := ioutil.WriteFile(file, raw, 0644); err != nil {
+		return fmt.Errorf("write output: %v", err)
+	}
+	return nil
+}
