@@ -24,11 +24,14 @@ const (
 
 // Finding is a requirement judged against facts.
 type Finding struct {
-	ID     string `json:"id"`
-	Title  string `json:"title"`
-	State  State  `json:"state"`
-	Wanted string `json:"wanted"`
-	Found  string `json:"found"`
+	ID    string `json:"id"`
+	Title string `json:"title"`
+	State State  `json:"state"`
+	// Severity is the requirement's: what is only recommended may be unknown
+	// without changing the exit code.
+	Severity recipes.Severity `json:"severity,omitempty"`
+	Wanted   string           `json:"wanted"`
+	Found    string           `json:"found"`
 	// Where is the path, command or key the verdict rests on.
 	Where string `json:"where"`
 	Why   string `json:"why"`

@@ -1,0 +1,734 @@
+package doctor
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// Evaluate judges facts against a recipe: one finding a requirement, in the
+// recipe's order, and after it one "NAME.shadow" warning for each component
+// whose copies win different lookups. It is pure: the same arguments give the
+// same judgement, and nothing is read or changed.
+//
+// Three rules hold everywhere. What a failed probe leaves open is unknown, not
+// failed. Of several copies the active one is judged, because it is the one
+// that will be used; another that would do is named. A compat check whose
+// component already fails a required finding of its own is skipped: one cause
+// gives one failure.
+func Evaluate(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) *Judgement {
+	j := &Judgement{Recipe: r, Facts: f, Chosen: map[string]string{}}
+	e := &evaluation{recipe: r, tables: t, facts: f, chosen: j.Chosen, done: map[string]*Finding{}}
+	first := make([]Finding, len(r.Requirements))
+	// Compat checks look at the findings of the components they are given, so
+	// they come last, wherever the recipe lists them.
+	for _, compat := range []bool{false, true} {
+		for i := range r.Requirements {
+			q := &r.Requirements[i]
+			if (q.Compat != nil) != compat {
+				continue
+			}
+			first[i] = e.judge(q)
+			if q.Component != nil && !q.Component.Absent {
+				for _, name := range names(q.Component) {
+					if e.done[name] == nil {
+						e.done[name] = &first[i]
+					}
+				}
+			}
+		}
+	}
+	shadowed := map[string]bool{}
+	for i := range r.Requirements {
+		j.Findings = append(j.Findings, first[i])
+		c := r.Requirements[i].Component
+		if c == nil || c.Absent || first[i].State == Skipped {
+			continue
+		}
+		for _, name := range names(c) {
+			if shadowed[name] {
+				continue
+			}
+			shadowed[name] = true
+			if s, ok := shadow(name, f); ok {
+				j.Findings = append(j.Findings, s)
+			}
+		}
+	}
+	return j
+}
+
+// Exit is the exit code a judgement stands for. What is graver hides what is
+// less so: a failed requirement (3), then an unknown one (5), one that waits
+// for a reboot or a new shell (6), then with strict any warning (4), else 0.
+// An unknown that is only recommended counts as a warning.
+func (j *Judgement) Exit(strict bool) int {
+	var unknown, pending, warn bool
+	for _, f := range j.Findings {
+		switch f.State {
+		case Fail:
+			return ExitFail
+		case Unknown:
+			switch f.Severity {
+			case recipes.Recommended:
+				warn = true
+			case recipes.Info:
+			default:
+				unknown = true
+			}
+		case Pending:
+			pending = true
+		case Warn:
+			warn = true
+		}
+	}
+	switch {
+	case unknown:
+		return ExitUnknown
+	case pending:
+		return ExitPending
+	case warn && strict:
+		return ExitStrict
+	}
+	return ExitOK
+}
+
+// Summary counts the findings by state; a state without findings is absent.
+func (j *Judgement) Summary() map[State]int {
+	counts := map[State]int{}
+	for _, f := range j.Findings {
+		counts[f.State]++
+	}
+	return counts
+}
+
+type evaluation struct {
+	recipe *recipes.Recipe
+	tables *recipes.Tables
+	facts  *facts.Facts
+	chosen map[string]string
+	// done maps a component to the finding that judged it first.
+	done map[string]*Finding
+}
+
+// verdict is what a check says before severity and fix are applied.
+type verdict struct {
+	state         State // ok, fail, unknown, warn, skipped
+	wanted, found string
+	where         string
+	fix           string // "" asks for the recipe's fix
+}
+
+func (e *evaluation) judge(q *recipes.Requirement) Finding {
+	out := Finding{
+		ID: q.ID, Title: q.Title, Severity: cmp.Or(q.Severity, recipes.Required), Why: q.Why,
+		Doc: cmp.Or(recipes.PagePath(q.ID), e.recipe.Source+"#"+q.ID),
+	}
+	v, applies := e.applies(q.When)
+	if applies {
+		switch {
+		case q.OS != nil:
+			v = e.os(q.OS)
+		case q.CPU != nil:
+			v = e.cpu(q.CPU)
+		case q.Memory != nil:
+			v = e.memory(q.Memory)
+		case q.Disk != nil:
+			v = e.disk(q.Disk)
+		case q.Component != nil:
+			v = e.component(q.Component)
+		case q.Compat != nil:
+			v = e.compat(q)
+		default:
+			v = verdict{state: Unknown, found: "the recipe gives no check that this deployctl knows"}
+		}
+	}
+	out.State, out.Wanted, out.Found, out.Where = v.state, v.wanted, v.found, v.where
+	if v.state == Fail {
+		switch out.Severity {
+		case recipes.Recommended:
+			out.State = Warn
+		case recipes.Info:
+			out.State = Info
+		}
+	}
+	switch v.state {
+	case OK, Skipped:
+	case Unknown:
+		out.Fix = cmp.Or(v.fix, "Remove the cause named under found and run deployctl doctor again; by hand: "+cmp.Or(q.Manual, q.Title))
+	default:
+		out.Fix = cmp.Or(v.fix, e.fix(q))
+	}
+	return out
+}
+
+// applies decides a requirement's when; a verdict is given when it does not
+// apply or cannot be told.
+func (e *evaluation) applies(w *recipes.When) (verdict, bool) {
+	if w == nil {
+		return verdict{}, true
+	}
+	f := e.facts
+	if len(w.OS) > 0 {
+		if f.OS.Family == "" {
+			return e.unknown("os", "which operating system this is", "applies to "+either(w.OS)), false
+		}
+		if !onOS(w.OS, f.OS) {
+			return verdict{state: Skipped, wanted: "asked of " + either(w.OS) + " only", found: "this is " + osName(f.OS), where: evidence(f.OS.Evidence)}, false
+		}
+	}
+	if len(w.Arch) > 0 {
+		arch := cmp.Or(f.OS.Arch, f.CPU.Arch)
+		if arch == "" {
+			return e.unknown("cpu", "which processor this is", "applies to "+either(w.Arch)), false
+		}
+		if !slices.Contains(w.Arch, arch) {
+			return verdict{state: Skipped, wanted: "asked of " + either(w.Arch) + " only", found: "this is " + arch, where: evidence(f.CPU.Evidence)}, false
+		}
+	}
+	if len(w.Missing) > 0 {
+		for _, name := range w.Missing {
+			if len(f.Components[name]) == 0 {
+				return verdict{}, true
+			}
+		}
+		return verdict{state: Skipped, wanted: "asked while " + either(w.Missing) + " is missing", found: "installed: " + strings.Join(w.Missing, ", ")}, false
+	}
+	return verdict{}, true
+}
+
+// unknown gives the verdict for something that no probe told: with the reason
+// where a problem covers the topic.
+func (e *evaluation) unknown(topic, what, wanted string) verdict {
+	v := verdict{state: Unknown, wanted: wanted, found: "no probe told " + what}
+	if p, ok := e.facts.Problem(topic); ok {
+		v.found, v.where = "could not be checked: "+p.Error, "probe "+p.Probe
+	}
+	return v
+}
+
+func (e *evaluation) os(c *recipes.OSCheck) verdict {
+	o := e.facts.OS
+	if o.Family == "" {
+		return e.unknown("os", "which operating system this is", either(c.Family))
+	}
+	v := verdict{state: OK, wanted: either(c.Family), found: osName(o), where: evidence(o.Evidence)}
+	if !slices.Contains(c.Family, o.Family) {
+		v.state = Fail
+		return v
+	}
+	text, asked := c.Versions[o.ID]
+	if !asked {
+		return v
+	}
+	v.wanted = o.ID + " " + text
+	if o.Version == "" {
+		// Debian testing and unstable have no VERSION_ID; they are ahead of
+		// every release.
+		v.found += " (no release number: a rolling or unreleased version)"
+		return v
+	}
+	if holds, err := check(text, o.Version); err != nil {
+		v.state, v.found = Unknown, fmt.Sprintf("%s: %v", osName(o), err)
+	} else if !holds {
+		v.state = Fail
+	}
+	return v
+}
+
+func (e *evaluation) cpu(c *recipes.CPUCheck) verdict {
+	f := e.facts
+	wanted := either(c.Arch)
+	if c.Cores > 0 {
+		wanted += fmt.Sprintf(", %g cores", c.Cores)
+	}
+	if f.CPU.Arch == "" {
+		return e.unknown("cpu", "which processor this is", wanted)
+	}
+	v := verdict{state: OK, wanted: wanted, where: evidence(f.CPU.Evidence)}
+	if needs := c.Features[f.CPU.Arch]; len(needs) > 0 {
+		v.wanted += " with " + strings.Join(needs, ", ")
+	}
+	v.found = f.CPU.Arch
+	for _, more := range []string{f.CPU.Model, f.CPU.Level} {
+		if more != "" {
+			v.found += ", " + more
+		}
+	}
+	var wrong []string
+	switch {
+	case !slices.Contains(c.Arch, f.CPU.Arch):
+		v.state = Fail
+		return v
+	case f.OS.Arch != "" && !slices.Contains(c.Arch, f.OS.Arch):
+		v.state = Fail
+		v.found += ", under a " + f.OS.Arch + " operating system"
+		return v
+	case f.CPU.Features == nil && len(c.Features[f.CPU.Arch]) > 0:
+		return e.unknown("cpu", "which instruction sets the processor has", v.wanted)
+	}
+	for _, feature := range c.Features[f.CPU.Arch] {
+		if !hasFeature(f.CPU.Features, feature) {
+			wrong = append(wrong, feature)
+		}
+	}
+	if len(wrong) > 0 {
+		v.state = Fail
+		v.found += ", without " + strings.Join(wrong, ", ")
+	}
+	if c.Cores > 0 {
+		if f.CPU.Cores == 0 {
+			return e.unknown("cpu", "how many cores are usable", v.wanted)
+		}
+		v.found += fmt.Sprintf(", %g cores", f.CPU.Cores)
+		if f.CPU.Cores < c.Cores {
+			v.state = Fail
+		}
+	}
+	return v
+}
+
+// hasFeature knows the two names some instruction sets have: the kernel's and
+// the vendor's.
+func hasFeature(have []string, feature string) bool {
+	if slices.Contains(have, feature) {
+		return true
+	}
+	for _, same := range [][]string{
+		{"neon", "asimd"}, {"sse3", "pni"}, {"fma", "fma3"}, {"dotprod", "asimddp"},
+		{"sse4.1", "sse4_1", "sse41", "sse4"}, {"sse4.2", "sse4_2", "sse42"},
+	} {
+		if slices.Contains(same, feature) && slices.ContainsFunc(same, func(s string) bool { return slices.Contains(have, s) }) {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *evaluation) memory(c *recipes.MemoryCheck) verdict {
+	m := e.facts.Memory
+	wanted := "at least " + c.Min.String()
+	usable := m.Usable()
+	if usable == 0 {
+		return e.unknown("memory", "how much memory there is", wanted)
+	}
+	v := verdict{state: OK, wanted: wanted, found: recipes.Bytes(usable).Human(), where: evidence(m.Evidence)}
+	if usable < m.Total {
+		v.found += ", the limit of this container or service; the machine has " + recipes.Bytes(m.Total).Human()
+	}
+	if usable < uint64(c.Min) {
+		v.state = Fail
+	}
+	return v
+}
+
+func (e *evaluation) disk(c *recipes.DiskCheck) verdict {
+	wanted := c.Free.String() + " free for " + c.For
+	for _, d := range e.facts.Disks {
+		if d.Purpose != c.For {
+			continue
+		}
+		v := verdict{state: OK, wanted: wanted, found: recipes.Bytes(d.Free).Human() + " free", where: d.Path}
+		switch {
+		case d.ReadOnly:
+			v.state, v.found = Fail, "read-only"
+		case d.Free < uint64(c.Free):
+			v.state = Fail
+		}
+		return v
+	}
+	return e.unknown("disks", "how much room there is for "+c.For, wanted)
+}
+
+func (e *evaluation) fix(q *recipes.Requirement) string {
+	p, ok := ChooseFix(q, e.facts)
+	if !ok {
+		return cmp.Or(q.Manual, "See the page of "+q.ID+".")
+	}
+	return installCommand(p, e.facts.OS.User)
+}
+
+// ChooseFix returns what the first fix installs whose package manager this
+// host has and whose distributions include it. False means that only the
+// requirement's manual way is left.
+func ChooseFix(q *recipes.Requirement, f *facts.Facts) (recipes.Packages, bool) {
+	for i := range q.Fix {
+		p := q.Fix[i].Packages()
+		if len(p.Packages) == 0 || len(f.Components[p.Manager]) == 0 {
+			continue
+		}
+		if len(q.Fix[i].Distro) == 0 || onOS(q.Fix[i].Distro, f.OS) {
+			return p, true
+		}
+	}
+	return recipes.Packages{}, false
+}
+
+// installCommand is the command a person would type. deployctl itself runs
+// argv lists made by its installers, never this text.
+func installCommand(p recipes.Packages, u facts.User) string {
+	verb := map[string]string{
+		"apt": "apt-get install", "dnf": "dnf install", "pacman": "pacman -S --needed", "apk": "apk add",
+		"zypper": "zypper install", "brew": "brew install",
+	}[p.Manager]
+	command := cmp.Or(verb, p.Manager+" install") + " " + strings.Join(p.Packages, " ")
+	switch {
+	case u.Admin || p.Manager == "brew":
+		return command
+	case len(u.Elevate) > 0:
+		return u.Elevate[0] + " " + command
+	}
+	return "as root: " + command
+}
+
+// onOS reports whether a list names the family, the distribution, or one that
+// the distribution is like.
+func onOS(list []string, o facts.OS) bool {
+	return slices.Contains(list, o.Family) || slices.Contains(list, o.ID) ||
+		slices.ContainsFunc(o.Like, func(id string) bool { return slices.Contains(list, id) })
+}
+
+func check(constraint, version string) (bool, error) {
+	c, err := recipes.ParseConstraint(constraint)
+	if err != nil {
+		return false, err
+	}
+	return c.Check(version)
+}
+
+func evidence(list []facts.Evidence) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0].Source
+}
+
+// either joins words for people: linux, darwin or windows.
+func either(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+}
+
+func names(c *recipes.ComponentCheck) []string {
+	if c.Name != "" {
+		return []string{c.Name}
+	}
+	return c.AnyOf
+}
+
+func (e *evaluation) compat(q *recipes.Requirement) verdict {
+	c := q.Compat
+	given := map[string]string{}
+	var pairs []string
+	wanted := "a " + c.Choose + " release for this " + strings.Join(c.Given, " and ")
+	for _, name := range c.Given {
+		if d := e.done[name]; d != nil && d.Severity == recipes.Required && (d.State == Fail || d.State == Unknown || d.State == Pending) {
+			return verdict{state: Skipped, wanted: wanted, found: "decided once " + d.ID + " holds"}
+		}
+		i, ok := e.facts.Active(name)
+		if !ok {
+			if p, failed := e.facts.Problem(name); failed {
+				return verdict{state: Unknown, wanted: wanted, found: "could not be checked: " + p.Error, where: "probe " + p.Probe}
+			}
+			return verdict{state: Fail, wanted: wanted, found: name + " is not installed"}
+		}
+		if _, err := recipes.Version(i.Version); err != nil {
+			return verdict{state: Unknown, wanted: wanted, found: fmt.Sprintf("the version of %s could not be told (found %q)", name, i.Version), where: i.Path}
+		}
+		given[name] = i.Version
+		pairs = append(pairs, name+" "+i.Version)
+	}
+	value, row, err := e.tables.Choose(c.Table, given, c.Choose)
+	var none *recipes.NoRowError
+	switch {
+	case errors.As(err, &none):
+		return verdict{state: Fail, wanted: wanted, found: none.Error(), where: "table " + c.Table, fix: e.mismatch(none)}
+	case err != nil:
+		return verdict{state: Unknown, wanted: wanted, found: err.Error(), where: "table " + c.Table}
+	}
+	e.chosen[c.Choose] = value
+	v := verdict{
+		state: OK, wanted: wanted, found: fmt.Sprintf("%s %s for %s", c.Choose, value, strings.Join(pairs, " and ")),
+		where: fmt.Sprintf("table %s, %s: %s", c.Table, row.Basis, row.Source),
+	}
+	if row.Basis == recipes.Expected {
+		v.state = Warn
+		v.found += ", a pair nobody has tested"
+		v.fix = "Run deployctl verify, which decides whether the pair works; or install an older " + c.Given[0] + "."
+	}
+	return v
+}
+
+// mismatch says what to change so that the nearest row of a table fits.
+func (e *evaluation) mismatch(none *recipes.NoRowError) string {
+	if none.Nearest == nil {
+		return ""
+	}
+	var steps []string
+	for _, m := range none.Misses {
+		step := fmt.Sprintf("get %s %s instead of %s", m.Column, m.Wanted, m.Found)
+		for i := range e.recipe.Requirements {
+			q := &e.recipe.Requirements[i]
+			if q.Component == nil || !slices.Contains(names(q.Component), m.Column) {
+				continue
+			}
+			if p, ok := ChooseFix(q, e.facts); ok {
+				step += fmt.Sprintf(" (%s may bring it: %s)", p.Manager, installCommand(p, e.facts.OS.User))
+			}
+			break
+		}
+		steps = append(steps, step)
+	}
+	text := strings.Join(steps, " and ") + "."
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// component judges the active instance of a component, or of the first of
+// several components that has one that will do.
+func (e *evaluation) component(c *recipes.ComponentCheck) verdict {
+	constraint, err := recipes.ParseConstraint(c.Version)
+	wanted := wantedComponent(c, constraint)
+	if err != nil {
+		return verdict{state: Unknown, wanted: wanted, found: err.Error(), where: "recipe " + e.recipe.Source}
+	}
+	if c.Absent {
+		return e.absent(c, constraint, wanted)
+	}
+	var best verdict
+	for _, name := range names(c) {
+		v := e.oneComponent(name, c.Has, constraint)
+		v.wanted = wanted
+		if v.state == OK {
+			return v
+		}
+		if rank(v) > rank(best) {
+			best = v
+		}
+	}
+	return best
+}
+
+// rank orders verdicts on alternatives by how much they tell: a copy that does
+// not do tells more than none at all, and nothing is failed for certain while
+// an alternative is unknown.
+func rank(v verdict) int {
+	switch {
+	case v.state == "":
+		return 0
+	case v.state == Unknown:
+		return 3
+	case v.where != "":
+		return 2
+	}
+	return 1
+}
+
+func wantedComponent(c *recipes.ComponentCheck, constraint recipes.Constraint) string {
+	wanted := either(names(c))
+	if !constraint.Any() {
+		wanted += " " + constraint.String()
+	}
+	if len(c.Has) > 0 {
+		wanted += " with " + strings.Join(c.Has, ", ")
+	}
+	if c.Absent {
+		return "no " + wanted
+	}
+	return wanted
+}
+
+func (e *evaluation) absent(c *recipes.ComponentCheck, constraint recipes.Constraint, wanted string) verdict {
+	var there []string
+	where := ""
+	for _, name := range names(c) {
+		if p, ok := e.facts.Problem(name); ok {
+			return verdict{state: Unknown, wanted: wanted, found: "could not be checked: " + p.Error, where: "probe " + p.Probe}
+		}
+		for _, i := range e.facts.Components[name] {
+			switch s := fits(i, c.Has, constraint); s.state {
+			case OK:
+				there = append(there, label(name, i))
+				where = cmp.Or(where, i.Path)
+			case Unknown:
+				return verdict{state: Unknown, wanted: wanted, found: name + ": " + s.found, where: i.Path}
+			}
+		}
+	}
+	if len(there) > 0 {
+		return verdict{state: Fail, wanted: wanted, found: strings.Join(there, ", "), where: where}
+	}
+	return verdict{state: OK, wanted: wanted, found: "none"}
+}
+
+// fits judges one instance.
+func fits(i facts.Instance, has []string, constraint recipes.Constraint) verdict {
+	v := verdict{state: OK}
+	var lacks []string
+	for _, part := range has {
+		if !i.HasPart(part) {
+			lacks = append(lacks, part)
+		}
+	}
+	if len(lacks) > 0 {
+		v.state, v.found = Fail, "without "+strings.Join(lacks, ", ")
+	}
+	if constraint.Any() {
+		return v
+	}
+	holds, err := constraint.Check(i.Version)
+	switch {
+	case err != nil && v.state == OK:
+		v.state, v.found = Unknown, "its version could not be told"
+		if i.Version != "" {
+			v.found += fmt.Sprintf(" (found %q)", i.Version)
+		}
+	case err == nil && !holds:
+		v.state = Fail
+	}
+	return v
+}
+
+func (e *evaluation) oneComponent(name string, has []string, constraint recipes.Constraint) verdict {
+	list := e.facts.Components[name]
+	active, ok := e.facts.Active(name)
+	if !ok {
+		if p, failed := e.facts.Problem(name); failed {
+			return verdict{state: Unknown, found: "could not be checked: " + p.Error, where: "probe " + p.Probe}
+		}
+		if len(list) == 0 {
+			return verdict{state: Fail, found: "not installed"}
+		}
+	}
+	var v verdict
+	if ok {
+		v = fits(active, has, constraint)
+		v.found = join(label(name, active), v.found)
+		v.where = whereOf(active)
+	} else {
+		v = verdict{state: Fail, found: label(name, list[0]) + ", but no lookup finds it", where: list[0].Path}
+	}
+	// Another copy may do where the active one does not.
+	for _, other := range list {
+		if v.state == OK || other.Active || fits(other, has, constraint).state != OK {
+			continue
+		}
+		if ok {
+			v.found += fmt.Sprintf("; %s in %s would do, but %s in %s wins%s", cmp.Or(other.Version, "a copy"), cmp.Or(other.Path, "another place"),
+				cmp.Or(active.Version, "the other"), cmp.Or(active.Path, "its place"), because(active))
+		}
+		v.fix = promote(other, active)
+		return v
+	}
+	if v.state == Fail && ok && !managed(active.Path) && !e.isWindows() {
+		v.fix = e.besides(name, active)
+	}
+	return v
+}
+
+func (e *evaluation) isWindows() bool { return e.facts.OS.Family == "windows" }
+
+// besides is the fix where the package manager's copy would come to stand
+// beside one that was installed by hand and goes on winning; "" leaves it to
+// the recipe.
+func (e *evaluation) besides(name string, active facts.Instance) string {
+	for i := range e.recipe.Requirements {
+		q := &e.recipe.Requirements[i]
+		if q.Component == nil || q.Component.Absent || !slices.Contains(names(q.Component), name) {
+			continue
+		}
+		if p, ok := ChooseFix(q, e.facts); ok {
+			return fmt.Sprintf("%s; then remove the copy in %s, which would go on winning%s", installCommand(p, e.facts.OS.User), active.Path, because(active))
+		}
+		return ""
+	}
+	return ""
+}
+
+// managed reports whether a path belongs to the system's package manager: the
+// file system hierarchy leaves /usr/local, /opt and home folders to people.
+func managed(p string) bool {
+	return p == "" || p == "/usr" || p == "/" ||
+		strings.HasPrefix(p, "/usr/") && !strings.HasPrefix(p, "/usr/local/") && p != "/usr/local" ||
+		strings.HasPrefix(p, "/bin/") || strings.HasPrefix(p, "/lib")
+}
+
+// promote says how to make another copy win.
+func promote(other, active facts.Instance) string {
+	switch {
+	case other.Attrs["pc"] != "" && (len(active.Via) == 0 || slices.Contains(active.Via, "pkg-config")):
+		dir := other.Attrs["pc"]
+		if strings.HasSuffix(dir, ".pc") {
+			dir = path.Dir(dir)
+		}
+		return "export PKG_CONFIG_PATH=" + dir
+	case other.Path == "":
+		return "Make the copy that would do win its lookup."
+	case slices.Contains(active.Via, "PATH") || len(active.Via) == 0:
+		return "Put the folder of " + other.Path + " first in PATH."
+	}
+	return fmt.Sprintf("Make %s win over %s in %s.", other.Path, cmp.Or(active.Path, "the active copy"), strings.Join(active.Via, ", "))
+}
+
+func label(name string, i facts.Instance) string {
+	return name + " " + cmp.Or(i.Version, "of unknown version")
+}
+
+func whereOf(i facts.Instance) string {
+	return cmp.Or(i.Path, evidence(i.Evidence))
+}
+
+func because(i facts.Instance) string {
+	if len(i.Via) == 0 {
+		return ""
+	}
+	return " because of " + strings.Join(i.Via, ", ")
+}
+
+func join(a, b string) string {
+	if b == "" {
+		return a
+	}
+	return a + ", " + b
+}
+
+// shadow warns when a component's copies win different lookups: the program is
+// then built against one and runs with another.
+func shadow(name string, f *facts.Facts) (Finding, bool) {
+	active, ok := f.Active(name)
+	if !ok {
+		return Finding{}, false
+	}
+	for _, other := range f.Components[name] {
+		if other.Path == active.Path && other.Version == active.Version {
+			continue
+		}
+		var own []string
+		for _, via := range other.Via {
+			if !slices.Contains(active.Via, via) {
+				own = append(own, via)
+			}
+		}
+		if len(own) == 0 {
+			continue
+		}
+		return Finding{
+			ID: name + ".shadow", Title: "One " + name + " for every lookup", State: Warn, Severity: recipes.Recommended,
+			Wanted: "every lookup finds the same " + name,
+			Found: fmt.Sprintf("%s finds %s in %s, but %s finds %s in %s", strings.Join(active.Via, ", "), cmp.Or(active.Version, "a copy"), active.Path,
+				strings.Join(own, ", "), cmp.Or(other.Version, "a copy"), other.Path),
+			Where: other.Path,
+			Why:   "A program can then be compiled against one copy and run with another.",
+			Fix:   fmt.Sprintf("Remove the copy you do not need, or make %s find %s too.", strings.Join(own, ", "), active.Path),
+			Doc:   recipes.PagePath("component.shadow"),
+		}, true
+	}
+	return Finding{}, false
+}
