@@ -46,6 +46,11 @@ var (
 type World interface {
 	// ReadFile returns at most limit bytes from the start of the file.
 	ReadFile(ctx context.Context, name string, limit int64) (data []byte, truncated bool, err error)
+	// Search looks for the first occurrence of marker in the file's first limit
+	// bytes and returns up to want bytes from there on, nil when it is not
+	// there. It is how a text inside a large library is read: the file is
+	// streamed, and only the answer is kept in a recording.
+	Search(ctx context.Context, name, marker string, limit int64, want int) ([]byte, error)
 	// ReadDir lists a folder, sorted by name.
 	ReadDir(ctx context.Context, name string) ([]Entry, error)
 	// Stat follows links.

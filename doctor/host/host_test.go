@@ -159,6 +159,40 @@ func TestEndlessOutputIsCut(t *testing.T) {
 	}
 }
 
+func TestSearchFindsAcrossPiecesAndIsRecorded(t *testing.T) {
+	const marker = "MARKER of a text"
+	for _, at := range []int{0, 5, 1<<20 - 4, 1 << 20, 2<<20 + 7, 3<<20 + 100} {
+		data := make([]byte, 3<<20+200)
+		copy(data[at:], marker+" tail")
+		name := filepath.Join(t.TempDir(), "lib.so")
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		rec, r := host.Record(host.Live())
+		for _, h := range []*host.Host{rec, host.Replay(r)} {
+			got, err := h.Search(t.Context(), name, marker, 1<<30, len(marker)+5)
+			if err != nil || string(got) != marker+" tail" {
+				t.Errorf("marker at %d: %q, %v", at, got, err)
+			}
+		}
+		got, err := rec.Search(t.Context(), name, "not in there", 1<<30, 10)
+		if got != nil || err != nil {
+			t.Errorf("absent marker: %q, %v", got, err)
+		}
+		got, err = host.Live().Search(t.Context(), name, marker, int64(at+3), 100)
+		if got != nil || err != nil {
+			t.Errorf("marker beyond the limit: %q, %v", got, err)
+		}
+	}
+	h := hosttest.Parse(t, "-- file /lib/x.so --\nabc MARKER def\n")
+	if got, err := h.Search(t.Context(), "/lib/x.so", "MARKER", 1<<20, 10); err != nil || string(got) != "MARKER def" {
+		t.Errorf("fixture: %q, %v", got, err)
+	}
+	if _, err := h.Search(t.Context(), "/lib/none.so", "MARKER", 1<<20, 10); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing file: %v", err)
+	}
+}
+
 func TestLookPath(t *testing.T) {
 	h := hosttest.Parse(t, `
 -- env --

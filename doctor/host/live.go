@@ -92,6 +92,61 @@ func (live) ReadFile(ctx context.Context, name string, limit int64) ([]byte, boo
 	return c.data, c.truncated, err
 }
 
+func (live) Search(ctx context.Context, name, marker string, limit int64, want int) ([]byte, error) {
+	return await(ctx, func() ([]byte, error) {
+		f, err := os.OpenFile(name, os.O_RDONLY|nonblock, 0)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close() //nolint:errcheck // read-only
+		info, err := f.Stat()
+		if err != nil {
+			return nil, err
+		}
+		if !info.Mode().IsRegular() {
+			return nil, &fs.PathError{Op: "search", Path: name, Err: errors.New("not a regular file")}
+		}
+		return searchIn(ctx, io.LimitReader(f, limit), marker, want)
+	})
+}
+
+// searchIn streams r in pieces that overlap by the marker's length, so that a
+// marker across two pieces is found too.
+func searchIn(ctx context.Context, r io.Reader, marker string, want int) ([]byte, error) {
+	if marker == "" || want <= 0 {
+		return nil, nil
+	}
+	buf := make([]byte, 0, 1<<20+len(marker))
+	for {
+		// await has given up on us by then; the disk should be spared too.
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		n, err := io.ReadFull(r, buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		last := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		if err != nil && !last {
+			return nil, err
+		}
+		if at := bytes.Index(buf, []byte(marker)); at >= 0 {
+			found := append([]byte(nil), buf[at:min(len(buf), at+want)]...)
+			if len(found) < want && !last {
+				rest, err := io.ReadAll(io.LimitReader(r, int64(want-len(found))))
+				if err != nil {
+					return nil, err
+				}
+				found = append(found, rest...)
+			}
+			return found, nil
+		}
+		if last {
+			return nil, nil
+		}
+		keep := min(len(buf), len(marker)-1)
+		buf = buf[:copy(buf, buf[len(buf)-keep:])]
+	}
+}
+
 func (live) ReadDir(ctx context.Context, name string) ([]Entry, error) {
 	return await(ctx, func() ([]Entry, error) {
 		f, err := os.Open(name)

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,7 @@ type Recording struct {
 	Env map[string]*string `json:"env,omitempty"`
 	// The keys of the others are paths, registry keys with view, or argv.
 	Files    map[string]File       `json:"files,omitempty"`
+	Searches map[string]File       `json:"searches,omitempty"`
 	Dirs     map[string]Listing    `json:"dirs,omitempty"`
 	Stats    map[string]StatAnswer `json:"stats,omitempty"`
 	Resolved map[string]PathAnswer `json:"resolved,omitempty"`
@@ -150,7 +152,7 @@ func regKey(key, view string) string { return view + ":" + strings.ToLower(key) 
 func NewRecording(goos, goarch string, at time.Time) *Recording {
 	return &Recording{
 		Schema: RecordingSchema, OS: goos, Arch: goarch, Time: at,
-		Env: map[string]*string{}, Files: map[string]File{}, Dirs: map[string]Listing{},
+		Env: map[string]*string{}, Files: map[string]File{}, Searches: map[string]File{}, Dirs: map[string]Listing{},
 		Stats: map[string]StatAnswer{}, Resolved: map[string]PathAnswer{},
 		Registry: map[string]KeyAnswer{}, Disks: map[string]DiskAnswer{}, Runs: map[string]RunAnswer{},
 	}
@@ -186,6 +188,16 @@ func (r *recorder) ReadFile(ctx context.Context, name string, limit int64) ([]by
 	}
 	return data, truncated, err
 }
+
+func (r *recorder) Search(ctx context.Context, name, marker string, limit int64, want int) ([]byte, error) {
+	found, err := r.World.Search(ctx, name, marker, limit, want)
+	keep(r, r.rec.Searches, searchKey(name, marker), File{Data: found, Err: encodeErr(err)})
+	return found, err
+}
+
+// searchKey cannot be mistaken for another file's: a quoted marker has no
+// unescaped quote.
+func searchKey(name, marker string) string { return strconv.Quote(marker) + " in " + name }
 
 func (r *recorder) ReadDir(ctx context.Context, name string) ([]Entry, error) {
 	list, err := r.World.ReadDir(ctx, name)
@@ -248,12 +260,13 @@ func (r *recorder) CPUID() (CPUID, error) {
 // the folder without it: then it does not exist.
 func Replay(r *Recording) *Host {
 	w := &replay{
-		rec: r, files: r.Files, dirs: r.Dirs, stats: r.Stats, resolved: r.Resolved, disks: r.Disks, env: r.Env,
+		rec: r, files: r.Files, searches: r.Searches, dirs: r.Dirs, stats: r.Stats, resolved: r.Resolved, disks: r.Disks, env: r.Env,
 		spell: func(s string) string { return s },
 	}
 	if r.OS == "windows" {
 		w.spell = foldPath
 		w.files, w.dirs, w.stats = fold(r.Files), fold(r.Dirs), fold(r.Stats)
+		w.searches = fold(r.Searches)
 		w.resolved, w.disks, w.env = fold(r.Resolved), fold(r.Disks), fold(r.Env)
 	}
 	return &Host{World: w, OS: r.OS, Arch: r.Arch, Self: SelfToken(r.OS)}
@@ -274,6 +287,7 @@ type replay struct {
 	rec      *Recording
 	spell    func(string) string
 	files    map[string]File
+	searches map[string]File
 	dirs     map[string]Listing
 	stats    map[string]StatAnswer
 	resolved map[string]PathAnswer
@@ -344,6 +358,24 @@ func (r *replay) ReadFile(ctx context.Context, name string, limit int64) ([]byte
 		return f.Data[:limit], true, nil
 	}
 	return f.Data, f.Truncated, nil
+}
+
+func (r *replay) Search(ctx context.Context, name, marker string, limit int64, want int) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if f, ok := r.searches[r.spell(searchKey(name, marker))]; ok {
+		return f.Data[:min(len(f.Data), want)], decodeErr("search "+name, f.Err)
+	}
+	// A fixture names whole files.
+	f, ok := r.files[r.spell(name)]
+	if !ok || f.Truncated {
+		return nil, r.absent("search", name)
+	}
+	if err := decodeErr("search "+name, f.Err); err != nil {
+		return nil, err
+	}
+	return searchIn(ctx, bytes.NewReader(f.Data[:min(int64(len(f.Data)), limit)]), marker, want)
 }
 
 func (r *replay) ReadDir(ctx context.Context, name string) ([]Entry, error) {
