@@ -1,0 +1,342 @@
+// Package apt is Debian's and Ubuntu's package manager: argv, state, quotes,
+// progress and the meaning of its errors. It must never change the machine:
+// the commands it composes are run by the installers package.
+//
+// Sources: apt-get(8), apt.conf(5) and README.progress-reporting of apt 2.2,
+// 2.6 and 3.0 (Debian 11, 12, 13); dpkg(1), dpkg-query(1); Debian Policy 5.6.7.
+package apt
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/installers/pkgmgr"
+	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+const (
+	listsDir   = "/var/lib/apt/lists"
+	updatesDir = "/var/lib/dpkg/updates"
+
+	// maxAge is when package lists count as old.
+	maxAge = 24 * time.Hour
+)
+
+// options go with every change.
+var options = [...]string{
+	"--yes", "--quiet",
+	// Nothing is ever removed to make room for what a recipe wants.
+	"--no-remove",
+	"--option", "APT::Status-Fd=1",
+	"--option", "Dpkg::Use-Pty=0",
+	"--option", "DPkg::Lock::Timeout=30",
+	"--option", "Acquire::Retries=3",
+	// A name that no list knows is an error, not a pattern: "a.b" would
+	// otherwise be tried as one.
+	"--option", "APT::Cmd::Pattern-Only=true",
+	// The user's own configuration files stay; no question is asked.
+	"--option", "Dpkg::Options::=--force-confdef",
+	"--option", "Dpkg::Options::=--force-confold",
+}
+
+// Manager returns the apt manager.
+func Manager() *pkgmgr.Manager {
+	return &pkgmgr.Manager{
+		Name: "apt", Tool: "apt-get", Path: "/usr/bin/apt-get", Admin: true,
+		Env: []string{"DEBIAN_FRONTEND=noninteractive", "LC_ALL=C",
+			// Restarting services and showing changelogs is not this program's business.
+			"NEEDRESTART_SUSPEND=1", "APT_LISTCHANGES_FRONTEND=none"},
+		Of: func(f recipes.Fix) []string { return f.Apt },
+		// Policy 5.6.1: lower case letters, digits, plus, minus, full stop; at
+		// least two, the first a letter or digit. A trailing minus is left out:
+		// apt would read "name-" as "remove name".
+		Valid: regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]*[a-z0-9+.](:[a-z0-9-]*[a-z0-9])?$`),
+		Install: func(packages []string) []string {
+			return change("install", []string{"--no-install-recommends"}, packages)
+		},
+		Remove: func(packages []string, purge bool) []string {
+			var args []string
+			for i, o := range options {
+				if o == "--no-remove" {
+					continue
+				}
+				args = append(args, options[i])
+			}
+			if purge {
+				args = append(args, "--purge")
+			}
+			return append(append(args, "remove", "--"), packages...)
+		},
+		Refresh: func() []string {
+			return []string{"--quiet", "--option", "APT::Status-Fd=1", "--option", "Acquire::Retries=3", "update"}
+		},
+		Configure: func() []string {
+			return []string{"/usr/bin/dpkg", "--configure", "-a", "--force-confdef", "--force-confold"}
+		},
+		FixBroken: func() []string {
+			return change("install", []string{"--no-install-recommends", "--fix-broken"}, nil)
+		},
+		Installed:   installed,
+		Fresh:       lists,
+		Quote:       quote,
+		QuoteRemove: quoteRemove,
+		Damage:      damage,
+		Progress:    Progress,
+		Explain:     Explain,
+		Disks:       []string{"/var/cache/apt/archives", "/usr"},
+	}
+}
+
+func change(command string, more, packages []string) []string {
+	args := append([]string(nil), options[:]...)
+	args = append(append(args, more...), command)
+	if len(packages) == 0 {
+		return args
+	}
+	return append(append(args, "--"), packages...)
+}
+
+// installed reads dpkg's database. dpkg-query writes one line a package.
+func installed(ctx context.Context, h *host.Host) (map[string]pkgmgr.Installed, error) {
+	out, err := h.Run(ctx, host.Command{
+		Argv: []string{find(ctx, h, "dpkg-query"), "-W", "-f", `${db:Status-Abbrev}\t${binary:Package}\t${Version}\n`},
+		Env:  []string{"LC_ALL=C"},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the installed packages with dpkg-query: %w", err)
+	}
+	if out.Exit != 0 {
+		return nil, fmt.Errorf("list the installed packages: dpkg-query ended with exit status %d: %s", out.Exit, step.Clean(string(out.Stderr), 200))
+	}
+	return ParseInstalled(string(out.Stdout), nativeArch(h.Arch)), nil
+}
+
+// nativeArch is Debian's name for a GOARCH.
+func nativeArch(goarch string) string {
+	switch goarch {
+	case "386":
+		return "i386"
+	case "arm":
+		return "armhf"
+	case "ppc64le":
+		return "ppc64el"
+	}
+	return goarch
+}
+
+// ParseInstalled reads status, name and version, tab-separated. The status has
+// three letters: wanted, state, and R when a reinstallation is required.
+// Packages that are not installed at all are left out, and so is the
+// architecture's name where it is the native one (libc6:amd64 is libc6).
+func ParseInstalled(text, native string) map[string]pkgmgr.Installed {
+	list := map[string]pkgmgr.Installed{}
+	for _, line := range strings.Split(text, "\n") {
+		f := strings.Split(line, "\t")
+		if len(f) != 3 || len(f[0]) < 2 || f[1] == "" || f[0][1] == 'n' {
+			continue
+		}
+		list[strings.TrimSuffix(f[1], ":"+native)] = pkgmgr.Installed{
+			Version: f[2],
+			// Triggers awaited or pending (W, t) are unpacked and configured
+			// already, but dpkg still has work: not ready.
+			Ready:    f[0][1] == 'i' && (len(f[0]) < 3 || f[0][2] == ' '),
+			Leftover: f[0][1] == 'c',
+		}
+	}
+	return list
+}
+
+// lists judges the age of the package lists by their folder: apt writes in it
+// and in partial/ on every update, while the files inside carry the server's
+// dates.
+func lists(ctx context.Context, h *host.Host) pkgmgr.Lists {
+	var l pkgmgr.Lists
+	entries, err := h.ReadDir(ctx, listsDir)
+	if err != nil {
+		return l
+	}
+	for _, e := range entries {
+		if !e.Dir && strings.Contains(e.Name, "_Packages") {
+			l.Present = true
+		}
+	}
+	if !l.Present {
+		return l
+	}
+	now := h.Now()
+	for _, name := range []string{listsDir, listsDir + "/partial", "/var/lib/apt/periodic/update-success-stamp"} {
+		info, err := h.Stat(ctx, name)
+		if err != nil {
+			continue
+		}
+		// A date in the future says the clock was set back, not that the
+		// lists are fresh; an hour is allowed for time zones set late at boot.
+		if age := now.Sub(info.ModTime); age < maxAge && age > -time.Hour {
+			l.Fresh = true
+		}
+	}
+	return l
+}
+
+// quote runs apt-get twice without changing anything: --simulate for what
+// would change, --print-uris for the sizes. Neither needs root or a lock.
+func quote(ctx context.Context, h *host.Host, tool string, packages []string) (pkgmgr.Quote, error) {
+	args := []string{"--quiet=1", "--no-install-recommends", "--option", "APT::Cmd::Pattern-Only=true"}
+	tail := append([]string{"install", "--"}, packages...)
+	lines, exit, err := ask(ctx, h, append(append([]string{tool, "--simulate"}, args...), tail...))
+	if err != nil {
+		return pkgmgr.Quote{}, err
+	}
+	if exit != 0 {
+		if names := NotFound(lines); len(names) > 0 {
+			return pkgmgr.Quote{NotFound: names}, nil
+		}
+		return pkgmgr.Quote{}, Explain(exit, lines)
+	}
+	q := ParseSimulation(lines)
+	if len(q.Change) == 0 {
+		return q, nil
+	}
+	lines, exit, err = ask(ctx, h, append(append([]string{tool, "--print-uris", "--yes"}, args...), tail...))
+	if err != nil {
+		return pkgmgr.Quote{}, err
+	}
+	if exit != 0 {
+		return pkgmgr.Quote{}, Explain(exit, lines)
+	}
+	q.DownloadBytes, q.DiskBytes = ParseSizes(lines)
+	return q, nil
+}
+
+func quoteRemove(ctx context.Context, h *host.Host, tool string, packages []string) ([]string, error) {
+	lines, exit, err := ask(ctx, h, append([]string{tool, "--simulate", "--quiet=1", "remove", "--"}, packages...))
+	if err != nil {
+		return nil, err
+	}
+	if exit != 0 {
+		return nil, Explain(exit, lines)
+	}
+	return ParseSimulation(lines).Remove, nil
+}
+
+func ask(ctx context.Context, h *host.Host, argv []string) (lines []string, exit int, err error) {
+	out, err := h.Run(ctx, host.Command{Argv: argv, Env: []string{"LC_ALL=C", "DEBIAN_FRONTEND=noninteractive"}})
+	if err != nil {
+		return nil, 0, fmt.Errorf("ask apt-get what would change: %w", err)
+	}
+	return strings.Split(string(out.Stdout)+"\n"+string(out.Stderr), "\n"), out.Exit, nil
+}
+
+var (
+	instLine = regexp.MustCompile(`^Inst (\S+) (?:\[([^\]]*)\] )?\((\S+) .*?(?:\[([a-z0-9-]+)\])?\)`)
+	remvLine = regexp.MustCompile(`^(?:Remv|Purg) (\S+)`)
+	diskLine = regexp.MustCompile(`^After this operation, ([0-9.,]+) ([kMGT]?B) (of additional disk space will be used|disk space will be freed)`)
+	missing  = []*regexp.Regexp{
+		regexp.MustCompile(`^E: Unable to locate package (\S+)`),
+		regexp.MustCompile(`^E: Package '?([^' ]+)'? has no installation candidate`),
+		regexp.MustCompile(`^E: Couldn't find any package by (?:glob|regex) '([^']+)'`),
+	}
+)
+
+// ParseSimulation reads the lines of apt-get --simulate.
+func ParseSimulation(lines []string) pkgmgr.Quote {
+	var q pkgmgr.Quote
+	for _, line := range lines {
+		if m := instLine.FindStringSubmatch(line); m != nil {
+			q.Change = append(q.Change, step.Package{Name: m[1], Version: m[3], Was: m[2]})
+		} else if m := remvLine.FindStringSubmatch(line); m != nil {
+			q.Remove = append(q.Remove, m[1])
+		}
+	}
+	return q
+}
+
+// ParseSizes reads the lines of apt-get --print-uris: 'uri' file size hash.
+func ParseSizes(lines []string) (download, disk int64) {
+	for _, line := range lines {
+		if strings.HasPrefix(line, "'") {
+			f := strings.Fields(line)
+			if len(f) < 3 {
+				continue
+			}
+			if _, err := url.Parse(strings.Trim(f[0], "'")); err != nil {
+				continue
+			}
+			if n, err := strconv.ParseInt(f[2], 10, 64); err == nil && n > 0 && n < 1<<40 && download < 1<<50 {
+				download += n
+			}
+			continue
+		}
+		if m := diskLine.FindStringSubmatch(line); m != nil {
+			v, err := strconv.ParseFloat(strings.ReplaceAll(m[1], ",", ""), 64)
+			if err != nil || v > 1e6 {
+				continue
+			}
+			unit := map[string]float64{"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}[m[2]]
+			disk = int64(v * unit)
+			if strings.HasSuffix(m[3], "freed") {
+				disk = -disk
+			}
+		}
+	}
+	return download, disk
+}
+
+// NotFound gives the names that apt-get says it does not know, sorted.
+func NotFound(lines []string) []string {
+	seen := map[string]bool{}
+	for _, line := range lines {
+		for _, re := range missing {
+			if m := re.FindStringSubmatch(line); m != nil {
+				seen[m[1]] = true
+			}
+		}
+	}
+	var names []string
+	for n := range seen {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// damage looks for dpkg's own journal (numbered files in updates/: apt refuses
+// to work while there are any) and for packages left half way.
+func damage(ctx context.Context, h *host.Host) (pkgmgr.Damage, error) {
+	var d pkgmgr.Damage
+	entries, err := h.ReadDir(ctx, updatesDir)
+	if err != nil && !host.IsNotExist(err) {
+		return d, fmt.Errorf("look for an interrupted dpkg in %s: %w", updatesDir, err)
+	}
+	for _, e := range entries {
+		if e.Name != "" && strings.Trim(e.Name, "0123456789") == "" {
+			d.Journal = true
+		}
+	}
+	list, err := installed(ctx, h)
+	if err != nil {
+		return d, err
+	}
+	for name, p := range list {
+		if !p.Ready && !p.Leftover {
+			d.Broken = append(d.Broken, name)
+		}
+	}
+	sort.Strings(d.Broken)
+	return d, nil
+}
+
+func find(ctx context.Context, h *host.Host, tool string) string {
+	if found := h.LookPath(ctx, tool); len(found) > 0 {
+		return found[0]
+	}
+	return "/usr/bin/" + tool
+}

@@ -1,0 +1,165 @@
+// Package elevate finds the way to run one command as administrator: as it is
+// for root, else sudo, doas or pkexec in this order. It must never elevate
+// deployctl itself, and never read a password: the tool asks for it, on the
+// terminal, before the first step that needs it.
+//
+// The environment a step needs travels in its argv (env K=V … tool), because
+// sudo and doas clear the environment and only some sudoers rules let
+// "sudo K=V" through; env behaves the same under all three.
+package elevate
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/installers/step"
+)
+
+// Method is one way to become administrator. The zero Method changes nothing.
+type Method struct {
+	Name string // sudo, doas, pkexec; "" when already administrator
+	Path string
+}
+
+// order is the preference; each is found on PATH.
+var order = [...]string{"sudo", "doas", "pkexec"}
+
+// Find chooses the method for the host's user. The failure is NoPrivilege.
+func Find(ctx context.Context, h *host.Host, user facts.User) (Method, error) {
+	if user.Admin {
+		return Method{}, nil
+	}
+	if h.Windows() {
+		return Method{}, &step.Failure{Kind: step.NoPrivilege,
+			Cause: "this step needs administrator rights and deployctl was started without them",
+			Next:  "start it again from a terminal opened with \"Run as administrator\""}
+	}
+	for _, name := range order {
+		if found := h.LookPath(ctx, name); len(found) > 0 {
+			return Method{Name: name, Path: found[0]}, nil
+		}
+	}
+	return Method{}, &step.Failure{Kind: step.NoPrivilege,
+		Cause: "this step needs root and neither sudo, doas nor pkexec is installed",
+		Next:  "run deployctl as root (su -), or install sudo and add this user to it"}
+}
+
+// Wrap puts the method before argv. The tool is told never to ask: Ready has
+// asked before, and a step runs in its own process group, where reading the
+// terminal would stop it for ever.
+func (m Method) Wrap(argv []string) []string {
+	var prefix []string
+	switch m.Name {
+	case "":
+		return argv
+	case "sudo":
+		prefix = []string{m.Path, "-n", "--"}
+	case "doas":
+		prefix = []string{m.Path, "-n", "--"}
+	case "pkexec":
+		// A graphical agent may still ask; the built-in one needs the terminal.
+		prefix = []string{m.Path, "--disable-internal-agent"}
+	}
+	return append(prefix, argv...)
+}
+
+// Terminal runs a command in the foreground with this process's terminal, so
+// that it can ask for a password itself.
+type Terminal func(ctx context.Context, argv []string) error
+
+// Foreground is the real Terminal.
+func Foreground(ctx context.Context, argv []string) error {
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stderr, os.Stderr
+	return cmd.Run()
+}
+
+// Ready makes sure that Wrap will work now: without a question where possible,
+// else by letting the tool ask on the terminal; ask is nil without one.
+func (m Method) Ready(ctx context.Context, h *host.Host, ask Terminal) error {
+	if m.Name == "" || m.Name == "pkexec" {
+		return nil // pkexec remembers nothing: each step is authorised on its own
+	}
+	out, err := h.Run(ctx, host.Command{Argv: m.Wrap([]string{"/bin/true"}), Env: []string{"LC_ALL=C"}})
+	if err == nil && out.Exit == 0 {
+		return nil
+	}
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("ask %s for root: %w", m.Name, ctx.Err())
+	}
+	said := strings.Split(string(out.Stderr), "\n")
+	if ask == nil {
+		if f := Explain(said); f != nil {
+			return f
+		}
+		return m.refused(said, err)
+	}
+	argv := []string{m.Path, "-v"}
+	if m.Name == "doas" {
+		argv = []string{m.Path, "/bin/true"}
+	}
+	if err := ask(ctx, argv); err != nil {
+		return m.refused(said, err)
+	}
+	// doas forgets unless its rule says persist: look again before relying on it.
+	out, err = h.Run(ctx, host.Command{Argv: m.Wrap([]string{"/bin/true"}), Env: []string{"LC_ALL=C"}})
+	if err != nil || out.Exit != 0 {
+		return &step.Failure{Kind: step.Refused, Err: err,
+			Cause: m.Name + " accepted the password but does not remember it for the next command",
+			Next:  "run deployctl itself as root, or add persist (doas) or a timestamp_timeout (sudo) to its rule"}
+	}
+	return nil
+}
+
+func (m Method) refused(said []string, err error) *step.Failure {
+	return &step.Failure{Kind: step.Refused, Err: err, Detail: clean(said),
+		Cause: m.Name + " did not let this user become root",
+		Next:  "run deployctl as root, or ask the administrator for a rule in " + map[string]string{"sudo": "sudoers", "doas": "doas.conf"}[m.Name]}
+}
+
+// Explain recognises what sudo, doas and pkexec say when they refuse; nil when
+// the lines are not theirs. Texts: sudo 1.9, doas 6.8 (opendoas), polkit 122.
+func Explain(lines []string) *step.Failure {
+	for _, line := range lines {
+		l := strings.TrimSpace(line)
+		f := &step.Failure{Kind: step.Refused, Detail: []string{step.Clean(l, 300)}}
+		switch {
+		case strings.HasPrefix(l, "sudo: ") && (strings.Contains(l, "a password is required") || strings.Contains(l, "a terminal is required")),
+			strings.HasPrefix(l, "doas: ") && strings.Contains(strings.ToLower(l), "authentication required"),
+			strings.HasPrefix(l, "doas: ") && strings.Contains(l, "a tty is required"):
+			f.Cause = "becoming root needs a password and there is no terminal to ask on"
+			f.Next = "run deployctl in a terminal or as root, or allow this user without a password"
+		case strings.Contains(l, "is not in the sudoers file"), strings.HasPrefix(l, "Sorry, user "),
+			strings.HasPrefix(l, "sudo: ") && strings.Contains(l, "is not allowed"),
+			strings.HasPrefix(l, "doas: ") && strings.Contains(l, "not permitted"):
+			f.Cause = "this user may not become root"
+			f.Next = "run deployctl as root, or ask the administrator to add this user to sudoers or doas.conf"
+		case strings.HasPrefix(l, "sudo: ") && strings.Contains(l, "no new privileges"):
+			f.Cause = "sudo cannot work here: the \"no new privileges\" flag is set (a container started that way)"
+			f.Next = "run deployctl as root in the container"
+		case strings.HasPrefix(l, "Error executing command as another user: Not authorized"),
+			strings.HasPrefix(l, "Error executing command as another user: Request dismissed"):
+			f.Cause = "pkexec did not authorise the step"
+			f.Next = "run deployctl as root, or in a desktop session where the question can be answered"
+		default:
+			continue
+		}
+		return f
+	}
+	return nil
+}
+
+func clean(lines []string) []string {
+	var out []string
+	for _, l := range lines {
+		if c := step.Clean(l, 300); c != "" && len(out) < 5 {
+			out = append(out, c)
+		}
+	}
+	return out
+}

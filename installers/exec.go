@@ -1,0 +1,177 @@
+package installers
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// Job is a command that changes the machine.
+type Job struct {
+	Argv []string
+	// Log receives everything the command prints, appended.
+	Log string
+	// Elevated is how to signal the command when it runs as another user
+	// (sudo -n --); empty when it runs as this one.
+	Elevated []string
+}
+
+// Executor runs a job and hands over its output line by line. When ctx ends it
+// asks the command to stop, gives it time to leave things consistent, then
+// kills its whole process group. A non-zero exit is not an error; err is
+// ctx.Err() when ctx ended, even when the command then finished by itself.
+type Executor interface {
+	Stream(ctx context.Context, job Job, onLine func(string)) (exit int, err error)
+}
+
+// Live runs commands on this machine.
+//
+// Output goes to the log file, not through a pipe, and the file is followed:
+// should deployctl be killed, the package manager keeps a valid standard
+// output and finishes what it began instead of dying of SIGPIPE half way.
+type Live struct {
+	// Grace is how long a command may take to stop after it was asked to;
+	// 0 means 2 minutes, enough for dpkg to finish what it is unpacking.
+	Grace time.Duration
+	// Poll is how often the log is looked at; 0 means 100 ms.
+	Poll time.Duration
+}
+
+const maxLine = 64 << 10
+
+// follower reads what was appended to a file and cuts it into lines.
+type follower struct {
+	f      *os.File
+	offset int64
+	rest   []byte
+	onLine func(string)
+}
+
+// follow hands over every line that is complete by now; at the end also the
+// last one.
+func (t *follower) follow(end bool) error {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := t.f.ReadAt(buf, t.offset)
+		t.offset += int64(n)
+		t.rest = append(t.rest, buf[:n]...)
+		for {
+			i := bytes.IndexAny(t.rest, "\n\r")
+			if i < 0 {
+				break
+			}
+			t.emit(t.rest[:i])
+			t.rest = t.rest[i+1:]
+		}
+		if len(t.rest) > maxLine { // a line without end is cut, not kept
+			t.emit(t.rest[:maxLine])
+			t.rest = nil
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("follow the log: %w", err)
+		}
+	}
+	if end {
+		t.emit(t.rest)
+		t.rest = nil
+	}
+	return nil
+}
+
+func (t *follower) emit(line []byte) {
+	if len(line) > 0 {
+		t.onLine(string(line))
+	}
+}
+
+// Stream implements Executor.
+func (l Live) Stream(ctx context.Context, job Job, onLine func(string)) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return -1, err
+	}
+	out, err := os.OpenFile(job.Log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return -1, fmt.Errorf("open the log of %s: %w", job.Argv[0], err)
+	}
+	in, err := os.Open(job.Log)
+	if err != nil {
+		return -1, fmt.Errorf("follow the log of %s: %w (close: %v)", job.Argv[0], err, out.Close())
+	}
+	exit, err := l.stream(ctx, job, out, in, onLine)
+	for _, f := range []*os.File{out, in} {
+		if cerr := f.Close(); cerr != nil && err == nil {
+			err = fmt.Errorf("close the log of %s: %w", job.Argv[0], cerr)
+		}
+	}
+	return exit, err
+}
+
+func (l Live) stream(ctx context.Context, job Job, out, in *os.File, onLine func(string)) (int, error) {
+	info, err := out.Stat()
+	if err != nil {
+		return -1, fmt.Errorf("follow the log of %s: %w", job.Argv[0], err)
+	}
+	tail := &follower{f: in, offset: info.Size(), onLine: onLine}
+	proc, err := start(job, out)
+	if err != nil {
+		return -1, fmt.Errorf("start %s: %w", job.Argv[0], err)
+	}
+	done := make(chan struct{})
+	var exit int
+	var waitErr error
+	go func() {
+		defer close(done)
+		exit, waitErr = proc.wait()
+	}()
+	grace, poll := l.Grace, l.Poll
+	if grace == 0 {
+		grace = 2 * time.Minute
+	}
+	if poll == 0 {
+		poll = 100 * time.Millisecond
+	}
+	ticker := time.NewTicker(poll)
+	defer ticker.Stop()
+	stop := ctx.Done()
+	var kill <-chan time.Time
+	var tailErr error
+	for running := true; running; {
+		select {
+		case <-done:
+			running = false
+		case <-ticker.C:
+			if err := tail.follow(false); err != nil && tailErr == nil {
+				tailErr = err
+			}
+		case <-stop:
+			stop = nil
+			timer := time.NewTimer(grace)
+			defer timer.Stop()
+			kill = timer.C
+			if err := proc.interrupt(); err != nil {
+				onLine("deployctl: could not ask the command to stop: " + err.Error())
+			}
+		case <-kill:
+			kill = nil
+			if err := proc.kill(); err != nil {
+				onLine("deployctl: could not kill the command: " + err.Error())
+			}
+		}
+	}
+	if err := tail.follow(true); err != nil && tailErr == nil {
+		tailErr = err
+	}
+	if waitErr != nil {
+		return exit, fmt.Errorf("wait for %s: %w", job.Argv[0], waitErr)
+	}
+	if ctx.Err() != nil {
+		return exit, ctx.Err()
+	}
+	return exit, tailErr
+}

@@ -1,0 +1,58 @@
+package installers
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+
+	"golang.org/x/sys/windows"
+)
+
+// process is a command in a job object, so that a kill reaches its children.
+type process struct {
+	cmd *exec.Cmd
+	job windows.Handle
+}
+
+func start(job Job, out *os.File) (*process, error) {
+	handle, err := windows.CreateJobObject(nil, nil)
+	if err != nil {
+		return nil, fmt.Errorf("create a job object: %w", err)
+	}
+	cmd := exec.Command(job.Argv[0], job.Argv[1:]...)
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP}
+	if err := cmd.Start(); err != nil {
+		return nil, errors.Join(err, windows.CloseHandle(handle))
+	}
+	p := &process{cmd: cmd, job: handle}
+	h, err := windows.OpenProcess(windows.PROCESS_SET_QUOTA|windows.PROCESS_TERMINATE, false, uint32(cmd.Process.Pid))
+	if err == nil {
+		err = errors.Join(windows.AssignProcessToJobObject(handle, h), windows.CloseHandle(h))
+	}
+	if err != nil {
+		// Without the job a kill would miss the children: better not to run.
+		return nil, errors.Join(fmt.Errorf("put the command into a job object: %w", err), cmd.Process.Kill(), cmd.Wait(), windows.CloseHandle(handle))
+	}
+	return p, nil
+}
+
+func (p *process) wait() (int, error) {
+	err := p.cmd.Wait()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = nil
+	}
+	return p.cmd.ProcessState.ExitCode(), errors.Join(err, windows.CloseHandle(p.job))
+}
+
+func (p *process) interrupt() error {
+	return windows.GenerateConsoleCtrlEvent(windows.CTRL_BREAK_EVENT, uint32(p.cmd.Process.Pid))
+}
+
+func (p *process) kill() error { return windows.TerminateJobObject(p.job, 1) }
+
+// syncDir does nothing: Windows has no way to flush a folder's entry.
+func syncDir(string) error { return nil }

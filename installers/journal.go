@@ -1,0 +1,182 @@
+package installers
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/deployctl/deployctl/doctor/host"
+)
+
+// Event is what a journal record tells.
+type Event string
+
+// The events. A Started without a later record of the same run and number is a
+// run that was cut off.
+const (
+	Started Event = "started"
+	Done    Event = "done"
+	Skipped Event = "skipped" // the check said it was done already
+	Failed  Event = "failed"
+	// CutOff is written by the next run for a Started it found alone.
+	CutOff Event = "interrupted"
+)
+
+// Record is one line of the journal.
+type Record struct {
+	Schema int       `json:"schema"`
+	Run    string    `json:"run"`
+	Seq    int       `json:"seq"`
+	Time   time.Time `json:"time"`
+	Event  Event     `json:"event"`
+	Step   Step      `json:"step"`
+	// Before is, in a Started record, what was installed: name to version. It
+	// lets the next run tell what a killed run added.
+	Before map[string]string `json:"before,omitempty"`
+	// Leftover are the packages that had only their configuration left.
+	Leftover []string `json:"leftover,omitempty"`
+	// Added, Changed and Removed are what the step did, by comparing the
+	// package database before and after.
+	Added   []Package `json:"added,omitempty"`
+	Changed []Package `json:"changed,omitempty"`
+	Removed []Package `json:"removed,omitempty"`
+	Failure *Failure  `json:"failure,omitempty"`
+	Exit    int       `json:"exit,omitempty"`
+	Log     string    `json:"log,omitempty"`
+}
+
+// Key names the record's step within the journal.
+func (r Record) Key() string { return r.Run + "/" + strconv.Itoa(r.Seq) }
+
+const journalFile = "journal.jsonl"
+
+// StateDir is where the journal, lock and logs of this user live: /var/lib/deployctl
+// for root, the XDG state folder, ~/Library/Application Support or %LOCALAPPDATA%.
+func StateDir(h *host.Host, admin bool) (string, error) {
+	home := h.Env("HOME")
+	switch {
+	case h.Windows():
+		if d := h.Env("LOCALAPPDATA"); d != "" {
+			return h.Join(d, "deployctl"), nil
+		}
+	case admin && h.Env("DEPLOYCTL_STATE") == "":
+		return "/var/lib/deployctl", nil
+	case h.Env("DEPLOYCTL_STATE") != "":
+		return h.Env("DEPLOYCTL_STATE"), nil
+	case h.OS == "darwin" && home != "":
+		return h.Join(home, "Library/Application Support/deployctl"), nil
+	case h.Env("XDG_STATE_HOME") != "":
+		return h.Join(h.Env("XDG_STATE_HOME"), "deployctl"), nil
+	case home != "":
+		return h.Join(home, ".local/state/deployctl"), nil
+	}
+	return "", errors.New("no folder for deployctl's journal is known: set HOME (LOCALAPPDATA on Windows)")
+}
+
+// journal appends records; each is on the disk before write returns.
+type journal struct {
+	f   *os.File
+	dir string
+}
+
+func openJournal(dir string) (*journal, error) {
+	path := filepath.Join(dir, journalFile)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the journal: %w", err)
+	}
+	j := &journal{f: f, dir: dir}
+	if err := j.mend(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the journal %s: %w", path, err), f.Close())
+	}
+	return j, nil
+}
+
+// mend ends a line that a crash cut short, so that the next record starts on
+// its own, and makes the file's name durable.
+func (j *journal) mend() error {
+	size, err := j.f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	if size > 0 {
+		last := make([]byte, 1)
+		if _, err := j.f.ReadAt(last, size-1); err != nil {
+			return err
+		}
+		if last[0] != '\n' {
+			if _, err := j.f.Write([]byte{'\n'}); err != nil {
+				return err
+			}
+		}
+	}
+	return syncDir(j.dir)
+}
+
+func (j *journal) write(r Record) error {
+	r.Schema = 1
+	line, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("write the journal: %w", err)
+	}
+	if _, err := j.f.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("write the journal %s: %w", j.f.Name(), err)
+	}
+	if err := j.f.Sync(); err != nil {
+		return fmt.Errorf("write the journal %s: %w", j.f.Name(), err)
+	}
+	return nil
+}
+
+// History reads the journal, oldest first. torn counts lines that are no
+// record (a crash cut them short). No journal yet is an empty history.
+func History(dir string) (records []Record, torn int, err error) {
+	data, err := os.ReadFile(filepath.Join(dir, journalFile))
+	if os.IsNotExist(err) {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("read the journal: %w", err)
+	}
+	records, torn = parseJournal(data)
+	return records, torn, nil
+}
+
+func parseJournal(data []byte) (records []Record, torn int) {
+	for _, line := range bytes.Split(data, []byte{'\n'}) {
+		if len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		var r Record
+		if err := json.Unmarshal(line, &r); err != nil || r.Run == "" || r.Event == "" {
+			torn++
+			continue
+		}
+		records = append(records, r)
+	}
+	return records, torn
+}
+
+// Unfinished gives the Started records that nothing followed: runs that were
+// killed. Apply settles them; a caller may show them before.
+func Unfinished(records []Record) []Record {
+	ended := map[string]bool{}
+	for _, r := range records {
+		if r.Event != Started {
+			ended[r.Key()] = true
+		}
+	}
+	var open []Record
+	for _, r := range records {
+		if r.Event == Started && !ended[r.Key()] {
+			open = append(open, r)
+		}
+	}
+	return open
+}

@@ -1,0 +1,79 @@
+package installers
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/google/renameio/v2/maybe"
+)
+
+// Holder is who holds the lock.
+type Holder struct {
+	PID     int       `json:"pid"`
+	Since   time.Time `json:"since"`
+	Command []string  `json:"command"`
+}
+
+// HeldError says that another deployctl is changing this machine.
+type HeldError struct {
+	// Holder is nil when it has not said who it is.
+	Holder *Holder
+	Path   string
+}
+
+// Error names the process, since when, and its command.
+func (e *HeldError) Error() string {
+	if e.Holder == nil {
+		return "another deployctl is changing this machine (it holds " + e.Path + "); wait for it to end, then run this again"
+	}
+	return fmt.Sprintf("another deployctl is changing this machine: process %d since %s (%s); wait for it to end, then run this again",
+		e.Holder.PID, e.Holder.Since.Local().Format("15:04:05 on 2 Jan"), Quote(e.Holder.Command))
+}
+
+// lock takes the one cross-process lock of a state folder. The system gives it
+// back when the process dies, however it dies. Who holds it is written beside
+// it, because Windows does not let anybody read a locked file.
+func lock(dir string, me Holder) (release func() error, err error) {
+	path := filepath.Join(dir, "lock")
+	l := flock.New(path, flock.SetPermissions(0o600))
+	ok, err := l.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	about := filepath.Join(dir, "lock.json")
+	if !ok {
+		held := &HeldError{Path: path}
+		if data, err := os.ReadFile(about); err == nil {
+			var h Holder
+			if json.Unmarshal(data, &h) == nil && h.PID > 0 {
+				held.Holder = &h
+			}
+		}
+		return nil, held
+	}
+	data, err := json.Marshal(me)
+	if err == nil {
+		err = maybe.WriteFile(about, data, 0o600)
+	}
+	if err != nil {
+		if uerr := l.Unlock(); uerr != nil {
+			return nil, fmt.Errorf("say who holds %s: %w (and unlock: %v)", path, err, uerr)
+		}
+		return nil, fmt.Errorf("say who holds %s: %w", path, err)
+	}
+	return func() error {
+		// The file stays: removing a lock file lets two processes hold two
+		// files of the same name.
+		if err := os.Remove(about); err != nil && !os.IsNotExist(err) {
+			return fmt.Errorf("unlock %s: %w", path, err)
+		}
+		if err := l.Unlock(); err != nil {
+			return fmt.Errorf("unlock %s: %w", path, err)
+		}
+		return nil
+	}, nil
+}

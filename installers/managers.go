@@ -1,0 +1,42 @@
+// Package installers owns everything that changes a machine: the plan of steps
+// that would mend a judgement, its cost, the consent text, the journal, the
+// lock, the apply loop and the undo. It must never judge (doctor does), never
+// infer success from an exit code, and never elevate deployctl itself.
+//
+// The order for a caller: MakePlan, Plan.Describe, ask, Applier.Apply, then
+// probe and judge again.
+package installers
+
+import (
+	"github.com/deployctl/deployctl/installers/apk"
+	"github.com/deployctl/deployctl/installers/apt"
+	"github.com/deployctl/deployctl/installers/brew"
+	"github.com/deployctl/deployctl/installers/dnf"
+	"github.com/deployctl/deployctl/installers/pacman"
+	"github.com/deployctl/deployctl/installers/pkgmgr"
+	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/installers/zypper"
+)
+
+// The words of the contract, so that a caller imports one package.
+type (
+	Step     = step.Step
+	Cost     = step.Cost
+	Package  = step.Package
+	Progress = step.Progress
+	Failure  = step.Failure
+)
+
+// managers is the one list that wires the package managers.
+func managers() []*pkgmgr.Manager {
+	return []*pkgmgr.Manager{apt.Manager(), dnf.Manager(), pacman.Manager(), apk.Manager(), zypper.Manager(), brew.Manager()}
+}
+
+func managerOf(name string) *pkgmgr.Manager {
+	for _, m := range managers() {
+		if m.Name == name {
+			return m
+		}
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+// Package pkgmgr is the shape that every package manager fills in: its argv,
+// how its state is read, and what its output means. A manager is data and pure
+// functions; it must never run anything that changes the machine: the
+// installers package does that, after consent.
+package pkgmgr
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// Manager is one package manager. Functions that may be nil say so.
+type Manager struct {
+	// Name is the component in the facts and the field of a recipe's fix.
+	Name string
+	// Tool is looked up on PATH; Path is where it usually is, for a host that
+	// cannot be asked (a snapshot).
+	Tool, Path string
+	// Admin: changes need root.
+	Admin bool
+	// Env goes into the argv of every change (env K=V … tool).
+	Env []string
+	// Of picks this manager's packages out of a fix.
+	Of func(recipes.Fix) []string
+	// Valid is what a package name may look like. It is what keeps a recipe
+	// from passing an option or a version pin off as a package.
+	Valid *regexp.Regexp
+
+	// Install, Remove (purge: with its configuration) give the arguments after
+	// the tool. Refresh, Configure and FixBroken are nil where there is nothing
+	// of the kind; Configure is a whole argv.
+	Install   func(packages []string) []string
+	Remove    func(packages []string, purge bool) []string
+	Refresh   func() []string
+	Configure func() []string
+	FixBroken func() []string
+
+	// Installed is what is installed now, by name.
+	Installed func(ctx context.Context, h *host.Host) (map[string]Installed, error)
+	// Fresh reports whether the package lists are there and recent (nil: the
+	// manager fetches them itself).
+	Fresh func(ctx context.Context, h *host.Host) Lists
+	// Quote asks the manager what installing would do, changing nothing. nil
+	// where the manager cannot tell.
+	Quote func(ctx context.Context, h *host.Host, tool string, packages []string) (Quote, error)
+	// QuoteRemove gives the packages that a removal would take away.
+	QuoteRemove func(ctx context.Context, h *host.Host, tool string, packages []string) ([]string, error)
+	// Damage says whether an earlier run was interrupted (nil: never).
+	Damage func(ctx context.Context, h *host.Host) (Damage, error)
+	// Progress reads one line of output; false when it is not about progress.
+	// May be nil.
+	Progress func(line string) (step.Progress, bool)
+	// Explain turns the last lines of a failed run into a cause. It never
+	// returns nil.
+	Explain func(exit int, lines []string) *step.Failure
+	// Disks are the folders that need room, archives first.
+	Disks []string
+}
+
+// Installed is one package on the machine.
+type Installed struct {
+	Version string
+	// Ready: unpacked and configured. A package that only left its
+	// configuration behind has Version and is not Ready.
+	Ready bool
+	// Leftover: removed, its configuration files remain.
+	Leftover bool
+}
+
+// Lists is the state of the package lists.
+type Lists struct {
+	Present bool
+	// Fresh: fetched within the last day by this machine's clock.
+	Fresh bool
+}
+
+// Quote is what an installation would do.
+type Quote struct {
+	DownloadBytes, DiskBytes int64
+	Change                   []step.Package
+	Remove                   []string
+	// NotFound are the names no list knows; when there are any, the rest of
+	// the quote is empty.
+	NotFound []string
+}
+
+// Damage is what an interrupted run left.
+type Damage struct {
+	// Journal: the manager refuses to work until Configure has run.
+	Journal bool
+	// Broken are packages neither installed nor absent.
+	Broken []string
+}
+
+// CheckNames refuses anything that is not plainly a package name.
+func (m *Manager) CheckNames(names []string) error {
+	for _, n := range names {
+		if len(n) > 200 || !m.Valid.MatchString(n) {
+			return fmt.Errorf("%q is not a package name that deployctl passes to %s", step.Clean(n, 60), m.Name)
+		}
+	}
+	return nil
+}
+
+// Argv is the whole command of a change: env K=V … tool arguments.
+func (m *Manager) Argv(tool string, args []string) []string {
+	var argv []string
+	if len(m.Env) > 0 {
+		argv = append(argv, "/usr/bin/env")
+		argv = append(argv, m.Env...)
+	}
+	return append(append(argv, tool), args...)
+}
+
+// Find gives the tool's path on the host, or its usual one.
+func (m *Manager) Find(ctx context.Context, h *host.Host) string {
+	if h.World != nil {
+		if found := h.LookPath(ctx, m.Tool); len(found) > 0 {
+			return found[0]
+		}
+	}
+	return m.Path
+}
+
+// Rule matches a line of output to a failure.
+type Rule struct {
+	// Any of these substrings, lower case, makes the rule apply.
+	Any         []string
+	Kind        step.Kind
+	Cause, Next string
+}
+
+// Match applies the first rule that fits any line; nil when none does. The
+// telling lines become the detail.
+func Match(rules []Rule, lines []string) *step.Failure {
+	for _, r := range rules {
+		var detail []string
+		for _, line := range lines {
+			low := strings.ToLower(line)
+			for _, s := range r.Any {
+				if strings.Contains(low, s) {
+					if len(detail) < 4 {
+						detail = append(detail, step.Clean(line, 300))
+					}
+					break
+				}
+			}
+		}
+		if len(detail) > 0 {
+			return &step.Failure{Kind: r.Kind, Cause: r.Cause, Next: r.Next, Detail: detail}
+		}
+	}
+	return nil
+}
+
+// Unexplained is the failure when no rule fits.
+func Unexplained(tool string, exit int, lines []string) *step.Failure {
+	var last []string
+	for _, l := range lines {
+		if c := step.Clean(l, 300); c != "" {
+			last = append(last, c)
+		}
+	}
+	if len(last) > 5 {
+		last = last[len(last)-5:]
+	}
+	return &step.Failure{Kind: step.Other, Detail: last,
+		Cause: fmt.Sprintf("%s ended with exit status %d", tool, exit),
+		Next:  "read its last lines in the log, mend what they say and run deployctl again"}
+}

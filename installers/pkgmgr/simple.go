@@ -1,0 +1,91 @@
+package pkgmgr
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/installers/step"
+)
+
+// List runs a manager's listing command and hands its output to parse.
+func List(ctx context.Context, h *host.Host, argv []string, parse func(string) map[string]Installed) (map[string]Installed, error) {
+	if found := h.LookPath(ctx, h.Base(argv[0])); len(found) > 0 {
+		argv = append([]string{found[0]}, argv[1:]...)
+	}
+	out, err := h.Run(ctx, host.Command{Argv: argv, Env: []string{"LC_ALL=C"}})
+	if err != nil {
+		return nil, fmt.Errorf("list the installed packages with %s: %w", argv[0], err)
+	}
+	if out.Exit != 0 {
+		return nil, fmt.Errorf("list the installed packages: %s ended with exit status %d: %s", argv[0], out.Exit, step.Clean(string(out.Stderr), 200))
+	}
+	return parse(string(out.Stdout)), nil
+}
+
+// ParseNameVersion reads lines of a name, white space and a version (more
+// words are ignored): rpm -qa with a format, pacman -Q, brew list --versions.
+func ParseNameVersion(text string) map[string]Installed {
+	list := map[string]Installed{}
+	for _, line := range strings.Split(text, "\n") {
+		if f := strings.Fields(line); len(f) >= 2 {
+			list[f[0]] = Installed{Version: f[1], Ready: true}
+		}
+	}
+	return list
+}
+
+// RPM lists what rpm has installed; dnf and zypper share its database.
+func RPM(ctx context.Context, h *host.Host) (map[string]Installed, error) {
+	return List(ctx, h, []string{"/usr/bin/rpm", "-qa", "--qf", `%{NAME} %{EVR}\n`}, ParseNameVersion)
+}
+
+// Common are the causes that every manager reports in the C library's words.
+func Common(tool string) []Rule {
+	again := "then run deployctl again"
+	return []Rule{
+		{Kind: step.DiskFull, Any: []string{"no space left on device", "not enough free disk space", "not enough space", "disk quota exceeded"},
+			Cause: "there is not enough room on the disk", Next: "free some, " + again},
+		{Kind: step.ReadOnly, Any: []string{"read-only file system"},
+			Cause: "the file system is mounted read-only", Next: "mount it writable, " + again},
+		{Kind: step.NoNetwork, Any: []string{"could not resolve host", "temporary failure", "network is unreachable", "connection refused", "connection timed out", "network error", "failed to download metadata", "failed retrieving file"},
+			Cause: "the package server could not be reached", Next: "check the network and the proxy settings of " + tool + ", " + again},
+		{Kind: step.NoPrivilege, Any: []string{"permission denied", "superuser privileges", "you cannot perform this operation unless you are root", "root privileges are required"},
+			Cause: "the package manager needs root", Next: "run deployctl as root, or install sudo and add this user to it"},
+	}
+}
+
+// Explainer tries the manager's own rules, then the common ones.
+func Explainer(tool string, own []Rule) func(int, []string) *step.Failure {
+	return func(exit int, lines []string) *step.Failure {
+		if f := Match(append(append([]Rule(nil), own...), Common(tool)...), lines); f != nil {
+			return f
+		}
+		return Unexplained(tool, exit, lines)
+	}
+}
+
+// Locked, NotFound, Conflict and Untrusted make a rule with the shared wording.
+func Locked(any ...string) Rule {
+	return Rule{Any: any, Kind: step.Locked, Cause: "another program holds the package manager's lock",
+		Next: "let it finish, then run deployctl again"}
+}
+
+// NotFound makes the rule for a package that no source has.
+func NotFound(any ...string) Rule {
+	return Rule{Any: any, Kind: step.NotFound, Cause: "a package is not in this system's sources",
+		Next: "add the source that has it, or install it by hand"}
+}
+
+// Conflict makes the rule for packages that do not fit together.
+func Conflict(any ...string) Rule {
+	return Rule{Any: any, Kind: step.Conflict, Cause: "the packages do not fit together with what is installed",
+		Next: "mend what the lines below name, then run deployctl again"}
+}
+
+// Untrusted makes the rule for a signature or hash that is wrong.
+func Untrusted(any ...string) Rule {
+	return Rule{Any: any, Kind: step.Untrusted, Cause: "a package or list could not be trusted (its signature or hash is wrong)",
+		Next: "mend the source's key or choose another mirror, then run deployctl again"}
+}
