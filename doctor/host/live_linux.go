@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 var fsNames = map[int64]string{
@@ -25,21 +26,37 @@ func statfs(name string) (Disk, error) {
 	}, nil
 }
 
-// killMarked ends every process whose environment carries the mark.
+// killMarked ends every process whose environment carries the mark, and returns
+// when two scans in a row saw none: a process in the middle of an exec shows no
+// environment for a moment, and one that was killed dies a moment later.
 func killMarked(mark string) {
+	const scans = 50
+	for n, clean := 0, 0; n < scans && clean < 2; n++ {
+		if killScan([]byte(mark)) {
+			clean = 0
+		} else {
+			clean++
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// killScan signals the marked processes and reports whether there were any.
+func killScan(mark []byte) (any bool) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
-		return // no /proc: the process group is all that can be reached
+		return false // no /proc: the process group is all that can be reached
 	}
-	needle := []byte(mark)
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
 		if err != nil || pid == os.Getpid() {
 			continue
 		}
 		env, err := os.ReadFile("/proc/" + e.Name() + "/environ")
-		if err == nil && bytes.Contains(env, needle) {
+		if err == nil && bytes.Contains(env, mark) {
+			any = true
 			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself
 		}
 	}
+	return any
 }
