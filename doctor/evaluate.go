@@ -180,7 +180,7 @@ func (e *evaluation) applies(w *recipes.When) (verdict, bool) {
 			return e.unknown("os", "which operating system this is", "applies to "+either(w.OS)), false
 		}
 		if !onOS(w.OS, f.OS) {
-			return verdict{state: Skipped, wanted: "asked of " + either(w.OS) + " only", found: "this is " + osName(f.OS), where: evidence(f.OS.Evidence)}, false
+			return verdict{state: Skipped, wanted: "asked of " + either(w.OS) + " only", found: "this is " + systemName(f.OS), where: evidence(f.OS.Evidence)}, false
 		}
 	}
 	if len(w.Arch) > 0 {
@@ -218,7 +218,7 @@ func (e *evaluation) os(c *recipes.OSCheck) verdict {
 	if o.Family == "" {
 		return e.unknown("os", "which operating system this is", either(c.Family))
 	}
-	v := verdict{state: OK, wanted: either(c.Family), found: osName(o), where: evidence(o.Evidence)}
+	v := verdict{state: OK, wanted: either(c.Family), found: systemName(o), where: evidence(o.Evidence)}
 	if !slices.Contains(c.Family, o.Family) {
 		v.state = Fail
 		return v
@@ -235,7 +235,7 @@ func (e *evaluation) os(c *recipes.OSCheck) verdict {
 		return v
 	}
 	if holds, err := check(text, o.Version); err != nil {
-		v.state, v.found = Unknown, fmt.Sprintf("%s: %v", osName(o), err)
+		v.state, v.found = Unknown, fmt.Sprintf("%s: %v", systemName(o), err)
 	} else if !holds {
 		v.state = Fail
 	}
@@ -394,6 +394,10 @@ func onOS(list []string, o facts.OS) bool {
 		slices.ContainsFunc(o.Like, func(id string) bool { return slices.Contains(list, id) })
 }
 
+func systemName(o facts.OS) string {
+	return cmp.Or(o.Name, strings.TrimSpace(o.ID+" "+o.Version), o.Family)
+}
+
 func check(constraint, version string) (bool, error) {
 	c, err := recipes.ParseConstraint(constraint)
 	if err != nil {
@@ -512,6 +516,9 @@ func (e *evaluation) component(c *recipes.ComponentCheck) verdict {
 		if rank(v) > rank(best) {
 			best = v
 		}
+	}
+	if best.state == "" {
+		return verdict{state: Unknown, wanted: "a component", found: "the recipe names no component", where: "recipe " + e.recipe.Source}
 	}
 	return best
 }

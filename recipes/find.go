@@ -324,10 +324,12 @@ func Page(id string) (string, bool) {
 
 // PagePath is where the repository keeps the page of an id; "" when it has none.
 func PagePath(id string) string {
-	if _, ok := Page(id); !ok {
+	name := "pages/" + id + ".md"
+	// Stat, not Page: this is asked for every finding, and Page copies the text.
+	if _, err := fs.Stat(library, name); err != nil {
 		return ""
 	}
-	return "recipes/pages/" + id + ".md"
+	return "recipes/" + name
 }
 
 // Pages are the ids that have a page, sorted.
