@@ -66,6 +66,8 @@ type World interface {
 	Disk(ctx context.Context, name string) (Disk, error)
 	// CPUID returns what the processor says of itself to this process.
 	CPUID() (CPUID, error)
+	// Memory asks the kernel for the machine's memory, where no file says it.
+	Memory() (Memory, error)
 	Now() time.Time
 }
 
@@ -130,6 +132,14 @@ type Disk struct {
 	// Kind is the file system's name where known (ext4, tmpfs, NTFS).
 	Kind     string `json:"kind,omitempty"`
 	ReadOnly bool   `json:"readonly,omitempty"`
+}
+
+// Memory is the machine's memory in bytes, before any container's limit.
+type Memory struct {
+	Total uint64 `json:"total"`
+	// Available is what could be had without swapping; 0 when not told.
+	Available uint64 `json:"available,omitempty"`
+	Swap      uint64 `json:"swap,omitempty"`
 }
 
 // CPUID is the processor's own identification as seen by a user process.

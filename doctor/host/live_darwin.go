@@ -1,9 +1,12 @@
 package host
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 func statfs(name string) (Disk, error) {
@@ -28,3 +31,11 @@ func statfs(name string) (Disk, error) {
 // killMarked: macOS shows no other process's environment, so the process group
 // is all that can be reached.
 func killMarked(string) {}
+
+func (live) Memory() (Memory, error) {
+	total, err := unix.SysctlUint64("hw.memsize")
+	if err != nil {
+		return Memory{}, fmt.Errorf("sysctl hw.memsize: %w", err)
+	}
+	return Memory{Total: total}, nil
+}

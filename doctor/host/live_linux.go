@@ -2,6 +2,7 @@ package host
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"strconv"
 	"syscall"
@@ -59,4 +60,15 @@ func killScan(mark []byte) (any bool) {
 		}
 	}
 	return any
+}
+
+// Memory asks sysinfo(2), which works without /proc. What it calls free leaves
+// out the page cache, so Available stays unknown.
+func (live) Memory() (Memory, error) {
+	var s syscall.Sysinfo_t
+	if err := syscall.Sysinfo(&s); err != nil {
+		return Memory{}, fmt.Errorf("sysinfo: %w", err)
+	}
+	unit := max(uint64(s.Unit), 1)
+	return Memory{Total: uint64(s.Totalram) * unit, Swap: uint64(s.Totalswap) * unit}, nil
 }

@@ -48,6 +48,28 @@ func statfs(name string) (Disk, error) {
 	return d, nil
 }
 
+// memoryStatus is MEMORYSTATUSEX (sysinfoapi.h); sizes in bytes.
+type memoryStatus struct {
+	length                                             uint32
+	load                                               uint32
+	totalPhys, availPhys, totalPageFile, availPageFile uint64
+	totalVirtual, availVirtual, availExtendedVirtual   uint64
+}
+
+func (live) Memory() (Memory, error) {
+	status := memoryStatus{length: uint32(unsafe.Sizeof(memoryStatus{}))}
+	call := windows.NewLazySystemDLL("kernel32.dll").NewProc("GlobalMemoryStatusEx")
+	if ok, _, err := call.Call(uintptr(unsafe.Pointer(&status))); ok == 0 {
+		return Memory{}, fmt.Errorf("GlobalMemoryStatusEx: %w", err)
+	}
+	m := Memory{Total: status.totalPhys, Available: status.availPhys}
+	// The page file's figure is the commit limit: memory and page file together.
+	if status.totalPageFile > status.totalPhys {
+		m.Swap = status.totalPageFile - status.totalPhys
+	}
+	return m, nil
+}
+
 func (live) RegistryKey(ctx context.Context, key, view string) (Key, error) {
 	return await(ctx, func() (Key, error) {
 		root, sub, _ := strings.Cut(key, `\`)

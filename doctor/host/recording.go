@@ -29,6 +29,8 @@ type Recording struct {
 	// fixtures); otherwise it was not asked.
 	Closed bool   `json:"closed,omitempty"`
 	CPUID  *CPUID `json:"cpuid,omitempty"`
+	// Memory is nil when it was not asked for or could not be told.
+	Memory *Memory `json:"memory,omitempty"`
 	// Env holds the variables that were asked for; a null was not set.
 	Env map[string]*string `json:"env,omitempty"`
 	// The keys of the others are paths, registry keys with view, or argv.
@@ -255,6 +257,16 @@ func (r *recorder) CPUID() (CPUID, error) {
 	return c, err
 }
 
+func (r *recorder) Memory() (Memory, error) {
+	m, err := r.World.Memory()
+	if err == nil {
+		r.mu.Lock()
+		r.rec.Memory = &m
+		r.mu.Unlock()
+	}
+	return m, err
+}
+
 // Replay returns a host that answers from the recording. What was not asked
 // when it was made is ErrNotRecorded, unless the recording is Closed or shows
 // the folder without it: then it does not exist.
@@ -461,6 +473,13 @@ func (r *replay) CPUID() (CPUID, error) {
 		return CPUID{}, fmt.Errorf("cpuid: %w", ErrNotRecorded)
 	}
 	return *r.rec.CPUID, nil
+}
+
+func (r *replay) Memory() (Memory, error) {
+	if r.rec.Memory == nil {
+		return Memory{}, fmt.Errorf("memory: %w", ErrNotRecorded)
+	}
+	return *r.rec.Memory, nil
 }
 
 func (r *replay) Now() time.Time { return r.rec.Time }

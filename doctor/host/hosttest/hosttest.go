@@ -5,6 +5,7 @@
 //	platform               "linux/amd64"; default linux/amd64
 //	env                    lines K=V
 //	cpuid                  JSON of host.CPUID
+//	memory                 JSON of host.Memory
 //	file /etc/os-release   the file's bytes
 //	exec /usr/bin/gcc      a file with the execute bit (and these bytes)
 //	dir /empty             an empty folder
@@ -94,6 +95,11 @@ func Recording(text string) (*host.Recording, error) {
 			r.CPUID = new(host.CPUID)
 			if err := json.Unmarshal(f.Data, r.CPUID); err != nil {
 				return nil, fmt.Errorf("cpuid: %w", err)
+			}
+		case "memory":
+			r.Memory = new(host.Memory)
+			if err := json.Unmarshal(f.Data, r.Memory); err != nil {
+				return nil, fmt.Errorf("memory: %w", err)
 			}
 		case "file":
 			r.Files[arg] = host.File{Data: f.Data}
