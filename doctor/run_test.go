@@ -1,0 +1,62 @@
+package doctor_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/deployctl/deployctl/doctor"
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/probe"
+)
+
+func TestBadProbesBecomeProblems(t *testing.T) {
+	block := make(chan struct{})
+	defer close(block)
+	probes := []probe.Probe{
+		{Name: "good", Run: func(context.Context, *host.Host) (facts.Facts, error) {
+			var f facts.Facts
+			f.Add("gcc", facts.Instance{Version: "12.2.0", Active: true})
+			return f, nil
+		}},
+		{Name: "partial", Provides: []string{"cuda"}, Run: func(context.Context, *host.Host) (facts.Facts, error) {
+			var f facts.Facts
+			f.Add("cuda", facts.Instance{Version: "12.1"})
+			return f, errors.New("one folder could not be read")
+		}},
+		{Name: "crashing", Provides: []string{"opencl"}, Run: func(context.Context, *host.Host) (facts.Facts, error) {
+			var m map[string]int
+			m["x"]++
+			return facts.Facts{}, nil
+		}},
+		{Name: "hanging", Provides: []string{"opencv"}, Timeout: time.Millisecond, Run: func(context.Context, *host.Host) (facts.Facts, error) {
+			<-block // deaf to its context
+			return facts.Facts{}, nil
+		}},
+	}
+	f := doctor.Probe(t.Context(), hosttest.Empty("linux", "amd64"), probes)
+	if _, ok := f.Active("gcc"); !ok {
+		t.Error("the good probe's fact is missing")
+	}
+	if len(f.Components["cuda"]) != 1 {
+		t.Error("what a failing probe did find is missing")
+	}
+	for topic, want := range map[string]string{
+		"cuda": "one folder could not be read", "opencl": "crashed", "opencv": "no answer within 1ms",
+	} {
+		p, ok := f.Problem(topic)
+		if !ok || !strings.Contains(p.Error, want) {
+			t.Errorf("problem of %s = %q, want %q in it", topic, p.Error, want)
+		}
+	}
+	if _, ok := f.Problem("gcc"); ok {
+		t.Error("gcc has a problem though its probe was well")
+	}
+	if len(f.Timings) != len(probes) {
+		t.Errorf("%d timings for %d probes", len(f.Timings), len(probes))
+	}
+}
