@@ -223,6 +223,10 @@ func (r *run) step(ctx context.Context, s Step) (StepResult, error) {
 	if err := r.journal.write(started); err != nil {
 		return StepResult{Outcome: WasFailed}, err
 	}
+	if s.Cost.Estimated && len(quote.Change) > 0 {
+		r.tell(Progress{StepID: s.ID, Phase: step.Downloading, Message: fmt.Sprintf("%s: %s to download, %s of disk",
+			plural(len(quote.Change), "package"), step.Bytes(quote.DownloadBytes), step.Bytes(quote.DiskBytes))})
+	}
 	exit, lines, runErr := r.stream(ctx, m, s)
 
 	// Whatever happened, and even when the user has stopped us, look at what

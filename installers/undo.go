@@ -2,32 +2,40 @@ package installers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
 )
 
 // AllRuns asks PlanUndo for everything deployctl ever added.
 const AllRuns = "all"
 
-// PlanUndo makes the plan that takes back what the journal says was added, the
-// last first. which is a run's id, AllRuns, or "" for the latest run that added
-// anything still there. It refuses with Changed when a package has another
-// version by now, or when something that deployctl did not add needs it. What
-// was changed to a newer version stays: an older one is not safe to go back to.
+// PlanUndo makes the plan that takes back what the journal says was added.
+// which is a run's id, AllRuns, or "" for the latest run that added anything
+// still there. It refuses with Changed when a package has another version by
+// now, or when something outside what is being taken back needs it. What was
+// changed to a newer version stays: an older one is not safe to go back to.
+//
+// All packages of one manager go in one transaction: after a repair an earlier
+// record's package may need a later one's, so no order of single removals is
+// right for all of them. Managers come in the reverse order of their last use.
 func PlanUndo(ctx context.Context, h *host.Host, user facts.User, records []Record, which string) (*Plan, error) {
-	plan := &Plan{}
 	undone := map[string]bool{}
 	for _, r := range records {
-		if r.Event == Done && r.Step.Undoes != "" {
-			undone[r.Step.Undoes] = true
+		if r.Event == Done {
+			for _, key := range r.Step.Undoes {
+				undone[key] = true
+			}
 		}
 	}
-	gone := map[string]bool{} // removed by an earlier step of this plan
+	plan := &Plan{}
+	var order []string
+	taken := map[string]*removal{}
 	for i := len(records) - 1; i >= 0; i-- {
 		r := records[i]
 		if r.Event == Started || r.Step.Action == step.Remove || len(r.Added) == 0 || undone[r.Key()] {
@@ -36,17 +44,31 @@ func PlanUndo(ctx context.Context, h *host.Host, user facts.User, records []Reco
 		if which != AllRuns && which != "" && r.Run != which {
 			continue
 		}
-		s, err := undoStep(ctx, h, r, gone)
+		t := taken[r.Step.Mechanism]
+		if t == nil {
+			var err error
+			if t, err = newRemoval(ctx, h, r.Step.Mechanism); err != nil {
+				return nil, err
+			}
+			taken[r.Step.Mechanism] = t
+			order = append(order, r.Step.Mechanism)
+		}
+		found, err := t.add(r)
 		if err != nil {
 			return nil, err
 		}
-		if s == nil {
-			continue
-		}
-		if which == "" {
+		if found && which == "" {
 			which = r.Run
 		}
-		plan.Steps = append(plan.Steps, *s)
+	}
+	for _, name := range order {
+		s, err := taken[name].step(ctx, h)
+		if err != nil {
+			return nil, err
+		}
+		if s != nil {
+			plan.Steps = append(plan.Steps, *s)
+		}
 	}
 	if err := plan.elevate(ctx, h, user); err != nil {
 		return nil, err
@@ -54,69 +76,88 @@ func PlanUndo(ctx context.Context, h *host.Host, user facts.User, records []Reco
 	return plan, nil
 }
 
-// undoStep makes the removal for one record, nil when nothing of it is left.
-func undoStep(ctx context.Context, h *host.Host, r Record, gone map[string]bool) (*Step, error) {
-	m := managerOf(r.Step.Mechanism)
+// removal gathers what one manager would take back.
+type removal struct {
+	m         *pkgmgr.Manager
+	installed map[string]pkgmgr.Installed
+	names     []string
+	keys      []string
+	serves    []string
+	// keep: some package had configuration of the user's before.
+	keep bool
+}
+
+func newRemoval(ctx context.Context, h *host.Host, mechanism string) (*removal, error) {
+	m := managerOf(mechanism)
 	if m == nil {
-		return nil, fmt.Errorf("undo %s: no mechanism is called %q", r.Key(), r.Step.Mechanism)
+		return nil, fmt.Errorf("undo: no mechanism is called %q", mechanism)
 	}
 	installed, err := m.Installed(ctx, h)
 	if err != nil {
-		return nil, fmt.Errorf("undo %s: %w", r.Key(), err)
+		return nil, fmt.Errorf("undo with %s: %w", mechanism, err)
 	}
-	var names []string
+	return &removal{m: m, installed: installed}, nil
+}
+
+// add takes in a record; false when nothing of it is left.
+func (t *removal) add(r Record) (bool, error) {
+	found := false
 	for _, p := range r.Added {
-		now, ok := installed[p.Name]
-		if !ok || now.Leftover || gone[p.Name] {
+		now, ok := t.installed[p.Name]
+		if !ok || now.Leftover {
 			continue
 		}
 		if now.Version != p.Version {
-			return nil, &Failure{Kind: step.Changed,
+			return false, &Failure{Kind: step.Changed,
 				Cause: fmt.Sprintf("%s was installed by deployctl as %s and is %s now", p.Name, p.Version, now.Version),
-				Next:  "somebody else changed it since, so remove it by hand if you want"}
+				Next:  "somebody else changed it since, so remove it by hand if it is not wanted"}
 		}
-		names = append(names, p.Name)
+		found = true
+		t.names = append(t.names, p.Name)
+		t.keep = t.keep || slices.Contains(r.Leftover, p.Name)
 	}
+	if found {
+		t.keys = append(t.keys, r.Key())
+		t.serves = append(t.serves, r.Step.Requirements...)
+	}
+	return found, nil
+}
+
+// step makes the removal, nil when there is nothing to remove.
+func (t *removal) step(ctx context.Context, h *host.Host) (*Step, error) {
+	m, names := t.m, unique(t.names)
 	if len(names) == 0 {
 		return nil, nil
 	}
 	if err := m.CheckNames(names); err != nil {
-		return nil, fmt.Errorf("undo %s: %w", r.Key(), err)
+		return nil, fmt.Errorf("undo with %s: %w", m.Name, err)
 	}
 	tool := m.Find(ctx, h)
 	if m.QuoteRemove != nil {
-		all := append(slices.Clone(names), keys(gone)...)
-		remove, err := m.QuoteRemove(ctx, h, tool, all)
+		remove, err := m.QuoteRemove(ctx, h, tool, names)
 		if err != nil {
-			return nil, fmt.Errorf("undo %s: %w", r.Key(), err)
+			return nil, fmt.Errorf("undo with %s: %w", m.Name, err)
 		}
-		extra := slices.DeleteFunc(remove, func(n string) bool { return slices.Contains(all, n) })
+		extra := slices.DeleteFunc(remove, func(n string) bool { return slices.Contains(names, n) })
 		if len(extra) > 0 {
 			return nil, &Failure{Kind: step.Changed,
-				Cause: "packages that deployctl did not add need these by now: " + strings.Join(extra, ", "),
-				Next:  "remove them first if they are not wanted, then undo again"}
+				Cause: "packages that are not being undone need these by now: " + some(extra, 8),
+				Next:  "remove them first if they are not wanted (or undo all runs together), then undo again"}
 		}
 	}
-	for _, n := range names {
-		gone[n] = true
-	}
-	// Configuration goes too, unless some was there before the installation.
-	purge := !slices.ContainsFunc(names, func(n string) bool { return slices.Contains(r.Leftover, n) })
 	return &Step{
-		ID: m.Name + ".remove." + strings.ReplaceAll(r.Key(), "/", "."), Title: "Remove " + some(names, 6) + ", added by " + r.Step.ID + " on " + r.Time.Local().Format("2 Jan 2006 15:04"),
-		Effect: step.Destructive, Needs: needs(m), Requirements: r.Step.Requirements, Mechanism: m.Name, Action: step.Remove, Packages: names,
-		Cost:   Cost{Minutes: 0.2, Note: "gives room back"},
-		Argv:   m.Argv(tool, m.Remove(names, purge)),
+		ID: m.Name + ".remove", Title: "Remove " + some(names, 6) + ", which deployctl added",
+		Effect: step.Destructive, Needs: needs(m), Requirements: unique(t.serves), Mechanism: m.Name, Action: step.Remove, Packages: names,
+		Cost: Cost{Minutes: 0.2, Note: "gives room back"},
+		// Configuration goes too, unless some was there before.
+		Argv:   m.Argv(tool, m.Remove(names, !t.keep)),
 		Undo:   "deployctl doctor --fix installs them again",
-		Undoes: r.Key(),
+		Undoes: t.keys,
 	}, nil
 }
 
-func keys(set map[string]bool) []string {
-	var list []string
-	for k := range set {
-		list = append(list, k)
-	}
-	slices.Sort(list)
-	return list
+// WasStopped reports whether the error is the user's own stop.
+func WasStopped(err error) bool {
+	var f *Failure
+	return errors.As(err, &f) && f.Kind == step.Cancelled
 }

@@ -100,9 +100,10 @@ var rules = [...]pkgmgr.Rule{
 
 // Explain finds the cause in the last lines of a failed apt-get or dpkg.
 func Explain(exit int, lines []string) *step.Failure {
+	lines = plain(lines)
 	f := pkgmgr.Match(rules[:], lines)
 	if f == nil {
-		return pkgmgr.Unexplained("apt-get", exit, plain(lines))
+		return pkgmgr.Unexplained("apt-get", exit, lines)
 	}
 	switch f.Kind {
 	case step.Locked:
@@ -119,13 +120,16 @@ func Explain(exit int, lines []string) *step.Failure {
 	return f
 }
 
-// plain drops the status lines.
+// plain drops the status lines but those that wait for a lock: they alone name
+// its holder. A pmerror line repeats what dpkg prints in its own words.
 func plain(lines []string) []string {
 	var out []string
 	for _, l := range lines {
-		if _, status := Progress(l); !status {
-			out = append(out, l)
+		p, status := Progress(l)
+		if (status && p.Phase != step.Waiting) || strings.HasPrefix(l, "pmerror:") {
+			continue
 		}
+		out = append(out, l)
 	}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
@@ -145,8 +146,9 @@ func Match(rules []Rule, lines []string) *step.Failure {
 			low := strings.ToLower(line)
 			for _, s := range r.Any {
 				if strings.Contains(low, s) {
-					if len(detail) < 4 {
-						detail = append(detail, step.Clean(line, 300))
+					c := step.Clean(line, 300)
+					if len(detail) < 4 && !slices.Contains(detail, c) {
+						detail = append(detail, c)
 					}
 					break
 				}

@@ -71,8 +71,8 @@ type Step struct {
 	Mechanism string   `json:"mechanism"` // apt, dnf …
 	Action    Action   `json:"action"`
 	Packages  []string `json:"packages,omitempty"`
-	// Undoes names the journal record (run/seq) that a removal takes back.
-	Undoes string `json:"undoes,omitempty"`
+	// Undoes names the journal records (run/seq) that a removal takes back.
+	Undoes []string `json:"undoes,omitempty"`
 }
 
 // NeedsAny reports whether the step has the need.
