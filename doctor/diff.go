@@ -1,0 +1,289 @@
+package doctor
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// Weight says how much a difference between two machines means for a program
+// that was built or tested on the first and is to run on the second.
+type Weight int
+
+// The weights, gravest first.
+const (
+	Breaks  Weight = iota // a binary from A may not start or link on B
+	Matters               // it may behave or perform differently
+	Detail                // for completeness
+)
+
+func (w Weight) String() string { return [...]string{"breaks", "matters", "detail"}[w] }
+
+// MarshalText gives the word.
+func (w Weight) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
+
+// Difference is one thing that is not the same on two machines.
+type Difference struct {
+	Weight Weight `json:"weight"`
+	Topic  string `json:"topic"` // os.libc.version, opencv, cpu.features …
+	A      string `json:"a"`
+	B      string `json:"b"`
+	Why    string `json:"why"`
+}
+
+// abi says up to which part of the version two copies of a component are one
+// ABI: 1 the major, 2 major and minor, 3 the patch too. It is what the makers
+// encode in the library's soname or state in their policy.
+var abi = map[string]struct {
+	parts int
+	why   string
+}{
+	"opencv":       {2, "OpenCV 4 puts major and minor into its libraries' sonames"},
+	"cuda":         {1, "CUDA libraries are compatible within a major version"},
+	"cuda-runtime": {1, "CUDA libraries are compatible within a major version"},
+	"cudnn":        {1, "cuDNN libraries are compatible within a major version"},
+	"tensorrt":     {1, "TensorRT puts the major version into its sonames"},
+	"libtorch":     {2, "LibTorch gives no ABI promise between minor versions"},
+	"python":       {2, "extension modules are built for one minor version of Python"},
+	"onnxruntime":  {1, "ONNX Runtime's C API only grows within a major version"},
+	"tensorflow":   {1, "TensorFlow's C API is stable within a major version"},
+	"openvino":     {1, "OpenVINO changes its API with the year"},
+	"tbb":          {1, "TBB's soname changed with oneTBB 2021"},
+	"ncnn":         {1, "ncnn gives no ABI promise between releases"},
+}
+
+// isaFeatures are the CPU features that compilers and libraries choose code by.
+var isaFeatures = []string{
+	"sse4_1", "sse4_2", "avx", "f16c", "fma", "avx2", "avx512f", "avx512bw", "avx512vl", "avx512_vnni", "avx512_bf16",
+	"avx_vnni", "amx_tile", "amx_int8", "amx_bf16", "neon", "fphp", "asimdhp", "dotprod", "i8mm", "bf16", "sve", "sve2",
+}
+
+// Diff compares two machines, gravest first. A is where a program was built or
+// works, B is where it shall run.
+func Diff(a, b *facts.Facts) []Difference {
+	d := &differ{}
+	d.os(a, b)
+	d.cpu(a, b)
+	d.hardware(a, b)
+	d.components(a, b)
+	slices.SortStableFunc(d.list, func(x, y Difference) int { return int(x.Weight) - int(y.Weight) })
+	return d.list
+}
+
+type differ struct{ list []Difference }
+
+func (d *differ) add(w Weight, topic, a, b, why string) {
+	if a != b {
+		d.list = append(d.list, Difference{w, topic, orNone(a), orNone(b), why})
+	}
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// older reports whether version b is below a; false when either is unreadable.
+func older(a, b string) bool {
+	va, err := recipes.Version(a)
+	if err != nil {
+		return false
+	}
+	vb, err := recipes.Version(b)
+	return err == nil && vb.LessThan(va)
+}
+
+func (d *differ) os(a, b *facts.Facts) {
+	d.add(Breaks, "os.family", a.OS.Family, b.OS.Family, "programs are built for one system")
+	d.add(Breaks, "os.arch", a.OS.Arch, b.OS.Arch, "programs are built for one architecture")
+	la, lb := a.OS.Libc, b.OS.Libc
+	d.add(Breaks, "os.libc", la.Kind, lb.Kind, "a program linked against one C library does not start on the other")
+	need := func(topic, what, x, y string) {
+		w, why := Detail, "programs from A find every "+what+" symbol on B"
+		if older(x, y) {
+			w, why = Breaks, fmt.Sprintf("a program built on A may ask for %s symbols newer than %s", what, y)
+		}
+		d.add(w, topic, x, y, why)
+	}
+	if la.Kind == lb.Kind {
+		need("os.libc.version", la.Kind, la.Version, lb.Version)
+	}
+	need("os.libc.glibcxx", "GLIBCXX", la.GLIBCXX, lb.GLIBCXX)
+	need("os.libc.cxxabi", "CXXABI", la.CXXABI, lb.CXXABI)
+	d.add(Matters, "os", osName(a.OS), osName(b.OS), "packages and their versions differ by distribution")
+	d.add(Detail, "os.kernel", a.OS.Kernel, b.OS.Kernel, "")
+	d.add(Detail, "os.container", a.OS.Container, b.OS.Container, "")
+}
+
+func (d *differ) cpu(a, b *facts.Facts) {
+	var lost, gained []string
+	for _, f := range isaFeatures {
+		inA, inB := slices.Contains(a.CPU.Features, f), slices.Contains(b.CPU.Features, f)
+		switch {
+		case inA && !inB:
+			lost = append(lost, f)
+		case inB && !inA:
+			gained = append(gained, f)
+		}
+	}
+	if a.CPU.Arch == b.CPU.Arch {
+		d.add(Breaks, "cpu.features", strings.Join(lost, " "), "", "code built for A's processor (-march=native, wheels for AVX) stops with an illegal instruction on B")
+		d.add(Detail, "cpu.features", "", strings.Join(gained, " "), "B's processor can do more")
+	}
+	d.add(Matters, "cpu.level", a.CPU.Level, b.CPU.Level, "libraries choose their code by this level")
+	d.add(Detail, "cpu.model", a.CPU.Model, b.CPU.Model, "")
+	d.add(Matters, "cpu.cores", num(a.CPU.Cores), num(b.CPU.Cores), "speed follows the usable cores")
+}
+
+func num(f float64) string {
+	if f == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%g", f)
+}
+
+func (d *differ) hardware(a, b *facts.Facts) {
+	gib := func(n uint64) string {
+		if n == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	}
+	d.add(Matters, "memory", gib(a.Memory.Usable()), gib(b.Memory.Usable()), "what fits on A may not fit on B")
+	gpus := func(f *facts.Facts) (names, caps string) {
+		var n, c []string
+		for _, g := range f.GPUs {
+			n = append(n, strings.TrimSpace(g.Vendor+" "+g.Name))
+			if g.ComputeCapability != "" {
+				c = append(c, g.ComputeCapability)
+			}
+		}
+		return strings.Join(n, ", "), strings.Join(c, ", ")
+	}
+	na, ca := gpus(a)
+	nb, cb := gpus(b)
+	d.add(Breaks, "gpu.compute_capability", ca, cb, "a CUDA program holds code for certain compute capabilities only")
+	d.add(Matters, "gpus", na, nb, "")
+}
+
+func (d *differ) components(a, b *facts.Facts) {
+	names := slices.Sorted(maps.Keys(a.Components))
+	for _, n := range slices.Sorted(maps.Keys(b.Components)) {
+		if _, ok := a.Components[n]; !ok {
+			names = append(names, n)
+		}
+	}
+	for _, n := range names {
+		x, inA := active(a, n)
+		y, inB := active(b, n)
+		rule, library := abi[n]
+		switch {
+		case inA && !inB:
+			w := Matters
+			if library {
+				w = Breaks
+			}
+			d.add(w, n, orUnknown(x.Version), "", "it is missing on B")
+		case inB && !inA:
+			d.add(Detail, n, "", orUnknown(y.Version), "it is on B alone")
+		case x.Version != y.Version:
+			w, why := Matters, ""
+			if library && prefix(x.Version, rule.parts) != prefix(y.Version, rule.parts) {
+				w, why = Breaks, rule.why
+			}
+			d.add(w, n, orUnknown(x.Version), orUnknown(y.Version), why)
+		}
+		if inA && inB {
+			d.instance(n, x, y)
+		}
+	}
+}
+
+// instance compares two active copies beyond their versions.
+func (d *differ) instance(name string, x, y facts.Instance) {
+	for _, part := range x.Has {
+		if !y.HasPart(part) {
+			d.add(Matters, name+"."+part, "yes", "no", "a part that A has is missing on B")
+		}
+	}
+	for _, k := range slices.Sorted(maps.Keys(x.Attrs)) {
+		w := Detail
+		if strings.HasPrefix(k, "build.") || k == "driver_max_cuda" {
+			w = Matters
+		}
+		d.add(w, name+"."+k, x.Attrs[k], y.Attrs[k], "")
+	}
+	d.add(Detail, name+".path", x.Path, y.Path, "")
+}
+
+// active is the active instance, or the first where none is marked.
+func active(f *facts.Facts, name string) (facts.Instance, bool) {
+	if i, ok := f.Active(name); ok {
+		return i, true
+	}
+	if list := f.Components[name]; len(list) > 0 {
+		return list[0], true
+	}
+	return facts.Instance{}, false
+}
+
+func orUnknown(version string) string {
+	if version == "" {
+		return "present"
+	}
+	return version
+}
+
+// prefix is the first n parts of a version.
+func prefix(s string, n int) string {
+	v, err := recipes.Version(s)
+	if err != nil {
+		return s
+	}
+	seg := v.Segments()
+	return fmt.Sprint(seg[:min(n, len(seg))])
+}
+
+// WriteDiff writes the differences for people.
+func WriteDiff(w io.Writer, list []Difference, s Style) error {
+	b := &strings.Builder{}
+	if len(list) == 0 {
+		b.WriteString("The two machines are alike in everything deployctl looks at.\n")
+	}
+	width := 0
+	for _, x := range list {
+		width = max(width, len(x.Topic))
+	}
+	paint := map[Weight]string{Breaks: "31", Matters: "33", Detail: "2"}
+	for _, x := range list {
+		if x.Weight == Detail && !s.All {
+			continue
+		}
+		fmt.Fprintf(b, "%s  %s  %s → %s\n", s.Paint(paint[x.Weight], pad(x.Weight.String(), 7)), pad(x.Topic, width), x.A, x.B)
+		if x.Why != "" {
+			fmt.Fprintf(b, "%s%s\n", strings.Repeat(" ", 11+width), s.Paint("2", x.Why))
+		}
+	}
+	details := 0
+	for _, x := range list {
+		if x.Weight == Detail {
+			details++
+		}
+	}
+	if details > 0 && !s.All {
+		noun := "details"
+		if details == 1 {
+			noun = "detail"
+		}
+		fmt.Fprintf(b, "and %d %s (--all)\n", details, noun)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
