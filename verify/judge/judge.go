@@ -1,0 +1,675 @@
+// Package judge owns the comparison of an engine's answer with the reference:
+// which differences are tolerable at a precision, and what a pattern of
+// intolerable ones most likely means. It works on numbers in memory; it must
+// never run an engine, read a file or decide what to do about a verdict.
+package judge
+
+import (
+	"fmt"
+	"math"
+	"sort"
+	"strings"
+
+	"github.com/deployctl/deployctl/verify/darknet"
+	"github.com/deployctl/deployctl/verify/detect"
+)
+
+// Precision is the arithmetic an engine was asked to use.
+type Precision string
+
+// The precisions judged.
+const (
+	FP32 Precision = "fp32"
+	FP16 Precision = "fp16"
+	INT8 Precision = "int8"
+)
+
+// Tolerance is how far an engine may be from the reference.
+type Tolerance struct {
+	// RelL2 bounds ‖engine − reference‖ / ‖reference‖ of each raw head.
+	RelL2 float64
+	// IoU is the least overlap of a box with its counterpart, Score the largest
+	// difference of their scores.
+	IoU, Score float64
+	// Repeat bounds the relative L2 between two runs on one input: parallel
+	// sums may be added in another order.
+	Repeat float64
+}
+
+// For returns the tolerance of a precision.
+//
+// FP32: sound float32 engines differ from the reference by 1e-6 to 1e-4
+// (summation order, Winograd); 1e-3 is the design's bar. FP16: half precision
+// has 11 bits, so each layer rounds by up to 5e-4 and a hundred layers add up
+// to about 1e-2; OpenCV's own tests allow 0.006 to 0.04 in scores and 0.03 to
+// 0.042 in IoU (modules/dnn/test/test_darknet_importer.cpp). INT8: eight bits,
+// post-training; the least that still finds the same objects.
+func For(p Precision) Tolerance {
+	switch p {
+	case FP16:
+		return Tolerance{RelL2: 2e-2, IoU: 0.95, Score: 0.03, Repeat: 1e-3}
+	case INT8:
+		return Tolerance{RelL2: 2e-1, IoU: 0.80, Score: 0.15, Repeat: 1e-3}
+	}
+	return Tolerance{RelL2: 1e-3, IoU: 0.99, Score: 0.005, Repeat: 1e-5}
+}
+
+// PrecisionOf is the precision that a target name stands for.
+func PrecisionOf(target string) Precision {
+	switch {
+	case strings.Contains(target, "fp16") || strings.Contains(target, "half"):
+		return FP16
+	case strings.Contains(target, "int8"):
+		return INT8
+	}
+	return FP32
+}
+
+// Tensor is one raw head or one set of rows.
+type Tensor struct {
+	Layer int
+	// Shape is [1, C, H, W] or [C, H, W] for a head, [N, 5+classes] for rows.
+	Shape []int
+	Data  []float32
+}
+
+// Case is everything that is judged together.
+type Case struct {
+	Net       *darknet.Network
+	Precision Precision
+	// Reference are the reference's raw heads of the first input, in the order
+	// of Net.Heads().
+	Reference []Tensor
+	// Heads are the engine's for the same input, Rows its own decoding (empty
+	// when it has none), Other its heads for a different input (empty when none
+	// was run), Repeat its heads for the first input, run again.
+	Heads, Rows, Other, Repeat []Tensor
+	// OtherSwapped: the other input is the first with red and blue exchanged.
+	OtherSwapped bool
+	// Asked and Ran are backend/target as asked for and as executed.
+	Asked, Ran string
+	// Expected are boxes that must be found (fractions of the input), when the
+	// picture's content is known.
+	Expected []detect.Box
+}
+
+// Verdict is the judgement of one engine.
+type Verdict struct {
+	OK bool
+	// Reasons say in plain sentences what is wrong, the likely cause first.
+	Reasons []string
+	// RelL2 and MaxAbs are by head, in the order of the reference; +Inf where
+	// there was nothing to compare.
+	RelL2, MaxAbs []float64
+	// Boxes are what the engine's raw heads mean: score at least detect.Show,
+	// thinned, fractions of the network's input.
+	Boxes []detect.Box
+	// AllHeadsOff: every head differs, so that the cause is early or in the
+	// input and Suspects may name it.
+	AllHeadsOff bool
+}
+
+func (v *Verdict) fail(format string, args ...any) {
+	v.OK = false
+	v.Reasons = append(v.Reasons, fmt.Sprintf(format, args...))
+}
+
+// Judge compares. It never fails: what cannot be compared is a reason.
+func Judge(c Case) Verdict {
+	v := Verdict{OK: true}
+	tol := For(c.Precision)
+
+	if c.Asked != "" && c.Asked != c.Ran {
+		v.fail("it was asked to run on %s and ran on %s", c.Asked, c.Ran)
+	}
+
+	engine := map[int]Tensor{}
+	for _, h := range c.Heads {
+		engine[h.Layer] = h
+	}
+	off := make([]bool, len(c.Reference))
+	comparable := true
+	var bad []string
+	for i, ref := range c.Reference {
+		rel, abs := math.Inf(1), math.Inf(1)
+		got, ok := engine[ref.Layer]
+		switch problem := unusable(got, ref); {
+		case !ok:
+			v.fail("head %d (layer %d) is missing", i, ref.Layer)
+			comparable = false
+		case problem != "":
+			v.fail("head %d (layer %d) %s", i, ref.Layer, problem)
+			comparable = false
+		default:
+			rel, abs = Distance(got.Data, ref.Data)
+			if !(rel <= tol.RelL2) {
+				off[i] = true
+				bad = append(bad, fmt.Sprintf("head %d (layer %d) differs by %.2g (relative L2, limit %g; largest difference %.3g)", i, ref.Layer, rel, tol.RelL2, abs))
+			}
+		}
+		v.RelL2, v.MaxAbs = append(v.RelL2, rel), append(v.MaxAbs, abs)
+	}
+	if len(bad) > 0 {
+		v.AllHeadsOff = comparable && len(bad) == len(c.Reference)
+		if cause := cause(c, engine, off); cause != "" {
+			v.fail("%s", cause)
+		}
+		for _, b := range bad {
+			v.fail("%s", b)
+		}
+	}
+	if comparable {
+		v.precision(c, engine)
+		v.boxes(c, engine, tol)
+		v.again(c, engine, tol)
+	}
+	v.rows(c, tol, off, comparable)
+	return v
+}
+
+// unusable says why a head cannot be compared at all.
+func unusable(got, ref Tensor) string {
+	if got.Data == nil {
+		return "is empty"
+	}
+	if !sameShape(got.Shape, ref.Shape) || len(got.Data) != len(ref.Data) {
+		if len(got.Data) == len(ref.Data) && sameShape(got.Shape, permuted(ref.Shape, 1, 2, 0)) {
+			return fmt.Sprintf("has the shape %v instead of %v: channels come last", got.Shape, ref.Shape)
+		}
+		return fmt.Sprintf("has the shape %v instead of %v", got.Shape, ref.Shape)
+	}
+	nan, inf := 0, 0
+	for _, x := range got.Data {
+		switch f := float64(x); {
+		case math.IsNaN(f):
+			nan++
+		case math.IsInf(f, 0):
+			inf++
+		}
+	}
+	if nan+inf > 0 {
+		return fmt.Sprintf("holds %d NaN and %d infinite of %d values: an overflow or uninitialised memory in a layer before it", nan, inf, len(got.Data))
+	}
+	return ""
+}
+
+// sameShape ignores leading ones: an engine may or may not show the batch.
+func sameShape(a, b []int) bool {
+	a, b = trim(a), trim(b)
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func trim(s []int) []int {
+	for len(s) > 3 && s[0] == 1 {
+		s = s[1:]
+	}
+	return s
+}
+
+func permuted(s []int, order ...int) []int {
+	s = trim(s)
+	if len(s) != len(order) {
+		return nil
+	}
+	out := make([]int, len(s))
+	for i, o := range order {
+		out[i] = s[o]
+	}
+	return out
+}
+
+// Distance is ‖a − b‖ / ‖b‖ and the largest |a − b|. Two zero vectors are 0
+// apart; anything is infinitely far from a zero b.
+func Distance(a, b []float32) (relL2, maxAbs float64) {
+	if len(a) != len(b) {
+		return math.Inf(1), math.Inf(1)
+	}
+	var diff, norm float64
+	for i := range a {
+		d := float64(a[i]) - float64(b[i])
+		diff += d * d
+		norm += float64(b[i]) * float64(b[i])
+		maxAbs = math.Max(maxAbs, math.Abs(d))
+	}
+	switch {
+	case math.IsNaN(diff):
+		return math.Inf(1), math.Inf(1)
+	case diff == 0:
+		return 0, 0
+	case norm == 0:
+		return math.Inf(1), maxAbs
+	}
+	return math.Sqrt(diff / norm), maxAbs
+}
+
+// cause guesses from the pattern. It is told only heads that could be compared
+// and of which at least one is off.
+func cause(c Case, engine map[int]Tensor, off []bool) string {
+	const same = 1e-2 // a hypothesis must fit far better than chance
+	count := 0
+	for _, o := range off {
+		if o {
+			count++
+		}
+	}
+	fits := func(limit float64, distance func(got, ref Tensor) float64) bool {
+		for i, ref := range c.Reference {
+			if off[i] && !(distance(engine[ref.Layer], ref) < limit) {
+				return false
+			}
+		}
+		return true
+	}
+	if fits(math.Inf(1), func(got, _ Tensor) float64 {
+		if constant(got.Data) {
+			return 0
+		}
+		return math.Inf(1)
+	}) {
+		return "its output is one and the same value everywhere: the network did not run"
+	}
+	if fits(same, func(got, ref Tensor) float64 { d, _ := Distance(got.Data, transpose(ref)); return d }) {
+		return "its output is the reference's with height and width exchanged"
+	}
+	if fits(same, func(got, ref Tensor) float64 { d, _ := Distance(got.Data, channelsLast(ref)); return d }) {
+		return "its output is the reference's with channels last, though the shape says otherwise"
+	}
+	if c.OtherSwapped && count == len(off) {
+		other := byLayer(c.Other)
+		swapped := true
+		for _, ref := range c.Reference {
+			d, _ := Distance(other[ref.Layer].Data, ref.Data)
+			swapped = swapped && d < same
+		}
+		if swapped {
+			return "red and blue are exchanged in its input: it reads BGR where RGB is given"
+		}
+	}
+	if ratio, ok := ratio(c, engine, off); ok {
+		return fmt.Sprintf("its output is the reference's times %.4g: a scale is missing or applied twice", ratio)
+	}
+	switch {
+	case count == len(off):
+		if c.Precision == FP32 && fits(2e-2, func(got, ref Tensor) float64 { d, _ := Distance(got.Data, ref.Data); return d }) {
+			return "all heads are off a little: reduced precision (half, TF32, quantised), another batch-norm epsilon, or slightly different weights"
+		}
+		return "all heads are off: the input (scale, colour order, layout) or a layer that all of them share"
+	case count == 1:
+		for i := range off {
+			if off[i] {
+				return fmt.Sprintf("only head %d is off: the layers %s alone feed it", i, privateLayers(c.Net, c.Reference[i].Layer, others(c.Reference, i)))
+			}
+		}
+	case !off[0]:
+		return "the coarsest head is right and the finer ones are off: upsampling or the route that joins it"
+	}
+	return "some heads are right: the fault lies behind the layers they share"
+}
+
+func others(ref []Tensor, not int) []int {
+	var list []int
+	for i, r := range ref {
+		if i != not {
+			list = append(list, r.Layer)
+		}
+	}
+	return list
+}
+
+// privateLayers names the layers that a head depends on and the other heads do
+// not: a, b–c.
+func privateLayers(net *darknet.Network, head int, others []int) string {
+	mine := ancestors(net, head)
+	for _, o := range others {
+		for l := range ancestors(net, o) {
+			delete(mine, l)
+		}
+	}
+	var list []int
+	for l := range mine {
+		list = append(list, l)
+	}
+	sort.Ints(list)
+	var parts []string
+	for i := 0; i < len(list); {
+		j := i
+		for j+1 < len(list) && list[j+1] == list[j]+1 {
+			j++
+		}
+		if i == j {
+			parts = append(parts, fmt.Sprint(list[i]))
+		} else {
+			parts = append(parts, fmt.Sprintf("%d–%d", list[i], list[j]))
+		}
+		i = j + 1
+	}
+	return strings.Join(parts, ", ")
+}
+
+func ancestors(net *darknet.Network, layer int) map[int]bool {
+	seen := map[int]bool{}
+	todo := []int{layer}
+	for len(todo) > 0 {
+		l := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if l < 0 || l >= len(net.Layers) || seen[l] {
+			continue
+		}
+		seen[l] = true
+		todo = append(todo, net.Layers[l].Inputs...)
+	}
+	return seen
+}
+
+func constant(data []float32) bool {
+	for _, x := range data {
+		if x != data[0] {
+			return false
+		}
+	}
+	return len(data) > 1
+}
+
+// ratio looks for one factor that explains all heads that are off.
+func ratio(c Case, engine map[int]Tensor, off []bool) (float64, bool) {
+	var er, rr, ee float64
+	for i, ref := range c.Reference {
+		if !off[i] {
+			continue
+		}
+		for k, r := range ref.Data {
+			e := float64(engine[ref.Layer].Data[k])
+			er += e * float64(r)
+			rr += float64(r) * float64(r)
+			ee += e * e
+		}
+	}
+	if rr == 0 || ee == 0 {
+		return 0, false
+	}
+	factor := er / rr
+	rest := 1 - er*er/(ee*rr) // sin² of the angle between the two
+	return factor, rest < 1e-5 && math.Abs(factor-1) > 3e-3
+}
+
+func transpose(t Tensor) []float32 {
+	s := trim(t.Shape)
+	if len(s) != 3 {
+		return nil
+	}
+	out := make([]float32, len(t.Data))
+	for ch := range s[0] {
+		for y := range s[1] {
+			for x := range s[2] {
+				out[(ch*s[2]+x)*s[1]+y] = t.Data[(ch*s[1]+y)*s[2]+x]
+			}
+		}
+	}
+	return out
+}
+
+func channelsLast(t Tensor) []float32 {
+	s := trim(t.Shape)
+	if len(s) != 3 {
+		return nil
+	}
+	plane := s[1] * s[2]
+	out := make([]float32, len(t.Data))
+	for ch := range s[0] {
+		for p := range plane {
+			out[p*s[0]+ch] = t.Data[ch*plane+p]
+		}
+	}
+	return out
+}
+
+func byLayer(list []Tensor) map[int]Tensor {
+	m := map[int]Tensor{}
+	for _, t := range list {
+		m[t.Layer] = t
+	}
+	return m
+}
+
+// precision notices an FP32 run whose results have only half the bits. That
+// alone moves a head by less than the FP32 limit and would pass.
+func (v *Verdict) precision(c Case, engine map[int]Tensor) {
+	if c.Precision != FP32 {
+		return
+	}
+	for _, p := range []struct {
+		name string
+		low  uint32 // mantissa bits that this precision does not have
+	}{{"bfloat16", 1<<16 - 1}, {"half precision", 1<<13 - 1}} {
+		all := true
+		for _, ref := range c.Reference {
+			coarse := 0
+			for _, x := range engine[ref.Layer].Data {
+				// Half numbers below 2⁻¹⁴ have fewer bits still, so this holds for them.
+				if math.Float32bits(x)&p.low == 0 {
+					coarse++
+				}
+			}
+			all = all && float64(coarse) > 0.999*float64(len(ref.Data))
+		}
+		if all {
+			v.fail("float32 was asked for, but every value of its output fits in %s", p.name)
+			return
+		}
+	}
+}
+
+// boxes compares what the heads mean. A box of one side must have a
+// counterpart among the other's candidates, not among what was left after
+// thinning: which of two nearly equal boxes survives may differ for no fault.
+func (v *Verdict) boxes(c Case, engine map[int]Tensor, tol Tolerance) {
+	heads := c.Net.Heads()
+	yolos := c.Net.Yolos()
+	var mine, theirs []detect.Rows
+	for i, ref := range c.Reference {
+		if i >= len(heads) || heads[i] != ref.Layer {
+			v.fail("the reference's heads are not those of the network")
+			return
+		}
+		m, err := detect.Decode(c.Net, yolos[i], ref.Data)
+		if err != nil {
+			v.fail("%v", err)
+			return
+		}
+		t, err := detect.Decode(c.Net, yolos[i], engine[ref.Layer].Data)
+		if err != nil {
+			v.fail("%v", err)
+			return
+		}
+		mine, theirs = append(mine, m), append(theirs, t)
+	}
+	v.Boxes = detect.Thin(detect.Candidates(theirs, detect.Show), detect.Suppress)
+	wide := detect.Compare - tol.Score
+	mineAll, theirsAll := detect.Candidates(mine, wide), detect.Candidates(theirs, wide)
+	// Of thousands of boxes (damaged or foreign weights) nothing new is learnt.
+	const enough = 3000
+	if len(mineAll) > enough || len(theirsAll) > enough {
+		if len(mineAll) > enough != (len(theirsAll) > enough) {
+			v.fail("it finds %d candidate boxes where the reference finds %d", len(theirsAll), len(mineAll))
+		}
+		return
+	}
+	lost := unmatched(above(detect.Thin(mineAll, detect.Suppress), detect.Compare), theirsAll, tol)
+	extra := unmatched(above(detect.Thin(theirsAll, detect.Suppress), detect.Compare), mineAll, tol)
+	if len(lost) > 0 {
+		v.fail("%d of the reference's boxes are not found, the first: class %d, score %.3f", len(lost), lost[0].Class, lost[0].Score)
+	}
+	if len(extra) > 0 {
+		v.fail("%d boxes are found that the reference does not have, the first: class %d, score %.3f", len(extra), extra[0].Class, extra[0].Score)
+	}
+	for _, e := range c.Expected {
+		if len(unmatched([]detect.Box{e}, v.Boxes, Tolerance{IoU: 0.9, Score: 0.05})) > 0 {
+			v.fail("an object that is in the picture is not found: class %d at %.2f, %.2f", e.Class, e.X+e.W/2, e.Y+e.H/2)
+		}
+	}
+	if c.Expected != nil && len(v.Boxes) > len(c.Expected) {
+		v.fail("%d boxes are found in a picture of %d objects", len(v.Boxes), len(c.Expected))
+	}
+}
+
+func above(list []detect.Box, score float64) []detect.Box {
+	var out []detect.Box
+	for _, b := range list {
+		if b.Score >= score {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+func unmatched(list, among []detect.Box, tol Tolerance) []detect.Box {
+	var out []detect.Box
+	for _, b := range list {
+		found := false
+		for _, a := range among {
+			if a.Class == b.Class && math.Abs(a.Score-b.Score) <= tol.Score && detect.IoU(a, b) >= tol.IoU {
+				found = true
+				break
+			}
+		}
+		if !found {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// again checks that the engine looks at its input, and sees the same twice.
+func (v *Verdict) again(c Case, engine map[int]Tensor, tol Tolerance) {
+	if len(c.Other) > 0 {
+		other := byLayer(c.Other)
+		for i, ref := range c.Reference {
+			if problem := unusable(other[ref.Layer], ref); problem != "" {
+				v.fail("for another input, head %d (layer %d) %s", i, ref.Layer, problem)
+				continue
+			}
+			d, _ := Distance(other[ref.Layer].Data, engine[ref.Layer].Data)
+			if d == 0 {
+				v.fail("head %d (layer %d) is the same for two different inputs: a stale output, or the input is not read", i, ref.Layer)
+			}
+		}
+	}
+	if len(c.Repeat) > 0 {
+		repeat := byLayer(c.Repeat)
+		for i, ref := range c.Reference {
+			if d, _ := Distance(repeat[ref.Layer].Data, engine[ref.Layer].Data); !(d <= tol.Repeat) {
+				v.fail("head %d (layer %d) differs by %.2g between two runs on one input: a race, or state left over from another run", i, ref.Layer, d)
+			}
+		}
+	}
+}
+
+// RowThreshold is what OpenCV's region layer sets smaller class scores to zero
+// below (modules/dnn/src/layers/region_layer.cpp: thresh, 0.2 by default; the
+// cfg's own "thresh" replaces it).
+const RowThreshold = 0.2
+
+// rows compares the engine's own decoding with ours of the reference's heads.
+func (v *Verdict) rows(c Case, tol Tolerance, off []bool, comparable bool) {
+	if len(c.Rows) == 0 {
+		return
+	}
+	got := byLayer(c.Rows)
+	for i, yolo := range c.Net.Yolos() {
+		if i >= len(c.Reference) {
+			return
+		}
+		want, err := detect.Decode(c.Net, yolo, c.Reference[i].Data)
+		if err != nil {
+			v.fail("%v", err)
+			return
+		}
+		t, ok := got[yolo]
+		width := 5 + want.Classes
+		if !ok {
+			v.fail("the rows of layer %d are missing", yolo)
+			continue
+		}
+		if s := t.Shape; len(t.Data) != len(want.Data) || len(s) < 2 || s[len(s)-1] != width {
+			v.fail("the rows of layer %d have the shape %v, not [%d %d]", yolo, t.Shape, want.Len(), width)
+			continue
+		}
+		threshold := RowThreshold
+		if p := c.Net.Layers[yolo].Yolo; p.Thresh > 0 {
+			threshold = p.Thresh
+		}
+		fields := compareRows(t.Data, want, threshold, tol)
+		// A wrong head has been told already; its rows follow from it.
+		if fields != "" && (!comparable || !off[i]) {
+			v.fail("layer %d: its raw head is right but its own decoding is off in %s", yolo, fields)
+		}
+	}
+}
+
+// compareRows names the fields that differ.
+func compareRows(got []float32, want detect.Rows, threshold float64, tol Tolerance) string {
+	width := 5 + want.Classes
+	var place, size, object, class bool
+	limit := math.Max(tol.RelL2*5, 1e-3)
+	for i := range want.Len() {
+		w, g := want.Row(i), got[i*width:(i+1)*width]
+		for k := range width {
+			e, r := float64(g[k]), float64(w[k])
+			switch {
+			case k < 2:
+				place = place || !(math.Abs(e-r) <= limit)
+			case k < 4:
+				size = size || !(math.Abs(e-r) <= limit*math.Max(1e-2, math.Abs(r)))
+			case k == 4:
+				object = object || !(math.Abs(e-r) <= tol.Score)
+			case e == 0:
+				class = class || !(r <= threshold+tol.Score)
+			default:
+				class = class || !(math.Abs(e-r) <= tol.Score)
+			}
+		}
+	}
+	var list []string
+	for _, f := range []struct {
+		off  bool
+		text string
+	}{{place, "place (grid or scale_x_y)"}, {size, "size (anchors or their mask)"}, {object, "objectness"}, {class, "class scores"}} {
+		if f.off {
+			list = append(list, f.text)
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// Suspect is a known mistake together with the raw heads it would give.
+type Suspect struct {
+	Text  string
+	Heads []Tensor
+}
+
+// Identify puts a suspect's text first when its heads are the engine's. It is
+// for verdicts with AllHeadsOff: computing suspects costs a reference run each.
+func Identify(v *Verdict, c Case, suspects []Suspect) bool {
+	tol := For(c.Precision)
+	engine := byLayer(c.Heads)
+	for _, s := range suspects {
+		match := len(s.Heads) > 0
+		for _, h := range s.Heads {
+			d, _ := Distance(engine[h.Layer].Data, h.Data)
+			match = match && d <= tol.RelL2
+		}
+		if match {
+			v.Reasons = append([]string{s.Text}, v.Reasons...)
+			return true
+		}
+	}
+	return false
+}
