@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/hashicorp/go-version"
 )
 
 // Basis says how well a row of a compatibility table is known.
@@ -64,12 +66,23 @@ type condition struct {
 	word       string // set when the condition is a word, not a constraint
 }
 
+// given is one value that a table is asked about. Its version is read once and
+// not for every row.
+type given struct {
+	text    string
+	version *version.Version
+	err     error
+}
+
 // holds reports whether a value meets the condition.
-func (c condition) holds(value string) (bool, error) {
+func (c condition) holds(g given) (bool, error) {
 	if c.word != "" {
-		return strings.EqualFold(c.word, value), nil
+		return strings.EqualFold(c.word, g.text), nil
 	}
-	return c.constraint.Check(value)
+	if g.err != nil {
+		return false, g.err
+	}
+	return c.constraint.accepts(g.version), nil
 }
 
 func parseCondition(column, text string) (condition, error) {
@@ -262,7 +275,7 @@ func (r *Row) values() string {
 // column's value. Every When column of the rows must be given. A *NoRowError
 // means the versions are known and no row fits them; other errors are an
 // unknown table or column, or a version that cannot be read.
-func (t *Tables) Choose(table string, given map[string]string, column string) (string, *Row, error) {
+func (t *Tables) Choose(table string, versions map[string]string, column string) (string, *Row, error) {
 	tab, ok := t.Table(table)
 	if !ok {
 		return "", nil, fmt.Errorf("unknown compatibility table %q%s", table, suggest(table, t.Names()))
@@ -270,17 +283,22 @@ func (t *Tables) Choose(table string, given map[string]string, column string) (s
 	if !slices.Contains(tab.Then, column) {
 		return "", nil, fmt.Errorf("compatibility table %s decides no column %q%s", table, column, suggest(column, tab.Then))
 	}
-	none := &NoRowError{Table: table, Given: given}
-	var nearest distance3
+	none := &NoRowError{Table: table, Given: versions}
+	values := make(map[string]given, len(versions))
+	for name, text := range versions {
+		v, err := Version(text)
+		values[name] = given{text: text, version: v, err: err}
+	}
+	var nearest distance
 	for i := range tab.Rows {
 		row := &tab.Rows[i]
 		if _, ok := row.Then[column]; !ok {
 			continue
 		}
 		var misses []Miss
-		var far distance3
+		var far distance
 		for _, c := range row.conditions {
-			value, ok := given[c.column]
+			value, ok := values[c.column]
 			if !ok {
 				return "", nil, fmt.Errorf("compatibility table %s needs the version of %s", table, c.column)
 			}
@@ -289,7 +307,7 @@ func (t *Tables) Choose(table string, given map[string]string, column string) (s
 				return "", nil, fmt.Errorf("compatibility table %s, column %s: %w", table, c.column, err)
 			}
 			if !holds {
-				misses = append(misses, Miss{Column: c.column, Wanted: c.text, Found: value})
+				misses = append(misses, Miss{Column: c.column, Wanted: c.text, Found: value.text})
 				far.add(c, value, slices.Index(tab.When, c.column))
 			}
 		}
@@ -303,31 +321,31 @@ func (t *Tables) Choose(table string, given map[string]string, column string) (s
 	return "", nil, none
 }
 
-// distance3 says how far a row is from a host: by how many conditions miss,
+// distance says how far a row is from a host: by how many conditions miss,
 // then by which columns do (a table lists first what is hardest to change),
 // then by how far the versions are from the limits they break.
-type distance3 struct {
+type distance struct {
 	misses  int
 	columns uint64 // bit 63 is the first column
-	numbers [3]int64
+	gap     float64
 }
 
-func (f *distance3) add(c condition, value string, column int) {
+func (f *distance) add(c condition, value given, column int) {
 	f.misses++
 	f.columns |= 1 << (63 - min(column, 63))
-	for i, n := range c.constraint.gap(value) {
-		f.numbers[i] += n
+	if c.word == "" {
+		f.gap += c.constraint.gap(value.version)
 	}
 }
 
-func (f distance3) less(g distance3) bool {
+func (f distance) less(g distance) bool {
 	if f.misses != g.misses {
 		return f.misses < g.misses
 	}
 	if f.columns != g.columns {
 		return f.columns < g.columns
 	}
-	return slices.Compare(f.numbers[:], g.numbers[:]) < 0
+	return f.gap < g.gap
 }
 
 // sortedTables gives the tables in the order of their names.

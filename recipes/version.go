@@ -2,6 +2,7 @@ package recipes
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"strings"
 
@@ -22,9 +23,6 @@ var (
 	// (Python's 3.13.0a1); "1.1.1w" is OpenSSL's patch letter and "9.2p1" a
 	// patch, both after the release.
 	versionPre = regexp.MustCompile(`(?i)^[-._~]?((?:alpha|beta|rc|preview|pre|devel|dev|snapshot|nightly|cr)(?:[-.]?[0-9]{1,9})?|[ab][0-9]{1,9})(?:[^0-9a-z]|$)`)
-	// versionTilde is Debian's "sorts before" mark; whatever follows is earlier
-	// than the release (4.6.0~20220601).
-	versionTilde = regexp.MustCompile(`^~([0-9A-Za-z]{1,40})`)
 	// versionMore is a number part too long or a part too many: such a text is
 	// refused rather than cut to something else.
 	versionMore = regexp.MustCompile(`^\.?[0-9]`)
@@ -43,7 +41,8 @@ var (
 //	13.1.1_p2            13.1.1       Gentoo, OpenSSH: patches are not compared
 //	go1.26.8, v3.2       1.26.8, 3.2  prefixes dropped
 //	3.0.0-beta, 1.22rc1  prerelease   before 3.0.0 and 1.22
-//	4.6.0~rc1+ds-1       prerelease   Debian's ~ sorts before
+//	4.6.0~rc1+ds-1       prerelease   Debian's ~ before such a word
+//	2:1.19~1             1.19         Debian's ~ before anything else: packaging
 //	4.10.0-dev           prerelease   OpenCV's mark of an unreleased tree
 //
 // The words that mark a prerelease are alpha, beta, rc, pre, preview, dev,
@@ -64,8 +63,6 @@ func Version(s string) (*version.Version, error) {
 		return nil, fmt.Errorf("%q is not a version: too many or too long numbers", s)
 	}
 	if p := versionPre.FindStringSubmatch(rest); p != nil {
-		numbers += "-" + strings.ToLower(p[1])
-	} else if p := versionTilde.FindStringSubmatch(rest); p != nil {
 		numbers += "-" + strings.ToLower(p[1])
 	}
 	v, err := version.NewVersion(numbers)
@@ -141,12 +138,16 @@ func (c Constraint) Check(s string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	return c.accepts(v), nil
+}
+
+func (c Constraint) accepts(v *version.Version) bool {
 	for _, p := range c.parts {
 		if !p.holds(v) {
-			return false, nil
+			return false
 		}
 	}
-	return true, nil
+	return true
 }
 
 func (p constraintPart) holds(v *version.Version) bool {
@@ -180,22 +181,23 @@ func (p constraintPart) holds(v *version.Version) bool {
 	return p.check.Check(core)
 }
 
-// gap is how far a version is from the nearest limit that it breaks, as the
-// differences of the first three numbers; zero when it breaks none.
-func (c Constraint) gap(s string) [3]int64 {
-	var out [3]int64
-	v, err := Version(s)
-	if err != nil {
-		return out
-	}
+// gap is how far a version is from the nearest limit that it breaks; 0 when it
+// breaks none. The unit is a major number; a minor one counts a millionth.
+func (c Constraint) gap(v *version.Version) float64 {
+	least := 0.0
 	for _, p := range c.parts {
 		if p.holds(v) {
 			continue
 		}
-		a, b := v.Segments64(), p.limit.Segments64()
-		for i := range out {
-			out[i] = max(a[i]-b[i], b[i]-a[i])
+		if d := math.Abs(position(v) - position(p.limit)); least == 0 || d < least {
+			least = d
 		}
 	}
-	return out
+	return least
+}
+
+// position puts the first three numbers on one line.
+func position(v *version.Version) float64 {
+	n := v.Segments64()
+	return float64(n[0]) + float64(n[1])*1e-6 + float64(n[2])*1e-12
 }

@@ -61,7 +61,7 @@ func nearest(word string, known []string) (string, bool) {
 	sorted := append([]string(nil), known...)
 	sort.Strings(sorted)
 	for _, k := range sorted {
-		if d := distance(strings.ToLower(word), strings.ToLower(k)); bestAt < 0 || d < bestAt {
+		if d := edits(strings.ToLower(word), strings.ToLower(k)); bestAt < 0 || d < bestAt {
 			best, bestAt = k, d
 		}
 	}
@@ -69,9 +69,9 @@ func nearest(word string, known []string) (string, bool) {
 	return best, bestAt >= 0 && bestAt <= limit
 }
 
-// distance counts insertions, deletions, replacements and swaps of neighbours
+// edits counts insertions, deletions, replacements and swaps of neighbours
 // (optimal string alignment) between two short words.
-func distance(a, b string) int {
+func edits(a, b string) int {
 	ra, rb := []rune(a), []rune(b)
 	rows := make([][]int, len(ra)+1)
 	for i := range rows {

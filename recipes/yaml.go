@@ -199,7 +199,7 @@ func (d *document) value(n ast.Node, v reflect.Value, path string, depth int) {
 		d.at(path, "a value is missing")
 		return
 	}
-	pos := n.GetToken().Position
+	pos := place(n)
 	if _, ok := d.places[path]; !ok {
 		d.places[path] = pos
 	}
@@ -265,7 +265,7 @@ func (d *document) value(n ast.Node, v reflect.Value, path string, depth int) {
 func (d *document) structure(n ast.Node, v reflect.Value, path string, depth int) {
 	pairs, ok := mapping(n)
 	if !ok {
-		d.pos(n.GetToken().Position, "wanted keys with values, found %s", shape(n))
+		d.pos(place(n), "wanted keys with values, found %s", shape(n))
 		return
 	}
 	fields := map[string]int{}
@@ -301,7 +301,7 @@ func (d *document) structure(n ast.Node, v reflect.Value, path string, depth int
 }
 
 func (d *document) scalar(n ast.Node, v reflect.Value) {
-	pos := n.GetToken().Position
+	pos := place(n)
 	text, ok := scalar(n)
 	if !ok {
 		d.pos(pos, "wanted one word or number, found %s", shape(n))
@@ -368,6 +368,17 @@ func scalar(n ast.Node) (string, bool) {
 		return n.GetToken().Value, true
 	}
 	return "", false
+}
+
+// place is where a node begins. The library's own token of a mapping without
+// braces is its first colon.
+func place(n ast.Node) *token.Position {
+	if m, ok := n.(*ast.MappingNode); !ok || !m.IsFlowStyle {
+		if pairs, ok := mapping(n); ok && len(pairs) > 0 {
+			return pairs[0].Key.GetToken().Position
+		}
+	}
+	return n.GetToken().Position
 }
 
 // shape names what a node is, for messages.
