@@ -1,0 +1,640 @@
+package msvc
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+)
+
+// Setup is what Visual Studio's installer says of one instance, whichever of
+// its forms it was read from: state.json of the setup cache, vswhere's JSON,
+// text or XML, or what the VSSetup PowerShell module prints as JSON.
+type Setup struct {
+	InstanceID string
+	Name       string // VisualStudio/17.10.1+34928.147
+	Path       string // installation folder, no trailing slash
+	Version    string // 17.10.34928.147
+	// DisplayVersion is what people see: 17.10.1, 18.0.0 Insiders.
+	DisplayVersion string
+	DisplayName    string
+	ProductID      string // Microsoft.VisualStudio.Product.BuildTools
+	ProductPath    string // devenv.exe or LaunchDevCmd.bat
+	ChannelID      string // VisualStudio.17.Release
+	Nickname       string
+	InstallDate    string // as written: the text form is in the user's locale
+	UpdateDate     string
+	LineVersion    string // 2017 … 2026, or 18 in early previews
+	Milestone      string // RTW, Preview, Insiders
+	// The following are nil where the source does not say.
+	Prerelease, Complete, Launchable, RebootRequired *bool
+	// State holds the bits of Microsoft.VisualStudio.Setup.Configuration.InstanceState.
+	State *uint32
+	// Registered: state.json names a product (setup got that far).
+	Registered *bool
+	// Packages are the ids of everything installed; Selected what was asked for.
+	Packages []string
+	Selected []string
+	// Failed are the ids of packages that setup could not install.
+	Failed []string
+}
+
+// Bits of InstanceState (Microsoft.VisualStudio.Setup.Configuration).
+const (
+	stateLocal            = 1
+	stateRegistered       = 2
+	stateNoRebootRequired = 4
+	stateNoErrors         = 8
+	stateComplete         = 0xFFFFFFFF
+)
+
+// maxPackages bounds the package ids kept of one record; a full Enterprise
+// installation has about 3,000.
+const maxPackages = 20_000
+
+// ParseState reads one state.json. A byte order mark and unknown keys do not
+// matter; of a file that was cut, what stands before the cut is returned
+// together with the error.
+func ParseState(data []byte) (Setup, error) {
+	v, err := lenientJSON(decodeText(data))
+	obj, ok := v.(map[string]any)
+	if !ok {
+		if err == nil {
+			err = fmt.Errorf("not a JSON object")
+		}
+		return Setup{}, fmt.Errorf("visual studio setup record: %w", err)
+	}
+	s := fromObject(obj)
+	// Only state.json has the product nested, so only here its absence means
+	// that setup had not registered one.
+	registered := s.ProductID != ""
+	if p, ok := lookup(obj, "product").(map[string]any); ok {
+		if installed, ok := lookup(p, "installed").(bool); ok {
+			registered = registered && installed
+		}
+	}
+	s.Registered = &registered
+	if err != nil {
+		return s, fmt.Errorf("visual studio setup record: %w", err)
+	}
+	return s, nil
+}
+
+// ParseVSWhere reads vswhere's output in its JSON, text and XML forms, with or
+// without the banner, and the JSON that VSSetup's Get-VSSetupInstance gives.
+// What a damaged console code page or a cut left readable is still read. No
+// instance and no error means that vswhere found none.
+func ParseVSWhere(data []byte) ([]Setup, error) {
+	text := decodeText(data)
+	body := skipBanner(text)
+	switch {
+	case strings.TrimSpace(body) == "":
+		return nil, nil
+	case strings.HasPrefix(body, "<"):
+		return parseXML(body)
+	case strings.HasPrefix(body, "[") || strings.HasPrefix(body, "{"):
+		v, err := lenientJSON(body)
+		list := fromList(v)
+		if err == nil {
+			return list, nil
+		}
+		// The lines say more than the part before the damage.
+		if byLine := parseJSONLines(body); better(byLine, list) {
+			list = byLine
+		}
+		if len(list) == 0 {
+			return nil, fmt.Errorf("vswhere output: %w", err)
+		}
+		return list, nil
+	}
+	list := parseText(body)
+	if at := jsonStart.FindStringIndex(body); len(list) == 0 && at != nil {
+		// Something stands before the JSON: a prompt, a log line, a quoted test.
+		return ParseVSWhere([]byte(body[at[0]:]))
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("vswhere output: no instance in it: %q", clip(body, 80))
+	}
+	return list, nil
+}
+
+func better(a, b []Setup) bool {
+	if len(a) != len(b) {
+		return len(a) > len(b)
+	}
+	full := func(list []Setup) (n int) {
+		for _, s := range list {
+			for _, f := range []string{s.Path, s.Version, s.ProductID, s.ChannelID, s.DisplayVersion} {
+				if f != "" {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	return full(a) > full(b)
+}
+
+func clip(s string, n int) string {
+	if len(s) > n {
+		return s[:n]
+	}
+	return s
+}
+
+// decodeText removes a UTF-8 mark and turns UTF-16 (PowerShell's > writes it)
+// into UTF-8.
+func decodeText(data []byte) string {
+	if s, ok := bytes.CutPrefix(data, []byte("\xef\xbb\xbf")); ok {
+		return string(s)
+	}
+	var order func([]byte) uint16
+	switch {
+	case bytes.HasPrefix(data, []byte("\xff\xfe")):
+		order = func(b []byte) uint16 { return uint16(b[0]) | uint16(b[1])<<8 }
+	case bytes.HasPrefix(data, []byte("\xfe\xff")):
+		order = func(b []byte) uint16 { return uint16(b[1]) | uint16(b[0])<<8 }
+	default:
+		return string(data)
+	}
+	data = data[2:]
+	units := make([]uint16, 0, len(data)/2)
+	for ; len(data) >= 2; data = data[2:] {
+		units = append(units, order(data))
+	}
+	return string(utf16.Decode(units))
+}
+
+// skipBanner drops the two lines vswhere prints before its answer, and what a
+// person copied along before the JSON begins.
+func skipBanner(text string) string {
+	var kept []string
+	for line := range strings.SplitSeq(text, "\n") {
+		line = strings.TrimRight(line, "\r")
+		trimmed := strings.TrimSpace(line)
+		if len(kept) == 0 && (trimmed == "" || strings.HasPrefix(trimmed, "Visual Studio Locator") || strings.HasPrefix(trimmed, "Copyright")) {
+			continue
+		}
+		kept = append(kept, line)
+	}
+	return strings.TrimSpace(strings.Join(kept, "\n"))
+}
+
+// lenientJSON decodes a JSON text; where it breaks off, what was read so far is
+// returned with the error.
+func lenientJSON(text string) (any, error) {
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	return jsonValue(d, 0)
+}
+
+// maxDepth keeps a hostile file from exhausting the stack.
+const maxDepth = 64
+
+func jsonValue(d *json.Decoder, depth int) (any, error) {
+	if depth > maxDepth {
+		return nil, fmt.Errorf("nested deeper than %d", maxDepth)
+	}
+	t, err := d.Token()
+	if err != nil {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
+	}
+	delim, ok := t.(json.Delim)
+	if !ok {
+		return t, nil
+	}
+	if delim == '[' {
+		list := []any{}
+		for d.More() {
+			v, err := jsonValue(d, depth+1)
+			if v != nil || err == nil {
+				list = append(list, v)
+			}
+			if err != nil {
+				return list, err
+			}
+		}
+		_, err = d.Token()
+		return list, unexpected(err)
+	}
+	obj := map[string]any{}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return obj, unexpected(err)
+		}
+		v, err := jsonValue(d, depth+1)
+		if name, ok := key.(string); ok && v != nil {
+			obj[name] = v
+		}
+		if err != nil {
+			return obj, err
+		}
+	}
+	_, err = d.Token()
+	return obj, unexpected(err)
+}
+
+func unexpected(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+func fromList(v any) []Setup {
+	switch v := v.(type) {
+	case map[string]any:
+		if s := fromObject(v); s.identified() {
+			return []Setup{s}
+		}
+	case []any:
+		var list []Setup
+		for _, e := range v {
+			if obj, ok := e.(map[string]any); ok {
+				if s := fromObject(obj); s.identified() {
+					list = append(list, s)
+				}
+			}
+		}
+		return list
+	}
+	return nil
+}
+
+// identified: the record names an instance at all.
+func (s Setup) identified() bool { return s.InstanceID != "" || s.Path != "" }
+
+// lookup ignores case: state.json and vswhere write camel case, PowerShell
+// writes Pascal case.
+func lookup(obj map[string]any, key string) any {
+	if v, ok := obj[key]; ok {
+		return v
+	}
+	for k, v := range obj {
+		if strings.EqualFold(k, key) {
+			return v
+		}
+	}
+	return nil
+}
+
+// fromObject reads a record in any of the JSON forms.
+func fromObject(obj map[string]any) Setup {
+	flat := map[string]string{}
+	var s Setup
+	for key, v := range obj {
+		k := strings.ToLower(key)
+		switch k {
+		case "cataloginfo":
+			k = "catalog"
+		case "path": // as node-gyp's finder prints it
+			k = "installationpath"
+		case "version":
+			k = "installationversion"
+		}
+		switch v := v.(type) {
+		case map[string]any:
+			switch k {
+			case "installationversion":
+				flat[k] = dotted(v)
+			case "product":
+				flat["productid"] = scalar(lookup(v, "id"))
+			case "launchparams":
+				flat["launchfile"] = scalar(lookup(v, "fileName"))
+			case "errors":
+				s.Failed = failed(v)
+			default:
+				for sub, x := range v {
+					flat[k+"_"+strings.ToLower(sub)] = scalar(x)
+				}
+			}
+		case []any:
+			switch k {
+			case "packages":
+				s.Packages = ids(v)
+			case "selectedpackages":
+				s.Selected = ids(v)
+			case "errors":
+				s.Failed = ids(v)
+				if len(s.Failed) == 0 && len(v) > 0 {
+					s.Failed = []string{"unnamed"}
+				}
+			case "localizedresources":
+				flat["title"] = title(v)
+			default: // [{"Key": …, "Value": …}]
+				for _, e := range v {
+					if pair, ok := e.(map[string]any); ok {
+						if name := scalar(lookup(pair, "Key")); name != "" {
+							flat[k+"_"+strings.ToLower(name)] = scalar(lookup(pair, "Value"))
+						}
+					}
+				}
+			}
+		default:
+			flat[k] = scalar(v)
+		}
+	}
+	s.fill(flat)
+	return s
+}
+
+// fill takes the fields from lower-case keys, nested ones joined by "_".
+func (s *Setup) fill(flat map[string]string) {
+	first := func(keys ...string) string {
+		for _, k := range keys {
+			if flat[k] != "" {
+				return flat[k]
+			}
+		}
+		return ""
+	}
+	s.InstanceID = first("instanceid")
+	s.Name = first("installationname")
+	s.Path = trimSlash(first("installationpath", "resolvedinstallationpath"))
+	s.Version = first("installationversion", "catalog_buildversion")
+	s.DisplayVersion = first("catalog_productdisplayversion")
+	s.DisplayName = first("displayname", "title")
+	s.ProductID = first("productid")
+	s.ProductPath = first("productpath", "launchfile")
+	s.ChannelID = first("channelid", "installedchannelid")
+	s.Nickname = first("properties_nickname", "nickname")
+	s.InstallDate = first("installdate")
+	s.UpdateDate = first("updatedate")
+	s.LineVersion = first("catalog_productlineversion")
+	s.Milestone = first("catalog_productmilestone")
+	s.Prerelease = boolean(first("isprerelease", "catalog_productmilestoneisprerelease"))
+	s.Complete = boolean(first("iscomplete"))
+	s.Launchable = boolean(first("islaunchable"))
+	s.RebootRequired = boolean(first("isrebootrequired"))
+	if n, err := strconv.ParseInt(first("state"), 10, 64); err == nil && n >= -1 && n <= stateComplete {
+		bits := uint32(n) // -1 is how a signed reader prints eComplete
+		s.State = &bits
+		if s.RebootRequired == nil {
+			reboot := bits&stateNoRebootRequired == 0
+			s.RebootRequired = &reboot
+		}
+		if s.Complete == nil {
+			complete := bits == stateComplete
+			s.Complete = &complete
+		}
+	}
+	if s.ProductID == "" {
+		for _, id := range s.Packages {
+			if strings.HasPrefix(id, "Microsoft.VisualStudio.Product.") {
+				s.ProductID = id
+				break
+			}
+		}
+	}
+}
+
+func scalar(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	case bool:
+		return strconv.FormatBool(v)
+	}
+	return ""
+}
+
+func boolean(s string) *bool {
+	var b bool
+	switch strings.ToLower(s) {
+	case "1", "true", "yes":
+		b = true
+	case "0", "false", "no":
+	default:
+		return nil
+	}
+	return &b
+}
+
+// dotted joins a .NET Version object as PowerShell serialises it.
+func dotted(v map[string]any) string {
+	var parts []string
+	for _, key := range []string{"Major", "Minor", "Build", "Revision"} {
+		n := scalar(lookup(v, key))
+		if n == "" || strings.HasPrefix(n, "-") { // -1 stands for "not set"
+			break
+		}
+		parts = append(parts, n)
+	}
+	return strings.Join(parts, ".")
+}
+
+// ids reads a list of package references: objects with an id, or plain strings.
+func ids(list []any) []string {
+	var out []string
+	for _, e := range list {
+		var id string
+		switch e := e.(type) {
+		case string:
+			id = e
+		case map[string]any:
+			id = scalar(lookup(e, "id"))
+		}
+		if id != "" && len(out) < maxPackages {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// failed reads the error record: lists of packages under several names.
+func failed(v map[string]any) []string {
+	var out []string
+	for _, key := range []string{"failedPackages", "packages", "skippedPackages"} {
+		if list, ok := lookup(v, key).([]any); ok {
+			out = append(out, ids(list)...)
+		}
+	}
+	if len(out) == 0 && len(v) > 0 {
+		out = []string{"unnamed"}
+	}
+	return out
+}
+
+// title is the English name where there is one, else the first.
+func title(list []any) string {
+	var first string
+	for _, e := range list {
+		r, ok := e.(map[string]any)
+		if !ok {
+			continue
+		}
+		t := scalar(lookup(r, "title"))
+		if strings.HasPrefix(strings.ToLower(scalar(lookup(r, "language"))), "en") && t != "" {
+			return t
+		}
+		if first == "" {
+			first = t
+		}
+	}
+	return first
+}
+
+func trimSlash(p string) string {
+	t := strings.TrimRight(p, `\/`)
+	if strings.HasSuffix(t, ":") { // C:\ itself
+		return t + `\`
+	}
+	return t
+}
+
+var (
+	jsonLine  = regexp.MustCompile(`^\s*"(\w+)"\s*:\s*(.*?),?\s*$`)
+	jsonStart = regexp.MustCompile(`\[\s*\{`)
+	textLine  = regexp.MustCompile(`^\s*(\w+): ?(.*)$`)
+)
+
+// parseJSONLines reads indented JSON line by line, for a text whose quotes were
+// eaten by a wrong console code page or that was cut.
+func parseJSONLines(text string) []Setup {
+	var list []Setup
+	flat, group, depth := map[string]string{}, "", 0
+	end := func() {
+		var s Setup
+		if s.fill(flat); s.identified() {
+			list = append(list, s)
+		}
+		flat, group, depth = map[string]string{}, "", 0
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		if t := strings.TrimSpace(line); strings.HasPrefix(t, "}") || strings.HasPrefix(t, "]") {
+			if depth > 0 {
+				depth--
+			}
+			if depth == 0 {
+				group = ""
+			}
+			continue
+		}
+		m := jsonLine.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		key, value := strings.ToLower(m[1]), m[2]
+		if key == "instanceid" && flat["instanceid"] != "" {
+			end()
+		}
+		if value == "{" || value == "[" {
+			if depth++; depth == 1 {
+				group = key + "_"
+			}
+			continue
+		}
+		if depth > 1 {
+			continue
+		}
+		flat[group+key] = unquote(value)
+	}
+	end()
+	return list
+}
+
+func unquote(v string) string {
+	if s, err := strconv.Unquote(v); err == nil && strings.HasPrefix(v, `"`) {
+		return s
+	}
+	v = strings.TrimPrefix(v, `"`)
+	v = strings.TrimSuffix(v, `"`)
+	return strings.ReplaceAll(v, `\\`, `\`)
+}
+
+// parseText reads "key: value" lines; a line without a key continues the one
+// before it (consoles wrap them, and descriptions have line breaks).
+func parseText(text string) []Setup {
+	var list []Setup
+	flat, last := map[string]string{}, ""
+	end := func() {
+		var s Setup
+		if s.fill(flat); s.identified() {
+			list = append(list, s)
+		}
+		flat, last = map[string]string{}, ""
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		line = strings.TrimRight(line, "\r")
+		if strings.TrimSpace(line) == "" {
+			last = ""
+			continue
+		}
+		m := textLine.FindStringSubmatch(line)
+		if m == nil {
+			if last != "" {
+				flat[last] += line
+			}
+			continue
+		}
+		key := strings.ToLower(m[1])
+		if key == "instanceid" && flat["instanceid"] != "" {
+			end()
+		}
+		flat[key] = strings.TrimSpace(m[2])
+		last = key
+	}
+	end()
+	return list
+}
+
+func parseXML(text string) ([]Setup, error) {
+	d := xml.NewDecoder(strings.NewReader(text))
+	d.Strict = false
+	// vswhere writes UTF-8 or the console's code page; only ASCII fields matter.
+	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
+	var list []Setup
+	var open []string
+	flat := map[string]string{}
+	end := func() {
+		var s Setup
+		if s.fill(flat); s.identified() {
+			list = append(list, s)
+		}
+		flat = map[string]string{}
+	}
+	for {
+		t, err := d.Token()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			end()
+			if len(list) == 0 {
+				return nil, fmt.Errorf("vswhere XML: %w", err)
+			}
+			return list, nil
+		}
+		switch t := t.(type) {
+		case xml.StartElement:
+			if len(open) > maxDepth {
+				return list, fmt.Errorf("vswhere XML: nested deeper than %d", maxDepth)
+			}
+			open = append(open, strings.ToLower(t.Name.Local))
+		case xml.EndElement:
+			if len(open) > 0 {
+				if open[len(open)-1] == "instance" {
+					end()
+				}
+				open = open[:len(open)-1]
+			}
+		case xml.CharData:
+			if len(open) >= 3 { // instances, instance, field
+				flat[strings.Join(open[2:], "_")] += strings.TrimSpace(string(t))
+			}
+		}
+	}
+	end()
+	return list, nil
+}
