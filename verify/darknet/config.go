@@ -93,7 +93,7 @@ func ParseConfig(r io.Reader, name string) (*Network, error) {
 	// 416 is OpenCV's default; Darknet itself has none and fails.
 	n.Width = p.integer("width", 416, 1, maxSide)
 	n.Height = p.integer("height", 416, 1, maxSide)
-	n.Channels = p.integer("channels", 3, 1, 64)
+	n.Channels = p.integer("channels", 3, 1, maxInput)
 	p.finish(netTraining)
 	if p.err != nil {
 		return nil, p.err

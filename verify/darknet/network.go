@@ -231,6 +231,7 @@ func (n *Network) Resize(width, height int) (*Network, error) {
 // file is taken for damaged rather than for a reason to ask for terabytes.
 const (
 	maxSide    = 4096
+	maxInput   = 1024 // channels of the network's input
 	maxChan    = 1 << 16
 	maxKernel  = 63
 	maxStride  = 64
@@ -242,9 +243,9 @@ const (
 
 // shape works out In and Out of every layer from the network's input.
 func (n *Network) shape() error {
-	if n.Width < 1 || n.Width > maxSide || n.Height < 1 || n.Height > maxSide || n.Channels < 1 || n.Channels > 64 {
-		return n.failf(0, ErrLimit, "network input of %d channels, %d×%d pixels is outside 1…64 channels and 1…%d pixels",
-			n.Channels, n.Width, n.Height, maxSide)
+	if n.Width < 1 || n.Width > maxSide || n.Height < 1 || n.Height > maxSide || n.Channels < 1 || n.Channels > maxInput {
+		return n.failf(0, ErrLimit, "network input of %d channels, %d×%d pixels is outside 1…%d channels and 1…%d pixels",
+			n.Channels, n.Width, n.Height, maxInput, maxSide)
 	}
 	params := 0
 	for i := range n.Layers {
