@@ -133,7 +133,7 @@ properties_nickname: work
 		"json": vswhereJSON, "json with mark": "\ufeff" + vswhereJSON, "json below a banner": banner + vswhereJSON,
 		"json with CRLF": strings.ReplaceAll(vswhereJSON, "\n", "\r\n"), "json as UTF-16": utf16LE(vswhereJSON),
 		"json in a log": "C:\\> vswhere -all -format json\n" + vswhereJSON + "\nC:\\>",
-		"text": text, "text with CRLF": strings.ReplaceAll(text, "\n", "\r\n"), "xml": xml, "powershell": powershell,
+		"text":          text, "text with CRLF": strings.ReplaceAll(text, "\n", "\r\n"), "xml": xml, "powershell": powershell,
 		// A code page that ate a quote: the line is lost, its neighbours are not.
 		"damaged json": strings.Replace(vswhereJSON, `среда",`, "\xd1\xf0\xe5\xe4?,", 1),
 	} {

@@ -1,0 +1,264 @@
+// Package winlibs finds the libraries that programs expect of Windows itself:
+// the Visual C++ runtimes, the Universal C runtime and Media Foundation.
+//
+// The components it fills:
+//
+//	vcredist          one instance an architecture and generation
+//	ucrt              ucrtbase.dll
+//	media-foundation  absent on N and KN editions and on a Server without the feature
+//
+// It must never load a library: files and the registry say enough.
+package winlibs
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+)
+
+// Probe reads the runtimes. On other systems it finds nothing.
+func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
+	if !h.Windows() {
+		return facts.Facts{}, nil
+	}
+	p := &prober{ctx: ctx, h: h, root: h.Env("SystemRoot")}
+	if p.root == "" {
+		p.root = `C:\Windows`
+	}
+	var f facts.Facts
+	for _, i := range p.redists() {
+		f.Add("vcredist", i)
+	}
+	if file := p.system("ucrtbase.dll"); h.Exists(ctx, file) {
+		f.Add("ucrt", facts.Instance{Path: file, Active: true, Via: []string{"dll"}, Evidence: []facts.Evidence{{Kind: "file", Source: file}}})
+	}
+	if i, ok := p.mediaFoundation(); ok {
+		f.Add("media-foundation", i)
+	}
+	if err := ctx.Err(); err != nil {
+		return f, fmt.Errorf("look for the runtime libraries: %w", err)
+	}
+	if len(p.problems) > 0 {
+		f.Problems = append(f.Problems, facts.Problem{Probe: "winlibs", Covers: []string{"vcredist"}, Error: strings.Join(p.problems, "; ")})
+	}
+	return f, nil
+}
+
+type prober struct {
+	ctx      context.Context
+	h        *host.Host
+	root     string // C:\Windows
+	problems []string
+}
+
+// system is a file in the folder of this machine's own architecture.
+func (p *prober) system(name string) string { return p.h.Join(p.root, "System32", name) }
+
+func (p *prober) own() string {
+	if p.h.Arch == "amd64" {
+		return "x64"
+	}
+	if p.h.Arch == "386" {
+		return "x86"
+	}
+	return p.h.Arch
+}
+
+// folder is where libraries of an architecture live; "" where Windows keeps
+// them apart from both (arm64 on arm64 is System32 like any other own one).
+func (p *prober) folder(arch string) string {
+	switch {
+	case arch == p.own():
+		return p.h.Join(p.root, "System32")
+	case arch == "x86":
+		return p.h.Join(p.root, "SysWOW64")
+	case arch == "x64" && p.h.Arch == "arm64":
+		return p.h.Join(p.root, "System32") // ARM64X libraries serve both
+	}
+	return ""
+}
+
+// runtime is a generation of the Visual C++ runtime. 2015 to 2026 are one
+// (14.0, binary compatible). Sources: cpp-docs
+// windows/redistributing-visual-cpp-files and determining-which-dlls-to-redistribute.
+type runtime struct {
+	key, years string
+	must       []string // without these almost no program starts
+	also       []string // by feature: ConcRT, OpenMP, exceptions on x64
+}
+
+func runtimes() []runtime {
+	return []runtime{
+		{"14.0", "2015-2026", []string{"vcruntime140.dll", "msvcp140.dll"}, []string{"vcruntime140_1.dll", "msvcp140_1.dll", "msvcp140_2.dll", "concrt140.dll", "vcomp140.dll"}},
+		{"12.0", "2013", []string{"msvcr120.dll", "msvcp120.dll"}, []string{"vcomp120.dll"}},
+		{"11.0", "2012", []string{"msvcr110.dll", "msvcp110.dll"}, []string{"vcomp110.dll"}},
+		{"10.0", "2010", []string{"msvcr100.dll", "msvcp100.dll"}, []string{"vcomp100.dll"}},
+	}
+}
+
+// redists gives one instance for each generation and architecture that the
+// registry or the library folders show. Active is 14.0 of this machine's own
+// architecture when all libraries that must be there are.
+func (p *prober) redists() []facts.Instance {
+	var out []facts.Instance
+	for _, r := range runtimes() {
+		for _, arch := range []string{"x64", "x86", "arm64"} {
+			if i, ok := p.redist(r, arch); ok {
+				out = append(out, i)
+			}
+		}
+	}
+	return out
+}
+
+func (p *prober) redist(r runtime, arch string) (facts.Instance, bool) {
+	i := facts.Instance{Attrs: map[string]string{"arch": arch, "generation": r.years}, Has: []string{arch}}
+	// Setup writes x64 into both views, x86 into the 32-bit one.
+	for _, key := range []string{
+		`HKLM\SOFTWARE\Microsoft\VisualStudio\` + r.key + `\VC\Runtimes\` + arch,
+		`HKLM\SOFTWARE\Microsoft\VisualStudio\` + r.key + `\VC\VCRedist\` + arch, // 2010
+	} {
+		for _, view := range []string{"64", "32"} {
+			k, err := p.h.RegistryKey(p.ctx, key, view)
+			if err != nil {
+				if !host.IsNotExist(err) && p.ctx.Err() == nil && len(p.problems) < 10 {
+					p.problems = append(p.problems, err.Error())
+				}
+				continue
+			}
+			v, ok := RedistVersion(k)
+			if !ok {
+				continue
+			}
+			i.Evidence = append(i.Evidence, facts.Evidence{Kind: "registry", Source: key, Detail: view + "-bit view: " + v})
+			if i.Version == "" {
+				i.Version = v
+			}
+		}
+	}
+	dir := p.folder(arch)
+	var missing, there []string
+	if dir != "" {
+		for n, name := range append(append([]string{}, r.must...), r.also...) {
+			if file := p.h.Join(dir, name); p.h.Exists(p.ctx, file) {
+				there = append(there, name)
+				if i.Path == "" {
+					i.Path = file
+				}
+			} else if n < len(r.must) {
+				missing = append(missing, name)
+			}
+		}
+	}
+	if len(i.Evidence) == 0 && len(there) == 0 {
+		return i, false
+	}
+	if len(i.Evidence) == 0 {
+		// Copied by hand, or part of another product: the file itself has the version.
+		i.Attrs["registered"] = "false"
+		i.Evidence = []facts.Evidence{{Kind: "file", Source: i.Path}}
+		if data, _, err := p.h.ReadFile(p.ctx, i.Path, 1<<20); err == nil {
+			i.Version = FileVersion(data)
+		}
+	} else {
+		i.Attrs["registered"] = "true"
+	}
+	i.Has = append(i.Has, there...)
+	if len(missing) > 0 {
+		i.Attrs["missing"] = strings.Join(missing, " ")
+	}
+	i.Active = r.key == "14.0" && arch == p.own() && len(missing) == 0
+	if i.Active {
+		i.Via = []string{"dll"}
+	}
+	return i, true
+}
+
+var redistText = regexp.MustCompile(`^[vV]?(\d+\.\d+(?:\.\d+){0,2})`)
+
+// RedistVersion reads a Runtimes key: the numbers Major, Minor, Bld and Rbld,
+// else the text Version (v14.38.33135.00). false means that the key says that
+// nothing is installed.
+func RedistVersion(k host.Key) (string, bool) {
+	number := func(name string) (uint64, bool) {
+		for n, v := range k.Values {
+			if strings.EqualFold(n, name) {
+				if v.String != "" {
+					i, err := strconv.ParseUint(v.String, 10, 32)
+					return i, err == nil
+				}
+				return v.Int, true
+			}
+		}
+		return 0, false
+	}
+	if installed, ok := number("Installed"); ok && installed == 0 {
+		return "", false
+	}
+	major, ok := number("Major")
+	minor, ok2 := number("Minor")
+	build, ok3 := number("Bld")
+	if ok && ok2 && ok3 && major > 0 {
+		revision, _ := number("Rbld")
+		return fmt.Sprintf("%d.%d.%d.%d", major, minor, build, revision), true
+	}
+	for n, v := range k.Values {
+		if m := redistText.FindStringSubmatch(v.String); strings.EqualFold(n, "Version") && m != nil {
+			return m[1], true
+		}
+	}
+	return "", false
+}
+
+// FileVersion finds a library's VS_FIXEDFILEINFO (winver.h: signature
+// 0xFEEF04BD, structure version, then the file version as two 32-bit halves)
+// and gives 14.38.33135.0, or "".
+func FileVersion(data []byte) string {
+	for {
+		at := bytes.Index(data, []byte{0xbd, 0x04, 0xef, 0xfe})
+		if at < 0 || len(data) < at+16 {
+			return ""
+		}
+		ms, ls := binary.LittleEndian.Uint32(data[at+8:]), binary.LittleEndian.Uint32(data[at+12:])
+		if binary.LittleEndian.Uint32(data[at+4:]) == 0x10000 && ms != 0 {
+			return fmt.Sprintf("%d.%d.%d.%d", ms>>16, ms&0xffff, ls>>16, ls&0xffff)
+		}
+		data = data[at+4:]
+	}
+}
+
+// mediaFoundation is active when the three libraries that OpenCV's MSMF backend
+// links are there.
+func (p *prober) mediaFoundation() (facts.Instance, bool) {
+	var i facts.Instance
+	var missing []string
+	for _, name := range []string{"mfplat.dll", "mf.dll", "mfreadwrite.dll"} {
+		file := p.system(name)
+		if !p.h.Exists(p.ctx, file) {
+			missing = append(missing, name)
+			continue
+		}
+		i.Has = append(i.Has, name)
+		i.Evidence = append(i.Evidence, facts.Evidence{Kind: "file", Source: file})
+		if i.Path == "" {
+			i.Path = file
+		}
+	}
+	if len(i.Has) == 0 {
+		return i, false
+	}
+	i.Active = len(missing) == 0
+	if i.Active {
+		i.Via = []string{"dll"}
+	} else {
+		i.Attrs = map[string]string{"missing": strings.Join(missing, " ")}
+	}
+	return i, true
+}

@@ -1,0 +1,153 @@
+package winlibs_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/probe/winlibs"
+)
+
+func load(t *testing.T, names ...string) *host.Host {
+	t.Helper()
+	files := []string{"../../testdata/hosts/windows-11.txtar"}
+	for _, n := range names {
+		files = append(files, "../../testdata/hosts/"+n+".txtar")
+	}
+	return hosttest.Load(t, files...)
+}
+
+func probe(t *testing.T, h *host.Host) facts.Facts {
+	t.Helper()
+	f, err := winlibs.Probe(t.Context(), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestRedistributables(t *testing.T) {
+	f := probe(t, load(t, "windows-vcredist"))
+	list := f.Components["vcredist"]
+	if len(list) != 2 {
+		t.Fatalf("%d instances: %v", len(list), list)
+	}
+	x64, x86 := list[0], list[1]
+	if x64.Version != "14.38.33135.0" || !x64.Active || x64.Attrs["arch"] != "x64" || len(x64.Evidence) != 2 || !x64.HasPart("vcruntime140_1.dll") || x64.Attrs["missing"] != "" {
+		t.Errorf("x64: %+v", x64)
+	}
+	if x86.Version != "14.38.33135.0" || x86.Active || !x86.HasPart("x86") || x86.Path != `C:\Windows\SysWOW64\vcruntime140.dll` {
+		t.Errorf("x86: %+v", x86)
+	}
+}
+
+func TestMediaFoundation(t *testing.T) {
+	for _, c := range []struct {
+		fixtures []string
+		found    bool
+	}{
+		{[]string{"windows-media-foundation"}, true},
+		{[]string{"windows-10-n"}, false},
+		{[]string{"windows-server-2022"}, false},
+		{[]string{"windows-server-2022", "windows-media-foundation"}, true},
+	} {
+		f := probe(t, load(t, c.fixtures...))
+		if i, ok := f.Active("media-foundation"); ok != c.found || ok && i.Path != `C:\Windows\System32\mfplat.dll` {
+			t.Errorf("%v: found %v at %s", c.fixtures, ok, i.Path)
+		}
+	}
+	// A part of it is an instance that is not active and says what is missing.
+	f := probe(t, hosttest.Parse(t, "-- platform --\nwindows/amd64\n-- file C:\\Windows\\System32\\mfplat.dll --\nMZ\n"))
+	i := f.Components["media-foundation"][0]
+	if i.Active || i.Attrs["missing"] != "mf.dll mfreadwrite.dll" {
+		t.Errorf("partial: %+v", i)
+	}
+}
+
+func TestUnregisteredRuntime(t *testing.T) {
+	f := probe(t, hosttest.Parse(t, "-- platform --\nwindows/amd64\n-- file C:\\Windows\\System32\\vcruntime140.dll --\nMZ"+string(fixed(14, 29, 30139, 0))+"\n"))
+	i := f.Components["vcredist"][0]
+	if i.Version != "14.29.30139.0" || i.Active || i.Attrs["registered"] != "false" || i.Attrs["missing"] != "msvcp140.dll" {
+		t.Errorf("%+v", i)
+	}
+	// Registered, but the libraries are gone.
+	f = probe(t, hosttest.Parse(t, "-- platform --\nwindows/amd64\n-- reg 64 HKLM\\SOFTWARE\\Microsoft\\VisualStudio\\14.0\\VC\\Runtimes\\x64 --\nVersion=v14.0.24215.01\n"))
+	i = f.Components["vcredist"][0]
+	if i.Version != "14.0.24215.01" || i.Active || i.Attrs["missing"] != "vcruntime140.dll msvcp140.dll" {
+		t.Errorf("%+v", i)
+	}
+}
+
+// On ARM the machine's own architecture is arm64.
+func TestARM64(t *testing.T) {
+	f := probe(t, hosttest.Parse(t, "-- platform --\nwindows/arm64\n-- reg 64 HKLM\\SOFTWARE\\Microsoft\\VisualStudio\\14.0\\VC\\Runtimes\\ARM64 --\nMajor=dword:14\nMinor=dword:44\nBld=dword:35211\nInstalled=dword:1\n-- file C:\\Windows\\System32\\vcruntime140.dll --\n-- file C:\\Windows\\System32\\msvcp140.dll --\n"))
+	i, ok := f.Active("vcredist")
+	if !ok || i.Version != "14.44.35211.0" || i.Attrs["arch"] != "arm64" {
+		t.Errorf("%+v", f.Components["vcredist"])
+	}
+}
+
+func TestEmptyHostileAndOtherHosts(t *testing.T) {
+	for _, h := range []*host.Host{hosttest.Empty("windows", "amd64"), hosttest.Empty("linux", "amd64"), hosttest.Empty("darwin", "arm64")} {
+		if f := probe(t, h); len(f.Components) != 0 || len(f.Problems) != 0 {
+			t.Errorf("%s: %v %v", h.OS, f.Components, f.Problems)
+		}
+	}
+	h := hosttest.Parse(t, `
+-- platform --
+windows/amd64
+-- env --
+SystemRoot=\\?\C:\..\
+-- reg 64 HKLM\SOFTWARE\Microsoft\VisualStudio\14.0\VC\Runtimes\x64 --
+Version=
+Major=dword:99999999999999999999
+Installed=maybe
+-- deny C:\Windows\System32 --
+`)
+	if f := probe(t, h); len(f.Components) != 0 {
+		t.Errorf("hostile: %v", f.Components)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := winlibs.Probe(ctx, h); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// fixed is a VS_FIXEDFILEINFO with that file version.
+func fixed(a, b, c, d uint16) []byte {
+	out := binary.LittleEndian.AppendUint32(nil, 0xfeef04bd)
+	out = binary.LittleEndian.AppendUint32(out, 0x10000)
+	out = binary.LittleEndian.AppendUint32(out, uint32(a)<<16|uint32(b))
+	return binary.LittleEndian.AppendUint32(out, uint32(c)<<16|uint32(d))
+}
+
+func FuzzFileVersion(f *testing.F) {
+	f.Add(fixed(14, 38, 33135, 0))
+	f.Add([]byte{0xbd, 0x04, 0xef, 0xfe, 0xbd, 0x04, 0xef, 0xfe})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if v := winlibs.FileVersion(data); v != "" && strings.Count(v, ".") != 3 {
+			t.Errorf("version %q", v)
+		}
+	})
+}
+
+func FuzzRedistVersion(f *testing.F) {
+	f.Add("v14.38.33135.00", uint64(14), uint64(38))
+	f.Add("", uint64(0), uint64(0))
+	f.Fuzz(func(t *testing.T, text string, major, minor uint64) {
+		for _, k := range []host.Key{
+			{Values: map[string]host.Value{"Version": {String: text}}},
+			{Values: map[string]host.Value{"Major": {Int: major}, "Minor": {Int: minor}, "Bld": {String: text}}},
+		} {
+			if v, ok := winlibs.RedistVersion(k); ok && v == "" {
+				t.Error("installed without a version")
+			}
+		}
+	})
+}
