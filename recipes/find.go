@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Default is the recipe that is used when none is named.
@@ -43,24 +44,28 @@ func (e *NotFoundError) Error() string {
 	return text + " (available: " + strings.Join(e.Available, ", ") + ")"
 }
 
-// EmbeddedTables loads the compatibility tables that are part of the program.
+// EmbeddedTables are the compatibility tables that are part of the program. The
+// set is made at no cost; each table is read when it is first asked for.
 func EmbeddedTables() (*Tables, error) {
-	var list []*Table
-	err := eachFile("library/compat", func(name string, data []byte) error {
-		t, err := LoadTable(data, name)
-		if err != nil {
-			return err
-		}
-		if t.Name+".yaml" != path.Base(name) {
-			return fmt.Errorf("%s: the table calls itself %q", name, t.Name)
-		}
-		list = append(list, t)
-		return nil
-	})
+	files, err := embeddedFiles("library/compat")
 	if err != nil {
-		return nil, fmt.Errorf("load the embedded compatibility tables: %w", err)
+		return nil, err
 	}
-	return NewTables(list...)
+	t := &Tables{byName: map[string]func() (*Table, error){}}
+	for name, file := range files {
+		t.byName[name] = sync.OnceValues(func() (*Table, error) {
+			data, err := library.ReadFile(file)
+			if err != nil {
+				return nil, fmt.Errorf("read the embedded table %s: %w", name, err)
+			}
+			table, err := LoadTable(data, file)
+			if err == nil && table.Name != name {
+				return nil, fmt.Errorf("%s: the table calls itself %q", file, table.Name)
+			}
+			return table, err
+		})
+	}
+	return t, nil
 }
 
 // Embedded loads the recipes that are part of the program, sorted by name and
@@ -116,7 +121,7 @@ func isFile(name string) bool {
 // shelf is where recipes are looked for.
 type shelf struct {
 	tables   *Tables
-	embedded map[string]*Recipe
+	embedded map[string]string // name → file in library
 	user     map[string]string // name → path
 }
 
@@ -125,22 +130,11 @@ func newShelf(userDir string) (*shelf, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &shelf{tables: tables, embedded: map[string]*Recipe{}, user: map[string]string{}}
-	err = eachFile("library", func(name string, data []byte) error {
-		r, err := Load(data, name, tables)
-		if err != nil {
-			return err
-		}
-		if r.Name+".yaml" != path.Base(name) {
-			return fmt.Errorf("%s: the recipe calls itself %q", name, r.Name)
-		}
-		r.Source = embeddedSource
-		s.embedded[r.Name] = r
-		return nil
-	})
+	files, err := embeddedFiles("library")
 	if err != nil {
-		return nil, fmt.Errorf("load the embedded recipes: %w", err)
+		return nil, err
 	}
+	s := &shelf{tables: tables, embedded: files, user: map[string]string{}}
 	if userDir == "" {
 		return s, nil
 	}
@@ -191,7 +185,7 @@ func (s *shelf) find(name string) (*Recipe, error) {
 // one loads a recipe without what it extends: the user's, or else (or when
 // onlyEmbedded) the embedded one.
 func (s *shelf) one(name string, onlyEmbedded bool) (*Recipe, error) {
-	emb, isEmbedded := s.embedded[name]
+	file, isEmbedded := s.embedded[name]
 	full, isUser := s.user[name]
 	switch {
 	case isUser && !onlyEmbedded:
@@ -207,9 +201,19 @@ func (s *shelf) one(name string, onlyEmbedded bool) (*Recipe, error) {
 		}
 		return r, nil
 	case isEmbedded:
-		copied := *emb
-		copied.Requirements = slices.Clone(emb.Requirements)
-		return &copied, nil
+		data, err := library.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read the embedded recipe %s: %w", name, err)
+		}
+		r, err := Load(data, file, s.tables)
+		if err != nil {
+			return nil, err
+		}
+		if r.Name != name {
+			return nil, fmt.Errorf("%s: the recipe calls itself %q", file, r.Name)
+		}
+		r.Source = embeddedSource
+		return r, nil
 	}
 	names := s.names()
 	e := &NotFoundError{Name: name, Available: names}
@@ -291,25 +295,20 @@ func readFile(name string) (data []byte, err error) {
 	return data, nil
 }
 
-func eachFile(dir string, do func(name string, data []byte) error) error {
+// embeddedFiles maps the names of a folder's files, without extension, to the
+// files.
+func embeddedFiles(dir string) (map[string]string, error) {
 	entries, err := library.ReadDir(dir)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("list the embedded library: %w", err)
 	}
+	files := map[string]string{}
 	for _, e := range entries {
-		if e.IsDir() {
-			continue
-		}
-		name := path.Join(dir, e.Name())
-		data, err := library.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		if err := do(name, data); err != nil {
-			return err
+		if !e.IsDir() {
+			files[strings.TrimSuffix(e.Name(), ".yaml")] = path.Join(dir, e.Name())
 		}
 	}
-	return nil
+	return files, nil
 }
 
 // Page returns the page of a requirement or finding id, in Markdown.

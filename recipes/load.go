@@ -212,9 +212,9 @@ func lintCompat(c *CompatCheck, tables *Tables, d *document, path string) {
 	if tables == nil {
 		return
 	}
-	table, ok := tables.Table(c.Table)
-	if !ok {
-		d.at(path+".table", "unknown compatibility table %q%s", c.Table, suggest(c.Table, tables.Names()))
+	table, err := tables.Table(c.Table)
+	if err != nil {
+		d.at(path+".table", "%v", err)
 		return
 	}
 	d.word(path+".choose", "column to choose in table "+c.Table, c.Choose, table.Then)

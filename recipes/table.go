@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/hashicorp/go-version"
@@ -192,20 +191,22 @@ func lintRow(t *Table, r *Row, d *document, path string) {
 	}
 }
 
-// Tables is a set of compatibility tables. It does not change after it is made
-// and may be read by many at once.
+// Tables is a set of compatibility tables. A table is read when it is first
+// asked for: a run needs one or two of them, and reading all takes longer than
+// probing the machine. It may be used by many at once.
 type Tables struct {
-	byName map[string]*Table
+	byName map[string]func() (*Table, error)
 }
 
-// NewTables makes a set. Two tables of one name are an error.
+// NewTables makes a set of tables that are already loaded. Two of one name are
+// an error.
 func NewTables(list ...*Table) (*Tables, error) {
-	t := &Tables{byName: map[string]*Table{}}
+	t := &Tables{byName: map[string]func() (*Table, error){}}
 	for _, table := range list {
-		if old, ok := t.byName[table.Name]; ok {
-			return nil, fmt.Errorf("compatibility table %s is defined twice: in %s and in %s", table.Name, old.Source, table.Source)
+		if _, ok := t.byName[table.Name]; ok {
+			return nil, fmt.Errorf("compatibility table %s is defined twice, the second time in %s", table.Name, table.Source)
 		}
-		t.byName[table.Name] = table
+		t.byName[table.Name] = func() (*Table, error) { return table, nil }
 	}
 	return t, nil
 }
@@ -218,13 +219,15 @@ func (t *Tables) Names() []string {
 	return slices.Sorted(maps.Keys(t.byName))
 }
 
-// Table returns a table by name.
-func (t *Tables) Table(name string) (*Table, bool) {
-	if t == nil {
-		return nil, false
+// Table returns a table by name. The error says that there is none of the name,
+// with the nearest, or what is wrong with its file.
+func (t *Tables) Table(name string) (*Table, error) {
+	if t != nil {
+		if load, ok := t.byName[name]; ok {
+			return load()
+		}
 	}
-	table, ok := t.byName[name]
-	return table, ok
+	return nil, fmt.Errorf("unknown compatibility table %q%s", name, suggest(name, t.Names()))
 }
 
 // NoRowError says that no row of a table fits, and which came nearest.
@@ -276,9 +279,9 @@ func (r *Row) values() string {
 // means the versions are known and no row fits them; other errors are an
 // unknown table or column, or a version that cannot be read.
 func (t *Tables) Choose(table string, versions map[string]string, column string) (string, *Row, error) {
-	tab, ok := t.Table(table)
-	if !ok {
-		return "", nil, fmt.Errorf("unknown compatibility table %q%s", table, suggest(table, t.Names()))
+	tab, err := t.Table(table)
+	if err != nil {
+		return "", nil, err
 	}
 	if !slices.Contains(tab.Then, column) {
 		return "", nil, fmt.Errorf("compatibility table %s decides no column %q%s", table, column, suggest(column, tab.Then))
@@ -348,17 +351,15 @@ func (f distance) less(g distance) bool {
 	return f.gap < g.gap
 }
 
-// sortedTables gives the tables in the order of their names.
-func (t *Tables) sortedTables() []*Table {
-	list := slices.Collect(maps.Values(t.byName))
-	sort.Slice(list, func(a, b int) bool { return list[a].Name < list[b].Name })
-	return list
-}
-
-// All are the tables, sorted by name.
-func (t *Tables) All() []*Table {
-	if t == nil {
-		return nil
+// All loads every table, sorted by name.
+func (t *Tables) All() ([]*Table, error) {
+	var out []*Table
+	for _, name := range t.Names() {
+		table, err := t.Table(name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, table)
 	}
-	return t.sortedTables()
+	return out, nil
 }
