@@ -297,6 +297,8 @@ func (r *run) check(ctx context.Context, m *pkgmgr.Manager, s Step, before map[s
 		}
 		q, err = m.Quote(ctx, r.Host, m.Find(ctx, r.Host), s.Packages)
 		switch {
+		case errors.As(err, new(*Failure)):
+			return q, false, err // says its cause and next action itself
 		case err != nil:
 			return q, false, fmt.Errorf("before %s: %w", s.ID, err)
 		case len(q.NotFound) > 0:
@@ -360,15 +362,14 @@ func (r *run) stream(ctx context.Context, m *pkgmgr.Manager, s Step) (int, []str
 	defer stop()
 	for try := 1; ; try++ {
 		t := &tail{}
+		progress := func(string) (Progress, bool) { return Progress{}, false }
+		if m.NewProgress != nil {
+			progress = m.NewProgress()
+		}
 		exit, err := r.Exec.Stream(inner, Job{Argv: s.Argv, Log: r.log, Elevated: r.plan.Elevation.Wrap(nil)}, func(line string) {
-			if m.Progress != nil {
-				if p, ok := m.Progress(line); ok {
-					p.StepID = s.ID
-					r.tell(p)
-					if p.Phase != step.Waiting {
-						return
-					}
-				}
+			if p, ok := progress(line); ok {
+				p.StepID = s.ID
+				r.tell(p)
 			}
 			t.add(line)
 		})

@@ -2,7 +2,7 @@
 // progress and the meaning of its errors. It must never change the machine:
 // the commands it composes are run by the installers package.
 //
-// Sources: apt-get(8), apt.conf(5) and README.progress-reporting of apt 2.2,
+// Sources: apt-get(8) and apt.conf(5) of apt 2.2,
 // 2.6 and 3.0 (Debian 11, 12, 13); dpkg(1), dpkg-query(1); Debian Policy 5.6.7.
 package apt
 
@@ -35,7 +35,6 @@ var options = [...]string{
 	"--yes", "--quiet",
 	// Nothing is ever removed to make room for what a recipe wants.
 	"--no-remove",
-	"--option", "APT::Status-Fd=1",
 	"--option", "Dpkg::Use-Pty=0",
 	"--option", "DPkg::Lock::Timeout=30",
 	"--option", "Acquire::Retries=3",
@@ -76,7 +75,7 @@ func Manager() *pkgmgr.Manager {
 			return append(append(args, "remove", "--"), packages...)
 		},
 		Refresh: func() []string {
-			return []string{"--quiet", "--option", "APT::Status-Fd=1", "--option", "Acquire::Retries=3", "update"}
+			return []string{"--quiet", "--option", "Acquire::Retries=3", "update"}
 		},
 		Configure: func() []string {
 			return []string{"/usr/bin/dpkg", "--configure", "-a", "--force-confdef", "--force-confold"}
@@ -89,7 +88,7 @@ func Manager() *pkgmgr.Manager {
 		Quote:       quote,
 		QuoteRemove: quoteRemove,
 		Damage:      damage,
-		Progress:    Progress,
+		NewProgress: NewProgress,
 		Explain:     Explain,
 		Disks:       []string{"/var/cache/apt/archives", "/usr"},
 	}
@@ -276,12 +275,7 @@ func ParseSizes(lines []string) (download, disk int64) {
 			continue
 		}
 		if m := diskLine.FindStringSubmatch(line); m != nil {
-			v, err := strconv.ParseFloat(strings.ReplaceAll(m[1], ",", ""), 64)
-			if err != nil || v > 1e6 {
-				continue
-			}
-			unit := map[string]float64{"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}[m[2]]
-			disk = int64(v * unit)
+			disk = int64(size(m[1], m[2]))
 			if strings.HasSuffix(m[3], "freed") {
 				disk = -disk
 			}

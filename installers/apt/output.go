@@ -9,40 +9,80 @@ import (
 	"github.com/deployctl/deployctl/installers/step"
 )
 
-// Progress reads one line of APT::Status-Fd, which shares standard output with
-// apt's own text: "dlstatus:n:percent:message" while fetching and
-// "pmstatus:package:percent:message" while dpkg works. A line that says apt
-// waits for a lock is progress too.
-func Progress(line string) (step.Progress, bool) {
+// meter turns apt's and dpkg's own text into progress.
+//
+// APT::Status-Fd would be made for this, but it needs a file descriptor of its
+// own, which sudo closes; and pointed at standard output it makes apt close
+// that for dpkg, so that any maintainer script that prints something fails
+// (seen with emacs-nox on Debian 12).
+type meter struct {
+	total, fetched, current float64 // bytes
+	packages, done          int     // each package is unpacked and set up: two steps
+}
+
+var (
+	needLine  = regexp.MustCompile(`^Need to get ([0-9.,]+) ([kMGT]?B)`)
+	countLine = regexp.MustCompile(`^([0-9]{1,6}) upgraded, ([0-9]{1,6}) newly installed`)
+	getLine   = regexp.MustCompile(`^Get:[0-9]+ \S+ (.*?)(?: \[([0-9.,]+) ([kMGT]?B)\])?$`)
+	workLine  = regexp.MustCompile(`^(Unpacking|Setting up) ([^ ]+) .*\.\.\.$`)
+)
+
+// NewProgress gives a reader of one run's lines. It reports false for a line
+// that is not about progress.
+func NewProgress() func(line string) (step.Progress, bool) {
+	m := &meter{}
+	return m.read
+}
+
+func (m *meter) read(line string) (step.Progress, bool) {
 	if strings.HasPrefix(line, "Waiting for cache lock") {
 		return step.Progress{Phase: step.Waiting, Percent: -1, Message: waiting(line)}, true
 	}
-	kind, rest, ok := strings.Cut(line, ":")
-	if !ok {
+	if f := needLine.FindStringSubmatch(line); f != nil {
+		m.total = size(f[1], f[2])
+		return step.Progress{Phase: step.Downloading, Percent: 0, Message: step.Clean(line, 120)}, true
+	}
+	if f := countLine.FindStringSubmatch(line); f != nil {
+		up, _ := strconv.Atoi(f[1]) // six digits at most: cannot fail
+		add, _ := strconv.Atoi(f[2])
+		m.packages = up + add
 		return step.Progress{}, false
 	}
-	p := step.Progress{}
-	switch kind {
-	case "dlstatus":
-		p.Phase = step.Downloading
-	case "pmstatus":
-		p.Phase = step.Installing
-	default:
-		return step.Progress{}, false
-	}
-	// A package may carry an architecture (libc6:amd64), so the percentage is
-	// the first field that is a number with a point in it.
-	fields := strings.Split(rest, ":")
-	for i := 1; i < len(fields) && i < 4; i++ {
-		v, err := strconv.ParseFloat(fields[i], 64)
-		if err != nil || !strings.Contains(fields[i], ".") || !(v >= 0 && v <= 100.5) {
-			continue
+	if f := getLine.FindStringSubmatch(line); f != nil {
+		// The line comes when a file begins; its bytes count when the next does.
+		m.fetched += m.current
+		m.current = size(f[2], f[3])
+		p := step.Progress{Phase: step.Downloading, Percent: -1, Message: step.Clean(f[1], 120)}
+		if m.total > 0 {
+			p.Percent = min(100, 100*m.fetched/m.total)
 		}
-		p.Percent = min(v, 100)
-		p.Message = step.Clean(strings.Join(fields[i+1:], ":"), 120)
 		return p, true
 	}
+	if strings.HasPrefix(line, "Fetched ") {
+		return step.Progress{Phase: step.Downloading, Percent: 100, Message: step.Clean(line, 120)}, true
+	}
+	if f := workLine.FindStringSubmatch(line); f != nil {
+		m.done++
+		p := step.Progress{Phase: step.Installing, Percent: -1, Message: step.Clean(f[1]+" "+f[2], 120)}
+		if m.packages > 0 {
+			// The line comes when the work begins, so the last package stays below 100.
+			p.Percent = min(99, 100*float64(m.done-1)/float64(2*m.packages))
+		}
+		return p, true
+	}
+	if strings.HasPrefix(line, "Processing triggers for ") {
+		return step.Progress{Phase: step.Installing, Percent: 99, Message: step.Clean(line, 120)}, true
+	}
 	return step.Progress{}, false
+}
+
+// size reads apt's sizes (135 kB, 1,024 B); 0 when it is none.
+func size(number, unit string) float64 {
+	v, err := strconv.ParseFloat(strings.ReplaceAll(number, ",", ""), 64)
+	if err != nil || !(v >= 0 && v < 1e6) {
+		return 0
+	}
+	return v * map[string]float64{"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}[unit]
 }
 
 // holder finds who holds a lock: apt ("held by process 12 (apt)") and dpkg
@@ -100,7 +140,6 @@ var rules = [...]pkgmgr.Rule{
 
 // Explain finds the cause in the last lines of a failed apt-get or dpkg.
 func Explain(exit int, lines []string) *step.Failure {
-	lines = plain(lines)
 	f := pkgmgr.Match(rules[:], lines)
 	if f == nil {
 		return pkgmgr.Unexplained("apt-get", exit, lines)
@@ -118,18 +157,4 @@ func Explain(exit int, lines []string) *step.Failure {
 		}
 	}
 	return f
-}
-
-// plain drops the status lines but those that wait for a lock: they alone name
-// its holder. A pmerror line repeats what dpkg prints in its own words.
-func plain(lines []string) []string {
-	var out []string
-	for _, l := range lines {
-		p, status := Progress(l)
-		if (status && p.Phase != step.Waiting) || strings.HasPrefix(l, "pmerror:") {
-			continue
-		}
-		out = append(out, l)
-	}
-	return out
 }

@@ -54,9 +54,9 @@ type Manager struct {
 	QuoteRemove func(ctx context.Context, h *host.Host, tool string, packages []string) ([]string, error)
 	// Damage says whether an earlier run was interrupted (nil: never).
 	Damage func(ctx context.Context, h *host.Host) (Damage, error)
-	// Progress reads one line of output; false when it is not about progress.
-	// May be nil.
-	Progress func(line string) (step.Progress, bool)
+	// NewProgress gives a reader of one run's lines; it answers false for a
+	// line that is not about progress. May be nil.
+	NewProgress func() func(line string) (step.Progress, bool)
 	// Explain turns the last lines of a failed run into a cause. It never
 	// returns nil.
 	Explain func(exit int, lines []string) *step.Failure
