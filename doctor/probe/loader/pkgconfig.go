@@ -1,0 +1,188 @@
+package loader
+
+import (
+	"context"
+	"path"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/host"
+)
+
+// Package is a .pc file as pkg-config would answer for it.
+type Package struct {
+	File    string
+	Name    string
+	Version string
+	// Vars are the variables, expanded.
+	Vars map[string]string
+	// Include and Lib are the folders of -I in Cflags and -L in Libs; Links the
+	// names of -l, without lib.
+	Include, Lib, Links []string
+	// Libs and Cflags are the expanded lines.
+	Libs, Cflags string
+	// Requires are the names of other packages, without versions.
+	Requires []string
+}
+
+const maxExpand = 64 << 10
+
+// ParsePackage reads a .pc file. Malformed lines are left out, as pkg-config
+// itself mostly does; a reference to an unknown variable expands to nothing.
+func ParsePackage(file, text string) Package {
+	p := Package{File: file, Vars: map[string]string{"pcfiledir": path.Dir(file)}}
+	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\\\n", " ")
+	for line := range strings.SplitSeq(text, "\n") {
+		line, _, _ = strings.Cut(line, "#")
+		line = strings.TrimSpace(line)
+		at := strings.IndexAny(line, ":=")
+		if at <= 0 {
+			continue
+		}
+		key, value := strings.TrimSpace(line[:at]), strings.TrimSpace(line[at+1:])
+		value = expand(value, p.Vars)
+		if line[at] == '=' {
+			p.Vars[key] = value
+			continue
+		}
+		switch strings.ToLower(key) {
+		case "name":
+			p.Name = value
+		case "version":
+			p.Version = value
+		case "libs":
+			p.Libs = value
+		case "cflags":
+			p.Cflags = value
+		case "requires":
+			for _, f := range strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }) {
+				if strings.Trim(f, "<>=!.0123456789") != "" {
+					p.Requires = append(p.Requires, f)
+				}
+			}
+		}
+	}
+	for _, word := range words(p.Cflags) {
+		if dir, ok := strings.CutPrefix(word, "-I"); ok && dir != "" {
+			p.Include = append(p.Include, path.Clean(dir))
+		}
+	}
+	for _, word := range words(p.Libs) {
+		if dir, ok := strings.CutPrefix(word, "-L"); ok && dir != "" {
+			p.Lib = append(p.Lib, path.Clean(dir))
+		} else if name, ok := strings.CutPrefix(word, "-l"); ok && name != "" {
+			p.Links = append(p.Links, name)
+		} else if strings.HasPrefix(word, "/") {
+			// OpenCV 2.4 and some distributions name the files themselves.
+			p.Lib = append(p.Lib, path.Dir(word))
+			name := strings.TrimPrefix(path.Base(word), "lib")
+			name, _, _ = strings.Cut(name, ".")
+			p.Links = append(p.Links, name)
+		}
+	}
+	return p
+}
+
+// expand replaces ${name}; the length bounds a file that doubles its variables
+// over and over.
+func expand(s string, vars map[string]string) string {
+	if !strings.Contains(s, "${") {
+		return s
+	}
+	var b strings.Builder
+	for b.Len() < maxExpand {
+		before, rest, ok := strings.Cut(s, "${")
+		b.WriteString(before)
+		if !ok {
+			break
+		}
+		name, after, ok := strings.Cut(rest, "}")
+		if !ok {
+			break
+		}
+		// Values were expanded when they were set.
+		b.WriteString(vars[name])
+		s = after
+	}
+	out := b.String()
+	return out[:min(len(out), maxExpand)]
+}
+
+// words splits as a shell would, with quotes and backslashes.
+func words(s string) []string {
+	var out []string
+	var b strings.Builder
+	var quote rune
+	in, escaped := false, false
+	for _, r := range s {
+		switch {
+		case escaped:
+			b.WriteRune(r)
+			escaped = false
+		case r == '\\' && quote != '\'':
+			escaped, in = true, true
+		case quote != 0:
+			if r == quote {
+				quote = 0
+			} else {
+				b.WriteRune(r)
+			}
+		case r == '"' || r == '\'':
+			quote, in = r, true
+		case r == ' ' || r == '\t':
+			if in {
+				out = append(out, b.String())
+				b.Reset()
+				in = false
+			}
+		default:
+			b.WriteRune(r)
+			in = true
+		}
+	}
+	if in {
+		out = append(out, b.String())
+	}
+	return out
+}
+
+// PkgConfigDirs returns the folders pkg-config searches, in order. Which ones a
+// distribution's pkg-config has built in differs in one thing that matters:
+// Debian's and Alpine's look under /usr/local, Fedora's, Arch's and openSUSE's
+// do not.
+func PkgConfigDirs(ctx context.Context, h *host.Host) []string {
+	dirs := SplitPath(h.Env("PKG_CONFIG_PATH"))
+	if lib, ok := h.Getenv("PKG_CONFIG_LIBDIR"); ok {
+		return append(dirs, SplitPath(lib)...)
+	}
+	if h.OS == "darwin" {
+		// pkg-config itself is Homebrew's there, with its own prefix.
+		for _, prefix := range []string{"/opt/homebrew", "/usr/local"} {
+			dirs = append(dirs, prefix+"/lib/pkgconfig", prefix+"/share/pkgconfig")
+		}
+		return append(dirs, "/usr/lib/pkgconfig")
+	}
+	t := Triplet(h.Arch)
+	if h.Exists(ctx, "/etc/debian_version") {
+		if t != "" {
+			dirs = append(dirs, "/usr/local/lib/"+t+"/pkgconfig")
+		}
+		dirs = append(dirs, "/usr/local/lib/pkgconfig", "/usr/local/share/pkgconfig")
+		if t != "" {
+			dirs = append(dirs, "/usr/lib/"+t+"/pkgconfig")
+		}
+	} else if h.Exists(ctx, "/etc/alpine-release") {
+		dirs = append(dirs, "/usr/local/lib/pkgconfig", "/usr/local/share/pkgconfig")
+	}
+	return append(dirs, "/usr/lib64/pkgconfig", "/usr/lib/pkgconfig", "/usr/share/pkgconfig")
+}
+
+// PkgConfig returns the package of that name that pkg-config would take.
+func PkgConfig(ctx context.Context, h *host.Host, dirs []string, name string) (Package, bool) {
+	for _, dir := range dirs {
+		file := path.Join(dir, name+".pc")
+		if text, err := h.Text(ctx, file); err == nil {
+			return ParsePackage(file, text), true
+		}
+	}
+	return Package{}, false
+}

@@ -1,0 +1,239 @@
+package opencv
+
+import (
+	"regexp"
+	"strings"
+)
+
+// BuildInfo is the text of cv::getBuildInformation, which CMake also prints at
+// the end of configuring OpenCV, as data.
+type BuildInfo struct {
+	// Version may carry a status: 4.5.1-dev, 3.0.0-beta.
+	Version string
+	Fields  []Field
+}
+
+// Field is one line of the text. A section's own line (GUI: QT5) has the
+// section's name as key.
+type Field struct {
+	Section, Key, Value string
+	// Level is 0 for a section, 1 for its entries, 2 for what stands below one.
+	Level int
+}
+
+const (
+	// marker starts the text in every release since 2.4.
+	marker = "General configuration for OpenCV "
+	// maxInfo is more than any real text (the longest known has 9 KiB).
+	maxInfo   = 64 << 10
+	maxFields = 2_000
+)
+
+var headLine = regexp.MustCompile(`General configuration for OpenCV[ \t]+([0-9][^\s="\\]*)`)
+
+// ParseBuildInfo finds the text in a library's bytes, a program's output, a
+// CMake log (lines begin with "-- ") or OpenCV's own version_string.inc (lines
+// are C literals). It reports false when the text is not there.
+func ParseBuildInfo(text string) (BuildInfo, bool) {
+	at := headLine.FindStringSubmatchIndex(text)
+	if at == nil {
+		return BuildInfo{}, false
+	}
+	info := BuildInfo{Version: text[at[2]:at[3]]}
+	lineStart := strings.LastIndexByte(text[:at[0]], '\n') + 1
+	_, base := plain(text[lineStart:min(len(text), at[1])])
+	text = text[at[1]:]
+	text = text[:min(len(text), maxInfo)]
+	if end := strings.IndexByte(text, 0); end >= 0 {
+		text = text[:end]
+	}
+	section, first := "", true
+	for line := range strings.SplitSeq(text, "\n") {
+		if first {
+			first = false // the rest of the heading
+			continue
+		}
+		line, indent := plain(line)
+		if strings.HasPrefix(line, "----------") || len(info.Fields) >= maxFields {
+			break
+		}
+		if strings.HasPrefix(line, marker) {
+			break
+		}
+		depth := indent - base
+		key, value, ok := keyValue(line)
+		if !ok {
+			if line != "" && depth <= 2 {
+				section = line // 2.4's "NVIDIA CUDA" has no colon
+			}
+			continue
+		}
+		f := Field{Key: key, Value: value}
+		switch {
+		case depth <= 2:
+			section = key
+		case depth <= 4:
+			f.Level = 1
+		default:
+			f.Level = 2
+		}
+		f.Section = section
+		info.Fields = append(info.Fields, f)
+	}
+	return info, true
+}
+
+// plain strips what surrounds a line of the text in the forms it comes in, and
+// counts the spaces it is indented by.
+func plain(line string) (string, int) {
+	line = strings.TrimRight(line, "\r")
+	if rest, ok := strings.CutPrefix(line, `"`); ok {
+		// A C literal: "text\n"
+		if body, ok := strings.CutSuffix(rest, `"`); ok {
+			line = strings.TrimSuffix(body, `\n`)
+			line = strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(line)
+		}
+	}
+	if rest, ok := strings.CutPrefix(line, "-- "); ok {
+		line = rest
+	} else if line == "--" {
+		line = ""
+	}
+	trimmed := strings.TrimLeft(line, " \t")
+	indent := 0
+	for _, c := range line[:len(line)-len(trimmed)] {
+		if c == '\t' {
+			indent += 4
+		} else {
+			indent++
+		}
+	}
+	return strings.TrimRight(trimmed, " \t"), indent
+}
+
+// keyValue cuts a line at the first colon that ends its key. 2.4 forgot it in
+// two lines (Use GCD    NO), which are cut at the gap.
+func keyValue(line string) (key, value string, ok bool) {
+	for i := 0; i < len(line); i++ {
+		if line[i] == ':' && (i+1 == len(line) || line[i+1] == ' ' || line[i+1] == '\t') {
+			key, value = line[:i], line[i+1:]
+			break
+		}
+	}
+	if key == "" {
+		key, value, ok = strings.Cut(line, "  ")
+		if !ok {
+			return "", "", false
+		}
+	}
+	key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+	return key, value, key != ""
+}
+
+// attrKeys names the attributes an instance gets, with the labels that the
+// releases from 2.4 to 5 gave them, oldest spelling last.
+var attrKeys = []struct {
+	attr string
+	keys []string
+}{
+	{"build.vcs", []string{"Version control"}},
+	{"build.timestamp", []string{"Platform/Timestamp"}},
+	{"build.host", []string{"Platform/Host"}},
+	{"build.target", []string{"Platform/Target"}},
+	{"build.cmake", []string{"Platform/CMake"}},
+	{"build.generator", []string{"Platform/CMake generator"}},
+	{"build.msvc", []string{"Platform/MSVC"}},
+	{"build.type", []string{"Platform/Configuration"}},
+	{"build.cpu_baseline", []string{"CPU/HW features/Baseline"}},
+	{"build.cpu_dispatch", []string{"CPU/HW features/Dispatched code generation"}},
+	{"build.shared", []string{"C/C++/Built as dynamic libs?"}},
+	{"build.cxx_standard", []string{"C/C++/C++ standard", "C/C++/C++11"}},
+	{"build.compiler", []string{"C/C++/C++ Compiler"}},
+	{"build.c_compiler", []string{"C/C++/C Compiler"}},
+	{"build.modules", []string{"OpenCV modules/To be built"}},
+	{"build.modules_disabled", []string{"OpenCV modules/Disabled"}},
+	{"build.modules_unavailable", []string{"OpenCV modules/Unavailable"}},
+	{"build.nonfree", []string{"OpenCV modules/Non-free algorithms"}},
+	{"build.gui", []string{"GUI"}},
+	{"build.ffmpeg", []string{"Video I/O/FFMPEG"}},
+	{"build.gstreamer", []string{"Video I/O/GStreamer"}},
+	{"build.v4l", []string{"Video I/O/v4l/v4l2"}},
+	{"build.mediafoundation", []string{"Video I/O/Media Foundation"}},
+	{"build.parallel", []string{"Parallel framework"}},
+	{"build.ipp", []string{"Intel IPP", "Use IPP"}},
+	{"build.lapack", []string{"Lapack", "Use Lapack"}},
+	{"build.eigen", []string{"Eigen", "Use Eigen"}},
+	{"build.hal", []string{"Custom HAL", "Use custom HAL"}},
+	{"build.openvino", []string{"OpenVINO", "Inference Engine"}},
+	{"build.protobuf", []string{"Protobuf"}},
+	{"build.cuda", []string{"NVIDIA CUDA", "Use Cuda"}},
+	{"build.cuda_arch", []string{"NVIDIA GPU arch"}},
+	{"build.cuda_ptx", []string{"NVIDIA PTX archs"}},
+	{"build.cudnn", []string{"cuDNN"}},
+	{"build.vulkan", []string{"Vulkan"}},
+	{"build.webnn", []string{"WebNN"}},
+	{"build.opencl", []string{"Use OpenCL", "OpenCL"}},
+	{"build.prefix", []string{"Install to", "Install path"}},
+}
+
+// Attrs returns what matters of the text under the names that facts use; a
+// label that does not stand in it, or has no value, gives no attribute.
+func (b BuildInfo) Attrs() map[string]string {
+	out := map[string]string{}
+	if b.Version != "" {
+		out["build.version"] = b.Version
+	}
+	for _, a := range attrKeys {
+		for _, key := range a.keys {
+			if v, ok := b.Get(key); ok && v != "" {
+				out[a.attr] = v
+				break
+			}
+		}
+	}
+	// 2.4 has a section NVIDIA CUDA without a value below "Use Cuda: YES (…)";
+	// the loop above already passed it by, as it is empty.
+	if _, ok := out["build.parallel"]; !ok {
+		if p := b.oldParallel(); p != "" {
+			out["build.parallel"] = p
+		}
+	}
+	return out
+}
+
+// Get returns the value of the first line with that key, or "section/key";
+// case does not matter, and keys may hold slashes themselves (v4l/v4l2).
+func (b BuildInfo) Get(key string) (string, bool) {
+	for _, f := range b.Fields {
+		if strings.EqualFold(f.Key, key) || strings.EqualFold(f.Section+"/"+f.Key, key) {
+			return f.Value, true
+		}
+	}
+	return "", false
+}
+
+// oldParallel names the framework from the separate lines that releases up to
+// 3.0 had; several may say YES, the one used is the first in OpenCV's order.
+func (b BuildInfo) oldParallel() string {
+	seen := false
+	for _, c := range []struct{ key, name string }{
+		{"Use TBB", "TBB"}, {"Use C=", "C="}, {"Use OpenMP", "OpenMP"}, {"Use GCD", "GCD"}, {"Use Concurrency", "Concurrency"},
+	} {
+		v, ok := b.Get(c.key)
+		seen = seen || ok
+		if strings.HasPrefix(v, "YES") {
+			return strings.TrimSpace(c.name + strings.TrimPrefix(v, "YES"))
+		}
+	}
+	if seen {
+		return "none"
+	}
+	return ""
+}
+
+// Yes reports whether a value of the text says that something is there: YES,
+// YES (ver 11.8 …), a version or a path; not NO, none or nothing.
+func Yes(value string) bool {
+	v := strings.ToUpper(strings.TrimSpace(value))
+	return v != "" && v != "NONE" && v != "-" && v != "NO" && !strings.HasPrefix(v, "NO ") && !strings.HasPrefix(v, "NO/NO")
+}

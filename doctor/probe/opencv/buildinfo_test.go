@@ -1,0 +1,203 @@
+package opencv
+
+import (
+	"strings"
+	"testing"
+)
+
+// The forms are those of releases 2.4 to 4.12; the machines are made up.
+const info24 = `
+General configuration for OpenCV 2.4.11 =====================================
+  Version control:               2.4.11
+
+  Platform:
+    Host:                        Linux 3.13.0 x86_64
+    CMake:                       2.8.12.2
+    Configuration:               Release
+
+  C/C++:
+    Built as dynamic libs?:      YES
+    C++ Compiler:                /usr/bin/c++  (ver 4.8)
+
+  OpenCV modules:
+    To be built:                 core flann imgproc gpu
+    Disabled:                    world
+
+  GUI: 
+    QT:                          NO
+
+  Video I/O:
+    FFMPEG:                      NO
+      codec:                     NO
+    V4L/V4L2:                    NO/YES
+
+  Other third-party libraries:
+    Use IPP:                     NO
+    Use TBB:                     NO
+    Use OpenMP:                  YES
+    Use GCD                      NO
+    Use C=:                      NO
+    Use Cuda:                    YES (ver 6.5)
+    Use OpenCL:                  YES
+
+  NVIDIA CUDA
+    Use CUFFT:                   YES
+    NVIDIA GPU arch:             20 30
+
+  OpenCL:
+    Version:                     dynamic
+
+  Install path:                  /usr/local
+
+  cvconfig.h is in:              /build
+-----------------------------------------------------------------
+`
+
+const info412 = `
+General configuration for OpenCV 4.12.0-dev =====================================
+  Version control:               4.12.0-7-gabcdef
+
+  Platform:
+    Timestamp:                   2025-08-01T10:00:00Z
+    Host:                        Windows 10.0.26100 AMD64
+    CMake:                       3.31.0
+    CMake generator:             Visual Studio 17 2022
+    MSVC:                        1944
+    Configuration:               Debug Release
+    Algorithm Hint:              ALGO_HINT_ACCURATE
+
+  CPU/HW features:
+    Baseline:                    SSE SSE2 SSE3
+      requested:                 SSE3
+    Dispatched code generation:  SSE4_1 SSE4_2 AVX FP16 AVX2 AVX512_SKX
+      AVX2 (38 files):           + SSSE3 SSE4_1 POPCNT
+
+  C/C++:
+    C++ standard:                11
+    C++ Compiler:                C:/VS 2022/bin/cl.exe  (ver 19.44.35211.0)
+
+  OpenCV modules:
+    To be built:                 core dnn world
+    Non-free algorithms:         YES
+
+  GUI:                           WIN32UI
+    Win32 UI:                    YES
+
+  Video I/O:
+    FFMPEG:                      YES (prebuilt binaries)
+    GStreamer:                   NO
+    Media Foundation:            YES
+
+  Parallel framework:            Concurrency
+
+  Other third-party libraries:
+    Intel IPP:                   2022.1.0 [2022.1.0]
+           at:                   C:/build/icv
+    Lapack:                      NO
+
+  NVIDIA CUDA:                   YES (ver 12.8.61, CUFFT CUBLAS FAST_MATH)
+    NVIDIA GPU arch:             75 86 120
+
+  cuDNN:                         YES (ver 9.8.0)
+
+  OpenCL:                        YES (NVD3D11)
+    Include path:                C:/opencv/3rdparty/include/opencl/1.2
+
+  Install to:                    C:/opencv/install
+-----------------------------------------------------------------
+`
+
+func TestBuildInfo(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		want       map[string]string
+	}{
+		{"2.4", info24, map[string]string{
+			"build.version": "2.4.11", "build.host": "Linux 3.13.0 x86_64", "build.type": "Release", "build.shared": "YES",
+			"build.compiler": "/usr/bin/c++  (ver 4.8)", "build.modules": "core flann imgproc gpu", "build.ffmpeg": "NO",
+			"build.ipp": "NO", "build.parallel": "OpenMP", "build.cuda": "YES (ver 6.5)", "build.cuda_arch": "20 30",
+			"build.opencl": "YES", "build.v4l": "NO/YES", "build.prefix": "/usr/local", "build.gui": "",
+		}},
+		{"4.12", info412, map[string]string{
+			"build.version": "4.12.0-dev", "build.host": "Windows 10.0.26100 AMD64", "build.type": "Debug Release", "build.msvc": "1944",
+			"build.cpu_baseline": "SSE SSE2 SSE3", "build.cpu_dispatch": "SSE4_1 SSE4_2 AVX FP16 AVX2 AVX512_SKX",
+			"build.compiler": "C:/VS 2022/bin/cl.exe  (ver 19.44.35211.0)", "build.modules": "core dnn world", "build.nonfree": "YES",
+			"build.ffmpeg": "YES (prebuilt binaries)", "build.gstreamer": "NO", "build.mediafoundation": "YES", "build.parallel": "Concurrency",
+			"build.ipp": "2022.1.0 [2022.1.0]", "build.lapack": "NO", "build.cuda": "YES (ver 12.8.61, CUFFT CUBLAS FAST_MATH)",
+			"build.cuda_arch": "75 86 120", "build.cudnn": "YES (ver 9.8.0)", "build.opencl": "YES (NVD3D11)", "build.gui": "WIN32UI",
+			"build.prefix": "C:/opencv/install",
+		}},
+	} {
+		literal := ""
+		for line := range strings.SplitSeq(c.text, "\n") {
+			literal += `"` + line + `\n"` + "\n"
+		}
+		for form, text := range map[string]string{
+			"text":           c.text,
+			"windows lines":  strings.ReplaceAll(c.text, "\n", "\r\n"),
+			"cmake log":      "-- Found X\n-- " + strings.ReplaceAll(c.text, "\n", "\n-- ") + "\n-- Configuring done",
+			"C literal":      literal,
+			"library bytes":  "\x7fELF\x00\x00\xff\n" + c.text + "\x00OPENCV_TEMP_PATH: no\n  Parallel framework: wrong\x00",
+			"indented quote": strings.ReplaceAll(c.text, "\n", "\n    "),
+		} {
+			info, ok := ParseBuildInfo(text)
+			if !ok {
+				t.Errorf("%s as %s: not found", c.name, form)
+				continue
+			}
+			got := info.Attrs()
+			for key, want := range c.want {
+				if got[key] != want {
+					t.Errorf("%s as %s: %s = %q, want %q", c.name, form, key, got[key], want)
+				}
+			}
+		}
+	}
+	if _, ok := ParseBuildInfo("nothing of the kind"); ok {
+		t.Error("found a text that is not there")
+	}
+}
+
+func TestYes(t *testing.T) {
+	for v, want := range map[string]bool{
+		"YES": true, "YES (ver 11.8)": true, "2021.10.0 [2021.10.0]": true, "NO": false, "none": false, "": false, "NO/NO": false, "NO/YES": true, "-": false,
+		"NO (Java is not found)": false,
+	} {
+		if Yes(v) != want {
+			t.Errorf("Yes(%q) = %v", v, !want)
+		}
+	}
+}
+
+func FuzzBuildInfo(f *testing.F) {
+	f.Add(info24)
+	f.Add(info412)
+	f.Add("-- " + marker + "4\n--   A:\n--\n\"\\n\"\n:\n  :\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		info, ok := ParseBuildInfo(text)
+		if ok && info.Version == "" {
+			t.Error("found, but without a version")
+		}
+		for key, v := range info.Attrs() {
+			if v == "" || strings.ContainsAny(v, "\n\x00") {
+				t.Errorf("%s = %q", key, v)
+			}
+		}
+	})
+}
+
+func FuzzNamesAndVersions(f *testing.F) {
+	for _, s := range []string{"libopencv_core.so.4.6.0", "opencv_world4100d.dll", "libopencv_core.412.dylib", "#define CV_VERSION_MAJOR 4", "set(OpenCV_VERSION 4.6.0)"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if n, ok := parseLibName(s); ok && n.Module == "" {
+			t.Errorf("%q: a library without a module", s)
+		}
+		_ = headerVersion(s)
+		_ = configVersion(s)
+		if !agree(s, s) {
+			t.Errorf("%q does not agree with itself", s)
+		}
+	})
+}

@@ -1,0 +1,365 @@
+package opencv
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/host/hosttest"
+)
+
+func probe(t *testing.T, h *host.Host) facts.Facts {
+	t.Helper()
+	f, err := Probe(t.Context(), h)
+	if err != nil {
+		t.Fatalf("Probe: %v", err)
+	}
+	return f
+}
+
+func fixture(t *testing.T, files ...string) string {
+	t.Helper()
+	var b strings.Builder
+	for _, f := range files {
+		data, err := os.ReadFile("testdata/" + f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Write(data)
+	}
+	return b.String()
+}
+
+func TestEmptyHost(t *testing.T) {
+	for _, os := range []string{"linux", "darwin", "windows"} {
+		f, err := Probe(t.Context(), hosttest.Empty(os, "amd64"))
+		if err != nil || len(f.Components) != 0 {
+			t.Errorf("%s: %v, %v", os, f.Components, err)
+		}
+	}
+}
+
+func TestDebianPackage(t *testing.T) {
+	f := probe(t, hosttest.Parse(t, fixture(t, "debian12.txtar")))
+	list := f.Components[Component]
+	if len(list) != 1 {
+		t.Fatalf("want one copy, got %d: %+v", len(list), list)
+	}
+	i := list[0]
+	if i.Version != "4.6.0" || i.Path != "/usr" || !i.Active {
+		t.Errorf("got %s in %s, active %v", i.Version, i.Path, i.Active)
+	}
+	for _, part := range []string{"core", "dnn", "headers", "shared", "dev", "pkg-config", "cmake", "opencl"} {
+		if !i.HasPart(part) {
+			t.Errorf("lacks %s: %v", part, i.Has)
+		}
+	}
+	if i.HasPart("nonfree") || i.HasPart("cuda") {
+		t.Errorf("has what it was built without: %v", i.Has)
+	}
+	for _, via := range []string{"pkg-config", "cmake", "link", "ldconfig"} {
+		if !slices.Contains(i.Via, via) {
+			t.Errorf("not found by %s: %v", via, i.Via)
+		}
+	}
+	for key, want := range map[string]string{
+		"soname": "libopencv_core.so.406", "include": "/usr/include/opencv4", "libdir": "/usr/lib/x86_64-linux-gnu",
+		"pc": "/usr/lib/x86_64-linux-gnu/pkgconfig/opencv4.pc", "build.parallel": "TBB (ver 2021.8 interface 12080)",
+		"build.cpu_baseline": "SSE SSE2", "conflict": "",
+	} {
+		if i.Attrs[key] != want {
+			t.Errorf("%s = %q, want %q", key, i.Attrs[key], want)
+		}
+	}
+}
+
+// TestTwoCopies: pkg-config's copy is not CMake's, and the report names both.
+func TestTwoCopies(t *testing.T) {
+	f := probe(t, hosttest.Parse(t, fixture(t, "debian12.txtar", "local410.txtar")))
+	list := f.Components[Component]
+	if len(list) != 2 {
+		t.Fatalf("want two copies, got %+v", list)
+	}
+	active, ok := f.Active(Component)
+	if !ok || active.Version != "4.6.0" {
+		t.Fatalf("active: %+v", active)
+	}
+	if c := active.Attrs["conflict"]; !strings.Contains(c, "4.6.0 in /usr") || !strings.Contains(c, "4.10.0 in /usr/local") {
+		t.Errorf("conflict: %q", c)
+	}
+	for _, i := range list {
+		if i.Version == "4.10.0" {
+			if !i.HasPart("cuda") || !i.HasPart("cudnn") || i.Attrs["build.cuda_arch"] != "86" {
+				t.Errorf("build information of the second copy: %v", i.Attrs)
+			}
+			if !slices.Contains(i.Via, "cmake") || slices.Contains(i.Via, "pkg-config") {
+				t.Errorf("second copy via %v", i.Via)
+			}
+		}
+	}
+}
+
+func TestPkgConfigPathPrefersTheOther(t *testing.T) {
+	f := probe(t, hosttest.Parse(t, fixture(t, "debian12.txtar", "local410.txtar")+`
+-- file /usr/local/lib/pkgconfig/opencv4.pc --
+prefix=/usr/local
+Name: OpenCV
+Version: 4.10.0
+Libs: -L${prefix}/lib -lopencv_core
+Cflags: -I${prefix}/include/opencv4
+`))
+	active, _ := f.Active(Component)
+	if active.Version != "4.10.0" || active.Path != "/usr/local" {
+		t.Errorf("active: %s in %s", active.Version, active.Path)
+	}
+	// Nothing tells the loader of /usr/local/lib here.
+	if !strings.Contains(active.Attrs["conflict"], "ldconfig") {
+		t.Errorf("conflict: %q", active.Attrs["conflict"])
+	}
+}
+
+func TestHeadersOfOneLibrariesOfAnother(t *testing.T) {
+	f := probe(t, hosttest.Parse(t, fixture(t, "debian12.txtar")+`
+-- file /usr/local/include/opencv4/opencv2/core/version.hpp --
+#define CV_VERSION_MAJOR 4
+#define CV_VERSION_MINOR 5
+#define CV_VERSION_REVISION 4
+#define CV_VERSION_STATUS "-dev"
+-- file /opt/pc/opencv4.pc --
+Version: 4.5.4
+Libs: -lopencv_core
+Cflags: -I/usr/local/include/opencv4
+-- env --
+PKG_CONFIG_PATH=/opt/pc
+`))
+	active, _ := f.Active(Component)
+	if c := active.Attrs["conflict"]; !strings.Contains(c, "4.5.4") || !strings.Contains(c, "4.6.0") {
+		t.Errorf("conflict: %q (active %+v)", c, active)
+	}
+}
+
+func TestLibraryPathShadows(t *testing.T) {
+	f := probe(t, hosttest.Parse(t, fixture(t, "debian12.txtar")+`
+-- env --
+LD_LIBRARY_PATH=/opt/app/lib
+-- file /opt/app/lib/libopencv_core.so.4.6.1 --
+-- link /opt/app/lib/libopencv_core.so.406 --
+/opt/app/lib/libopencv_core.so.4.6.1
+`))
+	active, _ := f.Active(Component)
+	if c := active.Attrs["conflict"]; !strings.Contains(c, "LD_LIBRARY_PATH") || !strings.Contains(c, "4.6.1") {
+		t.Errorf("conflict: %q", c)
+	}
+}
+
+func TestRuntimeOnly(t *testing.T) {
+	f := probe(t, hosttest.Parse(t, `
+-- file /usr/lib/x86_64-linux-gnu/libopencv_core.so.4.5.1 --
+-- link /usr/lib/x86_64-linux-gnu/libopencv_core.so.4.5 --
+/usr/lib/x86_64-linux-gnu/libopencv_core.so.4.5.1
+`))
+	active, ok := f.Active(Component)
+	if !ok || active.Version != "4.5.1" || active.HasPart("headers") || active.HasPart("dev") || active.Attrs["soname"] != "libopencv_core.so.4.5" {
+		t.Errorf("got %+v", active)
+	}
+}
+
+func TestWindows(t *testing.T) {
+	f := probe(t, hosttest.Parse(t, `
+-- platform --
+windows/amd64
+-- env --
+Path=C:\Windows\System32;C:\tools;C:\opencv\build\x64\vc16\bin
+OpenCV_DIR=D:\opencv-4.10\build
+-- file C:\tools\readme.txt --
+-- file C:\opencv\build\x64\vc16\bin\opencv_world460.dll --
+General configuration for OpenCV 4.6.0 =====
+  OpenCV modules:
+    To be built:                 calib3d core dnn imgproc
+-----------------------------------------------------------------
+-- file C:\opencv\build\x64\vc16\bin\opencv_world460d.dll --
+-- file C:\opencv\build\x64\vc16\bin\opencv_videoio_ffmpeg460_64.dll --
+-- file C:\opencv\build\include\opencv2\core\version.hpp --
+#define CV_VERSION_MAJOR 4
+#define CV_VERSION_MINOR 6
+#define CV_VERSION_REVISION 0
+-- file C:\opencv\build\OpenCVConfig.cmake --
+SET(OpenCV_VERSION 4.6.0)
+-- file D:\opencv-4.10\build\x64\mingw\bin\libopencv_core4100.dll --
+-- file D:\opencv-4.10\build\x64\mingw\bin\libopencv_dnn4100.dll --
+-- file D:\opencv-4.10\build\OpenCVConfig.cmake --
+SET(OpenCV_VERSION 4.10.0)
+`))
+	active, ok := f.Active(Component)
+	if !ok || active.Version != "4.6.0" || active.Path != `C:\opencv\build` || !slices.Contains(active.Via, "dll") {
+		t.Fatalf("active: %+v", active)
+	}
+	for _, part := range []string{"world", "dnn", "headers", "cmake"} {
+		if !active.HasPart(part) {
+			t.Errorf("lacks %s: %v", part, active.Has)
+		}
+	}
+	if active.Attrs["debug"] != "yes" || active.Attrs["abi"] != "msvc" || !strings.Contains(active.Attrs["conflict"], "4.10.0") {
+		t.Errorf("attrs: %v", active.Attrs)
+	}
+	found := false
+	for _, i := range f.Components[Component] {
+		if i.Version == "4.10.0" {
+			found = i.Attrs["abi"] == "mingw" && i.HasPart("dnn") && slices.Contains(i.Via, "cmake")
+		}
+	}
+	if !found {
+		t.Errorf("the MinGW copy: %+v", f.Components[Component])
+	}
+}
+
+func TestHomebrewKegs(t *testing.T) {
+	f := probe(t, hosttest.Parse(t, `
+-- platform --
+darwin/arm64
+-- file /opt/homebrew/Cellar/opencv/5.0.0/lib/libopencv_core.5.0.0.dylib --
+-- link /opt/homebrew/Cellar/opencv/5.0.0/lib/libopencv_core.dylib --
+/opt/homebrew/Cellar/opencv/5.0.0/lib/libopencv_core.5.0.0.dylib
+-- file /opt/homebrew/Cellar/opencv/5.0.0/include/opencv5/opencv2/core/version.hpp --
+#define CV_VERSION_MAJOR 5
+#define CV_VERSION_MINOR 0
+#define CV_VERSION_REVISION 0
+-- file /opt/homebrew/Cellar/opencv@4/4.14.0/lib/libopencv_core.4.14.0.dylib --
+-- file /opt/homebrew/Cellar/opencv@4/4.14.0/include/opencv4/opencv2/core/version.hpp --
+#define CV_VERSION_MAJOR 4
+#define CV_VERSION_MINOR 14
+#define CV_VERSION_REVISION 0
+-- file /opt/homebrew/Cellar/opencv@4/4.14.0/lib/pkgconfig/opencv4.pc --
+prefix=/opt/homebrew/Cellar/opencv@4/4.14.0
+Version: 4.14.0
+Libs: -L${prefix}/lib -lopencv_core
+Cflags: -I${prefix}/include/opencv4
+-- env --
+PKG_CONFIG_PATH=/opt/homebrew/Cellar/opencv@4/4.14.0/lib/pkgconfig
+`))
+	if n := len(f.Components[Component]); n != 2 {
+		t.Fatalf("%d copies: %+v", n, f.Components[Component])
+	}
+	active, _ := f.Active(Component)
+	if active.Version != "4.14.0" || !active.HasPart("headers") || !active.HasPart("shared") {
+		t.Errorf("active: %+v", active)
+	}
+}
+
+func TestWheels(t *testing.T) {
+	f := probe(t, hosttest.Parse(t, `
+-- env --
+HOME=/home/u
+-- file /home/u/.local/lib/python3.11/site-packages/cv2/cv2.abi3.so --
+-- file /home/u/.local/lib/python3.11/site-packages/opencv_contrib_python_headless-4.9.0.80.dist-info/METADATA --
+`))
+	want := []facts.Instance{{
+		Version: "4.9.0", Path: "/home/u/.local/lib/python3.11/site-packages/cv2",
+		Attrs:    map[string]string{"package": "opencv-contrib-python-headless", "package_version": "4.9.0.80"},
+		Evidence: []facts.Evidence{{Kind: "file", Source: "/home/u/.local/lib/python3.11/site-packages/opencv_contrib_python_headless-4.9.0.80.dist-info", Detail: "4.9.0.80"}},
+	}}
+	if diff := cmp.Diff(want, f.Components[Python]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestUnreadableIsSaid(t *testing.T) {
+	f, err := Probe(t.Context(), hosttest.Parse(t, fixture(t, "debian12.txtar")+`
+-- deny /usr/local/include/opencv4/opencv2/core/version.hpp --
+-- dir /usr/local/include --
+`))
+	if err == nil || !strings.Contains(err.Error(), "/usr/local/include/opencv4") {
+		t.Errorf("error: %v", err)
+	}
+	if _, ok := f.Active(Component); !ok {
+		t.Error("what could be read was dropped")
+	}
+}
+
+func TestVersionsInNames(t *testing.T) {
+	for name, want := range map[string]libName{
+		"libopencv_core.so.4.6.0":        {Module: "core", Suffix: "4.6.0", Version: "4.6.0"},
+		"libopencv_core.so.406":          {Module: "core", Suffix: "406", Version: "4.6"},
+		"libopencv_dnn_superres.so.410":  {Module: "dnn_superres", Suffix: "410", Version: "4.10"},
+		"libopencv_features2d.so.500":    {Module: "features2d", Suffix: "500", Version: "5.0"},
+		"libopencv_core.so.4.5d":         {Module: "core", Suffix: "4.5d", Version: "4.5"},
+		"libopencv_core.so.4.5.4d":       {Module: "core", Suffix: "4.5.4d", Version: "4.5.4"},
+		"libopencv_core.so.2.4":          {Module: "core", Suffix: "2.4", Version: "2.4"},
+		"libopencv_core.so":              {Module: "core"},
+		"libopencv_core.a":               {Module: "core", Static: true},
+		"libopencv_core.412.dylib":       {Module: "core", Suffix: "412", Version: "4.12"},
+		"libopencv_calib3d.4.12.0.dylib": {Module: "calib3d", Suffix: "4.12.0", Version: "4.12.0"},
+		"opencv_world460.dll":            {Module: "world", Suffix: "460", Version: "4.6.0"},
+		"opencv_world4100d.dll":          {Module: "world", Suffix: "4100d", Version: "4.10.0", Debug: true},
+		"libopencv_calib3d3412.dll":      {Module: "calib3d", Suffix: "3412", Version: "3.4.12"},
+		"opencv_features2d2413.dll":      {Module: "features2d", Suffix: "2413", Version: "2.4.13"},
+		"OPENCV_CORE249.DLL":             {Module: "core", Suffix: "249", Version: "2.4.9"},
+		"opencv_world500.dll":            {Module: "world", Suffix: "500", Version: "5.0.0"},
+	} {
+		if got, ok := parseLibName(name); !ok || got != want {
+			t.Errorf("%s: got %+v, %v", name, got, ok)
+		}
+	}
+	for _, name := range []string{"libopencv.so", "opencv_core.lib", "libfoo.so.1", "opencv_.dll", "libopencv_core.a.bak"} {
+		if got, ok := parseLibName(name); ok {
+			t.Errorf("%s: taken for %+v", name, got)
+		}
+	}
+}
+
+func TestHeaderVersion(t *testing.T) {
+	for want, text := range map[string]string{
+		"4.5.1-dev": "#define CV_VERSION_MAJOR 4\n#define CV_VERSION_MINOR 5\n#  define CV_VERSION_REVISION 1\n#define CV_VERSION_STATUS \"-dev\"\n",
+		"2.4.13.6":  "#define CV_VERSION_EPOCH 2\n#define CV_VERSION_MAJOR 4\n#define CV_VERSION_MINOR 13\n#define CV_VERSION_REVISION 6\n",
+		"2.4.9":     "#define CV_VERSION_EPOCH 2\r\n#define CV_VERSION_MAJOR 4\r\n#define CV_VERSION_MINOR 9\r\n#define CV_VERSION_REVISION 0\r\n",
+		"":          "#define CV_VERSION_MAJOR x\n",
+	} {
+		if got := headerVersion(text); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// hostile answers every question with garbage.
+type hostile struct{ host.World }
+
+func (hostile) ReadFile(_ context.Context, _ string, limit int64) ([]byte, bool, error) {
+	return []byte(strings.Repeat("prefix=${prefix}${prefix}\n#define CV_VERSION_MAJOR 99999999999\n\x00\xff", 200)), true, nil
+}
+
+func (hostile) Search(context.Context, string, string, int64, int) ([]byte, error) {
+	return []byte(marker + strings.Repeat("9:\x00\n", 3000)), nil
+}
+
+func (hostile) ReadDir(_ context.Context, name string) ([]host.Entry, error) {
+	if strings.Count(name, "/") > 12 || strings.Count(name, `\`) > 12 {
+		return nil, host.ErrTooLarge
+	}
+	return []host.Entry{
+		{Name: "libopencv_.so.9"}, {Name: "libopencv_core.so"}, {Name: "libopencv_core.so.406"}, {Name: "libopencv_core.so.999999999999999"},
+		{Name: "opencv", Dir: true}, {Name: "opencv4.pc"}, {Name: "opencv_world460.dll"}, {Name: "x64", Dir: true},
+	}, nil
+}
+
+func (hostile) Stat(context.Context, string) (host.Info, error)        { return host.Info{Exec: true}, nil }
+func (hostile) Resolve(_ context.Context, name string) (string, error) { return name, nil }
+func (hostile) Getenv(string) (string, bool)                           { return strings.Repeat("/a/b:C:\\x;", 5000), true }
+func (hostile) RegistryKey(context.Context, string, string) (host.Key, error) {
+	return host.Key{}, nil
+}
+
+func TestHostileHost(t *testing.T) {
+	for _, os := range []string{"linux", "darwin", "windows"} {
+		h := &host.Host{World: hostile{}, OS: os, Arch: "amd64"}
+		f, _ := Probe(t.Context(), h) // an error is as good as an answer; a panic or a hang is not
+		if n := len(f.Components[Component]); n > maxCopies {
+			t.Errorf("%s: %d copies", os, n)
+		}
+	}
+}
