@@ -18,6 +18,8 @@ type Job struct {
 	// [1, 3, Height, Width], RGB, range [0, 1]. The first is run Warmup+Runs
 	// times; its first result and the results of one run of each further input
 	// are written out. The first is then run once more as the repeat check.
+	// Without inputs nothing is loaded or run: the worker only answers with its
+	// versions, which shows that its libraries load.
 	Inputs []string `json:"inputs"`
 	Width  int      `json:"width"`
 	Height int      `json:"height"`

@@ -79,6 +79,9 @@ type Unavailable struct {
 	Why    string // one sentence
 	Fix    string // next action
 	Log    string // path of the full output, "" when there is none
+	// Broken: everything needed is there and does not work together, as
+	// opposed to something that is missing.
+	Broken bool
 	Err    error
 }
 
@@ -256,11 +259,16 @@ func ReadFloats(file string, n int) ([]float32, error) {
 	if _, err := io.ReadFull(f, raw); err != nil {
 		return nil, fmt.Errorf("read tensor %s: %w", file, err)
 	}
-	data := make([]float32, n)
+	return Floats(raw), nil
+}
+
+// Floats reads little-endian float32 values.
+func Floats(raw []byte) []float32 {
+	data := make([]float32, len(raw)/4)
 	for i := range data {
 		data[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[i*4:]))
 	}
-	return data, nil
+	return data
 }
 
 // AppendFloats appends the values as little-endian float32 bytes.

@@ -77,7 +77,7 @@ func (b *builder) build(ctx context.Context, tmp, goVersion string, progress eng
 		u.Fix = "reinstall Go"
 		return u
 	case r.out.Exit != 0 || r.out.Signal != "":
-		u.Why, u.Fix = explain(log, b.o)
+		u.Why, u.Fix, u.Broken = explain(log, b.o)
 		return u
 	}
 	if _, err := os.Stat(filepath.Join(tmp, exeName())); err != nil {
@@ -172,8 +172,30 @@ var (
 	reGoTooOld  = regexp.MustCompile(`requires go >= ([\d.]+)|module requires Go ([\d.]+)`)
 )
 
-// explain finds the one sentence in a failed build's output.
-func explain(log string, o Options) (why, fix string) {
+// explain finds the one sentence in a failed build's output. broken: the tools
+// are all there, and OpenCV, gocv and the compiler do not fit together.
+func explain(log string, o Options) (why, fix string, broken bool) {
+	why, fix = missing(log, o)
+	if why != "" {
+		return why, fix, false
+	}
+	why, fix = misfit(log, o)
+	return why, fix, true
+}
+
+// firstGroup is the first group of the first match that is not empty.
+func firstGroup(re *regexp.Regexp, log string) string {
+	m := re.FindStringSubmatch(log)
+	for i := 1; i < len(m); i++ {
+		if m[i] != "" {
+			return m[i]
+		}
+	}
+	return ""
+}
+
+// missing recognises what the machine lacks.
+func missing(log string, o Options) (why, fix string) {
 	has := func(parts ...string) bool {
 		for _, p := range parts {
 			if strings.Contains(log, p) {
@@ -182,15 +204,6 @@ func explain(log string, o Options) (why, fix string) {
 		}
 		return false
 	}
-	first := func(re *regexp.Regexp) string {
-		m := re.FindStringSubmatch(log)
-		for i := 1; i < len(m); i++ {
-			if m[i] != "" {
-				return m[i]
-			}
-		}
-		return ""
-	}
 	switch {
 	case has("checksum mismatch", "SECURITY ERROR"):
 		return "the content of gocv " + o.Release + " is not what deployctl pinned: a proxy or the module cache was tampered with or damaged",
@@ -198,7 +211,7 @@ func explain(log string, o Options) (why, fix string) {
 	case has("no space left on device", "There is not enough space on the disk"):
 		return "the disk filled up while its worker was compiled (about 300 MB are needed)", "free some room in the Go build cache's and the temporary folder"
 	case reNoTool.MatchString(log):
-		tool := first(reNoTool)
+		tool := firstGroup(reNoTool, log)
 		if strings.Contains(tool, "pkg-config") {
 			return "pkg-config is missing, by which gocv finds OpenCV", "install pkg-config (deployctl doctor --fix)"
 		}
@@ -211,26 +224,31 @@ func explain(log string, o Options) (why, fix string) {
 		return "the Go module gocv.io/x/gocv " + o.Release + " could not be fetched",
 			"check the network, or set GOPROXY to a mirror (file:///… works offline)"
 	case reGoTooOld.MatchString(log):
-		return "this Go is too old: gocv " + o.Release + " needs Go " + first(reGoTooOld), "install a newer Go, or choose an older gocv"
+		return "this Go is too old: gocv " + o.Release + " needs Go " + firstGroup(reGoTooOld, log), "install a newer Go, or choose an older gocv"
 	case has("Killed signal terminated program cc1plus", "virtual memory exhausted", "out of memory", "signal: killed"):
 		return "the compiler ran out of memory (about 1 GB is needed)", "free memory or add swap"
 	}
-	if header := first(reNoHeader); header != "" {
+	return "", ""
+}
+
+// misfit finds the first real error of the compiler or the linker.
+func misfit(log string, o Options) (why, fix string) {
+	if header := firstGroup(reNoHeader, log); header != "" {
 		return "OpenCV " + o.OpenCVVersion + " here lacks the header " + header + ", which gocv " + o.Release + " needs",
 			"install all of OpenCV's development files (libopencv-dev)"
 	}
 	if m := reCompile.FindStringSubmatch(log); m != nil {
 		where, text := filepath.Base(m[1])+":"+m[2], m[3]
-		if strings.HasPrefix(filepath.ToSlash(m[1]), "/usr/include/c++") || has("#error This file requires compiler and library support") {
+		if strings.HasPrefix(filepath.ToSlash(m[1]), "/usr/include/c++") || strings.Contains(log, "#error This file requires compiler and library support") {
 			return "the C++ compiler is too old or broken: " + where + ": " + text, "install a newer g++"
 		}
 		return fmt.Sprintf("gocv %s does not fit OpenCV %s: %s: %s", o.Release, o.OpenCVVersion, where, text),
 			"choose the gocv release that the compatibility table names for this OpenCV"
 	}
-	if lib := first(reNoLib); lib != "" {
+	if lib := firstGroup(reNoLib, log); lib != "" {
 		return "the linker does not find the library " + lib, "install OpenCV's development files completely, contrib modules included"
 	}
-	if sym := first(reUndefined); sym != "" {
+	if sym := firstGroup(reUndefined, log); sym != "" {
 		return "OpenCV's headers and libraries are of two versions: the linker lacks " + sym,
 			"remove one of the two OpenCV copies (deployctl doctor shows them)"
 	}

@@ -1,0 +1,285 @@
+package verify
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/deployctl/deployctl/verify/cache"
+	"github.com/deployctl/deployctl/verify/darknet"
+	"github.com/deployctl/deployctl/verify/engine"
+	"github.com/deployctl/deployctl/verify/judge"
+	"github.com/deployctl/deployctl/verify/reference"
+)
+
+// ReferenceName is the reference engine's name in results.
+const ReferenceName = "reference"
+
+// headFile is the first line of a file of cached reference heads; the values
+// follow as float32, little-endian.
+type headFile struct {
+	Key     string  `json:"key"`
+	SHA256  string  `json:"sha256"` // of the values
+	Seconds float64 `json:"seconds"`
+	Layers  []int   `json:"layers"`
+	Shapes  [][]int `json:"shapes"`
+}
+
+// maxHeads bounds what is read back.
+const maxHeads = 1 << 30
+
+func (h *headFile) len() (int, bool) {
+	total := 0
+	for _, s := range h.Shapes {
+		n, err := engine.Tensor{Shape: s}.Elements()
+		if err != nil || total+n > maxHeads/4 {
+			return 0, false
+		}
+		total += n
+	}
+	return total, total > 0 && len(h.Layers) == len(h.Shapes)
+}
+
+// truth is the reference's answer.
+type truth struct {
+	heads   []judge.Tensor
+	reused  bool
+	seconds float64
+}
+
+// oracle runs the reference, or finds what an earlier run left.
+type oracle struct {
+	model   *model
+	dir     string
+	fresh   bool
+	weights *darknet.Weights // loaded when first needed
+}
+
+// heads gives the reference's raw heads for one input. The key holds
+// everything that decides them, the reference's own arithmetic included.
+func (o *oracle) heads(ctx context.Context, input []float32) (truth, error) {
+	print, err := fingerprint(ctx)
+	if err != nil {
+		return truth{}, err
+	}
+	key := hashBytes([]byte(o.model.weights.SHA256), o.model.config, engine.AppendFloats(nil, input), []byte(print))
+	file := filepath.Join(o.dir, key[:32]+".heads")
+	if !o.fresh {
+		if t, ok := readHeads(file, key); ok {
+			return t, nil
+		}
+	}
+	t, err := o.run(ctx, input, reference.Options{})
+	if err != nil {
+		return truth{}, err
+	}
+	return t, writeHeads(file, key, t)
+}
+
+func (o *oracle) run(ctx context.Context, input []float32, opts reference.Options) (truth, error) {
+	if o.weights == nil {
+		w, err := darknet.LoadWeights(o.model.weights.Path, o.model.net)
+		if err != nil {
+			return truth{}, err
+		}
+		if w.SHA256 != o.model.weights.SHA256 {
+			return truth{}, fmt.Errorf("%s changed while it was read; run again", o.model.weights.Path)
+		}
+		for i, v := range w.Data {
+			if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
+				return truth{}, fmt.Errorf("%s: %w: value %d of %d is %v; the training diverged or the file is damaged",
+					o.model.weights.Path, ErrWeights, i, len(w.Data), v)
+			}
+		}
+		o.weights = w
+	}
+	begin := time.Now()
+	e, err := reference.New(o.model.net, o.weights, opts)
+	if err != nil {
+		return truth{}, err
+	}
+	out, err := e.Forward(ctx, input)
+	if err != nil {
+		return truth{}, err
+	}
+	t := truth{seconds: seconds(time.Since(begin))}
+	for _, h := range out {
+		t.heads = append(t.heads, judge.Tensor{Layer: h.Layer, Shape: []int{1, h.Shape.C, h.Shape.H, h.Shape.W}, Data: h.Data})
+	}
+	return t, nil
+}
+
+// readHeads reports false for anything but a whole, unchanged file.
+func readHeads(file, key string) (truth, bool) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return truth{}, false
+	}
+	line, values, ok := bytes.Cut(raw, []byte("\n"))
+	var h headFile
+	if !ok || json.Unmarshal(line, &h) != nil || h.Key != key {
+		return truth{}, false
+	}
+	n, ok := h.len()
+	if !ok || len(values) != n*4 {
+		return truth{}, false
+	}
+	if sum := sha256.Sum256(values); hex.EncodeToString(sum[:]) != h.SHA256 {
+		return truth{}, false
+	}
+	t := truth{reused: true, seconds: h.Seconds}
+	for i, s := range h.Shapes {
+		n, err := engine.Tensor{Shape: s}.Elements()
+		if err != nil {
+			return truth{}, false
+		}
+		t.heads = append(t.heads, judge.Tensor{Layer: h.Layers[i], Shape: s, Data: engine.Floats(values[:n*4])})
+		values = values[n*4:]
+	}
+	return t, true
+}
+
+func writeHeads(file, key string, t truth) error {
+	h := headFile{Key: key, Seconds: t.seconds}
+	var values []byte
+	for _, x := range t.heads {
+		h.Layers = append(h.Layers, x.Layer)
+		h.Shapes = append(h.Shapes, x.Shape)
+		values = engine.AppendFloats(values, x.Data)
+	}
+	sum := sha256.Sum256(values)
+	h.SHA256 = hex.EncodeToString(sum[:])
+	line, err := json.Marshal(h)
+	if err != nil {
+		return fmt.Errorf("describe reference heads: %w", err)
+	}
+	return cache.Write(file, int64(len(values)), func(w io.Writer) error {
+		b := bufio.NewWriter(w)
+		_, err := b.Write(append(line, '\n'))
+		if err == nil {
+			_, err = b.Write(values)
+		}
+		return errors.Join(err, b.Flush())
+	})
+}
+
+// probe is a network of a few thousand operations with every kind of layer.
+const probe = `[net]
+width=32
+height=32
+channels=3
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+stride=2
+pad=1
+activation=leaky
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+stride=1
+pad=1
+activation=mish
+[shortcut]
+from=-2
+activation=linear
+[maxpool]
+size=2
+stride=2
+[convolutional]
+filters=8
+size=1
+stride=1
+activation=linear
+[upsample]
+stride=2
+[route]
+layers=-1,2
+[convolutional]
+filters=6
+size=1
+stride=1
+activation=linear
+[yolo]
+mask=0
+anchors=10,10
+classes=1
+num=1
+`
+
+// fingerprint is a hash of what the reference makes of a tiny network: cached
+// heads of a deployctl whose reference computed differently are not reused.
+func fingerprint(ctx context.Context) (string, error) {
+	net, err := darknet.ParseConfig(strings.NewReader(probe), "fingerprint")
+	if err != nil {
+		return "", err
+	}
+	w := darknet.NewWeights(net)
+	state := uint32(1)
+	next := func() float32 {
+		state = state*1664525 + 1013904223 // Numerical Recipes' generator; any would do
+		return float32(state>>8) / (1 << 24)
+	}
+	for i := range w.Data {
+		w.Data[i] = next() - 0.4
+	}
+	for i := range net.Layers {
+		v := w.Layer(i).Variances
+		for f := range v {
+			v[f] = 1e-4 + next()
+		}
+	}
+	input := make([]float32, 3*32*32)
+	for i := range input {
+		input[i] = next()
+	}
+	// One thread: the sum's order must not depend on the number of processors.
+	e, err := reference.New(net, w, reference.Options{Threads: 1})
+	if err != nil {
+		return "", err
+	}
+	out, err := e.Forward(ctx, input)
+	if err != nil {
+		return "", err
+	}
+	return hashBytes(engine.AppendFloats(nil, out[0].Data)), nil
+}
+
+// suspects computes what known mistakes would give. Each costs a reference
+// run, so this is for an engine that is known to be wrong.
+func (o *oracle) suspects(ctx context.Context, v *view) ([]judge.Suspect, error) {
+	var list []judge.Suspect
+	bright := make([]float32, len(v.first))
+	for i, x := range v.first {
+		bright[i] = x * 255
+	}
+	for _, s := range []struct {
+		text  string
+		input []float32
+		opts  reference.Options
+	}{
+		{"its input is not scaled: it reads 0…255 where 0…1 is given", bright, reference.Options{}},
+		{"it uses a batch-norm epsilon of 1e-5 instead of 1e-6", v.first, reference.Options{Epsilon: &reference.ForkEpsilon}},
+		{"it adds the batch-norm epsilon to the standard deviation, as Darknet's CPU code does, not to the variance", v.first, reference.Options{Epsilon: &reference.DarknetEpsilon}},
+	} {
+		t, err := o.run(ctx, s.input, s.opts)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, judge.Suspect{Text: s.text, Heads: t.heads})
+	}
+	return list, nil
+}

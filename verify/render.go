@@ -1,0 +1,257 @@
+package verify
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	"github.com/mattn/go-runewidth"
+
+	"github.com/deployctl/deployctl/verify/judge"
+)
+
+// marks and colours of the states: shape and colour both tell, so that neither
+// is needed.
+var marks = map[State]struct{ mark, color string }{
+	OK:      {"✓", "32"},
+	Fail:    {"✗", "31"},
+	Unknown: {"?", "33"},
+}
+
+type painter struct {
+	strings.Builder
+	color bool
+}
+
+func (p *painter) paint(code, text string) string {
+	if !p.color || text == "" {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+func (p *painter) linef(format string, args ...any) { fmt.Fprintf(&p.Builder, format+"\n", args...) }
+
+// Render writes the result for people; color switches ANSI colours on.
+func Render(w io.Writer, r *Result, color bool) error {
+	p := &painter{color: color}
+	if r.Level != LevelLoad {
+		p.linef("%s  %d layers, %s parameters, %.2f GFLOP at %d×%d", p.paint("1", r.Network.Name),
+			r.Network.Layers, thousands(r.Network.Params), r.Network.GFLOP, r.Network.Width, r.Network.Height)
+		text := map[string]string{
+			SelfTest: "self-test weights (calibrated, not trained)",
+			Official: "official weights, hash verified",
+			User:     "your weights " + r.Weights.Path,
+		}[r.Weights.Kind]
+		image := "the embedded scene"
+		if r.Image != "" {
+			image = clean(r.Image)
+		}
+		p.linef("%s", p.paint("2", clean(text)+", on "+image))
+		p.linef("")
+	}
+	table(p, r)
+	for _, e := range r.Engines {
+		if e.State == OK {
+			continue
+		}
+		p.linef("")
+		l := marks[e.State]
+		p.linef("%s %s", p.paint(l.color, l.mark+" "+e.Name), clean(e.Why))
+		for i, reason := range e.Reasons {
+			if i > 0 && i < 6 {
+				p.linef("    %s", clean(reason))
+			}
+		}
+		if e.Fix != "" {
+			p.linef("  %s %s", p.paint("1", "→"), clean(e.Fix))
+		}
+	}
+	if e := shown(r); e != nil && r.Level != LevelLoad {
+		p.linef("")
+		p.boxes(e)
+	}
+	if r.Fastest != "" {
+		p.linef("")
+		p.linef("%s is the fastest here, %.1f times faster than the slowest", p.paint("1", r.Fastest), r.Gain)
+	}
+	if r.Picture != "" {
+		p.linef("")
+		p.linef("picture  %s", p.paint("4", clean(r.Picture)))
+	}
+	for _, n := range r.Notes {
+		p.linef("%s", p.paint("2", "note: "+clean(n)))
+	}
+	if r.Level != LevelLoad {
+		how := fmt.Sprintf("computed in %s", duration(r.Reference.Seconds))
+		if r.Reference.Reused {
+			how = "reused from the cache, content verified"
+		}
+		p.linef("%s", p.paint("2", fmt.Sprintf("reference %s; %s in all, %s of it deployctl's own",
+			how, duration(r.TotalSeconds), duration(r.OverheadSeconds))))
+	}
+	_, err := io.WriteString(w, p.String())
+	return err
+}
+
+// shown is the engine whose boxes are listed: the first that is right.
+func shown(r *Result) *Engine {
+	for i := range r.Engines {
+		if r.Engines[i].State == OK && r.Engines[i].MedianSeconds > 0 {
+			return &r.Engines[i]
+		}
+	}
+	for i := range r.Engines {
+		if r.Engines[i].State == OK {
+			return &r.Engines[i]
+		}
+	}
+	return nil
+}
+
+func (p *painter) boxes(e *Engine) {
+	if len(e.Boxes) == 0 {
+		p.linef("nothing found with a score of 50 %% or more")
+		return
+	}
+	width := 0
+	for _, b := range e.Boxes {
+		width = max(width, runewidth.StringWidth(b.Class))
+	}
+	const most = 12
+	for i, b := range e.Boxes {
+		if i == most && len(e.Boxes) > most+1 {
+			p.linef("  … and %d more", len(e.Boxes)-most)
+			break
+		}
+		p.linef("  %s  %3.0f %%  %s", runewidth.FillRight(b.Class, width), 100*b.Score,
+			p.paint("2", fmt.Sprintf("at %.0f, %.0f, %.0f × %.0f", b.X, b.Y, b.W, b.H)))
+	}
+}
+
+// table is one line an engine; columns without any figure are left out.
+func table(p *painter, r *Result) {
+	head := []string{"engine", "version", "runs on", "differs by", "load", "first", "median", "p95", "GFLOP/s", "of peak"}
+	rows := [][]string{}
+	for _, e := range r.Engines {
+		row := make([]string, len(head))
+		row[0] = e.Name
+		row[1] = e.Version
+		if cv := e.Versions["opencv"]; cv != "" {
+			row[1] += " / OpenCV " + cv
+		}
+		row[2] = e.Backend + "/" + e.Target
+		switch {
+		case e.Name == ReferenceName:
+		case len(e.RelL2) > 0:
+			worst := 0.0
+			for _, v := range e.RelL2 {
+				worst = math.Max(worst, float64(v))
+			}
+			row[3] = fmt.Sprintf("%.1e", worst)
+			if math.IsNaN(worst) || math.IsInf(worst, 0) {
+				row[3] = "not comparable"
+			}
+		}
+		for i, v := range []float64{e.LoadSeconds, e.FirstSeconds, e.MedianSeconds, e.P95Seconds} {
+			if v > 0 {
+				row[4+i] = duration(v)
+			}
+		}
+		if e.Runs < 2 {
+			row[7] = ""
+		}
+		if e.GFLOPS > 0 {
+			row[8] = fmt.Sprintf("%.0f", e.GFLOPS)
+		}
+		if e.PeakShare > 0 {
+			row[9] = fmt.Sprintf("%.0f %%", 100*e.PeakShare)
+		}
+		for i := range row {
+			row[i] = clean(row[i])
+		}
+		rows = append(rows, row)
+	}
+	widths := make([]int, len(head))
+	for c := range head {
+		for _, row := range rows {
+			if row[c] != "" {
+				widths[c] = max(widths[c], runewidth.StringWidth(row[c]), runewidth.StringWidth(head[c]))
+			}
+		}
+	}
+	write := func(mark string, row []string, style string) {
+		var line strings.Builder
+		for c, width := range widths {
+			if width == 0 {
+				continue
+			}
+			if c < 3 {
+				line.WriteString(runewidth.FillRight(row[c], width) + "  ")
+			} else {
+				line.WriteString(runewidth.FillLeft(row[c], width) + "  ")
+			}
+		}
+		text := strings.TrimRight(line.String(), " ")
+		if style != "" {
+			text = p.paint(style, text)
+		}
+		p.linef("%s %s", mark, text)
+	}
+	if len(rows) == 0 {
+		p.linef("no engine to run")
+		return
+	}
+	write(" ", head, "2")
+	for i, row := range rows {
+		l := marks[r.Engines[i].State]
+		write(p.paint(l.color, l.mark), row, "")
+	}
+	if worst := worstOf(r); worst > 0 {
+		p.linef("%s", p.paint("2", fmt.Sprintf("  differs by: relative L2 of the worst raw head against the reference, limit %g", worst)))
+	}
+}
+
+// worstOf is the limit to print: the widest of the precisions that ran.
+func worstOf(r *Result) float64 {
+	limit := 0.0
+	for _, e := range r.Engines {
+		if e.Name != ReferenceName && len(e.RelL2) > 0 {
+			limit = math.Max(limit, judge.For(judge.PrecisionOf(e.Target)).RelL2)
+		}
+	}
+	return limit
+}
+
+// duration is a time for people: 612 ms, 3.41 s.
+func duration(s float64) string {
+	switch {
+	case s < 0.0995:
+		return fmt.Sprintf("%.1f ms", s*1e3)
+	case s < 0.9995:
+		return fmt.Sprintf("%.0f ms", s*1e3)
+	case s < 99.5:
+		return fmt.Sprintf("%.2f s", s)
+	}
+	return fmt.Sprintf("%.0f s", s)
+}
+
+func thousands(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// clean drops what could steer a terminal: names and paths are the user's, logs
+// are a foreign library's.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return -1
+		}
+		return r
+	}, s)
+}

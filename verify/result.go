@@ -1,0 +1,210 @@
+package verify
+
+import (
+	"encoding/json"
+	"math"
+	"time"
+
+	"github.com/deployctl/deployctl/verify/engine"
+)
+
+// Schema is the version of the JSON form.
+const Schema = 1
+
+// State is how a check came out; the words are the finding states.
+type State string
+
+// The states a proof can have.
+const (
+	OK      State = "ok"
+	Fail    State = "fail"
+	Unknown State = "unknown" // could not be checked
+)
+
+// Number is a float that may be missing or not finite: both are null in JSON,
+// which has no other word for them.
+type Number float64
+
+// MarshalJSON writes null for what JSON cannot say.
+func (n Number) MarshalJSON() ([]byte, error) {
+	if math.IsNaN(float64(n)) || math.IsInf(float64(n), 0) {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(n))
+}
+
+// UnmarshalJSON reads null as not a number.
+func (n *Number) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*n = Number(math.NaN())
+		return nil
+	}
+	var f float64
+	if err := json.Unmarshal(b, &f); err != nil {
+		return err
+	}
+	*n = Number(f)
+	return nil
+}
+
+// Result is a proof: what ran, what came out, how fast.
+type Result struct {
+	Schema  int     `json:"schema"`
+	Level   int     `json:"level"`
+	State   State   `json:"state"`
+	Network Network `json:"network"`
+	Weights Weights `json:"weights"`
+	// Image is the picture looked at; "" for the embedded scene.
+	Image     string    `json:"image,omitempty"`
+	Reference Reference `json:"reference"`
+	// Engines are in the order asked for; the reference itself comes last.
+	Engines []Engine `json:"engines"`
+	// Picture is the file with the boxes drawn in, "" when none was wanted or
+	// no engine ran.
+	Picture string `json:"picture"`
+	// Fastest names the fastest engine that is right, Gain how many times
+	// faster it is than the slowest other one; level 3 with two or more.
+	Fastest string  `json:"fastest,omitempty"`
+	Gain    float64 `json:"gain,omitempty"`
+	// Notes are remarks that change no state.
+	Notes []string `json:"notes,omitempty"`
+	// TotalSeconds is the whole run; OverheadSeconds is what is left of it
+	// without compiling, loading, inference and the reference.
+	TotalSeconds    float64 `json:"total_s"`
+	OverheadSeconds float64 `json:"overhead_s"`
+}
+
+// Network is what was run.
+type Network struct {
+	Name   string  `json:"name"`
+	Layers int     `json:"layers"`
+	Params int     `json:"params"`
+	GFLOP  float64 `json:"gflop"`
+	Width  int     `json:"width"`
+	Height int     `json:"height"`
+	Config string  `json:"config,omitempty"`
+}
+
+// Kinds of weights.
+const (
+	SelfTest = "self-test" // generated and calibrated, not trained
+	Official = "official"  // known by hash
+	User     = "user"
+)
+
+// Weights are where the parameters came from.
+type Weights struct {
+	Kind   string `json:"kind"`
+	SHA256 string `json:"sha256"`
+	Path   string `json:"path,omitempty"`
+}
+
+// Reference says how the numbers to compare with were had.
+type Reference struct {
+	// Reused: read from the cache, where an earlier run with the same weights,
+	// configuration, input and reference arithmetic left them.
+	Reused  bool    `json:"reused"`
+	Seconds float64 `json:"seconds"`
+}
+
+// Engine is what one engine did. Times are in seconds and 0 when it did not
+// run; per-run figures are of batch 1.
+type Engine struct {
+	Name     string            `json:"name"`
+	Version  string            `json:"version"`
+	Versions map[string]string `json:"versions,omitempty"`
+	Backend  string            `json:"backend"`
+	Target   string            `json:"target"`
+	Threads  int               `json:"threads,omitempty"`
+	State    State             `json:"state"`
+	// Why is one sentence, the likely cause; Reasons is everything found.
+	Why     string   `json:"why,omitempty"`
+	Reasons []string `json:"reasons,omitempty"`
+	Fix     string   `json:"fix,omitempty"`
+	Log     string   `json:"log,omitempty"`
+	// RelL2 and MaxAbs compare each raw head with the reference; null where
+	// there was nothing to compare.
+	RelL2  []Number `json:"rel_l2"`
+	MaxAbs []Number `json:"max_abs"`
+	Boxes  []Box    `json:"boxes"`
+	// BuildSeconds is compiling the worker, 0 when it was in the cache.
+	BuildSeconds  float64 `json:"build_s,omitempty"`
+	LoadSeconds   float64 `json:"load_s"`
+	FirstSeconds  float64 `json:"first_s"`
+	MinSeconds    float64 `json:"min_s"`
+	MedianSeconds float64 `json:"median_s"`
+	P95Seconds    float64 `json:"p95_s"`
+	// Runs is how many steady runs the three above are of.
+	Runs   int     `json:"runs"`
+	GFLOPS float64 `json:"gflops"`
+	// PeakShare is GFLOPS over the machine's theoretical peak, 0 when that is
+	// not known.
+	PeakShare float64 `json:"peak_share"`
+	inference float64
+}
+
+// Box is a detection in pixels of the picture: left, top, width, height.
+type Box struct {
+	Class string  `json:"class"`
+	ID    int     `json:"id"`
+	Score float64 `json:"score"`
+	X     float64 `json:"x"`
+	Y     float64 `json:"y"`
+	W     float64 `json:"w"`
+	H     float64 `json:"h"`
+}
+
+// state judges the whole: a failure counts, then a success, then doubt. The
+// reference alone proves a machine only when no other engine was asked for.
+func (r *Result) state() State {
+	worst := OK
+	others := 0
+	for _, e := range r.Engines {
+		if e.Name == ReferenceName {
+			if e.State != OK {
+				return Fail
+			}
+			continue
+		}
+		others++
+		switch {
+		case e.State == Fail:
+			return Fail
+		case e.State == Unknown:
+			worst = Unknown
+		}
+	}
+	if others == 0 {
+		return OK
+	}
+	return worst
+}
+
+// stats fills the figures from an answer.
+func (e *Engine) stats(a engine.Answer, warmup int, gflop, peak float64) {
+	e.LoadSeconds = a.LoadSeconds
+	if len(a.RunSeconds) == 0 {
+		return
+	}
+	e.FirstSeconds = a.RunSeconds[0]
+	steady := append([]float64(nil), a.RunSeconds[min(warmup, len(a.RunSeconds)-1):]...)
+	e.Runs = len(steady)
+	e.MinSeconds, e.MedianSeconds, e.P95Seconds = quantile(steady, 0), quantile(steady, 0.5), quantile(steady, 0.95)
+	if e.MedianSeconds > 0 {
+		e.GFLOPS = gflop / e.MedianSeconds
+	}
+	if peak > 0 {
+		e.PeakShare = e.GFLOPS / peak
+	}
+	for _, s := range a.RunSeconds {
+		e.inference += s
+	}
+	// The other inputs and the repeat check are runs too, though not timed.
+	extra := len(a.Others) + len(a.Repeat)
+	if per := len(a.Outputs); per > 0 {
+		e.inference += float64(extra/per) * e.MedianSeconds
+	}
+}
+
+// seconds rounds a duration to what is worth keeping.
+func seconds(d time.Duration) float64 { return math.Round(d.Seconds()*1e6) / 1e6 }

@@ -1,0 +1,559 @@
+// Package verify proves that this machine runs a network: it takes a real
+// YOLOv3 (or the user's own), runs it on every engine asked for, each in a
+// child process, compares the raw numbers with a pure-Go reference, measures,
+// and draws what was found. It owns the order of these things and the result
+// value; it must never install anything, and never load a foreign library into
+// this process.
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/deployctl/deployctl/verify/cache"
+	"github.com/deployctl/deployctl/verify/detect"
+	"github.com/deployctl/deployctl/verify/engine"
+	"github.com/deployctl/deployctl/verify/judge"
+	"github.com/deployctl/deployctl/verify/picture"
+)
+
+// Levels of proof.
+const (
+	LevelLoad    = 1 // the engines' libraries load
+	LevelCheck   = 2 // one checked forward pass, timed on a few runs
+	LevelCompare = 3 // timed on many runs and compared across engines
+)
+
+// Options are everything Run depends on. Paths are absolute.
+type Options struct {
+	// Config, Weights and Names are the user's Darknet files; all empty: the
+	// official weights if they are in the cache, else the self-test model.
+	Config, Weights, Names string
+	// Image is the user's picture (PNG or JPEG); empty: the embedded scene.
+	Image string
+	// Size is the network's input, width and height in pixels; 0: as the
+	// configuration says.
+	Size int
+	// Cache is deployctl's cache folder; Picture the PNG to write, "" for none.
+	Cache, Picture string
+	// Level is 1, 2 or 3; 0 is 2.
+	Level int
+	// Engines to prove, in order. With none, the reference alone runs.
+	Engines []engine.Engine
+	// Process starts the workers.
+	Process engine.Process
+	// Backend and Target are what every engine is asked to use; empty is the
+	// processor ("opencv", "cpu").
+	Backend, Target string
+	// Threads limits an engine's threads; 0 is its own choice.
+	Threads int
+	// Runs is the number of timed runs after Warmup untimed ones; 0 and 0 is
+	// the level's choice. The first run counts as a warm-up.
+	Warmup, Runs int
+	// Limit is the most time one engine's child may take; 0 is 5 minutes.
+	Limit time.Duration
+	// PeakGFLOPS is the machine's theoretical single-precision peak, 0 unknown.
+	PeakGFLOPS float64
+	// CPUFeatures explain a worker killed by an illegal instruction.
+	CPUFeatures []string
+	// Fresh computes the reference anew.
+	Fresh    bool
+	Progress engine.Progress
+}
+
+// tick is how often waiting is reported.
+const tick = 200 * time.Millisecond
+
+func (o *Options) defaults() error {
+	if o.Level == 0 {
+		o.Level = LevelCheck
+	}
+	if o.Level < LevelLoad || o.Level > LevelCompare {
+		return &InputError{fmt.Sprintf("there is no level %d; the levels are 1, 2 and 3", o.Level)}
+	}
+	if o.Runs < 0 || o.Warmup < 0 || o.Threads < 0 || o.Size < 0 {
+		return &InputError{"runs, warm-up, threads and size cannot be negative"}
+	}
+	if o.Runs == 0 {
+		o.Runs = map[int]int{LevelCheck: 4, LevelCompare: 20}[o.Level]
+	}
+	if o.Warmup == 0 {
+		o.Warmup = map[int]int{LevelCheck: 1, LevelCompare: 2}[o.Level]
+	}
+	if o.Backend == "" {
+		o.Backend = "opencv"
+	}
+	if o.Target == "" {
+		o.Target = "cpu"
+	}
+	if o.Limit == 0 {
+		o.Limit = 5 * time.Minute
+	}
+	if o.Progress == nil {
+		o.Progress = engine.Silent{}
+	}
+	return nil
+}
+
+// Run proves. An error means that no proof could be attempted (bad input, no
+// room, cancelled); an engine that fails is part of the Result.
+func Run(ctx context.Context, o Options) (*Result, error) {
+	begin := time.Now()
+	if err := o.defaults(); err != nil {
+		return nil, err
+	}
+	if err := writable(o.Cache); err != nil {
+		return nil, err
+	}
+	r := &Result{Schema: Schema, Level: o.Level}
+	if o.Level == LevelLoad {
+		if err := r.load(ctx, o); err != nil {
+			return nil, err
+		}
+		r.State = r.state()
+		r.TotalSeconds = seconds(time.Since(begin))
+		return r, nil
+	}
+
+	o.Progress.Start("prepare the network", -1)
+	m, v, err := prepare(ctx, o)
+	o.Progress.Done()
+	if err != nil {
+		return nil, err
+	}
+	r.Network = Network{
+		Name: m.net.Name, Layers: len(m.net.Layers), Params: m.net.Params(), GFLOP: m.net.GFLOP(),
+		Width: m.net.Width, Height: m.net.Height, Config: o.Config,
+	}
+	r.Weights, r.Image = m.weights, o.Image
+	for i, k := range m.net.Ignored {
+		if i == 5 {
+			r.Notes = append(r.Notes, fmt.Sprintf("%d more keys had no effect", len(m.net.Ignored)-i))
+			break
+		}
+		r.Notes = append(r.Notes, fmt.Sprintf("line %d: the key %s had no effect here; an engine may see it differently", k.Line, k.Key))
+	}
+
+	// The reference needs a few seconds and a compiler about a minute on one
+	// processor: they run side by side. Nothing is timed meanwhile.
+	or := &oracle{model: m, dir: filepath.Join(o.Cache, "reference"), fresh: o.Fresh || o.Level == LevelCompare}
+	type reply struct {
+		t   truth
+		err error
+	}
+	done := make(chan reply, 1)
+	refCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	var ref reply
+	run := func() {
+		t, err := or.heads(refCtx, v.first)
+		done <- reply{t, err}
+	}
+	alone := o.Level == LevelCompare || len(o.Engines) == 0
+	if !alone {
+		go run()
+	}
+	workers, err := prepareEngines(ctx, o)
+	if err == nil && alone {
+		go run() // its own figure counts here, so it gets the machine
+	}
+	if err != nil {
+		stop()
+		if !alone {
+			<-done
+		}
+		return nil, err
+	}
+	waiting := time.Now()
+	ref = wait(o.Progress, "run the reference", done)
+	inference := time.Since(waiting).Seconds()
+	if ref.err != nil {
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("run the reference: %w", context.Cause(ctx))
+		}
+		return nil, ref.err
+	}
+	r.Reference = Reference{ref.t.reused, ref.t.seconds}
+
+	best := -1
+	for i := range workers {
+		e, boxes, err := prove(ctx, o, m, v, or, ref.t, workers[i])
+		if err != nil {
+			return nil, err
+		}
+		if boxes != nil && (best < 0 || r.Engines[best].State != OK && e.State == OK) {
+			best = i
+		}
+		e.place(v, m, boxes)
+		r.Engines = append(r.Engines, e)
+		inference += e.inference + e.LoadSeconds + e.BuildSeconds
+	}
+	mine, boxes := ownResult(m, ref.t, o.PeakGFLOPS, alone)
+	mine.place(v, m, boxes)
+	r.Engines = append(r.Engines, mine)
+	if best < 0 {
+		best = len(r.Engines) - 1
+	}
+	r.State = r.state()
+	r.rank(o.Level)
+	r.remarks()
+
+	if o.Picture != "" {
+		if err := save(o.Picture, v, r.Engines[best].Boxes, m.names); err != nil {
+			return nil, err
+		}
+		r.Picture = o.Picture
+	}
+	r.TotalSeconds = seconds(time.Since(begin))
+	r.OverheadSeconds = math.Max(0, r.TotalSeconds-inference)
+	return r, nil
+}
+
+// writable finds out early that nothing could be stored later.
+func writable(dir string) error {
+	if err := cache.MkdirAll(dir); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".writable-*")
+	if err != nil {
+		return cache.Explain(dir, 0, err)
+	}
+	return cache.Explain(dir, 0, errors.Join(f.Close(), os.Remove(f.Name())))
+}
+
+func prepare(ctx context.Context, o Options) (*model, *view, error) {
+	m, err := resolve(ctx, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	v, err := look(o, m.net)
+	return m, v, err
+}
+
+// wait reports while the reply is not there yet.
+func wait[T any](p engine.Progress, name string, done <-chan T) T {
+	select {
+	case v := <-done:
+		return v
+	default:
+	}
+	p.Start(name, -1)
+	defer p.Done()
+	t := time.NewTicker(tick)
+	defer t.Stop()
+	for {
+		select {
+		case v := <-done:
+			return v
+		case <-t.C:
+			p.Add(1)
+		}
+	}
+}
+
+// ready is an engine that was prepared, or why it could not be.
+type ready struct {
+	name   string
+	worker engine.Worker
+	failed *engine.Unavailable
+}
+
+// prepareEngines finds or builds every worker. What is wrong with one engine
+// is kept; what is wrong with the cache or the context ends the proof.
+func prepareEngines(ctx context.Context, o Options) ([]ready, error) {
+	var list []ready
+	for _, e := range o.Engines {
+		w, err := e.Prepare(ctx, o.Progress)
+		var u *engine.Unavailable
+		if err != nil && !errors.As(err, &u) {
+			return nil, err
+		}
+		list = append(list, ready{e.Name(), w, u})
+	}
+	return list, nil
+}
+
+// begun is the part of an engine's result that is known before it runs.
+func (w ready) begun(o Options) Engine {
+	e := Engine{Name: w.name, Version: w.worker.Version, Backend: o.Backend, Target: o.Target, State: Unknown}
+	if u := w.failed; u != nil {
+		e.Why, e.Fix, e.Log = u.Why, u.Fix, u.Log
+		if u.Broken {
+			e.State = Fail
+		}
+		e.Reasons = []string{e.Why}
+		return e
+	}
+	e.BuildSeconds = seconds(w.worker.BuildTime)
+	return e
+}
+
+// load is level 1: every worker starts, which loads its libraries, and says
+// its versions.
+func (r *Result) load(ctx context.Context, o Options) error {
+	workers, err := prepareEngines(ctx, o)
+	if err != nil {
+		return err
+	}
+	for _, w := range workers {
+		e := w.begun(o)
+		if w.failed == nil {
+			dir, err := workDir(o.Cache)
+			if err != nil {
+				return err
+			}
+			a, err := engine.Execute(ctx, o.Process, w.worker, engine.Job{OutDir: dir, Backend: o.Backend, Target: o.Target}, o.Limit, o.CPUFeatures)
+			err = errors.Join(e.died(ctx, err), os.RemoveAll(dir))
+			if err != nil {
+				return err
+			}
+			e.Versions = a.Versions
+		}
+		r.Engines = append(r.Engines, e)
+	}
+	return nil
+}
+
+// died turns a worker's end into a state. It returns an error only when the
+// caller gave up.
+func (e *Engine) died(ctx context.Context, err error) error {
+	if err == nil {
+		e.State = OK
+		return nil
+	}
+	if ctx.Err() != nil {
+		return err
+	}
+	e.State, e.Why = Fail, strings.TrimPrefix(err.Error(), e.Name+": ")
+	var d *engine.Death
+	if errors.As(err, &d) {
+		e.Why, e.Fix = d.Why, d.Fix
+	}
+	e.Reasons = []string{e.Why}
+	return nil
+}
+
+func workDir(dir string) (string, error) {
+	run := filepath.Join(dir, "run")
+	if err := cache.MkdirAll(run); err != nil {
+		return "", err
+	}
+	sweep(run)
+	tmp, err := os.MkdirTemp(run, "job-*")
+	return tmp, cache.Explain(run, 0, err)
+}
+
+// sweep removes what a killed run left behind a day ago. It is housekeeping:
+// what cannot be removed now is tried again next time.
+func sweep(run string) {
+	entries, err := os.ReadDir(run)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > 24*time.Hour {
+			_ = os.RemoveAll(filepath.Join(run, e.Name())) // see above
+		}
+	}
+}
+
+// prove runs one engine and judges it. boxes are in fractions of the input,
+// nil when it gave none to speak of.
+func prove(ctx context.Context, o Options, m *model, v *view, or *oracle, ref truth, w ready) (Engine, []detect.Box, error) {
+	e := w.begun(o)
+	if w.failed != nil {
+		return e, nil, nil
+	}
+	dir, err := workDir(o.Cache)
+	if err != nil {
+		return e, nil, err
+	}
+	boxes, err := e.prove(ctx, o, m, v, or, ref, w, dir)
+	return e, boxes, errors.Join(err, os.RemoveAll(dir))
+}
+
+func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *oracle, ref truth, w ready, dir string) ([]detect.Box, error) {
+	job, err := writeJob(dir, o, m, v)
+	if err != nil {
+		return nil, err
+	}
+	o.Progress.Start("run "+e.Name, -1)
+	type reply struct {
+		a   engine.Answer
+		err error
+	}
+	done := make(chan reply, 1)
+	go func() {
+		a, err := engine.Execute(ctx, o.Process, w.worker, job, o.Limit, o.CPUFeatures)
+		done <- reply{a, err}
+	}()
+	// No ticks here: drawing a spinner would disturb what is being timed.
+	r := <-done
+	o.Progress.Done()
+	e.Versions, e.Threads, e.Log = r.a.Versions, r.a.Threads, strings.TrimSpace(r.a.Log)
+	if r.err != nil {
+		return nil, e.died(ctx, r.err)
+	}
+	e.Backend, e.Target = r.a.Backend, r.a.Target
+	e.stats(r.a, o.Warmup, m.net.GFLOP(), o.PeakGFLOPS)
+
+	c := judge.Case{
+		Net: m.net, Precision: judge.PrecisionOf(o.Target), Reference: ref.heads,
+		OtherSwapped: v.swapped, Expected: m.expected,
+		Asked: o.Backend + "/" + o.Target, Ran: e.Backend + "/" + e.Target,
+	}
+	for _, part := range []struct {
+		from        []engine.Tensor
+		heads, rows *[]judge.Tensor
+	}{{r.a.Outputs, &c.Heads, &c.Rows}, {r.a.Others, &c.Other, nil}, {r.a.Repeat, &c.Repeat, nil}} {
+		for _, t := range part.from {
+			to := part.heads
+			if t.Kind == "rows" {
+				to = part.rows
+			}
+			if to == nil {
+				continue
+			}
+			data, err := t.Load()
+			if err != nil {
+				return nil, e.died(ctx, fmt.Errorf("its output cannot be read: %w", err))
+			}
+			*to = append(*to, judge.Tensor{Layer: t.Layer, Shape: t.Shape, Data: data})
+		}
+	}
+	verdict := judge.Judge(c)
+	if verdict.AllHeadsOff {
+		suspects, err := or.suspects(ctx, v)
+		if err != nil {
+			return nil, err
+		}
+		judge.Identify(&verdict, c, suspects)
+	}
+	for i := range verdict.RelL2 {
+		e.RelL2 = append(e.RelL2, Number(verdict.RelL2[i]))
+		e.MaxAbs = append(e.MaxAbs, Number(verdict.MaxAbs[i]))
+	}
+	e.State = OK
+	if !verdict.OK {
+		e.State, e.Why, e.Reasons = Fail, verdict.Reasons[0], verdict.Reasons
+	}
+	if verdict.Boxes == nil {
+		return []detect.Box{}, nil
+	}
+	return verdict.Boxes, nil
+}
+
+// writeJob lays out what the worker reads.
+func writeJob(dir string, o Options, m *model, v *view) (engine.Job, error) {
+	job := engine.Job{
+		Config: filepath.Join(dir, "network.cfg"), Weights: m.weights.Path,
+		Width: m.net.Width, Height: m.net.Height, Heads: m.net.Heads(), Yolos: m.net.Yolos(),
+		OutDir: dir, Backend: o.Backend, Target: o.Target, Threads: o.Threads, Warmup: o.Warmup, Runs: o.Runs,
+	}
+	files := map[string][]byte{job.Config: m.config}
+	for i, input := range [][]float32{v.first, v.second} {
+		name := filepath.Join(dir, fmt.Sprintf("input%d.f32", i))
+		job.Inputs = append(job.Inputs, name)
+		files[name] = engine.AppendFloats(nil, input)
+	}
+	for name, data := range files {
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			return job, cache.Explain(name, int64(len(data)), err)
+		}
+	}
+	return job, nil
+}
+
+// ownResult presents the reference as an engine, so that a machine with nothing
+// else has a result. alone: it ran undisturbed, so its time means something.
+func ownResult(m *model, t truth, peak float64, alone bool) (Engine, []detect.Box) {
+	v := judge.Judge(judge.Case{Net: m.net, Precision: judge.FP32, Reference: t.heads, Heads: t.heads, Expected: m.expected})
+	e := Engine{Name: ReferenceName, Version: "pure Go", Backend: "go", Target: "cpu", State: OK, Reasons: v.Reasons}
+	if !v.OK {
+		e.State, e.Why = Fail, v.Reasons[0]
+	}
+	for range t.heads {
+		e.RelL2, e.MaxAbs = append(e.RelL2, 0), append(e.MaxAbs, 0)
+	}
+	if alone && !t.reused {
+		e.stats(engine.Answer{RunSeconds: []float64{t.seconds}}, 0, m.net.GFLOP(), peak)
+	}
+	return e, v.Boxes
+}
+
+// place turns boxes on the network's input into boxes on the picture.
+func (e *Engine) place(v *view, m *model, boxes []detect.Box) {
+	e.Boxes = []Box{}
+	for _, b := range boxes {
+		p := v.box.ToPicture(b)
+		e.Boxes = append(e.Boxes, Box{picture.Label(m.names, b.Class), b.Class, b.Score, p.X, p.Y, p.W, p.H})
+	}
+	if e.RelL2 == nil {
+		e.RelL2, e.MaxAbs = []Number{}, []Number{}
+	}
+}
+
+func save(file string, v *view, boxes []Box, names []string) error {
+	var list []detect.Box
+	for _, b := range boxes {
+		list = append(list, detect.Box{Class: b.ID, Score: b.Score, X: b.X, Y: b.Y, W: b.W, H: b.H})
+	}
+	img, err := picture.Draw(v.img, list, names)
+	if err != nil {
+		return err
+	}
+	return picture.Save(file, img)
+}
+
+// rank names the fastest engine that is right.
+func (r *Result) rank(level int) {
+	if level < LevelCompare {
+		return
+	}
+	var good []Engine
+	for _, e := range r.Engines {
+		if e.State == OK && e.MedianSeconds > 0 {
+			good = append(good, e)
+		}
+	}
+	if len(good) < 2 {
+		return
+	}
+	sort.SliceStable(good, func(i, j int) bool { return good[i].MedianSeconds < good[j].MedianSeconds })
+	r.Fastest = good[0].Name
+	r.Gain = good[len(good)-1].MedianSeconds / good[0].MedianSeconds
+}
+
+// remarks notes what a reader of the figures should know.
+func (r *Result) remarks() {
+	for _, e := range r.Engines {
+		// Near idle the spread is about 12 %; half as much again is another load.
+		if e.Runs >= 3 && e.P95Seconds > 1.5*e.MinSeconds {
+			r.Notes = append(r.Notes, fmt.Sprintf("%s: times vary from %s to %s; the machine was busy with something else",
+				e.Name, duration(e.MinSeconds), duration(e.P95Seconds)))
+		}
+	}
+	if r.Weights.Kind == SelfTest {
+		r.Notes = append(r.Notes, "self-test weights are calibrated on one scene, not trained: on other pictures their boxes mean nothing")
+	}
+}
+
+// quantile is the value below which a share q of the values lies, linear
+// between neighbours.
+func quantile(values []float64, q float64) float64 {
+	s := append([]float64(nil), values...)
+	sort.Float64s(s)
+	at := q * float64(len(s)-1)
+	i := int(at)
+	if i+1 >= len(s) {
+		return s[len(s)-1]
+	}
+	return s[i] + (at-float64(i))*(s[i+1]-s[i])
+}
