@@ -35,7 +35,7 @@ func Evaluate(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) *Judgement {
 				continue
 			}
 			first[i] = e.judge(q)
-			if q.Component != nil && !q.Component.Absent {
+			if q.Component != nil && !q.Component.Absent && first[i].State != Skipped {
 				for _, name := range names(q.Component) {
 					if e.done[name] == nil {
 						e.done[name] = &first[i]
@@ -729,8 +729,8 @@ func shadow(name string, f *facts.Facts) (Finding, bool) {
 		return Finding{
 			ID: name + ".shadow", Title: "One " + name + " for every lookup", State: Warn, Severity: recipes.Recommended,
 			Wanted: "every lookup finds the same " + name,
-			Found: fmt.Sprintf("%s finds %s in %s, but %s finds %s in %s", strings.Join(active.Via, ", "), cmp.Or(active.Version, "a copy"), active.Path,
-				strings.Join(own, ", "), cmp.Or(other.Version, "a copy"), other.Path),
+			Found: fmt.Sprintf("%s in %s by %s; %s in %s by %s", cmp.Or(active.Version, "a copy"), active.Path, cmp.Or(strings.Join(active.Via, ", "), "default"),
+				cmp.Or(other.Version, "a copy"), other.Path, strings.Join(own, ", ")),
 			Where: other.Path,
 			Why:   "A program can then be compiled against one copy and run with another.",
 			Fix:   fmt.Sprintf("Remove the copy you do not need, or make %s find %s too.", strings.Join(own, ", "), active.Path),

@@ -61,7 +61,7 @@ func TestLoadMistakes(t *testing.T) {
 		{"key of nothing like it", "    why:", "    reason_for_it:", []string{
 			`f.yaml:8:5: unknown key "reason_for_it"; known: id, title, severity, when, why, manual, os, cpu, memory, disk, component, compat, fix`}},
 		{"unknown severity", "required", "requierd", []string{`f.yaml:7:15: unknown severity "requierd"; did you mean required?`}},
-		{"unknown component", "name: go}", "name: opencl2}", []string{`f.yaml:9:23: unknown component "opencl2"; did you mean opencl?`}},
+		{"unknown component", "name: go}", "name: opencll}", []string{`f.yaml:9:23: unknown component "opencll"; did you mean opencl?`}},
 		{"unknown package manager", "apt:", "atp:", []string{`f.yaml:11:9: unknown key "atp"; did you mean apt?`}},
 		{"two managers in one fix", "apt: [golang-go]", "apt: [golang-go]\n        dnf: [golang]", []string{"f.yaml:11:9: a fix needs the packages of exactly one package manager, found 2"}},
 		{"option as package", "[golang-go]", "[--allow-unauthenticated]", []string{`f.yaml:11:15: "--allow-unauthenticated" is not a package name`}},

@@ -214,7 +214,7 @@ func FuzzBytes(f *testing.F) {
 }
 
 func TestNearest(t *testing.T) {
-	for word, want := range map[string]string{"opencvv": "opencv", "g+": "g++", "pkgconfig": "pkg-config", "nijna": "ninja", "OpenCV": "opencv", "tensorflow": "", "xyzzy": ""} {
+	for word, want := range map[string]string{"opencvv": "opencv", "g+": "g++", "pkgconfig": "pkg-config", "nijna": "ninja", "OpenCV": "opencv", "tensorflwo": "tensorflow", "xyzzy": "", "a-very-long-word-like-nothing": ""} {
 		got, ok := nearest(word, Components())
 		if !ok {
 			got = ""

@@ -42,12 +42,15 @@ func Networks() []string {
 	return []string{"yolov3", "yolov3-spp", "yolov3-tiny", "yolov4", "yolov4-tiny"}
 }
 
-// Components are the names probes fill.
+// Components are the names that probes fill.
 func Components() []string {
 	return []string{
-		"apk", "apt", "brew", "clang", "clang++", "cmake", "cuda", "cudnn", "dnf", "g++", "gcc", "git", "go",
-		"make", "msvc", "ninja", "nvcc", "nvidia-driver", "opencl", "opencv", "pacman", "pkg-config", "python",
-		"yum", "zypper",
+		"android-ndk", "android-sdk", "apk", "apt", "brew", "caffe", "choco", "clang", "clang++", "cmake", "conan",
+		"conda", "cuda", "cudnn", "darknet", "dnf", "g++", "gcc", "git", "go", "libtorch", "mace", "make",
+		"media-foundation", "mingw", "mkl", "msbuild", "msvc", "msys2", "ncnn", "ninja", "nvcc", "nvidia-driver",
+		"onednn", "onnxruntime", "openblas", "opencl", "opencv", "opencv-python", "openpose", "openvino", "pacman",
+		"pkg-config", "python", "rocm", "scoop", "tbb", "tensorflow", "tensorrt", "ucrt", "vcpkg", "vcredist",
+		"visual-studio", "vulkan", "windows-sdk", "winget", "xcode", "yum", "zypper",
 	}
 }
 
