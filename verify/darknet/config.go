@@ -157,12 +157,19 @@ func split(r io.Reader, name string) ([]section, error) {
 			return nil, fail(line, ErrSyntax, "key %q comes before the first [section]", clip(key))
 		}
 		s := &out[len(out)-1]
+		again := false
 		for _, e := range s.keys {
-			if e.key == key && e.value != value {
+			if e.key != key {
+				continue
+			}
+			if e.value != value {
 				return nil, fail(line, ErrSyntax, "%s is given twice in [%s], first on line %d", clip(key), clip(s.name), e.line)
 			}
+			again = true // said twice, meant once
 		}
-		s.keys = append(s.keys, entry{key: key, value: value, line: line})
+		if !again {
+			s.keys = append(s.keys, entry{key: key, value: value, line: line})
+		}
 	}
 	if err := sc.Err(); errors.Is(err, bufio.ErrTooLong) {
 		return nil, fail(line+1, ErrSyntax, "the line is longer than %d bytes; is this a .weights file?", maxLine)
