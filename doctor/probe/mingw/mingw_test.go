@@ -1,0 +1,214 @@
+package mingw_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/probe/mingw"
+)
+
+func load(t *testing.T, extra string, names ...string) *host.Host {
+	t.Helper()
+	all := ""
+	for _, n := range append([]string{"windows-11"}, names...) {
+		data, err := os.ReadFile("../../testdata/hosts/" + n + ".txtar")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all += string(data)
+	}
+	return hosttest.Parse(t, all+extra)
+}
+
+func probe(t *testing.T, h *host.Host) facts.Facts {
+	t.Helper()
+	f, err := mingw.Probe(t.Context(), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestThreeOnPath(t *testing.T) {
+	f := probe(t, load(t, "", "windows-mingw-three"))
+	var got []facts.Instance
+	for _, i := range f.Components["mingw"] {
+		i.Evidence = nil
+		got = append(got, i)
+	}
+	want := []facts.Instance{
+		{
+			Version: "9.2.0", Path: `C:\TDM-GCC-32\bin\gcc.exe`, Active: true, Via: []string{"PATH", "cgo"}, Has: []string{"c++", "gcc"},
+			Attrs: map[string]string{
+				"compiler": "gcc", "target": "mingw32", "arch": "386", "threads": "posix", "exceptions": "sjlj",
+				"distribution": "tdm", "kind": "mingw.org", "path_order": "1", "cgo": "no: it builds for 386, not amd64",
+			},
+		},
+		{
+			Version: "14.2.0", Path: `C:\msys64\ucrt64\bin\gcc.exe`, Via: []string{"PATH"}, Has: []string{"c++", "gcc", "make"},
+			Attrs: map[string]string{
+				"compiler": "gcc", "target": "x86_64-w64-mingw32", "arch": "amd64", "threads": "posix", "exceptions": "seh",
+				"crt": "ucrt", "distribution": "msys2", "kind": "mingw-w64", "mingw_w64": "12.0.0", "path_order": "2",
+			},
+		},
+		{
+			Version: "18.1.8", Path: `C:\llvm-mingw\bin\gcc.exe`, Via: []string{"PATH"}, Has: []string{"c++", "gcc"},
+			Attrs: map[string]string{
+				"compiler": "clang", "target": "x86_64-w64-windows-gnu", "arch": "amd64", "threads": "posix", "exceptions": "seh",
+				"distribution": "llvm-mingw", "kind": "mingw-w64", "path_order": "3",
+			},
+		},
+		{
+			Version: "19.1.7", Path: `C:\msys64\clang64\bin\clang.exe`,
+			Attrs: map[string]string{
+				"compiler": "clang", "target": "x86_64-w64-windows-gnu", "arch": "amd64", "threads": "posix", "exceptions": "seh",
+				"crt": "ucrt", "distribution": "msys2", "kind": "mingw-w64",
+			},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	msys := f.Components["msys2"]
+	if len(msys) != 1 || msys[0].Path != `C:\msys64` || !msys[0].HasPart("ucrt64") || !msys[0].HasPart("clang64") || msys[0].HasPart("mingw64") {
+		t.Errorf("msys2: %+v", msys)
+	}
+}
+
+// $CC decides what cgo gets.
+func TestCC(t *testing.T) {
+	h := load(t, "-- env --\nCC=C:\\msys64\\ucrt64\\bin\\gcc.exe -m64\n", "windows-mingw-three")
+	f := probe(t, h)
+	if i, _ := f.Active("mingw"); i.Version != "14.2.0" || i.Attrs["cgo"] != "yes, from CC" {
+		t.Errorf("active: %+v", i)
+	}
+}
+
+func TestParseVersion(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want mingw.Compiler
+	}{
+		"msys2": {
+			"Using built-in specs.\r\nCOLLECT_GCC=gcc\r\nTarget: x86_64-w64-mingw32\r\nConfigured with: ../gcc-13.2.0/configure --prefix=/ucrt64 --enable-threads=posix --with-pkgversion='Rev3, Built by MSYS2 project' --disable-sjlj-exceptions\r\nThread model: posix\r\ngcc version 13.2.0 (Rev3, Built by MSYS2 project) \r\n",
+			mingw.Compiler{Compiler: "gcc", Version: "13.2.0", Target: "x86_64-w64-mingw32", Threads: "posix", Exceptions: "seh", CRT: "ucrt", Distribution: "msys2"},
+		},
+		"winlibs": {
+			"Target: x86_64-w64-mingw32\nThread model: mcf\ngcc version 14.1.0 (MinGW-W64 x86_64-ucrt-mcf-seh, built by Brecht Sanders, r3) \n",
+			mingw.Compiler{Compiler: "gcc", Version: "14.1.0", Target: "x86_64-w64-mingw32", Threads: "mcf", Exceptions: "seh", CRT: "ucrt", Distribution: "winlibs"},
+		},
+		"winlibs before UCRT, sjlj": {
+			"Target: i686-w64-mingw32\nConfigured with: --enable-threads=posix --without-dwarf2 --enable-sjlj-exceptions\nThread model: posix\ngcc version 9.3.0 (MinGW-W64 i686-posix-sjlj, built by Brecht Sanders)\n",
+			mingw.Compiler{Compiler: "gcc", Version: "9.3.0", Target: "i686-w64-mingw32", Threads: "posix", Exceptions: "sjlj", Distribution: "winlibs"},
+		},
+		"mingw-builds": {
+			"Target: x86_64-w64-mingw32\nConfigured with: --with-sysroot=/c/buildroot/x86_64-1520-win32-seh-ucrt-rt_v13-rev0/mingw64\nThread model: win32\ngcc version 15.2.0 (x86_64-win32-seh-rev0, Built by MinGW-Builds project)\n",
+			mingw.Compiler{Compiler: "gcc", Version: "15.2.0", Target: "x86_64-w64-mingw32", Threads: "win32", Exceptions: "seh", CRT: "ucrt", Distribution: "mingw-builds"},
+		},
+		"mingw-builds --version": {
+			"gcc.exe (x86_64-posix-sjlj-rev0, Built by MinGW-W64 project) 8.1.0\nCopyright (C) 2018 Free Software Foundation, Inc.\n",
+			mingw.Compiler{Compiler: "gcc", Version: "8.1.0", Threads: "posix", Exceptions: "sjlj", Distribution: "mingw-builds"},
+		},
+		"g++ --version": {
+			"g++ (MinGW-W64 i686-ucrt-mcf-dwarf, built by Brecht Sanders) 14.1.0\n",
+			mingw.Compiler{Compiler: "gcc", Version: "14.1.0", Threads: "mcf", Exceptions: "dwarf", CRT: "ucrt", Distribution: "winlibs"},
+		},
+		"tdm": {
+			"Target: x86_64-w64-mingw32\nConfigured with: --enable-threads=posix --with-pkgversion=tdm64-1\nThread model: posix\ngcc version 10.3.0 (tdm64-2) \n",
+			mingw.Compiler{Compiler: "gcc", Version: "10.3.0", Target: "x86_64-w64-mingw32", Threads: "posix", Exceptions: "seh", Distribution: "tdm"},
+		},
+		"mingw.org": {
+			"Target: mingw32\nConfigured with: --enable-threads --with-dwarf2 --disable-sjlj-exceptions\nThread model: win32\ngcc version 6.3.0 (MinGW.org GCC-6.3.0-1) \n",
+			mingw.Compiler{Compiler: "gcc", Version: "6.3.0", Target: "mingw32", Threads: "win32", Exceptions: "dwarf", Distribution: "mingw.org"},
+		},
+		"cross from Debian": {
+			"Target: x86_64-w64-mingw32\nThread model: win32\ngcc version 12-win32 (GCC) \n",
+			mingw.Compiler{Compiler: "gcc", Version: "12", Target: "x86_64-w64-mingw32", Threads: "win32", Exceptions: "seh"},
+		},
+		"llvm-mingw": {
+			"clang version 20.1.0 (llvm-project 24a30daaa559)\nTarget: aarch64-w64-windows-gnu\nThread model: posix\nInstalledDir: D:/apps/llvm-mingw-20250305-ucrt-aarch64/bin\n",
+			mingw.Compiler{Compiler: "clang", Version: "20.1.0", Target: "aarch64-w64-windows-gnu", Threads: "posix", Distribution: "llvm-mingw"},
+		},
+		"llvm.org": {
+			"clang version 13.0.1\nTarget: x86_64-pc-windows-msvc\nThread model: posix\nInstalledDir: C:\\LLVM\\bin\n",
+			mingw.Compiler{Compiler: "clang", Version: "13.0.1", Target: "x86_64-pc-windows-msvc", Threads: "posix"},
+		},
+		"dumpmachine":    {"x86_64-w64-mingw32\r\n", mingw.Compiler{Target: "x86_64-w64-mingw32"}},
+		"not a compiler": {"Access is denied.\n", mingw.Compiler{}},
+		"empty":          {"", mingw.Compiler{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, mingw.ParseVersion(c.text)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	if got := mingw.CRT("# define __MSVCRT_VERSION__ 0x700 /* default */\n"); got != "msvcrt" {
+		t.Errorf("0x700 is %s", got)
+	}
+	if got := mingw.CRT("nothing"); got != "" {
+		t.Errorf("nothing is %s", got)
+	}
+	if got := mingw.RuntimeVersion("#define __MINGW64_VERSION_MAJOR 9\n"); got != "9.0.0" {
+		t.Errorf("runtime %s", got)
+	}
+}
+
+func TestEmptyHostileAndOtherHosts(t *testing.T) {
+	for _, h := range []*host.Host{hosttest.Empty("windows", "amd64"), hosttest.Empty("linux", "amd64"), hosttest.Empty("darwin", "arm64"), load(t, "")} {
+		if f := probe(t, h); len(f.Components) != 0 {
+			t.Errorf("%s: %v", h.OS, f.Components)
+		}
+	}
+	path := strings.Repeat(`C:\nowhere\`+strings.Repeat("x", 40)+`;`, 5_000)
+	h := load(t, `
+-- env --
+PATH=`+path+`C:\bin;C:\shim
+CC="
+-- exec C:\bin\gcc.exe --
+MZ
+-- file C:\lib\gcc --
+a file where a folder should be
+-- exec C:\shim\gcc.exe --
+MZ
+-- run "C:\\shim\\gcc.exe" "-v" --
+#error it hangs
+`)
+	f := probe(t, h)
+	list := f.Components["mingw"]
+	if len(list) != 2 || list[0].Version != "" || list[0].Attrs["state"] == "" || !list[0].Active {
+		t.Errorf("%+v", list)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := mingw.Probe(ctx, h); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func FuzzParseVersion(f *testing.F) {
+	f.Add("gcc version 5.1.0 (tdm64-1)\nTarget: x86_64-w64-mingw32\nThread model: posix\n")
+	f.Add("clang version 18.1.8\nInstalledDir: C:/llvm-mingw/bin\n")
+	f.Add("gcc (x86_64-win32-seh-rev0, Built by MinGW-Builds project) 14.2.0\n")
+	f.Add("#define __MSVCRT_VERSION__ 0xffffffffff\n#define __MINGW64_VERSION_MAJOR 1\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if d := mingw.ParseVersion(text); d.Compiler == "" && d.Version != "" {
+			t.Errorf("a version %q of no compiler", d.Version)
+		}
+		if v := mingw.CRT(text); v != "" && v != "ucrt" && v != "msvcrt" {
+			t.Errorf("crt %q", v)
+		}
+		mingw.RuntimeVersion(text)
+	})
+}
