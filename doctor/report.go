@@ -27,7 +27,9 @@ type Report struct {
 	Chosen          map[string]string `json:"chosen,omitempty"`
 	// Plan and Proof come from the later stages (installers, verify), which
 	// this package does not know; nil when they did not run.
-	Plan    any            `json:"plan"`
+	Plan any `json:"plan"`
+	// Manual lists what the plan leaves to a person.
+	Manual  any            `json:"manual,omitempty"`
 	Summary map[State]int  `json:"summary"`
 	Exit    int            `json:"exit"`
 	Proof   any            `json:"proof,omitempty"`

@@ -1,0 +1,206 @@
+// Package console owns the user's terminal: the three streams, whether they
+// are one, colour, width, progress and questions. It must never decide what is
+// said, only how it is drawn.
+package console
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// Console is where a command reads and writes. The zero value of the flags is
+// a machine: no colour, no bars, no questions.
+type Console struct {
+	In       io.Reader
+	Out, Err io.Writer
+	// OutTTY and ErrTTY: the stream is a terminal a person looks at.
+	InTTY, OutTTY, ErrTTY bool
+	Color                 bool
+	// Width of the terminal in columns, 0 when there is none.
+	Width int
+	// Quiet silences progress also on a terminal.
+	Quiet bool
+	Now   func() time.Time
+}
+
+// System returns the console of this process. NO_COLOR (https://no-color.org),
+// CLICOLOR_FORCE and TERM=dumb are obeyed.
+func System() *Console {
+	c := &Console{
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Now: time.Now,
+		InTTY:  term.IsTerminal(int(os.Stdin.Fd())),
+		OutTTY: term.IsTerminal(int(os.Stdout.Fd())),
+		ErrTTY: term.IsTerminal(int(os.Stderr.Fd())),
+	}
+	if c.OutTTY {
+		if w, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
+			c.Width = w
+		}
+	}
+	forced := os.Getenv("CLICOLOR_FORCE") != "" && os.Getenv("CLICOLOR_FORCE") != "0"
+	c.Color = (c.OutTTY && os.Getenv("TERM") != "dumb" || forced) && os.Getenv("NO_COLOR") == ""
+	return c
+}
+
+// Note writes a line for people, beside the document on Out.
+func (c *Console) Note(format string, args ...any) {
+	_, _ = fmt.Fprintf(c.Err, format+"\n", args...) // a closed stderr is no reason to fail
+}
+
+// Confirm asks a yes-or-no question; anything but y or yes is no. Without a
+// terminal to ask on it answers no.
+func (c *Console) Confirm(ctx context.Context, question string) (bool, error) {
+	if !c.InTTY {
+		return false, nil
+	}
+	if _, err := fmt.Fprintf(c.Err, "%s [y/N] ", question); err != nil {
+		return false, err
+	}
+	type line struct {
+		text string
+		err  error
+	}
+	ch := make(chan line, 1)
+	go func() {
+		text, err := bufio.NewReader(c.In).ReadString('\n')
+		ch <- line{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		c.Note("")
+		return false, ctx.Err()
+	case l := <-ch:
+		if l.err != nil && l.err != io.EOF {
+			return false, fmt.Errorf("read the answer: %w", l.err)
+		}
+		answer := strings.ToLower(strings.TrimSpace(l.text))
+		return answer == "y" || answer == "yes", nil
+	}
+}
+
+// Task is one piece of long work being shown. Its methods may be called from
+// several goroutines.
+type Task struct {
+	c     *Console
+	name  string
+	began time.Time
+
+	mu       sync.Mutex
+	bar      *progressbar.ProgressBar
+	finished bool
+	stop     chan struct{}
+	wg       sync.WaitGroup
+}
+
+// Start begins to show a task: a bar when total is positive, a spinner with
+// the time otherwise. Without a terminal only its end is told, in one line.
+func (c *Console) Start(name string, total int64) *Task {
+	t := &Task{c: c, name: name, began: c.Now(), stop: make(chan struct{})}
+	if c.Quiet || !c.ErrTTY {
+		return t
+	}
+	if total <= 0 {
+		total = -1
+	}
+	t.bar = progressbar.NewOptions64(total,
+		progressbar.OptionSetWriter(c.Err),
+		progressbar.OptionSetDescription(name),
+		progressbar.OptionSetWidth(24),
+		progressbar.OptionEnableColorCodes(false),
+		progressbar.OptionSetPredictTime(total > 0),
+		progressbar.OptionSetElapsedTime(true),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionClearOnFinish(),
+		progressbar.OptionSpinnerType(14),
+		progressbar.OptionFullWidth(),
+	)
+	if total < 0 {
+		// A spinner turns by itself: the work below may be silent for a minute.
+		t.wg.Go(func() {
+			tick := time.NewTicker(150 * time.Millisecond)
+			defer tick.Stop()
+			for {
+				select {
+				case <-t.stop:
+					return
+				case <-tick.C:
+					t.mu.Lock()
+					_ = t.bar.Add(0) // a progress line that cannot be drawn stops nothing
+					t.mu.Unlock()
+				}
+			}
+		})
+	}
+	return t
+}
+
+// Describe changes the line's text.
+func (t *Task) Describe(text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.bar != nil && !t.finished {
+		t.bar.Describe(text)
+	}
+}
+
+// Set moves the bar to an absolute value.
+func (t *Task) Set(n int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.bar != nil && !t.finished {
+		_ = t.bar.Set64(n) // see Start
+	}
+}
+
+// Add moves the bar on.
+func (t *Task) Add(n int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.bar != nil && !t.finished {
+		_ = t.bar.Add64(n) // see Start
+	}
+}
+
+// Done ends the task and leaves one line with its result and time.
+func (t *Task) Done(result string) {
+	t.mu.Lock()
+	if t.finished {
+		t.mu.Unlock()
+		return
+	}
+	t.finished = true
+	close(t.stop)
+	t.mu.Unlock()
+	t.wg.Wait()
+	if t.bar != nil {
+		_ = t.bar.Clear() // see Start
+	}
+	if t.c.Quiet {
+		return
+	}
+	took := t.c.Now().Sub(t.began)
+	text := t.name
+	if result != "" {
+		text += ": " + result
+	}
+	t.c.Note("  %s  (%s)", text, short(took))
+}
+
+func short(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	}
+	return fmt.Sprintf("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
+}

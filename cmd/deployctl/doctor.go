@@ -1,0 +1,49 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/pipeline"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+func newDoctor(c *console.Console) *cobra.Command {
+	o := pipeline.DoctorOptions{Console: c}
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Say what this machine lacks; with --fix, install it and prove it",
+		Long: `Looks at the machine and judges it against a recipe. Without --fix nothing is
+changed and nothing is downloaded.
+
+With --fix it shows a plan with its cost, asks, installs what is missing, looks
+again, and proves the result with a real forward pass.`,
+		Example: `  deployctl doctor
+  deployctl doctor --fix --yes               unattended, as in a CI image
+  deployctl doctor --fix --dry-run           the plan alone
+  deployctl doctor --format json | jq .summary
+  deployctl doctor --from snapshot.tgz       judge another machine`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			folders, err := pipeline.UserFolders()
+			if err != nil {
+				return err
+			}
+			o.Folders = folders
+			return pipeline.Doctor(cmd.Context(), o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Recipe, "recipe", recipes.Default, "what to judge against: a `recipe`'s name or file")
+	f.StringVar(&o.From, "from", "", "judge the machine in a `snapshot` instead of this one")
+	f.StringVar(&o.Format, "format", "text", "text or json")
+	f.BoolVar(&o.Fix, "fix", false, "install or mend what is missing, then prove it")
+	f.BoolVarP(&o.Yes, "yes", "y", false, "do not ask before --fix changes the machine")
+	f.BoolVar(&o.DryRun, "dry-run", false, "show what --fix would do and change nothing")
+	f.BoolVar(&o.Strict, "strict", false, "exit 4 when there are warnings only")
+	f.BoolVar(&o.Timings, "timings", false, "tell how long each probe took")
+	f.BoolVar(&o.All, "all", false, "explain also what is in order")
+	f.IntVar(&o.Level, "level", 2, "how much --fix proves: 0 nothing, 1 the engine loads, 2 one checked forward pass, 3 timed runs")
+	f.StringVar(&o.Verify.Picture, "picture", "", "`file` for the picture with boxes (default: in the cache)")
+	return cmd
+}

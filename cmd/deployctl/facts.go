@@ -1,0 +1,71 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/pipeline"
+)
+
+func newFacts(c *console.Console) *cobra.Command {
+	o := pipeline.FactsOptions{Console: c}
+	cmd := &cobra.Command{
+		Use:   "facts",
+		Short: "Print what is so on this machine, as JSON",
+		Long: `Prints everything the probes know about this machine (or a snapshot) as one
+JSON document, each fact with its evidence. The schema is published in
+docs/schema/facts.schema.json.`,
+		Example: `  deployctl facts --only opencv,cuda
+  deployctl facts --from snapshot.tgz`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return pipeline.Facts(cmd.Context(), o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.From, "from", "", "read a `snapshot` from another machine instead of this one")
+	f.StringSliceVar(&o.Only, "only", nil, "only these `topics` or components (os, cpu, memory, disks, gpus, opencv …)")
+	f.BoolVar(&o.Timings, "timings", false, "include how long each probe took")
+	return cmd
+}
+
+func newSnapshot(c *console.Console) *cobra.Command {
+	o := pipeline.SnapshotOptions{Console: c}
+	cmd := &cobra.Command{
+		Use:   "snapshot",
+		Short: "Record this machine in one redacted file, to be judged elsewhere",
+		Long: `Writes exactly what the probes read into one archive. User and host names, home
+paths and secrets are replaced by stable tokens first. Anybody can judge it with
+"deployctl doctor --from FILE" on any system.`,
+		Example: `  deployctl snapshot --output my-machine.tgz`,
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return pipeline.Snapshot(cmd.Context(), o) },
+	}
+	cmd.Flags().StringVarP(&o.Output, "output", "o", "deployctl-snapshot.tgz", "the `file` to write; - for standard output")
+	return cmd
+}
+
+func newDiff(c *console.Console) *cobra.Command {
+	o := pipeline.DiffOptions{Console: c}
+	cmd := &cobra.Command{
+		Use:   "diff A B",
+		Short: "Compare two machines: what breaks first, then what matters",
+		Long: `Compares two machines: A, on which a program was built or works, and B, on which
+it shall run. Each is a snapshot, a JSON file from "deployctl facts", or the word
+"here" for this machine.`,
+		Example: `  deployctl diff build-server.tgz here`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return &pipeline.UsageError{Err: fmt.Errorf("%s wants two machines: snapshots, facts files, or the word here", cmd.CommandPath())}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.A, o.B = args[0], args[1]
+			return pipeline.Diff(cmd.Context(), o)
+		},
+	}
+	cmd.Flags().StringVar(&o.Format, "format", "text", "text or json")
+	cmd.Flags().BoolVar(&o.All, "all", false, "show details, too")
+	return cmd
+}

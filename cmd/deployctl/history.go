@@ -1,0 +1,42 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/pipeline"
+	"github.com/deployctl/deployctl/installers"
+)
+
+func newHistory(c *console.Console) *cobra.Command {
+	return &cobra.Command{
+		Use:   "history",
+		Short: "List what deployctl changed on this machine",
+		Args:  noArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return pipeline.History(cmd.Context(), c) },
+	}
+}
+
+func newUndo(c *console.Console) *cobra.Command {
+	o := pipeline.UndoOptions{Console: c}
+	all := false
+	cmd := &cobra.Command{
+		Use:   "undo",
+		Short: "Take back what deployctl installed, the last first",
+		Long: `Removes what the last run of deployctl added, and nothing else. It refuses when
+somebody changed it since, or when something else needs it by now.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if all {
+				o.Run = installers.AllRuns
+			}
+			return pipeline.Undo(cmd.Context(), o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Run, "run", "", "the `run` to take back, as history lists it (default: the last)")
+	f.BoolVar(&all, "all", false, "take back every run")
+	f.BoolVarP(&o.Yes, "yes", "y", false, "do not ask before the machine is changed")
+	f.BoolVar(&o.DryRun, "dry-run", false, "show the plan and change nothing")
+	return cmd
+}

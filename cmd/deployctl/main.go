@@ -1,0 +1,134 @@
+// Command deployctl finds out what a machine lacks to run a deep network,
+// mends it, and proves it with a real forward pass.
+//
+// This package turns flags into options and results into exit codes. What the
+// commands do is in cmd/pipeline.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/pipeline"
+	"github.com/deployctl/deployctl/doctor"
+)
+
+func main() { os.Exit(run(os.Args[1:], console.System())) }
+
+// run is main with its world as parameters: the arguments and the console in,
+// the exit code out.
+func run(args []string, c *console.Console) int {
+	// The first signal cancels and lets work end cleanly; a second one, with
+	// the handler gone, ends the process at once.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	go func() {
+		<-ctx.Done()
+		stop()
+	}()
+
+	root := newRoot(c)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	return exitCode(err, c)
+}
+
+// exitCode turns what a command returned into the contract's code and tells
+// the user what an error says.
+func exitCode(err error, c *console.Console) int {
+	if err == nil {
+		return doctor.ExitOK
+	}
+	var verdict *pipeline.Verdict
+	if errors.As(err, &verdict) {
+		return verdict.Exit // the report has said it all
+	}
+	c.Note("deployctl: %s", strings.TrimRight(err.Error(), "\n"))
+	var usage *pipeline.UsageError
+	if errors.As(err, &usage) {
+		return doctor.ExitUsage
+	}
+	return doctor.ExitError
+}
+
+func newRoot(c *console.Console) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "deployctl",
+		Short: "Make a machine run a deep network, and prove it",
+		Long: `deployctl looks at this machine, says what it lacks to run a trained network,
+installs or mends it when asked, and proves the result with a real YOLOv3
+forward pass.
+
+Exit codes: 0 all required hold, 1 deployctl or a step failed, 2 usage or bad
+recipe, 3 a requirement fails, 4 only warnings (with --strict), 5 a requirement
+is unknown, 6 pending.`,
+		Example: `  deployctl doctor                 what is missing here (changes nothing)
+  deployctl doctor --fix           install it, then prove it
+  deployctl verify                 the proof alone`,
+		Version:           version(),
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Args:              noArgs,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(c.In)
+	root.SetOut(c.Out)
+	root.SetErr(c.Err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &pipeline.UsageError{Err: fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
+	})
+	root.AddCommand(
+		newDoctor(c), newVerify(c), newFacts(c), newSnapshot(c), newDiff(c), newRecipe(c), newExplain(c), newHistory(c), newUndo(c),
+	)
+	return root
+}
+
+// noArgs refuses stray words; a mistyped command gets the nearest one.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("unknown command or argument %q for %s", args[0], cmd.CommandPath())
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		text += "; did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return &pipeline.UsageError{Err: errors.New(text)}
+}
+
+// exactArg wants one word of the given meaning.
+func exactArg(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return &pipeline.UsageError{Err: fmt.Errorf("%s wants one argument: %s", cmd.CommandPath(), what)}
+		}
+		return nil
+	}
+}
+
+// version is the module's version, or the commit a development build came from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	if v == "" || v == "(devel)" {
+		v = "development"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 && !strings.Contains(v, s.Value[:12]) {
+			v += " (" + s.Value[:12] + ")"
+		}
+	}
+	return v
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/doctor"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/host/hosttest"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected output in testdata/script")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"deployctl": func() { os.Exit(run(os.Args[1:], console.System())) },
+	})
+}
+
+// TestScripts runs the real main over constructed machines. Beside testscript's
+// own commands there are
+//
+//	snapshot FIXTURE OUT       a snapshot from hosttest fixtures (several: a+b)
+//	exits CODE COMMAND ARG…    the command ends with exactly that code
+//	isjson FILE                the file is one JSON document and nothing else
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		UpdateScripts:       *update,
+		RequireUniqueNames:  true,
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			home := e.WorkDir + "/home"
+			e.Setenv("HOME", home)
+			e.Setenv("XDG_CACHE_HOME", home+"/.cache")
+			e.Setenv("XDG_CONFIG_HOME", home+"/.config")
+			e.Setenv("NO_COLOR", "1")
+			return os.MkdirAll(home, 0o700)
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"snapshot": snapshotCmd,
+			"exits":    exitsCmd,
+			"isjson":   isJSONCmd,
+		},
+	})
+}
+
+func snapshotCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: snapshot FIXTURE[+FIXTURE…] OUT")
+	}
+	var text strings.Builder
+	for name := range strings.SplitSeq(args[0], "+") {
+		text.WriteString(ts.ReadFile(name) + "\n")
+	}
+	// Fixtures lie inside the script's own txtar, so their sections are marked
+	// with == where txtar would have --.
+	fixture := strings.NewReplacer("\n== ", "\n-- ", " ==\n", " --\n").Replace("\n" + text.String())
+	rec, err := hosttest.Recording(fixture)
+	ts.Check(err)
+	var buf bytes.Buffer
+	ts.Check(host.WriteSnapshot(&buf, rec))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), buf.Bytes(), 0o600))
+}
+
+func exitsCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND ARG…")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit interface{ ExitCode() int }
+	if err != nil {
+		var ok bool
+		if exit, ok = err.(interface{ ExitCode() int }); !ok {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if want := args[0]; want != itoa(got) {
+		ts.Fatalf("exit code %d, want %s", got, want)
+	}
+}
+
+func itoa(n int) string {
+	b, _ := json.Marshal(n) // an int always encodes
+	return string(b)
+}
+
+func isJSONCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: isjson FILE")
+	}
+	var v any
+	d := json.NewDecoder(strings.NewReader(ts.ReadFile(args[0])))
+	ts.Check(d.Decode(&v))
+	if d.More() {
+		ts.Fatalf("%s holds more than one JSON document", args[0])
+	}
+}
+
+// TestExitCodes pins the contract with scripts.
+func TestExitCodes(t *testing.T) {
+	for name, c := range map[string]struct{ got, want int }{
+		"ok":      {doctor.ExitOK, 0},
+		"error":   {doctor.ExitError, 1},
+		"usage":   {doctor.ExitUsage, 2},
+		"fail":    {doctor.ExitFail, 3},
+		"strict":  {doctor.ExitStrict, 4},
+		"unknown": {doctor.ExitUnknown, 5},
+		"pending": {doctor.ExitPending, 6},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s is %d, want %d", name, c.got, c.want)
+		}
+	}
+}

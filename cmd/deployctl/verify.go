@@ -1,0 +1,56 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/pipeline"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+func newVerify(c *console.Console) *cobra.Command {
+	o := pipeline.VerifyOptions{Console: c}
+	cache := ""
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Prove the set-up with a real YOLOv3 forward pass",
+		Long: `Runs a real YOLOv3 (107 layers, 62 million parameters) through the engine, compares
+every raw output with the built-in reference engine, times it, and draws the
+boxes into a picture.
+
+Without weights of your own, and without the official ones in the cache, it uses
+self-test weights: the same network at the same cost, calibrated on an embedded
+scene, not trained.`,
+		Example: `  deployctl verify
+  deployctl verify --level 3
+  deployctl verify --cfg my.cfg --weights my.weights --names my.names --image street.jpg`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			folders, err := pipeline.UserFolders()
+			if err != nil {
+				return err
+			}
+			if cache != "" {
+				folders.Cache = cache
+			}
+			o.Folders = folders
+			return pipeline.Verify(cmd.Context(), o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Recipe, "recipe", recipes.Default, "the `recipe` whose versions fit this machine")
+	f.StringVar(&o.Engine, "engine", "gocv", "the engine to prove: gocv, or reference for the built-in one alone")
+	f.StringVar(&o.Config, "cfg", "", "a Darknet network description `file`")
+	f.StringVar(&o.Weights, "weights", "", "a Darknet weights `file`")
+	f.StringVar(&o.Names, "names", "", "a `file` with one class name a line")
+	f.StringVar(&o.Image, "image", "", "a PNG or JPEG `file` to look at")
+	f.IntVar(&o.Size, "size", 0, "the network's input size in `pixels` (a multiple of 32; default: the cfg's, or 416)")
+	f.StringVar(&o.Target, "target", "cpu", "what the engine computes on: cpu, cpu_fp16, opencl, opencl_fp16, cuda, cuda_fp16")
+	f.IntVar(&o.Threads, "threads", 0, "threads of the engine (default: its own choice)")
+	f.IntVar(&o.Runs, "runs", 0, "timed runs (default: by level)")
+	f.IntVar(&o.Level, "level", 2, "1 the engine loads, 2 one checked forward pass, 3 timed runs")
+	f.StringVar(&o.Picture, "picture", "", "`file` for the picture with boxes (default: in the cache)")
+	f.StringVar(&o.Format, "format", "text", "text or json")
+	f.StringVar(&cache, "cache", "", "`folder` for models, workers and outputs (default: the user's cache)")
+	return cmd
+}

@@ -1,0 +1,351 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/doctor"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/installers"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// DoctorOptions are what Doctor depends on.
+type DoctorOptions struct {
+	Console *console.Console
+	Folders Folders
+	Recipe  string // a name, or a file
+	From    string // a snapshot, "" for this machine
+	Format  string // text or json
+	Fix     bool
+	Yes     bool
+	DryRun  bool
+	Strict  bool
+	Timings bool
+	All     bool
+	Level   int // of the proof after a fix; 0 for none
+	Verify  VerifyOptions
+}
+
+// examination is one walk from host to judgement.
+type examination struct {
+	host      *host.Host
+	judgement *doctor.Judgement
+	report    *doctor.Report
+}
+
+// examine probes the host and judges it.
+func examine(ctx context.Context, h *host.Host, r *recipes.Recipe, t *recipes.Tables, o DoctorOptions) examination {
+	f := doctor.Probe(ctx, h, doctor.Probes())
+	j := doctor.Evaluate(r, t, f)
+	report := doctor.NewReport(j, o.Strict)
+	report.Host.Recorded = o.From != ""
+	if o.Timings {
+		report.Timings = f.Timings
+	}
+	return examination{h, j, report}
+}
+
+// loadRecipe finds a recipe and the tables it may ask.
+func loadRecipe(name string, folders Folders) (*recipes.Recipe, *recipes.Tables, error) {
+	t, err := recipes.EmbeddedTables()
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := recipes.Find(name, folders.Recipes)
+	if err != nil {
+		return nil, nil, &UsageError{err}
+	}
+	return r, t, nil
+}
+
+// Doctor says what the host lacks for a recipe; with Fix it installs that,
+// looks again, and proves the result. Without Fix it changes nothing.
+func Doctor(ctx context.Context, o DoctorOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	r, t, err := loadRecipe(o.Recipe, o.Folders)
+	if err != nil {
+		return err
+	}
+	h, err := openHost(o.From)
+	if err != nil {
+		return err
+	}
+	x := examine(ctx, h, r, t, o)
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("stopped while looking at the machine: %w", err)
+	}
+	switch {
+	case o.Fix:
+		return o.fix(ctx, x, r, t)
+	case o.DryRun:
+		return o.dryRun(ctx, x)
+	}
+	if o.Format == "json" && x.report.Attention(doctor.Fail, doctor.Warn) {
+		plan, err := installers.MakePlan(ctx, x.judgement, h)
+		if err != nil {
+			return err
+		}
+		x.plan(plan)
+	}
+	if err := o.write(x.report); err != nil {
+		return err
+	}
+	if o.Format == "text" && o.From == "" && x.report.Attention(doctor.Fail) {
+		o.Console.Note("\nNext: deployctl doctor --fix%s", recipeFlag(o.Recipe))
+	}
+	return verdict(x.report.Exit)
+}
+
+func (o DoctorOptions) check() error {
+	switch {
+	case o.Format != "text" && o.Format != "json":
+		return usagef("--format %s is unknown: use text or json", o.Format)
+	case o.From != "" && o.Fix && !o.DryRun:
+		return usagef("--fix cannot mend the machine in a snapshot: use --from with --dry-run to see its plan")
+	case o.Yes && !o.Fix:
+		return usagef("--yes does nothing without --fix")
+	}
+	return nil
+}
+
+func recipeFlag(name string) string {
+	if name == recipes.Default {
+		return ""
+	}
+	return " --recipe " + name
+}
+
+func (x *examination) plan(p *installers.Plan) {
+	x.report.Plan = orEmpty(p.Steps)
+	if len(p.Manual) > 0 {
+		x.report.Manual = p.Manual
+	}
+}
+
+// orEmpty keeps a JSON list a list.
+func orEmpty(steps []installers.Step) any {
+	if steps == nil {
+		return []installers.Step{}
+	}
+	return steps
+}
+
+// write renders the report in the chosen format.
+func (o DoctorOptions) write(r *doctor.Report) error {
+	if o.Format == "json" {
+		return r.WriteJSON(o.Console.Out)
+	}
+	return r.WriteText(o.Console.Out, o.style())
+}
+
+func (o DoctorOptions) style() doctor.Style {
+	return doctor.Style{Color: o.Console.Color, Width: o.Console.Width, All: o.All}
+}
+
+// dryRun shows the findings and the plan.
+func (o DoctorOptions) dryRun(ctx context.Context, x examination) error {
+	plan, err := installers.MakePlan(ctx, x.judgement, x.host)
+	if err != nil {
+		return err
+	}
+	x.plan(plan)
+	if err := o.write(x.report); err != nil {
+		return err
+	}
+	if o.Format == "text" {
+		if err := o.describe(plan); err != nil {
+			return err
+		}
+	}
+	return verdict(x.report.Exit)
+}
+
+func (o DoctorOptions) describe(plan *installers.Plan) error {
+	if len(plan.Steps) == 0 && len(plan.Manual) == 0 {
+		_, err := fmt.Fprintln(o.Console.Out, "\nNothing to do.")
+		return err
+	}
+	if _, err := fmt.Fprintln(o.Console.Out); err != nil {
+		return err
+	}
+	return plan.Describe(o.Console.Out)
+}
+
+// fix walks the rest of the pipeline: plan, consent, apply, look again, prove.
+func (o DoctorOptions) fix(ctx context.Context, x examination, r *recipes.Recipe, t *recipes.Tables) error {
+	if o.DryRun {
+		return o.dryRun(ctx, x)
+	}
+	plan, err := installers.MakePlan(ctx, x.judgement, x.host)
+	if err != nil {
+		return err
+	}
+	x.plan(plan)
+	if len(plan.Steps) > 0 {
+		text := o.Format == "text"
+		if text {
+			if err := o.write(x.report); err != nil {
+				return err
+			}
+			if err := o.describe(plan); err != nil {
+				return err
+			}
+		}
+		agreed, err := consent(ctx, o.Console, o.Yes, plan)
+		if err != nil {
+			return err
+		}
+		if !agreed {
+			o.Console.Note("Nothing was changed.")
+			if !text {
+				if err := o.write(x.report); err != nil {
+					return err
+				}
+			}
+			return verdict(x.report.Exit)
+		}
+		if err := apply(ctx, o.Console, x.host, x.judgement.Facts.OS.User.Admin, plan); err != nil {
+			return o.broken(x.report, err)
+		}
+		// The installer's word is not taken for it: look again.
+		applied := x.report.Plan
+		x = examine(ctx, host.Live(), r, t, o)
+		x.report.Plan = applied
+		if len(plan.Manual) > 0 {
+			x.report.Manual = plan.Manual
+		}
+		if text {
+			if _, err := fmt.Fprintln(o.Console.Out); err != nil {
+				return err
+			}
+		}
+	}
+	return o.prove(ctx, x, r)
+}
+
+// consent asks before anything is changed. Without a terminal only --yes will do.
+func consent(ctx context.Context, c *console.Console, yes bool, plan *installers.Plan) (bool, error) {
+	if plan.Blocked != nil {
+		return false, plan.Blocked
+	}
+	if yes {
+		return true, nil
+	}
+	if !c.InTTY {
+		return false, usagef("this changes the machine and there is no terminal to ask on: add --yes to agree, or --dry-run to see the plan")
+	}
+	return c.Confirm(ctx, "\nApply this plan?")
+}
+
+// broken ends a run in which a step failed: the document still says so.
+func (o DoctorOptions) broken(report *doctor.Report, err error) error {
+	if o.Format != "json" {
+		return err
+	}
+	report.Error = err.Error()
+	report.Exit = doctor.ExitError
+	if werr := o.write(report); werr != nil {
+		return errors.Join(err, werr)
+	}
+	return err
+}
+
+// stepProgress draws the installers' progress, one task a step and phase.
+type stepProgress struct {
+	console *console.Console
+	plan    *installers.Plan
+	key     string
+	task    *console.Task
+}
+
+func (s *stepProgress) report(p installers.Progress) {
+	key := p.StepID + "/" + string(p.Phase)
+	if key != s.key {
+		s.finish()
+		name := string(p.Phase)
+		if p.Index >= 1 && p.Index <= len(s.plan.Steps) {
+			name = fmt.Sprintf("%s (%s)", s.plan.Steps[p.Index-1].Title, p.Phase)
+		}
+		total := int64(-1)
+		if p.Percent >= 0 {
+			total = 1000 // tenths of a percent
+		}
+		s.key, s.task = key, s.console.Start(name, total)
+	}
+	if p.Percent >= 0 {
+		s.task.Set(int64(p.Percent * 10))
+	}
+}
+
+func (s *stepProgress) finish() {
+	if s.task != nil {
+		s.task.Done("")
+		s.task = nil
+	}
+}
+
+func (s *stepProgress) end(result installers.Result, err error) {
+	s.finish()
+	for _, r := range result.Steps {
+		switch r.Outcome {
+		case installers.WasDone:
+			if len(r.Added)+len(r.Changed) > 0 {
+				s.console.Note("  %s: %d packages added, %d changed", r.ID, len(r.Added), len(r.Changed))
+			}
+		case installers.WasSkipped:
+			s.console.Note("  %s: already done", r.ID)
+		case installers.WasFailed:
+			if err != nil && len(r.Added) > 0 {
+				s.console.Note("  %s: failed after %d packages were added", r.ID, len(r.Added))
+			}
+		case installers.NotRun:
+			s.console.Note("  %s: not run", r.ID)
+		}
+		if r.Note != "" {
+			s.console.Note("  %s: %s", r.ID, strings.TrimSpace(r.Note))
+		}
+	}
+}
+
+// prove ends a fix: where all required hold, the recipe's engine shows it.
+func (o DoctorOptions) prove(ctx context.Context, x examination, r *recipes.Recipe) error {
+	if x.report.Exit != doctor.ExitOK && x.report.Exit != doctor.ExitStrict || r.Verify == nil || o.Level == 0 {
+		if err := o.write(x.report); err != nil {
+			return err
+		}
+		return verdict(x.report.Exit)
+	}
+	if o.Format == "text" {
+		if err := o.write(x.report); err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintln(o.Console.Out); err != nil {
+			return err
+		}
+	}
+	v := o.Verify
+	v.Console, v.Folders, v.Format, v.Level = o.Console, o.Folders, o.Format, o.Level
+	proof, err := prove(ctx, v, x.judgement)
+	if err != nil {
+		return o.broken(x.report, err)
+	}
+	if o.Format == "json" {
+		x.report.Proof = proof.result
+		x.report.Exit = max(x.report.Exit, proof.exit)
+		if err := o.write(x.report); err != nil {
+			return err
+		}
+	} else if err := proof.write(o.Console); err != nil {
+		return err
+	}
+	if proof.exit != doctor.ExitOK {
+		return verdict(proof.exit)
+	}
+	return verdict(x.report.Exit)
+}

@@ -1,0 +1,206 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"slices"
+
+	"github.com/google/renameio/v2/maybe"
+
+	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/doctor"
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+)
+
+// openHost is this machine, or the one in the snapshot file.
+func openHost(from string) (*host.Host, error) {
+	if from == "" {
+		return host.Live(), nil
+	}
+	f, err := os.Open(from)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, usagef("there is no snapshot %s: give the file that deployctl snapshot wrote", from)
+		}
+		return nil, fmt.Errorf("open the snapshot: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // read-only
+	r, err := host.ReadSnapshot(f)
+	if err != nil {
+		return nil, usagef("%s: %w", from, err)
+	}
+	return host.Replay(r), nil
+}
+
+// FactsOptions are what Facts depends on.
+type FactsOptions struct {
+	Console *console.Console
+	From    string
+	Only    []string
+	Timings bool
+}
+
+// Facts prints the facts of a host.
+func Facts(ctx context.Context, o FactsOptions) error {
+	h, err := openHost(o.From)
+	if err != nil {
+		return err
+	}
+	f := doctor.Probe(ctx, h, doctor.Probes())
+	if !o.Timings {
+		f.Timings = nil
+	}
+	if len(o.Only) > 0 {
+		if f, err = only(f, o.Only); err != nil {
+			return err
+		}
+	}
+	return writeJSON(o.Console, f)
+}
+
+// only keeps the named topics and components.
+func only(f *facts.Facts, names []string) (*facts.Facts, error) {
+	topics := []string{"os", "cpu", "memory", "disks", "gpus"}
+	var known []string
+	for _, p := range doctor.Probes() {
+		known = append(known, p.Provides...)
+	}
+	for _, n := range names {
+		if !slices.Contains(topics, n) && !slices.Contains(known, n) {
+			return nil, usagef("no probe knows %q; topics are %v, components %v", n, topics, known)
+		}
+	}
+	out := *f
+	if !slices.Contains(names, "os") {
+		out.OS = facts.OS{}
+	}
+	if !slices.Contains(names, "cpu") {
+		out.CPU = facts.CPU{}
+	}
+	if !slices.Contains(names, "memory") {
+		out.Memory = facts.Memory{}
+	}
+	if !slices.Contains(names, "disks") {
+		out.Disks = []facts.Disk{}
+	}
+	if !slices.Contains(names, "gpus") {
+		out.GPUs = []facts.GPU{}
+	}
+	out.Components = map[string][]facts.Instance{}
+	for _, n := range names {
+		if list, ok := f.Components[n]; ok {
+			out.Components[n] = list
+		}
+	}
+	return &out, nil
+}
+
+// SnapshotOptions are what Snapshot depends on.
+type SnapshotOptions struct {
+	Console *console.Console
+	Output  string
+}
+
+// Snapshot records this machine, redacted, into one file.
+func Snapshot(ctx context.Context, o SnapshotOptions) error {
+	h, rec := host.Record(host.Live())
+	doctor.Probe(ctx, h, doctor.Probes())
+	rec.Redact(identity())
+	if o.Output == "-" {
+		return host.WriteSnapshot(o.Console.Out, rec)
+	}
+	var archive bytes.Buffer
+	if err := host.WriteSnapshot(&archive, rec); err != nil {
+		return err
+	}
+	// Atomic where the system can, so that a full disk leaves no half archive.
+	if err := maybe.WriteFile(o.Output, archive.Bytes(), 0o600); err != nil {
+		return fmt.Errorf("write the snapshot: %w (choose another place with --output)", err)
+	}
+	o.Console.Note("wrote %s; look inside before you send it: tar -tzf %s", o.Output, o.Output)
+	return nil
+}
+
+// identity is what the snapshot must not tell. What cannot be found out cannot
+// be told apart in the recording either.
+func identity() host.Identity {
+	var id host.Identity
+	if u, err := user.Current(); err == nil {
+		id.User, id.Home = u.Username, u.HomeDir
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		id.Home = home
+	}
+	if name, err := os.Hostname(); err == nil {
+		id.HostName = name
+	}
+	return id
+}
+
+// DiffOptions are what Diff depends on.
+type DiffOptions struct {
+	Console *console.Console
+	A, B    string // a snapshot, a facts file, or "here"
+	Format  string
+	All     bool
+}
+
+// Diff compares two machines. A difference is no failure: the exit code is 0.
+func Diff(ctx context.Context, o DiffOptions) error {
+	if o.Format != "text" && o.Format != "json" {
+		return usagef("--format %s is unknown: use text or json", o.Format)
+	}
+	a, err := factsOf(ctx, o.A)
+	if err != nil {
+		return err
+	}
+	b, err := factsOf(ctx, o.B)
+	if err != nil {
+		return err
+	}
+	list := doctor.Diff(a, b)
+	if o.Format == "text" {
+		return doctor.WriteDiff(o.Console.Out, list, doctor.Style{Color: o.Console.Color, All: o.All})
+	}
+	if list == nil {
+		list = []doctor.Difference{}
+	}
+	return writeJSON(o.Console, map[string]any{"schema": 1, "differences": list})
+}
+
+func factsOf(ctx context.Context, name string) (*facts.Facts, error) {
+	if name == "here" {
+		name = ""
+	} else if data, err := os.ReadFile(name); err == nil && bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+		var f facts.Facts
+		if err := json.Unmarshal(data, &f); err != nil {
+			return nil, usagef("%s is no facts file: %w", name, err)
+		}
+		return &f, nil
+	}
+	h, err := openHost(name)
+	if err != nil {
+		return nil, err
+	}
+	return doctor.Probe(ctx, h, doctor.Probes()), nil
+}
+
+// writeJSON writes one document to standard output.
+func writeJSON(c *console.Console, v any) error {
+	var buf bytes.Buffer
+	e := json.NewEncoder(&buf)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("encode the answer: %w", err)
+	}
+	_, err := buf.WriteTo(c.Out)
+	return err
+}

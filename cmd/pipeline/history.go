@@ -1,0 +1,137 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/doctor"
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe"
+	"github.com/deployctl/deployctl/installers"
+	"github.com/deployctl/deployctl/installers/elevate"
+)
+
+// account looks up who runs deployctl, and with what means to become root.
+func account(ctx context.Context, h *host.Host) facts.User {
+	var own []probe.Probe
+	for _, p := range doctor.Probes() {
+		if p.Name == "os" {
+			own = append(own, p)
+		}
+	}
+	return doctor.Probe(ctx, h, own).OS.User
+}
+
+func journal(h *host.Host, user facts.User) ([]installers.Record, string, error) {
+	state, err := installers.StateDir(h, user.Admin)
+	if err != nil {
+		return nil, "", err
+	}
+	records, _, err := installers.History(state)
+	return records, state, err
+}
+
+// History prints one line for each step that deployctl carried out.
+func History(ctx context.Context, c *console.Console) error {
+	h := host.Live()
+	records, state, err := journal(h, account(ctx, h))
+	if err != nil {
+		return err
+	}
+	n := 0
+	for _, r := range records {
+		if r.Event == installers.Started {
+			continue
+		}
+		n++
+		names := make([]string, 0, len(r.Added))
+		for _, p := range r.Added {
+			names = append(names, p.Name)
+		}
+		added := ""
+		if len(names) > 0 {
+			added = fmt.Sprintf("  added %d: %s", len(names), shorten(names, 6))
+		}
+		if len(r.Removed) > 0 {
+			added += fmt.Sprintf("  removed %d", len(r.Removed))
+		}
+		if _, err := fmt.Fprintf(c.Out, "%s  %s  %-11s %s%s\n", r.Run, r.Time.Local().Format("2006-01-02 15:04"), r.Event, r.Step.Title, added); err != nil {
+			return err
+		}
+	}
+	if n == 0 {
+		c.Note("deployctl has changed nothing here (no journal in %s).", state)
+	}
+	return nil
+}
+
+func shorten(names []string, most int) string {
+	if len(names) <= most {
+		return strings.Join(names, " ")
+	}
+	return fmt.Sprintf("%s … %d more", strings.Join(names[:most], " "), len(names)-most)
+}
+
+// UndoOptions are what Undo depends on.
+type UndoOptions struct {
+	Console *console.Console
+	Run     string
+	Yes     bool
+	DryRun  bool
+}
+
+// Undo takes back what deployctl installed.
+func Undo(ctx context.Context, o UndoOptions) error {
+	h := host.Live()
+	user := account(ctx, h)
+	records, _, err := journal(h, user)
+	if err != nil {
+		return err
+	}
+	plan, err := installers.PlanUndo(ctx, h, user, records, o.Run)
+	if err != nil {
+		return err
+	}
+	if len(plan.Steps) == 0 {
+		o.Console.Note("There is nothing to take back.")
+		return nil
+	}
+	if err := plan.Describe(o.Console.Out); err != nil {
+		return err
+	}
+	if o.DryRun {
+		return nil
+	}
+	agreed, err := consent(ctx, o.Console, o.Yes, plan)
+	if err != nil {
+		return err
+	}
+	if !agreed {
+		o.Console.Note("Nothing was changed.")
+		return nil
+	}
+	return apply(ctx, o.Console, h, user.Admin, plan)
+}
+
+// apply carries a plan out and shows how it goes.
+func apply(ctx context.Context, c *console.Console, h *host.Host, admin bool, plan *installers.Plan) error {
+	state, err := installers.StateDir(h, admin)
+	if err != nil {
+		return err
+	}
+	show := &stepProgress{console: c, plan: plan}
+	a := &installers.Applier{Host: h, Exec: installers.Live{}, State: state, Command: os.Args, Report: show.report}
+	if c.InTTY {
+		a.Ask = elevate.Foreground
+	}
+	result, err := a.Apply(ctx, plan)
+	show.end(result, err)
+	if err != nil && result.Log != "" {
+		return fmt.Errorf("%w\n  what was said is in %s", err, result.Log)
+	}
+	return err
+}

@@ -1,0 +1,61 @@
+// Package pipeline walks the arrows from host to proof: it is where the stages
+// (doctor, installers, verify) meet, since none of them knows the next. It
+// must never parse flags, and it judges nothing itself.
+package pipeline
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Verdict ends a command whose report has been written: only the exit code is
+// left to say.
+type Verdict struct{ Exit int }
+
+func (v *Verdict) Error() string { return fmt.Sprintf("exit %d", v.Exit) }
+
+// verdict is nil for a good end.
+func verdict(exit int) error {
+	if exit == 0 {
+		return nil
+	}
+	return &Verdict{exit}
+}
+
+// UsageError is a mistake in what the user asked for: exit code 2.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// usagef makes a UsageError.
+func usagef(format string, args ...any) error {
+	return &UsageError{fmt.Errorf(format, args...)}
+}
+
+// Folders are where deployctl keeps things, by the system's own conventions.
+// The journal's folder is the installers' own affair.
+type Folders struct {
+	// Cache holds what can be made again: models, workers, reference outputs.
+	Cache string
+	// Recipes holds the user's own recipes.
+	Recipes string
+}
+
+// UserFolders returns this user's folders (XDG_CACHE_HOME and XDG_CONFIG_HOME
+// are obeyed on Linux). Nothing is created.
+func UserFolders() (Folders, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return Folders{}, fmt.Errorf("find the cache folder: %w (set HOME or XDG_CACHE_HOME)", err)
+	}
+	config, err := os.UserConfigDir()
+	if err != nil {
+		return Folders{}, fmt.Errorf("find the configuration folder: %w (set HOME or XDG_CONFIG_HOME)", err)
+	}
+	return Folders{
+		Cache:   filepath.Join(cache, "deployctl"),
+		Recipes: filepath.Join(config, "deployctl", "recipes"),
+	}, nil
+}

@@ -1,0 +1,83 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/mattn/go-runewidth"
+
+	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// RecipeList prints one line a recipe.
+func RecipeList(c *console.Console, folders Folders) error {
+	list, err := recipes.List(folders.Recipes)
+	if err != nil {
+		return &UsageError{err}
+	}
+	width := 0
+	for _, r := range list {
+		width = max(width, runewidth.StringWidth(r.Name))
+	}
+	for _, r := range list {
+		note := ""
+		if r.Overrides != "" {
+			note = fmt.Sprintf("  (from %s, in place of the %s one)", r.Source, r.Overrides)
+		} else if r.Source != "embedded" {
+			note = fmt.Sprintf("  (from %s)", r.Source)
+		}
+		if _, err := fmt.Fprintf(c.Out, "%s  %s%s\n", runewidth.FillRight(r.Name, width), r.Title, note); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RecipeShow prints a recipe as YAML.
+func RecipeShow(c *console.Console, folders Folders, name string) error {
+	r, err := recipes.Find(name, folders.Recipes)
+	if err != nil {
+		return &UsageError{err}
+	}
+	data, err := yaml.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("print recipe %s: %w", r.Name, err)
+	}
+	_, err = fmt.Fprintf(c.Out, "# %s\n%s", r.Source, data)
+	return err
+}
+
+// RecipeLint checks a recipe file.
+func RecipeLint(c *console.Console, file string) error {
+	t, err := recipes.EmbeddedTables()
+	if err != nil {
+		return err
+	}
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return usagef("there is no file %s", file)
+	}
+	if err != nil {
+		return fmt.Errorf("read the recipe: %w", err)
+	}
+	if _, err := recipes.Load(data, file, t); err != nil {
+		return &UsageError{err}
+	}
+	_, err = fmt.Fprintf(c.Out, "%s is in order\n", file)
+	return err
+}
+
+// Explain prints the page of a requirement or finding id.
+func Explain(c *console.Console, id string) error {
+	page, ok := recipes.Page(id)
+	if !ok {
+		return usagef("there is no page for %q; pages: %s", id, strings.Join(recipes.Pages(), ", "))
+	}
+	_, err := fmt.Fprint(c.Out, page)
+	return err
+}

@@ -1,0 +1,169 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/doctor"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/verify"
+	"github.com/deployctl/deployctl/verify/engine"
+	"github.com/deployctl/deployctl/verify/engines/gocv"
+)
+
+// VerifyOptions are what Verify depends on.
+type VerifyOptions struct {
+	Console *console.Console
+	Folders Folders
+	Recipe  string
+	Engine  string
+	// Config, Weights, Names and Image are the user's files, "" for none.
+	Config, Weights, Names, Image string
+	Size                          int
+	Target                        string
+	Threads, Runs, Level          int
+	// Picture is the file to draw, "" for one in the cache.
+	Picture string
+	Format  string
+}
+
+// proof is a finished verify with the exit code it stands for.
+type proof struct {
+	result *verify.Result
+	exit   int
+}
+
+func (p proof) write(c *console.Console) error { return verify.Render(c.Out, p.result, c.Color) }
+
+// Verify proves the set-up of this machine.
+func Verify(ctx context.Context, o VerifyOptions) error {
+	if o.Format != "text" && o.Format != "json" {
+		return usagef("--format %s is unknown: use text or json", o.Format)
+	}
+	r, t, err := loadRecipe(o.Recipe, o.Folders)
+	if err != nil {
+		return err
+	}
+	f := doctor.Probe(ctx, host.Live(), doctor.Probes())
+	p, err := prove(ctx, o, doctor.Evaluate(r, t, f))
+	if err != nil {
+		return err
+	}
+	if o.Format == "json" {
+		err = writeJSON(o.Console, p.result)
+	} else {
+		err = p.write(o.Console)
+	}
+	if err != nil {
+		return err
+	}
+	return verdict(p.exit)
+}
+
+// prove runs the engine that the options name on the machine that was judged.
+func prove(ctx context.Context, o VerifyOptions, j *doctor.Judgement) (proof, error) {
+	h := host.Live()
+	options := verify.Options{
+		Config: o.Config, Weights: o.Weights, Names: o.Names, Image: o.Image, Size: o.Size,
+		Cache: o.Folders.Cache, Picture: o.Picture, Level: o.Level, Process: h,
+		Target: o.Target, Threads: o.Threads, Runs: o.Runs,
+		PeakGFLOPS: j.Facts.CPU.PeakGFLOPS, CPUFeatures: j.Facts.CPU.Features,
+		Progress: &progress{console: o.Console},
+	}
+	for _, p := range []*string{&options.Config, &options.Weights, &options.Names, &options.Image, &options.Picture} {
+		if *p == "" {
+			continue
+		}
+		abs, err := filepath.Abs(*p)
+		if err != nil {
+			return proof{}, fmt.Errorf("find %s: %w", *p, err)
+		}
+		*p = abs
+	}
+	if options.Picture == "" {
+		options.Picture = filepath.Join(o.Folders.Cache, "verify", "yolov3.png")
+	}
+	switch o.Engine {
+	case "", gocv.Name:
+		e, err := gocvEngine(h, o.Folders.Cache, j)
+		if err != nil {
+			return proof{}, err
+		}
+		options.Engines = []engine.Engine{e}
+	case verify.ReferenceName:
+	default:
+		return proof{}, usagef("there is no engine %q: use %s or %s", o.Engine, gocv.Name, verify.ReferenceName)
+	}
+	result, err := verify.Run(ctx, options)
+	if err != nil {
+		var input *verify.InputError
+		if errors.As(err, &input) {
+			return proof{}, &UsageError{err}
+		}
+		return proof{}, err
+	}
+	exit := doctor.ExitOK
+	switch result.State {
+	case verify.Fail:
+		exit = doctor.ExitFail
+	case verify.Unknown:
+		exit = doctor.ExitUnknown
+	}
+	return proof{result, exit}, nil
+}
+
+// gocvEngine is the gocv engine for the OpenCV, Go and compiler that were found.
+func gocvEngine(h *host.Host, cache string, j *doctor.Judgement) (engine.Engine, error) {
+	release := j.Chosen["gocv"]
+	if release == "" {
+		for _, f := range j.Findings {
+			if f.State == doctor.Fail || f.State == doctor.Unknown {
+				return nil, fmt.Errorf("the gocv engine cannot be built here: %s is %q; run deployctl doctor --fix (or verify --engine reference for the built-in engine alone)", f.Title, f.Found)
+			}
+		}
+		return nil, fmt.Errorf("no gocv release is known to fit this machine's OpenCV: run deployctl doctor to see why")
+	}
+	opencv, _ := j.Facts.Active("opencv")
+	goCommand, _ := j.Facts.Active("go")
+	o := gocv.Options{
+		Process: h, Cache: cache, Release: "v" + trimV(release),
+		Go: goCommand.Path, GoVersion: goCommand.Version,
+		OpenCVVersion: opencv.Version, OpenCVPath: opencv.Attrs["core"],
+		PkgConfigDir: dirOf(opencv.Attrs["pc"]), LibraryDir: opencv.Attrs["libdir"],
+	}
+	if cxx, ok := j.Facts.Active("g++"); ok {
+		o.CXX, o.CXXVersion = cxx.Path, cxx.Version
+	} else if cxx, ok := j.Facts.Active("clang++"); ok {
+		o.CXX, o.CXXVersion = cxx.Path, cxx.Version
+	}
+	return gocv.New(o), nil
+}
+
+func trimV(s string) string {
+	if len(s) > 0 && s[0] == 'v' {
+		return s[1:]
+	}
+	return s
+}
+
+func dirOf(p string) string {
+	if p == "" {
+		return ""
+	}
+	return filepath.Dir(p)
+}
+
+// progress draws verify's progress.
+type progress struct {
+	console *console.Console
+	task    *console.Task
+}
+
+func (p *progress) Start(name string, total int64) { p.task = p.console.Start(name, total) }
+func (p *progress) Add(n int64)                    { p.task.Add(n) }
+func (p *progress) Done()                          { p.task.Done("") }
+
+var _ engine.Progress = (*progress)(nil)
