@@ -1,0 +1,231 @@
+package apple_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"howett.net/plist"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/probe/apple"
+)
+
+func probe(t *testing.T, h *host.Host) facts.Facts {
+	t.Helper()
+	f, err := apple.Probe(t.Context(), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// row is an instance in short.
+func rows(f facts.Facts) map[string][]string {
+	out := map[string][]string{}
+	for name, list := range f.Components {
+		for _, i := range list {
+			s := i.Version + " " + i.Path
+			if i.Active {
+				s += " active via " + strings.Join(i.Via, ",")
+			}
+			if len(i.Has) > 0 {
+				s += " has " + strings.Join(i.Has, ",")
+			}
+			if i.Attrs["state"] != "" {
+				s += " (" + i.Attrs["state"] + ")"
+			}
+			out[name] = append(out[name], s)
+		}
+	}
+	return out
+}
+
+func TestAppleSiliconWithIntelBrewFirst(t *testing.T) {
+	const dev = "/Applications/Xcode.app/Contents/Developer"
+	f := probe(t, hosttest.Load(t, "../../testdata/hosts/macos-15-arm64.txtar"))
+	f.Sort()
+	if diff := cmp.Diff(map[string][]string{
+		"xcode":     {"16.1 /Applications/Xcode.app active via xcode-select has MacOSX,clang,iPhoneOS,iPhoneSimulator,xcodebuild"},
+		"xcode-clt": {"16.1.0 /Library/Developer/CommandLineTools has clang,MacOSX"},
+		"macos-sdk": {
+			"15.1 " + dev + "/Platforms/MacOSX.platform/Developer/SDKs/MacOSX.sdk active via xcrun",
+			"14.5 /Library/Developer/CommandLineTools/SDKs/MacOSX14.5.sdk",
+		},
+		"ios-sdk": {
+			"18.1 " + dev + "/Platforms/iPhoneOS.platform/Developer/SDKs/iPhoneOS.sdk active via xcrun",
+			"18.1 " + dev + "/Platforms/iPhoneSimulator.platform/Developer/SDKs/iPhoneSimulator.sdk",
+		},
+		"homebrew": {
+			" /usr/local active via PATH (its packages are for amd64, this Mac is arm64)",
+			" /opt/homebrew has opencv,opencv@4",
+		},
+		"metal":            {" /System/Library/Frameworks/Metal.framework active via system has mps"},
+		"coreml":           {" /System/Library/Frameworks/CoreML.framework active via system has neural-engine"},
+		"opencl-framework": {" /System/Library/Frameworks/OpenCL.framework active via system"},
+		"accelerate":       {" /System/Library/Frameworks/Accelerate.framework active via system"},
+	}, rows(f)); diff != "" {
+		t.Error(diff)
+	}
+	if got := f.Components["xcode"][0].Attrs["build"]; got != "16B40" {
+		t.Errorf("build %s", got)
+	}
+}
+
+// An Intel Mac with the command-line tools only, whose compiler an upgrade of
+// macOS removed.
+func TestBrokenCommandLineTools(t *testing.T) {
+	f := probe(t, hosttest.Parse(t, `
+-- platform --
+darwin/amd64
+-- env --
+SDKROOT=/Library/Developer/CommandLineTools/SDKs/MacOSX11.3.sdk
+DEVELOPER_DIR=/Library/Developer/CommandLineTools/
+-- dir /Library/Developer/CommandLineTools/SDKs/MacOSX11.3.sdk --
+-- dir /Library/Developer/CommandLineTools/SDKs/MacOSX12.1.sdk --
+-- exec /usr/local/bin/brew --
+`))
+	f.Sort()
+	if diff := cmp.Diff(map[string][]string{
+		"xcode-clt": {" /Library/Developer/CommandLineTools active via DEVELOPER_DIR has MacOSX (incomplete: no /Library/Developer/CommandLineTools/usr/bin/clang)"},
+		"macos-sdk": {
+			"11.3 /Library/Developer/CommandLineTools/SDKs/MacOSX11.3.sdk active via SDKROOT",
+			"12.1 /Library/Developer/CommandLineTools/SDKs/MacOSX12.1.sdk",
+		},
+		"homebrew": {" /usr/local active via "},
+	}, rows(f)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSeveralXcodes(t *testing.T) {
+	f := probe(t, hosttest.Parse(t, `
+-- platform --
+darwin/arm64
+-- dir /Applications/Xcode.app/Contents/Developer/usr/bin --
+-- file /Applications/Xcode.app/Contents/Info.plist --
+{ CFBundleShortVersionString = "15.4"; DTXcodeBuild = 15F31d; }
+-- dir /Applications/Xcode-beta.app/Contents/Developer --
+-- file /Applications/Xcode-beta.app/Contents/version.plist --
+bplist00 damaged
+-- dir /Applications/Xcodes.app/Contents --
+`))
+	list := f.Components["xcode"]
+	if len(list) != 2 || list[1].Version != "15.4" || !list[1].Active || list[0].Attrs["prerelease"] != "true" || list[0].Version != "" {
+		t.Errorf("%+v", list)
+	}
+	if len(f.Problems) != 1 {
+		t.Errorf("a damaged property list goes unmentioned: %v", f.Problems)
+	}
+}
+
+func TestParsePlistForms(t *testing.T) {
+	want := apple.Info{ShortVersion: "15.4", ProductBuild: "15F31d", PackageVersion: "15.3.0.0.1.1708646388"}
+	source := map[string]any{
+		"CFBundleShortVersionString": "15.4", "ProductBuildVersion": "15F31d", "PackageVersion": "15.3.0.0.1.1708646388",
+		"InstallDate": 7, "Version": []string{"of another type"},
+	}
+	for _, format := range []int{plist.XMLFormat, plist.BinaryFormat, plist.OpenStepFormat, plist.GNUStepFormat} {
+		data, err := plist.Marshal(source, format)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := apple.ParsePlist(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", plist.FormatNames[format], diff)
+		}
+	}
+}
+
+// A few hundred bytes whose arrays share their members would unfold to 2^40 values.
+func TestPlistBomb(t *testing.T) {
+	const depth = 40
+	var objects [][]byte
+	objects = append(objects, []byte{0xd2, 1, 2, 3, 4}) // dict of two
+	objects = append(objects, append([]byte{0x5a}, "Properties"...), append([]byte{0x57}, "Version"...))
+	objects = append(objects, []byte{0xa2, 5, 5}, append([]byte{0x53}, "9.9"...))
+	for n := range depth {
+		objects = append(objects, []byte{0xa2, byte(6 + n), byte(6 + n)})
+	}
+	objects = append(objects, []byte{0x51, 'x'})
+	data := []byte("bplist00")
+	var offsets []byte
+	for _, o := range objects {
+		offsets = append(offsets, byte(len(data)>>8), byte(len(data)))
+		data = append(data, o...)
+	}
+	table := len(data)
+	data = append(data, offsets...)
+	data = append(data, 0, 0, 0, 0, 0, 0, 2, 1)                        // offsets of 2 bytes, references of 1
+	data = append(data, 0, 0, 0, 0, 0, 0, 0, byte(len(objects)))       // objects
+	data = append(data, 0, 0, 0, 0, 0, 0, 0, 0)                        // the first is the top
+	data = append(data, 0, 0, 0, 0, 0, 0, byte(table>>8), byte(table)) // where the offsets stand
+	info, err := apple.ParsePlist(data)
+	if err != nil || info.SDKVersion != "9.9" {
+		t.Errorf("%+v, %v", info, err)
+	}
+}
+
+func TestEmptyHostileAndOtherHosts(t *testing.T) {
+	for _, h := range []*host.Host{hosttest.Empty("darwin", "arm64"), hosttest.Empty("linux", "amd64"), hosttest.Empty("windows", "amd64")} {
+		if f := probe(t, h); len(f.Components) != 0 || len(f.Problems) != 0 {
+			t.Errorf("%s: %v %v", h.OS, f.Components, f.Problems)
+		}
+	}
+	h := hosttest.Parse(t, `
+-- platform --
+darwin/arm64
+-- env --
+DEVELOPER_DIR=../../x.app
+-- link /var/db/xcode_select_link --
+/var/db/xcode_select_link
+-- deny /Applications --
+-- file /Library/Developer/CommandLineTools --
+a file where a folder should be
+-- deny /var/db/receipts/com.apple.pkg.CLTools_Executables.plist --
+-- file /opt/homebrew --
+not a folder
+`)
+	f := probe(t, h)
+	if len(f.Components["xcode"]) != 0 || f.Components["xcode-clt"][0].Attrs["state"] == "" || len(f.Problems) == 0 {
+		t.Errorf("%v %v", f.Components, f.Problems)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := apple.Probe(ctx, h); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func FuzzParsePlist(f *testing.F) {
+	for _, format := range []int{plist.XMLFormat, plist.BinaryFormat, plist.OpenStepFormat} {
+		data, err := plist.Marshal(map[string]any{"CFBundleShortVersionString": "15.4", "Version": []any{1, "x"}}, format)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte("bplist00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if info, err := apple.ParsePlist(data); err != nil && info != (apple.Info{}) {
+			t.Errorf("%+v with %v", info, err)
+		}
+	})
+}
+
+func FuzzParseSDKSettings(f *testing.F) {
+	f.Add([]byte(`{"CanonicalName": "iphoneos18.1", "Version": "18.1"}`))
+	f.Add([]byte("{\"Version\": 7"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if s := apple.ParseSDKSettings(data); s != (apple.SDKSettings{}) && len(data) < len(s.Version) {
+			t.Errorf("more than was written: %+v", s)
+		}
+	})
+}
