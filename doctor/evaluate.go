@@ -313,7 +313,7 @@ func hasFeature(have []string, feature string) bool {
 
 func (e *evaluation) memory(c *recipes.MemoryCheck) verdict {
 	m := e.facts.Memory
-	wanted := "at least " + c.Min.String()
+	wanted := "at least " + c.Min.Human()
 	usable := m.Usable()
 	if usable == 0 {
 		return e.unknown("memory", "how much memory there is", wanted)
@@ -329,7 +329,7 @@ func (e *evaluation) memory(c *recipes.MemoryCheck) verdict {
 }
 
 func (e *evaluation) disk(c *recipes.DiskCheck) verdict {
-	wanted := c.Free.String() + " free for " + c.For
+	wanted := "at least " + c.Free.Human() + " free for " + c.For
 	for _, d := range e.facts.Disks {
 		if d.Purpose != c.For {
 			continue
