@@ -140,7 +140,7 @@ type Engine struct {
 	// PeakShare is GFLOPS over the machine's theoretical peak, 0 when that is
 	// not known.
 	PeakShare float64 `json:"peak_share"`
-	inference float64
+	busy      float64 // loading and all forward passes
 }
 
 // Box is a detection in pixels of the picture: left, top, width, height.
@@ -196,13 +196,8 @@ func (e *Engine) stats(a engine.Answer, warmup int, gflop, peak float64) {
 	if peak > 0 {
 		e.PeakShare = e.GFLOPS / peak
 	}
-	for _, s := range a.RunSeconds {
-		e.inference += s
-	}
-	// The other inputs and the repeat check are runs too, though not timed.
-	extra := len(a.Others) + len(a.Repeat)
-	if per := len(a.Outputs); per > 0 {
-		e.inference += float64(extra/per) * e.MedianSeconds
+	for _, s := range append(append([]float64{a.LoadSeconds}, a.RunSeconds...), a.OtherSeconds...) {
+		e.busy += s
 	}
 }
 

@@ -193,7 +193,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		}
 		e.place(v, m, boxes)
 		r.Engines = append(r.Engines, e)
-		inference += e.inference + e.LoadSeconds + e.BuildSeconds
+		inference += e.busy + e.BuildSeconds
 	}
 	mine, boxes := ownResult(m, ref.t, o.PeakGFLOPS, alone)
 	mine.place(v, m, boxes)

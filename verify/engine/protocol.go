@@ -50,6 +50,8 @@ type Answer struct {
 	// passes of Inputs[0] in order, warm-up included (the first is first).
 	LoadSeconds float64   `json:"load_s"`
 	RunSeconds  []float64 `json:"run_s"`
+	// OtherSeconds are the forward passes that Others and Repeat came from.
+	OtherSeconds []float64 `json:"other_s,omitempty"`
 	// Outputs of Inputs[0]; Others of Inputs[1:]; Repeat of Inputs[0] again.
 	Outputs []Tensor `json:"outputs"`
 	Others  []Tensor `json:"others"`

@@ -21,14 +21,14 @@ import (
 )
 
 // Draw returns a copy of the picture with the boxes (in its pixels), each in
-// the colour of its class with a label "name 97 %". The strongest box is drawn
-// last, so that its label is never covered.
+// the colour of its class with a label "name 97 %". Stronger boxes
+// are drawn over weaker ones.
 func Draw(img *image.NRGBA, boxes []detect.Box, names []string) (*image.NRGBA, error) {
 	out := image.NewNRGBA(img.Rect)
 	copy(out.Pix, img.Pix)
 	w, h := out.Rect.Dx(), out.Rect.Dy()
 	short := float64(min(w, h))
-	size := math.Min(math.Max(short/30, 11), 48)
+	size := math.Min(math.Max(short/38, 11), 48)
 	line := max(2, int(math.Round(short/200)))
 
 	parsed, err := opentype.Parse(gobold.TTF)
@@ -43,15 +43,20 @@ func Draw(img *image.NRGBA, boxes []detect.Box, names []string) (*image.NRGBA, e
 
 	sorted := append([]detect.Box(nil), boxes...)
 	detect.Sort(sorted)
+	place := func(b detect.Box) image.Rectangle {
+		return image.Rect(round(b.X), round(b.Y), round(b.X+b.W), round(b.Y+b.H)).Intersect(out.Rect)
+	}
+	// All frames first: no label is crossed by another box's line.
+	for i := len(sorted) - 1; i >= 0; i-- {
+		if r := place(sorted[i]); !r.Empty() {
+			frame(out, r, line, Color(sorted[i].Class))
+		}
+	}
 	for i := len(sorted) - 1; i >= 0; i-- {
 		b := sorted[i]
-		tint := Color(b.Class)
-		r := image.Rect(round(b.X), round(b.Y), round(b.X+b.W), round(b.Y+b.H)).Intersect(out.Rect)
-		if r.Empty() {
-			continue
+		if r := place(b); !r.Empty() {
+			label(out, face, r, Color(b.Class), fmt.Sprintf("%s %.0f %%", Label(names, b.Class), 100*b.Score))
 		}
-		frame(out, r, line, tint)
-		label(out, face, r, line, tint, fmt.Sprintf("%s %.0f %%", Label(names, b.Class), 100*b.Score))
 	}
 	return out, nil
 }
@@ -81,7 +86,7 @@ func frame(img *image.NRGBA, r image.Rectangle, line int, tint color.NRGBA) {
 
 // label writes the text on a plate of the box's colour: above the box where
 // there is room, else inside its top; shifted left at the right edge.
-func label(img *image.NRGBA, face font.Face, r image.Rectangle, line int, tint color.NRGBA, text string) {
+func label(img *image.NRGBA, face font.Face, r image.Rectangle, tint color.NRGBA, text string) {
 	m := face.Metrics()
 	pad := max(2, m.Height.Ceil()/5)
 	width := font.MeasureString(face, text).Ceil() + 2*pad

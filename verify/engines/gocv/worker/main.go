@@ -58,6 +58,7 @@ type answer struct {
 	Threads     int               `json:"threads"`
 	LoadSeconds float64           `json:"load_s"`
 	RunSeconds  []float64         `json:"run_s"`
+	OtherSecs   []float64         `json:"other_s"`
 	Outputs     []tensor          `json:"outputs"`
 	Others      []tensor          `json:"others"`
 	Repeat      []tensor          `json:"repeat"`
@@ -222,16 +223,18 @@ func run(a *answer) error {
 		a.RunSeconds = append(a.RunSeconds, took)
 	}
 	for i := 1; i < len(j.Inputs); i++ {
-		out, _, err := forward(i, fmt.Sprintf("other%d", i))
+		out, took, err := forward(i, fmt.Sprintf("other%d", i))
 		if err != nil {
 			return err
 		}
+		a.OtherSecs = append(a.OtherSecs, took)
 		a.Others = append(a.Others, out...)
 	}
-	out, _, err := forward(0, "repeat")
+	out, took, err := forward(0, "repeat")
 	if err != nil {
 		return err
 	}
+	a.OtherSecs = append(a.OtherSecs, took)
 	a.Repeat = out
 	return nil
 }
