@@ -561,3 +561,19 @@ func BenchmarkEvaluate500(b *testing.B) {
 		}
 	}
 }
+
+// TestProbesFillKnownComponents: what a probe provides can be asked for in a
+// recipe; the linter refuses every other name.
+func TestProbesFillKnownComponents(t *testing.T) {
+	known := map[string]bool{"os": true, "cpu": true, "memory": true, "disks": true, "gpus": true}
+	for _, name := range recipes.Components() {
+		known[name] = true
+	}
+	for _, p := range Probes() {
+		for _, name := range p.Provides {
+			if !known[name] {
+				t.Errorf("probe %s provides %s, which recipes.Components does not list", p.Name, name)
+			}
+		}
+	}
+}
