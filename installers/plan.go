@@ -39,7 +39,7 @@ type Manual struct {
 	Do string `json:"do,omitempty"`
 }
 
-// Download and Disk are the plan's sums in bytes; sure is false when some
+// Sum adds up the steps' costs, sizes in bytes; sure is false when some
 // step's cost is not known yet.
 func (p *Plan) Sum() (download, disk int64, minutes float64, sure bool) {
 	sure = true
@@ -115,6 +115,11 @@ func MakePlan(ctx context.Context, j *doctor.Judgement, h *host.Host) (*Plan, er
 			break
 		}
 	}
+	order := map[string]int{}
+	for i, f := range j.Findings {
+		order[f.ID] = i
+	}
+	sort.SliceStable(plan.Manual, func(a, b int) bool { return order[plan.Manual[a].Requirement] < order[plan.Manual[b].Requirement] })
 	err := plan.elevate(ctx, h, j.Facts.OS.User)
 	return plan, err
 }

@@ -106,12 +106,12 @@ func named(m []string) string {
 // rules are in order: the first that fits names the cause. The texts are apt's
 // under LC_ALL=C.
 var rules = [...]pkgmgr.Rule{
-	{Kind: step.Locked, Any: []string{"could not get lock", "unable to acquire the dpkg frontend lock", "dpkg frontend lock was locked", "dpkg database is locked", "lock was locked by another process"},
-		Cause: "another program holds the package manager's lock",
-		Next:  "let it finish (unattended upgrades take minutes), then run deployctl again"},
 	{Kind: step.NoPrivilege, Any: []string{"are you root?", "requested operation requires superuser privilege", "(13: permission denied)"},
 		Cause: "the package manager needs root",
 		Next:  "run deployctl as root, or install sudo and add this user to it"},
+	{Kind: step.Locked, Any: []string{"could not get lock", "unable to acquire the dpkg frontend lock", "dpkg frontend lock was locked", "dpkg database is locked", "lock was locked by another process"},
+		Cause: "another program holds the package manager's lock",
+		Next:  "let it finish (unattended upgrades take minutes), then run deployctl again"},
 	{Kind: step.DiskFull, Any: []string{"no space left on device", "you don't have enough free space", "disk quota exceeded"},
 		Cause: "there is not enough room on the disk",
 		Next:  "free some (apt-get clean gives back the package cache), then run deployctl again"},

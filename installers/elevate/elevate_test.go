@@ -1,0 +1,117 @@
+package elevate
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/installers/step"
+)
+
+func TestFind(t *testing.T) {
+	ctx := context.Background()
+	both := hosttest.Parse(t, "-- env --\nPATH=/usr/bin\n-- exec /usr/bin/doas --\n-- exec /usr/bin/sudo --\n-- exec /usr/bin/pkexec --\n")
+	m, err := Find(ctx, both, facts.User{})
+	if err != nil || m.Name != "sudo" || m.Path != "/usr/bin/sudo" {
+		t.Errorf("got %+v, %v", m, err)
+	}
+	if m, err = Find(ctx, both, facts.User{Admin: true}); err != nil || m.Name != "" {
+		t.Errorf("root: got %+v, %v", m, err)
+	}
+	for _, h := range []*host.Host{hosttest.Empty("linux", "amd64"), hosttest.Empty("windows", "amd64")} {
+		_, err = Find(ctx, h, facts.User{})
+		var f *step.Failure
+		if !errors.As(err, &f) || f.Kind != step.NoPrivilege || f.Next == "" {
+			t.Errorf("%s: got %v", h.OS, err)
+		}
+	}
+}
+
+func TestWrap(t *testing.T) {
+	argv := []string{"/usr/bin/apt-get", "update"}
+	for _, c := range []struct {
+		m    Method
+		want string
+	}{
+		{Method{}, "/usr/bin/apt-get update"},
+		{Method{"sudo", "/usr/bin/sudo"}, "/usr/bin/sudo -n -- /usr/bin/apt-get update"},
+		{Method{"doas", "/usr/bin/doas"}, "/usr/bin/doas -n -- /usr/bin/apt-get update"},
+		{Method{"pkexec", "/usr/bin/pkexec"}, "/usr/bin/pkexec --disable-internal-agent /usr/bin/apt-get update"},
+	} {
+		if d := cmp.Diff(c.want, strings.Join(c.m.Wrap(argv), " ")); d != "" {
+			t.Error(d)
+		}
+	}
+}
+
+// sudo answers Run as sudo -n would; ok changes once the password was given.
+type sudo struct {
+	host.World
+	ok   bool
+	said string
+}
+
+func (s *sudo) Run(context.Context, host.Command) (host.Output, error) {
+	if s.ok {
+		return host.Output{}, nil
+	}
+	return host.Output{Exit: 1, Stderr: []byte(s.said)}, nil
+}
+
+func TestReady(t *testing.T) {
+	ctx := context.Background()
+	m := Method{"sudo", "/usr/bin/sudo"}
+	w := &sudo{said: "sudo: a password is required\n"}
+	h := &host.Host{World: w, OS: "linux", Arch: "amd64"}
+	kind := func(err error) step.Kind {
+		var f *step.Failure
+		if errors.As(err, &f) {
+			return f.Kind
+		}
+		return ""
+	}
+	if err := m.Ready(ctx, h, nil); kind(err) != step.Refused || !strings.Contains(err.Error(), "no terminal") {
+		t.Errorf("without a terminal: %v", err)
+	}
+	if err := m.Ready(ctx, h, func(context.Context, []string) error { return errors.New("exit status 1") }); kind(err) != step.Refused {
+		t.Errorf("wrong password: %v", err)
+	}
+	if err := m.Ready(ctx, h, func(context.Context, []string) error { return nil }); kind(err) != step.Refused || !strings.Contains(err.Error(), "does not remember") {
+		t.Errorf("not remembered: %v", err)
+	}
+	var asked []string
+	if err := m.Ready(ctx, h, func(_ context.Context, argv []string) error { asked, w.ok = argv, true; return nil }); err != nil {
+		t.Errorf("right password: %v", err)
+	}
+	if d := cmp.Diff([]string{"/usr/bin/sudo", "-v"}, asked); d != "" {
+		t.Error(d)
+	}
+	if err := m.Ready(ctx, h, nil); err != nil {
+		t.Errorf("remembered: %v", err)
+	}
+}
+
+func TestExplain(t *testing.T) {
+	for _, line := range []string{
+		"sudo: a password is required",
+		"sudo: a terminal is required to read the password; either use the -S option to read from standard input or configure an askpass helper",
+		"u2 is not in the sudoers file.  This incident will be reported.",
+		"Sorry, user u2 is not allowed to execute '/usr/bin/env' as root on vm.",
+		"doas: Authentication required", "doas: Operation not permitted", "doas: a tty is required",
+		"sudo: The \"no new privileges\" flag is set, which prevents sudo from running as root.",
+		"Error executing command as another user: Not authorized",
+	} {
+		if f := Explain([]string{"noise", line}); f == nil || f.Kind != step.Refused || f.Cause == "" || f.Next == "" {
+			t.Errorf("%q: %+v", line, f)
+		}
+	}
+	if f := Explain([]string{"E: Unable to locate package sudo", "Setting up sudo: done"}); f != nil {
+		t.Errorf("not a refusal: %+v", f)
+	}
+}

@@ -1,0 +1,481 @@
+package installers
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/deployctl/deployctl/doctor"
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), got); d != "" {
+		t.Errorf("%s (run with -update to accept):\n%s", path, d)
+	}
+}
+
+func kindOf(err error) step.Kind {
+	var f *Failure
+	if errors.As(err, &f) {
+		return f.Kind
+	}
+	return ""
+}
+
+func ids(p *Plan) (list []string) {
+	for _, s := range p.Steps {
+		list = append(list, s.ID)
+	}
+	return list
+}
+
+func TestPlanMergesAndDescribes(t *testing.T) {
+	m := newMachine()
+	j := judgement(withApt("cmake", "bash"), withApt("cmake", "g++"), nil, []recipes.Fix{{Brew: []string{"cmake"}}}, withApt("bash"), withApt("nosuchpkg"),
+		[]recipes.Fix{{Distro: []string{"fedora"}, Apt: []string{"gcc"}}, {Distro: []string{"debian"}, Apt: []string{"ninja-build"}}})
+	j.Facts.OS.User.Admin = false
+	p := mustPlan(t, m, j)
+	if d := cmp.Diff([]string{"apt.install"}, ids(p)); d != "" {
+		t.Fatal(d)
+	}
+	s := p.Steps[0]
+	if d := cmp.Diff([]string{"cmake", "g++", "ninja-build"}, s.Packages); d != "" {
+		t.Error(d) // bash is there already: passing it would mark it manual
+	}
+	if s.Cost.DownloadBytes != 5000 || s.Cost.DiskBytes != 25000 || s.Cost.Estimated {
+		t.Errorf("cost %+v", s.Cost)
+	}
+	var b bytes.Buffer
+	if err := p.Describe(&b); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "plan.txt", b.String())
+	data, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "plan.json", string(data)+"\n")
+}
+
+func TestPlanAgeOfLists(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		lists time.Duration // age; 0 none
+		pkg   string
+		want  []string
+		sure  bool
+	}{
+		{"fresh", time.Hour, "cmake", []string{"apt.install"}, true},
+		{"old", 25 * time.Hour, "cmake", []string{"apt.update", "apt.install"}, false},
+		{"clock set back", -48 * time.Hour, "cmake", []string{"apt.update", "apt.install"}, false},
+		{"none", 0, "cmake", []string{"apt.update", "apt.install"}, false},
+		{"old and unknown", 25 * time.Hour, "new-package", []string{"apt.update", "apt.install"}, false},
+		{"fresh and unknown", time.Hour, "new-package", nil, true},
+	} {
+		m := newMachine()
+		m.lists = time.Time{}
+		if c.lists != 0 {
+			m.lists = m.now.Add(-c.lists)
+		}
+		p := mustPlan(t, m, judgement(withApt(c.pkg)))
+		if d := cmp.Diff(c.want, ids(p)); d != "" {
+			t.Errorf("%s: %s", c.name, d)
+		}
+		if _, _, _, sure := p.Sum(); sure != c.sure {
+			t.Errorf("%s: sure %v", c.name, sure)
+		}
+	}
+}
+
+func TestPlanRefusesHostileNames(t *testing.T) {
+	for _, bad := range []string{"-oDpkg::Pre-Install-Pkgs::=/tmp/x", "bash-", "cmake=1", "a b"} {
+		for _, fix := range []recipes.Fix{{Apt: []string{bad}}, {Dnf: []string{bad}}, {Pacman: []string{bad}}, {Apk: []string{bad}}, {Zypper: []string{bad}}, {Brew: []string{bad}}} {
+			if bad == "bash-" && fix.Apt == nil {
+				continue // only apt gives a trailing minus a meaning
+			}
+			if _, err := MakePlan(context.Background(), judgement([]recipes.Fix{fix}), newMachine().host()); err == nil {
+				t.Errorf("%q was let through in %+v", bad, fix)
+			}
+		}
+	}
+}
+
+func TestApplyInstallsOnceAndUndoes(t *testing.T) {
+	m, dir := newMachine(), t.TempDir()
+	m.lists = time.Time{}
+	p := mustPlan(t, m, judgement(withApt("cmake"), withApt("g++")))
+	res, err := m.applier(t, dir).Apply(context.Background(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Package{{Name: "cmake", Version: "1.0"}, {Name: "cmake-data", Version: "1.0"}, {Name: "g++", Version: "1.0"}, {Name: "gcc", Version: "1.0"}}
+	if d := cmp.Diff(want, res.Steps[1].Added); d != "" {
+		t.Error(d)
+	}
+	// The same plan again: checked, not run.
+	if res, err = m.applier(t, dir).Apply(context.Background(), &Plan{Steps: p.Steps[1:]}); err != nil || res.Steps[0].Outcome != WasSkipped {
+		t.Errorf("again: %+v, %v", res.Steps, err)
+	}
+	if d := cmp.Diff([]string{"update", "install cmake g++"}, m.ran); d != "" {
+		t.Error(d)
+	}
+	records, torn, err := History(dir)
+	if err != nil || torn != 0 {
+		t.Fatalf("history: %d torn, %v", torn, err)
+	}
+	var events []string
+	for _, r := range records {
+		events = append(events, r.Step.ID+" "+string(r.Event))
+	}
+	if d := cmp.Diff([]string{"apt.update started", "apt.update done", "apt.install started", "apt.install done", "apt.install skipped"}, events); d != "" {
+		t.Error(d)
+	}
+	// Somebody builds on one of the packages: undo refuses, and names it.
+	m.installed["theirs"], m.offer["theirs"] = "ii ", []string{"gcc"}
+	if _, err := PlanUndo(context.Background(), m.host(), facts.User{Admin: true}, records, ""); kindOf(err) != step.Changed || !strings.Contains(err.Error(), "theirs") {
+		t.Errorf("undo with a dependent: %v", err)
+	}
+	delete(m.installed, "theirs")
+	undo, err := PlanUndo(context.Background(), m.host(), facts.User{Admin: true}, records, "")
+	if err != nil || len(undo.Steps) != 1 || undo.Steps[0].Effect != step.Destructive {
+		t.Fatalf("undo: %+v, %v", undo, err)
+	}
+	if _, err := m.applier(t, dir).Apply(context.Background(), undo); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(map[string]string{"bash": "ii "}, m.installed); d != "" {
+		t.Error(d)
+	}
+	if records, _, err = History(dir); err != nil {
+		t.Fatal(err)
+	}
+	if undo, err = PlanUndo(context.Background(), m.host(), facts.User{Admin: true}, records, AllRuns); err != nil || len(undo.Steps) != 0 {
+		t.Errorf("undo twice: %+v, %v", undo, err)
+	}
+}
+
+func TestFailuresSayWhatWasDone(t *testing.T) {
+	says := func(exit int, lines ...string) func(*machine, []string, func(string)) (int, error) {
+		return func(_ *machine, _ []string, line func(string)) (int, error) {
+			for _, l := range lines {
+				line(l)
+			}
+			return exit, nil
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		kind  step.Kind
+		fault func(*machine, []string, func(string)) (int, error)
+		added int
+	}{
+		{"locked", step.Locked, says(100, "E: Could not get lock /var/cache/apt/archives/lock. It is held by process 6984 (python3)"), 0},
+		{"no network", step.NoNetwork, says(100, "E: Failed to fetch http://mirror.example/x.deb  Temporary failure resolving 'mirror.example'"), 0},
+		{"hash", step.HashMismatch, says(100, "E: Failed to fetch http://mirror.example/x.deb  Hash Sum mismatch"), 0},
+		{"sudo refused", step.Refused, says(1, "sudo: a password is required"), 0},
+		{"conflict", step.Conflict, says(100, "E: Unable to correct problems, you have held broken packages."), 0},
+		{"unknown", step.Other, says(7, "strange"), 0},
+		{"success without effect", step.Other, says(0), 0},
+		{"not started", step.Other, func(*machine, []string, func(string)) (int, error) {
+			return -1, errors.New("fork: resource temporarily unavailable")
+		}, 0},
+		{"disk full half way", step.DiskFull, func(m *machine, _ []string, line func(string)) (int, error) {
+			m.installed["cmake-data"] = "iU "
+			line(" failed to write (No space left on device)")
+			return 100, nil
+		}, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m, dir := newMachine(), t.TempDir()
+			m.fault = c.fault
+			p := mustPlan(t, m, judgement(withApt("cmake")))
+			res, err := m.applier(t, dir).Apply(context.Background(), p)
+			if kindOf(err) != c.kind || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %q, %v", kindOf(err), err)
+			}
+			if res.Steps[0].Outcome != WasFailed || len(res.Steps[0].Added) != c.added {
+				t.Errorf("result %+v", res.Steps[0])
+			}
+			records, _, herr := History(dir)
+			if herr != nil || len(records) != 2 || records[1].Event != Failed || records[1].Failure.Kind != c.kind || len(records[1].Added) != c.added {
+				t.Errorf("journal %+v, %v", records, herr)
+			}
+			// The cause gone, the next run reaches the goal.
+			if _, err := m.applier(t, dir).Apply(context.Background(), mustPlan(t, m, judgement(withApt("cmake")))); err != nil {
+				t.Errorf("next run: %v", err)
+			}
+			if m.installed["cmake"] != "ii " || m.installed["cmake-data"] != "ii " {
+				t.Errorf("in the end: %v", m.installed)
+			}
+		})
+	}
+}
+
+func TestNoRoomAndNoListsStopBeforeTheStep(t *testing.T) {
+	m, dir := newMachine(), t.TempDir()
+	m.free = 1500
+	_, err := m.applier(t, dir).Apply(context.Background(), mustPlan(t, m, judgement(withApt("cmake"))))
+	if kindOf(err) != step.DiskFull || len(m.ran) != 0 {
+		t.Errorf("no room: %v, ran %q", err, m.ran)
+	}
+	// apt-get update that fetched nothing ends with 0 all the same.
+	m = newMachine()
+	m.lists = time.Time{}
+	m.fault = func(_ *machine, _ []string, line func(string)) (int, error) {
+		line("W: Failed to fetch http://mirror.example/InRelease  Temporary failure resolving 'mirror.example'")
+		return 0, nil
+	}
+	res, err := m.applier(t, dir).Apply(context.Background(), mustPlan(t, m, judgement(withApt("cmake"))))
+	if kindOf(err) != step.NoNetwork || len(res.Steps) != 2 || res.Steps[1].Outcome != NotRun {
+		t.Errorf("no network: %v, %+v", err, res.Steps)
+	}
+}
+
+func TestLockedListsAreTriedAgain(t *testing.T) {
+	m := newMachine()
+	m.lists = time.Time{}
+	m.fault = func(_ *machine, _ []string, line func(string)) (int, error) {
+		line("E: Could not get lock /var/lib/apt/lists/lock. It is held by process 6894 (apt-get)")
+		return 100, nil
+	}
+	a := m.applier(t, t.TempDir())
+	waited := ""
+	a.Report = func(p Progress) {
+		if p.Phase == step.Waiting {
+			waited = p.Message
+		}
+	}
+	if _, err := a.Apply(context.Background(), mustPlan(t, m, judgement(withApt("cmake")))); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(waited, "process 6894 (apt-get)") {
+		t.Errorf("told %q", waited)
+	}
+}
+
+func TestNoWayToRoot(t *testing.T) {
+	m := newMachine()
+	m.tools = m.tools[:2]
+	j := judgement(withApt("cmake"))
+	j.Facts.OS.User.Admin = false
+	p := mustPlan(t, m, j)
+	if _, err := m.applier(t, t.TempDir()).Apply(context.Background(), p); kindOf(err) != step.NoPrivilege || len(m.ran) != 0 {
+		t.Errorf("got %v, ran %q", err, m.ran)
+	}
+}
+
+func TestStopAndStopBetweenSteps(t *testing.T) {
+	m, dir := newMachine(), t.TempDir()
+	m.lists = time.Time{}
+	ctx, cancel := context.WithCancel(context.Background())
+	m.fault = func(m *machine, _ []string, line func(string)) (int, error) {
+		cancel()
+		return 130, ctx.Err()
+	}
+	res, err := m.applier(t, dir).Apply(ctx, mustPlan(t, m, judgement(withApt("cmake"))))
+	if !WasStopped(err) || res.Steps[0].Outcome != WasFailed || res.Steps[1].Outcome != NotRun {
+		t.Errorf("got %v, %+v", err, res.Steps)
+	}
+	// Stopped while apt was finishing: what is done counts as done.
+	m = newMachine()
+	ctx, cancel = context.WithCancel(context.Background())
+	m.fault = func(m *machine, _ []string, line func(string)) (int, error) {
+		cancel()
+		m.installed["cmake"], m.installed["cmake-data"] = "ii ", "ii "
+		return 0, ctx.Err()
+	}
+	res, err = m.applier(t, t.TempDir()).Apply(ctx, mustPlan(t, m, judgement(withApt("cmake"))))
+	if !WasStopped(err) || res.Steps[0].Outcome != WasDone || len(res.Steps[0].Added) != 2 {
+		t.Errorf("got %v, %+v", err, res.Steps)
+	}
+}
+
+// TestKilledAtEveryRecord cuts the journal of a plan with repair, update and
+// install after each record, puts the machine into the state it had then, and
+// runs again: the end state is always the same and undo knows all packages.
+func TestKilledAtEveryRecord(t *testing.T) {
+	broken := func() *machine {
+		m := newMachine()
+		m.journal, m.installed["gcc"], m.lists = true, "iHR", time.Time{}
+		return m
+	}
+	whole, dir := broken(), t.TempDir()
+	plan := mustPlan(t, whole, judgement(withApt("cmake"), withApt("g++")))
+	if d := cmp.Diff([]string{"apt.configure", "apt.fix-broken", "apt.update", "apt.install"}, ids(plan)); d != "" {
+		t.Fatal(d)
+	}
+	if _, err := whole.applier(t, dir).Apply(context.Background(), plan); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, journalFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.SplitAfter(bytes.TrimSpace(data), []byte("\n"))
+	if len(lines) != 8 {
+		t.Fatalf("%d records", len(lines))
+	}
+	for cut := 0; cut <= len(lines); cut++ {
+		for _, torn := range []bool{false, true} {
+			m, again := broken(), t.TempDir()
+			part := bytes.Join(lines[:cut], nil)
+			if torn && cut < len(lines) {
+				part = append(part, lines[cut][:len(lines[cut])/2]...)
+			}
+			if err := os.WriteFile(filepath.Join(again, journalFile), part, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			// What the steps before the cut did; a step cut off had just finished.
+			if cut >= 1 {
+				m.journal = false
+			}
+			if cut >= 3 {
+				m.installed["gcc"] = "ii "
+			}
+			if cut >= 5 {
+				m.lists = m.now
+			}
+			if cut >= 7 {
+				m.installed["cmake-data"] = "iU " // killed between two packages
+				m.installed["g++"] = "ii "
+			}
+			p := mustPlan(t, m, judgement(withApt("cmake"), withApt("g++")))
+			if _, err := m.applier(t, again).Apply(context.Background(), p); err != nil {
+				t.Errorf("cut %d: %v", cut, err)
+				continue
+			}
+			want := map[string]string{"bash": "ii ", "gcc": "ii ", "cmake": "ii ", "cmake-data": "ii ", "g++": "ii "}
+			if d := cmp.Diff(want, m.installed); d != "" {
+				t.Errorf("cut %d: %s", cut, d)
+			}
+			records, bad, err := History(again)
+			if err != nil || len(Unfinished(records)) != 0 || bad > 1 {
+				t.Errorf("cut %d: %d torn, unfinished %v, %v", cut, bad, Unfinished(records), err)
+			}
+			if cut == 8 {
+				continue // its install record tells a story this machine does not share
+			}
+			undo, err := PlanUndo(context.Background(), m.host(), facts.User{Admin: true}, records, AllRuns)
+			if err != nil || len(undo.Steps) != 1 {
+				t.Errorf("cut %d: undo %+v, %v", cut, undo, err)
+				continue
+			}
+			if d := cmp.Diff([]string{"cmake", "cmake-data", "g++"}, undo.Steps[0].Packages); d != "" {
+				t.Errorf("cut %d: undo %s", cut, d)
+			}
+		}
+	}
+}
+
+func TestSecondRunSaysWhoHoldsTheLock(t *testing.T) {
+	m, dir := newMachine(), t.TempDir()
+	a := m.applier(t, dir)
+	a.Command = []string{"deployctl", "doctor", "--fix"}
+	var second error
+	m.fault = func(m *machine, _ []string, _ func(string)) (int, error) {
+		_, second = newMachine().applier(t, dir).Apply(context.Background(), &Plan{})
+		m.installed["ninja-build"] = "ii "
+		return 0, nil
+	}
+	if _, err := a.Apply(context.Background(), mustPlan(t, m, judgement(withApt("ninja-build")))); err != nil {
+		t.Fatal(err)
+	}
+	var held *HeldError
+	if !errors.As(second, &held) || held.Holder == nil || held.Holder.PID != os.Getpid() || !strings.Contains(second.Error(), "deployctl doctor --fix") {
+		t.Errorf("got %v", second)
+	}
+	if _, err := newMachine().applier(t, dir).Apply(context.Background(), &Plan{}); err != nil {
+		t.Errorf("after it ended: %v", err)
+	}
+}
+
+func TestUnwritableStateChangesNothing(t *testing.T) {
+	m := newMachine()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.applier(t, filepath.Join(file, "state")).Apply(context.Background(), mustPlan(t, m, judgement(withApt("cmake")))); err == nil || len(m.ran) != 0 {
+		t.Errorf("got %v, ran %q", err, m.ran)
+	}
+}
+
+func TestArgv(t *testing.T) {
+	var b strings.Builder
+	for _, m := range managers() {
+		line := func(what string, args []string) { b.WriteString(m.Name + " " + what + ": " + Quote(args) + "\n") }
+		names := []string{"cmake", "pkg-config"}
+		line("install", m.Argv(m.Path, m.Install(names)))
+		line("remove", m.Argv(m.Path, m.Remove(names, false)))
+		line("purge", m.Argv(m.Path, m.Remove(names, true)))
+		for what, args := range map[string]func() []string{"refresh": m.Refresh} {
+			if args != nil {
+				line(what, m.Argv(m.Path, args()))
+			}
+		}
+		if err := m.CheckNames(names); err != nil {
+			t.Errorf("%s: %v", m.Name, err)
+		}
+		for _, bad := range []string{"", "-y", "--root=/x", "a b", "a;b", "../x", "/tmp/x.rpm", "@group", "!cmake", "a*", "https://x.example/y.rpm"} {
+			if m.CheckNames([]string{bad}) == nil {
+				t.Errorf("%s lets %q through", m.Name, bad)
+			}
+		}
+		if f := m.Explain(1, []string{"write error: No space left on device"}); f.Kind != step.DiskFull {
+			t.Errorf("%s: full disk is %s", m.Name, f.Kind)
+		}
+		if f := m.Explain(3, []string{"???"}); f.Kind != step.Other || !strings.Contains(f.Cause, "exit status 3") {
+			t.Errorf("%s: %+v", m.Name, f)
+		}
+	}
+	golden(t, "argv.txt", b.String())
+}
+
+func TestOnlyFailuresAreFixed(t *testing.T) {
+	j := judgement(withApt("cmake"), withApt("g++"), withApt("gcc"), withApt("ninja-build"))
+	for i, s := range []doctor.State{doctor.OK, doctor.Unknown, doctor.Skipped, doctor.Warn} {
+		j.Findings[i].State = s
+	}
+	p := mustPlan(t, newMachine(), j)
+	if len(p.Steps) != 1 || !slices.Equal(p.Steps[0].Packages, []string{"ninja-build"}) {
+		t.Errorf("got %+v", p.Steps)
+	}
+}
+
+func FuzzJournal(f *testing.F) {
+	f.Add([]byte("{\"run\":\"a\",\"seq\":1,\"event\":\"started\",\"before\":{\"x\":\"1\"}}\n{\"run\":\"a\"\n\x00\xff"))
+	f.Add([]byte("null\n[]\n{}\n{\"run\":\"a\",\"seq\":1,\"event\":\"done\"}"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		records, torn := parseJournal(data)
+		if len(records)+torn > bytes.Count(data, []byte("\n"))+1 {
+			t.Errorf("%d records and %d torn lines", len(records), torn)
+		}
+		Unfinished(records)
+	})
+}

@@ -1,0 +1,25 @@
+package step
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestBytes(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 36084: "36.1 kB", 99_960: "100 kB", 999_600: "1.0 MB", 22_800_000: "22.8 MB", -5_000_000: "-5.0 MB", 3_000_000_000_000_000: "3000 TB"} {
+		if got := Bytes(n); got != want {
+			t.Errorf("%d: %q, want %q", n, got, want)
+		}
+	}
+}
+
+func TestClean(t *testing.T) {
+	for in, want := range map[string]string{"\x1b[31mred\x1b[0m": "[31mred[0m", "a\tb\r\n": "a b", "x\u202ey": "xy", "caf\u00e9": "caf\u00e9", "\xff": "?"} {
+		if got := Clean(in, 50); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+	if got := Clean(strings.Repeat("a", 60), 50); got != strings.Repeat("a", 50)+"…" {
+		t.Errorf("long: %q", got)
+	}
+}
