@@ -285,7 +285,7 @@ func (r *runner[T]) convolve(ctx context.Context, l *darknet.Layer, c *conv[T], 
 			copy(dst[row*p.Filters:], c.bias)
 		}
 		for g := range p.Groups {
-			a := in
+			var a []T
 			if pointwise {
 				a = in[from*depth : (from+m)*depth]
 			} else {
