@@ -1,0 +1,94 @@
+package cpu
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/host"
+)
+
+// cpuid fills in what the processor says of itself.
+func (p *prober) cpuid() {
+	c, err := p.h.CPUID()
+	if err != nil {
+		// A fixture or snapshot without it; the caller notices that nothing is known.
+		if !errors.Is(err, host.ErrNotRecorded) {
+			p.fail(fmt.Errorf("ask the processor: %w", err))
+		}
+		return
+	}
+	p.cpu.Vendor, p.cpu.Model = vendorID(c.Vendor), clean(c.Model)
+	if c.Family > 0 {
+		p.set("family", strconv.Itoa(c.Family))
+		p.set("model", strconv.Itoa(c.ModelNum))
+		p.set("stepping", strconv.Itoa(c.Stepping))
+	}
+	p.cpu.Features = normalise(p.h.Arch, c.Features)
+	if p.h.Arch == "arm64" && !slices.Contains(p.cpu.Features, "neon") {
+		// Every operating system's ABI for 64-bit ARM requires it.
+		p.cpu.Features = normalise(p.h.Arch, append(slices.Clone(c.Features), "neon"))
+	}
+	p.cpu.Level = level(p.h.Arch, p.cpu.Features, 0)
+	p.cpu.Logical = min(max(c.Logical, 1), maxProcessors)
+	p.cpu.Physical = c.Physical
+	if p.cpu.Physical < 1 || p.cpu.Physical > p.cpu.Logical {
+		p.cpu.Physical = p.cpu.Logical
+	}
+	if slices.Contains(c.Features, "hypervisor") {
+		p.cpu.Hypervisor = "unknown"
+	}
+	p.evidence("cpuid", "cpuid", p.cpu.Model)
+
+	k := clock{}
+	switch {
+	case c.BoostHz > 0:
+		k = clock{float64(c.BoostHz) / 1e6, "the boost clock in cpuid, which all cores at once may not reach"}
+	case c.Hz > 0:
+		k = clock{float64(c.Hz) / 1e6, "the base clock in cpuid, boost not counted"}
+	case clockInName(c.Model) > 0:
+		k = clock{clockInName(c.Model), "the base clock in the model's name, boost not counted"}
+	}
+	p.finish(c.Family, c.ModelNum, k)
+}
+
+// finish fills in cores, clock and peak of a machine with one kind of core.
+func (p *prober) finish(family, model int, k clock) {
+	has := map[string]bool{}
+	for _, f := range p.cpu.Features {
+		has[f] = true
+	}
+	var unit throughput
+	switch p.cpu.Arch {
+	case "amd64", "386":
+		unit = x86Throughput(p.cpu.Vendor, family, model, p.cpu.Model, has)
+	case "arm64":
+		unit = armThroughput(armCore{}, has)
+	}
+	p.cpu.Cores = float64(p.cpu.Physical)
+	p.cpu.MHz = round(k.mhz, 1000)
+	gflops, basis := peak([]group{{"", p.cpu.Cores, k, unit}})
+	p.cpu.PeakGFLOPS, p.cpu.PeakBasis = round(gflops, 10), basis
+	if p.cpu.Hypervisor != "" && gflops > 0 {
+		p.cpu.PeakBasis += virtualNote
+	}
+}
+
+// vendorID gives vendors the names that Linux shows.
+func vendorID(v string) string {
+	switch strings.ToLower(v) {
+	case "intel":
+		return "GenuineIntel"
+	case "amd":
+		return "AuthenticAMD"
+	case "hygon":
+		return "HygonGenuine"
+	case "via":
+		return "CentaurHauls"
+	case "vendorunknown", "unknown":
+		return ""
+	}
+	return clean(v)
+}

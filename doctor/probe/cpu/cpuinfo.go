@@ -1,0 +1,177 @@
+package cpu
+
+import (
+	"strconv"
+	"strings"
+)
+
+// maxProcessors bounds how many entries of a list are taken; Linux itself ends
+// at 8192 (CONFIG_NR_CPUS).
+const maxProcessors = 8192
+
+// Processor is one entry of /proc/cpuinfo; -1 and "" where it is not told.
+type Processor struct {
+	Number   int
+	Vendor   string
+	Model    string // model name
+	Family   int
+	ModelNum int
+	Stepping int
+	MHz      float64
+	BogoMIPS float64
+	Physical int // package
+	Core     int // core within the package
+	Cores    int // cores of the package
+	Siblings int // threads of the package
+	// Features are the flags as Linux spells them.
+	Features string
+	// ARM's main identification register.
+	Implementer, Part int
+	Architecture      string
+}
+
+// Info is what /proc/cpuinfo says. Its form differs between architectures and
+// kernels: entries parted by empty lines, each beginning with "processor : N",
+// and (on ARM, PowerPC) entries that speak of the whole machine.
+type Info struct {
+	Processors []Processor
+	// Common holds what stands outside of the processors' entries.
+	Common Processor
+	// Hardware and Board are ARM's last lines (BCM2835; Raspberry Pi 3 Model B).
+	Hardware, Board string
+}
+
+// ParseCPUInfo reads /proc/cpuinfo of any architecture. What it does not
+// understand it passes over.
+func ParseCPUInfo(text string) Info {
+	empty := Processor{Number: -1, Family: -1, ModelNum: -1, Stepping: -1, Physical: -1, Core: -1, Cores: -1, Siblings: -1, Implementer: -1, Part: -1}
+	info := Info{Common: empty}
+	var last *Processor // the entry that lines belong to
+	inEntry := false
+	for line := range strings.Lines(text) {
+		key, value, ok := strings.Cut(line, ":")
+		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+		if !ok {
+			if key == "" {
+				inEntry = false
+			}
+			continue
+		}
+		switch key {
+		case "processor":
+			n, err := strconv.Atoi(value)
+			if err == nil && n >= 0 {
+				if len(info.Processors) == maxProcessors {
+					return info
+				}
+				info.Processors = append(info.Processors, empty)
+				last = &info.Processors[len(info.Processors)-1]
+				last.Number, inEntry = n, true
+				continue
+			}
+			key = "Processor"
+		case "Hardware":
+			info.Hardware = value
+			continue
+		case "Model", "machine": // "model" is x86's number
+			if info.Board == "" {
+				info.Board = value
+			}
+			continue
+		case "Revision", "Serial":
+			continue
+		}
+		to := &info.Common
+		// Old ARM kernels list the processors first and describe them all in a
+		// later entry; there a value belongs to everyone.
+		if inEntry && last != nil {
+			to = last
+		}
+		to.take(key, value)
+	}
+	for i := range info.Processors {
+		info.Processors[i].inherit(info.Common)
+	}
+	return info
+}
+
+func (p *Processor) take(key, value string) {
+	number := func(to *int) {
+		if n, err := strconv.ParseInt(value, 0, 32); err == nil {
+			*to = int(n)
+		}
+	}
+	switch key {
+	case "vendor_id", "mvendorid":
+		p.Vendor = value
+	case "model name", "Processor", "cpu model", "cpu", "uarch", "Model Name":
+		if p.Model == "" {
+			p.Model = value
+		}
+	case "cpu family":
+		number(&p.Family)
+	case "model":
+		number(&p.ModelNum)
+	case "stepping":
+		number(&p.Stepping)
+	case "cpu MHz", "clock", "CPU MHz":
+		p.MHz = megahertz(value)
+	case "bogomips", "BogoMIPS":
+		if f, err := strconv.ParseFloat(value, 64); err == nil && f > 0 && f < 1e6 {
+			p.BogoMIPS = f
+		}
+	case "physical id":
+		number(&p.Physical)
+	case "core id":
+		number(&p.Core)
+	case "cpu cores":
+		number(&p.Cores)
+	case "siblings":
+		number(&p.Siblings)
+	case "flags", "Features", "features", "isa":
+		p.Features = value
+	case "CPU implementer":
+		number(&p.Implementer)
+	case "CPU part":
+		number(&p.Part)
+	case "CPU architecture":
+		p.Architecture = value
+	}
+}
+
+// megahertz reads "2596.124" and PowerPC's "2300.000000MHz".
+func megahertz(value string) float64 {
+	f, err := strconv.ParseFloat(strings.TrimSuffix(value, "MHz"), 64)
+	if err != nil || f <= 0 || f > 1e5 {
+		return 0
+	}
+	return f
+}
+
+// inherit fills what an entry leaves out with what is said of all.
+func (p *Processor) inherit(c Processor) {
+	text := func(to *string, from string) {
+		if *to == "" {
+			*to = from
+		}
+	}
+	number := func(to *int, from int) {
+		if *to < 0 {
+			*to = from
+		}
+	}
+	text(&p.Vendor, c.Vendor)
+	text(&p.Model, c.Model)
+	text(&p.Features, c.Features)
+	text(&p.Architecture, c.Architecture)
+	number(&p.Family, c.Family)
+	number(&p.ModelNum, c.ModelNum)
+	number(&p.Implementer, c.Implementer)
+	number(&p.Part, c.Part)
+	if p.MHz == 0 {
+		p.MHz = c.MHz
+	}
+	if p.BogoMIPS == 0 {
+		p.BogoMIPS = c.BogoMIPS
+	}
+}

@@ -1,0 +1,308 @@
+// Package look finds programs on a host and tells their versions for the
+// probes of compilers, build tools and package managers. It must never judge
+// what it finds.
+package look
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+)
+
+const (
+	// runTimeout is what one tool gets to say its version: below a probe's
+	// deadline, so that one that hangs does not take the others with it.
+	runTimeout = 1500 * time.Millisecond
+	// maxRuns bounds how many processes run at once.
+	maxRuns = 6
+	// maxCopies bounds how many copies of one tool are looked at.
+	maxCopies = 40
+)
+
+// Index is the content of PATH's folders. Listing each folder once is cheaper
+// than asking for every name in every folder.
+type Index struct {
+	h    *host.Host
+	dirs []dir
+}
+
+type dir struct {
+	path  string
+	names map[string]string // folded name → spelling; nil when it cannot be listed
+	list  []string          // the spellings, sorted
+}
+
+// NewIndex lists the folders of PATH.
+func NewIndex(ctx context.Context, h *host.Host) *Index {
+	x := &Index{h: h}
+	for _, path := range h.PathDirs() {
+		if ctx.Err() != nil {
+			break
+		}
+		entries, err := h.ReadDir(ctx, path)
+		if host.IsNotExist(err) {
+			continue
+		}
+		d := dir{path: path}
+		if err == nil {
+			d.names = make(map[string]string, len(entries))
+			for _, e := range entries {
+				if !e.Dir {
+					d.names[x.fold(e.Name)] = e.Name
+					d.list = append(d.list, e.Name)
+				}
+			}
+		}
+		x.dirs = append(x.dirs, d)
+	}
+	return x
+}
+
+func (x *Index) fold(name string) string {
+	if x.h.Windows() {
+		return strings.ToLower(name)
+	}
+	return name
+}
+
+// Copy is one program found.
+type Copy struct {
+	Path string
+	// Real is Path with every link followed.
+	Real string
+	// Name is the last element of Path, without a Windows extension.
+	Name string
+	// OnPath: a lookup through PATH can find it (by its own name).
+	OnPath bool
+}
+
+// Find returns every copy of the named programs in PATH order; within one
+// folder in the order of names. A copy that is a link to an earlier one is
+// left out. In the folders extra, which are not on PATH, it looks afterwards.
+func (x *Index) Find(ctx context.Context, names []string, extra ...string) []Copy {
+	var found []Copy
+	for _, d := range x.dirs {
+		for _, name := range names {
+			for _, n := range x.spellings(name) {
+				if d.names != nil {
+					spelt, ok := d.names[n]
+					if !ok {
+						continue
+					}
+					n = spelt
+				}
+				found = x.add(ctx, found, d.path, n, true)
+			}
+		}
+	}
+	for _, path := range extra {
+		for _, name := range names {
+			for _, n := range x.spellings(name) {
+				found = x.add(ctx, found, path, n, false)
+			}
+		}
+	}
+	return found
+}
+
+// Match returns every program on PATH whose name (without a Windows
+// extension) passes, as Find does; the names of one folder come sorted.
+func (x *Index) Match(ctx context.Context, pass func(name string) bool) []Copy {
+	var found []Copy
+	for _, d := range x.dirs {
+		for _, name := range d.list {
+			if pass(x.bare(name)) {
+				found = x.add(ctx, found, d.path, name, true)
+			}
+		}
+	}
+	return found
+}
+
+// spellings are the file names a program can have, folded.
+func (x *Index) spellings(name string) []string {
+	if !x.h.Windows() {
+		return []string{name}
+	}
+	name = strings.ToLower(name)
+	return []string{name + ".exe", name + ".com", name + ".bat", name + ".cmd"}
+}
+
+func (x *Index) bare(name string) string {
+	if !x.h.Windows() {
+		return name
+	}
+	name = strings.ToLower(name)
+	for _, ext := range []string{".exe", ".com", ".bat", ".cmd"} {
+		if bare, ok := strings.CutSuffix(name, ext); ok {
+			return bare
+		}
+	}
+	return "" // nothing that can be run
+}
+
+func (x *Index) add(ctx context.Context, found []Copy, dir, name string, onPath bool) []Copy {
+	if len(found) >= maxCopies || ctx.Err() != nil {
+		return found
+	}
+	c := Copy{Path: x.h.Join(dir, name), Name: x.bare(name), OnPath: onPath}
+	info, err := x.h.Stat(ctx, c.Path)
+	if err != nil || info.Dir || !info.Exec {
+		return found
+	}
+	if x.h.Windows() && info.Size == 0 && strings.Contains(strings.ToLower(dir), `\microsoft\windowsapps`) {
+		return found // an app execution alias that opens the Store when nothing is installed
+	}
+	if c.Real, err = x.h.Resolve(ctx, c.Path); err != nil {
+		c.Real = c.Path
+	}
+	for _, other := range found {
+		// A wrapper such as ccache answers to many names and is each of them.
+		if x.fold(other.Real) == x.fold(c.Real) && (other.Name == c.Name || !Wrapper(x.h.Base(c.Real))) {
+			return found
+		}
+	}
+	return append(found, c)
+}
+
+// Wrapper reports whether a program acts as the name it was called by.
+func Wrapper(base string) bool {
+	switch strings.TrimSuffix(base, ".exe") {
+	case "ccache", "distcc", "sccache", "icecc", "mise", "busybox", "toybox", "asdf", "volta-shim":
+		return true
+	}
+	return false
+}
+
+// Script returns the first 4 KiB of a file that begins with "#!".
+func Script(ctx context.Context, h *host.Host, path string) (string, bool) {
+	const enough = 4 << 10
+	data, _, err := h.ReadFile(ctx, path, enough)
+	if err != nil || !strings.HasPrefix(string(data), "#!") {
+		return "", false
+	}
+	return string(data), true
+}
+
+// UnusableError says that a program is there but does not work.
+type UnusableError struct {
+	Path string
+	Why  string
+}
+
+func (e *UnusableError) Error() string { return e.Path + " does not work: " + e.Why }
+
+// Ask runs a program and returns the first group of want in its output
+// (standard output, then standard error). The error is an *UnusableError when
+// the program ran and failed, or said something else.
+func Ask(ctx context.Context, h *host.Host, argv []string, want *regexp.Regexp) (string, facts.Evidence, string, error) {
+	evidence := facts.Evidence{Kind: "command", Source: strings.Join(argv, " ")}
+	ctx, cancel := context.WithTimeoutCause(ctx, runTimeout, fmt.Errorf("no answer within %s", runTimeout))
+	defer cancel()
+	// LC_ALL: the words looked for are English. PATH lookups for DLLs stay.
+	out, err := h.Run(ctx, host.Command{Argv: argv, Env: []string{"LC_ALL=C", "LANGUAGE=C"}})
+	if err != nil {
+		if errors.Is(err, host.ErrNotRecorded) {
+			return "", evidence, "", err
+		}
+		return "", evidence, "", &UnusableError{Path: argv[0], Why: err.Error()}
+	}
+	text := string(out.Stdout) + "\n" + string(out.Stderr)
+	switch {
+	case out.Signal != "":
+		return "", evidence, text, &UnusableError{Path: argv[0], Why: "it was ended by signal " + out.Signal}
+	case out.Exit != 0:
+		return "", evidence, text, &UnusableError{Path: argv[0], Why: fmt.Sprintf("exit status %d: %s", out.Exit, FirstLine(text))}
+	}
+	m := want.FindStringSubmatch(text)
+	if m == nil {
+		return "", evidence, text, &UnusableError{Path: argv[0], Why: "no version in what it says: " + FirstLine(text)}
+	}
+	evidence.Detail = FirstLine(text[strings.Index(text, m[0]):])
+	return m[1], evidence, text, nil
+}
+
+// FirstLine is the first line with text in it, cut to 200 characters.
+func FirstLine(text string) string {
+	for line := range strings.Lines(text) {
+		line = strings.ToValidUTF8(strings.TrimSpace(line), "?")
+		if line == "" {
+			continue
+		}
+		if runes := []rune(line); len(runes) > 200 {
+			return string(runes[:200]) + "…"
+		}
+		return line
+	}
+	return "(nothing)"
+}
+
+// Parallel calls f for every number below n, some at once, and waits.
+func Parallel(n int, f func(i int)) {
+	slots := make(chan struct{}, maxRuns)
+	var wg sync.WaitGroup
+	for i := range n {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			f(i)
+		})
+	}
+	wg.Wait()
+}
+
+// Dpkg returns the installed versions of the named Debian packages, as
+// /var/lib/dpkg/status states them (deb-version(7), with epoch and revision).
+func Dpkg(ctx context.Context, h *host.Host, names ...string) (map[string]string, error) {
+	data, _, err := h.ReadFile(ctx, DpkgStatus, host.MaxFile)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", DpkgStatus, err)
+	}
+	return parseStatus(string(data), names), nil
+}
+
+// DpkgStatus is dpkg's list of packages.
+const DpkgStatus = "/var/lib/dpkg/status"
+
+func parseStatus(text string, names []string) map[string]string {
+	versions := map[string]string{}
+	text = "\n" + text
+	for _, name := range names {
+		_, rest, ok := strings.Cut(text, "\nPackage: "+name+"\n")
+		if !ok {
+			continue
+		}
+		stanza, _, _ := strings.Cut(rest, "\n\n")
+		installed, version := false, ""
+		for line := range strings.SplitSeq(stanza, "\n") {
+			if v, ok := strings.CutPrefix(line, "Status: "); ok {
+				installed = strings.HasSuffix(strings.TrimSpace(v), " installed")
+			}
+			if v, ok := strings.CutPrefix(line, "Version: "); ok {
+				version = strings.TrimSpace(v)
+			}
+		}
+		if installed && version != "" {
+			versions[name] = version
+		}
+	}
+	return versions
+}
+
+// debVersion splits [epoch:]upstream[-revision].
+var debVersion = regexp.MustCompile(`^(?:\d+:)?(.+?)(?:-[^-]*)?$`)
+
+// Upstream is the upstream part of a Debian or RPM-like version.
+func Upstream(version string) string {
+	if m := debVersion.FindStringSubmatch(version); m != nil {
+		return m[1]
+	}
+	return version
+}

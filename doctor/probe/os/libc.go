@@ -1,0 +1,243 @@
+package osprobe
+
+import (
+	"bytes"
+	"debug/elf"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/host"
+)
+
+// triplet is Debian's multiarch folder for a GOARCH.
+func triplet(arch string) string {
+	switch arch {
+	case "amd64":
+		return "x86_64-linux-gnu"
+	case "386":
+		return "i386-linux-gnu"
+	case "arm64":
+		return "aarch64-linux-gnu"
+	case "arm":
+		return "arm-linux-gnueabihf"
+	case "riscv64":
+		return "riscv64-linux-gnu"
+	case "ppc64le":
+		return "powerpc64le-linux-gnu"
+	case "s390x":
+		return "s390x-linux-gnu"
+	case "loong64":
+		return "loongarch64-linux-gnu"
+	}
+	return ""
+}
+
+// loaders are the run-time linkers of glibc (each port's ABI document fixes
+// the path; glibc, sysdeps/unix/sysv/linux/*/shlib-versions).
+func loaders(arch string) []string {
+	switch arch {
+	case "amd64":
+		return []string{"/lib64/ld-linux-x86-64.so.2"}
+	case "386":
+		return []string{"/lib/ld-linux.so.2"}
+	case "arm64":
+		return []string{"/lib/ld-linux-aarch64.so.1", "/lib64/ld-linux-aarch64.so.1"}
+	case "arm":
+		return []string{"/lib/ld-linux-armhf.so.3", "/lib/ld-linux.so.3"}
+	case "riscv64":
+		return []string{"/lib/ld-linux-riscv64-lp64d.so.1"}
+	case "ppc64le":
+		return []string{"/lib64/ld64.so.2"}
+	case "s390x":
+		return []string{"/lib/ld64.so.1"}
+	case "loong64":
+		return []string{"/lib64/ld-linux-loongarch-lp64d.so.1"}
+	}
+	return nil
+}
+
+func libDirs(arch string) []string {
+	dirs := []string{"/usr/lib64", "/usr/lib", "/lib64", "/lib"}
+	if t := triplet(arch); t != "" {
+		dirs = append([]string{"/usr/lib/" + t, "/lib/" + t}, dirs...)
+	}
+	return dirs
+}
+
+// libc finds the C library. musl comes first on Alpine only: elsewhere a musl
+// package may lie beside glibc, and on Alpine gcompat plays glibc's loader.
+func (p *prober) libc() {
+	first, second := p.glibc, p.musl
+	if p.os.ID == "alpine" || p.h.Exists(p.ctx, "/etc/alpine-release") {
+		first, second = p.musl, p.glibc
+	}
+	if !first() {
+		second()
+	}
+	p.libstdcxx()
+}
+
+// near finds the expression around each place where mark stands: a search of a
+// whole library with the expression alone takes tens of milliseconds.
+func near(data []byte, mark string, re *regexp.Regexp) [][]byte {
+	const around = 40
+	for at := 0; ; {
+		i := bytes.Index(data[at:], []byte(mark))
+		if i < 0 {
+			return nil
+		}
+		i += at
+		if m := re.FindSubmatch(data[max(0, i-around):min(len(data), i+around)]); m != nil {
+			return m
+		}
+		at = i + 1
+	}
+}
+
+// The banner that glibc's loader (since 2.33) and libc.so.6 carry.
+var glibcBanner = regexp.MustCompile(`(?:stable|development) release version (\d+\.\d+(?:\.\d+)?)`)
+
+var libcFile = regexp.MustCompile(`(?:^|/)(?:libc|ld)-(\d+\.\d+(?:\.\d+)?)\.so$`)
+
+func (p *prober) glibc() bool {
+	candidates := loaders(p.h.Arch)
+	for _, dir := range libDirs(p.h.Arch) {
+		candidates = append(candidates, dir+"/libc.so.6")
+	}
+	for _, name := range candidates {
+		if !p.h.Exists(p.ctx, name) {
+			continue
+		}
+		// Until 2.33 the file itself was named after the version.
+		if real, err := p.h.Resolve(p.ctx, name); err == nil {
+			if m := libcFile.FindStringSubmatch(real); m != nil {
+				p.os.Libc.Kind, p.os.Libc.Version = "glibc", m[1]
+				p.evidence("file", name, real)
+				return true
+			}
+		}
+		data, _, err := p.h.ReadFile(p.ctx, name, host.MaxFile)
+		if err != nil {
+			p.fail(err)
+			continue
+		}
+		if !bytes.HasPrefix(data, []byte(elf.ELFMAG)) {
+			continue
+		}
+		if m := near(data, "release version ", glibcBanner); m != nil {
+			p.os.Libc.Kind, p.os.Libc.Version = "glibc", string(m[1])
+			p.evidence("file", name, clean(string(m[0])))
+			return true
+		}
+		if strings.HasSuffix(name, "/libc.so.6") {
+			if v := newest(definitions(data), "GLIBC_"); v != "" {
+				p.os.Libc.Kind, p.os.Libc.Version = "glibc", v
+				p.evidence("file", name, "newest symbol version GLIBC_"+v)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// muslVersion is the version that musl keeps as a text of its own (ldso, since 1.0).
+var muslVersion = regexp.MustCompile(`\x00(1\.\d+\.\d+)(?:[-_][0-9a-z.-]+)?\x00`)
+
+func (p *prober) musl() bool {
+	for _, name := range p.h.Glob(p.ctx, "/lib", "ld-musl-*.so.1") {
+		p.os.Libc.Kind = "musl"
+		data, _, err := p.h.ReadFile(p.ctx, name, host.MaxFile)
+		if err != nil {
+			p.fail(err)
+			p.evidence("file", name, "")
+			return true
+		}
+		if m := near(data, "\x001.", muslVersion); m != nil {
+			p.os.Libc.Version = string(m[1])
+		}
+		p.evidence("file", name, p.os.Libc.Version)
+		return true
+	}
+	return false
+}
+
+var stdcxxFile = regexp.MustCompile(`libstdc\+\+\.so\.6\.0\.(\d+)$`)
+
+// libstdcxx finds the newest symbol versions that a C++ program may ask for.
+func (p *prober) libstdcxx() {
+	for _, dir := range libDirs(p.h.Arch) {
+		name := dir + "/libstdc++.so.6"
+		if !p.h.Exists(p.ctx, name) {
+			continue
+		}
+		data, _, err := p.h.ReadFile(p.ctx, name, host.MaxFile)
+		p.fail(err)
+		names := definitions(data)
+		p.os.Libc.GLIBCXX, p.os.Libc.CXXABI = newest(names, "GLIBCXX_"), newest(names, "CXXABI_")
+		if p.os.Libc.GLIBCXX == "" {
+			// libstdc++.so.6.0.N defines up to GLIBCXX_3.4.N (GCC manual, ABI
+			// policy and guidelines, "Version numbers").
+			if real, err := p.h.Resolve(p.ctx, name); err == nil {
+				if m := stdcxxFile.FindStringSubmatch(real); m != nil {
+					p.os.Libc.GLIBCXX = "3.4." + m[1]
+				}
+			}
+		}
+		if p.os.Libc.GLIBCXX != "" {
+			p.evidence("file", name, fmt.Sprintf("GLIBCXX_%s CXXABI_%s", p.os.Libc.GLIBCXX, p.os.Libc.CXXABI))
+			return
+		}
+	}
+}
+
+// definitions are the symbol versions that a shared object defines (its
+// .gnu.version_d); none when it is not a whole ELF file.
+func definitions(data []byte) (names []string) {
+	// debug/elf is not hardened against hostile files; one of them must not
+	// cost the other facts.
+	defer func() {
+		if recover() != nil {
+			names = nil
+		}
+	}()
+	f, err := elf.NewFile(bytes.NewReader(data))
+	if err != nil {
+		return nil
+	}
+	versions, err := f.DynamicVersions()
+	if err != nil {
+		return nil
+	}
+	for _, v := range versions {
+		names = append(names, v.Name)
+	}
+	return names
+}
+
+// newest returns the highest dotted number that follows prefix.
+func newest(names []string, prefix string) string {
+	best := ""
+	for _, name := range names {
+		v, ok := strings.CutPrefix(name, prefix)
+		if ok && v != "" && strings.Trim(v, "0123456789.") == "" && (best == "" || less(best, v)) {
+			best = v
+		}
+	}
+	return best
+}
+
+func less(a, b string) bool {
+	for a != "" || b != "" {
+		var x, y string
+		x, a, _ = strings.Cut(a, ".")
+		y, b, _ = strings.Cut(b, ".")
+		m, _ := strconv.Atoi(x) // digits only; too many of them make the largest int
+		n, _ := strconv.Atoi(y)
+		if m != n {
+			return m < n
+		}
+	}
+	return false
+}

@@ -1,0 +1,207 @@
+package osprobe
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/host"
+)
+
+const currentVersion = `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion`
+
+// win11Build is the first build of Windows 11; ProductName still says
+// "Windows 10" there (Microsoft, Windows 11 release information).
+const win11Build = 22000
+
+func (p *prober) windows() {
+	key, err := p.h.RegistryKey(p.ctx, currentVersion, "64")
+	p.fail(err)
+	if err == nil {
+		p.windowsVersion(key)
+	}
+	p.windowsArch()
+	p.mediaFoundation()
+	p.longPaths()
+	p.wine()
+	p.windowsUser()
+	if p.h.Exists(p.ctx, p.systemFile("ucrtbase.dll")) {
+		p.os.Libc.Kind = "ucrt"
+		p.evidence("file", p.systemFile("ucrtbase.dll"), "")
+	}
+}
+
+// systemFile is a path below System32. A 32-bit deployctl would be sent to
+// SysWOW64; there is none.
+func (p *prober) systemFile(name string) string {
+	root := p.h.Env("SystemRoot")
+	if root == "" {
+		root = `C:\Windows`
+	}
+	return p.h.Join(root, "System32", name)
+}
+
+func (p *prober) windowsVersion(key host.Key) {
+	// Value names ignore case, as everything in the registry does.
+	values := map[string]host.Value{}
+	for name, v := range key.Values {
+		values[strings.ToLower(name)] = v
+	}
+	text := func(name string) string { return clean(values[strings.ToLower(name)].String) }
+
+	build := text("CurrentBuildNumber")
+	if build == "" {
+		build = text("CurrentBuild")
+	}
+	number, _ := strconv.Atoi(build) // not a number: 0, older than everything
+	version := text("CurrentVersion")
+	if major := values["currentmajorversionnumber"].Int; major > 0 {
+		// CurrentVersion stays 6.3 since Windows 8.1.
+		version = strconv.FormatUint(major, 10) + "." + strconv.FormatUint(values["currentminorversionnumber"].Int, 10)
+	}
+	p.os.ID = "windows"
+	p.os.Version = strings.Trim(version+"."+build, ".")
+	p.os.Kernel = p.os.Version
+	p.os.Build = build
+	if ubr, ok := values["ubr"]; ok && build != "" {
+		p.os.Build += "." + strconv.FormatUint(ubr.Int, 10)
+	}
+	p.os.Edition = text("EditionID")
+	p.os.Name = text("ProductName")
+
+	installation := text("InstallationType") // Client, Server, Server Core, Nano Server
+	server := strings.Contains(strings.ToLower(installation), "server") || strings.HasPrefix(p.os.Edition, "Server")
+	p.set("installation_type", installation)
+	display := text("DisplayVersion")
+	if display == "" {
+		display = text("ReleaseId")
+	}
+	p.set("display_version", display)
+	release := versionNum.FindString(p.os.Name)
+	if server {
+		p.set("server", "yes")
+	} else if number >= win11Build {
+		release = "11"
+		p.os.Name = strings.Replace(p.os.Name, "Windows 10", "Windows 11", 1)
+	}
+	p.set("release", release)
+	if variant := mediaVariant(p.os.Edition); variant != "" {
+		p.set("variant", variant)
+	}
+	detail := p.os.Name
+	if display != "" {
+		detail += " " + display
+	}
+	p.evidence("registry", currentVersion, detail+" build "+p.os.Build)
+}
+
+// mediaVariant tells the editions sold without Media Foundation in Europe (N)
+// and Korea (KN) by the capital letters that end their EditionID
+// ("ProfessionalN" is one, "Education" is none).
+func mediaVariant(edition string) string {
+	switch {
+	case strings.HasSuffix(edition, "KN"):
+		return "KN"
+	case strings.HasSuffix(edition, "N"):
+		return "N"
+	}
+	return ""
+}
+
+// goarch maps Windows' names of architectures.
+func goarch(name string) string {
+	switch strings.ToUpper(strings.TrimSpace(name)) {
+	case "AMD64":
+		return "amd64"
+	case "ARM64":
+		return "arm64"
+	case "X86":
+		return "386"
+	case "ARM":
+		return "arm"
+	}
+	return ""
+}
+
+// windowsArch: the machine's environment in the registry names the system's
+// own architecture, also to an emulated process.
+func (p *prober) windowsArch() {
+	const environment = `HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment`
+	key, err := p.h.RegistryKey(p.ctx, environment, "64")
+	p.fail(err)
+	native := ""
+	for name, v := range key.Values {
+		if strings.EqualFold(name, "PROCESSOR_ARCHITECTURE") {
+			native = goarch(v.String)
+		}
+	}
+	if native == "" {
+		native = goarch(p.h.Env("PROCESSOR_ARCHITEW6432"))
+	}
+	if native == "" {
+		native = goarch(p.h.Env("PROCESSOR_ARCHITECTURE"))
+	}
+	if native != "" && native != p.h.Arch {
+		p.set("emulated", p.h.Arch)
+		p.os.Arch = native
+	}
+}
+
+// mediaFoundation looks for the libraries that OpenCV's MSMF back end loads.
+func (p *prober) mediaFoundation() {
+	var missing []string
+	names := []string{"mfplat.dll", "mf.dll", "mfreadwrite.dll"}
+	for _, name := range names {
+		if !p.h.Exists(p.ctx, p.systemFile(name)) {
+			missing = append(missing, name)
+		}
+	}
+	state := "yes"
+	switch len(missing) {
+	case 0:
+	case len(names):
+		state = "no"
+	default:
+		state = "partial"
+	}
+	p.set("media_foundation", state)
+	p.set("media_foundation_missing", strings.Join(missing, " "))
+	p.evidence("file", p.systemFile("mfplat.dll"), "Media Foundation: "+state)
+}
+
+func (p *prober) longPaths() {
+	const filesystem = `HKLM\SYSTEM\CurrentControlSet\Control\FileSystem`
+	key, err := p.h.RegistryKey(p.ctx, filesystem, "64")
+	p.fail(err)
+	if err != nil {
+		return
+	}
+	state := "off"
+	for name, v := range key.Values {
+		if strings.EqualFold(name, "LongPathsEnabled") && v.Int == 1 {
+			state = "on"
+		}
+	}
+	p.set("long_paths", state)
+	p.evidence("registry", filesystem, "LongPathsEnabled: "+state)
+}
+
+func (p *prober) wine() {
+	if p.h.Exists(p.ctx, p.systemFile("winecfg.exe")) {
+		p.os.Container = "wine"
+		p.evidence("file", p.systemFile("winecfg.exe"), "")
+	}
+}
+
+// windowsUser: only an elevated administrator may list the system's own profile.
+func (p *prober) windowsUser() {
+	profile := p.systemFile(`config\systemprofile`)
+	_, err := p.h.ReadDir(p.ctx, profile)
+	p.os.User.Admin = err == nil || p.os.Container == "wine"
+	if err == nil {
+		p.evidence("file", profile, "may be listed, so this process is elevated")
+	}
+	p.os.User.Elevate = []string{"uac"}
+	if p.h.Exists(p.ctx, p.systemFile("sudo.exe")) {
+		p.os.User.Elevate = append(p.os.User.Elevate, "sudo")
+	}
+}
