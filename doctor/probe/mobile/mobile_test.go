@@ -1,0 +1,190 @@
+package mobile_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/probe/mobile"
+)
+
+func probe(t *testing.T, h *host.Host) facts.Facts {
+	t.Helper()
+	f, err := mobile.Probe(t.Context(), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func strip(f facts.Facts) map[string][]facts.Instance {
+	for _, list := range f.Components {
+		for n := range list {
+			list[n].Evidence = nil
+		}
+	}
+	return f.Components
+}
+
+func TestLinuxWithAndroidAndCrossCompilers(t *testing.T) {
+	h := hosttest.Parse(t, `
+-- env --
+HOME=/home/ada
+PATH=/usr/bin:/bin
+ANDROID_NDK_HOME=/opt/ndk/
+-- dir /home/ada/Android/Sdk/platforms/android-9 --
+-- dir /home/ada/Android/Sdk/platforms/android-34 --
+-- dir /home/ada/Android/Sdk/platforms/android-34-ext8 --
+-- dir /home/ada/Android/Sdk/build-tools/34.0.0 --
+-- dir /home/ada/Android/Sdk/build-tools/9.0.0 --
+-- exec /home/ada/Android/Sdk/platform-tools/adb --
+-- file /home/ada/Android/Sdk/platform-tools/source.properties --
+Pkg.UserSrc=false
+Pkg.Revision=35.0.2
+-- file /home/ada/Android/Sdk/licenses/android-sdk-license --
+24333f8a63b6825ea9c5514f83c2829b004d1fee
+-- file /home/ada/Android/Sdk/ndk/26.1.10909125/source.properties --
+Pkg.Desc = Android NDK
+Pkg.Revision = 26.1.10909125
+-- exec /home/ada/Android/Sdk/ndk/26.1.10909125/toolchains/llvm/prebuilt/linux-x86_64/bin/clang --
+-- file /home/ada/Android/Sdk/ndk/26.1.10909125/build/cmake/android.toolchain.cmake --
+-- file /home/ada/Android/Sdk/ndk/26.1.10909125/meta/platforms.json --
+{"min": 21, "max": 34, "aliases": {"U": 34}}
+-- dir /opt/ndk --
+-- file /opt/android-ndk-r10e/RELEASE.TXT --
+r10e (64-bit)
+-- exec /usr/bin/aarch64-linux-gnu-gcc-12 --
+-- link /usr/bin/aarch64-linux-gnu-gcc --
+/usr/bin/aarch64-linux-gnu-gcc-12
+-- exec /usr/bin/aarch64-linux-gnu-g++ --
+-- file /usr/aarch64-linux-gnu/include/stdio.h --
+-- exec /usr/bin/x86_64-linux-gnu-gcc --
+-- exec /usr/bin/x86_64-w64-mingw32-gcc --
+-- dir /usr/lib/gcc/x86_64-w64-mingw32/12-win32 --
+-- dir /usr/lib/gcc/x86_64-w64-mingw32/10 --
+`)
+	sdk := "/home/ada/Android/Sdk"
+	want := map[string][]facts.Instance{
+		"android-sdk": {{
+			Version: "34", Path: sdk, Active: true, Has: []string{"android-34", "android-9", "build-tools", "platform-tools", "license-accepted"},
+			Attrs: map[string]string{"platforms": "android-34,android-9", "build_tools": "34.0.0,9.0.0", "platform_tools": "35.0.2"},
+		}},
+		"android-ndk": {
+			{Path: "/opt/ndk", Via: []string{"ANDROID_NDK_HOME"}, Attrs: map[string]string{"state": "ANDROID_NDK_HOME names it, but no NDK is there"}},
+			{
+				Version: "26.1.10909125", Path: sdk + "/ndk/26.1.10909125", Active: true, Has: []string{"cmake-toolchain", "clang"},
+				Attrs: map[string]string{"release": "r26b", "prebuilt": "linux-x86_64", "min_api": "21", "max_api": "34"},
+			},
+			{Version: "10.4", Path: "/opt/android-ndk-r10e", Attrs: map[string]string{"release": "r10e", "state": "no clang for this system in it"}},
+		},
+		"adb": {{
+			Version: "35.0.2", Path: sdk + "/platform-tools/adb", Active: true,
+			Attrs: map[string]string{"devices": "not asked: adb would start a server"},
+		}},
+		"cross-gcc": {
+			{
+				Version: "12", Path: "/usr/bin/aarch64-linux-gnu-gcc", Active: true, Via: []string{"PATH"}, Has: []string{"aarch64-linux-gnu", "c++", "libc"},
+				Attrs: map[string]string{"target": "aarch64-linux-gnu", "target_os": "linux", "target_arch": "arm64"},
+			},
+			{
+				Version: "12", Path: "/usr/bin/x86_64-w64-mingw32-gcc", Active: true, Via: []string{"PATH"}, Has: []string{"x86_64-w64-mingw32"},
+				Attrs: map[string]string{"target": "x86_64-w64-mingw32", "target_os": "windows", "target_arch": "amd64"},
+			},
+		},
+	}
+	if diff := cmp.Diff(want, strip(probe(t, h))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWindowsAndMacDefaults(t *testing.T) {
+	f := probe(t, hosttest.Parse(t, `
+-- platform --
+windows/amd64
+-- env --
+USERPROFILE=C:\Users\ada
+ANDROID_HOME=c:\users\ada\appdata\local\android\sdk\
+-- file C:\Users\ada\AppData\Local\Android\Sdk\platform-tools\source.properties --
+Pkg.Revision=34.0.5
+-- exec C:\Users\ada\AppData\Local\Android\Sdk\platform-tools\adb.exe --
+-- file C:\Users\ada\AppData\Local\Android\Sdk\ndk\27.2.12479018\source.properties --
+Pkg.Desc = Android NDK
+Pkg.Revision = 27.2.12479018
+Pkg.BaseRevision = 27.2.12479018
+Pkg.ReleaseName = r27c
+-- exec C:\Users\ada\AppData\Local\Android\Sdk\ndk\27.2.12479018\toolchains\llvm\prebuilt\windows-x86_64\bin\clang.exe --
+`))
+	if len(f.Components["android-sdk"]) != 1 || !f.Components["android-sdk"][0].Active || len(f.Components["adb"]) != 1 {
+		t.Errorf("%v", f.Components)
+	}
+	if i, ok := f.Active("android-ndk"); !ok || i.Attrs["release"] != "r27c" || i.Attrs["prebuilt"] != "windows-x86_64" {
+		t.Errorf("%v", f.Components["android-ndk"])
+	}
+	f = probe(t, hosttest.Parse(t, "-- platform --\ndarwin/arm64\n-- env --\nHOME=/Users/ada\n-- dir /Users/ada/Library/Android/sdk/platforms/android-36 --\n"))
+	if i, ok := f.Active("android-sdk"); !ok || i.Version != "36" {
+		t.Errorf("%v", f.Components)
+	}
+}
+
+func TestEmptyAndHostileHosts(t *testing.T) {
+	for _, goos := range []string{"linux", "darwin", "windows"} {
+		if f := probe(t, hosttest.Empty(goos, "amd64")); len(f.Components) != 0 || len(f.Problems) != 0 {
+			t.Errorf("%s: %v %v", goos, f.Components, f.Problems)
+		}
+	}
+	h := hosttest.Parse(t, `
+-- env --
+ANDROID_HOME=/sdk
+ANDROID_NDK_HOME=/sdk
+ANDROID_SDK_ROOT=////
+PATH=/bin
+-- deny /sdk/platforms --
+-- file /sdk/ndk --
+not a folder
+-- file /sdk/source.properties --
+Pkg.Revision = ../../..
+=
+-- link /bin/adb --
+/bin/adb
+`)
+	f := probe(t, h)
+	if len(f.Problems) != 1 || !strings.Contains(f.Problems[0].Error, "platforms") || f.Components["android-sdk"][0].Attrs["state"] == "" {
+		t.Errorf("%v %v", f.Components, f.Problems)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := mobile.Probe(ctx, h); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func TestRelease(t *testing.T) {
+	for in, want := range map[string]string{"26.1.10909125": "r26b", "25.0.8775105": "r25", "21.4.7075529": "r21e", "": "", "x.1": "", "1.99": ""} {
+		if got := mobile.Release(in); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+}
+
+func FuzzParseProperties(f *testing.F) {
+	f.Add("Pkg.Desc = Android NDK\nPkg.Revision = 26.1.10909125\n")
+	f.Add("\ufeff# c\r\nSystemImage.Abi:x86\\:64\n=\n")
+	f.Add(`{"min": 21, "max": 34}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		for k, v := range mobile.ParseProperties(text) {
+			if k == "" || len(v) > len(text) {
+				t.Errorf("%q = %q", k, v)
+			}
+			mobile.Release(v)
+		}
+		if lo, hi, ok := mobile.ParsePlatforms([]byte(text)); ok && (lo < 1 || hi < lo) {
+			t.Errorf("platforms %d to %d", lo, hi)
+		}
+	})
+}
