@@ -1,0 +1,520 @@
+// Package opencl finds OpenCL: the drivers registered with the loader, the
+// loaders themselves, and, when asked to, the platforms and devices that each
+// driver really answers with.
+//
+// It must never load a driver into this process: drivers crash and hang. They
+// are loaded by a child (clinfo, or the program in ask/), one child a driver, so
+// that the one at fault is known by name.
+package opencl
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"reflect"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/loader"
+)
+
+// Components this package provides.
+const (
+	// Component is a registered driver (ICD), or a framework on macOS.
+	Component = "opencl"
+	// Loader is a copy of libOpenCL, which hands calls on to the drivers.
+	Loader = "opencl-loader"
+)
+
+// askTimeout bounds one driver's answer; PoCL on a slow disk takes a second.
+const askTimeout = 2 * time.Second
+
+const maxDrivers = 32
+
+// driver is one registered ICD.
+type driver struct {
+	// icd is the file or registry key that names it, library what it names.
+	icd, library string
+	// file is where the library was found, "" if nowhere.
+	file, via string
+	evidence  facts.Evidence
+	attrs     map[string]string
+	has       []string
+	version   string
+}
+
+// Probe reads which drivers are registered and whether their libraries are
+// there, without loading one. Components: opencl, opencl-loader.
+func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
+	return run(ctx, h, nil)
+}
+
+// Asking returns a probe that, besides, asks every driver in a child for its
+// platforms and devices. The child is the program of ask/ at the path given, or
+// clinfo on the host's PATH when that is "".
+func Asking(child string) func(context.Context, *host.Host) (facts.Facts, error) {
+	return func(ctx context.Context, h *host.Host) (facts.Facts, error) {
+		if child != "" {
+			return run(ctx, h, []string{child})
+		}
+		// Windows' loader cannot be told to load one driver alone.
+		if found := h.LookPath(ctx, "clinfo"); len(found) > 0 && !h.Windows() {
+			return run(ctx, h, []string{found[0], "--raw"})
+		}
+		return run(ctx, h, nil)
+	}
+}
+
+func run(ctx context.Context, h *host.Host, ask []string) (facts.Facts, error) {
+	var f facts.Facts
+	var drivers []*driver
+	var errs []error
+	switch h.OS {
+	case "windows":
+		drivers, errs = registered(ctx, h)
+		windowsLoader(ctx, h, &f)
+	case "darwin":
+		const framework = "/System/Library/Frameworks/OpenCL.framework"
+		if h.Exists(ctx, framework) {
+			// Apple's last OpenCL is 1.2 (Apple, "OpenCL", deprecated since macOS 10.14).
+			f.Add(Component, facts.Instance{
+				Version: "1.2", Path: framework, Active: true, Via: []string{"framework"}, Attrs: map[string]string{"library": "OpenCL.framework"},
+				Evidence: []facts.Evidence{{Kind: "file", Source: framework}},
+			})
+		}
+		return f, ctx.Err()
+	default:
+		libs := loader.Open(ctx, h)
+		drivers, errs = listed(ctx, h, libs)
+		unixLoader(ctx, h, libs, &f)
+	}
+	if len(ask) > 0 && f.Components[Loader] != nil {
+		errs = append(errs, askAll(ctx, h, ask, drivers)...)
+	}
+	for _, d := range drivers {
+		if d.attrs == nil {
+			d.attrs = map[string]string{}
+		}
+		d.attrs["icd"], d.attrs["library"] = d.icd, d.library
+		if by := maker(d.library); by != "" {
+			d.attrs["driver"] = by
+		}
+		if d.file == "" && d.attrs["state"] == "" {
+			d.attrs["state"] = "missing"
+			d.attrs["problem"] = fmt.Sprintf("%s names %s, which is not there", d.icd, d.library)
+		}
+		in := facts.Instance{Version: d.version, Path: d.file, Has: d.has, Attrs: d.attrs, Evidence: []facts.Evidence{d.evidence}}
+		if d.via != "" {
+			in.Via = []string{d.via}
+		}
+		f.Add(Component, in)
+	}
+	markActive(f.Components[Component])
+	return f, errors.Join(ctx.Err(), errors.Join(errs...))
+}
+
+// markActive: every driver that can be loaded is offered to programs, which
+// take the first platform; the first usable one is therefore the active one.
+func markActive(list []facts.Instance) {
+	best := -1
+	for i, in := range list {
+		if in.Path == "" || in.Attrs["state"] == "crashed" || in.Attrs["state"] == "hung" {
+			continue
+		}
+		if best < 0 || len(in.Has) > 0 && len(list[best].Has) == 0 {
+			best = i
+		}
+	}
+	if best >= 0 {
+		list[best].Active = true
+	}
+}
+
+// makers tells drivers by their library's name.
+var makers = []struct{ part, name string }{
+	{"nvidia-opencl", "NVIDIA"}, {"nvopencl", "NVIDIA"}, {"igdrcl", "Intel graphics (NEO)"}, {"intelocl", "Intel CPU"},
+	{"amdocl", "AMD"}, {"pocl", "PoCL"}, {"rusticl", "Mesa rusticl"}, {"mesaopencl", "Mesa clover"}, {"beignet", "Intel graphics (Beignet)"},
+	{"mali", "ARM Mali"}, {"pvrocl", "Imagination PowerVR"}, {"openclon12", "Microsoft OpenCLOn12"}, {"alteracl", "Intel FPGA"},
+	{"clvk", "clvk (Vulkan)"}, {"xilinxopencl", "Xilinx"}, {"adreno", "Qualcomm Adreno"}, {"gc_vivante", "Vivante"}, {"vivante", "Vivante"}, {"oclgrind", "Oclgrind"},
+}
+
+func maker(library string) string {
+	library = strings.ToLower(library)
+	for _, m := range makers {
+		if strings.Contains(library, m.part) {
+			return m.name
+		}
+	}
+	return ""
+}
+
+// listed reads the .icd files of Linux, as ocl-icd and the Khronos loader do:
+// OCL_ICD_VENDORS replaces the folder, or names one file or library;
+// OCL_ICD_FILENAMES names libraries besides.
+func listed(ctx context.Context, h *host.Host, libs *loader.Libraries) ([]*driver, []error) {
+	var out []*driver
+	var errs []error
+	add := func(icd, library, kind string) {
+		if len(out) >= maxDrivers || library == "" {
+			return
+		}
+		d := &driver{icd: icd, library: library, evidence: facts.Evidence{Kind: kind, Source: icd, Detail: library}}
+		switch {
+		case path.IsAbs(library):
+			if h.Exists(ctx, library) {
+				d.file = library
+			}
+		default:
+			d.file, d.via = libs.Find(ctx, library)
+		}
+		out = append(out, d)
+	}
+	file := func(name string) {
+		data, truncated, err := h.ReadFile(ctx, name, 4096)
+		switch {
+		case err != nil && !host.IsNotExist(err):
+			errs = append(errs, fmt.Errorf("read the OpenCL driver's registration: %w", err))
+		case err == nil && truncated:
+			errs = append(errs, fmt.Errorf("read the OpenCL driver's registration in %s: it is longer than a library's name", name))
+		case err == nil:
+			line, _, _ := strings.Cut(string(data), "\n")
+			if line = strings.TrimSpace(line); line != "" && !strings.ContainsRune(line, 0) {
+				add(name, line, "file")
+			}
+		}
+	}
+	dir := "/etc/OpenCL/vendors"
+	if v := h.Env("OCL_ICD_VENDORS"); v != "" {
+		info, err := h.Stat(ctx, v)
+		switch {
+		case err == nil && info.Dir:
+			dir = v
+		case strings.HasSuffix(v, ".icd"):
+			dir = ""
+			if !path.IsAbs(v) {
+				v = path.Join("/etc/OpenCL/vendors", v)
+			}
+			file(v)
+		default:
+			dir = ""
+			add("OCL_ICD_VENDORS", v, "env")
+		}
+	}
+	if dir != "" {
+		entries, err := h.ReadDir(ctx, dir)
+		if err != nil && !host.IsNotExist(err) && !errors.Is(err, host.ErrNotRecorded) {
+			errs = append(errs, fmt.Errorf("list the OpenCL drivers: %w", err))
+		}
+		for _, e := range entries {
+			if !e.Dir && strings.HasSuffix(e.Name, ".icd") {
+				file(path.Join(dir, e.Name))
+			}
+		}
+	}
+	for lib := range strings.SplitSeq(h.Env("OCL_ICD_FILENAMES"), ":") {
+		add("OCL_ICD_FILENAMES", lib, "env")
+	}
+	return out, errs
+}
+
+var soFile = regexp.MustCompile(`^libOpenCL\.so(?:\.[0-9.]+)?$`)
+
+// unixLoader notes every copy of libOpenCL.
+func unixLoader(ctx context.Context, h *host.Host, libs *loader.Libraries, f *facts.Facts) {
+	wins, via := libs.Find(ctx, "libOpenCL.so.1")
+	if r, err := h.Resolve(ctx, wins); wins != "" && err == nil {
+		wins = r
+	}
+	headers := ""
+	for _, dir := range []string{"/usr/include", "/usr/local/include", "/usr/local/cuda/include"} {
+		if h.Exists(ctx, dir+"/CL/cl.h") {
+			headers = dir
+			break
+		}
+	}
+	dirs := append(libs.Dirs(ctx), "/usr/local/cuda/lib64")
+	seen := map[string]*facts.Instance{}
+	var order []string
+	for _, dir := range dirs {
+		for _, file := range libs.InDir(ctx, dir, "libOpenCL.so") {
+			if !soFile.MatchString(path.Base(file)) {
+				continue
+			}
+			real, err := h.Resolve(ctx, file)
+			if err != nil {
+				continue // a dangling link
+			}
+			in := seen[real]
+			if in == nil {
+				in = &facts.Instance{Path: real, Attrs: map[string]string{}, Evidence: []facts.Evidence{{Kind: "file", Source: file}}}
+				seen[real] = in
+				order = append(order, real)
+			}
+			if path.Base(file) == "libOpenCL.so" {
+				in.Has = append(in.Has, "dev")
+			}
+		}
+	}
+	for _, real := range order {
+		in := seen[real]
+		if real == wins {
+			in.Active, in.Via = true, []string{via}
+			if headers != "" {
+				in.Has = append(in.Has, "headers")
+				in.Attrs["include"] = headers
+			}
+		}
+		sort.Strings(in.Has)
+		in.Has = slices.Compact(in.Has)
+		f.Add(Loader, *in)
+	}
+}
+
+// windowsLoader notes OpenCL.dll, which drivers install into System32.
+func windowsLoader(ctx context.Context, h *host.Host, f *facts.Facts) {
+	root := h.Env("SystemRoot")
+	if root == "" {
+		root = `C:\Windows`
+	}
+	for i, dir := range append([]string{h.Join(root, "System32")}, h.PathDirs()...) {
+		file := h.Join(dir, "OpenCL.dll")
+		if i > 0 && strings.EqualFold(strings.TrimRight(dir, `\/`), h.Join(root, "System32")) {
+			continue
+		}
+		if !h.Exists(ctx, file) {
+			continue
+		}
+		in := facts.Instance{Path: file, Evidence: []facts.Evidence{{Kind: "file", Source: file}}}
+		if f.Components[Loader] == nil {
+			in.Active, in.Via = true, []string{"dll"}
+		}
+		f.Add(Loader, in)
+	}
+}
+
+// registered reads the drivers of Windows: the old list of DLLs in both views
+// of the registry, and the per-device entries of display adapters and their
+// software components that drivers have used since about 2017 (Khronos,
+// OpenCL-ICD-Loader, README).
+func registered(ctx context.Context, h *host.Host) ([]*driver, []error) {
+	var out []*driver
+	var errs []error
+	note := func(err error) {
+		if err != nil && !host.IsNotExist(err) && !errors.Is(err, host.ErrNotRecorded) && !errors.Is(err, host.ErrUnsupported) {
+			errs = append(errs, fmt.Errorf("read the OpenCL drivers' registration: %w", err))
+		}
+	}
+	add := func(key, dll, view string, disabled bool) {
+		for _, d := range out {
+			if strings.EqualFold(d.library, dll) && d.attrs["view"] == view {
+				return
+			}
+		}
+		if len(out) >= maxDrivers || dll == "" {
+			return
+		}
+		d := &driver{
+			icd: key, library: dll, attrs: map[string]string{"view": view},
+			evidence: facts.Evidence{Kind: "registry", Source: key, Detail: dll},
+		}
+		full := dll
+		if !strings.ContainsAny(dll, `\/`) {
+			full = h.Join(`C:\Windows\System32`, dll)
+			if root := h.Env("SystemRoot"); root != "" {
+				full = h.Join(root, "System32", dll)
+			}
+		}
+		if h.Exists(ctx, full) {
+			d.file = full
+		}
+		if disabled {
+			d.attrs["state"] = "disabled"
+		}
+		out = append(out, d)
+	}
+	for _, view := range []string{"64", "32"} {
+		const vendors = `HKLM\SOFTWARE\Khronos\OpenCL\Vendors`
+		k, err := h.RegistryKey(ctx, vendors, view)
+		note(err)
+		names := make([]string, 0, len(k.Values))
+		for name := range k.Values {
+			names = append(names, name)
+		}
+		sort.Strings(names)
+		for _, dll := range names {
+			add(vendors, dll, view, k.Values[dll].Int != 0)
+		}
+	}
+	// Display adapters and software components.
+	for _, class := range []string{"{4d36e968-e325-11ce-bfc1-08002be10318}", "{5c4c3332-344d-483c-8739-259e934c9cc8}"} {
+		top := `HKLM\SYSTEM\CurrentControlSet\Control\Class\` + class
+		k, err := h.RegistryKey(ctx, top, "64")
+		note(err)
+		for _, sub := range k.Subkeys {
+			if len(sub) != 4 || strings.Trim(sub, "0123456789") != "" {
+				continue
+			}
+			dev, err := h.RegistryKey(ctx, top+`\`+sub, "64")
+			note(err)
+			for name, v := range dev.Values {
+				view := ""
+				switch {
+				case strings.EqualFold(name, "OpenCLDriverName"):
+					view = "64"
+				case strings.EqualFold(name, "OpenCLDriverNameWow"):
+					view = "32"
+				default:
+					continue
+				}
+				for dll := range strings.SplitSeq(v.String, "\n") {
+					add(top+`\`+sub, strings.TrimSpace(dll), view, false)
+				}
+			}
+		}
+	}
+	// The map's order must not show.
+	sort.SliceStable(out, func(a, b int) bool {
+		return out[a].attrs["view"]+out[a].icd > out[b].attrs["view"]+out[b].icd
+	})
+	return out, errs
+}
+
+// askAll asks each driver in a child of its own, side by side.
+func askAll(ctx context.Context, h *host.Host, argv []string, drivers []*driver) []error {
+	errs := make([]error, len(drivers))
+	var wg sync.WaitGroup
+	for i, d := range drivers {
+		if d.file == "" || d.attrs["state"] != "" || d.attrs["view"] == "32" {
+			continue
+		}
+		wg.Go(func() { errs[i] = askOne(ctx, h, argv, d) })
+	}
+	wg.Wait()
+	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+}
+
+// askOne leaves the driver's answer in its attributes. A driver that crashes
+// or hangs is an error and a state.
+func askOne(ctx context.Context, h *host.Host, argv []string, d *driver) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	// Only this driver: ocl-icd takes an .icd file or a library in
+	// OCL_ICD_VENDORS; the Khronos loader takes that for a folder, finds none,
+	// and loads OCL_ICD_FILENAMES. A loader that does both gives the platform
+	// twice, see answered.
+	vendors := d.icd
+	if d.evidence.Kind != "file" {
+		vendors = d.file
+	}
+	env := []string{"OCL_ICD_FILENAMES=" + d.file, "OCL_ICD_VENDORS=" + vendors}
+	// The driver is part of the argv so that a recording keeps the answers of
+	// several drivers apart; clinfo and ask pass over what they do not know.
+	cmd := host.Command{Argv: append(slices.Clone(argv), d.icd), Env: env}
+	if d.attrs == nil {
+		d.attrs = map[string]string{}
+	}
+	name := d.library
+	if by := maker(d.library); by != "" {
+		name = by + "'s " + d.library
+	}
+	out, err := h.Run(ctx, cmd)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		d.attrs["state"] = "hung"
+		d.attrs["problem"] = fmt.Sprintf("%s gave no answer within %s", name, askTimeout)
+		return fmt.Errorf("the OpenCL driver %s, registered in %s, gave no answer within %s and was stopped", name, d.icd, askTimeout)
+	case err != nil:
+		return fmt.Errorf("ask the OpenCL driver %s: %w", name, err)
+	case out.Signal != "" || out.Exit < -1 || uint32(out.Exit) >= 0xC0000000:
+		what := out.Signal
+		if what == "" {
+			what = fmt.Sprintf("0x%08X", uint32(out.Exit))
+		}
+		d.attrs["state"] = "crashed"
+		d.attrs["problem"] = fmt.Sprintf("%s crashed (%s)", name, what)
+		return fmt.Errorf("the OpenCL driver %s, registered in %s, crashed (%s) when asked for its platforms", name, d.icd, what)
+	}
+	info := ParseInfo(string(out.Stdout))
+	if json.Valid(out.Stdout) {
+		info = Info{}
+		if err := json.Unmarshal(out.Stdout, &info.Platforms); err != nil {
+			return fmt.Errorf("ask the OpenCL driver %s: its answer cannot be read: %w", name, err)
+		}
+	}
+	d.answered(info)
+	return nil
+}
+
+var clVersion = regexp.MustCompile(`OpenCL (?:C )?([0-9]+\.[0-9]+)`)
+
+// answered fills in what the driver says.
+func (d *driver) answered(info Info) {
+	d.attrs["state"] = "answered"
+	devices := 0
+	for i, p := range info.Platforms {
+		if i > 0 && reflect.DeepEqual(p, info.Platforms[0]) {
+			continue
+		}
+		if i == 0 {
+			if m := clVersion.FindStringSubmatch(p.Version); m != nil {
+				d.version = m[1]
+			}
+			put(d.attrs, "platform", p.Name)
+			put(d.attrs, "vendor", p.Vendor)
+			put(d.attrs, "platform_version", p.Version)
+		}
+		for _, dev := range p.Devices {
+			key := fmt.Sprintf("device.%d.", devices)
+			devices++
+			put(d.attrs, key+"name", dev.Name)
+			put(d.attrs, key+"board", dev.Board)
+			put(d.attrs, key+"type", dev.Type)
+			put(d.attrs, key+"version", dev.Version)
+			put(d.attrs, key+"driver", dev.Driver)
+			if dev.Memory > 0 {
+				d.attrs[key+"memory"] = fmt.Sprint(dev.Memory)
+			}
+			if dev.Units > 0 {
+				d.attrs[key+"units"] = fmt.Sprint(dev.Units)
+			}
+			if dev.Unavailable {
+				d.attrs[key+"state"] = "unavailable"
+				continue
+			}
+			for kind := range strings.SplitSeq(dev.Type, ", ") {
+				if kind = strings.ToLower(kind); kind != "" && kind != "default" {
+					d.has = append(d.has, kind)
+				}
+			}
+			for _, ext := range []string{"cl_khr_fp16", "cl_khr_fp64"} {
+				if slices.Contains(strings.Fields(dev.Extensions), ext) {
+					d.has = append(d.has, strings.TrimPrefix(ext, "cl_khr_"))
+				}
+			}
+		}
+	}
+	sort.Strings(d.has)
+	d.has = slices.Compact(d.has)
+	d.attrs["devices"] = fmt.Sprint(devices)
+	if len(info.Platforms) == 0 {
+		d.attrs["state"] = "no platform"
+		d.attrs["problem"] = d.library + " offers no platform; its device or kernel driver is missing, or its own libraries are"
+	} else if devices == 0 {
+		d.attrs["state"] = "no device"
+		d.attrs["problem"] = d.library + " has a platform but finds no device"
+	}
+}
+
+func put(m map[string]string, key, value string) {
+	if value != "" {
+		m[key] = value
+	}
+}
