@@ -58,7 +58,7 @@ func Render(w io.Writer, r *Result, color bool) error {
 		}
 		p.linef("")
 		l := marks[e.State]
-		p.linef("%s %s", p.paint(l.color, l.mark+" "+e.Name), clean(e.Why))
+		p.linef("%s %s", p.paint(l.color, l.mark+" "+clean(e.Name)+":"), clean(e.Why))
 		for i, reason := range e.Reasons {
 			if i > 0 && i < 6 {
 				p.linef("    %s", clean(reason))
@@ -70,6 +70,9 @@ func Render(w io.Writer, r *Result, color bool) error {
 	}
 	if e := shown(r); e != nil && r.Level != LevelLoad {
 		p.linef("")
+		if e.Name == ReferenceName && len(r.Engines) > 1 {
+			p.linef("%s", p.paint("2", "found by the reference alone:"))
+		}
 		p.boxes(e)
 	}
 	if r.Fastest != "" {
@@ -80,6 +83,7 @@ func Render(w io.Writer, r *Result, color bool) error {
 		p.linef("")
 		p.linef("picture  %s", p.paint("4", clean(r.Picture)))
 	}
+	p.linef("")
 	for _, n := range r.Notes {
 		p.linef("%s", p.paint("2", "note: "+clean(n)))
 	}
