@@ -1,8 +1,33 @@
 package doctor
 
-import "github.com/deployctl/deployctl/doctor/probe"
+import (
+	"github.com/deployctl/deployctl/doctor/probe"
+	"github.com/deployctl/deployctl/doctor/probe/apple"
+	"github.com/deployctl/deployctl/doctor/probe/cpu"
+	"github.com/deployctl/deployctl/doctor/probe/disk"
+	"github.com/deployctl/deployctl/doctor/probe/memory"
+	"github.com/deployctl/deployctl/doctor/probe/mingw"
+	"github.com/deployctl/deployctl/doctor/probe/mobile"
+	"github.com/deployctl/deployctl/doctor/probe/msvc"
+	"github.com/deployctl/deployctl/doctor/probe/opencl"
+	"github.com/deployctl/deployctl/doctor/probe/opencv"
+	osprobe "github.com/deployctl/deployctl/doctor/probe/os"
+	"github.com/deployctl/deployctl/doctor/probe/winlibs"
+)
 
 // Probes is the one list of what is looked at.
 func Probes() []probe.Probe {
-	return []probe.Probe{}
+	return []probe.Probe{
+		{Name: "os", Provides: osprobe.Provides(), Run: osprobe.Probe},
+		{Name: "cpu", Provides: cpu.Provides(), Run: cpu.Probe},
+		{Name: "memory", Provides: memory.Provides(), Run: memory.Probe},
+		{Name: "disk", Provides: disk.Provides(), Run: disk.Probe},
+		{Name: "opencv", Provides: []string{"opencv", "opencv-python"}, Run: opencv.Probe},
+		{Name: "opencl", Provides: []string{"opencl"}, Run: opencl.Probe},
+		{Name: "msvc", Provides: []string{"visual-studio", "msvc", "windows-sdk", "msbuild"}, Run: msvc.Probe},
+		{Name: "mingw", Provides: []string{"mingw"}, Run: mingw.Probe},
+		{Name: "winlibs", Provides: []string{"vcredist", "ucrt", "media-foundation"}, Run: winlibs.Probe},
+		{Name: "apple", Provides: []string{"xcode", "xcode-clt", "homebrew"}, Run: apple.Probe},
+		{Name: "mobile", Provides: []string{"android-sdk", "android-ndk", "adb", "cross-gcc"}, Run: mobile.Probe},
+	}
 }

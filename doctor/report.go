@@ -113,7 +113,7 @@ func (s Style) Paint(code, text string) string {
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-const titleMax = 30
+const titleMax = 34
 
 // WriteText writes the report as a table for people: one line a requirement,
 // and below those that need attention why, where and what to do.

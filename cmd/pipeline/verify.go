@@ -94,6 +94,7 @@ func prove(ctx context.Context, o VerifyOptions, j *doctor.Judgement) (proof, er
 		}
 		options.Engines = []engine.Engine{e}
 	case verify.ReferenceName:
+		options.Fresh = true // asked for alone, it shall run and not be remembered
 	default:
 		return proof{}, usagef("there is no engine %q: use %s or %s", o.Engine, gocv.Name, verify.ReferenceName)
 	}
