@@ -15,12 +15,12 @@ func (p *Plan) Describe(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	if len(p.Steps) > 0 {
 		download, disk, minutes, sure := p.Sum()
-		about := ""
-		if !sure {
-			about = "; some sizes are not known yet"
+		if sure {
+			fmt.Fprintf(b, "Plan: %s, %s to download, %s of disk, about %s\n", plural(len(p.Steps), "step"),
+				step.Bytes(download), step.Bytes(disk), duration(minutes))
+		} else {
+			fmt.Fprintf(b, "Plan: %s; not every size is known yet\n", plural(len(p.Steps), "step"))
 		}
-		fmt.Fprintf(b, "Plan: %s, %s to download, %s of disk, about %s%s\n", plural(len(p.Steps), "step"),
-			step.Bytes(download), step.Bytes(disk), duration(minutes), about)
 	}
 	for i, s := range p.Steps {
 		fmt.Fprintf(b, "\n%d. %s\n", i+1, step.Clean(s.Title, 200))
@@ -66,14 +66,22 @@ func needsText(s Step) string {
 }
 
 func costText(c Cost) string {
-	text := "size " + c.Note
-	if !c.Estimated || c.DownloadBytes != 0 {
+	text := ""
+	switch {
+	case strings.HasPrefix(c.Note, "unknown"):
+		text = "size " + c.Note
+	case c.Estimated && c.DownloadBytes == 0 && c.DiskBytes == 0:
+		text = "size not known (" + c.Note + ")"
+	default:
 		text = fmt.Sprintf("%s to download, %s of disk", step.Bytes(c.DownloadBytes), step.Bytes(c.DiskBytes))
 		if c.Note != "" {
 			text += " (" + c.Note + ")"
 		}
 	}
-	return text + ", about " + duration(c.Minutes)
+	if c.Minutes > 0 {
+		text += ", about " + duration(c.Minutes)
+	}
+	return text
 }
 
 func duration(minutes float64) string {

@@ -20,25 +20,25 @@ import (
 
 // shell writes a script (a test's own program, no user's words in it) and runs
 // it as a job.
-func shell(t *testing.T, ctx context.Context, l Live, script string, onLine func(string)) (int, error, string) {
+func shell(t *testing.T, ctx context.Context, l Live, script string, onLine func(string)) (exit int, log string, err error) {
 	t.Helper()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "script")
 	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	log := filepath.Join(dir, "log")
-	exit, err := l.Stream(ctx, Job{Argv: []string{"/bin/sh", path}, Log: log}, onLine)
-	data, rerr := os.ReadFile(log)
+	name := filepath.Join(dir, "log")
+	exit, err = l.Stream(ctx, Job{Argv: []string{"/bin/sh", path}, Log: name}, onLine)
+	data, rerr := os.ReadFile(name)
 	if rerr != nil {
 		t.Fatal(rerr)
 	}
-	return exit, err, string(data)
+	return exit, string(data), err
 }
 
 func TestLiveLinesAndExit(t *testing.T) {
 	var lines []string
-	exit, err, log := shell(t, context.Background(), Live{Poll: time.Millisecond}, "echo one; echo two >&2; printf 'a\\rb\\nlast'; exit 7", func(l string) { lines = append(lines, l) })
+	exit, log, err := shell(t, context.Background(), Live{Poll: time.Millisecond}, "echo one; echo two >&2; printf 'a\\rb\\nlast'; exit 7", func(l string) { lines = append(lines, l) })
 	if exit != 7 || err != nil {
 		t.Errorf("exit %d, %v", exit, err)
 	}
@@ -48,14 +48,14 @@ func TestLiveLinesAndExit(t *testing.T) {
 	if log != "one\ntwo\na\rb\nlast" {
 		t.Errorf("log %q", log)
 	}
-	if exit, err, _ = shell(t, context.Background(), Live{}, "kill -9 $$", func(string) {}); exit != 128+9 || err != nil {
+	if exit, _, err = shell(t, context.Background(), Live{}, "kill -9 $$", func(string) {}); exit != 128+9 || err != nil {
 		t.Errorf("killed: exit %d, %v", exit, err)
 	}
 	if _, err := (Live{}).Stream(context.Background(), Job{Argv: []string{"/nonexistent"}, Log: filepath.Join(t.TempDir(), "l")}, func(string) {}); err == nil {
 		t.Error("a missing program started")
 	}
 	long := 0
-	if _, err, _ = shell(t, context.Background(), Live{}, "head -c 300000 /dev/zero | tr '\\0' x", func(l string) { long = max(long, len(l)) }); err != nil || long > maxLine {
+	if _, _, err = shell(t, context.Background(), Live{}, "head -c 300000 /dev/zero | tr '\\0' x", func(l string) { long = max(long, len(l)) }); err != nil || long > maxLine {
 		t.Errorf("line of %d bytes, %v", long, err)
 	}
 }
@@ -66,7 +66,7 @@ func TestLiveStopIsAskedFirst(t *testing.T) {
 	var once sync.Once
 	var lines []string
 	// Like apt: the child (dpkg) must not see the signal, the leader finishes.
-	exit, err, _ := shell(t, ctx, Live{Poll: time.Millisecond, Grace: time.Minute},
+	exit, _, err := shell(t, ctx, Live{Poll: time.Millisecond, Grace: time.Minute},
 		"trap 'asked=1' INT\nsh -c 'trap \"echo child hit\" INT; echo ready; while [ ! -e \"$0.go\" ]; do sleep 0.01; done' \"$0\" &\nchild=$!\nwhile [ -z \"$asked\" ]; do sleep 0.01; done\n: > \"$0.go\"\nwait $child\necho finished\nexit 0",
 		func(l string) {
 			lines = append(lines, l)
@@ -83,7 +83,7 @@ func TestLiveKillsTheWholeGroup(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	pid := 0
-	exit, err, _ := shell(t, ctx, Live{Poll: time.Millisecond, Grace: 10 * time.Millisecond},
+	exit, _, err := shell(t, ctx, Live{Poll: time.Millisecond, Grace: 10 * time.Millisecond},
 		"trap '' INT TERM\nsleep 600 &\necho child $!\nwait", func(l string) {
 			if rest, ok := strings.CutPrefix(l, "child "); ok {
 				n, perr := strconv.Atoi(rest)

@@ -113,6 +113,17 @@ func TestPlanAgeOfLists(t *testing.T) {
 	}
 }
 
+func TestDescribeWithoutLists(t *testing.T) {
+	m := newMachine()
+	m.lists = time.Time{}
+	m.journal, m.installed["gcc"] = true, "iHR"
+	var b bytes.Buffer
+	if err := mustPlan(t, m, judgement(withApt("cmake"))).Describe(&b); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "plan-bare.txt", b.String())
+}
+
 func TestPlanRefusesHostileNames(t *testing.T) {
 	for _, bad := range []string{"-oDpkg::Pre-Install-Pkgs::=/tmp/x", "bash-", "cmake=1", "a b"} {
 		for _, fix := range []recipes.Fix{{Apt: []string{bad}}, {Dnf: []string{bad}}, {Pacman: []string{bad}}, {Apk: []string{bad}}, {Zypper: []string{bad}}, {Brew: []string{bad}}} {

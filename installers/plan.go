@@ -276,7 +276,9 @@ func (p *Plan) round(ctx context.Context, h *host.Host, f *facts.Facts, wishes *
 			})
 		}
 		cost := Cost{DownloadBytes: quote.DownloadBytes, DiskBytes: quote.DiskBytes, Minutes: step.Minutes(quote.DownloadBytes, quote.DiskBytes), Note: note, Estimated: note != ""}
-		if note == "" && !lists.Fresh {
+		if note != "" {
+			cost.Minutes = 0 // a guess about nothing
+		} else if !lists.Fresh {
 			cost.Note = "by package lists older than a day"
 		}
 		p.Steps = append(p.Steps, Step{

@@ -200,8 +200,9 @@ func Bytes(n int64) string {
 }
 
 // Minutes is a rough time for fetching and unpacking: 5 MB/s down and 12 MB/s
-// unpacked and configured, and never under six seconds. Measured on Debian 12
-// (libopencv-dev, two cores); a slow disk or link takes longer.
+// unpacked and configured, and never under six seconds. Measured on Debian 12,
+// two shared cores and a near mirror: 302 MB and 1.3 GB (g++, libopencv-dev)
+// took 120 s, nearly all of it unpacking. A slow disk or link takes longer.
 func Minutes(download, disk int64) float64 {
 	seconds := float64(download)/5e6 + float64(max(disk, 0))/12e6
 	minutes := time.Duration(seconds * float64(time.Second)).Minutes()
