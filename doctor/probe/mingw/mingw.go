@@ -18,6 +18,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/go-version"
 
@@ -29,6 +30,8 @@ import (
 const (
 	maxFound = 32 // compiler folders
 	maxRuns  = 4  // gcc -v
+	// runTimeout is for one of them; after one that hangs no other is started.
+	runTimeout = 1500 * time.Millisecond
 )
 
 // Probe reads the MinGW compilers. On other systems it finds nothing.
@@ -220,7 +223,12 @@ func (p *prober) compiler(exe string) (facts.Instance, bool) {
 	ev := []facts.Evidence{{Kind: "file", Source: exe}}
 	if (d.Version == "" || d.Target == "") && p.runs < maxRuns {
 		p.runs++
-		out, err := p.h.Run(p.ctx, host.Command{Argv: []string{exe, "-v"}})
+		ctx, cancel := context.WithTimeout(p.ctx, runTimeout)
+		out, err := p.h.Run(ctx, host.Command{Argv: []string{exe, "-v"}})
+		if ctx.Err() != nil {
+			p.runs = maxRuns
+		}
+		cancel()
 		if err == nil {
 			said := ParseVersion(string(out.Stderr) + "\n" + string(out.Stdout))
 			d.merge(said)

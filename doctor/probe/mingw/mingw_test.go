@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -195,6 +197,32 @@ MZ
 	if _, err := mingw.Probe(ctx, h); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
+}
+
+// stuck is a machine on which no process ever exits.
+type stuck struct{ host.World }
+
+func (stuck) Run(ctx context.Context, _ host.Command) (host.Output, error) {
+	<-ctx.Done()
+	return host.Output{}, ctx.Err()
+}
+
+// Compilers that never exit cost one wait, not one each.
+func TestHangingCompilers(t *testing.T) {
+	h := load(t, "", "windows-mingw-three")
+	h.World = stuck{h.World}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // a probe's deadline
+		defer cancel()
+		f, err := mingw.Probe(ctx, h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := f.Components["mingw"]
+		if len(list) != 4 || list[0].Attrs["state"] == "" || list[1].Version != "14.2.0" {
+			t.Errorf("%+v", list)
+		}
+	})
 }
 
 func FuzzParseVersion(f *testing.F) {

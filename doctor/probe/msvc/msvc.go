@@ -22,6 +22,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/go-version"
 
@@ -270,6 +271,9 @@ func (p *prober) fromState(file, id string, reboot map[string]bool) {
 	}
 	rec, err := ParseState([]byte(text))
 	rec.InstanceID = id
+	if strings.HasSuffix(strings.ToLower(rec.ProductID), ".ssms") {
+		return
+	}
 	ev.Detail = rec.Version
 	s := p.add(rec, "state.json", ev)
 	s.recordOK = err == nil
@@ -284,6 +288,10 @@ func (p *prober) fromState(file, id string, reboot map[string]bool) {
 		s.RebootRequired = &r
 	}
 }
+
+// vswhereTimeout leaves the probe time to answer from files and registry when
+// vswhere hangs (its COM server may).
+const vswhereTimeout = 1500 * time.Millisecond
 
 // fromVSWhere asks vswhere where it is installed.
 func (p *prober) fromVSWhere() {
@@ -302,6 +310,8 @@ func (p *prober) fromVSWhere() {
 		}
 		exe = found[0]
 	}
+	ctx, cancel := context.WithTimeout(p.ctx, vswhereTimeout)
+	defer cancel()
 	var list []Setup
 	var err error
 	// -utf8 came with vswhere 2.5 and -prerelease with 2.1: an older one refuses them.
@@ -310,7 +320,7 @@ func (p *prober) fromVSWhere() {
 		{"-products", "*", "-all", "-format", "json"},
 	} {
 		var out host.Output
-		out, err = p.h.Run(p.ctx, host.Command{Argv: append([]string{exe}, args...)})
+		out, err = p.h.Run(ctx, host.Command{Argv: append([]string{exe}, args...)})
 		if err != nil {
 			break
 		}
@@ -326,6 +336,10 @@ func (p *prober) fromVSWhere() {
 		p.problem("run vswhere", err)
 	}
 	for _, s := range list {
+		// SQL Server Management Studio installs through the same setup.
+		if strings.HasSuffix(strings.ToLower(s.ProductID), ".ssms") {
+			continue
+		}
 		p.add(s, "vswhere", facts.Evidence{Kind: "command", Source: exe, Detail: s.Version})
 	}
 }
@@ -512,6 +526,9 @@ func (p *prober) inspect(s *studio, sdkOnMachine bool) {
 		}
 	}
 	p.findToolsets(s)
+	if s.def != "" && !slices.ContainsFunc(s.sets, func(t toolset) bool { return t.version == s.def }) {
+		s.notes = append(s.notes, "its default toolset "+s.def+" is not there, so vcvars fails")
+	}
 	p.findCUDA(s)
 	for _, sub := range []string{`MSBuild\Current\Bin`, `MSBuild\15.0\Bin`} {
 		for _, arch := range []string{`amd64\`, `arm64\`, ``} {

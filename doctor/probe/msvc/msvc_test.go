@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -343,6 +345,55 @@ KitsRoot10=\\?\nowhere\
 	cancel()
 	if _, err := msvc.Probe(ctx, h); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// stuck is a machine on which no process ever exits.
+type stuck struct{ host.World }
+
+func (stuck) Run(ctx context.Context, _ host.Command) (host.Output, error) {
+	<-ctx.Done()
+	return host.Output{}, ctx.Err()
+}
+
+// A vswhere that hangs costs the probe neither its answer nor its deadline.
+func TestHangingVSWhere(t *testing.T) {
+	h := loadText(t, "-- exec C:\\Program Files (x86)\\Microsoft Visual Studio\\Installer\\vswhere.exe --\n", "windows-vs2022-17.10")
+	h.World = stuck{h.World}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // a probe's deadline
+		defer cancel()
+		f, err := msvc.Probe(ctx, h)
+		if err != nil || len(f.Problems) != 0 {
+			t.Fatal(err, f.Problems)
+		}
+		if i, ok := f.Active("visual-studio"); !ok || i.Path != community {
+			t.Errorf("%v", f.Components)
+		}
+	})
+}
+
+func TestSSMSIsNotVisualStudio(t *testing.T) {
+	h := loadText(t, `
+-- file C:\ProgramData\Microsoft\VisualStudio\Packages\_Instances\0badf00d\state.json --
+{"installationPath": "C:\\SSMS", "installationVersion": "21.4.8.0", "product": {"id": "Microsoft.VisualStudio.Product.Ssms"}}
+-- dir C:\SSMS --
+`)
+	if f := probe(t, h); len(f.Components["visual-studio"]) != 0 {
+		t.Errorf("%v", f.Components)
+	}
+}
+
+func TestDefaultToolsetGone(t *testing.T) {
+	h := loadText(t, "-- file "+community+`\VC\Auxiliary\Build\Microsoft.VCToolsVersion.default.txt --
+14.41.34120
+`, "windows-vs2022-17.10")
+	f := probe(t, h)
+	if i, _ := f.Active("visual-studio"); i.Attrs["state"] != "its default toolset 14.41.34120 is not there, so vcvars fails" {
+		t.Errorf("%+v", i)
+	}
+	if i, ok := f.Active("msvc"); !ok || i.Version != "14.40.33807" || i.Via[0] != "msbuild" {
+		t.Errorf("%+v", i)
 	}
 }
 
