@@ -306,3 +306,25 @@ func Upstream(version string) string {
 	}
 	return version
 }
+
+// AppleTool returns the developer tool behind one of macOS's stubs in /usr/bin.
+// Without developer tools a stub only offers to install them, in a window.
+func AppleTool(ctx context.Context, h *host.Host, name string) (string, bool) {
+	var roots []string
+	if dir := h.Env("DEVELOPER_DIR"); dir != "" {
+		roots = append(roots, dir)
+	}
+	if dir, err := h.Resolve(ctx, "/var/db/xcode_select_link"); err == nil {
+		roots = append(roots, dir)
+	}
+	roots = append(roots, "/Library/Developer/CommandLineTools", "/Applications/Xcode.app/Contents/Developer")
+	for _, root := range roots {
+		for _, dir := range []string{"usr/bin", "Toolchains/XcodeDefault.xctoolchain/usr/bin"} {
+			path := h.Join(root, dir, name)
+			if info, err := h.Stat(ctx, path); err == nil && info.Exec && !info.Dir {
+				return path, true
+			}
+		}
+	}
+	return "", false
+}

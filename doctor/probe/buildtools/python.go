@@ -1,0 +1,61 @@
+package buildtools
+
+import (
+	"context"
+	"regexp"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+)
+
+var (
+	cfgVersion    = regexp.MustCompile(`(?m)^version(?:_info)?\s*=\s*(\d+\.\d+\.\d+)`)
+	folderVersion = regexp.MustCompile(`^(?:[a-z]+-)?(\d+\.\d+\.\d+)(?:[a-z]+\d+)?$`)
+)
+
+// pythonVersion tells Python's version from what lies around it: a virtual
+// environment's pyvenv.cfg, or the folder a version manager installed it in.
+// Version managers put shims on PATH, scripts that take 50 to 100 ms to find
+// the program; the same choice is made here from their files.
+func pythonVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Instance) error {
+	program := c.Real
+	if shim, ok := look.ShimOf(ctx, h, c); ok {
+		if shim.Target == "" {
+			return errNotOne // it stands for the next one on PATH
+		}
+		inst.Attrs["shim"], inst.Attrs["real"] = shim.Manager, shim.Target
+		inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "file", Source: shim.Source, Detail: shim.Target})
+		program = shim.Target
+	}
+	root := h.DirOf(h.DirOf(program))
+	if h.Windows() {
+		root = h.DirOf(program)
+	}
+	for _, dir := range []string{h.DirOf(h.DirOf(c.Path)), root} {
+		cfg := h.Join(dir, "pyvenv.cfg")
+		const enough = 16 << 10
+		data, _, err := h.ReadFile(ctx, cfg, enough)
+		if err != nil {
+			continue
+		}
+		inst.Attrs["venv"] = dir
+		if m := cfgVersion.FindStringSubmatch(string(data)); m != nil {
+			inst.Version = m[1]
+			inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "file", Source: cfg, Detail: look.FirstLine(m[0])})
+			return nil
+		}
+	}
+	for _, manager := range []string{"/.pyenv/versions/", "/.asdf/installs/python/", "/mise/installs/python/", "/versions/"} {
+		if !strings.Contains(program, manager) {
+			continue
+		}
+		if m := folderVersion.FindStringSubmatch(h.Base(root)); m != nil {
+			inst.Version = m[1]
+			inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "file", Source: root})
+			return nil
+		}
+	}
+	return nil
+}

@@ -1,0 +1,362 @@
+// Package compilers finds the C and C++ compilers of a host: every copy of gcc,
+// g++, clang and clang++ on PATH, also under versioned names, and cross
+// compilers. nvcc and MSVC belong to other probes. It must never judge.
+//
+// Instances are of the components gcc, g++, clang, clang++ and cross. Active is
+// the copy that the plain name (gcc, not gcc-12) finds first on PATH. Attrs:
+// target (the triplet it compiles for), threads (posix, win32), language (c,
+// c++; of cross), family (gcc, clang; of cross), wrapper (ccache …),
+// distribution (msys2-ucrt64, llvm-mingw … on Windows), clashing (a part that is
+// missing). An unusable compiler has no version, and a facts.Problem says why.
+package compilers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+)
+
+// Provides are the component names of this probe.
+func Provides() []string { return []string{"gcc", "g++", "clang", "clang++", "cross"} }
+
+// maxAsked bounds how many compilers are asked for their version.
+const maxAsked = 24
+
+// compilerName takes apart what a compiler's file is called:
+// [triplet-](gcc|g++|clang|clang++)[-version]. A triplet has two parts at
+// least: c89-gcc and afl-gcc are wrappers.
+var compilerName = regexp.MustCompile(`^(?:([a-z0-9_.]+(?:-[a-z0-9_.]+)+)-|(musl)-)?(gcc|g\+\+|clang|clang\+\+)(?:-?(\d+(?:\.\d+){0,2}))?$`)
+
+type candidate struct {
+	look.Copy
+	kind   string // gcc, g++, clang, clang++
+	prefix string // the triplet in its name
+	suffix string // the version in its name
+}
+
+func (c candidate) plain() bool { return c.prefix == "" && c.suffix == "" }
+
+// Probe finds compilers. The error says what could not be looked at as a whole;
+// a single compiler that does not work is a facts.Problem.
+func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
+	index := look.NewIndex(ctx, h)
+	list := gather(ctx, h, index)
+	instances := make([]facts.Instance, len(list))
+	problems := make([]error, len(list))
+	asked := min(len(list), maxAsked)
+	look.Parallel(asked, func(i int) { instances[i], problems[i] = inspect(ctx, h, list[i]) })
+	for i := asked; i < len(list); i++ {
+		instances[i] = facts.Instance{Path: list[i].Path, Version: list[i].suffix}
+	}
+
+	f := facts.Facts{Components: map[string][]facts.Instance{}}
+	active := map[string]bool{}
+	for i, c := range list {
+		inst, component := instances[i], c.kind
+		if errors.Is(problems[i], errNotOne) {
+			continue
+		}
+		if problems[i] != nil {
+			f.Problems = append(f.Problems, facts.Problem{Probe: "compilers", Covers: []string{component}, Error: problems[i].Error()})
+		}
+		if cross(h, c, inst) {
+			component = "cross"
+			inst.Attrs["language"], inst.Attrs["family"] = "c", strings.TrimSuffix(c.kind, "++")
+			if strings.HasSuffix(c.kind, "++") {
+				inst.Attrs["language"] = "c++"
+			}
+			if c.kind == "g++" {
+				inst.Attrs["family"] = "gcc"
+			}
+		} else if c.plain() && c.OnPath && !active[component] {
+			active[component] = true
+			inst.Active, inst.Via = true, []string{"PATH"}
+		}
+		inst.Via = append(inst.Via, named(h, c)...)
+		f.Add(component, inst)
+	}
+	return f, ctx.Err()
+}
+
+// gather lists the compilers on PATH, plain names before others so that a copy
+// found under both is known by the plain one, and each program once a kind.
+func gather(ctx context.Context, h *host.Host, index *look.Index) []candidate {
+	var list []candidate
+	seen := map[string]bool{}
+	take := func(copies []look.Copy) {
+		for _, c := range copies {
+			m := compilerName.FindStringSubmatch(c.Name)
+			if m == nil {
+				continue
+			}
+			key := m[3] + " " + c.Real
+			if look.Wrapper(h.Base(c.Real)) {
+				key += " " + c.Path // ccache, and the like, is whatever it is called
+			}
+			if seen[key] {
+				continue
+			}
+			seen[key] = true
+			list = append(list, candidate{Copy: c, kind: m[3], prefix: m[1] + m[2], suffix: m[4]})
+		}
+	}
+	plain := []string{"gcc", "g++", "clang", "clang++"}
+	for _, name := range plain {
+		take(index.Find(ctx, []string{name}, folders(ctx, h)...))
+	}
+	take(index.Match(ctx, func(name string) bool { return compilerName.MatchString(name) }))
+	return list
+}
+
+// folders are where compilers are put without being on PATH.
+func folders(ctx context.Context, h *host.Host) []string {
+	switch h.OS {
+	case "windows":
+		dirs := []string{`C:\Program Files\LLVM\bin`}
+		for _, root := range []string{`C:\msys64`, `C:\tools\msys64`} {
+			if h.Exists(ctx, root) {
+				for _, env := range []string{"ucrt64", "mingw64", "clang64", "clangarm64", "mingw32"} {
+					dirs = append(dirs, h.Join(root, env, "bin"))
+				}
+			}
+		}
+		return append(dirs, `C:\mingw64\bin`, `C:\MinGW\bin`, `C:\TDM-GCC-64\bin`, `C:\llvm-mingw\bin`, `C:\ProgramData\mingw64\mingw64\bin`)
+	case "darwin":
+		return []string{"/opt/homebrew/opt/llvm/bin", "/usr/local/opt/llvm/bin"}
+	}
+	var dirs []string
+	for _, dir := range h.Glob(ctx, "/usr/lib", "llvm-*") {
+		dirs = append(dirs, dir+"/bin")
+	}
+	for _, dir := range h.Glob(ctx, "/opt/rh", "*toolset-*") {
+		dirs = append(dirs, dir+"/root/usr/bin")
+	}
+	return dirs
+}
+
+// errNotOne marks a file that only looks like the compiler it is named after.
+var errNotOne = errors.New("not a compiler of this kind")
+
+var (
+	gccSays   = regexp.MustCompile(`(?m)^gcc version (\d+(?:\.\d+)*)`)
+	clangSays = regexp.MustCompile(`(?m)clang version (\d+(?:\.\d+)*)`)
+	anySays   = regexp.MustCompile(`(?m)(?:^gcc|clang) version (\d+(?:\.\d+)*)`)
+	targetIs  = regexp.MustCompile(`(?m)^Target:\s*(\S+)`)
+	threadsIs = regexp.MustCompile(`(?m)^Thread model:\s*(\S+)`)
+)
+
+// inspect asks a compiler what it is. Both families answer -v with version,
+// target and thread model in one go.
+func inspect(ctx context.Context, h *host.Host, c candidate) (facts.Instance, error) {
+	inst := facts.Instance{Path: c.Path, Attrs: map[string]string{}}
+	if c.Real != c.Path {
+		inst.Attrs["real"] = c.Real
+	}
+	if base := h.Base(c.Real); look.Wrapper(base) {
+		inst.Attrs["wrapper"] = base
+	}
+	if strings.HasSuffix(c.kind, "++") {
+		inst.Has = []string{"c++"}
+	} else {
+		inst.Has = []string{"c"}
+	}
+	if h.Windows() {
+		if d := distribution(c.Real); d != "" {
+			inst.Attrs["distribution"] = d
+		}
+	}
+	path := c.Path
+	if h.OS == "darwin" && strings.HasPrefix(path, "/usr/bin/") {
+		// Apple's stubs open a window when no developer tools are installed.
+		real, ok := look.AppleTool(ctx, h, c.Name)
+		if !ok {
+			return inst, errNotOne
+		}
+		path = real
+		inst.Attrs["real"] = real
+	}
+	if v, source := clangByFolder(ctx, h, c); v != "" {
+		inst.Version = v
+		inst.Evidence = []facts.Evidence{{Kind: "file", Source: source}}
+		inst.Attrs["target"] = c.prefix
+		if c.prefix == "" {
+			delete(inst.Attrs, "target")
+		}
+		return inst, nil
+	}
+	version, evidence, text, err := look.Ask(ctx, h, []string{path, "-v"}, anySays)
+	inst.Evidence = []facts.Evidence{evidence}
+	if err != nil {
+		return inst, fmt.Errorf("ask %s for its version: %w", c.Path, err)
+	}
+	isClang := clangSays.MatchString(text) && !gccSays.MatchString(text)
+	if strings.HasPrefix(c.kind, "g") && isClang {
+		return inst, errNotOne // macOS calls its clang gcc as well
+	}
+	inst.Version = version
+	if m := targetIs.FindStringSubmatch(text); m != nil {
+		inst.Attrs["target"] = m[1]
+	}
+	if m := threadsIs.FindStringSubmatch(text); m != nil {
+		inst.Attrs["threads"] = m[1]
+	}
+	if strings.Contains(text, "Apple clang version") {
+		inst.Attrs["vendor"] = "apple" // its numbers are Xcode's, not LLVM's
+	}
+	if why := missingPart(ctx, h, c, inst); why != "" {
+		inst.Has = nil
+		inst.Attrs["broken"] = why
+		return inst, fmt.Errorf("%s cannot compile: %s", c.Path, why)
+	}
+	return inst, nil
+}
+
+// clangByFolder reads LLVM's version from the folder of its own headers,
+// PREFIX/lib/clang/VERSION: starting clang takes tens of milliseconds. Since
+// LLVM 16 the folder has the major number only, and clang must be asked.
+func clangByFolder(ctx context.Context, h *host.Host, c candidate) (version, source string) {
+	if !strings.HasPrefix(c.kind, "clang") || h.OS == "darwin" || c.prefix != "" {
+		return "", ""
+	}
+	dir := h.Join(h.DirOf(h.DirOf(c.Real)), "lib", "clang")
+	found := h.Glob(ctx, dir, "*.*.*")
+	if len(found) != 1 {
+		return "", ""
+	}
+	if v := h.Base(found[0]); fullVersion.MatchString(v) {
+		return v, found[0]
+	}
+	return "", ""
+}
+
+var fullVersion = regexp.MustCompile(`^\d+\.\d+\.\d+$`)
+
+// missingPart names the program behind a gcc driver that is not there: the
+// driver answers also when the package with the compiler proper is half removed.
+func missingPart(ctx context.Context, h *host.Host, c candidate, inst facts.Instance) string {
+	if h.OS != "linux" || !strings.HasPrefix(c.kind, "g") || inst.Attrs["target"] == "" || inst.Attrs["wrapper"] != "" {
+		return ""
+	}
+	part := "cc1"
+	if c.kind == "g++" {
+		part = "cc1plus"
+	}
+	major, _, _ := strings.Cut(inst.Version, ".")
+	prefix := h.DirOf(h.DirOf(c.Real))
+	folder := false
+	for _, lib := range []string{"libexec", "lib"} {
+		for _, v := range []string{inst.Version, major} {
+			dir := h.Join(prefix, lib, "gcc", inst.Attrs["target"], v)
+			if !h.Exists(ctx, dir) {
+				continue
+			}
+			folder = true
+			if h.Exists(ctx, h.Join(dir, part)) {
+				return ""
+			}
+		}
+	}
+	if !folder {
+		return "" // installed in a way not known here; the driver's word must do
+	}
+	return part + " is missing"
+}
+
+// cross reports whether a compiler makes programs for another kind of machine.
+func cross(h *host.Host, c candidate, inst facts.Instance) bool {
+	target := inst.Attrs["target"]
+	if target == "" {
+		target = c.prefix
+	}
+	if target == "" {
+		return false
+	}
+	if c.prefix == "musl" {
+		return true
+	}
+	if arch := tripletArch(target); arch != "" && arch != h.Arch {
+		return !(h.OS == "darwin" && strings.Contains(target, "apple")) // every Apple clang makes both
+	}
+	switch h.OS {
+	case "linux":
+		if strings.Contains(target, "android") || !strings.Contains(target, "linux") {
+			return true
+		}
+		// A prefixed musl compiler on a glibc system; Alpine's own has the
+		// triplet …-alpine-linux-musl and is found under the plain name.
+		return c.prefix != "" && strings.Contains(target, "musl") && !strings.Contains(target, "alpine")
+	case "windows":
+		return !strings.Contains(target, "mingw") && !strings.Contains(target, "windows") && !strings.Contains(target, "cygwin") && !strings.Contains(target, "msys")
+	case "darwin":
+		return !strings.Contains(target, "apple")
+	}
+	return false
+}
+
+// tripletArch is the GOARCH of a target triplet, "" when not known.
+func tripletArch(target string) string {
+	arch, _, _ := strings.Cut(target, "-")
+	switch {
+	case arch == "x86_64" || arch == "amd64":
+		return "amd64"
+	case arch == "i386" || arch == "i486" || arch == "i586" || arch == "i686":
+		return "386"
+	case arch == "aarch64" || arch == "arm64":
+		return "arm64"
+	case strings.HasPrefix(arch, "arm"):
+		return "arm"
+	case arch == "riscv64":
+		return "riscv64"
+	case arch == "powerpc64le" || arch == "ppc64le":
+		return "ppc64le"
+	case arch == "s390x":
+		return "s390x"
+	case arch == "loongarch64":
+		return "loong64"
+	case strings.HasPrefix(arch, "mips") || strings.HasPrefix(arch, "sparc") || strings.HasPrefix(arch, "powerpc") || arch == "avr" || arch == "riscv32":
+		return arch
+	}
+	return ""
+}
+
+// named tells when CC or CXX names this very compiler.
+func named(h *host.Host, c candidate) []string {
+	var via []string
+	for _, v := range []string{"CC", "CXX"} {
+		word, _, _ := strings.Cut(h.Env(v), " ")
+		if word != "" && (word == c.Path || word == c.Name && c.OnPath) {
+			via = append(via, v)
+		}
+	}
+	return via
+}
+
+// distribution tells the origin of a compiler on Windows by its path.
+func distribution(path string) string {
+	p := strings.ToLower(strings.ReplaceAll(path, `\`, "/"))
+	for _, env := range []string{"ucrt64", "mingw64", "mingw32", "clang64", "clangarm64"} {
+		if strings.Contains(p, "msys") && strings.Contains(p, "/"+env+"/") {
+			return "msys2-" + env
+		}
+	}
+	for _, k := range []string{"llvm-mingw", "tdm-gcc", "cygwin", "winlibs", "strawberry"} {
+		if strings.Contains(p, k) {
+			return k
+		}
+	}
+	switch {
+	case strings.Contains(p, "/program files/llvm/"):
+		return "llvm"
+	case strings.Contains(p, "microsoft visual studio"):
+		return "visual-studio"
+	case strings.Contains(p, "mingw"):
+		return "mingw"
+	}
+	return ""
+}
