@@ -3,6 +3,8 @@ package doctor
 import (
 	"github.com/deployctl/deployctl/doctor/probe"
 	"github.com/deployctl/deployctl/doctor/probe/apple"
+	"github.com/deployctl/deployctl/doctor/probe/buildtools"
+	"github.com/deployctl/deployctl/doctor/probe/compilers"
 	"github.com/deployctl/deployctl/doctor/probe/cpu"
 	"github.com/deployctl/deployctl/doctor/probe/disk"
 	"github.com/deployctl/deployctl/doctor/probe/memory"
@@ -12,6 +14,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/probe/opencl"
 	"github.com/deployctl/deployctl/doctor/probe/opencv"
 	osprobe "github.com/deployctl/deployctl/doctor/probe/os"
+	"github.com/deployctl/deployctl/doctor/probe/packagers"
 	"github.com/deployctl/deployctl/doctor/probe/winlibs"
 )
 
@@ -22,12 +25,15 @@ func Probes() []probe.Probe {
 		{Name: "cpu", Provides: cpu.Provides(), Run: cpu.Probe},
 		{Name: "memory", Provides: memory.Provides(), Run: memory.Probe},
 		{Name: "disk", Provides: disk.Provides(), Run: disk.Probe},
+		{Name: "packagers", Provides: packagers.Provides(), Run: packagers.Probe},
+		{Name: "compilers", Provides: compilers.Provides(), Run: compilers.Probe},
+		{Name: "buildtools", Provides: buildtools.Provides(), Run: buildtools.Probe},
 		{Name: "opencv", Provides: []string{"opencv", "opencv-python"}, Run: opencv.Probe},
 		{Name: "opencl", Provides: []string{"opencl"}, Run: opencl.Probe},
 		{Name: "msvc", Provides: []string{"visual-studio", "msvc", "windows-sdk", "msbuild"}, Run: msvc.Probe},
-		{Name: "mingw", Provides: []string{"mingw"}, Run: mingw.Probe},
+		{Name: "mingw", Provides: []string{"mingw", "msys2"}, Run: mingw.Probe},
 		{Name: "winlibs", Provides: []string{"vcredist", "ucrt", "media-foundation"}, Run: winlibs.Probe},
-		{Name: "apple", Provides: []string{"xcode", "xcode-clt", "homebrew"}, Run: apple.Probe},
+		{Name: "apple", Provides: []string{"xcode", "xcode-clt", "macos-sdk", "ios-sdk", "homebrew", "metal", "coreml", "opencl-framework", "accelerate"}, Run: apple.Probe},
 		{Name: "mobile", Provides: []string{"android-sdk", "android-ndk", "adb", "cross-gcc"}, Run: mobile.Probe},
 	}
 }

@@ -113,7 +113,11 @@ func (s Style) Paint(code, text string) string {
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-const titleMax = 34
+const (
+	titleMax = 40
+	// A longer place (a table's row with its source) is told with --all only.
+	whereMax = 60
+)
 
 // WriteText writes the report as a table for people: one line a requirement,
 // and below those that need attention why, where and what to do.
@@ -136,7 +140,7 @@ func (r *Report) WriteText(w io.Writer, s Style) error {
 		line := fmt.Sprintf("  %s  %s  ", state, pad(f.Title, titleWidth))
 		used := 2 + stateWidth + 2 + max(titleWidth, runewidth.StringWidth(f.Title)) + 2
 		found := f.Found
-		if f.Where != "" && !strings.Contains(found, f.Where) {
+		if f.Where != "" && !strings.Contains(found, f.Where) && (s.All || runewidth.StringWidth(f.Where) <= whereMax) {
 			found += s.Paint("2", "  "+f.Where)
 		}
 		b.WriteString(line + strings.ReplaceAll(s.wrap(found, used), "\n", "\n"+strings.Repeat(" ", used)) + "\n")

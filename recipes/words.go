@@ -45,14 +45,29 @@ func Networks() []string {
 // Components are the names that probes fill.
 func Components() []string {
 	return []string{
-		"android-ndk", "android-sdk", "apk", "apt", "brew", "caffe", "choco", "clang", "clang++", "cmake", "conan",
-		"conda", "cuda", "cudnn", "darknet", "dnf", "g++", "gcc", "git", "go", "libtorch", "mace", "make",
-		"media-foundation", "mingw", "mkl", "msbuild", "msvc", "msys2", "ncnn", "ninja", "nvcc", "nvidia-driver",
-		"onednn", "onnxruntime", "openblas", "opencl", "opencv", "opencv-python", "openpose", "openvino", "pacman",
-		"pkg-config", "python", "rocm", "scoop", "tbb", "tensorflow", "tensorrt", "ucrt", "vcpkg", "vcredist",
-		"visual-studio", "vulkan", "windows-sdk", "winget", "xcode", "yum", "zypper",
+		"accelerate", "adb", "android-ndk", "android-sdk", "apk", "apt", "bazel", "brew", "caffe", "ccache", "choco",
+		"clang", "clang++", "cmake", "conan", "conda", "coreml", "cross", "cross-gcc", "cuda", "cudnn", "darknet",
+		"dnf", "executorch", "flatpak", "g++", "gcc", "git", "go", "homebrew", "ios-sdk", "libtorch", "mace",
+		"macos-sdk", "make", "media-foundation", "metal", "mingw", "mkl", "msbuild", "msvc", "msys2", "nasm", "ncnn",
+		"ninja", "nix", "npm", "nvcc", "nvidia-driver", "onednn", "onnxruntime", "openblas", "opencl",
+		"opencl-framework", "opencl-loader", "opencv", "opencv-python", "openpose", "openvino", "pacman", "pip",
+		"pkg-config", "protoc", "python", "rocm", "scoop", "snap", "swig", "tbb", "tensorflow", "tensorrt", "ucrt",
+		"uv", "vcpkg", "vcredist", "visual-studio", "vulkan", "windows-sdk", "winget", "xcode", "xcode-clt", "yum",
+		"zypper",
 	}
 }
+
+// Topics are the facts besides components that select rows of a table: the
+// operating system's family, and the compute capability of the best NVIDIA GPU.
+func Topics() []string { return []string{"os", "sm"} }
+
+// Vendors are the makers of graphics devices.
+func Vendors() []string {
+	return []string{"amd", "apple", "arm", "intel", "nvidia", "qualcomm"}
+}
+
+// Relations are what a compat check may ask of a component and the chosen value.
+func Relations() []string { return []string{">=", "series"} }
 
 // nearest returns the known word closest to the one given, and whether it is
 // close enough to be what was meant: at most a third of its letters changed.
