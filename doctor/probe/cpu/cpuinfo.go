@@ -57,19 +57,16 @@ func ParseCPUInfo(text string) Info {
 			}
 			continue
 		}
-		switch key {
-		case "processor":
-			n, err := strconv.Atoi(value)
-			if err == nil && n >= 0 {
-				if len(info.Processors) == maxProcessors {
-					return info
-				}
-				info.Processors = append(info.Processors, empty)
-				last = &info.Processors[len(info.Processors)-1]
-				last.Number, inEntry = n, true
-				continue
+		if n, ok := processorNumber(key, value); ok {
+			if len(info.Processors) == maxProcessors {
+				break
 			}
-			key = "Processor"
+			info.Processors = append(info.Processors, empty)
+			last = &info.Processors[len(info.Processors)-1]
+			last.Number, inEntry = n, true
+			continue
+		}
+		switch key {
 		case "Hardware":
 			info.Hardware = value
 			continue
@@ -89,14 +86,36 @@ func ParseCPUInfo(text string) Info {
 		}
 		to.take(key, value)
 	}
+	// Other old ARM kernels put the description into the last entry of those it
+	// speaks of.
+	for i := len(info.Processors) - 2; i >= 0; i-- {
+		p, next := &info.Processors[i], info.Processors[i+1]
+		if p.Implementer < 0 && p.Features == "" && next.Implementer >= 0 {
+			p.inherit(next)
+		}
+	}
 	for i := range info.Processors {
 		info.Processors[i].inherit(info.Common)
 	}
 	return info
 }
 
+// processorNumber recognises the line that begins an entry: "processor : 3",
+// or on s390 "processor 3: version = …".
+func processorNumber(key, value string) (int, bool) {
+	if rest, ok := strings.CutPrefix(key, "processor "); ok {
+		value = rest
+	} else if key != "processor" {
+		return 0, false
+	}
+	n, err := strconv.Atoi(value)
+	return n, err == nil && n >= 0
+}
+
 func (p *Processor) take(key, value string) {
 	number := func(to *int) {
+		// "0xc07 & 0xc0f": a kernel that names the parts of both clusters.
+		value, _, _ = strings.Cut(value, " ")
 		if n, err := strconv.ParseInt(value, 0, 32); err == nil {
 			*to = int(n)
 		}
@@ -104,7 +123,7 @@ func (p *Processor) take(key, value string) {
 	switch key {
 	case "vendor_id", "mvendorid":
 		p.Vendor = value
-	case "model name", "Processor", "cpu model", "cpu", "uarch", "Model Name":
+	case "model name", "Processor", "processor", "cpu model", "cpu", "uarch", "Model Name":
 		if p.Model == "" {
 			p.Model = value
 		}

@@ -132,7 +132,7 @@ func x86Names() map[string]bool {
 
 // armOthers are names in cpuinfo's Features that are no instruction sets.
 func armOthers() map[string]bool {
-	return set(`evtstrm cpuid swp half fastmult edsp java thumb thumbee tls lpae vfpd32 26bit gpa armcpuid`)
+	return set(`evtstrm cpuid swp half fastmult edsp java thumb thumbee tls lpae vfpd32 26bit gpa armcpuid tlsi wp`)
 }
 
 func set(words string) map[string]bool {

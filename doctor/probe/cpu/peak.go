@@ -43,7 +43,8 @@ func x86Throughput(vendor string, family, model int, name string, has map[string
 			}
 			return throughput{16, "Zen, Zen+: 2 FMA pipes of 128 bits"}
 		case family == 0x15 && fma || family == 0x15 && has["fma4"]:
-			return throughput{8, "Bulldozer family: 2 FMA pipes of 128 bits for each pair of cores"}
+			// Linux counts the pairs that share the pipes (modules) as cores.
+			return throughput{16, "Bulldozer family: 2 FMA pipes of 128 bits for each module"}
 		case family == 0x16:
 			return throughput{8, "Jaguar, Puma: one multiplier and one adder of 128 bits"}
 		case family == 0x14:
