@@ -128,7 +128,10 @@ type Engine struct {
 	MaxAbs []Number `json:"max_abs"`
 	Boxes  []Box    `json:"boxes"`
 	// BuildSeconds is compiling the worker, 0 when it was in the cache.
-	BuildSeconds  float64 `json:"build_s,omitempty"`
+	BuildSeconds float64 `json:"build_s,omitempty"`
+	// StartSeconds is loading the engine's shared libraries, LoadSeconds
+	// reading the network and its weights.
+	StartSeconds  float64 `json:"start_s,omitempty"`
 	LoadSeconds   float64 `json:"load_s"`
 	FirstSeconds  float64 `json:"first_s"`
 	MinSeconds    float64 `json:"min_s"`
@@ -140,7 +143,7 @@ type Engine struct {
 	// PeakShare is GFLOPS over the machine's theoretical peak, 0 when that is
 	// not known.
 	PeakShare float64 `json:"peak_share"`
-	busy      float64 // loading and all forward passes
+	busy      float64 // start, load and all forward passes
 }
 
 // Box is a detection in pixels of the picture: left, top, width, height.
@@ -182,7 +185,7 @@ func (r *Result) state() State {
 
 // stats fills the figures from an answer.
 func (e *Engine) stats(a engine.Answer, warmup int, gflop, peak float64) {
-	e.LoadSeconds = a.LoadSeconds
+	e.StartSeconds, e.LoadSeconds = a.StartSeconds, a.LoadSeconds
 	if len(a.RunSeconds) == 0 {
 		return
 	}
@@ -196,7 +199,7 @@ func (e *Engine) stats(a engine.Answer, warmup int, gflop, peak float64) {
 	if peak > 0 {
 		e.PeakShare = e.GFLOPS / peak
 	}
-	for _, s := range append(append([]float64{a.LoadSeconds}, a.RunSeconds...), a.OtherSeconds...) {
+	for _, s := range append(append([]float64{a.StartSeconds, a.LoadSeconds}, a.RunSeconds...), a.OtherSeconds...) {
 		e.busy += s
 	}
 }

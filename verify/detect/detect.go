@@ -52,36 +52,67 @@ func Decode(net *darknet.Network, yolo int, head []float32) (Rows, error) {
 	l := &net.Layers[yolo]
 	p := l.Yolo
 	per := 5 + p.Classes
-	h, w := l.In.H, l.In.W
 	if len(head) != l.In.Len() {
 		return Rows{}, fmt.Errorf("decode: the head of layer %d has %d values, not %v", yolo, len(head), l.In)
 	}
+	out := Rows{p.Classes, make([]float32, len(head))}
+	plane := l.In.H * l.In.W
+	for a := range p.Mask {
+		for cell := range plane {
+			decodeRow(net, l, a, cell, head[a*per*plane+cell:], out.Row(cell*len(p.Mask)+a))
+		}
+	}
+	return out, nil
+}
+
+// decodeRow decodes one anchor of one cell; src begins at its first value, the
+// next ones lie a plane apart.
+func decodeRow(net *darknet.Network, l *darknet.Layer, anchor, cell int, src, row []float32) {
+	p := l.Yolo
 	scale := p.ScaleXY
 	if scale == 0 {
 		scale = 1
 	}
-	out := Rows{p.Classes, make([]float32, len(head))}
+	h, w := l.In.H, l.In.W
 	plane := h * w
-	for a, mask := range p.Mask {
-		anchor := p.Anchors[mask]
-		for y := range h {
-			for x := range w {
-				src := a*per*plane + y*w + x
-				at := func(k int) float64 { return float64(head[src+k*plane]) }
-				row := out.Row((y*w+x)*len(p.Mask) + a)
-				row[0] = float32((float64(x) + sigmoid(at(0))*scale - (scale-1)/2) / float64(w))
-				row[1] = float32((float64(y) + sigmoid(at(1))*scale - (scale-1)/2) / float64(h))
-				row[2] = float32(math.Exp(at(2)) * anchor[0] / float64(net.Width))
-				row[3] = float32(math.Exp(at(3)) * anchor[1] / float64(net.Height))
-				object := sigmoid(at(4))
-				row[4] = float32(object)
-				for c := range p.Classes {
-					row[5+c] = float32(object * sigmoid(at(5+c)))
-				}
+	size := p.Anchors[p.Mask[anchor]]
+	at := func(k int) float64 { return float64(src[k*plane]) }
+	row[0] = float32((float64(cell%w) + sigmoid(at(0))*scale - (scale-1)/2) / float64(w))
+	row[1] = float32((float64(cell/w) + sigmoid(at(1))*scale - (scale-1)/2) / float64(h))
+	row[2] = float32(math.Exp(at(2)) * size[0] / float64(net.Width))
+	row[3] = float32(math.Exp(at(3)) * size[1] / float64(net.Height))
+	object := sigmoid(at(4))
+	row[4] = float32(object)
+	for c := range p.Classes {
+		row[5+c] = float32(object * sigmoid(at(5+c)))
+	}
+}
+
+// Scan is Candidates of Decode's rows for one head, unsorted, without decoding
+// the rows that cannot reach the threshold; nearly all of them.
+func Scan(net *darknet.Network, yolo int, head []float32, threshold float64) ([]Box, error) {
+	if yolo < 0 || yolo >= len(net.Layers) || net.Layers[yolo].Kind != darknet.Yolo {
+		return nil, fmt.Errorf("decode: layer %d of %s is no yolo layer", yolo, net.Name)
+	}
+	l := &net.Layers[yolo]
+	if len(head) != l.In.Len() {
+		return nil, fmt.Errorf("decode: the head of layer %d has %d values, not %v", yolo, len(head), l.In)
+	}
+	per := 5 + l.Yolo.Classes
+	plane := l.In.H * l.In.W
+	var list []Box
+	row := Rows{l.Yolo.Classes, make([]float32, per)}
+	for cell := range plane {
+		for a := range l.Yolo.Mask {
+			src := a*per*plane + cell
+			if !(float64(float32(sigmoid(float64(head[src+4*plane])))) >= threshold) {
+				continue
 			}
+			decodeRow(net, l, a, cell, head[src:], row.Data)
+			list = append(list, Candidates([]Rows{row}, threshold)...)
 		}
 	}
-	return out, nil
+	return list, nil
 }
 
 func sigmoid(v float64) float64 { return 1 / (1 + math.Exp(-v)) }

@@ -92,6 +92,39 @@ func TestDecodeByHand(t *testing.T) {
 	}
 }
 
+// Scan must find exactly what decoding everything finds.
+func TestScanIsDecodeAndCandidates(t *testing.T) {
+	net := tiny(t, "scale_x_y=1.1\n")
+	rng := rand.New(rand.NewPCG(5, 6))
+	head := make([]float32, 28)
+	for range 500 {
+		for i := range head {
+			head[i] = float32(rng.NormFloat64() * 3)
+		}
+		if rng.IntN(5) == 0 {
+			head[rng.IntN(28)] = float32(math.NaN())
+		}
+		rows, err := Decode(net, 1, head)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Scan(net, 1, head, 0.3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		Sort(got)
+		if want := Candidates([]Rows{rows}, 0.3); !reflect.DeepEqual(got, want) {
+			t.Fatalf("got %v, want %v", got, want)
+		}
+	}
+	if _, err := Scan(net, 0, head, 0.3); err == nil {
+		t.Error("a convolution was decoded")
+	}
+	if _, err := Scan(net, 1, head[1:], 0.3); err == nil {
+		t.Error("a short head was decoded")
+	}
+}
+
 func TestDecodeRejects(t *testing.T) {
 	net := tiny(t, "")
 	if _, err := Decode(net, 0, make([]float32, 28)); err == nil {

@@ -46,6 +46,11 @@ type Answer struct {
 	Backend string `json:"backend"`
 	Target  string `json:"target"`
 	Threads int    `json:"threads"`
+	// Began is when the worker's main function started, Unix seconds. What lies
+	// between the start of the process and this is the loading of libraries.
+	Began float64 `json:"began,omitempty"`
+	// StartSeconds is that time; the parent fills it in.
+	StartSeconds float64 `json:"-"`
 	// LoadSeconds is reading cfg and weights; RunSeconds are the forward
 	// passes of Inputs[0] in order, warm-up included (the first is first).
 	LoadSeconds float64   `json:"load_s"`

@@ -132,6 +132,7 @@ func Execute(ctx context.Context, p Process, w Worker, job Job, limit time.Durat
 	}
 	runCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	spawned := float64(time.Now().UnixNano()) / 1e9
 	out, err := p.Run(runCtx, host.Command{Argv: w.Argv, Env: env, Stdin: input, Dir: job.OutDir})
 	if ctx.Err() != nil {
 		return Answer{}, fmt.Errorf("run %s: %w", w.Engine, context.Cause(ctx))
@@ -140,6 +141,10 @@ func Execute(ctx context.Context, p Process, w Worker, job Job, limit time.Durat
 		return Answer{}, Translate(w.Engine, out, err, limit, cpu)
 	}
 	a, err := decodeAnswer(w.Engine, out, job)
+	if a.Began > 0 && !math.IsInf(a.Began, 0) {
+		// A clock that was set meanwhile must not give nonsense.
+		a.StartSeconds = math.Min(math.Max(a.Began-spawned, 0), limit.Seconds())
+	}
 	if a.Log == "" {
 		a.Log = tail(out.Stderr, maxLog)
 	}

@@ -473,27 +473,26 @@ func (v *Verdict) precision(c Case, engine map[int]Tensor) {
 func (v *Verdict) boxes(c Case, engine map[int]Tensor, tol Tolerance) {
 	heads := c.Net.Heads()
 	yolos := c.Net.Yolos()
-	var mine, theirs []detect.Rows
+	wide := detect.Compare - tol.Score
+	var mineAll, theirsAll []detect.Box
 	for i, ref := range c.Reference {
 		if i >= len(heads) || heads[i] != ref.Layer {
 			v.fail("the reference's heads are not those of the network")
 			return
 		}
-		m, err := detect.Decode(c.Net, yolos[i], ref.Data)
+		m, err := detect.Scan(c.Net, yolos[i], ref.Data, wide)
 		if err != nil {
 			v.fail("%v", err)
 			return
 		}
-		t, err := detect.Decode(c.Net, yolos[i], engine[ref.Layer].Data)
+		t, err := detect.Scan(c.Net, yolos[i], engine[ref.Layer].Data, wide)
 		if err != nil {
 			v.fail("%v", err)
 			return
 		}
-		mine, theirs = append(mine, m), append(theirs, t)
+		mineAll, theirsAll = append(mineAll, m...), append(theirsAll, t...)
 	}
-	v.Boxes = detect.Thin(detect.Candidates(theirs, detect.Show), detect.Suppress)
-	wide := detect.Compare - tol.Score
-	mineAll, theirsAll := detect.Candidates(mine, wide), detect.Candidates(theirs, wide)
+	v.Boxes = detect.Thin(strongest(above(theirsAll, detect.Show), 1000), detect.Suppress)
 	// Of thousands of boxes (damaged or foreign weights) nothing new is learnt.
 	const enough = 3000
 	if len(mineAll) > enough || len(theirsAll) > enough {
@@ -518,6 +517,13 @@ func (v *Verdict) boxes(c Case, engine map[int]Tensor, tol Tolerance) {
 	if c.Expected != nil && len(v.Boxes) > len(c.Expected) {
 		v.fail("%d boxes are found in a picture of %d objects", len(v.Boxes), len(c.Expected))
 	}
+}
+
+// strongest bounds the work of thinning where weights mean nothing and every
+// cell is a box.
+func strongest(list []detect.Box, n int) []detect.Box {
+	detect.Sort(list)
+	return list[:min(n, len(list))]
 }
 
 func above(list []detect.Box, score float64) []detect.Box {

@@ -56,6 +56,7 @@ type answer struct {
 	Backend     string            `json:"backend"`
 	Target      string            `json:"target"`
 	Threads     int               `json:"threads"`
+	Began       float64           `json:"began"`
 	LoadSeconds float64           `json:"load_s"`
 	RunSeconds  []float64         `json:"run_s"`
 	OtherSecs   []float64         `json:"other_s"`
@@ -89,6 +90,7 @@ var targets = map[string]int{
 func main() {
 	a := answer{
 		Schema: schema,
+		Began:  float64(time.Now().UnixNano()) / 1e9,
 		Versions: map[string]string{
 			"opencv": gocv.OpenCVVersion(),
 			"gocv":   gocv.Version(),
