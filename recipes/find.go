@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -261,11 +262,22 @@ func (s *shelf) merge(r *Recipe, onlyEmbedded bool, chain []string) (*Recipe, er
 			merged.Requirements = append(merged.Requirements, q)
 		}
 	}
+	merged.Artifacts = append(slices.Clone(parent.Artifacts), r.Artifacts...)
+	if len(parent.Parameters) > 0 {
+		merged.Parameters = maps.Clone(parent.Parameters)
+		maps.Copy(merged.Parameters, r.Parameters)
+	}
 	if merged.Verify == nil {
 		merged.Verify = parent.Verify
 	}
 	if merged.Description == "" {
 		merged.Description = parent.Description
+	}
+	// Parameters that came from the parent could not be checked before.
+	whole := merged
+	whole.Extends = ""
+	if err := Lint(&whole, s.tables); err != nil {
+		return nil, fmt.Errorf("%s, merged with %s: %w", r.Source, r.Extends, err)
 	}
 	return &merged, nil
 }

@@ -68,11 +68,15 @@ func lint(r *Recipe, tables *Tables, d *document) {
 		d.word("$.verify.engine", "engine", r.Verify.Engine, Engines())
 		d.word("$.verify.network", "network", r.Verify.Network, Networks())
 	}
+	lintParameters(r, d)
+	for i := range r.Artifacts {
+		lintArtifact(&r.Artifacts[i], d, fmt.Sprintf("$.artifacts[%d]", i))
+	}
 	first := map[string]int{}
 	for i := range r.Requirements {
 		q := &r.Requirements[i]
 		path := fmt.Sprintf("$.requirements[%d]", i)
-		lintRequirement(q, tables, d, path)
+		lintRequirement(r, q, tables, d, path)
 		if at, ok := first[q.ID]; ok && q.ID != "" {
 			d.at(path+".id", "id %s is taken by requirement %d", q.ID, at+1)
 		} else {
@@ -100,7 +104,7 @@ func (d *document) constraint(path, text string) {
 	}
 }
 
-func lintRequirement(q *Requirement, tables *Tables, d *document, path string) {
+func lintRequirement(r *Recipe, q *Requirement, tables *Tables, d *document, path string) {
 	if !idForm.MatchString(q.ID) {
 		d.at(path+".id", "id %q must be lower-case words joined by dots, such as opencv.version", q.ID)
 	}
@@ -119,14 +123,21 @@ func lintRequirement(q *Requirement, tables *Tables, d *document, path string) {
 		d.words(path+".when.os", "operating system", w.OS, append(Families(), Distributions()...))
 		d.words(path+".when.arch", "architecture", w.Arch, Arches())
 		d.words(path+".when.missing", "component", w.Missing, Components())
-		if len(w.OS)+len(w.Arch)+len(w.Missing) == 0 {
+		d.words(path+".when.present", "component", w.Present, Components())
+		for _, name := range slices.Sorted(maps.Keys(w.Set)) {
+			at := path + ".when.set." + name
+			if p, ok := r.parameter(name, d, at); ok {
+				d.words(at, "choice of "+name, w.Set[name], p.Choices)
+			}
+		}
+		if len(w.OS)+len(w.Arch)+len(w.Missing)+len(w.Present)+len(w.Set) == 0 {
 			d.at(path+".when", "when names no condition")
 		}
 	}
 	if n := q.checks(); n != 1 {
-		d.at(path, "requirement %s has %d checks; it needs exactly one of os, cpu, memory, disk, component, compat", q.ID, n)
+		d.at(path, "requirement %s has %d checks; it needs exactly one of os, cpu, memory, disk, component, compat, gpu", q.ID, n)
 	}
-	lintCheck(q, tables, d, path)
+	lintCheck(r, q, tables, d, path)
 	for i := range q.Fix {
 		lintFix(&q.Fix[i], d, fmt.Sprintf("%s.fix[%d]", path, i))
 	}
@@ -135,7 +146,7 @@ func lintRequirement(q *Requirement, tables *Tables, d *document, path string) {
 // checks counts the checks that are set.
 func (q *Requirement) checks() int {
 	n := 0
-	for _, set := range []bool{q.OS != nil, q.CPU != nil, q.Memory != nil, q.Disk != nil, q.Component != nil, q.Compat != nil} {
+	for _, set := range []bool{q.OS != nil, q.CPU != nil, q.Memory != nil, q.Disk != nil, q.Component != nil, q.Compat != nil, q.GPU != nil} {
 		if set {
 			n++
 		}
@@ -143,7 +154,7 @@ func (q *Requirement) checks() int {
 	return n
 }
 
-func lintCheck(q *Requirement, tables *Tables, d *document, path string) {
+func lintCheck(r *Recipe, q *Requirement, tables *Tables, d *document, path string) {
 	if c := q.OS; c != nil {
 		if len(c.Family) == 0 {
 			d.at(path+".os", "os needs a family")
@@ -184,7 +195,14 @@ func lintCheck(q *Requirement, tables *Tables, d *document, path string) {
 		lintComponent(c, d, path+".component")
 	}
 	if c := q.Compat; c != nil {
-		lintCompat(c, tables, d, path+".compat")
+		lintCompat(r, c, tables, d, path+".compat")
+	}
+	if c := q.GPU; c != nil {
+		if len(c.Vendor) == 0 {
+			d.at(path+".gpu", "gpu needs a vendor")
+		}
+		d.words(path+".gpu.vendor", "vendor", c.Vendor, Vendors())
+		d.constraint(path+".gpu.compute", c.Compute)
 	}
 }
 
@@ -202,13 +220,25 @@ func lintComponent(c *ComponentCheck, d *document, path string) {
 			d.at(fmt.Sprintf("%s.has[%d]", path, i), "part %q must be lower case, such as dnn", part)
 		}
 	}
+	for _, key := range slices.Sorted(maps.Keys(c.Attr)) {
+		if _, err := ParseAttr(c.Attr[key]); err != nil {
+			d.at(path+".attr."+key, "%v", err)
+		}
+	}
 }
 
-func lintCompat(c *CompatCheck, tables *Tables, d *document, path string) {
+func lintCompat(r *Recipe, c *CompatCheck, tables *Tables, d *document, path string) {
 	if len(c.Given) == 0 {
 		d.at(path, "compat needs the components that are given")
 	}
-	d.words(path+".given", "component", c.Given, Components())
+	d.words(path+".given", "component", c.Given, append(Components(), Topics()...))
+	for _, column := range slices.Sorted(maps.Keys(c.Parameters)) {
+		r.parameter(c.Parameters[column], d, path+".parameters."+column)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Holds)) {
+		d.word(path+".holds."+name, "component", name, Components())
+		d.word(path+".holds."+name, "relation", c.Holds[name], Relations())
+	}
 	if tables == nil {
 		return
 	}
@@ -219,8 +249,8 @@ func lintCompat(c *CompatCheck, tables *Tables, d *document, path string) {
 	}
 	d.word(path+".choose", "column to choose in table "+c.Table, c.Choose, table.Then)
 	for _, column := range table.When {
-		if !slices.Contains(c.Given, column) {
-			d.at(path+".given", "table %s asks for %s, which given does not list", c.Table, column)
+		if _, ok := c.Parameters[column]; !ok && !slices.Contains(c.Given, column) {
+			d.at(path+".given", "table %s asks for %s, which neither given nor parameters lists", c.Table, column)
 		}
 	}
 	d.words(path+".given", "column of table "+c.Table, c.Given, table.When)

@@ -14,7 +14,12 @@ type Recipe struct {
 	Description string `yaml:"description,omitempty" json:"description,omitempty"`
 	// Extends names a recipe whose requirements come first; one here with the
 	// same id replaces it.
-	Extends      string        `yaml:"extends,omitempty" json:"extends,omitempty"`
+	Extends string `yaml:"extends,omitempty" json:"extends,omitempty"`
+	// Parameters are what a user may set (--set gpu=cpu); a requirement's when
+	// and a compat check refer to them.
+	Parameters map[string]Parameter `yaml:"parameters,omitempty" json:"parameters,omitempty"`
+	// Artifacts are files the purpose fetches, each with its size and hash.
+	Artifacts    []Artifact    `yaml:"artifacts,omitempty" json:"artifacts,omitempty"`
 	Requirements []Requirement `yaml:"requirements" json:"requirements"`
 	// Verify names the engine that proves the set-up; nil when nothing can run.
 	Verify *Verify `yaml:"verify,omitempty" json:"verify,omitempty"`
@@ -23,6 +28,30 @@ type Recipe struct {
 	// is what it took the place of. Neither is part of the file.
 	Source    string `yaml:"-" json:"source"`
 	Overrides string `yaml:"-" json:"overrides,omitempty"`
+	// Settings are the parameters that Set changed; Setting gives every one.
+	Settings map[string]string `yaml:"-" json:"settings,omitempty"`
+}
+
+// Parameter is one thing a user may choose about a recipe.
+type Parameter struct {
+	Title   string   `yaml:"title" json:"title"`
+	Default string   `yaml:"default" json:"default"`
+	Choices []string `yaml:"choices" json:"choices"`
+}
+
+// Artifact is a file that is fetched. It is never used before its size and
+// hash were checked on the bytes themselves.
+type Artifact struct {
+	Name string `yaml:"name" json:"name"` // yolov3.weights
+	// URL is where it comes from, Mirrors where else the same bytes are; they
+	// are tried in order.
+	URL     string   `yaml:"url" json:"url"`
+	Mirrors []string `yaml:"mirrors,omitempty" json:"mirrors,omitempty"`
+	// Size is exact.
+	Size   Bytes  `yaml:"size" json:"size"`
+	SHA256 string `yaml:"sha256" json:"sha256"` // 64 hexadecimal digits
+	// Source says who publishes the hash.
+	Source string `yaml:"source" json:"source"`
 }
 
 // Verify says how a set-up is proven.
@@ -41,8 +70,8 @@ const (
 	Info        Severity = "info"
 )
 
-// Requirement is one line of a recipe. Exactly one of the checks (OS … Compat)
-// is set.
+// Requirement is one line of a recipe. Exactly one of the checks (OS … GPU) is
+// set.
 type Requirement struct {
 	// ID is stable, lower case, dotted: opencv.version.
 	ID       string   `yaml:"id" json:"id"`
@@ -60,6 +89,7 @@ type Requirement struct {
 	Disk      *DiskCheck      `yaml:"disk,omitempty" json:"disk,omitempty"`
 	Component *ComponentCheck `yaml:"component,omitempty" json:"component,omitempty"`
 	Compat    *CompatCheck    `yaml:"compat,omitempty" json:"compat,omitempty"`
+	GPU       *GPUCheck       `yaml:"gpu,omitempty" json:"gpu,omitempty"`
 
 	// Fix lists the ways to make it hold, in order of preference; the first
 	// whose manager the host has is planned.
@@ -74,6 +104,10 @@ type When struct {
 	// components has no instance (room for OpenCV matters only before it is
 	// installed).
 	Missing []string `yaml:"missing,omitempty" json:"missing,omitempty"`
+	// Present limits it to hosts on which each of these has an instance.
+	Present []string `yaml:"present,omitempty" json:"present,omitempty"`
+	// Set limits it to values of the recipe's parameters: gpu: [cuda].
+	Set map[string][]string `yaml:"set,omitempty" json:"set,omitempty"`
 }
 
 // OSCheck wants one of the families (GOOS) and, where listed for the host's
@@ -110,6 +144,11 @@ type ComponentCheck struct {
 	Version string `yaml:"version,omitempty" json:"version,omitempty"`
 	// Has lists parts the instance must have.
 	Has []string `yaml:"has,omitempty" json:"has,omitempty"`
+	// Attr asks the instance's named details: a version constraint, "is WORD",
+	// "has WORD" (one of a comma-separated list), "has series of COMPONENT" (the
+	// first two numbers of that component's active version are in the list) or
+	// "starts YES" (it begins so).
+	Attr map[string]string `yaml:"attr,omitempty" json:"attr,omitempty"`
 	// Absent turns the check around: no instance may match.
 	Absent bool `yaml:"absent,omitempty" json:"absent,omitempty"`
 }
@@ -121,6 +160,21 @@ type CompatCheck struct {
 	Given []string `yaml:"given" json:"given"`
 	// Choose is the column that the table then decides (gocv).
 	Choose string `yaml:"choose" json:"choose"`
+	// Parameters takes the values of columns from the recipe's parameters:
+	// openpose: release.
+	Parameters map[string]string `yaml:"parameters,omitempty" json:"parameters,omitempty"`
+	// Holds asks components of the chosen value: ">=" (at least it) or
+	// "series" (the same first two numbers): nvidia-driver: ">=".
+	Holds map[string]string `yaml:"holds,omitempty" json:"holds,omitempty"`
+}
+
+// GPUCheck wants a graphics device.
+type GPUCheck struct {
+	Vendor []string `yaml:"vendor" json:"vendor"` // nvidia, amd, intel, apple …
+	// Compute is a constraint on CUDA's compute capability: ">= 5.0".
+	Compute string `yaml:"compute,omitempty" json:"compute,omitempty"`
+	// Memory is the least the device must have.
+	Memory Bytes `yaml:"memory,omitempty" json:"memory,omitempty"`
 }
 
 // Fix is one way to make a requirement hold. Exactly one field besides Distro

@@ -49,7 +49,7 @@ func generate(t *testing.T, v any, id, title string) []byte {
 	s := r.Reflect(v)
 	s.ID, s.Title = gen.ID(id), title
 	if q, ok := s.Definitions["Requirement"]; ok {
-		for _, check := range []string{"os", "cpu", "memory", "disk", "component", "compat"} {
+		for _, check := range []string{"os", "cpu", "memory", "disk", "component", "compat", "gpu"} {
 			q.OneOf = append(q.OneOf, &gen.Schema{Required: []string{check}})
 		}
 	}
