@@ -2,8 +2,8 @@ package doctor
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -145,6 +145,8 @@ func (e *evaluation) judge(q *recipes.Requirement) Finding {
 			v = e.component(q.Component)
 		case q.Compat != nil:
 			v = e.compat(q)
+		case q.GPU != nil:
+			v = e.gpu(q.GPU)
 		default:
 			v = verdict{state: Unknown, found: "the recipe gives no check that this deployctl knows"}
 		}
@@ -175,6 +177,11 @@ func (e *evaluation) applies(w *recipes.When) (verdict, bool) {
 		return verdict{}, true
 	}
 	f := e.facts
+	for _, name := range slices.Sorted(maps.Keys(w.Set)) {
+		if value := e.recipe.Setting(name); !slices.Contains(w.Set[name], value) {
+			return verdict{state: Skipped, wanted: "asked with " + name + "=" + either(w.Set[name]) + " only", found: "set to " + name + "=" + value}, false
+		}
+	}
 	if len(w.OS) > 0 {
 		if f.OS.Family == "" {
 			return e.unknown("os", "which operating system this is", "applies to "+either(w.OS)), false
@@ -199,6 +206,15 @@ func (e *evaluation) applies(w *recipes.When) (verdict, bool) {
 			}
 		}
 		return verdict{state: Skipped, wanted: "asked while " + either(w.Missing) + " is missing", found: "installed: " + strings.Join(w.Missing, ", ")}, false
+	}
+	for _, name := range w.Present {
+		if len(f.Components[name]) > 0 {
+			continue
+		}
+		if _, failed := f.Problem(name); failed {
+			return e.unknown(name, "whether "+name+" is there", "asked where "+name+" is installed"), false
+		}
+		return verdict{state: Skipped, wanted: "asked where " + name + " is installed", found: name + " is not installed"}, false
 	}
 	return verdict{}, true
 }
@@ -428,49 +444,6 @@ func names(c *recipes.ComponentCheck) []string {
 	return c.AnyOf
 }
 
-func (e *evaluation) compat(q *recipes.Requirement) verdict {
-	c := q.Compat
-	given := map[string]string{}
-	var pairs []string
-	wanted := "a " + c.Choose + " release for this " + strings.Join(c.Given, " and ")
-	for _, name := range c.Given {
-		if d := e.done[name]; d != nil && d.Severity == recipes.Required && (d.State == Fail || d.State == Unknown || d.State == Pending) {
-			return verdict{state: Skipped, wanted: wanted, found: "decided once " + d.ID + " holds"}
-		}
-		i, ok := e.facts.Active(name)
-		if !ok {
-			if p, failed := e.facts.Problem(name); failed {
-				return verdict{state: Unknown, wanted: wanted, found: "could not be checked: " + p.Error, where: "probe " + p.Probe}
-			}
-			return verdict{state: Fail, wanted: wanted, found: name + " is not installed"}
-		}
-		if _, err := recipes.Version(i.Version); err != nil {
-			return verdict{state: Unknown, wanted: wanted, found: fmt.Sprintf("the version of %s could not be told (found %q)", name, i.Version), where: i.Path}
-		}
-		given[name] = i.Version
-		pairs = append(pairs, name+" "+i.Version)
-	}
-	value, row, err := e.tables.Choose(c.Table, given, c.Choose)
-	var none *recipes.NoRowError
-	switch {
-	case errors.As(err, &none):
-		return verdict{state: Fail, wanted: wanted, found: none.Error(), where: "table " + c.Table, fix: e.mismatch(none)}
-	case err != nil:
-		return verdict{state: Unknown, wanted: wanted, found: err.Error(), where: "table " + c.Table}
-	}
-	e.chosen[c.Choose] = value
-	v := verdict{
-		state: OK, wanted: wanted, found: fmt.Sprintf("%s %s for %s", c.Choose, value, strings.Join(pairs, " and ")),
-		where: fmt.Sprintf("table %s, %s: %s", c.Table, row.Basis, row.Source),
-	}
-	if row.Basis == recipes.Expected {
-		v.state = Warn
-		v.found += ", a pair nobody has tested"
-		v.fix = "Run deployctl verify, which decides whether the pair works; or install an older " + c.Given[0] + "."
-	}
-	return v
-}
-
 // mismatch says what to change so that the nearest row of a table fits.
 func (e *evaluation) mismatch(none *recipes.NoRowError) string {
 	if none.Nearest == nil {
@@ -508,7 +481,7 @@ func (e *evaluation) component(c *recipes.ComponentCheck) verdict {
 	}
 	var best verdict
 	for _, name := range names(c) {
-		v := e.oneComponent(name, c.Has, constraint)
+		v := e.oneComponent(name, c, constraint)
 		v.wanted = wanted
 		if v.state == OK {
 			return v
@@ -546,6 +519,9 @@ func wantedComponent(c *recipes.ComponentCheck, constraint recipes.Constraint) s
 	if len(c.Has) > 0 {
 		wanted += " with " + strings.Join(c.Has, ", ")
 	}
+	for _, key := range slices.Sorted(maps.Keys(c.Attr)) {
+		wanted += ", " + key + " " + c.Attr[key]
+	}
 	if c.Absent {
 		return "no " + wanted
 	}
@@ -560,7 +536,7 @@ func (e *evaluation) absent(c *recipes.ComponentCheck, constraint recipes.Constr
 			return verdict{state: Unknown, wanted: wanted, found: "could not be checked: " + p.Error, where: "probe " + p.Probe}
 		}
 		for _, i := range e.facts.Components[name] {
-			switch s := fits(i, c.Has, constraint); s.state {
+			switch s := e.fits(i, c, constraint); s.state {
 			case OK:
 				there = append(there, label(name, i))
 				where = cmp.Or(where, i.Path)
@@ -576,16 +552,22 @@ func (e *evaluation) absent(c *recipes.ComponentCheck, constraint recipes.Constr
 }
 
 // fits judges one instance.
-func fits(i facts.Instance, has []string, constraint recipes.Constraint) verdict {
+func (e *evaluation) fits(i facts.Instance, c *recipes.ComponentCheck, constraint recipes.Constraint) verdict {
 	v := verdict{state: OK}
 	var lacks []string
-	for _, part := range has {
+	for _, part := range c.Has {
 		if !i.HasPart(part) {
 			lacks = append(lacks, part)
 		}
 	}
 	if len(lacks) > 0 {
 		v.state, v.found = Fail, "without "+strings.Join(lacks, ", ")
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.Attr)) {
+		if wrong := e.attr(i, key, c.Attr[key]); wrong != "" {
+			v.state, v.found = Fail, join(v.found, wrong)
+			v.found = strings.TrimPrefix(v.found, ", ")
+		}
 	}
 	if constraint.Any() {
 		return v
@@ -603,7 +585,7 @@ func fits(i facts.Instance, has []string, constraint recipes.Constraint) verdict
 	return v
 }
 
-func (e *evaluation) oneComponent(name string, has []string, constraint recipes.Constraint) verdict {
+func (e *evaluation) oneComponent(name string, c *recipes.ComponentCheck, constraint recipes.Constraint) verdict {
 	list := e.facts.Components[name]
 	active, ok := e.facts.Active(name)
 	if !ok {
@@ -616,7 +598,7 @@ func (e *evaluation) oneComponent(name string, has []string, constraint recipes.
 	}
 	var v verdict
 	if ok {
-		v = fits(active, has, constraint)
+		v = e.fits(active, c, constraint)
 		v.found = join(label(name, active), v.found)
 		v.where = whereOf(active)
 	} else {
@@ -624,7 +606,7 @@ func (e *evaluation) oneComponent(name string, has []string, constraint recipes.
 	}
 	// Another copy may do where the active one does not.
 	for _, other := range list {
-		if v.state == OK || other.Active || fits(other, has, constraint).state != OK {
+		if v.state == OK || other.Active || e.fits(other, c, constraint).state != OK {
 			continue
 		}
 		if ok {

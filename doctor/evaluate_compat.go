@@ -1,0 +1,291 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/go-version"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// attr judges a named detail of an instance; "" means that it holds.
+func (e *evaluation) attr(i facts.Instance, key, condition string) string {
+	a, err := recipes.ParseAttr(condition)
+	if err != nil {
+		return err.Error()
+	}
+	series := ""
+	if of := a.SeriesOf(); of != "" {
+		active, ok := e.facts.Active(of)
+		if !ok {
+			return of + " is not installed, so " + key + " cannot name it"
+		}
+		series = recipes.Series(active.Version)
+	}
+	value, there := i.Attrs[key]
+	if holds, err := a.Check(value, series); err == nil && holds && there {
+		return ""
+	}
+	wanted := condition
+	if series != "" {
+		wanted = "has " + series
+	}
+	if value == "" {
+		return fmt.Sprintf("%s is empty, wanted %s", key, wanted)
+	}
+	return fmt.Sprintf("%s is %s, wanted %s", key, value, wanted)
+}
+
+// gpu wants one device that meets every part.
+func (e *evaluation) gpu(c *recipes.GPUCheck) verdict {
+	wanted := "a GPU by " + either(c.Vendor)
+	if c.Compute != "" {
+		wanted += ", compute capability " + c.Compute
+	}
+	if c.Memory > 0 {
+		wanted += ", " + c.Memory.Human() + " of memory"
+	}
+	if p, failed := e.facts.Problem("gpus"); failed && len(e.facts.GPUs) == 0 {
+		return verdict{state: Unknown, wanted: wanted, found: "could not be checked: " + p.Error, where: "probe " + p.Probe}
+	}
+	constraint, err := recipes.ParseConstraint(c.Compute)
+	if err != nil {
+		return verdict{state: Unknown, wanted: wanted, found: err.Error(), where: "recipe " + e.recipe.Source}
+	}
+	best := verdict{state: Fail, wanted: wanted, found: "no such GPU"}
+	if n := len(e.facts.GPUs); n > 0 {
+		best.found = "only " + e.facts.GPUs[0].Name
+	}
+	for _, g := range e.facts.GPUs {
+		if !slices.Contains(c.Vendor, g.Vendor) {
+			continue
+		}
+		v := verdict{state: OK, wanted: wanted, found: g.Name, where: evidence(g.Evidence)}
+		if g.ComputeCapability != "" {
+			v.found = join(v.found, "compute capability "+g.ComputeCapability)
+		}
+		holds, err := constraint.Check(g.ComputeCapability)
+		switch {
+		case err != nil:
+			v.state, v.found = Unknown, join(v.found, "its compute capability could not be told")
+		case !holds:
+			v.state = Fail
+		case c.Memory > 0 && g.Memory == 0:
+			v.state, v.found = Unknown, join(v.found, "its memory could not be told")
+		case c.Memory > 0 && g.Memory < uint64(c.Memory):
+			v.state, v.found = Fail, join(v.found, recipes.Bytes(g.Memory).Human()+" of memory")
+		}
+		if v.state == OK {
+			return v
+		}
+		if best.where == "" || v.state == Unknown {
+			best = v
+		}
+	}
+	return best
+}
+
+// BestGPU is the compute capability of the newest NVIDIA GPU, "" for none.
+func BestGPU(f *facts.Facts) string {
+	best, text := (*version.Version)(nil), ""
+	for _, g := range f.GPUs {
+		if v, err := recipes.Version(g.ComputeCapability); err == nil && g.Vendor == "nvidia" && (best == nil || v.GreaterThan(best)) {
+			best, text = v, g.ComputeCapability
+		}
+	}
+	return text
+}
+
+// compat looks a row up for what is active, and asks other components of what
+// the row decides.
+func (e *evaluation) compat(q *recipes.Requirement) verdict {
+	c := q.Compat
+	given := map[string]string{}
+	var pairs []string
+	wanted := "a " + c.Choose + " release for this " + strings.Join(c.Given, " and ")
+	if len(c.Holds) > 0 {
+		wanted = strings.Join(slices.Sorted(maps.Keys(c.Holds)), " and ") + " that fits this " + strings.Join(c.Given, " and ")
+	} else if !slices.Contains(recipes.Components(), c.Choose) && c.Choose != "gocv" {
+		wanted = strings.Join(c.Given, " and ") + " that fit one another"
+	}
+	for column, name := range c.Parameters {
+		given[column] = e.recipe.Setting(name)
+		pairs = append(pairs, column+" "+given[column])
+	}
+	slices.Sort(pairs)
+	for _, name := range c.Given {
+		value, v, ok := e.given(name, wanted)
+		if !ok {
+			return v
+		}
+		given[name] = value
+		pairs = append(pairs, name+" "+value)
+	}
+	if v, ok := e.machine(c, given, wanted); ok {
+		return v
+	}
+	value, row, err := e.tables.Choose(c.Table, given, c.Choose)
+	var none *recipes.NoRowError
+	switch {
+	case errors.As(err, &none):
+		return verdict{state: Fail, wanted: wanted, found: none.Error(), where: "table " + c.Table, fix: e.mismatch(none)}
+	case err != nil:
+		return verdict{state: Unknown, wanted: wanted, found: err.Error(), where: "table " + c.Table}
+	}
+	e.chosen[c.Choose] = value
+	v := verdict{
+		state: OK, wanted: wanted, found: fmt.Sprintf("%s %s for %s", c.Choose, value, strings.Join(pairs, " and ")),
+		where: fmt.Sprintf("table %s, %s: %s", c.Table, row.Basis, row.Source),
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Holds)) {
+		if bad, ok := e.holds(name, c.Holds[name], value, pairs); !ok {
+			bad.wanted, bad.where = wanted, v.where
+			return bad
+		}
+	}
+	if row.Basis == recipes.Expected {
+		v.state = Warn
+		v.found += ", a pair nobody has tested"
+		v.fix = "Run deployctl verify, which decides whether the pair works; or install an older " + c.Given[0] + "."
+	}
+	return v
+}
+
+// given gives what a column of a table is on this host. Where false comes back,
+// the verdict says why it cannot be told.
+func (e *evaluation) given(name, wanted string) (string, verdict, bool) {
+	switch name {
+	case "os":
+		if e.facts.OS.Family == "" {
+			return "", e.unknown("os", "which operating system this is", wanted), false
+		}
+		return e.facts.OS.Family, verdict{}, true
+	case "sm":
+		if sm := BestGPU(e.facts); sm != "" {
+			return sm, verdict{}, true
+		}
+		if p, failed := e.facts.Problem("gpus"); failed {
+			return "", verdict{state: Unknown, wanted: wanted, found: "could not be checked: " + p.Error, where: "probe " + p.Probe}, false
+		}
+		return "", verdict{state: Skipped, wanted: wanted, found: "no NVIDIA GPU whose compute capability is known"}, false
+	}
+	if d := e.done[name]; d != nil && d.Severity == recipes.Required && (d.State == Fail || d.State == Unknown || d.State == Pending) {
+		return "", verdict{state: Skipped, wanted: wanted, found: "decided once " + d.ID + " holds"}, false
+	}
+	i, ok := e.facts.Active(name)
+	if !ok {
+		if p, failed := e.facts.Problem(name); failed {
+			return "", verdict{state: Unknown, wanted: wanted, found: "could not be checked: " + p.Error, where: "probe " + p.Probe}, false
+		}
+		return "", verdict{state: Fail, wanted: wanted, found: name + " is not installed"}, false
+	}
+	if _, err := recipes.Version(i.Version); err != nil {
+		return "", verdict{state: Unknown, wanted: wanted, found: fmt.Sprintf("the version of %s could not be told (found %q)", name, i.Version), where: i.Path}, false
+	}
+	return i.Version, verdict{}, true
+}
+
+// holds asks a component of the value that a row decided.
+func (e *evaluation) holds(name, relation, value string, pairs []string) (verdict, bool) {
+	constraint, err := recipes.Relate(relation, value)
+	if err != nil {
+		return verdict{state: Unknown, found: err.Error()}, false
+	}
+	found, v, ok := e.given(name, "")
+	if !ok {
+		return v, false
+	}
+	if holds, err := constraint.Check(found); err == nil && holds {
+		return verdict{}, true
+	}
+	return verdict{
+		state: Fail, found: fmt.Sprintf("%s %s; %s wants %s %s", name, found, strings.Join(pairs, " and "), name, constraint),
+		fix: fmt.Sprintf("Get %s %s.", name, constraint),
+	}, false
+}
+
+// Limit is what an installed CUDA toolkit itself says of a host compiler, read
+// from its include/crt/host_config.h. It counts before any table.
+type Limit struct {
+	// Column is the component the limit is on: msvc, gcc or clang.
+	Column string
+	// Accepts is what the toolkit compiles with.
+	Accepts recipes.Constraint
+	Text    string
+}
+
+// HostLimit reads the limit that a CUDA toolkit's attributes state: gcc_max and
+// clang_max are major versions, msc_ver_min and msc_ver_max are values of
+// _MSC_VER (1910 to 1949), which is toolset 14.10 to 14.49.
+func HostLimit(cuda facts.Instance, column string) (Limit, bool) {
+	limit := Limit{Column: column}
+	number := func(key string) int {
+		n, err := strconv.Atoi(strings.TrimSpace(cuda.Attrs[key]))
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	var text string
+	switch column {
+	case "gcc", "clang":
+		most := number(column + "_max")
+		if most <= 0 {
+			return limit, false
+		}
+		text = fmt.Sprintf("< %d", most+1)
+		limit.Text = fmt.Sprintf("%s up to %d", column, most)
+	case "msvc":
+		low, high := number("msc_ver_min"), number("msc_ver_max")
+		// 1900 is Visual Studio 2015, the first whose toolset is 14.0.
+		if low < 1200 || high < 1900 || high < low {
+			return limit, false
+		}
+		text = fmt.Sprintf("< 14.%02d", high-1900+1)
+		if low >= 1900 {
+			text = fmt.Sprintf(">= 14.%02d, %s", low-1900, text)
+		}
+		limit.Text = fmt.Sprintf("_MSC_VER %d to %d", low, high)
+	default:
+		return limit, false
+	}
+	c, err := recipes.ParseConstraint(text)
+	if err != nil {
+		return limit, false
+	}
+	limit.Accepts = c
+	return limit, true
+}
+
+// machine judges by what the installed toolkit says of itself; false means that
+// it says nothing and the table is asked.
+func (e *evaluation) machine(c *recipes.CompatCheck, given map[string]string, wanted string) (verdict, bool) {
+	column, ok := strings.CutPrefix(c.Table, "cuda-")
+	toolkit, active := e.facts.Active("cuda")
+	if !ok || !active || given[column] == "" {
+		return verdict{}, false
+	}
+	limit, ok := HostLimit(toolkit, column)
+	if !ok {
+		return verdict{}, false
+	}
+	v := verdict{
+		state: OK, wanted: wanted, where: strings.TrimSuffix(toolkit.Path, "/") + " include/crt/host_config.h",
+		found: fmt.Sprintf("%s %s; this CUDA %s accepts %s", column, given[column], toolkit.Version, limit.Text),
+	}
+	holds, err := limit.Accepts.Check(given[column])
+	switch {
+	case err != nil:
+		v.state = Unknown
+	case !holds:
+		v.state = Fail
+		v.fix = fmt.Sprintf("Get %s %s, or a CUDA toolkit that accepts %s %s.", column, limit.Accepts, column, given[column])
+	}
+	return v, true
+}
