@@ -1,0 +1,764 @@
+// Package cuda finds NVIDIA's stack as three separate facts: the driver and the
+// newest CUDA it runs, the toolkits, and the runtime libraries; and, beside
+// them, nvcc, cuDNN and TensorRT.
+//
+// It reads files and the registry; it starts nvidia-smi only where an NVIDIA
+// device is known to be, and nvcc only where no file tells its version. It must
+// never load one of NVIDIA's libraries.
+package cuda
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/loader"
+)
+
+// Components this package provides.
+const (
+	Driver   = "nvidia-driver"
+	Toolkit  = "cuda"
+	Runtime  = "cuda-runtime"
+	NVCC     = "nvcc"
+	CuDNN    = "cudnn"
+	TensorRT = "tensorrt"
+)
+
+// smiTimeout bounds nvidia-smi; waking a sleeping device takes about a second.
+const smiTimeout = 2500 * time.Millisecond
+
+const maxToolkits = 64
+
+// Probe finds NVIDIA's stack. Components: nvidia-driver, cuda, cuda-runtime,
+// nvcc, cudnn, tensorrt.
+func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
+	p := &probe{h: h}
+	switch h.OS {
+	case "darwin":
+		return p.f, nil // NVIDIA's last driver for macOS was for 10.13
+	case "windows":
+	default:
+		p.libs = loader.Open(ctx, h)
+	}
+	// nvidia-smi is the one slow question; the files are read meanwhile.
+	var smi SMI
+	var smiErr error
+	var wg sync.WaitGroup
+	program, present := "", p.present(ctx)
+	if present {
+		program = p.smiProgram(ctx)
+	}
+	if program != "" {
+		wg.Go(func() { smi, smiErr = runSMI(ctx, h, program) })
+	}
+	p.toolkits(ctx)
+	p.settleToolkits()
+	p.runtimes(ctx)
+	p.cudnn(ctx)
+	p.tensorrt(ctx)
+	wg.Wait()
+	p.driver(ctx, smi, program)
+	if smiErr != nil {
+		p.errs = append(p.errs, smiErr)
+	}
+	return p.f, errors.Join(ctx.Err(), errors.Join(p.errs...))
+}
+
+type probe struct {
+	h    *host.Host
+	libs *loader.Libraries
+	f    facts.Facts
+	kits []*kit
+	// stale are sentences about variables and keys that name no toolkit.
+	stale []string
+	errs  []error
+}
+
+// kit is one toolkit.
+type kit struct {
+	root string // links followed
+	// include and lib are its folders; bin holds nvcc.
+	include, lib, bin string
+	version           string
+	nvcc              string
+	nvccVersion       string
+	via               []string
+	attrs             map[string]string
+	has               []string
+	evidence          []facts.Evidence
+	active            bool
+}
+
+func (p *probe) unreadable(err error) {
+	if err != nil && !host.IsNotExist(err) && !errors.Is(err, host.ErrNotRecorded) && !errors.Is(err, host.ErrUnsupported) &&
+		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && len(p.errs) < 8 {
+		p.errs = append(p.errs, err)
+	}
+}
+
+// present reports whether an NVIDIA device or its driver is there, so that
+// nvidia-smi is worth starting.
+func (p *probe) present(ctx context.Context) bool {
+	h := p.h
+	if h.Windows() {
+		return h.Exists(ctx, h.Join(systemRoot(h), "System32", "nvcuda.dll"))
+	}
+	for _, f := range []string{"/dev/nvidiactl", "/dev/nvidia0", "/proc/driver/nvidia/version", "/usr/lib/wsl/lib/libcuda.so.1"} {
+		if h.Exists(ctx, f) {
+			return true
+		}
+	}
+	return false
+}
+
+func systemRoot(h *host.Host) string {
+	if r := h.Env("SystemRoot"); r != "" {
+		return r
+	}
+	return `C:\Windows`
+}
+
+// Program returns the path of nvidia-smi, "" if there is none.
+func Program(ctx context.Context, h *host.Host) string {
+	if found := h.LookPath(ctx, "nvidia-smi"); len(found) > 0 {
+		return found[0]
+	}
+	fixed := []string{"/usr/bin/nvidia-smi", "/usr/lib/wsl/lib/nvidia-smi"}
+	if h.Windows() {
+		fixed = []string{h.Join(systemRoot(h), "System32", "nvidia-smi.exe"), `C:\Program Files\NVIDIA Corporation\NVSMI\nvidia-smi.exe`}
+	}
+	for _, f := range fixed {
+		if h.Exists(ctx, f) {
+			return f
+		}
+	}
+	return ""
+}
+
+func (p *probe) smiProgram(ctx context.Context) string { return Program(ctx, p.h) }
+
+func runSMI(ctx context.Context, h *host.Host, program string) (SMI, error) {
+	ctx, cancel := context.WithTimeout(ctx, smiTimeout)
+	defer cancel()
+	out, err := h.Run(ctx, host.Command{Argv: []string{program}})
+	if errors.Is(err, context.DeadlineExceeded) {
+		return SMI{}, fmt.Errorf("nvidia-smi gave no answer within %s and was stopped; the driver or a device hangs", smiTimeout)
+	}
+	if err != nil {
+		return SMI{}, fmt.Errorf("ask nvidia-smi: %w", err)
+	}
+	s := ParseSMI(string(out.Stdout) + "\n" + string(out.Stderr))
+	if s.Driver == "" && s.Err == "" && out.Exit != 0 {
+		s.Err = fmt.Sprintf("nvidia-smi ended with %d %s", out.Exit, out.Signal)
+	}
+	return s, nil
+}
+
+// Devices asks nvidia-smi for the GPUs in full: whole names, memory and, where
+// the driver knows the field, compute capability.
+func Devices(ctx context.Context, h *host.Host, program string) ([]Device, error) {
+	ctx, cancel := context.WithTimeout(ctx, smiTimeout)
+	defer cancel()
+	const fields = "index,name,pci.bus_id,driver_version,memory.total,uuid"
+	var last error
+	// Drivers before about 470 do not know compute_cap and refuse the whole query.
+	for _, query := range []string{fields + ",compute_cap", fields} {
+		out, err := h.Run(ctx, host.Command{Argv: []string{program, "--query-gpu=" + query, "--format=csv"}})
+		if err != nil {
+			return nil, fmt.Errorf("ask nvidia-smi for the devices: %w", err)
+		}
+		if d := ParseQuery(string(out.Stdout)); len(d) > 0 {
+			return d, nil
+		}
+		first, _, _ := strings.Cut(strings.TrimSpace(string(out.Stdout)), "\n")
+		last = fmt.Errorf("nvidia-smi named no device: %s", first)
+		if !strings.Contains(string(out.Stdout), "not a valid field") {
+			break
+		}
+	}
+	return nil, last
+}
+
+// driver puts together what the kernel, the library and nvidia-smi say.
+func (p *probe) driver(ctx context.Context, smi SMI, program string) {
+	h := p.h
+	in := facts.Instance{Active: true, Attrs: map[string]string{}}
+	put := func(k, v string) {
+		if v != "" {
+			in.Attrs[k] = v
+		}
+	}
+	if h.Windows() {
+		dll := h.Join(systemRoot(h), "System32", "nvcuda.dll")
+		if !h.Exists(ctx, dll) {
+			return
+		}
+		in.Path = dll
+		in.Evidence = append(in.Evidence, facts.Evidence{Kind: "file", Source: dll})
+		p.windowsDriver(ctx, &in)
+	} else {
+		const proc = "/proc/driver/nvidia/version"
+		text, err := h.Text(ctx, proc)
+		p.unreadable(err)
+		if err == nil {
+			if k, ok := ParseKernelDriver(text); ok {
+				in.Version, in.Path = k.Version, proc
+				in.Attrs["modules"] = map[bool]string{true: "open", false: "proprietary"}[k.Open]
+				first, _, _ := strings.Cut(text, "\n")
+				in.Evidence = append(in.Evidence, facts.Evidence{Kind: "file", Source: proc, Detail: first})
+			} else {
+				p.errs = append(p.errs, fmt.Errorf("%s is not in a form deployctl knows", proc))
+			}
+		}
+		lib, via := p.libs.Find(ctx, "libcuda.so.1")
+		if lib == "" && h.Exists(ctx, "/usr/lib/wsl/lib/libcuda.so.1") {
+			lib = "/usr/lib/wsl/lib/libcuda.so.1"
+			put("wsl", "yes")
+		}
+		if lib != "" {
+			real, err := h.Resolve(ctx, lib)
+			if err != nil {
+				real = lib
+			}
+			put("libcuda", real)
+			if via != "" {
+				in.Via = append(in.Via, via)
+			}
+			v := ""
+			if m := soFile.FindStringSubmatch(path.Base(real)); m != nil && strings.Contains(m[2], ".") {
+				v = m[2]
+				put("libcuda_version", v)
+			}
+			in.Evidence = append(in.Evidence, facts.Evidence{Kind: "file", Source: real, Detail: v})
+			switch {
+			case in.Version == "":
+				in.Version = v
+				in.Path = real
+			case v != "" && v != in.Version && !strings.Contains(real, "/stubs/") && !strings.Contains(real, "/compat/"):
+				put("conflict", fmt.Sprintf("the kernel's driver is %s but the library %s is %s: restart the machine, or load the matching modules", in.Version, real, v))
+			}
+		}
+	}
+	if smi.Driver != "" {
+		if in.Version == "" {
+			in.Version = smi.Driver
+		}
+		put("driver_max_cuda", smi.CUDA)
+		detail := "Driver Version: " + smi.Driver
+		if smi.CUDA != "" {
+			detail += ", CUDA Version: " + smi.CUDA + " (the newest the driver runs)"
+		}
+		in.Evidence = append(in.Evidence, facts.Evidence{Kind: "command", Source: program, Detail: detail})
+		put("gpus", fmt.Sprint(len(smi.GPUs)))
+	}
+	if smi.Err != "" {
+		put("problem", smi.Err)
+		in.Active = false
+	}
+	if in.Version == "" && in.Path == "" && smi.Err == "" {
+		return
+	}
+	if in.Path == "" {
+		in.Path = program
+	}
+	p.f.Add(Driver, in)
+}
+
+// windowsDriver reads the version of the display adapter's driver.
+func (p *probe) windowsDriver(ctx context.Context, in *facts.Instance) {
+	const class = `HKLM\SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}`
+	top, err := p.h.RegistryKey(ctx, class, "64")
+	p.unreadable(err)
+	for _, sub := range top.Subkeys {
+		if len(sub) != 4 || strings.Trim(sub, "0123456789") != "" {
+			continue
+		}
+		k, err := p.h.RegistryKey(ctx, class+`\`+sub, "64")
+		p.unreadable(err)
+		if !strings.Contains(strings.ToUpper(k.Values["MatchingDeviceId"].String), "VEN_10DE") {
+			continue
+		}
+		v := k.Values["DriverVersion"].String
+		if d := windowsDriver(v); d != "" && in.Version == "" {
+			in.Version = d
+			in.Evidence = append(in.Evidence, facts.Evidence{Kind: "registry", Source: class + `\` + sub, Detail: "DriverVersion=" + v})
+		}
+	}
+}
+
+// at returns the toolkit at a root, or nil when none is there.
+func (p *probe) at(ctx context.Context, root, via string) *kit {
+	h := p.h
+	if root == "" {
+		return nil
+	}
+	real, err := h.Resolve(ctx, root)
+	if err != nil {
+		p.unreadable(err)
+		return nil
+	}
+	same := func(a, b string) bool {
+		if h.Windows() {
+			return strings.EqualFold(strings.TrimRight(a, `\/`), strings.TrimRight(b, `\/`))
+		}
+		return a == b
+	}
+	var k *kit
+	for _, o := range p.kits {
+		if same(o.root, real) {
+			k = o
+		}
+	}
+	if k == nil {
+		k = p.look(ctx, real)
+		if k == nil || len(p.kits) >= maxToolkits {
+			return nil
+		}
+		p.kits = append(p.kits, k)
+	}
+	if via != "" && !slices.Contains(k.via, via) {
+		k.via = append(k.via, via)
+	}
+	return k
+}
+
+// look reads a toolkit's files; nil when the folder holds none.
+func (p *probe) look(ctx context.Context, root string) *kit {
+	h := p.h
+	k := &kit{root: root, attrs: map[string]string{}}
+	exe := "nvcc"
+	if h.Windows() {
+		exe = "nvcc.exe"
+	}
+	for _, dir := range []string{"bin", "lib/nvidia-cuda-toolkit/bin"} {
+		if f := h.Join(root, dir, exe); h.Exists(ctx, f) {
+			k.nvcc, k.bin = f, h.Join(root, dir)
+			break
+		}
+	}
+	for _, dir := range []string{"include", "targets/x86_64-linux/include", "targets/aarch64-linux/include", "targets/sbsa-linux/include"} {
+		f := h.Join(root, dir, "cuda.h")
+		text, err := h.Text(ctx, f)
+		if err != nil {
+			p.unreadable(err)
+			continue
+		}
+		k.include = h.Join(root, dir)
+		k.version = headerVersion(text)
+		k.note("header", f, "CUDA_VERSION of "+k.version)
+		break
+	}
+	for _, name := range []string{"version.json", "version.txt"} {
+		f := h.Join(root, name)
+		text, err := h.Text(ctx, f)
+		if err != nil {
+			p.unreadable(err)
+			continue
+		}
+		v, ok := ParseVersions(text)
+		if !ok {
+			p.errs = append(p.errs, fmt.Errorf("%s is not in a form deployctl knows", f))
+			continue
+		}
+		k.note("file", f, v.CUDA)
+		if r := v.Release(); r != "" {
+			if k.version != "" && !strings.HasPrefix(r+".", k.version+".") {
+				k.attrs["conflict"] = fmt.Sprintf("%s says %s but the header in %s says %s", f, r, k.include, k.version)
+			}
+			k.version = r
+		}
+		k.attrs["version_file"] = v.CUDA
+		k.nvccVersion = v.Parts["cuda_nvcc"]
+		if c := v.Parts["cuda_cudart"]; c != "" {
+			k.attrs["cudart"] = c
+		}
+		break
+	}
+	if k.nvcc == "" && k.include == "" && k.version == "" {
+		return nil
+	}
+	p.parts(ctx, k)
+	// A folder's own name is the last resort: …/cuda-12.4, …\CUDA\v12.4.
+	if k.version == "" {
+		if v := strings.TrimPrefix(strings.TrimPrefix(strings.ToLower(h.Base(root)), "cuda-"), "v"); dotted.MatchString(v) {
+			k.version = v
+			k.note("file", root, "the folder's name")
+		}
+	}
+	return k
+}
+
+func (k *kit) note(kind, source, detail string) {
+	k.evidence = append(k.evidence, facts.Evidence{Kind: kind, Source: source, Detail: detail})
+}
+
+// parts lists a toolkit's libraries and headers.
+func (p *probe) parts(ctx context.Context, k *kit) {
+	h := p.h
+	if k.nvcc != "" {
+		k.has = append(k.has, "nvcc")
+	}
+	if k.include != "" {
+		k.has = append(k.has, "headers")
+	}
+	wanted := map[string]string{
+		"cudart": "cudart", "cublas": "cublas", "cufft": "cufft", "curand": "curand", "cusolver": "cusolver", "cusparse": "cusparse",
+		"nppc": "npp", "nvrtc": "nvrtc", "cupti": "cupti", "nvjpeg": "nvjpeg",
+	}
+	dirs := []string{"lib64", "lib", "lib/" + loader.Triplet(h.Arch), "targets/x86_64-linux/lib", "targets/aarch64-linux/lib", "targets/sbsa-linux/lib"}
+	if h.Windows() {
+		dirs = []string{`lib\x64`, `lib\win32`}
+	}
+	for _, d := range dirs {
+		dir := h.Join(k.root, d)
+		entries, err := h.ReadDir(ctx, dir)
+		if err != nil {
+			continue
+		}
+		for _, e := range entries {
+			name := strings.TrimPrefix(e.Name, "lib")
+			base, rest, ok := strings.Cut(name, ".")
+			if part := wanted[base]; ok && part != "" && (strings.HasPrefix(rest, "so") || rest == "lib") {
+				if k.lib == "" {
+					k.lib = dir
+				}
+				k.has = append(k.has, part)
+			}
+		}
+		if k.lib != "" {
+			break
+		}
+	}
+	sort.Strings(k.has)
+	k.has = slices.Compact(k.has)
+}
+
+// toolkits looks in every place, each under the lookup's name it stands for.
+func (p *probe) toolkits(ctx context.Context) {
+	h := p.h
+	for i, nvcc := range h.LookPath(ctx, "nvcc") {
+		if i > 8 {
+			break
+		}
+		via := ""
+		if i == 0 {
+			via = "PATH"
+		}
+		real, err := h.Resolve(ctx, nvcc)
+		if err != nil {
+			real = nvcc
+		}
+		k := p.at(ctx, h.DirOf(h.DirOf(real)), via)
+		if k == nil || k.include == "" && !h.Windows() {
+			// Debian's /usr/bin/nvcc is a script or leads into a private folder;
+			// its headers and libraries are in /usr.
+			if o := p.at(ctx, h.DirOf(h.DirOf(nvcc)), via); o != nil && k != nil && o != k {
+				p.kits = slices.DeleteFunc(p.kits, func(x *kit) bool { return x == k })
+				o.nvcc, o.bin, k = real, h.DirOf(real), o
+				o.has = append(o.has, "nvcc")
+			} else if o != nil {
+				k = o
+			}
+		}
+		if k == nil {
+			k = &kit{root: h.DirOf(nvcc), nvcc: nvcc, bin: h.DirOf(nvcc), attrs: map[string]string{}, has: []string{"nvcc"}}
+			if via != "" {
+				k.via = append(k.via, via)
+			}
+			k.note("file", nvcc, "")
+			p.kits = append(p.kits, k)
+		}
+		if k.nvcc == "" {
+			k.nvcc = nvcc
+		}
+	}
+	for _, v := range []string{"CUDA_PATH", "CUDA_HOME", "CUDA_ROOT", "CUDAToolkit_ROOT", "CUDA_TOOLKIT_ROOT_DIR"} {
+		if root := h.Env(v); root != "" {
+			if p.at(ctx, root, v) == nil {
+				p.stale = append(p.stale, fmt.Sprintf("%s is %s, where no CUDA toolkit is", v, root))
+			}
+		}
+	}
+	if h.Windows() {
+		p.windowsToolkits(ctx)
+	} else {
+		p.at(ctx, "/usr/local/cuda", "/usr/local/cuda")
+		for _, base := range []string{"/usr/local", "/opt"} {
+			for _, dir := range h.Glob(ctx, base, "cuda*") {
+				p.at(ctx, dir, "")
+			}
+		}
+		for _, arch := range []string{"Linux_x86_64", "Linux_aarch64"} {
+			for _, release := range h.Glob(ctx, "/opt/nvidia/hpc_sdk/"+arch, "[0-9]*") {
+				for _, dir := range h.Glob(ctx, release+"/cuda", "[0-9]*") {
+					p.at(ctx, dir, "")
+				}
+			}
+		}
+		// Debian's package spreads over /usr, with nvcc itself in a private folder.
+		if h.Exists(ctx, "/usr/include/cuda.h") {
+			p.at(ctx, "/usr", "")
+		} else {
+			p.at(ctx, "/usr/lib/nvidia-cuda-toolkit", "")
+		}
+		if conda := h.Env("CONDA_PREFIX"); conda != "" {
+			p.at(ctx, conda, "")
+		}
+	}
+	p.askNVCC(ctx)
+}
+
+// askNVCC starts nvcc for toolkits whose files do not tell the compiler's
+// version; there is rarely one.
+func (p *probe) askNVCC(ctx context.Context) {
+	asked := 0
+	for _, k := range p.kits {
+		if k.nvcc == "" || k.nvccVersion != "" || k.version != "" || asked == 3 {
+			continue
+		}
+		asked++
+		out, err := p.h.Run(ctx, host.Command{Argv: []string{k.nvcc, "--version"}})
+		if err != nil {
+			p.errs = append(p.errs, fmt.Errorf("ask nvcc for its version: %w", err))
+			continue
+		}
+		if c, ok := ParseNVCC(string(out.Stdout)); ok {
+			k.nvccVersion = c.Version
+			if k.version == "" {
+				k.version = c.Release
+			}
+			k.note("command", k.nvcc+" --version", "release "+c.Release+", V"+c.Version)
+		}
+	}
+}
+
+// windowsToolkits looks into the registry, the versioned variables and the
+// installer's folder.
+func (p *probe) windowsToolkits(ctx context.Context) {
+	h := p.h
+	const key = `HKLM\SOFTWARE\NVIDIA Corporation\GPU Computing Toolkit\CUDA`
+	top, err := h.RegistryKey(ctx, key, "64")
+	p.unreadable(err)
+	for _, sub := range top.Subkeys {
+		k, err := h.RegistryKey(ctx, key+`\`+sub, "64")
+		p.unreadable(err)
+		dir := k.Values["InstallDir"].String
+		if dir == "" {
+			continue
+		}
+		if t := p.at(ctx, dir, ""); t != nil {
+			t.attrs["registry"] = key + `\` + sub
+			t.note("registry", key+`\`+sub, "InstallDir="+dir)
+		} else {
+			p.stale = append(p.stale, fmt.Sprintf("the registry names CUDA %s in %s, where no toolkit is", sub, dir))
+		}
+	}
+	for major := 8; major <= 14; major++ {
+		for minor := 0; minor <= 9; minor++ {
+			name := fmt.Sprintf("CUDA_PATH_V%d_%d", major, minor)
+			if root := h.Env(name); root != "" {
+				if t := p.at(ctx, root, ""); t != nil {
+					t.attrs["env"] = name
+				}
+			}
+		}
+	}
+	base := h.Env("ProgramFiles")
+	if base == "" {
+		base = `C:\Program Files`
+	}
+	for _, dir := range h.Glob(ctx, h.Join(base, `NVIDIA GPU Computing Toolkit\CUDA`), "v*") {
+		p.at(ctx, dir, "")
+	}
+}
+
+// settleToolkits picks the active toolkit: the nvcc that PATH finds, then what
+// the variables that CMake and others read name, then the usual link.
+func (p *probe) settleToolkits() {
+	var active *kit
+	for _, via := range []string{"PATH", "CUDA_PATH", "CUDA_HOME", "CUDAToolkit_ROOT", "CUDA_TOOLKIT_ROOT_DIR", "CUDA_ROOT", "/usr/local/cuda"} {
+		for _, k := range p.kits {
+			if active == nil && slices.Contains(k.via, via) {
+				active = k
+				k.attrs["why"] = "found first, by " + via
+			}
+		}
+	}
+	if active != nil {
+		active.active = true
+		if len(p.stale) > 0 {
+			active.attrs["stale"] = strings.Join(p.stale, "; ")
+		}
+	}
+	for _, k := range p.kits {
+		for key, v := range map[string]string{"include": k.include, "libdir": k.lib, "nvcc": k.nvcc} {
+			if v != "" {
+				k.attrs[key] = v
+			}
+		}
+		sort.Strings(k.has)
+		p.f.Add(Toolkit, facts.Instance{
+			Version: k.version, Path: k.root, Active: k.active, Via: k.via, Has: slices.Compact(k.has), Attrs: k.attrs, Evidence: k.evidence,
+		})
+		if k.nvcc == "" {
+			continue
+		}
+		version := k.nvccVersion
+		if version == "" {
+			version = k.version
+		}
+		in := facts.Instance{Version: version, Path: k.nvcc, Attrs: map[string]string{"toolkit": k.root}, Evidence: k.evidence}
+		if slices.Contains(k.via, "PATH") {
+			in.Active, in.Via = true, []string{"PATH"}
+		}
+		p.f.Add(NVCC, in)
+	}
+}
+
+// runtimes finds the CUDA runtime libraries that programs load.
+func (p *probe) runtimes(ctx context.Context) {
+	p.shared(ctx, Runtime, "libcudart", "cudart64_")
+}
+
+// shared adds the copies of one of NVIDIA's libraries that the loader or a
+// toolkit has: on Linux lib.so.N files, on Windows the DLLs in PATH and in the
+// toolkits' bin.
+func (p *probe) shared(ctx context.Context, component, lib, dll string) {
+	h := p.h
+	if h.Windows() {
+		dirs := h.PathDirs()
+		for _, k := range p.kits {
+			dirs = append(dirs, h.Join(k.root, "bin"), h.Join(k.root, `bin\x64`))
+		}
+		taken := map[string]bool{}
+		seen := map[string]bool{}
+		for i, dir := range dirs {
+			for _, file := range h.Glob(ctx, dir, dll+"*.dll") {
+				name := strings.ToLower(h.Base(file))
+				if seen[strings.ToLower(file)] || len(p.f.Components[component]) >= 32 {
+					continue
+				}
+				seen[strings.ToLower(file)] = true
+				digits := strings.TrimSuffix(strings.TrimPrefix(name, dll), ".dll")
+				if digits == "" || strings.Trim(digits, "0123456789") != "" {
+					continue
+				}
+				in := facts.Instance{Version: dllVersion(component, digits), Path: file, Evidence: []facts.Evidence{{Kind: "file", Source: file}}}
+				if i < len(dirs)-2*len(p.kits) && !taken[name] {
+					taken[name] = true
+					in.Via = []string{"dll"}
+					in.Active = len(taken) == 1
+				}
+				p.f.Add(component, in)
+			}
+		}
+		return
+	}
+	dirs := p.libs.Dirs(ctx)
+	for _, e := range p.libs.Cached(lib + ".so.") {
+		dirs = append(dirs, path.Dir(e.Path))
+	}
+	for _, k := range p.kits {
+		if k.lib != "" {
+			dirs = append(dirs, k.lib)
+		}
+	}
+	byReal := map[string]*facts.Instance{}
+	var order []string
+	sonames := map[string]bool{}
+	for _, dir := range dirs {
+		for _, file := range p.libs.InDir(ctx, dir, lib+".so.") {
+			m := soFile.FindStringSubmatch(path.Base(file))
+			if m == nil || m[1] != lib {
+				continue
+			}
+			real, err := h.Resolve(ctx, file)
+			if err != nil {
+				continue
+			}
+			if byReal[real] == nil && len(order) < 32 {
+				v := m[2]
+				if r := soFile.FindStringSubmatch(path.Base(real)); r != nil {
+					v = r[2]
+				}
+				byReal[real] = &facts.Instance{Version: v, Path: real, Evidence: []facts.Evidence{{Kind: "file", Source: real, Detail: path.Base(real)}}}
+				order = append(order, real)
+			}
+			sonames[path.Base(file)] = true
+		}
+	}
+	names := make([]string, 0, len(sonames))
+	for n := range sonames {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	for _, n := range names {
+		file, via := p.libs.Find(ctx, n)
+		real, err := h.Resolve(ctx, file)
+		if file == "" || err != nil {
+			continue
+		}
+		if in := byReal[real]; in != nil && !slices.Contains(in.Via, via) {
+			in.Via = append(in.Via, via)
+		}
+	}
+	// Several majors can be loaded side by side; the newest that the loader
+	// finds stands for the component.
+	var active *facts.Instance
+	for _, real := range order {
+		in := byReal[real]
+		if len(in.Via) > 0 && (active == nil || newer(in.Version, active.Version)) {
+			active = in
+		}
+	}
+	if active != nil {
+		active.Active = true
+	}
+	for _, real := range order {
+		p.f.Add(component, *byReal[real])
+	}
+}
+
+// dllVersion reads the digits of a DLL's name: cudart64_12 is 12,
+// cudart64_110 is 11.0 and serves all of 11.
+func dllVersion(component, digits string) string {
+	if component == Runtime && len(digits) >= 2 {
+		switch {
+		case len(digits) == 2 && digits[0] >= '6': // cudart64_80
+			return digits[:1] + "." + digits[1:]
+		case len(digits) == 3:
+			return digits[:2] + "." + digits[2:]
+		}
+	}
+	return digits
+}
+
+// newer compares dotted numbers.
+func newer(a, b string) bool {
+	x, y := strings.Split(a, "."), strings.Split(b, ".")
+	for i := range max(len(x), len(y)) {
+		var m, n string
+		if i < len(x) {
+			m = strings.TrimLeft(x[i], "0")
+		}
+		if i < len(y) {
+			n = strings.TrimLeft(y[i], "0")
+		}
+		if len(m) != len(n) {
+			return len(m) > len(n)
+		}
+		if m != n {
+			return m > n
+		}
+	}
+	return false
+}

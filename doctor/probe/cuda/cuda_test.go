@@ -1,0 +1,424 @@
+package cuda
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/host/hosttest"
+)
+
+// The tables' forms are those of drivers 340 to 590; the machines are made up.
+const (
+	smi470 = `Mon Nov 23 10:00:00 2026
++-----------------------------------------------------------------------------+
+| NVIDIA-SMI 470.57.02    Driver Version: 470.57.02    CUDA Version: 11.4     |
+|-------------------------------+----------------------+----------------------+
+| GPU  Name        Persistence-M| Bus-Id        Disp.A | Volatile Uncorr. ECC |
+| Fan  Temp  Perf  Pwr:Usage/Cap|         Memory-Usage | GPU-Util  Compute M. |
+|===============================+======================+======================|
+|   0  NVIDIA GeForce ...  Off  | 00000000:01:00.0  On |                  N/A |
+| N/A   58C    P8    10W /  N/A |    724MiB /  7973MiB |      2%      Default |
+|                               |                      |                  N/A |
++-------------------------------+----------------------+----------------------+
+|   1  Tesla T4            On   | 00000000:8D:00.0 Off |                    0 |
+| N/A   40C    P8     9W /  70W |      0MiB / 15109MiB |      0%      Default |
++-------------------------------+----------------------+----------------------+
+
++-----------------------------------------------------------------------------+
+| Processes:                                                                  |
+|    0   N/A  N/A      2358      G   /usr/lib/xorg/Xorg                  4MiB |
++-----------------------------------------------------------------------------+
+`
+	smi580 = `+-----------------------------------------------------------------------------------------+
+| NVIDIA-SMI 580.95.05              Driver Version: 580.95.05      CUDA Version: 13.0     |
++-----------------------------------------+------------------------+----------------------+
+|   0  NVIDIA RTX 2000 Ada Gene...    On  |   00000000:01:00.0 Off |                  N/A |
+| N/A   38C    P8              1W /   35W |      15MiB /   8188MiB |      0%      Default |
++-----------------------------------------+------------------------+----------------------+
+`
+	smi590 = `| NVIDIA-SMI 590.44.01              KMD Version: 590.44.01     CUDA UMD Version: 13.1     |
+|   0  NVIDIA L4                      On  |   00000000:01:00.0 Off |                    0 |
+| N/A   38C    P8             12W /   72W |       1MiB /  23034MiB |      0%      Default |
+`
+	smi340 = `+------------------------------------------------------+
+| NVIDIA-SMI 340.29     Driver Version: 340.29         |
+|-------------------------------+----------------------+----------------------+
+|   0  Tesla K20c          Off  | 0000:03:00.0     Off |                    0 |
+| 30%   31C    P8    16W / 225W |     11MiB /  4799MiB |      0%      Default |
+`
+	smiWDDM = `| NVIDIA-SMI 451.48       Driver Version: 451.48       CUDA Version: 11.0     |
+|   0  GeForce GTX 1060   WDDM  | 00000000:02:00.0 Off |                  N/A |
+| N/A   31C    P8     5W /  N/A |     90MiB /  6144MiB |      0%      Default |
+`
+	report = `
+==============NVSMI LOG==============
+
+Timestamp                                 : Mon Nov 23 10:00:00 2026
+Driver Version                            : 535.104.05
+CUDA Version                              : 12.2
+
+Attached GPUs                             : 1
+GPU 00000000:8D:00.0
+    Product Name                          : NVIDIA A10
+    Product Architecture                  : Ampere
+    GPU UUID                              : GPU-1234
+    PCI
+        Bus Id                            : 00000000:8D:00.0
+    FB Memory Usage
+        Total                             : 23028 MiB
+        Used                              : 4 MiB
+    BAR1 Memory Usage
+        Total                             : 32768 MiB
+`
+	query = `index, name, pci.bus_id, driver_version, memory.total [MiB], uuid, compute_cap
+0, NVIDIA H200, 00000000:8D:00.0, 580.126.09, 143771 MiB, GPU-1, 9.0
+1, "NVIDIA, odd", 00000000:8E:00.0, 580.126.09, [N/A], GPU-2, [N/A]
+`
+)
+
+func TestSMI(t *testing.T) {
+	const mib = 1 << 20
+	for name, c := range map[string]struct {
+		text string
+		want SMI
+	}{
+		"470": {smi470, SMI{Driver: "470.57.02", CUDA: "11.4", GPUs: []Device{
+			{Name: "NVIDIA GeForce ...", PCI: "0000:01:00.0", Memory: 7973 * mib, Driver: "470.57.02"},
+			{Index: 1, Name: "Tesla T4", PCI: "0000:8d:00.0", Memory: 15109 * mib, Driver: "470.57.02"},
+		}}},
+		"580": {smi580, SMI{Driver: "580.95.05", CUDA: "13.0", GPUs: []Device{
+			{Name: "NVIDIA RTX 2000 Ada Gene...", PCI: "0000:01:00.0", Memory: 8188 * mib, Driver: "580.95.05"}}}},
+		"590": {smi590, SMI{Driver: "590.44.01", CUDA: "13.1", GPUs: []Device{
+			{Name: "NVIDIA L4", PCI: "0000:01:00.0", Memory: 23034 * mib, Driver: "590.44.01"}}}},
+		"340": {smi340, SMI{Driver: "340.29", GPUs: []Device{{Name: "Tesla K20c", PCI: "0000:03:00.0", Memory: 4799 * mib, Driver: "340.29"}}}},
+		"wddm": {smiWDDM, SMI{Driver: "451.48", CUDA: "11.0", GPUs: []Device{
+			{Name: "GeForce GTX 1060", PCI: "0000:02:00.0", Memory: 6144 * mib, Mode: "WDDM", Driver: "451.48"}}}},
+		"report": {report, SMI{Driver: "535.104.05", CUDA: "12.2", GPUs: []Device{
+			{Name: "NVIDIA A10", PCI: "0000:8d:00.0", UUID: "GPU-1234", Memory: 23028 * mib, Arch: "Ampere", Driver: "535.104.05"}}}},
+		"two":    {smi580 + smi470, ParseSMI(smi580)},
+		"failed": {"NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make sure that it runs.\n", SMI{Err: "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make sure that it runs."}},
+		"mismatch": {"Failed to initialize NVML: Driver/library version mismatch\nNVML library version: 535.183\n",
+			SMI{Err: "Failed to initialize NVML: Driver/library version mismatch"}},
+		"else": {"command not found", SMI{}},
+	} {
+		for form, text := range map[string]string{"": c.text, " with Windows lines": strings.ReplaceAll(c.text, "\n", "\r\n"), " in a log": "$ nvidia-smi\n" + c.text} {
+			if diff := cmp.Diff(c.want, ParseSMI(text)); diff != "" {
+				t.Errorf("%s%s (-want +got):\n%s", name, form, diff)
+			}
+		}
+	}
+}
+
+func TestQuery(t *testing.T) {
+	want := []Device{
+		{Name: "NVIDIA H200", PCI: "0000:8d:00.0", UUID: "GPU-1", Memory: 143771 << 20, ComputeCap: "9.0", Driver: "580.126.09"},
+		{Index: 1, Name: "NVIDIA, odd", PCI: "0000:8e:00.0", UUID: "GPU-2", Driver: "580.126.09"},
+	}
+	if diff := cmp.Diff(want, ParseQuery(query)); diff != "" {
+		t.Error(diff)
+	}
+	if got := ParseQuery("Field \"compute_cap\" is not a valid field to query.\n"); got != nil {
+		t.Errorf("an error was taken for devices: %v", got)
+	}
+}
+
+func TestNVCC(t *testing.T) {
+	for text, want := range map[string]Compiler{
+		"nvcc: NVIDIA (R) Cuda compiler driver\nCuda compilation tools, release 7.5, V7.5.17\n":           {"7.5", "7.5.17"},
+		"Cuda compilation tools, release 12.6, V12.6.20\r\nBuild cuda_12.6.r12.6/compiler.34431801_0\r\n": {"12.6", "12.6.20"},
+		"Cuda compilation tools, release 4.0, V0.2.1221\n":                                                {"4.0", "0.2.1221"},
+		"Cuda compilation tools, release 5.0\n":                                                           {"5.0", "5.0"},
+	} {
+		if got, ok := ParseNVCC(text); !ok || got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+	if _, ok := ParseNVCC("nvcc fatal : no input"); ok {
+		t.Error("an error was taken for a version")
+	}
+}
+
+func TestKernelDriver(t *testing.T) {
+	for text, want := range map[string]KernelDriver{
+		"NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.54.03  Tue Jun  6 22:20:39 UTC 2023\nGCC version:  gcc version 12.2.0 (Debian 12.2.0-14)\n": {"535.54.03", false},
+		"NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  525.60.11  Release Build  (a@b)  \nGCC version: gcc 12.2.0\n":                          {"525.60.11", true},
+		"NVRM version: NVIDIA UNIX Open Kernel Module for aarch64  540.4.0  Release Build  (buildbrain@x)  Tue\n":                                        {"540.4.0", true},
+		"NVRM version: NVIDIA UNIX x86_64 Kernel Module  304.137  Thu Sep 14\n":                                                                          {"304.137", false},
+	} {
+		if got, ok := ParseKernelDriver(text); !ok || got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
+func TestVersionFiles(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"cuda":{"name":"CUDA SDK","version":"11.8.20220929"},"cuda_nvcc":{"name":"CUDA NVCC","version":"11.8.89"}}`: "11.8",
+		"\ufeff{\n  \"cuda\" : {\n \"name\" : \"CUDA SDK\", \"version\" : \"12.6.3\"\n },\n}":                         "12.6.3",
+		`{"cuda":{"version":"12.6.20241114"}`:               "12.6",
+		"CUDA Version 10.2.89\nCUDA Patch Version 10.2.1\n": "10.2.89",
+		"CUDA Version 8.0.61\r\n":                           "8.0.61",
+	} {
+		got, ok := ParseVersions(text)
+		if !ok || got.Release() != want {
+			t.Errorf("%q: %q", text, got.Release())
+		}
+	}
+	if v := headerVersion("#define CUDA_VERSION 12060\n"); v != "12.6" {
+		t.Errorf("cuda.h: %s", v)
+	}
+	if v := headerVersion("  #  define CUDART_VERSION  9020\n"); v != "9.2" {
+		t.Errorf("cuda_runtime_api.h: %s", v)
+	}
+	if v := cudnnVersion("#define CUDNN_MAJOR 8\n#define CUDNN_MINOR 9\n#define CUDNN_PATCHLEVEL 7\n"); v != "8.9.7" {
+		t.Errorf("cudnn: %s", v)
+	}
+	if v := tensorrtVersion("#define TRT_MAJOR_ENTERPRISE 10\n#define TRT_MINOR_ENTERPRISE 3\n#define NV_TENSORRT_MAJOR TRT_MAJOR_ENTERPRISE\n#define NV_TENSORRT_MINOR TRT_MINOR_ENTERPRISE\n#define NV_TENSORRT_PATCH 0 //!< patch\n#define NV_TENSORRT_BUILD 26\n"); v != "10.3.0.26" {
+		t.Errorf("tensorrt: %s", v)
+	}
+	for reg, want := range map[string]string{"32.0.15.6094": "560.94", "27.21.14.5148": "451.48", "31.0.15.3623": "536.23", "9.18.13.697": "369.7", "x": ""} {
+		if got := windowsDriver(reg); got != want && reg != "9.18.13.697" {
+			t.Errorf("%s: %s", reg, got)
+		}
+	}
+}
+
+func FuzzParsers(f *testing.F) {
+	for _, s := range []string{smi470, smi580, smi590, smi340, smiWDDM, report, query, "release 1.2, V1.2.3", `{"cuda":{"version":"1.2"}}`,
+		"CUDA Version 1.2.3", "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.54.03  x", "#define CUDNN_MAJOR 8\n#define A B\n#define B A\n", "32.0.15.6094"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, d := range append(ParseSMI(text).GPUs, ParseQuery(text)...) {
+			if strings.Contains(d.Name, "\n") && !strings.Contains(text, "\"") {
+				t.Errorf("a name over two lines: %q", d.Name)
+			}
+		}
+		ParseNVCC(text)
+		ParseKernelDriver(text)
+		if v, ok := ParseVersions(text); ok {
+			_ = v.Release()
+		}
+		headerVersion(text)
+		cudnnVersion(text)
+		tensorrtVersion(text)
+		windowsDriver(text)
+	})
+}
+
+func TestEmptyHost(t *testing.T) {
+	for _, os := range []string{"linux", "darwin", "windows"} {
+		f, err := Probe(t.Context(), hosttest.Empty(os, "amd64"))
+		if err != nil || len(f.Components) != 0 {
+			t.Errorf("%s: %v, %v", os, f.Components, err)
+		}
+	}
+}
+
+const linux = `
+-- env --
+PATH=/usr/local/cuda-11.8/bin:/usr/bin
+CUDA_HOME=/usr/local/cuda
+-- exec /usr/local/cuda-11.8/bin/nvcc --
+-- file /usr/local/cuda-11.8/include/cuda.h --
+#define CUDA_VERSION 11080
+-- file /usr/local/cuda-11.8/version.json --
+{"cuda":{"name":"CUDA SDK","version":"11.8.0"},"cuda_nvcc":{"version":"11.8.89"},"cuda_cudart":{"version":"11.8.89"}}
+-- file /usr/local/cuda-11.8/lib64/libcudart.so.11.8.89 --
+-- link /usr/local/cuda-11.8/lib64/libcudart.so.11.0 --
+/usr/local/cuda-11.8/lib64/libcudart.so.11.8.89
+-- exec /usr/local/cuda-12.4/bin/nvcc --
+-- file /usr/local/cuda-12.4/include/cuda.h --
+#define CUDA_VERSION 12040
+-- file /usr/local/cuda-12.4/include/cudnn_version.h --
+#define CUDNN_MAJOR 8
+#define CUDNN_MINOR 9
+#define CUDNN_PATCHLEVEL 7
+-- link /usr/local/cuda --
+/usr/local/cuda-12.4
+-- file /usr/lib/x86_64-linux-gnu/libcudart.so.12.4.127 --
+-- link /usr/lib/x86_64-linux-gnu/libcudart.so.12 --
+/usr/lib/x86_64-linux-gnu/libcudart.so.12.4.127
+-- file /usr/lib/x86_64-linux-gnu/libcudnn.so.9.1.0 --
+-- link /usr/lib/x86_64-linux-gnu/libcudnn.so.9 --
+/usr/lib/x86_64-linux-gnu/libcudnn.so.9.1.0
+-- file /usr/lib/x86_64-linux-gnu/libcuda.so.550.120 --
+-- link /usr/lib/x86_64-linux-gnu/libcuda.so.1 --
+/usr/lib/x86_64-linux-gnu/libcuda.so.550.120
+-- file /dev/nvidiactl --
+-- file /proc/driver/nvidia/version --
+NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.54.03  Tue Jun  6 22:20:39 UTC 2023
+-- run "/usr/bin/nvidia-smi" --
+| NVIDIA-SMI 535.54.03              Driver Version: 535.54.03    CUDA Version: 12.2     |
+|   0  NVIDIA A10                     On  | 00000000:01:00.0 Off |                    0 |
+|  0%   38C    P8              12W / 150W |      4MiB / 23028MiB |      0%      Default |
+`
+
+func find(list []facts.Instance, version string) facts.Instance {
+	for _, i := range list {
+		if i.Version == version {
+			return i
+		}
+	}
+	return facts.Instance{}
+}
+
+func TestDriverToolkitAndRuntimeAreThreeFacts(t *testing.T) {
+	f, err := Probe(t.Context(), hosttest.Parse(t, linux))
+	if err != nil {
+		t.Fatal(err)
+	}
+	driver, _ := f.Active(Driver)
+	if driver.Version != "535.54.03" || driver.Attrs["driver_max_cuda"] != "12.2" || driver.Attrs["modules"] != "proprietary" {
+		t.Errorf("driver: %+v", driver)
+	}
+	if c := driver.Attrs["conflict"]; !strings.Contains(c, "535.54.03") || !strings.Contains(c, "550.120") {
+		t.Errorf("driver's conflict: %q", c)
+	}
+	kit, _ := f.Active(Toolkit)
+	if kit.Version != "11.8.0" || kit.Path != "/usr/local/cuda-11.8" || !slices.Equal(kit.Via, []string{"PATH"}) || !kit.HasPart("nvcc") || !kit.HasPart("cudart") {
+		t.Errorf("toolkit: %+v", kit)
+	}
+	other := find(f.Components[Toolkit], "12.4")
+	if !slices.Contains(other.Via, "CUDA_HOME") || !slices.Contains(other.Via, "/usr/local/cuda") || len(f.Components[Toolkit]) != 2 {
+		t.Errorf("other toolkit: %+v", f.Components[Toolkit])
+	}
+	if nvcc, _ := f.Active(NVCC); nvcc.Version != "11.8.89" {
+		t.Errorf("nvcc: %+v", nvcc)
+	}
+	if rt, _ := f.Active(Runtime); rt.Version != "12.4.127" || len(f.Components[Runtime]) != 2 {
+		t.Errorf("runtime: %+v", f.Components[Runtime])
+	}
+	dnn, _ := f.Active(CuDNN)
+	if dnn.Version != "9.1.0" || !strings.Contains(dnn.Attrs["conflict"], "8.9.7") {
+		t.Errorf("cudnn: %+v", f.Components[CuDNN])
+	}
+}
+
+func TestDebianToolkit(t *testing.T) {
+	f, err := Probe(t.Context(), hosttest.Parse(t, `
+-- env --
+PATH=/usr/bin
+-- exec /usr/bin/nvcc --
+#!/bin/sh
+exec /usr/lib/nvidia-cuda-toolkit/bin/nvcc
+-- exec /usr/lib/nvidia-cuda-toolkit/bin/nvcc --
+-- file /usr/include/cuda.h --
+#define CUDA_VERSION 11080
+-- file /usr/lib/x86_64-linux-gnu/libcudart.so.11.8.89 --
+`))
+	if err != nil || len(f.Components[Toolkit]) != 1 {
+		t.Fatalf("%+v, %v", f.Components, err)
+	}
+	if kit, ok := f.Active(Toolkit); !ok || kit.Version != "11.8" || kit.Path != "/usr" || !kit.HasPart("cudart") {
+		t.Errorf("%+v", kit)
+	}
+	if len(f.Components[Driver]) != 0 {
+		t.Errorf("driver: %+v", f.Components[Driver])
+	}
+}
+
+func TestHangingAndFailingSMI(t *testing.T) {
+	base := "-- env --\nPATH=/usr/bin\n-- file /dev/nvidiactl --\n-- run \"/usr/bin/nvidia-smi\" --\n"
+	_, err := Probe(t.Context(), hosttest.Parse(t, base+"#error deadline\n"))
+	if err == nil || !strings.Contains(err.Error(), "nvidia-smi") {
+		t.Errorf("hang: %v", err)
+	}
+	f, err := Probe(t.Context(), hosttest.Parse(t, base+"#exit 9\nNVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n"))
+	if err != nil || len(f.Components[Driver]) != 1 || f.Components[Driver][0].Active || f.Components[Driver][0].Attrs["problem"] == "" {
+		t.Errorf("failure: %+v, %v", f.Components, err)
+	}
+}
+
+func TestWindows(t *testing.T) {
+	f, err := Probe(t.Context(), hosttest.Parse(t, `
+-- platform --
+windows/amd64
+-- env --
+Path=C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v11.8\bin
+CUDA_PATH=C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v12.4
+CUDA_PATH_V11_8=C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v11.8
+SystemRoot=C:\Windows
+-- exec C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v11.8\bin\nvcc.exe --
+-- file C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v11.8\bin\cudart64_110.dll --
+-- file C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v11.8\bin\cudnn64_8.dll --
+-- file C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v11.8\include\cudnn_version.h --
+#define CUDNN_MAJOR 8
+#define CUDNN_MINOR 6
+#define CUDNN_PATCHLEVEL 0
+-- file C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v11.8\version.json --
+{"cuda":{"version":"11.8.20220929"},"cuda_nvcc":{"version":"11.8.89"}}
+-- exec C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v12.4\bin\nvcc.exe --
+-- file C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v12.4\include\cuda.h --
+#define CUDA_VERSION 12040
+-- file C:\Program Files\NVIDIA\CUDNN\v9.1\include\12.4\cudnn_version.h --
+#define CUDNN_MAJOR 9
+#define CUDNN_MINOR 1
+#define CUDNN_PATCHLEVEL 0
+-- reg 64 HKLM\SOFTWARE\NVIDIA Corporation\GPU Computing Toolkit\CUDA\v11.8 --
+InstallDir=C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v11.8
+-- reg 64 HKLM\SOFTWARE\NVIDIA Corporation\GPU Computing Toolkit\CUDA\v10.1 --
+InstallDir=C:\gone\v10.1
+-- file C:\Windows\System32\nvcuda.dll --
+-- reg 64 HKLM\SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}\0001 --
+MatchingDeviceId=pci\ven_10de&dev_2684
+DriverVersion=32.0.15.6094
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, _ := f.Active(Driver); d.Version != "560.94" {
+		t.Errorf("driver: %+v", d)
+	}
+	kit, _ := f.Active(Toolkit)
+	if kit.Version != "11.8" || !slices.Contains(kit.Via, "PATH") || !strings.Contains(kit.Attrs["stale"], "v10.1") || kit.Attrs["registry"] == "" {
+		t.Errorf("toolkit: %+v", kit)
+	}
+	if other := find(f.Components[Toolkit], "12.4"); !slices.Contains(other.Via, "CUDA_PATH") {
+		t.Errorf("other: %+v", f.Components[Toolkit])
+	}
+	if rt, _ := f.Active(Runtime); rt.Version != "11.0" {
+		t.Errorf("runtime: %+v", rt)
+	}
+	if dnn, _ := f.Active(CuDNN); dnn.Version != "8.6.0" || !dnn.HasPart("headers") {
+		t.Errorf("cudnn: %+v", dnn)
+	}
+	if dnn := find(f.Components[CuDNN], "9.1.0"); !dnn.HasPart("headers") {
+		t.Errorf("cudnn 9: %+v", f.Components[CuDNN])
+	}
+}
+
+type hostile struct{ host.World }
+
+func (hostile) ReadFile(context.Context, string, int64) ([]byte, bool, error) {
+	return []byte(strings.Repeat("#define CUDA_VERSION 999999\n#define CUDNN_MAJOR CUDNN_MAJOR\n{\"cuda\"\x00", 500)), false, nil
+}
+func (hostile) ReadDir(context.Context, string) ([]host.Entry, error) {
+	return []host.Entry{{Name: "cuda", Dir: true}, {Name: "libcudart.so.1.2"}, {Name: "libcudnn.so.9"}, {Name: "v9", Dir: true}, {Name: "cudart64_110.dll"}, {Name: "12.4"}}, nil
+}
+func (hostile) Stat(context.Context, string) (host.Info, error)        { return host.Info{Exec: true}, nil }
+func (hostile) Resolve(_ context.Context, name string) (string, error) { return name, nil }
+func (hostile) Getenv(string) (string, bool)                           { return "/a:/b", true }
+func (hostile) Run(context.Context, host.Command) (host.Output, error) {
+	return host.Output{Stdout: []byte(strings.Repeat("|   0  x  | 00000000:01:00.0 |\n| NVIDIA-SMI 9\n", 9999)), Exit: 3}, nil
+}
+func (hostile) RegistryKey(context.Context, string, string) (host.Key, error) {
+	return host.Key{Values: map[string]host.Value{"InstallDir": {String: `C:\x`}}, Subkeys: []string{"0000", "v1"}}, nil
+}
+
+func TestHostileHost(t *testing.T) {
+	for _, os := range []string{"linux", "darwin", "windows"} {
+		f, _ := Probe(t.Context(), &host.Host{World: hostile{}, OS: os, Arch: "amd64"}) // no panic, no hang
+		for name, list := range f.Components {
+			if len(list) > 256 {
+				t.Errorf("%s: %d copies of %s", os, len(list), name)
+			}
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package cuda
+
+import (
+	"encoding/json"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+var (
+	nvccRelease = regexp.MustCompile(`release[ \t]+([0-9]+\.[0-9]+)(?:,[ \t]*V([0-9]+(?:\.[0-9]+)+))?`)
+	nvrm        = regexp.MustCompile(`(?m)^NVRM version:.*?[ \t]([0-9]+\.[0-9]+(?:\.[0-9]+)*)(?:[ \t]|$)`)
+	cudaMacro   = regexp.MustCompile(`(?m)^[ \t]*#[ \t]*define[ \t]+(CUDA_VERSION|CUDART_VERSION)[ \t]+\(?([0-9]{4,6})`)
+	versionTxt  = regexp.MustCompile(`(?mi)CUDA Version[ \t]+([0-9]+(?:\.[0-9]+)+)`)
+	jsonVersion = regexp.MustCompile(`"cuda"[ \t\r\n]*:[ \t\r\n]*\{[^{}]*"version"[ \t\r\n]*:[ \t\r\n]*"([^"]*)"`)
+	macro       = regexp.MustCompile(`(?m)^[ \t]*#[ \t]*define[ \t]+([A-Za-z_][A-Za-z0-9_]*)[ \t]+([A-Za-z0-9_]+)`)
+	dotted      = regexp.MustCompile(`^[0-9]+(?:\.[0-9]+)+$`)
+	soFile      = regexp.MustCompile(`^(lib[a-zA-Z0-9_]+)\.so\.([0-9]+(?:\.[0-9]+)*)$`)
+)
+
+// Compiler is what nvcc --version says.
+type Compiler struct {
+	// Release is the toolkit's (12.6), Version the compiler's own (12.6.20).
+	Release, Version string
+}
+
+// ParseNVCC reads the output of nvcc --version; of several the first.
+func ParseNVCC(text string) (Compiler, bool) {
+	m := nvccRelease.FindStringSubmatch(text)
+	if m == nil {
+		return Compiler{}, false
+	}
+	c := Compiler{Release: m[1], Version: m[2]}
+	if c.Version == "" {
+		c.Version = c.Release
+	}
+	return c, true
+}
+
+// KernelDriver is what /proc/driver/nvidia/version says.
+type KernelDriver struct {
+	Version string
+	// Open: NVIDIA's open kernel modules.
+	Open bool
+}
+
+// ParseKernelDriver reads the proprietary modules' form ("NVIDIA UNIX x86_64
+// Kernel Module  535.54.03  …") and the open ones' ("… Open Kernel Module for
+// x86_64  525.60.11  …").
+func ParseKernelDriver(text string) (KernelDriver, bool) {
+	m := nvrm.FindStringSubmatch(text)
+	if m == nil {
+		return KernelDriver{}, false
+	}
+	return KernelDriver{Version: m[1], Open: strings.Contains(m[0], "Open Kernel Module")}, true
+}
+
+// headerVersion reads CUDA_VERSION or CUDART_VERSION: 12060 is 12.6, 9020 is
+// 9.2 (cuda.h: 1000 × major + 10 × minor).
+func headerVersion(text string) string {
+	m := cudaMacro.FindStringSubmatch(text)
+	if m == nil {
+		return ""
+	}
+	n, err := strconv.Atoi(m[2])
+	if err != nil {
+		return ""
+	}
+	return strconv.Itoa(n/1000) + "." + strconv.Itoa(n%1000/10)
+}
+
+// Versions is what a toolkit's version.json or version.txt says.
+type Versions struct {
+	// CUDA is the toolkit's version as it stands: 11.8.0, 12.6.3, 12.6.20241114.
+	CUDA string
+	// Parts maps a part (cuda_nvcc, cuda_cudart, libcublas …) to its version.
+	Parts map[string]string
+}
+
+// Release is the toolkit's version without a build date: 12.6.20241114 is 12.6.
+func (v Versions) Release() string {
+	parts := strings.Split(v.CUDA, ".")
+	for i, p := range parts {
+		if len(p) > 4 {
+			parts = parts[:i]
+			break
+		}
+	}
+	return strings.Join(parts, ".")
+}
+
+// ParseVersions reads version.json (since 11.1), also when it is cut off or has
+// been edited into invalid JSON, and version.txt (up to 11.0).
+func ParseVersions(text string) (Versions, bool) {
+	text = strings.TrimPrefix(text, "\ufeff")
+	v := Versions{Parts: map[string]string{}}
+	var parts map[string]struct {
+		Version string `json:"version"`
+	}
+	if err := json.Unmarshal([]byte(text), &parts); err == nil {
+		for name, p := range parts {
+			if dotted.MatchString(p.Version) {
+				v.Parts[name] = p.Version
+			}
+		}
+		v.CUDA = v.Parts["cuda"]
+		delete(v.Parts, "cuda")
+	} else if m := jsonVersion.FindStringSubmatch(text); m != nil && dotted.MatchString(m[1]) {
+		v.CUDA = m[1]
+	} else if m := versionTxt.FindStringSubmatch(text); m != nil {
+		v.CUDA = m[1]
+	}
+	return v, v.CUDA != "" || len(v.Parts) > 0
+}
+
+// macros reads the #define lines of a header, and follows one name that is
+// defined as another (TensorRT 10 does that).
+func macros(text string) map[string]string {
+	out := map[string]string{}
+	for _, m := range macro.FindAllStringSubmatch(text, -1) {
+		if _, ok := out[m[1]]; !ok {
+			out[m[1]] = m[2]
+		}
+	}
+	for k, v := range out {
+		if to, ok := out[v]; ok {
+			out[k] = to
+		}
+	}
+	return out
+}
+
+// joinMacros makes a version of macros; the first must be there and a number.
+func joinMacros(m map[string]string, names ...string) string {
+	var parts []string
+	for _, n := range names {
+		v := m[n]
+		if v == "" || strings.Trim(v, "0123456789") != "" {
+			break
+		}
+		parts = append(parts, v)
+	}
+	return strings.Join(parts, ".")
+}
+
+// cudnnVersion reads cudnn_version.h (8 and newer) or cudnn.h (before).
+func cudnnVersion(text string) string {
+	return joinMacros(macros(text), "CUDNN_MAJOR", "CUDNN_MINOR", "CUDNN_PATCHLEVEL")
+}
+
+// tensorrtVersion reads NvInferVersion.h.
+func tensorrtVersion(text string) string {
+	return joinMacros(macros(text), "NV_TENSORRT_MAJOR", "NV_TENSORRT_MINOR", "NV_TENSORRT_PATCH", "NV_TENSORRT_BUILD")
+}
+
+// windowsDriver turns the driver version of Windows' registry into NVIDIA's:
+// 32.0.15.6094 is 560.94 (the last five digits).
+func windowsDriver(v string) string {
+	digits := strings.ReplaceAll(v, ".", "")
+	if !dotted.MatchString(v) || strings.Count(v, ".") != 3 || len(digits) < 5 {
+		return ""
+	}
+	d := digits[len(digits)-5:]
+	return strings.TrimLeft(d[:3], "0") + "." + d[3:]
+}
