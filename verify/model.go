@@ -266,22 +266,22 @@ type view struct {
 	swapped       bool
 }
 
-func look(o Options, net *darknet.Network) (*view, error) {
-	v := &view{}
+// scene is the user's picture or the embedded one.
+func scene(o Options) (*image.NRGBA, error) {
 	if o.Image != "" {
-		img, err := picture.Load(o.Image)
-		if err != nil {
-			return nil, err
-		}
-		v.img = img
-	} else {
-		scene, err := selftest.Scene()
-		if err != nil {
-			return nil, err
-		}
-		v.img = image.NewNRGBA(image.Rect(0, 0, scene.Bounds().Dx(), scene.Bounds().Dy()))
-		draw.Draw(v.img, v.img.Rect, scene, scene.Bounds().Min, draw.Src)
+		return picture.Load(o.Image)
 	}
+	src, err := selftest.Scene()
+	if err != nil {
+		return nil, err
+	}
+	img := image.NewNRGBA(image.Rect(0, 0, src.Bounds().Dx(), src.Bounds().Dy()))
+	draw.Draw(img, img.Rect, src, src.Bounds().Min, draw.Src)
+	return img, nil
+}
+
+func look(o Options, net *darknet.Network, img *image.NRGBA) (*view, error) {
+	v := &view{img: img}
 	v.first, v.box = picture.Input(v.img, net.Width, net.Height)
 	if o.Image == "" && net.Width == selftest.Size && net.Height == selftest.Size {
 		// The calibration was made with this reduction and no other.

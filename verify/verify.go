@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"math"
 	"os"
 	"path/filepath"
@@ -228,12 +229,26 @@ func writable(dir string) error {
 	return cache.Explain(dir, 0, errors.Join(f.Close(), os.Remove(f.Name())))
 }
 
+// prepare reads the picture while the weights, 248 MB, are hashed.
 func prepare(ctx context.Context, o Options) (*model, *view, error) {
+	type reply struct {
+		img *image.NRGBA
+		err error
+	}
+	done := make(chan reply, 1)
+	go func() {
+		img, err := scene(o)
+		done <- reply{img, err}
+	}()
 	m, err := resolve(ctx, o)
+	r := <-done
+	if err == nil {
+		err = r.err
+	}
 	if err != nil {
 		return nil, nil, err
 	}
-	v, err := look(o, m.net)
+	v, err := look(o, m.net, r.img)
 	return m, v, err
 }
 
