@@ -239,6 +239,12 @@ func (e *evaluation) os(c *recipes.OSCheck) verdict {
 		v.state = Fail
 		return v
 	}
+	if len(c.Libc) > 0 && o.Family == "linux" {
+		if bad, ok := e.libc(c); !ok {
+			return bad
+		}
+		v.found = join(v.found, o.Libc.Kind+" "+o.Libc.Version)
+	}
 	text, asked := c.Versions[o.ID]
 	if !asked {
 		return v

@@ -42,6 +42,28 @@ func (e *evaluation) attr(i facts.Instance, key, condition string) string {
 	return fmt.Sprintf("%s is %s, wanted %s", key, value, wanted)
 }
 
+// libc judges the C library of a Linux; false means that it does not do.
+func (e *evaluation) libc(c *recipes.OSCheck) (verdict, bool) {
+	l := e.facts.OS.Libc
+	var wanted []string
+	for _, kind := range slices.Sorted(maps.Keys(c.Libc)) {
+		wanted = append(wanted, kind+" "+c.Libc[kind])
+	}
+	v := verdict{state: Fail, wanted: either(wanted), found: "C library " + strings.TrimSpace(l.Kind+" "+l.Version), where: evidence(e.facts.OS.Evidence)}
+	if l.Kind == "" {
+		return e.unknown("os", "which C library this is", v.wanted), false
+	}
+	text, ok := c.Libc[l.Kind]
+	if !ok {
+		return v, false
+	}
+	holds, err := check(text, l.Version)
+	if err != nil {
+		v.state = Unknown
+	}
+	return v, err == nil && holds
+}
+
 // gpu wants one device that meets every part.
 func (e *evaluation) gpu(c *recipes.GPUCheck) verdict {
 	wanted := "a GPU by " + either(c.Vendor)

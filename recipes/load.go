@@ -164,6 +164,10 @@ func lintCheck(r *Recipe, q *Requirement, tables *Tables, d *document, path stri
 			d.word(path+".os.versions."+id, "distribution", id, Distributions())
 			d.constraint(path+".os.versions."+id, c.Versions[id])
 		}
+		for _, kind := range slices.Sorted(maps.Keys(c.Libc)) {
+			d.word(path+".os.libc."+kind, "C library", kind, Libcs())
+			d.constraint(path+".os.libc."+kind, c.Libc[kind])
+		}
 	}
 	if c := q.CPU; c != nil {
 		if len(c.Arch) == 0 {

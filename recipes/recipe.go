@@ -115,6 +115,9 @@ type When struct {
 type OSCheck struct {
 	Family   []string          `yaml:"family" json:"family"`
 	Versions map[string]string `yaml:"versions,omitempty" json:"versions,omitempty"` // id: constraint
+	// Libc maps kinds of C library (glibc, musl) to constraints, asked only of
+	// Linux; a kind that is not here fails.
+	Libc map[string]string `yaml:"libc,omitempty" json:"libc,omitempty"`
 }
 
 // CPUCheck wants one of the architectures and, per architecture, features.

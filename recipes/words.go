@@ -66,6 +66,9 @@ func Vendors() []string {
 	return []string{"amd", "apple", "arm", "intel", "nvidia", "qualcomm"}
 }
 
+// Libcs are the C libraries of Linux that the os probe tells apart.
+func Libcs() []string { return []string{"glibc", "musl"} }
+
 // Relations are what a compat check may ask of a component and the chosen value.
 func Relations() []string { return []string{">=", "series"} }
 
