@@ -57,7 +57,8 @@ type Answer struct {
 	RunSeconds  []float64 `json:"run_s"`
 	// OtherSeconds are the forward passes that Others and Repeat came from.
 	OtherSeconds []float64 `json:"other_s,omitempty"`
-	// Outputs of Inputs[0]; Others of Inputs[1:]; Repeat of Inputs[0] again.
+	// Outputs of Inputs[0], heads and rows; Others of Inputs[1:] and Repeat of
+	// Inputs[0] again, heads at least.
 	Outputs []Tensor `json:"outputs"`
 	Others  []Tensor `json:"others"`
 	Repeat  []Tensor `json:"repeat"`
