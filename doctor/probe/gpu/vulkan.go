@@ -1,0 +1,317 @@
+package gpu
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path"
+	"sort"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/loader"
+)
+
+const maxManifests = 64
+
+// manifest is a Vulkan driver's JSON file (Khronos, "Vulkan Loader and Driver
+// Interface").
+type manifest struct {
+	ICD struct {
+		Library string `json:"library_path"`
+		API     string `json:"api_version"`
+		Arch    string `json:"library_arch"`
+	} `json:"ICD"`
+}
+
+func parseManifest(text string) (manifest, error) {
+	var m manifest
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(text, "\ufeff")), &m); err != nil {
+		return m, err
+	}
+	if m.ICD.Library == "" {
+		return m, fmt.Errorf("it names no library")
+	}
+	return m, nil
+}
+
+// vulkan reads the registered drivers of Linux and macOS.
+func (p *probe) vulkan(ctx context.Context) {
+	h := p.h
+	var files []string
+	override := h.Env("VK_DRIVER_FILES")
+	if override == "" {
+		override = h.Env("VK_ICD_FILENAMES")
+	}
+	if override != "" {
+		for f := range strings.SplitSeq(override, ":") {
+			files = append(files, f)
+		}
+	} else {
+		dirs := []string{"/etc/vulkan", "/usr/local/etc/vulkan", "/usr/local/share/vulkan", "/usr/share/vulkan"}
+		if h.OS == "darwin" {
+			dirs = append(dirs, "/opt/homebrew/etc/vulkan", "/opt/homebrew/share/vulkan")
+		}
+		if home := h.Env("HOME"); path.IsAbs(home) {
+			dirs = append([]string{home + "/.local/share/vulkan"}, dirs...)
+		}
+		for _, d := range loader.SplitPath(h.Env("XDG_DATA_DIRS")) {
+			dirs = append(dirs, d+"/vulkan")
+		}
+		for _, d := range dirs {
+			files = append(files, h.Glob(ctx, d+"/icd.d", "*.json")...)
+		}
+	}
+	seen := map[string]bool{}
+	for _, f := range files {
+		if !path.IsAbs(f) || seen[f] || len(seen) >= maxManifests {
+			continue
+		}
+		seen[f] = true
+		p.manifest(ctx, f, func(lib string) string {
+			if path.IsAbs(lib) {
+				if h.Exists(ctx, lib) {
+					return lib
+				}
+				return ""
+			}
+			if strings.Contains(lib, "/") { // relative to the manifest
+				if full := path.Join(path.Dir(f), lib); h.Exists(ctx, full) {
+					return full
+				}
+				return ""
+			}
+			if p.libs == nil {
+				return ""
+			}
+			file, _ := p.libs.Find(ctx, lib)
+			return file
+		})
+	}
+	p.activeVulkan()
+}
+
+// manifest adds the driver of one file.
+func (p *probe) manifest(ctx context.Context, file string, find func(string) string) {
+	text, err := p.h.Text(ctx, file)
+	if err != nil {
+		p.failed(err)
+		return
+	}
+	m, err := parseManifest(text)
+	if err != nil {
+		p.f.Add(Vulkan, facts.Instance{
+			Path: file, Attrs: map[string]string{"state": "broken", "problem": fmt.Sprintf("%s cannot be read: %v", file, err)},
+			Evidence: []facts.Evidence{{Kind: "file", Source: file}},
+		})
+		return
+	}
+	in := facts.Instance{
+		Version: m.ICD.API, Path: find(m.ICD.Library), Attrs: map[string]string{"icd": file, "library": m.ICD.Library},
+		Evidence: []facts.Evidence{{Kind: "file", Source: file, Detail: m.ICD.Library + ", api_version " + m.ICD.API}},
+	}
+	// Mesa's software driver is no GPU.
+	if low := strings.ToLower(m.ICD.Library); strings.Contains(low, "lvp") || strings.Contains(low, "swiftshader") {
+		in.Has = append(in.Has, "cpu")
+	} else {
+		in.Has = append(in.Has, "gpu")
+	}
+	switch {
+	case in.Path == "" && m.ICD.Arch == "32":
+		in.Attrs["state"] = "other architecture"
+	case in.Path == "":
+		in.Attrs["state"] = "missing"
+		in.Attrs["problem"] = fmt.Sprintf("%s names %s, which is not there", file, m.ICD.Library)
+	}
+	p.f.Add(Vulkan, in)
+}
+
+func (p *probe) activeVulkan() {
+	list := p.f.Components[Vulkan]
+	for _, want := range []string{"gpu", "cpu"} {
+		for i := range list {
+			if list[i].Path != "" && list[i].Attrs["state"] == "" && list[i].HasPart(want) {
+				list[i].Active = true
+				return
+			}
+		}
+	}
+}
+
+const displayClass = `HKLM\SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}`
+
+// windows reads the display adapters from the registry.
+func (p *probe) windows(ctx context.Context) {
+	h := p.h
+	top, err := h.RegistryKey(ctx, displayClass, "64")
+	p.failed(err)
+	var manifests []string
+	for _, sub := range top.Subkeys {
+		if len(sub) != 4 || strings.Trim(sub, "0123456789") != "" || len(p.f.GPUs) >= maxGPUs {
+			continue
+		}
+		key := displayClass + `\` + sub
+		k, err := h.RegistryKey(ctx, key, "64")
+		p.failed(err)
+		name := k.Values["DriverDesc"].String
+		if name == "" {
+			continue
+		}
+		g := facts.GPU{
+			Name: name, DriverVersion: k.Values["DriverVersion"].String, Memory: k.Values["HardwareInformation.qwMemorySize"].Int,
+			Attrs:    map[string]string{},
+			Evidence: []facts.Evidence{{Kind: "registry", Source: key, Detail: "DriverDesc=" + name}},
+		}
+		if v, d, ok := hardwareID(k.Values["MatchingDeviceId"].String); ok {
+			g.ID, g.Vendor = v+":"+d, vendors[v]
+		}
+		if s := k.Values["ProviderName"].String; s != "" {
+			g.Attrs["provider"] = s
+			if g.Vendor == "" {
+				g.Vendor = strings.ToLower(strings.Fields(s + " ?")[0])
+			}
+		}
+		if s := k.Values["DriverDate"].String; s != "" {
+			g.Attrs["driver_date"] = s
+		}
+		p.f.GPUs = append(p.f.GPUs, g)
+		for f := range strings.SplitSeq(k.Values["VulkanDriverName"].String, "\n") {
+			manifests = append(manifests, strings.TrimSpace(f))
+		}
+	}
+	k, err := h.RegistryKey(ctx, `HKLM\SOFTWARE\Khronos\Vulkan\Drivers`, "64")
+	p.failed(err)
+	var listed []string
+	for f, v := range k.Values {
+		if v.Int == 0 {
+			listed = append(listed, f)
+		}
+	}
+	sort.Strings(listed)
+	seen := map[string]bool{}
+	for _, f := range append(manifests, listed...) {
+		if f == "" || seen[strings.ToLower(f)] || len(seen) >= maxManifests {
+			continue
+		}
+		seen[strings.ToLower(f)] = true
+		p.manifest(ctx, f, func(lib string) string {
+			full := lib
+			if !strings.Contains(lib, ":") {
+				full = h.Join(h.DirOf(f), strings.TrimPrefix(lib, `.\`))
+			}
+			if h.Exists(ctx, full) {
+				return full
+			}
+			return ""
+		})
+	}
+	p.activeVulkan()
+	root := h.Env("SystemRoot")
+	if root == "" {
+		root = `C:\Windows`
+	}
+	if dll := h.Join(root, "System32", "vulkan-1.dll"); h.Exists(ctx, dll) {
+		p.f.Add(VulkanLoader, facts.Instance{Path: dll, Active: true, Via: []string{"dll"}, Evidence: []facts.Evidence{{Kind: "file", Source: dll}}})
+	}
+	p.nvidiaWindows(ctx)
+}
+
+// nvidiaWindows is where the registry's version is turned into NVIDIA's; the
+// rest (memory, capability) nvidia-smi would tell, but it takes a second there.
+func (p *probe) nvidiaWindows(context.Context) {
+	for i := range p.f.GPUs {
+		g := &p.f.GPUs[i]
+		if g.Vendor != "nvidia" {
+			continue
+		}
+		digits := strings.ReplaceAll(g.DriverVersion, ".", "")
+		if len(digits) >= 5 && strings.Trim(digits, "0123456789") == "" {
+			d := digits[len(digits)-5:]
+			g.Attrs["windows_driver"] = g.DriverVersion
+			g.DriverVersion = d[:3] + "." + d[3:]
+		}
+	}
+}
+
+// hardwareID reads PCI\VEN_10DE&DEV_2684&… in any case.
+func hardwareID(id string) (vendor, device string, ok bool) {
+	id = strings.ToLower(id)
+	_, rest, ok1 := strings.Cut(id, "ven_")
+	_, dev, ok2 := strings.Cut(id, "dev_")
+	if !ok1 || !ok2 || len(rest) < 4 || len(dev) < 4 {
+		return "", "", false
+	}
+	return rest[:4], dev[:4], true
+}
+
+// darwin asks the I/O registry: it is the one source on macOS, and ioreg answers in
+// a few milliseconds (system_profiler takes seconds).
+func (p *probe) darwin(ctx context.Context) {
+	const ioreg = "/usr/sbin/ioreg"
+	if p.h.Exists(ctx, ioreg) {
+		for _, class := range []string{"IOAccelerator", "IOPCIDevice"} {
+			out, err := p.h.Run(ctx, host.Command{Argv: []string{ioreg, "-r", "-d", "1", "-w", "0", "-c", class}})
+			if err != nil {
+				p.failed(fmt.Errorf("ask ioreg for %s: %w", class, err))
+				continue
+			}
+			for _, g := range parseIOReg(string(out.Stdout)) {
+				if len(p.f.GPUs) < maxGPUs {
+					g.Evidence = []facts.Evidence{{Kind: "command", Source: ioreg + " -c " + class, Detail: g.Name}}
+					p.f.GPUs = append(p.f.GPUs, g)
+				}
+			}
+		}
+	}
+	p.vulkan(ctx)
+}
+
+// parseIOReg reads the entries of ioreg that are GPUs: Apple's accelerators, which
+// name their model, and PCI devices of the display class.
+func parseIOReg(text string) []facts.GPU {
+	var out []facts.GPU
+	props := map[string]string{}
+	flush := func() {
+		model := strings.Trim(props["model"], `<>"`)
+		class := littleEndian(props["class-code"])
+		switch {
+		case model == "":
+		case strings.HasPrefix(model, "Apple"):
+			g := facts.GPU{Vendor: "apple", Name: model, Attrs: map[string]string{"metal": "yes"}}
+			if n := props["gpu-core-count"]; n != "" {
+				g.Attrs["cores"] = n
+			}
+			out = append(out, g)
+		case strings.HasPrefix(class, "03"):
+			v, d := littleEndian(props["vendor-id"]), littleEndian(props["device-id"])
+			if len(v) >= 4 && len(d) >= 4 {
+				v, d = v[len(v)-4:], d[len(d)-4:]
+				out = append(out, facts.GPU{Vendor: vendors[v], Name: model, ID: v + ":" + d})
+			}
+		}
+		props = map[string]string{}
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		line = strings.TrimLeft(line, " |\t")
+		if strings.HasPrefix(line, "+-o ") {
+			flush()
+			continue
+		}
+		if k, v, ok := strings.Cut(line, " = "); ok {
+			props[strings.Trim(k, `"`)] = strings.TrimSpace(v)
+		}
+	}
+	flush()
+	return out
+}
+
+// littleEndian turns <00000300> into 030000 without the leading zero byte.
+func littleEndian(s string) string {
+	s = strings.Trim(s, "<>")
+	if len(s) != 8 || strings.Trim(strings.ToLower(s), "0123456789abcdef") != "" {
+		return ""
+	}
+	s = s[6:8] + s[4:6] + s[2:4] + s[0:2]
+	return strings.ToLower(s[2:])
+}
