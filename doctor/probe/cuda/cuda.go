@@ -38,6 +38,9 @@ const smiTimeout = 2500 * time.Millisecond
 
 const maxToolkits = 64
 
+// Provides lists the topics and components this probe is the source of.
+func Provides() []string { return []string{Driver, Toolkit, Runtime, NVCC, CuDNN, TensorRT} }
+
 // Probe finds NVIDIA's stack. Components: nvidia-driver, cuda, cuda-runtime,
 // nvcc, cudnn, tensorrt.
 func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {

@@ -45,6 +45,9 @@ var vendors = map[string]string{
 	"1a03": "aspeed", "102b": "matrox", "1234": "qemu", "1af4": "virtio", "1b36": "redhat", "15ad": "vmware", "1414": "microsoft", "80ee": "virtualbox", "1013": "cirrus",
 }
 
+// Provides lists the topics and components this probe is the source of.
+func Provides() []string { return []string{"gpus", ROCm, Vulkan, VulkanLoader, LevelZero} }
+
 // Probe finds GPUs. Topic: gpus. Components: rocm, vulkan, vulkan-loader,
 // level-zero.
 func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {

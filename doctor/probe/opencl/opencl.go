@@ -51,6 +51,9 @@ type driver struct {
 	version   string
 }
 
+// Provides lists the topics and components this probe is the source of.
+func Provides() []string { return []string{Component, Loader} }
+
 // Probe reads which drivers are registered and whether their libraries are
 // there, without loading one. Components: opencl, opencl-loader.
 func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {

@@ -49,6 +49,9 @@ const (
 	maxSearches = 8
 )
 
+// Provides lists the topics and components this probe is the source of.
+func Provides() []string { return []string{Component, Python} }
+
 // Probe finds OpenCV. Components: opencv, opencv-python.
 func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	s := &search{h: h}
