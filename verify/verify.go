@@ -194,7 +194,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		}
 		e.place(v, m, boxes)
 		r.Engines = append(r.Engines, e)
-		inference += e.busy + e.BuildSeconds
+		inference += e.busy + workers[i].built.Seconds()
 	}
 	mine, boxes := ownResult(m, ref.t, o.PeakGFLOPS, alone)
 	mine.place(v, m, boxes)
@@ -278,6 +278,8 @@ type ready struct {
 	name   string
 	worker engine.Worker
 	failed *engine.Unavailable
+	// built is the time Prepare took when it compiled something or tried to.
+	built time.Duration
 }
 
 // prepareEngines finds or builds every worker. What is wrong with one engine
@@ -285,12 +287,17 @@ type ready struct {
 func prepareEngines(ctx context.Context, o Options) ([]ready, error) {
 	var list []ready
 	for _, e := range o.Engines {
+		begin := time.Now()
 		w, err := e.Prepare(ctx, o.Progress)
 		var u *engine.Unavailable
 		if err != nil && !errors.As(err, &u) {
 			return nil, err
 		}
-		list = append(list, ready{e.Name(), w, u})
+		r := ready{name: e.Name(), worker: w, failed: u}
+		if w.Built || u != nil {
+			r.built = time.Since(begin)
+		}
+		list = append(list, r)
 	}
 	return list, nil
 }
