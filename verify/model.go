@@ -73,6 +73,10 @@ func resolveSelfTest(ctx context.Context, o Options) (*model, error) {
 	if size == 0 {
 		size = selftest.Size
 	}
+	// YOLOv3 halves its input five times and joins what it doubled again.
+	if size%32 != 0 {
+		return nil, &InputError{fmt.Sprintf("YOLOv3's input size must be a multiple of 32, and %d is not; %d is", size, (size/32+1)*32)}
+	}
 	text, err := darknet.FamilyConfig(darknet.YOLOv3, size)
 	if err != nil {
 		return nil, fmt.Errorf("self-test network: %w", err)

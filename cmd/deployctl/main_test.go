@@ -2,9 +2,13 @@ package main
 
 import (
 	"bytes"
+	"embed"
 	"encoding/json"
+	"errors"
 	"flag"
 	"os"
+	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -15,6 +19,9 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
 )
+
+//go:embed testdata/hosts/*.txtar
+var hosts embed.FS
 
 var update = flag.Bool("update", false, "rewrite the expected output in testdata/script")
 
@@ -27,7 +34,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs the real main over constructed machines. Beside testscript's
 // own commands there are
 //
-//	snapshot FIXTURE OUT       a snapshot from hosttest fixtures (several: a+b)
+//	snapshot HOST OUT          a snapshot of a machine in testdata/hosts (of several parts: a+b)
 //	exits CODE COMMAND ARG…    the command ends with exactly that code
 //	isjson FILE                the file is one JSON document and nothing else
 func TestScripts(t *testing.T) {
@@ -54,16 +61,16 @@ func TestScripts(t *testing.T) {
 
 func snapshotCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: snapshot FIXTURE[+FIXTURE…] OUT")
+		ts.Fatalf("usage: snapshot HOST[+PART…] OUT")
 	}
 	var text strings.Builder
 	for name := range strings.SplitSeq(args[0], "+") {
-		text.WriteString(ts.ReadFile(name) + "\n")
+		data, err := hosts.ReadFile("testdata/hosts/" + name + ".txtar")
+		ts.Check(err)
+		text.Write(data)
+		text.WriteString("\n")
 	}
-	// Fixtures lie inside the script's own txtar, so their sections are marked
-	// with == where txtar would have --.
-	fixture := strings.NewReplacer("\n== ", "\n-- ", " ==\n", " --\n").Replace("\n" + text.String())
-	rec, err := hosttest.Recording(fixture)
+	rec, err := hosttest.Recording(text.String())
 	ts.Check(err)
 	var buf bytes.Buffer
 	ts.Check(host.WriteSnapshot(&buf, rec))
@@ -76,22 +83,16 @@ func exitsCmd(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	err := ts.Exec(args[1], args[2:]...)
 	got := 0
-	var exit interface{ ExitCode() int }
 	if err != nil {
-		var ok bool
-		if exit, ok = err.(interface{ ExitCode() int }); !ok {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
 			ts.Fatalf("%v", err)
 		}
 		got = exit.ExitCode()
 	}
-	if want := args[0]; want != itoa(got) {
+	if want := args[0]; want != strconv.Itoa(got) {
 		ts.Fatalf("exit code %d, want %s", got, want)
 	}
-}
-
-func itoa(n int) string {
-	b, _ := json.Marshal(n) // an int always encodes
-	return string(b)
 }
 
 func isJSONCmd(ts *testscript.TestScript, neg bool, args []string) {

@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/verify"
+	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/gocv"
+	"github.com/deployctl/deployctl/verify/picture"
 )
 
 // VerifyOptions are what Verify depends on.
@@ -100,9 +103,8 @@ func prove(ctx context.Context, o VerifyOptions, j *doctor.Judgement) (proof, er
 	}
 	result, err := verify.Run(ctx, options)
 	if err != nil {
-		var input *verify.InputError
-		if errors.As(err, &input) {
-			return proof{}, &UsageError{err}
+		if badInput(o, err) {
+			err = &UsageError{err}
 		}
 		return proof{}, err
 	}
@@ -114,6 +116,23 @@ func prove(ctx context.Context, o VerifyOptions, j *doctor.Judgement) (proof, er
 		exit = doctor.ExitUnknown
 	}
 	return proof{result, exit}, nil
+}
+
+// badInput reports whether what the user gave is at fault, not the machine: the
+// same error over a file in deployctl's own cache is none of theirs.
+func badInput(o VerifyOptions, err error) bool {
+	var option *verify.InputError
+	if errors.As(err, &option) {
+		return true
+	}
+	if o.Config+o.Weights+o.Names+o.Image == "" && o.Size == 0 {
+		return false
+	}
+	var config *darknet.ConfigError
+	var weights *darknet.WeightsError
+	var image *picture.Error
+	return errors.As(err, &config) || errors.As(err, &weights) || errors.As(err, &image) ||
+		errors.Is(err, verify.ErrWeights) || errors.Is(err, fs.ErrNotExist)
 }
 
 // gocvEngine is the gocv engine for the OpenCV, Go and compiler that were found.
