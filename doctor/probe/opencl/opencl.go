@@ -34,6 +34,10 @@ const (
 	Loader = "opencl-loader"
 )
 
+// AnswerPrefix begins the line of ask/'s output that is the answer: drivers
+// print lines of their own.
+const AnswerPrefix = "deployctl-opencl: "
+
 // askTimeout bounds one driver's answer; PoCL on a slow disk takes a second.
 const askTimeout = 2 * time.Second
 
@@ -99,7 +103,8 @@ func run(ctx context.Context, h *host.Host, ask []string) (facts.Facts, error) {
 		drivers, errs = listed(ctx, h, libs)
 		unixLoader(ctx, h, libs, &f)
 	}
-	if len(ask) > 0 && f.Components[Loader] != nil {
+	// clinfo goes through the loader, ask does not need it.
+	if len(ask) == 1 || len(ask) > 1 && f.Components[Loader] != nil {
 		errs = append(errs, askAll(ctx, h, ask, drivers)...)
 	}
 	for _, d := range drivers {
@@ -129,7 +134,7 @@ func run(ctx context.Context, h *host.Host, ask []string) (facts.Facts, error) {
 func markActive(list []facts.Instance) {
 	best := -1
 	for i, in := range list {
-		if in.Path == "" || in.Attrs["state"] == "crashed" || in.Attrs["state"] == "hung" {
+		if state := in.Attrs["state"]; in.Path == "" || in.Attrs["view"] == "32" || state != "" && state != "answered" {
 			continue
 		}
 		if best < 0 || len(in.Has) > 0 && len(list[best].Has) == 0 {
@@ -418,9 +423,12 @@ func askOne(ctx context.Context, h *host.Host, argv []string, d *driver) error {
 		vendors = d.file
 	}
 	env := []string{"OCL_ICD_FILENAMES=" + d.file, "OCL_ICD_VENDORS=" + vendors}
-	// The driver is part of the argv so that a recording keeps the answers of
-	// several drivers apart; clinfo and ask pass over what they do not know.
+	// ask takes the library. clinfo passes over what it does not know; the
+	// driver stands in its argv so that a recording keeps the answers apart.
 	cmd := host.Command{Argv: append(slices.Clone(argv), d.icd), Env: env}
+	if len(argv) == 1 {
+		cmd = host.Command{Argv: append(slices.Clone(argv), d.file)}
+	}
 	if d.attrs == nil {
 		d.attrs = map[string]string{}
 	}
@@ -436,24 +444,46 @@ func askOne(ctx context.Context, h *host.Host, argv []string, d *driver) error {
 		return fmt.Errorf("the OpenCL driver %s, registered in %s, gave no answer within %s and was stopped", name, d.icd, askTimeout)
 	case err != nil:
 		return fmt.Errorf("ask the OpenCL driver %s: %w", name, err)
-	case out.Signal != "" || out.Exit < -1 || uint32(out.Exit) >= 0xC0000000:
-		what := out.Signal
-		if what == "" {
-			what = fmt.Sprintf("0x%08X", uint32(out.Exit))
-		}
+	}
+	if what := crash(out); what != "" {
 		d.attrs["state"] = "crashed"
 		d.attrs["problem"] = fmt.Sprintf("%s crashed (%s)", name, what)
 		return fmt.Errorf("the OpenCL driver %s, registered in %s, crashed (%s) when asked for its platforms", name, d.icd, what)
 	}
+	if len(argv) == 1 && out.Exit != 0 {
+		d.attrs["state"] = "broken"
+		first, _, _ := strings.Cut(strings.TrimSpace(string(out.Stderr)), "\n")
+		d.attrs["problem"] = first
+		return nil
+	}
 	info := ParseInfo(string(out.Stdout))
-	if json.Valid(out.Stdout) {
+	if _, line, ok := strings.Cut("\n"+string(out.Stdout), "\n"+AnswerPrefix); ok {
+		line, _, _ = strings.Cut(line, "\n")
 		info = Info{}
-		if err := json.Unmarshal(out.Stdout, &info.Platforms); err != nil {
+		if err := json.Unmarshal([]byte(line), &info.Platforms); err != nil {
 			return fmt.Errorf("ask the OpenCL driver %s: its answer cannot be read: %w", name, err)
 		}
 	}
 	d.answered(info)
 	return nil
+}
+
+// goCrash is how Go's runtime, which ask runs on, reports a crash in foreign
+// code before it ends with status 2.
+var goCrash = regexp.MustCompile(`(?m)^(?:(SIG[A-Z]+): |Exception (0x[0-9a-f]+))`)
+
+// crash names what ended a child, "" when it ended by itself.
+func crash(out host.Output) string {
+	switch {
+	case out.Signal != "":
+		return out.Signal
+	case uint32(out.Exit) >= 0xC0000000 && out.Exit != -1: // an NTSTATUS
+		return fmt.Sprintf("0x%08X", uint32(out.Exit))
+	}
+	if m := goCrash.FindSubmatch(out.Stderr); m != nil && out.Exit != 0 {
+		return string(m[1]) + string(m[2])
+	}
+	return ""
 }
 
 var clVersion = regexp.MustCompile(`OpenCL (?:C )?([0-9]+\.[0-9]+)`)
