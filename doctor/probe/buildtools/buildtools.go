@@ -76,7 +76,11 @@ type found struct {
 // Probe finds build tools. A copy that does not work has no version, and a
 // facts.Problem says why.
 func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
-	index := look.NewIndex(ctx, h)
+	var names []string
+	for _, t := range tools() {
+		names = append(names, t.names...)
+	}
+	index := look.NewIndex(ctx, h, look.Names(names...))
 	var list []found
 	for _, t := range tools() {
 		for _, c := range index.Find(ctx, t.names, folders(ctx, h, t.component)...) {
@@ -212,7 +216,7 @@ func windowsFolders(ctx context.Context, h *host.Host, component string) []strin
 			dirs = append(dirs, h.Join(append([]string{dir}, below...)...))
 		}
 	}
-	programs := h.Env("ProgramFiles")
+	programs := look.EnvPath(h, "ProgramFiles")
 	if programs == "" {
 		programs = `C:\Program Files`
 	}
@@ -270,7 +274,7 @@ func bazelVersion(_ context.Context, h *host.Host, c look.Copy, inst *facts.Inst
 		inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "file", Source: c.Real})
 		return nil
 	}
-	if v := h.Env("USE_BAZEL_VERSION"); v != "" {
+	if v := look.Clean(h.Env("USE_BAZEL_VERSION")); v != "" {
 		inst.Version = v
 		inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "env", Source: "USE_BAZEL_VERSION", Detail: v})
 		return nil

@@ -45,14 +45,18 @@ func (c candidate) plain() bool { return c.prefix == "" && c.suffix == "" }
 // Probe finds compilers. The error says what could not be looked at as a whole;
 // a single compiler that does not work is a facts.Problem.
 func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
-	index := look.NewIndex(ctx, h)
+	index := look.NewIndex(ctx, h, func(name string) bool {
+		// The expression alone would cost more than the listing.
+		return (strings.Contains(name, "gcc") || strings.Contains(name, "g++") || strings.Contains(name, "clang")) && compilerName.MatchString(name)
+	})
 	list := gather(ctx, h, index)
 	instances := make([]facts.Instance, len(list))
 	problems := make([]error, len(list))
 	asked := min(len(list), maxAsked)
 	look.Parallel(asked, func(i int) { instances[i], problems[i] = inspect(ctx, h, list[i]) })
 	for i := asked; i < len(list); i++ {
-		instances[i] = facts.Instance{Path: list[i].Path, Version: list[i].suffix}
+		// Hundreds of compilers: the rest is listed by name only.
+		instances[i] = facts.Instance{Path: list[i].Path, Version: list[i].suffix, Attrs: map[string]string{}}
 	}
 
 	f := facts.Facts{Components: map[string][]facts.Instance{}}
@@ -110,7 +114,7 @@ func gather(ctx context.Context, h *host.Host, index *look.Index) []candidate {
 	for _, name := range plain {
 		take(index.Find(ctx, []string{name}, folders(ctx, h)...))
 	}
-	take(index.Match(ctx, func(name string) bool { return compilerName.MatchString(name) }))
+	take(index.All(ctx))
 	return list
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/cgroup"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
 // Provides are the fact topics of this probe.
@@ -66,7 +67,7 @@ func (p *prober) evidence(kind, source, detail string) {
 }
 
 func (p *prober) set(key, value string) {
-	if value = clean(value); value != "" {
+	if value = look.Clean(value); value != "" {
 		p.cpu.Attrs[key] = value
 	}
 }
@@ -76,20 +77,6 @@ func (p *prober) optional(name string) (string, bool) {
 	const enough = 64 << 10
 	data, _, err := p.h.ReadFile(p.ctx, name, enough)
 	return string(data), err == nil
-}
-
-func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(strings.Trim(s, "\x00 \t\r\n"), "?"))
-	s = strings.Join(strings.Fields(s), " ")
-	if len(s) > 300 {
-		s = strings.ToValidUTF8(s[:300], "") + "…"
-	}
-	return s
 }
 
 const cpuinfoFile = "/proc/cpuinfo"
@@ -156,7 +143,7 @@ func (p *prober) allowed(all []Processor) []Processor {
 	}
 	if len(usable) < len(all) {
 		p.set("affinity", m[1])
-		p.evidence("file", "/proc/self/status", "Cpus_allowed_list "+clean(m[1]))
+		p.evidence("file", "/proc/self/status", "Cpus_allowed_list "+look.Clean(m[1]))
 	}
 	return usable
 }
@@ -189,7 +176,7 @@ func parseList(s string) map[int]bool {
 func (p *prober) describe(info Info, usable []Processor) {
 	first := usable[0]
 	arm := first.Implementer >= 0
-	p.cpu.Vendor, p.cpu.Model = clean(first.Vendor), clean(first.Model)
+	p.cpu.Vendor, p.cpu.Model = look.Clean(first.Vendor), look.Clean(first.Model)
 	if arm {
 		p.cpu.Vendor = implementerName(first.Implementer)
 		if names := coreNames(usable); names != "" {
@@ -199,7 +186,7 @@ func (p *prober) describe(info Info, usable []Processor) {
 		p.set("cores", coreCounts(usable))
 	}
 	if p.cpu.Model == "" {
-		p.cpu.Model = clean(info.Hardware)
+		p.cpu.Model = look.Clean(info.Hardware)
 	}
 	p.set("hardware", info.Hardware)
 	p.set("board", info.Board)
@@ -520,8 +507,8 @@ func (p *prober) virtual(info Info) {
 	if x86 && !flagged {
 		return
 	}
-	if text, ok := p.optional("/sys/hypervisor/type"); ok && clean(text) != "" {
-		p.cpu.Hypervisor = clean(text)
+	if text, ok := p.optional("/sys/hypervisor/type"); ok && look.Clean(text) != "" {
+		p.cpu.Hypervisor = look.Clean(text)
 		return
 	}
 	vendor, _ := p.optional("/sys/class/dmi/id/sys_vendor")
@@ -529,7 +516,7 @@ func (p *prober) virtual(info Info) {
 	p.cpu.Hypervisor = hypervisorOf(vendor + " " + product)
 	if p.cpu.Hypervisor == "" {
 		if text, ok := p.optional("/proc/device-tree/hypervisor/compatible"); ok {
-			p.cpu.Hypervisor = strings.TrimSuffix(strings.Split(clean(text), " ")[0], ",")
+			p.cpu.Hypervisor = strings.TrimSuffix(strings.Split(look.Clean(text), " ")[0], ",")
 		}
 	}
 	if p.cpu.Hypervisor == "" {

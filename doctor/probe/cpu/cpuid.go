@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
 // cpuid fills in what the processor says of itself.
@@ -20,7 +21,7 @@ func (p *prober) cpuid() {
 		}
 		return
 	}
-	p.cpu.Vendor, p.cpu.Model = vendorID(c.Vendor), clean(c.Model)
+	p.cpu.Vendor, p.cpu.Model = vendorID(c.Vendor), look.Clean(c.Model)
 	if c.Family > 0 {
 		p.set("family", strconv.Itoa(c.Family))
 		p.set("model", strconv.Itoa(c.ModelNum))
@@ -51,11 +52,11 @@ func (p *prober) cpuid() {
 	case clockInName(c.Model) > 0:
 		k = clock{clockInName(c.Model), "the base clock in the model's name, boost not counted"}
 	}
-	p.finish(c.Family, c.ModelNum, k)
+	p.finish(c.Family, c.ModelNum, armCore{}, k)
 }
 
 // finish fills in cores, clock and peak of a machine with one kind of core.
-func (p *prober) finish(family, model int, k clock) {
+func (p *prober) finish(family, model int, core armCore, k clock) {
 	has := map[string]bool{}
 	for _, f := range p.cpu.Features {
 		has[f] = true
@@ -65,7 +66,7 @@ func (p *prober) finish(family, model int, k clock) {
 	case "amd64", "386":
 		unit = x86Throughput(p.cpu.Vendor, family, model, p.cpu.Model, has)
 	case "arm64":
-		unit = armThroughput(armCore{}, has)
+		unit = armThroughput(core, has)
 	}
 	p.cpu.Cores = float64(p.cpu.Physical)
 	p.cpu.MHz = round(k.mhz, 1000)
@@ -90,5 +91,5 @@ func vendorID(v string) string {
 	case "vendorunknown", "unknown":
 		return ""
 	}
-	return clean(v)
+	return look.Clean(v)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
 // darwin asks sysctl(8) for the two trees that describe the processor.
@@ -58,7 +59,7 @@ func (p *prober) darwin() {
 	} else if mhz := clockInName(p.cpu.Model); mhz > 0 {
 		k = clock{mhz, "the base clock in the model's name, boost not counted"}
 	}
-	p.finish(number("machdep.cpu.family"), number("machdep.cpu.model"), k)
+	p.finish(number("machdep.cpu.family"), number("machdep.cpu.model"), armCore{}, k)
 }
 
 // macFlags spells out what macOS calls differently and no one else does.
@@ -83,7 +84,7 @@ func parseSysctl(text string) map[string]string {
 	values := map[string]string{}
 	for line := range strings.Lines(text) {
 		if name, value, ok := strings.Cut(line, ":"); ok {
-			values[strings.TrimSpace(name)] = clean(value)
+			values[strings.TrimSpace(name)] = look.Clean(value)
 		}
 	}
 	return values

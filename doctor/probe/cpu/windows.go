@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
 const centralProcessor = `HKLM\HARDWARE\DESCRIPTION\System\CentralProcessor`
@@ -26,12 +27,12 @@ func (p *prober) windows() {
 	for name, v := range key.Values {
 		values[strings.ToLower(name)] = v
 	}
-	name, mhz := clean(values["processornamestring"].String), float64(values["~mhz"].Int)
+	name, mhz := look.Clean(values["processornamestring"].String), float64(values["~mhz"].Int)
 	if p.cpu.Model == "" {
 		p.cpu.Model = name
 	}
 	if p.cpu.Vendor == "" {
-		p.cpu.Vendor = clean(values["vendoridentifier"].String)
+		p.cpu.Vendor = look.Clean(values["vendoridentifier"].String)
 	}
 	if n := len(list.Subkeys); p.cpu.Logical == 0 && n > 0 {
 		p.cpu.Logical, p.cpu.Physical = min(n, maxProcessors), min(n, maxProcessors)
@@ -40,10 +41,15 @@ func (p *prober) windows() {
 	if p.h.Arch == "arm64" {
 		p.armRegisters(values)
 	}
+	core := armCore{}
+	if midr := values["cp 4000"].Int; midr != 0 && p.h.Arch == "arm64" {
+		core = coreOf(int(midr>>24&0xff), int(midr>>4&0xfff))
+		p.set("cores", core.name)
+	}
 	if p.cpu.MHz == 0 && mhz > 0 && p.cpu.Logical > 0 {
 		family, _ := strconv.Atoi(p.cpu.Attrs["family"]) // "" is 0: no known family
 		model, _ := strconv.Atoi(p.cpu.Attrs["model"])
-		p.finish(family, model, clock{mhz, "the nominal clock in the registry, boost not counted"})
+		p.finish(family, model, core, clock{mhz, "the nominal clock in the registry, boost not counted"})
 	}
 	product := ""
 	for _, at := range []string{"SystemManufacturer", "SystemProductName"} {
@@ -65,7 +71,7 @@ func (p *prober) windows() {
 }
 
 // armRegisters decodes ARM's feature registers, which Windows keeps as values
-// named after their encoding: CP 4020 is ID_AA64PFR0_EL1, CP 4030
+// named after their encoding: CP 4000 is MIDR_EL1, CP 4020 is ID_AA64PFR0_EL1, CP 4030
 // ID_AA64ISAR0_EL1, CP 4031 ID_AA64ISAR1_EL1 (fields: Arm ARM DDI 0487, D24).
 func (p *prober) armRegisters(values map[string]host.Value) {
 	field := func(register string, shift uint) uint64 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
 // Provides are the fact topics of this probe.
@@ -22,8 +23,8 @@ func Provides() []string { return []string{"disks"} }
 func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	var f facts.Facts
 	var errs []error
-	look := func(purpose, path string) {
-		if path == "" {
+	ask := func(purpose, path string) {
+		if !look.IsPath(path) {
 			return
 		}
 		d, err := h.Disk(ctx, path)
@@ -34,15 +35,15 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 			return
 		}
 		f.Disks = append(f.Disks, facts.Disk{
-			Purpose: purpose, Path: path, Total: d.Total, Free: d.Free, Kind: d.Kind, ReadOnly: d.ReadOnly,
+			Purpose: purpose, Path: path, Total: d.Total, Free: d.Free, Kind: look.Clean(d.Kind), ReadOnly: d.ReadOnly,
 			Evidence: []facts.Evidence{{Kind: "syscall", Source: syscallName(h.OS), Detail: path}},
 		})
 	}
-	look("cache", Cache(h))
-	look("tmp", Tmp(h))
+	ask("cache", Cache(h))
+	ask("tmp", Tmp(h))
 	first := len(f.Disks)
 	for _, path := range system(ctx, h) {
-		look("system", path)
+		ask("system", path)
 	}
 	f.Disks = append(f.Disks[:first], distinct(f.Disks[first:])...)
 	return f, errors.Join(errs...)
@@ -60,18 +61,18 @@ func syscallName(goos string) string {
 func Cache(h *host.Host) string {
 	switch h.OS {
 	case "windows":
-		if dir := h.Env("LocalAppData"); dir != "" {
+		if dir := look.EnvPath(h, "LocalAppData"); dir != "" {
 			return h.Join(dir, "deployctl")
 		}
 	case "darwin":
-		if home := h.Env("HOME"); home != "" {
+		if home := look.EnvPath(h, "HOME"); home != "" {
 			return h.Join(home, "Library", "Caches", "deployctl")
 		}
 	default:
-		if dir := h.Env("XDG_CACHE_HOME"); len(dir) > 0 && dir[0] == '/' {
+		if dir := look.EnvPath(h, "XDG_CACHE_HOME"); len(dir) > 0 && dir[0] == '/' {
 			return h.Join(dir, "deployctl")
 		}
-		if home := h.Env("HOME"); home != "" {
+		if home := look.EnvPath(h, "HOME"); home != "" {
 			return h.Join(home, ".cache", "deployctl")
 		}
 	}
@@ -82,20 +83,20 @@ func Cache(h *host.Host) string {
 func Tmp(h *host.Host) string {
 	if h.Windows() {
 		for _, name := range []string{"TMP", "TEMP", "USERPROFILE"} {
-			if dir := h.Env(name); dir != "" {
+			if dir := look.EnvPath(h, name); dir != "" {
 				return dir
 			}
 		}
 		return windowsRoot(h)
 	}
-	if dir := h.Env("TMPDIR"); dir != "" {
+	if dir := look.EnvPath(h, "TMPDIR"); dir != "" {
 		return dir
 	}
 	return "/tmp"
 }
 
 func windowsRoot(h *host.Host) string {
-	if root := h.Env("SystemRoot"); root != "" {
+	if root := look.EnvPath(h, "SystemRoot"); root != "" {
 		return root
 	}
 	return `C:\Windows`
@@ -104,7 +105,7 @@ func windowsRoot(h *host.Host) string {
 func system(ctx context.Context, h *host.Host) []string {
 	switch h.OS {
 	case "windows":
-		drive := h.Env("SystemDrive")
+		drive := look.EnvPath(h, "SystemDrive")
 		if drive == "" {
 			drive = "C:"
 		}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
 const systemVersion = "/System/Library/CoreServices/SystemVersion.plist"
@@ -17,8 +19,8 @@ func (p *prober) darwin() {
 			p.fail(fmt.Errorf("read %s: %w", systemVersion, err))
 		}
 		p.os.ID = "macos"
-		p.os.Version, p.os.Build = clean(values["ProductVersion"]), clean(values["ProductBuildVersion"])
-		name := clean(values["ProductName"])
+		p.os.Version, p.os.Build = look.Clean(values["ProductVersion"]), look.Clean(values["ProductBuildVersion"])
+		name := look.Clean(values["ProductName"])
 		if name == "" {
 			name = "macOS"
 		}
@@ -83,7 +85,7 @@ func (p *prober) sysctl(names ...string) map[string]string {
 	}
 	for line := range strings.Lines(out) {
 		if name, value, ok := strings.Cut(line, ":"); ok {
-			values[strings.TrimSpace(name)] = clean(value)
+			values[strings.TrimSpace(name)] = look.Clean(value)
 		}
 	}
 	p.evidence("command", "/usr/sbin/sysctl "+strings.Join(names, " "), "")
@@ -93,7 +95,7 @@ func (p *prober) sysctl(names ...string) map[string]string {
 func (p *prober) darwinUser() {
 	if out, ok := p.run("/usr/bin/id", "-u"); ok {
 		p.os.User.Admin = strings.TrimSpace(out) == "0"
-		p.evidence("command", "/usr/bin/id -u", clean(out))
+		p.evidence("command", "/usr/bin/id -u", look.Clean(out))
 	}
 	p.elevate("sudo", "doas")
 }

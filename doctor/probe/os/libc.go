@@ -1,9 +1,6 @@
 package osprobe
 
 import (
-	"bytes"
-	"debug/elf"
-	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -79,25 +76,11 @@ func (p *prober) libc() {
 	p.libstdcxx()
 }
 
-// near finds the expression around each place where mark stands: a search of a
-// whole library with the expression alone takes tens of milliseconds.
-func near(data []byte, mark string, re *regexp.Regexp) [][]byte {
-	const around = 40
-	for at := 0; ; {
-		i := bytes.Index(data[at:], []byte(mark))
-		if i < 0 {
-			return nil
-		}
-		i += at
-		if m := re.FindSubmatch(data[max(0, i-around):min(len(data), i+around)]); m != nil {
-			return m
-		}
-		at = i + 1
-	}
-}
+// The banner that glibc's loader (since 2.33) and libc.so.6 carry ("stable
+// release version 2.36.").
+const glibcMark = "release version "
 
-// The banner that glibc's loader (since 2.33) and libc.so.6 carry.
-var glibcBanner = regexp.MustCompile(`(?:stable|development) release version (\d+\.\d+(?:\.\d+)?)`)
+var glibcBanner = regexp.MustCompile(`^release version (\d+\.\d+(?:\.\d+)?)`)
 
 var libcFile = regexp.MustCompile(`(?:^|/)(?:libc|ld)-(\d+\.\d+(?:\.\d+)?)\.so$`)
 
@@ -118,44 +101,32 @@ func (p *prober) glibc() bool {
 				return true
 			}
 		}
-		data, _, err := p.h.ReadFile(p.ctx, name, host.MaxFile)
-		if err != nil {
-			p.fail(err)
-			continue
-		}
-		if !bytes.HasPrefix(data, []byte(elf.ELFMAG)) {
-			continue
-		}
-		if m := near(data, "release version ", glibcBanner); m != nil {
+		const banner = 48
+		found, err := p.h.Search(p.ctx, name, glibcMark, host.MaxFile, banner)
+		p.fail(err)
+		if m := glibcBanner.FindSubmatch(found); m != nil {
 			p.os.Libc.Kind, p.os.Libc.Version = "glibc", string(m[1])
-			p.evidence("file", name, clean(string(m[0])))
+			p.evidence("file", name, string(m[0]))
 			return true
-		}
-		if strings.HasSuffix(name, "/libc.so.6") {
-			if v := newest(definitions(data), "GLIBC_"); v != "" {
-				p.os.Libc.Kind, p.os.Libc.Version = "glibc", v
-				p.evidence("file", name, "newest symbol version GLIBC_"+v)
-				return true
-			}
 		}
 	}
 	return false
 }
 
-// muslVersion is the version that musl keeps as a text of its own (ldso, since 1.0).
-var muslVersion = regexp.MustCompile(`\x00(1\.\d+\.\d+)(?:[-_][0-9a-z.-]+)?\x00`)
+// muslVersion is the version that musl's loader keeps as a text of its own.
+var muslVersion = regexp.MustCompile(`^\x00(1\.\d+\.\d+)(?:[-_][0-9a-z.-]+)?\x00`)
 
 func (p *prober) musl() bool {
 	for _, name := range p.h.Glob(p.ctx, "/lib", "ld-musl-*.so.1") {
 		p.os.Libc.Kind = "musl"
-		data, _, err := p.h.ReadFile(p.ctx, name, host.MaxFile)
-		if err != nil {
+		for _, mark := range []string{"\x001.2.", "\x001.1.", "\x001.3."} {
+			const text = 32
+			found, err := p.h.Search(p.ctx, name, mark, host.MaxFile, text)
 			p.fail(err)
-			p.evidence("file", name, "")
-			return true
-		}
-		if m := near(data, "\x001.", muslVersion); m != nil {
-			p.os.Libc.Version = string(m[1])
+			if m := muslVersion.FindSubmatch(found); m != nil {
+				p.os.Libc.Version = string(m[1])
+				break
+			}
 		}
 		p.evidence("file", name, p.os.Libc.Version)
 		return true
@@ -166,15 +137,18 @@ func (p *prober) musl() bool {
 var stdcxxFile = regexp.MustCompile(`libstdc\+\+\.so\.6\.0\.(\d+)$`)
 
 // libstdcxx finds the newest symbol versions that a C++ program may ask for.
+// The linker writes the names of the versions a library defines one after the
+// other into its string table (.gnu.version_d points there), oldest first.
 func (p *prober) libstdcxx() {
 	for _, dir := range libDirs(p.h.Arch) {
 		name := dir + "/libstdc++.so.6"
 		if !p.h.Exists(p.ctx, name) {
 			continue
 		}
-		data, _, err := p.h.ReadFile(p.ctx, name, host.MaxFile)
+		const table = 4 << 10 // today's fills 800 bytes
+		found, err := p.h.Search(p.ctx, name, "\x00GLIBCXX_3.4\x00", host.MaxFile, table)
 		p.fail(err)
-		names := definitions(data)
+		names := strings.Split(string(found), "\x00")
 		p.os.Libc.GLIBCXX, p.os.Libc.CXXABI = newest(names, "GLIBCXX_"), newest(names, "CXXABI_")
 		if p.os.Libc.GLIBCXX == "" {
 			// libstdc++.so.6.0.N defines up to GLIBCXX_3.4.N (GCC manual, ABI
@@ -186,34 +160,17 @@ func (p *prober) libstdcxx() {
 			}
 		}
 		if p.os.Libc.GLIBCXX != "" {
-			p.evidence("file", name, fmt.Sprintf("GLIBCXX_%s CXXABI_%s", p.os.Libc.GLIBCXX, p.os.Libc.CXXABI))
+			p.evidence("file", name, strings.TrimSpace("GLIBCXX_"+p.os.Libc.GLIBCXX+" "+p.cxxabi()))
 			return
 		}
 	}
 }
 
-// definitions are the symbol versions that a shared object defines (its
-// .gnu.version_d); none when it is not a whole ELF file.
-func definitions(data []byte) (names []string) {
-	// debug/elf is not hardened against hostile files; one of them must not
-	// cost the other facts.
-	defer func() {
-		if recover() != nil {
-			names = nil
-		}
-	}()
-	f, err := elf.NewFile(bytes.NewReader(data))
-	if err != nil {
-		return nil
+func (p *prober) cxxabi() string {
+	if p.os.Libc.CXXABI == "" {
+		return ""
 	}
-	versions, err := f.DynamicVersions()
-	if err != nil {
-		return nil
-	}
-	for _, v := range versions {
-		names = append(names, v.Name)
-	}
-	return names
+	return "CXXABI_" + p.os.Libc.CXXABI
 }
 
 // newest returns the highest dotted number that follows prefix.

@@ -6,16 +6,17 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/probe/internal/cgroup"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
 func (p *prober) linux() {
 	p.distribution()
 	if text, ok := p.text("/proc/sys/kernel/osrelease"); ok {
-		p.os.Kernel = clean(text)
+		p.os.Kernel = look.Clean(text)
 		p.evidence("file", "/proc/sys/kernel/osrelease", p.os.Kernel)
 	} else if text, ok := p.optional("/proc/version"); ok {
 		if words := strings.Fields(text); len(words) >= 3 {
-			p.os.Kernel = clean(words[2])
+			p.os.Kernel = look.Clean(words[2])
 			p.evidence("file", "/proc/version", p.os.Kernel)
 		}
 	}
@@ -71,7 +72,7 @@ var (
 func (p *prober) oldRelease() {
 	found := func(file, text, id, version string, like ...string) {
 		p.os.ID, p.os.Version, p.os.Like = id, version, like
-		p.os.Name = clean(text)
+		p.os.Name = look.Clean(text)
 		p.evidence("file", file, p.os.Name)
 	}
 	for _, file := range []string{"/etc/redhat-release", "/etc/centos-release", "/etc/fedora-release"} {
@@ -98,7 +99,7 @@ func (p *prober) oldRelease() {
 		return
 	}
 	if text, ok := p.text("/etc/alpine-release"); ok && versionNum.MatchString(text) {
-		found("/etc/alpine-release", "Alpine Linux v"+text, "alpine", clean(text))
+		found("/etc/alpine-release", "Alpine Linux v"+text, "alpine", look.Clean(text))
 		return
 	}
 	if h := p.h; h.Exists(p.ctx, "/etc/arch-release") {
@@ -113,7 +114,7 @@ func (p *prober) oldRelease() {
 		}
 	}
 	if text, ok := p.text("/etc/debian_version"); ok {
-		text = clean(text)
+		text = look.Clean(text)
 		version, _, _ := strings.Cut(versionNum.FindString(text), ".")
 		found("/etc/debian_version", "Debian GNU/Linux "+text, "debian", version)
 		if name, _, ok := strings.Cut(text, "/"); ok {
@@ -131,7 +132,7 @@ func (p *prober) oldRelease() {
 func (p *prober) debianDetails() {
 	if text, ok := p.optional("/etc/debian_version"); ok {
 		p.set("debian_version", text)
-		if name, _, ok := strings.Cut(clean(text), "/"); ok && p.os.Codename == "" {
+		if name, _, ok := strings.Cut(look.Clean(text), "/"); ok && p.os.Codename == "" {
 			p.os.Codename = name
 		}
 	}
@@ -162,17 +163,17 @@ func (p *prober) container() {
 	}
 	// systemd and its like leave the manager's name (container interface,
 	// systemd.io/CONTAINER_INTERFACE).
-	if text, ok := p.optional("/run/systemd/container"); ok && clean(text) != "" {
-		set(clean(text), "/run/systemd/container", clean(text))
+	if text, ok := p.optional("/run/systemd/container"); ok && look.Clean(text) != "" {
+		set(look.Clean(text), "/run/systemd/container", look.Clean(text))
 	}
 	if text, ok := p.optional("/proc/1/environ"); ok {
 		for v := range strings.SplitSeq(text, "\x00") {
-			if kind, ok := strings.CutPrefix(v, "container="); ok && clean(kind) != "" {
-				set(clean(kind), "/proc/1/environ", clean(v))
+			if kind, ok := strings.CutPrefix(v, "container="); ok && look.Clean(kind) != "" {
+				set(look.Clean(kind), "/proc/1/environ", look.Clean(v))
 			}
 		}
 	}
-	if kind := clean(p.h.Env("container")); kind != "" && p.os.Container == "" {
+	if kind := look.Clean(p.h.Env("container")); kind != "" && p.os.Container == "" {
 		p.os.Container = kind
 		p.evidence("env", "container", kind)
 	}
@@ -258,7 +259,7 @@ func (p *prober) board() {
 	if text, ok := p.optional("/etc/nv_tegra_release"); ok {
 		if m := l4tLine.FindStringSubmatch(text); m != nil {
 			p.set("l4t", m[1]+"."+m[2])
-			p.evidence("file", "/etc/nv_tegra_release", clean(strings.SplitN(text, "\n", 2)[0]))
+			p.evidence("file", "/etc/nv_tegra_release", look.Clean(strings.SplitN(text, "\n", 2)[0]))
 		}
 	}
 	if text, ok := p.optional("/proc/device-tree/model"); ok {
@@ -267,7 +268,7 @@ func (p *prober) board() {
 	}
 	vendor, _ := p.optional("/sys/class/dmi/id/sys_vendor")
 	product, _ := p.optional("/sys/class/dmi/id/product_name")
-	p.set("machine", clean(vendor)+" "+clean(product))
+	p.set("machine", look.Clean(vendor)+" "+look.Clean(product))
 }
 
 // user: the effective user id, as /proc shows it or else as id(1) says.

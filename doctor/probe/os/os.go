@@ -7,10 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
 // Provides are the fact topics of this probe.
@@ -68,23 +68,9 @@ func (p *prober) evidence(kind, source, detail string) {
 }
 
 func (p *prober) set(key, value string) {
-	if value = clean(value); value != "" {
+	if value = look.Clean(value); value != "" {
 		p.os.Attrs[key] = value
 	}
-}
-
-// clean makes one printable line of what a file says.
-func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(strings.Trim(s, "\x00 \t\r\n"), "?"))
-	if len(s) > 300 {
-		s = strings.ToValidUTF8(s[:300], "") + "…"
-	}
-	return s
 }
 
 // run asks one tool of the system and returns its standard output.

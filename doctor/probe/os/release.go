@@ -2,6 +2,8 @@ package osprobe
 
 import (
 	"strings"
+
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
 // parseRelease reads os-release(5): lines of KEY=value, the value in shell
@@ -14,7 +16,7 @@ func parseRelease(text string) map[string]string {
 		if !ok || key == "" || strings.ContainsAny(key, " \t#'\"") {
 			continue
 		}
-		values[key] = clean(unquote(value))
+		values[key] = look.Clean(unquote(value))
 	}
 	return values
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
 const currentVersion = `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion`
@@ -33,7 +34,7 @@ func (p *prober) windows() {
 // systemFile is a path below System32. A 32-bit deployctl would be sent to
 // SysWOW64; there is none.
 func (p *prober) systemFile(name string) string {
-	root := p.h.Env("SystemRoot")
+	root := look.EnvPath(p.h, "SystemRoot")
 	if root == "" {
 		root = `C:\Windows`
 	}
@@ -46,7 +47,7 @@ func (p *prober) windowsVersion(key host.Key) {
 	for name, v := range key.Values {
 		values[strings.ToLower(name)] = v
 	}
-	text := func(name string) string { return clean(values[strings.ToLower(name)].String) }
+	text := func(name string) string { return look.Clean(values[strings.ToLower(name)].String) }
 
 	build := text("CurrentBuildNumber")
 	if build == "" {

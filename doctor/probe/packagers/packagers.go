@@ -41,6 +41,8 @@ type manager struct {
 	// nil means that it is not run.
 	args []string
 	says *regexp.Regexp
+	// only limits running to a program of that name, after links.
+	only string
 }
 
 func managers() []manager {
@@ -48,7 +50,7 @@ func managers() []manager {
 	number := regexp.MustCompile(`(?m)(\d+(?:\.\d+)+)`)
 	return []manager{
 		{component: "apt", names: []string{"apt-get"}, on: "linux", deb: "apt", args: version, says: number},
-		{component: "dnf", names: []string{"dnf", "dnf5", "dnf-3"}, on: "linux", file: dnfVersion},
+		{component: "dnf", names: []string{"dnf", "dnf5", "dnf-3"}, on: "linux", file: dnfVersion, args: version, says: regexp.MustCompile(`dnf5 version (\d+(?:\.\d+)+)`), only: "dnf5"},
 		{component: "yum", names: []string{"yum"}, on: "linux", file: dnfVersion},
 		{component: "pacman", names: []string{"pacman"}, on: "linux", file: pacmanVersion, args: version, says: regexp.MustCompile(`Pacman v(\d+(?:\.\d+)+)`)},
 		{component: "apk", names: []string{"apk"}, on: "linux", file: apkVersion, args: version, says: number},
@@ -71,7 +73,11 @@ func managers() []manager {
 
 // Probe finds package managers. The error says what could not be looked at.
 func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
-	index := look.NewIndex(ctx, h)
+	var names []string
+	for _, m := range managers() {
+		names = append(names, m.names...)
+	}
+	index := look.NewIndex(ctx, h, look.Names(names...))
 	type found struct {
 		manager manager
 		copy    look.Copy
@@ -79,21 +85,23 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 		problem error
 	}
 	var list []found
-	debs := false
+	var debs []string
 	for _, m := range managers() {
 		if m.on != "" && m.on != h.OS {
 			continue
 		}
 		for _, c := range index.Find(ctx, m.names, folders(h, m.component)...) {
 			list = append(list, found{manager: m, copy: c})
-			debs = debs || m.deb != ""
+			if m.deb != "" {
+				debs = append(debs, m.deb)
+			}
 		}
 	}
 	packages := map[string]string{}
 	var failed error
-	if debs {
+	if len(debs) > 0 {
 		var err error
-		packages, err = look.Dpkg(ctx, h, "apt", "snapd", "flatpak")
+		packages, err = look.Dpkg(ctx, h, debs...)
 		if err != nil && !host.IsNotExist(err) {
 			failed = err
 		}
@@ -113,7 +121,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 		if l.manager.file != nil {
 			l.manager.file(ctx, h, l.copy, &l.inst)
 		}
-		if l.inst.Version != "" || l.manager.args == nil {
+		if only := l.manager.only; l.inst.Version != "" || l.manager.args == nil || only != "" && h.Base(l.copy.Real) != only {
 			if len(l.inst.Evidence) == 0 {
 				l.inst.Evidence = []facts.Evidence{{Kind: "file", Source: l.copy.Path}}
 			}
@@ -150,7 +158,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 
 // folders are where a manager lies without PATH knowing.
 func folders(h *host.Host, component string) []string {
-	home := h.Env("HOME")
+	home := look.EnvPath(h, "HOME")
 	var dirs []string
 	add := func(base string, below ...string) {
 		if base != "" {
@@ -158,19 +166,19 @@ func folders(h *host.Host, component string) []string {
 		}
 	}
 	if h.Windows() {
-		user, local, data := h.Env("USERPROFILE"), h.Env("LocalAppData"), h.Env("ProgramData")
+		user, local, data := look.EnvPath(h, "USERPROFILE"), look.EnvPath(h, "LocalAppData"), look.EnvPath(h, "ProgramData")
 		switch component {
 		case "winget":
 			add(local, `Microsoft\WindowsApps`)
 		case "choco":
-			add(h.Env("ChocolateyInstall"), "bin")
+			add(look.EnvPath(h, "ChocolateyInstall"), "bin")
 			add(data, `chocolatey\bin`)
 		case "scoop":
-			add(h.Env("SCOOP"), "shims")
+			add(look.EnvPath(h, "SCOOP"), "shims")
 			add(user, `scoop\shims`)
 		case "vcpkg":
-			add(h.Env("VCPKG_ROOT"))
-			add(h.Env("VCPKG_INSTALLATION_ROOT"))
+			add(look.EnvPath(h, "VCPKG_ROOT"))
+			add(look.EnvPath(h, "VCPKG_INSTALLATION_ROOT"))
 			dirs = append(dirs, `C:\vcpkg`, `C:\src\vcpkg`, `C:\dev\vcpkg`)
 			add(user, "vcpkg")
 		case "conda":
@@ -190,7 +198,7 @@ func folders(h *host.Host, component string) []string {
 			add(home, ".linuxbrew", "bin")
 		}
 	case "vcpkg":
-		add(h.Env("VCPKG_ROOT"))
+		add(look.EnvPath(h, "VCPKG_ROOT"))
 		add(home, "vcpkg")
 		dirs = append(dirs, "/opt/vcpkg", "/usr/local/vcpkg")
 	case "conda":

@@ -26,17 +26,16 @@ func read(ctx context.Context, h *host.Host, name string, limit int64) string {
 }
 
 func tell(inst *facts.Instance, version, source string) {
-	if version = strings.TrimSpace(version); version == "" {
+	if version = look.Clean(version); version == "" {
 		return
 	}
 	inst.Version = version
-	inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "file", Source: source, Detail: look.FirstLine(version)})
+	inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "file", Source: source, Detail: version})
 }
 
 var (
 	dnfConst  = regexp.MustCompile(`(?m)^VERSION\s*=\s*['"](\d+(?:\.\d+)+)`)
 	yumInit   = regexp.MustCompile(`(?m)^__version__\s*=\s*['"](\d+(?:\.\d+)+)`)
-	dnf5Lib   = regexp.MustCompile(`^libdnf5\.so\.(\d+(?:\.\d+)+)$`)
 	pacmanDir = regexp.MustCompile(`^pacman-(\d+(?:\.\d+)+)-\d+$`)
 )
 
@@ -44,16 +43,7 @@ var (
 // which take a third of a second to start.
 func dnfVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Instance) {
 	if h.Base(c.Real) == "dnf5" {
-		inst.Attrs["generation"] = "5"
-		for _, dir := range []string{"/usr/share/licenses", "/usr/share/doc", "/usr/lib64", "/usr/lib"} {
-			for _, p := range h.Glob(ctx, dir, "libdnf5*") {
-				if m := dnf5Lib.FindStringSubmatch(h.Base(p)); m != nil && strings.Count(m[1], ".") > 1 {
-					tell(inst, m[1], p)
-					return
-				}
-			}
-		}
-		return
+		return // a quick program in C++, which is asked
 	}
 	for _, lib := range []string{"/usr/lib", "/usr/lib64"} {
 		for _, dir := range h.Glob(ctx, lib, "python*") {
@@ -84,14 +74,15 @@ func pacmanVersion(ctx context.Context, h *host.Host, _ look.Copy, inst *facts.I
 // apkVersion reads apk's database (apk-package(5): P: is the name, V: the version).
 func apkVersion(ctx context.Context, h *host.Host, _ look.Copy, inst *facts.Instance) {
 	for _, name := range []string{"/lib/apk/db/installed", "/usr/lib/apk/db/installed"} {
-		_, rest, ok := strings.Cut("\n"+read(ctx, h, name, host.MaxFile), "\nP:apk-tools\n")
-		if !ok {
+		const enough = 2 << 10
+		found, err := h.Search(ctx, name, "\nP:apk-tools\n", host.MaxFile, enough)
+		if err != nil || found == nil {
 			continue
 		}
-		stanza, _, _ := strings.Cut(rest, "\n\n")
+		stanza, _, _ := strings.Cut(string(found), "\n\n")
 		for line := range strings.SplitSeq(stanza, "\n") {
 			if v, ok := strings.CutPrefix(line, "V:"); ok {
-				inst.Attrs["package"] = v
+				inst.Attrs["package"] = look.Clean(v)
 				tell(inst, look.Upstream(v), name)
 				return
 			}
@@ -99,16 +90,18 @@ func apkVersion(ctx context.Context, h *host.Host, _ look.Copy, inst *facts.Inst
 	}
 }
 
+var commit = regexp.MustCompile(`^[0-9a-f]{40,64}$`)
+
 // brewVersion reads the description that Homebrew keeps of its commit; brew
 // itself is a script that takes long to start.
 func brewVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Instance) {
 	root := h.DirOf(h.DirOf(c.Real)) // …/Homebrew/bin/brew or PREFIX/bin/brew
 	inst.Attrs["root"] = h.DirOf(h.DirOf(c.Path))
 	head := strings.TrimSpace(read(ctx, h, root+"/.git/HEAD", 4096))
-	if ref, ok := strings.CutPrefix(head, "ref: "); ok && !strings.Contains(ref, "..") {
+	if ref, ok := strings.CutPrefix(head, "ref: "); ok && look.IsPath(ref) && !strings.Contains(ref, "..") {
 		head = strings.TrimSpace(read(ctx, h, root+"/.git/"+ref, 4096))
 	}
-	if head == "" || strings.ContainsAny(head, "/. ") {
+	if !commit.MatchString(head) {
 		return
 	}
 	name := root + "/.git/describe-cache/" + head
@@ -133,9 +126,9 @@ func wingetVersion(ctx context.Context, h *host.Host, _ look.Copy, inst *facts.I
 	for _, name := range key.Subkeys {
 		if rest, ok := strings.CutPrefix(name, "Microsoft.DesktopAppInstaller_"); ok {
 			version, _, _ := strings.Cut(rest, "_")
-			inst.Version = version
+			inst.Version = look.Clean(version)
 			inst.Attrs["version_of"] = "App Installer"
-			inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "registry", Source: packages, Detail: name})
+			inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "registry", Source: packages, Detail: look.Clean(name)})
 			return
 		}
 	}

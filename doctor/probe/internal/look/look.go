@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
@@ -39,12 +41,17 @@ type dir struct {
 	list  []string          // the spellings, sorted
 }
 
-// NewIndex lists the folders of PATH.
-func NewIndex(ctx context.Context, h *host.Host) *Index {
+// NewIndex lists the folders of PATH and remembers the programs whose names
+// (without a Windows extension) keep wants: a hostile PATH has thousands of
+// folders with thousands of names each.
+func NewIndex(ctx context.Context, h *host.Host, keep func(name string) bool) *Index {
 	x := &Index{h: h}
 	for _, path := range h.PathDirs() {
 		if ctx.Err() != nil {
 			break
+		}
+		if !IsPath(path) {
+			continue
 		}
 		entries, err := h.ReadDir(ctx, path)
 		if host.IsNotExist(err) {
@@ -52,9 +59,9 @@ func NewIndex(ctx context.Context, h *host.Host) *Index {
 		}
 		d := dir{path: path}
 		if err == nil {
-			d.names = make(map[string]string, len(entries))
+			d.names = map[string]string{}
 			for _, e := range entries {
-				if !e.Dir {
+				if !e.Dir && keep(x.bare(e.Name)) {
 					d.names[x.fold(e.Name)] = e.Name
 					d.list = append(d.list, e.Name)
 				}
@@ -103,6 +110,9 @@ func (x *Index) Find(ctx context.Context, names []string, extra ...string) []Cop
 		}
 	}
 	for _, path := range extra {
+		if !IsPath(path) {
+			continue
+		}
 		for _, name := range names {
 			for _, n := range x.spellings(name) {
 				found = x.add(ctx, found, path, n, false)
@@ -112,18 +122,25 @@ func (x *Index) Find(ctx context.Context, names []string, extra ...string) []Cop
 	return found
 }
 
-// Match returns every program on PATH whose name (without a Windows
-// extension) passes, as Find does; the names of one folder come sorted.
-func (x *Index) Match(ctx context.Context, pass func(name string) bool) []Copy {
+// All returns every program of the index as Find does; the names of one folder
+// come sorted.
+func (x *Index) All(ctx context.Context) []Copy {
 	var found []Copy
 	for _, d := range x.dirs {
 		for _, name := range d.list {
-			if pass(x.bare(name)) {
-				found = x.add(ctx, found, d.path, name, true)
-			}
+			found = x.add(ctx, found, d.path, name, true)
 		}
 	}
 	return found
+}
+
+// Names is a keep function for NewIndex that wants exactly the given programs.
+func Names(names ...string) func(string) bool {
+	want := map[string]bool{}
+	for _, n := range names {
+		want[n] = true
+	}
+	return func(name string) bool { return want[name] }
 }
 
 // spellings are the file names a program can have, folded.
@@ -203,7 +220,7 @@ func (e *UnusableError) Error() string { return e.Path + " does not work: " + e.
 // (standard output, then standard error). The error is an *UnusableError when
 // the program ran and failed, or said something else.
 func Ask(ctx context.Context, h *host.Host, argv []string, want *regexp.Regexp) (string, facts.Evidence, string, error) {
-	evidence := facts.Evidence{Kind: "command", Source: strings.Join(argv, " ")}
+	evidence := facts.Evidence{Kind: "command", Source: Clean(strings.Join(argv, " "))}
 	ctx, cancel := context.WithTimeoutCause(ctx, runTimeout, fmt.Errorf("no answer within %s", runTimeout))
 	defer cancel()
 	// LC_ALL: the words looked for are English. PATH lookups for DLLs stay.
@@ -229,19 +246,50 @@ func Ask(ctx context.Context, h *host.Host, argv []string, want *regexp.Regexp) 
 	return m[1], evidence, text, nil
 }
 
-// FirstLine is the first line with text in it, cut to 200 characters.
+// FirstLine is the first line with text in it, as Clean leaves it.
 func FirstLine(text string) string {
 	for line := range strings.Lines(text) {
-		line = strings.ToValidUTF8(strings.TrimSpace(line), "?")
-		if line == "" {
-			continue
+		if line = Clean(line); line != "" {
+			return line
 		}
-		if runes := []rune(line); len(runes) > 200 {
-			return string(runes[:200]) + "…"
-		}
-		return line
 	}
 	return "(nothing)"
+}
+
+// IsPath reports whether a text from a variable or the registry can be a path:
+// no control characters, and no longer than Linux's PATH_MAX.
+func IsPath(s string) bool {
+	const longest = 4096
+	return s != "" && len(s) <= longest && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// EnvPath is the path in a variable, "" when it holds none.
+func EnvPath(h *host.Host, name string) string {
+	if v := h.Env(name); IsPath(v) {
+		return v
+	}
+	return ""
+}
+
+// maxText is the most bytes that Clean leaves.
+const maxText = 300
+
+// Clean makes one printable line of what a host says: facts are shown on
+// terminals and written as JSON, and a hostile host may say anything.
+func Clean(s string) string {
+	const enough = 4 * maxText
+	s = s[:min(len(s), enough)]
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) > maxText {
+		s = strings.ToValidUTF8(s[:maxText], "") + "…"
+	}
+	return s
 }
 
 // Parallel calls f for every number below n, some at once, and waits.
@@ -258,48 +306,53 @@ func Parallel(n int, f func(i int)) {
 	wg.Wait()
 }
 
-// Dpkg returns the installed versions of the named Debian packages, as
-// /var/lib/dpkg/status states them (deb-version(7), with epoch and revision).
-func Dpkg(ctx context.Context, h *host.Host, names ...string) (map[string]string, error) {
-	data, _, err := h.ReadFile(ctx, DpkgStatus, host.MaxFile)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", DpkgStatus, err)
-	}
-	return parseStatus(string(data), names), nil
-}
-
 // DpkgStatus is dpkg's list of packages.
 const DpkgStatus = "/var/lib/dpkg/status"
 
-func parseStatus(text string, names []string) map[string]string {
+// Dpkg returns the installed versions of the named Debian packages, as
+// /var/lib/dpkg/status states them (deb-version(7), with epoch and revision).
+func Dpkg(ctx context.Context, h *host.Host, names ...string) (map[string]string, error) {
 	versions := map[string]string{}
-	text = "\n" + text
 	for _, name := range names {
-		_, rest, ok := strings.Cut(text, "\nPackage: "+name+"\n")
-		if !ok {
-			continue
+		// The file has a megabyte and more; a stanza some hundred bytes before
+		// its dependencies.
+		const stanza = 2 << 10
+		found, err := h.Search(ctx, DpkgStatus, "Package: "+name+"\n", 4*host.MaxFile, stanza)
+		if err != nil {
+			return nil, fmt.Errorf("look up %s in %s: %w", name, DpkgStatus, err)
 		}
-		stanza, _, _ := strings.Cut(rest, "\n\n")
-		installed, version := false, ""
-		for line := range strings.SplitSeq(stanza, "\n") {
-			if v, ok := strings.CutPrefix(line, "Status: "); ok {
-				installed = strings.HasSuffix(strings.TrimSpace(v), " installed")
-			}
-			if v, ok := strings.CutPrefix(line, "Version: "); ok {
-				version = strings.TrimSpace(v)
-			}
-		}
-		if installed && version != "" {
-			versions[name] = version
+		if v := installedVersion(string(found)); v != "" {
+			versions[name] = v
 		}
 	}
-	return versions
+	return versions, nil
 }
 
-// debVersion splits [epoch:]upstream[-revision].
-var debVersion = regexp.MustCompile(`^(?:\d+:)?(.+?)(?:-[^-]*)?$`)
+// installedVersion reads one stanza of dpkg's status file; "" when the package
+// is not installed (any more).
+func installedVersion(text string) string {
+	stanza, _, _ := strings.Cut(text, "\n\n")
+	installed, version := false, ""
+	for line := range strings.SplitSeq(stanza, "\n") {
+		if v, ok := strings.CutPrefix(line, "Status: "); ok {
+			installed = strings.HasSuffix(strings.TrimSpace(v), " installed")
+		}
+		if v, ok := strings.CutPrefix(line, "Version: "); ok {
+			version = FirstLine(v)
+		}
+	}
+	if !installed {
+		return ""
+	}
+	return version
+}
 
-// Upstream is the upstream part of a Debian or RPM-like version.
+// debVersion takes the leading number out of [epoch:]upstream[-revision].
+var debVersion = regexp.MustCompile(`^(?:\d+:)?(\d+(?:\.\d+)*)`)
+
+// Upstream is the number in the upstream part of a Debian or RPM-like version:
+// what distributions add (2.7.14build2, 2.2.4+deb11u1) would read as a
+// pre-release.
 func Upstream(version string) string {
 	if m := debVersion.FindStringSubmatch(version); m != nil {
 		return m[1]
@@ -311,7 +364,7 @@ func Upstream(version string) string {
 // Without developer tools a stub only offers to install them, in a window.
 func AppleTool(ctx context.Context, h *host.Host, name string) (string, bool) {
 	var roots []string
-	if dir := h.Env("DEVELOPER_DIR"); dir != "" {
+	if dir := EnvPath(h, "DEVELOPER_DIR"); dir != "" {
 		roots = append(roots, dir)
 	}
 	if dir, err := h.Resolve(ctx, "/var/db/xcode_select_link"); err == nil {

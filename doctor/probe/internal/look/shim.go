@@ -45,7 +45,7 @@ func ShimOf(ctx context.Context, h *host.Host, c Copy) (Shim, bool) {
 func pyenvTarget(ctx context.Context, h *host.Host, c Copy) (target, source string) {
 	root := h.DirOf(h.DirOf(c.Path)) // …/shims/python3
 	if !h.Exists(ctx, h.Join(root, "versions")) {
-		root = h.Env("PYENV_ROOT")
+		root = EnvPath(h, "PYENV_ROOT")
 	}
 	if root == "" {
 		return "", ""
