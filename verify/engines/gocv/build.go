@@ -89,7 +89,7 @@ func (b *builder) build(ctx context.Context, tmp, goVersion string, progress eng
 
 // writeModule lays out a module of its own for the worker.
 func (b *builder) writeModule(dir string) error {
-	names, err := fs.Glob(workerSource, "worker/*.go")
+	names, err := fs.Glob(workerSource, "worker/*")
 	if err != nil {
 		return fmt.Errorf("list the worker's source: %w", err)
 	}

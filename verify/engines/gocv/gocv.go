@@ -35,7 +35,7 @@ const Name = "gocv"
 // workerSource is compiled on the target machine, hence embedded as text; the
 // files carry a build tag that keeps them out of this program.
 //
-//go:embed worker/*.go
+//go:embed worker/*.go worker/*.cpp
 var workerSource embed.FS
 
 // workerSum pins the content of every gocv release the worker can be compiled
@@ -266,9 +266,8 @@ func (b *builder) worker(exe string) engine.Worker {
 		Engine: Name, Version: b.o.Release, Argv: []string{exe},
 		// WARNING shows a target that was asked for and not used; more would
 		// only be noise.
-		Env:        []string{"OPENCV_LOG_LEVEL=WARNING"},
-		ThreadsEnv: []string{"OPENCV_FOR_THREADS_NUM", "OMP_NUM_THREADS"},
-		Inspect:    executed,
+		Env:     []string{"OPENCV_LOG_LEVEL=WARNING"},
+		Inspect: executed,
 	}
 	if b.o.LibraryDir != "" {
 		name := map[string]string{"windows": "PATH", "darwin": "DYLD_LIBRARY_PATH"}[runtime.GOOS]
@@ -290,7 +289,7 @@ func prepend(dir, list string) string {
 // recipe lists everything that decides what the worker becomes.
 func (b *builder) recipe(goVersion string) ([]string, error) {
 	src := sha256.New()
-	names, err := fs.Glob(workerSource, "worker/*.go")
+	names, err := fs.Glob(workerSource, "worker/*")
 	if err != nil {
 		return nil, fmt.Errorf("list the worker's source: %w", err)
 	}
@@ -323,9 +322,6 @@ func (b *builder) recipe(goVersion string) ([]string, error) {
 
 func (b *builder) tags() string {
 	tags := []string{"gocvworker"}
-	if !older(b.o.Release, "v0.32.1") {
-		tags = append(tags, "gocv_threads")
-	}
 	if !older(b.o.Release, "v0.41.0") {
 		tags = append(tags, "gocv_exceptions")
 	}

@@ -47,10 +47,10 @@ func TestTagsAndGoLine(t *testing.T) {
 	for release, want := range map[string]string{
 		"v0.22.0": "gocvworker 1.13",
 		"v0.31.0": "gocvworker 1.13",
-		"v0.32.1": "gocvworker,gocv_threads 1.13",
-		"v0.39.0": "gocvworker,gocv_threads 1.21",
-		"v0.41.0": "gocvworker,gocv_threads,gocv_exceptions 1.21",
-		"v0.43.0": "gocvworker,gocv_threads,gocv_exceptions,gocv_specific_modules,gocv_dnn 1.21",
+		"v0.32.1": "gocvworker 1.13",
+		"v0.39.0": "gocvworker 1.21",
+		"v0.41.0": "gocvworker,gocv_exceptions 1.21",
+		"v0.43.0": "gocvworker,gocv_exceptions,gocv_specific_modules,gocv_dnn 1.21",
 	} {
 		b := &builder{Options{Release: release}}
 		if got := b.tags() + " " + goLine(release); got != want {
@@ -137,6 +137,11 @@ func TestPrepareBuildsOnce(t *testing.T) {
 	}
 	if runtime.GOOS == "linux" && !strings.HasPrefix(strings.Join(w.Env, " "), "OPENCV_LOG_LEVEL=WARNING LD_LIBRARY_PATH=/opt/cv/lib") {
 		t.Errorf("environment %v", w.Env)
+	}
+	for _, file := range []string{"main.go", "threads.go", "threads.cpp", "exception.go", "exception_abort.go", "go.mod", "go.sum"} {
+		if _, err := os.Stat(filepath.Join(filepath.Dir(w.Argv[0]), file)); err != nil {
+			t.Errorf("the worker's module lacks a file: %v", err)
+		}
 	}
 	cmd := g.calls[len(g.calls)-1]
 	// Go 1.19 knows -buildvcs; nothing may be fetched but what is pinned.
