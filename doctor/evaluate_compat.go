@@ -29,7 +29,7 @@ func (e *evaluation) attr(i facts.Instance, key, condition string) string {
 		series = recipes.Series(active.Version)
 	}
 	value, there := i.Attrs[key]
-	if holds, err := a.Check(value, series); err == nil && holds && there {
+	if holds, err := a.Check(value, series); err == nil && holds && (there || condition == "unset") {
 		return ""
 	}
 	wanted := condition
@@ -196,6 +196,15 @@ func (e *evaluation) given(name, wanted string) (string, verdict, bool) {
 			return "", verdict{state: Unknown, wanted: wanted, found: "could not be checked: " + p.Error, where: "probe " + p.Probe}, false
 		}
 		return "", verdict{state: Skipped, wanted: wanted, found: "no NVIDIA GPU whose compute capability is known"}, false
+	}
+	if name == "ubuntu" {
+		switch {
+		case e.facts.OS.Family == "":
+			return "", e.unknown("os", "which operating system this is", wanted), false
+		case e.facts.OS.ID != "ubuntu" || e.facts.OS.Version == "":
+			return "", verdict{state: Skipped, wanted: wanted, found: "this is " + systemName(e.facts.OS) + ", not a release of Ubuntu"}, false
+		}
+		return e.facts.OS.Version, verdict{}, true
 	}
 	if d := e.done[name]; d != nil && d.Severity == recipes.Required && (d.State == Fail || d.State == Unknown || d.State == Pending) {
 		return "", verdict{state: Skipped, wanted: wanted, found: "decided once " + d.ID + " holds"}, false

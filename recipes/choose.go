@@ -205,15 +205,19 @@ func LoadPinned(data []byte, address, sum string) (*Recipe, error) {
 // Attr is a condition on a named detail of an instance.
 type Attr struct {
 	text       string
-	form       string // version, is, has, series, starts
+	form       string // version, is, has, series, starts, unset
 	word       string
 	constraint Constraint
 }
 
-// ParseAttr reads "is WORD", "has WORD", "has series of COMPONENT", "starts
+// ParseAttr reads "unset" (no such detail), "is WORD", "has WORD", "has series of COMPONENT", "starts
 // WORD" or a version constraint.
 func ParseAttr(text string) (Attr, error) {
 	a := Attr{text: strings.TrimSpace(text)}
+	if a.text == "unset" {
+		a.form = "unset"
+		return a, nil
+	}
 	for _, form := range []struct{ prefix, form string }{
 		{"has series of ", "series"}, {"has ", "has"}, {"is ", "is"}, {"starts ", "starts"},
 	} {
@@ -263,6 +267,8 @@ func (a Attr) Check(value, series string) (bool, error) {
 		return false
 	}
 	switch a.form {
+	case "unset":
+		return value == "", nil
 	case "is":
 		return strings.EqualFold(value, a.word), nil
 	case "has":
@@ -288,17 +294,20 @@ func Series(text string) string {
 
 // Relate makes the constraint of a compat check's relation and the value that
 // the table chose: ">=" 525.60.13 gives ">= 525.60.13"; "series" 11.1.1 gives
-// ">= 11.1, < 11.2".
+// ">= 11.1, < 11.2", "major" ">= 11, < 12".
 func Relate(relation, value string) (Constraint, error) {
 	switch relation {
 	case ">=":
 		return ParseConstraint(">= " + value)
-	case "series":
+	case "series", "major":
 		v, err := Version(value)
 		if err != nil {
 			return Constraint{}, err
 		}
 		n := v.Segments64()
+		if relation == "major" {
+			return ParseConstraint(fmt.Sprintf(">= %d, < %d", n[0], n[0]+1))
+		}
 		return ParseConstraint(fmt.Sprintf(">= %d.%d, < %d.%d", n[0], n[1], n[0], n[1]+1))
 	}
 	return Constraint{}, fmt.Errorf("unknown relation %q%s", relation, suggest(relation, Relations()))

@@ -149,8 +149,8 @@ type ComponentCheck struct {
 	Has []string `yaml:"has,omitempty" json:"has,omitempty"`
 	// Attr asks the instance's named details: a version constraint, "is WORD",
 	// "has WORD" (one of a comma-separated list), "has series of COMPONENT" (the
-	// first two numbers of that component's active version are in the list) or
-	// "starts YES" (it begins so).
+	// first two numbers of that component's active version are in the list),
+	// "starts YES" (it begins so) or "unset" (there is no such detail).
 	Attr map[string]string `yaml:"attr,omitempty" json:"attr,omitempty"`
 	// Absent turns the check around: no instance may match.
 	Absent bool `yaml:"absent,omitempty" json:"absent,omitempty"`
@@ -166,8 +166,9 @@ type CompatCheck struct {
 	// Parameters takes the values of columns from the recipe's parameters:
 	// openpose: release.
 	Parameters map[string]string `yaml:"parameters,omitempty" json:"parameters,omitempty"`
-	// Holds asks components of the chosen value: ">=" (at least it) or
-	// "series" (the same first two numbers): nvidia-driver: ">=".
+	// Holds asks components of the chosen value: ">=" (at least it), "major"
+	// (the same first number) or "series" (the same first two):
+	// nvidia-driver: ">=".
 	Holds map[string]string `yaml:"holds,omitempty" json:"holds,omitempty"`
 }
 

@@ -45,21 +45,22 @@ func Networks() []string {
 // Components are the names that probes fill.
 func Components() []string {
 	return []string{
-		"accelerate", "adb", "android-ndk", "android-sdk", "apk", "apt", "bazel", "brew", "caffe", "ccache", "choco",
-		"clang", "clang++", "cmake", "conan", "conda", "coreml", "cross", "cross-gcc", "cuda", "cudnn", "darknet",
-		"dnf", "executorch", "flatpak", "g++", "gcc", "git", "go", "homebrew", "ios-sdk", "libtorch", "mace",
-		"macos-sdk", "make", "media-foundation", "metal", "mingw", "mkl", "msbuild", "msvc", "msys2", "nasm", "ncnn",
-		"ninja", "nix", "npm", "nvcc", "nvidia-driver", "onednn", "onnxruntime", "openblas", "opencl",
-		"opencl-framework", "opencl-loader", "opencv", "opencv-python", "openpose", "openvino", "pacman", "pip",
-		"pkg-config", "protoc", "python", "rocm", "scoop", "snap", "swig", "tbb", "tensorflow", "tensorrt", "ucrt",
-		"uv", "vcpkg", "vcredist", "visual-studio", "vulkan", "windows-sdk", "winget", "xcode", "xcode-clt", "yum",
-		"zypper",
+		"accelerate", "adb", "android-ndk", "android-sdk", "apk", "apt", "bazel", "brew", "caffe", "caffe2",
+		"ccache", "choco", "clang", "clang++", "cmake", "conan", "conda", "coreml", "cross", "cross-gcc", "cuda",
+		"cuda-runtime", "cudnn", "darknet", "dnf", "emerge", "executorch", "flatpak", "g++", "gcc", "git", "go",
+		"homebrew", "ios-sdk", "level-zero", "libtorch", "mace", "macos-sdk", "make", "media-foundation", "metal",
+		"mingw", "mkl", "msbuild", "msvc", "msys2", "nasm", "ncnn", "ninja", "nix", "npm", "nvcc", "nvidia-driver",
+		"oneapi", "onednn", "onnxruntime", "openblas", "opencl", "opencl-framework", "opencl-loader", "opencv",
+		"opencv-python", "openpose", "openvino", "pacman", "pip", "pkg-config", "port", "protoc", "python", "rocm",
+		"scoop", "snap", "swig", "tbb", "tensorflow", "tensorrt", "ucrt", "uv", "vcpkg", "vcredist", "visual-studio",
+		"vulkan", "vulkan-loader", "windows-sdk", "winget", "xbps", "xcode", "xcode-clt", "yum", "zypper",
 	}
 }
 
 // Topics are the facts besides components that select rows of a table: the
-// operating system's family, and the compute capability of the best NVIDIA GPU.
-func Topics() []string { return []string{"os", "sm"} }
+// operating system's family, the compute capability of the best NVIDIA GPU, and
+// Ubuntu's release (its requirement is skipped on other systems).
+func Topics() []string { return []string{"os", "sm", "ubuntu"} }
 
 // Vendors are the makers of graphics devices.
 func Vendors() []string {
@@ -70,7 +71,7 @@ func Vendors() []string {
 func Libcs() []string { return []string{"glibc", "musl"} }
 
 // Relations are what a compat check may ask of a component and the chosen value.
-func Relations() []string { return []string{">=", "series"} }
+func Relations() []string { return []string{">=", "major", "series"} }
 
 // nearest returns the known word closest to the one given, and whether it is
 // close enough to be what was meant: at most a third of its letters changed.
