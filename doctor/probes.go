@@ -6,7 +6,9 @@ import (
 	"github.com/deployctl/deployctl/doctor/probe/buildtools"
 	"github.com/deployctl/deployctl/doctor/probe/compilers"
 	"github.com/deployctl/deployctl/doctor/probe/cpu"
+	"github.com/deployctl/deployctl/doctor/probe/cuda"
 	"github.com/deployctl/deployctl/doctor/probe/disk"
+	"github.com/deployctl/deployctl/doctor/probe/gpu"
 	"github.com/deployctl/deployctl/doctor/probe/memory"
 	"github.com/deployctl/deployctl/doctor/probe/mingw"
 	"github.com/deployctl/deployctl/doctor/probe/mobile"
@@ -28,12 +30,14 @@ func Probes() []probe.Probe {
 		{Name: "packagers", Provides: packagers.Provides(), Run: packagers.Probe},
 		{Name: "compilers", Provides: compilers.Provides(), Run: compilers.Probe},
 		{Name: "buildtools", Provides: buildtools.Provides(), Run: buildtools.Probe},
-		{Name: "opencv", Provides: []string{"opencv", "opencv-python"}, Run: opencv.Probe},
-		{Name: "opencl", Provides: []string{"opencl"}, Run: opencl.Probe},
-		{Name: "msvc", Provides: []string{"visual-studio", "msvc", "windows-sdk", "msbuild"}, Run: msvc.Probe},
-		{Name: "mingw", Provides: []string{"mingw", "msys2"}, Run: mingw.Probe},
-		{Name: "winlibs", Provides: []string{"vcredist", "ucrt", "media-foundation"}, Run: winlibs.Probe},
-		{Name: "apple", Provides: []string{"xcode", "xcode-clt", "macos-sdk", "ios-sdk", "homebrew", "metal", "coreml", "opencl-framework", "accelerate"}, Run: apple.Probe},
-		{Name: "mobile", Provides: []string{"android-sdk", "android-ndk", "adb", "cross-gcc"}, Run: mobile.Probe},
+		{Name: "opencv", Provides: opencv.Provides(), Run: opencv.Probe},
+		{Name: "gpu", Provides: gpu.Provides(), Run: gpu.Probe},
+		{Name: "cuda", Provides: cuda.Provides(), Run: cuda.Probe},
+		{Name: "opencl", Provides: opencl.Provides(), Run: opencl.Probe},
+		{Name: "msvc", Provides: msvc.Provides(), Run: msvc.Probe},
+		{Name: "mingw", Provides: mingw.Provides(), Run: mingw.Probe},
+		{Name: "winlibs", Provides: winlibs.Provides(), Run: winlibs.Probe},
+		{Name: "apple", Provides: apple.Provides(), Run: apple.Probe},
+		{Name: "mobile", Provides: mobile.Provides(), Run: mobile.Probe},
 	}
 }

@@ -29,6 +29,11 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 )
 
+// Provides are the component names of this probe.
+func Provides() []string {
+	return []string{"xcode", "xcode-clt", "macos-sdk", "ios-sdk", "homebrew", "metal", "coreml", "opencl-framework", "accelerate"}
+}
+
 // Probe reads Apple's tools. On other systems it finds nothing.
 func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	if h.OS != "darwin" {

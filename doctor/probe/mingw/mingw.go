@@ -34,6 +34,11 @@ const (
 	runTimeout = 1500 * time.Millisecond
 )
 
+// Provides are the component names of this probe.
+func Provides() []string {
+	return []string{"mingw", "msys2"}
+}
+
 // Probe reads the MinGW compilers. On other systems it finds nothing.
 func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	if !h.Windows() {

@@ -28,6 +28,11 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 )
 
+// Provides are the component names of this probe.
+func Provides() []string {
+	return []string{"android-sdk", "android-ndk", "adb", "cross-gcc"}
+}
+
 // Probe reads the mobile and cross tools.
 func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	p := &prober{ctx: ctx, h: h, exe: ""}

@@ -30,6 +30,11 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 )
 
+// Provides are the component names of this probe.
+func Provides() []string {
+	return []string{"visual-studio", "msvc", "windows-sdk", "msbuild"}
+}
+
 // Probe reads Visual Studio, its toolsets, the Windows SDKs and MSBuild. On
 // other systems it finds nothing.
 func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {

@@ -23,6 +23,11 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 )
 
+// Provides are the component names of this probe.
+func Provides() []string {
+	return []string{"vcredist", "ucrt", "media-foundation"}
+}
+
 // Probe reads the runtimes. On other systems it finds nothing.
 func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	if !h.Windows() {
