@@ -68,6 +68,9 @@ GPU 00000000:8D:00.0
     Product Name                          : NVIDIA A10
     Product Architecture                  : Ampere
     GPU UUID                              : GPU-1234
+    Driver Model
+        Current                           : TCC
+        Pending                           : TCC
     PCI
         Bus Id                            : 00000000:8D:00.0
     FB Memory Usage
@@ -100,7 +103,7 @@ func TestSMI(t *testing.T) {
 		"wddm": {smiWDDM, SMI{Driver: "451.48", CUDA: "11.0", GPUs: []Device{
 			{Name: "GeForce GTX 1060", PCI: "0000:02:00.0", Memory: 6144 * mib, Mode: "WDDM", Driver: "451.48"}}}},
 		"report": {report, SMI{Driver: "535.104.05", CUDA: "12.2", GPUs: []Device{
-			{Name: "NVIDIA A10", PCI: "0000:8d:00.0", UUID: "GPU-1234", Memory: 23028 * mib, Arch: "Ampere", Driver: "535.104.05"}}}},
+			{Name: "NVIDIA A10", PCI: "0000:8d:00.0", UUID: "GPU-1234", Mode: "TCC", Memory: 23028 * mib, Arch: "Ampere", Driver: "535.104.05"}}}},
 		"two":    {smi580 + smi470, ParseSMI(smi580)},
 		"failed": {"NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make sure that it runs.\n", SMI{Err: "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make sure that it runs."}},
 		"mismatch": {"Failed to initialize NVML: Driver/library version mismatch\nNVML library version: 535.183\n",

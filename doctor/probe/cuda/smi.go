@@ -165,6 +165,10 @@ func (s SMI) report(text string) SMI {
 			if a := pciAddress(value); a != "" {
 				cur.PCI = a
 			}
+		case "Current":
+			if section == "Driver Model" && value != "N/A" {
+				cur.Mode = value
+			}
 		case "Total":
 			if section == "FB Memory Usage" || section == "Memory Usage" {
 				n, unit, _ := strings.Cut(value, " ")

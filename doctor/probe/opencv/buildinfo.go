@@ -191,8 +191,19 @@ func (b BuildInfo) Attrs() map[string]string {
 			}
 		}
 	}
-	// 2.4 has a section NVIDIA CUDA without a value below "Use Cuda: YES (…)";
-	// the loop above already passed it by, as it is empty.
+	// Since 4.5.3 the section's own line names the toolkits; before, only the
+	// lines below it say which is there.
+	if _, ok := out["build.gui"]; !ok {
+		var kits []string
+		for _, f := range b.Fields {
+			if f.Section == "GUI" && f.Level == 1 && strings.HasPrefix(f.Value, "YES") && !strings.HasSuffix(f.Key, " support") {
+				kits = append(kits, f.Key)
+			}
+		}
+		if len(kits) > 0 {
+			out["build.gui"] = strings.Join(kits, " ")
+		}
+	}
 	if _, ok := out["build.parallel"]; !ok {
 		if p := b.oldParallel(); p != "" {
 			out["build.parallel"] = p

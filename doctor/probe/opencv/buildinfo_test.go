@@ -25,6 +25,8 @@ General configuration for OpenCV 2.4.11 =====================================
 
   GUI: 
     QT:                          NO
+    GTK+ 2.x:                    YES (ver 2.24.32)
+    OpenGL support:              YES
 
   Video I/O:
     FFMPEG:                      NO
@@ -116,7 +118,7 @@ func TestBuildInfo(t *testing.T) {
 			"build.version": "2.4.11", "build.host": "Linux 3.13.0 x86_64", "build.type": "Release", "build.shared": "YES",
 			"build.compiler": "/usr/bin/c++  (ver 4.8)", "build.modules": "core flann imgproc gpu", "build.ffmpeg": "NO",
 			"build.ipp": "NO", "build.parallel": "OpenMP", "build.cuda": "YES (ver 6.5)", "build.cuda_arch": "20 30",
-			"build.opencl": "YES", "build.v4l": "NO/YES", "build.prefix": "/usr/local", "build.gui": "",
+			"build.opencl": "YES", "build.v4l": "NO/YES", "build.prefix": "/usr/local", "build.gui": "GTK+ 2.x",
 		}},
 		{"4.12", info412, map[string]string{
 			"build.version": "4.12.0-dev", "build.host": "Windows 10.0.26100 AMD64", "build.type": "Debug Release", "build.msvc": "1944",
