@@ -13,7 +13,7 @@ import (
 )
 
 // small is enough of the files read here, but for package databases.
-const small = 256 << 10
+const small = 64 << 10
 
 // read returns a file's text, "" when it cannot be read: the version then stays
 // unknown, which is no error for a program that is there.

@@ -231,7 +231,7 @@ func Ask(ctx context.Context, h *host.Host, argv []string, want *regexp.Regexp) 
 		}
 		return "", evidence, "", &UnusableError{Path: argv[0], Why: err.Error()}
 	}
-	text := string(out.Stdout) + "\n" + string(out.Stderr)
+	text := head(out.Stdout) + "\n" + head(out.Stderr)
 	switch {
 	case out.Signal != "":
 		return "", evidence, text, &UnusableError{Path: argv[0], Why: "it was ended by signal " + out.Signal}
@@ -244,6 +244,13 @@ func Ask(ctx context.Context, h *host.Host, argv []string, want *regexp.Regexp) 
 	}
 	evidence.Detail = FirstLine(text[strings.Index(text, m[0]):])
 	return m[1], evidence, text, nil
+}
+
+// head is the beginning of a stream: a version stands in its first lines, and
+// searching megabytes for it would take a hostile tool's side.
+func head(b []byte) string {
+	const enough = 16 << 10
+	return string(b[:min(len(b), enough)])
 }
 
 // FirstLine is the first line with text in it, as Clean leaves it.
