@@ -54,7 +54,7 @@ func Provides() []string { return []string{Component, Python} }
 
 // Probe finds OpenCV. Components: opencv, opencv-python.
 func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
-	s := &search{h: h}
+	s := &search{h: h, seenHeaders: map[string]found{}, seenConfigs: map[string]found{}}
 	switch h.OS {
 	case "windows":
 		s.windows(ctx)
@@ -74,7 +74,14 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 type search struct {
 	h      *host.Host
 	copies []*copyOf
-	errs   []error
+	// What was looked for once is not read again; several lookups pass by.
+	seenHeaders, seenConfigs map[string]found
+	errs                     []error
+}
+
+type found struct {
+	version string
+	c       *copyOf
 }
 
 // copyOf is one copy of OpenCV: what belongs to one version below one prefix.
@@ -121,6 +128,7 @@ func (c *copyOf) wins(via string) {
 // The library's own version is the most precise and comes first, so later,
 // vaguer evidence joins it.
 func (s *search) at(prefix, version string) *copyOf {
+	version = bare(version)
 	for _, c := range s.copies {
 		if c.prefix == prefix && agree(c.version, version) {
 			c.version = better(c.version, version)
@@ -320,44 +328,60 @@ func (s *search) inLibDir(dir string) *copyOf {
 	return nil
 }
 
+// real follows links, so that a folder of links (Homebrew's lib, GNU stow) is no
+// copy of its own.
+func (s *search) real(ctx context.Context, name string) string {
+	if r, err := s.h.Resolve(ctx, name); err == nil {
+		return r
+	}
+	return name
+}
+
 // headers adds the headers of one include folder, if OpenCV's are there, and
 // returns their version.
 func (s *search) headers(ctx context.Context, dir string) (string, *copyOf) {
-	file := s.h.Join(dir, "opencv2/core/version.hpp")
-	for _, c := range s.copies {
-		if c.include == dir {
-			return c.version, c
-		}
+	const tail = "/opencv2/core/version.hpp"
+	if seen, ok := s.seenHeaders[dir]; ok {
+		return seen.version, seen.c
 	}
-	text, err := s.h.Text(ctx, file)
+	text, err := s.h.Text(ctx, dir+tail)
 	if err != nil {
 		s.unreadable(err)
+		s.seenHeaders[dir] = found{}
 		return "", nil
 	}
 	v := headerVersion(text)
-	c := s.at(prefixOf(s.h.Join(dir)), v)
+	where := strings.TrimSuffix(s.real(ctx, dir+tail), tail)
+	c := s.at(prefixOf(where), v)
 	if c.include == "" {
-		c.include = dir
+		c.include = where
+		c.note("header", where+tail, "CV_VERSION "+v)
+		if status := strings.TrimPrefix(v, bare(v)); status != "" {
+			c.set("status", strings.TrimPrefix(status, "-"))
+		}
 	}
-	c.note("header", file, "CV_VERSION "+v)
+	s.seenHeaders[dir] = found{v, c}
 	return v, c
 }
 
 // config adds the CMake package of one folder, if it is there.
 func (s *search) config(ctx context.Context, dir string) *copyOf {
+	if seen, ok := s.seenConfigs[dir]; ok {
+		return seen.c
+	}
 	file := s.h.Join(dir, "OpenCVConfig.cmake")
 	for _, c := range s.copies {
-		if c.cmake == file {
+		if c.cmake == file || s.h.Windows() && strings.EqualFold(c.cmake, file) {
 			return c
 		}
 	}
 	text, err := s.h.Text(ctx, file)
 	if err != nil {
 		s.unreadable(err)
+		s.seenConfigs[dir] = found{}
 		return nil
 	}
-	v := configVersion(text)
-	source := file
+	v, source := configVersion(text), file
 	if v == "" {
 		// 2.4 and 3.x keep it in the file beside.
 		source = s.h.Join(dir, "OpenCVConfig-version.cmake")
@@ -365,11 +389,12 @@ func (s *search) config(ctx context.Context, dir string) *copyOf {
 			v = configVersion(text)
 		}
 	}
-	c := s.at(prefixOf(dir), v)
+	c := s.at(prefixOf(s.h.DirOf(s.real(ctx, file))), v)
 	if c.cmake == "" {
 		c.cmake = file
+		c.note("file", source, "OpenCV_VERSION "+v)
 	}
-	c.note("file", source, "OpenCV_VERSION "+v)
+	s.seenConfigs[dir] = found{v, c}
 	return c
 }
 
@@ -383,7 +408,10 @@ func (s *search) unreadable(err error) {
 // prefixOf is the installation prefix of a lib, include, share or CMake folder:
 // what stands before the last such element.
 func prefixOf(dir string) string {
-	clean := path.Clean(strings.ReplaceAll(dir, `\`, "/"))
+	if strings.Contains(dir, `\`) {
+		return strings.ReplaceAll(prefixOf(strings.ReplaceAll(dir, `\`, "/")), "/", `\`)
+	}
+	clean := path.Clean(dir)
 	parts := strings.Split(clean, "/")
 	for i := len(parts) - 1; i > 0; i-- {
 		switch parts[i] {
@@ -459,18 +487,29 @@ func (s *search) unix(ctx context.Context) {
 			}
 		}
 	}
-	for _, dir := range dirs {
-		if files := libs.InDir(ctx, dir, "libopencv_"); len(files) > 0 {
-			s.libraries(ctx, dir, files)
+	done := map[string]bool{}
+	for i := 0; i < len(dirs); i++ {
+		dir := libs.Real(ctx, dirs[i])
+		files := libs.InDir(ctx, dir, "libopencv_")
+		if done[dir] || len(files) == 0 {
+			continue
 		}
+		done[dir] = true
+		// A folder of nothing but links into another: the libraries are there.
+		home := dir
+		for _, f := range files {
+			if home = path.Dir(s.real(ctx, f)); home == dir {
+				break
+			}
+		}
+		if home != dir && len(dirs) < 512 {
+			dirs = append(dirs, home)
+			continue
+		}
+		s.libraries(ctx, dir, files)
 	}
 	for _, p := range packages {
-		c := s.at(prefixOf(p.File), p.Version)
-		// A file that was moved or written by hand says elsewhere in its prefix.
-		if v := p.Vars["prefix"]; path.IsAbs(v) && path.Clean(v) != c.prefix && c.core == "" {
-			s.drop(c)
-			c = s.at(path.Clean(v), p.Version)
-		}
+		c := s.ofPackage(ctx, p)
 		if c.pc == "" {
 			c.pc = p.File
 		}
@@ -481,11 +520,22 @@ func (s *search) unix(ctx context.Context) {
 	s.settle(ctx, libs, pcDirs)
 }
 
-// drop removes a copy that nothing but its creation speaks for.
-func (s *search) drop(c *copyOf) {
-	if len(c.evidence) == 0 {
-		s.copies = slices.DeleteFunc(s.copies, func(o *copyOf) bool { return o == c })
+// ofPackage returns the copy that a .pc file speaks of: the one below the prefix
+// it names, or else the one it lies in (a tree that was moved), or a new one.
+func (s *search) ofPackage(ctx context.Context, p loader.Package) *copyOf {
+	var prefixes []string
+	if v := p.Vars["prefix"]; path.IsAbs(v) {
+		prefixes = append(prefixes, s.real(ctx, path.Clean(v)), path.Clean(v))
 	}
+	prefixes = append(prefixes, prefixOf(path.Dir(s.real(ctx, p.File))), prefixOf(path.Dir(p.File)))
+	for _, prefix := range prefixes {
+		for _, c := range s.copies {
+			if c.prefix == prefix && agree(c.version, bare(p.Version)) {
+				return s.at(prefix, p.Version)
+			}
+		}
+	}
+	return s.at(prefixes[0], p.Version)
 }
 
 // namedPrefixes are folders that the environment names.

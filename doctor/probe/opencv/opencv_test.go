@@ -252,6 +252,103 @@ PKG_CONFIG_PATH=/opt/homebrew/Cellar/opencv@4/4.14.0/lib/pkgconfig
 	}
 }
 
+// TestHomebrewLinked: the prefix's own folders hold links into the keg, which is
+// one copy.
+func TestHomebrewLinked(t *testing.T) {
+	f := probe(t, hosttest.Parse(t, `
+-- platform --
+darwin/arm64
+-- file /opt/homebrew/Cellar/opencv/4.12.0_5/lib/libopencv_core.4.12.0.dylib --
+-- file /opt/homebrew/Cellar/opencv/4.12.0_5/include/opencv4/opencv2/core/version.hpp --
+#define CV_VERSION_MAJOR 4
+#define CV_VERSION_MINOR 12
+#define CV_VERSION_REVISION 0
+-- file /opt/homebrew/Cellar/opencv/4.12.0_5/lib/pkgconfig/opencv4.pc --
+prefix=/opt/homebrew/Cellar/opencv/4.12.0_5
+Version: 4.12.0
+Libs: -L${prefix}/lib -lopencv_core
+Cflags: -I${prefix}/include/opencv4
+-- link /opt/homebrew/lib/libopencv_core.4.12.0.dylib --
+/opt/homebrew/Cellar/opencv/4.12.0_5/lib/libopencv_core.4.12.0.dylib
+-- link /opt/homebrew/lib/pkgconfig/opencv4.pc --
+/opt/homebrew/Cellar/opencv/4.12.0_5/lib/pkgconfig/opencv4.pc
+-- link /opt/homebrew/include/opencv4/opencv2/core/version.hpp --
+/opt/homebrew/Cellar/opencv/4.12.0_5/include/opencv4/opencv2/core/version.hpp
+`))
+	list := f.Components[Component]
+	if len(list) != 1 || !list[0].Active || list[0].Path != "/opt/homebrew/Cellar/opencv/4.12.0_5" || !slices.Contains(list[0].Via, "pkg-config") {
+		t.Errorf("%+v", list)
+	}
+}
+
+// TestFourBesideFive: the distribution's OpenCV 5 and a 4 in a folder below lib.
+func TestFourBesideFive(t *testing.T) {
+	f := probe(t, hosttest.Parse(t, `
+-- file /usr/lib/libopencv_core.so.5.0.0 --
+-- link /usr/lib/libopencv_core.so.500 --
+/usr/lib/libopencv_core.so.5.0.0
+-- link /usr/lib/libopencv_core.so --
+/usr/lib/libopencv_core.so.5.0.0
+-- file /usr/include/opencv5/opencv2/core/version.hpp --
+#define CV_VERSION_MAJOR 5
+#define CV_VERSION_MINOR 0
+#define CV_VERSION_REVISION 0
+-- file /usr/lib/pkgconfig/opencv5.pc --
+prefix=/usr
+Version: 5.0.0
+Libs: -L${prefix}/lib -lopencv_core
+Cflags: -I${prefix}/include/opencv5
+-- file /usr/lib/opencv4/libopencv_core.so.4.14.0 --
+-- link /usr/lib/opencv4/libopencv_core.so.414 --
+/usr/lib/opencv4/libopencv_core.so.4.14.0
+-- link /usr/lib/opencv4/libopencv_core.so --
+/usr/lib/opencv4/libopencv_core.so.4.14.0
+-- file /usr/include/opencv4/opencv2/core/version.hpp --
+#define CV_VERSION_MAJOR 4
+#define CV_VERSION_MINOR 14
+#define CV_VERSION_REVISION 0
+-- file /usr/lib/pkgconfig/opencv4.pc --
+prefix=/usr
+Version: 4.14.0
+Libs: -L${prefix}/lib/opencv4 -lopencv_core
+Cflags: -I${prefix}/include/opencv4
+`))
+	active, _ := f.Active(Component)
+	if len(f.Components[Component]) != 2 || active.Version != "4.14.0" || !active.HasPart("headers") || !active.HasPart("dev") {
+		t.Fatalf("%+v", f.Components[Component])
+	}
+	// The folder is in no loader's list here.
+	if !strings.Contains(active.Attrs["conflict"], "libopencv_core.so.414") {
+		t.Errorf("conflict: %q", active.Attrs["conflict"])
+	}
+}
+
+// TestMovedTree: a .pc file whose prefix is where the tree was built.
+func TestMovedTree(t *testing.T) {
+	f := probe(t, hosttest.Parse(t, `
+-- env --
+PKG_CONFIG_PATH=/opt/cv/lib/pkgconfig
+-- file /opt/cv/lib/libopencv_core.so.4.8.0 --
+-- file /opt/cv/include/opencv4/opencv2/core/version.hpp --
+#define CV_VERSION_MAJOR 4
+#define CV_VERSION_MINOR 8
+#define CV_VERSION_REVISION 0
+#define CV_VERSION_STATUS "-pre"
+-- file /opt/cv/lib/pkgconfig/opencv4.pc --
+prefix=/home/builder/out
+Version: 4.8.0
+Libs: -L${prefix}/lib -lopencv_core
+Cflags: -I${prefix}/include/opencv4
+`))
+	active, _ := f.Active(Component)
+	if len(f.Components[Component]) != 1 || active.Path != "/opt/cv" || active.Version != "4.8.0" || active.Attrs["status"] != "pre" {
+		t.Fatalf("%+v", f.Components[Component])
+	}
+	if !strings.Contains(active.Attrs["conflict"], "no headers are where it points") {
+		t.Errorf("conflict: %q", active.Attrs["conflict"])
+	}
+}
+
 func TestWheels(t *testing.T) {
 	f := probe(t, hosttest.Parse(t, `
 -- env --
