@@ -37,6 +37,8 @@ func x86Throughput(vendor string, family, model int, name string, has map[string
 			return throughput{32, "Zen 4: 2 FMA pipes of 256 bits, 512-bit instructions take two passes"}
 		case family == 0x19 && fma:
 			return throughput{32, "Zen 3: 2 FMA pipes of 256 bits"}
+		case family == 0x18 && fma: // Hygon's Dhyana is a Zen
+			return throughput{16, "Zen, Zen+: 2 FMA pipes of 128 bits"}
 		case family == 0x17 && fma:
 			if model >= 0x30 {
 				return throughput{32, "Zen 2: 2 FMA pipes of 256 bits"}
