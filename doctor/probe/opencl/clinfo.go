@@ -97,11 +97,11 @@ func ParseInfo(text string) Info {
 		if p.tree(line) {
 			continue
 		}
-		key, value, indent, ok := split(line)
+		key, value, ok := split(line)
 		if !ok {
 			continue
 		}
-		p.take(key, value, indent)
+		p.take(key, value)
 	}
 	return p.info
 }
@@ -120,10 +120,8 @@ type parser struct {
 
 // split cuts a line at the first gap of two blanks or a tab. AMD's labels end in a
 // colon, raw ones may stand behind a prefix.
-func split(line string) (key, value string, indent int, ok bool) {
-	line = rawPrefix.ReplaceAllString(line, "")
-	body := strings.TrimLeft(line, " \t")
-	indent = len(line) - len(body)
+func split(line string) (key, value string, ok bool) {
+	body := strings.TrimLeft(rawPrefix.ReplaceAllString(line, ""), " \t")
 	gap := len(body)
 	if i := strings.Index(body, "  "); i >= 0 {
 		gap = i
@@ -137,7 +135,7 @@ func split(line string) (key, value string, indent int, ok bool) {
 	}
 	key = strings.ToLower(strings.TrimSuffix(strings.TrimSpace(body[:gap]), ":"))
 	name, ok := labels[key]
-	return name, strings.TrimSpace(body[gap:]), indent, ok
+	return name, strings.TrimSpace(body[gap:]), ok
 }
 
 // tree takes a line of clinfo --list.
@@ -184,7 +182,7 @@ func (p *parser) last() *Device {
 	return &d[len(d)-1]
 }
 
-func (p *parser) take(key, value string, indent int) {
+func (p *parser) take(key, value string) {
 	if p.ended && key != "loader" && key != "loader version" {
 		return
 	}

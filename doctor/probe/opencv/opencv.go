@@ -551,9 +551,7 @@ func (s *search) namedPrefixes(ctx context.Context) []string {
 			out = append(out, prefixOf(v))
 		}
 	}
-	for _, p := range loader.SplitPath(s.h.Env("CMAKE_PREFIX_PATH")) {
-		out = append(out, p)
-	}
+	out = append(out, loader.SplitPath(s.h.Env("CMAKE_PREFIX_PATH"))...)
 	if v := s.h.Env("VCPKG_ROOT"); path.IsAbs(v) {
 		entries, err := s.h.ReadDir(ctx, path.Join(v, "installed"))
 		if err == nil {

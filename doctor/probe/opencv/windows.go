@@ -201,22 +201,16 @@ func (s *search) windowsRoots(ctx context.Context) []string {
 		}
 	}
 	for _, drive := range []string{`C:\`, `D:\`} {
-		for _, dir := range h.Glob(ctx, drive, "opencv*") {
-			out = append(out, dir)
-		}
+		out = append(out, h.Glob(ctx, drive, "opencv*")...)
 	}
 	// gocv's own place, MSYS2, Chocolatey, vcpkg, conda.
 	out = append(out, `C:\opencv\build\install`, `C:\tools\opencv`, `C:\msys64\ucrt64`, `C:\msys64\mingw64`, `C:\msys64\clang64`)
 	for _, v := range []string{"VCPKG_ROOT", "VCPKG_INSTALLATION_ROOT"} {
 		if p := h.Env(v); p != "" {
-			for _, t := range h.Glob(ctx, h.Join(p, "installed"), "*-windows*") {
-				out = append(out, t)
-			}
+			out = append(out, h.Glob(ctx, h.Join(p, "installed"), "*-windows*")...)
 		}
 	}
-	for _, t := range h.Glob(ctx, `C:\vcpkg\installed`, "*-windows*") {
-		out = append(out, t)
-	}
+	out = append(out, h.Glob(ctx, `C:\vcpkg\installed`, "*-windows*")...)
 	if p := h.Env("CONDA_PREFIX"); p != "" {
 		out = append(out, h.Join(p, "Library"))
 	}

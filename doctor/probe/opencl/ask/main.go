@@ -57,7 +57,10 @@ const maxHandles = 64
 // The first members of the dispatch table that every handle of an installable
 // driver points to (Khronos, CL/cl_icd.h).
 type dispatch struct {
-	getPlatformIDs, getPlatformInfo, getDeviceIDs, getDeviceInfo uintptr
+	_               uintptr // clGetPlatformIDs
+	getPlatformInfo uintptr
+	getDeviceIDs    uintptr
+	getDeviceInfo   uintptr
 }
 
 // object is what a handle points to: the table comes first.
