@@ -1,0 +1,160 @@
+package buildtools
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host/hosttest"
+)
+
+func find(t *testing.T, fixture string) facts.Facts {
+	t.Helper()
+	f, err := Probe(t.Context(), hosttest.Parse(t, fixture))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func brief(list []facts.Instance) []string {
+	var out []string
+	for _, i := range list {
+		s := i.Version + " " + i.Path
+		if i.Active {
+			s = "*" + s
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+const env = "-- env --\nPATH=/usr/local/bin:/usr/bin:/bin\nHOME=/home/u\n"
+
+func TestWhatToolsSay(t *testing.T) {
+	for _, c := range []struct{ component, program, args, says, want string }{
+		{"cmake", "cmake", `"--version"`, "cmake version 3.25.1\n\nCMake suite maintained", "3.25.1"},
+		{"cmake", "cmake3", `"--version"`, "cmake3 version 3.17.5", "3.17.5"},
+		{"cmake", "cmake", `"--version"`, "cmake version 3.31.0-rc2", "3.31.0"},
+		{"ninja", "ninja-build", `"--version"`, "1.11.1", "1.11.1"},
+		{"ninja", "ninja", `"--version"`, "1.11.1.git.kitware.jobserver-1", "1.11.1"},
+		{"make", "make", `"--version"`, "GNU Make 4.3\nBuilt for x86_64", "4.3"},
+		{"pkg-config", "pkg-config", `"--version"`, "0.29.2", "0.29.2"},
+		{"pkg-config", "pkgconf", `"--version"`, "2.3.0", "2.3.0"},
+		{"git", "git", `"--version"`, "git version 2.39.5", "2.39.5"},
+		{"git", "git", `"--version"`, "git version 2.46.0.windows.1", "2.46.0"},
+		{"go", "go", `"version"`, "go version go1.22.2 linux/amd64", "1.22.2"},
+		{"go", "go", `"version"`, "go version go1.23rc1 linux/amd64", "1.23rc1"},
+		{"python", "python3", `"--version"`, "Python 3.11.2", "3.11.2"},
+		{"python", "python", `"--version"`, "#stderr Python 2.7.18\n", "2.7.18"},
+		{"python", "python3", `"--version"`, "Python 3.13.0rc2", "3.13.0"},
+		{"ccache", "ccache", `"--version"`, "ccache version 4.7.5", "4.7.5"},
+		{"nasm", "nasm", `"-v"`, "NASM version 2.16.01 compiled on Jan  1 2023", "2.16.01"},
+		{"protoc", "protoc", `"--version"`, "libprotoc 3.21.12", "3.21.12"},
+		{"swig", "swig", `"-version"`, "\nSWIG Version 4.1.0\n", "4.1.0"},
+	} {
+		f := find(t, env+"-- run \"/usr/bin/"+c.program+"\" "+c.args+" --\n"+c.says+"\n")
+		if diff := cmp.Diff([]string{"*" + c.want + " /usr/bin/" + c.program}, brief(f.Components[c.component])); diff != "" {
+			t.Errorf("%s says %q: %s", c.program, c.says, diff)
+		}
+	}
+}
+
+func TestGo(t *testing.T) {
+	f := find(t, env+`
+-- exec /usr/lib/go-1.19/bin/go --
+-- link /usr/bin/go --
+/usr/lib/go-1.19/bin/go
+-- file /usr/lib/go-1.19/VERSION --
+go1.19.8
+-- exec /usr/local/go/bin/go --
+-- file /usr/local/go/VERSION --
+go1.23.0
+time 2024-08-07T19:21:44Z
+`)
+	if diff := cmp.Diff([]string{"*1.19.8 /usr/bin/go", "1.23.0 /usr/local/go/bin/go"}, brief(f.Components["go"])); diff != "" {
+		t.Error(diff)
+	}
+	if v := f.Components["go"][0]; v.Evidence[0].Kind != "file" || v.Attrs["goroot"] != "/usr/lib/go-1.19" {
+		t.Errorf("%+v", v)
+	}
+}
+
+// TestPythonWithoutRunningIt: none of these has a recorded process, so a
+// version can only come from files.
+func TestPythonWithoutRunningIt(t *testing.T) {
+	const shim = "#!/usr/bin/env bash\nexec \"/home/u/.pyenv/libexec/pyenv\" exec \"$program\" \"$@\"\n"
+	for _, c := range []struct{ name, fixture, want string }{
+		{"virtual environment", "-- env --\nPATH=/home/u/venv/bin\n-- exec /usr/bin/python3.12 --\n-- link /home/u/venv/bin/python3 --\n/usr/bin/python3.12\n-- file /home/u/venv/pyvenv.cfg --\nhome = /usr/bin\nversion = 3.12.3\n", "*3.12.3 /home/u/venv/bin/python3"},
+		{"virtualenv's own form", "-- env --\nPATH=/v/bin\n-- exec /v/bin/python --\n-- file /v/pyvenv.cfg --\nversion_info = 3.10.4.final.0\n", "*3.10.4 /v/bin/python"},
+		{"pyenv", "-- env --\nPATH=/home/u/.pyenv/shims\n-- exec /home/u/.pyenv/shims/python3 --\n" + shim + "-- exec /home/u/.pyenv/shims/python --\n" + shim + "-- file /home/u/.pyenv/version --\n3.11.8\n-- exec /home/u/.pyenv/versions/3.11.8/bin/python3.11 --\n-- link /home/u/.pyenv/versions/3.11.8/bin/python3 --\n/home/u/.pyenv/versions/3.11.8/bin/python3.11\n-- link /home/u/.pyenv/versions/3.11.8/bin/python --\n/home/u/.pyenv/versions/3.11.8/bin/python3.11\n", "*3.11.8 /home/u/.pyenv/shims/python3"},
+		{"asdf's installation", "-- env --\nPATH=/home/u/.asdf/installs/python/3.9.19/bin\n-- exec /home/u/.asdf/installs/python/3.9.19/bin/python3 --\n\x7fELF\n", "*3.9.19 /home/u/.asdf/installs/python/3.9.19/bin/python3"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := find(t, c.fixture)
+			if diff := cmp.Diff([]string{c.want}, brief(f.Components["python"])); diff != "" {
+				t.Error(diff)
+			}
+			if len(f.Problems) != 0 {
+				t.Error(f.Problems)
+			}
+		})
+	}
+}
+
+func TestShimThatStandsForTheNext(t *testing.T) {
+	f := find(t, "-- env --\nPATH=/home/u/.pyenv/shims:/usr/bin\n-- exec /home/u/.pyenv/shims/python3 --\n#!/bin/sh\nexec pyenv exec python3\n-- file /home/u/.pyenv/version --\nsystem\n-- run \"/usr/bin/python3\" \"--version\" --\nPython 3.11.2\n")
+	if diff := cmp.Diff([]string{"*3.11.2 /usr/bin/python3"}, brief(f.Components["python"])); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestBazelIsNotRun(t *testing.T) {
+	f := find(t, env+"-- exec /usr/local/bin/bazel-7.1.0-linux-x86_64 --\n-- link /usr/local/bin/bazel --\n/usr/local/bin/bazel-7.1.0-linux-x86_64\n-- exec /usr/bin/bazelisk --\n")
+	if diff := cmp.Diff([]string{"*7.1.0 /usr/local/bin/bazel", " /usr/bin/bazelisk"}, brief(f.Components["bazel"])); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestUnusableTool(t *testing.T) {
+	f := find(t, env+"-- run \"/usr/bin/cmake\" \"--version\" --\n#exit 127\n#stderr cmake: error while loading shared libraries: libarchive.so.13\n")
+	if diff := cmp.Diff([]string{"* /usr/bin/cmake"}, brief(f.Components["cmake"])); diff != "" {
+		t.Error(diff)
+	}
+	if len(f.Problems) != 1 || !strings.Contains(f.Problems[0].Error, "libarchive.so.13") || f.Problems[0].Covers[0] != "cmake" {
+		t.Errorf("%+v", f.Problems)
+	}
+}
+
+func TestWindowsRegistry(t *testing.T) {
+	f := find(t, `
+-- platform --
+windows/amd64
+-- env --
+Path=C:\Windows
+-- reg 32 HKLM\SOFTWARE\Kitware\CMake --
+InstallDir=D:\CMake\
+-- exec D:\CMake\bin\cmake.exe --
+-- run "D:\\CMake\\bin\\cmake.exe" "--version" --
+cmake version 3.20.0
+-- reg 64 HKCU\SOFTWARE\Python\PythonCore\3.12\InstallPath --
+=C:\Users\u\AppData\Local\Programs\Python\Python312\
+-- run "C:\\Users\\u\\AppData\\Local\\Programs\\Python\\Python312\\python.exe" "--version" --
+Python 3.12.4
+`)
+	if diff := cmp.Diff([]string{`3.20.0 D:\CMake\bin\cmake.exe`}, brief(f.Components["cmake"])); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{`3.12.4 C:\Users\u\AppData\Local\Programs\Python\Python312\python.exe`}, brief(f.Components["python"])); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestMacStubsWithoutToolsAreNothing(t *testing.T) {
+	f := find(t, "-- platform --\ndarwin/arm64\n-- env --\nPATH=/usr/bin\n-- exec /usr/bin/git --\n-- exec /usr/bin/make --\n-- exec /usr/bin/python3 --\n")
+	if len(f.Components) != 0 {
+		t.Errorf("%v", f.Components)
+	}
+}

@@ -1,0 +1,166 @@
+package compilers
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host/hosttest"
+)
+
+func find(t *testing.T, fixture string) facts.Facts {
+	t.Helper()
+	f, err := Probe(t.Context(), hosttest.Parse(t, fixture))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// gcc is the section of a working gcc or g++.
+func gcc(path, version, target string) string {
+	return fmt.Sprintf("-- run %q \"-v\" --\n#stderr Target: %s\n#stderr Thread model: posix\n#stderr gcc version %s (x)\n", path, target, version)
+}
+
+func brief(list []facts.Instance) []string {
+	var out []string
+	for _, i := range list {
+		s := i.Version + " " + i.Path
+		if i.Active {
+			s = "*" + s
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+const env = "-- env --\nPATH=/usr/local/bin:/usr/bin\n"
+
+func TestGccWithoutGpp(t *testing.T) {
+	f := find(t, env+gcc("/usr/bin/gcc", "12.2.0", "x86_64-linux-gnu"))
+	if diff := cmp.Diff([]string{"*12.2.0 /usr/bin/gcc"}, brief(f.Components["gcc"])); diff != "" {
+		t.Error(diff)
+	}
+	if f.Components["g++"] != nil || len(f.Problems) != 0 {
+		t.Errorf("g++ %v, problems %v", f.Components["g++"], f.Problems)
+	}
+}
+
+func TestVersionedNamesOnlyAreNotActive(t *testing.T) {
+	f := find(t, env+gcc("/usr/bin/gcc-11", "11.4.0", "x86_64-linux-gnu")+gcc("/usr/bin/gcc-9", "9.5.0", "x86_64-linux-gnu"))
+	if diff := cmp.Diff([]string{"11.4.0 /usr/bin/gcc-11", "9.5.0 /usr/bin/gcc-9"}, brief(f.Components["gcc"])); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFirstOnPathWins(t *testing.T) {
+	f := find(t, env+gcc("/usr/bin/g++", "12.2.0", "x86_64-linux-gnu")+gcc("/usr/local/bin/g++", "14.1.0", "x86_64-pc-linux-gnu"))
+	if diff := cmp.Diff([]string{"*14.1.0 /usr/local/bin/g++", "12.2.0 /usr/bin/g++"}, brief(f.Components["g++"])); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCrossCompilers(t *testing.T) {
+	for _, c := range []struct {
+		name, path, target string
+		cross              bool
+	}{
+		{"own by another name", "/usr/bin/x86_64-pc-linux-gnu-gcc", "x86_64-pc-linux-gnu", false},
+		{"other architecture", "/usr/bin/aarch64-linux-gnu-gcc", "aarch64-linux-gnu", true},
+		{"MinGW", "/usr/bin/x86_64-w64-mingw32-gcc", "x86_64-w64-mingw32", true},
+		{"Android", "/usr/bin/x86_64-linux-android21-clang", "x86_64-linux-android21", true},
+		{"bare metal", "/usr/bin/arm-none-eabi-gcc-13", "arm-none-eabi", true},
+		{"musl wrapper", "/usr/bin/musl-gcc", "x86_64-linux-gnu", true},
+		{"musl tool chain", "/usr/bin/x86_64-linux-musl-gcc", "x86_64-linux-musl", true},
+		{"Alpine's own", "/usr/bin/x86_64-alpine-linux-musl-gcc", "x86_64-alpine-linux-musl", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := gcc(c.path, "13.2.0", c.target)
+			if strings.Contains(c.path, "clang") {
+				text = strings.Replace(text, "gcc version", "clang version", 1)
+			}
+			f := find(t, env+text)
+			if got := len(f.Components["cross"]) == 1; got != c.cross {
+				t.Errorf("cross %v, want %v: %v", got, c.cross, f.Components)
+			}
+		})
+	}
+}
+
+func TestClangs(t *testing.T) {
+	f := find(t, env+`
+-- exec /usr/lib/llvm-14/bin/clang --
+-- link /usr/lib/llvm-14/bin/clang++ --
+/usr/lib/llvm-14/bin/clang
+-- link /usr/bin/clang-14 --
+/usr/lib/llvm-14/bin/clang
+-- link /usr/bin/clang --
+/usr/lib/llvm-14/bin/clang
+-- link /usr/bin/clang++ --
+/usr/lib/llvm-14/bin/clang
+-- dir /usr/lib/llvm-14/lib/clang/14.0.6 --
+-- dir /usr/lib/llvm-14/lib/clang/14 --
+-- exec /usr/lib/llvm-18/bin/clang --
+-- dir /usr/lib/llvm-18/lib/clang/18 --
+-- run "/usr/lib/llvm-18/bin/clang" "-v" --
+#stderr Ubuntu clang version 18.1.3 (1ubuntu1)
+#stderr Target: x86_64-pc-linux-gnu
+`)
+	if diff := cmp.Diff([]string{"*14.0.6 /usr/bin/clang", "18.1.3 /usr/lib/llvm-18/bin/clang"}, brief(f.Components["clang"])); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"*14.0.6 /usr/bin/clang++"}, brief(f.Components["clang++"])); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestHalfRemovedCompiler(t *testing.T) {
+	f := find(t, env+gcc("/usr/bin/g++", "12.2.0", "x86_64-linux-gnu")+"-- exec /usr/lib/gcc/x86_64-linux-gnu/12/cc1 --\n")
+	g := f.Components["g++"][0]
+	if g.HasPart("c++") || g.Attrs["broken"] == "" || len(f.Problems) != 1 || f.Problems[0].Covers[0] != "g++" {
+		t.Errorf("instance %+v, problems %+v", g, f.Problems)
+	}
+}
+
+func TestUnusableCompiler(t *testing.T) {
+	f := find(t, env+"-- exec /usr/bin/gcc --\n-- run \"/usr/bin/gcc\" \"-v\" --\n#error exec format error\n")
+	if diff := cmp.Diff([]string{"* /usr/bin/gcc"}, brief(f.Components["gcc"])); diff != "" {
+		t.Error(diff)
+	}
+	if len(f.Problems) != 1 || !strings.Contains(f.Problems[0].Error, "exec format error") {
+		t.Errorf("problems %+v", f.Problems)
+	}
+}
+
+func TestMacStubs(t *testing.T) {
+	const stubs = "-- platform --\ndarwin/arm64\n-- env --\nPATH=/usr/bin\n-- exec /usr/bin/gcc --\n-- exec /usr/bin/g++ --\n-- exec /usr/bin/clang --\n"
+	if f := find(t, stubs); len(f.Components) != 0 {
+		t.Errorf("stubs without tools were taken for compilers: %v", f.Components)
+	}
+	const tool = "/Applications/Xcode.app/Contents/Developer/Toolchains/XcodeDefault.xctoolchain/usr/bin/"
+	var b strings.Builder
+	for _, name := range []string{"gcc", "g++", "clang"} {
+		fmt.Fprintf(&b, "-- run %q \"-v\" --\n#stderr Apple clang version 15.0.0 (clang-1500.3.9.4)\n#stderr Target: arm64-apple-darwin23.4.0\n", tool+name)
+	}
+	f := find(t, stubs+b.String())
+	if diff := cmp.Diff([]string{"*15.0.0 /usr/bin/clang"}, brief(f.Components["clang"])); diff != "" {
+		t.Error(diff)
+	}
+	if f.Components["gcc"] != nil || f.Components["g++"] != nil {
+		t.Errorf("Apple's clang was taken for gcc: %v", f.Components)
+	}
+}
+
+func TestNames(t *testing.T) {
+	for name, want := range map[string]bool{
+		"gcc": true, "gcc-12": true, "g++-4.8": true, "clang++-19": true, "x86_64-linux-gnu-gcc-12": true, "arm-linux-gnueabihf-g++": true,
+		"clang19": true, "gcc48": true, "gcc-ar": false, "gcc-ar-12": false, "c89-gcc": false, "clang-format": false, "clang-tidy-19": false, "mygcc": false, "": false,
+	} {
+		if got := compilerName.MatchString(name); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
