@@ -151,7 +151,7 @@ func gocvEngine(h *host.Host, cache string, j *doctor.Judgement) (engine.Engine,
 	o := gocv.Options{
 		Process: h, Cache: cache, Release: "v" + trimV(release),
 		Go: goCommand.Path, GoVersion: goCommand.Version,
-		OpenCVVersion: opencv.Version, OpenCVPath: opencv.Attrs["core"],
+		OpenCVVersion: opencv.Version, OpenCVPath: opencv.Attrs["lib"],
 		PkgConfigDir: dirOf(opencv.Attrs["pc"]), LibraryDir: opencv.Attrs["libdir"],
 	}
 	if cxx, ok := j.Facts.Active("g++"); ok {

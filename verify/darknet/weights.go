@@ -280,10 +280,25 @@ func HashFile(path string) (string, error) {
 	}
 	defer f.Close()
 	sum := sha256.New()
-	if _, err := io.CopyBuffer(sum, f, make([]byte, 1<<20)); err != nil {
-		return "", fmt.Errorf("hash %s: %w", path, err)
+	// Two buffers in turn: while one is hashed the other is read.
+	bufs := [2][]byte{make([]byte, 4<<20), make([]byte, 4<<20)}
+	hashed := make(chan struct{}, 1)
+	hashed <- struct{}{}
+	for i := 0; ; i++ {
+		n, err := io.ReadFull(f, bufs[i%2])
+		<-hashed
+		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+			return "", fmt.Errorf("hash %s: %w", path, err)
+		}
+		if err != nil {
+			sum.Write(bufs[i%2][:n])
+			return hex.EncodeToString(sum.Sum(nil)), nil
+		}
+		go func(p []byte) {
+			sum.Write(p)
+			hashed <- struct{}{}
+		}(bufs[i%2])
 	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // Official names the published weights file with this SHA-256 (lower-case
