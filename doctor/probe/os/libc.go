@@ -117,21 +117,23 @@ func (p *prober) glibc() bool {
 var muslVersion = regexp.MustCompile(`^\x00(1\.\d+\.\d+)(?:[-_][0-9a-z.-]+)?\x00`)
 
 func (p *prober) musl() bool {
-	for _, name := range p.h.Glob(p.ctx, "/lib", "ld-musl-*.so.1") {
-		p.os.Libc.Kind = "musl"
-		for _, mark := range []string{"\x001.2.", "\x001.1.", "\x001.3."} {
-			const text = 32
-			found, err := p.h.Search(p.ctx, name, mark, host.MaxFile, text)
-			p.fail(err)
-			if m := muslVersion.FindSubmatch(found); m != nil {
-				p.os.Libc.Version = string(m[1])
-				break
-			}
-		}
-		p.evidence("file", name, p.os.Libc.Version)
-		return true
+	loaders := p.h.Glob(p.ctx, "/lib", "ld-musl-*.so.1")
+	if len(loaders) == 0 {
+		return false
 	}
-	return false
+	name := loaders[0]
+	p.os.Libc.Kind = "musl"
+	for _, mark := range []string{"\x001.2.", "\x001.1.", "\x001.3."} {
+		const text = 32
+		found, err := p.h.Search(p.ctx, name, mark, host.MaxFile, text)
+		p.fail(err)
+		if m := muslVersion.FindSubmatch(found); m != nil {
+			p.os.Libc.Version = string(m[1])
+			break
+		}
+	}
+	p.evidence("file", name, p.os.Libc.Version)
+	return true
 }
 
 var stdcxxFile = regexp.MustCompile(`libstdc\+\+\.so\.6\.0\.(\d+)$`)
