@@ -93,6 +93,11 @@ func (p *prober) linux() {
 		p.cpuid() // no /proc, as in a bare chroot
 		return
 	}
+	if p.emulated(info.Processors[0]) {
+		p.cpuid()
+		p.evidence("file", cpuinfoFile, "describes another processor than programs see")
+		return
+	}
 	usable := p.allowed(info.Processors)
 	p.describe(info, usable)
 	p.topology(info.Processors)

@@ -11,6 +11,41 @@ import (
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
+// telling are features that both /proc/cpuinfo and the processor's own answer
+// always name when they are there.
+var telling = []string{"sse3", "ssse3", "sse4_1", "sse4_2", "avx", "f16c", "fma", "avx2", "avx512f", "avx512bw"}
+
+// emulated reports whether /proc/cpuinfo speaks of a processor that programs do
+// not get: user-mode emulation (qemu) shows the file of the machine below. Then
+// the processor's own answer is the truth, since programs choose their code by it.
+func (p *prober) emulated(shown Processor) bool {
+	flags := strings.Fields(shown.Features)
+	switch p.h.Arch {
+	case "arm64":
+		// Every x86 has fpu and sse2 of 64 bits' names; no ARM has either.
+		if !slices.Contains(flags, "fpu") || !slices.Contains(flags, "sse2") {
+			return false
+		}
+		p.set("emulated", "/proc/cpuinfo describes an x86 processor")
+		return true
+	case "amd64":
+		c, err := p.h.CPUID()
+		if err != nil {
+			return false // a recording without it: the file is all there is
+		}
+		inFile, seen := normalise("amd64", flags), normalise("amd64", c.Features)
+		var masked []string
+		for _, f := range telling {
+			if slices.Contains(inFile, f) && !slices.Contains(seen, f) {
+				masked = append(masked, f)
+			}
+		}
+		p.set("masked", strings.Join(masked, " "))
+		return len(masked) > 0
+	}
+	return false
+}
+
 // cpuid fills in what the processor says of itself.
 func (p *prober) cpuid() {
 	c, err := p.h.CPUID()
@@ -22,7 +57,7 @@ func (p *prober) cpuid() {
 		return
 	}
 	p.cpu.Vendor, p.cpu.Model = vendorID(c.Vendor), look.Clean(c.Model)
-	if c.Family > 0 {
+	if c.Family > 0 && p.h.Arch != "arm64" {
 		p.set("family", strconv.Itoa(c.Family))
 		p.set("model", strconv.Itoa(c.ModelNum))
 		p.set("stepping", strconv.Itoa(c.Stepping))
@@ -31,6 +66,15 @@ func (p *prober) cpuid() {
 	if p.h.Arch == "arm64" && !slices.Contains(p.cpu.Features, "neon") {
 		// Every operating system's ABI for 64-bit ARM requires it.
 		p.cpu.Features = normalise(p.h.Arch, append(slices.Clone(c.Features), "neon"))
+	}
+	core := armCore{}
+	if p.h.Arch == "arm64" && c.ModelNum > 0 && p.h.OS == "linux" {
+		// The source gives the low half of MIDR_EL1: variant and part in bits 4 to 15.
+		const arm = 0x41
+		if c.Vendor == "ARM" {
+			core = coreOf(arm, c.ModelNum>>4&0xfff)
+			p.cpu.Model = core.name
+		}
 	}
 	p.cpu.Level = level(p.h.Arch, p.cpu.Features, 0)
 	p.cpu.Logical = min(max(c.Logical, 1), maxProcessors)
@@ -52,7 +96,7 @@ func (p *prober) cpuid() {
 	case clockInName(c.Model) > 0:
 		k = clock{clockInName(c.Model), "the base clock in the model's name, boost not counted"}
 	}
-	p.finish(c.Family, c.ModelNum, armCore{}, k)
+	p.finish(c.Family, c.ModelNum, core, k)
 }
 
 // finish fills in cores, clock and peak of a machine with one kind of core.
