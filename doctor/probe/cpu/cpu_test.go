@@ -240,6 +240,23 @@ func TestWithoutProcTheProcessorIsAsked(t *testing.T) {
 	}
 }
 
+// TestEmulation: qemu's user mode shows the file of the machine below.
+func TestEmulation(t *testing.T) {
+	const file = "-- file /proc/cpuinfo --\nprocessor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: 17\nmodel name\t: Big Server\nflags\t\t: fpu cmov cx8 fxsr mmx sse sse2 pni ssse3 sse4_1 sse4_2 avx f16c fma avx2 avx512f avx512bw\n"
+	westmere := probeCPU(t, file+"-- cpuid --\n{\"vendor\":\"Intel\",\"model\":\"Westmere\",\"family\":6,\"model_num\":44,\"features\":[\"cmov\",\"cmpxchg8\",\"fxsr\",\"mmx\",\"sse\",\"sse2\",\"sse3\",\"ssse3\",\"sse4\",\"sse42\"],\"logical\":2}\n")
+	if westmere.Model != "Westmere" || slices.Contains(westmere.Features, "avx") || !slices.Contains(westmere.Features, "sse4_2") || westmere.Attrs["masked"] == "" {
+		t.Errorf("Westmere on a big server: %+v", westmere)
+	}
+	same := probeCPU(t, file+"-- cpuid --\n{\"vendor\":\"AMD\",\"model\":\"Big Server\",\"features\":[\"sse3\",\"ssse3\",\"sse4\",\"sse42\",\"avx\",\"f16c\",\"fma3\",\"avx2\",\"avx512f\",\"avx512bw\"],\"logical\":1}\n")
+	if same.Model != "Big Server" || same.Attrs["masked"] != "" || !slices.Contains(same.Features, "avx512f") {
+		t.Errorf("the server itself: %+v", same)
+	}
+	arm := probeCPU(t, "-- platform --\nlinux/arm64\n"+file+"-- cpuid --\n{\"vendor\":\"ARM\",\"model\":\"\",\"family\":15,\"model_num\":53300,\"features\":[\"asimd\",\"fp\",\"crc32\"],\"logical\":2}\n")
+	if arm.Model != "Cortex-A53" || arm.Level != "armv8.0" || arm.Attrs["emulated"] == "" {
+		t.Errorf("a Cortex-A53 on a big server: %+v", arm)
+	}
+}
+
 func TestHypervisors(t *testing.T) {
 	for machine, want := range map[string]string{
 		"QEMU Standard PC (Q35)": "qemu", "Microsoft Corporation Virtual Machine": "microsoft", "Microsoft Corporation Surface Pro": "",

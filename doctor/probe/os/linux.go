@@ -229,6 +229,12 @@ func (p *prober) chroot() {
 	}
 	own, ok := p.optional("/proc/self/mountinfo")
 	if !ok {
+		// A Linux that was booted has /proc; a root with only the folder for it
+		// was entered by chroot.
+		if list, err := p.h.ReadDir(p.ctx, "/proc"); err == nil && len(list) == 0 {
+			p.os.Container = "chroot"
+			p.evidence("file", "/proc", "nothing is mounted there")
+		}
 		return
 	}
 	root := func(text string) (string, bool) {

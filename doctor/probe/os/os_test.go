@@ -92,6 +92,7 @@ func TestContainers(t *testing.T) {
 		{"docker in wsl 2", "-- file /.dockerenv --\n-- file /proc/sys/kernel/osrelease --\n5.15.90.1-microsoft-standard-WSL2\n", "docker"},
 		{"chroot in a folder", "-- file /proc/self/mountinfo --\n40 30 0:5 / /proc rw - proc proc rw\n", "chroot"},
 		{"chroot in a mount", normal + "-- file /proc/1/mountinfo --\n20 1 8:9 / / rw - ext4 /dev/sda9 rw\n", "chroot"},
+		{"chroot without /proc", "-- dir /proc --\n", "chroot"},
 		{"process 1 hidden", normal + "-- deny /proc/1/mountinfo --\n", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
