@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
@@ -185,13 +187,16 @@ func (p *prober) describe(info Info, usable []Processor) {
 	if arm {
 		p.cpu.Vendor = implementerName(first.Implementer)
 		if names := coreNames(usable); names != "" {
-			p.set("model_name", first.Model)
 			p.cpu.Model = names
 		}
 		p.set("cores", coreCounts(usable))
 	}
 	if p.cpu.Model == "" {
 		p.cpu.Model = look.Clean(info.Hardware)
+	}
+	// Intel pads its names with spaces; the name as it stands is kept beside.
+	if raw := first.Model; p.cpu.Model != raw && printable(raw) {
+		p.cpu.Attrs["model_name"] = raw
 	}
 	p.set("hardware", info.Hardware)
 	p.set("board", info.Board)
@@ -203,6 +208,12 @@ func (p *prober) describe(info Info, usable []Processor) {
 	p.cpu.Features = features(p.h.Arch, usable)
 	p.cpu.Level = level(p.h.Arch, p.cpu.Features, armVersion(first))
 	p.evidence("file", cpuinfoFile, fmt.Sprintf("%d processors, %s", len(info.Processors), p.cpu.Model))
+}
+
+// printable reports whether a name can be kept as it stands.
+func printable(s string) bool {
+	const longest = 300
+	return s != "" && len(s) <= longest && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // features are those that every usable processor has: a program may be moved
