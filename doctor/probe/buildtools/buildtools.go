@@ -4,8 +4,8 @@
 // Versions come from files where one tells. It must never judge.
 //
 // Active is the copy that its name finds first on PATH. Attrs: real (after
-// links and shims), shim (pyenv, asdf …), implementation (pkgconf, GNU …),
-// generator-relevant names stay in Path.
+// links and shims), shim (pyenv), implementation (pkgconf), goroot, venv, vendor
+// (apple).
 package buildtools
 
 import (

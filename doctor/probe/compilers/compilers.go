@@ -6,8 +6,8 @@
 // the copy that the plain name (gcc, not gcc-12) finds first on PATH. Attrs:
 // target (the triplet it compiles for), threads (posix, win32), language (c,
 // c++; of cross), family (gcc, clang; of cross), wrapper (ccache …),
-// distribution (msys2-ucrt64, llvm-mingw … on Windows), clashing (a part that is
-// missing). An unusable compiler has no version, and a facts.Problem says why.
+// distribution (msys2-ucrt64, llvm-mingw … on Windows), vendor (apple), real
+// (after links), broken (the part that is missing). An unusable compiler has no version, and a facts.Problem says why.
 package compilers
 
 import (
