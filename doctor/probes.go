@@ -20,8 +20,13 @@ import (
 	"github.com/deployctl/deployctl/doctor/probe/winlibs"
 )
 
-// Probes is the one list of what is looked at.
-func Probes() []probe.Probe {
+// Probes is the one list of what is looked at. Deep also asks drivers, which
+// wakes devices and takes longer.
+func Probes(deep bool) []probe.Probe {
+	askOpenCL := opencl.Probe
+	if deep {
+		askOpenCL = opencl.Ask
+	}
 	return []probe.Probe{
 		{Name: "os", Provides: osprobe.Provides(), Run: osprobe.Probe},
 		{Name: "cpu", Provides: cpu.Provides(), Run: cpu.Probe},
@@ -33,7 +38,7 @@ func Probes() []probe.Probe {
 		{Name: "opencv", Provides: opencv.Provides(), Run: opencv.Probe},
 		{Name: "gpu", Provides: gpu.Provides(), Run: gpu.Probe},
 		{Name: "cuda", Provides: cuda.Provides(), Run: cuda.Probe},
-		{Name: "opencl", Provides: opencl.Provides(), Run: opencl.Probe},
+		{Name: "opencl", Provides: opencl.Provides(), Run: askOpenCL},
 		{Name: "msvc", Provides: msvc.Provides(), Run: msvc.Probe},
 		{Name: "mingw", Provides: mingw.Provides(), Run: mingw.Probe},
 		{Name: "winlibs", Provides: winlibs.Provides(), Run: winlibs.Probe},

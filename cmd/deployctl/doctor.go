@@ -41,6 +41,7 @@ again, and proves the result with a real forward pass.`,
 	f.BoolVarP(&o.Yes, "yes", "y", false, "do not ask before --fix changes the machine")
 	f.BoolVar(&o.DryRun, "dry-run", false, "show what --fix would do and change nothing")
 	f.BoolVar(&o.Strict, "strict", false, "exit 4 when there are warnings only")
+	f.BoolVar(&o.Deep, "deep", false, "also ask OpenCL drivers what they answer, each in a child that can be killed")
 	f.BoolVar(&o.Timings, "timings", false, "tell how long each probe took")
 	f.BoolVar(&o.All, "all", false, "explain also what is in order")
 	f.IntVar(&o.Level, "level", 2, "how much --fix proves: 0 nothing, 1 the engine loads, 2 one checked forward pass, 3 timed runs")

@@ -25,6 +25,7 @@ docs/schema/facts.schema.json.`,
 	f := cmd.Flags()
 	f.StringVar(&o.From, "from", "", "read a `snapshot` from another machine instead of this one")
 	f.StringSliceVar(&o.Only, "only", nil, "only these `topics` or components (os, cpu, memory, disks, gpus, opencv …)")
+	f.BoolVar(&o.Deep, "deep", false, "also ask OpenCL drivers what they answer, each in a child that can be killed")
 	f.BoolVar(&o.Timings, "timings", false, "include how long each probe took")
 	return cmd
 }
@@ -41,7 +42,9 @@ paths and secrets are replaced by stable tokens first. Anybody can judge it with
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return pipeline.Snapshot(cmd.Context(), o) },
 	}
-	cmd.Flags().StringVarP(&o.Output, "output", "o", "deployctl-snapshot.tgz", "the `file` to write; - for standard output")
+	f := cmd.Flags()
+	f.BoolVar(&o.Deep, "deep", false, "also ask OpenCL drivers what they answer, each in a child that can be killed")
+	f.StringVarP(&o.Output, "output", "o", "deployctl-snapshot.tgz", "the `file` to write; - for standard output")
 	return cmd
 }
 

@@ -24,6 +24,7 @@ type DoctorOptions struct {
 	Yes     bool
 	DryRun  bool
 	Strict  bool
+	Deep    bool
 	Timings bool
 	All     bool
 	Level   int // of the proof after a fix; 0 for none
@@ -39,7 +40,7 @@ type examination struct {
 
 // examine probes the host and judges it.
 func examine(ctx context.Context, h *host.Host, r *recipes.Recipe, t *recipes.Tables, o DoctorOptions) examination {
-	f := doctor.Probe(ctx, h, doctor.Probes())
+	f := doctor.Probe(ctx, h, doctor.Probes(o.Deep))
 	j := doctor.Evaluate(r, t, f)
 	report := doctor.NewReport(j, o.Strict)
 	report.Host.Recorded = o.From != ""

@@ -44,6 +44,7 @@ type FactsOptions struct {
 	Console *console.Console
 	From    string
 	Only    []string
+	Deep    bool
 	Timings bool
 }
 
@@ -53,7 +54,7 @@ func Facts(ctx context.Context, o FactsOptions) error {
 	if err != nil {
 		return err
 	}
-	f := doctor.Probe(ctx, h, doctor.Probes())
+	f := doctor.Probe(ctx, h, doctor.Probes(o.Deep))
 	if !o.Timings {
 		f.Timings = nil
 	}
@@ -69,7 +70,7 @@ func Facts(ctx context.Context, o FactsOptions) error {
 func only(f *facts.Facts, names []string) (*facts.Facts, error) {
 	topics := []string{"os", "cpu", "memory", "disks", "gpus"}
 	var known []string
-	for _, p := range doctor.Probes() {
+	for _, p := range doctor.Probes(false) {
 		known = append(known, p.Provides...)
 	}
 	for _, n := range names {
@@ -106,12 +107,13 @@ func only(f *facts.Facts, names []string) (*facts.Facts, error) {
 type SnapshotOptions struct {
 	Console *console.Console
 	Output  string
+	Deep    bool
 }
 
 // Snapshot records this machine, redacted, into one file.
 func Snapshot(ctx context.Context, o SnapshotOptions) error {
 	h, rec := host.Record(host.Live())
-	doctor.Probe(ctx, h, doctor.Probes())
+	doctor.Probe(ctx, h, doctor.Probes(o.Deep))
 	rec.Redact(identity())
 	if o.Output == "-" {
 		return host.WriteSnapshot(o.Console.Out, rec)
@@ -189,7 +191,7 @@ func factsOf(ctx context.Context, name string) (*facts.Facts, error) {
 	if err != nil {
 		return nil, err
 	}
-	return doctor.Probe(ctx, h, doctor.Probes()), nil
+	return doctor.Probe(ctx, h, doctor.Probes(false)), nil
 }
 
 // writeJSON writes one document to standard output.

@@ -18,7 +18,7 @@ import (
 // account looks up who runs deployctl, and with what means to become root.
 func account(ctx context.Context, h *host.Host) facts.User {
 	var own []probe.Probe
-	for _, p := range doctor.Probes() {
+	for _, p := range doctor.Probes(false) {
 		if p.Name == "os" {
 			own = append(own, p)
 		}

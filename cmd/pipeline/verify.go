@@ -50,7 +50,7 @@ func Verify(ctx context.Context, o VerifyOptions) error {
 	if err != nil {
 		return err
 	}
-	f := doctor.Probe(ctx, host.Live(), doctor.Probes())
+	f := doctor.Probe(ctx, host.Live(), doctor.Probes(false))
 	p, err := prove(ctx, o, doctor.Evaluate(r, t, f))
 	if err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"runtime"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -135,17 +135,32 @@ func decodeErr(what, text string) error {
 	return fmt.Errorf("%s: %w", what, cause)
 }
 
-// argvKey is unambiguous for any argv, and readable. Where self (this program's
-// path) stands in it, the token of the recording stands instead.
-func argvKey(cmd Command, self string) string {
-	quoted := make([]string, len(cmd.Argv))
-	for i, a := range cmd.Argv {
-		if self != "" && a == self {
-			a = SelfToken(runtime.GOOS)
-		}
+// argvKey is unambiguous for any argv, and readable.
+func argvKey(argv []string) string {
+	quoted := make([]string, len(argv))
+	for i, a := range argv {
 		quoted[i] = strconv.Quote(a)
 	}
 	return strings.Join(quoted, " ")
+}
+
+// own replaces the path of deployctl, and of the children that lie beside it as
+// deployctl-NAME, by the recording's token: they lie elsewhere on every machine.
+func own(goos, self, name string) string {
+	if self == "" || name == "" {
+		return name
+	}
+	token := SelfToken(goos)
+	if name == self {
+		return token
+	}
+	dir, _ := splitPath(goos, self)
+	at, base := splitPath(goos, name)
+	if at == dir && strings.HasPrefix(base, "deployctl-") {
+		home, _ := splitPath(goos, token)
+		return strings.TrimRight(home, `/\`) + name[len(at):]
+	}
+	return name
 }
 
 func regKey(key, view string) string { return view + ":" + strings.ToLower(key) }
@@ -209,7 +224,7 @@ func (r *recorder) ReadDir(ctx context.Context, name string) ([]Entry, error) {
 
 func (r *recorder) Stat(ctx context.Context, name string) (Info, error) {
 	info, err := r.World.Stat(ctx, name)
-	keep(r, r.rec.Stats, name, StatAnswer{info, encodeErr(err)})
+	keep(r, r.rec.Stats, own(r.rec.OS, r.self, name), StatAnswer{info, encodeErr(err)})
 	return info, err
 }
 
@@ -231,7 +246,11 @@ func (r *recorder) Getenv(name string) (string, bool) {
 
 func (r *recorder) Run(ctx context.Context, cmd Command) (Output, error) {
 	out, err := r.World.Run(ctx, cmd)
-	keep(r, r.rec.Runs, argvKey(cmd, r.self), RunAnswer{out, encodeErr(err)})
+	argv := slices.Clone(cmd.Argv)
+	for i := range argv {
+		argv[i] = own(r.rec.OS, r.self, argv[i])
+	}
+	keep(r, r.rec.Runs, argvKey(argv), RunAnswer{out, encodeErr(err)})
 	return out, err
 }
 
@@ -432,7 +451,7 @@ func (r *replay) Run(ctx context.Context, cmd Command) (Output, error) {
 	if err := ctx.Err(); err != nil {
 		return Output{}, err
 	}
-	if a, ok := r.rec.Runs[argvKey(cmd, "")]; ok {
+	if a, ok := r.rec.Runs[argvKey(cmd.Argv)]; ok {
 		return a.Output, decodeErr("run "+cmd.Argv[0], a.Err)
 	}
 	return Output{}, r.absent("run", strings.Join(cmd.Argv, " "))

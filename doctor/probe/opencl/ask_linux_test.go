@@ -74,7 +74,7 @@ func TestAskingRealLibraries(t *testing.T) {
 		t.Skip("skipped: no C compiler here to make test drivers with")
 	}
 	dir := t.TempDir()
-	ask := filepath.Join(dir, "ask")
+	ask := filepath.Join(dir, Child)
 	build := exec.Command("go", "build", "-o", ask, "./ask")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -96,7 +96,9 @@ func TestAskingRealLibraries(t *testing.T) {
 		}
 	}
 	t.Setenv("OCL_ICD_VENDORS", vendors)
-	f, err := Asking(ask)(t.Context(), host.Live())
+	h := host.Live()
+	h.Self = filepath.Join(dir, "deployctl") // beside which the child is looked for
+	f, err := Ask(t.Context(), h)
 	for _, word := range []string{"libcrash.so", "crashed", "libhang.so", "no answer"} {
 		if err == nil || !strings.Contains(err.Error(), word) {
 			t.Errorf("the error does not say %q: %v", word, err)

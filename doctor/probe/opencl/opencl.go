@@ -64,20 +64,33 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	return run(ctx, h, nil)
 }
 
-// Asking returns a probe that, besides, asks every driver in a child for its
-// platforms and devices. The child is the program of ask/ at the path given, or
-// clinfo on the host's PATH when that is "".
-func Asking(child string) func(context.Context, *host.Host) (facts.Facts, error) {
-	return func(ctx context.Context, h *host.Host) (facts.Facts, error) {
-		if child != "" {
-			return run(ctx, h, []string{child})
-		}
-		// Windows' loader cannot be told to load one driver alone.
-		if found := h.LookPath(ctx, "clinfo"); len(found) > 0 && !h.Windows() {
-			return run(ctx, h, []string{found[0], "--raw"})
-		}
-		return run(ctx, h, nil)
+// Child is the name of the program of ask/, which is looked for beside
+// deployctl itself (with .exe on Windows).
+const Child = "deployctl-ask-opencl"
+
+// Ask does what Probe does and, besides, asks every driver in a killable child
+// for its platforms and devices. That wakes devices and takes a tenth of a
+// second a driver. The child is Child, or clinfo on the host's PATH.
+func Ask(ctx context.Context, h *host.Host) (facts.Facts, error) {
+	if child := beside(h, Child); child != "" && h.Exists(ctx, child) {
+		return run(ctx, h, []string{child})
 	}
+	// Windows' loader cannot be told to load one driver alone.
+	if found := h.LookPath(ctx, "clinfo"); len(found) > 0 && !h.Windows() {
+		return run(ctx, h, []string{found[0], "--raw"})
+	}
+	return run(ctx, h, nil)
+}
+
+// beside is the path of a program in deployctl's own folder.
+func beside(h *host.Host, name string) string {
+	if h.Self == "" {
+		return ""
+	}
+	if h.Windows() {
+		name += ".exe"
+	}
+	return h.Join(h.DirOf(h.Self), name)
 }
 
 func run(ctx context.Context, h *host.Host, ask []string) (facts.Facts, error) {

@@ -169,7 +169,7 @@ func FuzzParseInfo(f *testing.F) {
 
 func TestEmptyHost(t *testing.T) {
 	for _, os := range []string{"linux", "darwin", "windows"} {
-		f, err := Asking("")(t.Context(), hosttest.Empty(os, "amd64"))
+		f, err := Ask(t.Context(), hosttest.Empty(os, "amd64"))
 		if err != nil || len(f.Components) != 0 {
 			t.Errorf("%s: %v, %v", os, f.Components, err)
 		}
@@ -211,7 +211,7 @@ func byICD(f facts.Facts, icd string) facts.Instance {
 }
 
 func TestDriversAreAskedOneByOne(t *testing.T) {
-	f, err := Asking("")(t.Context(), hosttest.Parse(t, linux))
+	f, err := Ask(t.Context(), hosttest.Parse(t, linux))
 	if err == nil || !strings.Contains(err.Error(), "libcrash.so") || !strings.Contains(err.Error(), "SIGSEGV") || !strings.Contains(err.Error(), "libhang.so") {
 		t.Errorf("error: %v", err)
 	}
@@ -314,7 +314,7 @@ func (hostile) RegistryKey(context.Context, string, string) (host.Key, error) {
 
 func TestHostileHost(t *testing.T) {
 	for _, os := range []string{"linux", "darwin", "windows"} {
-		f, _ := Asking("")(t.Context(), &host.Host{World: hostile{}, OS: os, Arch: "amd64"}) // no panic, no hang
+		f, _ := Ask(t.Context(), &host.Host{World: hostile{}, OS: os, Arch: "amd64"}) // no panic, no hang
 		if n := len(f.Components[Component]); n > maxDrivers {
 			t.Errorf("%s: %d drivers", os, n)
 		}
