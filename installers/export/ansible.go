@@ -1,0 +1,90 @@
+package export
+
+import (
+	"fmt"
+	"strings"
+)
+
+// yamlString is a double-quoted YAML 1.1 scalar in ASCII: everything that is
+// not plain is escaped, so that no parser folds or refuses a character.
+func yamlString(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r >= ' ' && r < 0x7f:
+			b.WriteRune(r)
+		case r < 0x100:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case r < 0x10000:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// unsafe marks a scalar that Ansible must not read as a Jinja template; only
+// where it could be one, since the tag makes plain words hard to read.
+func unsafe(s string) string {
+	if strings.Contains(s, "{") {
+		return "!unsafe " + yamlString(s)
+	}
+	return yamlString(s)
+}
+
+// writeAnsible uses the command module for every step. The apt module would be
+// shorter, but it installs python3-apt first where that is missing, and the
+// state would not be the same.
+func writeAnsible(p *page, tasks []task) {
+	p.head(tasks)
+	p.line("- name: %s", unsafe("deployctl "+p.about.Recipe))
+	p.line("  hosts: all")
+	p.line("  gather_facts: false")
+	if len(tasks) == 0 {
+		p.line("  tasks: []")
+		return
+	}
+	p.line("  tasks:")
+	for i, t := range tasks {
+		p.explain("    ", i, len(tasks), t)
+		p.line("    - name: %s", unsafe(t.title))
+		if t.admin {
+			p.line("      become: true")
+		}
+		env, argv := t.words()
+		if len(env) > 0 {
+			p.line("      environment:")
+			for _, e := range env {
+				k, v, _ := strings.Cut(e, "=")
+				p.line("        %s: %s", yamlString(k), unsafe(v))
+			}
+		}
+		p.line("      ansible.builtin.command:")
+		p.line("        argv:")
+		for _, a := range argv {
+			p.line("          - %s", unsafe(a))
+		}
+		p.line("      register: deployctl_step")
+		// What a package manager says when it had nothing to do; the words of
+		// one that is not named here count as a change.
+		p.line("      changed_when: %s", yamlString(changed(t)))
+	}
+}
+
+func changed(t task) string {
+	switch {
+	case t.cache:
+		return "false"
+	case t.tool == "apt":
+		return `deployctl_step.stdout is not search('(^|\n)0 upgraded, 0 newly installed, 0 to remove')`
+	case t.tool == "dnf", t.tool == "zypper":
+		return `deployctl_step.stdout is not search('Nothing to do')`
+	}
+	return "true"
+}

@@ -1,0 +1,256 @@
+// Package export writes a plan in languages that need no deployctl: a shell
+// script, a PowerShell script, a Dockerfile and an Ansible play. It owns the
+// quoting for each of them. It must never run anything, and never write a
+// command that the plan does not have, but for the refresh of apt's lists that
+// a fresh machine needs and the clean-up of an image's layer.
+//
+// Each format runs the plan's own argv, so that each ends in the same state as
+// "deployctl doctor --fix".
+package export
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/installers"
+	"github.com/deployctl/deployctl/installers/apt"
+	"github.com/deployctl/deployctl/installers/step"
+)
+
+// Format is a language.
+type Format string
+
+// The formats, by the names that --format takes.
+const (
+	Shell      Format = "sh"
+	PowerShell Format = "ps1"
+	Dockerfile Format = "dockerfile"
+	Ansible    Format = "ansible"
+)
+
+// Formats are all of them, in the order for a help text.
+func Formats() []Format { return []Format{Shell, PowerShell, Dockerfile, Ansible} }
+
+// About is what the plan was made from and for.
+type About struct {
+	Recipe string
+	// OS names the base image of the Dockerfile; zero leaves it to the reader.
+	OS facts.OS
+}
+
+// ArgumentError says that an argument of a step cannot be written in a format.
+type ArgumentError struct {
+	Step   string
+	Format Format
+	Why    string
+}
+
+// Error is one sentence with the step.
+func (e *ArgumentError) Error() string {
+	return fmt.Sprintf("step %s cannot be written as %s: an argument %s; this is no plan of deployctl's own", e.Step, e.Format, e.Why)
+}
+
+// Write writes the plan's steps in the format. The output depends on the
+// arguments only. The error is an *ArgumentError, the writer's, or that the
+// format is unknown; nothing is written when the plan cannot be.
+func Write(w io.Writer, format Format, plan *installers.Plan, about About) error {
+	write, ok := map[Format]func(*page, []task){
+		Shell: writeShell, PowerShell: writePowerShell, Dockerfile: writeDockerfile, Ansible: writeAnsible,
+	}[format]
+	if !ok {
+		return fmt.Errorf("no format is called %q: use sh, ps1, dockerfile or ansible", step.Clean(string(format), 40))
+	}
+	tasks, err := prepare(format, plan)
+	if err != nil {
+		return err
+	}
+	b := bufio.NewWriter(w)
+	write(&page{Writer: b, about: about, manual: plan.Manual}, tasks)
+	if err := b.Flush(); err != nil {
+		return fmt.Errorf("write the plan as %s: %w", format, err)
+	}
+	return nil
+}
+
+// task is a step made ready for any language.
+type task struct {
+	title, purpose, undo string
+	// argv is without the planning machine's way to become root.
+	argv  []string
+	admin bool
+	tool  string // the mechanism
+	cache bool   // fetches lists only
+}
+
+// words splits "env K=V … tool args" into assignments and command.
+func (t task) words() (env, argv []string) {
+	if len(t.argv) == 0 || t.argv[0] != "/usr/bin/env" {
+		return nil, t.argv
+	}
+	i := 1
+	for i < len(t.argv) && isAssignment(t.argv[i]) {
+		i++
+	}
+	if i == len(t.argv) || strings.HasPrefix(t.argv[i], "-") {
+		return nil, t.argv // an env with options is left as it is
+	}
+	return t.argv[1:i], t.argv[i:]
+}
+
+func isAssignment(s string) bool {
+	name, _, ok := strings.Cut(s, "=")
+	return ok && name != "" && strings.IndexFunc(name, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_')
+	}) < 0
+}
+
+func prepare(format Format, plan *installers.Plan) ([]task, error) {
+	prefix := plan.Elevation.Wrap(nil)
+	var tasks []task
+	refreshed := false
+	for _, s := range plan.Steps {
+		t := task{title: step.Clean(s.Title, 200), argv: s.Argv, admin: s.NeedsAny(step.Admin), tool: s.Mechanism, cache: s.Action == step.Refresh, undo: undo(s)}
+		if len(s.Requirements) > 0 {
+			t.purpose = step.Clean("For "+strings.Join(s.Requirements, ", "), 500) + "."
+		}
+		if t.admin && len(prefix) > 0 && len(s.Argv) > len(prefix) && slices.Equal(s.Argv[:len(prefix)], prefix) {
+			t.argv = s.Argv[len(prefix):]
+		}
+		if len(t.argv) == 0 {
+			return nil, fmt.Errorf("step %s has no command", s.ID)
+		}
+		for _, a := range t.argv {
+			why := ""
+			switch {
+			case strings.ContainsRune(a, 0):
+				why = "holds a zero byte"
+			case !utf8.ValidString(a):
+				why = "is not UTF-8"
+			case format == Dockerfile && strings.ContainsAny(a, "\r\n"):
+				why = "holds a line break"
+			}
+			if why != "" {
+				return nil, &ArgumentError{Step: s.ID, Format: format, Why: why}
+			}
+		}
+		if s.Mechanism == "apt" && s.Action == step.Refresh {
+			refreshed = true
+		}
+		if s.Mechanism == "apt" && s.Action == step.Install && !refreshed {
+			// The planning machine had fresh lists; the next one may have none.
+			m := apt.Manager()
+			tool := m.Path
+			if _, argv := t.words(); len(argv) > 0 {
+				tool = argv[0]
+			}
+			tasks = append(tasks, task{title: "Fetch the package lists", purpose: "A fresh machine has none.",
+				undo: "nothing to undo: the lists are a cache", argv: m.Argv(tool, m.Refresh()), admin: m.Admin, tool: "apt", cache: true})
+			refreshed = true
+		}
+		tasks = append(tasks, t)
+	}
+	return tasks, nil
+}
+
+// undo says how a step is taken back without deployctl's journal.
+func undo(s installers.Step) string {
+	how := map[string]string{
+		"apt": "apt-get --purge autoremove", "dnf": "dnf remove", "pacman": "pacman -Rns",
+		"apk": "apk del", "zypper": "zypper remove --clean-deps", "brew": "brew uninstall",
+	}[s.Mechanism]
+	switch {
+	case s.Action == step.Install && how != "":
+		return how + " " + shellWords(s.Packages) + "; look first at what it would take along"
+	case s.Action == step.Install, s.Action == step.FixBroken:
+		return "remove the packages that it adds; nothing here records which"
+	case s.Action == step.Remove:
+		return "install the packages again"
+	}
+	return step.Clean(s.Undo, 300)
+}
+
+// page is the output; a bufio.Writer keeps the first error for Flush.
+type page struct {
+	*bufio.Writer
+	about  About
+	manual []installers.Manual
+}
+
+func (p *page) line(format string, args ...any) {
+	fmt.Fprintf(p.Writer, format+"\n", args...) //nolint:errcheck // kept by the bufio.Writer until Flush
+}
+
+// comment writes text as lines that begin with "# ".
+func (p *page) comment(indent, text string) {
+	for _, l := range fold(text, 76-len(indent)) {
+		p.line("%s# %s", indent, l)
+	}
+}
+
+// head says what the file is. The first line is a plain comment, so that no
+// Dockerfile directive can be smuggled in by a recipe's name.
+func (p *page) head(tasks []task) {
+	p.comment("", "Written by deployctl; it runs without deployctl.")
+	if name := step.Clean(p.about.Recipe, 100); name != "" {
+		p.comment("", "Recipe: "+name+".")
+	}
+	p.comment("", "It is the plan of one machine: what was installed there already is not in it.")
+	p.comment("", "Nothing here keeps a journal, so \"deployctl undo\" cannot take it back.")
+	if slices.ContainsFunc(tasks, func(t task) bool { return t.admin }) {
+		p.comment("", "Only the steps that need it run as root.")
+	}
+	for _, m := range p.manual {
+		text := "Left to do by hand: " + m.Requirement + ": " + strings.TrimSuffix(m.Reason, ".") + "."
+		if m.Do != "" {
+			text += " " + m.Do
+		}
+		p.comment("", step.Clean(text, 600))
+	}
+}
+
+// explain writes a task's comments.
+func (p *page) explain(indent string, i, of int, t task) {
+	p.comment(indent, fmt.Sprintf("%d of %d: %s. %s", i+1, of, t.title, t.purpose))
+	if t.undo != "" {
+		p.comment(indent, "Undo: "+t.undo+".")
+	}
+}
+
+// fold breaks text at spaces; a longer word keeps its own line.
+func fold(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, w := range strings.Fields(text) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(w) > width {
+			lines = append(lines, line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += w
+	}
+	return append(lines, line)
+}
+
+// foldWords breaks a command into lines that the caller joins by a backslash.
+func foldWords(words []string, width int) []string {
+	var lines []string
+	line := ""
+	for _, w := range words {
+		if line != "" && len(line)+1+len(w) > width {
+			lines = append(lines, line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += w
+	}
+	return append(lines, line)
+}

@@ -1,0 +1,86 @@
+# Written by deployctl; it runs without deployctl.
+# Recipe: opencv-gocv.
+# It is the plan of one machine: what was installed there already is not in
+# it.
+# Nothing here keeps a journal, so "deployctl undo" cannot take it back.
+# Only the steps that need it run as root.
+# Left to do by hand: cpu.avx2: the recipe has no automatic fix for it. Use a
+# processor that has it.
+$ErrorActionPreference = 'Stop'
+Set-StrictMode -Version 2.0
+
+function Join-Argument([string] $Word) {
+    if ($Word -ne '' -and $Word -notmatch '[\s"]') { return $Word }
+    $out = [regex]::Replace($Word, '(\\*)"', '$1$1\"')
+    $out = [regex]::Replace($out, '(\\+)\z', '$1$1')
+    return '"' + $out + '"'
+}
+
+function Invoke-Argv([string[]] $Argv) {
+    $info = New-Object System.Diagnostics.ProcessStartInfo
+    $info.FileName = $Argv[0]
+    $info.UseShellExecute = $false
+    $rest = @($Argv | Select-Object -Skip 1)
+    if ($info.PSObject.Properties['ArgumentList']) {
+        foreach ($word in $rest) { $info.ArgumentList.Add($word) }
+    } else {
+        $info.Arguments = (@($rest | ForEach-Object { Join-Argument $_ }) -join ' ')
+    }
+    $process = [System.Diagnostics.Process]::Start($info)
+    $process.WaitForExit()
+    # 3010 and 1641: done, a restart is needed or was begun (Windows Installer).
+    if ($process.ExitCode -eq 3010 -or $process.ExitCode -eq 1641) {
+        Write-Warning ($Argv[0] + ': done; restart the machine before you go on')
+        return
+    }
+    if ($process.ExitCode -ne 0) {
+        throw ($Argv[0] + ' ended with exit status ' + $process.ExitCode)
+    }
+}
+
+function Invoke-AsRoot([string[]] $Argv) {
+    if ($env:OS -eq 'Windows_NT') {
+        $me = New-Object System.Security.Principal.WindowsPrincipal ([System.Security.Principal.WindowsIdentity]::GetCurrent())
+        if (-not $me.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)) {
+            throw 'this step needs administrator rights: start PowerShell with "Run as administrator" and run the script again'
+        }
+        Invoke-Argv $Argv
+    } elseif ((& id -u) -eq '0') {
+        Invoke-Argv $Argv
+    } elseif (Get-Command sudo -ErrorAction SilentlyContinue) {
+        Invoke-Argv (@('sudo', '--') + $Argv)
+    } else {
+        throw 'this step needs root and sudo is not installed: run the script as root'
+    }
+}
+
+# 1 of 3: Fetch the package lists. A fresh machine has none.
+# Undo: nothing to undo: the lists are a cache.
+Write-Host '== Fetch the package lists'
+Invoke-AsRoot @(
+    '/usr/bin/env', 'DEBIAN_FRONTEND=noninteractive', 'LC_ALL=C', 'NEEDRESTART_SUSPEND=1',
+    'APT_LISTCHANGES_FRONTEND=none', '/usr/bin/apt-get', '--quiet', '--option',
+    'Acquire::Retries=3', 'update'
+)
+
+# 2 of 3: Install cmake, g++. For cmake.present, gcc.version.
+# Undo: apt-get --purge autoremove cmake g++; look first at what it would take
+# along.
+Write-Host '== Install cmake, g++'
+Invoke-AsRoot @(
+    '/usr/bin/env', 'DEBIAN_FRONTEND=noninteractive', 'LC_ALL=C', 'NEEDRESTART_SUSPEND=1',
+    'APT_LISTCHANGES_FRONTEND=none', '/usr/bin/apt-get', '--yes', '--quiet', '--no-remove',
+    '--option', 'Dpkg::Use-Pty=0', '--option', 'DPkg::Lock::Timeout=30', '--option',
+    'Acquire::Retries=3', '--option', 'APT::Cmd::Pattern-Only=true', '--option',
+    'Dpkg::Options::=--force-confdef', '--option', 'Dpkg::Options::=--force-confold',
+    '--no-install-recommends', 'install', '--', 'cmake', 'g++'
+)
+
+# 3 of 3: Install go@1.22.
+# Undo: brew uninstall go@1.22; look first at what it would take along.
+Write-Host '== Install go@1.22'
+Invoke-Argv @(
+    '/usr/bin/env', 'HOMEBREW_NO_ANALYTICS=1', 'HOMEBREW_NO_ENV_HINTS=1',
+    'HOMEBREW_NO_INSTALL_CLEANUP=1', 'NONINTERACTIVE=1', '/opt/homebrew/bin/brew', 'install',
+    '--formula', '--', 'go@1.22'
+)
