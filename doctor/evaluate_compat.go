@@ -113,6 +113,19 @@ func (e *evaluation) gpu(c *recipes.GPUCheck) verdict {
 	return best
 }
 
+// InstanceFits judges one instance by a component check's version, parts and
+// details, with the other components as they are in f. An instance that cannot
+// be judged does not fit; why then says what is wrong.
+func InstanceFits(c *recipes.ComponentCheck, i facts.Instance, f *facts.Facts) (ok bool, why string) {
+	constraint, err := recipes.ParseConstraint(c.Version)
+	if err != nil {
+		return false, err.Error()
+	}
+	e := &evaluation{recipe: &recipes.Recipe{}, facts: f}
+	v := e.fits(i, c, constraint)
+	return v.state == OK, v.found
+}
+
 // BestGPU is the compute capability of the newest NVIDIA GPU, "" for none.
 func BestGPU(f *facts.Facts) string {
 	best, text := (*version.Version)(nil), ""

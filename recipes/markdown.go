@@ -66,11 +66,11 @@ func (w *When) String() string {
 	}
 	var parts []string
 	for _, p := range []struct {
-		words string
-		list  []string
-	}{{"", w.OS}, {"", w.Arch}, {"without ", w.Missing}, {"with ", w.Present}} {
+		words, join string
+		list        []string
+	}{{"", " or ", w.OS}, {"", " or ", w.Arch}, {"without ", " or ", w.Missing}, {"with ", " and ", w.Present}} {
 		if len(p.list) > 0 {
-			parts = append(parts, p.words+strings.Join(p.list, " or "))
+			parts = append(parts, p.words+strings.Join(p.list, p.join))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.Set)) {

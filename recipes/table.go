@@ -351,6 +351,45 @@ func (f distance) less(g distance) bool {
 	return f.gap < g.gap
 }
 
+// Meets reports whether a value meets a row's condition on a column; a column
+// that the row does not ask is met by every value. A version that cannot be
+// read meets no constraint.
+func (r *Row) Meets(column, value string) bool {
+	for _, c := range r.conditions {
+		if c.column != column {
+			continue
+		}
+		v, err := Version(value)
+		holds, err := c.holds(given{text: value, version: v, err: err})
+		return err == nil && holds
+	}
+	return true
+}
+
+// Known are the versions that a column's constraints name as lower limits or
+// exactly, newest first: those at which something changes.
+func (t *Table) Known(column string) []string {
+	seen := map[string]*version.Version{}
+	for i := range t.Rows {
+		for _, c := range t.Rows[i].conditions {
+			if c.column != column {
+				continue
+			}
+			for _, p := range c.constraint.parts {
+				if p.op == ">=" || p.op == "=" || p.op == "" {
+					seen[p.limit.Original()] = p.limit
+				}
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Keys(seen), func(a, b string) int {
+		if c := seen[b].Compare(seen[a]); c != 0 {
+			return c
+		}
+		return strings.Compare(a, b)
+	})
+}
+
 // All loads every table, sorted by name.
 func (t *Tables) All() ([]*Table, error) {
 	var out []*Table

@@ -181,6 +181,23 @@ func (p constraintPart) holds(v *version.Version) bool {
 	return p.check.Check(core)
 }
 
+// Least is the largest version that the constraint names as a lower limit or
+// exactly, as it is written there; "" when it names none.
+func (c Constraint) Least() string {
+	var least *version.Version
+	for _, p := range c.parts {
+		if p.op == ">=" || p.op == "=" || p.op == "" || p.op == "~>" {
+			if least == nil || p.limit.GreaterThan(least) {
+				least = p.limit
+			}
+		}
+	}
+	if least == nil {
+		return ""
+	}
+	return least.Original()
+}
+
 // gap is how far a version is from the nearest limit that it breaks; 0 when it
 // breaks none. The unit is a major number; a minor one counts a millionth.
 func (c Constraint) gap(v *version.Version) float64 {

@@ -1,0 +1,163 @@
+package solve_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/deployctl/deployctl/doctor"
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/solve"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+var update = flag.Bool("update", false, "write golden files")
+
+// scene is one constructed host with what is asked about it. The comment of
+// its file is the reasoning of a person; findings and plan are the golden part.
+type scene struct {
+	file    string
+	archive *txtar.Archive
+	recipe  *recipes.Recipe
+	facts   *facts.Facts
+	targets map[string]string
+}
+
+func scenes(t testing.TB) []scene {
+	t.Helper()
+	files, err := filepath.Glob(filepath.FromSlash("../testdata/hosts/cases/*.txtar"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	var out []scene
+	for _, file := range files {
+		a, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := scene{file: file, archive: a, targets: map[string]string{}}
+		sets := map[string]string{}
+		for _, section := range a.Files {
+			switch section.Name {
+			case "ask":
+				for line := range strings.Lines(string(section.Data)) {
+					verb, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+					switch verb {
+					case "recipe":
+						if s.recipe, err = recipes.Find(rest, ""); err != nil {
+							t.Fatalf("%s: %v", file, err)
+						}
+					case "set":
+						if sets, err = recipes.ParseSet(strings.Fields(rest)); err != nil {
+							t.Fatalf("%s: %v", file, err)
+						}
+					case "target":
+						if s.targets, err = solve.ParseTargets(strings.Fields(rest)); err != nil {
+							t.Fatalf("%s: %v", file, err)
+						}
+					}
+				}
+			case "facts.json":
+				s.facts = &facts.Facts{}
+				if err := json.Unmarshal(section.Data, s.facts); err != nil {
+					t.Fatalf("%s: %v", file, err)
+				}
+			}
+		}
+		if s.recipe == nil || s.facts == nil {
+			t.Fatalf("%s needs a recipe and facts.json", file)
+		}
+		if s.recipe, err = s.recipe.Set(sets); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func (s scene) name() string { return strings.TrimSuffix(filepath.Base(s.file), ".txtar") }
+
+// TestCases: every constructed host has the diagnosis and the plan that a
+// person has reasoned through, and the plan, applied, ends with every required
+// line holding.
+func TestCases(t *testing.T) {
+	tables, err := recipes.EmbeddedTables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := scenes(t)
+	if len(all) < 30 {
+		t.Errorf("%d hosts, want at least 30", len(all))
+	}
+	for _, s := range all {
+		t.Run(s.name(), func(t *testing.T) {
+			if len(strings.Fields(string(s.archive.Comment))) < 15 {
+				t.Error("the file does not say how a person reasons about this host")
+			}
+			solution, err := solve.Solve(context.Background(), s.recipe, tables, s.facts, solve.Options{Targets: s.targets})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var plan bytes.Buffer
+			if err := solution.WriteText(&plan); err != nil {
+				t.Fatal(err)
+			}
+			s.golden(t, map[string]string{"findings": diagnosis(s, tables), "plan": plan.String()})
+			if ok, not := solve.Holds(s.recipe, tables, solve.Apply(s.facts, solution)); solution.Feasible && len(solution.Open) == 0 && !ok {
+				t.Errorf("after the plan these do not hold: %v", not)
+			}
+		})
+	}
+}
+
+// diagnosis lists what is not in order.
+func diagnosis(s scene, tables *recipes.Tables) string {
+	var b strings.Builder
+	for _, f := range doctor.Evaluate(s.recipe, tables, s.facts).Findings {
+		if f.State == doctor.OK || f.State == doctor.Skipped {
+			continue
+		}
+		fmt.Fprintf(&b, "%-7s %s: wanted %s; found %s\n", f.State, f.ID, f.Wanted, f.Found)
+	}
+	if b.Len() == 0 {
+		return "all in order\n"
+	}
+	return b.String()
+}
+
+func (s scene) golden(t *testing.T, want map[string]string) {
+	t.Helper()
+	for _, name := range []string{"findings", "plan"} {
+		found := false
+		for i := range s.archive.Files {
+			if s.archive.Files[i].Name != name {
+				continue
+			}
+			found = true
+			if *update {
+				s.archive.Files[i].Data = []byte(want[name])
+			} else if got := string(s.archive.Files[i].Data); got != want[name] {
+				t.Errorf("%s:\n%s\nwant, by %s:\n%s", name, want[name], s.file, got)
+			}
+		}
+		if !found {
+			if !*update {
+				t.Errorf("%s has no section %s", s.file, name)
+			}
+			s.archive.Files = append(s.archive.Files, txtar.File{Name: name, Data: []byte(want[name])})
+		}
+	}
+	if *update {
+		if err := os.WriteFile(s.file, txtar.Format(s.archive), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,485 @@
+package solve
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/go-version"
+
+	"github.com/deployctl/deployctl/doctor"
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// Offer is a version of a component that could be had on this host. An
+// installer that knows better than the catalogue (an apt that was asked) gives
+// its own.
+type Offer struct {
+	Component string
+	Version   string
+	// Has and Attrs are the parts and details the copy will have.
+	Has   []string
+	Attrs map[string]string
+	// How says in a phrase what brings it.
+	How  string
+	Cost Cost
+	// Requires are constraints on other components: a toolset needs its Visual
+	// Studio.
+	Requires map[string]string
+	// Sets are words that installing it adds to details of other components:
+	// CUDA's installer puts its files into Visual Studio.
+	Sets map[string]map[string]string
+}
+
+const (
+	mb = int64(1e6)
+	gb = int64(1e9)
+)
+
+// beside reports whether several versions of a component can stand side by
+// side, so that installing one leaves the others.
+func beside(component string) bool {
+	switch component {
+	case "cuda", "visual-studio", "msvc", "windows-sdk", "opencv", "android-ndk", "go", "xcode", "gcc", "g++", "clang", "clang++", "python", "homebrew", "mingw":
+		return true
+	}
+	return false
+}
+
+// usual is what a component's installation takes, by kind. The figures are
+// rounded sizes of the vendors' installers and of packages with what they
+// depend on; they order plans and are never shown as promises.
+func usual(component, family string) Cost {
+	switch component {
+	case "cuda":
+		return Cost{DownloadBytes: 3 * gb, Minutes: 10}
+	case "cudnn":
+		return Cost{DownloadBytes: 800 * mb, Minutes: 2}
+	case "nvidia-driver":
+		return Cost{DownloadBytes: 700 * mb, Minutes: 10, Reboot: true}
+	case "visual-studio":
+		return Cost{DownloadBytes: 5 * gb, Minutes: 30, Heavy: true}
+	case "msvc", "windows-sdk":
+		return Cost{DownloadBytes: 2 * gb, Minutes: 10}
+	case "xcode":
+		return Cost{DownloadBytes: 3 * gb, Minutes: 30}
+	case "android-ndk":
+		return Cost{DownloadBytes: 670 * mb, Minutes: 3}
+	case "libtorch", "openpose":
+		return Cost{DownloadBytes: 500 * mb, Minutes: 5}
+	case "opencv":
+		return Cost{DownloadBytes: 300 * mb, Minutes: 3}
+	case "media-foundation":
+		return Cost{DownloadBytes: 50 * mb, Minutes: 5, Reboot: family == "windows"}
+	case "go", "mingw", "clang", "clang++", "gcc", "g++":
+		return Cost{DownloadBytes: 150 * mb, Minutes: 2}
+	}
+	return Cost{DownloadBytes: 30 * mb, Minutes: 1}
+}
+
+// packaged are versions in the distributions' own sources, as apt named them on
+// 2026-11-23 (release pockets): distribution and release, then component.
+func packaged(o facts.OS) map[string]string {
+	series := func(opencv, cmake, gxx, golang, libtorch, onnxruntime string) map[string]string {
+		m := map[string]string{"opencv": opencv, "cmake": cmake, "g++": gxx, "gcc": gxx, "go": golang}
+		if libtorch != "" {
+			m["libtorch"] = libtorch
+		}
+		if onnxruntime != "" {
+			m["onnxruntime"] = onnxruntime
+		}
+		return m
+	}
+	if o.ID == "macos" {
+		return map[string]string{"opencv": "4.14.0"} // opencv@4, by the formula's mirror in 2026
+	}
+	switch o.ID + " " + o.Version {
+	case "debian 11":
+		return series("4.5.1", "3.18.4", "10.2", "1.15", "1.7.1", "")
+	case "debian 12":
+		return series("4.6.0", "3.25.1", "12.2", "1.19", "1.13.1", "")
+	case "debian 13":
+		return series("4.10.0", "3.31.6", "14.2", "1.24", "2.6.0", "1.21.0")
+	case "ubuntu 20.04":
+		return series("4.2.0", "3.16.3", "9.3", "1.13", "", "")
+	case "ubuntu 22.04":
+		return series("4.5.4", "3.22.1", "11.2", "1.18", "1.8.1", "")
+	case "ubuntu 24.04":
+		return series("4.6.0", "3.28.3", "13.2", "1.22", "", "")
+	case "ubuntu 26.04":
+		return series("4.10.0", "4.2.3", "15.2", "1.26", "2.9.1", "1.23.2")
+	}
+	return nil
+}
+
+// olderGCC are the major versions below the default that a distribution
+// packages; read from the package lists of Debian 12 and 13.
+func olderGCC(o facts.OS) []string {
+	switch o.ID + " " + o.Version {
+	case "debian 12":
+		return []string{"11"}
+	case "debian 13":
+		return []string{"13", "12"}
+	}
+	return nil
+}
+
+// wish is what the required lines of a recipe together ask of a component.
+type wish struct {
+	least  string // the highest lower limit
+	has    []string
+	attrs  map[string]string
+	manual string
+	reqs   []*recipes.Requirement
+}
+
+// wishes gathers the required component checks that are asked on this host.
+func wishes(r *recipes.Recipe, f *facts.Facts) map[string]*wish {
+	out := map[string]*wish{}
+	get := func(name string) *wish {
+		if out[name] == nil {
+			out[name] = &wish{attrs: map[string]string{}}
+		}
+		return out[name]
+	}
+	for i := range r.Requirements {
+		q := &r.Requirements[i]
+		if q.Severity != recipes.Required || !asked(r, q.When, f) {
+			continue
+		}
+		if c := q.Compat; c != nil {
+			for _, name := range append(slices.Clone(c.Given), slices.Sorted(maps.Keys(c.Holds))...) {
+				if !slices.Contains(recipes.Topics(), name) {
+					get(name)
+				}
+			}
+		}
+		c := q.Component
+		if c == nil || c.Absent {
+			continue
+		}
+		for _, name := range append(slices.Clone(c.AnyOf), c.Name) {
+			if name == "" {
+				continue
+			}
+			w := get(name)
+			w.reqs = append(w.reqs, q)
+			w.manual = cmp.Or(w.manual, q.Manual)
+			for _, part := range c.Has {
+				if !slices.Contains(w.has, part) {
+					w.has = append(w.has, part)
+				}
+			}
+			if constraint, err := recipes.ParseConstraint(c.Version); err == nil {
+				if least := constraint.Least(); least != "" && (w.least == "" || newer(least, w.least)) {
+					w.least = least
+				}
+			}
+			for key, condition := range c.Attr {
+				if value := meeting(condition); value != "" {
+					w.attrs[key] = value
+				}
+			}
+		}
+	}
+	return out
+}
+
+// meeting gives a value that meets an attribute's condition, "" where only
+// another component can set it or nothing is to be set.
+func meeting(condition string) string {
+	for _, form := range []string{"is ", "starts "} {
+		if word, ok := strings.CutPrefix(condition, form); ok {
+			return word
+		}
+	}
+	if word, ok := strings.CutPrefix(condition, "has "); ok && !strings.HasPrefix(word, "series of ") {
+		return word
+	}
+	if c, err := recipes.ParseConstraint(condition); err == nil {
+		return c.Least()
+	}
+	return ""
+}
+
+// asked reports whether a requirement applies to the host, as far as the host
+// itself decides it; what a plan installs is present after it.
+func asked(r *recipes.Recipe, w *recipes.When, f *facts.Facts) bool {
+	if w == nil {
+		return true
+	}
+	for name, values := range w.Set {
+		if !slices.Contains(values, r.Setting(name)) {
+			return false
+		}
+	}
+	if len(w.OS) > 0 && !slices.Contains(w.OS, f.OS.Family) && !slices.Contains(w.OS, f.OS.ID) &&
+		!slices.ContainsFunc(f.OS.Like, func(id string) bool { return slices.Contains(w.OS, id) }) {
+		return false
+	}
+	if len(w.Arch) > 0 && !slices.Contains(w.Arch, cmp.Or(f.OS.Arch, f.CPU.Arch)) {
+		return false
+	}
+	return len(w.Missing) == 0 || slices.ContainsFunc(w.Missing, func(name string) bool { return len(f.Components[name]) == 0 })
+}
+
+func newer(a, b string) bool {
+	va, errA := recipes.Version(a)
+	vb, errB := recipes.Version(b)
+	return errA == nil && (errB != nil || va.GreaterThan(vb))
+}
+
+// Catalogue lists what could be had of the components that a recipe asks for:
+// from the host's package manager, from the vendors (the versions at which the
+// tables say something changes), or by hand as the requirement says.
+func Catalogue(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) []Offer {
+	var out []Offer
+	all := wishes(r, f)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		w := all[name]
+		add := func(version, how string, cost Cost, more ...func(*Offer)) {
+			o := Offer{Component: name, Version: version, Has: slices.Clone(w.has), Attrs: maps.Clone(w.attrs), How: how, Cost: cost}
+			for _, m := range more {
+				m(&o)
+			}
+			out = append(out, o)
+		}
+		packages := fromPackages(w, name, f, add)
+		if !fromVendor(name, t, f, add) && !packages {
+			how := "by hand"
+			if w.manual != "" {
+				how = "by hand: " + w.manual
+			}
+			cost := usual(name, f.OS.Family)
+			cost.Minutes += 10 // a person looks for it
+			add(w.least, how, cost)
+		}
+	}
+	return out
+}
+
+type adder func(version, how string, cost Cost, more ...func(*Offer))
+
+// fromPackages offers what the host's package manager brings; false means that
+// the recipe names no package for this host. Where the version that the
+// distribution has is not known, the least that the recipe asks is assumed, and
+// the phrase says so.
+func fromPackages(w *wish, name string, f *facts.Facts, add adder) bool {
+	for _, q := range w.reqs {
+		p, ok := doctor.ChooseFix(q, f)
+		// Of several that serve alike, the packages are the first one's.
+		if !ok || names(q.Component)[0] != name {
+			continue
+		}
+		how, version := p.Manager+": "+strings.Join(p.Packages, " "), packaged(f.OS)[name]
+		if version == "" {
+			if version = w.least; version != "" {
+				how += " (its version is not known here; " + version + " or newer is assumed)"
+			}
+		}
+		add(version, how, usual(name, f.OS.Family), func(o *Offer) {
+			if name == "opencv" {
+				// As the distributions build it: OpenCL, no CUDA.
+				o.Has = []string{"cmake", "core", "dnn", "headers", "imgproc", "pkg-config"}
+				o.Attrs = map[string]string{"build.opencl": "YES", "build.cuda": "NO"}
+			}
+		})
+		return true
+	}
+	return false
+}
+
+// fromVendor offers the versions of components whose versions matter to the
+// tables; false means that the component is not one of them.
+func fromVendor(name string, t *recipes.Tables, f *facts.Facts, add adder) bool {
+	windows := f.OS.Family == "windows"
+	cost := usual(name, f.OS.Family)
+	switch name {
+	case "cuda":
+		for _, v := range newestOfSeries(known(t, "cuda", "cuda-driver", "cuda-gcc", "cuda-msvc")) {
+			add(v, "NVIDIA's installer", cost, func(o *Offer) {
+				o.Has = append(o.Has, "nvcc", "headers")
+				if windows {
+					o.Sets = map[string]map[string]string{"visual-studio": {"cuda_customizations": recipes.Series(v)}}
+				}
+			})
+		}
+		if windows {
+			// The installer run again with only its Visual Studio part.
+			for _, i := range f.Components["cuda"] {
+				series := recipes.Series(i.Version)
+				if series == "" {
+					continue
+				}
+				add(i.Version, "run its installer again: Visual Studio Integration", Cost{Minutes: 3}, func(o *Offer) {
+					o.Has, o.Attrs = slices.Clone(i.Has), maps.Clone(i.Attrs)
+					o.Sets = map[string]map[string]string{"visual-studio": {"cuda_customizations": series}}
+				})
+			}
+		}
+	case "cudnn":
+		for _, v := range known(t, "cudnn", "cudnn-cuda") {
+			add(v, "NVIDIA's archive", cost, func(o *Offer) { o.Has = append(o.Has, "headers") })
+		}
+	case "nvidia-driver":
+		for _, v := range drivers(t, f.OS.Family) {
+			add(v, "NVIDIA's installer", cost)
+		}
+	case "opencv":
+		for _, v := range known(t, "opencv", "gocv-opencv", "opencv-cuda") {
+			add(v, "built from source", Cost{DownloadBytes: 100 * mb, Minutes: 60}, func(o *Offer) {
+				for _, part := range []string{"cmake", "core", "dnn", "headers", "imgproc", "pkg-config"} {
+					if !slices.Contains(o.Has, part) {
+						o.Has = append(o.Has, part)
+					}
+				}
+			})
+		}
+	case "visual-studio":
+		if !windows {
+			return false
+		}
+		for _, v := range []struct{ version, name, toolset string }{
+			{"18.0", "2026", "v145"}, {"17.14", "2022", "v143"}, {"16.11", "2019", "v142"}, {"15.9", "2017", "v141"},
+		} {
+			add(v.version, "Visual Studio "+v.name+" or its Build Tools", cost, func(o *Offer) {
+				o.Has = append(o.Has, "complete")
+				o.Attrs["cuda_customizations"] = "" // a fresh one has none
+			})
+		}
+	case "msvc":
+		if !windows {
+			return false
+		}
+		// The last toolset of each line that the installer offers, and 14.39,
+		// the last one that CUDA below 12.4 takes.
+		for _, v := range []struct{ version, studio string }{
+			{"14.50", ">= 18, < 19"}, {"14.44", ">= 17.14, < 18"}, {"14.39", ">= 17.9, < 18"}, {"14.29", ">= 16.11, < 18"}, {"14.16", ">= 15.9, < 18"},
+		} {
+			add(v.version, "Visual Studio installer: MSVC "+v.version+" build tools", cost, func(o *Offer) {
+				o.Has = append(o.Has, "cl", "x64")
+				o.Requires = map[string]string{"visual-studio": v.studio}
+			})
+		}
+	case "gcc", "g++":
+		// Debian and Ubuntu have older compilers beside the default one.
+		for _, major := range olderGCC(f.OS) {
+			packages := "gcc-" + major
+			if name == "g++" {
+				packages = "g++-" + major
+			}
+			add(major, "apt: "+packages+", chosen by CUDAHOSTCXX or update-alternatives", cost)
+		}
+		return len(f.Components["apt"]) > 0 && packaged(f.OS)[name] != ""
+	case "mingw":
+		add("8.1.0", "MinGW-w64 8.1.0 or newer, x86-64, posix threads, seh", cost)
+	case "cmake":
+		for _, v := range []string{"4.2", "3.31"} {
+			add(v, "CMake's archive", cost)
+		}
+	case "go":
+		add("1.26", "Go's archive", cost)
+	case "android-ndk":
+		for _, v := range known(t, "android-ndk", "android-ndk") {
+			add(v, "Android's SDK manager", cost)
+		}
+	case "libtorch":
+		for _, v := range known(t, "libtorch", "libtorch", "libtorch-cuda") {
+			add(v, "LibTorch's archive", cost)
+		}
+	case "onnxruntime":
+		for _, v := range append([]string{"1.30.0"}, known(t, "onnxruntime", "onnxruntime", "onnxruntime-cuda")...) {
+			add(v, "ONNX Runtime's archive", cost)
+		}
+	case "xcode":
+		for _, v := range known(t, "xcode", "xcode") {
+			add(v, "App Store", cost)
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+// known gathers the versions that tables name for a column, newest first.
+func known(t *recipes.Tables, column string, tables ...string) []string {
+	var out []string
+	for _, name := range tables {
+		table, err := t.Table(name)
+		if err != nil {
+			continue // a set of tables of a test need not have every one
+		}
+		for _, v := range table.Known(column) {
+			if !slices.Contains(out, v) {
+				out = append(out, v)
+			}
+		}
+	}
+	sortNewest(out)
+	return out
+}
+
+func sortNewest(list []string) {
+	parsed := map[string]*version.Version{}
+	for _, text := range list {
+		if v, err := recipes.Version(text); err == nil {
+			parsed[text] = v
+		}
+	}
+	slices.SortStableFunc(list, func(a, b string) int {
+		if parsed[a] == nil || parsed[b] == nil {
+			return strings.Compare(a, b)
+		}
+		return parsed[b].Compare(parsed[a])
+	})
+}
+
+// newestOfSeries keeps one version of each first two numbers.
+func newestOfSeries(list []string) []string {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(slices.Clone(list), func(v string) bool {
+		s := recipes.Series(v)
+		defer func() { seen[s] = true }()
+		return s == "" || seen[s]
+	})
+}
+
+// drivers are the newest driver of each branch that a toolkit came with.
+func drivers(t *recipes.Tables, family string) []string {
+	table, err := t.Table("cuda-driver")
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for i := range table.Rows {
+		row := &table.Rows[i]
+		for _, column := range []string{"driver", "driver_minor"} {
+			if v := row.Then[column]; v != "" && row.Meets("os", family) && !slices.Contains(out, v) {
+				out = append(out, v)
+			}
+		}
+	}
+	sortNewest(out)
+	seen := map[int64]bool{}
+	return slices.DeleteFunc(out, func(text string) bool {
+		v, err := recipes.Version(text)
+		if err != nil {
+			return true
+		}
+		major := v.Segments64()[0]
+		again := seen[major]
+		seen[major] = true
+		return again
+	})
+}
+
+// describe names an offer's version with its component.
+func label(component, version string) string {
+	if version == "" {
+		return component
+	}
+	return fmt.Sprintf("%s %s", component, version)
+}

@@ -1,0 +1,299 @@
+package solve
+
+import (
+	"fmt"
+	"maps"
+	"math/bits"
+	"slices"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor"
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// rows is a set of a table's rows, by index.
+type rows []uint64
+
+func newRows(n int) rows      { return make(rows, (n+63)/64) }
+func (r rows) set(i int)      { r[i/64] |= 1 << (i % 64) }
+func (r rows) has(i int) bool { return r[i/64]&(1<<(i%64)) != 0 }
+func (r rows) and(other rows) {
+	for i := range r {
+		r[i] &= other[i]
+	}
+}
+func (r rows) or(other rows) {
+	for i := range r {
+		r[i] |= other[i]
+	}
+}
+func (r rows) clone() rows { return slices.Clone(r) }
+func (r rows) first() int {
+	for i, w := range r {
+		if w != 0 {
+			return i*64 + bits.TrailingZeros64(w)
+		}
+	}
+	return -1
+}
+
+// lookup is a compat check prepared for many questions: for every candidate the
+// rows whose conditions it meets. The row that counts is the first that every
+// column meets, as Tables.Choose has it.
+type lookup struct {
+	check *recipes.CompatCheck
+	table *recipes.Table
+	base  rows // rows that decide the column and that topics and parameters meet
+	// meets has, per variable of the scope, a row set per candidate version.
+	columns []string // column of each scope variable, "" when it is only held
+	holds   []string // relation asked of each scope variable, "" for none
+	memo    []map[string]rows
+	held    []map[string]rows
+}
+
+// compat turns a compat check into a constraint.
+func (p *problem) compat(q *recipes.Requirement) error {
+	c := q.Compat
+	table, err := p.tables.Table(c.Table)
+	if err != nil {
+		return fmt.Errorf("recipe %s, requirement %s: %w", p.recipe.Name, q.ID, err)
+	}
+	l := &lookup{check: c, table: table, base: newRows(len(table.Rows))}
+	known := map[string]string{}
+	for column, name := range c.Parameters {
+		known[column] = p.recipe.Setting(name)
+	}
+	for _, name := range c.Given {
+		switch name {
+		case "os":
+			known[name] = p.facts.OS.Family
+		case "sm":
+			// Without a known GPU the check is skipped, as Evaluate does.
+			if known[name] = doctor.BestGPU(p.facts); known[name] == "" {
+				return nil
+			}
+		case "ubuntu":
+			if p.facts.OS.ID != "ubuntu" || p.facts.OS.Version == "" {
+				return nil
+			}
+			known[name] = p.facts.OS.Version
+		}
+	}
+	for i := range table.Rows {
+		row := &table.Rows[i]
+		if row.Then[c.Choose] == "" {
+			continue
+		}
+		fits := true
+		for column, value := range known {
+			fits = fits && row.Meets(column, value)
+		}
+		if fits {
+			l.base.set(i)
+		}
+	}
+	list := components(c)
+	scope, ok := p.scope(list...)
+	if !ok {
+		return nil
+	}
+	for _, name := range list {
+		column := ""
+		if slices.Contains(c.Given, name) {
+			column = name
+		}
+		l.columns = append(l.columns, column)
+		l.holds = append(l.holds, c.Holds[name])
+		l.memo = append(l.memo, map[string]rows{})
+		l.held = append(l.held, map[string]rows{})
+	}
+	p.constraints = append(p.constraints, &constraint{
+		id: q.ID, scope: scope, context: pairs(known),
+		why:      func() string { return p.whyTable(q, l, scope, known) },
+		ok:       func(chosen []*candidate) bool { ok, _ := l.ok(chosen); return ok },
+		untested: func(chosen []*candidate) string { return l.untested(chosen) },
+	})
+	return nil
+}
+
+// pairs lists what is known of columns: openpose 1.6.0 and os windows.
+func pairs(known map[string]string) string {
+	var out []string
+	for _, column := range slices.Sorted(maps.Keys(known)) {
+		out = append(out, column+" "+known[column])
+	}
+	return strings.Join(out, " and ")
+}
+
+// meets are the rows that a version meets in a column.
+func (l *lookup) meets(n int, version string) rows {
+	if m, ok := l.memo[n][version]; ok {
+		return m
+	}
+	m := newRows(len(l.table.Rows))
+	for i := range l.table.Rows {
+		if l.columns[n] == "" || l.table.Rows[i].Meets(l.columns[n], version) {
+			m.set(i)
+		}
+	}
+	l.memo[n][version] = m
+	return m
+}
+
+// heldBy are the rows whose chosen value a version satisfies.
+func (l *lookup) heldBy(n int, version string) rows {
+	if m, ok := l.held[n][version]; ok {
+		return m
+	}
+	m := newRows(len(l.table.Rows))
+	for i := range l.table.Rows {
+		want, err := recipes.Relate(l.holds[n], l.table.Rows[i].Then[l.check.Choose])
+		if err != nil {
+			continue
+		}
+		if holds, err := want.Check(version); err == nil && holds {
+			m.set(i)
+		}
+	}
+	l.held[n][version] = m
+	return m
+}
+
+// row is the row that counts for the candidates, -1 for none.
+func (l *lookup) row(chosen []*candidate) int {
+	set := l.base.clone()
+	for n, c := range chosen {
+		if c.none {
+			return -1
+		}
+		set.and(l.meets(n, c.inst.Version))
+	}
+	return set.first()
+}
+
+func (l *lookup) ok(chosen []*candidate) (bool, int) {
+	for _, c := range chosen {
+		if c.none {
+			return false, -1
+		}
+		// An unreadable version meets no condition, not even one that is not asked.
+		if _, err := recipes.Version(c.inst.Version); err != nil {
+			return false, -1
+		}
+	}
+	if ok, known := l.machine(chosen); known {
+		return ok, -1
+	}
+	at := l.row(chosen)
+	if at < 0 {
+		return false, -1
+	}
+	for n, c := range chosen {
+		if l.holds[n] != "" && !l.heldBy(n, c.inst.Version).has(at) {
+			return false, at
+		}
+	}
+	return true, at
+}
+
+// machine judges by what a toolkit that is kept says of itself.
+func (l *lookup) machine(chosen []*candidate) (ok, known bool) {
+	column, is := strings.CutPrefix(l.table.Name, "cuda-")
+	if !is {
+		return false, false
+	}
+	toolkit, other := facts.Instance{}, ""
+	for n, c := range chosen {
+		switch l.columns[n] {
+		case "cuda":
+			toolkit = c.inst
+		case column:
+			other = c.inst.Version
+		}
+	}
+	limit, is := doctor.HostLimit(toolkit, column)
+	if !is || other == "" {
+		return false, false
+	}
+	holds, err := limit.Accepts.Check(other)
+	return err == nil && holds, true
+}
+
+func (l *lookup) untested(chosen []*candidate) string {
+	_, known := l.machine(chosen)
+	at := l.row(chosen)
+	if known || at < 0 || l.table.Rows[at].Basis != recipes.Expected {
+		return ""
+	}
+	var list []string
+	for _, c := range chosen {
+		list = append(list, c.label())
+	}
+	return fmt.Sprintf("%s (table %s: %s)", strings.Join(list, " with "), l.table.Name, l.table.Rows[at].Source)
+}
+
+// whyTable says what a table allows, narrowed to what is fixed.
+func (p *problem) whyTable(q *recipes.Requirement, l *lookup, scope []int, known map[string]string) string {
+	var fixed, free []string
+	if len(known) > 0 {
+		fixed = append(fixed, pairs(known))
+	}
+	set := l.base.clone()
+	for n, v := range scope {
+		own := p.own(v, q.ID)
+		var versions []string
+		union := newRows(len(l.table.Rows))
+		for _, c := range own {
+			if c.none {
+				continue
+			}
+			union.or(l.meets(n, c.inst.Version))
+			if !slices.Contains(versions, c.inst.Version) {
+				versions = append(versions, c.inst.Version)
+			}
+		}
+		set.and(union)
+		if len(versions) == 1 {
+			fixed = append(fixed, label(p.vars[v].name, versions[0]))
+		} else if l.columns[n] != "" {
+			free = append(free, l.columns[n])
+		}
+	}
+	text := fmt.Sprintf("table %s (%s)", l.table.Name, q.ID)
+	if len(fixed) > 0 {
+		text += " for " + strings.Join(fixed, " and ")
+	}
+	var options []string
+	source := ""
+	for i := range l.table.Rows {
+		if !set.has(i) {
+			continue
+		}
+		row := &l.table.Rows[i]
+		source = row.Source
+		var parts []string
+		for _, column := range free {
+			if want := row.When[column]; want != "" {
+				parts = append(parts, column+" "+want)
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(l.check.Holds)) {
+			if c, err := recipes.Relate(l.check.Holds[name], row.Then[l.check.Choose]); err == nil {
+				parts = append(parts, name+" "+c.String())
+			}
+		}
+		if option := strings.Join(parts, " with "); option != "" && !slices.Contains(options, option) {
+			options = append(options, option)
+		}
+	}
+	switch {
+	case set.first() < 0:
+		return text + " has no row"
+	case len(options) == 0:
+		return text + " has a row (" + source + ")"
+	case len(options) > 3:
+		return fmt.Sprintf("%s allows %s, or %d other combinations", text, strings.Join(options[:3], ", or "), len(options)-3)
+	}
+	return fmt.Sprintf("%s allows only %s (%s)", text, strings.Join(options, ", or "), source)
+}
