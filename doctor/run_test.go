@@ -28,10 +28,8 @@ func TestBadProbesBecomeProblems(t *testing.T) {
 			f.Add("cuda", facts.Instance{Version: "12.1"})
 			return f, errors.New("one folder could not be read")
 		}},
-		{Name: "crashing", Provides: []string{"opencl"}, Run: func(context.Context, *host.Host) (facts.Facts, error) {
-			var m map[string]int
-			m["x"]++
-			return facts.Facts{}, nil
+		{Name: "crashing", Provides: []string{"opencl"}, Run: func(_ context.Context, h *host.Host) (facts.Facts, error) {
+			return facts.Facts{Disks: []facts.Disk{}[:len(h.OS)]}, nil // out of range
 		}},
 		{Name: "hanging", Provides: []string{"opencv"}, Timeout: time.Millisecond, Run: func(context.Context, *host.Host) (facts.Facts, error) {
 			<-block // deaf to its context
