@@ -366,6 +366,27 @@ func (r *Row) Meets(column, value string) bool {
 	return true
 }
 
+// Meeting are the indexes of the rows whose condition on a column a value
+// meets, as Meets has it; the value is read once.
+func (t *Table) Meeting(column, value string) []int {
+	v, err := Version(value)
+	g := given{text: value, version: v, err: err}
+	var out []int
+	for i := range t.Rows {
+		meets := true
+		for _, c := range t.Rows[i].conditions {
+			if c.column == column {
+				holds, err := c.holds(g)
+				meets = err == nil && holds
+			}
+		}
+		if meets {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
 // Known are the versions that a column's constraints name as lower limits or
 // exactly, newest first: those at which something changes.
 func (t *Table) Known(column string) []string {

@@ -17,6 +17,7 @@ type candidate struct {
 	component string
 	inst      facts.Instance
 	none      bool // no copy at all
+	readable  bool // its version is one
 	action    Action
 	how       string
 	cost      Cost
@@ -258,6 +259,10 @@ func (p *problem) variable(name string, offers []Offer) {
 		if c := &v.cands[i]; c.action == Switch {
 			c.score = score(Switch, Cost{})
 		}
+	}
+	for i := range v.cands {
+		_, err := recipes.Version(v.cands[i].inst.Version)
+		v.cands[i].readable = err == nil
 	}
 	slices.SortStableFunc(v.cands, func(a, b candidate) int { return cmp.Compare(a.score, b.score) })
 	p.index[name] = len(p.vars)

@@ -50,6 +50,7 @@ type lookup struct {
 	holds   []string // relation asked of each scope variable, "" for none
 	memo    []map[string]rows
 	held    []map[string]rows
+	related map[string]recipes.Constraint
 }
 
 // compat turns a compat check into a constraint.
@@ -59,7 +60,7 @@ func (p *problem) compat(q *recipes.Requirement) error {
 	if err != nil {
 		return fmt.Errorf("recipe %s, requirement %s: %w", p.recipe.Name, q.ID, err)
 	}
-	l := &lookup{check: c, table: table, base: newRows(len(table.Rows))}
+	l := &lookup{check: c, table: table, base: newRows(len(table.Rows)), related: map[string]recipes.Constraint{}}
 	known := map[string]string{}
 	for column, name := range c.Parameters {
 		known[column] = p.recipe.Setting(name)
@@ -132,10 +133,10 @@ func (l *lookup) meets(n int, version string) rows {
 		return m
 	}
 	m := newRows(len(l.table.Rows))
-	for i := range l.table.Rows {
-		if l.columns[n] == "" || l.table.Rows[i].Meets(l.columns[n], version) {
-			m.set(i)
-		}
+	// No row has a condition on the column "", which a component that is only
+	// held has.
+	for _, i := range l.table.Meeting(l.columns[n], version) {
+		m.set(i)
 	}
 	l.memo[n][version] = m
 	return m
@@ -147,17 +148,39 @@ func (l *lookup) heldBy(n int, version string) rows {
 		return m
 	}
 	m := newRows(len(l.table.Rows))
+	// Many rows decide the same value; each is asked once.
+	asked := map[string]bool{}
 	for i := range l.table.Rows {
-		want, err := recipes.Relate(l.holds[n], l.table.Rows[i].Then[l.check.Choose])
-		if err != nil {
-			continue
+		value := l.table.Rows[i].Then[l.check.Choose]
+		holds, known := asked[value]
+		if !known {
+			if want, ok := l.relate(n, value); ok {
+				satisfied, err := want.Check(version)
+				holds = err == nil && satisfied
+			}
+			asked[value] = holds
 		}
-		if holds, err := want.Check(version); err == nil && holds {
+		if holds {
 			m.set(i)
 		}
 	}
 	l.held[n][version] = m
 	return m
+}
+
+// relate reads a relation and a value once.
+func (l *lookup) relate(n int, value string) (recipes.Constraint, bool) {
+	key := l.holds[n] + " " + value
+	if c, ok := l.related[key]; ok {
+		return c, !c.Any()
+	}
+	// An error, as for a row that decides no value, leaves the constraint empty.
+	c, err := recipes.Relate(l.holds[n], value)
+	if err != nil {
+		c = recipes.Constraint{}
+	}
+	l.related[key] = c
+	return c, !c.Any()
 }
 
 // row is the row that counts for the candidates, -1 for none.
@@ -178,7 +201,7 @@ func (l *lookup) ok(chosen []*candidate) (bool, int) {
 			return false, -1
 		}
 		// An unreadable version meets no condition, not even one that is not asked.
-		if _, err := recipes.Version(c.inst.Version); err != nil {
+		if !c.readable {
 			return false, -1
 		}
 	}
