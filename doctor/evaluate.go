@@ -576,6 +576,13 @@ func (e *evaluation) fits(i facts.Instance, c *recipes.ComponentCheck, constrain
 		}
 	}
 	if constraint.Any() {
+		// Without a version to ask for, being there is enough, unless the probe
+		// could not make it speak: such a tool may do nothing at all.
+		for _, name := range names(c) {
+			if p, ok := e.facts.Problem(name); ok && i.Version == "" && v.state == OK {
+				v.state, v.found = Unknown, p.Error
+			}
+		}
 		return v
 	}
 	holds, err := constraint.Check(i.Version)
