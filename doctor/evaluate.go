@@ -708,6 +708,17 @@ func shadow(name string, f *facts.Facts) (Finding, bool) {
 	if !ok {
 		return Finding{}, false
 	}
+	// A probe that looked closer says it in a sentence of its own: headers of
+	// one version beside libraries of another within one copy.
+	if conflict := active.Attrs["conflict"]; conflict != "" {
+		return Finding{
+			ID: name + ".shadow", Title: "One " + name + " for every lookup", State: Warn, Severity: recipes.Recommended,
+			Wanted: "every lookup finds the same " + name, Found: conflict, Where: active.Path,
+			Why: "A program can then be compiled against one copy and run with another.",
+			Fix: "Remove the copy you do not need; deployctl shadow " + name + " lists them all.",
+			Doc: recipes.PagePath("component.shadow"),
+		}, true
+	}
 	for _, other := range f.Components[name] {
 		if other.Path == active.Path && other.Version == active.Version {
 			continue

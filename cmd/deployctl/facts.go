@@ -72,3 +72,24 @@ it shall run. Each is a snapshot, a JSON file from "deployctl facts", or the wor
 	cmd.Flags().BoolVar(&o.All, "all", false, "show details, too")
 	return cmd
 }
+
+func newShadow(c *console.Console) *cobra.Command {
+	o := pipeline.ShadowOptions{Console: c}
+	cmd := &cobra.Command{
+		Use:   "shadow [COMPONENT…]",
+		Short: "Show every copy of a component and which one wins which lookup",
+		Long: `Shows every copy of each component and which one each lookup (PATH, the loader,
+pkg-config, CMake, the DLL search order) would take; * marks the one that a build
+gets. It warns where two lookups disagree: headers from one OpenCV and libraries
+from another is the classic.`,
+		Example: `  deployctl shadow opencv cuda`,
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Components = args
+			return pipeline.Shadow(cmd.Context(), o)
+		},
+	}
+	cmd.Flags().StringVar(&o.From, "from", "", "look into a `snapshot` from another machine instead of this one")
+	cmd.Flags().BoolVar(&o.All, "all", false, "show components with one copy, too")
+	return cmd
+}

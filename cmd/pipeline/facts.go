@@ -206,3 +206,26 @@ func writeJSON(c *console.Console, v any) error {
 	_, err := buf.WriteTo(c.Out)
 	return err
 }
+
+// ShadowOptions are what Shadow depends on.
+type ShadowOptions struct {
+	Console    *console.Console
+	From       string
+	Components []string
+	All        bool
+}
+
+// Shadow shows all copies of components and who wins which lookup.
+func Shadow(ctx context.Context, o ShadowOptions) error {
+	h, err := openHost(o.From)
+	if err != nil {
+		return err
+	}
+	f := doctor.Probe(ctx, h, doctor.Probes(false))
+	if len(o.Components) > 0 {
+		if _, err := only(f, o.Components); err != nil {
+			return err
+		}
+	}
+	return doctor.WriteShadow(o.Console.Out, f, o.Components, doctor.Style{Color: o.Console.Color, All: o.All})
+}

@@ -1,0 +1,72 @@
+package doctor
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/mattn/go-runewidth"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+)
+
+// WriteShadow writes, for each component (all of them when names is empty),
+// every copy, which lookups it wins, and where two lookups disagree. Components
+// of one copy that nothing speaks against are left out unless all is wanted.
+func WriteShadow(w io.Writer, f *facts.Facts, names []string, s Style) error {
+	b := &strings.Builder{}
+	asked := len(names) > 0
+	if !asked {
+		names = slices.Sorted(maps.Keys(f.Components))
+	}
+	quiet := 0
+	for _, name := range names {
+		list := f.Components[name]
+		found, disagree := shadow(name, f)
+		if !asked && !s.All && len(list) < 2 && !disagree {
+			quiet++
+			continue
+		}
+		shadowTable(b, name, list, s)
+		if disagree {
+			fmt.Fprintf(b, "  %s  %s\n", s.Paint(stateColor[Warn], string(Warn)), found.Found)
+			if found.Fix != "" {
+				fmt.Fprintf(b, "        %s\n", s.Paint("1", found.Fix))
+			}
+		}
+		if p, ok := f.Problem(name); ok {
+			fmt.Fprintf(b, "  %s  %s\n", s.Paint(stateColor[Unknown], string(Unknown)), p.Error)
+		}
+		b.WriteString("\n")
+	}
+	if quiet > 0 {
+		fmt.Fprintf(b, "%s\n", s.Paint("2", fmt.Sprintf("%d components with one copy each are not shown (--all)", quiet)))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func shadowTable(b *strings.Builder, name string, list []facts.Instance, s Style) {
+	fmt.Fprintf(b, "%s\n", s.Paint("1", name))
+	if len(list) == 0 {
+		fmt.Fprintf(b, "  none\n")
+	}
+	version, path := 0, 0
+	for _, i := range list {
+		version = max(version, runewidth.StringWidth(orUnknown(i.Version)))
+		path = max(path, runewidth.StringWidth(i.Path))
+	}
+	for _, i := range list {
+		mark := " "
+		if i.Active {
+			mark = s.Paint("32", "*")
+		}
+		via := "wins no lookup"
+		if len(i.Via) > 0 {
+			via = "wins " + strings.Join(i.Via, ", ")
+		}
+		fmt.Fprintf(b, "  %s %s  %s  %s\n", mark, pad(orUnknown(i.Version), version), pad(i.Path, path), s.Paint("2", via))
+	}
+}
