@@ -715,7 +715,7 @@ func shadow(name string, f *facts.Facts) (Finding, bool) {
 			ID: name + ".shadow", Title: "One " + name + " for every lookup", State: Warn, Severity: recipes.Recommended,
 			Wanted: "every lookup finds the same " + name, Found: conflict, Where: active.Path,
 			Why: "A program can then be compiled against one copy and run with another.",
-			Fix: "Remove the copy you do not need; deployctl shadow " + name + " lists them all.",
+			Fix: "See all copies with deployctl shadow " + name + ".",
 			Doc: recipes.PagePath("component.shadow"),
 		}, true
 	}
