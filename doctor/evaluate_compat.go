@@ -1,9 +1,11 @@
 package doctor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -88,6 +90,7 @@ func (e *evaluation) gpu(c *recipes.GPUCheck) verdict {
 		if !slices.Contains(c.Vendor, g.Vendor) {
 			continue
 		}
+		g.ComputeCapability = cmp.Or(g.ComputeCapability, capabilityOf(g.Name))
 		v := verdict{state: OK, wanted: wanted, found: g.Name, where: evidence(g.Evidence)}
 		if g.ComputeCapability != "" {
 			v.found = join(v.found, "compute capability "+g.ComputeCapability)
@@ -126,15 +129,51 @@ func InstanceFits(c *recipes.ComponentCheck, i facts.Instance, f *facts.Facts) (
 	return v.state == OK, v.found
 }
 
-// BestGPU is the compute capability of the newest NVIDIA GPU, "" for none.
+// BestGPU is the compute capability of the newest NVIDIA GPU; "" when there is
+// none, or none whose capability is known.
 func BestGPU(f *facts.Facts) string {
 	best, text := (*version.Version)(nil), ""
 	for _, g := range f.GPUs {
-		if v, err := recipes.Version(g.ComputeCapability); err == nil && g.Vendor == "nvidia" && (best == nil || v.GreaterThan(best)) {
-			best, text = v, g.ComputeCapability
+		if g.Vendor != "nvidia" {
+			continue
+		}
+		capability := cmp.Or(g.ComputeCapability, capabilityOf(g.Name))
+		if v, err := recipes.Version(capability); err == nil && (best == nil || v.GreaterThan(best)) {
+			best, text = v, capability
 		}
 	}
 	return text
+}
+
+// series finds what tells a GeForce's generation: "RTX 3060", "GTX 1660".
+var series = regexp.MustCompile(`\b(RTX|GTX) ?(\d{3,4})(?:Ti|M)?\b`)
+
+// capabilityOf tells the compute capability of a GeForce by its name, where no
+// driver was asked (Windows); "" for names that do not tell. Source: NVIDIA's
+// list of CUDA GPUs. Chips were renamed within the 700 and 900 series, so only
+// the names of single chips stand here.
+func capabilityOf(name string) string {
+	m := series.FindStringSubmatch(name)
+	if m == nil || !strings.Contains(name, "GeForce") {
+		return ""
+	}
+	switch model := m[2]; {
+	case len(model) == 4 && m[1] == "RTX" && model[:2] == "50":
+		return "12.0"
+	case len(model) == 4 && m[1] == "RTX" && model[:2] == "40":
+		return "8.9"
+	case len(model) == 4 && m[1] == "RTX" && model[:2] == "30":
+		return "8.6"
+	case len(model) == 4 && m[1] == "RTX" && model[:2] == "20", len(model) == 4 && m[1] == "GTX" && model[:2] == "16":
+		return "7.5"
+	case len(model) == 4 && m[1] == "GTX" && model[:2] == "10":
+		return "6.1"
+	case m[1] == "GTX" && (model == "970" || model == "980" || model == "960" || model == "950"):
+		return "5.2"
+	case m[1] == "GTX" && model == "750":
+		return "5.0"
+	}
+	return ""
 }
 
 // compat looks a row up for what is active, and asks other components of what
@@ -208,7 +247,12 @@ func (e *evaluation) given(name, wanted string) (string, verdict, bool) {
 		if p, failed := e.facts.Problem("gpus"); failed {
 			return "", verdict{state: Unknown, wanted: wanted, found: "could not be checked: " + p.Error, where: "probe " + p.Probe}, false
 		}
-		return "", verdict{state: Skipped, wanted: wanted, found: "no NVIDIA GPU whose compute capability is known"}, false
+		for _, g := range e.facts.GPUs {
+			if g.Vendor == "nvidia" {
+				return "", verdict{state: Unknown, wanted: wanted, found: "the compute capability of " + cmp.Or(g.Name, "the NVIDIA GPU") + " could not be told", where: evidence(g.Evidence)}, false
+			}
+		}
+		return "", verdict{state: Skipped, wanted: wanted, found: "no NVIDIA GPU"}, false
 	}
 	if name == "ubuntu" {
 		switch {

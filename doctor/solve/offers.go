@@ -383,7 +383,7 @@ func fromVendor(name string, t *recipes.Tables, f *facts.Facts, add adder) bool 
 	case "go":
 		add("1.26", "Go's archive", cost)
 	case "android-ndk":
-		for _, v := range known(t, "android-ndk", "android-ndk") {
+		for _, v := range []string{"28", "27", "26.3.11579264", "25.2.9519653"} { // r28, r27, r26d, r25c
 			add(v, "Android's SDK manager", cost)
 		}
 	case "libtorch":

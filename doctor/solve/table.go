@@ -70,8 +70,15 @@ func (p *problem) compat(q *recipes.Requirement) error {
 		case "os":
 			known[name] = p.facts.OS.Family
 		case "sm":
-			// Without a known GPU the check is skipped, as Evaluate does.
+			// Without an NVIDIA GPU the check is skipped, as Evaluate does; with
+			// one that does not tell, it is unknown.
 			if known[name] = doctor.BestGPU(p.facts); known[name] == "" {
+				for _, g := range p.facts.GPUs {
+					if g.Vendor == "nvidia" {
+						p.open = append(p.open, fmt.Sprintf("%s: the compute capability of %s could not be told", q.ID, g.Name))
+						break
+					}
+				}
 				return nil
 			}
 		case "ubuntu":

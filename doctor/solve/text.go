@@ -179,7 +179,10 @@ func (c Change) Title() string {
 	to := label(c.Component, c.To)
 	switch c.Action {
 	case Switch:
-		return fmt.Sprintf("Make %s in %s win over %s", to, c.Path, cmp.Or(c.From, "the other copy"))
+		if c.From == "" {
+			return fmt.Sprintf("Make %s in %s the one that is found", to, c.Path)
+		}
+		return fmt.Sprintf("Make %s in %s win over %s", to, c.Path, c.From)
 	case Configure:
 		return fmt.Sprintf("Set up %s again", to)
 	case Upgrade:
