@@ -1,0 +1,159 @@
+package doctor
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// judge evaluates one requirement, written as in a recipe.
+func judge(t *testing.T, f *facts.Facts, requirement string, set map[string]string) Finding {
+	t.Helper()
+	tables, err := recipes.EmbeddedTables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := "schema: 1\nname: one\ntitle: One\nparameters:\n  gpu: {title: what, default: cpu, choices: [cpu, cuda]}\n" +
+		"  release: {title: which, default: master, choices: [master, 1.6.0]}\n" +
+		"requirements:\n  - id: a.b\n    title: a\n    why: b\n    manual: c\n" + requirement
+	r, err := recipes.Load([]byte(text), "one.yaml", tables)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err = r.Set(set); err != nil {
+		t.Fatal(err)
+	}
+	return Evaluate(r, tables, f).Findings[0]
+}
+
+func gpuHost(os, name, capability string, components map[string]facts.Instance) *facts.Facts {
+	f := &facts.Facts{OS: facts.OS{Family: os, ID: os, Version: "10.0.22631", Arch: "amd64"}}
+	if name != "" {
+		f.GPUs = []facts.GPU{{Vendor: "nvidia", Name: name, ComputeCapability: capability, Memory: 8 << 30}}
+	}
+	for c, i := range components {
+		i.Active = true
+		f.Add(c, i)
+	}
+	return f
+}
+
+func TestEvaluateMore(t *testing.T) {
+	version := func(v string) facts.Instance { return facts.Instance{Version: v} }
+	with := func(pairs ...any) map[string]facts.Instance {
+		m := map[string]facts.Instance{}
+		for i := 0; i < len(pairs); i += 2 {
+			m[pairs[i].(string)] = pairs[i+1].(facts.Instance)
+		}
+		return m
+	}
+	studio := func(customizations string) facts.Instance {
+		return facts.Instance{Version: "17.10.1", Path: `C:\VS`, Attrs: map[string]string{"cuda_customizations": customizations}}
+	}
+	const (
+		driver = "    compat: {table: cuda-driver, given: [os, cuda], choose: driver_minor, holds: {nvidia-driver: \">=\"}}\n"
+		sm     = "    compat: {table: cuda-sm, given: [sm, cuda], choose: generation}\n"
+		gcc    = "    compat: {table: cuda-gcc, given: [cuda, gcc], choose: gcc_max}\n"
+		msvc   = "    compat: {table: cuda-msvc, given: [cuda, msvc], choose: vs}\n"
+		vs     = "    component: {name: visual-studio, attr: {cuda_customizations: has series of cuda}}\n"
+		pose   = "    compat: {table: openpose, given: [os, visual-studio], parameters: {openpose: release}, choose: cuda, holds: {cuda: series}}\n"
+		dnn    = "    compat: {table: openpose, given: [os, visual-studio], parameters: {openpose: release}, choose: cudnn, holds: {cudnn: major}}\n"
+		ubuntu = "    compat: {table: openpose-ubuntu, given: [ubuntu], parameters: {openpose: release}, choose: cuda, holds: {cuda: major}}\n"
+	)
+	for _, tt := range []struct {
+		name        string
+		facts       *facts.Facts
+		requirement string
+		set         map[string]string
+		state       State
+		found       string
+	}{
+		{"GPU there", gpuHost("linux", "NVIDIA L4", "8.9", nil), "    gpu: {vendor: [nvidia], compute: \">= 5.0\", memory: 4GiB}\n", nil, OK, "NVIDIA L4"},
+		{"GPU too old", gpuHost("linux", "NVIDIA Tesla K80", "3.7", nil), "    gpu: {vendor: [nvidia], compute: \">= 5.0\"}\n", nil, Fail, "3.7"},
+		{"GPU too small", gpuHost("linux", "NVIDIA L4", "8.9", nil), "    gpu: {vendor: [nvidia], memory: 16GiB}\n", nil, Fail, "8 GiB"},
+		{"GPU of another maker", gpuHost("linux", "NVIDIA L4", "8.9", nil), "    gpu: {vendor: [amd]}\n", nil, Fail, "only NVIDIA L4"},
+		{"no GPU", gpuHost("linux", "", "", nil), "    gpu: {vendor: [nvidia]}\n", nil, Fail, "no such GPU"},
+		{"GPU that does not tell", gpuHost("linux", "NVIDIA device 1234", "", nil), "    gpu: {vendor: [nvidia], compute: \">= 5.0\"}\n", nil, Unknown, "could not be told"},
+		{"GPU told by its name", gpuHost("windows", "NVIDIA GeForce RTX 3060", "", nil), "    gpu: {vendor: [nvidia], compute: \">= 8.6\"}\n", nil, OK, "8.6"},
+		{"probe of GPUs failed", &facts.Facts{Problems: []facts.Problem{{Probe: "gpu", Covers: []string{"gpus"}, Error: "denied"}}}, "    gpu: {vendor: [nvidia]}\n", nil, Unknown, "denied"},
+
+		{"driver new enough", gpuHost("linux", "", "", with("cuda", version("12.4.131"), "nvidia-driver", version("535.54.03"))), driver, nil, OK, "525.60.13"},
+		{"driver too old", gpuHost("linux", "", "", with("cuda", version("12.4.131"), "nvidia-driver", version("470.82.01"))), driver, nil, Fail, "wants nvidia-driver >= 525.60.13"},
+		{"driver missing", gpuHost("linux", "", "", with("cuda", version("12.4.131"))), driver, nil, Fail, "nvidia-driver is not installed"},
+		{"CUDA 13 on Windows", gpuHost("windows", "", "", with("cuda", version("13.1"), "nvidia-driver", version("576.57"))), driver, nil, Fail, ">= 580"},
+
+		{"card known to CUDA", gpuHost("linux", "NVIDIA L4", "8.9", with("cuda", version("12.4"))), sm, nil, OK, "Ada"},
+		{"card too new", gpuHost("linux", "NVIDIA GeForce RTX 5090", "12.0", with("cuda", version("11.8"))), sm, nil, Fail, "cuda >= 12.8"},
+		{"card too old", gpuHost("linux", "NVIDIA Tesla K80", "3.7", with("cuda", version("12.4"))), sm, nil, Fail, "< 12"},
+		{"card that does not tell", gpuHost("linux", "NVIDIA device 1234", "", with("cuda", version("12.4"))), sm, nil, Unknown, "could not be told"},
+		{"no card", gpuHost("linux", "", "", with("cuda", version("12.4"))), sm, nil, Skipped, "no NVIDIA GPU"},
+
+		{"GCC by the table", gpuHost("linux", "", "", with("cuda", version("12.4"), "gcc", version("14.2.0"))), gcc, nil, Fail, "table cuda-gcc"},
+		{"GCC by the machine", gpuHost("linux", "", "", with("cuda", facts.Instance{Version: "12.4", Attrs: map[string]string{"gcc_max": "14"}}, "gcc", version("14.2.0"))), gcc, nil, OK, "gcc up to 14"},
+		{"GCC beyond the machine's word", gpuHost("linux", "", "", with("cuda", facts.Instance{Version: "12.4", Attrs: map[string]string{"gcc_max": "12"}}, "gcc", version("13.2.0"))), gcc, nil, Fail, "gcc up to 12"},
+		{"MSVC by the table", gpuHost("windows", "", "", with("cuda", version("12.1"), "msvc", version("14.40.33807"))), msvc, nil, Fail, "1910-1939"},
+		{"MSVC by the machine", gpuHost("windows", "", "", with("cuda", facts.Instance{Version: "12.1", Attrs: map[string]string{"msc_ver_min": "1910", "msc_ver_max": "1949"}}, "msvc", version("14.40.33807"))), msvc, nil, OK, "1910 to 1949"},
+		{"the machine's word is no number", gpuHost("windows", "", "", with("cuda", facts.Instance{Version: "12.1", Attrs: map[string]string{"msc_ver_min": "x", "msc_ver_max": ""}}, "msvc", version("14.39.1"))), msvc, nil, OK, "vs 2017"},
+
+		{"CUDA in Visual Studio", gpuHost("windows", "", "", with("cuda", version("12.1.105"), "visual-studio", studio("11.8,12.1"))), vs, nil, OK, "17.10.1"},
+		{"CUDA before Visual Studio", gpuHost("windows", "", "", with("cuda", version("12.1.105"), "visual-studio", studio(""))), vs, nil, Fail, "empty, wanted has 12.1"},
+		{"another CUDA in Visual Studio", gpuHost("windows", "", "", with("cuda", version("12.1.105"), "visual-studio", studio("12.10"))), vs, nil, Fail, "is 12.10"},
+		{"no CUDA at all", gpuHost("windows", "", "", with("visual-studio", studio("12.1"))), vs, nil, Fail, "cuda is not installed"},
+
+		{"OpenPose master", gpuHost("windows", "", "", with("cuda", version("11.1.105"), "visual-studio", studio(""))), pose, nil, Fail, "no known combination"},
+		{"OpenPose master with 2019", gpuHost("windows", "", "", with("cuda", version("11.1.105"), "visual-studio", version("16.11.5"))), pose, nil, OK, "cuda 11.1.1"},
+		{"OpenPose master with 2019 and another CUDA", gpuHost("windows", "", "", with("cuda", version("11.8"), "visual-studio", version("16.11.5"))), pose, nil, Fail, ">= 11.1, < 11.2"},
+		{"OpenPose 1.6.0 with cuDNN 8", gpuHost("windows", "", "", with("cudnn", version("8.0.5"), "visual-studio", version("15.9"))), dnn, map[string]string{"release": "1.6.0"}, Fail, ">= 7, < 8"},
+		{"OpenPose on Ubuntu, asked of Debian", gpuHost("linux", "", "", with("cuda", version("11.7"))), ubuntu, nil, Skipped, "not a release of Ubuntu"},
+
+		{"asked with cuda only", gpuHost("linux", "", "", nil), "    when: {set: {gpu: [cuda]}}\n    component: {name: cuda}\n", nil, Skipped, "gpu=cpu"},
+		{"asked with cuda", gpuHost("linux", "", "", nil), "    when: {set: {gpu: [cuda]}}\n    component: {name: cuda}\n", map[string]string{"gpu": "cuda"}, Fail, "not installed"},
+		{"asked where present", gpuHost("linux", "", "", nil), "    when: {present: [clang]}\n    component: {name: cuda}\n", nil, Skipped, "clang is not installed"},
+		{"an attribute that may not be there", gpuHost("linux", "", "", with("cudnn", facts.Instance{Version: "8.1", Attrs: map[string]string{"conflict": "two"}})), "    component: {name: cudnn, attr: {conflict: unset}}\n", nil, Fail, "conflict is two"},
+		{"and is not", gpuHost("linux", "", "", with("cudnn", version("8.1"))), "    component: {name: cudnn, attr: {conflict: unset}}\n", nil, OK, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := judge(t, tt.facts, tt.requirement, tt.set)
+			if got.State != tt.state || !strings.Contains(got.Found, tt.found) {
+				t.Errorf("%s: %s\nwant %s: %q", got.State, got.Found, tt.state, tt.found)
+			}
+			if got.State == Fail && got.Fix == "" {
+				t.Error("a failure without a fix")
+			}
+		})
+	}
+}
+
+func TestEvaluateLibc(t *testing.T) {
+	for _, tt := range []struct {
+		libc  facts.Libc
+		state State
+	}{
+		{facts.Libc{Kind: "glibc", Version: "2.36"}, OK}, {facts.Libc{Kind: "glibc", Version: "2.27"}, Fail},
+		{facts.Libc{Kind: "musl", Version: "1.2.5"}, Fail}, {facts.Libc{}, Unknown}, {facts.Libc{Kind: "glibc"}, Unknown},
+	} {
+		f := &facts.Facts{OS: facts.OS{Family: "linux", ID: "debian", Libc: tt.libc}}
+		got := judge(t, f, "    os: {family: [linux], libc: {glibc: \">= 2.28\"}}\n", nil)
+		if got.State != tt.state {
+			t.Errorf("%+v: %s: %s, want %s", tt.libc, got.State, got.Found, tt.state)
+		}
+	}
+	f := &facts.Facts{OS: facts.OS{Family: "windows"}}
+	if got := judge(t, f, "    os: {family: [windows], libc: {glibc: \">= 2.28\"}}\n", nil); got.State != OK {
+		t.Errorf("Windows has no glibc to ask of: %s: %s", got.State, got.Found)
+	}
+}
+
+func TestCapabilityOf(t *testing.T) {
+	for name, want := range map[string]string{
+		"NVIDIA GeForce RTX 5090": "12.0", "NVIDIA GeForce RTX 4060 Ti": "8.9", "NVIDIA GeForce RTX 3060": "8.6", "NVIDIA GeForce RTX 2080 SUPER": "7.5",
+		"NVIDIA GeForce GTX 1660 Ti": "7.5", "NVIDIA GeForce GTX 1080Ti": "6.1", "NVIDIA GeForce GTX 970M": "5.2", "NVIDIA GeForce GTX 750 Ti": "5.0",
+		"NVIDIA RTX 4000 Ada Generation": "", "Quadro RTX 4000": "", "NVIDIA GeForce GT 710": "", "NVIDIA GeForce GTX 780": "", "": "",
+	} {
+		if got := capabilityOf(name); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
+		}
+	}
+}
