@@ -166,6 +166,43 @@ func TestLoadPinned(t *testing.T) {
 	}
 }
 
+func TestFindAddress(t *testing.T) {
+	if _, err := Find("https://example.org/chosen.yaml", ""); err == nil || !strings.Contains(err.Error(), "--sha256") {
+		t.Errorf("an address without a hash: %v", err)
+	}
+}
+
+func TestShadowPage(t *testing.T) {
+	if page, ok := Page("opencv.shadow"); !ok || !strings.HasPrefix(page, "# component.shadow") {
+		t.Errorf("opencv.shadow: %v %.40q", ok, page)
+	}
+	if _, ok := Page("no.such"); ok {
+		t.Error("no.such has a page")
+	}
+}
+
+// FuzzAttr: no text crashes the parser of conditions, and what it reads it can
+// ask of any value.
+func FuzzAttr(f *testing.F) {
+	for _, seed := range []string{"is x64", "has 12.1", "has series of cuda", "starts YES", "unset", ">= 3.5, < 4", "", "is ", "about 3"} {
+		f.Add(seed, "12.1,11.8", "12.1")
+	}
+	f.Fuzz(func(t *testing.T, condition, value, series string) {
+		a, err := ParseAttr(condition)
+		if err != nil {
+			return
+		}
+		if _, err := a.Check(value, series); err != nil {
+			if _, bad := Version(value); bad == nil {
+				t.Errorf("%q of %q: %v", condition, value, err)
+			}
+		}
+		if a.String() == "" {
+			t.Errorf("%q reads as an empty condition", condition)
+		}
+	})
+}
+
 func TestNew(t *testing.T) {
 	data, err := New("my-recipe")
 	if err != nil {

@@ -98,6 +98,9 @@ func List(userDir string) ([]*Recipe, error) {
 // same name, and Overrides says so; it may extend the one it overrides. The
 // error is a *NotFoundError, an *InvalidError, or says what could not be read.
 func Find(name, userDir string) (*Recipe, error) {
+	if strings.HasPrefix(name, "https://") || strings.HasPrefix(name, "http://") {
+		return nil, fmt.Errorf("recipe %s: an address is fetched only together with its SHA-256 (--sha256)", name)
+	}
 	s, err := newShelf(userDir)
 	if err != nil {
 		return nil, err
@@ -330,6 +333,10 @@ func Page(id string) (string, bool) {
 	}
 	// The embedded file system fails only for a name it does not have.
 	data, err := library.ReadFile("pages/" + id + ".md")
+	if err != nil && strings.HasSuffix(id, ".shadow") {
+		// opencv.shadow and its like are one finding.
+		data, err = library.ReadFile("pages/component.shadow.md")
+	}
 	return string(data), err == nil
 }
 
