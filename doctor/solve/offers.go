@@ -274,7 +274,11 @@ func fromPackages(w *wish, name string, f *facts.Facts, add adder) bool {
 		if !ok || names(q.Component)[0] != name {
 			continue
 		}
-		how, version := p.Manager+": "+strings.Join(p.Packages, " "), packaged(f.OS)[name]
+		have := packaged(f.OS)
+		how, version := p.Manager+": "+strings.Join(p.Packages, " "), have[name]
+		if have != nil && version == "" && (name == "onnxruntime" || name == "libtorch") {
+			continue // this release has no such package
+		}
 		if version == "" {
 			if version = w.least; version != "" {
 				how += " (its version is not known here; " + version + " or newer is assumed)"
@@ -394,6 +398,8 @@ func fromVendor(name string, t *recipes.Tables, f *facts.Facts, add adder) bool 
 		for _, v := range append([]string{"1.30.0"}, known(t, "onnxruntime", "onnxruntime", "onnxruntime-cuda")...) {
 			add(v, "ONNX Runtime's archive", cost)
 		}
+	case "tensorflow":
+		add("2.7.0", "TensorFlow's archive", cost) // the release its install page names
 	case "xcode":
 		for _, v := range known(t, "xcode", "xcode") {
 			add(v, "App Store", cost)

@@ -91,7 +91,7 @@ func (d dice) host(r *recipes.Recipe, t *recipes.Tables) *facts.Facts {
 func TestPlanHolds(t *testing.T) {
 	seed := uint64(20261123)
 	d := dice{rand.New(rand.NewPCG(seed, 1))}
-	feasible, conflicts := 0, 0
+	feasible, conflicts, longest := 0, 0, 0
 	for _, tt := range []struct {
 		recipe string
 		set    map[string]string
@@ -108,6 +108,7 @@ func TestPlanHolds(t *testing.T) {
 			}
 			if !s.Feasible {
 				conflicts++
+				longest = max(longest, len(s.Conflict))
 				if len(s.Conflict) == 0 || len(s.Changes) > 0 {
 					t.Errorf("%s, host %d: a conflict without a reason, or with changes: %+v", tt.recipe, n, s)
 				}
@@ -122,7 +123,7 @@ func TestPlanHolds(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d plans, %d conflicts", feasible, conflicts)
+	t.Logf("%d plans, %d conflicts of at most %d sentences", feasible, conflicts, longest)
 	if feasible < 100 || conflicts < 5 {
 		t.Errorf("%d plans and %d conflicts: the hosts are not varied", feasible, conflicts)
 	}
@@ -178,6 +179,50 @@ func TestNoSmallerPlan(t *testing.T) {
 	t.Logf("%d plans, %d conflicts", feasible, conflicts)
 	if feasible < 30 || conflicts < 10 {
 		t.Errorf("%d plans and %d conflicts: the cases are not varied", feasible, conflicts)
+	}
+}
+
+// TestConflictIsNeeded: every line of a conflict is needed for it; with any one
+// left out there is a plan.
+func TestConflictIsNeeded(t *testing.T) {
+	d := dice{rand.New(rand.NewPCG(20261123, 3))}
+	r, tables := embedded(t, "openpose-windows", map[string]string{"release": "1.6.0"})
+	conflicts := 0
+	for range 15 {
+		f := d.host(r, tables)
+		p, err := build(r, tables, f, Catalogue(r, tables, f), map[string]string{"cuda": pick(d, []string{"8.0", "10.0", "11.1", "12.6"})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		best, _, err := p.search(context.Background(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if best != nil {
+			continue
+		}
+		conflicts++
+		chain, err := p.chain(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		skip := map[*constraint]bool{}
+		for _, c := range p.constraints {
+			skip[c] = !slices.Contains(chain, c)
+		}
+		if best, _, err := p.search(context.Background(), skip); err != nil || best != nil {
+			t.Fatalf("the chain alone is no conflict: %v", err)
+		}
+		for _, c := range chain {
+			skip[c] = true
+			if best, _, err := p.search(context.Background(), skip); err != nil || best == nil {
+				t.Errorf("%s is not needed for the conflict: %v", c.id, err)
+			}
+			skip[c] = false
+		}
+	}
+	if conflicts == 0 {
+		t.Error("no conflict came up")
 	}
 }
 

@@ -210,10 +210,10 @@ func (p *problem) own(v int, id string) []*candidate {
 	return out
 }
 
-// explain gives the shortest chain it can find of lines that exclude one
-// another: from all constraints it leaves out one after the other as long as
-// the rest still has no solution. What is left is needed, every line of it.
-func (p *problem) explain(ctx context.Context) ([]string, error) {
+// chain gives lines that exclude one another: from all constraints it leaves out
+// one after the other as long as the rest still has no solution. What is left
+// is needed, every line of it.
+func (p *problem) chain(ctx context.Context) ([]*constraint, error) {
 	skip := map[*constraint]bool{}
 	order := slices.Clone(p.constraints)
 	// Leave out what lies between many components first: a wish against what
@@ -231,24 +231,29 @@ func (p *problem) explain(ctx context.Context) ([]string, error) {
 			delete(skip, c)
 		}
 	}
-	var out []string
-	seen := map[int]bool{}
-	for _, c := range p.constraints {
-		if skip[c] {
-			continue
-		}
+	return slices.DeleteFunc(slices.Clone(p.constraints), func(c *constraint) bool { return skip[c] }), nil
+}
+
+// explain puts the chain into sentences.
+func (p *problem) explain(ctx context.Context) ([]string, error) {
+	chain, err := p.chain(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out, list []string
+	for _, c := range chain {
 		text := c.why()
 		out = append(out, strings.ToUpper(text[:1])+text[1:]+".")
 		for _, v := range c.scope {
-			seen[v] = true
+			if !slices.Contains(list, p.vars[v].name) {
+				list = append(list, p.vars[v].name)
+			}
 		}
 	}
-	var list []string
-	for v := range p.vars {
-		if seen[v] {
-			list = append(list, p.vars[v].name)
-		}
+	slices.Sort(list)
+	meets := "all of these."
+	if len(out) == 1 {
+		meets = "this."
 	}
-	out = append(out, "No version of "+strings.Join(list, ", ")+" that could be had meets "+map[bool]string{true: "this.", false: "all of these."}[len(out) == 1])
-	return out, nil
+	return append(out, "No version of "+strings.Join(list, ", ")+" that could be had meets "+meets), nil
 }
