@@ -360,6 +360,9 @@ func (p *probe) look(ctx context.Context, root string) *kit {
 		k.note("header", f, "CUDA_VERSION of "+k.version)
 		break
 	}
+	if k.include != "" {
+		p.limits(ctx, k)
+	}
 	for _, name := range []string{"version.json", "version.txt"} {
 		f := h.Join(root, name)
 		text, err := h.Text(ctx, f)
