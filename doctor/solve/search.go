@@ -19,6 +19,9 @@ type plan struct {
 // not below the best plan's. Among equals the first found stays, and the order
 // is that of names and scores, so the answer is always the same.
 func (p *problem) search(ctx context.Context, skip map[*constraint]bool) (*plan, int, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, 0, err
+	}
 	s := &searcher{p: p, skip: skip, chosen: make([]int, len(p.vars)), ctx: ctx}
 	domains := make([][]int, len(p.vars))
 	for v := range p.vars {
