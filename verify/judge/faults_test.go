@@ -532,6 +532,9 @@ func clone(net *darknet.Network, w *darknet.Weights) *darknet.Weights {
 // TestPlantedFaults plants one mistake at a time. Each must be refused, with a
 // reason that holds the given words.
 func TestPlantedFaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it takes minutes under the race detector; CI runs it without")
+	}
 	b := newBench(t)
 	type fault struct {
 		name  string
@@ -704,6 +707,9 @@ func refused(t *testing.T, v Verdict, words string) {
 
 // TestOnePercent puts the kernel of each layer in turn off by 1 %.
 func TestOnePercent(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it takes minutes under the race detector; CI runs it without")
+	}
 	b := newBench(t)
 	for i := range b.net.Layers {
 		if b.net.Layers[i].Kind != darknet.Convolutional {
@@ -724,6 +730,9 @@ func TestOnePercent(t *testing.T) {
 // TestInputFaults: mistakes in the input are flagged, and named from the
 // engine's own other run or from suspects that the reference computed.
 func TestInputFaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it takes minutes under the race detector; CI runs it without")
+	}
 	b := newBench(t)
 	edit := func(f func(v float32) float32) []float32 {
 		out := append([]float32(nil), b.input...)
