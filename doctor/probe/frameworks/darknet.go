@@ -1,0 +1,86 @@
+package frameworks
+
+import (
+	"context"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+)
+
+// The three Darknets: pjreddie's original, AlexeyAB's fork, hank-ai's successor
+// of the fork. Attrs["flavour"] is one of these words.
+const (
+	pjreddie = "pjreddie"
+	alexeyAB = "alexeyab"
+	hankAI   = "hank-ai"
+)
+
+// darknetHeader tells the flavour by what only one of the headers declares:
+// hank-ai generates darknet_version.h; AlexeyAB's darknet.h marks exports with
+// LIB_API, pjreddie's does not.
+func (s *search) darknetHeader(ctx context.Context, base string, c *copyOf) {
+	switch {
+	case s.entry(ctx, base, "darknet_version.h") != "":
+		c.set("flavour", hankAI)
+	case s.entry(ctx, base, "yolo_v2_class.hpp") != "":
+		c.set("flavour", alexeyAB)
+	case s.entry(ctx, base, "darknet.h") != "":
+		if s.header(ctx, s.h.Join(base, "darknet.h")).macro["LIB_API"] != "" {
+			c.set("flavour", alexeyAB)
+		}
+	}
+}
+
+// darknetFlavour tells the flavour by texts in the program or library. They come
+// from the options that each understands: show_version_info is hank-ai's,
+// -dont_show AlexeyAB's (and hank-ai's), the usage line is everybody's.
+func (s *search) darknetFlavour(ctx context.Context, c *copyOf) {
+	file := c.program
+	if file == "" {
+		file = c.lib
+	}
+	if file == "" {
+		return
+	}
+	for _, m := range []struct{ text, flavour string }{
+		{"show_version_info", hankAI}, {"dont_show", alexeyAB}, {"usage: %s <function>", pjreddie}, {"load_network_custom", alexeyAB}, {"load_network", pjreddie},
+	} {
+		data, err := s.h.Search(ctx, file, m.text, maxBinary, len(m.text))
+		if err != nil {
+			s.unreadable(err)
+			return
+		}
+		if len(data) == 0 {
+			continue
+		}
+		c.set("flavour", m.flavour)
+		c.note("file", file, "contains "+m.text)
+		break
+	}
+	data, err := s.h.Search(ctx, file, "libcudart", maxBinary, 9)
+	s.unreadable(err)
+	if len(data) > 0 {
+		c.add("cuda")
+	}
+}
+
+// darknetPackage notes the version of Debian's package, which is a date: the
+// program itself has none.
+func (s *search) darknetPackage(ctx context.Context) {
+	for _, c := range s.copies {
+		if c.program != "/usr/bin/darknet" || !s.h.Exists(ctx, look.DpkgStatus) {
+			continue
+		}
+		found, err := look.Dpkg(ctx, s.h, "darknet")
+		s.unreadable(err)
+		if v := found["darknet"]; v != "" {
+			c.set("package", "darknet")
+			c.set("package_version", v)
+			c.note("file", look.DpkgStatus, "darknet "+v)
+			// 0.0.0+git20180914.… has no release; a fork's package has one.
+			if u := look.Upstream(v); c.version == "" && strings.Trim(u, "0.") != "" {
+				c.version = bare(u)
+			}
+		}
+	}
+}

@@ -1,0 +1,315 @@
+package frameworks
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/probe/loader"
+)
+
+// build is what the ways of compiling and linking arrive at.
+type build struct {
+	pkg                              packageFile
+	byPkg, byHeader, byLink, byCMake *copyOf
+	headerDir, headerVersion, linked string
+}
+
+// settle says which copy wins in each lookup, which one a build would use, and
+// where the lookups contradict each other.
+func (s *search) settle(ctx context.Context, pcDirs []string, pcs []packageFile) {
+	var b build
+	for _, name := range s.spec.pc {
+		if b.byPkg == nil {
+			b.pkg, b.byPkg = s.pkgConfig(pcDirs, pcs, name)
+		}
+	}
+	if b.byPkg != nil {
+		b.byPkg.wins(viaPkgConfig)
+	}
+	var include []string
+	for _, d := range b.pkg.Include {
+		// pkg-config leaves the system's own folder out.
+		if path.IsAbs(d) && d != "/usr/include" {
+			include = append(include, d)
+		}
+	}
+	for i, d := range append(include, s.includeDirs()...) {
+		file, _, version, _ := s.findHeaders(ctx, d)
+		if file == "" {
+			continue
+		}
+		c := s.includes(ctx, d)
+		if b.byHeader == nil {
+			b.byHeader, b.headerDir, b.headerVersion = c, d, version
+		}
+		if i >= len(include) {
+			c.wins(viaInclude)
+			break
+		}
+	}
+	linkDirs := s.libs.LinkDirs()
+	if s.h.OS == "darwin" {
+		linkDirs = append(loader.SplitPath(s.h.Env("LIBRARY_PATH")), "/usr/local/lib")
+	}
+	b.linked, b.byLink = s.link(ctx, linkDirs)
+	if b.byLink != nil {
+		b.byLink.wins(viaLink)
+	}
+	if b.byCMake = s.cmakeWinner(ctx); b.byCMake != nil {
+		b.byCMake.wins(viaCMake)
+	}
+	for _, c := range slices.Clone(s.copies) {
+		if c.soname == "" || s.h.OS != "linux" {
+			continue
+		}
+		if file, via := s.libs.Find(ctx, c.soname); file != "" {
+			if winner := s.holding(s.real(ctx, file)); winner != nil {
+				winner.wins(via)
+			}
+		}
+	}
+	s.named(ctx)
+	active, why := s.choose(b)
+	if active == nil {
+		return
+	}
+	active.active = true
+	active.set("why", why)
+	all := s.conflicts(ctx, b, active)
+	if own := active.attrs["conflict"]; own != "" {
+		all = append([]string{own}, all...)
+	}
+	active.set("conflict", strings.Join(all, "; "))
+}
+
+// pkgConfig returns the package of that name that pkg-config takes.
+func (s *search) pkgConfig(dirs []string, all []packageFile, name string) (packageFile, *copyOf) {
+	for _, dir := range dirs {
+		for _, p := range all {
+			if p.name != name || path.Dir(p.File) != dir {
+				continue
+			}
+			for _, c := range s.copies {
+				if c.pc == p.File {
+					return p, c
+				}
+			}
+			for _, c := range s.copies {
+				for _, e := range c.evidence {
+					if e.Source == p.File {
+						return p, c
+					}
+				}
+			}
+		}
+	}
+	return packageFile{}, nil
+}
+
+// link returns the library that -l takes: in each folder a shared one before an
+// archive.
+func (s *search) link(ctx context.Context, dirs []string) (string, *copyOf) {
+	for _, stem := range s.spec.libs {
+		for _, dir := range dirs {
+			real := s.libs.Real(ctx, dir)
+			files := s.libs.InDir(ctx, real, "lib"+stem+".")
+			for _, ext := range []string{".so", ".dylib", ".a"} {
+				if !slices.Contains(files, real+"/lib"+stem+ext) {
+					continue
+				}
+				file := dir + "/lib" + stem + ext
+				target := s.real(ctx, file)
+				if c := s.holding(target); c != nil {
+					return file, c
+				}
+				for _, c := range s.copies {
+					if c.static && c.libDir == path.Dir(target) {
+						return file, c
+					}
+				}
+			}
+		}
+	}
+	return "", nil
+}
+
+// cmakeWinner returns the copy that find_package takes: <Name>_DIR, then
+// CMAKE_PREFIX_PATH, the parents of PATH's bin folders, the system's prefixes
+// (find_package(), "Config Mode Search Procedure").
+func (s *search) cmakeWinner(ctx context.Context) *copyOf {
+	for _, p := range s.spec.cmake {
+		if d := s.envPath(p + "_DIR"); d != "" {
+			if c := s.cmakePackage(ctx, d); c != nil {
+				return c
+			}
+		}
+	}
+	var prefixes []string
+	add := func(d string) {
+		if path.IsAbs(d) && !slices.Contains(prefixes, d) && len(prefixes) < 64 {
+			prefixes = append(prefixes, d)
+		}
+	}
+	for _, p := range s.spec.cmake {
+		add(s.envPath(p + "_ROOT"))
+	}
+	for _, d := range loader.SplitPath(s.h.Env("CMAKE_PREFIX_PATH")) {
+		add(d)
+	}
+	for _, d := range s.h.PathDirs() {
+		d = path.Clean(d)
+		if b := path.Base(d); b == "bin" || b == "sbin" {
+			d = path.Dir(d)
+		}
+		if d != "/" {
+			add(d)
+		}
+	}
+	if s.h.OS == "darwin" {
+		add("/opt/homebrew")
+	}
+	add("/usr/local")
+	add("/usr")
+	for _, prefix := range prefixes {
+		if ctx.Err() != nil {
+			return nil
+		}
+		for _, d := range s.configDirs(ctx, prefix) {
+			if c := s.cmakePackage(ctx, d); c != nil {
+				return c
+			}
+		}
+	}
+	return nil
+}
+
+// named notes which copies the variables name, and which variables name none.
+func (s *search) named(ctx context.Context) {
+	for _, v := range s.spec.env {
+		value := s.envPath(v)
+		if value == "" {
+			continue
+		}
+		dir := s.real(ctx, value)
+		hit := false
+		for _, c := range s.copies {
+			if dir == c.prefix || prefixOf(dir) == c.prefix || within(c.prefix, dir) || dir == c.libDir || c.cmake != "" && s.h.DirOf(c.cmake) == value {
+				if c.attrs["env"] == "" {
+					c.set("env", v)
+				}
+				hit = true
+				break
+			}
+		}
+		if !hit && len(s.stale) < 8 {
+			s.stale = append(s.stale, fmt.Sprintf("%s is %s, where no %s is", v, value, s.spec.component))
+		}
+	}
+}
+
+// choose picks the copy a build would use, in the order builds of this
+// component ask.
+func (s *search) choose(b build) (*copyOf, string) {
+	for _, c := range s.copies {
+		if len(s.spec.programs) > 0 && s.spec.component == "darknet" && slices.Contains(c.via, viaPath) {
+			return c, "the first program " + s.spec.programs[0] + " in PATH"
+		}
+	}
+	type choice struct {
+		c   *copyOf
+		why string
+	}
+	var pkg, cmake choice
+	if b.byPkg != nil {
+		pkg = choice{b.byPkg, "pkg-config finds " + b.pkg.File}
+	}
+	if b.byCMake != nil {
+		cmake = choice{b.byCMake, "CMake finds " + b.byCMake.cmake}
+	}
+	order := []choice{pkg, {b.byLink, "the linker takes " + b.linked}, cmake}
+	if s.spec.cmakeFirst {
+		order = []choice{cmake, pkg, {b.byLink, "the linker takes " + b.linked}}
+	}
+	for _, o := range order {
+		if o.c != nil && o.c.linkable() {
+			return o.c, o.why
+		}
+	}
+	for _, via := range []string{viaLibPath, viaLoader, viaPath} {
+		for _, c := range s.copies {
+			if slices.Contains(c.via, via) {
+				return c, "nothing can be built against any copy; programs already built load this one"
+			}
+		}
+	}
+	for _, c := range s.copies {
+		if c.attrs["env"] != "" && c.linkable() {
+			return c, c.attrs["env"] + " names it"
+		}
+	}
+	for _, o := range append(order, choice{b.byHeader, "its headers are found"}) {
+		if o.c != nil {
+			return o.c, o.why + ", but there is no library"
+		}
+	}
+	return nil, ""
+}
+
+// conflicts are sentences, each naming both sides.
+func (s *search) conflicts(ctx context.Context, b build, active *copyOf) []string {
+	var out []string
+	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	name := func(c *copyOf) string {
+		where := c.prefix
+		for _, o := range s.copies {
+			if o != c && o.prefix == c.prefix && c.libDir != "" {
+				where = c.libDir // Debian's builds of OpenBLAS share a prefix
+			}
+		}
+		if c.version == "" {
+			return "the copy in " + where
+		}
+		return c.version + " in " + where
+	}
+	if b.byPkg != nil && b.byCMake != nil && b.byPkg != b.byCMake {
+		say("pkg-config finds %s, CMake finds %s", name(b.byPkg), name(b.byCMake))
+	}
+	linked := b.byLink
+	if b.byPkg != nil && b.byPkg.linkable() && !s.spec.cmakeFirst {
+		linked = b.byPkg // by its -L
+	}
+	if b.byHeader != nil && linked != nil && b.headerVersion != "" && !agree(b.headerVersion, linked.version) {
+		say("a build compiles with the headers of %s in %s but links the libraries of %s", b.headerVersion, b.headerDir, name(linked))
+	}
+	if b.byLink != nil && b.byCMake != nil && b.byPkg == nil && b.byLink != b.byCMake && b.byCMake.linkable() {
+		say("the linker takes %s (%s), CMake finds %s", b.linked, name(b.byLink), name(b.byCMake))
+	}
+	built := slices.ContainsFunc(active.via, func(v string) bool { return v == viaLink || v == viaPkgConfig || v == viaCMake })
+	if s.h.OS == "linux" && active.soname != "" && active.kind == "" && built {
+		file, via := s.libs.Find(ctx, active.soname)
+		runs := s.holding(s.real(ctx, file))
+		switch {
+		case file == "" && managedDir(active.libDir):
+			say("programs built against %s do not start, as the loader finds no %s: run ldconfig, after adding %s to /etc/ld.so.conf.d if it is not there", name(active), active.soname, active.libDir)
+		case runs != nil && runs != active:
+			say("programs are built against %s but the loader takes %s (%s) through %s", name(active), file, name(runs), via)
+		}
+	}
+	if s.spec.component == "darknet" && active.program != "" {
+		for _, c := range s.copies {
+			if c != active && (c.dev || slices.Contains(c.via, viaLoader)) && c.attrs["flavour"] != "" && c.attrs["flavour"] != active.attrs["flavour"] {
+				say("the program %s is %s's Darknet, the library %s is %s's", active.program, active.attrs["flavour"], c.lib, c.attrs["flavour"])
+			}
+		}
+	}
+	return out
+}
+
+// managedDir: a folder the loader is meant to search. CMake writes the path of a
+// library elsewhere into the program itself (RPATH).
+func managedDir(dir string) bool {
+	return strings.HasPrefix(dir, "/usr/lib") || strings.HasPrefix(dir, "/usr/local/lib") || strings.HasPrefix(dir, "/lib")
+}

@@ -1,0 +1,337 @@
+package frameworks
+
+import (
+	"context"
+	"encoding/json"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+)
+
+const (
+	// maxPackageDirs bounds the folders of Python and Node packages looked at.
+	maxPackageDirs = 96
+	// maxPackages bounds the packages read.
+	maxPackages = 128
+)
+
+// site is a folder of Python packages.
+type site struct {
+	dir string
+	// env is the environment's root: wheels of MKL and TBB put their libraries
+	// into its lib. "" for the distribution's own Python, whose lib is the system's.
+	env string
+}
+
+var pythonFolder = regexp.MustCompile(`(?i)^(?:python|pypy)[-_]?[0-9][0-9.]*t?(?:-(?:32|64|arm64))?$`)
+
+// sites are the folders of Python packages: the environment that is active, the
+// user's, the system's, and those of the usual managers.
+func (w *world) sites(ctx context.Context) []site {
+	var out []site
+	add := func(dir, env string) {
+		for _, s := range out {
+			if s.dir == dir {
+				return
+			}
+		}
+		if len(out) < maxPackageDirs {
+			out = append(out, site{dir, env})
+		}
+	}
+	h := w.h
+	// lib is …/lib of an environment.
+	unix := func(root string) {
+		if root == "" {
+			return
+		}
+		lib := path.Join(root, "lib")
+		for _, e := range w.list(ctx, lib) {
+			if pythonFolder.MatchString(e.Name) || e.Name == "python3" {
+				env := root
+				if root == "/usr" {
+					env = ""
+				}
+				add(path.Join(lib, e.Name, "site-packages"), env)
+				add(path.Join(lib, e.Name, "dist-packages"), env)
+			}
+		}
+	}
+	home := w.envPath("HOME")
+	if h.Windows() {
+		windows := func(root string) {
+			if root != "" {
+				add(h.Join(root, `Lib\site-packages`), root)
+			}
+		}
+		windows(w.envPath("VIRTUAL_ENV"))
+		windows(w.envPath("CONDA_PREFIX"))
+		for _, d := range h.PathDirs() {
+			if look.IsPath(d) && w.entry(ctx, d, "python.exe") != "" {
+				windows(strings.TrimRight(d, `\/`))
+			}
+		}
+		for _, place := range []string{h.Join(h.Env("LOCALAPPDATA"), `Programs\Python`), h.Env("ProgramFiles"), `C:\`} {
+			if !look.IsPath(place) || len(place) < 3 || place[1] != ':' {
+				continue
+			}
+			for _, e := range w.list(ctx, place) {
+				if pythonFolder.MatchString(e.Name) {
+					windows(h.Join(place, e.Name))
+				}
+			}
+		}
+		for _, place := range []string{w.envPath("APPDATA")} {
+			for _, e := range w.list(ctx, h.Join(place, "Python")) {
+				if place != "" && pythonFolder.MatchString(e.Name) {
+					add(h.Join(place, "Python", e.Name, "site-packages"), "")
+				}
+			}
+		}
+		profile := w.envPath("USERPROFILE")
+		for _, name := range []string{"miniconda3", "anaconda3", "miniforge3"} {
+			if profile != "" && w.entry(ctx, profile, name) != "" {
+				windows(h.Join(profile, name))
+			}
+		}
+		return out
+	}
+	unix(w.envPath("VIRTUAL_ENV"))
+	unix(w.envPath("CONDA_PREFIX"))
+	if home != "" {
+		unix(home + "/.local")
+	}
+	unix("/usr/local")
+	unix("/usr")
+	if home != "" {
+		for _, conda := range []string{"miniconda3", "anaconda3", "miniforge3", "mambaforge", "micromamba"} {
+			if w.entry(ctx, home, conda) == "" {
+				continue
+			}
+			unix(path.Join(home, conda))
+			for _, e := range w.list(ctx, path.Join(home, conda, "envs")) {
+				unix(path.Join(home, conda, "envs", e.Name))
+			}
+		}
+		if w.entry(ctx, home, ".pyenv") != "" {
+			for _, e := range w.list(ctx, home+"/.pyenv/versions") {
+				unix(path.Join(home, ".pyenv/versions", e.Name))
+			}
+		}
+		for _, venv := range []string{".venv", "venv", "env"} {
+			if w.entry(ctx, home, venv) != "" {
+				unix(path.Join(home, venv))
+			}
+		}
+	}
+	for _, place := range []string{"/opt/venv", "/opt/conda", "/opt/homebrew"} {
+		unix(place)
+	}
+	if h.OS == "darwin" {
+		for _, e := range w.list(ctx, "/Library/Frameworks/Python.framework/Versions") {
+			unix(path.Join("/Library/Frameworks/Python.framework/Versions", e.Name))
+		}
+	}
+	return out
+}
+
+// wheels notes the copies inside Python packages. They serve Python (LibTorch's
+// serves C++ too, where CMAKE_PREFIX_PATH leads to it).
+func (w *world) wheels(ctx context.Context) {
+	read := 0
+	for _, at := range w.sites(ctx) {
+		for _, e := range w.list(ctx, at.dir) {
+			if ctx.Err() != nil || read >= maxPackages {
+				return
+			}
+			name, version, ok := parseInfoFolder(e.Name)
+			if !ok {
+				continue
+			}
+			for _, s := range w.searches {
+				if !slices.Contains(s.spec.wheels, name) {
+					continue
+				}
+				read++
+				s.wheel(ctx, at, e.Name, name, version)
+			}
+		}
+	}
+}
+
+func (s *search) wheel(ctx context.Context, at site, folder, name, version string) {
+	file, detail := s.h.Join(at.dir, folder), version
+	for _, meta := range []string{"METADATA", "PKG-INFO"} {
+		f := s.h.Join(at.dir, folder, meta)
+		text, _, err := s.h.ReadFile(ctx, f, 8<<10)
+		if err != nil {
+			s.unreadable(err)
+			continue
+		}
+		if n, v := metadata(string(text)); n == name && bare(v) != "" {
+			file, version, detail = f, v, "Version: "+v
+		}
+		break
+	}
+	if bare(version) == "" {
+		return
+	}
+	prefix := s.h.Join(at.dir, moduleFolder(name))
+	switch s.spec.component {
+	case "mkl", "tbb", "onednn":
+		if at.env == "" {
+			return // Debian's python3-tbb binds the system's library and has none
+		}
+		prefix = at.env
+		if s.h.Windows() {
+			prefix = s.h.Join(at.env, "Library")
+		}
+	}
+	for _, c := range s.copies {
+		if c.prefix == prefix {
+			return // mkl and mkl-devel are one copy
+		}
+	}
+	c := &copyOf{prefix: prefix, version: bare(version), kind: kindWheel}
+	c.set("package", name)
+	c.set("package_version", look.Clean(version))
+	if _, build, ok := strings.Cut(version, "+"); ok {
+		c.set("build", look.Clean(build))
+	}
+	if s.spec.component == "ncnn" { // 1.0.20240820
+		c.version = ncnnVersion(c.version)
+	}
+	for _, gpu := range []string{"-gpu", "-rocm", "-directml", "-openvino", "-qnn"} {
+		if part, ok := strings.CutSuffix(name, gpu); ok && part != "" {
+			c.add(map[string]string{"-gpu": "cuda"}[gpu])
+			if gpu != "-gpu" {
+				c.add(gpu[1:])
+			}
+		}
+	}
+	c.note("file", file, detail)
+	s.add(c)
+}
+
+// moduleFolder is the folder that a Python package unpacks its module into.
+func moduleFolder(name string) string {
+	switch {
+	case strings.HasPrefix(name, "onnxruntime"):
+		return "onnxruntime"
+	case strings.HasPrefix(name, "tensorflow"):
+		return "tensorflow"
+	}
+	return strings.ReplaceAll(name, "-", "_")
+}
+
+// npm notes the copies inside Node packages that are installed for all projects.
+func (w *world) npm(ctx context.Context) {
+	h := w.h
+	var dirs []string
+	add := func(d string) {
+		if d != "" && !slices.Contains(dirs, d) && len(dirs) < maxPackageDirs {
+			dirs = append(dirs, d)
+		}
+	}
+	sep := ":"
+	if h.Windows() {
+		sep = ";"
+	}
+	for i, d := range strings.Split(h.Env("NODE_PATH"), sep) {
+		if i < 16 && look.IsPath(d) && (path.IsAbs(d) || h.Windows() && len(d) > 2 && d[1] == ':') {
+			add(d)
+		}
+	}
+	if h.Windows() {
+		if v := w.envPath("APPDATA"); v != "" {
+			add(h.Join(v, `npm\node_modules`))
+		}
+		if v := w.envPath("USERPROFILE"); v != "" {
+			add(h.Join(v, "node_modules"))
+		}
+	} else {
+		for _, d := range []string{"/usr/lib", "/usr/local/lib", "/opt/homebrew/lib"} {
+			add(d + "/node_modules")
+		}
+		if home := w.envPath("HOME"); home != "" {
+			add(home + "/node_modules")
+			add(home + "/.npm-global/lib/node_modules")
+			if w.entry(ctx, home, ".nvm") != "" {
+				for _, e := range w.list(ctx, home+"/.nvm/versions/node") {
+					add(path.Join(home, ".nvm/versions/node", e.Name, "lib/node_modules"))
+				}
+			}
+		}
+	}
+	for _, dir := range dirs {
+		if len(w.list(ctx, dir)) == 0 {
+			continue
+		}
+		for _, s := range w.searches {
+			for _, name := range s.spec.npm {
+				if first, _, _ := strings.Cut(name, "/"); w.entry(ctx, dir, first) != "" {
+					s.node(ctx, h.Join(dir, name), name)
+				}
+			}
+		}
+	}
+}
+
+func (s *search) node(ctx context.Context, dir, name string) {
+	file := s.h.Join(dir, "package.json")
+	text, ok := s.text(ctx, file)
+	if !ok {
+		return
+	}
+	var p struct {
+		Name    string `json:"name"`
+		Version string `json:"version"`
+	}
+	if err := json.Unmarshal([]byte(text), &p); err != nil || p.Name != name || bare(p.Version) == "" {
+		return
+	}
+	c := &copyOf{prefix: dir, kind: kindNPM}
+	c.set("package", name)
+	c.set("package_version", look.Clean(p.Version))
+	c.note("file", file, name+" "+p.Version)
+	if s.spec.component == "onnxruntime" { // the others number themselves
+		c.version = bare(p.Version)
+		s.nodeBinary(ctx, dir, c)
+	}
+	s.add(c)
+}
+
+// nodeBinary finds the library in onnxruntime-node: bin/napi-v6/linux/x64/libonnxruntime.so.1.
+func (s *search) nodeBinary(ctx context.Context, dir string, c *copyOf) {
+	platform := map[string]string{"windows": "win32"}[s.h.OS]
+	if platform == "" {
+		platform = s.h.OS
+	}
+	arch := map[string]string{"amd64": "x64"}[s.h.Arch]
+	if arch == "" {
+		arch = s.h.Arch
+	}
+	for _, napi := range s.list(ctx, s.h.Join(dir, "bin")) {
+		if !strings.HasPrefix(napi.Name, "napi-v") {
+			continue
+		}
+		bin := s.h.Join(dir, "bin", napi.Name, platform, arch)
+		for _, e := range s.list(ctx, bin) {
+			n, ok := parseLibName(e.Name)
+			if strings.EqualFold(e.Name, "onnxruntime.dll") || ok && n.stem == "onnxruntime" {
+				if c.lib == "" || len(e.Name) < len(s.h.Base(c.lib)) {
+					c.lib, c.libDir, c.soname = s.h.Join(bin, e.Name), bin, e.Name
+				}
+			}
+			if ok && s.spec.parts[n.stem] != "" {
+				c.add(s.spec.parts[n.stem])
+			}
+		}
+	}
+	if c.lib == "" {
+		c.set("missing", "no library for "+platform+" "+arch)
+	}
+}

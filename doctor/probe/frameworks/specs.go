@@ -1,0 +1,261 @@
+package frameworks
+
+import (
+	"regexp"
+	"strings"
+)
+
+// spec is what is known of one framework's files. Library names are without
+// lib, .so and .dll; paths use slashes on every system.
+type spec struct {
+	component string
+	// libs are the libraries that can stand for a copy; in one folder the first
+	// that is there does.
+	libs []string
+	// dlls are their names on Windows, where they differ; a '*' takes digits
+	// and dots.
+	dlls []string
+	// parts are further libraries and what they add.
+	parts map[string]string
+	// headers are files below an include folder, the one with the version first.
+	headers []string
+	// release reads the version out of the macros of a header.
+	release func(d map[string]string) string
+	// suffix reads the version out of a library's file name.
+	suffix func(suffix string) string
+	// details reads further attributes and parts out of the macros.
+	details func(d map[string]string) (attrs map[string]string, has []string)
+	pc      []string
+	cmake   []string
+	// config reads attributes out of the CMake package.
+	config func(text string) map[string]string
+	// cmakeFirst: users find it through CMake, not through pkg-config or -l.
+	cmakeFirst bool
+	// env are variables that name a prefix or the folder of the CMake package.
+	env []string
+	// folders are patterns of the names of folders that people unpack or build
+	// it in, lower case.
+	folders []string
+	// wheels and npm are packages that carry a copy.
+	wheels, npm []string
+	programs    []string
+}
+
+var (
+	cxx11ABI  = regexp.MustCompile(`_GLIBCXX_USE_CXX11_ABI=([01])`)
+	caffeCUDA = regexp.MustCompile(`(?mi)^[ \t]*set[ \t]*\([ \t]*Caffe_(HAVE_CUDA|HAVE_CUDNN|CPU_ONLY)[ \t]+([A-Za-z0-9]+)`)
+)
+
+func specs() []spec {
+	return []spec{
+		{
+			component: "mkl", libs: []string{"mkl_rt", "mkl_core", "mkl_intel_lp64"}, dlls: []string{"mkl_rt*", "mkl_core*"},
+			parts: map[string]string{
+				"mkl_rt": "rt", "mkl_core": "core", "mkl_sequential": "sequential", "mkl_intel_thread": "intel-thread", "mkl_gnu_thread": "gnu-thread",
+				"mkl_tbb_thread": "tbb-thread", "mkl_sycl": "sycl", "mkl_intel_lp64": "lp64", "mkl_intel_ilp64": "ilp64",
+			},
+			headers: []string{"mkl_version.h", "mkl/mkl_version.h", "mkl.h", "mkl/mkl.h"}, release: mklVersion,
+			suffix: func(string) string { return "" }, // .1 and .2 number the ABI
+			pc:     []string{"mkl-sdl", "mkl-dynamic-lp64-seq", "mkl-dynamic-lp64-gomp", "mkl-dynamic-lp64-iomp", "mkl-static-lp64-seq"},
+			cmake:  []string{"MKL"}, env: []string{"MKLROOT", "MKL_ROOT", "MKL_DIR"}, folders: []string{"mkl*"}, wheels: []string{"mkl", "mkl-devel"},
+		},
+		{
+			component: "onednn", libs: []string{"dnnl", "mkldnn"},
+			headers: []string{"oneapi/dnnl/dnnl_version.h", "dnnl_version.h", "mkldnn_version.h"},
+			release: func(d map[string]string) string {
+				if v := joined(d, "DNNL_VERSION_MAJOR", "DNNL_VERSION_MINOR", "DNNL_VERSION_PATCH"); v != "" {
+					return v
+				}
+				return joined(d, "MKLDNN_VERSION_MAJOR", "MKLDNN_VERSION_MINOR", "MKLDNN_VERSION_PATCH")
+			},
+			suffix: dotted, details: dnnlRuntimes, pc: []string{"dnnl"}, cmake: []string{"dnnl", "oneDNN", "mkldnn"},
+			env: []string{"DNNLROOT", "DNNL_ROOT", "dnnl_ROOT", "dnnl_DIR", "ONEDNN_ROOT"}, folders: []string{"dnnl*", "onednn*"}, wheels: []string{"onednn", "onednn-devel"},
+		},
+		{
+			component: "openblas", libs: []string{"openblas", "openblasp", "openblaso", "openblas64_", "openblas64"}, dlls: []string{"libopenblas", "openblas", "libopenblas_64"},
+			parts:   map[string]string{"openblas64_": "ilp64", "openblas64": "ilp64"},
+			headers: []string{"openblas_config.h", "openblas/openblas_config.h"},
+			release: func(d map[string]string) string { return inText.FindString(d["OPENBLAS_VERSION"]) },
+			suffix: func(s string) string {
+				if strings.Count(s, ".") < 2 {
+					return "" // libopenblas.so.0, .so.0.3
+				}
+				return bare(s)
+			},
+			pc: []string{"openblas", "openblas64"}, cmake: []string{"OpenBLAS"}, env: []string{"OpenBLAS_HOME", "OPENBLAS_HOME", "OpenBLAS_ROOT", "OPENBLAS_ROOT", "OpenBLAS_DIR"},
+			folders: []string{"openblas*"}, wheels: []string{"scipy-openblas32", "scipy-openblas64"},
+		},
+		{
+			component: "tbb", libs: []string{"tbb"}, dlls: []string{"tbb12", "tbb"}, parts: map[string]string{"tbbmalloc": "malloc", "tbbbind_2_5": "bind"},
+			headers: []string{"oneapi/tbb/version.h", "tbb/tbb_stddef.h", "tbb/version.h"},
+			release: func(d map[string]string) string {
+				return joined(d, "TBB_VERSION_MAJOR", "TBB_VERSION_MINOR", "TBB_VERSION_PATCH")
+			},
+			suffix: tbbSuffix, pc: []string{"tbb"}, cmake: []string{"TBB"}, env: []string{"TBBROOT", "TBB_ROOT", "TBB_DIR"}, folders: []string{"tbb*", "onetbb*"}, wheels: []string{"tbb", "tbb-devel"},
+		},
+		{
+			component: "openvino", libs: []string{"openvino", "inference_engine"},
+			parts: map[string]string{
+				"openvino_c": "c", "openvino_intel_cpu_plugin": "cpu", "openvino_intel_gpu_plugin": "gpu", "openvino_intel_npu_plugin": "npu",
+				"openvino_arm_cpu_plugin": "cpu", "openvino_onnx_frontend": "onnx", "openvino_tensorflow_frontend": "tensorflow", "openvino_ir_frontend": "ir",
+				"inference_engine_c_api": "c", "MKLDNNPlugin": "cpu", "clDNNPlugin": "gpu", "openvino_hetero_plugin": "hetero",
+			},
+			headers: []string{"openvino/core/version.hpp", "ie/ie_version.hpp", "inference_engine/ie_version.hpp", "ie_version.hpp"},
+			release: func(d map[string]string) string {
+				if v := joined(d, "OPENVINO_VERSION_MAJOR", "OPENVINO_VERSION_MINOR", "OPENVINO_VERSION_PATCH"); v != "" {
+					return v
+				}
+				return joined(d, "IE_VERSION_MAJOR", "IE_VERSION_MINOR", "IE_VERSION_PATCH")
+			},
+			suffix: openvinoSuffix, pc: []string{"openvino"}, cmake: []string{"OpenVINO", "InferenceEngine"}, cmakeFirst: true,
+			env:     []string{"INTEL_OPENVINO_DIR", "OpenVINO_DIR", "InferenceEngine_DIR", "OPENVINO_ROOT"},
+			folders: []string{"openvino*", "w_openvino*", "l_openvino*", "m_openvino*"}, wheels: []string{"openvino"}, npm: []string{"openvino-node"},
+		},
+		{
+			component: "onnxruntime", libs: []string{"onnxruntime"},
+			parts: map[string]string{
+				"onnxruntime_providers_cuda": "cuda", "onnxruntime_providers_tensorrt": "tensorrt", "onnxruntime_providers_dnnl": "onednn",
+				"onnxruntime_providers_openvino": "openvino", "onnxruntime_providers_rocm": "rocm", "onnxruntime_providers_migraphx": "migraphx",
+				"onnxruntime_providers_shared": "providers", "onnxruntime_providers_qnn": "qnn", "directml": "directml",
+			},
+			headers: []string{"onnxruntime_c_api.h", "onnxruntime/onnxruntime_c_api.h", "onnxruntime/core/session/onnxruntime_c_api.h"},
+			// The API's number is the release's minor one since 1.0.
+			release: func(d map[string]string) string {
+				v := d["ORT_API_VERSION"]
+				if v == "" || len(v) > 3 || strings.Trim(v, "0123456789") != "" {
+					return ""
+				}
+				return "1." + v
+			},
+			suffix: dotted, pc: []string{"libonnxruntime", "onnxruntime"}, cmake: []string{"onnxruntime"},
+			env:     []string{"ONNXRUNTIME_DIR", "ONNXRUNTIME_ROOT", "ONNXRUNTIME_ROOTDIR", "ONNXRUNTIME_HOME", "onnxruntime_DIR", "onnxruntime_ROOT", "ORT_LIB_LOCATION"},
+			folders: []string{"onnxruntime*"}, wheels: []string{"onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino", "onnxruntime-training", "onnxruntime-qnn", "onnxruntime-rocm"},
+			npm: []string{"onnxruntime-node"},
+		},
+		{
+			component: "libtorch", libs: []string{"torch", "torch_cpu", "c10"},
+			parts: map[string]string{
+				"torch_cuda": "cuda", "torch_cuda_cpp": "cuda", "c10_cuda": "cuda", "torch_hip": "rocm", "c10_hip": "rocm", "torch_xpu": "xpu",
+				"torch_python": "python", "torch_cpu": "cpu", "c10": "c10",
+			},
+			headers: []string{"torch/version.h", "torch/headeronly/version.h", "torch/csrc/api/include/torch/version.h", "torch/script.h"},
+			release: func(d map[string]string) string {
+				if v := bare(d["TORCH_VERSION"]); v != "" {
+					return v
+				}
+				return joined(d, "TORCH_VERSION_MAJOR", "TORCH_VERSION_MINOR", "TORCH_VERSION_PATCH")
+			},
+			suffix: dotted, cmake: []string{"Torch"}, cmakeFirst: true,
+			config: func(text string) map[string]string {
+				if m := cxx11ABI.FindStringSubmatch(text); m != nil {
+					return map[string]string{"cxx11_abi": m[1]}
+				}
+				return nil
+			},
+			env: []string{"Torch_DIR", "TORCH_DIR", "Torch_ROOT", "LIBTORCH", "LIBTORCH_ROOT", "LIBTORCH_PATH"}, folders: []string{"libtorch*"}, wheels: []string{"torch"},
+		},
+		{
+			component: "tensorflow", libs: []string{"tensorflow", "tensorflow_cc", "tensorflow_framework"}, dlls: []string{"tensorflow", "tensorflow_cc"},
+			parts:   map[string]string{"tensorflow": "c", "tensorflow_cc": "cc", "tensorflow_framework": "framework"},
+			headers: []string{"tensorflow/core/public/release_version.h", "tensorflow/core/public/version.h", "tensorflow/c/c_api.h"},
+			release: func(d map[string]string) string {
+				return joined(d, "TF_MAJOR_VERSION", "TF_MINOR_VERSION", "TF_PATCH_VERSION")
+			},
+			suffix: dotted, pc: []string{"tensorflow", "tensorflow_cc"}, cmake: []string{"TensorflowCC", "TensorFlow"},
+			env: []string{"TENSORFLOW_DIR", "TENSORFLOW_ROOT", "TENSORFLOW_HOME", "LIBTENSORFLOW_DIR", "TensorFlow_DIR"}, folders: []string{"libtensorflow*", "tensorflow*"},
+			wheels: []string{"tensorflow", "tensorflow-cpu", "tensorflow-gpu", "tensorflow-intel", "tensorflow-macos", "tensorflow-rocm"}, npm: []string{"@tensorflow/tfjs-node", "@tensorflow/tfjs-node-gpu"},
+		},
+		{
+			component: "ncnn", libs: []string{"ncnn"}, headers: []string{"ncnn/platform.h"},
+			release: func(d map[string]string) string { return ncnnVersion(d["NCNN_VERSION_STRING"]) },
+			suffix:  ncnnVersion, details: ncnnDetails, pc: []string{"ncnn"}, cmake: []string{"ncnn"}, cmakeFirst: true,
+			env: []string{"ncnn_DIR", "NCNN_DIR", "ncnn_ROOT", "NCNN_ROOT", "NCNN_HOME"}, folders: []string{"ncnn*"}, wheels: []string{"ncnn"},
+		},
+		{
+			component: "darknet", libs: []string{"darknet", "dark"}, dlls: []string{"darknet", "dark", "yolo_cpp_dll"},
+			headers: []string{"darknet_version.h", "darknet.h", "yolo_v2_class.hpp", "darknet/darknet.h"},
+			release: func(d map[string]string) string {
+				if v := bare(d["DARKNET_VERSION_SHORT"]); v != "" {
+					return v
+				}
+				return bare(d["DARKNET_VERSION_STRING"])
+			},
+			suffix: dotted, cmake: []string{"Darknet"}, env: []string{"DARKNET_PATH", "DARKNET_HOME", "DARKNET_ROOT", "Darknet_DIR"}, folders: []string{"darknet*"},
+			programs: []string{"darknet"},
+		},
+		{
+			component: "mace", libs: []string{"mace", "mace_static"}, parts: map[string]string{"mace_static": "static"},
+			headers: []string{"mace/public/version.h", "mace/public/mace.h", "mace/core/mace.h"},
+			release: func(d map[string]string) string {
+				return joined(d, "MACE_MAJOR_VERSION", "MACE_MINOR_VERSION", "MACE_PATCH_VERSION")
+			},
+			suffix: dotted, env: []string{"MACE_ROOT", "MACE_HOME"}, folders: []string{"mace", "libmace*"},
+		},
+		{
+			component: "caffe", libs: []string{"caffe", "caffe-nv"}, dlls: []string{"caffe"}, headers: []string{"caffe/caffe.hpp"},
+			release: func(d map[string]string) string { return bare(d["CAFFE_VERSION"]) },
+			suffix:  dotted, cmake: []string{"Caffe"}, config: caffeConfig, env: []string{"CAFFE_ROOT", "Caffe_ROOT", "CAFFE_HOME", "Caffe_DIR", "CAFFE_DIR"},
+			folders: []string{"caffe", "caffe-*"}, programs: []string{"caffe"},
+		},
+		{
+			component: "openpose", libs: []string{"openpose", "openpose_core"},
+			parts:   map[string]string{"openpose_pose": "pose", "openpose_face": "face", "openpose_hand": "hand", "openpose_gpu": "gpu", "openpose_unity": "unity"},
+			headers: []string{"openpose/core/macros.hpp", "openpose/utilities/openCv.hpp", "openpose/headers.hpp"},
+			release: func(d map[string]string) string { return bare(d["OPEN_POSE_VERSION_STRING"]) },
+			suffix:  dotted, cmake: []string{"OpenPose"}, cmakeFirst: true,
+			env: []string{"OpenPose_DIR", "OpenPose_ROOT", "OPENPOSE_ROOT", "OPENPOSE_HOME", "OPENPOSE_DIR", "OPENPOSE_PATH"}, folders: []string{"openpose*"},
+		},
+		{
+			component: "executorch", libs: []string{"executorch"},
+			parts: map[string]string{
+				"xnnpack_backend": "xnnpack", "coremldelegate": "coreml", "mpsdelegate": "mps", "vulkan_backend": "vulkan", "portable_kernels": "portable",
+				"optimized_kernels": "optimized", "extension_module": "module", "extension_module_static": "module",
+			},
+			headers: []string{"executorch/runtime/executor/program.h", "executorch/extension/module/module.h"},
+			release: func(map[string]string) string { return "" },
+			suffix:  dotted, cmake: []string{"ExecuTorch", "executorch"}, cmakeFirst: true,
+			env: []string{"executorch_DIR", "ExecuTorch_DIR", "EXECUTORCH_ROOT"}, folders: []string{"executorch*"}, wheels: []string{"executorch"},
+		},
+	}
+}
+
+// dnnlRuntimes tells what oneDNN computes and schedules with (dnnl_config.h).
+func dnnlRuntimes(d map[string]string) (map[string]string, []string) {
+	attrs := map[string]string{}
+	var has []string
+	for key, macro := range map[string]string{"cpu_runtime": "DNNL_CPU_RUNTIME", "gpu_runtime": "DNNL_GPU_RUNTIME"} {
+		v, ok := strings.CutPrefix(d[macro], "DNNL_RUNTIME_")
+		if !ok || len(v) > 16 {
+			continue
+		}
+		attrs[key] = strings.ToLower(v)
+		if key == "gpu_runtime" && v != "NONE" {
+			has = append(has, "gpu")
+		}
+	}
+	return attrs, has
+}
+
+// ncnnDetails tells what an ncnn was built with (platform.h).
+func ncnnDetails(d map[string]string) (map[string]string, []string) {
+	var has []string
+	for macro, part := range map[string]string{"NCNN_VULKAN": "vulkan", "NCNN_INT8": "int8", "NCNN_BF16": "bf16"} {
+		if d[macro] == "1" {
+			has = append(has, part)
+		}
+	}
+	return nil, has
+}
+
+func caffeConfig(text string) map[string]string {
+	attrs := map[string]string{}
+	for _, m := range caffeCUDA.FindAllStringSubmatch(text, -1) {
+		value := "no"
+		switch strings.ToUpper(m[2]) {
+		case "TRUE", "ON", "1", "YES":
+			value = "yes"
+		}
+		attrs[map[string]string{"HAVE_CUDA": "cuda", "HAVE_CUDNN": "cudnn", "CPU_ONLY": "cpu_only"}[strings.ToUpper(m[1])]] = value
+	}
+	return attrs
+}
