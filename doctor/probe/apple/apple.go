@@ -22,11 +22,11 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/hashicorp/go-version"
 	"howett.net/plist"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
 // Provides are the component names of this probe.
@@ -121,7 +121,7 @@ func (p *prober) xcodes(f *facts.Facts, selected, how string) {
 			if err != nil || info.ShortVersion == "" {
 				continue
 			}
-			i.Version = clean(info.ShortVersion)
+			i.Version = look.Version(info.ShortVersion)
 			if build := first(info.ProductBuild, info.DTXcodeBuild); build != "" {
 				i.Attrs["build"] = build
 			}
@@ -232,7 +232,7 @@ func (p *prober) sdks(f *facts.Facts, component, dir, platform string) bool {
 			i.Version = first(info.SDKVersion, i.Version)
 			i.Evidence[0].Source += "/SDKSettings.plist"
 		}
-		i.Version = clean(i.Version)
+		i.Version = look.Version(i.Version)
 		f.Add(component, i)
 		found = true
 	}
@@ -267,7 +267,7 @@ func (p *prober) choose(list []facts.Instance, component, selected string) {
 		if selected == "" || !strings.HasPrefix(i.Path, selected+"/") || i.Attrs["platform"] == "iPhoneSimulator" {
 			continue
 		}
-		if best < 0 || newer(i.Version, list[best].Version) {
+		if best < 0 || look.Newer(i.Version, list[best].Version) {
 			best = n
 		}
 	}
@@ -398,7 +398,7 @@ func (p *prober) frameworks(f *facts.Facts) {
 		i := facts.Instance{Path: dir, Active: true, Via: []string{"system"}, Evidence: []facts.Evidence{{Kind: "file", Source: dir}}}
 		for _, file := range []string{dir + "/Resources/version.plist", dir + "/Resources/Info.plist"} {
 			if info, err := p.plist(file); err == nil && info.ShortVersion != "" {
-				i.Version = clean(info.ShortVersion)
+				i.Version = look.Version(info.ShortVersion)
 				break
 			}
 		}
@@ -424,21 +424,5 @@ func first(list ...string) string {
 // shorten keeps at most three numbers of a package version.
 func shorten(v string) string {
 	parts := strings.Split(v, ".")
-	return clean(strings.Join(parts[:min(len(parts), 3)], "."))
-}
-
-func clean(v string) string {
-	if _, err := version.NewVersion(v); err != nil {
-		return ""
-	}
-	return v
-}
-
-func newer(a, b string) bool {
-	va, err := version.NewVersion(a)
-	if err != nil {
-		return false
-	}
-	vb, err := version.NewVersion(b)
-	return err != nil || va.GreaterThan(vb)
+	return look.Version(strings.Join(parts[:min(len(parts), 3)], "."))
 }

@@ -54,6 +54,8 @@ func Triplet(goarch string) string {
 		return "powerpc64le-linux-gnu"
 	case "s390x":
 		return "s390x-linux-gnu"
+	case "loong64":
+		return "loongarch64-linux-gnu"
 	}
 	return ""
 }

@@ -22,10 +22,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/hashicorp/go-version"
-
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
 // Provides are the component names of this probe.
@@ -217,7 +216,7 @@ func (p *prober) platforms(sdk string) []string {
 		}
 	}
 	sort.SliceStable(out, func(a, b int) bool {
-		return newer(strings.TrimPrefix(out[a], "android-"), strings.TrimPrefix(out[b], "android-"))
+		return look.Newer(strings.TrimPrefix(out[a], "android-"), strings.TrimPrefix(out[b], "android-"))
 	})
 	return out
 }
@@ -228,11 +227,11 @@ func (p *prober) versions(dir string) []string {
 	p.problem("list "+dir, err)
 	var out []string
 	for _, e := range entries {
-		if clean(e.Name) != "" {
+		if look.Version(e.Name) != "" {
 			out = append(out, e.Name)
 		}
 	}
-	sort.SliceStable(out, func(a, b int) bool { return newer(out[a], out[b]) })
+	sort.SliceStable(out, func(a, b int) bool { return look.Newer(out[a], out[b]) })
 	return out
 }
 
@@ -326,7 +325,7 @@ func (p *prober) ndk(dir, from string) (facts.Instance, bool) {
 	}
 	file := p.h.Join(dir, "source.properties")
 	if props, ok := p.properties(file); ok {
-		i.Version = clean(props["Pkg.Revision"])
+		i.Version = look.Version(props["Pkg.Revision"])
 		i.Attrs["release"] = props["Pkg.ReleaseName"]
 		if i.Attrs["release"] == "" {
 			i.Attrs["release"] = Release(props["Pkg.Revision"])
@@ -412,7 +411,7 @@ func (p *prober) adbs(sdks []facts.Instance) []facts.Instance {
 		}
 		seen[key] = true
 		out = append(out, facts.Instance{
-			Version: clean(ver), Path: exe, Active: len(out) == 0, Via: via,
+			Version: look.Version(ver), Path: exe, Active: len(out) == 0, Via: via,
 			Attrs:    map[string]string{"devices": "not asked: adb would start a server"},
 			Evidence: []facts.Evidence{{Kind: "file", Source: exe}},
 		})
@@ -493,7 +492,7 @@ func (p *prober) cross() []facts.Instance {
 func (p *prober) gccVersion(exe, triplet string) string {
 	if real, err := p.h.Resolve(p.ctx, exe); err == nil {
 		if m := nameVersion.FindStringSubmatch(strings.TrimSuffix(p.h.Base(real), ".exe")); m != nil {
-			return clean(m[1])
+			return look.Version(m[1])
 		}
 	}
 	root := p.h.DirOf(p.h.DirOf(exe))
@@ -506,7 +505,7 @@ func (p *prober) gccVersion(exe, triplet string) string {
 		for _, e := range entries {
 			// Debian's MinGW folders are 12-win32 and 12-posix.
 			v, _, _ := strings.Cut(e.Name, "-")
-			if clean(v) != "" && (best == "" || newer(v, best)) {
+			if look.Version(v) != "" && (best == "" || look.Newer(v, best)) {
 				best = v
 			}
 		}
@@ -515,20 +514,4 @@ func (p *prober) gccVersion(exe, triplet string) string {
 		}
 	}
 	return ""
-}
-
-func clean(v string) string {
-	if _, err := version.NewVersion(v); err != nil {
-		return ""
-	}
-	return v
-}
-
-func newer(a, b string) bool {
-	va, err := version.NewVersion(a)
-	if err != nil {
-		return false
-	}
-	vb, err := version.NewVersion(b)
-	return err != nil || va.GreaterThan(vb)
 }

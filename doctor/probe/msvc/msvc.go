@@ -24,10 +24,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-version"
-
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
 // Provides are the component names of this probe.
@@ -391,7 +390,7 @@ func (s *studio) legacy(p *prober, ver string) {
 			}
 			s.ProductID = "Microsoft.VisualStudio.Product." + product
 			for _, v := range p.registry(`HKLM\SOFTWARE\Microsoft\DevDiv\vs\Servicing\` + ver + `\` + sku) {
-				if full := value(v, "Version"); full != "" && newer(full, s.Version) {
+				if full := value(v, "Version"); full != "" && look.Newer(full, s.Version) {
 					s.Version = full
 				}
 			}
@@ -669,7 +668,7 @@ func (p *prober) findToolsets(s *studio) {
 		}
 		s.sets = append(s.sets, t)
 	}
-	sort.SliceStable(s.sets, func(a, b int) bool { return newer(s.sets[a].version, s.sets[b].version) })
+	sort.SliceStable(s.sets, func(a, b int) bool { return look.Newer(s.sets[a].version, s.sets[b].version) })
 	s.def = p.defaultToolset(s)
 	if n := majorOf(s.Version); len(s.sets) == 0 && n >= 10 && n <= 14 {
 		t := toolset{version: s.legacyToolset(p), path: j(s.Path, "VC")}
@@ -767,7 +766,7 @@ func (p *prober) findCUDA(s *studio) {
 			}
 		}
 	}
-	sort.SliceStable(s.cuda, func(a, b int) bool { return newer(s.cuda[a], s.cuda[b]) })
+	sort.SliceStable(s.cuda, func(a, b int) bool { return look.Newer(s.cuda[a], s.cuda[b]) })
 }
 
 // usable: a compiler for this machine is there.
@@ -814,7 +813,7 @@ func (p *prober) chooseStudio() {
 		if !s.folder {
 			continue
 		}
-		if best == nil || rank(s) > rank(best) || rank(s) == rank(best) && newer(s.Version, best.Version) {
+		if best == nil || rank(s) > rank(best) || rank(s) == rank(best) && look.Newer(s.Version, best.Version) {
 			best = s
 		}
 	}
@@ -884,7 +883,7 @@ func (s *studio) instance() facts.Instance {
 	}
 	sort.Strings(s.has)
 	return facts.Instance{
-		Version: clean(s.Version), Path: s.Path, Active: s.active, Via: s.via,
+		Version: look.Version(s.Version), Path: s.Path, Active: s.active, Via: s.via,
 		Has: slices.Compact(s.has), Attrs: a, Evidence: s.evidence,
 	}
 }
@@ -913,24 +912,6 @@ func (s *studio) state(complete bool) []string {
 		notes = append(notes, "setup says that it is not complete")
 	}
 	return slices.Compact(notes)
-}
-
-// clean gives a version that hashicorp/go-version reads, or "".
-func clean(v string) string {
-	if _, err := version.NewVersion(v); err != nil {
-		return ""
-	}
-	return v
-}
-
-// newer: a is a later version than b; what cannot be read is oldest.
-func newer(a, b string) bool {
-	va, err := version.NewVersion(a)
-	if err != nil {
-		return false
-	}
-	vb, err := version.NewVersion(b)
-	return err != nil || va.GreaterThan(vb)
 }
 
 func sortedKeys[T any](m map[string]T) []string {

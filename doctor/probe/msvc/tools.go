@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
 // MSCVer derives _MSC_VER from a toolset version: 14.39.33519 gives 1939. 0
@@ -87,7 +88,7 @@ func (p *prober) toolsets() []facts.Instance {
 		first := strings.ToLower(cl[0])
 		pick("PATH", func(i int) bool { return strings.HasPrefix(first, strings.ToLower(out[i].Path)+`\`) })
 	}
-	pick("vcvars", func(i int) bool { return studios[i].active && out[i].Version == clean(studios[i].def) })
+	pick("vcvars", func(i int) bool { return studios[i].active && out[i].Version == look.Version(studios[i].def) })
 	if active < 0 {
 		// vcvars has no default to read: MSBuild takes the newest.
 		pick("msbuild", func(i int) bool { return studios[i].active })
@@ -101,7 +102,7 @@ func (p *prober) toolsets() []facts.Instance {
 func (t toolset) instance(p *prober, s *studio) facts.Instance {
 	a := map[string]string{
 		"visual_studio":         s.Path,
-		"visual_studio_version": clean(s.Version),
+		"visual_studio_version": look.Version(s.Version),
 		"default":               strconv.FormatBool(t.version == s.def),
 		"compilers":             strings.Join(t.compilers, ","),
 	}
@@ -130,7 +131,7 @@ func (t toolset) instance(p *prober, s *studio) facts.Instance {
 	}
 	sort.Strings(has)
 	return facts.Instance{
-		Version: clean(t.version), Path: t.path, Has: slices.Compact(has), Attrs: a,
+		Version: look.Version(t.version), Path: t.path, Has: slices.Compact(has), Attrs: a,
 		Evidence: []facts.Evidence{{Kind: "file", Source: t.path}},
 	}
 }
@@ -151,7 +152,7 @@ func (p *prober) msbuilds() []facts.Instance {
 			if s.active {
 				newest = len(out)
 			}
-			add(clean(s.Version), exe, s.Path)
+			add(look.Version(s.Version), exe, s.Path)
 		}
 	}
 	root := p.h.Join(p.programFiles()[0], "MSBuild")
@@ -293,7 +294,7 @@ func (p *prober) chooseSDK(list []facts.Instance) {
 		if !list[i].HasPart("um") {
 			continue
 		}
-		if best < 0 || newer(list[i].Version, list[best].Version) {
+		if best < 0 || look.Newer(list[i].Version, list[best].Version) {
 			best = i
 		}
 	}

@@ -6,30 +6,8 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/loader"
 )
-
-// triplet is Debian's multiarch folder for a GOARCH.
-func triplet(arch string) string {
-	switch arch {
-	case "amd64":
-		return "x86_64-linux-gnu"
-	case "386":
-		return "i386-linux-gnu"
-	case "arm64":
-		return "aarch64-linux-gnu"
-	case "arm":
-		return "arm-linux-gnueabihf"
-	case "riscv64":
-		return "riscv64-linux-gnu"
-	case "ppc64le":
-		return "powerpc64le-linux-gnu"
-	case "s390x":
-		return "s390x-linux-gnu"
-	case "loong64":
-		return "loongarch64-linux-gnu"
-	}
-	return ""
-}
 
 // loaders are the run-time linkers of glibc (each port's ABI document fixes
 // the path; glibc, sysdeps/unix/sysv/linux/*/shlib-versions).
@@ -57,7 +35,7 @@ func loaders(arch string) []string {
 
 func libDirs(arch string) []string {
 	dirs := []string{"/usr/lib64", "/usr/lib", "/lib64", "/lib"}
-	if t := triplet(arch); t != "" {
+	if t := loader.Triplet(arch); t != "" {
 		dirs = append([]string{"/usr/lib/" + t, "/lib/" + t}, dirs...)
 	}
 	return dirs

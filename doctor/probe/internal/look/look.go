@@ -14,6 +14,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/hashicorp/go-version"
+
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 )
@@ -387,4 +389,22 @@ func AppleTool(ctx context.Context, h *host.Host, name string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// Version gives a version that hashicorp/go-version reads, or "".
+func Version(v string) string {
+	if _, err := version.NewVersion(v); err != nil {
+		return ""
+	}
+	return v
+}
+
+// Newer reports whether a is a later version than b; what cannot be read is oldest.
+func Newer(a, b string) bool {
+	va, err := version.NewVersion(a)
+	if err != nil {
+		return false
+	}
+	vb, err := version.NewVersion(b)
+	return err != nil || va.GreaterThan(vb)
 }
