@@ -118,6 +118,23 @@ func TestCases(t *testing.T) {
 	}
 }
 
+// TestEveryRecipeHasACase: a recipe that joins the library brings a host.
+func TestEveryRecipeHasACase(t *testing.T) {
+	used := map[string]bool{}
+	for _, s := range scenes(t) {
+		used[s.recipe.Name] = true
+	}
+	all, err := recipes.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range all {
+		if !used[r.Name] {
+			t.Errorf("no file in doctor/testdata/hosts/cases asks for the recipe %s", r.Name)
+		}
+	}
+}
+
 // diagnosis lists what is not in order.
 func diagnosis(s scene, tables *recipes.Tables) string {
 	var b strings.Builder
