@@ -2,10 +2,10 @@ package main
 
 import (
 	"bytes"
-	"embed"
 	"encoding/json"
 	"errors"
 	"flag"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strconv"
@@ -20,9 +20,6 @@ import (
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
 )
 
-//go:embed testdata/hosts/*.txtar
-var hosts embed.FS
-
 var update = flag.Bool("update", false, "rewrite the expected output in testdata/script")
 
 func TestMain(m *testing.M) {
@@ -34,7 +31,8 @@ func TestMain(m *testing.M) {
 // TestScripts runs the real main over constructed machines. Beside testscript's
 // own commands there are
 //
-//	snapshot HOST OUT          a snapshot of a machine in testdata/hosts (of several parts: a+b)
+//	snapshot HOST OUT          a snapshot of a machine in testdata/hosts or doctor/testdata/hosts
+//	                           (of several parts: a+b)
 //	exits CODE COMMAND ARG…    the command ends with exactly that code
 //	isjson FILE                the file is one JSON document and nothing else
 func TestScripts(t *testing.T) {
@@ -65,7 +63,11 @@ func snapshotCmd(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	var text strings.Builder
 	for name := range strings.SplitSeq(args[0], "+") {
-		data, err := hosts.ReadFile("testdata/hosts/" + name + ".txtar")
+		// Beside this package's machines, those of the whole doctor.
+		data, err := os.ReadFile("testdata/hosts/" + name + ".txtar")
+		if errors.Is(err, fs.ErrNotExist) {
+			data, err = os.ReadFile("../../doctor/testdata/hosts/" + name + ".txtar")
+		}
 		ts.Check(err)
 		text.Write(data)
 		text.WriteString("\n")
