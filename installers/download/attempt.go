@@ -423,52 +423,64 @@ func (t *transfer) judge() error {
 	return a
 }
 
-// writer hashes and writes in a goroutine of its own, while the next piece is
-// read from the network.
+// writer hashes and writes in two goroutines, while the next piece is read from
+// the network: the hash takes about as long as all the rest.
 type writer struct {
-	w    io.Writer
-	sum  hash.Hash
-	work chan []byte // nil until the first piece
-	done chan error
-	err  error
+	w   io.Writer
+	sum hash.Hash
+	// Nil until the first piece.
+	hashing, writing chan []byte
+	hashed           chan struct{}
+	written          chan error
+	err              error
 	// failed: the disk takes no more, so that nothing more need be fetched.
 	failed atomic.Bool
 }
 
 func newWriter(w io.Writer) *writer { return &writer{w: w, sum: sha256.New()} }
 
-// inFlight is how many pieces may be on their way: one at work, two waiting,
-// and one that the caller is filling.
+// inFlight is how many pieces may be on their way in each goroutine: one at
+// work, two waiting, and one that the caller is filling.
 const inFlight = 4
 
 // add takes over a piece; the caller may use its memory again when it has added
 // inFlight-1 others, or after flush.
 func (x *writer) add(piece []byte) {
-	if x.work == nil {
-		x.work, x.done = make(chan []byte, inFlight-2), make(chan error, 1)
+	if x.hashing == nil {
+		x.hashing, x.writing = make(chan []byte, inFlight-2), make(chan []byte, inFlight-2)
+		x.hashed, x.written = make(chan struct{}), make(chan error, 1)
+		go func() {
+			defer close(x.hashed)
+			for p := range x.hashing {
+				x.sum.Write(p) //nolint:errcheck // a hash cannot fail
+			}
+		}()
 		go func() {
 			var failed error
-			for p := range x.work {
+			for p := range x.writing {
 				if failed != nil {
 					continue // the rest is taken, so that nobody waits
 				}
-				x.sum.Write(p) //nolint:errcheck // a hash cannot fail
 				if _, failed = x.w.Write(p); failed != nil {
 					x.failed.Store(true)
 				}
 			}
-			x.done <- failed
+			x.written <- failed
 		}()
 	}
-	x.work <- piece
+	x.hashing <- piece
+	x.writing <- piece
 }
 
-// flush waits until everything is written and gives the first failure.
+// flush waits until everything is hashed and written and gives the first
+// failure.
 func (x *writer) flush() error {
-	if x.work != nil {
-		close(x.work)
-		x.err = <-x.done
-		x.work = nil
+	if x.hashing != nil {
+		close(x.hashing)
+		close(x.writing)
+		<-x.hashed
+		x.err = <-x.written
+		x.hashing = nil
 	}
 	return x.err
 }

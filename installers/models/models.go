@@ -1,0 +1,183 @@
+// Package models owns the list of published model files and where they lie on
+// this machine: models/ beneath the cache folder, where verify looks for
+// yolov3.weights. It must never run a model, and never leave a file there whose
+// bytes are not the published ones.
+//
+// Not run against the real mirrors: the tests use a server on this machine with
+// files of their own.
+package models
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/deployctl/deployctl/installers/download"
+	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/installers/store"
+)
+
+//go:embed models.yaml
+var list []byte
+
+// Model is one published file.
+type Model struct {
+	Name string `yaml:"name"`
+	// File is its name in the models folder.
+	File    string    `yaml:"file"`
+	About   string    `yaml:"about"`
+	Size    int64     `yaml:"size"` // bytes
+	SHA256  store.Sum `yaml:"sha256"`
+	Mirrors []string  `yaml:"mirrors"`
+}
+
+// Artifact is the model as something to fetch.
+func (m Model) Artifact() download.Artifact {
+	return download.Artifact{Name: m.File, Size: m.Size, SHA256: m.SHA256, Mirrors: m.Mirrors}
+}
+
+// Path is where the model lies, or would, beneath a cache folder.
+func (m Model) Path(cache string) string { return filepath.Join(cache, "models", m.File) }
+
+// Here reports whether a file of the model's size is in its place. The bytes
+// are not looked at; Pull and verify do that.
+func (m Model) Here(cache string) bool {
+	info, err := os.Stat(m.Path(cache))
+	return err == nil && info.Mode().IsRegular() && info.Size() == m.Size
+}
+
+// Known is the embedded list.
+func Known() ([]Model, error) { return Parse(list) }
+
+// plain is what a name may look like: it becomes a file's name.
+var plain = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,60}$`)
+
+// Parse reads a list. Every entry needs a name of its own, a size, a sha256 and
+// an https mirror.
+func Parse(data []byte) ([]Model, error) {
+	var doc struct {
+		Models []Model `yaml:"models"`
+	}
+	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&doc); err != nil {
+		return nil, fmt.Errorf("read the list of models: %w", err)
+	}
+	seen := map[string]bool{}
+	for _, m := range doc.Models {
+		if !plain.MatchString(m.Name) || !plain.MatchString(m.File) {
+			return nil, fmt.Errorf("read the list of models: %q in %q is no plain name", step.Clean(m.Name, 60), step.Clean(m.File, 60))
+		}
+		if seen[m.Name] || seen["file "+m.File] {
+			return nil, fmt.Errorf("read the list of models: %s or its file is there twice", m.Name)
+		}
+		seen[m.Name], seen["file "+m.File] = true, true
+		if err := m.Artifact().Check(false); err != nil {
+			return nil, fmt.Errorf("read the list of models: %w", err)
+		}
+	}
+	return doc.Models, nil
+}
+
+// UnknownError names a model that is not in the list.
+type UnknownError struct {
+	Name  string
+	Known []string
+}
+
+// Error is one sentence with the names that are known.
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("no model is called %s; known are %s", step.Clean(e.Name, 60), strings.Join(e.Known, ", "))
+}
+
+// Find gives the model with a name; the error is an *UnknownError.
+func Find(all []Model, name string) (Model, error) {
+	e := &UnknownError{Name: name}
+	for _, m := range all {
+		if m.Name == name {
+			return m, nil
+		}
+		e.Known = append(e.Known, m.Name)
+	}
+	return Model{}, e
+}
+
+// Pull puts a model in its place beneath the cache folder and gives its path:
+// from there when the bytes are right, from the store, or from a mirror.
+// o.Store is set here. The errors are those of download.Fetch and of writing.
+func Pull(ctx context.Context, m Model, cache string, o download.Options) (string, error) {
+	path := m.Path(cache)
+	if m.Here(cache) {
+		sum, err := store.Hash(ctx, path)
+		if err != nil {
+			return "", fmt.Errorf("look at the model that is there: %w", err)
+		}
+		if sum == m.SHA256 {
+			return path, nil
+		}
+	}
+	o.Store = store.New(cache)
+	if _, err := download.Fetch(ctx, m.Artifact(), o); err != nil {
+		return "", err
+	}
+	return path, o.Store.Place(ctx, m.SHA256, path)
+}
+
+// StrangeError says that a file is none of the models.
+type StrangeError struct {
+	Path   string
+	Size   int64
+	SHA256 store.Sum // "" when its size alone told
+	// Like is the model of the same size, if any.
+	Like string
+}
+
+// Error is one sentence.
+func (e *StrangeError) Error() string {
+	if e.Like != "" {
+		return fmt.Sprintf("%s has the size of %s and other bytes (sha256 %s): it is damaged or was trained by somebody else; use it with --weights", e.Path, e.Like, e.SHA256)
+	}
+	return fmt.Sprintf("%s has %d bytes, which is the size of none of the published models: it is cut short or another file; use it with --weights", e.Path, e.Size)
+}
+
+// Import puts a file that was brought here by hand in the place of the model
+// that it is, whatever its name. The file stays where it is. The error is a
+// *StrangeError when it is none.
+func Import(ctx context.Context, all []Model, cache, file string) (Model, string, error) {
+	info, err := os.Stat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Model{}, "", fmt.Errorf("there is no file %s", file)
+	case err != nil:
+		return Model{}, "", fmt.Errorf("import a model: %w", err)
+	case !info.Mode().IsRegular():
+		return Model{}, "", fmt.Errorf("%s is not a regular file", file)
+	}
+	strange := &StrangeError{Path: file, Size: info.Size()}
+	for _, m := range all {
+		if m.Size != info.Size() {
+			continue
+		}
+		if strange.SHA256 == "" {
+			if strange.SHA256, err = store.Hash(ctx, file); err != nil {
+				return Model{}, "", fmt.Errorf("import a model: %w", err)
+			}
+		}
+		if strange.Like = m.Name; strange.SHA256 != m.SHA256 {
+			continue
+		}
+		s := store.New(cache)
+		if _, err := download.Import(ctx, m.Artifact(), s, file); err != nil {
+			return m, "", err
+		}
+		return m, m.Path(cache), s.Place(ctx, m.SHA256, m.Path(cache))
+	}
+	return Model{}, "", strange
+}
