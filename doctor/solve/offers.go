@@ -236,8 +236,25 @@ func newer(a, b string) bool {
 // from the host's package manager, from the vendors (the versions at which the
 // tables say something changes), or by hand as the requirement says.
 func Catalogue(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) []Offer {
+	return catalogue(r, t, f, nil)
+}
+
+// catalogue adds what could be had of components that only a target names.
+func catalogue(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, targets map[string]string) []Offer {
 	var out []Offer
 	all := wishes(r, f)
+	for name, text := range targets {
+		want, err := targetConstraint(text)
+		if err != nil {
+			continue // Solve says so
+		}
+		if all[name] == nil {
+			all[name] = &wish{attrs: map[string]string{}}
+		}
+		if least := want.Least(); newer(least, all[name].least) {
+			all[name].least = least
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		w := all[name]
 		add := func(version, how string, cost Cost, more ...func(*Offer)) {

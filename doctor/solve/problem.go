@@ -165,7 +165,7 @@ func (p *problem) hardware(q *recipes.Requirement, f doctor.Finding) {
 	case doctor.Fail:
 		p.fixed = append(p.fixed, fmt.Sprintf("%s wants %s; this machine has %s, and no installation changes that. By hand: %s", q.ID, f.Wanted, f.Found, q.Manual))
 	case doctor.Unknown:
-		p.open = append(p.open, fmt.Sprintf("%s could not be checked: %s", q.ID, f.Found))
+		p.open = append(p.open, fmt.Sprintf("%s could not be checked: %s", q.ID, strings.TrimPrefix(f.Found, "could not be checked: ")))
 	}
 }
 

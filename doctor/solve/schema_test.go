@@ -98,6 +98,31 @@ func TestParseTargets(t *testing.T) {
 	}
 }
 
+// TestTargetBesideTheRecipe: a wish for a component that the recipe does not ask
+// for is met too.
+func TestTargetBesideTheRecipe(t *testing.T) {
+	tables, err := recipes.EmbeddedTables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range scenes(t) {
+		if s.name() != "debian-12-go-1.19" {
+			continue
+		}
+		for target, want := range map[string]string{"cudnn": "8.9", "ninja": "1.12"} {
+			solution, err := solve.Solve(context.Background(), s.recipe, tables, s.facts, solve.Options{Targets: map[string]string{target: want}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !solution.Feasible || len(solution.Changes) != 1 || solution.Changes[0].Component != target || !strings.HasPrefix(solution.Changes[0].To, want) {
+				t.Errorf("%s=%s: %+v", target, want, solution)
+			}
+		}
+		return
+	}
+	t.Error("the host is gone")
+}
+
 // TestStops: a search ends when its context does.
 func TestStops(t *testing.T) {
 	tables, err := recipes.EmbeddedTables()

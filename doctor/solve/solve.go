@@ -155,7 +155,7 @@ func Solve(ctx context.Context, r *recipes.Recipe, t *recipes.Tables, f *facts.F
 	s := &Solution{Recipe: r.Name, Changes: []Change{}, Targets: o.Targets}
 	offers := o.Offers
 	if offers == nil {
-		offers = Catalogue(r, t, f)
+		offers = catalogue(r, t, f, o.Targets)
 	}
 	p, err := build(r, t, f, offers, o.Targets)
 	if err != nil {
