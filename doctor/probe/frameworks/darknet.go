@@ -33,7 +33,8 @@ func (s *search) darknetHeader(ctx context.Context, base string, c *copyOf) {
 
 // darknetFlavour tells the flavour by texts in the program or library. They come
 // from the options that each understands: show_version_info is hank-ai's,
-// -dont_show AlexeyAB's (and hank-ai's), the usage line is everybody's.
+// -dont_show AlexeyAB's (and hank-ai's), the usage line is everybody's. Whether
+// it computes with CUDA stands among the libraries it needs.
 func (s *search) darknetFlavour(ctx context.Context, c *copyOf) {
 	file := c.program
 	if file == "" {
@@ -42,9 +43,13 @@ func (s *search) darknetFlavour(ctx context.Context, c *copyOf) {
 	if file == "" {
 		return
 	}
-	for _, m := range []struct{ text, flavour string }{
+	texts := []struct{ text, flavour string }{
 		{"show_version_info", hankAI}, {"dont_show", alexeyAB}, {"usage: %s <function>", pjreddie}, {"load_network_custom", alexeyAB}, {"load_network", pjreddie},
-	} {
+	}
+	if c.attrs["flavour"] != "" {
+		texts = nil // a header told it
+	}
+	for _, m := range texts {
 		data, err := s.h.Search(ctx, file, m.text, maxBinary, len(m.text))
 		if err != nil {
 			s.unreadable(err)

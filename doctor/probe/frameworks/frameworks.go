@@ -421,6 +421,9 @@ func (s *search) includes(ctx context.Context, base string) *copyOf {
 		if c.libDir != "" && c.libDir == path.Dir(base) && agree(c.version, version) {
 			prefix = c.prefix // /usr/lib/darknet/include beside its library
 		}
+		if tree := path.Dir(base); c.include == "" && within(c.prefix, tree) && agree(c.version, version) && slices.Contains([]string{"/build", "/install", "/.build_release", "/cmake-out"}, strings.TrimPrefix(c.prefix, tree)) {
+			prefix = c.prefix // Caffe and OpenPose are used from the trees they were built in
+		}
 	}
 	for _, c := range s.copies {
 		if c.include != "" && c.prefix == prefix && c.headerVersion == version {

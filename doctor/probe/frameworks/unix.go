@@ -611,35 +611,42 @@ func (s *search) releaseFiles(ctx context.Context) {
 			}
 		}
 		if c.version == "" && c.kind == "" {
-			if v := folderVersion(s.h.Base(c.prefix), s.spec); v != "" {
-				c.version = v
-				c.note("file", c.prefix, "the folder's name")
+			for _, dir := range []string{c.prefix, s.h.DirOf(c.prefix)} {
+				if v := folderVersion(s.h.Base(s.h.DirOf(dir)), s.h.Base(dir), s.spec); v != "" && c.version == "" {
+					c.version = v
+					c.note("file", dir, "the folder's name")
+				}
 			}
 		}
 	}
 }
 
 // folderVersion reads a release out of a folder's name: onnxruntime-linux-x64-1.20.1,
-// 2024.0 (oneAPI), openvino_2024.6.0.
-func folderVersion(name string, s *spec) string {
-	if wholeVersion.MatchString(name) && strings.Contains(name, ".") {
-		return name
+// openvino_2024.6.0; or 2024.0 in a folder mkl (oneAPI), 2.5.1_4 in pytorch
+// (Homebrew).
+func folderVersion(parent, name string, s *spec) string {
+	matches := func(name string) bool {
+		low := strings.ToLower(name)
+		return slices.ContainsFunc(s.folders, func(pattern string) bool {
+			ok, err := path.Match(pattern, low)
+			return ok && err == nil
+		}) || low == s.component || s.component == "libtorch" && low == "pytorch"
 	}
-	low := strings.ToLower(name)
-	for _, pattern := range s.folders {
-		if ok, err := path.Match(pattern, low); ok && err == nil {
-			if s.component == "ncnn" {
-				for _, part := range strings.Split(low, "-") {
-					if v := ncnnVersion(part); v != "" {
-						return v
-					}
-				}
-				return ""
+	if number, _, _ := strings.Cut(name, "_"); wholeVersion.MatchString(number) && strings.Contains(number, ".") && matches(parent) {
+		return number
+	}
+	if !matches(name) {
+		return ""
+	}
+	if s.component == "ncnn" {
+		for _, part := range strings.Split(name, "-") {
+			if v := ncnnVersion(part); v != "" {
+				return v
 			}
-			return inText.FindString(name)
 		}
+		return ""
 	}
-	return ""
+	return inText.FindString(name)
 }
 
 // readBinaries looks into libraries and programs for what no file beside tells.
@@ -662,9 +669,7 @@ func (s *search) readBinaries(ctx context.Context) {
 		}
 	case "darknet":
 		for _, c := range s.copies {
-			if c.attrs["flavour"] == "" {
-				s.darknetFlavour(ctx, c)
-			}
+			s.darknetFlavour(ctx, c)
 		}
 		s.darknetPackage(ctx)
 	}

@@ -150,17 +150,14 @@ func ncnnVersion(v string) string {
 	return ""
 }
 
-// mklVersion: __INTEL_MKL__ 2024, _MINOR__ 0, _UPDATE__ 1; some headers have
-// INTEL_MKL_VERSION 20240001 alone.
+// mklVersion: releases named by year are __INTEL_MKL__ and _UPDATE__, _MINOR__
+// being 0 (MKL 2019 update 5 and Debian's 2020.4 have 5 and 4 there, oneMKL
+// 2023.2 has INTEL_MKL_VERSION 20230002); 11.2.3 and before use all three.
 func mklVersion(d map[string]string) string {
-	if v := joined(d, "__INTEL_MKL__", "__INTEL_MKL_MINOR__", "__INTEL_MKL_UPDATE__"); v != "" {
-		return v
+	if len(d["__INTEL_MKL__"]) < 4 {
+		return joined(d, "__INTEL_MKL__", "__INTEL_MKL_MINOR__", "__INTEL_MKL_UPDATE__")
 	}
-	n, err := strconv.Atoi(d["INTEL_MKL_VERSION"])
-	if err != nil || n < 20000000 || n > 99999999 {
-		return ""
-	}
-	return strconv.Itoa(n/10000) + "." + strconv.Itoa(n/100%100) + "." + strconv.Itoa(n%100)
+	return joined(d, "__INTEL_MKL__", "__INTEL_MKL_UPDATE__", "__INTEL_MKL_PATCH__")
 }
 
 var packageVersion = regexp.MustCompile(`(?mi)^[ \t]*set[ \t]*\([ \t]*([A-Za-z_]+)[ \t]+"?v?([0-9][0-9.]*)`)

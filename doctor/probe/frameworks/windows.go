@@ -184,6 +184,11 @@ func (s *search) dlls(ctx context.Context, dir string, searched bool) {
 	if core == "" && static == "" {
 		return
 	}
+	// oneAPI's latest is a link to a release's folder.
+	lib := s.real(ctx, s.h.Join(dir, core))
+	if core != "" {
+		dir = s.h.DirOf(lib)
+	}
 	prefix := prefixOf(dir)
 	if core == "" {
 		// An import library beside headers, or an archive: ncnn comes so.
@@ -202,6 +207,9 @@ func (s *search) dlls(ctx context.Context, dir string, searched bool) {
 	}
 	var c *copyOf
 	for _, o := range s.copies {
+		if strings.EqualFold(o.lib, lib) {
+			return // seen through a link already, in an earlier folder
+		}
 		if o.lib == "" && (o.kind != "" && (within(dir, o.prefix) || dir == o.prefix) || o.prefix == prefix) {
 			c = o
 		}
@@ -209,7 +217,7 @@ func (s *search) dlls(ctx context.Context, dir string, searched bool) {
 	if c == nil {
 		c = s.add(&copyOf{prefix: prefix})
 	}
-	c.lib, c.libDir, c.soname = s.h.Join(dir, core), dir, core
+	c.lib, c.libDir, c.soname = lib, dir, core
 	c.dev = c.dev || static != ""
 	for _, part := range parts {
 		c.add(part)

@@ -1,0 +1,279 @@
+package frameworks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf16"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/host/hosttest"
+)
+
+func found(t *testing.T, h *host.Host) facts.Facts {
+	t.Helper()
+	f, err := Probe(t.Context(), h)
+	if err != nil {
+		t.Fatalf("Probe: %v", err)
+	}
+	f.Sort()
+	return f
+}
+
+// brief is one line a copy: version, path, active, lookups, kind.
+func brief(f facts.Facts) map[string][]string {
+	out := map[string][]string{}
+	for name, list := range f.Components {
+		for _, i := range list {
+			line := i.Version + " " + i.Path
+			if i.Active {
+				line += " active"
+			}
+			if len(i.Via) > 0 {
+				line += " by " + strings.Join(i.Via, ",")
+			}
+			if k := i.Attrs["kind"]; k != "" {
+				line += " " + k
+			}
+			out[name] = append(out[name], line)
+		}
+	}
+	return out
+}
+
+func TestDebian13(t *testing.T) {
+	f := found(t, hosttest.Load(t, "testdata/debian13.txtar"))
+	want := map[string][]string{
+		"darknet":     {" /usr active by PATH"},
+		"libtorch":    {"2.6.0 /usr active by include,link,cmake,ldconfig"},
+		"onednn":      {"3.7.2 /usr active by include,link,cmake,ldconfig"},
+		"onnxruntime": {"1.21.0 /usr active by pkg-config,include,link,cmake,ldconfig", "1.21 /usr/lib/python3/dist-packages/onnxruntime wheel"},
+		"openblas":    {"0.3.29 /usr active by pkg-config,include,link,ldconfig"},
+		"tbb":         {"2022.1.0 /usr active by pkg-config,include,link,cmake,ldconfig"},
+	}
+	if diff := cmp.Diff(want, brief(f)); diff != "" {
+		t.Error(diff)
+	}
+	for name, list := range f.Components {
+		if c := list[0].Attrs["conflict"]; c != "" {
+			t.Errorf("%s: a plain Debian has no conflict: %s", name, c)
+		}
+	}
+	for _, w := range []struct{ component, key, value string }{
+		{"onnxruntime", "soname", "libonnxruntime.so.1.21"},
+		{"onnxruntime", "lib", "/usr/lib/x86_64-linux-gnu/libonnxruntime.so.1.21.0"},
+		{"onednn", "soname", "libdnnl.so.3.6"},
+		{"onednn", "gpu_runtime", "ocl"},
+		{"libtorch", "cxx11_abi", "1"},
+		{"openblas", "threading", "pthread"},
+		{"openblas", "soname", "libopenblas.so.0"},
+		{"darknet", "flavour", "pjreddie"},
+		{"darknet", "package_version", "0.0.0+git20180914.61c9d02e-3+b1"},
+		{"darknet", "include", "/usr/lib/darknet/include"},
+	} {
+		if got := f.Components[w.component][0].Attrs[w.key]; got != w.value {
+			t.Errorf("%s %s: got %q, want %q", w.component, w.key, got, w.value)
+		}
+	}
+	if i := f.Components["onnxruntime"][0]; !i.HasPart("onednn") || !i.HasPart("headers") || !i.HasPart("dev") {
+		t.Errorf("onnxruntime has %v", i.Has)
+	}
+}
+
+func TestHandMade(t *testing.T) {
+	f := found(t, hosttest.Load(t, "testdata/opt.txtar"))
+	want := map[string][]string{
+		"caffe":       {"1.0.0 /home/u/caffe/build active"},
+		"darknet":     {" /home/u/darknet active by PATH"},
+		"libtorch":    {"2.1.0 /home/u/libtorch active by cmake"},
+		"mkl":         {"2024.0.0 /opt/intel/oneapi/mkl/2024.0 active"},
+		"ncnn":        {"20250503 /home/u/ncnn/build/install"},
+		"onnxruntime": {"1.21.0 /usr active by link", "1.17.1 /opt/onnxruntime-linux-x64-1.17.1 by LD_LIBRARY_PATH", "1.19 /usr/local by include"},
+		"openpose":    {"1.7.0 /usr/local active by include,link,cmake"},
+		"openvino":    {"2024.6.0 /opt/intel/openvino_2024/runtime active by cmake"},
+		"tbb":         {"2021.8 /usr active by link", "2021.11 /opt/intel/oneapi/tbb/2021.11 by LD_LIBRARY_PATH"},
+		"tensorflow":  {"2.15.0 /usr/local active by link", "2.14.1 /usr/local by include"},
+	}
+	if diff := cmp.Diff(want, brief(f)); diff != "" {
+		t.Error(diff)
+	}
+	for _, w := range []struct{ component, key, part string }{
+		{"onnxruntime", "conflict", "compiles with the headers of 1.19 in /usr/local/include but links the libraries of 1.21.0 in /usr"},
+		{"onnxruntime", "conflict", "the loader takes /opt/onnxruntime-linux-x64-1.17.1/lib/libonnxruntime.so.1 (1.17.1 in /opt/onnxruntime-linux-x64-1.17.1) through LD_LIBRARY_PATH"},
+		{"tbb", "conflict", "through LD_LIBRARY_PATH"},
+		{"tensorflow", "conflict", "headers of 2.14.1"},
+		{"libtorch", "build", "cu121"},
+		{"libtorch", "stale", "TORCH_DIR is /home/u/gone, where no libtorch is"},
+		{"libtorch", "cxx11_abi", "0"},
+		{"mkl", "env", "MKLROOT"},
+		{"openvino", "env", "INTEL_OPENVINO_DIR"},
+		{"darknet", "flavour", "alexeyab"},
+	} {
+		if got := f.Components[w.component][0].Attrs[w.key]; !strings.Contains(got, w.part) {
+			t.Errorf("%s %s: got %q, want %q in it", w.component, w.key, got, w.part)
+		}
+	}
+	for component, part := range map[string]string{"libtorch": "cuda", "ncnn": "vulkan", "openvino": "cpu", "darknet": "cuda", "mkl": "core"} {
+		if !f.Components[component][0].HasPart(part) {
+			t.Errorf("%s lacks %s: %v", component, part, f.Components[component][0].Has)
+		}
+	}
+}
+
+func TestPackages(t *testing.T) {
+	f := found(t, hosttest.Load(t, "testdata/packages.txtar"))
+	const site = "/home/u/.venv/lib/python3.12/site-packages/"
+	want := map[string][]string{
+		"libtorch":    {"2.1.0 " + site + "torch wheel"},
+		"mkl":         {"2024.2.1 /home/u/.venv wheel"},
+		"onnxruntime": {"1.18.1 " + site + "onnxruntime wheel", "1.30.0 /usr/local/lib/node_modules/onnxruntime-node npm"},
+		"openvino":    {"2024.6.0 " + site + "openvino wheel"},
+		"tensorflow":  {"2.15.0 " + site + "tensorflow wheel", "2.9.1 /usr/local/lib/node_modules/@tensorflow/tfjs-node npm"},
+	}
+	if diff := cmp.Diff(want, brief(f)); diff != "" {
+		t.Error(diff)
+	}
+	for _, w := range []struct {
+		component string
+		index     int
+		key, want string
+	}{
+		{"onnxruntime", 0, "lib", site + "onnxruntime/capi/libonnxruntime.so.1.18.1"},
+		{"onnxruntime", 1, "lib", "/usr/local/lib/node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime.so.1"},
+		{"libtorch", 0, "build", "cu121"},
+		{"libtorch", 0, "cmake", site + "torch/share/cmake/Torch/TorchConfig.cmake"},
+		{"tensorflow", 1, "package_version", "4.22.0"},
+		{"mkl", 0, "lib", "/home/u/.venv/lib/libmkl_rt.so.2"},
+	} {
+		if got := f.Components[w.component][w.index].Attrs[w.key]; got != w.want {
+			t.Errorf("%s %s: got %q, want %q", w.component, w.key, got, w.want)
+		}
+	}
+}
+
+// TestWheelThroughCMake: CMAKE_PREFIX_PATH makes C++ use the LibTorch of a wheel.
+func TestWheelThroughCMake(t *testing.T) {
+	h := hosttest.Load(t, "testdata/packages.txtar")
+	h = withEnv(h, map[string]string{"CMAKE_PREFIX_PATH": "/home/u/.venv/lib/python3.12/site-packages/torch/share/cmake"})
+	f := found(t, h)
+	i, ok := f.Active("libtorch")
+	if !ok || !slices.Equal(i.Via, []string{"cmake"}) || i.Attrs["kind"] != "wheel" {
+		t.Errorf("got %+v", i)
+	}
+}
+
+type environment struct {
+	host.World
+	env map[string]string
+}
+
+func (e environment) Getenv(name string) (string, bool) {
+	if v, ok := e.env[name]; ok {
+		return v, true
+	}
+	return e.World.Getenv(name)
+}
+
+func withEnv(h *host.Host, env map[string]string) *host.Host {
+	c := *h
+	c.World = environment{h.World, env}
+	return &c
+}
+
+// resource is what a DLL's version resource holds, in UTF-16.
+func resource(version string) string {
+	var b strings.Builder
+	b.WriteString("MZ")
+	for _, s := range []string{"VS_VERSION_INFO", "\x00\x00", "FileVersion", "\x00\x00", version, "\x00"} {
+		for _, u := range utf16.Encode([]rune(s)) {
+			b.WriteByte(byte(u))
+			b.WriteByte(byte(u >> 8))
+		}
+	}
+	return b.String()
+}
+
+func TestWindows(t *testing.T) {
+	text := fmt.Sprintf("-- file C:\\Windows\\System32\\onnxruntime.dll --\n%s\n", resource("1.17.20240301.2"))
+	h := hosttest.Parse(t, read(t, "testdata/windows.txtar")+text)
+	f := found(t, h)
+	want := map[string][]string{
+		"darknet":  {` C:\darknet\build\darknet\x64 active by PATH`},
+		"libtorch": {`2.4.1 C:\Program Files\libtorch active by cmake`, `2.5.0 C:\Users\u\AppData\Local\Programs\Python\Python312\Lib\site-packages\torch wheel`},
+		"mkl":      {`2024.0 C:\Program Files (x86)\Intel\oneAPI\mkl\2024.0 active by dll`},
+		"ncnn":     {`20260526 C:\ncnn-20260526-windows-vs2022\x64`},
+		"onnxruntime": {
+			`1.17 C:\Windows\System32 active by dll`, `1.30.0 C:\Users\u\AppData\Roaming\npm\node_modules\onnxruntime-node npm`, `1.20.1 C:\onnxruntime-win-x64-1.20.1`,
+		},
+		"openpose": {`1.7.0 D:\openpose-1.7.0`},
+		"openvino": {`2024.6.0 C:\Program Files (x86)\Intel\openvino_2024\runtime active`},
+	}
+	if diff := cmp.Diff(want, brief(f)); diff != "" {
+		t.Error(diff)
+	}
+	for _, w := range []struct{ component, key, part string }{
+		{"onnxruntime", "conflict", `finds C:\Windows\System32\onnxruntime.dll (1.17) before C:\onnxruntime-win-x64-1.20.1\lib\onnxruntime.dll (1.20.1)`},
+		{"libtorch", "build", "cu124"},
+		{"openvino", "env", "INTEL_OPENVINO_DIR"},
+		{"darknet", "flavour", "alexeyab"},
+	} {
+		if got := f.Components[w.component][0].Attrs[w.key]; !strings.Contains(got, w.part) {
+			t.Errorf("%s %s: got %q, want %q in it", w.component, w.key, got, w.part)
+		}
+	}
+}
+
+func TestMacOS(t *testing.T) {
+	f := found(t, hosttest.Load(t, "testdata/macos.txtar"))
+	want := map[string][]string{
+		"libtorch":    {"2.5.1 /opt/homebrew/Cellar/pytorch/2.5.1_4"},
+		"onnxruntime": {"1.22.2 /opt/homebrew/Cellar/onnxruntime/1.22.2 active by pkg-config"},
+		"openblas":    {"0.3.30 /opt/homebrew/Cellar/openblas/0.3.30"},
+	}
+	if diff := cmp.Diff(want, brief(f)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestDarknets: the three flavours, told by their files alone.
+func TestDarknets(t *testing.T) {
+	for name, c := range map[string]struct{ fixture, flavour, version string }{
+		"pjreddie's program": {"-- exec /usr/local/bin/darknet --\nELF usage: %s <function>\n", "pjreddie", ""},
+		"AlexeyAB's program": {"-- exec /usr/local/bin/darknet --\nELF usage: %s <function> -dont_show\n", "alexeyab", ""},
+		"hank-ai's package": {`-- exec /usr/bin/darknet --
+ELF darknet_show_version_info dont_show
+-- file /usr/lib/libdarknet.so --
+ELF darknet_show_version_info
+-- file /usr/include/darknet.h --
+#define DARKNET_INCLUDE
+-- file /usr/include/darknet_version.h --
+#define DARKNET_VERSION_STRING "v5.0-138-ga061d2f0"
+#define DARKNET_VERSION_SHORT "5.0.138"
+`, "hank-ai", "5.0.138"},
+		"another program": {"-- exec /usr/local/bin/darknet --\n#!/bin/sh\n", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := found(t, hosttest.Parse(t, "-- env --\nPATH=/usr/local/bin:/usr/bin\n"+c.fixture))
+			i, ok := f.Active("darknet")
+			if !ok || i.Attrs["flavour"] != c.flavour || i.Version != c.version || len(f.Components["darknet"]) != 1 {
+				t.Errorf("got %+v", f.Components["darknet"])
+			}
+		})
+	}
+}
+
+// TestUnreadable: what may not be read is said, not taken for absent.
+func TestUnreadable(t *testing.T) {
+	h := hosttest.Parse(t, "-- env --\nPATH=/usr/bin\n-- deny /usr/include --\n-- file /usr/lib/libncnn.a --\n!<arch>\n")
+	f, err := Probe(t.Context(), h)
+	if err == nil || !strings.Contains(err.Error(), "/usr/include") {
+		t.Errorf("error: %v", err)
+	}
+	if i, ok := f.Active("ncnn"); !ok || !i.HasPart("static") {
+		t.Errorf("ncnn: %+v", f.Components["ncnn"])
+	}
+}
