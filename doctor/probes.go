@@ -8,6 +8,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/probe/cpu"
 	"github.com/deployctl/deployctl/doctor/probe/cuda"
 	"github.com/deployctl/deployctl/doctor/probe/disk"
+	"github.com/deployctl/deployctl/doctor/probe/frameworks"
 	"github.com/deployctl/deployctl/doctor/probe/gpu"
 	"github.com/deployctl/deployctl/doctor/probe/memory"
 	"github.com/deployctl/deployctl/doctor/probe/mingw"
@@ -44,5 +45,6 @@ func Probes(deep bool) []probe.Probe {
 		{Name: "winlibs", Provides: winlibs.Provides(), Run: winlibs.Probe},
 		{Name: "apple", Provides: apple.Provides(), Run: apple.Probe},
 		{Name: "mobile", Provides: mobile.Provides(), Run: mobile.Probe},
+		{Name: "frameworks", Provides: frameworks.Provides(), Run: frameworks.Probe},
 	}
 }
