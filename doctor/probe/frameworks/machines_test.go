@@ -277,3 +277,24 @@ func TestUnreadable(t *testing.T) {
 		t.Errorf("ncnn: %+v", f.Components["ncnn"])
 	}
 }
+
+// TestNPMThroughLoader: the library inside an npm package serves every program
+// once LD_LIBRARY_PATH leads to it; it is one copy still.
+func TestNPMThroughLoader(t *testing.T) {
+	const lib = "/usr/local/lib/node_modules/onnxruntime-node/bin/napi-v6/linux/x64"
+	h := withEnv(hosttest.Load(t, "testdata/packages.txtar"), map[string]string{"LD_LIBRARY_PATH": lib})
+	f := found(t, h)
+	i, ok := f.Active("onnxruntime")
+	if !ok || i.Attrs["kind"] != "npm" || !slices.Equal(i.Via, []string{"LD_LIBRARY_PATH"}) || len(f.Components["onnxruntime"]) != 2 {
+		t.Errorf("got %+v", f.Components["onnxruntime"])
+	}
+}
+
+// TestSonameAlone: a library with nothing beside it tells its release by its
+// symbol versions.
+func TestSonameAlone(t *testing.T) {
+	f := found(t, hosttest.Parse(t, "-- env --\nPATH=/usr/bin\nLD_LIBRARY_PATH=/srv/app\n-- file /srv/app/libonnxruntime.so.1 --\n\x7fELF\x00VERS_1.30.0\x00\n"))
+	if i, ok := f.Active("onnxruntime"); !ok || i.Version != "1.30.0" || i.Path != "/srv/app" {
+		t.Errorf("got %+v", f.Components["onnxruntime"])
+	}
+}

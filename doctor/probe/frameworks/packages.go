@@ -323,7 +323,8 @@ func (s *search) nodeBinary(ctx context.Context, dir string, c *copyOf) {
 			n, ok := parseLibName(e.Name)
 			if strings.EqualFold(e.Name, "onnxruntime.dll") || ok && n.stem == "onnxruntime" {
 				if c.lib == "" || len(e.Name) < len(s.h.Base(c.lib)) {
-					c.lib, c.libDir, c.soname = s.h.Join(bin, e.Name), bin, e.Name
+					c.lib, c.soname = s.real(ctx, s.h.Join(bin, e.Name)), e.Name
+					c.libDir = s.h.DirOf(c.lib)
 				}
 			}
 			if ok && s.spec.parts[n.stem] != "" {
