@@ -103,7 +103,12 @@ type Task struct {
 
 // Start begins to show a task: a bar when total is positive, a spinner with
 // the time otherwise. Without a terminal only its end is told, in one line.
-func (c *Console) Start(name string, total int64) *Task {
+func (c *Console) Start(name string, total int64) *Task { return c.start(name, total, false) }
+
+// StartBytes is Start for work counted in bytes: the bar shows sizes and rate.
+func (c *Console) StartBytes(name string, total int64) *Task { return c.start(name, total, true) }
+
+func (c *Console) start(name string, total int64, bytes bool) *Task {
 	t := &Task{c: c, name: name, began: c.Now(), stop: make(chan struct{})}
 	if c.Quiet || !c.ErrTTY {
 		return t
@@ -122,6 +127,7 @@ func (c *Console) Start(name string, total int64) *Task {
 		progressbar.OptionClearOnFinish(),
 		progressbar.OptionSpinnerType(14),
 		progressbar.OptionFullWidth(),
+		progressbar.OptionShowBytes(bytes),
 	)
 	if total < 0 {
 		// A spinner turns by itself: the work below may be silent for a minute.

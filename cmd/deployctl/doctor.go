@@ -5,7 +5,6 @@ import (
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/cmd/pipeline"
-	"github.com/deployctl/deployctl/recipes"
 )
 
 func newDoctor(c *console.Console) *cobra.Command {
@@ -34,7 +33,7 @@ again, and proves the result with a real forward pass.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Recipe, "recipe", recipes.Default, "what to judge against: a `recipe`'s name or file")
+	selectRecipe(f, &o.Recipe)
 	f.StringVar(&o.From, "from", "", "judge the machine in a `snapshot` instead of this one")
 	f.StringVar(&o.Format, "format", "text", "text or json")
 	f.BoolVar(&o.Fix, "fix", false, "install or mend what is missing, then prove it")

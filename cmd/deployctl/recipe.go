@@ -2,9 +2,11 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/cmd/pipeline"
+	"github.com/deployctl/deployctl/recipes"
 )
 
 func newRecipe(c *console.Console) *cobra.Command {
@@ -38,16 +40,47 @@ func newRecipe(c *console.Console) *cobra.Command {
 			Use: "lint FILE", Short: "Check a recipe file; mistakes are told with line and column", Args: exactArg("a recipe file"),
 			RunE: func(_ *cobra.Command, args []string) error { return pipeline.RecipeLint(c, args[0]) },
 		},
+		&cobra.Command{
+			Use: "new NAME", Short: "Print a small recipe to begin from", Args: exactArg("the new recipe's name"),
+			RunE: func(_ *cobra.Command, args []string) error { return pipeline.RecipeNew(c, args[0]) },
+		},
+		newRecipeSchema(c),
 	)
+	return cmd
+}
+
+func newRecipeSchema(c *console.Console) *cobra.Command {
+	tables := false
+	cmd := &cobra.Command{
+		Use: "schema", Short: "Print the JSON Schema of recipes, for editors", Args: noArgs,
+		RunE: func(*cobra.Command, []string) error { return pipeline.RecipeSchema(c, tables) },
+	}
+	cmd.Flags().BoolVar(&tables, "tables", false, "the schema of compatibility tables instead")
 	return cmd
 }
 
 func newExplain(c *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:     "explain ID",
-		Short:   "Print the page of a requirement: what, why, and how to fix it by hand",
+		Short:   "Print the page of a requirement or recipe: what, why, and how to fix it by hand",
 		Example: `  deployctl explain opencv.version`,
-		Args:    exactArg("a requirement's id, as doctor --format json and doctor --all show it"),
-		RunE:    func(_ *cobra.Command, args []string) error { return pipeline.Explain(c, args[0]) },
+		Args:    exactArg("a requirement's id, as doctor --format json shows it, or a recipe's name"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			folders, err := pipeline.UserFolders()
+			if err != nil {
+				return err
+			}
+			return pipeline.Explain(c, folders, args[0])
+		},
 	}
+}
+
+// selectRecipe adds the flags that choose and narrow a recipe.
+func selectRecipe(f *pflag.FlagSet, s *pipeline.Selection) {
+	f.StringVar(&s.Name, "recipe", recipes.Default, "what to judge against: a `recipe`'s name, file or https address")
+	f.StringVar(&s.SHA256, "recipe-sha256", "", "the `hash` that a recipe from an https address must have")
+	f.StringArrayVar(&s.Set, "set", nil, "choose a recipe's parameter, as `name=value` (gpu=cuda)")
+	f.StringSliceVar(&s.Only, "only", nil, "judge only these requirement `ids` (cuda. for all that begin so)")
+	f.StringSliceVar(&s.Skip, "skip", nil, "leave these requirement `ids` out")
+	f.StringSliceVar(&s.Downgrade, "downgrade", nil, "make these requirement `ids` one step milder")
 }

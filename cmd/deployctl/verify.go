@@ -5,7 +5,6 @@ import (
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/cmd/pipeline"
-	"github.com/deployctl/deployctl/recipes"
 )
 
 func newVerify(c *console.Console) *cobra.Command {
@@ -38,7 +37,7 @@ scene, not trained.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Recipe, "recipe", recipes.Default, "the `recipe` whose versions fit this machine")
+	selectRecipe(f, &o.Recipe)
 	f.StringVar(&o.Engine, "engine", "gocv", "the engine to prove: gocv, or reference for the built-in one alone")
 	f.StringVar(&o.Config, "cfg", "", "a Darknet network description `file`")
 	f.StringVar(&o.Weights, "weights", "", "a Darknet weights `file`")

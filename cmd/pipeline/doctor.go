@@ -17,7 +17,7 @@ import (
 type DoctorOptions struct {
 	Console *console.Console
 	Folders Folders
-	Recipe  string // a name, or a file
+	Recipe  Selection
 	From    string // a snapshot, "" for this machine
 	Format  string // text or json
 	Fix     bool
@@ -50,26 +50,13 @@ func examine(ctx context.Context, h *host.Host, r *recipes.Recipe, t *recipes.Ta
 	return examination{h, j, report}
 }
 
-// loadRecipe finds a recipe and the tables it may ask.
-func loadRecipe(name string, folders Folders) (*recipes.Recipe, *recipes.Tables, error) {
-	t, err := recipes.EmbeddedTables()
-	if err != nil {
-		return nil, nil, err
-	}
-	r, err := recipes.Find(name, folders.Recipes)
-	if err != nil {
-		return nil, nil, &UsageError{err}
-	}
-	return r, t, nil
-}
-
 // Doctor says what the host lacks for a recipe; with Fix it installs that,
 // looks again, and proves the result. Without Fix it changes nothing.
 func Doctor(ctx context.Context, o DoctorOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	r, t, err := loadRecipe(o.Recipe, o.Folders)
+	r, t, err := o.Recipe.load(ctx, o.Folders)
 	if err != nil {
 		return err
 	}
@@ -98,7 +85,7 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 		return err
 	}
 	if o.Format == "text" && o.From == "" && x.report.Attention(doctor.Fail) {
-		o.Console.Note("\nNext: deployctl doctor --fix%s", recipeFlag(o.Recipe))
+		o.Console.Note("\nNext: deployctl doctor --fix%s", o.Recipe.flags())
 	}
 	return verdict(x.report.Exit)
 }
@@ -113,13 +100,6 @@ func (o DoctorOptions) check() error {
 		return usagef("--yes does nothing without --fix")
 	}
 	return nil
-}
-
-func recipeFlag(name string) string {
-	if name == recipes.Default {
-		return ""
-	}
-	return " --recipe " + name
 }
 
 func (x *examination) plan(p *installers.Plan) {

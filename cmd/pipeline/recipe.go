@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/mattn/go-runewidth"
@@ -72,11 +71,35 @@ func RecipeLint(c *console.Console, file string) error {
 	return err
 }
 
-// Explain prints the page of a requirement or finding id.
-func Explain(c *console.Console, id string) error {
+// RecipeNew prints a small recipe to begin from.
+func RecipeNew(c *console.Console, name string) error {
+	data, err := recipes.New(name)
+	if err != nil {
+		return &UsageError{err}
+	}
+	_, err = c.Out.Write(data)
+	return err
+}
+
+// RecipeSchema prints the JSON Schema of recipes, or of compatibility tables.
+func RecipeSchema(c *console.Console, tables bool) error {
+	data := recipes.RecipeSchema()
+	if tables {
+		data = recipes.TableSchema()
+	}
+	_, err := c.Out.Write(data)
+	return err
+}
+
+// Explain prints the page of a requirement or finding id, or of a recipe.
+func Explain(c *console.Console, folders Folders, id string) error {
 	page, ok := recipes.Page(id)
 	if !ok {
-		return usagef("there is no page for %q; pages: %s", id, strings.Join(recipes.Pages(), ", "))
+		r, err := recipes.Find(id, folders.Recipes)
+		if err != nil {
+			return usagef("there is no page for %q: give a requirement's id, as doctor --format json shows it, or a recipe's name", id)
+		}
+		page = string(recipes.Markdown(r))
 	}
 	_, err := fmt.Fprint(c.Out, page)
 	return err

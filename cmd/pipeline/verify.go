@@ -21,7 +21,7 @@ import (
 type VerifyOptions struct {
 	Console *console.Console
 	Folders Folders
-	Recipe  string
+	Recipe  Selection
 	Engine  string
 	// Config, Weights, Names and Image are the user's files, "" for none.
 	Config, Weights, Names, Image string
@@ -46,7 +46,7 @@ func Verify(ctx context.Context, o VerifyOptions) error {
 	if o.Format != "text" && o.Format != "json" {
 		return usagef("--format %s is unknown: use text or json", o.Format)
 	}
-	r, t, err := loadRecipe(o.Recipe, o.Folders)
+	r, t, err := o.Recipe.load(ctx, o.Folders)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/pipeline"
+)
+
+func newModels(c *console.Console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "models",
+		Short: "List, fetch or import published weights",
+		Long: `Published weights, each pinned by size and SHA-256. With yolov3.weights in its
+place, verify uses it instead of the self-test weights.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	withFolders := func(do func(pipeline.Folders) error) error {
+		folders, err := pipeline.UserFolders()
+		if err != nil {
+			return err
+		}
+		return do(folders)
+	}
+	offline := false
+	pull := &cobra.Command{
+		Use: "pull NAME", Short: "Fetch a model; an interrupted download is continued", Args: exactArg("a model's name, as models list shows it"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withFolders(func(f pipeline.Folders) error { return pipeline.ModelsPull(cmd.Context(), c, f, args[0], offline) })
+		},
+	}
+	pull.Flags().BoolVar(&offline, "offline", false, "use only what is on this machine already")
+	cmd.AddCommand(
+		&cobra.Command{
+			Use: "list", Short: "List the published models", Args: noArgs,
+			RunE: func(*cobra.Command, []string) error {
+				return withFolders(func(f pipeline.Folders) error { return pipeline.ModelsList(c, f) })
+			},
+		},
+		pull,
+		&cobra.Command{
+			Use: "import FILE", Short: "Take over a model file that was brought by hand", Args: exactArg("a weights file"),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				return withFolders(func(f pipeline.Folders) error { return pipeline.ModelsImport(cmd.Context(), c, f, args[0]) })
+			},
+		},
+	)
+	return cmd
+}

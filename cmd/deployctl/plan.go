@@ -1,0 +1,41 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/pipeline"
+)
+
+func newPlan(c *console.Console) *cobra.Command {
+	o := pipeline.PlanOptions{Console: c}
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Say the smallest change that makes a recipe hold, and why",
+		Long: `Finds the cheapest set of changes after which every required line of a recipe
+holds, and says which rows of the compatibility tables make each necessary; or
+says that there is none, and which rows exclude one another. Changes nothing.
+
+With --format sh, ps1, dockerfile or ansible it writes the steps of
+"doctor --fix" in that language; each runs without deployctl.`,
+		Example: `  deployctl plan --recipe opencv-cuda
+  deployctl plan --recipe openpose-windows --from snapshot.tgz
+  deployctl plan --recipe opencv-cuda --target cuda=12.6      what if?
+  deployctl plan --format sh > set-up.sh`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			folders, err := pipeline.UserFolders()
+			if err != nil {
+				return err
+			}
+			o.Folders = folders
+			return pipeline.Plan(cmd.Context(), o)
+		},
+	}
+	f := cmd.Flags()
+	selectRecipe(f, &o.Recipe)
+	f.StringVar(&o.From, "from", "", "plan for the machine in a `snapshot` instead of this one")
+	f.StringArrayVar(&o.Targets, "target", nil, "ask what if, as `component=version` (cuda=12.6)")
+	f.StringVar(&o.Format, "format", "text", "text, json, sh, ps1, dockerfile or ansible")
+	return cmd
+}

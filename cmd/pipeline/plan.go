@@ -1,0 +1,73 @@
+package pipeline
+
+import (
+	"context"
+	"slices"
+
+	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/doctor"
+	"github.com/deployctl/deployctl/doctor/solve"
+	"github.com/deployctl/deployctl/installers"
+	"github.com/deployctl/deployctl/installers/export"
+)
+
+// PlanOptions are what Plan depends on.
+type PlanOptions struct {
+	Console *console.Console
+	Folders Folders
+	Recipe  Selection
+	From    string
+	Targets []string // component=version
+	Format  string
+}
+
+// Plan says what the smallest change is that makes a recipe hold, and why; or
+// writes the installers' steps in a language that needs no deployctl.
+func Plan(ctx context.Context, o PlanOptions) error {
+	written := export.Format(o.Format)
+	asScript := slices.Contains(export.Formats(), written)
+	if !asScript && o.Format != "text" && o.Format != "json" {
+		return usagef("--format %s is unknown: use text, json, sh, ps1, dockerfile or ansible", o.Format)
+	}
+	targets, err := solve.ParseTargets(o.Targets)
+	if err != nil {
+		return &UsageError{err}
+	}
+	if asScript && len(targets) > 0 {
+		return usagef("--target is a question for the text and json formats: a script holds what doctor --fix would do")
+	}
+	r, t, err := o.Recipe.load(ctx, o.Folders)
+	if err != nil {
+		return err
+	}
+	h, err := openHost(o.From)
+	if err != nil {
+		return err
+	}
+	f := doctor.Probe(ctx, h, doctor.Probes(false))
+	if asScript {
+		plan, err := installers.MakePlan(ctx, doctor.Evaluate(r, t, f), h)
+		if err != nil {
+			return err
+		}
+		return export.Write(o.Console.Out, written, plan, export.About{Recipe: r.Name, OS: f.OS})
+	}
+	s, err := solve.Solve(ctx, r, t, f, solve.Options{Targets: targets})
+	if err != nil {
+		return err
+	}
+	if o.Format == "json" {
+		err = s.WriteJSON(o.Console.Out)
+	} else {
+		err = s.WriteText(o.Console.Out)
+	}
+	switch {
+	case err != nil:
+		return err
+	case !s.Feasible:
+		return verdict(doctor.ExitFail)
+	case len(s.Open) > 0:
+		return verdict(doctor.ExitUnknown)
+	}
+	return nil
+}

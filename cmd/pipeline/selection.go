@@ -1,0 +1,103 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// Selection is which recipe is judged, and how it is narrowed.
+type Selection struct {
+	// Name of a recipe, a file, or an https address; that one needs SHA256.
+	Name, SHA256 string
+	// Set holds parameters as name=value; the others hold requirement ids, with
+	// a dot at the end for all that begin so.
+	Set, Only, Skip, Downgrade []string
+}
+
+const (
+	maxRecipe    = 256 << 10 // as the loader's own limit
+	recipeWithin = 30 * time.Second
+)
+
+// load finds the recipe and the tables it may ask.
+func (s Selection) load(ctx context.Context, folders Folders) (*recipes.Recipe, *recipes.Tables, error) {
+	t, err := recipes.EmbeddedTables()
+	if err != nil {
+		return nil, nil, err
+	}
+	var r *recipes.Recipe
+	if strings.HasPrefix(s.Name, "https://") {
+		if s.SHA256 == "" {
+			return nil, nil, usagef("a recipe from an address is taken only with its hash: add --recipe-sha256")
+		}
+		data, err := fetchRecipe(ctx, s.Name)
+		if err != nil {
+			return nil, nil, err
+		}
+		if r, err = recipes.LoadPinned(data, s.Name, s.SHA256); err != nil {
+			return nil, nil, &UsageError{err}
+		}
+	} else if r, err = recipes.Find(s.Name, folders.Recipes); err != nil {
+		return nil, nil, &UsageError{err}
+	}
+	values, err := recipes.ParseSet(s.Set)
+	if err != nil {
+		return nil, nil, &UsageError{err}
+	}
+	if r, err = r.Set(values); err != nil {
+		return nil, nil, &UsageError{err}
+	}
+	if r, err = r.Select(s.Only, s.Skip, s.Downgrade); err != nil {
+		return nil, nil, &UsageError{err}
+	}
+	return r, t, nil
+}
+
+// fetchRecipe gets the bytes; whether they are the right ones is for their hash.
+func fetchRecipe(ctx context.Context, address string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, recipeWithin)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, usagef("%s is no address: %w", address, err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("fetch the recipe: %w; download it and name the file instead", err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // read-only
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("fetch the recipe: %s answers %s; check the address, or download it and name the file instead", address, resp.Status)
+	}
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxRecipe+1))
+	if err != nil {
+		return nil, fmt.Errorf("fetch the recipe %s: %w", address, err)
+	}
+	if len(data) > maxRecipe {
+		return nil, usagef("%s is longer than a recipe can be (%d KiB)", address, maxRecipe>>10)
+	}
+	return data, nil
+}
+
+// flags are what a command line needs to make the same choice again.
+func (s Selection) flags() string {
+	var b strings.Builder
+	if s.Name != recipes.Default {
+		b.WriteString(" --recipe " + s.Name)
+	}
+	for _, list := range []struct {
+		flag   string
+		values []string
+	}{{"set", s.Set}, {"only", s.Only}, {"skip", s.Skip}, {"downgrade", s.Downgrade}} {
+		for _, v := range list.values {
+			b.WriteString(" --" + list.flag + " " + v)
+		}
+	}
+	return b.String()
+}
