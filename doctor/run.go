@@ -25,6 +25,7 @@ const (
 func Probe(ctx context.Context, h *host.Host, probes []probe.Probe) *facts.Facts {
 	ctx, cancel := context.WithTimeout(ctx, TotalTimeout)
 	defer cancel()
+	h = host.Memo(h)
 
 	f := &facts.Facts{Schema: facts.Schema, Disks: []facts.Disk{}, GPUs: []facts.GPU{}, Components: map[string][]facts.Instance{}}
 	answers := make([]answer, len(probes))
