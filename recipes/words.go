@@ -46,7 +46,7 @@ func Networks() []string {
 func Components() []string {
 	return []string{
 		"accelerate", "adb", "android-ndk", "android-sdk", "apk", "apt", "bazel", "brew", "caffe", "caffe2",
-		"ccache", "choco", "clang", "clang++", "cmake", "conan", "conda", "coreml", "cross", "cross-gcc", "cuda",
+		"ccache", "choco", "clang", "clang++", "cmake", "conan", "conda", "coreml", "cross", "cuda",
 		"cuda-runtime", "cudnn", "darknet", "dnf", "emerge", "executorch", "flatpak", "g++", "gcc", "git", "go",
 		"homebrew", "ios-sdk", "level-zero", "libtorch", "mace", "macos-sdk", "make", "media-foundation", "metal",
 		"mingw", "mkl", "msbuild", "msvc", "msys2", "nasm", "ncnn", "ninja", "nix", "npm", "nvcc", "nvidia-driver",

@@ -1,13 +1,12 @@
 // Package mobile finds what builds for other machines than this one: the
-// Android SDK, its NDKs and adb, and GNU cross compilers. (iOS SDKs come with
-// Xcode: see doctor/probe/apple.)
+// Android SDK, its NDKs and adb. (iOS SDKs come with Xcode: see
+// doctor/probe/apple; cross compilers are in doctor/probe/compilers.)
 //
 // The components it fills:
 //
 //	android-sdk  one instance a root; the version is the newest platform's API level
 //	android-ndk  one instance a folder
 //	adb          one instance a copy
-//	cross-gcc    one instance a target that is not this machine's
 //
 // It must never start adb: asking it for devices starts a server that stays.
 package mobile
@@ -29,10 +28,10 @@ import (
 
 // Provides are the component names of this probe.
 func Provides() []string {
-	return []string{"android-sdk", "android-ndk", "adb", "cross-gcc"}
+	return []string{"android-sdk", "android-ndk", "adb"}
 }
 
-// Probe reads the mobile and cross tools.
+// Probe reads the mobile tools.
 func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	p := &prober{ctx: ctx, h: h, exe: ""}
 	if h.Windows() {
@@ -48,11 +47,8 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	for _, i := range p.adbs(f.Components["android-sdk"]) {
 		f.Add("adb", i)
 	}
-	for _, i := range p.cross() {
-		f.Add("cross-gcc", i)
-	}
 	if err := ctx.Err(); err != nil {
-		return f, fmt.Errorf("look for mobile and cross tools: %w", err)
+		return f, fmt.Errorf("look for mobile tools: %w", err)
 	}
 	if len(p.problems) > 0 {
 		f.Problems = append(f.Problems, facts.Problem{Probe: "mobile", Covers: []string{"android-sdk", "android-ndk"}, Error: strings.Join(p.problems, "; ")})
@@ -436,82 +432,4 @@ func (p *prober) adbs(sdks []facts.Instance) []facts.Instance {
 		}
 	}
 	return out
-}
-
-// targets are the GNU triplets whose cross compilers distributions package,
-// with the GOARCH they build for. Debian's names, ARM's own, musl's and MinGW's.
-func targets() []struct{ triplet, goos, goarch string } {
-	return []struct{ triplet, goos, goarch string }{
-		{"aarch64-linux-gnu", "linux", "arm64"}, {"aarch64-none-linux-gnu", "linux", "arm64"}, {"aarch64-unknown-linux-gnu", "linux", "arm64"},
-		{"aarch64-linux-musl", "linux", "arm64"},
-		{"arm-linux-gnueabihf", "linux", "arm"}, {"arm-linux-gnueabi", "linux", "arm"}, {"arm-none-linux-gnueabihf", "linux", "arm"},
-		{"x86_64-linux-gnu", "linux", "amd64"}, {"x86_64-linux-musl", "linux", "amd64"}, {"i686-linux-gnu", "linux", "386"},
-		{"riscv64-linux-gnu", "linux", "riscv64"}, {"powerpc64le-linux-gnu", "linux", "ppc64le"}, {"s390x-linux-gnu", "linux", "s390x"},
-		{"mips64el-linux-gnuabi64", "linux", "mips64le"}, {"loongarch64-linux-gnu", "linux", "loong64"},
-		{"x86_64-w64-mingw32", "windows", "amd64"}, {"i686-w64-mingw32", "windows", "386"},
-	}
-}
-
-var nameVersion = regexp.MustCompile(`-gcc-(\d+(?:\.\d+)*)(?:-\w+)?$`)
-
-func (p *prober) cross() []facts.Instance {
-	var out []facts.Instance
-	for _, t := range targets() {
-		if t.goos == p.h.OS && t.goarch == p.h.Arch {
-			continue // the native compiler under its long name
-		}
-		for n, exe := range p.h.LookPath(p.ctx, t.triplet+"-gcc") {
-			i := facts.Instance{
-				Path: exe, Active: n == 0, Via: []string{"PATH"}, Has: []string{t.triplet},
-				Attrs:    map[string]string{"target": t.triplet, "target_os": t.goos, "target_arch": t.goarch},
-				Evidence: []facts.Evidence{{Kind: "file", Source: exe}},
-			}
-			i.Version = p.gccVersion(exe, t.triplet)
-			bin := p.h.DirOf(exe)
-			if p.h.Exists(p.ctx, p.h.Join(bin, t.triplet+"-g++"+p.exe)) {
-				i.Has = append(i.Has, "c++")
-			}
-			root := p.h.DirOf(bin)
-			for _, header := range []string{
-				p.h.Join(root, t.triplet, "include", "stdio.h"), p.h.Join(root, t.triplet, "libc", "usr", "include", "stdio.h"),
-				p.h.Join(root, t.triplet, "sysroot", "usr", "include", "stdio.h"),
-			} {
-				if p.h.Exists(p.ctx, header) {
-					i.Has = append(i.Has, "libc")
-					break
-				}
-			}
-			out = append(out, i)
-		}
-	}
-	return out
-}
-
-// gccVersion is the version in the compiler's real name (…-gcc-12), else that of
-// its library folder; running it is not worth a process.
-func (p *prober) gccVersion(exe, triplet string) string {
-	if real, err := p.h.Resolve(p.ctx, exe); err == nil {
-		if m := nameVersion.FindStringSubmatch(strings.TrimSuffix(p.h.Base(real), ".exe")); m != nil {
-			return look.Version(m[1])
-		}
-	}
-	root := p.h.DirOf(p.h.DirOf(exe))
-	for _, dir := range []string{p.h.Join(root, "lib", "gcc-cross", triplet), p.h.Join(root, "lib", "gcc", triplet)} {
-		entries, err := p.h.ReadDir(p.ctx, dir)
-		if err != nil {
-			continue
-		}
-		best := ""
-		for _, e := range entries {
-			// Debian's MinGW folders are 12-win32 and 12-posix.
-			v, _, _ := strings.Cut(e.Name, "-")
-			if look.Version(v) != "" && (best == "" || look.Newer(v, best)) {
-				best = v
-			}
-		}
-		if best != "" {
-			return best
-		}
-	}
-	return ""
 }
