@@ -456,7 +456,7 @@ func (x *extraction) tar(r io.Reader) error {
 		e := entry{name: h.Name, exec: h.Mode&0o111 != 0, size: h.Size,
 			open: func() (io.ReadCloser, error) { return io.NopCloser(plain{t}), nil }}
 		switch h.Typeflag {
-		case tar.TypeReg, tar.TypeRegA: //nolint:staticcheck // old archives still say A
+		case tar.TypeReg:
 			e.kind = file
 			if strings.HasSuffix(h.Name, "/") { // how old archives wrote folders
 				e.kind = folder
