@@ -296,9 +296,13 @@ func (s *stepProgress) end(result installers.Result, err error) {
 
 // prove ends a fix: where all required hold, the recipe's engine shows it.
 func (o DoctorOptions) prove(ctx context.Context, x examination, r *recipes.Recipe) error {
-	if x.report.Exit != doctor.ExitOK && x.report.Exit != doctor.ExitStrict || r.Verify == nil || o.Level == 0 {
+	ready := x.report.Exit == doctor.ExitOK || x.report.Exit == doctor.ExitStrict
+	if !ready || r.Verify == nil || o.Level == 0 || !canRun(r.Verify.Engine) {
 		if err := o.write(x.report); err != nil {
 			return err
+		}
+		if ready && r.Verify != nil && o.Level > 0 {
+			o.Console.Note("\nNothing was proven: this deployctl cannot run the engine %s yet.", r.Verify.Engine)
 		}
 		return verdict(x.report.Exit)
 	}
@@ -311,6 +315,7 @@ func (o DoctorOptions) prove(ctx context.Context, x examination, r *recipes.Reci
 		}
 	}
 	v := o.Verify
+	v.Engine = r.Verify.Engine
 	v.Console, v.Folders, v.Format, v.Level = o.Console, o.Folders, o.Format, o.Level
 	proof, err := prove(ctx, v, x.judgement)
 	if err != nil {

@@ -118,6 +118,10 @@ func prove(ctx context.Context, o VerifyOptions, j *doctor.Judgement) (proof, er
 	return proof{result, exit}, nil
 }
 
+// canRun reports whether there is an engine of the name. Recipes name engines
+// that are still to come, too.
+func canRun(name string) bool { return name == gocv.Name || name == verify.ReferenceName }
+
 // badInput reports whether what the user gave is at fault, not the machine: the
 // same error over a file in deployctl's own cache is none of theirs.
 func badInput(o VerifyOptions, err error) bool {
