@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/doctor"
@@ -75,6 +76,9 @@ func prove(ctx context.Context, o VerifyOptions, j *doctor.Judgement) (proof, er
 		Target: o.Target, Threads: o.Threads, Runs: o.Runs,
 		PeakGFLOPS: j.Facts.CPU.PeakGFLOPS, CPUFeatures: j.Facts.CPU.Features,
 		Progress: &progress{console: o.Console},
+	}
+	if strings.HasPrefix(o.Target, "cuda") {
+		options.Backend = "cuda" // OpenCV's own backend knows no CUDA
 	}
 	for _, p := range []*string{&options.Config, &options.Weights, &options.Names, &options.Image, &options.Picture} {
 		if *p == "" {
