@@ -57,17 +57,12 @@ func writeAnsible(p *page, tasks []task) {
 		if t.admin {
 			p.line("      become: true")
 		}
-		env, argv := t.words()
-		if len(env) > 0 {
-			p.line("      environment:")
-			for _, e := range env {
-				k, v, _ := strings.Cut(e, "=")
-				p.line("        %s: %s", yamlString(k), unsafe(v))
-			}
-		}
+		// The environment stays in the words (env K=V …): the play's own
+		// "environment" goes through a shell on its way (seen with
+		// ansible-core 2.14: "$(id)" in a value was run).
 		p.line("      ansible.builtin.command:")
 		p.line("        argv:")
-		for _, a := range argv {
+		for _, a := range t.argv {
 			p.line("          - %s", unsafe(a))
 		}
 		p.line("      register: deployctl_step")

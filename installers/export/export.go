@@ -87,28 +87,6 @@ type task struct {
 	cache bool   // fetches lists only
 }
 
-// words splits "env K=V … tool args" into assignments and command.
-func (t task) words() (env, argv []string) {
-	if len(t.argv) == 0 || t.argv[0] != "/usr/bin/env" {
-		return nil, t.argv
-	}
-	i := 1
-	for i < len(t.argv) && isAssignment(t.argv[i]) {
-		i++
-	}
-	if i == len(t.argv) || strings.HasPrefix(t.argv[i], "-") {
-		return nil, t.argv // an env with options is left as it is
-	}
-	return t.argv[1:i], t.argv[i:]
-}
-
-func isAssignment(s string) bool {
-	name, _, ok := strings.Cut(s, "=")
-	return ok && name != "" && strings.IndexFunc(name, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_')
-	}) < 0
-}
-
 func prepare(format Format, plan *installers.Plan) ([]task, error) {
 	prefix := plan.Elevation.Wrap(nil)
 	var tasks []task
@@ -133,6 +111,10 @@ func prepare(format Format, plan *installers.Plan) ([]task, error) {
 				why = "is not UTF-8"
 			case format == Dockerfile && strings.ContainsAny(a, "\r\n"):
 				why = "holds a line break"
+			// The command module expands both, also in argv, and only
+			// ansible-core 2.16 and newer can be told not to.
+			case format == Ansible && (strings.Contains(a, "$") || strings.HasPrefix(a, "~")):
+				why = "holds a $ or begins with ~, which Ansible would expand"
 			}
 			if why != "" {
 				return nil, &ArgumentError{Step: s.ID, Format: format, Why: why}
@@ -144,12 +126,8 @@ func prepare(format Format, plan *installers.Plan) ([]task, error) {
 		if s.Mechanism == "apt" && s.Action == step.Install && !refreshed {
 			// The planning machine had fresh lists; the next one may have none.
 			m := apt.Manager()
-			tool := m.Path
-			if _, argv := t.words(); len(argv) > 0 {
-				tool = argv[0]
-			}
 			tasks = append(tasks, task{title: "Fetch the package lists", purpose: "A fresh machine has none.",
-				undo: "nothing to undo: the lists are a cache", argv: m.Argv(tool, m.Refresh()), admin: m.Admin, tool: "apt", cache: true})
+				undo: "nothing to undo: the lists are a cache", argv: m.Argv(m.Path, m.Refresh()), admin: m.Admin, tool: "apt", cache: true})
 			refreshed = true
 		}
 		tasks = append(tasks, t)
