@@ -221,7 +221,11 @@ func consent(ctx context.Context, c *console.Console, yes bool, plan *installers
 	if !c.InTTY {
 		return false, usagef("this changes the machine and there is no terminal to ask on: add --yes to agree, or --dry-run to see the plan")
 	}
-	return c.Confirm(ctx, "\nApply this plan?")
+	agreed, err := c.Confirm(ctx, "\nApply this plan?")
+	if ctx.Err() != nil {
+		return false, errors.New("stopped before anything was changed")
+	}
+	return agreed, err
 }
 
 // broken ends a run in which a step failed: the document still says so.

@@ -36,7 +36,9 @@ type VerifyOptions struct {
 }
 
 // targets are the engine protocol's words (verify/engine, Job).
-var targets = []string{"cpu", "cpu_fp16", "opencl", "opencl_fp16", "cuda", "cuda_fp16"}
+func targets() []string {
+	return []string{"cpu", "cpu_fp16", "opencl", "opencl_fp16", "cuda", "cuda_fp16"}
+}
 
 // proof is a finished verify with the exit code it stands for.
 type proof struct {
@@ -51,8 +53,8 @@ func Verify(ctx context.Context, o VerifyOptions) error {
 	if o.Format != "text" && o.Format != "json" {
 		return usagef("--format %s is unknown: use text or json", o.Format)
 	}
-	if !slices.Contains(targets, o.Target) {
-		return usagef("--target %s is unknown: use one of %s", o.Target, strings.Join(targets, ", "))
+	if !slices.Contains(targets(), o.Target) {
+		return usagef("--target %s is unknown: use one of %s", o.Target, strings.Join(targets(), ", "))
 	}
 	r, t, err := o.Recipe.load(ctx, o.Folders)
 	if err != nil {
