@@ -3,6 +3,8 @@ package opencv
 import (
 	"regexp"
 	"strings"
+
+	"github.com/deployctl/deployctl/doctor/probe/internal/pasted"
 )
 
 // BuildInfo is the text of cv::getBuildInformation, which CMake also prints at
@@ -27,6 +29,9 @@ const (
 	// maxInfo is more than any real text (the longest known has 9 KiB).
 	maxInfo   = 64 << 10
 	maxFields = 2_000
+	// valueColumn is less than the column at which values stand (33) and more
+	// than any key is indented by.
+	valueColumn = 20
 )
 
 var headLine = regexp.MustCompile(`General configuration for OpenCV[ \t]+([0-9][^\s="\\]*)`)
@@ -40,13 +45,16 @@ func ParseBuildInfo(text string) (BuildInfo, bool) {
 		return BuildInfo{}, false
 	}
 	info := BuildInfo{Version: text[at[2]:at[3]]}
-	lineStart := strings.LastIndexByte(text[:at[0]], '\n') + 1
-	_, base := plain(text[lineStart:min(len(text), at[1])])
-	text = text[at[1]:]
+	// A library's string table has the text after a zero or a line end.
+	lineStart := strings.LastIndexAny(text[:at[0]], "\n\x00") + 1
+	text = text[lineStart:]
 	text = text[:min(len(text), maxInfo)]
 	if end := strings.IndexByte(text, 0); end >= 0 {
 		text = text[:end]
 	}
+	text = pasted.Clean(text)
+	heading, _, _ := strings.Cut(text, "\n")
+	_, base := plain(heading[:max(0, strings.Index(heading, marker)+len(marker))])
 	section, first := "", true
 	for line := range strings.SplitSeq(text, "\n") {
 		if first {
@@ -61,6 +69,11 @@ func ParseBuildInfo(text string) (BuildInfo, bool) {
 			break
 		}
 		depth := indent - base
+		if n := len(info.Fields); depth >= valueColumn && n > 0 && line != "" {
+			// The value goes on: 2.4 names Android's toolchain so.
+			info.Fields[n-1].Value = strings.TrimSpace(info.Fields[n-1].Value + " " + line)
+			continue
+		}
 		key, value, ok := keyValue(line)
 		if !ok {
 			if line != "" && depth <= 2 {
@@ -196,7 +209,7 @@ func (b BuildInfo) Attrs() map[string]string {
 	if _, ok := out["build.gui"]; !ok {
 		var kits []string
 		for _, f := range b.Fields {
-			if f.Section == "GUI" && f.Level == 1 && strings.HasPrefix(f.Value, "YES") && !strings.HasSuffix(f.Key, " support") {
+			if f.Section == "GUI" && f.Level == 1 && strings.HasPrefix(f.Value, "YES") && !strings.HasSuffix(f.Key, " support") && !gtkPart[f.Key] {
 				kits = append(kits, f.Key)
 			}
 		}
@@ -211,6 +224,9 @@ func (b BuildInfo) Attrs() map[string]string {
 	}
 	return out
 }
+
+// gtkPart: lines of the GUI section that speak of what GTK+ was built with.
+var gtkPart = map[string]bool{"GThread": true, "GtkGlExt": true}
 
 // Get returns the value of the first line with that key, or "section/key";
 // case does not matter, and keys may hold slashes themselves (v4l/v4l2).
@@ -246,5 +262,5 @@ func (b BuildInfo) oldParallel() string {
 // YES (ver 11.8 …), a version or a path; not NO, none or nothing.
 func Yes(value string) bool {
 	v := strings.ToUpper(strings.TrimSpace(value))
-	return v != "" && v != "NONE" && v != "-" && v != "NO" && !strings.HasPrefix(v, "NO ") && !strings.HasPrefix(v, "NO/NO")
+	return v != "" && v != "NONE" && v != "-" && v != "NO" && !strings.HasPrefix(v, "NO ") && !strings.HasPrefix(v, "NO/NO") && !strings.HasSuffix(v, "NOT FOUND")
 }

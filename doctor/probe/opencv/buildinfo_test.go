@@ -26,6 +26,7 @@ General configuration for OpenCV 2.4.11 =====================================
   GUI: 
     QT:                          NO
     GTK+ 2.x:                    YES (ver 2.24.32)
+    GThread :                    YES (ver 2.50.1)
     OpenGL support:              YES
 
   Video I/O:
@@ -48,6 +49,10 @@ General configuration for OpenCV 2.4.11 =====================================
 
   OpenCL:
     Version:                     dynamic
+
+  Android: 
+    Android NDK:                 /opt/ndk-r8e
+                                 (toolchain: arm-gcc: 4.6)
 
   Install path:                  /usr/local
 
@@ -140,6 +145,10 @@ func TestBuildInfo(t *testing.T) {
 			"cmake log":      "-- Found X\n-- " + strings.ReplaceAll(c.text, "\n", "\n-- ") + "\n-- Configuring done",
 			"C literal":      literal,
 			"library bytes":  "\x7fELF\x00\x00\xff\n" + c.text + "\x00OPENCV_TEMP_PATH: no\n  Parallel framework: wrong\x00",
+			"quoted":         "> " + strings.ReplaceAll(c.text, "\n", "\n> "),
+			"CI log":         "2026-01-01T00:00:00.123Z " + strings.ReplaceAll(c.text, "\n", "\n2026-01-01T00:00:01.5Z "),
+			"coloured":       strings.ReplaceAll(c.text, "YES", "\x1b[32mYES\x1b[0m"),
+			"tabs":           strings.ReplaceAll(c.text, "    ", "\t"),
 			"indented quote": strings.ReplaceAll(c.text, "\n", "\n    "),
 		} {
 			info, ok := ParseBuildInfo(text)
@@ -153,6 +162,9 @@ func TestBuildInfo(t *testing.T) {
 					t.Errorf("%s as %s: %s = %q, want %q", c.name, form, key, got[key], want)
 				}
 			}
+			if v, ok := info.Get("Android/Android NDK"); ok && v != "/opt/ndk-r8e (toolchain: arm-gcc: 4.6)" {
+				t.Errorf("%s as %s: a value over two lines is %q", c.name, form, v)
+			}
 		}
 	}
 	if _, ok := ParseBuildInfo("nothing of the kind"); ok {
@@ -163,7 +175,7 @@ func TestBuildInfo(t *testing.T) {
 func TestYes(t *testing.T) {
 	for v, want := range map[string]bool{
 		"YES": true, "YES (ver 11.8)": true, "2021.10.0 [2021.10.0]": true, "NO": false, "none": false, "": false, "NO/NO": false, "NO/YES": true, "-": false,
-		"NO (Java is not found)": false,
+		"NO (Java is not found)": false, "IPP not found": false,
 	} {
 		if Yes(v) != want {
 			t.Errorf("Yes(%q) = %v", v, !want)
