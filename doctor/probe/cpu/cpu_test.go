@@ -37,7 +37,7 @@ func TestOldFormsOfCPUInfo(t *testing.T) {
 		{"an unknown part", "arm64", "processor\t: 0\nFeatures\t: fp asimd\nCPU implementer\t: 0x99\nCPU architecture: 8\nCPU part\t: 0x123\n", 1, "implementer 0x99 part 0x123", "armv8.0", []string{"fp", "neon"}},
 		{"RISC-V", "riscv64", "processor\t: 0\nhart\t\t: 2\nisa\t\t: rv64imafdc_zicsr_zba\nmmu\t\t: sv39\nuarch\t\t: sifive,u74-mc\n", 1, "sifive,u74-mc", "", []string{"a", "c", "d", "f", "i", "m", "zba", "zicsr"}},
 		{"PowerPC", "ppc64le", "processor\t: 0\ncpu\t\t: POWER9, altivec supported\nclock\t\t: 2300.000000MHz\nrevision\t: 2.2\n\nprocessor\t: 1\ncpu\t\t: POWER9, altivec supported\nclock\t\t: 2300.000000MHz\n\ntimebase\t: 512000000\nmachine\t\t: PowerNV\n", 2, "POWER9, altivec supported", "", nil},
-		{"s390", "s390x", "vendor_id       : IBM/S390\n# processors    : 2\nfeatures\t: esan3 zarch vx\nprocessor 0: version = FF,  identification = 000123,  machine = 3906\nprocessor 1: version = FF,  identification = 100123,  machine = 3906\n", 2, "", "", []string{"esan3", "vx", "zarch"}},
+		{"s390", "s390x", "vendor_id       : IBM/S390\n# processors    : 2\nfeatures\t: esan3 zarch vx\nprocessor 0: version = FF,  identification = 000123,  machine = 3906\nprocessor 1: version = FF,  identification = 100123,  machine = 3906\n", 2, "machine 3906", "", []string{"esan3", "vx", "zarch"}},
 		{"pasted with spaces", "amd64", "processor       : 0\nvendor_id       : GenuineIntel\nmodel name      : Some CPU\nflags           : cmov cx8 fxsr mmx sse sse2\n", 1, "Some CPU", "x86-64-v1", []string{"cmov", "cx8", "fxsr", "mmx", "sse", "sse2"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -49,6 +49,44 @@ func TestOldFormsOfCPUInfo(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestFieldsOfCPUInfo: what stands in other architectures' entries.
+func TestFieldsOfCPUInfo(t *testing.T) {
+	const (
+		s390 = "vendor_id       : IBM/S390\n# processors    : 2\nbogomips per cpu: 2913.00\nfeatures\t: esan3 zarch vx\nprocessor 0: version = 00,  identification = 000123,  machine = 3931\nprocessor 1: version = 00,  identification = 000123,  machine = 3931\n\n" +
+			"cpu number      : 0\nphysical id     : 1\ncore id         : 2\ncpu MHz dynamic : 5200\ncpu MHz static  : 5504\n\ncpu number      : 1\nphysical id     : 1\ncore id         : 3\ncpu MHz dynamic : 5200\ncpu MHz static  : 5504\n"
+		mips = "system type\t\t: a board\nmachine\t\t\t: A Board\nprocessor\t\t: 0\ncpu model\t\t: ICT Loongson-3 V0.13  FPU V0.1\nmodel name\t\t: Loongson-3A R3 @ 1449MHz\nBogoMIPS\t\t: 2887.52\nisa\t\t\t: mips1 mips64r2\npackage\t\t\t: 0\ncore\t\t\t: 3\n"
+		loong = "system type\t\t: generic\n\nprocessor\t\t: 0\npackage\t\t\t: 1\ncore\t\t\t: 5\nCPU Family\t\t: Loongson-64bit\nModel Name\t\t: Loongson-3A5000\nCPU MHz\t\t\t: 2500.00\nBogoMIPS\t\t: 5000.00\nFeatures\t\t: cpucfg lam lsx\n"
+	)
+	p := Processor{Family: -1, ModelNum: -1, Stepping: -1, Cores: -1, Siblings: -1, Implementer: -1, Part: -1}
+	with := func(set func(*Processor)) Processor { q := p; set(&q); return q }
+	for name, c := range map[string]struct {
+		text string
+		want []Processor
+	}{
+		"s390": {s390, []Processor{
+			with(func(p *Processor) {
+				p.Vendor, p.Model, p.Features, p.BogoMIPS, p.MHz, p.Physical, p.Core = "IBM/S390", "machine 3931", "esan3 zarch vx", 2913, 5504, 1, 2
+			}),
+			with(func(p *Processor) {
+				p.Number, p.Vendor, p.Model, p.Features, p.BogoMIPS, p.MHz, p.Physical, p.Core = 1, "IBM/S390", "machine 3931", "esan3 zarch vx", 2913, 5504, 1, 3
+			}),
+		}},
+		"MIPS": {mips, []Processor{with(func(p *Processor) {
+			p.Model, p.Features, p.BogoMIPS, p.Core = "Loongson-3A R3 @ 1449MHz", "mips1 mips64r2", 2887.52, 3
+		})}},
+		"LoongArch": {loong, []Processor{with(func(p *Processor) {
+			p.Model, p.Features, p.BogoMIPS, p.MHz, p.Physical, p.Core = "Loongson-3A5000", "cpucfg lam lsx", 5000, 2500, 1, 5
+		})}},
+	} {
+		for form, text := range map[string]string{"": c.text, " with a mark": "\ufeff" + c.text, " with Windows lines": strings.ReplaceAll(c.text, "\n", "\r\n"),
+			" quoted": "> " + strings.ReplaceAll(c.text, "\n", "\n> ")} {
+			if diff := cmp.Diff(c.want, ParseCPUInfo(text).Processors); diff != "" {
+				t.Errorf("%s%s (-want +got):\n%s", name, form, diff)
+			}
+		}
 	}
 }
 

@@ -3,6 +3,8 @@ package cpu
 import (
 	"strconv"
 	"strings"
+
+	"github.com/deployctl/deployctl/doctor/probe/internal/pasted"
 )
 
 // maxProcessors bounds how many entries of a list are taken; Linux itself ends
@@ -48,7 +50,7 @@ func ParseCPUInfo(text string) Info {
 	info := Info{Common: empty}
 	var last *Processor // the entry that lines belong to
 	inEntry := false
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(pasted.Clean(text)) {
 		key, value, ok := strings.Cut(line, ":")
 		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
 		if !ok {
@@ -64,9 +66,20 @@ func ParseCPUInfo(text string) Info {
 			info.Processors = append(info.Processors, empty)
 			last = &info.Processors[len(info.Processors)-1]
 			last.Number, inEntry = n, true
+			// s390 has it all in one line: version = FF, identification = …
+			if _, machine, ok := strings.Cut(value, "machine = "); ok && key != "processor" {
+				last.Model = "machine " + strings.TrimSpace(machine)
+			}
 			continue
 		}
 		switch key {
+		case "cpu number": // s390 describes its processors further below
+			for i := range info.Processors {
+				if p := &info.Processors[i]; strconv.Itoa(p.Number) == value {
+					last, inEntry = p, true
+				}
+			}
+			continue
 		case "Hardware":
 			info.Hardware = value
 			continue
@@ -124,7 +137,8 @@ func (p *Processor) take(key, value string) {
 	case "vendor_id", "mvendorid":
 		p.Vendor = value
 	case "model name", "Processor", "processor", "cpu model", "cpu", "uarch", "Model Name":
-		if p.Model == "" {
+		// MIPS's "cpu model" is the core's, "model name" the product's.
+		if p.Model == "" || key == "model name" {
 			p.Model = value
 		}
 	case "cpu family":
@@ -133,15 +147,15 @@ func (p *Processor) take(key, value string) {
 		number(&p.ModelNum)
 	case "stepping":
 		number(&p.Stepping)
-	case "cpu MHz", "clock", "CPU MHz":
+	case "cpu MHz", "clock", "CPU MHz", "cpu MHz static":
 		p.MHz = megahertz(value)
-	case "bogomips", "BogoMIPS":
+	case "bogomips", "BogoMIPS", "bogomips per cpu":
 		if f, err := strconv.ParseFloat(value, 64); err == nil && f > 0 && f < 1e6 {
 			p.BogoMIPS = f
 		}
-	case "physical id":
+	case "physical id", "package": // MIPS and LoongArch
 		number(&p.Physical)
-	case "core id":
+	case "core id", "core":
 		number(&p.Core)
 	case "cpu cores":
 		number(&p.Cores)
