@@ -53,16 +53,15 @@ type Limits struct {
 	Files int
 	// Bytes is the sum of all files unpacked; default 8 GiB.
 	Bytes int64
-	// Ratio is the most unpacked bytes for each byte of the archive, looked at
-	// above 64 MiB; default 200. (Source trees pack about 1:6; a file of zeros
-	// 1:1000.)
-	Ratio int64
+	// Ratio is the most unpacked bytes for each byte of the archive; default
+	// 200. (Source trees pack about 1:6; a file of zeros 1:1000.) It is looked
+	// at above Floor bytes; default 64 MiB.
+	Ratio, Floor int64
 }
 
 const (
-	ratioFloor = 64 << 20
-	maxWindow  = 256 << 20 // memory for a decoder's dictionary; xz -9 uses 64 MiB
-	maxTarget  = 4096      // bytes of a link's target
+	maxWindow = 256 << 20 // memory for a decoder's dictionary; xz -9 uses 64 MiB
+	maxTarget = 4096      // bytes of a link's target
 )
 
 // Options say what to take.
@@ -157,6 +156,9 @@ func extract(ctx context.Context, name string, format Format, dir string, o Opti
 	}
 	if x.limits.Ratio == 0 {
 		x.limits.Ratio = 200
+	}
+	if x.limits.Floor == 0 {
+		x.limits.Floor = 64 << 20
 	}
 	err = x.read(f, format)
 	if cerr := root.Close(); cerr != nil && err == nil {
@@ -292,7 +294,7 @@ func (x *extraction) room(more int64) error {
 	switch total := max(x.bytes, x.res.Bytes) + more; {
 	case more < 0 || total > x.limits.Bytes:
 		return x.refuse("", TooBig, nil)
-	case total > ratioFloor && total/x.limits.Ratio > x.packed:
+	case total > x.limits.Floor && total/x.limits.Ratio > x.packed:
 		return x.refuse("", Bomb, nil)
 	}
 	return nil
