@@ -34,7 +34,7 @@ const (
 	valueColumn = 20
 )
 
-var headLine = regexp.MustCompile(`General configuration for OpenCV[ \t]+([0-9][^\s="\\]*)`)
+var headLine = regexp.MustCompile(`General configuration for (?i:OpenCV)[ \t]+([0-9][^\s="\\]*)`)
 
 // ParseBuildInfo finds the text in a library's bytes, a program's output, a
 // CMake log (lines begin with "-- ") or OpenCV's own version_string.inc (lines
@@ -54,7 +54,7 @@ func ParseBuildInfo(text string) (BuildInfo, bool) {
 	}
 	text = pasted.Clean(text)
 	heading, _, _ := strings.Cut(text, "\n")
-	_, base := plain(heading[:max(0, strings.Index(heading, marker)+len(marker))])
+	_, base := plain(heading[:max(0, strings.Index(heading, marker[:len("General")]))+len("General")])
 	section, first := "", true
 	for line := range strings.SplitSeq(text, "\n") {
 		if first {
@@ -173,7 +173,7 @@ var attrKeys = []struct {
 	{"build.v4l", []string{"Video I/O/v4l/v4l2"}},
 	{"build.mediafoundation", []string{"Video I/O/Media Foundation"}},
 	{"build.parallel", []string{"Parallel framework"}},
-	{"build.ipp", []string{"Intel IPP", "Use IPP"}},
+	{"build.ipp", []string{"Intel IPP", "Use Intel IPP", "Use IPP"}},
 	{"build.lapack", []string{"Lapack", "Use Lapack"}},
 	{"build.eigen", []string{"Eigen", "Use Eigen"}},
 	{"build.hal", []string{"Custom HAL", "Use custom HAL"}},
@@ -201,6 +201,14 @@ func (b BuildInfo) Attrs() map[string]string {
 			if v, ok := b.Get(key); ok && v != "" {
 				out[a.attr] = v
 				break
+			}
+		}
+	}
+	// 3.x leaves GStreamer's own line empty and names its parts below it.
+	if _, ok := out["build.gstreamer"]; !ok {
+		for i, f := range b.Fields {
+			if i > 0 && f.Key == "base" && f.Level == 2 && b.Fields[i-1].Key == "GStreamer" && f.Value != "" {
+				out["build.gstreamer"] = f.Value
 			}
 		}
 	}
@@ -245,6 +253,7 @@ func (b BuildInfo) oldParallel() string {
 	seen := false
 	for _, c := range []struct{ key, name string }{
 		{"Use TBB", "TBB"}, {"Use C=", "C="}, {"Use OpenMP", "OpenMP"}, {"Use GCD", "GCD"}, {"Use Concurrency", "Concurrency"},
+		{"Use pthreads for parallel for", "pthreads"},
 	} {
 		v, ok := b.Get(c.key)
 		seen = seen || ok

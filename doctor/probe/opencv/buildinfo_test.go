@@ -60,6 +60,45 @@ General configuration for OpenCV 2.4.11 =====================================
 -----------------------------------------------------------------
 `
 
+const info33 = `
+General configuration for OpenCV 3.3.1 =====================================
+  Version control:               unknown
+
+  Platform:
+    Host:                        Linux 4.4.38 aarch64
+
+  GUI:
+    GTK+:                        YES (ver 3.18.9)
+      GThread :                  YES (ver 2.48.2)
+      GtkGlExt:                  NO
+
+  Video I/O:
+    GStreamer:
+      base:                      YES (ver 1.8.3)
+      video:                     YES (ver 1.8.3)
+    V4L/V4L2:                    NO/YES
+
+  Parallel framework:            TBB (ver 4.4 interface 9002)
+
+  Trace:                         YES ()
+
+  Other third-party libraries:
+    Use Intel IPP:               2017.0.3 [2017.0.3]
+    Use Intel IPP IW:            NO
+    Use Lapack:                  NO
+    Use Eigen:                   YES (ver 3.2.92)
+    Use Cuda:                    YES (ver 8.0)
+    Use custom HAL:              YES (carotene (ver 0.0.1))
+
+  NVIDIA CUDA
+    Use CUFFT:                   YES
+    NVIDIA GPU arch:             62
+    NVIDIA PTX archs:
+
+  Install to:                    /usr
+-----------------------------------------------------------------
+`
+
 const info412 = `
 General configuration for OpenCV 4.12.0-dev =====================================
   Version control:               4.12.0-7-gabcdef
@@ -125,6 +164,13 @@ func TestBuildInfo(t *testing.T) {
 			"build.ipp": "NO", "build.parallel": "OpenMP", "build.cuda": "YES (ver 6.5)", "build.cuda_arch": "20 30",
 			"build.opencl": "YES", "build.v4l": "NO/YES", "build.prefix": "/usr/local", "build.gui": "GTK+ 2.x",
 		}},
+		{"3.3", info33, map[string]string{
+			"build.version": "3.3.1", "build.gui": "GTK+", "build.gstreamer": "YES (ver 1.8.3)", "build.ipp": "2017.0.3 [2017.0.3]",
+			"build.lapack": "NO", "build.eigen": "YES (ver 3.2.92)", "build.hal": "YES (carotene (ver 0.0.1))", "build.cuda": "YES (ver 8.0)",
+			"build.cuda_arch": "62", "build.cuda_ptx": "", "build.parallel": "TBB (ver 4.4 interface 9002)", "build.prefix": "/usr",
+		}},
+		{"3.0", "General configuration for OpenCV 3.0.0 ====\n  Other third-party libraries:\n    Use TBB:                     NO\n    Use GCD                      NO\n    Use pthreads for parallel for:\n                                 YES\n",
+			map[string]string{"build.parallel": "pthreads"}},
 		{"4.12", info412, map[string]string{
 			"build.version": "4.12.0-dev", "build.host": "Windows 10.0.26100 AMD64", "build.type": "Debug Release", "build.msvc": "1944",
 			"build.cpu_baseline": "SSE SSE2 SSE3", "build.cpu_dispatch": "SSE4_1 SSE4_2 AVX FP16 AVX2 AVX512_SKX",
