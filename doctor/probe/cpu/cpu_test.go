@@ -57,7 +57,7 @@ func TestFieldsOfCPUInfo(t *testing.T) {
 	const (
 		s390 = "vendor_id       : IBM/S390\n# processors    : 2\nbogomips per cpu: 2913.00\nfeatures\t: esan3 zarch vx\nprocessor 0: version = 00,  identification = 000123,  machine = 3931\nprocessor 1: version = 00,  identification = 000123,  machine = 3931\n\n" +
 			"cpu number      : 0\nphysical id     : 1\ncore id         : 2\ncpu MHz dynamic : 5200\ncpu MHz static  : 5504\n\ncpu number      : 1\nphysical id     : 1\ncore id         : 3\ncpu MHz dynamic : 5200\ncpu MHz static  : 5504\n"
-		mips = "system type\t\t: a board\nmachine\t\t\t: A Board\nprocessor\t\t: 0\ncpu model\t\t: ICT Loongson-3 V0.13  FPU V0.1\nmodel name\t\t: Loongson-3A R3 @ 1449MHz\nBogoMIPS\t\t: 2887.52\nisa\t\t\t: mips1 mips64r2\npackage\t\t\t: 0\ncore\t\t\t: 3\n"
+		mips  = "system type\t\t: a board\nmachine\t\t\t: A Board\nprocessor\t\t: 0\ncpu model\t\t: ICT Loongson-3 V0.13  FPU V0.1\nmodel name\t\t: Loongson-3A R3 @ 1449MHz\nBogoMIPS\t\t: 2887.52\nisa\t\t\t: mips1 mips64r2\npackage\t\t\t: 0\ncore\t\t\t: 3\n"
 		loong = "system type\t\t: generic\n\nprocessor\t\t: 0\npackage\t\t\t: 1\ncore\t\t\t: 5\nCPU Family\t\t: Loongson-64bit\nModel Name\t\t: Loongson-3A5000\nCPU MHz\t\t\t: 2500.00\nBogoMIPS\t\t: 5000.00\nFeatures\t\t: cpucfg lam lsx\n"
 	)
 	p := Processor{Family: -1, ModelNum: -1, Stepping: -1, Cores: -1, Siblings: -1, Implementer: -1, Part: -1}

@@ -137,8 +137,9 @@ func (p *Processor) take(key, value string) {
 	case "vendor_id", "mvendorid":
 		p.Vendor = value
 	case "model name", "Processor", "processor", "cpu model", "cpu", "uarch", "Model Name":
-		// MIPS's "cpu model" is the core's, "model name" the product's.
-		if p.Model == "" || key == "model name" {
+		// MIPS's "cpu model" is the core's (ending in its version, V0.13),
+		// "model name" the product's.
+		if p.Model == "" || key == "model name" && strings.Contains(p.Model, " V") {
 			p.Model = value
 		}
 	case "cpu family":
