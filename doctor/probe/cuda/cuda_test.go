@@ -79,6 +79,81 @@ GPU 00000000:8D:00.0
     BAR1 Memory Usage
         Total                             : 32768 MiB
 `
+	// Jetson: no PCI, no memory of its own, no driver version of its own.
+	smiOrin = `+---------------------------------------------------------------------------------------+
+| NVIDIA-SMI 540.3.0                Driver Version: N/A          CUDA Version: 12.2     |
+|-----------------------------------------+----------------------+----------------------+
+|   0  Orin (nvgpu)                  N/A  | N/A              N/A |                  N/A |
+| N/A   N/A  N/A               N/A /  N/A | Not Supported        |     N/A          N/A |
+|                                         |                      |                  N/A |
++-----------------------------------------+----------------------+----------------------+
+`
+	smiMIG = `| NVIDIA-SMI 535.161.08             Driver Version: 535.161.08   CUDA Version: 12.2     |
+|   0  NVIDIA A100-PCIE-40GB          Off | 00000000:18:00.0 Off |                   On |
+| ERR!  ERR! ERR!             ERR! / ERR! |                  N/A |     N/A      Default |
+|                                         |                      |              Enabled |
++-----------------------------------------+----------------------+----------------------+
+| MIG devices:                                                                          |
+|  0    7   0   0  |               5MiB /  4864MiB  | 14      0 |  1   0    0    0    0 |
+`
+	report610 = `==============NVSMI LOG==============
+
+Driver Version                                         : 610.1.02 [Deprecated; will be removed in CUDA 14.0. Use KMD Version instead]
+CUDA Version                                           : 13.3 [Deprecated; will be removed in CUDA 14.0. Use CUDA UMD Version instead]
+KMD Version                                            : 610.1.02
+CUDA UMD Version                                       : 13.3
+
+Attached GPUs                                          : 1
+GPU 00000000:01:00.0
+    Product Name                                       : NVIDIA A100
+    Product Architecture                               : N/A
+    MIG Device
+        Index                                          : 0
+        FB Memory Usage
+            Total                                      : 4864 MiB
+    FB Memory Usage
+        Total                                          : 40960 MiB
+`
+	reportXML = `<?xml version="1.0" ?>
+<!DOCTYPE nvidia_smi_log SYSTEM "nvsmi_device_v12.dtd">
+<nvidia_smi_log>
+	<driver_version>535.104.05</driver_version>
+	<cuda_version>12.2</cuda_version>
+	<attached_gpus>1</attached_gpus>
+	<gpu id="00000000:8D:00.0">
+		<product_name>NVIDIA A10</product_name>
+		<product_architecture>Ampere</product_architecture>
+		<driver_model>
+			<current_dm>TCC</current_dm>
+		</driver_model>
+		<mig_devices>
+			<mig_device>
+				<fb_memory_usage>
+					<total>4864 MiB</total>
+				</fb_memory_usage>
+			</mig_device>
+		</mig_devices>
+		<uuid>GPU-1234</uuid>
+		<fb_memory_usage>
+			<total>23028 MiB</total>
+		</fb_memory_usage>
+		<bar1_memory_usage>
+			<total>32768 MiB</total>
+		</bar1_memory_usage>
+	</gpu>
+</nvidia_smi_log>
+`
+	versions610 = `NVIDIA-SMI version  : 610.43.02
+NVML version        : 610.43
+DRIVER version      : Deprecated, see "KMD version" instead
+CUDA version        : Deprecated, see "CUDA UMD version" instead
+KMD version         : 610.43.03
+CUDA UMD version    : 13.3
+`
+	smiListed = `GPU 0: NVIDIA A100 (80GB) (UUID: GPU-1)
+  MIG 1g.5gb      Device  0: (UUID: MIG-2)
+GPU 1: Tesla T4 (UUID: GPU-3)
+`
 	query = `index, name, pci.bus_id, driver_version, memory.total [MiB], uuid, compute_cap
 0, NVIDIA H200, 00000000:8D:00.0, 580.126.09, 143771 MiB, GPU-1, 9.0
 1, "NVIDIA, odd", 00000000:8E:00.0, 580.126.09, [N/A], GPU-2, [N/A]
@@ -104,13 +179,26 @@ func TestSMI(t *testing.T) {
 			{Name: "GeForce GTX 1060", PCI: "0000:02:00.0", Memory: 6144 * mib, Mode: "WDDM", Driver: "451.48"}}}},
 		"report": {report, SMI{Driver: "535.104.05", CUDA: "12.2", GPUs: []Device{
 			{Name: "NVIDIA A10", PCI: "0000:8d:00.0", UUID: "GPU-1234", Mode: "TCC", Memory: 23028 * mib, Arch: "Ampere", Driver: "535.104.05"}}}},
-		"two":    {smi580 + smi470, ParseSMI(smi580)},
-		"failed": {"NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make sure that it runs.\n", SMI{Err: "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make sure that it runs."}},
+		"jetson": {smiOrin, SMI{Driver: "540.3.0", CUDA: "12.2", GPUs: []Device{{Name: "Orin (nvgpu)", Driver: "540.3.0"}}}},
+		"mig": {smiMIG, SMI{Driver: "535.161.08", CUDA: "12.2", GPUs: []Device{
+			{Name: "NVIDIA A100-PCIE-40GB", PCI: "0000:18:00.0", Driver: "535.161.08"}}}},
+		"report 610": {report610, SMI{Driver: "610.1.02", CUDA: "13.3", GPUs: []Device{
+			{Name: "NVIDIA A100", PCI: "0000:01:00.0", Memory: 40960 * mib, Driver: "610.1.02"}}}},
+		"xml":      {reportXML, ParseSMI(report)},
+		"versions": {versions610, SMI{Driver: "610.43.03", CUDA: "13.3"}},
+		"versions before 610": {"NVIDIA-SMI version  : 550.54.14\nNVML version        : 550.54\nDRIVER version      : 550.54.15\nCUDA Version        : 12.4\n",
+			SMI{Driver: "550.54.15", CUDA: "12.4"}},
+		"list":       {smiListed, SMI{GPUs: []Device{{Name: "NVIDIA A100 (80GB)", UUID: "GPU-1"}, {Index: 1, Name: "Tesla T4", UUID: "GPU-3"}}}},
+		"no library": {"NVIDIA-SMI couldn't find libnvidia-ml.so library in your system.\n", SMI{Err: "NVIDIA-SMI couldn't find libnvidia-ml.so library in your system."}},
+		"two":        {smi580 + smi470, ParseSMI(smi580)},
+		"failed":     {"NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make sure that it runs.\n", SMI{Err: "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make sure that it runs."}},
 		"mismatch": {"Failed to initialize NVML: Driver/library version mismatch\nNVML library version: 535.183\n",
 			SMI{Err: "Failed to initialize NVML: Driver/library version mismatch"}},
 		"else": {"command not found", SMI{}},
 	} {
-		for form, text := range map[string]string{"": c.text, " with Windows lines": strings.ReplaceAll(c.text, "\n", "\r\n"), " in a log": "$ nvidia-smi\n" + c.text} {
+		for form, text := range map[string]string{"": c.text, " with Windows lines": strings.ReplaceAll(c.text, "\n", "\r\n"), " in a log": "$ nvidia-smi\n" + c.text, " indented": "  " + strings.ReplaceAll(c.text, "\n", "\n  "),
+			" with times": "2026-01-01T00:00:00.12Z " + strings.ReplaceAll(c.text, "\n", "\n2026-01-01T00:00:00.12Z "), " quoted": "> " + strings.ReplaceAll(c.text, "\n", "\n> "),
+			" with a mark": "\ufeff" + c.text} {
 			if diff := cmp.Diff(c.want, ParseSMI(text)); diff != "" {
 				t.Errorf("%s%s (-want +got):\n%s", name, form, diff)
 			}
@@ -126,6 +214,13 @@ func TestQuery(t *testing.T) {
 	if diff := cmp.Diff(want, ParseQuery(query)); diff != "" {
 		t.Error(diff)
 	}
+	for form, text := range map[string]string{
+		"a mark": "\ufeff" + query, "Windows lines": strings.ReplaceAll(query, "\n", "\r\n"), "a prompt": "PS C:\\> nvidia-smi --query-gpu=index,name --format=csv\n" + query,
+	} {
+		if diff := cmp.Diff(want, ParseQuery(text)); diff != "" {
+			t.Errorf("with %s: %s", form, diff)
+		}
+	}
 	if got := ParseQuery("Field \"compute_cap\" is not a valid field to query.\n"); got != nil {
 		t.Errorf("an error was taken for devices: %v", got)
 	}
@@ -133,10 +228,12 @@ func TestQuery(t *testing.T) {
 
 func TestNVCC(t *testing.T) {
 	for text, want := range map[string]Compiler{
-		"nvcc: NVIDIA (R) Cuda compiler driver\nCuda compilation tools, release 7.5, V7.5.17\n":           {"7.5", "7.5.17"},
-		"Cuda compilation tools, release 12.6, V12.6.20\r\nBuild cuda_12.6.r12.6/compiler.34431801_0\r\n": {"12.6", "12.6.20"},
-		"Cuda compilation tools, release 4.0, V0.2.1221\n":                                                {"4.0", "0.2.1221"},
-		"Cuda compilation tools, release 5.0\n":                                                           {"5.0", "5.0"},
+		"nvcc: NVIDIA (R) Cuda compiler driver\nCuda compilation tools, release 7.5, V7.5.17\n":                                                               {"7.5", "7.5.17"},
+		"Cuda compilation tools, release 12.6, V12.6.20\r\nBuild cuda_12.6.r12.6/compiler.34431801_0\r\n":                                                     {"12.6", "12.6.20"},
+		"CentOS Linux release 7.9.2009\r\nnvcc warning : The 'compute_35' architectures are deprecated\r\nCuda compilation tools, release 11.8, V11.8.89\r\n": {"11.8", "11.8.89"},
+		"\x1b[1mCuda compilation tools, release 13.0, V13.0.48\x1b[0m\n":                                                                                      {"13.0", "13.0.48"},
+		"Cuda compilation tools, release 4.0, V0.2.1221\n":                                                                                                    {"4.0", "0.2.1221"},
+		"Cuda compilation tools, release 5.0\n":                                                                                                               {"5.0", "5.0"},
 	} {
 		if got, ok := ParseNVCC(text); !ok || got != want {
 			t.Errorf("%q: %v", text, got)
@@ -193,7 +290,7 @@ func TestVersionFiles(t *testing.T) {
 }
 
 func FuzzParsers(f *testing.F) {
-	for _, s := range []string{smi470, smi580, smi590, smi340, smiWDDM, report, query, "release 1.2, V1.2.3", `{"cuda":{"version":"1.2"}}`,
+	for _, s := range []string{smi470, smi580, smi590, smi340, smiWDDM, smiOrin, smiMIG, report610, reportXML, versions610, smiListed, report, query, "compilation tools, release 1.2, V1.2.3", `{"cuda":{"version":"1.2"}}`,
 		"CUDA Version 1.2.3", "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.54.03  x", "#define CUDNN_MAJOR 8\n#define A B\n#define B A\n", "32.0.15.6094"} {
 		f.Add(s)
 	}

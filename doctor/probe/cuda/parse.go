@@ -5,10 +5,12 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/deployctl/deployctl/doctor/probe/internal/pasted"
 )
 
 var (
-	nvccRelease = regexp.MustCompile(`release[ \t]+([0-9]+\.[0-9]+)(?:,[ \t]*V([0-9]+(?:\.[0-9]+)+))?`)
+	nvccRelease = regexp.MustCompile(`compilation tools,[ \t]+release[ \t]+([0-9]+\.[0-9]+)(?:,[ \t]*V([0-9]+(?:\.[0-9]+)+))?`)
 	nvrm        = regexp.MustCompile(`(?m)^NVRM version:.*?[ \t]([0-9]+\.[0-9]+(?:\.[0-9]+)*)(?:[ \t]|$)`)
 	cudaMacro   = regexp.MustCompile(`(?m)^[ \t]*#[ \t]*define[ \t]+(CUDA_VERSION|CUDART_VERSION)[ \t]+\(?([0-9]{4,6})`)
 	versionTxt  = regexp.MustCompile(`(?mi)CUDA Version[ \t]+([0-9]+(?:\.[0-9]+)+)`)
@@ -26,7 +28,7 @@ type Compiler struct {
 
 // ParseNVCC reads the output of nvcc --version; of several the first.
 func ParseNVCC(text string) (Compiler, bool) {
-	m := nvccRelease.FindStringSubmatch(text)
+	m := nvccRelease.FindStringSubmatch(pasted.Clean(text))
 	if m == nil {
 		return Compiler{}, false
 	}

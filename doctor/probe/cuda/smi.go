@@ -2,9 +2,13 @@ package cuda
 
 import (
 	"encoding/csv"
+	"encoding/xml"
+	"io"
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/deployctl/deployctl/doctor/probe/internal/pasted"
 )
 
 // SMI is what nvidia-smi says of the driver and its devices.
@@ -43,16 +47,26 @@ var (
 	smiHeader = regexp.MustCompile(`NVIDIA-SMI[ \t]+([0-9][0-9.]*)`)
 	smiDriver = regexp.MustCompile(`(?:Driver|KMD) Version[ \t]*:[ \t]*([0-9][0-9.]*)`)
 	smiCUDA   = regexp.MustCompile(`CUDA (?:UMD )?Version[ \t]*:[ \t]*([0-9][0-9.]*)`)
-	smiGPU    = regexp.MustCompile(`^\|[ \t]+([0-9]+)\.?[ \t]+(.*?)[ \t]+\|[ \t]*([0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-9A-Fa-f])`)
+	// Jetson's GPU is not on PCI.
+	smiGPU    = regexp.MustCompile(`^\|[ \t]+([0-9]+)\.?[ \t]+(.*?)[ \t]+\|[ \t]*([0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-9A-Fa-f]|N/A[ \t]+N/A)`)
 	smiMemory = regexp.MustCompile(`([0-9]+)[ \t]*(MiB|MB|GiB)[ \t]*/[ \t]*([0-9]+)[ \t]*(MiB|MB|GiB)`)
 	smiMode   = regexp.MustCompile(`[ \t]+(On|Off|WDDM|TCC|MCDM|N/A)$`)
-	smiFailed = regexp.MustCompile(`(?m)^.*(?:NVIDIA-SMI has failed|Failed to initialize NVML|No devices were found|couldn't communicate with the NVIDIA driver|Unable to determine the device handle).*$`)
+	smiFailed = regexp.MustCompile(`(?mi)^.*(?:NVIDIA-SMI has failed|NVIDIA-SMI couldn't find|Failed to initialize NVML|No devices were found|couldn't communicate with the NVIDIA driver|Unable to determine the device handle).*$`)
+	// nvidia-smi --version, since 535; older releases have no such option.
+	smiVersions = regexp.MustCompile(`(?m)^[ \t]*NVIDIA-SMI version[ \t]*:[ \t]*([0-9][0-9.]*)`)
+	smiLine     = regexp.MustCompile(`(?m)^[ \t]*(DRIVER|KMD|CUDA|CUDA UMD) [Vv]ersion[ \t]*:[ \t]*([0-9][0-9.]*)`)
+	// nvidia-smi -L; MIG's instances stand indented below their device.
+	smiList   = regexp.MustCompile(`(?m)^[ \t]*GPU ([0-9]+): (.+?) \((?:UUID|S/N): ([^)\n]*)\)`)
+	smiNumber = regexp.MustCompile(`^[0-9]+(?:\.[0-9]+)*`)
+	smiReport = regexp.MustCompile(`^GPU ([0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-9A-Fa-f])$`)
 )
 
-// ParseSMI reads the table that nvidia-smi prints without options and the
-// report of nvidia-smi -q, of any release; a text around it (a log, a prompt)
-// does not matter, of several outputs the first counts.
+// ParseSMI reads the table that nvidia-smi prints without options, the reports
+// of nvidia-smi -q and -q -x, the list of -L and what --version says, of any
+// release; a text around it (a log, a prompt) does not matter, of several
+// outputs the first counts.
 func ParseSMI(text string) SMI {
+	text = pasted.Clean(text)
 	var s SMI
 	if m := smiFailed.FindString(text); m != "" {
 		s.Err = strings.TrimSpace(m)
@@ -60,8 +74,30 @@ func ParseSMI(text string) SMI {
 	if m := smiHeader.FindStringIndex(text); m != nil && !strings.Contains(line(text, m[0]), "has failed") {
 		return s.table(text[m[0]:])
 	}
+	if at := strings.Index(text, "<nvidia_smi_log>"); at >= 0 {
+		return s.xml(text[at:])
+	}
 	if strings.Contains(text, "NVSMI LOG") || smiDriver.MatchString(text) {
 		return s.report(text)
+	}
+	if m := smiVersions.FindStringSubmatch(text); m != nil {
+		s.Driver = m[1]
+		for _, m := range smiLine.FindAllStringSubmatch(text, -1) {
+			if m[1] == "DRIVER" || m[1] == "KMD" {
+				s.Driver = m[2]
+			} else {
+				s.CUDA = m[2]
+			}
+		}
+	}
+	for _, m := range smiList.FindAllStringSubmatch(text, maxGPUs) {
+		if n, err := strconv.Atoi(m[1]); err == nil {
+			d := Device{Index: n, Name: strings.TrimSpace(m[2])}
+			if strings.HasPrefix(m[3], "GPU-") {
+				d.UUID = m[3]
+			}
+			s.GPUs = append(s.GPUs, d)
+		}
 	}
 	return s
 }
@@ -94,7 +130,9 @@ func (s SMI) table(text string) SMI {
 	open := false // the last device still lacks its memory
 	for row := range strings.SplitSeq(text, "\n") {
 		row = strings.TrimSpace(row)
-		if strings.Contains(row, "Processes") {
+		// MIG's rows have memory too, but that of an instance. Drivers before 340
+		// write of compute processes.
+		if strings.Contains(row, "Processes") || strings.Contains(row, "processes:") || strings.Contains(row, "MIG devices") {
 			break
 		}
 		if m := smiGPU.FindStringSubmatch(row); m != nil && len(s.GPUs) < maxGPUs {
@@ -102,7 +140,7 @@ func (s SMI) table(text string) SMI {
 			if err != nil {
 				continue
 			}
-			d := Device{Index: n, Name: m[2], PCI: pciAddress(m[3]), Driver: s.Driver}
+			d := Device{Index: n, Name: m[2], PCI: realPCI(m[3]), Driver: s.Driver}
 			if mode := smiMode.FindStringSubmatch(d.Name); mode != nil {
 				d.Name = strings.TrimSpace(strings.TrimSuffix(d.Name, mode[0]))
 				switch mode[1] {
@@ -127,8 +165,8 @@ func (s SMI) report(text string) SMI {
 	section := ""
 	for row := range strings.SplitSeq(text, "\n") {
 		row = strings.TrimRight(row, " \t\r")
-		if rest, ok := strings.CutPrefix(row, "GPU "); ok && strings.Count(rest, ":") >= 2 && len(s.GPUs) < maxGPUs {
-			s.GPUs = append(s.GPUs, Device{Index: len(s.GPUs), PCI: pciAddress(strings.TrimSpace(rest)), Driver: s.Driver})
+		if m := smiReport.FindStringSubmatch(strings.TrimSpace(row)); m != nil && len(s.GPUs) < maxGPUs {
+			s.GPUs = append(s.GPUs, Device{Index: len(s.GPUs), PCI: pciAddress(m[1]), Driver: s.Driver})
 			cur, section = &s.GPUs[len(s.GPUs)-1], ""
 			continue
 		}
@@ -142,14 +180,21 @@ func (s SMI) report(text string) SMI {
 		}
 		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
 		if cur == nil {
+			// Since 610: "13.3 [Deprecated; …]"; others say N/A or Not Found.
+			number := smiNumber.FindString(value)
 			switch key {
 			case "Driver Version", "KMD Version":
-				s.Driver = value
+				if number != "" {
+					s.Driver = number
+				}
 			case "CUDA Version", "CUDA UMD Version":
-				if value != "N/A" && value != "Not Found" {
-					s.CUDA = value
+				if number != "" {
+					s.CUDA = number
 				}
 			}
+			continue
+		}
+		if value == "N/A" {
 			continue
 		}
 		switch key {
@@ -166,7 +211,7 @@ func (s SMI) report(text string) SMI {
 				cur.PCI = a
 			}
 		case "Current":
-			if section == "Driver Model" && value != "N/A" {
+			if section == "Driver Model" {
 				cur.Mode = value
 			}
 		case "Total":
@@ -179,9 +224,95 @@ func (s SMI) report(text string) SMI {
 	return s
 }
 
+// xml reads nvidia-smi -q -x (nvsmi_device_v1 to v13.dtd); of a text that was
+// cut, what stands before the cut.
+func (s SMI) xml(text string) SMI {
+	d := xml.NewDecoder(strings.NewReader(text))
+	d.Strict = false
+	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
+	var open []string
+	for {
+		t, err := d.Token()
+		if err != nil {
+			return s
+		}
+		switch t := t.(type) {
+		case xml.StartElement:
+			open = append(open, t.Name.Local)
+			if len(open) == 2 && t.Name.Local == "gpu" && len(s.GPUs) < maxGPUs {
+				g := Device{Index: len(s.GPUs), Driver: s.Driver}
+				for _, a := range t.Attr {
+					if a.Name.Local == "id" {
+						g.PCI = realPCI(a.Value)
+					}
+				}
+				s.GPUs = append(s.GPUs, g)
+			}
+			if len(open) > 64 {
+				return s
+			}
+		case xml.EndElement:
+			if len(open) == 1 {
+				return s
+			}
+			if len(open) > 0 {
+				open = open[:len(open)-1]
+			}
+		case xml.CharData:
+			value := strings.TrimSpace(string(t))
+			if len(open) < 2 || value == "" || value == "N/A" {
+				continue
+			}
+			s.element(strings.Join(open[1:], "/"), value)
+		}
+	}
+}
+
+func (s *SMI) element(path, value string) {
+	number := smiNumber.FindString(value)
+	switch {
+	case (path == "driver_version" || path == "kmd_version") && number != "":
+		s.Driver = number
+		return
+	case (path == "cuda_version" || path == "cuda_umd_version") && number != "":
+		s.CUDA = number
+		return
+	case len(s.GPUs) == 0:
+		return
+	}
+	cur := &s.GPUs[len(s.GPUs)-1]
+	switch path {
+	case "gpu/product_name", "gpu/prod_name":
+		cur.Name = value
+	case "gpu/uuid":
+		cur.UUID = value
+	case "gpu/product_architecture":
+		cur.Arch = value
+	case "gpu/driver_model/current_dm":
+		cur.Mode = value
+	case "gpu/pci/pci_bus_id":
+		if a := realPCI(value); a != "" {
+			cur.PCI = a
+		}
+	case "gpu/fb_memory_usage/total", "gpu/memory_usage/total":
+		n, unit, _ := strings.Cut(value, " ")
+		cur.Memory = bytesOf(n, unit)
+	}
+}
+
 // ParseQuery reads nvidia-smi --query-gpu=… --format=csv with its heading line;
 // columns may come in any order, unknown ones are passed over.
 func ParseQuery(text string) []Device {
+	text = pasted.Clean(text)
+	// What stands before the heading: a prompt, a warning.
+	for rest := text; rest != ""; {
+		first, after, _ := strings.Cut(rest, "\n")
+		if queryHead.MatchString(first) {
+			text = strings.TrimLeft(rest, " \t")
+			break
+		}
+		rest = after
+	}
 	r := csv.NewReader(strings.NewReader(text))
 	r.TrimLeadingSpace, r.FieldsPerRecord, r.LazyQuotes = true, -1, true
 	rows, err := r.ReadAll()
@@ -201,7 +332,7 @@ func ParseQuery(text string) []Device {
 			}
 			key, unit, _ := strings.Cut(strings.TrimSpace(rows[0][i]), " ")
 			value = strings.TrimSpace(value)
-			if value == "" || strings.HasPrefix(value, "[") { // [N/A], [Not Supported]
+			if value == "" || value == "N/A" || strings.HasPrefix(value, "[") { // [N/A], [Not Supported]
 				continue
 			}
 			switch key {
@@ -236,6 +367,8 @@ func ParseQuery(text string) []Device {
 	return out
 }
 
+var queryHead = regexp.MustCompile(`^[ \t]*[a-z_]+(?:\.[a-z_.]+)?(?: \[[^\]]*\])?(?:,[ \t]*[a-z_0-9]+(?:\.[a-z_0-9.]+)?(?: \[[^\]]*\])?)*[ \t]*$`)
+
 func bytesOf(n, unit string) uint64 {
 	v, err := strconv.ParseUint(n, 10, 64)
 	if err != nil || v > 1<<32 {
@@ -250,6 +383,14 @@ func bytesOf(n, unit string) uint64 {
 		return v << 10
 	}
 	return 0
+}
+
+// realPCI passes over "N/A  N/A" and "N/A".
+func realPCI(s string) string {
+	if strings.HasPrefix(s, "N/A") {
+		return ""
+	}
+	return pciAddress(s)
 }
 
 // pciAddress gives 00000000:8D:00.0 in the kernel's form, 0000:8d:00.0.
