@@ -188,7 +188,7 @@ func lists(ctx context.Context, h *host.Host) pkgmgr.Lists {
 // quote runs apt-get twice without changing anything: --simulate for what
 // would change, --print-uris for the sizes. Neither needs root or a lock.
 func quote(ctx context.Context, h *host.Host, tool string, packages []string) (pkgmgr.Quote, error) {
-	args := []string{"--quiet=1", "--no-install-recommends", "--option", "APT::Cmd::Pattern-Only=true"}
+	args := append(readOnly(), "--quiet=1", "--no-install-recommends", "--option", "APT::Cmd::Pattern-Only=true")
 	tail := append([]string{"install", "--"}, packages...)
 	lines, exit, err := ask(ctx, h, append(append([]string{tool, "--simulate"}, args...), tail...))
 	if err != nil {
@@ -216,7 +216,7 @@ func quote(ctx context.Context, h *host.Host, tool string, packages []string) (p
 }
 
 func quoteRemove(ctx context.Context, h *host.Host, tool string, packages []string) ([]string, error) {
-	lines, exit, err := ask(ctx, h, append([]string{tool, "--simulate", "--quiet=1", "remove", "--"}, packages...))
+	lines, exit, err := ask(ctx, h, append(append(append([]string{tool, "--simulate"}, readOnly()...), "--quiet=1", "remove", "--"), packages...))
 	if err != nil {
 		return nil, err
 	}
@@ -224,6 +224,12 @@ func quoteRemove(ctx context.Context, h *host.Host, tool string, packages []stri
 		return nil, Explain(exit, lines)
 	}
 	return ParseSimulation(lines).Remove, nil
+}
+
+// readOnly keeps apt-get from writing its own caches of the package lists to
+// /var/cache/apt, which it does even for a question when it runs as root.
+func readOnly() []string {
+	return []string{"--option", "Dir::Cache::pkgcache=", "--option", "Dir::Cache::srcpkgcache="}
 }
 
 func ask(ctx context.Context, h *host.Host, argv []string) (lines []string, exit int, err error) {
