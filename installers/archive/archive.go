@@ -161,6 +161,12 @@ func extract(ctx context.Context, name string, format Format, dir string, o Opti
 		x.limits.Floor = 64 << 20
 	}
 	err = x.read(f, format)
+	for _, l := range x.links {
+		if err != nil {
+			break
+		}
+		err = store.Explain(l[1], root.Symlink(l[0], l[1]))
+	}
 	if cerr := root.Close(); cerr != nil && err == nil {
 		err = store.Explain(dir, cerr)
 	}
@@ -178,7 +184,10 @@ type extraction struct {
 	packed  int64
 	seen    int
 	bytes   int64 // decoded, written or not
-	res     Result
+	// links (target, place) are made last: while files are written there is
+	// no link that one could be written through.
+	links [][2]string
+	res   Result
 }
 
 func (x *extraction) refuse(entry string, why Why, err error) error {
@@ -359,8 +368,9 @@ func (x *extraction) take(e entry) error {
 		if why != "" {
 			return x.refuse(e.name+" -> "+e.target, why, nil)
 		}
+		x.links = append(x.links, [2]string{target, to})
 		x.res.Files++
-		return store.Explain(to, x.root.Symlink(target, to))
+		return nil
 	case e.same != "":
 		return x.hardLink(e, to)
 	}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -74,14 +75,19 @@ type mirror struct {
 
 func newMirror(t *testing.T, handlers ...http.HandlerFunc) *mirror {
 	m := &mirror{}
-	m.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	m.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		m.mu.Lock()
 		n := len(m.requests)
 		m.requests = append(m.requests, r)
 		m.mu.Unlock()
 		handlers[min(n, len(handlers)-1)](w, r)
 	}))
-	t.Cleanup(m.Close)
+	// Handlers that wait end with the test even where the server does not
+	// notice that its client is gone (Wine).
+	ctx, cancel := context.WithCancel(context.Background())
+	m.Server.Config.BaseContext = func(net.Listener) context.Context { return ctx }
+	m.Start()
+	t.Cleanup(func() { cancel(); m.Close() })
 	return m
 }
 
