@@ -27,6 +27,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/doctor/probe/internal/pasted"
 )
 
 // Provides are the component names of this probe.
@@ -729,7 +730,7 @@ func (p *prober) defaultToolset(s *studio) string {
 		if err != nil {
 			continue
 		}
-		if v := strings.TrimSpace(decodeText(data)); toolsetName.MatchString(v) {
+		if v := strings.TrimSpace(pasted.Clean(string(data))); toolsetName.MatchString(v) {
 			return v
 		}
 	}

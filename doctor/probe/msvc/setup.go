@@ -1,7 +1,6 @@
 package msvc
 
 import (
-	"bytes"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -9,7 +8,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode/utf16"
+
+	"github.com/deployctl/deployctl/doctor/probe/internal/pasted"
 )
 
 // Setup is what Visual Studio's installer says of one instance, whichever of
@@ -61,7 +61,7 @@ const maxPackages = 20_000
 // matter; of a file that was cut, what stands before the cut is returned
 // together with the error.
 func ParseState(data []byte) (Setup, error) {
-	v, err := lenientJSON(decodeText(data))
+	v, err := lenientJSON(pasted.Clean(string(data)))
 	obj, ok := v.(map[string]any)
 	if !ok {
 		if err == nil {
@@ -90,7 +90,7 @@ func ParseState(data []byte) (Setup, error) {
 // What a damaged console code page or a cut left readable is still read. No
 // instance and no error means that vswhere found none.
 func ParseVSWhere(data []byte) ([]Setup, error) {
-	text := decodeText(data)
+	text := pasted.Clean(string(data))
 	body := skipBanner(text)
 	switch {
 	case strings.TrimSpace(body) == "":
@@ -113,6 +113,9 @@ func ParseVSWhere(data []byte) ([]Setup, error) {
 		return list, nil
 	}
 	list := parseText(body)
+	if at := strings.Index(body, "<instances"); len(list) == 0 && at >= 0 {
+		return parseXML(body[at:])
+	}
 	if at := jsonStart.FindStringIndex(body); len(list) == 0 && at != nil {
 		// Something stands before the JSON: a prompt, a log line, a quoted test.
 		return ParseVSWhere([]byte(body[at[0]:]))
@@ -145,29 +148,6 @@ func clip(s string, n int) string {
 		return s[:n]
 	}
 	return s
-}
-
-// decodeText removes a UTF-8 mark and turns UTF-16 (PowerShell's > writes it)
-// into UTF-8.
-func decodeText(data []byte) string {
-	if s, ok := bytes.CutPrefix(data, []byte("\xef\xbb\xbf")); ok {
-		return string(s)
-	}
-	var order func([]byte) uint16
-	switch {
-	case bytes.HasPrefix(data, []byte("\xff\xfe")):
-		order = func(b []byte) uint16 { return uint16(b[0]) | uint16(b[1])<<8 }
-	case bytes.HasPrefix(data, []byte("\xfe\xff")):
-		order = func(b []byte) uint16 { return uint16(b[1]) | uint16(b[0])<<8 }
-	default:
-		return string(data)
-	}
-	data = data[2:]
-	units := make([]uint16, 0, len(data)/2)
-	for ; len(data) >= 2; data = data[2:] {
-		units = append(units, order(data))
-	}
-	return string(utf16.Decode(units))
 }
 
 // skipBanner drops the two lines vswhere prints before its answer, and what a
@@ -496,7 +476,7 @@ func trimSlash(p string) string {
 var (
 	jsonLine  = regexp.MustCompile(`^\s*"(\w+)"\s*:\s*(.*?),?\s*$`)
 	jsonStart = regexp.MustCompile(`\[\s*\{`)
-	textLine  = regexp.MustCompile(`^\s*(\w+): ?(.*)$`)
+	textLine  = regexp.MustCompile(`^(\s*)(\w+): ?(.*)$`)
 )
 
 // parseJSONLines reads indented JSON line by line, for a text whose quotes were
@@ -557,7 +537,7 @@ func unquote(v string) string {
 // before it (consoles wrap them, and descriptions have line breaks).
 func parseText(text string) []Setup {
 	var list []Setup
-	flat, last := map[string]string{}, ""
+	flat, last, indent := map[string]string{}, "", ""
 	end := func() {
 		var s Setup
 		if s.fill(flat); s.identified() {
@@ -574,16 +554,16 @@ func parseText(text string) []Setup {
 		m := textLine.FindStringSubmatch(line)
 		if m == nil {
 			if last != "" {
-				flat[last] += line
+				flat[last] += strings.TrimPrefix(line, indent)
 			}
 			continue
 		}
-		key := strings.ToLower(m[1])
+		key := strings.ToLower(m[2])
 		if key == "instanceid" && flat["instanceid"] != "" {
 			end()
 		}
-		flat[key] = strings.TrimSpace(m[2])
-		last = key
+		flat[key] = strings.TrimSpace(m[3])
+		last, indent = key, m[1]
 	}
 	end()
 	return list

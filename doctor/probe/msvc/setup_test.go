@@ -134,6 +134,11 @@ properties_nickname: work
 		"json with CRLF": strings.ReplaceAll(vswhereJSON, "\n", "\r\n"), "json as UTF-16": utf16LE(vswhereJSON),
 		"json in a log": "C:\\> vswhere -all -format json\n" + vswhereJSON + "\nC:\\>",
 		"text":          text, "text with CRLF": strings.ReplaceAll(text, "\n", "\r\n"), "xml": xml, "powershell": powershell,
+		"xml in a log": "C:\\> vswhere -format xml\n" + banner + xml,
+		"quoted text":  "> " + strings.ReplaceAll(text, "\n", "\n> "), "indented text": "    " + strings.ReplaceAll(text, "\n", "\n    "),
+		"text in a CI log": "2026-01-01T00:00:00.1234567Z " + strings.ReplaceAll(text, "\n", "\n2026-01-01T00:00:00.1234567Z "),
+		"json in a CI log": "2026-01-01T00:00:00.1234567Z " + strings.ReplaceAll(vswhereJSON, "\n", "\n2026-01-01T00:00:00.1234567Z "),
+		"coloured json":    strings.ReplaceAll(vswhereJSON, "true", "\x1b[35mtrue\x1b[0m"),
 		// A code page that ate a quote: the line is lost, its neighbours are not.
 		"damaged json": strings.Replace(vswhereJSON, `среда",`, "\xd1\xf0\xe5\xe4?,", 1),
 	} {

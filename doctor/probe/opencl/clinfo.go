@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/deployctl/deployctl/doctor/probe/internal/pasted"
 )
 
 // Platform is one OpenCL platform with its devices.
@@ -51,8 +53,11 @@ const (
 )
 
 var (
-	rawPrefix  = regexp.MustCompile(`^\[[^\]\s]*/[^\]\s]*\][ \t]*`)
-	treePlat   = regexp.MustCompile(`^Platform #(\d+): (.*)$`)
+	rawPrefix = regexp.MustCompile(`^[ \t]*\[[^\]\s]*/[^\]\s]*\][ \t]*`)
+	treePlat  = regexp.MustCompile(`^[ \t]*Platform #(\d+): (.*)$`)
+	// What stands in a value's place when the driver refused to tell it:
+	// <printDeviceInfo:0: get CL_DEVICE_NAME size : error -6>.
+	refused    = regexp.MustCompile(`^<.*\berror -?[0-9]+>$`)
 	treeDevice = regexp.MustCompile("^[ \t]*(?:[`+|]--|[└├]──)[ \t]*Device #(\\d+): (.*)$")
 )
 
@@ -87,9 +92,9 @@ var labels = map[string]string{
 // never fails; a text of something else gives no platforms.
 func ParseInfo(text string) Info {
 	p := parser{info: Info{Claimed: -1}, at: -1}
-	for line := range strings.SplitSeq(text, "\n") {
+	for line := range strings.SplitSeq(pasted.Clean(text), "\n") {
 		line = strings.TrimRight(line, "\r")
-		if strings.HasPrefix(line, "NULL platform behavior") {
+		if strings.HasPrefix(strings.TrimLeft(line, " \t"), "NULL platform behavior") {
 			// What follows repeats names of what was listed.
 			p.ended = true
 			continue
@@ -135,7 +140,11 @@ func split(line string) (key, value string, ok bool) {
 	}
 	key = strings.ToLower(strings.TrimSuffix(strings.TrimSpace(body[:gap]), ":"))
 	name, ok := labels[key]
-	return name, strings.TrimSpace(body[gap:]), ok
+	value = strings.TrimSpace(body[gap:])
+	if refused.MatchString(value) {
+		value = ""
+	}
+	return name, value, ok
 }
 
 // tree takes a line of clinfo --list.

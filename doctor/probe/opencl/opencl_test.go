@@ -134,10 +134,17 @@ func TestParseInfo(t *testing.T) {
 		"list": {list, Info{Claimed: -1, Platforms: []Platform{
 			{Name: "Example GPU", Claimed: -1, Devices: []Device{{Name: "X1"}, {Name: "X2"}}}, {Name: "Other", Claimed: -1, Devices: []Device{{Name: "Y"}}},
 		}}},
+		"refused": {"Number of platforms  1\n  Platform Name  P\n\n  Platform Name  P\nNumber of devices  1\n  Device Name                                     <printDeviceInfo:0: get CL_DEVICE_NAME size : error -6>\n  Device Version  OpenCL 1.2\n  Max compute units                               <printDeviceInfo:12: get CL_DEVICE_MAX_COMPUTE_UNITS : error -30>\n",
+			Info{Claimed: 1, Platforms: []Platform{{Name: "P", Claimed: 1, Devices: []Device{{Version: "OpenCL 1.2"}}}}}},
 		"none": {"Number of platforms                               0\n", Info{}},
 		"else": {"bash: clinfo: command not found\n", Info{Claimed: -1}},
 	} {
-		for form, text := range map[string]string{"": c.text, " with Windows lines": strings.ReplaceAll(c.text, "\n", "\r\n")} {
+		for form, text := range map[string]string{"": c.text, " with Windows lines": strings.ReplaceAll(c.text, "\n", "\r\n"),
+			" with a mark": "\ufeff" + c.text, " quoted": "> " + strings.ReplaceAll(c.text, "\n", "\n> "),
+			" indented":   "    " + strings.ReplaceAll(c.text, "\n", "\n    "),
+			" with times": "2026-01-01T00:00:00.1234567Z " + strings.ReplaceAll(c.text, "\n", "\n2026-01-01T00:00:00.1234567Z "),
+			" coloured":   strings.ReplaceAll(c.text, "Platform", "\x1b[1mPlatform\x1b[0m"),
+		} {
 			if diff := cmp.Diff(c.want, ParseInfo(text)); diff != "" {
 				t.Errorf("%s%s (-want +got):\n%s", name, form, diff)
 			}

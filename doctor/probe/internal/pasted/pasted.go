@@ -33,8 +33,10 @@ func Clean(text string) string {
 		// Twice converted text has two.
 		text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\r\n", "\n"), "\r\n", "\n")
 	}
-	// A page in a browser indents with no-break spaces.
-	text = strings.ReplaceAll(text, "\u00a0", " ")
+	// A page in a browser indents with no-break spaces; one alone may be meant.
+	if strings.Contains(text, "\u00a0\u00a0") || strings.Contains(text, " \u00a0") || strings.Contains(text, "\u00a0 ") {
+		text = strings.ReplaceAll(text, "\u00a0", " ")
+	}
 	if strings.Contains(text, ":") { // spares the search in what has no times
 		text = stamp.ReplaceAllString(text, "")
 	}

@@ -40,7 +40,7 @@ func TestClean(t *testing.T) {
 		"Jenkins":         each("[2026-01-02T03:04:05.123Z] "),
 		"log":             each("2026-01-02 03:04:05,123 "),
 		"quoted":          each("> "),
-		"browser":         strings.ReplaceAll(plain, " ", "\u00a0"),
+		"browser":         strings.ReplaceAll(plain, "  ", "\u00a0 "),
 	} {
 		if got := Clean(text); got != plain {
 			t.Errorf("%s: %q", name, got)
