@@ -40,6 +40,9 @@ var headLine = regexp.MustCompile(`General configuration for (?i:OpenCV)[ \t]+([
 // CMake log (lines begin with "-- ") or OpenCV's own version_string.inc (lines
 // are C literals). It reports false when the text is not there.
 func ParseBuildInfo(text string) (BuildInfo, bool) {
+	if strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") {
+		text = pasted.Clean(text) // UTF-16, as PowerShell's > writes it
+	}
 	at := headLine.FindStringSubmatchIndex(text)
 	if at == nil {
 		return BuildInfo{}, false
@@ -100,6 +103,10 @@ func ParseBuildInfo(text string) (BuildInfo, bool) {
 // counts the spaces it is indented by.
 func plain(line string) (string, int) {
 	line = strings.TrimRight(line, "\r")
+	// What the text is wrapped in may be indented itself.
+	if t := strings.TrimLeft(line, " \t"); strings.HasPrefix(t, `"`) || strings.HasPrefix(t, "-- ") || t == "--" {
+		line = t
+	}
 	if rest, ok := strings.CutPrefix(line, `"`); ok {
 		// A C literal: "text\n"
 		if body, ok := strings.CutSuffix(rest, `"`); ok {
@@ -202,6 +209,13 @@ func (b BuildInfo) Attrs() map[string]string {
 				out[a.attr] = v
 				break
 			}
+		}
+	}
+	// 3.x does not name a standard, only whether it is C++11.
+	if v, ok := b.Get("C/C++/C++11"); ok && out["build.cxx_standard"] == v {
+		delete(out, "build.cxx_standard")
+		if Yes(v) {
+			out["build.cxx_standard"] = "11"
 		}
 	}
 	// 3.x leaves GStreamer's own line empty and names its parts below it.

@@ -3,6 +3,7 @@ package opencv
 import (
 	"strings"
 	"testing"
+	"unicode/utf16"
 )
 
 // The forms are those of releases 2.4 to 4.12; the machines are made up.
@@ -66,6 +67,9 @@ General configuration for OpenCV 3.3.1 =====================================
 
   Platform:
     Host:                        Linux 4.4.38 aarch64
+
+  C/C++:
+    C++11:                       YES
 
   GUI:
     GTK+:                        YES (ver 3.18.9)
@@ -165,7 +169,7 @@ func TestBuildInfo(t *testing.T) {
 			"build.opencl": "YES", "build.v4l": "NO/YES", "build.prefix": "/usr/local", "build.gui": "GTK+ 2.x",
 		}},
 		{"3.3", info33, map[string]string{
-			"build.version": "3.3.1", "build.gui": "GTK+", "build.gstreamer": "YES (ver 1.8.3)", "build.ipp": "2017.0.3 [2017.0.3]",
+			"build.version": "3.3.1", "build.cxx_standard": "11", "build.gui": "GTK+", "build.gstreamer": "YES (ver 1.8.3)", "build.ipp": "2017.0.3 [2017.0.3]",
 			"build.lapack": "NO", "build.eigen": "YES (ver 3.2.92)", "build.hal": "YES (carotene (ver 0.0.1))", "build.cuda": "YES (ver 8.0)",
 			"build.cuda_arch": "62", "build.cuda_ptx": "", "build.parallel": "TBB (ver 4.4 interface 9002)", "build.prefix": "/usr",
 		}},
@@ -186,16 +190,19 @@ func TestBuildInfo(t *testing.T) {
 			literal += `"` + line + `\n"` + "\n"
 		}
 		for form, text := range map[string]string{
-			"text":           c.text,
-			"windows lines":  strings.ReplaceAll(c.text, "\n", "\r\n"),
-			"cmake log":      "-- Found X\n-- " + strings.ReplaceAll(c.text, "\n", "\n-- ") + "\n-- Configuring done",
-			"C literal":      literal,
-			"library bytes":  "\x7fELF\x00\x00\xff\n" + c.text + "\x00OPENCV_TEMP_PATH: no\n  Parallel framework: wrong\x00",
-			"quoted":         "> " + strings.ReplaceAll(c.text, "\n", "\n> "),
-			"CI log":         "2026-01-01T00:00:00.123Z " + strings.ReplaceAll(c.text, "\n", "\n2026-01-01T00:00:01.5Z "),
-			"coloured":       strings.ReplaceAll(c.text, "YES", "\x1b[32mYES\x1b[0m"),
-			"tabs":           strings.ReplaceAll(c.text, "    ", "\t"),
-			"indented quote": strings.ReplaceAll(c.text, "\n", "\n    "),
+			"text":             c.text,
+			"windows lines":    strings.ReplaceAll(c.text, "\n", "\r\n"),
+			"cmake log":        "-- Found X\n-- " + strings.ReplaceAll(c.text, "\n", "\n-- ") + "\n-- Configuring done",
+			"C literal":        literal,
+			"library bytes":    "\x7fELF\x00\x00\xff\n" + c.text + "\x00OPENCV_TEMP_PATH: no\n  Parallel framework: wrong\x00",
+			"indented literal": "\t" + strings.ReplaceAll(literal, "\n", "\n\t"),
+			"indented log":     "    -- Found X\n    -- " + strings.ReplaceAll(c.text, "\n", "\n    -- "),
+			"UTF-16":           string(utf16LE(c.text)),
+			"quoted":           "> " + strings.ReplaceAll(c.text, "\n", "\n> "),
+			"CI log":           "2026-01-01T00:00:00.123Z " + strings.ReplaceAll(c.text, "\n", "\n2026-01-01T00:00:01.5Z "),
+			"coloured":         strings.ReplaceAll(c.text, "YES", "\x1b[32mYES\x1b[0m"),
+			"tabs":             strings.ReplaceAll(c.text, "    ", "\t"),
+			"indented quote":   strings.ReplaceAll(c.text, "\n", "\n    "),
 		} {
 			info, ok := ParseBuildInfo(text)
 			if !ok {
@@ -216,6 +223,14 @@ func TestBuildInfo(t *testing.T) {
 	if _, ok := ParseBuildInfo("nothing of the kind"); ok {
 		t.Error("found a text that is not there")
 	}
+}
+
+func utf16LE(s string) []byte {
+	out := []byte{0xff, 0xfe}
+	for _, u := range utf16.Encode([]rune(s)) {
+		out = append(out, byte(u), byte(u>>8))
+	}
+	return out
 }
 
 func TestYes(t *testing.T) {
