@@ -179,6 +179,8 @@ func TestSMI(t *testing.T) {
 			{Name: "GeForce GTX 1060", PCI: "0000:02:00.0", Memory: 6144 * mib, Mode: "WDDM", Driver: "451.48"}}}},
 		"report": {report, SMI{Driver: "535.104.05", CUDA: "12.2", GPUs: []Device{
 			{Name: "NVIDIA A10", PCI: "0000:8d:00.0", UUID: "GPU-1234", Mode: "TCC", Memory: 23028 * mib, Arch: "Ampere", Driver: "535.104.05"}}}},
+		"lost": {"| NVIDIA-SMI 375.26                 Driver Version: 375.26                    |\n|   0  GeForce GTX 1080    ERR!| 0000:01:00.0     ERR! |                 ERR! |\n|ERR!  ERR! ERR!    ERR! / ERR! |   GPU is lost        |    ERR!         ERR! |\n|   1  Tesla K40m          Off  | 0000:05:00.0     Off |                    0 |\n| N/A   28C    P0    72W / 235W |   1071MiB / 11439MiB |     30%      Default |\n",
+			SMI{Driver: "375.26", GPUs: []Device{{Name: "GeForce GTX 1080", PCI: "0000:01:00.0", Driver: "375.26"}, {Index: 1, Name: "Tesla K40m", PCI: "0000:05:00.0", Memory: 11439 * mib, Driver: "375.26"}}}},
 		"jetson": {smiOrin, SMI{Driver: "540.3.0", CUDA: "12.2", GPUs: []Device{{Name: "Orin (nvgpu)", Driver: "540.3.0"}}}},
 		"mig": {smiMIG, SMI{Driver: "535.161.08", CUDA: "12.2", GPUs: []Device{
 			{Name: "NVIDIA A100-PCIE-40GB", PCI: "0000:18:00.0", Driver: "535.161.08"}}}},

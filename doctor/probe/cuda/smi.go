@@ -48,9 +48,9 @@ var (
 	smiDriver = regexp.MustCompile(`(?:Driver|KMD) Version[ \t]*:[ \t]*([0-9][0-9.]*)`)
 	smiCUDA   = regexp.MustCompile(`CUDA (?:UMD )?Version[ \t]*:[ \t]*([0-9][0-9.]*)`)
 	// Jetson's GPU is not on PCI.
-	smiGPU    = regexp.MustCompile(`^\|[ \t]+([0-9]+)\.?[ \t]+(.*?)[ \t]+\|[ \t]*([0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-9A-Fa-f]|N/A[ \t]+N/A)`)
+	smiGPU    = regexp.MustCompile(`^\|[ \t]+([0-9]+)\.?[ \t]+(.*?)[ \t]*\|[ \t]*([0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-9A-Fa-f]|N/A[ \t]+N/A)`)
 	smiMemory = regexp.MustCompile(`([0-9]+)[ \t]*(MiB|MB|GiB)[ \t]*/[ \t]*([0-9]+)[ \t]*(MiB|MB|GiB)`)
-	smiMode   = regexp.MustCompile(`[ \t]+(On|Off|WDDM|TCC|MCDM|N/A)$`)
+	smiMode   = regexp.MustCompile(`[ \t]+(On|Off|WDDM|TCC|MCDM|N/A|ERR!)$`)
 	smiFailed = regexp.MustCompile(`(?mi)^.*(?:NVIDIA-SMI has failed|NVIDIA-SMI couldn't find|Failed to initialize NVML|No devices were found|couldn't communicate with the NVIDIA driver|Unable to determine the device handle).*$`)
 	// nvidia-smi --version, since 535; older releases have no such option.
 	smiVersions = regexp.MustCompile(`(?m)^[ \t]*NVIDIA-SMI version[ \t]*:[ \t]*([0-9][0-9.]*)`)
