@@ -87,10 +87,6 @@ func (p *prober) linux() {
 	text, err := p.h.Text(p.ctx, cpuinfoFile)
 	p.fail(err)
 	info := ParseCPUInfo(text)
-	if len(info.Processors) == 0 && (info.Common.Model != "" || info.Common.Features != "") {
-		info.Processors = []Processor{info.Common} // a kernel for one processor that does not number it
-		info.Processors[0].Number = 0
-	}
 	if len(info.Processors) == 0 {
 		p.cpuid() // no /proc, as in a bare chroot
 		return

@@ -110,6 +110,10 @@ func ParseCPUInfo(text string) Info {
 	for i := range info.Processors {
 		info.Processors[i].inherit(info.Common)
 	}
+	if c := info.Common; len(info.Processors) == 0 && (c.Model != "" || c.Features != "") {
+		c.Number = 0 // a kernel for one processor that does not number it
+		info.Processors = []Processor{c}
+	}
 	return info
 }
 
