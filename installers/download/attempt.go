@@ -201,6 +201,7 @@ func (t *transfer) restore(ctx context.Context) error {
 	if _, err := io.CopyBuffer(t.out.sum, reading{ctx, r}, make([]byte, chunk)); err != nil {
 		return err
 	}
+	t.out.from = t.have
 	_, err := t.file.Seek(t.have, io.SeekStart)
 	return err
 }
@@ -426,8 +427,9 @@ func (t *transfer) judge() error {
 // writer hashes and writes in two goroutines, while the next piece is read from
 // the network: the hash takes about as long as all the rest.
 type writer struct {
-	w   io.Writer
-	sum hash.Hash
+	w    partial
+	from int64 // where in the file the first piece goes
+	sum  hash.Hash
 	// Nil until the first piece.
 	hashing, writing chan []byte
 	hashed           chan struct{}
@@ -437,7 +439,10 @@ type writer struct {
 	failed atomic.Bool
 }
 
-func newWriter(w io.Writer) *writer { return &writer{w: w, sum: sha256.New()} }
+func newWriter(w partial) *writer { return &writer{w: w, sum: sha256.New()} }
+
+// earlyStep is how many bytes are written before the disk is asked to begin.
+const earlyStep = 16 << 20
 
 // inFlight is how many pieces may be on their way in each goroutine: one at
 // work, two waiting, and one that the caller is filling.
@@ -457,12 +462,18 @@ func (x *writer) add(piece []byte) {
 		}()
 		go func() {
 			var failed error
+			at := x.from
+			begun := at
 			for p := range x.writing {
 				if failed != nil {
 					continue // the rest is taken, so that nobody waits
 				}
 				if _, failed = x.w.Write(p); failed != nil {
 					x.failed.Store(true)
+				}
+				if at += int64(len(p)); at-begun >= earlyStep {
+					early(x.w, begun, at-begun)
+					begun = at
 				}
 			}
 			x.written <- failed
