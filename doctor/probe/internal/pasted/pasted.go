@@ -37,13 +37,34 @@ func Clean(text string) string {
 	if strings.Contains(text, "\u00a0\u00a0") || strings.Contains(text, " \u00a0") || strings.Contains(text, "\u00a0 ") {
 		text = strings.ReplaceAll(text, "\u00a0", " ")
 	}
-	if strings.Contains(text, ":") { // spares the search in what has no times
+	if stamped(text) {
 		text = stamp.ReplaceAllString(text, "")
 	}
 	if strings.HasPrefix(strings.TrimLeft(text, " \t\n"), "> ") {
 		text = quoted.ReplaceAllString(text, "")
 	}
 	return text
+}
+
+// stamped reports whether a line can begin with a time: the expression is slow
+// on the long lines of /proc/cpuinfo, which has none.
+func stamped(text string) bool {
+	for line := range strings.Lines(text) {
+		if dated(line) {
+			return true
+		}
+		if _, rest, ok := strings.Cut(line, "\t"); ok {
+			if _, rest, ok := strings.Cut(rest, "\t"); ok && dated(strings.TrimPrefix(rest, "\ufeff")) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func dated(s string) bool {
+	s = strings.TrimPrefix(s, "[")
+	return len(s) > 10 && s[4] == '-' && s[7] == '-' && s[0] >= '0' && s[0] <= '9'
 }
 
 func decode(text string) string {
