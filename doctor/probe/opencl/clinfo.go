@@ -57,7 +57,10 @@ var (
 	treePlat  = regexp.MustCompile(`^[ \t]*Platform #(\d+): (.*)$`)
 	// What stands in a value's place when the driver refused to tell it:
 	// <printDeviceInfo:0: get CL_DEVICE_NAME size : error -6>.
-	refused    = regexp.MustCompile(`^<.*\berror -?[0-9]+>$`)
+	refused = regexp.MustCompile(`^<.*\berror -?[0-9]+>$`)
+	// clinfo --raw --list.
+	rawPlat    = regexp.MustCompile(`^[ \t]*(\d+): (\S.*)$`)
+	rawDevice  = regexp.MustCompile(`^[ \t]*(\d+)\.(\d+): (\S.*)$`)
 	treeDevice = regexp.MustCompile("^[ \t]*(?:[`+|]--|[└├]──)[ \t]*Device #(\\d+): (.*)$")
 )
 
@@ -66,6 +69,8 @@ var (
 var labels = map[string]string{
 	"number of platforms": "#platforms", "#platforms": "#platforms",
 	"number of devices": "#devices", "#devices": "#devices",
+	// clinfo --offline: what AMD can compile for; the first spelling is clinfo's.
+	"number of offine devices (amd)": "#offline", "number of offline devices (amd)": "#offline", "#offdevices": "#offline",
 	"platform name": "platform", "cl_platform_name": "platform",
 	"platform vendor": "platform vendor", "cl_platform_vendor": "platform vendor",
 	"platform version": "platform version", "cl_platform_version": "platform version",
@@ -118,6 +123,7 @@ type parser struct {
 	inDevices bool
 	next      int // the platform that the second part comes to next
 	ended     bool
+	offline   bool // the lines speak of devices that are not there
 	indexed   bool // the tree form was seen
 	// pending holds what AMD's form says of a platform before its name.
 	pending Platform
@@ -158,6 +164,18 @@ func (p *parser) tree(line string) bool {
 		p.device(strings.TrimSpace(m[2]))
 		return true
 	}
+	// The numbers must be in order: other lines begin with a number, too.
+	if m := rawPlat.FindStringSubmatch(line); m != nil && p.info.Claimed < 0 && len(p.info.Platforms) < maxPlatforms &&
+		m[1] == strconv.Itoa(len(p.info.Platforms)) && p.indexed == (m[1] != "0") {
+		p.platform(strings.TrimSpace(m[2]))
+		p.indexed = true
+		return true
+	}
+	if m := rawDevice.FindStringSubmatch(line); m != nil && p.indexed &&
+		m[1] == strconv.Itoa(p.at) && m[2] == strconv.Itoa(len(p.info.Platforms[p.at].Devices)) {
+		p.device(strings.TrimSpace(m[3]))
+		return true
+	}
 	return false
 }
 
@@ -195,7 +213,13 @@ func (p *parser) take(key, value string) {
 	if p.ended && key != "loader" && key != "loader version" {
 		return
 	}
+	if p.offline && key != "platform" && key != "loader" && key != "loader version" {
+		return
+	}
 	switch key {
+	case "#offline":
+		p.offline = true
+		return
 	case "#platforms":
 		if n, err := strconv.Atoi(value); err == nil && p.info.Claimed < 0 {
 			p.info.Claimed = n
@@ -216,6 +240,7 @@ func (p *parser) take(key, value string) {
 		p.info.LoaderVersion = value
 		return
 	case "platform":
+		p.offline = false
 		p.named(value)
 		return
 	}

@@ -136,6 +136,11 @@ func TestParseInfo(t *testing.T) {
 		}}},
 		"refused": {"Number of platforms  1\n  Platform Name  P\n\n  Platform Name  P\nNumber of devices  1\n  Device Name                                     <printDeviceInfo:0: get CL_DEVICE_NAME size : error -6>\n  Device Version  OpenCL 1.2\n  Max compute units                               <printDeviceInfo:12: get CL_DEVICE_MAX_COMPUTE_UNITS : error -30>\n",
 			Info{Claimed: 1, Platforms: []Platform{{Name: "P", Claimed: 1, Devices: []Device{{Version: "OpenCL 1.2"}}}}}},
+		"raw list": {"0: Example GPU\n0.0: X1\n0.1: X2\n1: Other\n1.0: Y\n", Info{Claimed: -1, Platforms: []Platform{
+			{Name: "Example GPU", Claimed: -1, Devices: []Device{{Name: "X1"}, {Name: "X2"}}}, {Name: "Other", Claimed: -1, Devices: []Device{{Name: "Y"}}},
+		}}},
+		"offline": {"Number of platforms  1\n  Platform Name  A\n\n  Platform Name  A\nNumber of devices  1\n  Device Name  D\n  Max compute units  4\nNumber of offine devices (AMD)  1\n  Device Name  gfx900\n  Max compute units  64\n",
+			Info{Claimed: 1, Platforms: []Platform{{Name: "A", Claimed: 1, Devices: []Device{{Name: "D", Units: 4}}}}}},
 		"none": {"Number of platforms                               0\n", Info{}},
 		"else": {"bash: clinfo: command not found\n", Info{Claimed: -1}},
 	} {
