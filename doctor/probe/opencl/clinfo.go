@@ -92,12 +92,16 @@ var labels = map[string]string{
 	"icd loader version": "loader version", "cl_icdl_version": "loader version",
 }
 
-// ParseInfo reads clinfo's output: the human form, --raw, --list, and that of
-// AMD's program of the same name. What it does not know it passes over, so it
+// ParseInfo reads clinfo's output: the human form, --raw, --json, --list, and
+// that of AMD's program of the same name. What it does not know it passes over, so it
 // never fails; a text of something else gives no platforms.
 func ParseInfo(text string) Info {
+	text = pasted.Clean(text)
+	if info, ok := parseJSON(text); ok {
+		return info
+	}
 	p := parser{info: Info{Claimed: -1}, at: -1}
-	for line := range strings.SplitSeq(pasted.Clean(text), "\n") {
+	for line := range strings.SplitSeq(text, "\n") {
 		line = strings.TrimRight(line, "\r")
 		if strings.HasPrefix(strings.TrimLeft(line, " \t"), "NULL platform behavior") {
 			// What follows repeats names of what was listed.

@@ -104,6 +104,13 @@ const amd = "Number of platforms:\t\t\t\t 1\n" +
 	"  Board name:\t\t\t\t\t \n" +
 	"  Name:\t\t\t\t\t\t Example CPU\n"
 
+const asJSON = `{ "platforms" : [
+ { "CL_PLATFORM_NAME" : "Example GPU", "CL_PLATFORM_VENDOR" : "Example Corp.", "CL_PLATFORM_VERSION" : "OpenCL 3.0 EX 1.2", "CL_PLATFORM_NUMERIC_VERSION" : { "raw" : 12582912, "version" : "3.0.0" }, "CL_PLATFORM_ICD_SUFFIX_KHR" : "EX" },
+ { "CL_PLATFORM_NAME" : "Empty" }
+ ], "devices" : [ { "online" : [ { "CL_DEVICE_NAME" : "X1", "CL_DEVICE_VERSION" : "OpenCL 3.0 EX", "CL_DRIVER_VERSION" : "535.54", "CL_DEVICE_TYPE" : { "raw" : 4, "type" : [ "CL_DEVICE_TYPE_GPU" ] }, "CL_DEVICE_AVAILABLE" : false, "CL_DEVICE_MAX_COMPUTE_UNITS" : 20, "CL_DEVICE_GLOBAL_MEM_SIZE" : 8361148416 } ] }, { "online" : [ ] } ],
+ "icd_loader" : { "CL_ICDL_NAME" : "OpenCL ICD Loader", "CL_ICDL_VERSION" : "2.3.2" } }
+`
+
 const list = "Platform #0: Example GPU\n +-- Device #0: X1\n `-- Device #1: X2\nPlatform #1: Other\n `-- Device #0: Y\n"
 
 func TestParseInfo(t *testing.T) {
@@ -136,6 +143,13 @@ func TestParseInfo(t *testing.T) {
 		}}},
 		"refused": {"Number of platforms  1\n  Platform Name  P\n\n  Platform Name  P\nNumber of devices  1\n  Device Name                                     <printDeviceInfo:0: get CL_DEVICE_NAME size : error -6>\n  Device Version  OpenCL 1.2\n  Max compute units                               <printDeviceInfo:12: get CL_DEVICE_MAX_COMPUTE_UNITS : error -30>\n",
 			Info{Claimed: 1, Platforms: []Platform{{Name: "P", Claimed: 1, Devices: []Device{{Version: "OpenCL 1.2"}}}}}},
+		"json": {asJSON, Info{Claimed: 2, Loader: "OpenCL ICD Loader", LoaderVersion: "2.3.2", Platforms: []Platform{
+			{Name: "Example GPU", Vendor: "Example Corp.", Version: "OpenCL 3.0 EX 1.2", Suffix: "EX", Claimed: 1, Devices: []Device{
+				{Name: "X1", Version: "OpenCL 3.0 EX", Driver: "535.54", Type: "GPU", Units: 20, Memory: 8361148416, Unavailable: true}}},
+			{Name: "Empty"},
+		}}},
+		"json list": {`{ "platforms" : [ "A", "B" ], "devices" : [ { "online" : [ "X" ] }, { "online" : [ ] } ] }`, Info{Claimed: 2, Platforms: []Platform{
+			{Name: "A", Claimed: 1, Devices: []Device{{Name: "X"}}}, {Name: "B"}}}},
 		"raw list": {"0: Example GPU\n0.0: X1\n0.1: X2\n1: Other\n1.0: Y\n", Info{Claimed: -1, Platforms: []Platform{
 			{Name: "Example GPU", Claimed: -1, Devices: []Device{{Name: "X1"}, {Name: "X2"}}}, {Name: "Other", Claimed: -1, Devices: []Device{{Name: "Y"}}},
 		}}},
@@ -166,7 +180,7 @@ func TestPlatformsOfOneName(t *testing.T) {
 }
 
 func FuzzParseInfo(f *testing.F) {
-	for _, s := range []string{human, raw, amd, list, "#DEVICES  1\n[x/0] CL_DEVICE_TYPE  CL_DEVICE_TYPE_GPU\n", "  Device Name  x\n"} {
+	for _, s := range []string{human, raw, amd, list, asJSON, "0: A\n0.0: B\n", "#DEVICES  1\n[x/0] CL_DEVICE_TYPE  CL_DEVICE_TYPE_GPU\n", "  Device Name  x\n"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
