@@ -34,7 +34,7 @@ const (
 	valueColumn = 20
 )
 
-var headLine = regexp.MustCompile(`General configuration for (?i:OpenCV)[ \t]+([0-9][^\s="\\]*)`)
+var headLine = regexp.MustCompile(`General configuration for (?i:OpenCV)[ \t]+([0-9][0-9A-Za-z.+_-]*)`)
 
 // ParseBuildInfo finds the text in a library's bytes, a program's output, a
 // CMake log (lines begin with "-- ") or OpenCV's own version_string.inc (lines
