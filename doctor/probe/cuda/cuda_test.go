@@ -223,6 +223,10 @@ func TestQuery(t *testing.T) {
 			t.Errorf("with %s: %s", form, diff)
 		}
 	}
+	odd := ParseQuery("warning: something\npci.baseClass, vgpu_driver_capability.heterogenous_multivGPU, name, memory.total [MiB]\n0x3, 0, Tesla T4, 15360\n")
+	if len(odd) != 1 || odd[0].Name != "Tesla T4" || odd[0].Memory != 15360<<20 {
+		t.Errorf("columns in mixed case below a warning: %v", odd)
+	}
 	if got := ParseQuery("Field \"compute_cap\" is not a valid field to query.\n"); got != nil {
 		t.Errorf("an error was taken for devices: %v", got)
 	}

@@ -43,7 +43,7 @@ type Device struct {
 const maxGPUs = 256
 
 var (
-	// Since 590 the header says KMD and CUDA UMD.
+	// Since 610 the header says KMD and CUDA UMD.
 	smiHeader = regexp.MustCompile(`NVIDIA-SMI[ \t]+([0-9][0-9.]*)`)
 	smiDriver = regexp.MustCompile(`(?:Driver|KMD) Version[ \t]*:[ \t]*([0-9][0-9.]*)`)
 	smiCUDA   = regexp.MustCompile(`CUDA (?:UMD )?Version[ \t]*:[ \t]*([0-9][0-9.]*)`)
@@ -307,7 +307,7 @@ func ParseQuery(text string) []Device {
 	// What stands before the heading: a prompt, a warning.
 	for rest := text; rest != ""; {
 		first, after, _ := strings.Cut(rest, "\n")
-		if queryHead.MatchString(first) {
+		if queryHead(first) {
 			text = strings.TrimLeft(rest, " \t")
 			break
 		}
@@ -367,7 +367,15 @@ func ParseQuery(text string) []Device {
 	return out
 }
 
-var queryHead = regexp.MustCompile(`^[ \t]*[a-z_]+(?:\.[a-z_.]+)?(?: \[[^\]]*\])?(?:,[ \t]*[a-z_0-9]+(?:\.[a-z_0-9.]+)?(?: \[[^\]]*\])?)*[ \t]*$`)
+// queryHead recognises the heading by the column that a device must have.
+func queryHead(line string) bool {
+	for column := range strings.SplitSeq(line, ",") {
+		if c := strings.TrimSpace(column); c == "name" || c == "gpu_name" {
+			return true
+		}
+	}
+	return false
+}
 
 func bytesOf(n, unit string) uint64 {
 	v, err := strconv.ParseUint(n, 10, 64)
