@@ -36,6 +36,8 @@ func TestOldFormsOfCPUInfo(t *testing.T) {
 		{"parts of both clusters in one line", "arm", "Processor\t: ARMv7 Processor rev 5 (v7l)\nprocessor\t: 0\n\nprocessor\t: 1\n\nFeatures\t: half thumb vfp neon vfpv4\nCPU implementer\t: 0x41\nCPU architecture: 7\nCPU variant\t: 0x0 & 0x3\nCPU part\t: 0xc07 & 0xc0f\n", 2, "Cortex-A7", "armv7", []string{"neon", "vfp", "vfpv4"}},
 		{"an unknown part", "arm64", "processor\t: 0\nFeatures\t: fp asimd\nCPU implementer\t: 0x99\nCPU architecture: 8\nCPU part\t: 0x123\n", 1, "implementer 0x99 part 0x123", "armv8.0", []string{"fp", "neon"}},
 		{"RISC-V", "riscv64", "processor\t: 0\nhart\t\t: 2\nisa\t\t: rv64imafdc_zicsr_zba\nmmu\t\t: sv39\nuarch\t\t: sifive,u74-mc\n", 1, "sifive,u74-mc", "", []string{"a", "c", "d", "f", "i", "m", "zba", "zicsr"}},
+		{"RISC-V, numbered by hart, with versions", "riscv64", "hart\t: 0\nisa\t: rv64i2p0m2p0a2p0c2p0xv5-0p0\nmmu\t: sv39\n\nhart\t: 1\nisa\t: rv64i2p0m2p0a2p0c2p0xv5-0p0\nmmu\t: sv39\n", 2, "", "", []string{"a", "c", "i", "m", "xv5"}},
+		{"RISC-V, T-Head", "riscv64", "processor\t: 0\nhart\t\t: 0\nisa\t\t: rv64imafdcsu\ncpu-freq\t: 1.2Ghz\n", 1, "", "", []string{"a", "c", "d", "f", "i", "m"}},
 		{"PowerPC", "ppc64le", "processor\t: 0\ncpu\t\t: POWER9, altivec supported\nclock\t\t: 2300.000000MHz\nrevision\t: 2.2\n\nprocessor\t: 1\ncpu\t\t: POWER9, altivec supported\nclock\t\t: 2300.000000MHz\n\ntimebase\t: 512000000\nmachine\t\t: PowerNV\n", 2, "POWER9, altivec supported", "", nil},
 		{"s390", "s390x", "vendor_id       : IBM/S390\n# processors    : 2\nfeatures\t: esan3 zarch vx\nprocessor 0: version = FF,  identification = 000123,  machine = 3906\nprocessor 1: version = FF,  identification = 100123,  machine = 3906\n", 2, "machine 3906", "", []string{"esan3", "vx", "zarch"}},
 		{"pasted with spaces", "amd64", "processor       : 0\nvendor_id       : GenuineIntel\nmodel name      : Some CPU\nflags           : cmov cx8 fxsr mmx sse sse2\n", 1, "Some CPU", "x86-64-v1", []string{"cmov", "cx8", "fxsr", "mmx", "sse", "sse2"}},
@@ -77,6 +79,7 @@ func TestFieldsOfCPUInfo(t *testing.T) {
 		"MIPS": {mips, []Processor{with(func(p *Processor) {
 			p.Model, p.Features, p.BogoMIPS, p.Core = "Loongson-3A R3 @ 1449MHz", "mips1 mips64r2", 2887.52, 3
 		})}},
+		"T-Head": {"processor : 0\nhart : 3\ncpu-freq : 1.2Ghz\n", []Processor{with(func(p *Processor) { p.MHz, p.Physical, p.Core = 1200, -1, -1 })}},
 		"LoongArch": {loong, []Processor{with(func(p *Processor) {
 			p.Model, p.Features, p.BogoMIPS, p.MHz, p.Physical, p.Core = "Loongson-3A5000", "cpucfg lam lsx", 5000, 2500, 1, 5
 		})}},

@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -72,6 +73,13 @@ func ParseCPUInfo(text string) Info {
 			}
 			continue
 		}
+		// RISC-V kernels before 4.20 number harts only.
+		if n, err := strconv.Atoi(value); key == "hart" && err == nil && n >= 0 && !inEntry && len(info.Processors) < maxProcessors {
+			info.Processors = append(info.Processors, empty)
+			last = &info.Processors[len(info.Processors)-1]
+			last.Number, inEntry = len(info.Processors)-1, true
+			continue
+		}
 		switch key {
 		case "cpu number": // s390 describes its processors further below
 			for i := range info.Processors {
@@ -110,7 +118,7 @@ func ParseCPUInfo(text string) Info {
 	for i := range info.Processors {
 		info.Processors[i].inherit(info.Common)
 	}
-	if c := info.Common; len(info.Processors) == 0 && (c.Model != "" || c.Features != "") {
+	if c := info.Common; len(info.Processors) == 0 && (c.Model != "" || c.Features != "" || c.Implementer >= 0) {
 		c.Number = 0 // a kernel for one processor that does not number it
 		info.Processors = []Processor{c}
 	}
@@ -154,6 +162,10 @@ func (p *Processor) take(key, value string) {
 		number(&p.Stepping)
 	case "cpu MHz", "clock", "CPU MHz", "cpu MHz static":
 		p.MHz = megahertz(value)
+	case "cpu-freq": // T-Head: 1.2Ghz
+		if ghz, ok := strings.CutSuffix(strings.ToLower(value), "ghz"); ok {
+			p.MHz = math.Round(megahertz(strings.TrimSpace(ghz)) * 1000)
+		}
 	case "bogomips", "BogoMIPS", "bogomips per cpu":
 		if f, err := strconv.ParseFloat(value, 64); err == nil && f > 0 && f < 1e6 {
 			p.BogoMIPS = f

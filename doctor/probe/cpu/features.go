@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -175,14 +176,24 @@ func plain(f string) bool {
 	return f != "" && len(f) <= 32 && strings.Trim(f, "abcdefghijklmnopqrstuvwxyz0123456789_.-") == ""
 }
 
+var isaVersion = regexp.MustCompile(`[0-9]+p[0-9]+`)
+
 // riscvFeatures splits an ISA string (rv64imafdcv_zicsr_zba) into extensions.
 func riscvFeatures(isa string) []string {
-	isa = strings.ToLower(isa)
+	// Old kernels give versions (i2p0m2p0) and the privilege modes s and u, which
+	// are no extensions.
+	isa = isaVersion.ReplaceAllString(strings.ToLower(isa), "")
 	base, rest, _ := strings.Cut(isa, "_")
 	var out []string
 	if len(base) > 4 && (strings.HasPrefix(base, "rv64") || strings.HasPrefix(base, "rv32")) {
-		for _, c := range base[4:] {
-			out = append(out, string(c))
+		for i, c := range base[4:] {
+			if c == 'x' || c == 'z' { // a name of several letters
+				out = append(out, strings.TrimRight(base[4+i:], "-"))
+				break
+			}
+			if c != 's' && c != 'u' {
+				out = append(out, string(c))
+			}
 		}
 	}
 	if rest != "" {
