@@ -24,12 +24,10 @@ again, and proves the result with a real forward pass.`,
   deployctl doctor --from snapshot.tgz       judge another machine`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			folders, err := pipeline.UserFolders()
-			if err != nil {
-				return err
-			}
-			o.Folders = folders
-			return pipeline.Doctor(cmd.Context(), o)
+			return withFolders(func(f pipeline.Folders) error {
+				o.Folders = f
+				return pipeline.Doctor(cmd.Context(), o)
+			})
 		},
 	}
 	f := cmd.Flags()

@@ -94,6 +94,15 @@ is unknown, 6 pending.`,
 	return root
 }
 
+// withFolders hands a command this user's folders.
+func withFolders(do func(pipeline.Folders) error) error {
+	folders, err := pipeline.UserFolders()
+	if err != nil {
+		return err
+	}
+	return do(folders)
+}
+
 // noArgs refuses stray words; a mistyped command gets the nearest one.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {

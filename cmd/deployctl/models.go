@@ -16,13 +16,6 @@ place, verify uses it instead of the self-test weights.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	withFolders := func(do func(pipeline.Folders) error) error {
-		folders, err := pipeline.UserFolders()
-		if err != nil {
-			return err
-		}
-		return do(folders)
-	}
 	offline := false
 	pull := &cobra.Command{
 		Use: "pull NAME", Short: "Fetch a model; an interrupted download is continued", Args: exactArg("a model's name, as models list shows it"),

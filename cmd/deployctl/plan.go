@@ -24,12 +24,10 @@ With --format sh, ps1, dockerfile or ansible it writes the steps of
   deployctl plan --format sh > set-up.sh`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			folders, err := pipeline.UserFolders()
-			if err != nil {
-				return err
-			}
-			o.Folders = folders
-			return pipeline.Plan(cmd.Context(), o)
+			return withFolders(func(f pipeline.Folders) error {
+				o.Folders = f
+				return pipeline.Plan(cmd.Context(), o)
+			})
 		},
 	}
 	f := cmd.Flags()

@@ -16,13 +16,6 @@ func newRecipe(c *console.Console) *cobra.Command {
 		Args:  noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	withFolders := func(do func(pipeline.Folders) error) error {
-		folders, err := pipeline.UserFolders()
-		if err != nil {
-			return err
-		}
-		return do(folders)
-	}
 	cmd.AddCommand(
 		&cobra.Command{
 			Use: "list", Short: "List the recipes that can be named", Args: noArgs,
@@ -66,11 +59,7 @@ func newExplain(c *console.Console) *cobra.Command {
 		Example: `  deployctl explain opencv.version`,
 		Args:    exactArg("a requirement's id, as doctor --format json shows it, or a recipe's name"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			folders, err := pipeline.UserFolders()
-			if err != nil {
-				return err
-			}
-			return pipeline.Explain(c, folders, args[0])
+			return withFolders(func(f pipeline.Folders) error { return pipeline.Explain(c, f, args[0]) })
 		},
 	}
 }

@@ -25,12 +25,10 @@ No code of the package runs. Headers are not part of it.`,
   deployctl runtimes pull onnxruntime --system windows/amd64 --to dist`,
 		Args: exactArg("the runtime: onnxruntime"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			folders, err := pipeline.UserFolders()
-			if err != nil {
-				return err
-			}
-			o.Folders, o.Name = folders, args[0]
-			return pipeline.RuntimePull(cmd.Context(), o)
+			return withFolders(func(f pipeline.Folders) error {
+				o.Folders, o.Name = f, args[0]
+				return pipeline.RuntimePull(cmd.Context(), o)
+			})
 		},
 	}
 	f := pull.Flags()

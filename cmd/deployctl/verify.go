@@ -25,15 +25,13 @@ scene, not trained.`,
   deployctl verify --cfg my.cfg --weights my.weights --names my.names --image street.jpg`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			folders, err := pipeline.UserFolders()
-			if err != nil {
-				return err
-			}
-			if cache != "" {
-				folders.Cache = cache
-			}
-			o.Folders = folders
-			return pipeline.Verify(cmd.Context(), o)
+			return withFolders(func(f pipeline.Folders) error {
+				o.Folders = f
+				if cache != "" {
+					o.Folders.Cache = cache
+				}
+				return pipeline.Verify(cmd.Context(), o)
+			})
 		},
 	}
 	f := cmd.Flags()
