@@ -120,7 +120,7 @@ func orEmpty(steps []installers.Step) any {
 // write renders the report in the chosen format.
 func (o DoctorOptions) write(r *doctor.Report) error {
 	if o.Format == "json" {
-		return r.WriteJSON(o.Console.Out)
+		return writeJSON(o.Console, r)
 	}
 	return r.WriteText(o.Console.Out, o.style())
 }
