@@ -27,8 +27,6 @@ type Console struct {
 	Color                 bool
 	// Width of the terminal in columns, 0 when there is none.
 	Width int
-	// Quiet silences progress also on a terminal.
-	Quiet bool
 	Now   func() time.Time
 }
 
@@ -110,7 +108,7 @@ func (c *Console) StartBytes(name string, total int64) *Task { return c.start(na
 
 func (c *Console) start(name string, total int64, bytes bool) *Task {
 	t := &Task{c: c, name: name, began: c.Now(), stop: make(chan struct{})}
-	if c.Quiet || !c.ErrTTY {
+	if !c.ErrTTY {
 		return t
 	}
 	if total <= 0 {
@@ -149,15 +147,6 @@ func (c *Console) start(name string, total int64, bytes bool) *Task {
 	return t
 }
 
-// Describe changes the line's text.
-func (t *Task) Describe(text string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.bar != nil && !t.finished {
-		t.bar.Describe(text)
-	}
-}
-
 // Set moves the bar to an absolute value.
 func (t *Task) Set(n int64) {
 	t.mu.Lock()
@@ -189,9 +178,6 @@ func (t *Task) Done(result string) {
 	t.wg.Wait()
 	if t.bar != nil {
 		_ = t.bar.Clear() // see Start
-	}
-	if t.c.Quiet {
-		return
 	}
 	took := t.c.Now().Sub(t.began)
 	text := t.name

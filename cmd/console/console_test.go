@@ -68,16 +68,8 @@ func TestTasks(t *testing.T) {
 	c, _, errOut = test("", true)
 	task = c.Start("fetch", 100)
 	task.Set(50)
-	task.Describe("fetch more")
 	task.Done("")
 	if got := errOut.String(); !strings.Contains(got, "fetch") || !strings.HasSuffix(got, "  fetch  (1 min 01 s)\n") {
 		t.Errorf("on a terminal: %q", got)
-	}
-
-	c, _, errOut = test("", true)
-	c.Quiet = true
-	c.Start("fetch", 100).Done("")
-	if errOut.Len() > 0 {
-		t.Errorf("quiet said %q", errOut)
 	}
 }
