@@ -108,6 +108,12 @@ type Result struct {
 // appears whole or not at all. Files are readable by all and executable where
 // the archive says so. The error is a *Refused, a *step.Failure (the disk), or
 // ctx's.
+//
+// While it runs there is a folder ".NAME.deployctl-partial" beside dest. One
+// that a killed run left is removed first, so no two may unpack to the same
+// dest at once: callers hold deployctl's lock. That lock is a user's own. Of
+// two users the second cannot remove the first's folder, and fails with nothing
+// changed; if it is root, it takes the folder away, and the first fails.
 func Extract(ctx context.Context, name string, format Format, dest string, o Options) (Result, error) {
 	if _, err := os.Lstat(dest); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return Result{}, fmt.Errorf("unpack %s: %s is there already", name, dest)
@@ -115,20 +121,19 @@ func Extract(ctx context.Context, name string, format Format, dest string, o Opt
 	if err := os.MkdirAll(filepath.Dir(dest), 0o755); err != nil {
 		return Result{}, store.Explain(filepath.Dir(dest), err)
 	}
-	// Beside dest, since a rename does not cross file systems.
-	temp, err := os.MkdirTemp(filepath.Dir(dest), "."+filepath.Base(dest)+".tmp-*")
+	temp, err := makePartial(dest)
 	if err != nil {
-		return Result{}, store.Explain(dest, err)
+		return Result{}, err
 	}
 	res, err := extract(ctx, name, format, temp, o)
 	if err == nil {
-		err = os.Chmod(temp, 0o755) // MkdirTemp makes it for this user only
+		err = os.Chmod(temp, 0o755) // until now for this user only
 	}
 	if err == nil {
 		err = os.Rename(temp, dest)
 	}
 	if err != nil {
-		return Result{}, errors.Join(store.Explain(dest, err), os.RemoveAll(temp))
+		return Result{}, errors.Join(store.Explain(dest, err), removePartial(temp))
 	}
 	return res, nil
 }

@@ -1,0 +1,58 @@
+package archive
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/deployctl/deployctl/installers/store"
+)
+
+// partial is the folder that a destination is unpacked into before it gets its
+// name: beside it, since a rename does not cross file systems, and always the
+// same, so that what a killed run left is found by the next.
+func partial(dest string) string {
+	return filepath.Join(filepath.Dir(dest), "."+filepath.Base(dest)+".deployctl-partial")
+}
+
+// makePartial makes that folder, empty and for this user only. A leftover is
+// removed first.
+func makePartial(dest string) (string, error) {
+	dir := partial(dest)
+	if err := removePartial(dir); err != nil {
+		return "", err
+	}
+	return dir, store.Explain(dir, os.Mkdir(dir, 0o700))
+}
+
+// removePartial removes the folder with all in it, if it is there. Anything
+// else of that name, a link to a folder too, is not deployctl's: it stays and
+// is an error.
+func removePartial(dir string) error {
+	info, err := os.Lstat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return store.Explain(dir, err)
+	case !info.IsDir():
+		return fmt.Errorf("%s is in the way: it is not a folder", dir)
+	}
+	if os.RemoveAll(dir) == nil {
+		return nil
+	}
+	// Nothing can be removed from a folder that is read-only. A link is no
+	// folder here, and is removed itself.
+	err = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		return os.Chmod(p, 0o700) // before it is read
+	})
+	if err == nil {
+		err = os.RemoveAll(dir)
+	}
+	return store.Explain(dir, err)
+}
