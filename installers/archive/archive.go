@@ -67,9 +67,13 @@ const (
 // Options say what to take.
 type Options struct {
 	Limits Limits
-	// Pick gives the place of an entry by its cleaned name, "" to leave it out;
-	// nil takes all as they are. Names are judged before and after. Hard links
-	// to entries that were left out are refused.
+	// Strip is how many leading parts of each name are dropped, like tar's
+	// --strip-components; entries that have none left are left out. Hard
+	// links' targets are stripped too, symbolic links' are not.
+	Strip int
+	// Pick gives the place of an entry by its cleaned and stripped name, "" to
+	// leave it out; nil takes all as they are. Names are judged before and
+	// after. Hard links to entries that were left out are refused.
 	Pick func(name string) string
 }
 
@@ -152,7 +156,7 @@ func extract(ctx context.Context, name string, format Format, dir string, o Opti
 	if err != nil {
 		return Result{}, store.Explain(dir, err)
 	}
-	x := &extraction{ctx: ctx, archive: name, root: root, names: newNames(), all: newNames(), pick: o.Pick, limits: o.Limits, packed: info.Size()}
+	x := &extraction{ctx: ctx, archive: name, root: root, names: newNames(), all: newNames(), strip: o.Strip, pick: o.Pick, limits: o.Limits, packed: info.Size()}
 	if x.limits.Files == 0 {
 		x.limits.Files = 100_000
 	}
@@ -184,6 +188,7 @@ type extraction struct {
 	root    *os.Root
 	names   *names // what is written
 	all     *names // what the archive holds
+	strip   int
 	pick    func(string) string
 	limits  Limits
 	packed  int64
@@ -342,22 +347,18 @@ func (x *extraction) take(e entry) error {
 			return err
 		}
 	}
-	to := p
-	if x.pick != nil && p != "." {
-		if to = x.pick(p); to == "" {
-			return nil
-		}
-		if to, why = clean(to); why != "" {
-			return x.refuse(e.name, why, nil)
-		}
-	}
-	if to == "." {
-		if e.kind != folder {
-			return x.refuse(e.name, Clash, nil)
-		}
+	to, why := x.place(p)
+	switch {
+	case why != "":
+		return x.refuse(e.name, why, nil)
+	case to == "":
+		return nil
+	case to == "." && e.kind != folder:
+		return x.refuse(e.name, Clash, nil)
+	case to == ".":
 		return nil
 	}
-	if x.pick != nil {
+	if x.moves() {
 		if why := x.names.add(to, e.kind); why != "" {
 			return x.refuse(e.name, why, nil)
 		}
@@ -382,15 +383,35 @@ func (x *extraction) take(e entry) error {
 	return x.file(e, to)
 }
 
+// moves says whether a place may differ from the name.
+func (x *extraction) moves() bool { return x.strip > 0 || x.pick != nil }
+
+// place gives where an entry goes by its cleaned name, "" when it is left out.
+func (x *extraction) place(p string) (string, Why) {
+	if x.strip > 0 {
+		parts := strings.SplitN(p, "/", x.strip+1)
+		if len(parts) <= x.strip {
+			return "", ""
+		}
+		p = parts[x.strip]
+	}
+	if x.pick == nil || p == "." {
+		return p, ""
+	}
+	to := x.pick(p)
+	if to == "" {
+		return "", ""
+	}
+	return clean(to)
+}
+
 func (x *extraction) hardLink(e entry, to string) error {
 	from, why := clean(e.same)
 	if why == "" && x.all.kind[from] != file {
 		why = BadLink
 	}
-	if why == "" && x.pick != nil {
-		if from = x.pick(from); from != "" {
-			from, why = clean(from)
-		}
+	if why == "" && x.moves() {
+		from, why = x.place(from)
 		if why == "" && (from == "" || x.names.kind[from] != file) {
 			why = BadLink
 		}
