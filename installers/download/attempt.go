@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
@@ -19,20 +18,25 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/renameio/v2/maybe"
-
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 )
 
-// chunk is the most that is read, hashed and written at a time.
-const chunk = 256 << 10
+const (
+	// chunk is the most that is read from the network and written at a time.
+	chunk = 256 << 10
+	// hashChunk is the most that is read back and hashed at a time.
+	hashChunk = 512 << 10
+	// earlyStep is how many bytes are written before the disk is asked to begin.
+	earlyStep = 16 << 20
+	// tick is how often progress is told and the state saved.
+	tick = 100 * time.Millisecond
+)
 
 // partial is the file that a fetch writes to.
 type partial interface {
-	io.Writer
 	io.ReaderAt
-	io.Seeker
+	io.WriterAt
 	io.Closer
 	Truncate(int64) error
 	Stat() (fs.FileInfo, error)
@@ -42,100 +46,67 @@ func openPartial(path string) (partial, error) {
 	return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 }
 
-func partialDir(s *store.Store, sum store.Sum) string {
-	data, _ := s.Partial(sum)
-	return filepath.Dir(data)
-}
-
-// state is what must be known to continue a partial file. It is written before
-// the first byte.
-type state struct {
-	Version int    `json:"version"`
-	Mirror  string `json:"mirror"`
-	Size    int64  `json:"size"`
-	// Validator is a strong ETag or a Last-Modified date for If-Range.
-	Validator string `json:"validator,omitempty"`
-}
-
-// read gives the state of an earlier fetch. One that cannot be read, or is of
-// another size, is none: then the fetch starts over.
-func (f *fetch) read() (state, bool) {
-	_, path := f.Store.Partial(f.a.SHA256)
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return state{}, false
-	}
-	var s state
-	if json.Unmarshal(data, &s) != nil || s.Version != 1 || s.Size != f.a.Size || strings.ContainsAny(s.Validator, "\r\n") {
-		return state{}, false
-	}
-	return s, true
-}
-
-func (f *fetch) write(s state) error {
-	_, path := f.Store.Partial(f.a.SHA256)
-	data, err := json.Marshal(s)
-	if err == nil {
-		err = maybe.WriteFile(path, data, 0o600)
-	}
-	return store.Explain(path, err)
-}
-
-// forget removes the state, so that the bytes that come now are not taken for a
-// continuation should they end early.
-func (f *fetch) forget() error {
-	_, path := f.Store.Partial(f.a.SHA256)
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return store.Explain(path, err)
-	}
-	return nil
-}
-
-// validator gives what If-Range may carry: a weak ETag must not be used there,
-// a date may (RFC 9110, 13.1.5).
+// validator gives what If-Range may carry (RFC 9110, 13.1.5), "" for nothing: a
+// strong ETag; or a date, where it is at least a second older than the answer,
+// so that no second change can carry it (8.8.2.2).
 func validator(h http.Header) string {
 	if tag := h.Get("ETag"); strings.HasPrefix(tag, `"`) && len(tag) < 200 {
 		return tag
 	}
-	if date := h.Get("Last-Modified"); date != "" {
-		if _, err := http.ParseTime(date); err == nil {
-			return date
-		}
+	changed, err := http.ParseTime(h.Get("Last-Modified"))
+	if err != nil {
+		return ""
 	}
-	return ""
+	if now, err := http.ParseTime(h.Get("Date")); err != nil || now.Sub(changed) < time.Second {
+		return ""
+	}
+	return h.Get("Last-Modified")
 }
 
-// attempt makes one request and reads its body. kept is how many bytes the
-// next attempt can go on from. On success the partial file is whole and its
-// hash is right. The error is an *answer where the mirror is to blame.
-func (f *fetch) attempt(ctx context.Context, mirror string) (kept int64, err error) {
-	data, statePath := f.Store.Partial(f.a.SHA256)
+// attempt asks a mirror for what is missing, in as many parts as it and
+// f.parts allow. kept is how many bytes the next attempt can go on from. On
+// success the partial file is whole and its hash is right. The error is an
+// *answer where the mirror is to blame.
+func (f *fetch) attempt(ctx context.Context, mirror string) (int64, error) {
+	data, _ := f.Store.Partial(f.a.SHA256)
 	if err := store.MkdirAll(filepath.Dir(data)); err != nil {
 		return 0, err
 	}
-	file, err := f.create(data)
-	if err != nil {
+	t := &transfer{fetch: f, mirror: mirror, events: make(chan event), sum: sha256.New()}
+	t.pieces = newPieces(f.a.Size, f.pieceSize)
+	if prior, known := f.read(); known {
+		t.kept = prior.total()
+		copy(t.pieces.got, prior.Got)
+		if prior.Mirror == show(mirror) {
+			t.validator = prior.Validator
+		}
+	}
+	var err error
+	if t.file, err = f.create(data); err != nil {
 		return 0, store.Explain(data, err)
 	}
-	t := &transfer{fetch: f, mirror: mirror, file: file}
 	err = t.run(ctx)
-	if info, serr := file.Stat(); serr == nil {
-		kept = info.Size()
+	if t.state != nil {
+		err = first(err, t.state.Close())
 	}
-	if cerr := file.Close(); cerr != nil && err == nil {
-		err = store.Explain(data, cerr)
+	if err = first(err, t.file.Close()); err == nil {
+		return t.kept, nil
 	}
-	if err == nil {
-		return kept, nil
-	}
-	var disk *step.Failure
-	_, serr := os.Stat(statePath)
 	// A full disk is not kept full, and bytes that nothing is known about are
 	// no beginning of anything.
-	if kept == 0 || serr != nil || errors.As(err, &disk) && disk.Kind == step.DiskFull {
-		kept, err = 0, errors.Join(err, f.Store.Discard(f.a.SHA256))
+	var disk *step.Failure
+	if t.kept == 0 || errors.As(err, &disk) && disk.Kind == step.DiskFull {
+		return 0, errors.Join(err, f.Store.Discard(f.a.SHA256))
 	}
-	return kept, err
+	return t.kept, err
+}
+
+// first is the first error of two.
+func first(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
 }
 
 // transfer is one attempt.
@@ -143,87 +114,243 @@ type transfer struct {
 	*fetch
 	mirror string
 	file   partial
-	out    *writer
-	have   int64 // bytes that were there before
+	pieces *pieces
+	// events: a worker has something to say to run.
+	events chan event
+	// validator is of the version that the bytes are of, "" when not known.
+	validator string
+	// several: parts are fetched; else everything in one stream. Set before
+	// there is a second worker.
+	several bool
+	// mixed: the bytes do not all come from one answer.
+	mixed bool
+	// state is the state file, nil while the attempt is not worth continuing.
+	state *os.File
+	kept  int64 // bytes that the state file knows of
+	sum   hash.Hash
+	// hashed gives the end of the hasher; nil before it begins.
+	hashed chan error
 }
 
-func (t *transfer) run(ctx context.Context) error {
-	data, _ := t.Store.Partial(t.a.SHA256)
-	prior, known := t.read()
-	info, err := t.file.Stat()
-	if err != nil {
-		return store.Explain(data, err)
-	}
-	t.out = newWriter(t.file)
-	if t.have = info.Size(); !known || t.have > t.a.Size {
-		t.have = 0
-	}
-	// What is there is hashed first; it also says whether it can be read.
-	t.tell(Downloading, 0, show(t.mirror), "")
-	if err := t.restore(ctx); err != nil {
-		return store.Explain(data, err)
-	}
-	if t.have == t.a.Size {
-		return t.judge() // killed after the last byte
-	}
+// event is that the first answer was accepted, or that a worker has ended.
+type event struct {
+	ended bool
+	err   error
+}
 
-	watch, cancel := context.WithCancelCause(ctx)
+// run starts the workers, saves and tells how far they are, and compares the
+// hash. One worker begins alone: its answer says whether there can be others,
+// and they come one by one, so that a mirror that is fast enough is not asked
+// for more than one part at once. A worker that fails is not replaced, and no
+// other is added then; those there are take over what it left.
+func (t *transfer) run(ctx context.Context) error {
+	before := t.pieces.total()
+	t.mixed = before > 0
+	t.tell(Downloading, before, show(t.mirror), "")
+	if before == t.a.Size {
+		t.hash() // killed after the last byte
+		return t.judge()
+	}
+	t.several = t.parts > 1
+	working, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ticks := time.NewTicker(tick)
+	defer ticks.Stop()
+	more := time.NewTicker(t.ramp)
+	defer more.Stop()
+
+	running, started, begun := 0, 0, false
+	start := func(lead bool) {
+		running++
+		started++
+		go func() { t.events <- event{true, t.work(working, lead)} }()
+	}
+	var failed error
+	fail := func(err error) {
+		if err == nil || failed != nil && final(failed) {
+			return
+		}
+		failed = err
+		if final(err) {
+			cancel()
+		}
+	}
+	start(true)
+	for running > 0 {
+		select {
+		case e := <-t.events:
+			if !e.ended {
+				begun = true
+				continue
+			}
+			if running--; running > 0 && refused(e.err) {
+				t.parts = max(1, t.parts-1)
+			}
+			fail(e.err)
+		case <-more.C:
+			if begun && t.several && started < t.parts && failed == nil {
+				start(false)
+			}
+		case <-ticks.C:
+			// Saved first: what is told is not lost by a kill.
+			n := t.pieces.total()
+			if begun && n != t.kept {
+				fail(t.save())
+			}
+			t.tell(Downloading, n, show(t.mirror), "")
+		}
+	}
+	fail(t.save())
+	whole := t.pieces.total() == t.a.Size
+	if whole && (failed == nil || !final(failed)) {
+		t.tell(Downloading, t.a.Size, show(t.mirror), "")
+		return t.judge()
+	}
+	t.pieces.end()
+	if t.hashed != nil {
+		fail(<-t.hashed)
+	}
+	return failed
+}
+
+// final tells an error that ends the attempt, whatever other workers do: the
+// disk's, the user's wish, or that the bytes are of no use.
+func final(err error) bool {
+	var a *answer
+	return !errors.As(err, &a) || a.restart
+}
+
+// refused tells that a mirror does not want as many requests at once.
+func refused(err error) bool {
+	var a *answer
+	return errors.As(err, &a) && a.fewer
+}
+
+// hash begins to hash what is there without a gap, as it grows. It is read back
+// from the system's cache of the file. Pieces are fetched in order, so that
+// little is left to hash when the last byte comes.
+func (t *transfer) hash() {
+	t.hashed = make(chan error, 1)
+	go func() { t.hashed <- t.follow() }()
+}
+
+func (t *transfer) follow() error {
+	buf := make([]byte, hashChunk)
+	for at := int64(0); at < t.a.Size; {
+		gap, ok := t.pieces.beyond(at, hashChunk)
+		if !ok {
+			return nil
+		}
+		n, err := t.file.ReadAt(buf[:min(hashChunk, gap-at)], at)
+		if n == 0 && err != nil {
+			data, _ := t.Store.Partial(t.a.SHA256)
+			return store.Explain(data, err)
+		}
+		t.sum.Write(buf[:n]) //nolint:errcheck // a hash cannot fail
+		at += int64(n)
+	}
+	return nil
+}
+
+// judge compares the hash of all bytes.
+func (t *transfer) judge() error {
+	if err := <-t.hashed; err != nil {
+		return err
+	}
+	sum := sumOf(t.sum)
+	if sum == t.a.SHA256 {
+		return nil
+	}
+	return &answer{kind: step.HashMismatch, restart: true,
+		text: fmt.Sprintf("has another file: sha256 %s…, expected %s…", sum[:12], t.a.SHA256[:12]),
+		// Pieces of two versions, or a disk that changed the first one: worth
+		// one attempt from the beginning.
+		again: t.mixed}
+}
+
+// work fetches range after range until none is left or one fails.
+func (t *transfer) work(ctx context.Context, lead bool) error {
+	buf := make([]byte, chunk)
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		from, to, ok := t.pieces.claim(t.several)
+		if !ok {
+			return nil
+		}
+		p := &part{transfer: t, from: from, to: to, lead: lead, buf: buf}
+		err := p.run(ctx)
+		t.pieces.release(p.from, p.to)
+		if err != nil {
+			return err
+		}
+		lead = false
+	}
+}
+
+// part is one request.
+type part struct {
+	*transfer
+	from, to int64 // the bytes wanted
+	// lead: it is the first of the attempt, and alone.
+	lead    bool
+	buf     []byte
+	counted atomic.Int64 // bytes received
+}
+
+// ranged tells whether less than the whole file is asked for.
+func (p *part) ranged() bool { return p.from > 0 || p.to < p.a.Size }
+
+func (p *part) run(ctx context.Context) error {
+	watched, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	req, err := http.NewRequestWithContext(watch, http.MethodGet, t.mirror, nil)
+	req, err := http.NewRequestWithContext(watched, http.MethodGet, p.mirror, nil)
 	if err != nil {
 		return &answer{kind: step.Other, text: "is not an address"}
 	}
 	req.Header.Set("Accept-Encoding", "identity")
 	req.Header.Set("User-Agent", "deployctl")
-	if t.have > 0 {
-		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", t.have))
-		if prior.Mirror == show(t.mirror) && prior.Validator != "" {
-			req.Header.Set("If-Range", prior.Validator)
+	if p.ranged() {
+		// RFC 9110, 14.1.2; the last byte is included.
+		last := ""
+		if p.to < p.a.Size {
+			last = strconv.FormatInt(p.to-1, 10)
+		}
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-%s", p.from, last))
+		if p.validator != "" {
+			req.Header.Set("If-Range", p.validator)
 		}
 	}
-	var counted atomic.Int64
-	stopWatch := t.watch(cancel, &counted)
-	err = t.exchange(watch, req, &counted)
-	stopWatch()
-	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(watch), errStalled) {
+	stop := p.watch(cancel)
+	err = p.exchange(watched, req)
+	stop()
+	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(watched), errStalled) {
 		err = &answer{kind: step.NoNetwork, again: true,
-			text: fmt.Sprintf("stalled: fewer than %s within %s", step.Bytes(t.MinBytes), t.Stall)}
+			text: fmt.Sprintf("stalled: fewer than %s within %s", step.Bytes(p.MinBytes), p.Stall)}
 	}
-	return err
-}
-
-// restore hashes the bytes that are there and cuts off the rest.
-func (t *transfer) restore(ctx context.Context) error {
-	if err := t.file.Truncate(t.have); err != nil {
-		return err
-	}
-	r := io.NewSectionReader(t.file, 0, t.have)
-	if _, err := io.CopyBuffer(t.out.sum, reading{ctx, r}, make([]byte, chunk)); err != nil {
-		return err
-	}
-	t.out.from = t.have
-	_, err := t.file.Seek(t.have, io.SeekStart)
 	return err
 }
 
 var errStalled = errors.New("stalled")
 
-// watch cancels the request when a whole window brought too little.
-func (t *transfer) watch(cancel context.CancelCauseFunc, counted *atomic.Int64) (stop func()) {
+// watch cancels the request when a whole window brought too little. Its ticker
+// counts by the monotonic clock, which nobody sets.
+func (p *part) watch(cancel context.CancelCauseFunc) (stop func()) {
 	done := make(chan struct{})
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		tick := time.NewTicker(t.Stall)
-		defer tick.Stop()
+		window := time.NewTicker(p.Stall)
+		defer window.Stop()
 		var before int64
 		for {
 			select {
 			case <-done:
 				return
-			case <-tick.C:
-				now := counted.Load()
-				if now-before < t.MinBytes {
+			case <-window.C:
+				now := p.counted.Load()
+				if now-before < p.MinBytes {
 					cancel(errStalled)
 					return
 				}
@@ -234,30 +361,25 @@ func (t *transfer) watch(cancel context.CancelCauseFunc, counted *atomic.Int64) 
 	return func() { close(done); <-ended }
 }
 
-// exchange sends the request and judges the headers.
-func (t *transfer) exchange(ctx context.Context, req *http.Request, counted *atomic.Int64) error {
-	resp, err := t.client.Do(req)
+// exchange sends the request, judges the headers and takes the body.
+func (p *part) exchange(ctx context.Context, req *http.Request) error {
+	resp, err := p.client.Do(req)
 	if err != nil {
 		return unreachable(err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // read-only; what matters was read
-	if err := t.accept(resp); err != nil {
+	if err := p.accept(resp); err != nil {
 		return err
 	}
 	if enc := resp.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
 		return &answer{kind: step.Other, text: "sends the file in another encoding, " + step.Clean(enc, 20)}
 	}
-	// Only a server that has said the right length is worth continuing: a login
-	// page's bytes would spoil all that follow.
-	if resp.ContentLength >= 0 {
-		if err := t.fetch.write(state{Version: 1, Mirror: show(t.mirror), Size: t.a.Size, Validator: validator(resp.Header)}); err != nil {
+	if p.lead {
+		if err := p.begin(resp); err != nil {
 			return err
 		}
 	}
-	if err := t.body(ctx, resp.Body, counted); err != nil {
-		return err
-	}
-	return t.judge()
+	return p.body(ctx, resp.Body)
 }
 
 // unreachable is a request that had no answer.
@@ -274,47 +396,107 @@ func unreachable(err error) error {
 	return &answer{kind: step.NoNetwork, text: "was not reached", err: err, again: true}
 }
 
-// accept judges status and length, and starts over where the server sends the
-// file from its beginning.
-func (t *transfer) accept(resp *http.Response) error {
+// changed is that the mirror has another version than the bytes so far.
+func changed() error {
+	return &answer{kind: step.HashMismatch, text: "changed the file midway", again: true, restart: true}
+}
+
+// accept judges status, length, range and validator.
+func (p *part) accept(resp *http.Response) error {
+	v := validator(resp.Header)
 	switch code := resp.StatusCode; {
-	case code == http.StatusOK && resp.ContentLength >= 0 && resp.ContentLength != t.a.Size:
+	case code == http.StatusOK && !p.lead:
+		// The version is another one, or ranges are not for everybody.
+		if v != "" && v != p.validator || resp.ContentLength >= 0 && resp.ContentLength != p.a.Size {
+			return changed()
+		}
+		return &answer{kind: step.Other, text: "does not send parts any more", again: true, fewer: true}
+	case code == http.StatusOK && resp.ContentLength >= 0 && resp.ContentLength != p.a.Size:
 		// Also what a hotel's login page looks like; what was fetched before is
 		// kept for the next mirror.
-		return &answer{kind: step.HashMismatch, text: fmt.Sprintf("has a file of another size (%d bytes where %d are expected)", resp.ContentLength, t.a.Size)}
+		return &answer{kind: step.HashMismatch, text: fmt.Sprintf("has a file of another size (%d bytes where %d are expected)", resp.ContentLength, p.a.Size)}
 	case code == http.StatusOK:
-		// No ranges there, or If-Range told of another version.
-		if t.have > 0 {
-			t.have = 0
-			t.out.sum.Reset()
-			if err := t.forget(); err != nil {
-				return err
-			}
-			if err := t.restore(context.WithoutCancel(resp.Request.Context())); err != nil {
-				data, _ := t.Store.Partial(t.a.SHA256)
-				return store.Explain(data, err)
-			}
-		}
-	case code == http.StatusPartialContent && t.have > 0:
+		return nil
+	case code == http.StatusPartialContent && p.ranged():
 		first, last, total, ok := contentRange(resp.Header.Get("Content-Range"))
-		if !ok || first != t.have || total >= 0 && total != t.a.Size || last != t.a.Size-1 ||
-			resp.ContentLength >= 0 && resp.ContentLength != t.a.Size-t.have {
+		if !ok || first != p.from || total >= 0 && total != p.a.Size || last != p.to-1 ||
+			resp.ContentLength >= 0 && resp.ContentLength != p.to-p.from {
 			return &answer{kind: step.Other, text: "sends another range than the one asked for", again: true, restart: true}
 		}
-	case code == http.StatusRequestedRangeNotSatisfiable && t.have > 0:
+		// A date may be left out of an answer to If-Range (RFC 9110, 15.3.7).
+		if v != "" && p.validator != "" && v != p.validator {
+			return changed()
+		}
+		return nil
+	case code == http.StatusRequestedRangeNotSatisfiable && p.ranged():
 		return &answer{kind: step.Other, text: "has no such range: the file there is shorter", again: true, restart: true}
 	case code == http.StatusNotFound || code == http.StatusGone:
 		return &answer{kind: step.NotFound, text: fmt.Sprintf("answers %d", code)}
 	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= 500:
 		a := &answer{kind: step.NoNetwork, text: fmt.Sprintf("answers %d", code), again: true}
-		if a.after = retryAfter(resp.Header.Get("Retry-After"), t.Clock.Now()); a.after > 0 {
+		a.fewer = code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable
+		if a.after = retryAfter(resp.Header, p.Clock.Now()); a.after > 0 {
 			a.text += " and asks to wait " + a.after.Round(time.Second).String()
 		}
 		return a
 	default:
 		return &answer{kind: step.Other, text: fmt.Sprintf("answers %d", code)}
 	}
+}
+
+// begin follows the first accepted answer: it makes the file as long as it will
+// be, and lets the hasher and the other workers go.
+func (p *part) begin(resp *http.Response) error {
+	if resp.StatusCode == http.StatusOK {
+		// No ranges there, or If-Range told of another version: it sends all.
+		p.several, p.mixed = false, false
+		p.pieces.reset()
+		p.pieces.release(p.from, p.to)
+		p.from, p.to, _ = p.pieces.claim(false)
+		p.validator = ""
+		if err := p.forget(); err != nil {
+			return err
+		}
+	}
+	if v := validator(resp.Header); v != "" {
+		p.validator = v
+	}
+	// Without one nobody can tell whether all parts are of one version.
+	p.several = p.several && p.validator != ""
+	p.mixed = p.mixed || p.ranged()
+
+	data, state := p.Store.Partial(p.a.SHA256)
+	if err := reserve(p.file, p.a.Size); err != nil {
+		return store.Explain(data, err)
+	}
+	// Only a server that has said the right length is worth continuing: a login
+	// page's bytes would spoil all that follow.
+	if resp.ContentLength >= 0 {
+		var err error
+		if p.state, err = os.OpenFile(state, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+			return store.Explain(state, err)
+		}
+		if err := p.save(); err != nil {
+			return err
+		}
+	}
+	p.hash()
+	p.events <- event{}
 	return nil
+}
+
+// reserve makes the file as long as it will be, with room on the disk where the
+// system can promise that: a disk that is too small is noticed before anything
+// is fetched.
+func reserve(f partial, size int64) error {
+	info, err := f.Stat()
+	if err == nil && info.Size() != size {
+		err = f.Truncate(size)
+	}
+	if err == nil {
+		err = allocate(f, size)
+	}
+	return err
 }
 
 // contentRange reads "bytes first-last/total" (RFC 9110, 14.4); total is -1
@@ -345,155 +527,57 @@ func contentRange(s string) (first, last, total int64, ok bool) {
 	return first, last, total, ok1 && ok2 && ok3 && first <= last && (total < 0 || last < total)
 }
 
-// retryAfter reads seconds or a date; 0 for neither or the past.
-func retryAfter(s string, now time.Time) time.Duration {
-	s = strings.TrimSpace(s)
+// retryAfter reads seconds or a date (RFC 9110, 10.2.3); 0 for neither or the
+// past. A date is compared with the server's own Date, so that a clock that is
+// wrong here does no harm; with now where the server gives none.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	s := strings.TrimSpace(h.Get("Retry-After"))
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return time.Duration(min(max(n, 0), 1<<31)) * time.Second
 	}
-	if t, err := http.ParseTime(s); err == nil {
-		return max(0, t.Sub(now))
+	until, err := http.ParseTime(s)
+	if err != nil {
+		return 0
 	}
-	return 0
+	if theirs, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = theirs
+	}
+	return max(0, until.Sub(now))
 }
 
-// body copies at most the missing bytes, and one more to notice too many. What
-// came before a failure is on the disk when it returns.
-func (t *transfer) body(ctx context.Context, body io.Reader, counted *atomic.Int64) error {
-	err := t.receive(ctx, body, counted)
-	if werr := t.out.flush(); werr != nil {
-		data, _ := t.Store.Partial(t.a.SHA256)
-		return store.Explain(data, werr)
-	}
-	return err
-}
-
-func (t *transfer) receive(ctx context.Context, body io.Reader, counted *atomic.Int64) error {
-	missing := t.a.Size - t.have
-	var got int64
-	told := t.Clock.Now()
-	var pieces [inFlight][]byte
-	for i := range pieces {
-		pieces[i] = make([]byte, chunk)
-	}
-	for i := 0; ; i++ {
-		piece := pieces[i%inFlight]
-		n, err := body.Read(piece[:min(chunk, missing-got+1)])
-		counted.Add(int64(n))
-		if got+int64(n) > missing {
+// body writes the wanted bytes to their place, and reads one more to notice too
+// many.
+func (p *part) body(ctx context.Context, body io.Reader) error {
+	at, begun := p.from, p.from
+	for {
+		n, err := body.Read(p.buf[:min(chunk, p.to-at+1)])
+		p.counted.Add(int64(n))
+		if at+int64(n) > p.to {
 			return &answer{kind: step.HashMismatch, text: "sends more bytes than the file has", restart: true}
 		}
 		if n > 0 {
-			t.out.add(piece[:n])
-			got += int64(n)
-			if t.out.failed.Load() {
-				return nil // flush says why
+			if _, err := p.file.WriteAt(p.buf[:n], at); err != nil {
+				data, _ := p.Store.Partial(p.a.SHA256)
+				return store.Explain(data, err)
 			}
-		}
-		if now := t.Clock.Now(); now.Sub(told) >= 100*time.Millisecond {
-			told = now
-			t.tell(Downloading, t.have+got, show(t.mirror), "")
+			p.pieces.add(at, int64(n))
+			if at += int64(n); at-begun >= earlyStep {
+				early(p.file, begun, at-begun)
+				begun = at
+			}
 		}
 		switch {
 		case err == nil:
 		case ctx.Err() != nil && !errors.Is(context.Cause(ctx), errStalled):
 			return ctx.Err()
 		case err != io.EOF:
-			return &answer{kind: step.NoNetwork, text: fmt.Sprintf("was cut off after %d of %d bytes", t.have+got, t.a.Size), err: err, again: true}
-		case got < missing:
-			return &answer{kind: step.NoNetwork, text: fmt.Sprintf("ended after %d of %d bytes", t.have+got, t.a.Size), again: true}
+			return &answer{kind: step.NoNetwork, text: fmt.Sprintf("was cut off after %d of %d bytes", p.pieces.total(), p.a.Size), err: err, again: true}
+		case at < p.to:
+			return &answer{kind: step.NoNetwork, text: fmt.Sprintf("ended after %d of %d bytes", p.pieces.total(), p.a.Size), again: true}
 		default:
-			t.tell(Downloading, t.a.Size, show(t.mirror), "")
 			return nil
 		}
 	}
-}
-
-// judge compares the hash of all bytes.
-func (t *transfer) judge() error {
-	sum := sumOf(t.out.sum)
-	if sum == t.a.SHA256 {
-		return nil
-	}
-	a := &answer{kind: step.HashMismatch, text: fmt.Sprintf("has another file: sha256 %s…, expected %s…", sum[:12], t.a.SHA256[:12]), restart: true}
-	if t.have > 0 {
-		// Pieces of two versions, or a disk that changed the first one: worth
-		// one attempt from the beginning.
-		a.again = true
-	}
-	return a
-}
-
-// writer hashes and writes in two goroutines, while the next piece is read from
-// the network: the hash takes about as long as all the rest.
-type writer struct {
-	w    partial
-	from int64 // where in the file the first piece goes
-	sum  hash.Hash
-	// Nil until the first piece.
-	hashing, writing chan []byte
-	hashed           chan struct{}
-	written          chan error
-	err              error
-	// failed: the disk takes no more, so that nothing more need be fetched.
-	failed atomic.Bool
-}
-
-func newWriter(w partial) *writer { return &writer{w: w, sum: sha256.New()} }
-
-// earlyStep is how many bytes are written before the disk is asked to begin.
-const earlyStep = 16 << 20
-
-// inFlight is how many pieces may be on their way in each goroutine: one at
-// work, two waiting, and one that the caller is filling.
-const inFlight = 4
-
-// add takes over a piece; the caller may use its memory again when it has added
-// inFlight-1 others, or after flush.
-func (x *writer) add(piece []byte) {
-	if x.hashing == nil {
-		x.hashing, x.writing = make(chan []byte, inFlight-2), make(chan []byte, inFlight-2)
-		x.hashed, x.written = make(chan struct{}), make(chan error, 1)
-		go func() {
-			defer close(x.hashed)
-			for p := range x.hashing {
-				x.sum.Write(p) //nolint:errcheck // a hash cannot fail
-			}
-		}()
-		go func() {
-			var failed error
-			at := x.from
-			begun := at
-			for p := range x.writing {
-				if failed != nil {
-					continue // the rest is taken, so that nobody waits
-				}
-				if _, failed = x.w.Write(p); failed != nil {
-					x.failed.Store(true)
-				}
-				if at += int64(len(p)); at-begun >= earlyStep {
-					early(x.w, begun, at-begun)
-					begun = at
-				}
-			}
-			x.written <- failed
-		}()
-	}
-	x.hashing <- piece
-	x.writing <- piece
-}
-
-// flush waits until everything is hashed and written and gives the first
-// failure.
-func (x *writer) flush() error {
-	if x.hashing != nil {
-		close(x.hashing)
-		close(x.writing)
-		<-x.hashed
-		x.err = <-x.written
-		x.hashing = nil
-	}
-	return x.err
 }
 
 func sumOf(h hash.Hash) store.Sum { return store.Sum(hex.EncodeToString(h.Sum(nil))) }

@@ -26,6 +26,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -126,6 +127,10 @@ type Options struct {
 	// given up; 0 means 30 s. MinBytes 0 means 1 KiB for each second of it.
 	Stall    time.Duration
 	MinBytes int64
+	// Parts is how many parts of a file of 32 MiB and more are fetched at once,
+	// where the mirror can send ranges and says which version they are of; 0
+	// means 4, 1 turns it off.
+	Parts int
 	// Tries is how often in a row a mirror may fail without bringing anything;
 	// 0 means 4.
 	Tries int
@@ -138,6 +143,11 @@ type Options struct {
 
 	// create opens the partial file; tests put a failing disk here.
 	create func(path string) (partial, error)
+	// partsFrom is the size from which on parts are used, pieceSize that of a
+	// piece, both in bytes; tests make them small.
+	partsFrom, pieceSize int64
+	// ramp is how long it takes until another part is fetched at once.
+	ramp time.Duration
 }
 
 const (
@@ -151,13 +161,14 @@ const (
 
 // NewClient is the client for large files: proxies by HTTPS_PROXY, HTTP_PROXY
 // and NO_PROXY, deadlines for connecting and for the headers, none for the body
-// (Stall watches that).
+// (Stall watches that). It speaks HTTP/1.1, where each part has a connection of
+// its own; over HTTP/2 all would share one.
 func NewClient() *http.Client {
 	dialer := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Client{Transport: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           dialer.DialContext,
-		ForceAttemptHTTP2:     true,
+		MaxIdleConnsPerHost:   8,
 		TLSHandshakeTimeout:   15 * time.Second,
 		ResponseHeaderTimeout: 30 * time.Second,
 		IdleConnTimeout:       30 * time.Second,
@@ -254,6 +265,9 @@ func Fetch(ctx context.Context, a Artifact, o Options) (string, error) {
 	if o.Offline {
 		return "", &Error{Kind: Offline, Artifact: a}
 	}
+	if f.own {
+		defer f.client.CloseIdleConnections()
+	}
 	unlock, err := o.Store.Lock(ctx, a.SHA256, func() { f.tell(Waiting, 0, "", "another process is fetching the same file") })
 	if err != nil {
 		return "", f.failed(ctx, err)
@@ -269,7 +283,10 @@ type fetch struct {
 	Options
 	a      Artifact
 	client *http.Client
+	own    bool // client is nobody else's
 	tries  []Try
+	// parts is how many parts the mirror at hand may be asked for at once.
+	parts int
 }
 
 func (f *fetch) defaults() {
@@ -291,13 +308,26 @@ func (f *fetch) defaults() {
 	if f.Random == nil {
 		f.Random = rand.Float64
 	}
+	if f.Parts == 0 {
+		f.Parts = 4
+	}
 	if f.create == nil {
 		f.create = openPartial
+	}
+	if f.partsFrom == 0 {
+		f.partsFrom = 2 * pieceSize
+	}
+	if f.ramp == 0 {
+		f.ramp = 500 * time.Millisecond
+	}
+	if f.pieceSize == 0 {
+		f.pieceSize = pieceSize
 	}
 	c := f.Client
 	if c == nil {
 		c = NewClient()
 	}
+	f.own = f.Client == nil
 	mine := *c // the caller's client keeps its own policy
 	mine.CheckRedirect = f.redirect
 	f.client = &mine
@@ -335,9 +365,8 @@ func (f *fetch) failed(ctx context.Context, err error) error {
 	case errors.As(err, &disk):
 		e.Kind = disk.Kind
 	}
-	data, _ := f.Store.Partial(f.a.SHA256)
-	if info, serr := os.Stat(data); serr == nil {
-		e.Have = min(info.Size(), f.a.Size)
+	if s, known := f.read(); known {
+		e.Have = s.total()
 	}
 	return e
 }
@@ -385,6 +414,8 @@ type answer struct {
 	after time.Duration
 	// restart: what was fetched so far is of no use.
 	restart bool
+	// fewer: the mirror does not want as many requests at once.
+	fewer bool
 }
 
 func (a *answer) Error() string {
@@ -399,6 +430,9 @@ func (a *answer) Unwrap() error { return a.err }
 // mirror tries one mirror until it delivers or is not worth another attempt.
 func (f *fetch) mirror(ctx context.Context, mirror string) (string, error) {
 	idle, restarted, best := 0, false, int64(0)
+	if f.parts = f.Parts; f.a.Size < f.partsFrom {
+		f.parts = 1
+	}
 	for try := 1; ; try++ {
 		kept, err := f.attempt(ctx, mirror)
 		if err == nil {
@@ -419,16 +453,16 @@ func (f *fetch) mirror(ctx context.Context, mirror string) (string, error) {
 			// Once: pieces of two versions may not fit together. Twice says
 			// that the mirror is no good.
 			again = again && !restarted
-			restarted = true
+			restarted, kept, f.parts = true, 0, 1
 		}
-		if idle++; kept > best && !a.restart {
+		if idle++; kept > best {
 			idle, best = 0, kept
 		}
 		if !again || idle >= f.Tries || try >= maxAttempts || a.after > f.MaxWait {
 			return "", err
 		}
 		pause := max(f.pause(idle), a.after)
-		f.tell(Retrying, 0, show(mirror), fmt.Sprintf("%s; trying again in %s", a, pause.Round(100*time.Millisecond)))
+		f.tell(Retrying, kept, show(mirror), fmt.Sprintf("%s; trying again in %s", a, pause.Round(100*time.Millisecond)))
 		if err := f.Clock.Sleep(ctx, pause); err != nil {
 			return "", err
 		}
@@ -529,10 +563,10 @@ func copyIn(ctx context.Context, a Artifact, s *store.Store, in io.Reader) (stri
 		return "", err
 	}
 	data, _ := s.Partial(a.SHA256)
-	if err := store.MkdirAll(partialDir(s, a.SHA256)); err != nil {
+	if err := store.MkdirAll(filepath.Dir(data)); err != nil {
 		return "", err
 	}
-	out, err := openPartial(data)
+	out, err := os.OpenFile(data, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return "", store.Explain(data, err)
 	}

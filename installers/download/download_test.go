@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -199,6 +200,26 @@ func newSetup(t *testing.T, mirrors ...*mirror) *setup {
 		s.a.Mirrors = append(s.a.Mirrors, m.URL+"/files/net.weights?sig=secret")
 	}
 	return s
+}
+
+// interrupted puts there what a killed fetch could have left: data in a file of
+// size bytes, and a state unless it is "".
+func (s *setup) interrupted(data, state string, size int) {
+	s.t.Helper()
+	file, statePath := s.store.Partial(s.a.SHA256)
+	err := os.MkdirAll(filepath.Dir(file), 0o700)
+	if err == nil {
+		err = os.WriteFile(file, []byte(data), 0o600)
+	}
+	if err == nil {
+		err = os.Truncate(file, int64(size))
+	}
+	if err == nil && state != "" {
+		err = os.WriteFile(statePath, []byte(state), 0o600)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // good checks the path that a fetch gave.
@@ -385,11 +406,13 @@ func TestMirrorsInOrder(t *testing.T) {
 }
 
 func TestRetryAfterAndBackoff(t *testing.T) {
-	m := newMirror(t, status(429, "Retry-After", "7"), status(503, "Retry-After", "Sun, 01 Nov 2026 12:01:07 GMT"), status(500), serve(content, ""))
+	m := newMirror(t, status(429, "Retry-After", "7"),
+		status(503, "Retry-After", "Sun, 01 Nov 2026 12:01:07 GMT", "Date", "Sun, 01 Nov 2026 12:00:07 GMT"),
+		status(500), serve(content, ""))
 	s := newSetup(t, m)
 	s.good(Fetch(t.Context(), s.a, s.o))
-	// 7 s; then until the date, of which 7 s are over; then 2 s, three quarters
-	// of it with chance at one half.
+	// 7 s; then until the date; then 2 s, three quarters of it with chance at one
+	// half.
 	want := []time.Duration{7 * time.Second, time.Minute, 1500 * time.Millisecond}
 	if fmt.Sprint(s.clock.slept) != fmt.Sprint(want) {
 		t.Errorf("waited %v, want %v", s.clock.slept, want)
@@ -462,36 +485,50 @@ func TestCacheIsHashedAgain(t *testing.T) {
 }
 
 func TestStateThatCannotBeTrusted(t *testing.T) {
-	for _, c := range []struct{ name, state, data string }{
-		{"no state", "", string(content[:half])},
-		{"cut state", `{"version":1,"mir`, string(content[:half])},
-		{"another version", `{"version":9,"size":3145745}`, string(content[:half])},
-		{"another size", `{"version":1,"size":7}`, string(content[:half])},
-		{"header in the validator", `{"version":1,"size":3145745,"validator":"\"a\"\r\nX: y"}`, string(content[:half])},
-		{"longer than the file", `{"version":1,"size":3145745}`, string(content) + "x"},
-		{"wrong bytes", `{"version":1,"size":3145745}`, string(other[:half])},
-		{"whole but wrong", `{"version":1,"size":3145745}`, string(other)},
-		{"whole and right", `{"version":1,"size":3145745}`, string(content)},
-		{"empty", `{"version":1,"size":3145745}`, ""},
+	known := func(n int) string {
+		return fmt.Sprintf(`{"version":2,"size":3145745,"piece":16777216,"got":[%d]}`, n)
+	}
+	for _, c := range []struct {
+		name, state, data string
+		size              int // of the file; 0 for what it should be
+		requests          int
+		from              int // where it goes on
+	}{
+		{name: "no state", data: string(content[:half]), requests: 1},
+		{name: "cut state", state: `{"version":2,"mir`, data: string(content[:half]), requests: 1},
+		{name: "state with the rest of a longer one", state: known(half) + "\n7]}", data: string(content[:half]), requests: 1, from: half},
+		{name: "another version", state: strings.Replace(known(half), `"version":2`, `"version":9`, 1), data: string(content[:half]), requests: 1},
+		{name: "another size", state: strings.Replace(known(7), "3145745", "7", 1), data: string(content[:half]), requests: 1},
+		{name: "other pieces", state: strings.Replace(known(7), "16777216", "7", 1), data: string(content[:half]), requests: 1},
+		{name: "more pieces", state: strings.Replace(known(7), "[", "[1,", 1), data: string(content[:half]), requests: 1},
+		{name: "more than a piece has", state: known(len(content) + 1), data: string(content[:half]), requests: 1},
+		{name: "fewer than none", state: known(-1), data: string(content[:half]), requests: 1},
+		{name: "header in the validator", state: strings.Replace(known(half), "{", `{"validator":"\"a\"\r\nX: y",`, 1), data: string(content[:half]), requests: 1},
+		{name: "longer than the file", state: known(len(content)), data: string(content) + "x", size: len(content) + 1, requests: 1},
+		{name: "file shorter than the state says", state: known(half), data: string(content[:half]), size: half - 1, requests: 1},
+		{name: "right so far", state: known(half), data: string(content[:half]), requests: 1, from: half},
+		{name: "wrong bytes", state: known(half), data: string(other[:half]), requests: 2, from: half},
+		{name: "whole but wrong", state: known(len(content)), data: string(other), requests: 1},
+		{name: "whole and right", state: known(len(content)), data: string(content)},
+		{name: "empty", state: known(0), requests: 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := newMirror(t, serve(content, ""))
 			s := newSetup(t, m)
-			data, state := s.store.Partial(s.a.SHA256)
-			if err := os.MkdirAll(filepath.Dir(data), 0o700); err != nil {
-				t.Fatal(err)
+			if c.size == 0 {
+				c.size = len(content)
 			}
-			if err := os.WriteFile(data, []byte(c.data), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if c.state != "" {
-				if err := os.WriteFile(state, []byte(c.state), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
+			s.interrupted(c.data, c.state, c.size)
 			s.good(Fetch(t.Context(), s.a, s.o))
-			if c.name == "whole and right" && len(m.seen()) != 0 {
-				t.Error("fetched again what was whole")
+			if len(m.seen()) != c.requests {
+				t.Fatalf("%d requests, want %d", len(m.seen()), c.requests)
+			}
+			want := ""
+			if c.from > 0 {
+				want = fmt.Sprintf("bytes=%d-", c.from)
+			}
+			if c.requests > 0 && m.seen()[0].Header.Get("Range") != want {
+				t.Errorf("asked for %q, want %q", m.seen()[0].Header.Get("Range"), want)
 			}
 		})
 	}
@@ -550,16 +587,19 @@ func TestStopped(t *testing.T) {
 // fullDisk fails after n bytes as a full disk does.
 type fullDisk struct {
 	partial
+	mu   sync.Mutex
 	room int
 }
 
-func (f *fullDisk) Write(p []byte) (int, error) {
+func (f *fullDisk) WriteAt(p []byte, at int64) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if len(p) > f.room {
-		n, err := f.partial.Write(p[:f.room])
+		n, err := f.partial.WriteAt(p[:f.room], at)
 		f.room -= n
 		return n, errors.Join(err, &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC})
 	}
-	n, err := f.partial.Write(p)
+	n, err := f.partial.WriteAt(p, at)
 	f.room -= n
 	return n, err
 }
@@ -569,7 +609,7 @@ func TestFullDisk(t *testing.T) {
 	s := newSetup(t, m, newMirror(t, serve(content, "")))
 	s.o.create = func(path string) (partial, error) {
 		f, err := openPartial(path)
-		return &fullDisk{f, 1 << 20}, err
+		return &fullDisk{partial: f, room: 1 << 20}, err
 	}
 	_, err := Fetch(t.Context(), s.a, s.o)
 	s.kind(err, step.DiskFull)
@@ -712,7 +752,10 @@ func TestPlace(t *testing.T) {
 
 // The test program starts itself again as a client that can be killed, sees
 // other proxies, or whose memory is measured.
-const childVar = "DEPLOYCTL_DOWNLOAD_CHILD" // mirror cache size sha256
+const (
+	childVar    = "DEPLOYCTL_DOWNLOAD_CHILD"  // mirror cache size sha256
+	smallPieces = "DEPLOYCTL_DOWNLOAD_PIECES" // set: parts of 256 KiB
+)
 
 func TestMain(m *testing.M) {
 	if v := os.Getenv(childVar); v != "" {
@@ -729,6 +772,9 @@ func child(args []string) int {
 	o := Options{Store: store.New(args[1]), AllowHTTP: true, Tries: 1, Progress: func(p Progress) {
 		fmt.Println(p.Phase, p.Done, p.Note)
 	}}
+	if os.Getenv(smallPieces) != "" {
+		o.partsFrom, o.pieceSize, o.ramp = 1, piece, time.Millisecond
+	}
 	_, err = Fetch(context.Background(), Artifact{Name: "net.weights", Size: size, SHA256: store.Sum(args[3]), Mirrors: args[:1]}, o)
 	if err != nil {
 		fmt.Println("error", err)
@@ -755,33 +801,36 @@ func childCommand(t testing.TB, mirror, cache string, size int64, sum store.Sum,
 	return cmd
 }
 
+// killable starts a child; kill is the signal that nothing can catch, and waits
+// for its end.
+func killable(t *testing.T, cmd *exec.Cmd) (out io.Reader, kill func()) {
+	t.Helper()
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out, func() {
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err == nil {
+			t.Fatal("the child was not killed")
+		}
+	}
+}
+
 func TestKilledAndResumed(t *testing.T) {
 	m := newMirror(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("ETag", `"a"`)
 		stall(half)(w, r)
 	}, serve(content, `"a"`))
 	s := newSetup(t, m)
-	cmd := childCommand(t, s.a.Mirrors[0], s.cache, s.a.Size, s.a.SHA256)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	// Its partial file says when it has something.
-	data, _ := s.store.Partial(s.a.SHA256)
-	for {
-		if info, err := os.Stat(data); err == nil && info.Size() == half {
-			break
-		}
-		if t.Context().Err() != nil {
-			t.Fatal("the child brings nothing")
-		}
-		runtime.Gosched()
-	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Wait(); err == nil {
-		t.Fatal("the child was not killed")
-	}
+	out, kill := killable(t, childCommand(t, s.a.Mirrors[0], s.cache, s.a.Size, s.a.SHA256))
+	told(t, out, half) // and what is told is saved already
+	kill()
 	s.good(Fetch(t.Context(), s.a, s.o))
 	second := m.seen()[1]
 	if second.Header.Get("Range") != fmt.Sprintf("bytes=%d-", half) || second.Header.Get("If-Range") != `"a"` {
@@ -814,26 +863,31 @@ func TestProxy(t *testing.T) {
 // bigSize is that of the file whose rate and memory are measured.
 const bigSize = 250_000_000
 
-// big serves one block over and over; it needs no memory.
-func big(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Length", strconv.Itoa(bigSize))
-	for left := bigSize; left > 0; {
-		n := min(left, len(content))
-		if _, err := w.Write(content[:n]); err != nil {
-			return
-		}
-		left -= n
+// bigFile is a file server with a file of that size; ranges says whether it
+// knows ranges.
+func bigFile(t testing.TB, ranges bool) (url string, want store.Sum) {
+	path := filepath.Join(t.TempDir(), "big")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
 	}
-}
-
-func bigSum() store.Sum {
 	h := sha256.New()
-	for left := bigSize; left > 0; {
+	for left := bigSize; left > 0 && err == nil; {
 		n := min(left, len(content))
-		h.Write(content[:n]) //nolint:errcheck // a hash cannot fail
+		_, err = io.MultiWriter(h, f).Write(content[:n])
 		left -= n
 	}
-	return sumOf(h)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	m := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if w.Header().Set("ETag", `"big"`); !ranges {
+			r.Header.Del("Range")
+		}
+		http.ServeFile(w, r, path)
+	}))
+	t.Cleanup(m.Close)
+	return m.URL, sumOf(h)
 }
 
 // TestMemory: 250 MB in a process that never holds more than 64 MB.
@@ -841,11 +895,19 @@ func TestMemory(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("reads /proc/self/status")
 	}
-	m := newMirror(t, big)
-	out, err := childCommand(t, m.URL, t.TempDir(), bigSize, bigSum()).Output()
-	if err != nil {
-		t.Fatalf("%v: %s", err, out)
+	for _, ranges := range []bool{false, true} {
+		address, want := bigFile(t, ranges)
+		out, err := childCommand(t, address, t.TempDir(), bigSize, want).Output()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		peak(t, out)
 	}
+}
+
+func peak(t *testing.T, out []byte) {
+	t.Helper()
+	var err error
 	kb := 0
 	sc := bufio.NewScanner(bytes.NewReader(out))
 	for sc.Scan() {
@@ -861,51 +923,54 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// BenchmarkFetch compares with curl over loopback, 250 MB, the hash and the
-// sync to the disk included for deployctl and not for curl.
+// BenchmarkBesideCurl fetches 250 MB over loopback, once with curl and once
+// with this package, again and again in turns, each in a process of its own: by
+// one stream, and in parts. Hash and sync to the disk are included for
+// deployctl and not for curl. It reports the quotient of the two rates.
 //
-//	go test ./installers/download -bench Fetch -run '^$' -benchtime 5x
-func BenchmarkFetch(b *testing.B) {
-	m := httptest.NewServer(http.HandlerFunc(big))
-	defer m.Close()
-	want := bigSum()
-	b.Run("deployctl", func(b *testing.B) {
-		b.SetBytes(bigSize)
-		for b.Loop() {
-			b.StopTimer()
-			cache := b.TempDir()
-			b.StartTimer()
-			_, err := Fetch(b.Context(), Artifact{Name: "big", Size: bigSize, SHA256: want, Mirrors: []string{m.URL}}, Options{Store: store.New(cache), AllowHTTP: true})
-			if err != nil {
-				b.Fatal(err)
+//	go test ./installers/download -run '^$' -bench BesideCurl -benchtime 17x
+func BenchmarkBesideCurl(b *testing.B) {
+	curl, err := exec.LookPath("curl")
+	if err != nil {
+		b.Skip("curl is not installed")
+	}
+	for name, ranges := range map[string]bool{"stream": false, "parts": true} {
+		b.Run(name, func(b *testing.B) {
+			address, want := bigFile(b, ranges)
+			var ours, theirs, quotients, spent []float64
+			for b.Loop() {
+				dir := b.TempDir()
+				var cpu time.Duration
+				timed := func(cmd *exec.Cmd) float64 {
+					began := time.Now()
+					if out, err := cmd.CombinedOutput(); err != nil {
+						b.Fatalf("%v: %s", err, out)
+					}
+					cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+					return bigSize / 1e6 / time.Since(began).Seconds()
+				}
+				c := timed(exec.Command(curl, "-sS", "--noproxy", "*", "-o", filepath.Join(dir, "f"), address))
+				d := timed(childCommand(b, address, dir, bigSize, want))
+				spent = append(spent, cpu.Seconds()*1000)
+				ours, theirs, quotients = append(ours, d), append(theirs, c), append(quotients, d/c)
+				if err := os.RemoveAll(dir); err != nil {
+					b.Fatal(err)
+				}
 			}
-			b.StopTimer()
-			if err := os.RemoveAll(cache); err != nil {
-				b.Fatal(err)
+			for _, l := range [][]float64{ours, theirs, quotients, spent} {
+				slices.Sort(l)
 			}
-			b.StartTimer()
-		}
-	})
-	b.Run("curl", func(b *testing.B) {
-		curl, err := exec.LookPath("curl")
-		if err != nil {
-			b.Skip("curl is not installed")
-		}
-		b.SetBytes(bigSize)
-		for b.Loop() {
-			b.StopTimer()
-			file := filepath.Join(b.TempDir(), "f")
-			b.StartTimer()
-			if out, err := exec.Command(curl, "-sS", "--noproxy", "*", "-o", file, m.URL).CombinedOutput(); err != nil {
-				b.Fatalf("%v: %s", err, out)
-			}
-			b.StopTimer()
-			if err := os.Remove(file); err != nil {
-				b.Fatal(err)
-			}
-			b.StartTimer()
-		}
-	})
+			n := len(ours)
+			b.ReportMetric(ours[n/2], "MB/s")
+			b.ReportMetric(theirs[n/2], "curl-MB/s")
+			b.ReportMetric(quotients[0], "x-min")
+			b.ReportMetric(quotients[n/4], "x-quarter")
+			b.ReportMetric(quotients[n/2], "x-median")
+			b.ReportMetric(quotients[n-1], "x-max")
+			b.ReportMetric(spent[n/2], "cpu-ms")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
 }
 
 func FuzzContentRange(f *testing.F) {
@@ -926,10 +991,8 @@ func FuzzRetryAfter(f *testing.F) {
 	}
 	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, s string) {
-		if d := retryAfter(s, now); d < 0 {
+		if d := retryAfter(http.Header{"Retry-After": {s}}, now); d < 0 {
 			t.Errorf("%q: %v", s, d)
 		}
 	})
 }
-
-var _ io.Writer = (*fullDisk)(nil)
