@@ -322,6 +322,9 @@ func TestFaults(t *testing.T) {
 		{name: "404", handlers: []http.HandlerFunc{status(404)}, want: step.NotFound, requests: 1, says: "answers 404"},
 		{name: "500 for ever", handlers: []http.HandlerFunc{status(500)}, want: step.NoNetwork, requests: 4, says: "answers 500"},
 		{name: "500 once", handlers: []http.HandlerFunc{status(500), whole}, requests: 2},
+		{name: "429 for ever", handlers: []http.HandlerFunc{status(429)}, want: step.NoNetwork, requests: 4, says: "answers 429"},
+		{name: "429 once", handlers: []http.HandlerFunc{status(429, "Retry-After", "1"), whole}, requests: 2},
+		{name: "410", handlers: []http.HandlerFunc{status(410)}, want: step.NotFound, requests: 1, says: "answers 410"},
 		{name: "204", handlers: []http.HandlerFunc{status(204)}, want: step.Other, requests: 1, says: "answers 204"},
 		{name: "206 unasked", handlers: []http.HandlerFunc{status(206, "Content-Range", "bytes 0-1/2")}, want: step.Other, requests: 1},
 		{name: "another range", handlers: []http.HandlerFunc{cut(content, half, ""), status(206, "Content-Range", "bytes 0-9/10"), whole}, requests: 3},
@@ -567,20 +570,59 @@ func TestManyAtOnce(t *testing.T) {
 
 func TestStopped(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	m := newMirror(t, stall(half), serve(content, ""))
+	defer cancel()
+	m := newMirror(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", strconv.Itoa(len(content)))
+		w.Write(content[:half]) //nolint:errcheck // the client may be gone
+		w.(http.Flusher).Flush()
+		cancel()
+		<-r.Context().Done()
+	}, serve(content, ""))
 	s := newSetup(t, m)
-	s.o.Progress = func(p Progress) {
-		if len(m.seen()) > 0 {
-			cancel()
-		}
-	}
-	time.AfterFunc(50*time.Millisecond, cancel) // where no progress is told in time
 	_, err := Fetch(ctx, s.a, s.o)
 	s.kind(err, step.Cancelled)
 	if !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	s.o.Progress = nil
+	s.good(Fetch(t.Context(), s.a, s.o))
+}
+
+// TestTwoProcesses: one fetches, the other waits and takes what is there then.
+func TestTwoProcesses(t *testing.T) {
+	come := make(chan struct{}, 1)
+	goOn := make(chan struct{})
+	m := newMirror(t, func(w http.ResponseWriter, r *http.Request) {
+		come <- struct{}{}
+		select {
+		case <-goOn:
+		case <-r.Context().Done():
+		}
+		serve(content, "")(w, r)
+	})
+	s := newSetup(t, m)
+	one := childCommand(t, s.a.Mirrors[0], s.cache, s.a.Size, s.a.SHA256)
+	if err := one.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-come
+	two := childCommand(t, s.a.Mirrors[0], s.cache, s.a.Size, s.a.SHA256)
+	out, err := two.StdoutPipe()
+	if err == nil {
+		err = two.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines := bufio.NewScanner(out); !lines.Scan() || !strings.HasPrefix(lines.Text(), "waiting 0 another process") {
+		t.Errorf("the second says %q", lines.Text())
+	}
+	close(goOn)
+	if err := errors.Join(one.Wait(), two.Wait()); err != nil {
+		t.Error(err)
+	}
+	if n := len(m.seen()); n != 1 {
+		t.Errorf("%d requests", n)
+	}
 	s.good(Fetch(t.Context(), s.a, s.o))
 }
 
