@@ -1,7 +1,8 @@
-// Package archive unpacks zip, tar, tar.gz (npm's tarballs too), tar.xz and
-// tar.zst files that others made. It owns what an archive may contain and how
-// large it may become. It must never write outside the folder it was given,
-// follow a link, make a special file, keep a set-uid bit, or leave a half
+// Package archive unpacks zip, tar, tar.gz (npm's tarballs too), tar.xz,
+// tar.zst, 7z (self-extracting programs too), deb and rpm files that others
+// made. It owns what an archive may contain and how large it may become. It
+// must never write outside the folder it was given, follow a link, make a
+// special file, keep a set-uid bit, run anything of a package, or leave a half
 // unpacked folder behind.
 //
 // Everything goes into a temporary folder through os.Root, which opens each
@@ -10,7 +11,14 @@
 // The rules on names come before, so that a refusal has a reason.
 //
 // Libraries: archive/tar, archive/zip and compress/gzip of Go, ulikunitz/xz,
-// klauspost/compress/zstd.
+// klauspost/compress/zstd, bodgit/sevenzip. The last believes what a header
+// says, so sevenzip_header.go checks headers before it sees them.
+//
+// The outer layers of deb and rpm are read here: ar, cpio and rpm's headers are
+// fixed fields of 60, 110 and 16 bytes. The libraries there are take a damaged
+// number for 0 (blakesmith/ar, cavaliergopher/cpio), a cut cpio for its end
+// (the same) or a negative size (pault.ag/go/debian), or bring OpenPGP, cgo and
+// a second xz with them (pault.ag/go/debian, sassoftware/go-rpmutils).
 package archive
 
 import (
@@ -40,11 +48,14 @@ type Format string
 
 // The formats.
 const (
-	Zip    Format = "zip"
-	Tar    Format = "tar"
-	TarGz  Format = "tar.gz"
-	TarXz  Format = "tar.xz"
-	TarZst Format = "tar.zst"
+	Zip      Format = "zip"
+	Tar      Format = "tar"
+	TarGz    Format = "tar.gz"
+	TarXz    Format = "tar.xz"
+	TarZst   Format = "tar.zst"
+	SevenZip Format = "7z" // also behind a program, as self-extracting .exe files have it
+	Deb      Format = "deb"
+	Rpm      Format = "rpm"
 )
 
 // Limits bound what an archive may become. Zero fields mean the defaults.
@@ -169,7 +180,9 @@ func extract(ctx context.Context, name string, format Format, dir string, o Opti
 	if x.limits.Floor == 0 {
 		x.limits.Floor = 64 << 20
 	}
-	err = x.read(f, format)
+	if err = noPanic(func() error { return x.read(f, format) }); errors.Is(err, errPanic) {
+		err = x.damaged("", err)
+	}
 	for _, l := range x.links {
 		if err != nil {
 			break
@@ -228,13 +241,44 @@ func (x *extraction) read(f *os.File, format Format) error {
 	case Tar:
 		return x.tar(f)
 	case TarGz:
-		z, err := gzip.NewReader(bufio.NewReaderSize(f, 1<<20))
+		return x.decompress(f, gzipped, x.tar)
+	case TarXz:
+		return x.decompress(f, xzipped, x.tar)
+	case TarZst:
+		return x.decompress(f, zstandard, x.tar)
+	case SevenZip:
+		return x.sevenZip(f)
+	case Deb:
+		return x.deb(f)
+	case Rpm:
+		return x.rpm(f)
+	}
+	return fmt.Errorf("unpack %s: no format is called %q", x.archive, step.Clean(string(format), 20))
+}
+
+// compression is how a stream inside an archive, or around it, is packed.
+type compression string
+
+const (
+	stored    compression = ""
+	gzipped   compression = "gz"
+	xzipped   compression = "xz"
+	zstandard compression = "zst"
+)
+
+// decompress hands a stream's content to read.
+func (x *extraction) decompress(r io.Reader, how compression, read func(io.Reader) error) error {
+	switch how {
+	case stored:
+		return read(r)
+	case gzipped:
+		z, err := gzip.NewReader(bufio.NewReaderSize(r, 1<<20))
 		if err != nil {
 			return x.damaged("", err)
 		}
-		return x.tar(z)
-	case TarXz:
-		b := bufio.NewReaderSize(f, 1<<20)
+		return read(z)
+	case xzipped:
+		b := bufio.NewReaderSize(r, 1<<20)
 		head, err := b.Peek(12 + 1024)
 		if err != nil && err != io.EOF {
 			return x.damaged("", err)
@@ -248,16 +292,16 @@ func (x *extraction) read(f *os.File, format Format) error {
 		if err != nil {
 			return x.damaged("", err)
 		}
-		return x.tar(z)
-	case TarZst:
-		z, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
+		return read(z)
+	case zstandard:
+		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
 		if err != nil {
 			return x.damaged("", err)
 		}
 		defer z.Close()
-		return x.tar(z)
+		return read(z)
 	}
-	return fmt.Errorf("unpack %s: no format is called %q", x.archive, step.Clean(string(format), 20))
+	return x.refuse("", Unsupported, fmt.Errorf("it is packed with %q", step.Clean(string(how), 20)))
 }
 
 // xzDictionary reads the dictionary size of a stream's first block, 0 where it
@@ -283,6 +327,12 @@ func xzDictionary(head []byte) int64 {
 	if bits > 40 {
 		return 0 // the library refuses it
 	}
+	return lzma2Dictionary(bits)
+}
+
+// lzma2Dictionary gives the size of a dictionary, in bytes, from LZMA2's
+// property, 0 to 40 (".xz file format" 1.2.1, section 5.3.1; 7z has the same).
+func lzma2Dictionary(bits byte) int64 {
 	if bits == 40 {
 		return 1<<32 - 1
 	}
@@ -299,12 +349,34 @@ func (c counted) Read(p []byte) (int, error) {
 	if err := c.x.ctx.Err(); err != nil {
 		return 0, err
 	}
-	n, err := c.r.Read(p)
+	n := 0
+	err := noPanic(func() error {
+		var err error
+		n, err = c.r.Read(p)
+		return err
+	})
 	c.x.bytes += int64(n)
 	if lerr := c.x.room(0); lerr != nil {
 		return n, lerr
 	}
 	return n, err
+}
+
+var errPanic = errors.New("its decoder panicked")
+
+// noPanic makes an error of a decoder's panic: an archive must not be able to
+// end deployctl. (A panic in another goroutine would; no decoder starts one.)
+func noPanic(do func() error) error {
+	var err error
+	func() {
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("%w: %v", errPanic, p)
+			}
+		}()
+		err = do()
+	}()
+	return err
 }
 
 // room says whether more bytes may come.
@@ -517,8 +589,12 @@ func (x *extraction) tar(r io.Reader) error {
 			return err
 		}
 	}
-	// To the end of the stream: its checksum comes after the last entry.
-	if _, err := io.CopyBuffer(io.Discard, limited, make([]byte, 256<<10)); err != nil {
+	return x.drain(limited)
+}
+
+// drain reads a stream to its end: its checksum comes after the last entry.
+func (x *extraction) drain(r io.Reader) error {
+	if _, err := io.CopyBuffer(io.Discard, r, make([]byte, 256<<10)); err != nil {
 		return x.damaged("", err)
 	}
 	return nil

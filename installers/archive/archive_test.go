@@ -223,7 +223,7 @@ type hostile struct {
 
 func hostiles(t testing.TB) []hostile {
 	var list []hostile
-	// The names, each in a tar and in a zip.
+	// The names, each in a tar, a zip, a 7z and an rpm.
 	for _, c := range []struct {
 		name string
 		why  Why
@@ -237,35 +237,40 @@ func hostiles(t testing.TB) []hostile {
 	} {
 		list = append(list,
 			hostile{"tar " + c.name, Tar, makeTar(t, item{name: "before", body: "1"}, item{name: c.name, body: "evil"}), Limits{}, c.why},
-			hostile{"zip " + c.name, Zip, makeZip(t, item{name: "before", body: "1"}, item{name: c.name, body: "evil"}), Limits{}, c.why})
+			hostile{"zip " + c.name, Zip, makeZip(t, item{name: "before", body: "1"}, item{name: c.name, body: "evil"}), Limits{}, c.why},
+			hostile{"7z " + c.name, SevenZip, make7z(t, item{name: "before", body: "1"}, item{name: c.name, body: "evil"}), Limits{}, c.why},
+			hostile{"rpm " + c.name, Rpm, makeRpm(gz(t, makeCpio(item{name: "./before", body: "1"}, item{name: c.name, body: "evil"}))), Limits{}, c.why})
 	}
 	const L, H, D = tar.TypeSymlink, tar.TypeLink, tar.TypeDir
 	add := func(name string, format Format, data []byte, limits Limits, why Why) {
 		list = append(list, hostile{name, format, data, limits, why})
 	}
-	both := func(name string, why Why, items ...item) {
+	each := func(name string, why Why, items ...item) {
 		add("tar "+name, Tar, makeTar(t, items...), Limits{}, why)
 		add("zip "+name, Zip, makeZip(t, items...), Limits{}, why)
+		add("7z "+name, SevenZip, make7z(t, items...), Limits{}, why)
+		add("rpm "+name, Rpm, makeRpm(gz(t, makeCpio(items...))), Limits{}, why)
+		add("deb "+name, Deb, makeDeb(t, "data.tar.gz", gz(t, makeTar(t, items...))), Limits{}, why)
 	}
-	both("link out, absolute", LinkOut, item{name: "l", typ: L, to: "/etc/passwd"})
-	both("link out, up", LinkOut, item{name: "a/l", typ: L, to: "../../x"})
-	both("link out, behind a name", LinkOut, item{name: "d", typ: L, to: "."}, item{name: "l", typ: L, to: "d/../x"})
-	both("link out, drive", LinkOut, item{name: "l", typ: L, to: `C:\x`})
-	both("link to a reserved name", Reserved, item{name: "l", typ: L, to: "NUL"})
-	both("file through a link", ThroughLink, item{name: "d", typ: D}, item{name: "l", typ: L, to: "d"}, item{name: "l/x", body: "evil"})
-	both("file onto a link", Clash, item{name: "l", typ: L, to: "x"}, item{name: "l", body: "evil"})
-	both("folder onto a link", ThroughLink, item{name: "l", typ: L, to: "x"}, item{name: "l/", typ: D})
-	both("link onto a file", Clash, item{name: "l", body: "1"}, item{name: "l", typ: L, to: "x"})
-	both("a file twice", Clash, item{name: "x", body: "1"}, item{name: "x", body: "2"})
-	both("a file twice, spelt otherwise", Clash, item{name: "x", body: "1"}, item{name: "./x", body: "2"})
-	both("case", Clash, item{name: "README", body: "1"}, item{name: "readme", body: "2"})
-	both("case of a folder", Clash, item{name: "A/x", body: "1"}, item{name: "a/y", body: "2"})
-	both("case of a sharp s", Clash, item{name: "Straße", body: "1"}, item{name: "STRASSE", body: "2"})
-	both("accents", Clash, item{name: "caf\u00e9", body: "1"}, item{name: "cafe\u0301", body: "2"})
-	both("file as a folder", Clash, item{name: "x", body: "1"}, item{name: "x/y", body: "2"})
-	both("folder as a file", Clash, item{name: "x/y", body: "1"}, item{name: "x", body: "2"})
-	both("character device", Special, item{name: "null", typ: tar.TypeChar})
-	both("pipe", Special, item{name: "pipe", typ: tar.TypeFifo})
+	each("link out, absolute", LinkOut, item{name: "l", typ: L, to: "/etc/passwd"})
+	each("link out, up", LinkOut, item{name: "a/l", typ: L, to: "../../x"})
+	each("link out, behind a name", LinkOut, item{name: "d", typ: L, to: "."}, item{name: "l", typ: L, to: "d/../x"})
+	each("link out, drive", LinkOut, item{name: "l", typ: L, to: `C:\x`})
+	each("link to a reserved name", Reserved, item{name: "l", typ: L, to: "NUL"})
+	each("file through a link", ThroughLink, item{name: "d", typ: D}, item{name: "l", typ: L, to: "d"}, item{name: "l/x", body: "evil"})
+	each("file onto a link", Clash, item{name: "l", typ: L, to: "x"}, item{name: "l", body: "evil"})
+	each("folder onto a link", ThroughLink, item{name: "l", typ: L, to: "x"}, item{name: "l/", typ: D})
+	each("link onto a file", Clash, item{name: "l", body: "1"}, item{name: "l", typ: L, to: "x"})
+	each("a file twice", Clash, item{name: "x", body: "1"}, item{name: "x", body: "2"})
+	each("a file twice, spelt otherwise", Clash, item{name: "x", body: "1"}, item{name: "./x", body: "2"})
+	each("case", Clash, item{name: "README", body: "1"}, item{name: "readme", body: "2"})
+	each("case of a folder", Clash, item{name: "A/x", body: "1"}, item{name: "a/y", body: "2"})
+	each("case of a sharp s", Clash, item{name: "Straße", body: "1"}, item{name: "STRASSE", body: "2"})
+	each("accents", Clash, item{name: "caf\u00e9", body: "1"}, item{name: "cafe\u0301", body: "2"})
+	each("file as a folder", Clash, item{name: "x", body: "1"}, item{name: "x/y", body: "2"})
+	each("folder as a file", Clash, item{name: "x/y", body: "1"}, item{name: "x", body: "2"})
+	each("character device", Special, item{name: "null", typ: tar.TypeChar})
+	each("pipe", Special, item{name: "pipe", typ: tar.TypeFifo})
 	add("tar block device", Tar, makeTar(t, item{name: "sda", typ: tar.TypeBlock}), Limits{}, Special)
 	add("tar hard link out", Tar, makeTar(t, item{name: "h", typ: H, to: "../../etc/passwd"}), Limits{}, Escapes)
 	add("tar hard link, absolute", Tar, makeTar(t, item{name: "h", typ: H, to: "/etc/passwd"}), Limits{}, Absolute)
@@ -322,7 +327,7 @@ func hostiles(t testing.TB) []hostile {
 	odd := bytes.Clone(flip)
 	odd[bytes.LastIndex(odd, []byte("PK\x01\x02"))+10] = 99
 	add("zip with an unknown method", Zip, odd, Limits{}, Unsupported)
-	return list
+	return append(append(append(list, hostile7z(t)...), hostileDeb(t)...), hostileRpm(t)...)
 }
 
 // TestHostile: each is refused with its reason, and nothing is left behind.
@@ -366,11 +371,17 @@ func TestExtract(t *testing.T) {
 	}
 	want := map[string]string{"pkg/read.me": "644 text", "pkg/bin/tool": "755 #!", "pkg/\u65e5\u672c\u8a9e/\U0001f600 caf\u00e9": "644 unicode", long: "644 long", "empty": "644 ",
 		"pkg/lib/libx.so.1": "644 elf", "pkg/lib/libx.so": "-> libx.so.1", "pkg/bin/x": "-> ../lib/libx.so"}
-	plainTar := makeTar(t, items...)
+	plainTar, plainCpio := makeTar(t, items...), makeCpio(items...)
 	for _, c := range []struct {
 		format Format
 		data   []byte
-	}{{Tar, plainTar}, {TarGz, gz(t, plainTar)}, {TarXz, makeXz(t, plainTar)}, {TarZst, makeZst(t, plainTar)}, {Zip, makeZip(t, items...)}} {
+	}{{Tar, plainTar}, {TarGz, gz(t, plainTar)}, {TarXz, makeXz(t, plainTar)}, {TarZst, makeZst(t, plainTar)}, {Zip, makeZip(t, items...)},
+		{SevenZip, make7z(t, items...)}, {SevenZip, packed7z(t, nil, items...)}, {SevenZip, join("MZ", zeros(5000), sevenZipMagic, zeros(300), packed7z(t, nil, items...))},
+		{Deb, makeDeb(t, "data.tar", plainTar)}, {Deb, makeDeb(t, "data.tar.gz", gz(t, plainTar))}, {Deb, makeDeb(t, "data.tar.xz", makeXz(t, plainTar))},
+		{Deb, makeAr("debian-binary/", "2.0\n", "_x", "odd", "control.tar", "", "data.tar.zst/", string(makeZst(t, plainTar)), "_gpgorigin", "later")},
+		{Rpm, makeRpm(plainCpio)}, {Rpm, makeRpm(gz(t, plainCpio))}, {Rpm, makeRpm(makeXz(t, plainCpio))}, {Rpm, makeRpm(makeZst(t, plainCpio))},
+		{Rpm, sealRpm(rpmTable(), gz(t, plainCpio))}, // of rpm before 4.14
+	} {
 		t.Run(string(c.format), func(t *testing.T) {
 			if runtime.GOOS == "windows" {
 				t.Skip("symbolic links need a privilege on Windows")
@@ -507,28 +518,7 @@ func FuzzExtract(f *testing.F) {
 			f.Add(string(c.format), c.data)
 		}
 	}
-	f.Fuzz(func(t *testing.T, format string, data []byte) {
-		dir := t.TempDir()
-		if err := os.Mkdir(filepath.Join(dir, "in"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		file := filepath.Join(dir, "a")
-		if err := os.WriteFile(file, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		_, err := Extract(t.Context(), file, Format(format), filepath.Join(dir, "in", "dest"), Options{Limits: Limits{Files: 1000, Bytes: 1 << 20}})
-		left, rerr := os.ReadDir(filepath.Join(dir, "in"))
-		want := 1
-		if err != nil {
-			want = 0
-		}
-		if rerr != nil || len(left) != want {
-			t.Errorf("after %v: %v, %v", err, left, rerr)
-		}
-		if outer, rerr := os.ReadDir(dir); rerr != nil || len(outer) != 2 {
-			t.Errorf("outside: %v, %v", outer, rerr)
-		}
-	})
+	f.Fuzz(func(t *testing.T, format string, data []byte) { fuzzed(t, Format(format), data) })
 }
 
 func FuzzNames(f *testing.F) {
