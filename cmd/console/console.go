@@ -5,6 +5,7 @@ package console
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
+
+	"github.com/deployctl/deployctl/installers/step"
 )
 
 // Console is where a command reads and writes. The zero value of the flags is
@@ -28,6 +31,11 @@ type Console struct {
 	// Width of the terminal in columns, 0 when there is none.
 	Width int
 	Now   func() time.Time
+
+	// throttle is the least time between two drawings of a bar; 0 means 100 ms.
+	throttle time.Duration
+	mu       sync.Mutex
+	shown    *Task // whose bar is on the last line of Err, nil for none
 }
 
 // System returns the console of this process. NO_COLOR (https://no-color.org),
@@ -49,8 +57,19 @@ func System() *Console {
 	return c
 }
 
-// Note writes a line for people, beside the document on Out.
+// Note writes a line for people, beside the document on Out. A bar that is
+// shown makes room for it and comes back below.
 func (c *Console) Note(format string, args ...any) {
+	c.mu.Lock()
+	t := c.shown
+	c.mu.Unlock()
+	if t != nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if !t.finished {
+			_ = t.bar.Clear() // see start
+		}
+	}
 	_, _ = fmt.Fprintf(c.Err, format+"\n", args...) // a closed stderr is no reason to fail
 }
 
@@ -90,43 +109,58 @@ func (c *Console) Confirm(ctx context.Context, question string) (bool, error) {
 type Task struct {
 	c     *Console
 	name  string
+	total int64
+	bytes bool
 	began time.Time
 
 	mu       sync.Mutex
 	bar      *progressbar.ProgressBar
 	finished bool
+	// at is how far the task is. from is how far it was when it began: that was
+	// not done now, and is left out of the rate and of the remaining time.
+	at, from int64
+	moved    bool
 	stop     chan struct{}
 	wg       sync.WaitGroup
 }
 
-// Start begins to show a task: a bar when total is positive, a spinner with
-// the time otherwise. Without a terminal only its end is told, in one line.
+// Start begins to show a task: a bar with the time gone and the time left when
+// total is positive, a spinner with the time otherwise. Without a terminal only
+// its end is told, in one line.
 func (c *Console) Start(name string, total int64) *Task { return c.start(name, total, false) }
 
-// StartBytes is Start for work counted in bytes: the bar shows sizes and rate.
+// StartBytes is Start for work counted in bytes: the bar also shows sizes and
+// rate, and the line at the end says them.
 func (c *Console) StartBytes(name string, total int64) *Task { return c.start(name, total, true) }
 
 func (c *Console) start(name string, total int64, bytes bool) *Task {
-	t := &Task{c: c, name: name, began: c.Now(), stop: make(chan struct{})}
+	t := &Task{c: c, name: name, total: total, bytes: bytes, began: c.Now(), stop: make(chan struct{})}
 	if !c.ErrTTY {
 		return t
 	}
 	if total <= 0 {
 		total = -1
 	}
-	t.bar = progressbar.NewOptions64(total,
+	options := []progressbar.Option{
 		progressbar.OptionSetWriter(c.Err),
 		progressbar.OptionSetDescription(name),
 		progressbar.OptionSetWidth(24),
 		progressbar.OptionEnableColorCodes(false),
 		progressbar.OptionSetPredictTime(total > 0),
 		progressbar.OptionSetElapsedTime(true),
-		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionThrottle(cmp.Or(c.throttle, 100*time.Millisecond)),
 		progressbar.OptionClearOnFinish(),
 		progressbar.OptionSpinnerType(14),
 		progressbar.OptionFullWidth(),
 		progressbar.OptionShowBytes(bytes),
-	)
+	}
+	if bytes {
+		options = append(options, progressbar.OptionShowCount(), progressbar.OptionShowTotalBytes(total > 0))
+	}
+	t.bar = progressbar.NewOptions64(total, options...)
+	c.mu.Lock()
+	c.shown = t
+	c.mu.Unlock()
 	if total < 0 {
 		// A spinner turns by itself: the work below may be silent for a minute.
 		t.wg.Go(func() {
@@ -147,25 +181,44 @@ func (c *Console) start(name string, total int64, bytes bool) *Task {
 	return t
 }
 
-// Set moves the bar to an absolute value.
+// Set moves the task to an absolute value. Counted in bytes, the first one is
+// where it begins, and so is one that is less than before: the work starts over.
+// From there on the bar shows what is left to do.
 func (t *Task) Set(n int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.bar != nil && !t.finished {
-		_ = t.bar.Set64(n) // see Start
-	}
+	t.set(n)
 }
 
-// Add moves the bar on.
+// Add moves the task on.
 func (t *Task) Add(n int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.bar != nil && !t.finished {
-		_ = t.bar.Add64(n) // see Start
-	}
+	t.moved = true
+	t.set(t.at + n)
 }
 
-// Done ends the task and leaves one line with its result and time.
+func (t *Task) set(n int64) {
+	if t.finished {
+		return
+	}
+	begins := t.bytes && (!t.moved && n > 0 || n < t.at)
+	t.at, t.moved = n, true
+	if begins {
+		t.from = n
+	}
+	if t.bar == nil {
+		return
+	}
+	if begins && n < t.total {
+		t.bar.Reset()
+		t.bar.ChangeMax64(t.total - n)
+	}
+	_ = t.bar.Set64(n - t.from) // see start
+}
+
+// Done ends the task and leaves one line with its result, its size and rate
+// where it was counted in bytes, and its time.
 func (t *Task) Done(result string) {
 	t.mu.Lock()
 	if t.finished {
@@ -176,15 +229,39 @@ func (t *Task) Done(result string) {
 	close(t.stop)
 	t.mu.Unlock()
 	t.wg.Wait()
+	t.c.mu.Lock()
+	if t.c.shown == t {
+		t.c.shown = nil
+	}
+	t.c.mu.Unlock()
 	if t.bar != nil {
-		_ = t.bar.Clear() // see Start
+		_ = t.bar.Clear() // see start
 	}
 	took := t.c.Now().Sub(t.began)
-	text := t.name
+	text, times := t.name, short(took)
+	if t.bytes && t.at > 0 {
+		result = strings.TrimPrefix(result+", "+t.size(), ", ")
+		if now := t.at - t.from; now > 0 && took > 0 {
+			times += ", " + step.Bytes(int64(float64(now)/took.Seconds())) + "/s"
+		}
+	}
 	if result != "" {
 		text += ": " + result
 	}
-	t.c.Note("  %s  (%s)", text, short(took))
+	t.c.Note("  %s  (%s)", text, times)
+}
+
+// size says how much there is, how much of that was there before, and of how
+// much, as far as these differ.
+func (t *Task) size() string {
+	text := step.Bytes(t.at)
+	if t.at < t.total {
+		text += " of " + step.Bytes(t.total)
+	}
+	if t.from > 0 {
+		text += ", " + step.Bytes(t.from) + " of it from before"
+	}
+	return text
 }
 
 func short(d time.Duration) string {

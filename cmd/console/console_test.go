@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -72,4 +73,71 @@ func TestTasks(t *testing.T) {
 	if got := errOut.String(); !strings.Contains(got, "fetch") || !strings.HasSuffix(got, "  fetch  (1 min 01 s)\n") {
 		t.Errorf("on a terminal: %q", got)
 	}
+}
+
+// drawn gives what a terminal was sent, bar by bar.
+func drawn(errOut *bytes.Buffer) []string {
+	var lines []string
+	for _, l := range strings.FieldsFunc(errOut.String(), func(r rune) bool { return r == '\r' || r == '\n' }) {
+		if l = strings.TrimSpace(l); l != "" {
+			lines = append(lines, l)
+		}
+	}
+	return lines
+}
+
+func TestBytes(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		set    []int64
+		result string
+		want   string
+	}{
+		{"all of it", []int64{0, 61e6, 122e6}, "", "  fetch f: 122 MB  (1 min 01 s, 2.0 MB/s)\n"},
+		{"with a result", []int64{0, 122e6}, "whole", "  fetch f: whole, 122 MB  (1 min 01 s, 2.0 MB/s)\n"},
+		{"a part from before", []int64{61e6, 122e6}, "", "  fetch f: 122 MB, 61.0 MB of it from before  (1 min 01 s, 1.0 MB/s)\n"},
+		{"not all of it", []int64{0, 61e6}, "", "  fetch f: 61.0 MB of 122 MB  (1 min 01 s, 1.0 MB/s)\n"},
+		{"started over", []int64{61e6, 100e6, 0, 122e6}, "", "  fetch f: 122 MB  (1 min 01 s, 2.0 MB/s)\n"},
+		{"nothing to do", []int64{122e6}, "", "  fetch f: 122 MB, 122 MB of it from before  (1 min 01 s)\n"},
+		{"nothing", []int64{0}, "", "  fetch f  (1 min 01 s)\n"},
+	} {
+		for _, tty := range []bool{false, true} {
+			con, _, errOut := test("", tty)
+			con.throttle = 1
+			task := con.StartBytes("fetch f", 122e6)
+			for _, n := range c.set {
+				task.Set(n)
+			}
+			task.Done(c.result)
+			if got := errOut.String(); !strings.HasSuffix(got, c.want) || !tty && got != c.want {
+				t.Errorf("%s, terminal %v: %q, want %q", c.name, tty, got, c.want)
+			}
+		}
+	}
+}
+
+// TestBar: a terminal shows sizes, rate, the time gone and the time left, of
+// what is left to do.
+func TestBar(t *testing.T) {
+	c, _, errOut := test("", true)
+	c.throttle = 1
+	task := c.StartBytes("fetch f", 248e6)
+	task.Set(100e6)
+	task.Set(137e6)
+	c.Note("a mirror failed")
+	task.Set(174e6)
+	lines := drawn(errOut)
+	bar := regexp.MustCompile(`^fetch f +(\d+)% \|█* *\| \((\d+)/148 MB, \d[\d.]* .?B/s\) \[\d+s:\d+s\]$`)
+	var seen []string
+	for _, l := range lines {
+		if m := bar.FindStringSubmatch(l); m != nil {
+			seen = append(seen, m[1]+"% "+m[2])
+		} else if l == "a mirror failed" {
+			seen = append(seen, l)
+		}
+	}
+	if got := strings.Join(seen, ", "); !strings.HasSuffix(got, "25% 37, a mirror failed, 50% 74") {
+		t.Errorf("drawn: %s\n%s", got, strings.Join(lines, "\n"))
+	}
+	task.Done("")
 }
