@@ -339,16 +339,16 @@ var errStalled = errors.New("stalled")
 func (p *part) watch(cancel context.CancelCauseFunc) (stop func()) {
 	done := make(chan struct{})
 	ended := make(chan struct{})
+	window, end := p.windows(p.Stall)
 	go func() {
 		defer close(ended)
-		window := time.NewTicker(p.Stall)
-		defer window.Stop()
+		defer end()
 		var before int64
 		for {
 			select {
 			case <-done:
 				return
-			case <-window.C:
+			case <-window:
 				now := p.counted.Load()
 				if now-before < p.MinBytes {
 					cancel(errStalled)

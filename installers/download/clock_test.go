@@ -35,20 +35,16 @@ func TestClockSet(t *testing.T) {
 			handlers []http.HandlerFunc
 			requests int
 			waits    time.Duration
-			stall    time.Duration
 		}{
 			{name: "cut", handlers: []http.HandlerFunc{cut(content, half, `"a"`), whole}, requests: 2, waits: 375 * time.Millisecond},
 			{name: "asked to wait", handlers: []http.HandlerFunc{busy, whole}, requests: 2, waits: time.Minute},
-			{name: "stalls", handlers: []http.HandlerFunc{stall(half), whole}, requests: 2, waits: 375 * time.Millisecond, stall: 50 * time.Millisecond},
+			{name: "stalls", handlers: []http.HandlerFunc{stall(half), whole}, requests: 2, waits: 375 * time.Millisecond},
 			{name: "nothing wrong", handlers: []http.HandlerFunc{whole}, requests: 1},
 		} {
 			t.Run(fmt.Sprint(c.name, by), func(t *testing.T) {
 				m := newMirror(t, c.handlers...)
 				s := newSetup(t, m)
 				s.o.Clock = &setClock{s.clock, by}
-				if c.stall > 0 {
-					s.o.Stall = c.stall
-				}
 				s.good(Fetch(t.Context(), s.a, s.o))
 				if n := len(m.seen()); n != c.requests {
 					t.Errorf("%d requests, want %d", n, c.requests)

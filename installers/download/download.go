@@ -146,6 +146,9 @@ type Options struct {
 	// partsFrom is the size from which on parts are used, pieceSize that of a
 	// piece, both in bytes; tests make them small.
 	partsFrom, pieceSize int64
+	// windows tells when each window of Stall ends, until stop is called; tests
+	// end them when a server has done its part.
+	windows func(time.Duration) (ends <-chan time.Time, stop func())
 	// ramp is how long it takes until another part is fetched at once.
 	ramp time.Duration
 }
@@ -316,6 +319,12 @@ func (f *fetch) defaults() {
 	}
 	if f.partsFrom == 0 {
 		f.partsFrom = 2 * pieceSize
+	}
+	if f.windows == nil {
+		f.windows = func(d time.Duration) (<-chan time.Time, func()) {
+			t := time.NewTicker(d)
+			return t.C, t.Stop
+		}
 	}
 	if f.ramp == 0 {
 		f.ramp = 500 * time.Millisecond

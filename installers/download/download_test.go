@@ -72,6 +72,36 @@ type mirror struct {
 	*httptest.Server
 	mu       sync.Mutex
 	requests []*http.Request
+	// window ends a window of the stall watch that began last in this process.
+	window chan time.Time
+}
+
+// windowKey is the context's key for a request's own window.
+type windowKey struct{}
+
+// windows gives each watch a channel of its own, which nothing but the handler
+// of its request sends on.
+func (m *mirror) windows(time.Duration) (<-chan time.Time, func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.window = make(chan time.Time)
+	return m.window, func() {}
+}
+
+// hang ends window after window until the client gives up; between, unless nil,
+// is called before each end.
+func hang(r *http.Request, between func()) {
+	window, _ := r.Context().Value(windowKey{}).(chan time.Time)
+	for {
+		if between != nil {
+			between()
+		}
+		select {
+		case window <- time.Time{}:
+		case <-r.Context().Done():
+			return
+		}
+	}
 }
 
 func newMirror(t *testing.T, handlers ...http.HandlerFunc) *mirror {
@@ -80,7 +110,9 @@ func newMirror(t *testing.T, handlers ...http.HandlerFunc) *mirror {
 		m.mu.Lock()
 		n := len(m.requests)
 		m.requests = append(m.requests, r)
+		window := m.window
 		m.mu.Unlock()
+		r = r.WithContext(context.WithValue(r.Context(), windowKey{}, window))
 		handlers[min(n, len(handlers)-1)](w, r)
 	}))
 	// Handlers that wait end with the test even where the server does not
@@ -162,24 +194,19 @@ func stall(n int) http.HandlerFunc {
 		w.Header().Set("Content-Length", strconv.Itoa(len(content)))
 		w.Write(content[:n]) //nolint:errcheck // the client may be gone
 		w.(http.Flusher).Flush()
-		<-r.Context().Done()
+		hang(r, nil)
 	}
 }
 
-// trickle sends a byte now and then until the client gives up.
+// trickle sends a byte in each window until the client gives up.
 func trickle(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(content)))
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for i := 0; i < len(content); i++ {
-		select {
-		case <-r.Context().Done():
-			return
-		case <-tick.C:
-			w.Write(content[i : i+1]) //nolint:errcheck // the client may be gone
-			w.(http.Flusher).Flush()
-		}
-	}
+	i := 0
+	hang(r, func() {
+		w.Write(content[i : i+1]) //nolint:errcheck // the client may be gone
+		w.(http.Flusher).Flush()
+		i++
+	})
 }
 
 type setup struct {
@@ -197,6 +224,7 @@ func newSetup(t *testing.T, mirrors ...*mirror) *setup {
 	s.o = Options{Store: s.store, AllowHTTP: true, Clock: s.clock, Random: func() float64 { return 0.5 }, Stall: 20 * time.Second}
 	s.a = Artifact{Name: "net.weights", Size: int64(len(content)), SHA256: sum(content)}
 	for _, m := range mirrors {
+		s.o.windows = m.windows
 		s.a.Mirrors = append(s.a.Mirrors, m.URL+"/files/net.weights?sig=secret")
 	}
 	return s
@@ -290,7 +318,6 @@ func TestFaults(t *testing.T) {
 		// requests made in all; 0 for "do not care".
 		requests int
 		kept     bool
-		stall    time.Duration
 	}{
 		{name: "whole", handlers: []http.HandlerFunc{whole}, requests: 1},
 		{name: "chunked, no length", handlers: []http.HandlerFunc{chunked(content)}, requests: 1},
@@ -298,9 +325,9 @@ func TestFaults(t *testing.T) {
 		{name: "cut again and again, a piece each time", handlers: []http.HandlerFunc{cut(content, half/4, `"a"`)}},
 		{name: "cut before the first byte, always", handlers: []http.HandlerFunc{cut(content, 0, "")}, want: step.NoNetwork, requests: 4, says: "cut off"},
 		{name: "cut, then no ranges", handlers: []http.HandlerFunc{cut(content, half, `"a"`), chunked(content)}, requests: 2},
-		{name: "stalls after half, then whole", handlers: []http.HandlerFunc{stall(half), whole}, requests: 2, stall: 50 * time.Millisecond},
-		{name: "stalls at once, always", handlers: []http.HandlerFunc{stall(0)}, want: step.NoNetwork, requests: 4, stall: 50 * time.Millisecond, says: "stalled"},
-		{name: "trickles", handlers: []http.HandlerFunc{trickle, trickle, whole}, requests: 3, stall: 100 * time.Millisecond},
+		{name: "stalls after half, then whole", handlers: []http.HandlerFunc{stall(half), whole}, requests: 2},
+		{name: "stalls at once, always", handlers: []http.HandlerFunc{stall(0)}, want: step.NoNetwork, requests: 4, says: "stalled"},
+		{name: "trickles", handlers: []http.HandlerFunc{trickle, trickle, whole}, requests: 3},
 		{name: "one bit flipped", handlers: []http.HandlerFunc{serve(flipped(), "")}, want: step.HashMismatch, requests: 1, says: "another file: sha256"},
 		{name: "truncated file", handlers: []http.HandlerFunc{serve(content[:half], "")}, want: step.HashMismatch, requests: 1, says: "another size"},
 		{name: "truncated, no length", handlers: []http.HandlerFunc{chunked(content[:half])}, want: step.NoNetwork, requests: 4, says: "ended after"},
@@ -340,12 +367,6 @@ func TestFaults(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			m := newMirror(t, c.handlers...)
 			s := newSetup(t, m)
-			if c.stall > 0 {
-				s.o.Stall = c.stall
-			}
-			if c.name == "trickles" {
-				s.o.MinBytes = 1000
-			}
 			path, err := Fetch(t.Context(), s.a, s.o)
 			if c.want == "" {
 				s.good(path, err)
@@ -360,6 +381,18 @@ func TestFaults(t *testing.T) {
 				t.Errorf("%d requests, want %d", n, c.requests)
 			}
 		})
+	}
+}
+
+// TestStallTimer: the same with the timer of the system, which is short here.
+func TestStallTimer(t *testing.T) {
+	m := newMirror(t, stall(0))
+	s := newSetup(t, m)
+	s.o.windows, s.o.Stall = nil, time.Millisecond
+	_, err := Fetch(t.Context(), s.a, s.o)
+	s.kind(err, step.NoNetwork)
+	if !strings.Contains(err.Error(), "stalled: fewer than 1 B within 1ms") {
+		t.Error(err)
 	}
 }
 
