@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -258,6 +259,51 @@ func unpacked(t *testing.T, format Format, data []byte, o Options) map[string]st
 	return tree(t, filepath.Join(dir, "dest"))
 }
 
+// TestMadeBy7Zip reads what 7-Zip 26.02 wrote (7z a NAME.7z calls empty folder
+// -m0=…, the methods as in the name; two with -p, one of these with -mhe=on):
+// filters, packed headers, encryption.
+func TestMadeBy7Zip(t *testing.T) {
+	var calls []byte // many calls of few places, which the filters are for
+	for i := range 600 {
+		calls = append(binary.LittleEndian.AppendUint32(append(calls, 0xe8), uint32(100000-9*i)), "code"...)
+	}
+	mode := "755 "
+	if runtime.GOOS == "windows" {
+		mode = "644 "
+	}
+	want := map[string]string{"calls": mode + string(calls), "empty": "644 "}
+	names, err := filepath.Glob("testdata/*.7z")
+	if err != nil || len(names) != 8 {
+		t.Fatalf("%v, %v", names, err)
+	}
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(name, "secret") {
+			if d := cmp.Diff(want, unpacked(t, SevenZip, data, Options{})); d != "" {
+				t.Errorf("%s: %s", name, d)
+			}
+			continue
+		}
+		_, err = Extract(t.Context(), name, SevenZip, filepath.Join(t.TempDir(), "dest"), Options{})
+		var refused *Refused
+		if !errors.As(err, &refused) || refused.Why != Unsupported || !strings.Contains(err.Error(), "encrypted") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestZstd: 7-Zip itself does not write it; its decoder is not the library's.
+func TestZstd(t *testing.T) {
+	got := unpacked(t, SevenZip, made7z{items: []item{{name: "a", body: "text"}, {name: "b", body: zeros(1 << 20)}}, coders: join(1, 0x04, methodZstd),
+		pack: func(b []byte) []byte { return makeZst(t, b) }}.archive(t), Options{})
+	if got["a"] != "644 text" || got["b"] != "644 "+zeros(1<<20) {
+		t.Error("not what went in")
+	}
+}
+
 // TestSolid: of a stream of several files any may be left out, and what is
 // left out is checked when something behind it is taken.
 func TestSolid(t *testing.T) {
@@ -351,8 +397,8 @@ func TestNumber(t *testing.T) {
 // without bytes.
 func TestCpioLinks(t *testing.T) {
 	link := func(name string) item { return item{name: name, typ: tar.TypeLink} }
-	got := unpacked(t, Rpm, makeRpm(gz(t, makeCpio(link("./a"), link("./b"), item{name: "./c", body: "text", mode: 0o755}, item{name: "./d", body: "1"}, link("./e"), link("./f")))), Options{})
-	if d := cmp.Diff(map[string]string{"a": "755 text", "b": "755 text", "c": "755 text", "d": "644 1", "e": "644 ", "f": "644 "}, got); d != "" {
+	got := unpacked(t, Rpm, makeRpm(gz(t, makeCpio(link("./a"), link("./b"), item{name: "./c", body: "text"}, item{name: "./d", body: "1"}, link("./e"), link("./f")))), Options{})
+	if d := cmp.Diff(map[string]string{"a": "644 text", "b": "644 text", "c": "644 text", "d": "644 1", "e": "644 ", "f": "644 "}, got); d != "" {
 		t.Error(d)
 	}
 }
