@@ -237,7 +237,7 @@ func (t *transfer) hash() {
 func (t *transfer) follow() error {
 	buf := make([]byte, hashChunk)
 	for at := int64(0); at < t.a.Size; {
-		gap, ok := t.pieces.beyond(at, hashChunk)
+		gap, ok := t.pieces.wait(min(at+hashChunk, t.a.Size))
 		if !ok {
 			return nil
 		}

@@ -27,17 +27,19 @@ type pieces struct {
 	size, length int64
 
 	mu    sync.Mutex
-	added sync.Cond // told when bytes were added, and at the end
-	got   []int64   // bytes that are there, for each piece
-	taken []bool    // somebody fetches it
+	got   []int64 // bytes that are there, for each piece
+	taken []bool  // somebody fetches it
 	over  bool
+	// enough is told when the first gap has come to awaited, and at the end.
+	enough  sync.Cond
+	awaited int64
 }
 
 func newPieces(size, length int64) *pieces {
 	length = max(length, (size+maxPieces-1)/maxPieces)
 	n := (size + length - 1) / length
 	p := &pieces{size: size, length: length, got: make([]int64, n), taken: make([]bool, n)}
-	p.added.L = &p.mu
+	p.enough.L = &p.mu
 	return p
 }
 
@@ -85,7 +87,9 @@ func (p *pieces) add(at, n int64) {
 		p.got[i] += k
 		at, n = at+k, n-k
 	}
-	p.added.Broadcast()
+	if p.gap() >= p.awaited {
+		p.enough.Broadcast()
+	}
 }
 
 // reset forgets all bytes; what is claimed stays so.
@@ -111,31 +115,35 @@ func (p *pieces) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.over = true
-	p.added.Broadcast()
+	p.enough.Broadcast()
 }
 
-// beyond waits until at least n bytes at the offset, or all that follow it, are
-// there without a gap from the beginning of the file on, and gives where the
-// first gap is. ok is false when they will not be.
-func (p *pieces) beyond(at, n int64) (gap int64, ok bool) {
+// gap is where the first byte is that is not there; mu is held.
+func (p *pieces) gap() int64 {
+	var n int64
+	for i, g := range p.got {
+		n += g
+		if g < p.full(i) {
+			break
+		}
+	}
+	return n
+}
+
+// wait waits until the file is there without a gap from its beginning to the
+// offset, and gives where the first gap is. ok is false when it will not be.
+func (p *pieces) wait(offset int64) (gap int64, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.awaited = offset
 	for {
-		i := int(at / p.length)
-		gap = int64(i) * p.length
-		for ; i < len(p.got); i++ {
-			gap += p.got[i]
-			if p.got[i] < p.full(i) {
-				break
-			}
-		}
-		if gap-at >= n || gap == p.size {
+		if gap = p.gap(); gap >= offset {
 			return gap, true
 		}
 		if p.over {
-			return at, false
+			return gap, false
 		}
-		p.added.Wait()
+		p.enough.Wait()
 	}
 }
 
