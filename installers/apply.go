@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/elevate"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
@@ -26,12 +27,15 @@ type Applier struct {
 	State string
 	// Command is what the lock says this process is doing.
 	Command []string
+	// Fetch says how files are fetched: its store, and whether the network may
+	// be used.
+	Fetch download.Options
 	// Report receives progress; nil for none. It is called from one goroutine
 	// at a time.
 	Report func(Progress)
 	// Ask lets sudo or doas ask for a password; nil without a terminal.
 	Ask elevate.Terminal
-	// Limit bounds one step; 0 means 60 minutes.
+	// Limit bounds one step; 0 means 60 minutes (6 hours for a build's).
 	Limit time.Duration
 	// LockTries and LockPause are how often and how long apart a step that
 	// found the package manager locked is tried again; 0 means 10 times, 3 s.
@@ -52,13 +56,15 @@ const (
 
 // StepResult is what one step did, by the package database.
 type StepResult struct {
-	ID      string        `json:"id"`
-	Outcome Outcome       `json:"outcome"`
-	Added   []Package     `json:"added,omitempty"`
-	Changed []Package     `json:"changed,omitempty"`
-	Removed []Package     `json:"removed,omitempty"`
-	Note    string        `json:"note,omitempty"`
-	Took    time.Duration `json:"took_ns"`
+	ID      string    `json:"id"`
+	Outcome Outcome   `json:"outcome"`
+	Added   []Package `json:"added,omitempty"`
+	Changed []Package `json:"changed,omitempty"`
+	Removed []Package `json:"removed,omitempty"`
+	// Reboot: it takes full effect after a restart only.
+	Reboot bool          `json:"reboot,omitempty"`
+	Note   string        `json:"note,omitempty"`
+	Took   time.Duration `json:"took_ns"`
 }
 
 // Result is what Apply did.
@@ -85,6 +91,9 @@ type run struct {
 	journal *journal
 	plan    *Plan
 	mu      sync.Mutex // held while Report runs
+	records int        // written by this run
+	// wrote is told of each record that is on the disk; tests die there.
+	wrote func(n int)
 }
 
 // Apply carries out the steps in order and stops at the first that fails. The
@@ -141,23 +150,37 @@ func (r *run) locked(ctx context.Context) (Result, error) {
 func (r *run) settle(ctx context.Context, records []Record) ([]Record, error) {
 	var settled []Record
 	for _, open := range Unfinished(records) {
-		m := managerOf(open.Step.Mechanism)
-		if m == nil {
+		after, known, err := r.now(ctx, open.Step)
+		if !known {
 			return settled, fmt.Errorf("the journal tells of an interrupted step by %q, which this deployctl does not know; use the version that wrote %s", open.Step.Mechanism, filepath.Join(r.State, journalFile))
 		}
-		after, err := m.Installed(ctx, r.Host)
 		if err != nil {
 			return settled, fmt.Errorf("see what the interrupted run %s did: %w", open.Run, err)
 		}
 		rec := Record{Run: open.Run, Seq: open.Seq, Time: r.Host.Now(), Event: CutOff, Step: open.Step, Leftover: open.Leftover, Log: open.Log,
 			Failure: &Failure{Kind: step.Interrupted, Cause: "deployctl was stopped during this step"}}
 		rec.Added, rec.Changed, rec.Removed = diff(open.Before, after)
-		if err := r.journal.write(rec); err != nil {
+		if err := r.write(rec); err != nil {
 			return settled, err
 		}
 		settled = append(settled, rec)
 	}
 	return settled, nil
+}
+
+// now is the state of what a step's mechanism works on; known is false for a
+// mechanism that this deployctl does not have.
+func (r *run) now(ctx context.Context, s Step) (state map[string]pkgmgr.Installed, known bool, err error) {
+	if w := r.workers()[s.Mechanism]; w != nil {
+		made, err := w.State(ctx, s)
+		return installed(made), true, err
+	}
+	m := managerOf(s.Mechanism)
+	if m == nil {
+		return nil, false, nil
+	}
+	state, err = m.Installed(ctx, r.Host)
+	return state, true, err
 }
 
 func (r *run) steps(ctx context.Context, result *Result) error {
@@ -183,6 +206,12 @@ func (r *run) steps(ctx context.Context, result *Result) error {
 
 // step runs one step between two journal records.
 func (r *run) step(ctx context.Context, s Step) (StepResult, error) {
+	if w := r.workers()[s.Mechanism]; w != nil {
+		if ctx.Err() != nil {
+			return StepResult{Outcome: NotRun}, stopped(ctx.Err())
+		}
+		return r.work(ctx, s, w)
+	}
 	m := managerOf(s.Mechanism)
 	if m == nil {
 		return StepResult{Outcome: WasFailed}, fmt.Errorf("step %s: no mechanism is called %q", s.ID, s.Mechanism)
@@ -204,7 +233,7 @@ func (r *run) step(ctx context.Context, s Step) (StepResult, error) {
 	rec := Record{Run: r.id, Seq: r.seq, Step: s, Log: r.log}
 	if done {
 		rec.Time, rec.Event = r.Host.Now(), Skipped
-		return StepResult{Outcome: WasSkipped, Note: "already done"}, r.journal.write(rec)
+		return StepResult{Outcome: WasSkipped, Note: "already done"}, r.write(rec)
 	}
 	if err := r.room(ctx, m, quote); err != nil {
 		return StepResult{Outcome: WasFailed}, err
@@ -220,7 +249,7 @@ func (r *run) step(ctx context.Context, s Step) (StepResult, error) {
 		started.Before[name] = p.Version
 	}
 	sort.Strings(started.Leftover)
-	if err := r.journal.write(started); err != nil {
+	if err := r.write(started); err != nil {
 		return StepResult{Outcome: WasFailed}, err
 	}
 	if s.Cost.Estimated && len(quote.Change) > 0 {
@@ -244,18 +273,32 @@ func (r *run) step(ctx context.Context, s Step) (StepResult, error) {
 		rec.Added, rec.Changed, rec.Removed = diff(started.Before, after)
 		failure, res.Note = r.confirm(look, m, s, failure, lines, after)
 	}
+	if failure == nil && slices.Contains(m.Reboot, exit) {
+		res.Reboot = true
+		rec.Reboot = true
+	}
 	res.Added, res.Changed, res.Removed = rec.Added, rec.Changed, rec.Removed
 	rec.Time, rec.Event, rec.Failure = r.Host.Now(), Done, failure
 	if failure != nil {
 		rec.Event, res.Outcome = Failed, WasFailed
 	}
-	if err := r.journal.write(rec); err != nil {
+	if err := r.write(rec); err != nil {
 		return res, err
 	}
 	if failure != nil {
 		return res, failure
 	}
 	return res, nil
+}
+
+func (r *run) write(rec Record) error {
+	if err := r.journal.write(rec); err != nil {
+		return err
+	}
+	if r.records++; r.wrote != nil {
+		r.wrote(r.records)
+	}
+	return nil
 }
 
 func cmpFailure(first, second *Failure) *Failure {
@@ -409,7 +452,7 @@ func (r *run) failure(ctx context.Context, m *pkgmgr.Manager, exit int, lines []
 		return &Failure{Kind: step.TimedOut, Err: err, Cause: m.Tool + " took longer than its limit and was stopped", Next: "see the log, then run deployctl again: it goes on from there"}
 	case err != nil:
 		return &Failure{Kind: step.Other, Err: err, Cause: err.Error(), Next: "see the log, then run deployctl again"}
-	case exit == 0:
+	case exit == 0 || slices.Contains(m.Succeeded, exit) || slices.Contains(m.Reboot, exit):
 		return nil
 	}
 	if f := elevate.Explain(lines); f != nil {

@@ -27,7 +27,7 @@ func (p *Plan) Describe(w io.Writer) error {
 		line := func(label, text string) { fmt.Fprintf(b, "   %-8s%s\n", label, text) }
 		line("effect", string(s.Effect)+needsText(s))
 		line("cost", costText(s.Cost))
-		line("runs", Quote(s.Argv))
+		line(what(s))
 		if len(s.Requirements) > 0 {
 			line("for", strings.Join(s.Requirements, ", "))
 		}
@@ -52,6 +52,46 @@ func (p *Plan) Describe(w io.Writer) error {
 		return fmt.Errorf("show the plan: %w", err)
 	}
 	return nil
+}
+
+// what says what a step does, exactly: its command, or the files and settings
+// that it changes.
+func what(s Step) (label, text string) {
+	switch {
+	case len(s.Argv) > 0 && s.Build != nil && len(s.Build.Env) > 0:
+		return "runs", Quote(append(append([]string{"env"}, s.Build.Env...), s.Argv...))
+	case len(s.Argv) > 0:
+		return "runs", Quote(s.Argv)
+	case s.Fetch != nil:
+		return "does", fmt.Sprintf("fetches %s (%d bytes, sha256 %s)", step.Clean(strings.Join(s.Fetch.Mirrors, ", or "), 500), s.Fetch.Size, s.Fetch.SHA256)
+	case s.Unpack != nil && len(s.Unpack.Files) > 0:
+		return "does", fmt.Sprintf("takes %s out of the archive into %s", plural(len(s.Unpack.Files), "file"), s.Unpack.Into)
+	case s.Unpack != nil:
+		return "does", "unpacks into " + s.Unpack.Into
+	case s.Place != nil:
+		return "does", "puts a file at " + s.Place.Path
+	case len(s.Take) > 0:
+		var names []string
+		for _, t := range s.Take {
+			if t.Was != "" {
+				names = append(names, t.Name+" (back to "+step.Clean(t.Was, 100)+")")
+				continue
+			}
+			names = append(names, t.Name)
+		}
+		return "does", "removes " + strings.Join(names, ", ")
+	case len(s.Env) > 0:
+		var edits []string
+		for _, e := range s.Env {
+			if e.Prepend {
+				edits = append(edits, e.Value+" first in "+e.Name)
+			} else {
+				edits = append(edits, e.Name+"="+e.Value)
+			}
+		}
+		return "does", "sets for later shells of this " + s.Env[0].Scope + ": " + strings.Join(edits, ", ")
+	}
+	return "does", "nothing"
 }
 
 func needsText(s Step) string {

@@ -12,8 +12,18 @@ import (
 // Job is a command that changes the machine.
 type Job struct {
 	Argv []string
+	// Dir is where it runs, "" for this process's folder; Env (K=V) is added to
+	// this process's environment.
+	Dir string
+	Env []string
 	// Log receives everything the command prints, appended.
 	Log string
+	// Owned: the command shall not outlive this process (a build; a package
+	// manager must, see Live). Hold is inherited by it and its children, so that
+	// a lock on it lasts as long as any of them; not on Windows, where all of
+	// them die with their job.
+	Owned bool
+	Hold  *os.File
 	// Elevated is how to signal the command when it runs as another user
 	// (sudo -n --); empty when it runs as this one.
 	Elevated []string

@@ -21,10 +21,21 @@ type process struct {
 func start(job Job, out *os.File) (*process, error) {
 	cmd := exec.Command(job.Argv[0], job.Argv[1:]...)
 	cmd.Stdout, cmd.Stderr = out, out // stdin is the null device: nobody answers
-	cmd.Dir = "/"
+	if cmd.Dir = "/"; job.Dir != "" {
+		cmd.Dir = job.Dir
+	}
+	if len(job.Env) > 0 {
+		cmd.Env = append(os.Environ(), job.Env...)
+	}
+	if job.Hold != nil {
+		cmd.ExtraFiles = []*os.File{job.Hold}
+	}
 	// Its own group: the terminal's Ctrl-C must not reach dpkg in the middle of
 	// a package, and a kill must reach every child.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if job.Owned {
+		dieWithParent(cmd.SysProcAttr)
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/windows"
 )
@@ -21,8 +22,18 @@ func start(job Job, out *os.File) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create a job object: %w", err)
 	}
+	if job.Owned {
+		limit := windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION{}
+		limit.BasicLimitInformation.LimitFlags = windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
+		if _, err := windows.SetInformationJobObject(handle, windows.JobObjectExtendedLimitInformation, uintptr(unsafe.Pointer(&limit)), uint32(unsafe.Sizeof(limit))); err != nil {
+			return nil, errors.Join(fmt.Errorf("limit the job object: %w", err), windows.CloseHandle(handle))
+		}
+	}
 	cmd := exec.Command(job.Argv[0], job.Argv[1:]...)
-	cmd.Stdout, cmd.Stderr = out, out
+	cmd.Stdout, cmd.Stderr, cmd.Dir = out, out, job.Dir
+	if len(job.Env) > 0 {
+		cmd.Env = append(os.Environ(), job.Env...)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP}
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(err, windows.CloseHandle(handle))

@@ -239,7 +239,7 @@ func withApt(names ...string) []recipes.Fix { return []recipes.Fix{{Apt: names}}
 
 func mustPlan(t *testing.T, m *machine, j *doctor.Judgement) *Plan {
 	t.Helper()
-	p, err := MakePlan(context.Background(), j, m.host())
+	p, err := MakePlan(context.Background(), j, m.host(), Places{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -130,7 +130,7 @@ func TestPlanRefusesHostileNames(t *testing.T) {
 			if bad == "bash-" && fix.Apt == nil {
 				continue // only apt gives a trailing minus a meaning
 			}
-			if _, err := MakePlan(context.Background(), judgement([]recipes.Fix{fix}), newMachine().host()); err == nil {
+			if _, err := MakePlan(context.Background(), judgement([]recipes.Fix{fix}), newMachine().host(), Places{}); err == nil {
 				t.Errorf("%q was let through in %+v", bad, fix)
 			}
 		}

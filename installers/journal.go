@@ -48,6 +48,7 @@ type Record struct {
 	Removed []Package `json:"removed,omitempty"`
 	Failure *Failure  `json:"failure,omitempty"`
 	Exit    int       `json:"exit,omitempty"`
+	Reboot  bool      `json:"reboot,omitempty"`
 	Log     string    `json:"log,omitempty"`
 }
 

@@ -54,9 +54,14 @@ func (p *Plan) Sum() (download, disk int64, minutes float64, sure bool) {
 
 // choice is one applicable fix of a requirement.
 type choice struct {
-	manager  *pkgmgr.Manager
+	manager  *pkgmgr.Manager // nil when it needs no package manager
 	packages []string
+	// before and after are the steps around the packages'.
+	before, after []Step
 }
+
+// by reports whether the choice has packages of the manager.
+func (c choice) by(m *pkgmgr.Manager) bool { return c.manager != nil && c.manager.Name == m.Name }
 
 // wish is a requirement to be mended and the fixes that could.
 type wish struct {
@@ -67,11 +72,13 @@ type wish struct {
 
 // MakePlan turns the failing and warning findings into steps. For each it takes
 // the first fix whose package manager is among the facts and whose distribution
-// fits; packages of one manager become one step. A package that fresh lists do
-// not know moves the requirement to its next fix. It changes nothing. A recipe
-// with a package name that is no package name is an error.
-func MakePlan(ctx context.Context, j *doctor.Judgement, h *host.Host) (*Plan, error) {
+// fits; packages of one manager become one step, and what is fetched, unpacked
+// or built follows in steps of its own. A package that fresh lists do not know
+// moves the requirement to its next fix. It changes nothing. A recipe with a
+// package name that is no package name is an error.
+func MakePlan(ctx context.Context, j *doctor.Judgement, h *host.Host, places Places) (*Plan, error) {
 	plan := &Plan{}
+	around := ways{h: h, f: j.Facts, r: j.Recipe, places: places}
 	reqs := map[string]*recipes.Requirement{}
 	for i := range j.Recipe.Requirements {
 		reqs[j.Recipe.Requirements[i].ID] = &j.Recipe.Requirements[i]
@@ -87,8 +94,17 @@ func MakePlan(ctx context.Context, j *doctor.Judgement, h *host.Host) (*Plan, er
 			continue
 		}
 		w := &wish{finding: f, manual: r.Manual}
+		reason := "the recipe has no automatic fix for it"
+		if len(r.Fix) > 0 {
+			reason = "no fix in the recipe fits this system and its package managers"
+		}
 		for _, fix := range r.Fix {
-			c, err := applicable(fix, j.Facts)
+			c, err := applicable(ctx, fix, around)
+			var cannot *Failure
+			if errors.As(err, &cannot) {
+				reason = cannot.Error()
+				continue
+			}
 			if err != nil {
 				return nil, fmt.Errorf("recipe %s, requirement %s: %w", j.Recipe.Name, r.ID, err)
 			}
@@ -97,10 +113,6 @@ func MakePlan(ctx context.Context, j *doctor.Judgement, h *host.Host) (*Plan, er
 			}
 		}
 		if len(w.choices) == 0 {
-			reason := "the recipe has no automatic fix for it"
-			if len(r.Fix) > 0 {
-				reason = "no fix in the recipe fits this system and its package managers"
-			}
 			plan.giveUp(w, reason)
 			continue
 		}
@@ -115,6 +127,7 @@ func MakePlan(ctx context.Context, j *doctor.Judgement, h *host.Host) (*Plan, er
 			break
 		}
 	}
+	plan.surround(wishes)
 	order := map[string]int{}
 	for i, f := range j.Findings {
 		order[f.ID] = i
@@ -132,31 +145,64 @@ func (p *Plan) giveUp(w *wish, reason string) {
 	p.Manual = append(p.Manual, Manual{Requirement: w.finding.ID, Title: w.finding.Title, Reason: reason, Do: do})
 }
 
-// applicable gives the choice a fix offers on this host, nil for none.
-func applicable(fix recipes.Fix, f *facts.Facts) (*choice, error) {
-	var found *choice
+// applicable gives the choice a fix offers on this host, nil for none. The error
+// is a *Failure when this machine lacks what only the fix needs.
+func applicable(ctx context.Context, fix recipes.Fix, around ways) (*choice, error) {
+	c := &choice{}
+	named := false
 	for _, m := range managers() {
 		names := m.Of(fix)
 		if len(names) == 0 {
 			continue
 		}
+		named = true
 		// Checked even where it does not apply: a bad recipe is bad everywhere.
 		if err := m.CheckNames(names); err != nil {
 			return nil, err
 		}
-		if found == nil && len(f.Components[m.Name]) > 0 {
-			found = &choice{manager: m, packages: names}
+		if c.manager == nil && len(around.f.Components[m.Component()]) > 0 {
+			c.manager, c.packages = m, names
 		}
 	}
-	if found == nil || len(fix.Distro) == 0 || slices.Contains(fix.Distro, f.OS.ID) {
-		return found, nil
+	if named && c.manager == nil || !distroFits(fix.Distro, around.f.OS) {
+		return nil, nil
 	}
-	for _, like := range f.OS.Like {
-		if slices.Contains(fix.Distro, like) {
-			return found, nil
+	var ok bool
+	var err error
+	c.before, c.after, ok, err = around.steps(ctx, fix)
+	if err != nil || !ok || !named && len(c.before)+len(c.after) == 0 {
+		return nil, err
+	}
+	return c, nil
+}
+
+func distroFits(distro []string, os facts.OS) bool {
+	if len(distro) == 0 || slices.Contains(distro, os.ID) {
+		return true
+	}
+	return slices.ContainsFunc(os.Like, func(like string) bool { return slices.Contains(distro, like) })
+}
+
+// surround puts the steps of the wishes' choices around the packages', each
+// step once.
+func (p *Plan) surround(wishes []*wish) {
+	var before, after []Step
+	add := func(list []Step, w *wish, more []Step) []Step {
+		for _, s := range more {
+			if i := slices.IndexFunc(list, func(have Step) bool { return have.ID == s.ID }); i >= 0 {
+				list[i].Requirements = append(list[i].Requirements, w.finding.ID)
+				continue
+			}
+			s.Requirements = []string{w.finding.ID}
+			list = append(list, s)
 		}
+		return list
 	}
-	return nil, nil
+	for _, w := range wishes {
+		before = add(before, w, w.choices[0].before)
+		after = add(after, w, w.choices[0].after)
+	}
+	p.Steps = slices.Concat(before, p.Steps, after)
 }
 
 // round builds the steps for the wishes' first choices. It reports true when a
@@ -168,7 +214,7 @@ func (p *Plan) round(ctx context.Context, h *host.Host, f *facts.Facts, wishes *
 		var mine []*wish
 		var names []string
 		for _, w := range *wishes {
-			if w.choices[0].manager.Name == m.Name {
+			if w.choices[0].by(m) {
 				mine = append(mine, w)
 				names = append(names, w.choices[0].packages...)
 			}
@@ -215,7 +261,7 @@ func (p *Plan) round(ctx context.Context, h *host.Host, f *facts.Facts, wishes *
 				note = "unknown: " + reason(qerr)
 			case len(quote.NotFound) > 0 && lists.Fresh:
 				dropped := p.drop(wishes, func(w *wish) string {
-					if w.choices[0].manager.Name != m.Name {
+					if !w.choices[0].by(m) {
 						return ""
 					}
 					for _, n := range quote.NotFound {
@@ -234,7 +280,7 @@ func (p *Plan) round(ctx context.Context, h *host.Host, f *facts.Facts, wishes *
 			case len(quote.Remove) > 0:
 				reason := "installing it would remove " + strings.Join(quote.Remove, ", ") + ", which deployctl does not do"
 				return p.drop(wishes, func(w *wish) string {
-					if w.choices[0].manager.Name == m.Name {
+					if w.choices[0].by(m) {
 						return reason
 					}
 					return ""
@@ -251,7 +297,7 @@ func (p *Plan) round(ctx context.Context, h *host.Host, f *facts.Facts, wishes *
 		stays := func(n string) bool { return installed[n].Ready && !changes[n] }
 		if listErr == nil && (note == "" || !lists.Present) {
 			if p.drop(wishes, func(w *wish) string {
-				if w.choices[0].manager.Name != m.Name || slices.ContainsFunc(w.choices[0].packages, func(n string) bool { return !stays(n) }) {
+				if !w.choices[0].by(m) || len(w.choices[0].after) > 0 || slices.ContainsFunc(w.choices[0].packages, func(n string) bool { return !stays(n) }) {
 					return ""
 				}
 				return "its packages (" + strings.Join(w.choices[0].packages, ", ") + ") are installed already, so installing them changes nothing"
@@ -259,6 +305,9 @@ func (p *Plan) round(ctx context.Context, h *host.Host, f *facts.Facts, wishes *
 				return true, nil
 			}
 			names = slices.DeleteFunc(names, stays)
+		}
+		if len(names) == 0 {
+			continue // a build whose packages are all there
 		}
 
 		ids := make([]string, len(mine))

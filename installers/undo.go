@@ -1,6 +1,7 @@
 package installers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,9 +22,10 @@ const AllRuns = "all"
 // now, or when something outside what is being taken back needs it. What was
 // changed to a newer version stays: an older one is not safe to go back to.
 //
-// All packages of one manager go in one transaction: after a repair an earlier
-// record's package may need a later one's, so no order of single removals is
-// right for all of them. Managers come in the reverse order of their last use.
+// Steps come in the reverse order of what they take back. But all packages of
+// one manager go in one transaction: after a repair an earlier record's package
+// may need a later one's, so no order of single removals is right for all of
+// them; the transaction has the place of the manager's last use.
 func PlanUndo(ctx context.Context, h *host.Host, user facts.User, records []Record, which string) (*Plan, error) {
 	undone := map[string]bool{}
 	for _, r := range records {
@@ -34,14 +36,25 @@ func PlanUndo(ctx context.Context, h *host.Host, user facts.User, records []Reco
 		}
 	}
 	plan := &Plan{}
-	var order []string
+	var order []func() (*Step, error)
 	taken := map[string]*removal{}
 	for i := len(records) - 1; i >= 0; i-- {
 		r := records[i]
-		if r.Event == Started || r.Step.Action == step.Remove || len(r.Added) == 0 || undone[r.Key()] {
+		if r.Event == Started || r.Step.Action == step.Remove || len(r.Added)+len(r.Changed) == 0 || undone[r.Key()] {
 			continue
 		}
 		if which != AllRuns && which != "" && r.Run != which {
+			continue
+		}
+		if managerOf(r.Step.Mechanism) == nil {
+			s, err := takeBack(ctx, h, r)
+			if err != nil {
+				return nil, err
+			}
+			if s != nil {
+				order = append(order, func() (*Step, error) { return s, nil })
+				which = cmp.Or(which, r.Run)
+			}
 			continue
 		}
 		t := taken[r.Step.Mechanism]
@@ -51,18 +64,18 @@ func PlanUndo(ctx context.Context, h *host.Host, user facts.User, records []Reco
 				return nil, err
 			}
 			taken[r.Step.Mechanism] = t
-			order = append(order, r.Step.Mechanism)
+			order = append(order, func() (*Step, error) { return t.step(ctx, h) })
 		}
 		found, err := t.add(r)
 		if err != nil {
 			return nil, err
 		}
-		if found && which == "" {
-			which = r.Run
+		if found {
+			which = cmp.Or(which, r.Run)
 		}
 	}
-	for _, name := range order {
-		s, err := taken[name].step(ctx, h)
+	for _, make := range order {
+		s, err := make()
 		if err != nil {
 			return nil, err
 		}
@@ -74,6 +87,41 @@ func PlanUndo(ctx context.Context, h *host.Host, user facts.User, records []Reco
 		return nil, err
 	}
 	return plan, nil
+}
+
+// takeBack makes the step that takes back what a worker's record made; nil when
+// nothing of it is left. It refuses with Changed when somebody else changed it.
+func takeBack(ctx context.Context, h *host.Host, r Record) (*Step, error) {
+	w := (&run{Applier: &Applier{Host: h}}).workers()[r.Step.Mechanism]
+	if w == nil {
+		return nil, fmt.Errorf("undo: no mechanism is called %q", r.Step.Mechanism)
+	}
+	s := Step{Mechanism: r.Step.Mechanism, Action: step.Remove, Effect: step.Destructive, Env: r.Step.Env}
+	for _, p := range append(slices.Clone(r.Added), r.Changed...) {
+		s.Take = append(s.Take, step.Take{Name: p.Name, Version: p.Version, Was: p.Was})
+	}
+	now, err := w.State(ctx, s)
+	if err != nil {
+		return nil, fmt.Errorf("undo %s: %w", r.Step.ID, err)
+	}
+	s.Take = slices.DeleteFunc(s.Take, func(t step.Take) bool { _, there := now[t.Name]; return !there })
+	if len(s.Take) == 0 {
+		return nil, nil
+	}
+	var names []string
+	for _, t := range s.Take {
+		if now[t.Name] != t.Version {
+			return nil, &Failure{Kind: step.Changed, Cause: t.Name + " was changed since deployctl made it", Next: "look at it and take it back by hand if it is not wanted"}
+		}
+		names = append(names, t.Name)
+	}
+	s.ID = r.Step.ID + ".undo"
+	s.Title = "Take back " + some(names, 4)
+	s.Needs, s.Requirements = []step.Need{}, r.Step.Requirements
+	s.Cost = Cost{Minutes: 0.1, Note: "gives room back"}
+	s.Undo = "deployctl doctor --fix makes it again"
+	s.Undoes = []string{r.Key()}
+	return &s, nil
 }
 
 // removal gathers what one manager would take back.

@@ -50,6 +50,12 @@ func (r *Recipe) parameter(name string, d *document, at string) (Parameter, bool
 	return p, ok
 }
 
+// DebianArchive begins the address of a file in the archive that the machine's
+// own apt fetches Debian's packages from.
+const DebianArchive = "debian:"
+
+var poolForm = regexp.MustCompile(`^pool(/[A-Za-z0-9][A-Za-z0-9.+~_-]*)+$`)
+
 func lintArtifact(a *Artifact, d *document, at string) {
 	if !artifactForm.MatchString(a.Name) {
 		d.at(at+".name", "artifact name %q must be a file name", a.Name)
@@ -58,6 +64,12 @@ func lintArtifact(a *Artifact, d *document, at string) {
 		key := at + ".url"
 		if i > 0 {
 			key = fmt.Sprintf("%s.mirrors[%d]", at, i-1)
+		}
+		if pool, ok := strings.CutPrefix(address, DebianArchive); ok {
+			if !poolForm.MatchString(pool) {
+				d.at(key, "%q must be %s and a path such as pool/main/o/opencv/NAME", address, DebianArchive)
+			}
+			continue
 		}
 		u, err := url.Parse(address)
 		if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {

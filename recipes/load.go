@@ -15,7 +15,13 @@ var (
 	// read it as an option.
 	packageForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9+._@/-]{0,127}$`)
 	featureForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._]*$`)
-	partForm    = regexp.MustCompile(`^[a-z0-9][a-z0-9._+-]*$`)
+	portForm    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,127}(\[[a-z0-9-]+(,[a-z0-9-]+)*\])?(:[a-z0-9-]+)?$`)
+	// A folder of deployctl's own, one beneath it, and a CMake cache entry.
+	folderForm   = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,60}[a-z0-9]$`)
+	insideForm   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$`)
+	optionForm   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,100}$`)
+	nameWithDots = regexp.MustCompile(`^(@[a-z0-9-]+/)?[a-z0-9][a-z0-9._-]{0,60}$`)
+	partForm     = regexp.MustCompile(`^[a-z0-9][a-z0-9._+-]*$`)
 )
 
 // Load reads one recipe and checks it; name is what mistakes call the file. It
@@ -139,7 +145,7 @@ func lintRequirement(r *Recipe, q *Requirement, tables *Tables, d *document, pat
 	}
 	lintCheck(r, q, tables, d, path)
 	for i := range q.Fix {
-		lintFix(&q.Fix[i], d, fmt.Sprintf("%s.fix[%d]", path, i))
+		lintFix(r, &q.Fix[i], d, fmt.Sprintf("%s.fix[%d]", path, i))
 	}
 }
 
@@ -260,36 +266,121 @@ func lintCompat(r *Recipe, c *CompatCheck, tables *Tables, d *document, path str
 	d.words(path+".given", "column of table "+c.Table, c.Given, table.When)
 }
 
-func lintFix(f *Fix, d *document, path string) {
+func lintFix(r *Recipe, f *Fix, d *document, path string) {
 	d.words(path+".distro", "distribution", f.Distro, append(Families(), Distributions()...))
-	managers := f.packages()
-	set := 0
-	for _, m := range managers {
+	ways := 0
+	for _, m := range f.packages() {
 		if len(m.Packages) > 0 {
-			set++
+			ways++
 		}
 		for i, p := range m.Packages {
-			if !packageForm.MatchString(p) {
+			if !m.form().MatchString(p) {
 				d.at(fmt.Sprintf("%s.%s[%d]", path, m.Manager, i), "%q is not a package name", p)
 			}
 		}
 	}
-	if set != 1 {
-		d.at(path, "a fix needs the packages of exactly one package manager, found %d", set)
+	if ways > 1 {
+		d.at(path, "a fix needs the packages of exactly one package manager, found %d", ways)
+	}
+	if a := f.Archive; a != nil {
+		ways++
+		r.artifact(a.Artifact, d, path+".archive.artifact")
+		d.words(path+".archive.os", "family", a.OS, Families())
+		d.words(path+".archive.arch", "architecture", a.Arch, Arches())
+		lintUnpacked(a.Strip, a.Into, a.Env, d, path+".archive")
+	}
+	if b := f.Build; b != nil {
+		if ways == 0 || f.Archive != nil {
+			ways++ // alone; packages beside it are what it needs
+		}
+		r.artifact(b.Artifact, d, path+".build.artifact")
+		lintUnpacked(b.Strip, b.Into, b.Env, d, path+".build")
+		for _, key := range slices.Sorted(maps.Keys(b.Options)) {
+			at := path + ".build.options." + key
+			if !optionForm.MatchString(key) {
+				d.at(at, "%q is not the name of a CMake option", key)
+			}
+			if strings.HasPrefix(key, "CMAKE_INSTALL_PREFIX") || key == "CMAKE_STAGING_PREFIX" {
+				d.at(at, "where a build is installed is deployctl's to say")
+			}
+			if strings.IndexFunc(b.Options[key], func(c rune) bool { return c < ' ' || c == 0x7f }) >= 0 {
+				d.at(at, "the value of %s holds a control character", key)
+			}
+		}
+		if b.Tuned != "" {
+			d.word(path+".build.tuned", "project", b.Tuned, Tunable())
+		}
+		if b.Minutes < 0 {
+			d.at(path+".build.minutes", "minutes must not be below 0")
+		}
+	}
+	if ways == 0 {
+		d.at(path, "a fix needs the packages of exactly one package manager, found 0, or an archive or a build")
+	}
+	if (f.Installer != "") != (len(f.CUDA) > 0) {
+		d.at(path, "cuda and installer go together: the parts, and the artifact that installs them")
+	}
+	if f.Installer != "" {
+		r.artifact(f.Installer, d, path+".installer")
+	}
+}
+
+// artifact records a mistake when the recipe has no artifact of the name. A
+// recipe that extends another may mean one of that; Find lints the merged one.
+func (r *Recipe) artifact(name string, d *document, path string) {
+	var known []string
+	for _, a := range r.Artifacts {
+		known = append(known, a.Name)
+	}
+	if r.Extends == "" {
+		d.word(path, "artifact", name, known)
+	}
+}
+
+// lintUnpacked checks what unpacking and building share: where to, and what
+// later shells see of it.
+func lintUnpacked(strip int, into string, env map[string]string, d *document, path string) {
+	if strip < 0 || strip > 10 {
+		d.at(path+".strip", "strip must be 0 to 10, found %d", strip)
+	}
+	if !folderForm.MatchString(into) || strings.Contains(into, "..") {
+		d.at(path+".into", "into %q must be the name of one folder, such as opencv-4.10.0", into)
+	}
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		// A variable that makes every later program load or run something is
+		// nothing that a recipe may set.
+		d.word(path+".env."+name, "variable that holds a list of folders", name, ListVariables())
+		if v := env[name]; v != "." && (!insideForm.MatchString(v) || strings.Contains(v, "..")) {
+			d.at(path+".env."+name, "%q must be a folder beneath into, such as lib/pkgconfig", v)
+		}
 	}
 }
 
 // Packages is what one package manager would install.
 type Packages struct {
-	// Manager is the component name of the package manager: apt, dnf, pacman,
-	// apk, zypper, brew.
+	// Manager is the name of the package manager, which is the field's in a
+	// recipe: apt, dnf, winget …
 	Manager  string
 	Packages []string
+}
+
+// form is what a name of this manager may look like. None begins with a hyphen
+// or slash, which the manager would read as an option.
+func (p Packages) form() *regexp.Regexp {
+	switch p.Manager {
+	case "vcpkg":
+		return portForm
+	case "npm", "models":
+		return nameWithDots
+	}
+	return packageForm
 }
 
 func (f *Fix) packages() []Packages {
 	return []Packages{
 		{"apt", f.Apt}, {"dnf", f.Dnf}, {"pacman", f.Pacman}, {"apk", f.Apk}, {"zypper", f.Zypper}, {"brew", f.Brew},
+		{"winget", f.Winget}, {"choco", f.Choco}, {"scoop", f.Scoop}, {"vcpkg", f.Vcpkg}, {"conan", f.Conan}, {"msys2", f.MSYS2},
+		{"visual-studio", f.VisualStudio}, {"cuda", f.CUDA}, {"feature", f.Feature}, {"npm", f.NPM}, {"models", f.Models},
 	}
 }
 

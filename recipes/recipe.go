@@ -44,7 +44,8 @@ type Parameter struct {
 type Artifact struct {
 	Name string `yaml:"name" json:"name"` // yolov3.weights
 	// URL is where it comes from, Mirrors where else the same bytes are; they
-	// are tried in order.
+	// are tried in order: https addresses, or "debian:" and a path beneath the
+	// archive that the machine's apt fetches Debian's packages from.
 	URL     string   `yaml:"url" json:"url"`
 	Mirrors []string `yaml:"mirrors,omitempty" json:"mirrors,omitempty"`
 	// Size is exact.
@@ -181,8 +182,9 @@ type GPUCheck struct {
 	Memory Bytes `yaml:"memory,omitempty" json:"memory,omitempty"`
 }
 
-// Fix is one way to make a requirement hold. Exactly one field besides Distro
-// and Note is set.
+// Fix is one way to make a requirement hold: the packages of exactly one
+// package manager, or one of the ways without one. A build may name packages as
+// well: what it needs beside the compiler.
 type Fix struct {
 	// Distro limits the fix to distribution ids (or ids they are like).
 	Distro []string `yaml:"distro,omitempty" json:"distro,omitempty"`
@@ -192,7 +194,66 @@ type Fix struct {
 	Apk    []string `yaml:"apk,omitempty" json:"apk,omitempty"`
 	Zypper []string `yaml:"zypper,omitempty" json:"zypper,omitempty"`
 	Brew   []string `yaml:"brew,omitempty" json:"brew,omitempty"`
-	Note   string   `yaml:"note,omitempty" json:"note,omitempty"`
+	Winget []string `yaml:"winget,omitempty" json:"winget,omitempty"` // package ids
+	Choco  []string `yaml:"choco,omitempty" json:"choco,omitempty"`
+	Scoop  []string `yaml:"scoop,omitempty" json:"scoop,omitempty"`
+	Vcpkg  []string `yaml:"vcpkg,omitempty" json:"vcpkg,omitempty"` // ports, with features: opencv4[dnn]
+	Conan  []string `yaml:"conan,omitempty" json:"conan,omitempty"` // references: opencv/4.10.0
+	MSYS2  []string `yaml:"msys2,omitempty" json:"msys2,omitempty"` // packages of MSYS2's pacman
+	// VisualStudio are component ids that are added to the newest installed
+	// Visual Studio.
+	VisualStudio []string `yaml:"visual-studio,omitempty" json:"visual-studio,omitempty"`
+	// CUDA are parts of NVIDIA's silent installer (nvcc_12.6); Installer is it.
+	CUDA []string `yaml:"cuda,omitempty" json:"cuda,omitempty"`
+	// Feature are optional features of Windows.
+	Feature []string `yaml:"feature,omitempty" json:"feature,omitempty"`
+	// NPM are packages of the npm registry whose libraries deployctl knows.
+	NPM []string `yaml:"npm,omitempty" json:"npm,omitempty"`
+	// Models are published model files that deployctl knows.
+	Models []string `yaml:"models,omitempty" json:"models,omitempty"`
+
+	// Installer names the artifact that CUDA's parts are installed by.
+	Installer string `yaml:"installer,omitempty" json:"installer,omitempty"`
+
+	Archive *ArchiveFix `yaml:"archive,omitempty" json:"archive,omitempty"`
+	Build   *BuildFix   `yaml:"build,omitempty" json:"build,omitempty"`
+
+	Note string `yaml:"note,omitempty" json:"note,omitempty"`
+}
+
+// ArchiveFix unpacks a published archive into a folder of deployctl's own.
+type ArchiveFix struct {
+	// Artifact is the name of one of the recipe's artifacts.
+	Artifact string `yaml:"artifact" json:"artifact"`
+	// Arch and OS limit it to the systems that the archive is made for.
+	OS   []string `yaml:"os,omitempty" json:"os,omitempty"`
+	Arch []string `yaml:"arch,omitempty" json:"arch,omitempty"`
+	// Strip drops so many leading folders of every path in it.
+	Strip int `yaml:"strip,omitempty" json:"strip,omitempty"`
+	// Into is the folder's name: libtorch-2.8.0.
+	Into string `yaml:"into" json:"into"`
+	// Env puts folders of it first in variables that hold lists: PATH: bin.
+	Env map[string]string `yaml:"env,omitempty" json:"env,omitempty"`
+}
+
+// BuildFix builds a published source archive with CMake and installs it into a
+// folder of deployctl's own.
+type BuildFix struct {
+	Artifact string `yaml:"artifact" json:"artifact"`
+	Strip    int    `yaml:"strip,omitempty" json:"strip,omitempty"`
+	Into     string `yaml:"into" json:"into"`
+	// Options are CMake cache entries: BUILD_LIST: core,imgproc,dnn.
+	Options map[string]string `yaml:"options,omitempty" json:"options,omitempty"`
+	// Tuned names the project whose options for this processor are added:
+	// opencv (CPU_BASELINE, CPU_DISPATCH).
+	Tuned string `yaml:"tuned,omitempty" json:"tuned,omitempty"`
+	// MemoryPerJob is what one compiler process may take.
+	MemoryPerJob Bytes `yaml:"memory_per_job,omitempty" json:"memory_per_job,omitempty"`
+	// Disk is the room that sources and objects take, Minutes the processor
+	// time of the build for one core.
+	Disk    Bytes             `yaml:"disk,omitempty" json:"disk,omitempty"`
+	Minutes float64           `yaml:"minutes,omitempty" json:"minutes,omitempty"`
+	Env     map[string]string `yaml:"env,omitempty" json:"env,omitempty"`
 }
 
 // Bytes is a size; in YAML a number with B, KiB, MiB, GiB, kB, MB or GB (see

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,9 +55,12 @@ func generate(t *testing.T, v any, id, title string) []byte {
 		}
 	}
 	if f, ok := s.Definitions["Fix"]; ok {
-		for _, manager := range []string{"apt", "dnf", "pacman", "apk", "zypper", "brew"} {
-			f.OneOf = append(f.OneOf, &gen.Schema{Required: []string{manager}})
+		for _, way := range append((&Fix{}).packages(), Packages{Manager: "archive"}) {
+			f.OneOf = append(f.OneOf, &gen.Schema{Required: []string{way.Manager}})
 		}
+		// A build stands alone, or beside the packages that it needs.
+		alone := &gen.Schema{Required: []string{"build"}, Not: &gen.Schema{AnyOf: slices.Clone(f.OneOf)}}
+		f.OneOf = append(f.OneOf, alone)
 	}
 	out, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {

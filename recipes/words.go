@@ -37,6 +37,15 @@ func Engines() []string {
 	return []string{"darknet", "gocv", "libtorch", "ncnn", "onnxruntime", "opencv", "reference", "tensorflow"}
 }
 
+// Tunable are the projects whose build options for a processor deployctl knows.
+func Tunable() []string { return []string{"opencv"} }
+
+// ListVariables are the environment variables that a fix may put a folder into:
+// lists of folders that tools look in.
+func ListVariables() []string {
+	return []string{"CMAKE_PREFIX_PATH", "CPATH", "DYLD_LIBRARY_PATH", "INCLUDE", "LD_LIBRARY_PATH", "LIB", "LIBRARY_PATH", "PATH", "PKG_CONFIG_PATH"}
+}
+
 // Networks are the networks a recipe may name for its proof.
 func Networks() []string {
 	return []string{"yolov3", "yolov3-spp", "yolov3-tiny", "yolov4", "yolov4-tiny"}

@@ -30,7 +30,10 @@ somebody changed it since, or when something else needs it by now.`,
 			if all {
 				o.Run = installers.AllRuns
 			}
-			return pipeline.Undo(cmd.Context(), o)
+			return withFolders(func(f pipeline.Folders) error {
+				o.Folders = f
+				return pipeline.Undo(cmd.Context(), o)
+			})
 		},
 	}
 	f := cmd.Flags()

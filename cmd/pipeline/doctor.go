@@ -75,7 +75,7 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 		return o.dryRun(ctx, x)
 	}
 	if o.Format == "json" && x.report.Attention(doctor.Fail, doctor.Warn) {
-		plan, err := installers.MakePlan(ctx, x.judgement, h)
+		plan, err := o.plan(ctx, x)
 		if err != nil {
 			return err
 		}
@@ -100,6 +100,11 @@ func (o DoctorOptions) check() error {
 		return usagef("--yes does nothing without --fix")
 	}
 	return nil
+}
+
+// plan is what would mend the host.
+func (o DoctorOptions) plan(ctx context.Context, x examination) (*installers.Plan, error) {
+	return makePlan(ctx, x.judgement, x.host, o.Folders, o.From != "")
 }
 
 func (x *examination) plan(p *installers.Plan) {
@@ -131,7 +136,7 @@ func (o DoctorOptions) style() doctor.Style {
 
 // dryRun shows the findings and the plan.
 func (o DoctorOptions) dryRun(ctx context.Context, x examination) error {
-	plan, err := installers.MakePlan(ctx, x.judgement, x.host)
+	plan, err := o.plan(ctx, x)
 	if err != nil {
 		return err
 	}
@@ -163,7 +168,7 @@ func (o DoctorOptions) fix(ctx context.Context, x examination, r *recipes.Recipe
 	if o.DryRun {
 		return o.dryRun(ctx, x)
 	}
-	plan, err := installers.MakePlan(ctx, x.judgement, x.host)
+	plan, err := o.plan(ctx, x)
 	if err != nil {
 		return err
 	}
@@ -191,7 +196,7 @@ func (o DoctorOptions) fix(ctx context.Context, x examination, r *recipes.Recipe
 			}
 			return verdict(x.report.Exit)
 		}
-		if err := apply(ctx, o.Console, x.host, x.judgement.Facts.OS.User.Admin, plan); err != nil {
+		if err := apply(ctx, o.Console, o.Folders, x.host, x.judgement.Facts.OS.User.Admin, plan); err != nil {
 			return o.broken(x.report, err)
 		}
 		// The installer's word is not taken for it: look again.

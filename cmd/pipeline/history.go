@@ -12,7 +12,9 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe"
 	"github.com/deployctl/deployctl/installers"
+	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/elevate"
+	"github.com/deployctl/deployctl/installers/store"
 )
 
 // account looks up who runs deployctl, and with what means to become root.
@@ -79,6 +81,7 @@ func shorten(names []string, most int) string {
 // UndoOptions are what Undo depends on.
 type UndoOptions struct {
 	Console *console.Console
+	Folders Folders
 	Run     string
 	Yes     bool
 	DryRun  bool
@@ -114,17 +117,18 @@ func Undo(ctx context.Context, o UndoOptions) error {
 		o.Console.Note("Nothing was changed.")
 		return nil
 	}
-	return apply(ctx, o.Console, h, user.Admin, plan)
+	return apply(ctx, o.Console, o.Folders, h, user.Admin, plan)
 }
 
 // apply carries a plan out and shows how it goes.
-func apply(ctx context.Context, c *console.Console, h *host.Host, admin bool, plan *installers.Plan) error {
+func apply(ctx context.Context, c *console.Console, folders Folders, h *host.Host, admin bool, plan *installers.Plan) error {
 	state, err := installers.StateDir(h, admin)
 	if err != nil {
 		return err
 	}
 	show := &stepProgress{console: c, plan: plan}
-	a := &installers.Applier{Host: h, Exec: installers.Live{}, State: state, Command: os.Args, Report: show.report}
+	a := &installers.Applier{Host: h, Exec: installers.Live{}, State: state, Command: os.Args, Report: show.report,
+		Fetch: download.Options{Store: store.New(folders.Cache)}}
 	if c.InTTY {
 		a.Ask = elevate.Foreground
 	}

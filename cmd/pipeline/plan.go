@@ -6,6 +6,7 @@ import (
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/doctor"
+	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/solve"
 	"github.com/deployctl/deployctl/installers"
 	"github.com/deployctl/deployctl/installers/export"
@@ -46,7 +47,7 @@ func Plan(ctx context.Context, o PlanOptions) error {
 	}
 	f := doctor.Probe(ctx, h, doctor.Probes(false))
 	if asScript {
-		plan, err := installers.MakePlan(ctx, doctor.Evaluate(r, t, f), h)
+		plan, err := makePlan(ctx, doctor.Evaluate(r, t, f), h, o.Folders, o.From != "")
 		if err != nil {
 			return err
 		}
@@ -70,4 +71,18 @@ func Plan(ctx context.Context, o PlanOptions) error {
 		return verdict(doctor.ExitUnknown)
 	}
 	return nil
+}
+
+// makePlan plans with the folders of the machine that was judged: this user's
+// cache on this machine, the account's own on one in a snapshot.
+func makePlan(ctx context.Context, j *doctor.Judgement, h *host.Host, folders Folders, recorded bool) (*installers.Plan, error) {
+	cache := folders.Cache
+	if recorded {
+		cache = ""
+	}
+	places, err := installers.PlacesOf(h, j.Facts.OS.User, cache)
+	if err != nil {
+		return nil, err
+	}
+	return installers.MakePlan(ctx, j, h, places)
 }

@@ -45,7 +45,7 @@ func inside(ctx context.Context) error {
 		rec.Requirements = append(rec.Requirements, recipes.Requirement{ID: name, Fix: []recipes.Fix{{Apt: []string{name}}}})
 		j.Findings = append(j.Findings, doctor.Finding{ID: name, State: doctor.Fail})
 	}
-	plan, err := installers.MakePlan(ctx, j, host.Live())
+	plan, err := installers.MakePlan(ctx, j, host.Live(), installers.Places{})
 	if err != nil {
 		return err
 	}

@@ -18,8 +18,10 @@ import (
 
 // Manager is one package manager. Functions that may be nil say so.
 type Manager struct {
-	// Name is the component in the facts and the field of a recipe's fix.
-	Name string
+	// Name is the field of a recipe's fix, and the component in the facts
+	// unless Needs names another (Visual Studio's installer needs one).
+	Name  string
+	Needs string
 	// Tool is looked up on PATH; Path is where it usually is, for a host that
 	// cannot be asked (a snapshot).
 	Tool, Path string
@@ -57,6 +59,9 @@ type Manager struct {
 	// NewProgress gives a reader of one run's lines; it answers false for a
 	// line that is not about progress. May be nil.
 	NewProgress func() func(line string) (step.Progress, bool)
+	// Succeeded are exit statuses besides 0 that mean success, Reboot those that
+	// mean success after a restart (Windows Installer's 3010 and 1641).
+	Succeeded, Reboot []int
 	// Explain turns the last lines of a failed run into a cause. It never
 	// returns nil.
 	Explain func(exit int, lines []string) *step.Failure
@@ -97,6 +102,14 @@ type Damage struct {
 	Journal bool
 	// Broken are packages neither installed nor absent.
 	Broken []string
+}
+
+// Component is what the facts must hold for the manager to be used.
+func (m *Manager) Component() string {
+	if m.Needs != "" {
+		return m.Needs
+	}
+	return m.Name
 }
 
 // CheckNames refuses anything that is not plainly a package name.

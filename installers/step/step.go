@@ -39,6 +39,7 @@ const (
 	Remove    Action = "remove"
 	Refresh   Action = "refresh"    // fetch the package lists
 	Configure Action = "configure"  // finish what an interrupted run left unpacked
+	Tidy      Action = "tidy"       // remove what only the steps before needed
 	FixBroken Action = "fix-broken" // bring in or reinstall what a broken package needs
 )
 
@@ -73,6 +74,93 @@ type Step struct {
 	Packages  []string `json:"packages,omitempty"`
 	// Undoes names the journal records (run/seq) that a removal takes back.
 	Undoes []string `json:"undoes,omitempty"`
+
+	// What the mechanisms that work on files need; at most one is set, by the
+	// mechanism. Paths are absolute and in the machine's own form.
+	Fetch  *Fetch  `json:"fetch,omitempty"`
+	Unpack *Unpack `json:"unpack,omitempty"`
+	Place  *Place  `json:"place,omitempty"`
+	Build  *Build  `json:"build,omitempty"`
+	Env    []Env   `json:"env,omitempty"`
+	// Take is what a removal by such a mechanism takes back.
+	Take []Take `json:"take,omitempty"`
+}
+
+// Fetch brings a published file into the store of fetched files.
+type Fetch struct {
+	Name   string `json:"name"`
+	Size   int64  `json:"size"`   // bytes, exact
+	SHA256 string `json:"sha256"` // 64 lower-case hexadecimal digits
+	// Mirrors are tried in order.
+	Mirrors []string `json:"mirrors"`
+	// Trusted: the address is from a client's own configuration on this machine
+	// (apt's sources, npm's registry), which may be plain http.
+	Trusted bool `json:"trusted,omitempty"`
+}
+
+// Unpack unpacks a fetched archive into a folder that must not exist; it
+// appears whole or not at all.
+type Unpack struct {
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"`
+	// Format is archive's name for it: zip, tar.xz …
+	Format string `json:"format"`
+	// Strip drops so many leading elements of every path.
+	Strip int `json:"strip,omitempty"`
+	// Files, where set, are the only entries taken: name in the archive to its
+	// place beneath Into.
+	Files map[string]string `json:"files,omitempty"`
+	Into  string            `json:"into"`
+	// Work: the folder is needed by later steps only, and goes with them.
+	Work bool `json:"work,omitempty"`
+	// Product, when there, makes the step needless (what a later step makes).
+	Product string `json:"product,omitempty"`
+}
+
+// Place puts a fetched file at a path, where nothing else may be.
+type Place struct {
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"`
+	Path   string `json:"path"`
+}
+
+// Build is one command of a build from source (the step's Argv).
+type Build struct {
+	// Stage is the command's place in the build: configure, compile, install.
+	Stage string `json:"stage"`
+	// Dir is where it runs, Work the folder that holds sources and objects.
+	Dir  string   `json:"dir"`
+	Work string   `json:"work"`
+	Env  []string `json:"env,omitempty"` // K=V
+	// Product is the folder that the whole build makes. The install stage fills
+	// Staged, which is renamed to Product when it is complete.
+	Product string `json:"product"`
+	Staged  string `json:"staged,omitempty"`
+	// Key changes with everything that the product is made from.
+	Key string `json:"key"`
+	// MemoryPerJob is what one compiler process may take, in bytes; it bounds
+	// the parallel jobs. 0 where the stage does not compile.
+	MemoryPerJob int64 `json:"memory_per_job,omitempty"`
+}
+
+// Env is one lasting change of the environment that later shells and programs
+// see.
+type Env struct {
+	Name string `json:"name"`
+	// Value is set; or, with Prepend, put before what a list (PATH) holds.
+	Value   string `json:"value"`
+	Prepend bool   `json:"prepend,omitempty"`
+	// Scope is user or machine.
+	Scope string `json:"scope"`
+}
+
+// Take is one thing to take back.
+type Take struct {
+	Name string `json:"name"`
+	// Version is what it must still be; anything else was changed by somebody.
+	Version string `json:"version"`
+	// Was is what it was before and becomes again; "" when it was not there.
+	Was string `json:"was,omitempty"`
 }
 
 // NeedsAny reports whether the step has the need.

@@ -1,0 +1,236 @@
+package installers
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/installers/apt"
+	"github.com/deployctl/deployctl/installers/archive"
+	"github.com/deployctl/deployctl/installers/cmake"
+	"github.com/deployctl/deployctl/installers/files"
+	"github.com/deployctl/deployctl/installers/models"
+	"github.com/deployctl/deployctl/installers/npm"
+	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// ways plans the fixes that need no package manager, and what surrounds those
+// that do.
+type ways struct {
+	h      *host.Host
+	f      *facts.Facts
+	r      *recipes.Recipe
+	places Places
+}
+
+// steps are what a fix takes besides packages: before them and after them. ok is
+// false when the fix does not fit this host.
+func (w ways) steps(ctx context.Context, fix recipes.Fix) (before, after []Step, ok bool, err error) {
+	switch {
+	case fix.Archive != nil:
+		a := fix.Archive
+		if len(a.OS) > 0 && !slices.Contains(a.OS, w.f.OS.Family) || len(a.Arch) > 0 && !slices.Contains(a.Arch, w.f.CPU.Arch) {
+			return nil, nil, false, nil
+		}
+		after, err = w.archive(ctx, *a)
+	case fix.Build != nil:
+		if w.h.Windows() {
+			return nil, nil, false, nil // DESTDIR and Ninja with MSVC's environment were never run there
+		}
+		after, err = w.build(ctx, *fix.Build)
+	case len(fix.NPM) > 0:
+		after, err = w.npm(ctx, fix.NPM)
+	case len(fix.Models) > 0:
+		after, err = w.models(fix.Models)
+	case fix.Installer != "":
+		before, err = w.installer(ctx, fix.Installer)
+	}
+	return before, after, true, err
+}
+
+// artifact finds an artifact of the recipe and plans its fetching.
+func (w ways) artifact(ctx context.Context, name string) (recipes.Artifact, Step, error) {
+	i := slices.IndexFunc(w.r.Artifacts, func(a recipes.Artifact) bool { return a.Name == name })
+	if i < 0 {
+		return recipes.Artifact{}, Step{}, fmt.Errorf("recipe %s has no artifact %q", w.r.Name, name)
+	}
+	a := w.r.Artifacts[i]
+	f := step.Fetch{Name: a.Name, Size: int64(a.Size), SHA256: a.SHA256}
+	for _, address := range append([]string{a.URL}, a.Mirrors...) {
+		pool, isDebian := strings.CutPrefix(address, recipes.DebianArchive)
+		if !isDebian {
+			f.Mirrors = append(f.Mirrors, address)
+			continue
+		}
+		site, err := apt.DebianArchive(ctx, w.h)
+		if err != nil {
+			return a, Step{}, err
+		}
+		if site != "" {
+			f.Mirrors = append(f.Mirrors, strings.TrimSuffix(site, "/")+"/"+pool)
+			f.Trusted = true
+		}
+	}
+	if len(f.Mirrors) == 0 {
+		return a, Step{}, &step.Failure{Kind: step.NotFound, Cause: a.Name + " is only in Debian's archive, and this machine's apt is not set up for one", Next: "add a source of Debian's archive, or fetch the file by hand"}
+	}
+	return a, fetchStep(f), nil
+}
+
+func fetchStep(f step.Fetch) Step {
+	return Step{
+		ID: f.Name + ".fetch", Title: "Fetch " + f.Name, Effect: step.Write, Needs: []step.Need{step.Network},
+		Cost:      Cost{DownloadBytes: f.Size, DiskBytes: f.Size, Minutes: step.Minutes(f.Size, 0)},
+		Undo:      "nothing to undo: it is kept in deployctl's cache",
+		Mechanism: "fetch", Action: step.Install, Fetch: &f,
+	}
+}
+
+func (w ways) unpack(id, title string, u step.Unpack, unpacked int64) Step {
+	undo := "deployctl undo removes " + u.Into + ", unless somebody changed it"
+	return Step{
+		ID: id, Title: title, Effect: step.Write, Needs: []step.Need{},
+		Cost: Cost{DiskBytes: unpacked, Minutes: step.Minutes(0, unpacked), Note: "the unpacked size is an estimate"},
+		Undo: undo, Mechanism: "unpack", Action: step.Install, Unpack: &u,
+	}
+}
+
+func format(name string) (string, error) {
+	for _, f := range []archive.Format{archive.TarGz, archive.TarXz, archive.TarZst, archive.Tar, archive.Zip} {
+		if strings.HasSuffix(name, "."+string(f)) {
+			return string(f), nil
+		}
+	}
+	return "", fmt.Errorf("what kind of archive %s is cannot be told from its name", name)
+}
+
+func (w ways) archive(ctx context.Context, fix recipes.ArchiveFix) ([]Step, error) {
+	a, fetch, err := w.artifact(ctx, fix.Artifact)
+	if err != nil {
+		return nil, err
+	}
+	kind, err := format(a.Name)
+	if err != nil {
+		return nil, err
+	}
+	into := w.h.Join(w.places.Opt, fix.Into)
+	steps := []Step{fetch, w.unpack(fix.Into+".unpack", "Unpack "+a.Name+" into "+into,
+		step.Unpack{SHA256: a.SHA256, Size: int64(a.Size), Format: kind, Strip: fix.Strip, Into: into}, 3*int64(a.Size))}
+	return append(steps, w.env(fix.Into, into, fix.Env)...), nil
+}
+
+func (w ways) build(ctx context.Context, fix recipes.BuildFix) ([]Step, error) {
+	a, fetch, err := w.artifact(ctx, fix.Artifact)
+	if err != nil {
+		return nil, err
+	}
+	kind, err := format(a.Name)
+	if err != nil {
+		return nil, err
+	}
+	product := w.h.Join(w.places.Opt, fix.Into)
+	work := w.h.Join(w.places.Cache, "build", fix.Into)
+	stages, err := cmake.Steps(w.h, cmake.Source{Fix: fix, Artifact: a, Facts: w.f, Work: work, Product: product})
+	if err != nil {
+		return nil, err
+	}
+	unpack := w.unpack(fix.Into+".unpack", "Unpack "+a.Name, step.Unpack{SHA256: a.SHA256, Size: int64(a.Size), Format: kind, Strip: fix.Strip,
+		Into: w.h.Join(work, "source"), Work: true, Product: product}, 4*int64(a.Size))
+	unpack.Undo = "nothing to undo: the folder goes with the build"
+	steps := append([]Step{fetch, unpack}, stages...)
+	steps = append(steps, w.env(fix.Into, product, fix.Env)...)
+	return append(steps, Step{
+		ID: fix.Into + ".tidy", Title: "Remove the sources and objects of the build", Effect: step.Destructive, Needs: []step.Need{},
+		Cost: Cost{DiskBytes: -4*int64(a.Size) - int64(fix.Disk), Minutes: 0.1}, Undo: "nothing to undo: only the build needed them",
+		Mechanism: "unpack", Action: step.Tidy, Take: []step.Take{{Name: work, Version: files.Scratch}},
+	}), nil
+}
+
+// env plans the lasting changes of the environment, none for no variables.
+func (w ways) env(name, dir string, variables map[string]string) []Step {
+	if len(variables) == 0 {
+		return nil
+	}
+	var edits []step.Env
+	for _, v := range slices.Sorted(maps.Keys(variables)) {
+		edits = append(edits, step.Env{Name: v, Value: w.h.Join(dir, variables[v]), Prepend: true, Scope: w.places.Scope})
+	}
+	return []Step{{
+		ID: name + ".env", Title: "Let new shells find " + name + " (" + strings.Join(slices.Sorted(maps.Keys(variables)), ", ") + ")",
+		Effect: step.Write, Needs: []step.Need{step.NewShell}, Cost: Cost{Minutes: 0.1},
+		Undo:      "deployctl undo takes the entries out again, unless somebody changed them",
+		Mechanism: "envedit", Action: step.Install, Env: edits,
+	}}
+}
+
+func (w ways) npm(ctx context.Context, names []string) ([]Step, error) {
+	var steps []Step
+	for _, name := range names {
+		p := npm.ONNXRuntime()
+		if name != p.Name {
+			return nil, fmt.Errorf("deployctl knows no libraries in the npm package %q; it knows %s", name, p.Name)
+		}
+		files, ok := p.Files[w.h.OS+"/"+w.h.Arch]
+		if !ok {
+			return nil, &step.Failure{Kind: step.NotFound, Cause: p.Name + " has no library for " + w.h.OS + "/" + w.h.Arch, Next: "use another engine, or build the library from source"}
+		}
+		registry, err := npm.Registry(ctx, w.h)
+		if err != nil {
+			return nil, err
+		}
+		a, err := p.Artifact(registry)
+		if err != nil {
+			return nil, err
+		}
+		into := w.h.Join(w.places.Cache, "runtimes", path.Base(p.Dir("")))
+		steps = append(steps, fetchStep(step.Fetch{Name: path.Base(a.Mirrors[0]), Size: a.Size, SHA256: string(a.SHA256), Mirrors: a.Mirrors, Trusted: true}),
+			w.unpack(p.Folder+".unpack", "Take the libraries of "+p.Folder+" "+p.Version+" out of its npm package",
+				step.Unpack{SHA256: string(a.SHA256), Size: a.Size, Format: string(archive.TarGz), Files: files, Into: into}, a.Size/4))
+	}
+	return steps, nil
+}
+
+func (w ways) models(names []string) ([]Step, error) {
+	known, err := models.Known()
+	if err != nil {
+		return nil, err
+	}
+	var steps []Step
+	for _, name := range names {
+		m, err := models.Find(known, name)
+		if err != nil {
+			return nil, err
+		}
+		to := w.h.Join(w.places.Cache, "models", m.File)
+		steps = append(steps, fetchStep(step.Fetch{Name: m.File, Size: m.Size, SHA256: string(m.SHA256), Mirrors: m.Mirrors}),
+			w.place(m.File, string(m.SHA256), m.Size, to))
+	}
+	return steps, nil
+}
+
+func (w ways) place(name, sum string, size int64, to string) Step {
+	return Step{
+		ID: name + ".place", Title: "Put " + name + " where it is looked for", Effect: step.Write, Needs: []step.Need{}, Cost: Cost{Minutes: 0.1},
+		Undo: "deployctl undo removes " + to + ", unless somebody changed it", Mechanism: "place", Action: step.Install,
+		Place: &step.Place{SHA256: sum, Size: size, Path: to},
+	}
+}
+
+// installer fetches a silent installer and gives it its own name: Windows runs
+// no file without the extension.
+func (w ways) installer(ctx context.Context, name string) ([]Step, error) {
+	a, fetch, err := w.artifact(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return []Step{fetch, w.place(a.Name, a.SHA256, int64(a.Size), w.setup(a.Name))}, nil
+}
+
+// setup is where an installer of the name lies.
+func (w ways) setup(name string) string { return w.h.Join(w.places.Cache, "setup", name) }
