@@ -41,6 +41,9 @@ type Applier struct {
 	// found the package manager locked is tried again; 0 means 10 times, 3 s.
 	LockTries int
 	LockPause time.Duration
+
+	// wrote is told of each record that is on the disk; tests die there.
+	wrote func(n int)
 }
 
 // Outcome is how a step ended.
@@ -92,8 +95,6 @@ type run struct {
 	plan    *Plan
 	mu      sync.Mutex // held while Report runs
 	records int        // written by this run
-	// wrote is told of each record that is on the disk; tests die there.
-	wrote func(n int)
 }
 
 // Apply carries out the steps in order and stops at the first that fails. The
@@ -117,6 +118,32 @@ func (a *Applier) Apply(ctx context.Context, plan *Plan) (Result, error) {
 		err = rerr
 	}
 	return result, err
+}
+
+// Settle closes the records of killed runs and gives the whole history. Apply
+// does so itself; a plan that is made from the history (PlanUndo) needs it
+// before. It changes nothing but the journal; the error may be a *HeldError.
+func (a *Applier) Settle(ctx context.Context) ([]Record, error) {
+	records, _, err := History(a.State)
+	if err != nil || len(Unfinished(records)) == 0 {
+		return records, err
+	}
+	release, err := lock(a.State, Holder{PID: os.Getpid(), Since: a.Host.Now(), Command: a.Command})
+	if err != nil {
+		return nil, err
+	}
+	r := &run{Applier: a}
+	records, _, err = History(a.State) // again, now that nobody else writes
+	if err == nil {
+		r.journal, err = openJournal(a.State)
+	}
+	if err == nil {
+		var settled []Record
+		settled, err = r.settle(ctx, records)
+		records = append(records, settled...)
+		err = errors.Join(err, r.journal.f.Close())
+	}
+	return records, errors.Join(err, release())
 }
 
 func (r *run) locked(ctx context.Context) (Result, error) {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
-	"github.com/google/renameio/v2/maybe"
 )
 
 // Holder is who holds the lock.
@@ -57,7 +56,11 @@ func lock(dir string, me Holder) (release func() error, err error) {
 	}
 	data, err := json.Marshal(me)
 	if err == nil {
-		err = maybe.WriteFile(about, data, 0o600)
+		// A fixed name, since only the holder writes: a kill leaves nothing that
+		// the next holder does not write over.
+		if err = os.WriteFile(about+".deployctl-partial", data, 0o600); err == nil {
+			err = os.Rename(about+".deployctl-partial", about)
+		}
 	}
 	if err != nil {
 		if uerr := l.Unlock(); uerr != nil {

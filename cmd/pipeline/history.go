@@ -91,7 +91,11 @@ type UndoOptions struct {
 func Undo(ctx context.Context, o UndoOptions) error {
 	h := host.Live()
 	user := account(ctx, h)
-	records, _, err := journal(h, user)
+	a, err := applier(h, o.Folders, user.Admin)
+	if err != nil {
+		return err
+	}
+	records, err := a.Settle(ctx)
 	if err != nil {
 		return err
 	}
@@ -120,15 +124,24 @@ func Undo(ctx context.Context, o UndoOptions) error {
 	return apply(ctx, o.Console, o.Folders, h, user.Admin, plan)
 }
 
+// applier is what carries plans out on this machine.
+func applier(h *host.Host, folders Folders, admin bool) (*installers.Applier, error) {
+	state, err := installers.StateDir(h, admin)
+	if err != nil {
+		return nil, err
+	}
+	return &installers.Applier{Host: h, Exec: installers.Live{}, State: state, Command: os.Args,
+		Fetch: download.Options{Store: store.New(folders.Cache)}}, nil
+}
+
 // apply carries a plan out and shows how it goes.
 func apply(ctx context.Context, c *console.Console, folders Folders, h *host.Host, admin bool, plan *installers.Plan) error {
-	state, err := installers.StateDir(h, admin)
+	a, err := applier(h, folders, admin)
 	if err != nil {
 		return err
 	}
 	show := &stepProgress{console: c, plan: plan}
-	a := &installers.Applier{Host: h, Exec: installers.Live{}, State: state, Command: os.Args, Report: show.report,
-		Fetch: download.Options{Store: store.New(folders.Cache)}}
+	a.Report = show.report
 	if c.InTTY {
 		a.Ask = elevate.Foreground
 	}
