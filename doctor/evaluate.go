@@ -199,6 +199,14 @@ func (e *evaluation) applies(w *recipes.When) (verdict, bool) {
 			return verdict{state: Skipped, wanted: "asked of " + either(w.Arch) + " only", found: "this is " + arch, where: evidence(f.CPU.Evidence)}, false
 		}
 	}
+	for _, feature := range w.Features {
+		if len(f.CPU.Features) == 0 {
+			return e.unknown("cpu", "what this processor can do", "applies to processors with "+feature), false
+		}
+		if !slices.Contains(f.CPU.Features, feature) {
+			return verdict{state: Skipped, wanted: "asked of processors with " + feature + " only", found: "this one has none", where: evidence(f.CPU.Evidence)}, false
+		}
+	}
 	if len(w.Missing) > 0 {
 		for _, name := range w.Missing {
 			if len(f.Components[name]) == 0 {
@@ -378,11 +386,12 @@ func (e *evaluation) fix(q *recipes.Requirement) string {
 
 // ChooseFix returns what the first fix installs whose package manager this
 // host has and whose distributions include it. False means that only the
-// requirement's manual way is left.
+// requirement's manual way is left, or a build, whose packages alone mend
+// nothing.
 func ChooseFix(q *recipes.Requirement, f *facts.Facts) (recipes.Packages, bool) {
 	for i := range q.Fix {
 		p := q.Fix[i].Packages()
-		if len(p.Packages) == 0 || len(f.Components[p.Manager]) == 0 {
+		if q.Fix[i].Build != "" || len(p.Packages) == 0 || len(f.Components[p.Manager]) == 0 {
 			continue
 		}
 		if len(q.Fix[i].Distro) == 0 || onOS(q.Fix[i].Distro, f.OS) {

@@ -113,7 +113,7 @@ func (c child) plan(ctx context.Context, h *host.Host) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	built, err := w.build(ctx, recipes.BuildFix{Artifact: c.Src.Name, Strip: 1, Into: "thing-1.0",
+	built, err := w.build(ctx, recipes.Build{Artifact: c.Src.Name, Strip: 1, Name: "thing-1.0",
 		Options: map[string]string{"GREETING": "hello there"}, Env: map[string]string{"PKG_CONFIG_PATH": "lib/pkgconfig", "PATH": "bin"}})
 	if err != nil {
 		return nil, err

@@ -39,11 +39,15 @@ func (w ways) steps(ctx context.Context, fix recipes.Fix) (before, after []Step,
 			return nil, nil, false, nil
 		}
 		after, err = w.archive(ctx, *a)
-	case fix.Build != nil:
+	case fix.Build != "":
+		i := slices.IndexFunc(w.r.Builds, func(b recipes.Build) bool { return b.Name == fix.Build })
+		if i < 0 {
+			return nil, nil, false, fmt.Errorf("recipe %s has no build %q", w.r.Name, fix.Build)
+		}
 		if w.h.Windows() {
 			return nil, nil, false, nil // DESTDIR and Ninja with MSVC's environment were never run there
 		}
-		after, err = w.build(ctx, *fix.Build)
+		after, err = w.build(ctx, w.r.Builds[i])
 	case len(fix.NPM) > 0:
 		after, err = w.npm(ctx, fix.NPM)
 	case len(fix.Models) > 0:
@@ -125,8 +129,8 @@ func (w ways) archive(ctx context.Context, fix recipes.ArchiveFix) ([]Step, erro
 	return append(steps, w.env(fix.Into, into, fix.Env)...), nil
 }
 
-func (w ways) build(ctx context.Context, fix recipes.BuildFix) ([]Step, error) {
-	a, fetch, err := w.artifact(ctx, fix.Artifact)
+func (w ways) build(ctx context.Context, b recipes.Build) ([]Step, error) {
+	a, fetch, err := w.artifact(ctx, b.Artifact)
 	if err != nil {
 		return nil, err
 	}
@@ -134,20 +138,20 @@ func (w ways) build(ctx context.Context, fix recipes.BuildFix) ([]Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	product := w.h.Join(w.places.Opt, fix.Into)
-	work := w.h.Join(w.places.Cache, "build", fix.Into)
-	stages, err := cmake.Steps(w.h, cmake.Source{Fix: fix, Artifact: a, Facts: w.f, Work: work, Product: product})
+	product := w.h.Join(w.places.Opt, b.Name)
+	work := w.h.Join(w.places.Cache, "build", b.Name)
+	stages, err := cmake.Steps(w.h, cmake.Source{Build: b, Artifact: a, Facts: w.f, Work: work, Product: product})
 	if err != nil {
 		return nil, err
 	}
-	unpack := w.unpack(fix.Into+".unpack", "Unpack "+a.Name, step.Unpack{SHA256: a.SHA256, Size: int64(a.Size), Format: kind, Strip: fix.Strip,
+	unpack := w.unpack(b.Name+".unpack", "Unpack "+a.Name, step.Unpack{SHA256: a.SHA256, Size: int64(a.Size), Format: kind, Strip: b.Strip,
 		Into: w.h.Join(work, "source"), Work: true, Product: product}, 4*int64(a.Size))
 	unpack.Undo = "nothing to undo: the folder goes with the build"
 	steps := append([]Step{fetch, unpack}, stages...)
-	steps = append(steps, w.env(fix.Into, product, fix.Env)...)
+	steps = append(steps, w.env(b.Name, product, b.Env)...)
 	return append(steps, Step{
-		ID: fix.Into + ".tidy", Title: "Remove the sources and objects of the build", Effect: step.Destructive, Needs: []step.Need{},
-		Cost: Cost{DiskBytes: -4*int64(a.Size) - int64(fix.Disk), Minutes: 0.1}, Undo: "nothing to undo: only the build needed them",
+		ID: b.Name + ".tidy", Title: "Remove the sources and objects of the build", Effect: step.Destructive, Needs: []step.Need{},
+		Cost: Cost{DiskBytes: -4*int64(a.Size) - int64(b.Disk), Minutes: 0.1}, Undo: "nothing to undo: only the build needed them",
 		Mechanism: "unpack", Action: step.Tidy, Take: []step.Take{{Name: work, Version: files.Scratch}},
 	}), nil
 }

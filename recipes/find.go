@@ -266,6 +266,7 @@ func (s *shelf) merge(r *Recipe, onlyEmbedded bool, chain []string) (*Recipe, er
 		}
 	}
 	merged.Artifacts = append(slices.Clone(parent.Artifacts), r.Artifacts...)
+	merged.Builds = append(slices.Clone(parent.Builds), r.Builds...)
 	if len(parent.Parameters) > 0 {
 		merged.Parameters = maps.Clone(parent.Parameters)
 		maps.Copy(merged.Parameters, r.Parameters)

@@ -78,6 +78,9 @@ func lint(r *Recipe, tables *Tables, d *document) {
 	for i := range r.Artifacts {
 		lintArtifact(&r.Artifacts[i], d, fmt.Sprintf("$.artifacts[%d]", i))
 	}
+	for i := range r.Builds {
+		lintBuild(r, &r.Builds[i], d, fmt.Sprintf("$.builds[%d]", i))
+	}
 	first := map[string]int{}
 	for i := range r.Requirements {
 		q := &r.Requirements[i]
@@ -136,7 +139,12 @@ func lintRequirement(r *Recipe, q *Requirement, tables *Tables, d *document, pat
 				d.words(at, "choice of "+name, w.Set[name], p.Choices)
 			}
 		}
-		if len(w.OS)+len(w.Arch)+len(w.Missing)+len(w.Present)+len(w.Set) == 0 {
+		for i, f := range w.Features {
+			if !featureForm.MatchString(f) {
+				d.at(fmt.Sprintf("%s.when.features[%d]", path, i), "feature %q must be lower case, such as avx2", f)
+			}
+		}
+		if len(w.OS)+len(w.Arch)+len(w.Features)+len(w.Missing)+len(w.Present)+len(w.Set) == 0 {
 			d.at(path+".when", "when names no condition")
 		}
 	}
@@ -287,31 +295,18 @@ func lintFix(r *Recipe, f *Fix, d *document, path string) {
 		r.artifact(a.Artifact, d, path+".archive.artifact")
 		d.words(path+".archive.os", "family", a.OS, Families())
 		d.words(path+".archive.arch", "architecture", a.Arch, Arches())
-		lintUnpacked(a.Strip, a.Into, a.Env, d, path+".archive")
+		lintUnpacked(a.Strip, a.Into, a.Env, d, path+".archive", "into")
 	}
-	if b := f.Build; b != nil {
+	if f.Build != "" {
 		if ways == 0 || f.Archive != nil {
 			ways++ // alone; packages beside it are what it needs
 		}
-		r.artifact(b.Artifact, d, path+".build.artifact")
-		lintUnpacked(b.Strip, b.Into, b.Env, d, path+".build")
-		for _, key := range slices.Sorted(maps.Keys(b.Options)) {
-			at := path + ".build.options." + key
-			if !optionForm.MatchString(key) {
-				d.at(at, "%q is not the name of a CMake option", key)
-			}
-			if strings.HasPrefix(key, "CMAKE_INSTALL_PREFIX") || key == "CMAKE_STAGING_PREFIX" {
-				d.at(at, "where a build is installed is deployctl's to say")
-			}
-			if strings.IndexFunc(b.Options[key], func(c rune) bool { return c < ' ' || c == 0x7f }) >= 0 {
-				d.at(at, "the value of %s holds a control character", key)
-			}
+		var known []string
+		for _, b := range r.Builds {
+			known = append(known, b.Name)
 		}
-		if b.Tuned != "" {
-			d.word(path+".build.tuned", "project", b.Tuned, Tunable())
-		}
-		if b.Minutes < 0 {
-			d.at(path+".build.minutes", "minutes must not be below 0")
+		if r.Extends == "" {
+			d.word(path+".build", "build", f.Build, known)
 		}
 	}
 	if ways == 0 {
@@ -322,6 +317,29 @@ func lintFix(r *Recipe, f *Fix, d *document, path string) {
 	}
 	if f.Installer != "" {
 		r.artifact(f.Installer, d, path+".installer")
+	}
+}
+
+func lintBuild(r *Recipe, b *Build, d *document, path string) {
+	r.artifact(b.Artifact, d, path+".artifact")
+	lintUnpacked(b.Strip, b.Name, b.Env, d, path, "name")
+	for _, key := range slices.Sorted(maps.Keys(b.Options)) {
+		at := path + ".options." + key
+		if !optionForm.MatchString(key) {
+			d.at(at, "%q is not the name of a CMake option", key)
+		}
+		if strings.HasPrefix(key, "CMAKE_INSTALL_PREFIX") || key == "CMAKE_STAGING_PREFIX" {
+			d.at(at, "where a build is installed is deployctl's to say")
+		}
+		if strings.IndexFunc(b.Options[key], func(c rune) bool { return c < ' ' || c == 0x7f }) >= 0 {
+			d.at(at, "the value of %s holds a control character", key)
+		}
+	}
+	if b.Tuned != "" {
+		d.word(path+".tuned", "project", b.Tuned, Tunable())
+	}
+	if b.Minutes < 0 {
+		d.at(path+".minutes", "minutes must not be below 0")
 	}
 }
 
@@ -339,19 +357,19 @@ func (r *Recipe) artifact(name string, d *document, path string) {
 
 // lintUnpacked checks what unpacking and building share: where to, and what
 // later shells see of it.
-func lintUnpacked(strip int, into string, env map[string]string, d *document, path string) {
+func lintUnpacked(strip int, into string, env map[string]string, d *document, path, key string) {
 	if strip < 0 || strip > 10 {
 		d.at(path+".strip", "strip must be 0 to 10, found %d", strip)
 	}
 	if !folderForm.MatchString(into) || strings.Contains(into, "..") {
-		d.at(path+".into", "into %q must be the name of one folder, such as opencv-4.10.0", into)
+		d.at(path+"."+key, key+" %q must be the name of one folder, such as opencv-4.10.0", into)
 	}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		// A variable that makes every later program load or run something is
 		// nothing that a recipe may set.
 		d.word(path+".env."+name, "variable that holds a list of folders", name, ListVariables())
 		if v := env[name]; v != "." && (!insideForm.MatchString(v) || strings.Contains(v, "..")) {
-			d.at(path+".env."+name, "%q must be a folder beneath into, such as lib/pkgconfig", v)
+			d.at(path+".env."+name, "%q must be a folder beneath it, such as lib/pkgconfig", v)
 		}
 	}
 }

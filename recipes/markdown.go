@@ -68,7 +68,7 @@ func (w *When) String() string {
 	for _, p := range []struct {
 		words, join string
 		list        []string
-	}{{"", " or ", w.OS}, {"", " or ", w.Arch}, {"without ", " or ", w.Missing}, {"with ", " and ", w.Present}} {
+	}{{"", " or ", w.OS}, {"", " or ", w.Arch}, {"", " and ", w.Features}, {"without ", " or ", w.Missing}, {"with ", " and ", w.Present}} {
 		if len(p.list) > 0 {
 			parts = append(parts, p.words+strings.Join(p.list, p.join))
 		}

@@ -19,7 +19,9 @@ type Recipe struct {
 	// and a compat check refer to them.
 	Parameters map[string]Parameter `yaml:"parameters,omitempty" json:"parameters,omitempty"`
 	// Artifacts are files the purpose fetches, each with its size and hash.
-	Artifacts    []Artifact    `yaml:"artifacts,omitempty" json:"artifacts,omitempty"`
+	Artifacts []Artifact `yaml:"artifacts,omitempty" json:"artifacts,omitempty"`
+	// Builds are what a fix may build from source.
+	Builds       []Build       `yaml:"builds,omitempty" json:"builds,omitempty"`
 	Requirements []Requirement `yaml:"requirements" json:"requirements"`
 	// Verify names the engine that proves the set-up; nil when nothing can run.
 	Verify *Verify `yaml:"verify,omitempty" json:"verify,omitempty"`
@@ -101,6 +103,8 @@ type Requirement struct {
 type When struct {
 	OS   []string `yaml:"os,omitempty" json:"os,omitempty"`     // GOOS or distribution id
 	Arch []string `yaml:"arch,omitempty" json:"arch,omitempty"` // GOARCH
+	// Features limits it to processors that have each of these: avx2.
+	Features []string `yaml:"features,omitempty" json:"features,omitempty"`
 	// Missing limits the requirement to hosts on which at least one of these
 	// components has no instance (room for OpenCV matters only before it is
 	// installed).
@@ -216,7 +220,8 @@ type Fix struct {
 	Installer string `yaml:"installer,omitempty" json:"installer,omitempty"`
 
 	Archive *ArchiveFix `yaml:"archive,omitempty" json:"archive,omitempty"`
-	Build   *BuildFix   `yaml:"build,omitempty" json:"build,omitempty"`
+	// Build is the name of one of the recipe's builds.
+	Build string `yaml:"build,omitempty" json:"build,omitempty"`
 
 	Note string `yaml:"note,omitempty" json:"note,omitempty"`
 }
@@ -236,12 +241,13 @@ type ArchiveFix struct {
 	Env map[string]string `yaml:"env,omitempty" json:"env,omitempty"`
 }
 
-// BuildFix builds a published source archive with CMake and installs it into a
+// Build builds a published source archive with CMake and installs it into a
 // folder of deployctl's own.
-type BuildFix struct {
+type Build struct {
+	// Name is also the folder's: opencv-4.10.0.
+	Name     string `yaml:"name" json:"name"`
 	Artifact string `yaml:"artifact" json:"artifact"`
 	Strip    int    `yaml:"strip,omitempty" json:"strip,omitempty"`
-	Into     string `yaml:"into" json:"into"`
 	// Options are CMake cache entries: BUILD_LIST: core,imgproc,dnn.
 	Options map[string]string `yaml:"options,omitempty" json:"options,omitempty"`
 	// Tuned names the project whose options for this processor are added:

@@ -223,6 +223,9 @@ func asked(r *recipes.Recipe, w *recipes.When, f *facts.Facts) bool {
 	if len(w.Arch) > 0 && !slices.Contains(w.Arch, cmp.Or(f.OS.Arch, f.CPU.Arch)) {
 		return false
 	}
+	if slices.ContainsFunc(w.Features, func(feature string) bool { return !slices.Contains(f.CPU.Features, feature) }) {
+		return false
+	}
 	return len(w.Missing) == 0 || slices.ContainsFunc(w.Missing, func(name string) bool { return len(f.Components[name]) == 0 })
 }
 

@@ -15,14 +15,14 @@ import (
 )
 
 func TestTune(t *testing.T) {
-	skx := []string{"avx2", "avx512bw", "avx512cd", "avx512dq", "avx512f", "avx512vl", "fma3", "popcnt", "sse4_2"}
+	skx := []string{"avx2", "avx512bw", "avx512cd", "avx512dq", "avx512f", "avx512vl", "fma", "popcnt", "sse4_2"}
 	for _, tt := range []struct {
 		arch     string
 		features []string
 		want     string
 	}{
 		{"amd64", skx, "AVX512_SKX"},
-		{"amd64", []string{"avx2", "avx512f", "fma3"}, "AVX2"}, // Knights Landing has no BW
+		{"amd64", []string{"avx2", "avx512f", "fma"}, "AVX2"}, // Knights Landing has no BW
 		{"amd64", []string{"avx", "sse4_2"}, "AVX"},
 		{"amd64", []string{"popcnt", "sse4_2"}, "SSE4_2"},
 		{"amd64", []string{"sse2"}, "SSE3"},
@@ -43,7 +43,7 @@ func TestTune(t *testing.T) {
 // source is a build on a machine with so many cores and so much free memory.
 func source(cores float64, free uint64) Source {
 	return Source{
-		Fix:      recipes.BuildFix{Into: "opencv-4.10.0", MemoryPerJob: 1 << 30, Minutes: 20, Options: map[string]string{"BUILD_LIST": "core,dnn"}, Tuned: "opencv"},
+		Build:    recipes.Build{Name: "opencv-4.10.0", MemoryPerJob: 1 << 30, Minutes: 20, Options: map[string]string{"BUILD_LIST": "core,dnn"}, Tuned: "opencv"},
 		Artifact: recipes.Artifact{SHA256: strings.Repeat("a", 64)},
 		Facts:    &facts.Facts{CPU: facts.CPU{Arch: "amd64", Cores: cores}, Memory: facts.Memory{Total: 64 << 30, Available: free}},
 		Work:     "/c/build/opencv-4.10.0", Product: "/opt/deployctl/opencv-4.10.0",
@@ -80,8 +80,8 @@ func TestKeyNamesWhatTheProductIsMadeFrom(t *testing.T) {
 	base := key(func(*Source) {})
 	for name, change := range map[string]func(*Source){
 		"source":   func(s *Source) { s.Artifact.SHA256 = strings.Repeat("b", 64) },
-		"options":  func(s *Source) { s.Fix.Options = map[string]string{"BUILD_LIST": "core"} },
-		"CPU":      func(s *Source) { s.Facts.CPU.Features = []string{"avx2", "fma3"} },
+		"options":  func(s *Source) { s.Build.Options = map[string]string{"BUILD_LIST": "core"} },
+		"CPU":      func(s *Source) { s.Facts.CPU.Features = []string{"avx2", "fma"} },
 		"compiler": func(s *Source) { s.Facts.Add("g++", facts.Instance{Version: "13", Active: true}) },
 	} {
 		if key(change) == base {

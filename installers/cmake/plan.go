@@ -17,7 +17,7 @@ import (
 
 // Source is what a build is made from and for.
 type Source struct {
-	Fix      recipes.BuildFix
+	Build    recipes.Build
 	Artifact recipes.Artifact
 	Facts    *facts.Facts
 	// Work is the folder for sources and objects, Product what is made.
@@ -54,10 +54,10 @@ func Steps(h *host.Host, s Source) ([]step.Step, error) {
 		cost        step.Cost
 		memory      int64
 	}{
-		{Configure, "Configure " + s.Fix.Into, configure, nil, step.Cost{Minutes: 0.3}, 0},
-		{Compile, "Compile " + s.Fix.Into, []string{cmake, "--build", build, "--parallel", strconv.Itoa(s.jobs())}, nil,
-			step.Cost{DiskBytes: int64(s.Fix.Disk), Minutes: s.minutes(), Note: "the objects go when the build is done"}, int64(s.Fix.MemoryPerJob)},
-		{Install, "Install " + s.Fix.Into + " into " + s.Product, []string{cmake, "--install", build}, []string{"DESTDIR=" + staged}, step.Cost{Minutes: 0.1}, 0},
+		{Configure, "Configure " + s.Build.Name, configure, nil, step.Cost{Minutes: 0.3}, 0},
+		{Compile, "Compile " + s.Build.Name, []string{cmake, "--build", build, "--parallel", strconv.Itoa(s.jobs())}, nil,
+			step.Cost{DiskBytes: int64(s.Build.Disk), Minutes: s.minutes(), Note: "the objects go when the build is done"}, int64(s.Build.MemoryPerJob)},
+		{Install, "Install " + s.Build.Name + " into " + s.Product, []string{cmake, "--install", build}, []string{"DESTDIR=" + staged}, step.Cost{Minutes: 0.1}, 0},
 	}
 	var steps []step.Step
 	for _, st := range stages {
@@ -69,7 +69,7 @@ func Steps(h *host.Host, s Source) ([]step.Step, error) {
 		}
 		st.cost.Minutes = max(0.1, st.cost.Minutes)
 		steps = append(steps, step.Step{
-			ID: s.Fix.Into + "." + st.name, Title: st.title, Effect: step.Write, Needs: []step.Need{}, Cost: st.cost,
+			ID: s.Build.Name + "." + st.name, Title: st.title, Effect: step.Write, Needs: []step.Need{}, Cost: st.cost,
 			Argv: st.argv, Undo: undo, Mechanism: "cmake", Action: step.Install, Build: b,
 		})
 	}
@@ -78,14 +78,14 @@ func Steps(h *host.Host, s Source) ([]step.Step, error) {
 
 func (s Source) options() (map[string]string, error) {
 	options := map[string]string{"CMAKE_BUILD_TYPE": "Release"}
-	if s.Fix.Tuned != "" {
-		tuned, err := Tune(s.Fix.Tuned, s.Facts.CPU)
+	if s.Build.Tuned != "" {
+		tuned, err := Tune(s.Build.Tuned, s.Facts.CPU)
 		if err != nil {
 			return nil, err
 		}
 		maps.Copy(options, tuned)
 	}
-	maps.Copy(options, s.Fix.Options)
+	maps.Copy(options, s.Build.Options)
 	options["CMAKE_INSTALL_PREFIX"] = s.Product
 	if c, ok := s.Facts.Active("ccache"); ok && c.Path != "" {
 		for _, lang := range []string{"C", "CXX"} {
@@ -116,14 +116,14 @@ func (s Source) jobs() int {
 	if limit := s.Facts.Memory.Usable(); free == 0 || limit < free {
 		free = limit
 	}
-	if each := uint64(s.Fix.MemoryPerJob); each > 0 && free > 0 {
+	if each := uint64(s.Build.MemoryPerJob); each > 0 && free > 0 {
 		n = min(n, max(1, int(free/each)))
 	}
 	return n
 }
 
 func (s Source) minutes() float64 {
-	return float64(int(10*s.Fix.Minutes/float64(s.jobs())+0.5)) / 10
+	return float64(int(10*s.Build.Minutes/float64(s.jobs())+0.5)) / 10
 }
 
 // Tune gives the options that make a project use this processor, and nothing
@@ -147,7 +147,7 @@ func Tune(project string, cpu facts.CPU) (map[string]string, error) {
 		switch {
 		case has("avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"):
 			base = "AVX512_SKX"
-		case has("avx2", "fma3"):
+		case has("avx2", "fma"):
 			base = "AVX2"
 		case has("avx"):
 			base = "AVX"
@@ -161,7 +161,7 @@ func Tune(project string, cpu facts.CPU) (map[string]string, error) {
 		if has("dotprod") {
 			words = append(words, "NEON_DOTPROD")
 		}
-		if has("fphp") || has("fp16") {
+		if has("fphp") {
 			words = append(words, "NEON_FP16")
 		}
 		base = strings.Join(words, ";")
