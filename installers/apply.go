@@ -393,21 +393,28 @@ func (r *run) room(ctx context.Context, m *pkgmgr.Manager, q pkgmgr.Quote) error
 		if i == 0 {
 			need = q.DownloadBytes
 		}
-		if need <= 0 {
-			continue
+		if err := r.fits(ctx, dir, need, "free some room (apt-get clean gives back the package cache), then run deployctl again"); err != nil {
+			return err
 		}
-		d, err := r.Host.Disk(ctx, dir)
-		if err != nil {
-			continue // not an answer, so no reason to refuse: the manager checks as well
-		}
-		if d.ReadOnly {
-			return &Failure{Kind: step.ReadOnly, Cause: dir + " is on a file system that is mounted read-only", Next: "mount it writable, then run deployctl again"}
-		}
-		if d.Free < uint64(need) {
-			return &Failure{Kind: step.DiskFull,
-				Cause: fmt.Sprintf("%s needs %s and has %s free", dir, step.Bytes(need), step.Bytes(int64(min(d.Free, 1<<62)))),
-				Next:  "free some room (apt-get clean gives back the package cache), then run deployctl again"}
-		}
+	}
+	return nil
+}
+
+// fits refuses a folder whose file system is read-only or has less room than
+// is needed.
+func (r *run) fits(ctx context.Context, dir string, need int64, next string) error {
+	if need <= 0 {
+		return nil
+	}
+	d, err := r.Host.Disk(ctx, dir)
+	switch {
+	case err != nil:
+		return nil // not an answer, so no reason to refuse: the work itself will tell
+	case d.ReadOnly:
+		return &Failure{Kind: step.ReadOnly, Cause: dir + " is on a file system that is mounted read-only", Next: "mount it writable, then run deployctl again"}
+	case d.Free < uint64(need):
+		return &Failure{Kind: step.DiskFull,
+			Cause: fmt.Sprintf("%s needs %s and has %s free", dir, step.Bytes(need), step.Bytes(int64(min(d.Free, 1<<62)))), Next: next}
 	}
 	return nil
 }

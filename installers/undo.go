@@ -27,14 +27,7 @@ const AllRuns = "all"
 // may need a later one's, so no order of single removals is right for all of
 // them; the transaction has the place of the manager's last use.
 func PlanUndo(ctx context.Context, h *host.Host, user facts.User, records []Record, which string) (*Plan, error) {
-	undone := map[string]bool{}
-	for _, r := range records {
-		if r.Event == Done {
-			for _, key := range r.Step.Undoes {
-				undone[key] = true
-			}
-		}
-	}
+	undone := undoneBy(records)
 	plan := &Plan{}
 	var order []func() (*Step, error)
 	taken := map[string]*removal{}

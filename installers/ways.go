@@ -192,10 +192,16 @@ func (w ways) npm(ctx context.Context, names []string) ([]Step, error) {
 		if err != nil {
 			return nil, err
 		}
-		into := w.h.Join(w.places.Cache, "runtimes", path.Base(p.Dir("")))
+		into := w.h.Join(w.places.Opt, path.Base(p.Dir("")))
 		steps = append(steps, fetchStep(step.Fetch{Name: path.Base(a.Mirrors[0]), Size: a.Size, SHA256: string(a.SHA256), Mirrors: a.Mirrors, Trusted: true}),
 			w.unpack(p.Folder+".unpack", "Take the libraries of "+p.Folder+" "+p.Version+" out of its npm package",
 				step.Unpack{SHA256: string(a.SHA256), Size: a.Size, Format: string(archive.TarGz), Files: files, Into: into}, a.Size/4))
+		// Where programs look for shared libraries.
+		variable := map[string]string{"windows": "PATH", "darwin": "DYLD_LIBRARY_PATH"}[w.h.OS]
+		if variable == "" {
+			variable = "LD_LIBRARY_PATH"
+		}
+		steps = append(steps, w.env(p.Folder, into, map[string]string{variable: "lib"})...)
 	}
 	return steps, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/deployctl/deployctl/installers/cmake"
@@ -64,6 +65,9 @@ func (r *run) work(ctx context.Context, s Step, w worker) (StepResult, error) {
 		rec.Time, rec.Event = r.Host.Now(), Skipped
 		return StepResult{Outcome: WasSkipped, Note: "already done"}, r.write(rec)
 	}
+	if err := r.fits(ctx, folder(s), s.Cost.DiskBytes, "free some room, then run deployctl again"); err != nil {
+		return failed, err
+	}
 	before, err := w.State(ctx, s)
 	if err != nil {
 		return failed, r.broken(ctx, "before "+s.ID, err)
@@ -105,6 +109,20 @@ func (r *run) work(ctx context.Context, s Step, w worker) (StepResult, error) {
 		return res, failure
 	}
 	return res, r.write(rec)
+}
+
+// folder is where a step's files go; a store's own folder is left to the fetch,
+// which knows how much of the file is there.
+func folder(s Step) string {
+	switch {
+	case s.Unpack != nil:
+		return filepath.Dir(s.Unpack.Into)
+	case s.Place != nil:
+		return filepath.Dir(s.Place.Path)
+	case s.Build != nil:
+		return s.Build.Work
+	}
+	return "."
 }
 
 // broken makes any error of a worker a *Failure.

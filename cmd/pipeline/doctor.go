@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/doctor"
+	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers"
+	"github.com/deployctl/deployctl/installers/envedit"
+	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes"
 )
 
@@ -50,6 +54,43 @@ func examine(ctx context.Context, h *host.Host, r *recipes.Recipe, t *recipes.Ta
 	return examination{h, j, report}
 }
 
+// later is the live host as a shell opened now would see it, nil when that is
+// how this process sees it, too. It differs after deployctl has made lasting
+// changes of the environment.
+func later(h *host.Host, user facts.User) (*host.Host, error) {
+	records, _, err := journal(h, user)
+	if err != nil {
+		return nil, err
+	}
+	edits := installers.Edits(records)
+	if len(edits) == 0 || envedit.InEffect(edits, h.Windows(), h.Getenv) {
+		return nil, nil
+	}
+	return host.Overlay(h, envedit.Overlay(edits, h.Windows(), h.Getenv)), nil
+}
+
+// pending marks the findings that would hold in a new shell.
+func (x *examination) pending(ctx context.Context, r *recipes.Recipe, t *recipes.Tables, o DoctorOptions) error {
+	h, err := later(x.host, x.judgement.Facts.OS.User)
+	if err != nil || h == nil {
+		return err
+	}
+	inNew := map[string]doctor.State{}
+	for _, f := range examine(ctx, h, r, t, o).judgement.Findings {
+		inNew[f.ID] = f.State
+	}
+	for i := range x.judgement.Findings {
+		f := &x.judgement.Findings[i]
+		if f.State != doctor.OK && f.State != doctor.Skipped && inNew[f.ID] == doctor.OK {
+			f.State, f.Fix = doctor.Pending, "Open a new shell: deployctl has changed the environment since this one began."
+		}
+	}
+	timings := x.report.Timings
+	x.report = doctor.NewReport(x.judgement, o.Strict)
+	x.report.Timings = timings
+	return nil
+}
+
 // Doctor says what the host lacks for a recipe; with Fix it installs that,
 // looks again, and proves the result. Without Fix it changes nothing.
 func Doctor(ctx context.Context, o DoctorOptions) error {
@@ -67,6 +108,11 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 	x := examine(ctx, h, r, t, o)
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("stopped while looking at the machine: %w", err)
+	}
+	if o.From == "" && x.report.Exit != doctor.ExitOK {
+		if err := x.pending(ctx, r, t, o); err != nil {
+			return err
+		}
 	}
 	switch {
 	case o.Fix:
@@ -201,7 +247,15 @@ func (o DoctorOptions) fix(ctx context.Context, x examination, r *recipes.Recipe
 		}
 		// The installer's word is not taken for it: look again.
 		applied := x.report.Plan
-		x = examine(ctx, host.Live(), r, t, o)
+		// In a new shell, where this one's environment is older.
+		again := host.Live()
+		if h, err := later(again, x.judgement.Facts.OS.User); err != nil {
+			return err
+		} else if h != nil {
+			again = h
+			o.Console.Note("  new shells find what was installed; this one does not yet")
+		}
+		x = examine(ctx, again, r, t, o)
 		x.report.Plan = applied
 		if len(plan.Manual) > 0 {
 			x.report.Manual = plan.Manual
@@ -260,7 +314,10 @@ func (s *stepProgress) report(p installers.Progress) {
 		s.finish()
 		name := string(p.Phase)
 		if p.Index >= 1 && p.Index <= len(s.plan.Steps) {
-			name = fmt.Sprintf("%s (%s)", s.plan.Steps[p.Index-1].Title, p.Phase)
+			name = s.plan.Steps[p.Index-1].Title
+			if len(s.plan.Steps[p.Index-1].Packages) > 0 || p.Phase == step.Waiting {
+				name = fmt.Sprintf("%s (%s)", name, p.Phase)
+			}
 		}
 		total := int64(-1)
 		if p.Percent >= 0 {
@@ -282,14 +339,18 @@ func (s *stepProgress) finish() {
 
 func (s *stepProgress) end(result installers.Result, err error) {
 	s.finish()
-	for _, r := range result.Steps {
+	for i, r := range result.Steps {
 		switch r.Outcome {
 		case installers.WasDone:
-			if len(r.Added)+len(r.Changed) > 0 {
+			switch {
+			case len(r.Added)+len(r.Changed) == 0:
+			case len(s.plan.Steps[i].Packages) > 0:
 				s.console.Note("  %s: %d packages added, %d changed", r.ID, len(r.Added), len(r.Changed))
+			default:
+				for _, made := range append(slices.Clone(r.Added), r.Changed...) {
+					s.console.Note("  %s: %s", r.ID, made.Name)
+				}
 			}
-		case installers.WasSkipped:
-			s.console.Note("  %s: already done", r.ID)
 		case installers.WasFailed:
 			if err != nil && len(r.Added) > 0 {
 				s.console.Note("  %s: failed after %d packages were added", r.ID, len(r.Added))

@@ -85,11 +85,11 @@ func (Unpack) State(ctx context.Context, s step.Step) (map[string]string, error)
 	if s.Unpack == nil {
 		return nil, errors.New("this is no step that deployctl planned")
 	}
-	version := ""
 	if s.Unpack.Work {
-		version = Scratch
+		// All of it: later steps put their files beside the sources.
+		return Takes(ctx, []step.Take{{Name: filepath.Dir(s.Unpack.Into), Version: Scratch}})
 	}
-	return Takes(ctx, []step.Take{{Name: s.Unpack.Into, Version: version}})
+	return Takes(ctx, []step.Take{{Name: s.Unpack.Into}})
 }
 
 // Done reports whether the folder is there (it appears whole or not at all) or
@@ -238,6 +238,14 @@ func Remove(ctx context.Context, takes []step.Take) error {
 	for _, t := range takes {
 		if err := RemoveTree(t.Name); err != nil {
 			return err
+		}
+		// deployctl's own folder goes with the last thing in it.
+		if own := filepath.Dir(t.Name); filepath.Base(own) == "deployctl" {
+			if left, err := os.ReadDir(own); err == nil && len(left) == 0 {
+				if err := os.Remove(own); err != nil {
+					return store.Explain(own, err)
+				}
+			}
 		}
 	}
 	return nil

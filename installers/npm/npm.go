@@ -64,24 +64,49 @@ func (p Package) Dir(folder string) string {
 	return filepath.Join(folder, p.Folder+"-"+p.Version)
 }
 
-// Registry asks the npm client which registry it uses. The failure says what to
-// do where there is no npm.
+// Registry is the registry that this user's npm is configured for: what the
+// environment or the user's npmrc says (npmrc(5), npm 10), else the client's own
+// answer. The failure says what to do where there is none of them.
 func Registry(ctx context.Context, h *host.Host) (string, error) {
+	for _, name := range []string{"npm_config_registry", "NPM_CONFIG_REGISTRY"} {
+		if v := h.Env(name); v != "" {
+			return checked(v, name)
+		}
+	}
+	if home := h.Env(map[bool]string{true: "USERPROFILE", false: "HOME"}[h.Windows()]); home != "" {
+		rc := h.Join(home, ".npmrc")
+		text, err := h.Text(ctx, rc)
+		if err != nil && !host.IsNotExist(err) {
+			return "", err
+		}
+		for _, line := range strings.Split(text, "\n") {
+			if key, value, ok := strings.Cut(line, "="); ok && strings.TrimSpace(key) == "registry" {
+				return checked(strings.Trim(strings.TrimSpace(value), `"'`), rc)
+			}
+		}
+	}
 	found := h.LookPath(ctx, "npm")
 	if len(found) == 0 {
-		return "", &step.Failure{Kind: step.NotFound, Cause: "npm is not installed, and it alone knows which registry this machine uses",
-			Next: "install npm, or fetch the library by hand"}
+		return "", &step.Failure{Kind: step.NotFound, Cause: "npm is not installed, and nothing else says which registry this machine uses",
+			Next: "install npm, or set npm_config_registry, or fetch the library by hand"}
 	}
 	out, err := h.Run(ctx, host.Command{Argv: []string{found[0], "config", "get", "registry"}})
 	if err != nil {
 		return "", fmt.Errorf("ask npm for its registry: %w", err)
 	}
-	text := strings.TrimSpace(string(out.Stdout))
-	if _, err := base(text); out.Exit != 0 || err != nil {
-		return "", &step.Failure{Kind: step.Other, Cause: "npm config get registry gave no address (exit status " + fmt.Sprint(out.Exit) + ")",
+	if out.Exit != 0 {
+		return "", &step.Failure{Kind: step.Other, Cause: fmt.Sprintf("npm config get registry ended with exit status %d", out.Exit),
+			Next: "mend npm, then run this again"}
+	}
+	return checked(strings.TrimSpace(string(out.Stdout)), "npm config get registry")
+}
+
+func checked(registry, from string) (string, error) {
+	if _, err := base(registry); err != nil {
+		return "", &step.Failure{Kind: step.Other, Cause: from + " gives no address of a registry: " + err.Error(),
 			Next: "set the registry with npm config set registry, then run this again"}
 	}
-	return text, nil
+	return registry, nil
 }
 
 func base(registry string) (*url.URL, error) {

@@ -79,9 +79,18 @@ func (w *world) trees(ctx context.Context) []string {
 	add(w.envPath("CONDA_PREFIX"), w.envPath("VIRTUAL_ENV"))
 	add(loader.SplitPath(w.h.Env("CMAKE_PREFIX_PATH"))...)
 	home := w.envPath("HOME")
-	places := []string{"/opt", "/usr/local", "/usr/local/share", "/usr/local/src"}
+	// deployctl's own folder is among them: what it unpacks and builds for root.
+	places := []string{"/opt", "/opt/deployctl", "/usr/local", "/usr/local/share", "/usr/local/src"}
 	if home != "" {
 		places = append(places, home, home+"/.local", home+"/src", home+"/opt")
+		// What it unpacks for this user, and runtimes that were pulled.
+		for _, own := range []struct{ variable, usual, sub string }{{"XDG_DATA_HOME", ".local/share", ""}, {"XDG_CACHE_HOME", ".cache", "runtimes"}} {
+			base := w.envPath(own.variable)
+			if base == "" {
+				base = path.Join(home, own.usual)
+			}
+			places = append(places, path.Join(base, "deployctl", own.sub))
+		}
 		add(home + "/.local")
 	}
 	for _, place := range places {
