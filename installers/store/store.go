@@ -178,21 +178,21 @@ func (s *Store) Publish(temp string, sum Sum) (string, error) {
 
 // Place puts a stored file at another path: the same bytes by a hard link where
 // the file system can, else a copy. What was there before is replaced in one
-// rename; on failure it is untouched.
+// rename; on failure it is untouched. The temporary file has one name, so that
+// what a kill leaves is found and removed by the next call; the store's lock on
+// the file keeps two calls apart.
 func (s *Store) Place(ctx context.Context, sum Sum, path string) error {
 	dir := filepath.Dir(path)
 	if err := MkdirAll(dir); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".tmp-*")
+	unlock, err := s.Lock(ctx, sum, nil)
 	if err != nil {
-		return Explain(path, err)
+		return err
 	}
-	temp := f.Name()
-	if err = f.Close(); err == nil {
-		// A link cannot replace a file, so the name is made free first; it is
-		// nobody else's.
-		if err = os.Remove(temp); err == nil && os.Link(s.Path(sum), temp) != nil {
+	temp := filepath.Join(dir, "."+filepath.Base(path)+".deployctl-partial")
+	if err = remove(temp); err == nil {
+		if os.Link(s.Path(sum), temp) != nil {
 			err = copyFile(ctx, s.Path(sum), temp)
 		}
 	}
@@ -201,13 +201,18 @@ func (s *Store) Place(ctx context.Context, sum Sum, path string) error {
 	}
 	// Also after success: renaming one hard link of a file onto another one
 	// does nothing and leaves the first (rename(2)).
-	if rerr := os.Remove(temp); rerr != nil && !errors.Is(rerr, fs.ErrNotExist) {
-		err = errors.Join(err, rerr)
-	}
-	if err != nil {
+	if err = errors.Join(err, remove(temp), unlock()); err != nil {
 		return Explain(path, err)
 	}
 	return syncDir(dir)
+}
+
+// remove removes a file that need not be there.
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 func copyFile(ctx context.Context, from, to string) error {
@@ -230,7 +235,7 @@ func copyFile(ctx context.Context, from, to string) error {
 func (s *Store) Discard(sum Sum) error {
 	data, state := s.Partial(sum)
 	for _, p := range []string{data, state} {
-		if err := os.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := remove(p); err != nil {
 			return Explain(p, err)
 		}
 	}
