@@ -106,10 +106,8 @@ func (w ways) unpack(id, title string, u step.Unpack, unpacked int64) Step {
 }
 
 func format(name string) (string, error) {
-	for _, f := range []archive.Format{archive.TarGz, archive.TarXz, archive.TarZst, archive.Tar, archive.Zip} {
-		if strings.HasSuffix(name, "."+string(f)) {
-			return string(f), nil
-		}
+	if f := archive.ByName(name); f != "" {
+		return string(f), nil
 	}
 	return "", fmt.Errorf("what kind of archive %s is cannot be told from its name", name)
 }
