@@ -28,7 +28,7 @@ const (
 	// hashChunk is the most that is read back and hashed at a time.
 	hashChunk = 512 << 10
 	// earlyStep is how many bytes are written before the disk is asked to begin.
-	earlyStep = 16 << 20
+	earlyStep = 8 << 20
 	// tick is how often progress is told and the state saved.
 	tick = 100 * time.Millisecond
 )

@@ -76,7 +76,7 @@ func TestFilesOfAnotherTime(t *testing.T) {
 	for _, when := range []time.Time{time.Unix(0, 0), time.Now().Add(50 * year)} {
 		m := newMirror(t, serve(content, ""))
 		s := newSetup(t, m)
-		s.interrupted(string(content[:half]), fmt.Sprintf(`{"version":2,"size":%d,"piece":16777216,"got":[%d]}`, len(content), half), len(content))
+		s.interrupted(string(content[:half]), fmt.Sprintf(`{"version":2,"size":%d,"piece":8388608,"got":[%d]}`, len(content), half), len(content))
 		data, state := s.store.Partial(s.a.SHA256)
 		for _, p := range []string{data, state} {
 			if err := os.Chtimes(p, when, when); err != nil {

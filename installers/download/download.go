@@ -318,7 +318,7 @@ func (f *fetch) defaults() {
 		f.create = openPartial
 	}
 	if f.partsFrom == 0 {
-		f.partsFrom = 2 * pieceSize
+		f.partsFrom = 4 * pieceSize
 	}
 	if f.windows == nil {
 		f.windows = func(d time.Duration) (<-chan time.Time, func()) {
@@ -327,7 +327,7 @@ func (f *fetch) defaults() {
 		}
 	}
 	if f.ramp == 0 {
-		f.ramp = 500 * time.Millisecond
+		f.ramp = 250 * time.Millisecond
 	}
 	if f.pieceSize == 0 {
 		f.pieceSize = pieceSize

@@ -522,7 +522,7 @@ func TestCacheIsHashedAgain(t *testing.T) {
 
 func TestStateThatCannotBeTrusted(t *testing.T) {
 	known := func(n int) string {
-		return fmt.Sprintf(`{"version":2,"size":3145745,"piece":16777216,"got":[%d]}`, n)
+		return fmt.Sprintf(`{"version":2,"size":3145745,"piece":8388608,"got":[%d]}`, n)
 	}
 	for _, c := range []struct {
 		name, state, data string
@@ -535,7 +535,7 @@ func TestStateThatCannotBeTrusted(t *testing.T) {
 		{name: "state with the rest of a longer one", state: known(half) + "\n7]}", data: string(content[:half]), requests: 1, from: half},
 		{name: "another version", state: strings.Replace(known(half), `"version":2`, `"version":9`, 1), data: string(content[:half]), requests: 1},
 		{name: "another size", state: strings.Replace(known(7), "3145745", "7", 1), data: string(content[:half]), requests: 1},
-		{name: "other pieces", state: strings.Replace(known(7), "16777216", "7", 1), data: string(content[:half]), requests: 1},
+		{name: "other pieces", state: strings.Replace(known(7), "8388608", "7", 1), data: string(content[:half]), requests: 1},
 		{name: "more pieces", state: strings.Replace(known(7), "[", "[1,", 1), data: string(content[:half]), requests: 1},
 		{name: "more than a piece has", state: known(len(content) + 1), data: string(content[:half]), requests: 1},
 		{name: "fewer than none", state: known(-1), data: string(content[:half]), requests: 1},
@@ -999,9 +999,10 @@ func peak(t *testing.T, out []byte) {
 }
 
 // BenchmarkBesideCurl fetches 250 MB over loopback, once with curl and once
-// with this package, again and again in turns, each in a process of its own: by
-// one stream, and in parts. Hash and sync to the disk are included for
-// deployctl and not for curl. It reports the quotient of the two rates.
+// with this package, again and again in turns, each in a process of its own:
+// from a server without ranges and from one with. Hash and sync to the disk are
+// included for deployctl and not for curl. It reports the medians of the rates
+// and of the processor times, and how the quotient of the rates is spread.
 //
 //	go test ./installers/download -run '^$' -bench BesideCurl -benchtime 17x
 func BenchmarkBesideCurl(b *testing.B) {
@@ -1009,41 +1010,86 @@ func BenchmarkBesideCurl(b *testing.B) {
 	if err != nil {
 		b.Skip("curl is not installed")
 	}
-	for name, ranges := range map[string]bool{"stream": false, "parts": true} {
-		b.Run(name, func(b *testing.B) {
+	for _, ranges := range []bool{false, true} {
+		b.Run(fmt.Sprintf("ranges=%v", ranges), func(b *testing.B) {
 			address, want := bigFile(b, ranges)
-			var ours, theirs, quotients, spent []float64
-			for b.Loop() {
-				dir := b.TempDir()
-				var cpu time.Duration
-				timed := func(cmd *exec.Cmd) float64 {
-					began := time.Now()
-					if out, err := cmd.CombinedOutput(); err != nil {
-						b.Fatalf("%v: %s", err, out)
-					}
-					cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-					return bigSize / 1e6 / time.Since(began).Seconds()
+			var dir string
+			run := func(cmd *exec.Cmd) (rate, cpu float64) {
+				began := time.Now()
+				if out, err := cmd.CombinedOutput(); err != nil {
+					b.Fatalf("%v: %s", err, out)
 				}
-				c := timed(exec.Command(curl, "-sS", "--noproxy", "*", "-o", filepath.Join(dir, "f"), address))
-				d := timed(childCommand(b, address, dir, bigSize, want))
-				spent = append(spent, cpu.Seconds()*1000)
+				rate = bigSize / 1e6 / time.Since(began).Seconds()
+				return rate, (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds() * 1000
+			}
+			var ours, theirs, oursCPU, theirsCPU, quotients []float64
+			for b.Loop() {
+				dir = b.TempDir()
+				c, cCPU := run(exec.Command(curl, "-sS", "--noproxy", "*", "-o", filepath.Join(dir, "f"), address))
+				d, dCPU := run(childCommand(b, address, dir, bigSize, want))
 				ours, theirs, quotients = append(ours, d), append(theirs, c), append(quotients, d/c)
+				oursCPU, theirsCPU = append(oursCPU, dCPU), append(theirsCPU, cCPU)
 				if err := os.RemoveAll(dir); err != nil {
 					b.Fatal(err)
 				}
 			}
-			for _, l := range [][]float64{ours, theirs, quotients, spent} {
+			for _, l := range [][]float64{ours, theirs, oursCPU, theirsCPU, quotients} {
 				slices.Sort(l)
 			}
 			n := len(ours)
+			b.ReportMetric(0, "ns/op")
 			b.ReportMetric(ours[n/2], "MB/s")
 			b.ReportMetric(theirs[n/2], "curl-MB/s")
-			b.ReportMetric(quotients[0], "x-min")
-			b.ReportMetric(quotients[n/4], "x-quarter")
-			b.ReportMetric(quotients[n/2], "x-median")
-			b.ReportMetric(quotients[n-1], "x-max")
-			b.ReportMetric(spent[n/2], "cpu-ms")
-			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(oursCPU[n/2], "cpu-ms")
+			b.ReportMetric(theirsCPU[n/2], "curl-cpu-ms")
+			b.ReportMetric(quotients[0], "x-0min")
+			b.ReportMetric(quotients[n/4], "x-1quarter")
+			b.ReportMetric(quotients[n/2], "x-2median")
+			b.ReportMetric(quotients[n-1], "x-3max")
+		})
+	}
+}
+
+// BenchmarkSlowConnections fetches 250 MB from a server that gives each
+// connection 25 MB/s.
+//
+//	go test ./installers/download -run '^$' -bench SlowConnections -benchtime 3x
+func BenchmarkSlowConnections(b *testing.B) {
+	const rate = 25e6
+	address, want := bigFile(b, true)
+	file := strings.TrimPrefix(address, "http://")
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.URL.Scheme, r.URL.Host, r.RequestURI = "http", file, ""
+		resp, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		defer resp.Body.Close() //nolint:errcheck // only read
+		for k, v := range resp.Header {
+			w.Header()[k] = v
+		}
+		w.WriteHeader(resp.StatusCode)
+		began, sent := time.Now(), 0.0
+		for buf := make([]byte, 64<<10); err == nil; {
+			var n int
+			n, err = resp.Body.Read(buf)
+			if _, werr := w.Write(buf[:n]); werr != nil {
+				return
+			}
+			sent += float64(n)
+			time.Sleep(time.Duration(sent/rate*1e9) - time.Since(began))
+		}
+	}))
+	defer slow.Close()
+	for _, parts := range []int{1, 2, 4} {
+		b.Run(fmt.Sprintf("parts=%d", parts), func(b *testing.B) {
+			b.SetBytes(bigSize)
+			for b.Loop() {
+				o := Options{Store: store.New(b.TempDir()), AllowHTTP: true, Parts: parts}
+				if _, err := Fetch(b.Context(), Artifact{Name: "big", Size: bigSize, SHA256: want, Mirrors: []string{slow.URL}}, o); err != nil {
+					b.Fatal(err)
+				}
+			}
 		})
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 const (
 	// pieceSize is how many bytes a part fetches by one request.
-	pieceSize = 16 << 20
+	pieceSize = 8 << 20
 	// maxPieces keeps the state file within one page of memory (4 KiB), so that
 	// no kill can leave half of one and half of another.
 	maxPieces = 256
