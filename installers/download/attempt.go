@@ -147,9 +147,10 @@ func (t *transfer) run(ctx context.Context) error {
 	before := t.pieces.total()
 	t.mixed = before > 0
 	t.tell(Downloading, before, show(t.mirror), "")
+	defer context.AfterFunc(ctx, t.pieces.end)()
 	if before == t.a.Size {
 		t.hash() // killed after the last byte
-		return t.judge()
+		return t.judge(ctx)
 	}
 	t.several = t.parts > 1
 	working, cancel := context.WithCancel(ctx)
@@ -204,7 +205,7 @@ func (t *transfer) run(ctx context.Context) error {
 	whole := t.pieces.total() == t.a.Size
 	if whole && (failed == nil || !final(failed)) {
 		t.tell(Downloading, t.a.Size, show(t.mirror), "")
-		return t.judge()
+		return t.judge(ctx)
 	}
 	t.pieces.end()
 	if t.hashed != nil {
@@ -253,9 +254,13 @@ func (t *transfer) follow() error {
 }
 
 // judge compares the hash of all bytes.
-func (t *transfer) judge() error {
+func (t *transfer) judge(ctx context.Context) error {
+	t.tell(Verifying, t.a.Size, "", "")
 	if err := <-t.hashed; err != nil {
 		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err // it may have stopped the hasher
 	}
 	sum := sumOf(t.sum)
 	if sum == t.a.SHA256 {

@@ -523,7 +523,6 @@ func show(address string) string {
 // publish moves the finished file into its place in the store.
 func (f *fetch) publish(ctx context.Context) (string, error) {
 	data, _ := f.Store.Partial(f.a.SHA256)
-	f.tell(Verifying, f.a.Size, "", "")
 	path, err := f.Store.Publish(data, f.a.SHA256)
 	if err != nil {
 		return "", errors.Join(err, f.Store.Discard(f.a.SHA256))

@@ -620,6 +620,27 @@ func TestStopped(t *testing.T) {
 	s.good(Fetch(t.Context(), s.a, s.o))
 }
 
+// TestStoppedWhileHashing: a file that was whole already is not hashed to its
+// end when nobody wants it any more; the next run takes it as it is.
+func TestStoppedWhileHashing(t *testing.T) {
+	m := newMirror(t, status(500))
+	s := newSetup(t, m)
+	s.interrupted(string(content), fmt.Sprintf(`{"version":2,"size":%d,"piece":8388608,"got":[%d]}`, len(content), len(content)), len(content))
+	ctx, cancel := context.WithCancel(t.Context())
+	s.o.Progress = func(p Progress) {
+		if p.Phase == Verifying {
+			cancel()
+		}
+	}
+	_, err := Fetch(ctx, s.a, s.o)
+	s.kind(err, step.Cancelled)
+	s.left(true)
+	s.good(Fetch(t.Context(), s.a, s.o))
+	if n := len(m.seen()); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+}
+
 // TestTwoProcesses: one fetches, the other waits and takes what is there then.
 func TestTwoProcesses(t *testing.T) {
 	come := make(chan struct{}, 1)

@@ -110,7 +110,7 @@ func (p *pieces) total() int64 {
 	return n
 }
 
-// end says that nothing more will be added.
+// end says that nobody need wait any more.
 func (p *pieces) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -131,17 +131,14 @@ func (p *pieces) gap() int64 {
 }
 
 // wait waits until the file is there without a gap from its beginning to the
-// offset, and gives where the first gap is. ok is false when it will not be.
+// offset, and gives where the first gap is. ok is false after end.
 func (p *pieces) wait(offset int64) (gap int64, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.awaited = offset
 	for {
-		if gap = p.gap(); gap >= offset {
-			return gap, true
-		}
-		if p.over {
-			return gap, false
+		if gap = p.gap(); gap >= offset || p.over {
+			return gap, !p.over
 		}
 		p.enough.Wait()
 	}
