@@ -109,6 +109,9 @@ func format(name string) (string, error) {
 	if f := archive.ByName(name); f != "" {
 		return string(f), nil
 	}
+	if strings.HasSuffix(name, ".exe") {
+		return string(archive.SevenZip), nil // it unpacks itself, as OpenCV's package for Windows
+	}
 	return "", fmt.Errorf("what kind of archive %s is cannot be told from its name", name)
 }
 

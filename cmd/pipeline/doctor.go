@@ -306,6 +306,7 @@ type stepProgress struct {
 	plan    *installers.Plan
 	key     string
 	task    *console.Task
+	note    string // of a fetch: why it is tried again
 }
 
 func (s *stepProgress) report(p installers.Progress) {
@@ -319,14 +320,25 @@ func (s *stepProgress) report(p installers.Progress) {
 				name = fmt.Sprintf("%s (%s)", name, p.Phase)
 			}
 		}
-		total := int64(-1)
-		if p.Percent >= 0 {
-			total = 1000 // tenths of a percent
+		switch {
+		case p.Total > 0:
+			s.task = s.console.StartBytes(name, p.Total)
+		case p.Percent >= 0:
+			s.task = s.console.Start(name, 1000) // tenths of a percent
+		default:
+			s.task = s.console.Start(name, -1)
 		}
-		s.key, s.task = key, s.console.Start(name, total)
+		s.key = key
 	}
-	if p.Percent >= 0 {
+	switch {
+	case p.Total > 0:
+		s.task.Set(p.Bytes)
+	case p.Percent >= 0:
 		s.task.Set(int64(p.Percent * 10))
+	}
+	if p.Total > 0 && p.Message != "" && p.Message != s.note {
+		s.note = p.Message
+		s.console.Note("  %s", p.Message)
 	}
 }
 

@@ -204,7 +204,11 @@ const keep = 400
 
 func (w Worker) run(ctx context.Context, s step.Step, argv []string, hold *os.File, tell func(step.Progress)) ([]string, int, error) {
 	var lines []string
-	tell(step.Progress{Phase: step.Installing, Percent: -1, Message: s.Title})
+	begin := -1.0
+	if s.Build.Stage == Compile {
+		begin = 0 // it counts from there
+	}
+	tell(step.Progress{Phase: step.Installing, Percent: begin, Message: s.Title})
 	exit, err := w.Run(ctx, Command{Argv: argv, Dir: s.Build.Dir, Env: s.Build.Env, Hold: hold}, func(line string) {
 		if lines = append(lines, line); len(lines) > 2*keep {
 			lines = append(lines[:0], lines[keep:]...)

@@ -47,15 +47,11 @@ func (f Fetch) Do(ctx context.Context, s step.Step, tell func(step.Progress)) er
 	o := f.Options
 	o.AllowHTTP = o.AllowHTTP || s.Fetch.Trusted
 	o.Progress = func(p download.Progress) {
-		percent := -1.0
-		if p.Total > 0 {
-			percent = float64(p.Done) / float64(p.Total) * 100
-		}
 		phase := step.Downloading
 		if p.Phase == download.Waiting {
 			phase = step.Waiting
 		}
-		tell(step.Progress{Phase: phase, Percent: percent, Message: p.Note})
+		tell(step.Progress{Phase: phase, Percent: -1, Bytes: p.Done, Total: p.Total, Message: p.Note})
 	}
 	_, err := download.Fetch(ctx, Artifact(*s.Fetch), o)
 	return err

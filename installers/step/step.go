@@ -200,6 +200,9 @@ type Progress struct {
 	Phase     Phase
 	// Percent is 0 to 100 within the phase, -1 when it is not known.
 	Percent float64
+	// Bytes of Total are fetched, where the phase is counted in bytes; Total is
+	// 0 where it is not.
+	Bytes, Total int64
 	// Message is one short line, free of control characters.
 	Message string
 }
