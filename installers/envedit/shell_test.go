@@ -46,7 +46,7 @@ func source(t *testing.T, shell []string, file, name string, times int, env ...s
 		t.Skip(err)
 	}
 	cmd := exec.Command(shell[0], append(shell[1:], "-c", strings.Repeat(". "+quote(file)+"; ", times)+quote(printenv)+" "+name)...)
-	cmd.Env = env
+	cmd.Env = append(env, "LC_ALL=C.UTF-8") // yash reads no other text in the locale C
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Errorf("%v: %v: %s", shell, err, out)
