@@ -38,7 +38,19 @@ func unsafe(s string) string {
 	return yamlString(s)
 }
 
-// writeAnsible uses the command module for every step. The apt module would be
+// yamlScript is a script that Ansible must not read as a template: as it is
+// where YAML keeps every character of it, else as one string.
+func yamlScript(s string, indent int) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return (r < ' ' || r > '~') && r != '\n' }) {
+		return "!unsafe " + yamlString(s)
+	}
+	pad := "\n" + strings.Repeat(" ", indent)
+	return "!unsafe |" + pad + strings.ReplaceAll(strings.TrimSuffix(s, "\n"), "\n", pad)
+}
+
+// writeAnsible uses the command module for every command, and the shell module
+// for what works on files: get_url and unarchive know neither several mirrors
+// nor a folder that appears whole or not at all. The apt module would be
 // shorter, but it installs python3-apt first where that is missing, and the
 // state would not be the same.
 func writeAnsible(p *page, tasks []task) {
@@ -56,6 +68,13 @@ func writeAnsible(p *page, tasks []task) {
 		p.line("    - name: %s", unsafe(t.title))
 		if t.admin {
 			p.line("      become: true")
+		}
+		if t.posix != nil {
+			p.line("      ansible.builtin.shell:")
+			p.line("        cmd: %s", yamlScript(t.posix.text(), 10))
+			p.line("      register: deployctl_step")
+			p.line("      changed_when: %s", yamlString("'done already' not in deployctl_step.stdout_lines"))
+			continue
 		}
 		// The environment stays in the words (env K=V …): the play's own
 		// "environment" goes through a shell on its way (seen with

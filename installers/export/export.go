@@ -77,7 +77,8 @@ func Write(w io.Writer, format Format, plan *installers.Plan, about About) error
 	return nil
 }
 
-// task is a step made ready for any language.
+// task is a step made ready for any language: argv, or lines where it works on
+// files.
 type task struct {
 	title, purpose, undo string
 	// argv is without the planning machine's way to become root.
@@ -85,40 +86,48 @@ type task struct {
 	admin bool
 	tool  string // the mechanism
 	cache bool   // fetches lists only
+	// posix or windows (PowerShell) are what a step on files does.
+	posix   *posix
+	windows []string
+	env     []step.Env
 }
+
+// onFiles reports whether the task works on files.
+func (t task) onFiles() bool { return t.posix != nil || t.windows != nil }
 
 func prepare(format Format, plan *installers.Plan) ([]task, error) {
 	prefix := plan.Elevation.Wrap(nil)
+	fetched := map[string]*step.Fetch{}
+	for _, s := range plan.Steps {
+		if s.Fetch != nil {
+			fetched[s.Fetch.SHA256] = s.Fetch
+		}
+	}
 	var tasks []task
 	refreshed := false
 	for _, s := range plan.Steps {
-		t := task{title: step.Clean(s.Title, 200), argv: s.Argv, admin: s.NeedsAny(step.Admin), tool: s.Mechanism, cache: s.Action == step.Refresh, undo: undo(s)}
+		if s.Fetch != nil {
+			continue // fetched by the steps that use it
+		}
+		t := task{title: step.Clean(s.Title, 200), argv: s.Argv, admin: s.NeedsAny(step.Admin), tool: s.Mechanism, cache: s.Action == step.Refresh, undo: undo(s), env: s.Env}
 		if len(s.Requirements) > 0 {
 			t.purpose = step.Clean("For "+strings.Join(s.Requirements, ", "), 500) + "."
 		}
 		if t.admin && len(prefix) > 0 && len(s.Argv) > len(prefix) && slices.Equal(s.Argv[:len(prefix)], prefix) {
 			t.argv = s.Argv[len(prefix):]
 		}
-		if len(t.argv) == 0 {
-			return nil, fmt.Errorf("step %s has no command", s.ID)
+		why := refuse(format, allWords(s))
+		if why == "" && format == Ansible && s.Build == nil {
+			why = expanded(s.Argv)
 		}
-		for _, a := range t.argv {
-			why := ""
-			switch {
-			case strings.ContainsRune(a, 0):
-				why = "holds a zero byte"
-			case !utf8.ValidString(a):
-				why = "is not UTF-8"
-			case format == Dockerfile && strings.ContainsAny(a, "\r\n"):
-				why = "holds a line break"
-			// The command module expands both, also in argv, and only
-			// ansible-core 2.16 and newer can be told not to.
-			case format == Ansible && (strings.Contains(a, "$") || strings.HasPrefix(a, "~")):
-				why = "holds a $ or begins with ~, which Ansible would expand"
-			}
-			if why != "" {
-				return nil, &ArgumentError{Step: s.ID, Format: format, Why: why}
-			}
+		if why != "" {
+			return nil, &ArgumentError{Step: s.ID, Format: format, Why: why}
+		}
+		if err := onFiles(format, &t, s, fetched); err != nil {
+			return nil, err
+		}
+		if !t.onFiles() && len(t.argv) == 0 {
+			return nil, fmt.Errorf("step %s has no command", s.ID)
 		}
 		if s.Mechanism == "apt" && s.Action == step.Refresh {
 			refreshed = true
@@ -135,6 +144,56 @@ func prepare(format Format, plan *installers.Plan) ([]task, error) {
 	return tasks, nil
 }
 
+// refuse says why words cannot be written in a format, "" when they can.
+func refuse(format Format, words []string) string {
+	for _, w := range words {
+		switch {
+		case strings.ContainsRune(w, 0):
+			return "holds a zero byte"
+		case !utf8.ValidString(w):
+			return "is not UTF-8"
+		case format == Dockerfile && strings.ContainsAny(w, "\r\n"):
+			return "holds a line break"
+		}
+	}
+	return ""
+}
+
+// expanded says what Ansible's command module would expand, also in argv; only
+// ansible-core 2.16 and newer can be told not to.
+func expanded(argv []string) string {
+	for _, a := range argv {
+		if strings.Contains(a, "$") || strings.HasPrefix(a, "~") {
+			return "holds a $ or begins with ~, which Ansible would expand"
+		}
+	}
+	return ""
+}
+
+// allWords are a step's words that come into a script.
+func allWords(s installers.Step) []string {
+	words := slices.Clone(s.Argv)
+	if u := s.Unpack; u != nil {
+		words = append(words, u.Format, u.Into, u.Product)
+		for from, to := range u.Files {
+			words = append(words, from, to)
+		}
+	}
+	if p := s.Place; p != nil {
+		words = append(words, p.Path)
+	}
+	if b := s.Build; b != nil {
+		words = append(append(words, b.Stage, b.Dir, b.Work, b.Product, b.Staged, b.Key), b.Env...)
+	}
+	for _, e := range s.Env {
+		words = append(words, e.Name, e.Value, e.Scope)
+	}
+	for _, t := range s.Take {
+		words = append(words, t.Name)
+	}
+	return words
+}
+
 // undo says how a step is taken back without deployctl's journal.
 func undo(s installers.Step) string {
 	how := map[string]string{
@@ -142,6 +201,16 @@ func undo(s installers.Step) string {
 		"apk": "apk del", "zypper": "zypper remove --clean-deps", "brew": "brew uninstall",
 	}[s.Mechanism]
 	switch {
+	case s.Unpack != nil && !s.Unpack.Work:
+		return "remove the folder " + step.Clean(s.Unpack.Into, 300)
+	case s.Place != nil:
+		return "remove the file " + step.Clean(s.Place.Path, 300)
+	case s.Build != nil && s.Build.Staged != "":
+		return "remove the folder " + step.Clean(s.Build.Product, 300)
+	case len(s.Env) > 0:
+		return "take the lines out again"
+	case s.Build != nil, s.Unpack != nil:
+		return step.Clean(s.Undo, 300)
 	case s.Action == step.Install && how != "":
 		return how + " " + shellWords(s.Packages) + "; look first at what it would take along"
 	case s.Action == step.Install, s.Action == step.FixBroken:

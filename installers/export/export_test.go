@@ -56,12 +56,12 @@ func samplePlan() *installers.Plan {
 var debian12 = About{Recipe: "opencv-gocv", OS: facts.OS{ID: "debian", Version: "12"}}
 
 func TestGolden(t *testing.T) {
-	for _, f := range Formats() {
+	golden := func(name string, f Format, plan *installers.Plan) {
 		var b bytes.Buffer
-		if err := Write(&b, f, samplePlan(), debian12); err != nil {
+		if err := Write(&b, f, plan, debian12); err != nil {
 			t.Fatal(err)
 		}
-		path := filepath.Join("testdata", "plan."+string(f))
+		path := filepath.Join("testdata", name+"."+string(f))
 		if *update {
 			if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
 				t.Fatal(err)
@@ -75,6 +75,11 @@ func TestGolden(t *testing.T) {
 			t.Errorf("%s (run with -update to accept):\n%s", path, d)
 		}
 	}
+	for _, f := range Formats() {
+		golden("plan", f, samplePlan())
+		golden("files", f, filesPlan())
+	}
+	golden("windows", PowerShell, &installers.Plan{Steps: windowsPlan()})
 }
 
 func TestEmptyPlanAndUnknownFormat(t *testing.T) {

@@ -2,7 +2,10 @@ package export
 
 import (
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/deployctl/deployctl/installers/pkgmgr"
 )
 
 // powerShellWord quotes for PowerShell. In a single-quoted string only a single
@@ -35,7 +38,9 @@ function Join-Argument([string] $Word) {
     return '"' + $out + '"'
 }
 
-function Invoke-Argv([string[]] $Argv) {
+# $Fine are exit statuses that mean success besides 0, $Restart those that mean
+# success after a restart: 3010 and 1641 are the Windows Installer's.
+function Invoke-Argv([string[]] $Argv, [int[]] $Fine = @(), [int[]] $Restart = @(3010, 1641)) {
     $info = New-Object System.Diagnostics.ProcessStartInfo
     $info.FileName = $Argv[0]
     $info.UseShellExecute = $false
@@ -47,28 +52,25 @@ function Invoke-Argv([string[]] $Argv) {
     }
     $process = [System.Diagnostics.Process]::Start($info)
     $process.WaitForExit()
-    # 3010 and 1641: done, a restart is needed or was begun (Windows Installer).
-    if ($process.ExitCode -eq 3010 -or $process.ExitCode -eq 1641) {
+    if ($Restart -contains $process.ExitCode) {
         Write-Warning ($Argv[0] + ': done; restart the machine before you go on')
-        return
-    }
-    if ($process.ExitCode -ne 0) {
+    } elseif ($process.ExitCode -ne 0 -and $Fine -notcontains $process.ExitCode) {
         throw ($Argv[0] + ' ended with exit status ' + $process.ExitCode)
     }
 }`
 
 const powerShellRoot = `
-function Invoke-AsRoot([string[]] $Argv) {
+function Invoke-AsRoot([string[]] $Argv, [int[]] $Fine = @(), [int[]] $Restart = @(3010, 1641)) {
     if ($env:OS -eq 'Windows_NT') {
         $me = New-Object System.Security.Principal.WindowsPrincipal ([System.Security.Principal.WindowsIdentity]::GetCurrent())
         if (-not $me.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)) {
             throw 'this step needs administrator rights: start PowerShell with "Run as administrator" and run the script again'
         }
-        Invoke-Argv $Argv
+        Invoke-Argv $Argv $Fine $Restart
     } elseif ((& id -u) -eq '0') {
-        Invoke-Argv $Argv
+        Invoke-Argv $Argv $Fine $Restart
     } elseif (Get-Command sudo -ErrorAction SilentlyContinue) {
-        Invoke-Argv (@('sudo', '--') + $Argv)
+        Invoke-Argv (@('sudo', '--') + $Argv) $Fine $Restart
     } else {
         throw 'this step needs root and sudo is not installed: run the script as root'
     }
@@ -78,7 +80,7 @@ func writePowerShell(p *page, tasks []task) {
 	// Windows PowerShell 5.1 reads a file without a mark in the machine's code
 	// page, where the bytes of one character can become a quote.
 	if slices.ContainsFunc(tasks, func(t task) bool {
-		return !ascii(t.title) || slices.ContainsFunc(t.argv, func(a string) bool { return !ascii(a) })
+		return !ascii(t.title) || !ascii(strings.Join(t.argv, "")+strings.Join(t.windows, ""))
 	}) {
 		p.WriteRune(0xfeff) //nolint:errcheck // kept by the bufio.Writer until Flush
 	}
@@ -90,12 +92,21 @@ func writePowerShell(p *page, tasks []task) {
 			break
 		}
 	}
+	onFiles := slices.ContainsFunc(tasks, task.onFiles)
+	if onFiles {
+		p.line("%s%s\n\ntry {", powerShellFiles, powerShellRemember)
+	}
 	if len(tasks) == 0 {
 		p.line("\n# Nothing to do.")
 	}
 	for i, t := range tasks {
 		p.line("")
 		p.explain("", i, len(tasks), t)
+		if t.windows != nil {
+			p.line("Write-Host %s", powerShellWord("== "+t.title))
+			p.line("%s", strings.Join(t.windows, "\n"))
+			continue
+		}
 		verb := "Invoke-Argv"
 		if t.admin {
 			verb = "Invoke-AsRoot"
@@ -108,8 +119,33 @@ func writePowerShell(p *page, tasks []task) {
 			}
 		}
 		p.line("Write-Host %s", powerShellWord("== "+t.title))
-		p.line("%s @(\n    %s\n)", verb, strings.Join(foldWords(words, 92), "\n    "))
+		p.line("%s @(\n    %s\n)%s", verb, strings.Join(foldWords(words, 92), "\n    "), powerShellExits(t.tool))
 	}
+	if onFiles {
+		p.line("\n} finally {\n    if ([System.IO.Directory]::Exists($Work)) { Remove-Item -LiteralPath $Work -Recurse -Force }\n}")
+	}
+}
+
+// managers are the package managers whose exit statuses mean more than success
+// and failure.
+var managers = []*pkgmgr.Manager{}
+
+// powerShellExits gives the exit statuses of a manager's success, "" where they
+// are the usual ones. Windows' are unsigned, .NET's are not.
+func powerShellExits(mechanism string) string {
+	list := func(codes []int) string {
+		words := make([]string, len(codes))
+		for i, c := range codes {
+			words[i] = strconv.Itoa(int(int32(uint32(c))))
+		}
+		return "@(" + strings.Join(words, ", ") + ")"
+	}
+	for _, m := range managers {
+		if m.Name == mechanism && len(m.Succeeded)+len(m.Reboot) > 0 {
+			return " " + list(m.Succeeded) + " " + list(m.Reboot)
+		}
+	}
+	return ""
 }
 
 func ascii(s string) bool {

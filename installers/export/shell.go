@@ -1,6 +1,9 @@
 package export
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // shellWord quotes one word for a POSIX shell (POSIX.1-2017, XCU 2.2): inside
 // single quotes every character but the single quote stands for itself.
@@ -59,12 +62,20 @@ func writeShell(p *page, tasks []task) {
 			break
 		}
 	}
+	for _, h := range helpersOf(tasks) {
+		p.line("\n%s", h)
+	}
 	if len(tasks) == 0 {
 		p.line("\n# Nothing to do.")
 	}
 	for i, t := range tasks {
 		p.line("")
 		p.explain("", i, len(tasks), t)
+		if t.posix != nil {
+			p.line("printf '%%s\\n' %s >&2", shellWord("== "+t.title))
+			p.line("{\n%s\n} </dev/null", strings.Join(t.posix.lines, "\n"))
+			continue
+		}
 		prefix := ""
 		if t.admin {
 			prefix = "as_root"
@@ -129,29 +140,69 @@ func writeDockerfile(p *page, tasks []task) {
 		p.line("# Nothing to do.")
 		return
 	}
-	root := false
-	var tools []string
-	for i, t := range tasks {
-		p.explain("", i, len(tasks), t)
-		root = root || t.admin
-		seen := false
-		for _, known := range tools {
-			seen = seen || known == t.tool
+	user := false
+	for begin := 0; begin < len(tasks); {
+		end := begin + 1
+		for end < len(tasks) && tasks[end].onFiles() == tasks[begin].onFiles() {
+			end++
 		}
-		if !seen {
-			tools = append(tools, t.tool)
+		layer := tasks[begin:end]
+		for i, t := range layer {
+			p.explain("", begin+i, len(tasks), t)
+		}
+		if !user && slices.ContainsFunc(layer, func(t task) bool { return t.admin }) {
+			p.line("USER root")
+			user = true
+		}
+		commands := dockerCommands(layer)
+		if begin = end; !slices.ContainsFunc(tasks[end:], func(t task) bool { return !t.onFiles() }) {
+			commands = append(commands, cleanUp(layer)...)
+		}
+		// The work of a layer ends with it, package lists too: a later layer
+		// cannot make an image smaller.
+		p.line("RUN set -eu; \\\n    %s", strings.TrimSuffix(strings.Join(commands, " \\\n    "), ";"))
+		for _, t := range layer {
+			for _, l := range dockerEnv(t.env) {
+				p.line("%s", l)
+			}
 		}
 	}
-	if root {
-		p.line("USER root")
+}
+
+// dockerCommands are the lines of a RUN, each ending in a semicolon where one
+// may stand: the instruction is one line to the shell.
+func dockerCommands(layer []task) []string {
+	var lines []string
+	for _, h := range helpersOf(layer) {
+		for _, l := range strings.Split(string(h), "\n") {
+			if !strings.HasPrefix(l, "#") {
+				lines = append(lines, l)
+			}
+		}
 	}
-	var commands []string
-	for _, t := range tasks {
-		commands = append(commands, strings.Join(foldWords(command("", t.argv), 88), " \\\n      "))
+	for _, t := range layer {
+		if t.posix != nil {
+			for _, l := range t.posix.lines {
+				lines = append(lines, strings.ReplaceAll(l, "\n", "\n    "))
+			}
+			continue
+		}
+		lines = append(lines, strings.Join(foldWords(command("", t.argv), 88), " \\\n      ")+";")
 	}
-	for _, tool := range tools {
-		commands = append(commands, clean(tool)...)
+	return lines
+}
+
+// cleanUp empties the caches of the package managers that a layer used.
+func cleanUp(layer []task) []string {
+	var commands, tools []string
+	for _, t := range layer {
+		if t.onFiles() || slices.Contains(tools, t.tool) {
+			continue
+		}
+		tools = append(tools, t.tool)
+		for _, c := range clean(t.tool) {
+			commands = append(commands, c+";")
+		}
 	}
-	// One RUN: the lists must be gone before the layer is closed.
-	p.line("RUN set -eu; \\\n    %s", strings.Join(commands, "; \\\n    "))
+	return commands
 }

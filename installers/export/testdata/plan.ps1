@@ -16,7 +16,9 @@ function Join-Argument([string] $Word) {
     return '"' + $out + '"'
 }
 
-function Invoke-Argv([string[]] $Argv) {
+# $Fine are exit statuses that mean success besides 0, $Restart those that mean
+# success after a restart: 3010 and 1641 are the Windows Installer's.
+function Invoke-Argv([string[]] $Argv, [int[]] $Fine = @(), [int[]] $Restart = @(3010, 1641)) {
     $info = New-Object System.Diagnostics.ProcessStartInfo
     $info.FileName = $Argv[0]
     $info.UseShellExecute = $false
@@ -28,27 +30,24 @@ function Invoke-Argv([string[]] $Argv) {
     }
     $process = [System.Diagnostics.Process]::Start($info)
     $process.WaitForExit()
-    # 3010 and 1641: done, a restart is needed or was begun (Windows Installer).
-    if ($process.ExitCode -eq 3010 -or $process.ExitCode -eq 1641) {
+    if ($Restart -contains $process.ExitCode) {
         Write-Warning ($Argv[0] + ': done; restart the machine before you go on')
-        return
-    }
-    if ($process.ExitCode -ne 0) {
+    } elseif ($process.ExitCode -ne 0 -and $Fine -notcontains $process.ExitCode) {
         throw ($Argv[0] + ' ended with exit status ' + $process.ExitCode)
     }
 }
 
-function Invoke-AsRoot([string[]] $Argv) {
+function Invoke-AsRoot([string[]] $Argv, [int[]] $Fine = @(), [int[]] $Restart = @(3010, 1641)) {
     if ($env:OS -eq 'Windows_NT') {
         $me = New-Object System.Security.Principal.WindowsPrincipal ([System.Security.Principal.WindowsIdentity]::GetCurrent())
         if (-not $me.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)) {
             throw 'this step needs administrator rights: start PowerShell with "Run as administrator" and run the script again'
         }
-        Invoke-Argv $Argv
+        Invoke-Argv $Argv $Fine $Restart
     } elseif ((& id -u) -eq '0') {
-        Invoke-Argv $Argv
+        Invoke-Argv $Argv $Fine $Restart
     } elseif (Get-Command sudo -ErrorAction SilentlyContinue) {
-        Invoke-Argv (@('sudo', '--') + $Argv)
+        Invoke-Argv (@('sudo', '--') + $Argv) $Fine $Restart
     } else {
         throw 'this step needs root and sudo is not installed: run the script as root'
     }

@@ -1,0 +1,195 @@
+# Written by deployctl; it runs without deployctl.
+# Recipe: opencv-gocv.
+# It is the plan of one machine: what was installed there already is not in
+# it.
+# Nothing here keeps a journal, so "deployctl undo" cannot take it back.
+# Only the steps that need it run as root.
+$ErrorActionPreference = 'Stop'
+Set-StrictMode -Version 2.0
+
+function Join-Argument([string] $Word) {
+    if ($Word -ne '' -and $Word -notmatch '[\s"]') { return $Word }
+    $out = [regex]::Replace($Word, '(\\*)"', '$1$1\"')
+    $out = [regex]::Replace($out, '(\\+)\z', '$1$1')
+    return '"' + $out + '"'
+}
+
+# $Fine are exit statuses that mean success besides 0, $Restart those that mean
+# success after a restart: 3010 and 1641 are the Windows Installer's.
+function Invoke-Argv([string[]] $Argv, [int[]] $Fine = @(), [int[]] $Restart = @(3010, 1641)) {
+    $info = New-Object System.Diagnostics.ProcessStartInfo
+    $info.FileName = $Argv[0]
+    $info.UseShellExecute = $false
+    $rest = @($Argv | Select-Object -Skip 1)
+    if ($info.PSObject.Properties['ArgumentList']) {
+        foreach ($word in $rest) { $info.ArgumentList.Add($word) }
+    } else {
+        $info.Arguments = (@($rest | ForEach-Object { Join-Argument $_ }) -join ' ')
+    }
+    $process = [System.Diagnostics.Process]::Start($info)
+    $process.WaitForExit()
+    if ($Restart -contains $process.ExitCode) {
+        Write-Warning ($Argv[0] + ': done; restart the machine before you go on')
+    } elseif ($process.ExitCode -ne 0 -and $Fine -notcontains $process.ExitCode) {
+        throw ($Argv[0] + ' ended with exit status ' + $process.ExitCode)
+    }
+}
+
+function Invoke-AsRoot([string[]] $Argv, [int[]] $Fine = @(), [int[]] $Restart = @(3010, 1641)) {
+    if ($env:OS -eq 'Windows_NT') {
+        $me = New-Object System.Security.Principal.WindowsPrincipal ([System.Security.Principal.WindowsIdentity]::GetCurrent())
+        if (-not $me.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)) {
+            throw 'this step needs administrator rights: start PowerShell with "Run as administrator" and run the script again'
+        }
+        Invoke-Argv $Argv $Fine $Restart
+    } elseif ((& id -u) -eq '0') {
+        Invoke-Argv $Argv $Fine $Restart
+    } elseif (Get-Command sudo -ErrorAction SilentlyContinue) {
+        Invoke-Argv (@('sudo', '--') + $Argv) $Fine $Restart
+    } else {
+        throw 'this step needs root and sudo is not installed: run the script as root'
+    }
+}
+
+$ProgressPreference = 'SilentlyContinue' # its bar makes Windows PowerShell's downloads crawl
+[System.Net.ServicePointManager]::SecurityProtocol = [System.Net.ServicePointManager]::SecurityProtocol -bor 3072 # TLS 1.2
+$Work = [System.IO.Path]::Combine([System.IO.Path]::GetTempPath(), 'deployctl-' + [guid]::NewGuid())
+
+function Test-Path-Exactly([string] $Path) { return [System.IO.File]::Exists($Path) -or [System.IO.Directory]::Exists($Path) }
+
+function Get-Sum([string] $Path) { return (Get-FileHash -LiteralPath $Path -Algorithm SHA256).Hash.ToLowerInvariant() }
+
+# Brings a file to the work folder, checked.
+function Get-Planned([string] $Sum, [long] $Size, [string[]] $Mirrors) {
+    $file = [System.IO.Path]::Combine($Work, $Sum)
+    if ([System.IO.File]::Exists($file)) { return $file }
+    [void] [System.IO.Directory]::CreateDirectory($Work)
+    $part = $file + '.part'
+    foreach ($url in $Mirrors) {
+        try {
+            Invoke-WebRequest -UseBasicParsing -Uri $url -OutFile $part
+        } catch {
+            Write-Warning ($url + ': ' + $_.Exception.Message)
+            continue
+        }
+        if ((New-Object System.IO.FileInfo $part).Length -eq $Size -and (Get-Sum $part) -ceq $Sum) {
+            [System.IO.File]::Move($part, $file)
+            return $file
+        }
+        Write-Warning ($url + ' gives another file: its size or SHA-256 is wrong')
+    }
+    throw ('no address gave the file with the SHA-256 ' + $Sum)
+}
+
+# The folder appears whole or not at all.
+function Expand-Planned([string] $File, [int] $Strip, [string] $Partial, [string] $Into, [string[]] $Pick = @()) {
+    if ([System.IO.Directory]::Exists($Partial)) { Remove-Item -LiteralPath $Partial -Recurse -Force }
+    $all = [System.IO.Path]::Combine($Partial, 'all')
+    [void] [System.IO.Directory]::CreateDirectory($all)
+    Invoke-Argv @([System.IO.Path]::Combine($env:SystemRoot, 'System32\tar.exe'), '-x', '-f', $File, '-C', $all, '--strip-components', [string] $Strip)
+    if ($Pick.Count -gt 0) {
+        $picked = [System.IO.Path]::Combine($Partial, 'picked')
+        for ($i = 0; $i -lt $Pick.Count; $i += 2) {
+            $to = [System.IO.Path]::Combine($picked, $Pick[$i + 1].Replace('/', '\'))
+            [void] [System.IO.Directory]::CreateDirectory([System.IO.Path]::GetDirectoryName($to))
+            [System.IO.File]::Move([System.IO.Path]::Combine($all, $Pick[$i].Replace('/', '\')), $to)
+        }
+        $all = $picked
+    }
+    [System.IO.Directory]::Move($all, $Into)
+    Remove-Item -LiteralPath $Partial -Recurse -Force
+}
+
+# Whether the file is there; another one is somebody else's.
+function Test-Placed([string] $Path, [string] $Sum) {
+    if ([System.IO.File]::Exists($Path) -and (Get-Sum $Path) -ceq $Sum) { return $true }
+    if (Test-Path-Exactly $Path) { throw ($Path + ' is there already and is another file: move it away if it is not wanted') }
+    return $false
+}
+
+function Set-Placed([string] $File, [string] $Partial, [string] $Path) {
+    [void] [System.IO.Directory]::CreateDirectory([System.IO.Path]::GetDirectoryName($Path))
+    [System.IO.File]::Copy($File, $Partial, $true)
+    [System.IO.File]::Move($Partial, $Path)
+}
+function Set-Remembered([string] $Scope, [string] $Name, [string] $Value, [bool] $Prepend) {
+    $machine = [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey('SYSTEM\CurrentControlSet\Control\Session Manager\Environment', $Scope -eq 'machine')
+    $key = $machine
+    if ($Scope -eq 'user') { $key = [Microsoft.Win32.Registry]::CurrentUser.CreateSubKey('Environment') }
+    $there = @($key.GetValueNames()) -contains $Name
+    $now = ''
+    $kind = 'String'
+    if ($there) {
+        $now = [string] $key.GetValue($Name, '', 'DoNotExpandEnvironmentNames')
+        $kind = $key.GetValueKind($Name)
+    } elseif ($Prepend -and $Value.Contains('%')) {
+        $kind = 'ExpandString'
+    }
+    $new = $Value
+    if ($Prepend) {
+        foreach ($entry in $now.Split(';')) {
+            if ($entry.Trim('"').TrimEnd('\', '/') -eq $Value.TrimEnd('\', '/')) { $new = $now }
+        }
+        if (-not $there -and $Scope -eq 'user' -and $Name -ne 'PATH' -and @($machine.GetValueNames()) -contains $Name) {
+            throw ($Name + ' is set for the whole machine, and one of the user would hide it')
+        }
+        if ($new -cne $now -and $now -ne '') { $new = $Value + ';' + $now }
+    }
+    if ($there -and $new -ceq $now) {
+        Write-Host 'done already'
+        return
+    }
+    $key.SetValue($Name, $new, $kind)
+    $key.Close()
+    [System.Environment]::SetEnvironmentVariable('DEPLOYCTL_TOLD', $null, 'User')
+}
+
+try {
+
+# 1 of 6: Put cuda_12.6.exe where it is looked for. It fetches cuda_12.6.exe
+# (95.0 MB) where it is not done already.
+# Undo: remove the file C:\Users\Ann
+# O'Neil\AppData\Local\deployctl\setup\cuda_12.6.exe.
+Write-Host '== Put cuda_12.6.exe where it is looked for'
+if (Test-Placed 'C:\Users\Ann O''Neil\AppData\Local\deployctl\setup\cuda_12.6.exe' '8fb6d5f37e8055ce720bd0b1d56587f88c0071f285966ba17e72b2b12672aa73') { Write-Host 'done already' } else {
+    $file = Get-Planned '8fb6d5f37e8055ce720bd0b1d56587f88c0071f285966ba17e72b2b12672aa73' 95000000 @('https://example.org/cuda_12.6.exe', 'https://example.com/cuda_12.6.exe')
+    Set-Placed $file 'C:\Users\Ann O''Neil\AppData\Local\deployctl\setup\.cuda_12.6.exe.deployctl-partial' 'C:\Users\Ann O''Neil\AppData\Local\deployctl\setup\cuda_12.6.exe'
+}
+
+# 2 of 6: Install nvcc_12.6.
+# Undo: remove the packages that it adds; nothing here records which.
+Write-Host '== Install nvcc_12.6'
+Invoke-AsRoot @(
+    'C:\Users\Ann O''Neil\AppData\Local\deployctl\setup\cuda_12.6.exe', '-s', 'nvcc_12.6'
+)
+
+# 3 of 6: Unpack library.zip. It fetches library.zip (95.0 MB) where it is not
+# done already.
+# Undo: remove the folder C:\Users\Ann
+# O'Neil\AppData\Local\deployctl\opt\library.
+Write-Host '== Unpack library.zip'
+if ((Test-Path-Exactly 'C:\Users\Ann O''Neil\AppData\Local\deployctl\opt\library')) { Write-Host 'done already' } else {
+    $file = Get-Planned 'b718f1354f7247312eca086d9a024afe5fa717ddea5adeddd6f12bcf945b2e8c' 95000000 @('https://example.org/library.zip')
+    Expand-Planned $file 1 'C:\Users\Ann O''Neil\AppData\Local\deployctl\opt\.library.deployctl-partial' 'C:\Users\Ann O''Neil\AppData\Local\deployctl\opt\library' @()
+}
+
+# 4 of 6: Take the library out of library.zip. It fetches library.zip (95.0
+# MB) where it is not done already.
+Write-Host '== Take the library out of library.zip'
+if ((Test-Path-Exactly 'C:\Users\Ann O''Neil\AppData\Local\deployctl\opt\taken') -or (Test-Path-Exactly 'C:\Users\Ann O''Neil\AppData\Local\deployctl\opt\other')) { Write-Host 'done already' } else {
+    $file = Get-Planned 'b718f1354f7247312eca086d9a024afe5fa717ddea5adeddd6f12bcf945b2e8c' 95000000 @('https://example.org/library.zip')
+    Expand-Planned $file 0 'C:\Users\Ann O''Neil\AppData\Local\deployctl\opt\.taken.deployctl-partial' 'C:\Users\Ann O''Neil\AppData\Local\deployctl\opt\taken' @('package/a.dll', 'lib/a.dll')
+}
+
+# 5 of 6: Let new shells find library (PATH).
+# Undo: take the lines out again.
+Write-Host '== Let new shells find library (PATH)'
+Set-Remembered 'user' 'PATH' 'C:\Users\Ann O''Neil\AppData\Local\deployctl\opt\library\bin' $true
+
+# 6 of 6: Remove what only the steps before needed.
+Write-Host '== Remove what only the steps before needed'
+if (Test-Path-Exactly 'C:\Users\Ann O''Neil\AppData\Local\deployctl\opt\taken') { Remove-Item -Recurse -Force -LiteralPath 'C:\Users\Ann O''Neil\AppData\Local\deployctl\opt\taken' } else { Write-Host 'done already' }
+
+} finally {
+    if ([System.IO.Directory]::Exists($Work)) { Remove-Item -LiteralPath $Work -Recurse -Force }
+}
