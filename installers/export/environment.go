@@ -148,6 +148,8 @@ func badEdit(e, first step.Env) string {
 // has %NAME% in it keeps its type; setting a variable that is not there tells
 // running programs (WM_SETTINGCHANGE), which .NET does on each change.
 const powerShellRemember = `
+
+# Puts a variable, or an entry of a list, into the registry.
 function Set-Remembered([string] $Scope, [string] $Name, [string] $Value, [bool] $Prepend) {
     $machine = [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey('SYSTEM\CurrentControlSet\Control\Session Manager\Environment', $Scope -eq 'machine')
     $key = $machine

@@ -90,6 +90,8 @@ type task struct {
 	posix   *posix
 	windows []string
 	env     []step.Env
+	// paths: it works at paths of the planning machine.
+	paths bool
 }
 
 // onFiles reports whether the task works on files.
@@ -250,6 +252,9 @@ func (p *page) head(tasks []task) {
 	p.comment("", "Nothing here keeps a journal, so \"deployctl undo\" cannot take it back.")
 	if slices.ContainsFunc(tasks, func(t task) bool { return t.admin }) {
 		p.comment("", "Only the steps that need it run as root.")
+	}
+	if slices.ContainsFunc(tasks, func(t task) bool { return t.paths }) {
+		p.comment("", "Files go where the planning machine's user has them: run it as a user of the same name.")
 	}
 	for _, m := range p.manual {
 		text := "Left to do by hand: " + m.Requirement + ": " + strings.TrimSuffix(m.Reason, ".") + "."

@@ -79,7 +79,7 @@ func onFiles(format Format, t *task, s installers.Step, fetched map[string]*step
 	default:
 		t.posix = posixTidyStep(s.Take)
 	}
-	t.argv = nil
+	t.argv, t.paths = nil, len(paths) > 0
 	if t.posix != nil && (format == PowerShell || format == Shell && t.admin) {
 		t.argv, t.posix = []string{"/bin/sh", "-c", t.posix.text()}, nil
 	}

@@ -4,6 +4,8 @@
 # it.
 # Nothing here keeps a journal, so "deployctl undo" cannot take it back.
 # Only the steps that need it run as root.
+# Files go where the planning machine's user has them: run it as a user of the
+# same name.
 ARG BASE=debian:12
 FROM ${BASE} AS deployctl
 # 1 of 10: Fetch the package lists. A fresh machine has none.

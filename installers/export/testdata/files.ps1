@@ -4,6 +4,8 @@
 # it.
 # Nothing here keeps a journal, so "deployctl undo" cannot take it back.
 # Only the steps that need it run as root.
+# Files go where the planning machine's user has them: run it as a user of the
+# same name.
 $ErrorActionPreference = 'Stop'
 Set-StrictMode -Version 2.0
 

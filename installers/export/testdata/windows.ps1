@@ -4,6 +4,8 @@
 # it.
 # Nothing here keeps a journal, so "deployctl undo" cannot take it back.
 # Only the steps that need it run as root.
+# Files go where the planning machine's user has them: run it as a user of the
+# same name.
 $ErrorActionPreference = 'Stop'
 Set-StrictMode -Version 2.0
 
@@ -112,6 +114,8 @@ function Set-Placed([string] $File, [string] $Partial, [string] $Path) {
     [System.IO.File]::Copy($File, $Partial, $true)
     [System.IO.File]::Move($Partial, $Path)
 }
+
+# Puts a variable, or an entry of a list, into the registry.
 function Set-Remembered([string] $Scope, [string] $Name, [string] $Value, [bool] $Prepend) {
     $machine = [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey('SYSTEM\CurrentControlSet\Control\Session Manager\Environment', $Scope -eq 'machine')
     $key = $machine
