@@ -55,9 +55,11 @@ fetch() {
 
 # extract FORMAT FILE FOLDER, with whatever is there (tar -C reads \ in a name).
 extract() {
+  tools='tar cmake bsdtar' how=xo;
   case "$1" in
     zip) tools='unzip cmake bsdtar';;
-    *) tools='tar cmake bsdtar';;
+    tar.gz) how=xoz;;
+    tar.xz) how=xoJ;;
   esac;
   for tool in $tools; do
     command -v "$tool" >/dev/null || continue;
@@ -66,7 +68,7 @@ extract() {
     case "$tool" in
       unzip) (cd -- "$3" && unzip -q "$2") && return 0;;
       cmake) (cd -- "$3" && cmake -E tar xf "$2") && return 0;;
-      *) (cd -- "$3" && "$tool" -xof "$2") && return 0;;
+      *) (cd -- "$3" && "$tool" "-${how}f" "$2") && return 0;;
     esac;
   done;
   fail "nothing here unpacks $1 (tried $tools): install unzip for zip, xz-utils for tar.xz, zstd for tar.zst";
