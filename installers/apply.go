@@ -1,6 +1,7 @@
 package installers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,8 @@ type Applier struct {
 	Report func(Progress)
 	// Ask lets sudo or doas ask for a password; nil without a terminal.
 	Ask elevate.Terminal
-	// Limit bounds one step; 0 means 60 minutes (6 hours for a build's).
+	// Limit bounds one step; 0 means the mechanism's own limit: 60 minutes for
+	// most package managers, 6 hours for a build.
 	Limit time.Duration
 	// LockTries and LockPause are how often and how long apart a step that
 	// found the package manager locked is tried again; 0 means 10 times, 3 s.
@@ -202,11 +204,11 @@ func (r *run) now(ctx context.Context, s Step) (state map[string]pkgmgr.Installe
 		made, err := w.State(ctx, s)
 		return installed(made), true, err
 	}
-	m := managerOf(s.Mechanism)
+	m := managerOf(r.Host, s.Mechanism, s.Target)
 	if m == nil {
 		return nil, false, nil
 	}
-	state, err = m.Installed(ctx, r.Host)
+	state, err = m.State(ctx, r.Host, s.Packages)
 	return state, true, err
 }
 
@@ -239,7 +241,7 @@ func (r *run) step(ctx context.Context, s Step) (StepResult, error) {
 		}
 		return r.work(ctx, s, w)
 	}
-	m := managerOf(s.Mechanism)
+	m := managerOf(r.Host, s.Mechanism, s.Target)
 	if m == nil {
 		return StepResult{Outcome: WasFailed}, fmt.Errorf("step %s: no mechanism is called %q", s.ID, s.Mechanism)
 	}
@@ -249,7 +251,7 @@ func (r *run) step(ctx context.Context, s Step) (StepResult, error) {
 	if len(s.Argv) == 0 || m.CheckNames(s.Packages) != nil {
 		return StepResult{Outcome: WasFailed}, fmt.Errorf("step %s is not one that deployctl planned", s.ID)
 	}
-	before, err := m.Installed(ctx, r.Host)
+	before, err := m.State(ctx, r.Host, s.Packages)
 	if err != nil {
 		return StepResult{Outcome: WasFailed}, fmt.Errorf("before %s: %w", s.ID, err)
 	}
@@ -292,7 +294,7 @@ func (r *run) step(ctx context.Context, s Step) (StepResult, error) {
 	rec.Exit, rec.Leftover = exit, started.Leftover
 	res := StepResult{Outcome: WasDone}
 	failure := r.failure(ctx, m, exit, lines, runErr)
-	after, err := m.Installed(look, r.Host)
+	after, err := m.State(look, r.Host, s.Packages)
 	if err != nil {
 		failure = cmpFailure(failure, &Failure{Kind: step.Other, Err: err, Cause: "what " + s.ID + " did could not be read: " + err.Error(), Next: "run deployctl again"})
 		after = nil
@@ -423,7 +425,7 @@ func (r *run) fits(ctx context.Context, dir string, need int64, next string) err
 func (r *run) stream(ctx context.Context, m *pkgmgr.Manager, s Step) (int, []string, error) {
 	limit, tries, pause := r.Limit, r.LockTries, r.LockPause
 	if limit == 0 {
-		limit = time.Hour
+		limit = cmp.Or(m.Limit, time.Hour)
 	}
 	if tries == 0 {
 		tries = 10

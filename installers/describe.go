@@ -28,6 +28,9 @@ func (p *Plan) Describe(w io.Writer) error {
 		line("effect", string(s.Effect)+needsText(s))
 		line("cost", costText(s.Cost))
 		line(what(s))
+		if s.Note != "" {
+			line("note", s.Note)
+		}
 		if len(s.Requirements) > 0 {
 			line("for", strings.Join(s.Requirements, ", "))
 		}

@@ -8,6 +8,7 @@
 package installers
 
 import (
+	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/apk"
 	"github.com/deployctl/deployctl/installers/apt"
 	"github.com/deployctl/deployctl/installers/brew"
@@ -32,10 +33,12 @@ func managers() []*pkgmgr.Manager {
 	return []*pkgmgr.Manager{apt.Manager(), dnf.Manager(), pacman.Manager(), apk.Manager(), zypper.Manager(), brew.Manager()}
 }
 
-func managerOf(name string) *pkgmgr.Manager {
+// managerOf gives the manager of a mechanism, completed for what a step works
+// on; nil when no manager has the name.
+func managerOf(h *host.Host, name, target string) *pkgmgr.Manager {
 	for _, m := range managers() {
 		if m.Name == name {
-			return m
+			return m.For(h, target)
 		}
 	}
 	return nil

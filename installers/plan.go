@@ -61,7 +61,24 @@ type choice struct {
 }
 
 // by reports whether the choice has packages of the manager.
-func (c choice) by(m *pkgmgr.Manager) bool { return c.manager != nil && c.manager.Name == m.Name }
+func (c choice) by(m *pkgmgr.Manager) bool {
+	return c.manager != nil && c.manager.Name == m.Name && c.manager.Target == m.Target
+}
+
+// inUse gives the managers of the wishes' first choices, in the order in which
+// they are wired; one that works on several things stands there for each.
+func inUse(wishes []*wish) []*pkgmgr.Manager {
+	var list []*pkgmgr.Manager
+	for _, m := range managers() {
+		for _, w := range wishes {
+			c := w.choices[0]
+			if c.manager != nil && c.manager.Name == m.Name && !slices.ContainsFunc(list, c.by) {
+				list = append(list, c.manager)
+			}
+		}
+	}
+	return list
+}
 
 // wish is a requirement to be mended and the fixes that could.
 type wish struct {
@@ -150,7 +167,7 @@ func (p *Plan) giveUp(w *wish, reason string) {
 func applicable(ctx context.Context, fix recipes.Fix, around ways) (*choice, error) {
 	c := &choice{}
 	named := false
-	for _, m := range managers() {
+	for _, m := range managers() { // a fix has the packages of one
 		names := m.Of(fix)
 		if len(names) == 0 {
 			continue
@@ -160,9 +177,17 @@ func applicable(ctx context.Context, fix recipes.Fix, around ways) (*choice, err
 		if err := m.CheckNames(names); err != nil {
 			return nil, err
 		}
-		if c.manager == nil && len(around.f.Components[m.Component()]) > 0 {
-			c.manager, c.packages = m, names
+		target, err := m.Choose(around.f)
+		if errors.Is(err, pkgmgr.ErrAbsent) {
+			continue
 		}
+		if err != nil {
+			return nil, err
+		}
+		if fix.Installer != "" {
+			target = around.setup(fix.Installer)
+		}
+		c.manager, c.packages = m.For(around.h, target), names
 	}
 	if named && c.manager == nil || !distroFits(fix.Distro, around.f.OS) {
 		return nil, nil
@@ -210,7 +235,8 @@ func (p *Plan) surround(wishes []*wish) {
 // again from what is left.
 func (p *Plan) round(ctx context.Context, h *host.Host, f *facts.Facts, wishes *[]*wish) (again bool, err error) {
 	p.Steps = nil
-	for _, m := range managers() {
+	used := map[string]int{}
+	for _, m := range inUse(*wishes) {
 		var mine []*wish
 		var names []string
 		for _, w := range *wishes {
@@ -224,9 +250,18 @@ func (p *Plan) round(ctx context.Context, h *host.Host, f *facts.Facts, wishes *
 		}
 		names = unique(names)
 		tool := m.Find(ctx, h)
-		installed, listErr := m.Installed(ctx, h)
+		installed, listErr := m.State(ctx, h, names)
 		if listErr != nil && ctx.Err() != nil {
 			return false, fmt.Errorf("plan with %s: %w", m.Name, ctx.Err())
+		}
+		if failure := new(Failure); errors.As(listErr, &failure) && failure.Kind == step.NoPrivilege {
+			// What was done could not be told afterwards.
+			return p.drop(wishes, func(w *wish) string {
+				if w.choices[0].by(m) {
+					return failure.Error()
+				}
+				return ""
+			}), nil
 		}
 		var damage pkgmgr.Damage
 		if m.Damage != nil && listErr == nil {
@@ -295,7 +330,7 @@ func (p *Plan) round(ctx context.Context, h *host.Host, f *facts.Facts, wishes *
 			changes[c.Name] = true
 		}
 		stays := func(n string) bool { return installed[n].Ready && !changes[n] }
-		if listErr == nil && (note == "" || !lists.Present) {
+		if listErr == nil && (note == "" || m.Quote == nil || !lists.Present) {
 			if p.drop(wishes, func(w *wish) string {
 				if !w.choices[0].by(m) || len(w.choices[0].after) > 0 || slices.ContainsFunc(w.choices[0].packages, func(n string) bool { return !stays(n) }) {
 					return ""
@@ -330,14 +365,48 @@ func (p *Plan) round(ctx context.Context, h *host.Host, f *facts.Facts, wishes *
 		} else if !lists.Fresh {
 			cost.Note = "by package lists older than a day"
 		}
-		p.Steps = append(p.Steps, Step{
-			ID: m.Name + ".install", Title: title(names, quote), Effect: step.Write,
-			Needs: needs(m, step.Network), Requirements: ids, Mechanism: m.Name, Action: step.Install, Packages: names,
-			Cost: cost, Argv: m.Argv(tool, m.Install(names)),
-			Undo: "deployctl undo removes exactly the packages this step adds, unless something else needs them by then",
-		})
+		undo := "deployctl undo removes exactly the packages this step adds, unless something else needs them by then"
+		if m.Remove == nil {
+			undo = "by hand: " + m.NoRemove
+		}
+		for i, batch := range batches(m, names) {
+			id := m.Name + ".install"
+			if m.Alone {
+				id, quote = id+"."+batch[0], pkgmgr.Quote{}
+			}
+			if used[id]++; used[id] > 1 {
+				id = fmt.Sprintf("%s-%d", id, used[id]) // another target
+			}
+			if i > 0 {
+				cost = Cost{Note: note, Estimated: note != ""} // told with the first
+			}
+			p.Steps = append(p.Steps, Step{
+				ID: id, Title: title(batch, quote), Effect: step.Write,
+				Needs: needs(m, step.Network), Requirements: serves(mine, batch), Mechanism: m.Name, Action: step.Install, Packages: batch,
+				Target: m.Target, Note: m.Note, Cost: cost, Argv: m.Argv(tool, m.Install(batch)), Undo: undo,
+			})
+		}
 	}
 	return false, nil
+}
+
+// batches are the packages of one command each.
+func batches(m *pkgmgr.Manager, names []string) [][]string {
+	if !m.Alone {
+		return [][]string{names}
+	}
+	return slices.Collect(slices.Chunk(names, 1))
+}
+
+// serves gives the requirements of the wishes that want one of the packages.
+func serves(wishes []*wish, names []string) []string {
+	ids := []string{}
+	for _, w := range wishes {
+		if slices.ContainsFunc(w.choices[0].packages, func(n string) bool { return slices.Contains(names, n) }) {
+			ids = append(ids, w.finding.ID)
+		}
+	}
+	return ids
 }
 
 // repair plans what an interrupted run makes necessary.

@@ -29,7 +29,7 @@ const AllRuns = "all"
 func PlanUndo(ctx context.Context, h *host.Host, user facts.User, records []Record, which string) (*Plan, error) {
 	undone := undoneBy(records)
 	plan := &Plan{}
-	var order []func() (*Step, error)
+	var order []func() ([]Step, error)
 	taken := map[string]*removal{}
 	for i := len(records) - 1; i >= 0; i-- {
 		r := records[i]
@@ -39,27 +39,26 @@ func PlanUndo(ctx context.Context, h *host.Host, user facts.User, records []Reco
 		if which != AllRuns && which != "" && r.Run != which {
 			continue
 		}
-		if managerOf(r.Step.Mechanism) == nil {
+		m := managerOf(h, r.Step.Mechanism, r.Step.Target)
+		if m == nil {
 			s, err := takeBack(ctx, h, r)
 			if err != nil {
 				return nil, err
 			}
 			if s != nil {
-				order = append(order, func() (*Step, error) { return s, nil })
+				order = append(order, func() ([]Step, error) { return []Step{*s}, nil })
 				which = cmp.Or(which, r.Run)
 			}
 			continue
 		}
-		t := taken[r.Step.Mechanism]
+		key := m.Name + "\x00" + m.Target
+		t := taken[key]
 		if t == nil {
-			var err error
-			if t, err = newRemoval(ctx, h, r.Step.Mechanism); err != nil {
-				return nil, err
-			}
-			taken[r.Step.Mechanism] = t
-			order = append(order, func() (*Step, error) { return t.step(ctx, h) })
+			t = &removal{m: m}
+			taken[key] = t
+			order = append(order, func() ([]Step, error) { return t.steps(ctx, h, plan) })
 		}
-		found, err := t.add(r)
+		found, err := t.add(ctx, h, r)
 		if err != nil {
 			return nil, err
 		}
@@ -68,13 +67,11 @@ func PlanUndo(ctx context.Context, h *host.Host, user facts.User, records []Reco
 		}
 	}
 	for _, make := range order {
-		s, err := make()
+		steps, err := make()
 		if err != nil {
 			return nil, err
 		}
-		if s != nil {
-			plan.Steps = append(plan.Steps, *s)
-		}
+		plan.Steps = append(plan.Steps, steps...)
 	}
 	if err := plan.elevate(ctx, h, user); err != nil {
 		return nil, err
@@ -128,20 +125,18 @@ type removal struct {
 	keep bool
 }
 
-func newRemoval(ctx context.Context, h *host.Host, mechanism string) (*removal, error) {
-	m := managerOf(mechanism)
-	if m == nil {
-		return nil, fmt.Errorf("undo: no mechanism is called %q", mechanism)
-	}
-	installed, err := m.Installed(ctx, h)
-	if err != nil {
-		return nil, fmt.Errorf("undo with %s: %w", mechanism, err)
-	}
-	return &removal{m: m, installed: installed}, nil
-}
-
 // add takes in a record; false when nothing of it is left.
-func (t *removal) add(r Record) (bool, error) {
+func (t *removal) add(ctx context.Context, h *host.Host, r Record) (bool, error) {
+	if t.installed == nil || t.m.Installed == nil {
+		var names []string
+		for _, p := range r.Added {
+			names = append(names, p.Name)
+		}
+		var err error
+		if t.installed, err = t.m.State(ctx, h, names); err != nil {
+			return false, fmt.Errorf("undo with %s: %w", t.m.Name, err)
+		}
+	}
 	found := false
 	for _, p := range r.Added {
 		now, ok := t.installed[p.Name]
@@ -164,8 +159,9 @@ func (t *removal) add(r Record) (bool, error) {
 	return found, nil
 }
 
-// step makes the removal, nil when there is nothing to remove.
-func (t *removal) step(ctx context.Context, h *host.Host) (*Step, error) {
+// steps makes the removal, nothing when there is nothing to remove. What the
+// manager cannot remove is left to a person, in the plan.
+func (t *removal) steps(ctx context.Context, h *host.Host, plan *Plan) ([]Step, error) {
 	m, names := t.m, unique(t.names)
 	if len(names) == 0 {
 		return nil, nil
@@ -186,15 +182,36 @@ func (t *removal) step(ctx context.Context, h *host.Host) (*Step, error) {
 				Next:  "remove them first if they are not wanted (or undo all runs together), then undo again"}
 		}
 	}
-	return &Step{
-		ID: m.Name + ".remove", Title: "Remove " + some(names, 6) + ", which deployctl added",
-		Effect: step.Destructive, Needs: needs(m), Requirements: unique(t.serves), Mechanism: m.Name, Action: step.Remove, Packages: names,
-		Cost: Cost{Minutes: 0.2, Note: "gives room back"},
-		// Configuration goes too, unless some was there before.
-		Argv:   m.Argv(tool, m.Remove(names, !t.keep)),
-		Undo:   "deployctl doctor --fix installs them again",
-		Undoes: t.keys,
-	}, nil
+	var steps []Step
+	for _, batch := range batches(m, names) {
+		var args []string
+		if m.Remove != nil {
+			// Configuration goes too, unless some was there before.
+			args = m.Remove(batch, !t.keep)
+		}
+		if args == nil {
+			plan.Manual = append(plan.Manual, Manual{Requirement: m.Name + ".remove", Title: "Remove " + some(batch, 6),
+				Reason: m.Name + " cannot remove " + some(batch, 6) + " by itself", Do: m.NoRemove})
+			continue
+		}
+		id := m.Name + ".remove"
+		if m.Alone {
+			id += "." + batch[0]
+		}
+		steps = append(steps, Step{
+			ID: id, Title: "Remove " + some(batch, 6) + ", which deployctl added",
+			Effect: step.Destructive, Needs: needs(m), Requirements: unique(t.serves), Mechanism: m.Name, Action: step.Remove, Packages: batch,
+			Target: m.Target, Note: m.Note, Cost: Cost{Minutes: 0.2, Note: "gives room back"},
+			Argv: m.Argv(tool, args),
+			Undo: "deployctl doctor --fix installs them again",
+		})
+	}
+	if len(steps) > 0 {
+		// The last one closes the records: a run that stops half way is taken
+		// up again by the next undo.
+		steps[len(steps)-1].Undoes = t.keys
+	}
+	return steps, nil
 }
 
 // WasStopped reports whether the error is the user's own stop.

@@ -6,25 +6,49 @@ package pkgmgr
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes"
 )
 
+// ErrAbsent is Pick's answer for a machine that does not have the manager.
+var ErrAbsent = errors.New("the package manager is not on this machine")
+
 // Manager is one package manager. Functions that may be nil say so.
 type Manager struct {
 	// Name is the field of a recipe's fix, and the component in the facts
-	// unless Needs names another (Visual Studio's installer needs one).
-	Name  string
-	Needs string
+	// where Pick is nil.
+	Name string
 	// Tool is looked up on PATH; Path is where it usually is, for a host that
-	// cannot be asked (a snapshot).
+	// cannot be asked (a snapshot). Where, which may be nil, finds it first: a
+	// tool that a target brings along, or one that PATH must not decide.
 	Tool, Path string
+	Where      func(ctx context.Context, h *host.Host) string
+
+	// Pick says whether the facts have the manager, and which of several things
+	// it shall work on (a Visual Studio, a root folder); "" where there is no
+	// choice. It gives ErrAbsent, or a *step.Failure when what is there cannot
+	// be used. nil: the component of the manager's name is enough.
+	Pick func(f *facts.Facts) (target string, err error)
+	// On completes the manager for a host and what Pick chose; it may be nil.
+	// The result's Target is kept in the plan and the journal, so that the step
+	// and its undo work on the same thing.
+	On     func(h *host.Host, target string) *Manager
+	Target string
+	// Alone: a command takes one package.
+	Alone bool
+	// Limit is how long one command may take; 0 means an hour.
+	Limit time.Duration
+	// Note is what a person should know before agreeing.
+	Note string
 	// Admin: changes need root.
 	Admin bool
 	// Env goes into the argv of every change (env K=V … tool).
@@ -36,16 +60,20 @@ type Manager struct {
 	Valid *regexp.Regexp
 
 	// Install, Remove (purge: with its configuration) give the arguments after
-	// the tool. Refresh, Configure and FixBroken are nil where there is nothing
+	// the tool. Remove is nil, or gives nil, for what can only be taken back by
+	// hand; NoRemove then says why and how. Refresh, Configure and FixBroken are nil where there is nothing
 	// of the kind; Configure is a whole argv.
 	Install   func(packages []string) []string
 	Remove    func(packages []string, purge bool) []string
+	NoRemove  string
 	Refresh   func() []string
 	Configure func() []string
 	FixBroken func() []string
 
-	// Installed is what is installed now, by name.
+	// Installed is what is installed now, by name. Where the whole list cannot
+	// be had reliably it is nil, and Look asks for some names; see State.
 	Installed func(ctx context.Context, h *host.Host) (map[string]Installed, error)
+	Look      func(ctx context.Context, h *host.Host, packages []string) (map[string]Installed, error)
 	// Fresh reports whether the package lists are there and recent (nil: the
 	// manager fetches them itself).
 	Fresh func(ctx context.Context, h *host.Host) Lists
@@ -104,12 +132,32 @@ type Damage struct {
 	Broken []string
 }
 
-// Component is what the facts must hold for the manager to be used.
-func (m *Manager) Component() string {
-	if m.Needs != "" {
-		return m.Needs
+// For gives the manager completed for a host and a target.
+func (m *Manager) For(h *host.Host, target string) *Manager {
+	if m.On == nil {
+		return m
 	}
-	return m.Name
+	return m.On(h, target)
+}
+
+// Choose is Pick with its default.
+func (m *Manager) Choose(f *facts.Facts) (target string, err error) {
+	switch {
+	case m.Pick != nil:
+		return m.Pick(f)
+	case len(f.Components[m.Name]) == 0:
+		return "", ErrAbsent
+	}
+	return "", nil
+}
+
+// State is what is installed now, by name: everything, or of these packages
+// where the manager's whole list cannot be had.
+func (m *Manager) State(ctx context.Context, h *host.Host, packages []string) (map[string]Installed, error) {
+	if m.Installed == nil {
+		return m.Look(ctx, h, packages)
+	}
+	return m.Installed(ctx, h)
 }
 
 // CheckNames refuses anything that is not plainly a package name.
@@ -135,6 +183,11 @@ func (m *Manager) Argv(tool string, args []string) []string {
 // Find gives the tool's path on the host, or its usual one.
 func (m *Manager) Find(ctx context.Context, h *host.Host) string {
 	if h.World != nil {
+		if m.Where != nil {
+			if path := m.Where(ctx, h); path != "" {
+				return path
+			}
+		}
 		if found := h.LookPath(ctx, m.Tool); len(found) > 0 {
 			return found[0]
 		}

@@ -72,6 +72,11 @@ type Step struct {
 	Mechanism string   `json:"mechanism"` // apt, dnf …
 	Action    Action   `json:"action"`
 	Packages  []string `json:"packages,omitempty"`
+	// Target is what the mechanism works on where there may be several: the
+	// folder of a Visual Studio, a root of MSYS2, a setup program.
+	Target string `json:"target,omitempty"`
+	// Note is what a person should know before agreeing.
+	Note string `json:"note,omitempty"`
 	// Undoes names the journal records (run/seq) that a removal takes back.
 	Undoes []string `json:"undoes,omitempty"`
 
@@ -218,7 +223,7 @@ const (
 	DiskFull     Kind = "disk-full"     // no room
 	ReadOnly     Kind = "read-only"     // the file system cannot be written
 	NoPrivilege  Kind = "no-privilege"  // not administrator, and no way to become it
-	Refused      Kind = "refused"       // sudo, doas or pkexec said no
+	Refused      Kind = "refused"       // sudo, doas, pkexec or UAC said no
 	Conflict     Kind = "conflict"      // unmet dependencies, held packages
 	Interrupted  Kind = "interrupted"   // the package manager was interrupted earlier
 	HashMismatch Kind = "hash-mismatch" // a file does not match its published hash
