@@ -445,7 +445,8 @@ func (r *run) stream(ctx context.Context, m *pkgmgr.Manager, s Step) (int, []str
 		if m.NewProgress != nil {
 			progress = m.NewProgress()
 		}
-		exit, err := r.Exec.Stream(inner, Job{Argv: s.Argv, Log: r.log, Elevated: r.plan.Elevation.Wrap(nil)}, func(line string) {
+		exit, err := r.Exec.Stream(inner, Job{Argv: s.Argv, Log: r.log, Elevated: r.plan.Elevation.Wrap(nil),
+			UAC: r.plan.Elevation.UAC() && s.NeedsAny(step.Admin)}, func(line string) {
 			if p, ok := progress(line); ok {
 				p.StepID = s.ID
 				r.tell(p)
@@ -481,11 +482,14 @@ func (r *run) tell(p Progress) {
 
 // failure names what went wrong, nil for an exit status of 0.
 func (r *run) failure(ctx context.Context, m *pkgmgr.Manager, exit int, lines []string, err error) *Failure {
+	var named *Failure
 	switch {
 	case ctx.Err() != nil:
 		return stopped(ctx.Err())
 	case errors.Is(err, context.DeadlineExceeded):
 		return &Failure{Kind: step.TimedOut, Err: err, Cause: m.Tool + " took longer than its limit and was stopped", Next: "see the log, then run deployctl again: it goes on from there"}
+	case errors.As(err, &named):
+		return named
 	case err != nil:
 		return &Failure{Kind: step.Other, Err: err, Cause: err.Error(), Next: "see the log, then run deployctl again"}
 	case exit == 0 || slices.Contains(m.Succeeded, exit) || slices.Contains(m.Reboot, exit):

@@ -36,7 +36,10 @@ func (p *Plan) Describe(w io.Writer) error {
 		}
 		line("undo", s.Undo)
 	}
-	if p.Elevation.Name != "" {
+	switch {
+	case p.Elevation.UAC():
+		fmt.Fprintf(b, "\nOnly the steps that need admin run as administrator; deployctl itself does not. Windows\nasks for each of them (UAC), and what they print is not visible to deployctl.\n")
+	case p.Elevation.Name != "":
 		fmt.Fprintf(b, "\nOnly the commands that begin with %s run as root; deployctl itself does not.\n", p.Elevation.Path)
 	}
 	if p.Blocked != nil {

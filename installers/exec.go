@@ -24,6 +24,10 @@ type Job struct {
 	// them die with their job.
 	Owned bool
 	Hold  *os.File
+	// UAC: start it as administrator by Windows' question. Nothing that it
+	// prints reaches the log, it inherits nothing, and neither stopping nor
+	// killing it need succeed: it belongs to somebody more powerful.
+	UAC bool
 	// Elevated is how to signal the command when it runs as another user
 	// (sudo -n --); empty when it runs as this one.
 	Elevated []string

@@ -11,13 +11,18 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// process is a command in a job object, so that a kill reaches its children.
+// process is a command in a job object, so that a kill reaches its children; or
+// one that Windows started as administrator (cmd is nil).
 type process struct {
-	cmd *exec.Cmd
-	job windows.Handle
+	cmd   *exec.Cmd
+	job   windows.Handle
+	runas windows.Handle
 }
 
 func start(job Job, out *os.File) (*process, error) {
+	if job.UAC {
+		return startUAC(job, out)
+	}
 	handle, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
 		return nil, fmt.Errorf("create a job object: %w", err)
@@ -51,6 +56,9 @@ func start(job Job, out *os.File) (*process, error) {
 }
 
 func (p *process) wait() (int, error) {
+	if p.cmd == nil {
+		return p.waitUAC()
+	}
 	err := p.cmd.Wait()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
@@ -60,10 +68,20 @@ func (p *process) wait() (int, error) {
 }
 
 func (p *process) interrupt() error {
+	if p.cmd == nil {
+		return errors.New("it runs as administrator and has no console of this one's; it is left to finish")
+	}
 	return windows.GenerateConsoleCtrlEvent(windows.CTRL_BREAK_EVENT, uint32(p.cmd.Process.Pid))
 }
 
-func (p *process) kill() error { return windows.TerminateJobObject(p.job, 1) }
+func (p *process) kill() error {
+	if p.cmd == nil {
+		// Denied but to an administrator: the handle of a process that UAC
+		// started may only be waited for and asked.
+		return windows.TerminateProcess(p.runas, 1)
+	}
+	return windows.TerminateJobObject(p.job, 1)
+}
 
 // syncDir does nothing: Windows has no way to flush a folder's entry.
 func syncDir(string) error { return nil }

@@ -1,5 +1,6 @@
 // Package elevate finds the way to run one command as administrator: as it is
-// for root, else sudo, doas or pkexec in this order. It must never elevate
+// for root, else sudo, doas or pkexec in this order; on Windows UAC, which asks
+// on the desktop for each command. It must never elevate
 // deployctl itself, and never read a password: the tool asks for it, on the
 // terminal, before the first step that needs it.
 //
@@ -22,22 +23,29 @@ import (
 
 // Method is one way to become administrator. The zero Method changes nothing.
 type Method struct {
-	Name string // sudo, doas, pkexec; "" when already administrator
-	Path string
+	Name string // sudo, doas, pkexec, uac; "" when already administrator
+	Path string // "" for uac, which is no program
 }
+
+const uac = "uac"
+
+// UAC reports whether steps become administrator by Windows' own question: they
+// are started by the shell's verb "runas", their argv stays as it is, and what
+// they print cannot be seen from here.
+func (m Method) UAC() bool { return m.Name == uac }
 
 // order is the preference; each is found on PATH.
 var order = [...]string{"sudo", "doas", "pkexec"}
 
-// Find chooses the method for the host's user. The failure is NoPrivilege.
+// Find chooses the method for the host's user. The failure is NoPrivilege; on
+// Windows there is none, since only the question itself tells whether this user
+// may answer it.
 func Find(ctx context.Context, h *host.Host, user facts.User) (Method, error) {
 	if user.Admin {
 		return Method{}, nil
 	}
 	if h.Windows() {
-		return Method{}, &step.Failure{Kind: step.NoPrivilege,
-			Cause: "this step needs administrator rights and deployctl was started without them",
-			Next:  "start it again from a terminal opened with \"Run as administrator\""}
+		return Method{Name: uac}, nil
 	}
 	for _, name := range order {
 		if found := h.LookPath(ctx, name); len(found) > 0 {
@@ -55,7 +63,7 @@ func Find(ctx context.Context, h *host.Host, user facts.User) (Method, error) {
 func (m Method) Wrap(argv []string) []string {
 	var prefix []string
 	switch m.Name {
-	case "":
+	case "", uac:
 		return argv
 	case "sudo":
 		prefix = []string{m.Path, "-n", "--"}
@@ -82,8 +90,8 @@ func Foreground(ctx context.Context, argv []string) error {
 // Ready makes sure that Wrap will work now: without a question where possible,
 // else by letting the tool ask on the terminal; ask is nil without one.
 func (m Method) Ready(ctx context.Context, h *host.Host, ask Terminal) error {
-	if m.Name == "" || m.Name == "pkexec" {
-		return nil // pkexec remembers nothing: each step is authorised on its own
+	if m.Name == "" || m.Name == "pkexec" || m.UAC() {
+		return nil // pkexec and UAC remember nothing: each step is authorised on its own
 	}
 	out, err := h.Run(ctx, host.Command{Argv: m.Wrap([]string{"/bin/true"}), Env: []string{"LC_ALL=C"}})
 	if err == nil && out.Exit == 0 {
@@ -120,6 +128,14 @@ func (m Method) refused(said []string, err error) *step.Failure {
 	return &step.Failure{Kind: step.Refused, Err: err, Detail: clean(said),
 		Cause: m.Name + " did not let this user become root",
 		Next:  "run deployctl as root, or ask the administrator for a rule in " + map[string]string{"sudo": "sudoers", "doas": "doas.conf"}[m.Name]}
+}
+
+// Denied is the failure when Windows' question was answered with no, or by a
+// policy or a missing desktop in the user's place.
+func Denied(err error) *step.Failure {
+	return &step.Failure{Kind: step.Refused, Err: err,
+		Cause: "you said no to Windows' question for administrator rights (or nobody could be asked)",
+		Next:  "run deployctl again and say yes, or start it from a terminal opened with \"Run as administrator\""}
 }
 
 // Explain recognises what sudo, doas and pkexec say when they refuse; nil when

@@ -24,12 +24,14 @@ func TestFind(t *testing.T) {
 	if m, err = Find(ctx, both, facts.User{Admin: true}); err != nil || m.Name != "" {
 		t.Errorf("root: got %+v, %v", m, err)
 	}
-	for _, h := range []*host.Host{hosttest.Empty("linux", "amd64"), hosttest.Empty("windows", "amd64")} {
-		_, err = Find(ctx, h, facts.User{})
-		var f *step.Failure
-		if !errors.As(err, &f) || f.Kind != step.NoPrivilege || f.Next == "" {
-			t.Errorf("%s: got %v", h.OS, err)
-		}
+	_, err = Find(ctx, hosttest.Empty("linux", "amd64"), facts.User{})
+	var f *step.Failure
+	if !errors.As(err, &f) || f.Kind != step.NoPrivilege || f.Next == "" {
+		t.Errorf("got %v", err)
+	}
+	m, err = Find(ctx, hosttest.Empty("windows", "amd64"), facts.User{})
+	if err != nil || !m.UAC() || m.Ready(ctx, hosttest.Empty("windows", "amd64"), nil) != nil {
+		t.Errorf("windows: got %+v, %v", m, err)
 	}
 }
 
@@ -40,6 +42,7 @@ func TestWrap(t *testing.T) {
 		want string
 	}{
 		{Method{}, "/usr/bin/apt-get update"},
+		{Method{Name: "uac"}, "/usr/bin/apt-get update"},
 		{Method{"sudo", "/usr/bin/sudo"}, "/usr/bin/sudo -n -- /usr/bin/apt-get update"},
 		{Method{"doas", "/usr/bin/doas"}, "/usr/bin/doas -n -- /usr/bin/apt-get update"},
 		{Method{"pkexec", "/usr/bin/pkexec"}, "/usr/bin/pkexec --disable-internal-agent /usr/bin/apt-get update"},
