@@ -17,6 +17,8 @@ import (
 
 	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/host/hosttest"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes"
 )
@@ -438,34 +440,84 @@ func TestUnwritableStateChangesNothing(t *testing.T) {
 }
 
 func TestArgv(t *testing.T) {
+	windows := hosttest.Parse(t, "-- platform --\nwindows/amd64\n-- env --\nSystemRoot=C:\\Windows\nUSERPROFILE=C:\\Users\\u v\nLOCALAPPDATA=C:\\Users\\u v\\AppData\\Local\n")
+	linux := hosttest.Empty("linux", "amd64")
+	type sample struct {
+		host   *host.Host
+		target string
+		names  []string
+	}
+	samples := map[string][]sample{
+		"winget": {{windows, "", []string{"Kitware.CMake"}}, {windows, "", []string{"Microsoft.VCRedist.2015+.x64"}}},
+		"choco":  {{windows, "", []string{"cmake.install", "git"}}},
+		"scoop":  {{windows, "", []string{"cmake", "git"}}},
+		"msys2":  {{windows, `D:\msys64`, []string{"mingw-w64-x86_64-gcc", "mingw-w64-x86_64-cmake"}}},
+		"feature": {
+			{windows, "", []string{"ServerMediaFoundation"}},
+			{windows, "", []string{"Media.MediaFeaturePack~~~~0.0.1.0"}},
+		},
+		"visual-studio": {
+			{windows, `C:\Program Files\Microsoft Visual Studio\2022\Community`, []string{"Microsoft.VisualStudio.Component.VC.Tools.x86.x64", "Microsoft.VisualStudio.Component.Windows11SDK.22621"}},
+			{windows, "winget", []string{"Microsoft.VisualStudio.Component.VC.Tools.x86.x64"}},
+			{windows, "choco", []string{"Microsoft.VisualStudio.Component.VC.Tools.x86.x64"}},
+			{windows, `C:\VS`, []string{"Microsoft.VisualStudio.Product.BuildTools", "Microsoft.VisualStudio.Component.VC.Tools.x86.x64"}},
+		},
+		"cuda":  {{windows, `C:\Users\u v\cache\setup\cuda_12.6.3_561.17_windows.exe`, []string{"nvcc_12.6", "cudart_12.6"}}},
+		"vcpkg": {{windows, `C:\src\vcpkg`, []string{"opencv4[dnn]", "opencv4[jpeg]", "zlib"}}, {linux, "/opt/vcpkg", []string{"opencv4", "opencv4[dnn]"}}},
+		"conan": {{linux, "", []string{"opencv/4.10.0"}}},
+	}
 	var b strings.Builder
 	for _, m := range managers() {
-		line := func(what string, args []string) { b.WriteString(m.Name + " " + what + ": " + Quote(args) + "\n") }
-		names := []string{"cmake", "pkg-config"}
-		line("install", m.Argv(m.Path, m.Install(names)))
-		line("remove", m.Argv(m.Path, m.Remove(names, false)))
-		line("purge", m.Argv(m.Path, m.Remove(names, true)))
-		for what, args := range map[string]func() []string{"refresh": m.Refresh} {
-			if args != nil {
-				line(what, m.Argv(m.Path, args()))
+		ss := samples[m.Name]
+		if ss == nil {
+			ss = []sample{{linux, "", []string{"cmake", "pkg-config"}}}
+		}
+		for _, s := range ss {
+			m := m.For(s.host, s.target)
+			tool := m.Path
+			if m.Where != nil && s.host == windows {
+				tool = m.Find(context.Background(), s.host)
+			}
+			line := func(what string, args []string) {
+				b.WriteString(m.Name + " " + what + ": " + Quote(m.Argv(tool, args)) + "\n")
+			}
+			line("install", m.Install(s.names))
+			byOther := s.target == "winget" || s.target == "choco" // Build Tools through a package manager
+			if m.Remove != nil && !byOther {
+				line("remove", m.Remove(s.names, false))
+				line("purge", m.Remove(s.names, true))
+			}
+			if m.Refresh != nil {
+				line("refresh", m.Refresh())
+			}
+			if err := m.CheckNames(s.names); err != nil {
+				t.Errorf("%s: %v", m.Name, err)
+			}
+			if m.Alone && len(s.names) != 1 {
+				t.Errorf("%s takes one package a command", m.Name)
+			}
+			if (m.Installed == nil) == (m.Look == nil) || m.Remove == nil && m.NoRemove == "" {
+				t.Errorf("%s is not complete", m.Name)
+			}
+			if f := m.Explain(1, []string{"write error: No space left on device"}); f.Kind != step.DiskFull {
+				t.Errorf("%s: full disk is %s", m.Name, f.Kind)
+			}
+			if f := m.Explain(13, []string{"???"}); f.Kind != step.Other || !strings.Contains(f.Cause, "exit status 13") {
+				t.Errorf("%s: %+v", m.Name, f)
 			}
 		}
-		if err := m.CheckNames(names); err != nil {
-			t.Errorf("%s: %v", m.Name, err)
-		}
-		for _, bad := range []string{"", "-y", "--root=/x", "a b", "a;b", "../x", "/tmp/x.rpm", "@group", "!cmake", "a*", "https://x.example/y.rpm"} {
+		for _, bad := range []string{"", "-y", "--root=/x", "a b", "a;b", "../x", "/tmp/x.rpm", "@group", "!cmake", "a*", "https://x.example/y.rpm",
+			"/featurename:x", "a\"b", "a'b", "a&b", "a|b", "%PATH%", "a\\b", "a\nb", "a;includeRecommended", "a=1", "$(x)", "a`b"} {
 			if m.CheckNames([]string{bad}) == nil {
 				t.Errorf("%s lets %q through", m.Name, bad)
 			}
 		}
-		if f := m.Explain(1, []string{"write error: No space left on device"}); f.Kind != step.DiskFull {
-			t.Errorf("%s: full disk is %s", m.Name, f.Kind)
-		}
-		if f := m.Explain(3, []string{"???"}); f.Kind != step.Other || !strings.Contains(f.Cause, "exit status 3") {
-			t.Errorf("%s: %+v", m.Name, f)
-		}
 	}
 	golden(t, "argv.txt", b.String())
+	// choco reads such a name as a file that lists packages.
+	if m := managerOf(windows, "choco", ""); m.CheckNames([]string{"packages.config"}) == nil {
+		t.Error("choco lets packages.config through")
+	}
 }
 
 func TestOnlyFailuresAreFixed(t *testing.T) {

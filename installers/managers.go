@@ -12,10 +12,19 @@ import (
 	"github.com/deployctl/deployctl/installers/apk"
 	"github.com/deployctl/deployctl/installers/apt"
 	"github.com/deployctl/deployctl/installers/brew"
+	"github.com/deployctl/deployctl/installers/choco"
+	"github.com/deployctl/deployctl/installers/conan"
+	"github.com/deployctl/deployctl/installers/cuda"
 	"github.com/deployctl/deployctl/installers/dnf"
+	"github.com/deployctl/deployctl/installers/feature"
+	"github.com/deployctl/deployctl/installers/msys2"
 	"github.com/deployctl/deployctl/installers/pacman"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
+	"github.com/deployctl/deployctl/installers/scoop"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/installers/vcpkg"
+	"github.com/deployctl/deployctl/installers/vsinstaller"
+	"github.com/deployctl/deployctl/installers/winget"
 	"github.com/deployctl/deployctl/installers/zypper"
 )
 
@@ -28,9 +37,14 @@ type (
 	Failure  = step.Failure
 )
 
-// managers is the one list that wires the package managers.
+// managers is the one list that wires the package managers. A plan has them in
+// this order: CUDA's installer writes into the Visual Studios that are there.
 func managers() []*pkgmgr.Manager {
-	return []*pkgmgr.Manager{apt.Manager(), dnf.Manager(), pacman.Manager(), apk.Manager(), zypper.Manager(), brew.Manager()}
+	return []*pkgmgr.Manager{
+		apt.Manager(), dnf.Manager(), pacman.Manager(), apk.Manager(), zypper.Manager(), brew.Manager(),
+		winget.Manager(), choco.Manager(), scoop.Manager(), msys2.Manager(), feature.Manager(), vsinstaller.Manager(), cuda.Manager(),
+		vcpkg.Manager(), conan.Manager(),
+	}
 }
 
 // managerOf gives the manager of a mechanism, completed for what a step works

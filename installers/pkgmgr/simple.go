@@ -14,6 +14,11 @@ func List(ctx context.Context, h *host.Host, argv []string, parse func(string) m
 	if found := h.LookPath(ctx, h.Base(argv[0])); len(found) > 0 {
 		argv = append([]string{found[0]}, argv[1:]...)
 	}
+	return ListWith(ctx, h, argv, parse)
+}
+
+// ListWith is List with exactly this program, whatever PATH has.
+func ListWith(ctx context.Context, h *host.Host, argv []string, parse func(string) map[string]Installed) (map[string]Installed, error) {
 	out, err := h.Run(ctx, host.Command{Argv: argv, Env: []string{"LC_ALL=C"}})
 	if err != nil {
 		return nil, fmt.Errorf("list the installed packages with %s: %w", argv[0], err)
