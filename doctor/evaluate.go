@@ -64,6 +64,21 @@ func Evaluate(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) *Judgement {
 	return j
 }
 
+// AfterRestart is what is left to do when an installer asked for a restart.
+const AfterRestart = "restart Windows, then run deployctl doctor again"
+
+// AwaitRestart notes that an installer asked for a restart: requirements that it
+// served and that do not hold yet are pending, not failed.
+func (j *Judgement) AwaitRestart(served []string) {
+	j.Restart = true
+	for i := range j.Findings {
+		f := &j.Findings[i]
+		if (f.State == Fail || f.State == Warn || f.State == Unknown) && slices.Contains(served, f.ID) {
+			f.State, f.Fix = Pending, AfterRestart
+		}
+	}
+}
+
 // Exit is the exit code a judgement stands for. What is graver hides what is
 // less so: a failed requirement (3), then an unknown one (5), one that waits
 // for a reboot or a new shell (6), then with strict any warning (4), else 0.
@@ -91,7 +106,7 @@ func (j *Judgement) Exit(strict bool) int {
 	switch {
 	case unknown:
 		return ExitUnknown
-	case pending:
+	case pending || j.Restart:
 		return ExitPending
 	case warn && strict:
 		return ExitStrict
@@ -409,6 +424,21 @@ func installCommand(p recipes.Packages, u facts.User) string {
 		"zypper": "zypper install", "brew": "brew install",
 	}[p.Manager]
 	command := cmp.Or(verb, p.Manager+" install") + " " + strings.Join(p.Packages, " ")
+	switch p.Manager {
+	case "winget": // --id takes one
+		return "winget install --exact --id " + strings.Join(p.Packages, "; winget install --exact --id ")
+	case "msys2":
+		return "in an MSYS2 shell: pacman -S --needed " + strings.Join(p.Packages, " ")
+	case "visual-studio":
+		return "in the Visual Studio Installer (Modify, Individual components): " + strings.Join(p.Packages, " ")
+	case "choco":
+		if !u.Admin {
+			return "as administrator: " + command
+		}
+		return command
+	case "scoop", "vcpkg", "conan":
+		return command
+	}
 	switch {
 	case u.Admin || p.Manager == "brew":
 		return command

@@ -48,6 +48,8 @@ type Judgement struct {
 	Findings []Finding
 	// Chosen holds what compat checks decided: column → version.
 	Chosen map[string]string
+	// Restart: something was installed that takes effect after a restart only.
+	Restart bool
 }
 
 // Exit codes, pinned by a test. They are the contract with scripts.

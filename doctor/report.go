@@ -33,6 +33,8 @@ type Report struct {
 	Exit    int            `json:"exit"`
 	Proof   any            `json:"proof,omitempty"`
 	Timings []facts.Timing `json:"timings,omitempty"`
+	// Next is what must be done before this can be judged to its end.
+	Next string `json:"next,omitempty"`
 	// Error says why the run stopped early.
 	Error string `json:"error,omitempty"`
 }
@@ -68,6 +70,9 @@ func NewReport(j *Judgement, strict bool) *Report {
 		r.Summary[state] = 0
 	}
 	maps.Copy(r.Summary, j.Summary())
+	if j.Restart {
+		r.Next = AfterRestart
+	}
 	return r
 }
 

@@ -82,6 +82,17 @@ type Result struct {
 	Recovered []Record `json:"-"`
 }
 
+// Restart reports whether a step of the plan asked for a restart, and which
+// requirements such steps serve.
+func (r Result) Restart(plan *Plan) (served []string, due bool) {
+	for i, s := range r.Steps {
+		if s.Reboot && i < len(plan.Steps) {
+			served, due = append(served, plan.Steps[i].Requirements...), true
+		}
+	}
+	return served, due
+}
+
 const (
 	lookLimit = time.Minute // for reading the package database
 	keepLogs  = 20
@@ -300,7 +311,11 @@ func (r *run) step(ctx context.Context, s Step) (StepResult, error) {
 		after = nil
 	} else {
 		rec.Added, rec.Changed, rec.Removed = diff(started.Before, after)
+		told := failure
 		failure, res.Note = r.confirm(look, m, s, failure, lines, after)
+		if told == nil && failure != nil && slices.Contains(m.Reboot, exit) {
+			failure, res.Note = nil, "what it did shows after the restart"
+		}
 	}
 	if failure == nil && slices.Contains(m.Reboot, exit) {
 		res.Reboot = true

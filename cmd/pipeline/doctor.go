@@ -45,13 +45,18 @@ type examination struct {
 // examine probes the host and judges it.
 func examine(ctx context.Context, h *host.Host, r *recipes.Recipe, t *recipes.Tables, o DoctorOptions) examination {
 	f := doctor.Probe(ctx, h, doctor.Probes(o.Deep))
-	j := doctor.Evaluate(r, t, f)
-	report := doctor.NewReport(j, o.Strict)
+	x := examination{host: h, judgement: doctor.Evaluate(r, t, f)}
+	x.report = x.newReport(o)
+	return x
+}
+
+func (x examination) newReport(o DoctorOptions) *doctor.Report {
+	report := doctor.NewReport(x.judgement, o.Strict)
 	report.Host.Recorded = o.From != ""
 	if o.Timings {
-		report.Timings = f.Timings
+		report.Timings = x.judgement.Facts.Timings
 	}
-	return examination{h, j, report}
+	return report
 }
 
 // later is the live host as a shell opened now would see it, nil when that is
@@ -85,9 +90,7 @@ func (x *examination) pending(ctx context.Context, r *recipes.Recipe, t *recipes
 			f.State, f.Fix = doctor.Pending, "Open a new shell: deployctl has changed the environment since this one began."
 		}
 	}
-	timings := x.report.Timings
-	x.report = doctor.NewReport(x.judgement, o.Strict)
-	x.report.Timings = timings
+	x.report = x.newReport(o)
 	return nil
 }
 
@@ -242,7 +245,8 @@ func (o DoctorOptions) fix(ctx context.Context, x examination, r *recipes.Recipe
 			}
 			return verdict(x.report.Exit)
 		}
-		if err := apply(ctx, o.Console, o.Folders, x.host, x.judgement.Facts.OS.User.Admin, plan); err != nil {
+		result, err := apply(ctx, o.Console, o.Folders, x.host, x.judgement.Facts.OS.User.Admin, plan)
+		if err != nil {
 			return o.broken(x.report, err)
 		}
 		// The installer's word is not taken for it: look again.
@@ -256,6 +260,10 @@ func (o DoctorOptions) fix(ctx context.Context, x examination, r *recipes.Recipe
 			o.Console.Note("  new shells find what was installed; this one does not yet")
 		}
 		x = examine(ctx, again, r, t, o)
+		if served, due := result.Restart(plan); due {
+			x.judgement.AwaitRestart(served)
+			x.report = x.newReport(o)
+		}
 		x.report.Plan = applied
 		if len(plan.Manual) > 0 {
 			x.report.Manual = plan.Manual
@@ -370,11 +378,17 @@ func (s *stepProgress) end(result installers.Result, err error) {
 		case installers.NotRun:
 			s.console.Note("  %s: not run", r.ID)
 		}
+		if r.Reboot {
+			s.console.Note("  %s: takes effect after a restart of Windows", r.ID)
+		}
 		if r.Note != "" {
 			s.console.Note("  %s: %s", r.ID, strings.TrimSpace(r.Note))
 		}
 	}
 }
+
+// sentence begins with a capital and ends with a full stop.
+func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
 
 // prove ends a fix: where all required hold, the recipe's engine shows it.
 func (o DoctorOptions) prove(ctx context.Context, x examination, r *recipes.Recipe) error {
@@ -382,6 +396,9 @@ func (o DoctorOptions) prove(ctx context.Context, x examination, r *recipes.Reci
 	if !ready || r.Verify == nil || o.Level == 0 || !canRun(r.Verify.Engine) {
 		if err := o.write(x.report); err != nil {
 			return err
+		}
+		if x.report.Next != "" {
+			o.Console.Note("\n%s", sentence(x.report.Next))
 		}
 		if ready && r.Verify != nil && o.Level > 0 {
 			o.Console.Note("\nNothing was proven: this deployctl cannot run the engine %s yet.", r.Verify.Engine)

@@ -103,14 +103,14 @@ func Undo(ctx context.Context, o UndoOptions) error {
 	if err != nil {
 		return err
 	}
-	if len(plan.Steps) == 0 {
+	if len(plan.Steps) == 0 && len(plan.Manual) == 0 {
 		o.Console.Note("There is nothing to take back.")
 		return nil
 	}
 	if err := plan.Describe(o.Console.Out); err != nil {
 		return err
 	}
-	if o.DryRun {
+	if o.DryRun || len(plan.Steps) == 0 {
 		return nil
 	}
 	agreed, err := consent(ctx, o.Console, o.Yes, plan)
@@ -121,7 +121,15 @@ func Undo(ctx context.Context, o UndoOptions) error {
 		o.Console.Note("Nothing was changed.")
 		return nil
 	}
-	return apply(ctx, o.Console, o.Folders, h, user.Admin, plan)
+	result, err := apply(ctx, o.Console, o.Folders, h, user.Admin, plan)
+	if err != nil {
+		return err
+	}
+	if _, due := result.Restart(plan); due {
+		o.Console.Note("Restart Windows: some of it takes effect only then.")
+		return verdict(doctor.ExitPending)
+	}
+	return nil
 }
 
 // applier is what carries plans out on this machine.
@@ -135,10 +143,10 @@ func applier(h *host.Host, folders Folders, admin bool) (*installers.Applier, er
 }
 
 // apply carries a plan out and shows how it goes.
-func apply(ctx context.Context, c *console.Console, folders Folders, h *host.Host, admin bool, plan *installers.Plan) error {
+func apply(ctx context.Context, c *console.Console, folders Folders, h *host.Host, admin bool, plan *installers.Plan) (installers.Result, error) {
 	a, err := applier(h, folders, admin)
 	if err != nil {
-		return err
+		return installers.Result{}, err
 	}
 	show := &stepProgress{console: c, plan: plan}
 	a.Report = show.report
@@ -148,7 +156,7 @@ func apply(ctx context.Context, c *console.Console, folders Folders, h *host.Hos
 	result, err := a.Apply(ctx, plan)
 	show.end(result, err)
 	if err != nil && result.Log != "" {
-		return fmt.Errorf("%w\n  what was said is in %s", err, result.Log)
+		return result, fmt.Errorf("%w\n  what was said is in %s", err, result.Log)
 	}
-	return err
+	return result, err
 }
