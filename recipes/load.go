@@ -15,6 +15,7 @@ var (
 	// read it as an option.
 	packageForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9+._@/-]{0,127}$`)
 	featureForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._]*$`)
+	windowsForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`) // a feature, or a capability with ~
 	portForm    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,127}(\[[a-z0-9-]+(,[a-z0-9-]+)*\])?(:[a-z0-9-]+)?$`)
 	// A folder of deployctl's own, one beneath it, and a CMake cache entry.
 	folderForm   = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,60}[a-z0-9]$`)
@@ -388,6 +389,8 @@ func (p Packages) form() *regexp.Regexp {
 	switch p.Manager {
 	case "vcpkg":
 		return portForm
+	case "feature":
+		return windowsForm
 	case "npm", "models":
 		return nameWithDots
 	}

@@ -267,8 +267,16 @@ func catalogue(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, targets map
 			}
 			out = append(out, o)
 		}
-		packages := fromPackages(w, name, f, add)
-		if !fromVendor(name, t, f, add) && !packages {
+		before := len(out)
+		vendor := fromVendor(name, t, f, add)
+		if vendors := slices.Clone(out[before:]); !(vendor && f.OS.Family == "windows") {
+			// Packages first. Windows' package managers say no version; where a
+			// vendor's offers say one, those are what the tables can judge.
+			out = out[:before]
+			vendor = fromPackages(w, name, f, add) || vendor
+			out = append(out, vendors...)
+		}
+		if !vendor {
 			how := "by hand"
 			if w.manual != "" {
 				how = "by hand: " + w.manual
