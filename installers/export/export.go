@@ -201,6 +201,7 @@ func undo(s installers.Step) string {
 	how := map[string]string{
 		"apt": "apt-get --purge autoremove", "dnf": "dnf remove", "pacman": "pacman -Rns",
 		"apk": "apk del", "zypper": "zypper remove --clean-deps", "brew": "brew uninstall",
+		"winget": "winget uninstall --exact --id", "choco": "choco uninstall", "scoop": "scoop uninstall", "conan": "conan remove", "msys2": "pacman -Rs",
 	}[s.Mechanism]
 	switch {
 	case s.Unpack != nil && !s.Unpack.Work:
