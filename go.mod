@@ -14,6 +14,8 @@ require (
 	howett.net/plist v1.0.1
 )
 
+require golang.org/x/mod v0.41.0 // indirect
+
 require (
 	github.com/andybalholm/brotli v1.2.2 // indirect
 	github.com/bodgit/plumbing v1.3.0 // indirect

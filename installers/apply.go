@@ -252,7 +252,7 @@ func (r *run) step(ctx context.Context, s Step) (StepResult, error) {
 		}
 		return r.work(ctx, s, w)
 	}
-	m := managerOf(r.Host, s.Mechanism, s.Target)
+	m := managerFor(r.Host, s)
 	if m == nil {
 		return StepResult{Outcome: WasFailed}, fmt.Errorf("step %s: no mechanism is called %q", s.ID, s.Mechanism)
 	}

@@ -4,6 +4,9 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/installers/step"
@@ -70,6 +73,19 @@ func what(s Step) (label, text string) {
 		return "runs", Quote(s.Argv)
 	case s.Fetch != nil:
 		return "does", fmt.Sprintf("fetches %s (%d bytes, sha256 %s)", step.Clean(strings.Join(s.Fetch.Mirrors, ", or "), 500), s.Fetch.Size, s.Fetch.SHA256)
+	case len(s.Files) > 0:
+		hosts := map[string]bool{}
+		var size int64
+		for _, f := range s.Files {
+			size += f.Size
+			for _, m := range f.Mirrors {
+				if u, err := url.Parse(m); err == nil {
+					hosts[u.Host] = true
+				}
+			}
+		}
+		return "does", fmt.Sprintf("fetches what is not here yet of %s (%d bytes), each by its sha256, from %s", plural(len(s.Files), "file"), size,
+			step.Clean(strings.Join(slices.Sorted(maps.Keys(hosts)), ", "), 300))
 	case s.Unpack != nil && len(s.Unpack.Files) > 0:
 		return "does", fmt.Sprintf("takes %s out of the archive into %s", plural(len(s.Unpack.Files), "file"), s.Unpack.Into)
 	case s.Unpack != nil:

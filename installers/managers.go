@@ -57,3 +57,13 @@ func managerOf(h *host.Host, name, target string) *pkgmgr.Manager {
 	}
 	return nil
 }
+
+// managerFor is the manager that carries out a step: its own one, or the one
+// that takes packages from the step's repository. What is installed and how it
+// is removed does not differ, so the journal and undo need only the name.
+func managerFor(h *host.Host, s Step) *pkgmgr.Manager {
+	if s.Repository != "" && s.Mechanism == "apt" {
+		return apt.NewLocal(s.Repository).Manager()
+	}
+	return managerOf(h, s.Mechanism, s.Target)
+}

@@ -1,6 +1,7 @@
 package installers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -94,6 +95,10 @@ type wish struct {
 // moves the requirement to its next fix. It changes nothing. A recipe with a
 // package name that is no package name is an error.
 func MakePlan(ctx context.Context, j *doctor.Judgement, h *host.Host, places Places) (*Plan, error) {
+	return MakePlanFrom(ctx, j, h, places, Sources{})
+}
+
+func makePlan(ctx context.Context, j *doctor.Judgement, h *host.Host, places Places, with []*pkgmgr.Manager) (*Plan, error) {
 	plan := &Plan{}
 	around := ways{h: h, f: j.Facts, r: j.Recipe, places: places}
 	reqs := map[string]*recipes.Requirement{}
@@ -116,7 +121,7 @@ func MakePlan(ctx context.Context, j *doctor.Judgement, h *host.Host, places Pla
 			reason = "no fix in the recipe fits this system and its package managers"
 		}
 		for _, fix := range r.Fix {
-			c, err := applicable(ctx, fix, around)
+			c, err := applicable(ctx, fix, around, with)
 			var cannot *Failure
 			if errors.As(err, &cannot) {
 				reason = cannot.Error()
@@ -164,10 +169,10 @@ func (p *Plan) giveUp(w *wish, reason string) {
 
 // applicable gives the choice a fix offers on this host, nil for none. The error
 // is a *Failure when this machine lacks what only the fix needs.
-func applicable(ctx context.Context, fix recipes.Fix, around ways) (*choice, error) {
+func applicable(ctx context.Context, fix recipes.Fix, around ways, with []*pkgmgr.Manager) (*choice, error) {
 	c := &choice{}
 	named := false
-	for _, m := range managers() { // a fix has the packages of one
+	for _, m := range with { // a fix has the packages of one
 		names := m.Of(fix)
 		if len(names) == 0 {
 			continue
@@ -301,7 +306,7 @@ func (p *Plan) round(ctx context.Context, h *host.Host, f *facts.Facts, wishes *
 					}
 					for _, n := range quote.NotFound {
 						if slices.Contains(w.choices[0].packages, n) {
-							return "package " + n + " is not in this system's sources"
+							return "package " + n + " is not in " + cmp.Or(m.Sources, "this system's sources")
 						}
 					}
 					return ""

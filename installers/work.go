@@ -33,11 +33,12 @@ type worker interface {
 // package managers are in managers.
 func (r *run) workers() map[string]worker {
 	return map[string]worker{
-		"fetch":   files.Fetch{Options: r.Fetch},
-		"unpack":  files.Unpack{Store: r.Fetch.Store},
-		"place":   files.Place{Store: r.Fetch.Store},
-		"cmake":   cmake.Worker{Run: r.command},
-		"envedit": envedit.Worker{Host: r.Host},
+		"fetch":     files.Fetch{Options: r.Fetch},
+		"fetch-all": files.FetchAll{Options: r.Fetch},
+		"unpack":    files.Unpack{Store: r.Fetch.Store},
+		"place":     files.Place{Store: r.Fetch.Store},
+		"cmake":     cmake.Worker{Run: r.command},
+		"envedit":   envedit.Worker{Host: r.Host},
 	}
 }
 

@@ -21,6 +21,7 @@ again, and proves the result with a real forward pass.`,
   deployctl doctor --fix --yes               unattended, as in a CI image
   deployctl doctor --fix --dry-run           the plan alone
   deployctl doctor --format json | jq .summary
+  deployctl doctor --fix --offline           without a network, from an imported bundle
   deployctl doctor --from snapshot.tgz       judge another machine`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -37,6 +38,8 @@ again, and proves the result with a real forward pass.`,
 	f.BoolVar(&o.Fix, "fix", false, "install or mend what is missing, then prove it")
 	f.BoolVarP(&o.Yes, "yes", "y", false, "do not ask before --fix changes the machine")
 	f.BoolVar(&o.DryRun, "dry-run", false, "show what --fix would do and change nothing")
+	f.StringVar(&o.Locked, "locked", "", "let --fix take the files that a `lockfile` names, and nothing else")
+	f.BoolVar(&o.Offline, "offline", false, "let --fix take only what is on this machine, or in the bundle imported for the recipe")
 	f.BoolVar(&o.Strict, "strict", false, "exit 4 when there are warnings only")
 	f.BoolVar(&o.Deep, "deep", false, "also ask OpenCL drivers what they answer, each in a child that can be killed")
 	f.BoolVar(&o.Timings, "timings", false, "tell how long each probe took")

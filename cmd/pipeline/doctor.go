@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 
@@ -12,7 +14,9 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers"
+	"github.com/deployctl/deployctl/installers/bundle"
 	"github.com/deployctl/deployctl/installers/envedit"
+	"github.com/deployctl/deployctl/installers/lockfile"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes"
 )
@@ -32,7 +36,14 @@ type DoctorOptions struct {
 	Timings bool
 	All     bool
 	Level   int // of the proof after a fix; 0 for none
+	// Locked is a lockfile that names all files to take, "" for none. Offline
+	// asks no server; without Locked it goes by the last bundle imported for
+	// the recipe, if there was one.
+	Locked  string
+	Offline bool
 	Verify  VerifyOptions
+
+	lock *lockfile.Lock // of Locked or the imported bundle; nil for none
 }
 
 // examination is one walk from host to judgement.
@@ -104,6 +115,9 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.lock, err = o.loadLock(r.Name); err != nil {
+		return err
+	}
 	h, err := openHost(o.From)
 	if err != nil {
 		return err
@@ -145,6 +159,12 @@ func (o DoctorOptions) check() error {
 		return usagef("--format %s is unknown: use text or json", o.Format)
 	case o.From != "" && o.Fix && !o.DryRun:
 		return usagef("--fix cannot mend the machine in a snapshot: use --from with --dry-run to see its plan")
+	case (o.Locked != "" || o.Offline) && !o.Fix && !o.DryRun:
+		return usagef("--locked and --offline say where --fix may take files from: add --fix or --dry-run")
+	case (o.Locked != "" || o.Offline) && o.From != "":
+		return usagef("--locked and --offline look at what is on this machine, so they do not go with --from")
+	case o.Offline && strings.HasPrefix(o.Recipe.Name, "https://"):
+		return usagef("--offline forbids to fetch the recipe %s: download it and name the file instead", o.Recipe.Name)
 	case o.Yes && !o.Fix:
 		return usagef("--yes does nothing without --fix")
 	}
@@ -153,7 +173,34 @@ func (o DoctorOptions) check() error {
 
 // plan is what would mend the host.
 func (o DoctorOptions) plan(ctx context.Context, x examination) (*installers.Plan, error) {
-	return makePlan(ctx, x.judgement, x.host, o.Folders, o.From != "")
+	plan, err := makePlan(ctx, x.judgement, x.host, o.Folders, o.From != "", installers.Sources{Lock: o.lock, Offline: o.Offline})
+	if err == nil && o.Offline && o.lock == nil && len(plan.Steps) > 0 && o.proves(x.judgement.Recipe) {
+		err = modulesHere(ctx, x)
+	}
+	var unfit *lockfile.Error
+	if errors.As(err, &unfit) {
+		err = &UsageError{err}
+	}
+	return plan, err
+}
+
+// loadLock reads the lockfile that the options name or imply, nil for none.
+func (o DoctorOptions) loadLock(recipe string) (*lockfile.Lock, error) {
+	name := o.Locked
+	if name == "" && o.Offline {
+		name = bundle.Remembered(o.Folders.Cache, recipe)
+		if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+	}
+	if name == "" {
+		return nil, nil
+	}
+	l, err := lockfile.Load(name)
+	if err != nil {
+		return nil, &UsageError{err}
+	}
+	return l, nil
 }
 
 func (x *examination) plan(p *installers.Plan) {
@@ -245,7 +292,7 @@ func (o DoctorOptions) fix(ctx context.Context, x examination, r *recipes.Recipe
 			}
 			return verdict(x.report.Exit)
 		}
-		result, err := apply(ctx, o.Console, o.Folders, x.host, x.judgement.Facts.OS.User.Admin, plan)
+		result, err := apply(ctx, o.Console, o.Folders, x.host, x.judgement.Facts.OS.User.Admin, plan, o.Offline)
 		if err != nil {
 			return o.broken(x.report, err)
 		}
@@ -390,10 +437,15 @@ func (s *stepProgress) end(result installers.Result, err error) {
 // sentence begins with a capital and ends with a full stop.
 func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
 
+// proves reports whether a fix ends with a proof.
+func (o DoctorOptions) proves(r *recipes.Recipe) bool {
+	return r.Verify != nil && o.Level > 0 && canRun(r.Verify.Engine)
+}
+
 // prove ends a fix: where all required hold, the recipe's engine shows it.
 func (o DoctorOptions) prove(ctx context.Context, x examination, r *recipes.Recipe) error {
 	ready := x.report.Exit == doctor.ExitOK || x.report.Exit == doctor.ExitStrict
-	if !ready || r.Verify == nil || o.Level == 0 || !canRun(r.Verify.Engine) {
+	if !ready || !o.proves(r) {
 		if err := o.write(x.report); err != nil {
 			return err
 		}
@@ -416,6 +468,9 @@ func (o DoctorOptions) prove(ctx context.Context, x examination, r *recipes.Reci
 	v := o.Verify
 	v.Engine = r.Verify.Engine
 	v.Console, v.Folders, v.Format, v.Level = o.Console, o.Folders, o.Format, o.Level
+	if o.lock != nil || o.Offline {
+		v.modules = o.modules
+	}
 	proof, err := prove(ctx, v, x.judgement)
 	if err != nil {
 		return o.broken(x.report, err)

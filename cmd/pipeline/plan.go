@@ -47,7 +47,7 @@ func Plan(ctx context.Context, o PlanOptions) error {
 	}
 	f := doctor.Probe(ctx, h, doctor.Probes(false))
 	if asScript {
-		plan, err := makePlan(ctx, doctor.Evaluate(r, t, f), h, o.Folders, o.From != "")
+		plan, err := makePlan(ctx, doctor.Evaluate(r, t, f), h, o.Folders, o.From != "", installers.Sources{})
 		if err != nil {
 			return err
 		}
@@ -75,7 +75,7 @@ func Plan(ctx context.Context, o PlanOptions) error {
 
 // makePlan plans with the folders of the machine that was judged: this user's
 // cache on this machine, the account's own on one in a snapshot.
-func makePlan(ctx context.Context, j *doctor.Judgement, h *host.Host, folders Folders, recorded bool) (*installers.Plan, error) {
+func makePlan(ctx context.Context, j *doctor.Judgement, h *host.Host, folders Folders, recorded bool, from installers.Sources) (*installers.Plan, error) {
 	cache := folders.Cache
 	if recorded {
 		cache = ""
@@ -84,5 +84,5 @@ func makePlan(ctx context.Context, j *doctor.Judgement, h *host.Host, folders Fo
 	if err != nil {
 		return nil, err
 	}
-	return installers.MakePlan(ctx, j, h, places)
+	return installers.MakePlanFrom(ctx, j, h, places, from)
 }

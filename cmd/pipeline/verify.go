@@ -33,6 +33,9 @@ type VerifyOptions struct {
 	// Picture is the file to draw, "" for one in the cache.
 	Picture string
 	Format  string
+	// modules gives the one Go module proxy that the worker of a gocv release
+	// may be compiled from; nil leaves that to the Go command.
+	modules func(ctx context.Context, release string) (string, error)
 }
 
 // targets are the engine protocol's words (verify/engine, Job).
@@ -104,7 +107,7 @@ func prove(ctx context.Context, o VerifyOptions, j *doctor.Judgement) (proof, er
 	}
 	switch o.Engine {
 	case "", gocv.Name:
-		e, err := gocvEngine(h, o.Folders.Cache, j)
+		e, err := gocvEngine(h, o, j)
 		if err != nil {
 			return proof{}, err
 		}
@@ -153,7 +156,7 @@ func badInput(o VerifyOptions, err error) bool {
 }
 
 // gocvEngine is the gocv engine for the OpenCV, Go and compiler that were found.
-func gocvEngine(h *host.Host, cache string, j *doctor.Judgement) (engine.Engine, error) {
+func gocvEngine(h *host.Host, options VerifyOptions, j *doctor.Judgement) (engine.Engine, error) {
 	release := j.Chosen["gocv"]
 	if release == "" {
 		for _, f := range j.Findings {
@@ -166,10 +169,13 @@ func gocvEngine(h *host.Host, cache string, j *doctor.Judgement) (engine.Engine,
 	opencv, _ := j.Facts.Active("opencv")
 	goCommand, _ := j.Facts.Active("go")
 	o := gocv.Options{
-		Process: h, Cache: cache, Release: "v" + trimV(release),
+		Process: h, Cache: options.Folders.Cache, Release: "v" + trimV(release),
 		Go: goCommand.Path, GoVersion: goCommand.Version,
 		OpenCVVersion: opencv.Version, OpenCVPath: opencv.Attrs["lib"],
 		PkgConfigDir: dirOf(opencv.Attrs["pc"]), LibraryDir: opencv.Attrs["libdir"],
+	}
+	if options.modules != nil {
+		o.Proxy = func(ctx context.Context) (string, error) { return options.modules(ctx, o.Release) }
 	}
 	if cxx, ok := j.Facts.Active("g++"); ok {
 		o.CXX, o.CXXVersion = cxx.Path, cxx.Version

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -47,7 +48,10 @@ var options = [...]string{
 }
 
 // Manager returns the apt manager.
-func Manager() *pkgmgr.Manager {
+func Manager() *pkgmgr.Manager { return manager(nil) }
+
+// manager is apt with options of its own: where its sources and lists are.
+func manager(own []string) *pkgmgr.Manager {
 	return &pkgmgr.Manager{
 		Name: "apt", Tool: "apt-get", Path: "/usr/bin/apt-get", Admin: true,
 		Env: []string{"DEBIAN_FRONTEND=noninteractive", "LC_ALL=C",
@@ -59,7 +63,7 @@ func Manager() *pkgmgr.Manager {
 		// apt would read "name-" as "remove name".
 		Valid: regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]*[a-z0-9+.](:[a-z0-9-]*[a-z0-9])?$`),
 		Install: func(packages []string) []string {
-			return change("install", []string{"--no-install-recommends"}, packages)
+			return change("install", append([]string{"--no-install-recommends"}, own...), packages)
 		},
 		Remove: func(packages []string, purge bool) []string {
 			var args []string
@@ -75,17 +79,19 @@ func Manager() *pkgmgr.Manager {
 			return append(append(args, "remove", "--"), packages...)
 		},
 		Refresh: func() []string {
-			return []string{"--quiet", "--option", "Acquire::Retries=3", "update"}
+			return append(append([]string{"--quiet", "--option", "Acquire::Retries=3"}, own...), "update")
 		},
 		Configure: func() []string {
 			return []string{"/usr/bin/dpkg", "--configure", "-a", "--force-confdef", "--force-confold"}
 		},
 		FixBroken: func() []string {
-			return change("install", []string{"--no-install-recommends", "--fix-broken"}, nil)
+			return change("install", append([]string{"--no-install-recommends", "--fix-broken"}, own...), nil)
 		},
-		Installed:   installed,
-		Fresh:       lists,
-		Quote:       quote,
+		Installed: installed,
+		Fresh:     lists,
+		Quote: func(ctx context.Context, h *host.Host, tool string, packages []string) (pkgmgr.Quote, error) {
+			return quote(ctx, h, tool, own, packages)
+		},
 		QuoteRemove: quoteRemove,
 		Damage:      damage,
 		NewProgress: NewProgress,
@@ -187,8 +193,8 @@ func lists(ctx context.Context, h *host.Host) pkgmgr.Lists {
 
 // quote runs apt-get twice without changing anything: --simulate for what
 // would change, --print-uris for the sizes. Neither needs root or a lock.
-func quote(ctx context.Context, h *host.Host, tool string, packages []string) (pkgmgr.Quote, error) {
-	args := append(readOnly(), "--quiet=1", "--no-install-recommends", "--option", "APT::Cmd::Pattern-Only=true")
+func quote(ctx context.Context, h *host.Host, tool string, own, packages []string) (pkgmgr.Quote, error) {
+	args := slices.Concat(readOnly(), own, []string{"--quiet=1", "--no-install-recommends", "--option", "APT::Cmd::Pattern-Only=true"})
 	tail := append([]string{"install", "--"}, packages...)
 	lines, exit, err := ask(ctx, h, append(append([]string{tool, "--simulate"}, args...), tail...))
 	if err != nil {

@@ -51,6 +51,9 @@ type Manager struct {
 	Note string
 	// Admin: changes need root.
 	Admin bool
+	// Sources says where its packages come from, in a sentence; "" is "this
+	// system's sources".
+	Sources string
 	// Env goes into the argv of every change (env K=V … tool).
 	Env []string
 	// Of picks this manager's packages out of a fix.

@@ -77,6 +77,9 @@ type Step struct {
 	Target string `json:"target,omitempty"`
 	// Note is what a person should know before agreeing.
 	Note string `json:"note,omitempty"`
+	// Repository is a folder in deployctl's cache that the package manager takes
+	// the packages from; "" for its own sources.
+	Repository string `json:"repository,omitempty"`
 	// Undoes names the journal records (run/seq) that a removal takes back.
 	Undoes []string `json:"undoes,omitempty"`
 
@@ -87,6 +90,8 @@ type Step struct {
 	Place  *Place  `json:"place,omitempty"`
 	Build  *Build  `json:"build,omitempty"`
 	Env    []Env   `json:"env,omitempty"`
+	// Files are fetched together in one step.
+	Files []Fetch `json:"files,omitempty"`
 	// Take is what a removal by such a mechanism takes back.
 	Take []Take `json:"take,omitempty"`
 }
@@ -101,6 +106,9 @@ type Fetch struct {
 	// Trusted: the address is from a client's own configuration on this machine
 	// (apt's sources, npm's registry), which may be plain http.
 	Trusted bool `json:"trusted,omitempty"`
+	// Path is where the file also gets a name, beneath the cache folder, for a
+	// reader that wants one; "" for nowhere.
+	Path string `json:"path,omitempty"`
 }
 
 // Unpack unpacks a fetched archive into a folder that must not exist; it

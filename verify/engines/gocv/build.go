@@ -32,6 +32,15 @@ func (b *builder) build(ctx context.Context, tmp, goVersion string, progress eng
 		argv = append(argv, "-buildvcs=false")
 	}
 	argv = append(argv, ".")
+	env := b.environment()
+	if b.o.Proxy != nil {
+		address, err := b.o.Proxy(ctx)
+		if err != nil {
+			return err
+		}
+		// GONOPROXY would let some modules pass it by.
+		env = append(env, "GOPROXY="+address, "GONOPROXY=none")
+	}
 
 	runCtx, cancel := context.WithTimeout(ctx, b.o.BuildLimit)
 	defer cancel()
@@ -42,7 +51,7 @@ func (b *builder) build(ctx context.Context, tmp, goVersion string, progress eng
 	}
 	done := make(chan result, 1)
 	go func() {
-		out, err := b.o.Process.Run(runCtx, host.Command{Argv: argv, Env: b.environment(), Dir: tmp})
+		out, err := b.o.Process.Run(runCtx, host.Command{Argv: argv, Env: env, Dir: tmp})
 		done <- result{out, err}
 	}()
 	ticker := time.NewTicker(tick)
@@ -119,8 +128,9 @@ func goLine(release string) string {
 	return "1.21"
 }
 
-// environment makes the build depend on nothing but the recipe. GOPROXY and
-// the caches stay the user's, so that a mirror or a filled module cache works.
+// environment makes the build depend on nothing but the recipe. GOPROXY (but for
+// Options.Proxy) and the caches stay the user's, so that a mirror or a filled
+// module cache works.
 func (b *builder) environment() []string {
 	env := []string{
 		"CGO_ENABLED=1", "GO111MODULE=on", "GOFLAGS=-mod=readonly", "GOWORK=off", "GOTOOLCHAIN=local",

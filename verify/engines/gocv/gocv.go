@@ -58,6 +58,35 @@ func Releases() []string {
 	return list
 }
 
+// Module is one file of a Go module with go.sum's hash of it.
+type Module struct {
+	Path, Version string
+	Ext           string // mod or zip
+	Sum           string // h1:…
+}
+
+// Modules are the files that the Go command needs to compile the worker with a
+// release: its content, and the go.mod files of all that any release names.
+func Modules(release string) []Module {
+	var list []Module
+	for _, line := range strings.Split(workerSum, "\n") {
+		f := strings.Fields(line)
+		if len(f) != 3 {
+			continue
+		}
+		version, isMod := strings.CutSuffix(f[1], "/go.mod")
+		if f[0] == "gocv.io/x/gocv" && version != release {
+			continue
+		}
+		m := Module{Path: f[0], Version: version, Ext: "zip", Sum: f[2]}
+		if isMod {
+			m.Ext = "mod"
+		}
+		list = append(list, m)
+	}
+	return list
+}
+
 // older compares two releases; both come from the pinned list.
 func older(a, b string) bool {
 	va, errA := version.NewVersion(a)
@@ -86,6 +115,10 @@ type Options struct {
 	PkgConfigDir, LibraryDir string
 	// Flags replace pkg-config (gocv's build tag customenv); needed on Windows.
 	Flags *Flags
+	// Proxy gives the one module proxy that the worker may be compiled from
+	// (file:///…). It is asked when the worker must be compiled; nil leaves that
+	// to the user's own settings of the Go command.
+	Proxy func(ctx context.Context) (string, error)
 	// BuildLimit is the most time the compilation may take; 0 is 20 minutes.
 	BuildLimit time.Duration
 }

@@ -417,3 +417,51 @@ func TestFallbackIsNoticed(t *testing.T) {
 		}
 	}
 }
+
+func TestModules(t *testing.T) {
+	for _, release := range Releases() {
+		kinds := map[string]int{}
+		for _, m := range Modules(release) {
+			if !strings.HasPrefix(m.Sum, "h1:") || m.Path == "gocv.io/x/gocv" && m.Version != release {
+				t.Errorf("%s: %+v", release, m)
+			}
+			kinds[m.Ext]++
+		}
+		if kinds["zip"] != 1 || kinds["mod"] != 3 {
+			t.Errorf("%s: %v", release, kinds)
+		}
+	}
+	if list := Modules("v9.9.9"); len(list) != 2 {
+		t.Errorf("an unknown release has %v", list)
+	}
+}
+
+func TestProxy(t *testing.T) {
+	g := &goCommand{}
+	o := options(t, g)
+	asked := 0
+	o.Proxy = func(context.Context) (string, error) {
+		asked++
+		if asked == 1 {
+			return "", errors.New("no such release in the lockfile")
+		}
+		return "file:///cache/goproxy", nil
+	}
+	if _, err := New(o).Prepare(t.Context(), &counter{}); err == nil || g.builds() != 0 {
+		t.Fatalf("%v, %d builds", err, g.builds())
+	}
+	for range 2 { // the second time the worker is there
+		if _, err := New(o).Prepare(t.Context(), &counter{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var env []string
+	for _, c := range g.calls {
+		if c.Argv[1] == "build" {
+			env = c.Env
+		}
+	}
+	if asked != 2 || g.builds() != 1 || !slices.Contains(env, "GOPROXY=file:///cache/goproxy") || !slices.Contains(env, "GONOPROXY=none") {
+		t.Errorf("asked %d times, %d builds, %q", asked, g.builds(), env)
+	}
+}

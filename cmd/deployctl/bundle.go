@@ -1,0 +1,89 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/pipeline"
+	"github.com/deployctl/deployctl/installers/lockfile"
+)
+
+// lockFlags are what lock and bundle create share.
+func lockFlags(f *pflag.FlagSet, o *pipeline.LockOptions) {
+	selectRecipe(f, &o.Recipe)
+	f.StringArrayVar(&o.Models, "model", nil, "also the published `model` (yolov3; see models list)")
+	f.BoolVar(&o.WithGo, "with-go", false, "also Go's packages, although this machine has Go")
+}
+
+func newLock(c *console.Console) *cobra.Command {
+	o := pipeline.LockOptions{Console: c}
+	cmd := &cobra.Command{
+		Use:   "lock",
+		Short: "Write down every file that --fix would take here, with size and hash",
+		Long: `Writes a lockfile: the packages, artifacts and Go modules that "doctor --fix"
+would take on this machine for a recipe, each with its size, SHA-256 and
+addresses. Nothing is installed, and apt's own lists are left as they are.
+
+What this machine has already is not in the plan and so not in the lockfile:
+lock on a machine (or in a chroot) like the one it is for.`,
+		Example: `  deployctl lock
+  deployctl doctor --fix --locked deployctl.lock.json`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withFolders(func(f pipeline.Folders) error {
+				o.Folders = f
+				return pipeline.Lock(cmd.Context(), o)
+			})
+		},
+	}
+	lockFlags(cmd.Flags(), &o)
+	cmd.Flags().StringVarP(&o.Output, "output", "o", lockfile.Name, "the `file` to write; - for standard output")
+	return cmd
+}
+
+func newBundle(c *console.Console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "bundle",
+		Short: "Carry all that --fix takes to a machine without a network, in one file",
+		Example: `  deployctl bundle create --output yolov3.bundle.tar     where there is a network
+  deployctl bundle import yolov3.bundle.tar              where there is none
+  deployctl doctor --fix --offline`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	o := pipeline.BundleOptions{LockOptions: pipeline.LockOptions{Console: c}}
+	create := &cobra.Command{
+		Use: "create --output FILE", Short: "Fetch what a lockfile names and put it into one file",
+		Long: `Fetches all that a lockfile names, or that "deployctl lock" would write down on
+this machine, and puts it into one file. An interrupted run goes on where it was.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withFolders(func(f pipeline.Folders) error {
+				o.Folders = f
+				return pipeline.BundleCreate(cmd.Context(), o)
+			})
+		},
+	}
+	f := create.Flags()
+	lockFlags(f, &o.LockOptions)
+	f.StringVarP(&o.Output, "output", "o", "deployctl.bundle.tar", "the `file` to write")
+	f.StringVar(&o.Lock, "lock", "", "the `lockfile` to bundle, instead of one made here")
+	f.BoolVar(&o.WithProgram, "with-deployctl", false, "also this deployctl itself (tar -xf FILE deployctl)")
+	create.MarkFlagsMutuallyExclusive("lock", "with-go")
+	format := "text"
+	list := &cobra.Command{
+		Use: "list FILE", Short: "Say what is in a bundle", Args: exactArg("a bundle"),
+		RunE: func(_ *cobra.Command, args []string) error { return pipeline.BundleList(c, args[0], format) },
+	}
+	list.Flags().StringVar(&format, "format", "text", "text, or json: its lockfile")
+	cmd.AddCommand(create, list, &cobra.Command{
+		Use: "import FILE", Short: "Check every file of a bundle and take them in; needs no root and no network", Args: exactArg("a bundle"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withFolders(func(f pipeline.Folders) error {
+				return pipeline.BundleImport(cmd.Context(), c, f, args[0])
+			})
+		},
+	})
+	return cmd
+}

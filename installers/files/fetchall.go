@@ -1,0 +1,120 @@
+package files
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/deployctl/deployctl/installers/download"
+	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/installers/store"
+)
+
+// FetchAll is the mechanism "fetch-all": many files into the store in one step,
+// each also by a name where a reader wants one. Both places are a cache:
+// nothing of it is taken back.
+type FetchAll struct{ Options download.Options }
+
+// together is how many files are fetched at once: enough that small files do
+// not wait for one another's round trips, few enough for any mirror.
+const together = 4
+
+// State is empty: a cache is nobody's state.
+func (FetchAll) State(context.Context, step.Step) (map[string]string, error) { return nil, nil }
+
+// Done reports whether all files are in the store and have their names. The
+// bytes are hashed.
+func (f FetchAll) Done(ctx context.Context, s step.Step) (bool, error) {
+	if len(s.Files) == 0 {
+		return false, errors.New("this is no step that deployctl planned")
+	}
+	for _, file := range s.Files {
+		done, err := Fetch(f).Done(ctx, step.Step{Fetch: &file})
+		if err != nil || !done {
+			return false, err
+		}
+		if file.Path == "" {
+			continue
+		}
+		if there, err := exists(file.Path); err != nil || !there {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// Do fetches what is missing and gives each file its name. It stops at the
+// first file that cannot be had; the errors are those of download.Fetch.
+func (f FetchAll) Do(ctx context.Context, s step.Step, tell func(step.Progress)) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if f.Options.Client == nil {
+		f.Options.Client = download.NewClient() // one for all keeps connections
+	}
+	sum := &progress{done: make([]int64, len(s.Files)), tell: tell, of: len(s.Files)}
+	for _, file := range s.Files {
+		sum.total += file.Size
+	}
+	next := make(chan int)
+	var work sync.WaitGroup
+	for range together {
+		work.Go(func() {
+			for i := range next {
+				if err := f.one(ctx, s.Files[i], func(n int64) { sum.set(i, n) }); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	for i := range s.Files {
+		if ctx.Err() != nil {
+			break
+		}
+		next <- i
+	}
+	close(next)
+	work.Wait()
+	return context.Cause(ctx)
+}
+
+func (f FetchAll) one(ctx context.Context, file step.Fetch, tell func(int64)) error {
+	o := f.Options
+	o.AllowHTTP = o.AllowHTTP || file.Trusted
+	o.Progress = func(p download.Progress) { tell(p.Done) }
+	if _, err := download.Fetch(ctx, Artifact(file), o); err != nil {
+		return err
+	}
+	tell(file.Size)
+	if file.Path == "" {
+		return nil
+	}
+	return o.Store.Place(ctx, store.Sum(file.SHA256), file.Path)
+}
+
+// Stored reports whether the store has a file of the size by that name. The
+// bytes are not looked at: it is good for an estimate.
+func Stored(s *store.Store, f step.Fetch) bool {
+	info, err := os.Lstat(s.Path(store.Sum(f.SHA256)))
+	return err == nil && info.Mode().IsRegular() && info.Size() == f.Size
+}
+
+// progress adds up files that are fetched at the same time.
+type progress struct {
+	mu    sync.Mutex
+	done  []int64
+	sum   int64
+	total int64
+	of    int
+	tell  func(step.Progress)
+}
+
+func (p *progress) set(i int, n int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sum += n - p.done[i]
+	p.done[i] = n
+	p.tell(step.Progress{Phase: step.Downloading, Percent: min(100, float64(p.sum)/float64(max(1, p.total))*100),
+		Message: fmt.Sprintf("%s of %s in %d files", step.Bytes(p.sum), step.Bytes(p.total), p.of)})
+}
