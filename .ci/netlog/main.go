@@ -151,8 +151,10 @@ func inside(socket string, argv []string) error {
 	if err != nil {
 		return err
 	}
-	if n := strings.Count(string(routes), "\n"); n != 1 {
-		return fmt.Errorf("this namespace has routes:\n%s", routes)
+	for line := range strings.Lines(string(routes)) {
+		if !strings.HasPrefix(line, "Iface") { // the heading, where there is one
+			return fmt.Errorf("this namespace has routes:\n%s", routes)
+		}
 	}
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr

@@ -1,6 +1,8 @@
 // Package apt is Debian's and Ubuntu's package manager: argv, state, quotes,
-// progress and the meaning of its errors. It must never change the machine:
-// the commands it composes are run by the installers package.
+// progress and the meaning of its errors. It must never change the machine, but
+// for folders of deployctl's own that it is given (a repository of locked
+// packages, lists apart from the system's): the commands it composes are run by
+// the installers package.
 //
 // Sources: apt-get(8) and apt.conf(5) of apt 2.2,
 // 2.6 and 3.0 (Debian 11, 12, 13); dpkg(1), dpkg-query(1); Debian Policy 5.6.7.
