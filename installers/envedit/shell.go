@@ -81,7 +81,8 @@ func (s shell) drop(e step.Env, was string) error {
 		e.Value = was
 		text.lines[at] = render(e)
 	default:
-		text.lines = slices.Delete(text.lines, at, at+1)
+		line := text.lines[at] // and copies that somebody made
+		text.lines = slices.DeleteFunc(text.lines, func(l string) bool { return l == line })
 	}
 	content := text.String()
 	if content == "" && (s.own || text.made) && !f.linked {

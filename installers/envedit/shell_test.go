@@ -293,6 +293,16 @@ func TestLinesAroundTheBlock(t *testing.T) {
 	}
 }
 
+func TestCopiedLine(t *testing.T) {
+	w := newWorker(t, "linux")
+	e := entry("PATH", "/opt/x", Machine)
+	takes := mustApply(t, w, e)
+	write(t, w, profileFile, content(t, w, profileFile)+render(e)+"\n")
+	if err := undo(t, w, takes, e); err != nil || content(t, w, profileFile) != "absent" {
+		t.Errorf("%v: %s", err, content(t, w, profileFile))
+	}
+}
+
 func TestBrokenBlock(t *testing.T) {
 	for name, text := range map[string]string{
 		"no end":     startMark + "\nexport A=1\n",
