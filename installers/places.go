@@ -16,7 +16,7 @@ type Places struct {
 	// root, else beneath the user's data folder.
 	Opt string
 	// Scope is whom lasting changes of the environment are for: machine for
-	// root on Unix, else user.
+	// root on Linux, else user.
 	Scope string
 }
 
@@ -41,7 +41,10 @@ func PlacesOf(h *host.Host, user facts.User, cache string) (Places, error) {
 	}
 	p.Opt = h.Join(data, "deployctl")
 	if user.Admin {
-		p.Opt, p.Scope = "/opt/deployctl", "machine"
+		p.Opt = "/opt/deployctl"
+		if h.OS == "linux" {
+			p.Scope = "machine"
+		}
 	}
 	if cache == "" {
 		p.Cache = h.Join(home, ".cache/deployctl")

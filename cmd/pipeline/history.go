@@ -58,6 +58,9 @@ func History(ctx context.Context, c *console.Console) error {
 		if len(names) > 0 {
 			added = fmt.Sprintf("  added %d: %s", len(names), shorten(names, 6))
 		}
+		if len(r.Changed) > 0 {
+			added += fmt.Sprintf("  changed %d", len(r.Changed))
+		}
 		if len(r.Removed) > 0 {
 			added += fmt.Sprintf("  removed %d", len(r.Removed))
 		}
