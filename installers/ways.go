@@ -50,8 +50,6 @@ func (w ways) steps(ctx context.Context, fix recipes.Fix) (before, after []Step,
 		after, err = w.build(ctx, w.r.Builds[i])
 	case len(fix.NPM) > 0:
 		after, err = w.npm(ctx, fix.NPM)
-	case len(fix.Models) > 0:
-		after, err = w.models(fix.Models)
 	case fix.Installer != "":
 		before, err = w.installer(ctx, fix.Installer)
 	}

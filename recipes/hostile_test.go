@@ -29,7 +29,6 @@ func TestHostileRecipes(t *testing.T) {
 		{"a slash option for a Windows feature", fixed("feature: [/enable]"), "is not a package name"},
 		{"an address as a vcpkg port", fixed("vcpkg: [\"https://a.example/x\"]"), "is not a package name"},
 		{"a path as an npm package", fixed("npm: [../../etc]"), "is not a package name"},
-		{"a path as a model", fixed("models: [../x]"), "is not a package name"},
 		{"two managers at once", fixed("{apt: [a], dnf: [a]}"), "exactly one package manager"},
 		{"a script instead of packages", fixed("run: [sh, -c, reboot]"), "unknown key"},
 		{"an archive of no artifact", fixed("archive: {artifact: https://a.example/x.tar.gz, into: x-1}"), "unknown artifact"},

@@ -391,7 +391,7 @@ func (p Packages) form() *regexp.Regexp {
 		return portForm
 	case "feature":
 		return windowsForm
-	case "npm", "models":
+	case "npm":
 		return nameWithDots
 	}
 	return packageForm
@@ -401,7 +401,7 @@ func (f *Fix) packages() []Packages {
 	return []Packages{
 		{"apt", f.Apt}, {"dnf", f.Dnf}, {"pacman", f.Pacman}, {"apk", f.Apk}, {"zypper", f.Zypper}, {"brew", f.Brew},
 		{"winget", f.Winget}, {"choco", f.Choco}, {"scoop", f.Scoop}, {"vcpkg", f.Vcpkg}, {"conan", f.Conan}, {"msys2", f.MSYS2},
-		{"visual-studio", f.VisualStudio}, {"cuda", f.CUDA}, {"feature", f.Feature}, {"npm", f.NPM}, {"models", f.Models},
+		{"visual-studio", f.VisualStudio}, {"cuda", f.CUDA}, {"feature", f.Feature}, {"npm", f.NPM},
 	}
 }
 

@@ -213,8 +213,6 @@ type Fix struct {
 	Feature []string `yaml:"feature,omitempty" json:"feature,omitempty"`
 	// NPM are packages of the npm registry whose libraries deployctl knows.
 	NPM []string `yaml:"npm,omitempty" json:"npm,omitempty"`
-	// Models are published model files that deployctl knows.
-	Models []string `yaml:"models,omitempty" json:"models,omitempty"`
 
 	// Installer names the artifact that CUDA's parts are installed by.
 	Installer string `yaml:"installer,omitempty" json:"installer,omitempty"`
