@@ -88,7 +88,7 @@ func takeBack(ctx context.Context, h *host.Host, r Record) (*Step, error) {
 	}
 	s := Step{Mechanism: r.Step.Mechanism, Action: step.Remove, Effect: step.Destructive, Env: r.Step.Env}
 	for _, p := range append(slices.Clone(r.Added), r.Changed...) {
-		s.Take = append(s.Take, step.Take{Name: p.Name, Version: p.Version, Was: p.Was})
+		s.Take = append(s.Take, step.Take(p))
 	}
 	now, err := w.State(ctx, s)
 	if err != nil {
