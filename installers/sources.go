@@ -77,8 +77,8 @@ func (e *MissingError) Error() string {
 	for _, f := range e.Files {
 		sum += f.Size
 	}
-	fmt.Fprintf(&b, "nothing was changed: %s (%s) not on this machine, which --offline forbids to fetch; import a bundle that has them (deployctl bundle import FILE), or run this with a network\n",
-		strings.Replace(plural(len(e.Files), "file")+" are", "1 file are", "1 file is", 1), step.Bytes(sum))
+	fmt.Fprintf(&b, "nothing was changed: --offline forbids to fetch %s (%s) that this machine does not have; import a bundle that has them (deployctl bundle import FILE), or run this with a network\n",
+		plural(len(e.Files), "file"), step.Bytes(sum))
 	for _, f := range e.Files {
 		fmt.Fprintf(&b, "  %s  %d bytes, sha256 %s\n", step.Clean(f.Name, 120), f.Size, f.SHA256)
 	}

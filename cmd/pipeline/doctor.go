@@ -266,7 +266,7 @@ func (o DoctorOptions) fix(ctx context.Context, x examination, r *recipes.Recipe
 	}
 	plan, err := o.plan(ctx, x)
 	if err != nil {
-		return err
+		return o.broken(x.report, err)
 	}
 	x.plan(plan)
 	if len(plan.Steps) > 0 {
