@@ -199,8 +199,12 @@ func Import(ctx context.Context, name, cache string, tell func(done, total int64
 	}
 	// Two at once would unpack into the same folder.
 	lock := flock.New(filepath.Join(cache, "import.lock"))
-	if ok, err := lock.TryLock(); err != nil || !ok {
-		return nil, fmt.Errorf("another deployctl imports a bundle; run this again when it is done: %w", errors.Join(err, store.Explain(lock.Path(), nil)))
+	ok, err := lock.TryLock()
+	if err != nil {
+		return nil, store.Explain(lock.Path(), err)
+	}
+	if !ok {
+		return nil, &step.Failure{Kind: step.Locked, Cause: "another deployctl is importing a bundle into " + cache, Next: "run this again when it is done"}
 	}
 	l, err := locked(ctx, name, cache, tell)
 	return l, errors.Join(err, lock.Unlock())

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gofrs/flock"
+
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/lockfile"
 	"github.com/deployctl/deployctl/installers/step"
@@ -92,6 +94,17 @@ func TestCreateAndImport(t *testing.T) {
 	}
 	cache := filepath.Join(t.TempDir(), "cache")
 	if err := os.MkdirAll(filepath.Join(cache, "import", "left by a kill"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	held := flock.New(filepath.Join(cache, "import.lock"))
+	if ok, err := held.TryLock(); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	var busy *step.Failure
+	if _, err := Import(t.Context(), name, cache, nil); !errors.As(err, &busy) || busy.Kind != step.Locked {
+		t.Errorf("two at once: %v", err)
+	}
+	if err := held.Unlock(); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // again is as good
