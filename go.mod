@@ -14,7 +14,10 @@ require (
 	howett.net/plist v1.0.1
 )
 
-require golang.org/x/mod v0.41.0 // indirect
+require (
+	golang.org/x/mod v0.41.0
+	golang.org/x/sync v0.24.0
+)
 
 require (
 	github.com/andybalholm/brotli v1.2.2 // indirect

@@ -64,9 +64,9 @@ func BundleCreate(ctx context.Context, o BundleOptions) error {
 // again, so an interrupted run goes on.
 func fetchAll(ctx context.Context, c *console.Console, l *lockfile.Lock, s *store.Store) error {
 	wanted := slices.DeleteFunc(l.All(), func(f step.Fetch) bool { return l.Program != nil && f.SHA256 == l.Program.SHA256 })
-	task := c.Start(fmt.Sprintf("fetch %d files", len(wanted)), 1000)
-	err := files.FetchAll{Options: download.Options{Store: s}}.Do(ctx, step.Step{Files: wanted}, func(p step.Progress) { task.Set(int64(p.Percent * 10)) })
-	task.Done("")
+	bar := &bytesBar{console: c, name: fmt.Sprintf("fetch %d files", len(wanted))}
+	err := files.FetchAll{Options: download.Options{Store: s}}.Do(ctx, step.Step{Files: wanted}, func(p step.Progress) { bar.set(p.Bytes, p.Total) })
+	bar.end()
 	return err
 }
 

@@ -3,9 +3,10 @@ package files
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/step"
@@ -48,40 +49,25 @@ func (f FetchAll) Done(ctx context.Context, s step.Step) (bool, error) {
 // Do fetches what is missing and gives each file its name. It stops at the
 // first file that cannot be had; the errors are those of download.Fetch.
 func (f FetchAll) Do(ctx context.Context, s step.Step, tell func(step.Progress)) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	if f.Options.Client == nil {
 		f.Options.Client = download.NewClient() // one for all keeps connections
 	}
-	sum := &progress{done: make([]int64, len(s.Files)), tell: tell, of: len(s.Files)}
+	sum := &progress{done: make([]int64, len(s.Files)), tell: tell}
 	for _, file := range s.Files {
 		sum.total += file.Size
 	}
-	next := make(chan int)
-	var work sync.WaitGroup
-	for range together {
-		work.Go(func() {
-			for i := range next {
-				if err := f.one(ctx, s.Files[i], func(n int64) { sum.set(i, n) }); err != nil {
-					cancel(err)
-				}
-			}
-		})
+	work, ctx := errgroup.WithContext(ctx)
+	work.SetLimit(together)
+	for i, file := range s.Files {
+		work.Go(func() error { return f.one(ctx, file, func(n int64) { sum.set(i, n) }) })
 	}
-	for i := range s.Files {
-		if ctx.Err() != nil {
-			break
-		}
-		next <- i
-	}
-	close(next)
-	work.Wait()
-	return context.Cause(ctx)
+	return work.Wait()
 }
 
 func (f FetchAll) one(ctx context.Context, file step.Fetch, tell func(int64)) error {
 	o := f.Options
 	o.AllowHTTP = o.AllowHTTP || file.Trusted
+	o.Parts = 1 // there are several files at once already
 	o.Progress = func(p download.Progress) { tell(p.Done) }
 	if _, err := download.Fetch(ctx, Artifact(file), o); err != nil {
 		return err
@@ -106,7 +92,6 @@ type progress struct {
 	done  []int64
 	sum   int64
 	total int64
-	of    int
 	tell  func(step.Progress)
 }
 
@@ -115,6 +100,5 @@ func (p *progress) set(i int, n int64) {
 	defer p.mu.Unlock()
 	p.sum += n - p.done[i]
 	p.done[i] = n
-	p.tell(step.Progress{Phase: step.Downloading, Percent: min(100, float64(p.sum)/float64(max(1, p.total))*100),
-		Message: fmt.Sprintf("%s of %s in %d files", step.Bytes(p.sum), step.Bytes(p.total), p.of)})
+	p.tell(step.Progress{Phase: step.Downloading, Percent: -1, Bytes: p.sum, Total: p.total})
 }

@@ -36,17 +36,17 @@ func TestFetchAll(t *testing.T) {
 	if done, err := f.Done(t.Context(), s); err != nil || done {
 		t.Fatal(done, err)
 	}
-	last := 0.0
+	var last, total int64
 	if err := f.Do(t.Context(), s, func(p step.Progress) {
-		if p.Percent < last || p.Percent > 100 {
-			t.Errorf("from %v to %v", last, p.Percent)
+		if p.Bytes < last || p.Bytes > p.Total {
+			t.Errorf("from %d to %d of %d", last, p.Bytes, p.Total)
 		}
-		last = p.Percent
+		last, total = p.Bytes, p.Total
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if done, err := f.Done(t.Context(), s); err != nil || !done || last != 100 || asked.Load() != 20 {
-		t.Errorf("done %v %v, %v %%, %d requests", done, err, last, asked.Load())
+	if done, err := f.Done(t.Context(), s); err != nil || !done || last != total || total != 20*int64(len("the file /00")) || asked.Load() != 20 {
+		t.Errorf("done %v %v, %d of %d bytes, %d requests", done, err, last, total, asked.Load())
 	}
 	if data, err := os.ReadFile(s.Files[7].Path); err != nil || string(data) != "the file /07" {
 		t.Errorf("%q %v", data, err)
