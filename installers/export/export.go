@@ -111,6 +111,9 @@ func prepare(format Format, plan *installers.Plan) ([]task, error) {
 		if s.Fetch != nil {
 			continue // fetched by the steps that use it
 		}
+		if s.Repository != "" || len(s.Files) > 0 {
+			return nil, fmt.Errorf("step %s takes packages of a lockfile, which deployctl alone makes a source of: write the plan without the lockfile", s.ID)
+		}
 		t := task{title: step.Clean(s.Title, 200), argv: s.Argv, admin: s.NeedsAny(step.Admin), tool: s.Mechanism, cache: s.Action == step.Refresh, undo: undo(s), env: s.Env}
 		if len(s.Requirements) > 0 {
 			t.purpose = step.Clean("For "+strings.Join(s.Requirements, ", "), 500) + "."

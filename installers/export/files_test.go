@@ -31,7 +31,6 @@ import (
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/envedit"
 	"github.com/deployctl/deployctl/installers/files"
-	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 )
@@ -659,16 +658,15 @@ func TestProfilesAsEnvedit(t *testing.T) {
 				h.World = env{h.World, map[string]string{"HOME": dir}}
 				w := envedit.Worker{Host: h}
 				if earlier {
-					err := w.Do(t.Context(), other, func(step.Progress) {})
-					if err != nil {
-						t.Skip(err)
+					if err := w.Do(t.Context(), other, func(step.Progress) {}); err != nil {
+						t.Fatal(err)
 					}
 					// Something of somebody's comes after the block.
 					add(t, filepath.Join(dir, ".profile"), "after=1\nno line break")
 				}
 				if dir == want {
 					if err := w.Do(t.Context(), s, func(step.Progress) {}); err != nil {
-						t.Skip(err)
+						t.Fatal(err)
 					}
 				}
 			}
@@ -748,15 +746,31 @@ func TestWindows(t *testing.T) {
 			t.Errorf("%s of a plan for Windows: %v", f, err)
 		}
 	}
-	old := managers
-	defer func() { managers = old }()
-	managers = append(slices.Clone(managers), &pkgmgr.Manager{Name: "test", Succeeded: []int{0x8A15002B, 5}, Reboot: []int{3010}})
-	var b bytes.Buffer
-	if err := Write(&b, PowerShell, &installers.Plan{Steps: []installers.Step{printer([]string{"x"}, false)}}, About{}); err != nil {
-		t.Fatal(err)
+	// winget's "already installed" is a success there, and nowhere else.
+	for mechanism, want := range map[string]string{
+		"winget": "\n) @(-1978335135, -1978335189) @(3010, 1641, -1978334967, -1978334965)\n",
+		"choco":  "\n) @(1614) @(3010, 1641)\n", "test": "\n)\n",
+	} {
+		s := printer([]string{"x"}, false)
+		s.Mechanism = mechanism
+		var b bytes.Buffer
+		if err := Write(&b, PowerShell, &installers.Plan{Steps: []installers.Step{s}}, About{}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%s: %q is not in:\n%s", mechanism, want, b.String())
+		}
 	}
-	if want := "\n) @(-1978335189, 5) @(3010)\n"; !strings.Contains(b.String(), want) {
-		t.Errorf("the manager's own exit statuses are not in:\n%s", b.String())
+}
+
+// TestLockfile: packages of a lockfile have no source on another machine.
+func TestLockfile(t *testing.T) {
+	s := aptStep("cmake")
+	s.Repository = "/root/.cache/deployctl/apt/x"
+	for _, steps := range [][]installers.Step{{s}, {{ID: "files.fetch", Files: []step.Fetch{{Name: "x"}}}}} {
+		if err := Write(&bytes.Buffer{}, Shell, &installers.Plan{Steps: steps}, About{}); err == nil || !strings.Contains(err.Error(), "lockfile") {
+			t.Error(err)
+		}
 	}
 }
 

@@ -5,7 +5,12 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/deployctl/deployctl/installers/choco"
+	"github.com/deployctl/deployctl/installers/cuda"
+	"github.com/deployctl/deployctl/installers/feature"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
+	"github.com/deployctl/deployctl/installers/vsinstaller"
+	"github.com/deployctl/deployctl/installers/winget"
 )
 
 // powerShellWord quotes for PowerShell. In a single-quoted string only a single
@@ -128,7 +133,9 @@ func writePowerShell(p *page, tasks []task) {
 
 // managers are the package managers whose exit statuses mean more than success
 // and failure.
-var managers = []*pkgmgr.Manager{}
+func managers() []*pkgmgr.Manager {
+	return []*pkgmgr.Manager{winget.Manager(), choco.Manager(), feature.Manager(), vsinstaller.Manager(), cuda.Manager()}
+}
 
 // powerShellExits gives the exit statuses of a manager's success, "" where they
 // are the usual ones. Windows' are unsigned, .NET's are not.
@@ -140,7 +147,7 @@ func powerShellExits(mechanism string) string {
 		}
 		return "@(" + strings.Join(words, ", ") + ")"
 	}
-	for _, m := range managers {
+	for _, m := range managers() {
 		if m.Name == mechanism && len(m.Succeeded)+len(m.Reboot) > 0 {
 			return " " + list(m.Succeeded) + " " + list(m.Reboot)
 		}

@@ -165,7 +165,7 @@ if (Test-Placed 'C:\Users\Ann O''Neil\AppData\Local\deployctl\setup\cuda_12.6.ex
 Write-Host '== Install nvcc_12.6'
 Invoke-AsRoot @(
     'C:\Users\Ann O''Neil\AppData\Local\deployctl\setup\cuda_12.6.exe', '-s', 'nvcc_12.6'
-)
+) @() @(3010, 1641)
 
 # 3 of 6: Unpack library.zip. It fetches library.zip (95.0 MB) where it is not
 # done already.
