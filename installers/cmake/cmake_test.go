@@ -30,12 +30,17 @@ func TestTune(t *testing.T) {
 		{"arm64", []string{"dotprod", "fphp", "neon"}, "NEON;NEON_DOTPROD;NEON_FP16"},
 		{"riscv64", nil, ""},
 	} {
-		got, err := Tune("opencv", facts.CPU{Arch: tt.arch, Features: tt.features})
+		got, err := Tune("opencv", facts.CPU{Arch: tt.arch, Features: tt.features}, false)
 		if err != nil || got["CPU_BASELINE"] != tt.want {
 			t.Errorf("%s %v: %v, %v; want %s", tt.arch, tt.features, got, err, tt.want)
 		}
 	}
-	if _, err := Tune("nothing", facts.CPU{}); err == nil {
+	for ccache, want := range map[bool]string{true: "OFF", false: "ON"} {
+		if got, err := Tune("opencv", facts.CPU{}, ccache); err != nil || got["ENABLE_PRECOMPILED_HEADERS"] != want {
+			t.Errorf("ccache %v: %v, %v", ccache, got, err)
+		}
+	}
+	if _, err := Tune("nothing", facts.CPU{}, false); err == nil {
 		t.Error("an unknown project was tuned")
 	}
 }
