@@ -115,6 +115,10 @@ func write(ctx context.Context, l *lockfile.Lock, text []byte, s *store.Store, o
 		// Before the others, so that tar finds it without reading them.
 		all = append([]step.Fetch{*l.Program}, all...)
 	}
+	if tell == nil {
+		tell = func(int64, int64) {}
+	}
+	tell(0, l.Bytes())
 	var done int64
 	written := map[string]bool{}
 	for _, f := range all {
@@ -141,9 +145,8 @@ func write(ctx context.Context, l *lockfile.Lock, text []byte, s *store.Store, o
 		if err = errors.Join(err, in.Close()); err != nil {
 			return fmt.Errorf("write %s into the bundle: %w", f.Name, store.Explain(path, err))
 		}
-		if done += f.Size; tell != nil {
-			tell(done, l.Bytes())
-		}
+		done += f.Size
+		tell(done, l.Bytes())
 	}
 	if err := t.Close(); err != nil {
 		return fmt.Errorf("write the bundle: %w", err)
@@ -245,6 +248,10 @@ func take(ctx context.Context, name string, l *lockfile.Lock, temp, cache string
 	for _, f := range l.All() {
 		wanted[place(l, f)] = f
 	}
+	if tell == nil {
+		tell = func(int64, int64) {}
+	}
+	tell(0, l.Bytes())
 	found := map[string]string{} // hash → path
 	var done int64
 	err := filepath.WalkDir(temp, func(path string, e fs.DirEntry, err error) error {
@@ -277,9 +284,8 @@ func take(ctx context.Context, name string, l *lockfile.Lock, temp, cache string
 			return &Error{File: name, Why: fmt.Sprintf("%s in it has the sha256 %s and not %s", f.Name, sum, f.SHA256)}
 		}
 		found[f.SHA256] = path
-		if done += f.Size; tell != nil {
-			tell(done, l.Bytes())
-		}
+		done += f.Size
+		tell(done, l.Bytes())
 		return nil
 	})
 	if err != nil {

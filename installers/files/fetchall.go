@@ -56,6 +56,7 @@ func (f FetchAll) Do(ctx context.Context, s step.Step, tell func(step.Progress))
 	for _, file := range s.Files {
 		sum.total += file.Size
 	}
+	tell(step.Progress{Phase: step.Downloading, Percent: -1, Total: sum.total})
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(together)
 	for i, file := range s.Files {
