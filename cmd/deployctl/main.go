@@ -31,6 +31,13 @@ func run(args []string, c *console.Console) int {
 	// the handler gone, ends the process at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup wants it
+		// A terminal that is closed sends this twice, by the shell and by the
+		// kernel: it stays caught to the end.
+		var hung context.CancelFunc
+		ctx, hung = signal.NotifyContext(ctx, syscall.SIGHUP)
+		defer hung()
+	}
 	go func() {
 		<-ctx.Done()
 		stop()
