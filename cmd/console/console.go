@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
@@ -32,6 +33,8 @@ type Console struct {
 	Width int
 	Now   func() time.Time
 
+	// errWidth is Width for Err, where bars are drawn.
+	errWidth int
 	// throttle is the least time between two drawings of a bar; 0 means 100 ms.
 	throttle time.Duration
 	mu       sync.Mutex
@@ -50,6 +53,11 @@ func System() *Console {
 	if c.OutTTY {
 		if w, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
 			c.Width = w
+		}
+	}
+	if c.ErrTTY {
+		if w, _, err := term.GetSize(int(os.Stderr.Fd())); err == nil {
+			c.errWidth = w
 		}
 	}
 	forced := os.Getenv("CLICOLOR_FORCE") != "" && os.Getenv("CLICOLOR_FORCE") != "0"
@@ -143,7 +151,7 @@ func (c *Console) start(name string, total int64, bytes bool) *Task {
 	}
 	options := []progressbar.Option{
 		progressbar.OptionSetWriter(c.Err),
-		progressbar.OptionSetDescription(name),
+		progressbar.OptionSetDescription(c.fit(name, total, bytes)),
 		progressbar.OptionSetWidth(24),
 		progressbar.OptionEnableColorCodes(false),
 		progressbar.OptionSetPredictTime(total > 0),
@@ -151,6 +159,7 @@ func (c *Console) start(name string, total int64, bytes bool) *Task {
 		progressbar.OptionThrottle(cmp.Or(c.throttle, 100*time.Millisecond)),
 		progressbar.OptionClearOnFinish(),
 		progressbar.OptionSpinnerType(14),
+		progressbar.OptionSetSpinnerChangeInterval(0), // turned below: the package's own turner outlives the task
 		progressbar.OptionFullWidth(),
 		progressbar.OptionShowBytes(bytes),
 	}
@@ -163,6 +172,7 @@ func (c *Console) start(name string, total int64, bytes bool) *Task {
 	c.mu.Unlock()
 	if total < 0 {
 		// A spinner turns by itself: the work below may be silent for a minute.
+		_ = t.bar.RenderBlank() // a progress line that cannot be drawn stops nothing
 		t.wg.Go(func() {
 			tick := time.NewTicker(150 * time.Millisecond)
 			defer tick.Stop()
@@ -172,13 +182,29 @@ func (c *Console) start(name string, total int64, bytes bool) *Task {
 					return
 				case <-tick.C:
 					t.mu.Lock()
-					_ = t.bar.Add(0) // a progress line that cannot be drawn stops nothing
+					_ = t.bar.RenderBlank() // see start; Add draws only what has moved
 					t.mu.Unlock()
 				}
 			}
 		})
 	}
 	return t
+}
+
+// fit cuts a name so that it and what is drawn beside it take one line: a
+// longer one could not be drawn over.
+func (c *Console) fit(name string, total int64, bytes bool) string {
+	beside := 16 // the sign and the time of a spinner
+	switch {
+	case bytes:
+		beside = 56
+	case total > 0:
+		beside = 32
+	}
+	if c.errWidth == 0 || utf8.RuneCountInString(name) <= c.errWidth-beside {
+		return name
+	}
+	return step.Clean(name, max(8, c.errWidth-beside))
 }
 
 // Set moves the task to an absolute value. Counted in bytes, the first one is

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 func test(in string, tty bool) (*Console, *bytes.Buffer, *bytes.Buffer) {
@@ -140,4 +141,23 @@ func TestBar(t *testing.T) {
 		t.Errorf("drawn: %s\n%s", got, strings.Join(lines, "\n"))
 	}
 	task.Done("")
+}
+
+// TestSpinnerIsDrawn: work that says nothing is on the screen from its first
+// moment, and its sign moves.
+func TestSpinnerIsDrawn(t *testing.T) {
+	c, _, errOut := test("", true)
+	c.throttle, c.errWidth = time.Nanosecond, 40
+	task := c.Start("compile the gocv worker (v0.31.0 on OpenCV 4.6.0)", -1)
+	time.Sleep(400 * time.Millisecond) // two turns and a bit
+	task.Done("")
+	if n := strings.Count(errOut.String(), "compile"); n < 3 {
+		t.Errorf("drawn %d times in all: %q", n, errOut)
+	}
+	// One line each, for on a second one it could not be drawn over.
+	for _, drawn := range strings.FieldsFunc(errOut.String(), func(r rune) bool { return r == '\r' || r == '\n' }) {
+		if n := utf8.RuneCountInString(drawn); n > 40 && !strings.HasSuffix(drawn, " s)") {
+			t.Errorf("%d columns: %q", n, drawn)
+		}
+	}
 }
