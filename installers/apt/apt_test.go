@@ -139,6 +139,8 @@ func TestExplain(t *testing.T) {
 		{step.Conflict, "unmet", "The following packages have unmet dependencies:\n rsync : Depends: libpopt0 (>= 1.14) but it is not going to be installed\nE: Unable to correct problems, you have held broken packages."},
 		{step.Conflict, "unmet", "E: Packages need to be removed but remove is disabled."},
 		{step.Untrusted, "trusted", "W: GPG error: http://mirror.example sid InRelease: The following signatures couldn't be verified because the public key is not available: NO_PUBKEY 0E98404D386FA1D9"},
+		{step.Untrusted, "clock", "E: Release file for http://mirror.example/debian/dists/bookworm/InRelease is not valid yet (invalid for another 2d 3h 4min 5s). Updates for this repository will not be applied."},
+		{step.Untrusted, "clock", "E: Release file for http://mirror.example/debian/dists/bookworm/InRelease is expired (invalid since 4d 23h 6min 5s). Updates for this repository will not be applied."},
 		{step.ReadOnly, "read-only", "W: Not using locking for read only lock file /var/lib/dpkg/lock-frontend\nE: Unable to write to /var/cache/apt/ - open (30: Read-only file system)"},
 		{step.Other, "exit status 100", "Setting up foo (1) ...\nsomething nobody expected"},
 	} {
