@@ -179,7 +179,7 @@ func (r *run) locked(ctx context.Context) (Result, error) {
 	if cerr := r.journal.f.Close(); cerr != nil && err == nil {
 		err = fmt.Errorf("close the journal: %w", cerr)
 	}
-	if perr := pruneLogs(filepath.Join(r.State, "logs")); perr != nil && err == nil {
+	if perr := pruneLogs(filepath.Join(r.State, "logs"), filepath.Base(r.log)); perr != nil && err == nil {
 		err = perr
 	}
 	return result, err
@@ -632,13 +632,17 @@ func (t *tail) add(line string) {
 
 func (t *tail) lines() []string { return append(slices.Clone(t.head), t.last...) }
 
-// pruneLogs keeps the newest logs; their names begin with the time.
-func pruneLogs(dir string) error {
+// pruneLogs keeps the newest logs, whose names begin with the time, and this
+// run's own: with the clock set back it is not among the newest.
+func pruneLogs(dir, own string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("tidy the logs: %w", err)
 	}
 	for i := 0; i < len(entries)-keepLogs; i++ {
+		if entries[i].Name() == own {
+			continue
+		}
 		if err := os.Remove(filepath.Join(dir, entries[i].Name())); err != nil {
 			return fmt.Errorf("tidy the logs: %w", err)
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -403,6 +404,40 @@ func TestKilledAtEveryRecord(t *testing.T) {
 				t.Errorf("cut %d: undo %s", cut, d)
 			}
 		}
+	}
+}
+
+// TestClockSetBackKeepsTheLog: the log of a run is kept although all others
+// seem to be younger.
+func TestClockSetBackKeepsTheLog(t *testing.T) {
+	m, dir := newMachine(), t.TempDir()
+	logs := filepath.Join(dir, "logs")
+	if err := os.Mkdir(logs, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 * keepLogs {
+		if err := os.WriteFile(filepath.Join(logs, fmt.Sprintf("2099010%dT000000.000-%d.log", i%9+1, i)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := m.applier(t, dir)
+	m.fault = func(*machine, []string, func(string)) (int, error) {
+		files, err := filepath.Glob(filepath.Join(logs, "2026*"))
+		if err != nil || len(files) != 0 {
+			t.Errorf("logs %q, %v", files, err)
+		}
+		now := filepath.Join(logs, fmt.Sprintf("%s-%d.log", m.now.Format("20060102T150405.000"), os.Getpid()))
+		return 100, os.WriteFile(now, []byte("E: Broken"), 0o600)
+	}
+	res, err := a.Apply(context.Background(), mustPlan(t, m, judgement(withApt("cmake"))))
+	if err == nil {
+		t.Error("no failure")
+	}
+	if _, err := os.Stat(res.Log); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(logs); err != nil || len(left) != keepLogs+1 {
+		t.Errorf("%d logs, %v", len(left), err)
 	}
 }
 
