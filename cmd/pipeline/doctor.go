@@ -362,9 +362,15 @@ type stepProgress struct {
 	key     string
 	task    *console.Task
 	note    string // of a fetch: why it is tried again
+	// stopping: it stays on the screen until the end, whatever is still finished.
+	stopping bool
 }
 
 func (s *stepProgress) report(p installers.Progress) {
+	if s.stopping {
+		return
+	}
+	s.stopping = p.Phase == step.Stopping
 	key := p.StepID + "/" + string(p.Phase)
 	if key != s.key {
 		s.finish()
@@ -374,6 +380,9 @@ func (s *stepProgress) report(p installers.Progress) {
 			if len(s.plan.Steps[p.Index-1].Packages) > 0 || p.Phase == step.Waiting {
 				name = fmt.Sprintf("%s (%s)", name, p.Phase)
 			}
+		}
+		if p.Message != "" && (p.Phase == step.Waiting && p.Total == 0 || p.Phase == step.Stopping) {
+			name = p.Message // says for whom, or what is still done
 		}
 		switch {
 		case p.Total > 0:
