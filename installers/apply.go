@@ -190,6 +190,9 @@ func (r *run) locked(ctx context.Context) (Result, error) {
 func (r *run) settle(ctx context.Context, records []Record) ([]Record, error) {
 	var settled []Record
 	for _, open := range Unfinished(records) {
+		if err := r.idle(ctx, open); err != nil {
+			return settled, err
+		}
 		after, known, err := r.now(ctx, open.Step)
 		if !known {
 			return settled, fmt.Errorf("the journal tells of an interrupted step by %q, which this deployctl does not know; use the version that wrote %s", open.Step.Mechanism, filepath.Join(r.State, journalFile))
@@ -206,6 +209,39 @@ func (r *run) settle(ctx context.Context, records []Record) ([]Record, error) {
 		settled = append(settled, rec)
 	}
 	return settled, nil
+}
+
+// idle waits for the package manager of a killed run, which goes on without it:
+// what that run added is known only when the manager has ended.
+func (r *run) idle(ctx context.Context, open Record) error {
+	m := managerOf(r.Host, open.Step.Mechanism, open.Step.Target)
+	if m == nil || m.Busy == nil {
+		return nil
+	}
+	tries, pause := r.patience()
+	for try := 1; ; try++ {
+		who := m.Busy(ctx, r.Host)
+		switch {
+		case ctx.Err() != nil:
+			return stopped(ctx.Err())
+		case who == "":
+			return nil
+		case try > tries:
+			return &Failure{Kind: step.Locked,
+				Cause: "an earlier run of deployctl was killed, and the package manager that it started is still at work: " + who,
+				Next:  "let it finish, then run deployctl again"}
+		}
+		r.tell(Progress{StepID: open.Step.ID, Phase: step.Waiting, Percent: -1, Message: "waiting for what an interrupted run began: " + who})
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+// patience is how often and how long apart a locked manager is tried again.
+func (r *run) patience() (tries int, pause time.Duration) {
+	return cmp.Or(r.LockTries, 10), cmp.Or(r.LockPause, 3*time.Second)
 }
 
 // now is the state of what a step's mechanism works on; known is false for a
@@ -438,16 +474,8 @@ func (r *run) fits(ctx context.Context, dir string, need int64, next string) err
 
 // stream runs the command, again when the package manager was locked.
 func (r *run) stream(ctx context.Context, m *pkgmgr.Manager, s Step) (int, []string, error) {
-	limit, tries, pause := r.Limit, r.LockTries, r.LockPause
-	if limit == 0 {
-		limit = cmp.Or(m.Limit, time.Hour)
-	}
-	if tries == 0 {
-		tries = 10
-	}
-	if pause == 0 {
-		pause = 3 * time.Second
-	}
+	limit := cmp.Or(r.Limit, m.Limit, time.Hour)
+	tries, pause := r.patience()
 	inner, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() {
@@ -489,7 +517,10 @@ func (r *run) tell(p Progress) {
 	if r.Report == nil {
 		return
 	}
-	p.Index, p.Of = r.seq, len(r.plan.Steps)
+	p.Index = r.seq
+	if r.plan != nil {
+		p.Of = len(r.plan.Steps)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.Report(p)

@@ -34,7 +34,10 @@ type machine struct {
 	tools     []string
 	// fault, when set, answers the next change instead of the machine.
 	fault func(m *machine, argv []string, line func(string)) (int, error)
-	ran   []string // the changes, shortened to "tool action packages"
+	// onLocks, when set, is what an apt-get that somebody left behind does each
+	// time the list of locks is read; false once it has ended.
+	onLocks func(m *machine) bool
+	ran     []string // the changes, shortened to "tool action packages"
 }
 
 func newMachine() *machine {
@@ -58,6 +61,19 @@ func (m *machine) Getenv(k string) (string, bool) {
 func (m *machine) Resolve(_ context.Context, n string) (string, error) { return n, nil }
 func (m *machine) Disk(context.Context, string) (host.Disk, error) {
 	return host.Disk{Total: 1 << 41, Free: m.free}, nil
+}
+func (m *machine) ReadFile(_ context.Context, n string, _ int64) ([]byte, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case n == "/proc/locks" && m.onLocks != nil && m.onLocks(m):
+		return []byte("1: POSIX  ADVISORY  WRITE 12 fe:00:77 0 EOF\n"), false, nil
+	case n == "/proc/locks":
+		return nil, false, nil
+	case n == "/proc/12/comm":
+		return []byte("apt-get\n"), false, nil
+	}
+	return nil, false, fs.ErrNotExist
 }
 func (m *machine) Stat(_ context.Context, n string) (host.Info, error) {
 	switch {
@@ -89,6 +105,8 @@ func (m *machine) Run(_ context.Context, c host.Command) (host.Output, error) {
 			fmt.Fprintf(&b, "%s\t%s\t1.0\n", s, n)
 		}
 	case c.Argv[0] == "/usr/bin/sudo":
+	case c.Argv[0] == "/usr/bin/stat":
+		b.WriteString("77\n78\n")
 	case c.Argv[0] == "/usr/bin/apt-get" && slices.Contains(c.Argv, "install"):
 		want, missing := m.closure(packages(c.Argv))
 		if len(missing) > 0 {

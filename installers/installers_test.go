@@ -407,6 +407,64 @@ func TestKilledAtEveryRecord(t *testing.T) {
 	}
 }
 
+// cutOff is the state of a kill -9 during an installation of cmake: the journal
+// ends with the record that it began, and apt goes on by itself.
+func cutOff(t *testing.T) (m *machine, dir string) {
+	t.Helper()
+	m, dir = newMachine(), t.TempDir()
+	if _, err := m.applier(t, dir).Apply(context.Background(), mustPlan(t, m, judgement(withApt("cmake")))); err != nil {
+		t.Fatal(err)
+	}
+	journal := filepath.Join(dir, journalFile)
+	data, err := os.ReadFile(journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(journal, bytes.SplitAfter(data, []byte("\n"))[0], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m.ran, m.installed = nil, newMachine().installed
+	return m, dir
+}
+
+// TestKilledRunsAptIsWaitedFor: apt goes on after a kill, and what it adds later
+// belongs to that run as well, or undo would not know of it.
+func TestKilledRunsAptIsWaitedFor(t *testing.T) {
+	m, dir := cutOff(t)
+	looks := 0
+	m.onLocks = func(m *machine) bool {
+		switch looks++; looks {
+		case 1:
+			m.installed["cmake-data"] = "iU "
+		case 3:
+			m.installed["cmake-data"], m.installed["cmake"] = "ii ", "ii "
+		}
+		return looks < 4
+	}
+	a := m.applier(t, dir)
+	a.LockTries = 5
+	var told []string
+	a.Report = func(p Progress) { told = append(told, p.Message) }
+	records, err := a.Settle(context.Background())
+	if err != nil || len(records) != 2 || records[1].Event != CutOff || len(records[1].Added) != 2 {
+		t.Errorf("settled %+v, %v", records, err)
+	}
+	if len(told) != 3 || !strings.Contains(told[0], "process 12 (apt-get)") {
+		t.Errorf("told %q", told)
+	}
+
+	// One that does not end is reported, and the record stays open.
+	m, dir = cutOff(t)
+	m.onLocks = func(*machine) bool { return true }
+	_, err = m.applier(t, dir).Apply(context.Background(), mustPlan(t, m, judgement(withApt("ninja-build"))))
+	if kindOf(err) != step.Locked || !strings.Contains(err.Error(), "process 12 (apt-get)") || len(m.ran) != 0 {
+		t.Errorf("got %v, ran %q", err, m.ran)
+	}
+	if records, _, err := History(dir); err != nil || len(Unfinished(records)) != 1 {
+		t.Errorf("history %+v, %v", records, err)
+	}
+}
+
 // TestClockSetBackKeepsTheLog: the log of a run is kept although all others
 // seem to be younger.
 func TestClockSetBackKeepsTheLog(t *testing.T) {

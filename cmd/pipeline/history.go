@@ -98,7 +98,10 @@ func Undo(ctx context.Context, o UndoOptions) error {
 	if err != nil {
 		return err
 	}
+	show := &stepProgress{console: o.Console}
+	a.Report = show.report
 	records, err := a.Settle(ctx)
+	show.finish()
 	if err != nil {
 		return err
 	}

@@ -96,6 +96,7 @@ func manager(own []string) *pkgmgr.Manager {
 		},
 		QuoteRemove: quoteRemove,
 		Damage:      damage,
+		Busy:        busy,
 		NewProgress: NewProgress,
 		Explain:     Explain,
 		Disks:       []string{"/var/cache/apt/archives", "/usr"},
@@ -340,6 +341,39 @@ func damage(ctx context.Context, h *host.Host) (pkgmgr.Damage, error) {
 	}
 	sort.Strings(d.Broken)
 	return d, nil
+}
+
+// locks are the files that apt-get and dpkg lock while they change packages.
+var locks = [...]string{"/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock"}
+
+// busy looks in the kernel's list of locks, which every user may read, while
+// asking for the lock itself would need root. The list names files by their
+// number alone, so the process must be an apt-get or dpkg, too.
+func busy(ctx context.Context, h *host.Host) string {
+	out, err := h.Run(ctx, host.Command{Argv: append([]string{find(ctx, h, "stat"), "-c", "%i", "--"}, locks[:]...), Env: []string{"LC_ALL=C"}})
+	if err != nil {
+		return ""
+	}
+	files := strings.Fields(string(out.Stdout))
+	data, _, err := h.ReadFile(ctx, "/proc/locks", host.MaxFile)
+	if err != nil {
+		return ""
+	}
+	// 1: POSIX  ADVISORY  WRITE 6518 fe:00:131334 0 EOF
+	for _, line := range strings.Split(string(data), "\n") {
+		f := strings.Fields(line)
+		if len(f) < 6 || f[1] != "POSIX" || f[3] != "WRITE" || !slices.Contains(files, f[5][strings.LastIndex(f[5], ":")+1:]) {
+			continue
+		}
+		if n, err := strconv.Atoi(f[4]); err != nil || n <= 0 {
+			continue // not a process of this container
+		}
+		name, _, err := h.ReadFile(ctx, "/proc/"+f[4]+"/comm", 100)
+		if comm := strings.TrimSpace(string(name)); err == nil && (comm == "apt-get" || comm == "dpkg") {
+			return "process " + f[4] + " (" + comm + ")"
+		}
+	}
+	return ""
 }
 
 func find(ctx context.Context, h *host.Host, tool string) string {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/deployctl/deployctl/doctor/host/hosttest"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
 )
@@ -113,6 +114,31 @@ Processing triggers for libc-bin (2.36) ...`, "\n") {
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+}
+
+func TestBusy(t *testing.T) {
+	stat := `run "/usr/bin/stat" "-c" "%i" "--" "/var/lib/dpkg/lock-frontend" "/var/lib/dpkg/lock" --
+131334
+131335
+`
+	path := "-- env --\nPATH=/usr/bin\n"
+	for _, c := range []struct{ name, locks, comm, want string }{
+		{"apt-get holds it", "1: FLOCK  ADVISORY  WRITE 9 fe:00:131334 0 EOF\n2: POSIX  ADVISORY  WRITE 12 fe:00:131334 0 EOF\n", "apt-get", "process 12 (apt-get)"},
+		{"dpkg alone", "1: POSIX  ADVISORY  WRITE 12 00:2f:131335 0 EOF\n", "dpkg", "process 12 (dpkg)"},
+		{"somebody else's file of that number", "1: POSIX  ADVISORY  WRITE 12 fe:00:131334 0 EOF\n", "postgres", ""},
+		{"another file", "1: POSIX  ADVISORY  WRITE 12 fe:00:1313340 0 EOF\n", "apt-get", ""},
+		{"a process outside this container", "1: POSIX  ADVISORY  WRITE -1 fe:00:131334 0 EOF\n", "apt-get", ""},
+		{"a reader, and one who waits", "1: POSIX  ADVISORY  READ 12 fe:00:131334 0 EOF\n1: -> POSIX  ADVISORY  WRITE 12 fe:00:131334 0 EOF\n", "apt-get", ""},
+		{"nothing", "", "apt-get", ""},
+	} {
+		h := hosttest.Parse(t, path+"-- "+stat+"-- file /proc/locks --\n"+c.locks+"-- file /proc/12/comm --\n"+c.comm+"\n")
+		if got := busy(t.Context(), h); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+	if got := busy(t.Context(), hosttest.Empty("linux", "amd64")); got != "" {
+		t.Errorf("where nothing can be read: %q", got)
 	}
 }
 

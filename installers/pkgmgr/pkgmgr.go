@@ -87,6 +87,10 @@ type Manager struct {
 	QuoteRemove func(ctx context.Context, h *host.Host, tool string, packages []string) ([]string, error)
 	// Damage says whether an earlier run was interrupted (nil: never).
 	Damage func(ctx context.Context, h *host.Host) (Damage, error)
+	// Busy names the process of this manager that is changing packages now
+	// ("process 12 (apt-get)"), "" when there is none or nobody can tell (nil:
+	// nobody can).
+	Busy func(ctx context.Context, h *host.Host) string
 	// NewProgress gives a reader of one run's lines; it answers false for a
 	// line that is not about progress. May be nil.
 	NewProgress func() func(line string) (step.Progress, bool)
