@@ -3,12 +3,15 @@
 package installers
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -55,26 +58,80 @@ func (p *process) wait() (int, error) {
 }
 
 // interrupt signals the leader alone: apt-get then finishes the dpkg run it is
-// in and stops, and sudo passes the signal on. A SIGINT to the whole group
-// would stop dpkg between two files of a package.
-func (p *process) interrupt() error { return p.signal(syscall.SIGINT, "INT", p.cmd.Process.Pid) }
+// in and stops. A SIGINT to the whole group would stop dpkg between two files of
+// a package, and that is what sudo makes of one that it is sent itself.
+func (p *process) interrupt() error { return p.signal(syscall.SIGINT, "INT", p.leader()) }
 
-func (p *process) kill() error { return p.signal(syscall.SIGKILL, "KILL", -p.cmd.Process.Pid) }
+func (p *process) kill() error {
+	targets := []int{-p.cmd.Process.Pid}
+	// sudo gives the command a session, and so a group, of its own.
+	if g, err := syscall.Getpgid(p.leader()); err == nil && g != p.cmd.Process.Pid {
+		targets = append(targets, -g)
+	}
+	return p.signal(syscall.SIGKILL, "KILL", targets...)
+}
 
-func (p *process) signal(sig syscall.Signal, name string, target int) error {
-	err := syscall.Kill(target, sig)
-	if err == nil || errors.Is(err, syscall.ESRCH) {
+// leader is the command itself: beneath sudo, which stays, once or twice. doas
+// and pkexec become the command. Where /proc does not tell, it is what was
+// started.
+func (p *process) leader() int {
+	pid := p.cmd.Process.Pid
+	if len(p.elevated) == 0 {
+		return pid
+	}
+	children := map[int]int{} // by parent; sudo has one
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return pid
+	}
+	names := map[int]string{}
+	for _, file := range stats {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has ended
+		}
+		var child, parent int
+		open, end := bytes.IndexByte(data, '('), bytes.LastIndexByte(data, ')')
+		if open < 0 || end < open {
+			continue
+		}
+		var state string
+		if _, err := fmt.Sscan(string(data[:open])+string(data[end+1:]), &child, &state, &parent); err != nil {
+			continue
+		}
+		children[parent], names[child] = child, string(data[open+1:end])
+	}
+	for range 3 {
+		child, ok := children[pid]
+		if !ok || names[pid] != filepath.Base(p.elevated[0]) {
+			break
+		}
+		pid = child
+	}
+	return pid
+}
+
+func (p *process) signal(sig syscall.Signal, name string, targets ...int) error {
+	var refused []string
+	for _, t := range targets {
+		err := syscall.Kill(t, sig)
+		switch {
+		case errors.Is(err, syscall.EPERM) && len(p.elevated) > 0:
+			refused = append(refused, strconv.Itoa(t))
+		case err != nil && !errors.Is(err, syscall.ESRCH):
+			return err
+		}
+	}
+	if len(refused) == 0 {
 		return nil
 	}
-	if !errors.Is(err, syscall.EPERM) || len(p.elevated) == 0 {
-		return err
-	}
-	// The command belongs to root: ask the way it was started.
+	// The command belongs to root: ask the way it was started. A bare Debian has
+	// no kill but the shell's own; the words are numbers and a constant.
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	argv := append(append([]string(nil), p.elevated...), "/bin/kill", "-s", name, "--", strconv.Itoa(target))
+	argv := append(append([]string(nil), p.elevated...), "/bin/sh", "-c", "kill -s "+name+" -- "+strings.Join(refused, " "))
 	if out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput(); err != nil {
-		return fmt.Errorf("signal process %d as root: %w: %.200s", target, err, out)
+		return fmt.Errorf("signal process %s as root: %w: %.200s", strings.Join(refused, ", "), err, out)
 	}
 	return nil
 }
