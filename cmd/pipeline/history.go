@@ -161,7 +161,7 @@ func apply(ctx context.Context, c *console.Console, folders Folders, h *host.Hos
 	}
 	result, err := a.Apply(ctx, plan)
 	show.end(result, err)
-	if err != nil && result.Log != "" {
+	if _, none := os.Stat(result.Log); err != nil && none == nil {
 		return result, fmt.Errorf("%w\n  what was said is in %s", err, result.Log)
 	}
 	return result, err
