@@ -269,6 +269,19 @@ func TestNoRoomAndNoListsStopBeforeTheStep(t *testing.T) {
 	if kindOf(err) != step.NoNetwork || len(res.Steps) != 2 || res.Steps[1].Outcome != NotRun {
 		t.Errorf("no network: %v, %+v", err, res.Steps)
 	}
+	// One source of two is enough to go on, with a note.
+	m = newMachine()
+	m.lists = time.Time{}
+	m.fault = func(m *machine, _ []string, line func(string)) (int, error) {
+		line("Get:1 http://mirror.example/debian bookworm InRelease [151 kB]")
+		line("W: Failed to fetch http://other.example/InRelease  Temporary failure resolving 'other.example'")
+		m.lists = m.now
+		return 0, nil
+	}
+	res, err = m.applier(t, dir).Apply(context.Background(), mustPlan(t, m, judgement(withApt("cmake"))))
+	if err != nil || len(res.Steps) != 2 || !strings.Contains(res.Steps[0].Note, "other.example") || res.Steps[1].Outcome != WasDone {
+		t.Errorf("one source: %v, %+v", err, res.Steps)
+	}
 }
 
 func TestLockedListsAreTriedAgain(t *testing.T) {
