@@ -16,6 +16,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/elevate"
+	"github.com/deployctl/deployctl/installers/files"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
 )
@@ -192,6 +193,9 @@ func (r *run) settle(ctx context.Context, records []Record) ([]Record, error) {
 	for _, open := range Unfinished(records) {
 		if err := r.idle(ctx, open); err != nil {
 			return settled, err
+		}
+		if err := files.Sweep(open.Step); err != nil {
+			return settled, fmt.Errorf("clear away what the interrupted run %s left: %w", open.Run, err)
 		}
 		after, known, err := r.now(ctx, open.Step)
 		if !known {

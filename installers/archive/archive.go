@@ -148,7 +148,7 @@ func Extract(ctx context.Context, name string, format Format, dest string, o Opt
 		err = os.Rename(temp, dest)
 	}
 	if err != nil {
-		return Result{}, errors.Join(store.Explain(dest, err), removePartial(temp))
+		return Result{}, errors.Join(store.Explain(dest, err), RemovePartial(temp))
 	}
 	return res, nil
 }

@@ -65,10 +65,6 @@ func Artifact(f step.Fetch) download.Artifact {
 // Unpack is the mechanism "unpack": an archive of the store into a folder.
 type Unpack struct{ Store *store.Store }
 
-// partial ends the name of what is not finished, made or removed; archive uses
-// the same.
-const partial = ".deployctl-partial"
-
 // Scratch is the version of a folder that only later steps need: whatever is
 // in it, it may be removed.
 const Scratch = "scratch"
@@ -247,19 +243,54 @@ func Remove(ctx context.Context, takes []step.Take) error {
 	return nil
 }
 
-// RemoveTree removes a file or folder. It is renamed first: what a kill leaves
-// then has the name of something unfinished, not of something whole.
+// RemoveTree removes a file or folder. A folder is renamed first: what a kill
+// leaves then has the name of something unfinished, not of something whole.
 func RemoveTree(path string) error {
-	there, err := exists(path)
-	if err != nil || !there {
+	going := archive.Partial(path)
+	if err := archive.RemovePartial(going); err != nil {
 		return err
 	}
-	going := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+partial)
-	if err := os.RemoveAll(going); err != nil {
-		return store.Explain(going, err)
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return store.Explain(path, err)
+	case !info.IsDir():
+		return store.Explain(path, os.Remove(path))
 	}
 	if err := os.Rename(path, going); err != nil {
 		return store.Explain(path, err)
 	}
-	return store.Explain(going, os.RemoveAll(going))
+	return archive.RemovePartial(going)
+}
+
+// Sweep removes what a killed run may have left unfinished of a step's files:
+// nobody may come back to the step.
+func Sweep(s step.Step) error {
+	var paths []string
+	for _, t := range s.Take {
+		paths = append(paths, t.Name)
+	}
+	if s.Unpack != nil {
+		paths = append(paths, s.Unpack.Into)
+	}
+	if s.Build != nil {
+		paths = append(paths, s.Build.Product)
+	}
+	if s.Place != nil {
+		// The store's name for it is the same, of a file.
+		if err := os.Remove(archive.Partial(s.Place.Path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return store.Explain(s.Place.Path, err)
+		}
+	}
+	for _, p := range paths {
+		if !filepath.IsAbs(p) {
+			continue // a setting
+		}
+		if err := archive.RemovePartial(archive.Partial(p)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/deployctl/deployctl/installers/archive"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 )
@@ -125,7 +126,7 @@ func TestUnpackAndTakeBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What a kill in the middle of an earlier removal left is in nobody's way.
-	if err := os.MkdirAll(filepath.Join(filepath.Dir(into), ".thing-1.0"+partial, "x"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(archive.Partial(into), "x"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Do(t.Context(), undo, quiet); err != nil {
@@ -136,6 +137,23 @@ func TestUnpackAndTakeBack(t *testing.T) {
 	}
 	if done, err := w.Done(t.Context(), undo); err != nil || !done {
 		t.Errorf("done is %v, %v", done, err)
+	}
+}
+
+func TestSweep(t *testing.T) {
+	dir := t.TempDir()
+	into, product, taken := filepath.Join(dir, "a"), filepath.Join(dir, "b"), filepath.Join(dir, "c")
+	for _, p := range []string{archive.Partial(into), archive.Partial(product), archive.Partial(taken), into} {
+		if err := os.MkdirAll(filepath.Join(p, "x"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := step.Step{Unpack: &step.Unpack{Into: into}, Build: &step.Build{Product: product}, Take: []step.Take{{Name: taken}, {Name: "PATH+=/x (file)"}}}
+	if err := Sweep(s); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 || left[0].Name() != "a" {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }
 
