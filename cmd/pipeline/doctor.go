@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -72,22 +73,28 @@ func (x examination) newReport(o DoctorOptions) *doctor.Report {
 
 // later is the live host as a shell opened now would see it, nil when that is
 // how this process sees it, too. It differs after deployctl has made lasting
-// changes of the environment.
-func later(h *host.Host, user facts.User) (*host.Host, error) {
+// changes of the environment, and on Windows after an installer has.
+func later(ctx context.Context, h *host.Host, user facts.User) (*host.Host, error) {
 	records, _, err := journal(h, user)
 	if err != nil {
 		return nil, err
 	}
-	edits := installers.Edits(records)
-	if len(edits) == 0 || envedit.InEffect(edits, h.Windows(), h.Getenv) {
+	env := map[string]string{}
+	if path, ok := envedit.NewPath(ctx, h); ok {
+		env["PATH"] = path
+	}
+	if edits := installers.Edits(records); len(edits) > 0 && !envedit.InEffect(edits, h.Windows(), h.Getenv) {
+		maps.Copy(env, envedit.Overlay(edits, h.Windows(), host.Overlay(h, env).Getenv))
+	}
+	if len(env) == 0 {
 		return nil, nil
 	}
-	return host.Overlay(h, envedit.Overlay(edits, h.Windows(), h.Getenv)), nil
+	return host.Overlay(h, env), nil
 }
 
 // pending marks the findings that would hold in a new shell.
 func (x *examination) pending(ctx context.Context, r *recipes.Recipe, t *recipes.Tables, o DoctorOptions) error {
-	h, err := later(x.host, x.judgement.Facts.OS.User)
+	h, err := later(ctx, x.host, x.judgement.Facts.OS.User)
 	if err != nil || h == nil {
 		return err
 	}
@@ -300,7 +307,7 @@ func (o DoctorOptions) fix(ctx context.Context, x examination, r *recipes.Recipe
 		applied := x.report.Plan
 		// In a new shell, where this one's environment is older.
 		again := host.Live()
-		if h, err := later(again, x.judgement.Facts.OS.User); err != nil {
+		if h, err := later(ctx, again, x.judgement.Facts.OS.User); err != nil {
 			return err
 		} else if h != nil {
 			again = h
