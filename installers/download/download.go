@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -520,14 +521,18 @@ func show(address string) string {
 	return step.Clean(u.Host+u.EscapedPath(), 200)
 }
 
-// publish moves the finished file into its place in the store.
+// publish moves the finished file into its place in the store. The state goes
+// first: were it left by a kill between the two, nobody would come back for it.
 func (f *fetch) publish(ctx context.Context) (string, error) {
-	data, _ := f.Store.Partial(f.a.SHA256)
+	data, state := f.Store.Partial(f.a.SHA256)
+	if err := os.Remove(state); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", store.Explain(state, err)
+	}
 	path, err := f.Store.Publish(data, f.a.SHA256)
 	if err != nil {
 		return "", errors.Join(err, f.Store.Discard(f.a.SHA256))
 	}
-	return path, f.Store.Discard(f.a.SHA256) // the state beside it
+	return path, nil
 }
 
 // Import puts a file that is on this machine already into the store, after
