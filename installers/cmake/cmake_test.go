@@ -15,19 +15,20 @@ import (
 )
 
 func TestTune(t *testing.T) {
-	skx := []string{"avx2", "avx512bw", "avx512cd", "avx512dq", "avx512f", "avx512vl", "fma", "popcnt", "sse4_2"}
+	skx := []string{"avx2", "avx512bw", "avx512cd", "avx512dq", "avx512f", "avx512vl", "f16c", "fma", "popcnt", "sse4_2"}
 	for _, tt := range []struct {
 		arch     string
 		features []string
 		want     string
 	}{
 		{"amd64", skx, "AVX512_SKX"},
-		{"amd64", []string{"avx2", "avx512f", "fma"}, "AVX2"}, // Knights Landing has no BW
+		{"amd64", []string{"avx2", "avx512f", "f16c", "fma"}, "AVX2"}, // Knights Landing has no BW
+		{"amd64", []string{"avx", "avx2", "fma"}, "AVX"}, // a guest without F16C
 		{"amd64", []string{"avx", "sse4_2"}, "AVX"},
 		{"amd64", []string{"popcnt", "sse4_2"}, "SSE4_2"},
 		{"amd64", []string{"sse2"}, "SSE3"},
-		{"arm64", []string{"neon"}, "NEON"},
-		{"arm64", []string{"dotprod", "fphp", "neon"}, "NEON;NEON_DOTPROD;NEON_FP16"},
+		{"arm64", []string{"neon"}, "NEON;FP16"},
+		{"arm64", []string{"dotprod", "fphp", "neon"}, "NEON;FP16;NEON_DOTPROD;NEON_FP16"},
 		{"riscv64", nil, ""},
 	} {
 		got, err := Tune("opencv", facts.CPU{Arch: tt.arch, Features: tt.features}, false)
@@ -86,7 +87,7 @@ func TestKeyNamesWhatTheProductIsMadeFrom(t *testing.T) {
 	for name, change := range map[string]func(*Source){
 		"source":   func(s *Source) { s.Artifact.SHA256 = strings.Repeat("b", 64) },
 		"options":  func(s *Source) { s.Build.Options = map[string]string{"BUILD_LIST": "core"} },
-		"CPU":      func(s *Source) { s.Facts.CPU.Features = []string{"avx2", "fma"} },
+		"CPU":      func(s *Source) { s.Facts.CPU.Features = []string{"avx2", "f16c", "fma"} },
 		"compiler": func(s *Source) { s.Facts.Add("g++", facts.Instance{Version: "13", Active: true}) },
 	} {
 		if key(change) == base {

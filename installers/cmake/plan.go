@@ -148,9 +148,9 @@ func Tune(project string, cpu facts.CPU, ccache bool) (map[string]string, error)
 	switch cpu.Arch {
 	case "amd64":
 		switch {
-		case has("avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"):
+		case has("fma", "f16c", "avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"):
 			base = "AVX512_SKX"
-		case has("avx2", "fma"):
+		case has("avx2", "fma", "f16c"): // AVX2 there implies the other two
 			base = "AVX2"
 		case has("avx"):
 			base = "AVX"
@@ -160,7 +160,7 @@ func Tune(project string, cpu facts.CPU, ccache bool) (map[string]string, error)
 			base = "SSE3"
 		}
 	case "arm64":
-		words := []string{"NEON"}
+		words := []string{"NEON", "FP16"} // the default, which a list of one's own replaces
 		if has("dotprod") {
 			words = append(words, "NEON_DOTPROD")
 		}
