@@ -227,7 +227,7 @@ func (w Worker) run(ctx context.Context, s step.Step, argv []string, hold *os.Fi
 func halve(argv []string) []string {
 	out := append([]string(nil), argv...)
 	for i := range out {
-		if out[i] == "--parallel" && i+1 < len(out) {
+		if out[i] == jobsFlag && i+1 < len(out) {
 			if n, err := strconv.Atoi(out[i+1]); err == nil && n > 1 {
 				out[i+1] = strconv.Itoa(n / 2)
 				return out

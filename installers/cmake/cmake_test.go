@@ -23,7 +23,7 @@ func TestTune(t *testing.T) {
 	}{
 		{"amd64", skx, "AVX512_SKX"},
 		{"amd64", []string{"avx2", "avx512f", "f16c", "fma"}, "AVX2"}, // Knights Landing has no BW
-		{"amd64", []string{"avx", "avx2", "fma"}, "AVX"}, // a guest without F16C
+		{"amd64", []string{"avx", "avx2", "fma"}, "AVX"},              // a guest without F16C
 		{"amd64", []string{"avx", "sse4_2"}, "AVX"},
 		{"amd64", []string{"popcnt", "sse4_2"}, "SSE4_2"},
 		{"amd64", []string{"sse2"}, "SSE3"},
@@ -67,7 +67,7 @@ func TestJobsFollowCoresAndMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 		if argv := steps[1].Argv; argv[len(argv)-1] != tt.want {
-			t.Errorf("%v cores, %d free: %v, want --parallel %s", tt.cores, tt.free, argv, tt.want)
+			t.Errorf("%v cores, %d free: %v, want -j %s", tt.cores, tt.free, argv, tt.want)
 		}
 	}
 }
@@ -108,7 +108,7 @@ func build(t *testing.T, stage string) step.Step {
 	if err := os.MkdirAll(b.Dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return step.Step{ID: "thing." + stage, Argv: []string{"/usr/bin/cmake", "--build", b.Dir, "--parallel", "8"}, Build: b}
+	return step.Step{ID: "thing." + stage, Argv: []string{"/usr/bin/ninja", "-C", b.Dir, "-j", "8"}, Build: b}
 }
 
 func TestFewerCompilersWhenOneIsKilled(t *testing.T) {

@@ -1,6 +1,7 @@
 package cmake
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -24,16 +25,18 @@ type Source struct {
 	Work, Product string
 }
 
+// jobsFlag is Ninja's, for how many compilers may run at once.
+const jobsFlag = "-j"
+
 // Steps plans the three commands of a build: configure, compile, install. The
 // number of compilers at once is what cores and free memory allow.
 func Steps(h *host.Host, s Source) ([]step.Step, error) {
-	tool, ok := s.Facts.Active("cmake")
-	cmake := "cmake"
-	if ok && tool.Path != "" {
-		cmake = tool.Path
-	} else if !h.Windows() {
-		cmake = "/usr/bin/cmake" // installed by a step before
+	// What is not there yet is installed by a step before.
+	tool := func(name string) string {
+		found, _ := s.Facts.Active(name)
+		return cmp.Or(found.Path, "/usr/bin/"+name)
 	}
+	cmake := tool("cmake")
 	options, err := s.options()
 	if err != nil {
 		return nil, err
@@ -55,7 +58,9 @@ func Steps(h *host.Host, s Source) ([]step.Step, error) {
 		memory      int64
 	}{
 		{Configure, "Configure " + s.Build.Name, configure, nil, step.Cost{Minutes: 0.3}, 0},
-		{Compile, "Compile " + s.Build.Name, []string{cmake, "--build", build, "--parallel", strconv.Itoa(s.jobs())}, nil,
+		// Ninja itself, not cmake --build: it is Ninja that must hear when
+		// deployctl dies, and stops its compilers then.
+		{Compile, "Compile " + s.Build.Name, []string{tool("ninja"), "-C", build, jobsFlag, strconv.Itoa(s.jobs())}, nil,
 			step.Cost{DiskBytes: int64(s.Build.Disk), Minutes: s.minutes(), Note: "the objects go when the build is done"}, int64(s.Build.MemoryPerJob)},
 		{Install, "Install " + s.Build.Name + " into " + s.Product, []string{cmake, "--install", build}, []string{"DESTDIR=" + staged}, step.Cost{Minutes: 0.1}, 0},
 	}
