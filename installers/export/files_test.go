@@ -19,6 +19,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -181,20 +182,20 @@ func zipped(t *testing.T, entries []entry) []byte {
 // server serves files on this machine's loopback, and counts.
 type server struct {
 	*httptest.Server
-	files map[string][]byte
+	files sync.Map // name to bytes
 	asked atomic.Int32
 }
 
 func serve(t *testing.T) *server {
-	s := &server{files: map[string][]byte{}}
+	s := &server{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.asked.Add(1)
-		data, ok := s.files[strings.TrimPrefix(r.URL.Path, "/")]
+		data, ok := s.files.Load(strings.TrimPrefix(r.URL.Path, "/"))
 		if !ok {
 			http.NotFound(w, r)
 			return
 		}
-		w.Write(data) //nolint:errcheck // the client notices
+		w.Write(data.([]byte)) //nolint:errcheck // the client notices
 	}))
 	t.Cleanup(s.Close)
 	return s
@@ -208,8 +209,8 @@ func sumOf(data []byte) string {
 // fetch is the step that fetches a file of the server. Its first address has
 // another file, its second nothing.
 func (s *server) fetch(name string, data []byte) installers.Step {
-	s.files[name] = data
-	s.files["wrong-"+name] = bytes.ToUpper(data)
+	s.files.Store(name, data)
+	s.files.Store("wrong-"+name, bytes.ToUpper(data))
 	return installers.Step{ID: name + ".fetch", Title: "Fetch " + name, Mechanism: "fetch", Action: step.Install,
 		Fetch: &step.Fetch{Name: name, Size: int64(len(data)), SHA256: sumOf(data), Trusted: true,
 			Mirrors: []string{s.URL + "/wrong-" + name, s.URL + "/absent", s.URL + "/" + name}}}
