@@ -197,14 +197,9 @@ func (p *Plan) addModels(ctx context.Context, w ways, lock *lockfile.Lock) error
 		if err != nil {
 			return err
 		}
-		if m.Here(w.places.Cache) {
-			continue
+		if !m.Here(w.places.Cache) {
+			p.Steps = append(p.Steps, w.model(m)...)
 		}
-		more, err := w.models([]string{name})
-		if err != nil {
-			return err
-		}
-		p.Steps = append(p.Steps, more...)
 	}
 	return ctx.Err()
 }

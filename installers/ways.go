@@ -205,22 +205,11 @@ func (w ways) npm(ctx context.Context, names []string) ([]Step, error) {
 	return steps, nil
 }
 
-func (w ways) models(names []string) ([]Step, error) {
-	known, err := models.Known()
-	if err != nil {
-		return nil, err
+func (w ways) model(m models.Model) []Step {
+	return []Step{
+		fetchStep(step.Fetch{Name: m.File, Size: m.Size, SHA256: string(m.SHA256), Mirrors: m.Mirrors}),
+		w.place(m.File, string(m.SHA256), m.Size, w.h.Join(w.places.Cache, "models", m.File)),
 	}
-	var steps []Step
-	for _, name := range names {
-		m, err := models.Find(known, name)
-		if err != nil {
-			return nil, err
-		}
-		to := w.h.Join(w.places.Cache, "models", m.File)
-		steps = append(steps, fetchStep(step.Fetch{Name: m.File, Size: m.Size, SHA256: string(m.SHA256), Mirrors: m.Mirrors}),
-			w.place(m.File, string(m.SHA256), m.Size, to))
-	}
-	return steps, nil
 }
 
 func (w ways) place(name, sum string, size int64, to string) Step {

@@ -55,18 +55,17 @@ func Steps(h *host.Host, s Source) ([]step.Step, error) {
 		argv        []string
 		env         []string
 		cost        step.Cost
-		memory      int64
 	}{
-		{Configure, "Configure " + s.Build.Name, configure, nil, step.Cost{Minutes: 0.3}, 0},
+		{Configure, "Configure " + s.Build.Name, configure, nil, step.Cost{Minutes: 0.3}},
 		// Ninja itself, not cmake --build: it is Ninja that must hear when
 		// deployctl dies, and stops its compilers then.
 		{Compile, "Compile " + s.Build.Name, []string{tool("ninja"), "-C", build, jobsFlag, strconv.Itoa(s.jobs())}, nil,
-			step.Cost{DiskBytes: int64(s.Build.Disk), Minutes: s.minutes(), Note: "the objects go when the build is done"}, int64(s.Build.MemoryPerJob)},
-		{Install, "Install " + s.Build.Name + " into " + s.Product, []string{cmake, "--install", build}, []string{"DESTDIR=" + staged}, step.Cost{Minutes: 0.1}, 0},
+			step.Cost{DiskBytes: int64(s.Build.Disk), Minutes: s.minutes(), Note: "the objects go when the build is done"}},
+		{Install, "Install " + s.Build.Name + " into " + s.Product, []string{cmake, "--install", build}, []string{"DESTDIR=" + staged}, step.Cost{Minutes: 0.1}},
 	}
 	var steps []step.Step
 	for _, st := range stages {
-		b := &step.Build{Stage: st.name, Dir: build, Work: s.Work, Env: append([]string{"LC_ALL=C"}, st.env...), Product: s.Product, Key: key, MemoryPerJob: st.memory}
+		b := &step.Build{Stage: st.name, Dir: build, Work: s.Work, Env: append([]string{"LC_ALL=C"}, st.env...), Product: s.Product, Key: key}
 		undo := "nothing to undo: it works in a folder that goes with the build"
 		if st.name == Install {
 			b.Staged = staged

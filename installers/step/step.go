@@ -151,9 +151,6 @@ type Build struct {
 	Staged  string `json:"staged,omitempty"`
 	// Key changes with everything that the product is made from.
 	Key string `json:"key"`
-	// MemoryPerJob is what one compiler process may take, in bytes; it bounds
-	// the parallel jobs. 0 where the stage does not compile.
-	MemoryPerJob int64 `json:"memory_per_job,omitempty"`
 }
 
 // Env is one lasting change of the environment that later shells and programs
