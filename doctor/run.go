@@ -1,3 +1,6 @@
+// Package doctor looks: it runs the probes over a host under deadlines and
+// gathers facts. It must never change the machine: no file outside deployctl's
+// cache, no download. What the facts mean is decided in doctor/judge.
 package doctor
 
 import (

@@ -12,6 +12,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
 	"github.com/deployctl/deployctl/doctor/probe"
+	"github.com/deployctl/deployctl/recipes"
 )
 
 func TestBadProbesBecomeProblems(t *testing.T) {
@@ -56,5 +57,21 @@ func TestBadProbesBecomeProblems(t *testing.T) {
 	}
 	if len(f.Timings) != len(probes) {
 		t.Errorf("%d timings for %d probes", len(f.Timings), len(probes))
+	}
+}
+
+// TestProbesFillKnownComponents: what a probe provides can be asked for in a
+// recipe; the linter refuses every other name.
+func TestProbesFillKnownComponents(t *testing.T) {
+	known := map[string]bool{"os": true, "cpu": true, "memory": true, "disks": true, "gpus": true}
+	for _, name := range recipes.Components() {
+		known[name] = true
+	}
+	for _, p := range doctor.Probes(false) {
+		for _, name := range p.Provides {
+			if !known[name] {
+				t.Errorf("probe %s provides %s, which recipes.Components does not list", p.Name, name)
+			}
+		}
 	}
 }

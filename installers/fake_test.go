@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/recipes"
 )
 
@@ -239,23 +239,23 @@ func (m *machine) applier(t *testing.T, dir string) *Applier {
 }
 
 // judgement fails one requirement for each list of fixes.
-func judgement(fixes ...[]recipes.Fix) *doctor.Judgement {
+func judgement(fixes ...[]recipes.Fix) *judge.Judgement {
 	r := &recipes.Recipe{Name: "trial"}
-	j := &doctor.Judgement{Recipe: r, Facts: &facts.Facts{
+	j := &judge.Judgement{Recipe: r, Facts: &facts.Facts{
 		OS:         facts.OS{Family: "linux", ID: "ubuntu", Like: []string{"debian"}, User: facts.User{Admin: true}},
 		Components: map[string][]facts.Instance{"apt": {{Path: "/usr/bin/apt"}}},
 	}}
 	for i, f := range fixes {
 		id := fmt.Sprintf("req.%c", 'a'+i)
 		r.Requirements = append(r.Requirements, recipes.Requirement{ID: id, Fix: f, Manual: "Do it by hand."})
-		j.Findings = append(j.Findings, doctor.Finding{ID: id, Title: "Title " + id, State: doctor.Fail})
+		j.Findings = append(j.Findings, judge.Finding{ID: id, Title: "Title " + id, State: judge.Fail})
 	}
 	return j
 }
 
 func withApt(names ...string) []recipes.Fix { return []recipes.Fix{{Apt: names}} }
 
-func mustPlan(t *testing.T, m *machine, j *doctor.Judgement) *Plan {
+func mustPlan(t *testing.T, m *machine, j *judge.Judgement) *Plan {
 	t.Helper()
 	p, err := MakePlan(context.Background(), j, m.host(), Places{})
 	if err != nil {

@@ -16,10 +16,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes"
 )
@@ -628,7 +628,7 @@ func TestArgv(t *testing.T) {
 
 func TestOnlyFailuresAreFixed(t *testing.T) {
 	j := judgement(withApt("cmake"), withApt("g++"), withApt("gcc"), withApt("ninja-build"))
-	for i, s := range []doctor.State{doctor.OK, doctor.Unknown, doctor.Skipped, doctor.Warn} {
+	for i, s := range []judge.State{judge.OK, judge.Unknown, judge.Skipped, judge.Warn} {
 		j.Findings[i].State = s
 	}
 	p := mustPlan(t, newMachine(), j)

@@ -9,9 +9,9 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/installers/elevate"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
@@ -83,7 +83,7 @@ func inUse(wishes []*wish) []*pkgmgr.Manager {
 
 // wish is a requirement to be mended and the fixes that could.
 type wish struct {
-	finding doctor.Finding
+	finding judge.Finding
 	manual  string
 	choices []choice
 }
@@ -94,11 +94,11 @@ type wish struct {
 // or built follows in steps of its own. A package that fresh lists do not know
 // moves the requirement to its next fix. It changes nothing. A recipe with a
 // package name that is no package name is an error.
-func MakePlan(ctx context.Context, j *doctor.Judgement, h *host.Host, places Places) (*Plan, error) {
+func MakePlan(ctx context.Context, j *judge.Judgement, h *host.Host, places Places) (*Plan, error) {
 	return MakePlanFrom(ctx, j, h, places, Sources{})
 }
 
-func makePlan(ctx context.Context, j *doctor.Judgement, h *host.Host, places Places, with []*pkgmgr.Manager) (*Plan, error) {
+func makePlan(ctx context.Context, j *judge.Judgement, h *host.Host, places Places, with []*pkgmgr.Manager) (*Plan, error) {
 	plan := &Plan{}
 	around := ways{h: h, f: j.Facts, r: j.Recipe, places: places}
 	reqs := map[string]*recipes.Requirement{}
@@ -107,7 +107,7 @@ func makePlan(ctx context.Context, j *doctor.Judgement, h *host.Host, places Pla
 	}
 	var wishes []*wish
 	for _, f := range j.Findings {
-		if f.State != doctor.Fail && f.State != doctor.Warn {
+		if f.State != judge.Fail && f.State != judge.Warn {
 			continue
 		}
 		r := reqs[f.ID]

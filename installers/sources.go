@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/installers/apt"
 	"github.com/deployctl/deployctl/installers/files"
 	"github.com/deployctl/deployctl/installers/lockfile"
@@ -38,7 +38,7 @@ type Sources struct {
 // was changed.
 //
 // With a lock or offline, apt is the only package manager.
-func MakePlanFrom(ctx context.Context, j *doctor.Judgement, h *host.Host, places Places, from Sources) (*Plan, error) {
+func MakePlanFrom(ctx context.Context, j *judge.Judgement, h *host.Host, places Places, from Sources) (*Plan, error) {
 	var plan *Plan
 	var err error
 	switch {
@@ -117,7 +117,7 @@ func (p *Plan) missing(ctx context.Context, h *host.Host, s *store.Store) (missi
 
 // lockedPlan plans with the lock's files alone. apt resolves the same names as
 // ever, in a repository that holds the lock's packages and nothing else.
-func lockedPlan(ctx context.Context, j *doctor.Judgement, h *host.Host, places Places, lock *lockfile.Lock) (*Plan, error) {
+func lockedPlan(ctx context.Context, j *judge.Judgement, h *host.Host, places Places, lock *lockfile.Lock) (*Plan, error) {
 	if err := lock.Fits(j.Recipe, j.Facts); err != nil {
 		return nil, err
 	}

@@ -18,8 +18,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/installers/apt"
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/lockfile"
@@ -183,7 +183,7 @@ func (m *lockable) Stream(ctx context.Context, job Job, line func(string)) (exit
 }
 
 // locking is a machine, a judgement that wants cmake and g++, and a lock of it.
-func locking(t *testing.T) (*lockable, *doctor.Judgement, *lockfile.Lock, Places) {
+func locking(t *testing.T) (*lockable, *judge.Judgement, *lockfile.Lock, Places) {
 	t.Helper()
 	m := &lockable{machine: newMachine(), server: serve(t)}
 	j := judgement(withApt("cmake"), withApt("g++"))
@@ -328,7 +328,7 @@ func TestLockOfAnotherMachine(t *testing.T) {
 	m, j, l, places := locking(t)
 	other := *j.Facts
 	other.OS.Version = "22.04"
-	_, err := MakePlanFrom(t.Context(), &doctor.Judgement{Recipe: j.Recipe, Findings: j.Findings, Facts: &other}, m.host(), places, Sources{Lock: l})
+	_, err := MakePlanFrom(t.Context(), &judge.Judgement{Recipe: j.Recipe, Findings: j.Findings, Facts: &other}, m.host(), places, Sources{Lock: l})
 	var refused *lockfile.Error
 	if !errors.As(err, &refused) {
 		t.Errorf("another release: %v", err)

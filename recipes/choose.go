@@ -217,21 +217,22 @@ func LoadPinned(data []byte, address, sum string) (*Recipe, error) {
 // Attr is a condition on a named detail of an instance.
 type Attr struct {
 	text       string
-	form       string // version, is, has, series, starts, unset
+	form       string // version, is, has, not, lacks, series, starts, set, unset
 	word       string
 	constraint Constraint
 }
 
 // ParseAttr reads "unset" (no such detail), "is WORD", "has WORD", "has series of COMPONENT", "starts
-// WORD" or a version constraint.
+// WORD", "not WORD" and "lacks WORD" (both only of a detail that is there), "set"
+// or a version constraint.
 func ParseAttr(text string) (Attr, error) {
 	a := Attr{text: strings.TrimSpace(text)}
-	if a.text == "unset" {
-		a.form = "unset"
+	if a.text == "unset" || a.text == "set" {
+		a.form = a.text
 		return a, nil
 	}
 	for _, form := range []struct{ prefix, form string }{
-		{"has series of ", "series"}, {"has ", "has"}, {"is ", "is"}, {"starts ", "starts"},
+		{"has series of ", "series"}, {"has ", "has"}, {"is ", "is"}, {"starts ", "starts"}, {"not ", "not"}, {"lacks ", "lacks"},
 	} {
 		if word, ok := strings.CutPrefix(a.text, form.prefix); ok {
 			a.form, a.word = form.form, strings.TrimSpace(word)
@@ -281,6 +282,12 @@ func (a Attr) Check(value, series string) (bool, error) {
 	switch a.form {
 	case "unset":
 		return value == "", nil
+	case "set":
+		return value != "", nil
+	case "not":
+		return value != "" && !strings.EqualFold(value, a.word), nil
+	case "lacks":
+		return value != "" && !list(a.word), nil
 	case "is":
 		return strings.EqualFold(value, a.word), nil
 	case "has":

@@ -23,7 +23,7 @@ const maxExtends = 8
 
 // The library is part of the program: recipes, tables and requirement pages.
 //
-//go:embed library/*.yaml library/compat/*.yaml pages/*.md
+//go:embed library/*.yaml library/compat/*.yaml library/checks/*.yaml pages/*.md
 var library embed.FS
 
 // embeddedSource marks where an embedded recipe or table came from.
@@ -52,7 +52,7 @@ func EmbeddedTables() (*Tables, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tables{byName: map[string]func() (*Table, error){}}
+	t := &Tables{byName: map[string]func() (*Table, error){}, checks: sync.OnceValues(embeddedChecks)}
 	for name, file := range files {
 		t.byName[name] = sync.OnceValues(func() (*Table, error) {
 			data, err := library.ReadFile(file)

@@ -18,6 +18,9 @@ type Recipe struct {
 	// Parameters are what a user may set (--set gpu=cpu); a requirement's when
 	// and a compat check refer to them.
 	Parameters map[string]Parameter `yaml:"parameters,omitempty" json:"parameters,omitempty"`
+	// Components are judged for health where they are found, beside those that
+	// the requirements name: openpose.
+	Components []string `yaml:"components,omitempty" json:"components,omitempty"`
 	// Artifacts are files the purpose fetches, each with its size and hash.
 	Artifacts []Artifact `yaml:"artifacts,omitempty" json:"artifacts,omitempty"`
 	// Builds are what a fix may build from source.

@@ -196,6 +196,16 @@ func lintRow(t *Table, r *Row, d *document, path string) {
 // probing the machine. It may be used by many at once.
 type Tables struct {
 	byName map[string]func() (*Table, error)
+	checks func() ([]Check, error)
+}
+
+// Checks are the health checks that go with the tables, read when first asked
+// for.
+func (t *Tables) Checks() ([]Check, error) {
+	if t == nil || t.checks == nil {
+		return nil, nil
+	}
+	return t.checks()
 }
 
 // NewTables makes a set of tables that are already loaded. Two of one name are

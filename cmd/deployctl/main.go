@@ -19,7 +19,7 @@ import (
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/cmd/pipeline"
-	"github.com/deployctl/deployctl/doctor"
+	"github.com/deployctl/deployctl/doctor/judge"
 )
 
 func main() { os.Exit(run(os.Args[1:], console.System())) }
@@ -53,7 +53,7 @@ func run(args []string, c *console.Console) int {
 // the user what an error says.
 func exitCode(err error, c *console.Console) int {
 	if err == nil {
-		return doctor.ExitOK
+		return judge.ExitOK
 	}
 	var verdict *pipeline.Verdict
 	if errors.As(err, &verdict) {
@@ -62,9 +62,9 @@ func exitCode(err error, c *console.Console) int {
 	c.Note("deployctl: %s", strings.TrimRight(err.Error(), "\n"))
 	var usage *pipeline.UsageError
 	if errors.As(err, &usage) {
-		return doctor.ExitUsage
+		return judge.ExitUsage
 	}
-	return doctor.ExitError
+	return judge.ExitError
 }
 
 func newRoot(c *console.Console) *cobra.Command {

@@ -15,9 +15,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/deployctl/deployctl/cmd/console"
-	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/judge"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output in testdata/script")
@@ -112,13 +112,13 @@ func isJSONCmd(ts *testscript.TestScript, neg bool, args []string) {
 // TestExitCodes pins the contract with scripts.
 func TestExitCodes(t *testing.T) {
 	for name, c := range map[string]struct{ got, want int }{
-		"ok":      {doctor.ExitOK, 0},
-		"error":   {doctor.ExitError, 1},
-		"usage":   {doctor.ExitUsage, 2},
-		"fail":    {doctor.ExitFail, 3},
-		"strict":  {doctor.ExitStrict, 4},
-		"unknown": {doctor.ExitUnknown, 5},
-		"pending": {doctor.ExitPending, 6},
+		"ok":      {judge.ExitOK, 0},
+		"error":   {judge.ExitError, 1},
+		"usage":   {judge.ExitUsage, 2},
+		"fail":    {judge.ExitFail, 3},
+		"strict":  {judge.ExitStrict, 4},
+		"unknown": {judge.ExitUnknown, 5},
+		"pending": {judge.ExitPending, 6},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s is %d, want %d", name, c.got, c.want)

@@ -14,6 +14,8 @@ import (
 	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/judge"
+	"github.com/deployctl/deployctl/doctor/report"
 	"github.com/deployctl/deployctl/installers"
 	"github.com/deployctl/deployctl/installers/bundle"
 	"github.com/deployctl/deployctl/installers/envedit"
@@ -50,20 +52,20 @@ type DoctorOptions struct {
 // examination is one walk from host to judgement.
 type examination struct {
 	host      *host.Host
-	judgement *doctor.Judgement
-	report    *doctor.Report
+	judgement *judge.Judgement
+	report    *report.Report
 }
 
 // examine probes the host and judges it.
 func examine(ctx context.Context, h *host.Host, r *recipes.Recipe, t *recipes.Tables, o DoctorOptions) examination {
 	f := doctor.Probe(ctx, h, doctor.Probes(o.Deep))
-	x := examination{host: h, judgement: doctor.Evaluate(r, t, f)}
+	x := examination{host: h, judgement: judge.Evaluate(r, t, f)}
 	x.report = x.newReport(o)
 	return x
 }
 
-func (x examination) newReport(o DoctorOptions) *doctor.Report {
-	report := doctor.NewReport(x.judgement, o.Strict)
+func (x examination) newReport(o DoctorOptions) *report.Report {
+	report := report.New(x.judgement, o.Strict)
 	report.Host.Recorded = o.From != ""
 	if o.Timings {
 		report.Timings = x.judgement.Facts.Timings
@@ -101,14 +103,14 @@ func (x *examination) pending(ctx context.Context, r *recipes.Recipe, t *recipes
 	if err != nil || h == nil {
 		return err
 	}
-	inNew := map[string]doctor.State{}
+	inNew := map[string]judge.State{}
 	for _, f := range examine(ctx, h, r, t, o).judgement.Findings {
 		inNew[f.ID] = f.State
 	}
 	for i := range x.judgement.Findings {
 		f := &x.judgement.Findings[i]
-		if f.State != doctor.OK && f.State != doctor.Skipped && inNew[f.ID] == doctor.OK {
-			f.State, f.Fix = doctor.Pending, "Open a new shell: deployctl has changed the environment since this one began."
+		if f.State != judge.OK && f.State != judge.Skipped && inNew[f.ID] == judge.OK {
+			f.State, f.Fix = judge.Pending, "Open a new shell: deployctl has changed the environment since this one began."
 		}
 	}
 	x.report = x.newReport(o)
@@ -136,7 +138,7 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("stopped while looking at the machine: %w", err)
 	}
-	if o.From == "" && x.report.Exit != doctor.ExitOK {
+	if o.From == "" && x.report.Exit != judge.ExitOK {
 		if err := x.pending(ctx, r, t, o); err != nil {
 			return err
 		}
@@ -147,7 +149,7 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 	case o.DryRun:
 		return o.dryRun(ctx, x)
 	}
-	if o.Format == "json" && x.report.Attention(doctor.Fail, doctor.Warn) {
+	if o.Format == "json" && x.report.Attention(judge.Fail, judge.Warn) {
 		plan, err := o.plan(ctx, x)
 		if err != nil {
 			return err
@@ -157,7 +159,7 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 	if err := o.write(x.report); err != nil {
 		return err
 	}
-	if o.Format == "text" && o.From == "" && x.report.Attention(doctor.Fail) {
+	if o.Format == "text" && o.From == "" && x.report.Attention(judge.Fail) {
 		o.Console.Note("\nNext: deployctl doctor --fix%s", o.Recipe.flags())
 	}
 	return verdict(x.report.Exit)
@@ -229,15 +231,15 @@ func orEmpty(steps []installers.Step) any {
 }
 
 // write renders the report in the chosen format.
-func (o DoctorOptions) write(r *doctor.Report) error {
+func (o DoctorOptions) write(r *report.Report) error {
 	if o.Format == "json" {
 		return writeJSON(o.Console, r)
 	}
 	return r.WriteText(o.Console.Out, o.style())
 }
 
-func (o DoctorOptions) style() doctor.Style {
-	return doctor.Style{Color: o.Console.Color, Width: o.Console.Width, All: o.All}
+func (o DoctorOptions) style() report.Style {
+	return report.Style{Color: o.Console.Color, Width: o.Console.Width, All: o.All}
 }
 
 // dryRun shows the findings and the plan.
@@ -353,12 +355,12 @@ func consent(ctx context.Context, c *console.Console, yes bool, plan *installers
 }
 
 // broken ends a run in which a step failed: the document still says so.
-func (o DoctorOptions) broken(report *doctor.Report, err error) error {
+func (o DoctorOptions) broken(report *report.Report, err error) error {
 	if o.Format != "json" {
 		return err
 	}
 	report.Error = err.Error()
-	report.Exit = doctor.ExitError
+	report.Exit = judge.ExitError
 	if werr := o.write(report); werr != nil {
 		return errors.Join(err, werr)
 	}
@@ -463,7 +465,7 @@ func (o DoctorOptions) proves(r *recipes.Recipe) bool {
 
 // prove ends a fix: where all required hold, the recipe's engine shows it.
 func (o DoctorOptions) prove(ctx context.Context, x examination, r *recipes.Recipe) error {
-	ready := x.report.Exit == doctor.ExitOK || x.report.Exit == doctor.ExitStrict
+	ready := x.report.Exit == judge.ExitOK || x.report.Exit == judge.ExitStrict
 	if !ready || !o.proves(r) {
 		if err := o.write(x.report); err != nil {
 			return err
@@ -503,7 +505,7 @@ func (o DoctorOptions) prove(ctx context.Context, x examination, r *recipes.Reci
 	} else if err := proof.write(o.Console); err != nil {
 		return err
 	}
-	if proof.exit != doctor.ExitOK {
+	if proof.exit != judge.ExitOK {
 		return verdict(proof.exit)
 	}
 	return verdict(x.report.Exit)

@@ -17,6 +17,7 @@ import (
 	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/report"
 )
 
 // openHost is this machine, or the one in the snapshot file.
@@ -167,12 +168,12 @@ func Diff(ctx context.Context, o DiffOptions) error {
 	if err != nil {
 		return err
 	}
-	list := doctor.Diff(a, b)
+	list := report.Diff(a, b)
 	if o.Format == "text" {
-		return doctor.WriteDiff(o.Console.Out, list, doctor.Style{Color: o.Console.Color, All: o.All})
+		return report.WriteDiff(o.Console.Out, list, report.Style{Color: o.Console.Color, All: o.All})
 	}
 	if list == nil {
-		list = []doctor.Difference{}
+		list = []report.Difference{}
 	}
 	return writeJSON(o.Console, map[string]any{"schema": 1, "differences": list})
 }
@@ -227,5 +228,5 @@ func Shadow(ctx context.Context, o ShadowOptions) error {
 			return err
 		}
 	}
-	return doctor.WriteShadow(o.Console.Out, f, o.Components, doctor.Style{Color: o.Console.Color, All: o.All})
+	return report.WriteShadow(o.Console.Out, f, o.Components, report.Style{Color: o.Console.Color, All: o.All})
 }

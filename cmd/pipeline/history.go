@@ -10,6 +10,7 @@ import (
 	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/doctor/probe"
 	"github.com/deployctl/deployctl/installers"
 	"github.com/deployctl/deployctl/installers/download"
@@ -133,7 +134,7 @@ func Undo(ctx context.Context, o UndoOptions) error {
 	}
 	if _, due := result.Restart(plan); due {
 		o.Console.Note("Restart Windows: some of it takes effect only then.")
-		return verdict(doctor.ExitPending)
+		return verdict(judge.ExitPending)
 	}
 	return nil
 }

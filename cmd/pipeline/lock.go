@@ -13,6 +13,7 @@ import (
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/installers"
 	"github.com/deployctl/deployctl/installers/apt"
 	"github.com/deployctl/deployctl/installers/download"
@@ -77,11 +78,11 @@ func (o LockOptions) make(ctx context.Context) (*lockfile.Lock, error) {
 		return nil, err
 	}
 	h := host.Live()
-	j := doctor.Evaluate(r, t, doctor.Probe(ctx, h, doctor.Probes(false)))
+	j := judge.Evaluate(r, t, doctor.Probe(ctx, h, doctor.Probes(false)))
 	if o.WithGo {
 		for i, f := range j.Findings {
 			if q := requirement(r, f.ID); q != nil && q.Component != nil && q.Component.Name == "go" {
-				j.Findings[i].State = doctor.Fail
+				j.Findings[i].State = judge.Fail
 			}
 		}
 	}
@@ -108,7 +109,7 @@ func (o LockOptions) make(ctx context.Context) (*lockfile.Lock, error) {
 }
 
 // packages locks what the plan of this machine takes.
-func (o LockOptions) packages(ctx context.Context, h *host.Host, j *doctor.Judgement, l *lockfile.Lock) (err error) {
+func (o LockOptions) packages(ctx context.Context, h *host.Host, j *judge.Judgement, l *lockfile.Lock) (err error) {
 	if len(j.Facts.Components["apt"]) == 0 {
 		return &lockfile.Error{Why: "a lockfile holds packages of apt, which this machine does not have", Next: "lock on Debian, Ubuntu or a relative of them"}
 	}
@@ -175,7 +176,7 @@ func (o LockOptions) models(l *lockfile.Lock) error {
 }
 
 // modules locks what the gocv worker is compiled from.
-func (o LockOptions) modules(ctx context.Context, h *host.Host, j *doctor.Judgement, t *recipes.Tables, l *lockfile.Lock) error {
+func (o LockOptions) modules(ctx context.Context, h *host.Host, j *judge.Judgement, t *recipes.Tables, l *lockfile.Lock) error {
 	releases := releases(j, t, l.Packages)
 	if len(releases) == 0 {
 		o.Console.Note("not locked: the gocv worker (no release is known to fit this machine's OpenCV and Go, or those that apt has)")
@@ -212,7 +213,7 @@ func requirement(r *recipes.Recipe, id string) *recipes.Requirement {
 // releases are the gocv releases that may be needed once the packages are
 // installed: the table's answer for what the machine has and for what apt would
 // install. There may be two where a machine has Go and the lock has another.
-func releases(j *doctor.Judgement, t *recipes.Tables, packages []lockfile.Package) []string {
+func releases(j *judge.Judgement, t *recipes.Tables, packages []lockfile.Package) []string {
 	var list []string
 	for _, q := range j.Recipe.Requirements {
 		if q.Compat == nil || q.Compat.Choose != "gocv" {
@@ -244,7 +245,7 @@ func releases(j *doctor.Judgement, t *recipes.Tables, packages []lockfile.Packag
 
 // versions are a component's versions on this machine and, where its package is
 // locked, after installing.
-func versions(component string, j *doctor.Judgement, packages []lockfile.Package) []string {
+func versions(component string, j *judge.Judgement, packages []lockfile.Package) []string {
 	var list []string
 	for _, f := range j.Findings {
 		q := requirement(j.Recipe, f.ID)

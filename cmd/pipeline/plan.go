@@ -7,6 +7,7 @@ import (
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/doctor/solve"
 	"github.com/deployctl/deployctl/installers"
 	"github.com/deployctl/deployctl/installers/export"
@@ -47,7 +48,7 @@ func Plan(ctx context.Context, o PlanOptions) error {
 	}
 	f := doctor.Probe(ctx, h, doctor.Probes(false))
 	if asScript {
-		plan, err := makePlan(ctx, doctor.Evaluate(r, t, f), h, o.Folders, o.From != "", installers.Sources{})
+		plan, err := makePlan(ctx, judge.Evaluate(r, t, f), h, o.Folders, o.From != "", installers.Sources{})
 		if err != nil {
 			return err
 		}
@@ -66,16 +67,16 @@ func Plan(ctx context.Context, o PlanOptions) error {
 	case err != nil:
 		return err
 	case !s.Feasible:
-		return verdict(doctor.ExitFail)
+		return verdict(judge.ExitFail)
 	case len(s.Open) > 0:
-		return verdict(doctor.ExitUnknown)
+		return verdict(judge.ExitUnknown)
 	}
 	return nil
 }
 
 // makePlan plans with the folders of the machine that was judged: this user's
 // cache on this machine, the account's own on one in a snapshot.
-func makePlan(ctx context.Context, j *doctor.Judgement, h *host.Host, folders Folders, recorded bool, from installers.Sources) (*installers.Plan, error) {
+func makePlan(ctx context.Context, j *judge.Judgement, h *host.Host, folders Folders, recorded bool, from installers.Sources) (*installers.Plan, error) {
 	cache := folders.Cache
 	if recorded {
 		cache = ""

@@ -12,6 +12,7 @@ import (
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/verify"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engine"
@@ -64,7 +65,7 @@ func Verify(ctx context.Context, o VerifyOptions) error {
 		return err
 	}
 	f := doctor.Probe(ctx, host.Live(), doctor.Probes(false))
-	p, err := prove(ctx, o, doctor.Evaluate(r, t, f))
+	p, err := prove(ctx, o, judge.Evaluate(r, t, f))
 	if err != nil {
 		return err
 	}
@@ -80,7 +81,7 @@ func Verify(ctx context.Context, o VerifyOptions) error {
 }
 
 // prove runs the engine that the options name on the machine that was judged.
-func prove(ctx context.Context, o VerifyOptions, j *doctor.Judgement) (proof, error) {
+func prove(ctx context.Context, o VerifyOptions, j *judge.Judgement) (proof, error) {
 	h := host.Live()
 	options := verify.Options{
 		Config: o.Config, Weights: o.Weights, Names: o.Names, Image: o.Image, Size: o.Size,
@@ -124,12 +125,12 @@ func prove(ctx context.Context, o VerifyOptions, j *doctor.Judgement) (proof, er
 		}
 		return proof{}, err
 	}
-	exit := doctor.ExitOK
+	exit := judge.ExitOK
 	switch result.State {
 	case verify.Fail:
-		exit = doctor.ExitFail
+		exit = judge.ExitFail
 	case verify.Unknown:
-		exit = doctor.ExitUnknown
+		exit = judge.ExitUnknown
 	}
 	return proof{result, exit}, nil
 }
@@ -156,11 +157,11 @@ func badInput(o VerifyOptions, err error) bool {
 }
 
 // gocvEngine is the gocv engine for the OpenCV, Go and compiler that were found.
-func gocvEngine(h *host.Host, options VerifyOptions, j *doctor.Judgement) (engine.Engine, error) {
+func gocvEngine(h *host.Host, options VerifyOptions, j *judge.Judgement) (engine.Engine, error) {
 	release := j.Chosen["gocv"]
 	if release == "" {
 		for _, f := range j.Findings {
-			if f.State == doctor.Fail || f.State == doctor.Unknown {
+			if f.State == judge.Fail || f.State == judge.Unknown {
 				return nil, fmt.Errorf("the gocv engine cannot be built here: %s is %q; run deployctl doctor --fix (or verify --engine reference for the built-in engine alone)", f.Title, f.Found)
 			}
 		}

@@ -56,10 +56,15 @@ type OS struct {
 	Arch     string   `json:"arch,omitempty"` // GOARCH of the operating system
 	Libc     Libc     `json:"libc,omitzero"`
 	// Container: docker, podman, lxc, chroot, wsl1, wsl2 …; "" for none seen.
-	Container string            `json:"container,omitempty"`
-	User      User              `json:"user,omitzero"`
-	Attrs     map[string]string `json:"attrs,omitempty"`
-	Evidence  []Evidence        `json:"evidence,omitempty"`
+	Container string `json:"container,omitempty"`
+	User      User   `json:"user,omitzero"`
+	// StalePath lists folders that new sessions find on PATH and this one, which
+	// is older, does not (Windows: the registry is ahead of the environment).
+	StalePath []string `json:"stale_path,omitempty"`
+	// Board names an embedded platform with drivers of its own: jetson.
+	Board    string            `json:"board,omitempty"`
+	Attrs    map[string]string `json:"attrs,omitempty"`
+	Evidence []Evidence        `json:"evidence,omitempty"`
 }
 
 // Libc is the C library.
@@ -158,9 +163,122 @@ type Instance struct {
 	// Has lists parts, modules or capabilities (dnn, headers, cuda, nvcc).
 	Has []string `json:"has,omitempty"`
 	// Attrs are named details (soname, include, build.cuda, driver_max_cuda).
-	Attrs    map[string]string `json:"attrs,omitempty"`
-	Evidence []Evidence        `json:"evidence,omitempty"`
+	// They describe; nothing is decided by them alone.
+	Attrs map[string]string `json:"attrs,omitempty"`
+	// Unusable says why programs cannot use this copy; nil when they can.
+	Unusable *Unusable `json:"unusable,omitempty"`
+	// Conflict names the other copy or part that disagrees with this one, in a
+	// sentence; "" for none.
+	Conflict string `json:"conflict,omitempty"`
+	Places   Places `json:"places,omitzero"`
+	Built    Built  `json:"built,omitzero"`
+	// Devices are what the copy offers to compute on.
+	Devices []Device `json:"devices,omitempty"`
+	// Needs are the shared libraries that this copy needs and that the loader
+	// would not give it as they should be. Satisfied ones are not listed.
+	Needs    []Need     `json:"needs,omitempty"`
+	Evidence []Evidence `json:"evidence,omitempty"`
 }
+
+// Unusable says why programs cannot use a copy, and what to do.
+type Unusable struct {
+	Reason Reason `json:"reason"`
+	// Detail is the probe's own sentence.
+	Detail string `json:"detail,omitempty"`
+	// Remedy is what to do, where the probe knows it better than any rule.
+	Remedy string `json:"remedy,omitempty"`
+}
+
+// Reason is why a copy cannot be used.
+type Reason string
+
+// The reasons of an Unusable.
+const (
+	MissingFile    Reason = "missing-file"    // a file it is made of or names is not there
+	MissingLibrary Reason = "missing-library" // a library that it needs is not found
+	WrongArch      Reason = "wrong-arch"      // made for another architecture
+	WrongTarget    Reason = "wrong-target"    // builds for another target than programs here
+	Incomplete     Reason = "incomplete"      // its installation is not complete
+	Broken         Reason = "broken"          // it was run and does not work
+	Crashed        Reason = "crashed"
+	Hung           Reason = "hung"
+	Disabled       Reason = "disabled"
+	NoDevice       Reason = "no-device" // it works, but has nothing to compute on
+	NotRegistered  Reason = "not-registered"
+	NeedsRestart   Reason = "needs-restart"
+	Mismatch       Reason = "mismatch" // its own parts are of different versions
+)
+
+// Places are the folders by which programs reach a copy; absolute paths.
+type Places struct {
+	Bin       string `json:"bin,omitempty"`        // programs, and DLLs on Windows
+	Lib       string `json:"lib,omitempty"`        // shared or import libraries
+	Include   string `json:"include,omitempty"`    // headers
+	PkgConfig string `json:"pkg_config,omitempty"` // .pc files
+	CMake     string `json:"cmake,omitempty"`      // NAMEConfig.cmake
+}
+
+// Built is what a copy was built for; "" and nil where it could not be determined.
+type Built struct {
+	// CPU are the instruction sets that every part of it uses, in the names of
+	// CPU.Features: a processor without one of them stops it with SIGILL.
+	CPU []string `json:"cpu,omitempty"`
+	// CUDA and CuDNN are the versions it was built with (12.4; 8.9).
+	CUDA  string `json:"cuda,omitempty"`
+	CuDNN string `json:"cudnn,omitempty"`
+	// CUDAArchs are the compute capabilities it carries machine code for (8.6),
+	// PTX those it carries intermediate code for, which newer cards can use.
+	CUDAArchs []string `json:"cuda_archs,omitempty"`
+	PTX       []string `json:"ptx,omitempty"`
+	// Compiler is msvc, mingw, gcc or clang; Toolset its version.
+	Compiler string `json:"compiler,omitempty"`
+	Toolset  string `json:"toolset,omitempty"`
+	// CXXABI is the C++ ABI: "cxx11", "pre-cxx11", "msvc".
+	CXXABI string `json:"cxxabi,omitempty"`
+	// Runtime is the C runtime on Windows: "md", "mt", "msvcrt", "ucrt".
+	Runtime string `json:"runtime,omitempty"`
+	// Backends are what it can compute with: cpu, cuda, opencl, vulkan …; nil
+	// when that is unknown, so that a CPU-only build is [cpu].
+	Backends []string `json:"backends,omitempty"`
+}
+
+// Device is something to compute on.
+type Device struct {
+	Name string `json:"name"`
+	Type string `json:"type,omitempty"` // gpu, cpu, accelerator
+	// Software devices compute on the CPU whatever their type says (llvmpipe,
+	// lavapipe, PoCL).
+	Software bool `json:"software,omitempty"`
+}
+
+// Need is a library that the loader would not give as it should be.
+type Need struct {
+	Name  string `json:"name"`            // libtbb.so.12, cudart64_80.dll
+	By    string `json:"by"`              // the file that asks for it
+	Cause Cause  `json:"cause"`           // why it does not do
+	Found string `json:"found,omitempty"` // the file that the loader would take
+	// Lacks is the symbol version that Found does not have (GLIBCXX_3.4.29).
+	Lacks string `json:"lacks,omitempty"`
+	// Through is what made the loader take Found: LD_LIBRARY_PATH, PATH, RPATH.
+	Through string `json:"through,omitempty"`
+	// Package provides it here, in the words of this system's package manager.
+	Package string `json:"package,omitempty"`
+	// Elsewhere is a copy that would do but lies where the loader does not look.
+	Elsewhere string `json:"elsewhere,omitempty"`
+}
+
+// Cause is why a needed library does not do.
+type Cause string
+
+// The causes of a Need.
+const (
+	NotFound   Cause = "not-found"
+	TooOld     Cause = "too-old" // it lacks a symbol version
+	OtherArch  Cause = "other-arch"
+	Stub       Cause = "stub"    // CUDA's stub, which is for linking only
+	Foreign    Cause = "foreign" // another copy of the same library comes first
+	FromDriver Cause = "driver"  // only the GPU's driver brings it
+)
 
 // HasPart reports whether the instance lists the part.
 func (i Instance) HasPart(part string) bool {

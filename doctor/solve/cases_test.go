@@ -13,8 +13,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/doctor/solve"
 	"github.com/deployctl/deployctl/recipes"
 )
@@ -138,8 +138,8 @@ func TestEveryRecipeHasACase(t *testing.T) {
 // diagnosis lists what is not in order.
 func diagnosis(s scene, tables *recipes.Tables) string {
 	var b strings.Builder
-	for _, f := range doctor.Evaluate(s.recipe, tables, s.facts).Findings {
-		if f.State == doctor.OK || f.State == doctor.Skipped {
+	for _, f := range judge.Evaluate(s.recipe, tables, s.facts).Findings {
+		if f.State == judge.OK || f.State == judge.Skipped {
 			continue
 		}
 		fmt.Fprintf(&b, "%-7s %s: wanted %s; found %s\n", f.State, f.ID, f.Wanted, f.Found)

@@ -9,8 +9,8 @@ import (
 
 	"github.com/hashicorp/go-version"
 
-	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/recipes"
 )
 
@@ -297,7 +297,7 @@ type adder func(version, how string, cost Cost, more ...func(*Offer))
 // the phrase says so.
 func fromPackages(w *wish, name string, f *facts.Facts, add adder) bool {
 	for _, q := range w.reqs {
-		p, ok := doctor.ChooseFix(q, f)
+		p, ok := judge.ChooseFix(q, f)
 		// Of several that serve alike, the packages are the first one's.
 		if !ok || names(q.Component)[0] != name {
 			continue

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/recipes"
 )
 
@@ -75,8 +75,8 @@ type problem struct {
 // build turns the recipe's required lines into variables and constraints.
 func build(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, offers []Offer, targets map[string]string) (*problem, error) {
 	p := &problem{index: map[string]int{}, facts: f, tables: t, recipe: r}
-	now := map[string]doctor.Finding{}
-	for _, finding := range doctor.Evaluate(r, t, f).Findings {
+	now := map[string]judge.Finding{}
+	for _, finding := range judge.Evaluate(r, t, f).Findings {
 		now[finding.ID] = finding
 	}
 	var ask []*recipes.Requirement
@@ -160,11 +160,11 @@ func components(c *recipes.CompatCheck) []string {
 }
 
 // hardware notes a line that no installation changes.
-func (p *problem) hardware(q *recipes.Requirement, f doctor.Finding) {
+func (p *problem) hardware(q *recipes.Requirement, f judge.Finding) {
 	switch f.State {
-	case doctor.Fail:
+	case judge.Fail:
 		p.fixed = append(p.fixed, fmt.Sprintf("%s wants %s; this machine has %s, and no installation changes that. By hand: %s", q.ID, f.Wanted, f.Found, q.Manual))
-	case doctor.Unknown:
+	case judge.Unknown:
 		p.open = append(p.open, fmt.Sprintf("%s could not be checked: %s", q.ID, strings.TrimPrefix(f.Found, "could not be checked: ")))
 	}
 }
@@ -314,14 +314,14 @@ func (p *problem) component(q *recipes.Requirement) error {
 				if first.none {
 					return true
 				}
-				fits, _ := doctor.InstanceFits(c, first.inst, p.mini(chosen))
+				fits, _ := judge.InstanceFits(c, first.inst, p.mini(chosen))
 				return !fits
 			}
 			if first.none {
 				return false
 			}
 			world := p.mini(chosen)
-			fits, _ := doctor.InstanceFits(c, world.Components[first.component][0], world)
+			fits, _ := judge.InstanceFits(c, world.Components[first.component][0], world)
 			return fits
 		},
 	})

@@ -23,8 +23,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/recipes"
 )
 
@@ -250,8 +250,8 @@ func addWord(list, word string) string {
 // Holds reports whether every required line of the recipe holds on facts;
 // the ids of those that fail or are unknown come with it.
 func Holds(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) (ok bool, not []string) {
-	for _, finding := range doctor.Evaluate(r, t, f).Findings {
-		if finding.Severity == recipes.Required && (finding.State == doctor.Fail || finding.State == doctor.Unknown) {
+	for _, finding := range judge.Evaluate(r, t, f).Findings {
+		if finding.Severity == recipes.Required && (finding.State == judge.Fail || finding.State == judge.Unknown) {
 			not = append(not, finding.ID)
 		}
 	}

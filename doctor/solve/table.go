@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/recipes"
 )
 
@@ -72,7 +72,7 @@ func (p *problem) compat(q *recipes.Requirement) error {
 		case "sm":
 			// Without an NVIDIA GPU the check is skipped, as Evaluate does; with
 			// one that does not tell, it is unknown.
-			if known[name] = doctor.BestGPU(p.facts); known[name] == "" {
+			if known[name] = judge.BestGPU(p.facts); known[name] == "" {
 				for _, g := range p.facts.GPUs {
 					if g.Vendor == "nvidia" {
 						p.open = append(p.open, fmt.Sprintf("%s: the compute capability of %s could not be told", q.ID, g.Name))
@@ -242,7 +242,7 @@ func (l *lookup) machine(chosen []*candidate) (ok, known bool) {
 			other = c.inst.Version
 		}
 	}
-	limit, is := doctor.HostLimit(toolkit, column)
+	limit, is := judge.HostLimit(toolkit, column)
 	if !is || other == "" {
 		return false, false
 	}

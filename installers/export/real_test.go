@@ -14,9 +14,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/installers"
 	"github.com/deployctl/deployctl/recipes"
 )
@@ -38,12 +38,12 @@ func TestMain(m *testing.M) {
 // inside plans, writes the plan in every format into /export, and applies it.
 func inside(ctx context.Context) error {
 	rec := &recipes.Recipe{Name: "export-test"}
-	j := &doctor.Judgement{Recipe: rec, Facts: &facts.Facts{
+	j := &judge.Judgement{Recipe: rec, Facts: &facts.Facts{
 		OS:         facts.OS{Family: "linux", ID: "debian", Version: "12", User: facts.User{Admin: true}},
 		Components: map[string][]facts.Instance{"apt": {{Path: "/usr/bin/apt"}}}}}
 	for _, name := range []string{"pkg-config", "ninja-build"} {
 		rec.Requirements = append(rec.Requirements, recipes.Requirement{ID: name, Fix: []recipes.Fix{{Apt: []string{name}}}})
-		j.Findings = append(j.Findings, doctor.Finding{ID: name, State: doctor.Fail})
+		j.Findings = append(j.Findings, judge.Finding{ID: name, State: judge.Fail})
 	}
 	plan, err := installers.MakePlan(ctx, j, host.Live(), installers.Places{})
 	if err != nil {

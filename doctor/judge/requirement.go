@@ -1,4 +1,4 @@
-package doctor
+package judge
 
 import (
 	"cmp"
@@ -56,11 +56,12 @@ func Evaluate(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) *Judgement {
 				continue
 			}
 			shadowed[name] = true
-			if s, ok := shadow(name, f); ok {
+			if s, ok := Shadow(name, f); ok {
 				j.Findings = append(j.Findings, s)
 			}
 		}
 	}
+	j.Findings = e.health(j.Findings)
 	return j
 }
 
@@ -742,7 +743,7 @@ func join(a, b string) string {
 
 // shadow warns when a component's copies win different lookups: the program is
 // then built against one and runs with another.
-func shadow(name string, f *facts.Facts) (Finding, bool) {
+func Shadow(name string, f *facts.Facts) (Finding, bool) {
 	active, ok := f.Active(name)
 	if !ok {
 		return Finding{}, false

@@ -1,7 +1,7 @@
-// Package doctor owns the middle of the pipeline: it runs the probes over a
-// host, judges the facts against a recipe, and renders the result. It must
-// never change the machine: no file outside deployctl's cache, no download.
-package doctor
+// Package judge decides: it compares facts with a recipe's requirements and with
+// the health checks of what the recipe touches, and gives findings. It is pure.
+// It must never look at a machine, run anything or render text for a terminal.
+package judge
 
 import (
 	"github.com/deployctl/deployctl/doctor/facts"

@@ -1,4 +1,6 @@
-package doctor
+// Package report renders the one result value for people and machines. It must
+// never judge: what it shows was decided in doctor/judge.
+package report
 
 import (
 	"fmt"
@@ -11,6 +13,7 @@ import (
 	"github.com/mattn/go-runewidth"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/judge"
 )
 
 // Report is the one value that every format renders.
@@ -22,17 +25,17 @@ type Report struct {
 	// RecipeOverrides is what a user's recipe took the place of.
 	RecipeOverrides string            `json:"recipe_overrides,omitempty"`
 	Host            HostSummary       `json:"host"`
-	Findings        []Finding         `json:"findings"`
+	Findings        []judge.Finding   `json:"findings"`
 	Chosen          map[string]string `json:"chosen,omitempty"`
 	// Plan and Proof come from the later stages (installers, verify), which
 	// this package does not know; nil when they did not run.
 	Plan any `json:"plan"`
 	// Manual lists what the plan leaves to a person.
-	Manual  any            `json:"manual,omitempty"`
-	Summary map[State]int  `json:"summary"`
-	Exit    int            `json:"exit"`
-	Proof   any            `json:"proof,omitempty"`
-	Timings []facts.Timing `json:"timings,omitempty"`
+	Manual  any                 `json:"manual,omitempty"`
+	Summary map[judge.State]int `json:"summary"`
+	Exit    int                 `json:"exit"`
+	Proof   any                 `json:"proof,omitempty"`
+	Timings []facts.Timing      `json:"timings,omitempty"`
 	// Next is what must be done before this can be judged to its end.
 	Next string `json:"next,omitempty"`
 	// Error says why the run stopped early.
@@ -51,10 +54,10 @@ type HostSummary struct {
 }
 
 // States in the order in which people want to read them.
-var stateOrder = []State{Fail, Unknown, Pending, Warn, Info, Skipped, OK}
+var stateOrder = []judge.State{judge.Fail, judge.Unknown, judge.Pending, judge.Warn, judge.Info, judge.Skipped, judge.OK}
 
-// NewReport makes the report of a judgement.
-func NewReport(j *Judgement, strict bool) *Report {
+// New makes the report of a judgement.
+func New(j *judge.Judgement, strict bool) *Report {
 	f := j.Facts
 	r := &Report{
 		Schema: 1, Recipe: j.Recipe.Name, RecipeTitle: j.Recipe.Title, RecipeSource: j.Recipe.Source,
@@ -63,7 +66,7 @@ func NewReport(j *Judgement, strict bool) *Report {
 			OS: osName(f.OS), Arch: f.OS.Arch, CPU: f.CPU.Model, Level: f.CPU.Level,
 			Cores: f.CPU.Cores, Memory: f.Memory.Usable(),
 		},
-		Findings: j.Findings, Chosen: j.Chosen, Plan: []any{}, Summary: map[State]int{}, Exit: j.Exit(strict),
+		Findings: j.Findings, Chosen: j.Chosen, Plan: []any{}, Summary: map[judge.State]int{}, Exit: j.Exit(strict),
 	}
 	// Every state is there, so that a script need not ask whether one is.
 	for _, state := range stateOrder {
@@ -71,7 +74,7 @@ func NewReport(j *Judgement, strict bool) *Report {
 	}
 	maps.Copy(r.Summary, j.Summary())
 	if j.Restart {
-		r.Next = AfterRestart
+		r.Next = judge.AfterRestart
 	}
 	return r
 }
@@ -97,8 +100,8 @@ type Style struct {
 	All bool
 }
 
-var stateColor = map[State]string{
-	OK: "32", Info: "36", Warn: "33", Fail: "31", Unknown: "35", Skipped: "2", Pending: "36",
+var stateColor = map[judge.State]string{
+	judge.OK: "32", judge.Info: "36", judge.Warn: "33", judge.Fail: "31", judge.Unknown: "35", judge.Skipped: "2", judge.Pending: "36",
 }
 
 // Paint wraps text in an SGR colour when the style has colour.
@@ -140,7 +143,7 @@ func (r *Report) WriteText(w io.Writer, s Style) error {
 			found += s.Paint("2", "  "+f.Where)
 		}
 		b.WriteString(line + strings.ReplaceAll(s.wrap(found, used), "\n", "\n"+strings.Repeat(" ", used)) + "\n")
-		if s.All || f.State == Fail || f.State == Warn || f.State == Unknown || f.State == Pending {
+		if s.All || f.State == judge.Fail || f.State == judge.Warn || f.State == judge.Unknown || f.State == judge.Pending {
 			r.detail(b, s, f, 2+stateWidth+2)
 		}
 	}
@@ -155,7 +158,7 @@ func (r *Report) WriteText(w io.Writer, s Style) error {
 	return err
 }
 
-func (r *Report) detail(b *strings.Builder, s Style, f Finding, indent int) {
+func (r *Report) detail(b *strings.Builder, s Style, f judge.Finding, indent int) {
 	margin := strings.Repeat(" ", indent)
 	for _, row := range [][2]string{{"wanted", f.Wanted}, {"why", f.Why}, {"fix", f.Fix}, {"more", f.Doc}} {
 		if row[1] == "" || row[0] == "more" && !s.All {
@@ -205,7 +208,7 @@ func (r *Report) summaryLine(s Style) string {
 }
 
 // Attention reports whether any finding is in one of the states.
-func (r *Report) Attention(states ...State) bool {
+func (r *Report) Attention(states ...judge.State) bool {
 	for _, f := range r.Findings {
 		if slices.Contains(states, f.State) {
 			return true

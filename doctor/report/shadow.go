@@ -1,4 +1,4 @@
-package doctor
+package report
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 	"github.com/mattn/go-runewidth"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/judge"
 )
 
 // WriteShadow writes, for each component (all of them when names is empty),
@@ -24,20 +25,20 @@ func WriteShadow(w io.Writer, f *facts.Facts, names []string, s Style) error {
 	quiet := 0
 	for _, name := range names {
 		list := f.Components[name]
-		found, disagree := shadow(name, f)
+		found, disagree := judge.Shadow(name, f)
 		if !asked && !s.All && len(list) < 2 && !disagree {
 			quiet++
 			continue
 		}
 		shadowTable(b, name, list, s)
 		if disagree {
-			fmt.Fprintf(b, "  %s  %s\n", s.Paint(stateColor[Warn], string(Warn)), found.Found)
+			fmt.Fprintf(b, "  %s  %s\n", s.Paint(stateColor[judge.Warn], string(judge.Warn)), found.Found)
 			if found.Fix != "" {
 				fmt.Fprintf(b, "        %s\n", s.Paint("1", found.Fix))
 			}
 		}
 		if p, ok := f.Problem(name); ok {
-			fmt.Fprintf(b, "  %s  %s\n", s.Paint(stateColor[Unknown], string(Unknown)), p.Error)
+			fmt.Fprintf(b, "  %s  %s\n", s.Paint(stateColor[judge.Unknown], string(judge.Unknown)), p.Error)
 		}
 		b.WriteString("\n")
 	}

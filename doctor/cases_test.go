@@ -1,0 +1,129 @@
+package doctor_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/deployctl/deployctl/doctor"
+	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/judge"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// answer is what one recorded machine must be told; see testdata/cases.yaml.
+type rightAnswer struct {
+	Case   string
+	Recipe string
+	Set    map[string]string
+	Exit   int
+	Expect []struct{ ID, State, Found, Fix string }
+	Avoid  []string
+	// Open says why deployctl does not give this answer yet.
+	Open string
+}
+
+// wrong says what is wrong with a judgement, "" when it is right; harmful
+// reports whether a fix says something it must not.
+func (a rightAnswer) wrong(j *judge.Judgement) (why string, harmful bool) {
+	var all []string
+	match := func(pattern, text string) bool {
+		return pattern == "" || regexp.MustCompile("(?i)"+pattern).MatchString(text)
+	}
+	for _, f := range j.Findings {
+		if f.State == judge.OK || f.State == judge.Skipped {
+			continue
+		}
+		for _, bad := range a.Avoid {
+			if match(bad, f.Fix) || match(bad, f.Found) {
+				all, harmful = append(all, fmt.Sprintf("%s says %q, %q", f.ID, f.Found, f.Fix)), true
+			}
+		}
+	}
+	for _, want := range a.Expect {
+		if !slices.ContainsFunc(j.Findings, func(f judge.Finding) bool {
+			return (want.ID == "" || want.ID == f.ID) && match("^("+want.State+")$", string(f.State)) && match(want.Found, f.Found) && match(want.Fix, f.Fix)
+		}) {
+			all = append(all, fmt.Sprintf("no finding %+v", want))
+		}
+	}
+	if exit := j.Exit(false); exit != a.Exit {
+		all = append(all, fmt.Sprintf("exit %d, not %d", exit, a.Exit))
+	}
+	return strings.Join(all, "; "), harmful
+}
+
+// TestCases judges every machine of shared/cases through the real probes.
+func TestCases(t *testing.T) {
+	folder := filepath.Join("..", "..", "shared", "cases")
+	if _, err := os.Stat(folder); err != nil {
+		t.Skipf("the recorded machines are not beside this checkout: %v", err)
+	}
+	data, err := os.ReadFile("testdata/cases.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answers []rightAnswer
+	if err := yaml.UnmarshalWithOptions(data, &answers, yaml.Strict()); err != nil {
+		t.Fatal(err)
+	}
+	tables, err := recipes.EmbeddedTables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]int{}
+	for _, a := range answers {
+		r, err := recipes.Find(a.Recipe, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err = r.Set(a.Set); err != nil {
+			t.Fatal(err)
+		}
+		f := doctor.Probe(context.Background(), hosttest.Load(t, filepath.Join(folder, a.Case+".txtar")), doctor.Probes(false))
+		j := judge.Evaluate(r, tables, f)
+		why, harmful := a.wrong(j)
+		verdict := "right"
+		switch {
+		case harmful:
+			verdict = "harmful"
+		case why != "" && a.Exit != 0 && j.Exit(false) == 0:
+			verdict = "healthy-but-broken"
+		case why != "":
+			verdict = "wrong"
+		}
+		counts[verdict]++
+		t.Logf("%-24s %-18s %s", a.Case, verdict, why)
+		switch {
+		case why != "" && a.Open == "":
+			t.Errorf("%s: %s", a.Case, why)
+		case why == "" && a.Open != "":
+			t.Errorf("%s is right now: remove its open from testdata/cases.yaml", a.Case)
+		}
+	}
+	t.Logf("%d cases: %v", len(answers), counts)
+}
+
+// TestChecksAreKnown: every relation and fact that a check names exists.
+func TestChecksAreKnown(t *testing.T) {
+	tables, err := recipes.EmbeddedTables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	checks, err := tables.Checks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range checks {
+		for _, mistake := range judge.LintCheck(&checks[i]) {
+			t.Error(mistake)
+		}
+	}
+}

@@ -1,0 +1,338 @@
+package judge
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// health judges the checks of every component that the recipe touches, and those
+// of the machine. A check that finds nothing wrong leaves no finding. Where one
+// names the cause of another finding, that one is skipped.
+func (e *evaluation) health(findings []Finding) []Finding {
+	checks, err := e.tables.Checks()
+	if err != nil {
+		return append(findings, Finding{ID: "checks", Title: "Health checks", State: Unknown, Severity: recipes.Required, Found: err.Error()})
+	}
+	known := len(findings)
+	var silences []silence
+	for i := range checks {
+		c := &checks[i]
+		if _, applies := e.applies(c.When); !applies {
+			continue
+		}
+		for _, s := range e.subjects(c) {
+			f, ok := e.healthOf(c, s)
+			if !ok || slices.ContainsFunc(findings[known:], func(other Finding) bool { return other.ID == f.ID && other.Found == f.Found }) {
+				continue
+			}
+			findings = append(findings, f)
+			if f.State == Fail || f.State == Warn {
+				for _, pattern := range c.Silences {
+					pattern, _ = recipes.Fill(pattern, s.word)
+					silences = append(silences, silence{pattern, f.ID})
+				}
+			}
+		}
+	}
+	for _, s := range silences {
+		s.apply(findings)
+	}
+	return findings
+}
+
+// silence makes findings that are symptoms of another one skipped.
+type silence struct{ pattern, cause string }
+
+func (s silence) apply(findings []Finding) {
+	for i := range findings {
+		f := &findings[i]
+		if f.ID == s.cause || f.ID != s.pattern && !(strings.HasSuffix(s.pattern, ".") && strings.HasPrefix(f.ID, s.pattern)) {
+			continue
+		}
+		if f.State == Fail || f.State == Warn || f.State == Unknown {
+			f.State, f.Found, f.Fix = Skipped, "not checked: fix "+s.cause+" first", ""
+		}
+	}
+}
+
+// subject is what a check is judged on: one copy of a component, or the machine.
+type subject struct {
+	e        *evaluation
+	name     string
+	instance *facts.Instance // nil for the machine
+	vars     map[string]string
+}
+
+func (e *evaluation) subjects(c *recipes.Check) []subject {
+	if c.Machine {
+		return []subject{{e: e}}
+	}
+	var out []subject
+	for _, name := range e.touched() {
+		if len(c.Component) > 0 && !slices.Contains(c.Component, name) {
+			continue
+		}
+		list := e.facts.Components[name]
+		for i := range list {
+			// Without an active copy, the first stands for the component.
+			if c.Each || list[i].Active || i == 0 {
+				out = append(out, subject{e: e, name: name, instance: &list[i]})
+			}
+			if !c.Each {
+				break // the active one comes first
+			}
+		}
+	}
+	return out
+}
+
+// touched are the components that the recipe's applicable requirements name, in
+// the recipe's order, and those it lists beside them.
+func (e *evaluation) touched() []string {
+	var out []string
+	add := func(list ...string) {
+		for _, name := range list {
+			if !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	for i := range e.recipe.Requirements {
+		q := &e.recipe.Requirements[i]
+		if _, applies := e.applies(q.When); !applies {
+			continue
+		}
+		switch {
+		case q.Component != nil && !q.Component.Absent:
+			add(names(q.Component)...)
+		case q.Compat != nil:
+			add(q.Compat.Given...)
+		}
+	}
+	add(e.recipe.Components...)
+	return out
+}
+
+// healthOf gives the finding of one check on one subject; false when nothing is
+// wrong or nothing can be said.
+func (e *evaluation) healthOf(c *recipes.Check, s subject) (Finding, bool) {
+	if !s.holds(c.If) {
+		return Finding{}, false
+	}
+	if c.Relation != "" {
+		relate, ok := relations()[c.Relation]
+		if !ok {
+			return Finding{}, false // refused by TestChecks
+		}
+		if s.vars, ok = relate(e, s); !ok {
+			return Finding{}, false
+		}
+	}
+	f := Finding{Severity: c.Severity, Why: c.Why}
+	f.ID, _ = recipes.Fill(c.ID, s.word)
+	f.Title, _ = recipes.Fill(c.Title, s.word)
+	f.Found, _ = recipes.Fill(c.Found, s.word)
+	f.Doc = recipes.PagePath(f.ID)
+	if s.instance != nil {
+		f.Where = whereOf(*s.instance)
+	}
+	switch c.Severity {
+	case recipes.Recommended:
+		f.State = Warn
+	case recipes.Info:
+		f.State = Info
+	default:
+		f.State = Fail
+	}
+	for _, a := range c.Fix {
+		if len(a.OS) > 0 && !onOS(a.OS, e.facts.OS) || !s.holds(a.If) {
+			continue
+		}
+		if text, whole := recipes.Fill(a.Text, s.word); whole {
+			f.Fix = text
+			break
+		}
+	}
+	return f, true
+}
+
+// holds reports whether every condition is true of the subject. What is not
+// known makes no condition true but "unset".
+func (s subject) holds(conditions map[string]string) bool {
+	for _, fact := range slices.Sorted(maps.Keys(conditions)) {
+		a, err := recipes.ParseAttr(conditions[fact])
+		if err != nil {
+			return false // refused when the checks are loaded
+		}
+		series := ""
+		if of := a.SeriesOf(); of != "" {
+			if active, ok := s.e.facts.Active(of); ok {
+				series = recipes.Series(active.Version)
+			}
+		}
+		if holds, err := a.Check(s.word(fact), series); err != nil || !holds {
+			return false
+		}
+	}
+	return true
+}
+
+// word is what stands for a {word} of a text, and the value of a fact: "" when
+// it is not known. Lists are joined by commas.
+func (s subject) word(word string) string {
+	if v, ok := s.vars[word]; ok {
+		return v
+	}
+	switch word {
+	case "name":
+		return s.name
+	case "level":
+		return cmp.Or(s.e.facts.CPU.Level, s.e.facts.CPU.Model)
+	}
+	if setting, ok := strings.CutPrefix(word, "set."); ok {
+		return s.e.recipe.Setting(setting)
+	}
+	if rest, ok := strings.CutPrefix(word, "facts."); ok {
+		return valueAt(reflect.ValueOf(s.e.facts).Elem(), rest)
+	}
+	if s.instance == nil {
+		return ""
+	}
+	return valueAt(reflect.ValueOf(s.instance).Elem(), word)
+}
+
+// valueAt reads a fact by the JSON names of its fields. A component stands for
+// its first instance, which is the active one where there is one.
+func valueAt(v reflect.Value, path string) string {
+	for path != "" {
+		for v.Kind() == reflect.Pointer {
+			if v.IsNil() {
+				return ""
+			}
+			v = v.Elem()
+		}
+		var key string
+		switch v.Kind() {
+		case reflect.Struct:
+			key, path, _ = strings.Cut(path, ".")
+			v = fieldNamed(v, key)
+		case reflect.Map:
+			// Keys of attrs have dots of their own (build.cuda).
+			if value := v.MapIndex(reflect.ValueOf(path)); value.IsValid() {
+				v, path = value, ""
+				break
+			}
+			key, path, _ = strings.Cut(path, ".")
+			v = v.MapIndex(reflect.ValueOf(key))
+		case reflect.Slice:
+			if v.Len() == 0 {
+				return ""
+			}
+			v = v.Index(0)
+		default:
+			return ""
+		}
+		if !v.IsValid() {
+			return ""
+		}
+	}
+	for v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			return ""
+		}
+		v = v.Elem()
+	}
+	switch v.Kind() {
+	case reflect.Slice:
+		var items []string
+		for i := range v.Len() {
+			items = append(items, fmt.Sprint(v.Index(i).Interface()))
+		}
+		return strings.Join(items, ", ")
+	case reflect.Bool:
+		if v.Bool() {
+			return "true"
+		}
+		return ""
+	case reflect.Struct, reflect.Map:
+		return ""
+	}
+	return fmt.Sprint(v.Interface())
+}
+
+func fieldNamed(v reflect.Value, name string) reflect.Value {
+	for i := range v.NumField() {
+		tag, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		if tag == name {
+			return v.Field(i)
+		}
+	}
+	return reflect.Value{}
+}
+
+// LintCheck reports what a check names that facts and relations do not have.
+func LintCheck(c *recipes.Check) []error {
+	var mistakes []error
+	if _, ok := relations()[c.Relation]; c.Relation != "" && !ok {
+		mistakes = append(mistakes, fmt.Errorf("check %s: unknown relation %q (known: %s)", c.ID, c.Relation, strings.Join(slices.Sorted(maps.Keys(relations())), ", ")))
+	}
+	conditions := []map[string]string{c.If}
+	for _, a := range c.Fix {
+		conditions = append(conditions, a.If)
+	}
+	for _, m := range conditions {
+		for _, fact := range slices.Sorted(maps.Keys(m)) {
+			root, rest := reflect.TypeFor[facts.Instance](), fact
+			if after, ok := strings.CutPrefix(fact, "facts."); ok {
+				root, rest = reflect.TypeFor[facts.Facts](), after
+			} else if fact == "name" || fact == "level" || strings.HasPrefix(fact, "set.") || c.Relation != "" && !strings.Contains(fact, ".") {
+				continue
+			} else if c.Machine {
+				mistakes = append(mistakes, fmt.Errorf("check %s: %s is asked of a machine; begin it with facts.", c.ID, fact))
+				continue
+			}
+			if !known(root, rest) {
+				mistakes = append(mistakes, fmt.Errorf("check %s: there is no fact %q", c.ID, fact))
+			}
+		}
+	}
+	return mistakes
+}
+
+// known reports whether a type has a fact of that path.
+func known(t reflect.Type, path string) bool {
+	for path != "" {
+		switch t.Kind() {
+		case reflect.Pointer, reflect.Slice:
+			t = t.Elem()
+		case reflect.Map:
+			if t.Elem().Kind() == reflect.String {
+				return true
+			}
+			_, path, _ = strings.Cut(path, ".")
+			t = t.Elem()
+		case reflect.Struct:
+			key, rest, _ := strings.Cut(path, ".")
+			found := false
+			for i := range t.NumField() {
+				if tag, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ","); tag == key {
+					t, path, found = t.Field(i).Type, rest, true
+					break
+				}
+			}
+			if !found {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}

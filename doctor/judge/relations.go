@@ -1,0 +1,30 @@
+package judge
+
+import "strings"
+
+// relation compares facts with one another where a condition on one fact will
+// not do. It gives the variables for a check's texts, and false when the problem
+// is not there or cannot be seen.
+type relation func(e *evaluation, s subject) (map[string]string, bool)
+
+// relations is the one list of what a check's relation may name.
+func relations() map[string]relation {
+	return map[string]relation{
+		"cpu-lacks": cpuLacks,
+	}
+}
+
+// cpuLacks compares what every part of a copy was built for with the CPU.
+func cpuLacks(e *evaluation, s subject) (map[string]string, bool) {
+	have := e.facts.CPU.Features
+	if len(have) == 0 {
+		return nil, false
+	}
+	var missing []string
+	for _, feature := range s.instance.Built.CPU {
+		if !hasFeature(have, feature) {
+			missing = append(missing, feature)
+		}
+	}
+	return map[string]string{"missing": strings.Join(missing, ", ")}, len(missing) > 0
+}

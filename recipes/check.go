@@ -1,0 +1,154 @@
+package recipes
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Check is a component's own health rule. It is stated once and judged for every
+// recipe that touches the component.
+type Check struct {
+	// ID is stable, lower case, dotted: opencv.cpu-baseline. Where {name} is in
+	// it, the component's name takes its place.
+	ID    string `yaml:"id" json:"id"`
+	Title string `yaml:"title" json:"title"`
+	// Component names those it applies to; none means every component. Machine
+	// makes it a rule on the machine as a whole, judged once.
+	Component []string `yaml:"component,omitempty" json:"component,omitempty"`
+	Machine   bool     `yaml:"machine,omitempty" json:"machine,omitempty"`
+	// Each judges every copy, not just the one that programs find.
+	Each bool  `yaml:"each,omitempty" json:"each,omitempty"`
+	When *When `yaml:"when,omitempty" json:"when,omitempty"`
+	// If maps facts to conditions; the problem is there when all hold. A fact is
+	// a path of JSON names in the instance (built.runtime, attrs.arch), or in
+	// the facts as a whole after "facts." (facts.os.container). Conditions are
+	// those of ParseAttr.
+	If map[string]string `yaml:"if,omitempty" json:"if,omitempty"`
+	// Relation names a comparison made in code (the list is in doctor/judge);
+	// its variables are there for the texts. The problem is there when If holds
+	// and the relation matches.
+	Relation string   `yaml:"relation,omitempty" json:"relation,omitempty"`
+	Severity Severity `yaml:"severity,omitempty" json:"severity,omitempty"` // default required
+	// Found and the fixes are sentences; {word} stands for a fact's path, a
+	// relation's variable, or the name, version and path of the instance.
+	Found string   `yaml:"found" json:"found"`
+	Why   string   `yaml:"why" json:"why"`
+	Fix   []Advice `yaml:"fix" json:"fix"`
+	// Silences lists findings that are only symptoms of this one: ids, or with
+	// a dot at the end every id that begins so. {name} is the component.
+	Silences []string `yaml:"silences,omitempty" json:"silences,omitempty"`
+	Source   string   `yaml:"source" json:"source"`
+}
+
+// Advice is one fix. The first whose limits fit the host and whose words are all
+// known is given.
+type Advice struct {
+	OS []string `yaml:"os,omitempty" json:"os,omitempty"` // as in When
+	// If limits it as a check's If does.
+	If   map[string]string `yaml:"if,omitempty" json:"if,omitempty"`
+	Text string            `yaml:"text" json:"text"`
+}
+
+var (
+	checkForm = regexp.MustCompile(`^[a-z0-9{][a-z0-9{}.+-]*$`)
+	wordForm  = regexp.MustCompile(`\{([a-z][a-zA-Z0-9_.-]*)\}`)
+)
+
+// Fill replaces each {word} of a text by what lookup says; false when a word is
+// unknown or empty.
+func Fill(text string, lookup func(word string) string) (string, bool) {
+	whole := true
+	out := wordForm.ReplaceAllStringFunc(text, func(m string) string {
+		value := lookup(m[1 : len(m)-1])
+		whole = whole && value != ""
+		return value
+	})
+	return out, whole
+}
+
+// LoadChecks reads one file of health checks. The error names every mistake.
+func LoadChecks(data []byte, name string) ([]Check, error) {
+	var list []Check
+	if err := yaml.UnmarshalWithOptions(data, &list, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	var mistakes []error
+	for i := range list {
+		mistakes = append(mistakes, list[i].lint(name)...)
+		if list[i].Severity == "" {
+			list[i].Severity = Required
+		}
+	}
+	return list, errors.Join(mistakes...)
+}
+
+func (c *Check) lint(file string) (mistakes []error) {
+	wrong := func(format string, a ...any) {
+		mistakes = append(mistakes, fmt.Errorf("%s: check %q: %w", file, c.ID, fmt.Errorf(format, a...)))
+	}
+	if !checkForm.MatchString(c.ID) {
+		wrong("an id is lower-case words joined by dots")
+	}
+	for _, field := range [][2]string{{"title", c.Title}, {"found", c.Found}, {"why", c.Why}, {"source", c.Source}} {
+		if strings.TrimSpace(field[1]) == "" {
+			wrong("%s is missing", field[0])
+		}
+	}
+	if len(c.If) == 0 && c.Relation == "" {
+		wrong("it needs a condition: if or relation")
+	}
+	if len(c.Fix) == 0 {
+		wrong("it needs a fix")
+	}
+	for _, n := range c.Component {
+		if !slices.Contains(Components(), n) {
+			wrong("unknown component %q%s", n, suggest(n, Components()))
+		}
+	}
+	if c.Severity != "" && !slices.Contains(Severities(), string(c.Severity)) {
+		wrong("unknown severity %q%s", c.Severity, suggest(string(c.Severity), Severities()))
+	}
+	conditions := []map[string]string{c.If}
+	for _, a := range c.Fix {
+		if strings.TrimSpace(a.Text) == "" {
+			wrong("a fix has no text")
+		}
+		conditions = append(conditions, a.If)
+	}
+	for _, m := range conditions {
+		for _, fact := range slices.Sorted(maps.Keys(m)) {
+			if _, err := ParseAttr(m[fact]); err != nil {
+				wrong("if %s: %w", fact, err)
+			}
+		}
+	}
+	return mistakes
+}
+
+// embeddedChecks reads the health checks of the library, in the order of their
+// files' names.
+func embeddedChecks() ([]Check, error) {
+	files, err := embeddedFiles("library/checks")
+	if err != nil {
+		return nil, err
+	}
+	var all []Check
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		data, err := library.ReadFile(files[name])
+		if err != nil {
+			return nil, fmt.Errorf("read the embedded checks %s: %w", name, err)
+		}
+		list, err := LoadChecks(data, files[name])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
+	}
+	return all, nil
+}
