@@ -161,20 +161,29 @@ func (r *Recipe) Select(only, skip, downgrade []string) (*Recipe, error) {
 	in := func(list []string, id string) bool {
 		return slices.ContainsFunc(list, func(pattern string) bool { return matches(pattern, id) })
 	}
+	if len(only)+len(skip)+len(downgrade) == 0 {
+		return r, nil
+	}
 	out := *r
 	out.Requirements = nil
+	keep := func(id string, s Severity) (Severity, bool) {
+		switch {
+		case len(only) > 0 && !in(only, id) || in(skip, id):
+			return s, false
+		case !in(downgrade, id):
+			return s, true
+		case s == Recommended || s == Info:
+			return Info, true
+		}
+		return Recommended, true
+	}
+	out.Narrowed = &Narrowed{whole: r, keep: keep}
 	for _, q := range r.Requirements {
-		if len(only) > 0 && !in(only, q.ID) || in(skip, q.ID) {
-			continue
+		severity, kept := keep(q.ID, q.Severity)
+		if kept {
+			q.Severity = severity
+			out.Requirements = append(out.Requirements, q)
 		}
-		if in(downgrade, q.ID) {
-			if q.Severity == Recommended || q.Severity == Info {
-				q.Severity = Info
-			} else {
-				q.Severity = Recommended
-			}
-		}
-		out.Requirements = append(out.Requirements, q)
 	}
 	if len(out.Requirements) == 0 {
 		return nil, errors.New("--only and --skip leave no requirement")

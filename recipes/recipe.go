@@ -35,6 +35,34 @@ type Recipe struct {
 	Overrides string `yaml:"-" json:"overrides,omitempty"`
 	// Settings are the parameters that Set changed; Setting gives every one.
 	Settings map[string]string `yaml:"-" json:"settings,omitempty"`
+
+	// Narrowed is what Select left out; nil when it left out nothing.
+	Narrowed *Narrowed `yaml:"-" json:"-"`
+}
+
+// Narrowed is what a user's selection makes of a recipe.
+type Narrowed struct {
+	whole *Recipe
+	// keep decides on an id: the severity, and whether it stays.
+	keep func(id string, s Severity) (Severity, bool)
+}
+
+// Whole is the recipe as it was before Select.
+func (r *Recipe) Whole() *Recipe {
+	if r.Narrowed == nil {
+		return r
+	}
+	whole := *r.Narrowed.whole
+	whole.Settings = r.Settings
+	return &whole
+}
+
+// Selected says whether a finding's id was selected, and with what severity.
+func (r *Recipe) Selected(id string, s Severity) (Severity, bool) {
+	if r.Narrowed == nil {
+		return s, true
+	}
+	return r.Narrowed.keep(id, s)
 }
 
 // Parameter is one thing a user may choose about a recipe.

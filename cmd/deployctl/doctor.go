@@ -11,12 +11,12 @@ func newDoctor(c *console.Console) *cobra.Command {
 	o := pipeline.DoctorOptions{Console: c}
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Say what this machine lacks; with --fix, install it and prove it",
-		Long: `Looks at the machine and judges it against a recipe. Without --fix nothing is
-changed and nothing is downloaded.
+		Short: "Check this machine; with --fix, install what is missing and verify it",
+		Long: `Check this machine against a recipe. Without --fix, nothing is changed and
+nothing is downloaded.
 
-With --fix it shows a plan with its cost, asks, installs what is missing, looks
-again, and proves the result with a real forward pass.`,
+With --fix, show a plan with its cost, ask for consent, install what is missing,
+check again, and prove the result with a real forward pass.`,
 		Example: `  deployctl doctor
   deployctl doctor --fix --yes               unattended, as in a CI image
   deployctl doctor --fix --dry-run           the plan alone
@@ -35,15 +35,16 @@ again, and proves the result with a real forward pass.`,
 	selectRecipe(f, &o.Recipe)
 	f.StringVar(&o.From, "from", "", "judge the machine in a `snapshot` instead of this one")
 	f.StringVar(&o.Format, "format", "text", "text or json")
-	f.BoolVar(&o.Fix, "fix", false, "install or mend what is missing, then prove it")
+	f.BoolVar(&o.Plan, "plan", false, "add the plan to --format json (asks the package manager, which takes seconds)")
+	f.BoolVar(&o.Fix, "fix", false, "install or repair what is missing, then prove it")
 	f.BoolVarP(&o.Yes, "yes", "y", false, "do not ask before --fix changes the machine")
 	f.BoolVar(&o.DryRun, "dry-run", false, "show what --fix would do and change nothing")
-	f.StringVar(&o.Locked, "locked", "", "let --fix take the files that a `lockfile` names, and nothing else")
-	f.BoolVar(&o.Offline, "offline", false, "let --fix take only what is on this machine, or in the bundle imported for the recipe")
+	f.StringVar(&o.Locked, "locked", "", "let --fix download only the files that a `lockfile` names")
+	f.BoolVar(&o.Offline, "offline", false, "let --fix use only what is on this machine, or in the bundle imported for the recipe")
 	f.BoolVar(&o.Strict, "strict", false, "exit 4 when there are warnings only")
-	f.BoolVar(&o.Deep, "deep", false, "also ask OpenCL drivers what they answer, each in a child that can be killed")
-	f.BoolVar(&o.Timings, "timings", false, "tell how long each probe took")
-	f.BoolVar(&o.All, "all", false, "explain also what is in order")
+	f.BoolVar(&o.Deep, "deep", false, "also load each OpenCL driver and ask for its devices, in a child process")
+	f.BoolVar(&o.Timings, "timings", false, "show how long each probe took")
+	f.BoolVar(&o.All, "all", false, "show every check, with what it requires and why")
 	f.IntVar(&o.Level, "level", 2, "how much --fix proves: 0 nothing, 1 the engine loads, 2 one checked forward pass, 3 timed runs")
 	f.StringVar(&o.Verify.Picture, "picture", "", "`file` for the picture with boxes (default: in the cache)")
 	return cmd

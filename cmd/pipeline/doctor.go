@@ -38,7 +38,8 @@ type DoctorOptions struct {
 	Deep    bool
 	Timings bool
 	All     bool
-	Level   int // of the proof after a fix; 0 for none
+	Plan    bool // with json: also the plan, which asks the package manager
+	Level   int  // of the proof after a fix; 0 for none
 	// Locked is a lockfile that names all files to take, "" for none. Offline
 	// asks no server; without Locked it goes by the last bundle imported for
 	// the recipe, if there was one.
@@ -67,10 +68,51 @@ func examine(ctx context.Context, h *host.Host, r *recipes.Recipe, t *recipes.Ta
 func (x examination) newReport(o DoctorOptions) *report.Report {
 	report := report.New(x.judgement, o.Strict)
 	report.Host.Recorded = o.From != ""
+	report.Fixable = x.judgement.Fixable()
+	report.FixCommand = "deployctl doctor --fix" + o.Recipe.flags()
+	report.Provable = !o.Fix && o.proves(x.judgement.Recipe)
+	elsewhere(report)
 	if o.Timings {
 		report.Timings = x.judgement.Facts.Timings
 	}
 	return report
+}
+
+// elsewhere names the recipes for this operating system where the one asked for
+// is for another.
+func elsewhere(r *report.Report) {
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		if f.State != judge.Fail || f.Cause != judge.OtherSystem {
+			continue
+		}
+		purpose, _, _ := strings.Cut(r.Recipe, "-")
+		embedded, err := recipes.Embedded()
+		if err != nil {
+			return // the report says what is wrong without it
+		}
+		var names []string
+		for _, other := range embedded {
+			if strings.HasPrefix(other.Name, purpose) && forSystem(other, r.Host.Family) {
+				names = append(names, other.Name)
+			}
+		}
+		r.Fixable = false
+		f.Fix = "To see the recipes for this system, run deployctl recipe list."
+		if len(names) > 0 {
+			f.Fix = "Use a recipe for this system: deployctl doctor --recipe " + strings.Join(names, " or ")
+		}
+	}
+}
+
+// forSystem reports whether a recipe is for a family of operating systems.
+func forSystem(r *recipes.Recipe, family string) bool {
+	for _, q := range r.Requirements {
+		if q.OS != nil && !slices.Contains(q.OS.Family, family) {
+			return false
+		}
+	}
+	return true
 }
 
 // later is the live host as a shell opened now would see it, nil when that is
@@ -149,7 +191,7 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 	case o.DryRun:
 		return o.dryRun(ctx, x)
 	}
-	if o.Format == "json" && x.report.Attention(judge.Fail, judge.Warn) {
+	if o.Plan && x.report.Attention(judge.Fail, judge.Warn) {
 		plan, err := o.plan(ctx, x)
 		if err != nil {
 			return err
@@ -159,9 +201,6 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 	if err := o.write(x.report); err != nil {
 		return err
 	}
-	if o.Format == "text" && o.From == "" && x.report.Attention(judge.Fail) {
-		o.Console.Note("\nNext: deployctl doctor --fix%s", o.Recipe.flags())
-	}
 	return verdict(x.report.Exit)
 }
 
@@ -169,14 +208,18 @@ func (o DoctorOptions) check() error {
 	switch {
 	case o.Format != "text" && o.Format != "json":
 		return usagef("--format %s is unknown: use text or json", o.Format)
+	case o.Level < 0 || o.Level > 3:
+		return usagef("--level %d is unknown: use 0, 1, 2 or 3", o.Level)
+	case o.Plan && o.Format != "json":
+		return usagef("--plan adds the plan to --format json; for people, use --dry-run")
 	case o.From != "" && o.Fix && !o.DryRun:
-		return usagef("--fix cannot mend the machine in a snapshot: use --from with --dry-run to see its plan")
+		return usagef("--fix cannot repair the machine in a snapshot: add --dry-run to see its plan")
 	case (o.Locked != "" || o.Offline) && !o.Fix && !o.DryRun:
 		return usagef("--locked and --offline say where --fix may take files from: add --fix or --dry-run")
 	case (o.Locked != "" || o.Offline) && o.From != "":
 		return usagef("--locked and --offline look at what is on this machine, so they do not go with --from")
 	case o.Offline && strings.HasPrefix(o.Recipe.Name, "https://"):
-		return usagef("--offline forbids to fetch the recipe %s: download it and name the file instead", o.Recipe.Name)
+		return usagef("--offline prevents downloading the recipe %s: download it yourself and name the file", o.Recipe.Name)
 	case o.Yes && !o.Fix:
 		return usagef("--yes does nothing without --fix")
 	}

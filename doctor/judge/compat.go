@@ -217,6 +217,9 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 		state: OK, wanted: wanted, found: fmt.Sprintf("%s %s for %s", c.Choose, value, strings.Join(pairs, " and ")),
 		where: fmt.Sprintf("table %s, %s: %s", c.Table, row.Basis, row.Source),
 	}
+	if c.Choose == "gocv" { // a release, not a property
+		v.version = value
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Holds)) {
 		if bad, ok := e.holds(name, c.Holds[name], value, pairs); !ok {
 			bad.wanted, bad.where = wanted, v.where
@@ -264,7 +267,7 @@ func (e *evaluation) given(name, wanted string) (string, verdict, bool) {
 		return e.facts.OS.Version, verdict{}, true
 	}
 	if d := e.done[name]; d != nil && d.Severity == recipes.Required && (d.State == Fail || d.State == Unknown || d.State == Pending) {
-		return "", verdict{state: Skipped, wanted: wanted, found: "decided once " + d.ID + " holds"}, false
+		return "", verdict{state: Skipped, wanted: wanted, found: "not checked: waiting for " + d.Title + " (" + d.ID + ")"}, false
 	}
 	i, ok := e.facts.Active(name)
 	if !ok {

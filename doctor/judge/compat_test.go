@@ -108,7 +108,7 @@ func TestEvaluateMore(t *testing.T) {
 		{"OpenPose 1.6.0 with cuDNN 8", gpuHost("windows", "", "", with("cudnn", version("8.0.5"), "visual-studio", version("15.9"))), dnn, map[string]string{"release": "1.6.0"}, Fail, ">= 7, < 8"},
 		{"OpenPose on Ubuntu, asked of Debian", gpuHost("linux", "", "", with("cuda", version("11.7"))), ubuntu, nil, Skipped, "not a release of Ubuntu"},
 
-		{"asked with cuda only", gpuHost("linux", "", "", nil), "    when: {set: {gpu: [cuda]}}\n    component: {name: cuda}\n", nil, Skipped, "gpu=cpu"},
+		{"asked with cuda only", gpuHost("linux", "", "", nil), "    when: {set: {gpu: [cuda]}}\n    component: {name: cuda}\n", nil, Skipped, "gpu=cuda"},
 		{"asked with cuda", gpuHost("linux", "", "", nil), "    when: {set: {gpu: [cuda]}}\n    component: {name: cuda}\n", map[string]string{"gpu": "cuda"}, Fail, "not installed"},
 		{"asked where present", gpuHost("linux", "", "", nil), "    when: {present: [clang]}\n    component: {name: cuda}\n", nil, Skipped, "clang is not installed"},
 		{"an attribute that may not be there", gpuHost("linux", "", "", with("cudnn", facts.Instance{Version: "8.1", Attrs: map[string]string{"conflict": "two"}})), "    component: {name: cudnn, attr: {conflict: unset}}\n", nil, Fail, "conflict is two"},

@@ -32,6 +32,11 @@ type Finding struct {
 	Severity recipes.Severity `json:"severity,omitempty"`
 	Wanted   string           `json:"wanted"`
 	Found    string           `json:"found"`
+	// Version and Path are those of the copy that was judged; Cause says in a
+	// word why it does not do. "" where nothing of the kind was judged.
+	Version string `json:"version,omitempty"`
+	Path    string `json:"path,omitempty"`
+	Cause   Cause  `json:"cause,omitempty"`
 	// Where is the path, command or key the verdict rests on.
 	Where string `json:"where"`
 	Why   string `json:"why"`
@@ -40,6 +45,20 @@ type Finding struct {
 	// Doc is the anchor of the requirement's page.
 	Doc string `json:"doc"`
 }
+
+// Cause is why a requirement is not met, in a word that programs can rely on.
+type Cause string
+
+// The causes of a finding that is not ok.
+const (
+	NotInstalled Cause = "not-installed"
+	NotFound     Cause = "not-found" // it is there, but the lookup does not find it
+	WrongVersion Cause = "wrong-version"
+	Lacking      Cause = "lacking-part" // a part or property is missing
+	Unusable     Cause = "unusable"
+	Mismatch     Cause = "mismatch" // it does not fit another component
+	OtherSystem  Cause = "other-system"
+)
 
 // Judgement is what an evaluation gives.
 type Judgement struct {

@@ -23,6 +23,9 @@ import (
 // component already fails a required finding of its own is skipped: one cause
 // gives one failure.
 func Evaluate(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) *Judgement {
+	if whole := r.Whole(); whole != r {
+		return Evaluate(whole, t, f).narrow(r)
+	}
 	j := &Judgement{Recipe: r, Facts: f, Chosen: map[string]string{}}
 	e := &evaluation{recipe: r, tables: t, facts: f, chosen: j.Chosen, done: map[string]*Finding{}}
 	first := make([]Finding, len(r.Requirements))
@@ -62,7 +65,50 @@ func Evaluate(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) *Judgement {
 		}
 	}
 	j.Findings = e.health(j.Findings)
+	j.onlyElsewhere()
 	return j
+}
+
+// narrow keeps the findings of what the user selected. The whole recipe is
+// judged all the same, so that leaving one requirement out does not change what
+// is said of another.
+func (j *Judgement) narrow(r *recipes.Recipe) *Judgement {
+	out := *j
+	out.Recipe, out.Findings = r, nil
+	for _, f := range j.Findings {
+		severity, kept := r.Selected(f.ID, f.Severity)
+		if !kept {
+			continue
+		}
+		if severity != f.Severity {
+			f.Severity = severity
+			if f.State == Fail || f.State == Warn {
+				f.State = Warn
+				if severity == recipes.Info {
+					f.State = Info
+				}
+			}
+		}
+		out.Findings = append(out.Findings, f)
+	}
+	return &out
+}
+
+// onlyElsewhere leaves one finding where the recipe is for another operating
+// system: nothing else that it asks for matters here.
+func (j *Judgement) onlyElsewhere() {
+	for _, f := range j.Findings {
+		if f.Cause != OtherSystem || f.State != Fail {
+			continue
+		}
+		for i := range j.Findings {
+			if other := &j.Findings[i]; other.ID != f.ID {
+				other.State, other.Found, other.Fix, other.Cause = Skipped, "not for this operating system", "", ""
+			}
+		}
+		clear(j.Chosen)
+		return
+	}
 }
 
 // AfterRestart is what is left to do when an installer asked for a restart.
@@ -139,6 +185,8 @@ type verdict struct {
 	wanted, found string
 	where         string
 	fix           string // "" asks for the recipe's fix
+	version, path string // of the copy judged
+	cause         Cause
 }
 
 func (e *evaluation) judge(q *recipes.Requirement) Finding {
@@ -168,6 +216,7 @@ func (e *evaluation) judge(q *recipes.Requirement) Finding {
 		}
 	}
 	out.State, out.Wanted, out.Found, out.Where = v.state, v.wanted, v.found, v.where
+	out.Version, out.Path, out.Cause = v.version, v.path, v.cause
 	if v.state == Fail {
 		switch out.Severity {
 		case recipes.Recommended:
@@ -179,7 +228,7 @@ func (e *evaluation) judge(q *recipes.Requirement) Finding {
 	switch v.state {
 	case OK, Skipped:
 	case Unknown:
-		out.Fix = cmp.Or(v.fix, "Remove the cause named under found and run deployctl doctor again; by hand: "+cmp.Or(q.Manual, q.Title))
+		out.Fix = cmp.Or(v.fix, "Fix the error above and run deployctl doctor again. To do it by hand: "+cmp.Or(q.Manual, q.Title))
 	default:
 		out.Fix = cmp.Or(v.fix, e.fix(q))
 	}
@@ -195,7 +244,7 @@ func (e *evaluation) applies(w *recipes.When) (verdict, bool) {
 	f := e.facts
 	for _, name := range slices.Sorted(maps.Keys(w.Set)) {
 		if value := e.recipe.Setting(name); !slices.Contains(w.Set[name], value) {
-			return verdict{state: Skipped, wanted: "asked with " + name + "=" + either(w.Set[name]) + " only", found: "set to " + name + "=" + value}, false
+			return verdict{state: Skipped, wanted: name + " set to " + either(w.Set[name]), found: "only with --set " + name + "=" + either(w.Set[name])}, false
 		}
 	}
 	if len(w.OS) > 0 {
@@ -203,7 +252,7 @@ func (e *evaluation) applies(w *recipes.When) (verdict, bool) {
 			return e.unknown("os", "which operating system this is", "applies to "+either(w.OS)), false
 		}
 		if !onOS(w.OS, f.OS) {
-			return verdict{state: Skipped, wanted: "asked of " + either(w.OS) + " only", found: "this is " + systemName(f.OS), where: evidence(f.OS.Evidence)}, false
+			return verdict{state: Skipped, wanted: either(w.OS), found: systemNames(w.OS) + " only"}, false
 		}
 	}
 	if len(w.Arch) > 0 {
@@ -212,7 +261,7 @@ func (e *evaluation) applies(w *recipes.When) (verdict, bool) {
 			return e.unknown("cpu", "which processor this is", "applies to "+either(w.Arch)), false
 		}
 		if !slices.Contains(w.Arch, arch) {
-			return verdict{state: Skipped, wanted: "asked of " + either(w.Arch) + " only", found: "this is " + arch, where: evidence(f.CPU.Evidence)}, false
+			return verdict{state: Skipped, wanted: either(w.Arch), found: either(w.Arch) + " only"}, false
 		}
 	}
 	for _, feature := range w.Features {
@@ -220,7 +269,7 @@ func (e *evaluation) applies(w *recipes.When) (verdict, bool) {
 			return e.unknown("cpu", "what this processor can do", "applies to processors with "+feature), false
 		}
 		if !slices.Contains(f.CPU.Features, feature) {
-			return verdict{state: Skipped, wanted: "asked of processors with " + feature + " only", found: "this one has none", where: evidence(f.CPU.Evidence)}, false
+			return verdict{state: Skipped, wanted: "a CPU with " + feature, found: "only on CPUs with " + feature}, false
 		}
 	}
 	if len(w.Missing) > 0 {
@@ -229,16 +278,16 @@ func (e *evaluation) applies(w *recipes.When) (verdict, bool) {
 				return verdict{}, true
 			}
 		}
-		return verdict{state: Skipped, wanted: "asked while " + either(w.Missing) + " is missing", found: "installed: " + strings.Join(w.Missing, ", ")}, false
+		return verdict{state: Skipped, wanted: "needed until " + either(w.Missing) + " is installed", found: strings.Join(w.Missing, ", ") + " is installed"}, false
 	}
 	for _, name := range w.Present {
 		if len(f.Components[name]) > 0 {
 			continue
 		}
 		if _, failed := f.Problem(name); failed {
-			return e.unknown(name, "whether "+name+" is there", "asked where "+name+" is installed"), false
+			return e.unknown(name, "whether "+name+" is there", "applies where "+name+" is installed"), false
 		}
-		return verdict{state: Skipped, wanted: "asked where " + name + " is installed", found: name + " is not installed"}, false
+		return verdict{state: Skipped, wanted: "applies where " + name + " is installed", found: name + " is not installed"}, false
 	}
 	return verdict{}, true
 }
@@ -246,7 +295,7 @@ func (e *evaluation) applies(w *recipes.When) (verdict, bool) {
 // unknown gives the verdict for something that no probe told: with the reason
 // where a problem covers the topic.
 func (e *evaluation) unknown(topic, what, wanted string) verdict {
-	v := verdict{state: Unknown, wanted: wanted, found: "no probe told " + what}
+	v := verdict{state: Unknown, wanted: wanted, found: "could not be determined: " + what}
 	if p, ok := e.facts.Problem(topic); ok {
 		v.found, v.where = "could not be checked: "+p.Error, "probe "+p.Probe
 	}
@@ -260,7 +309,7 @@ func (e *evaluation) os(c *recipes.OSCheck) verdict {
 	}
 	v := verdict{state: OK, wanted: either(c.Family), found: systemName(o), where: evidence(o.Evidence)}
 	if !slices.Contains(c.Family, o.Family) {
-		v.state = Fail
+		v.state, v.cause = Fail, OtherSystem
 		return v
 	}
 	if len(c.Libc) > 0 && o.Family == "linux" {
@@ -417,6 +466,29 @@ func ChooseFix(q *recipes.Requirement, f *facts.Facts) (recipes.Packages, bool) 
 	return recipes.Packages{}, false
 }
 
+// Fixable reports whether a fix of the recipe would change something about what
+// is wrong: whether deployctl doctor --fix has anything to do here.
+func (j *Judgement) Fixable() bool {
+	for i := range j.Recipe.Requirements {
+		q := &j.Recipe.Requirements[i]
+		at := slices.IndexFunc(j.Findings, func(f Finding) bool { return f.ID == q.ID })
+		if at < 0 || j.Findings[at].State != Fail && j.Findings[at].State != Warn || j.Findings[at].Cause == NotFound {
+			continue
+		}
+		if _, ok := ChooseFix(q, j.Facts); ok || slices.ContainsFunc(q.Fix, j.applicable) {
+			return true
+		}
+	}
+	return false
+}
+
+// applicable reports whether a fix that needs no package manager fits the host.
+func (j *Judgement) applicable(f recipes.Fix) bool {
+	a := f.Archive
+	return f.Build != "" && j.Facts.OS.Family != "windows" || len(f.NPM) > 0 ||
+		a != nil && (len(a.OS) == 0 || slices.Contains(a.OS, j.Facts.OS.Family)) && (len(a.Arch) == 0 || slices.Contains(a.Arch, j.Facts.CPU.Arch))
+}
+
 // installCommand is the command a person would type. deployctl itself runs
 // argv lists made by its installers, never this text.
 func installCommand(p recipes.Packages, u facts.User) string {
@@ -454,6 +526,16 @@ func installCommand(p recipes.Packages, u facts.User) string {
 func onOS(list []string, o facts.OS) bool {
 	return slices.Contains(list, o.Family) || slices.Contains(list, o.ID) ||
 		slices.ContainsFunc(o.Like, func(id string) bool { return slices.Contains(list, id) })
+}
+
+// systemNames are families and distributions as their makers write them.
+func systemNames(ids []string) string {
+	vendor := map[string]string{"linux": "Linux", "windows": "Windows", "darwin": "macOS", "debian": "Debian", "ubuntu": "Ubuntu", "fedora": "Fedora"}
+	var out []string
+	for _, id := range ids {
+		out = append(out, cmp.Or(vendor[id], id))
+	}
+	return either(out)
 }
 
 func systemName(o facts.OS) string {
@@ -607,11 +689,11 @@ func (e *evaluation) fits(i facts.Instance, c *recipes.ComponentCheck, constrain
 		}
 	}
 	if len(lacks) > 0 {
-		v.state, v.found = Fail, "without "+strings.Join(lacks, ", ")
+		v.state, v.cause, v.found = Fail, Lacking, "without "+strings.Join(lacks, ", ")
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Attr)) {
 		if wrong := e.attr(i, key, c.Attr[key]); wrong != "" {
-			v.state, v.found = Fail, join(v.found, wrong)
+			v.state, v.cause, v.found = Fail, Lacking, join(v.found, wrong)
 			v.found = strings.TrimPrefix(v.found, ", ")
 		}
 	}
@@ -633,7 +715,7 @@ func (e *evaluation) fits(i facts.Instance, c *recipes.ComponentCheck, constrain
 			v.found += fmt.Sprintf(" (found %q)", i.Version)
 		}
 	case err == nil && !holds:
-		v.state = Fail
+		v.state, v.cause = Fail, WrongVersion
 	}
 	return v
 }
@@ -646,16 +728,16 @@ func (e *evaluation) oneComponent(name string, c *recipes.ComponentCheck, constr
 			return verdict{state: Unknown, found: "could not be checked: " + p.Error, where: "probe " + p.Probe}
 		}
 		if len(list) == 0 {
-			return verdict{state: Fail, found: "not installed"}
+			return verdict{state: Fail, found: "not installed", cause: NotInstalled}
 		}
 	}
 	var v verdict
 	if ok {
 		v = e.fits(active, c, constraint)
 		v.found = join(label(name, active), v.found)
-		v.where = whereOf(active)
+		v.where, v.version, v.path = whereOf(active), active.Version, active.Path
 	} else {
-		v = verdict{state: Fail, found: label(name, list[0]) + ", but no lookup finds it", where: list[0].Path}
+		v = verdict{state: Fail, found: label(name, list[0]) + ", but no lookup finds it", where: list[0].Path, version: list[0].Version, path: list[0].Path, cause: NotFound}
 	}
 	// Another copy may do where the active one does not.
 	for _, other := range list {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/judge"
+	"github.com/deployctl/deployctl/recipes"
 )
 
 // Report is the one value that every format renders.
@@ -38,6 +39,11 @@ type Report struct {
 	Timings []facts.Timing      `json:"timings,omitempty"`
 	// Next is what must be done before this can be judged to its end.
 	Next string `json:"next,omitempty"`
+	// Fixable: FixCommand would change something here. Provable: deployctl can
+	// run the recipe's engine. Both are said in the closing sentence.
+	Fixable    bool   `json:"-"`
+	FixCommand string `json:"-"`
+	Provable   bool   `json:"-"`
 	// Error says why the run stopped early.
 	Error string `json:"error,omitempty"`
 }
@@ -45,6 +51,7 @@ type Report struct {
 // HostSummary is the line that says which machine was judged.
 type HostSummary struct {
 	OS       string  `json:"os"`
+	Family   string  `json:"family"`
 	Arch     string  `json:"arch"`
 	CPU      string  `json:"cpu"`
 	Level    string  `json:"level,omitempty"`
@@ -63,7 +70,7 @@ func New(j *judge.Judgement, strict bool) *Report {
 		Schema: 1, Recipe: j.Recipe.Name, RecipeTitle: j.Recipe.Title, RecipeSource: j.Recipe.Source,
 		RecipeOverrides: j.Recipe.Overrides,
 		Host: HostSummary{
-			OS: osName(f.OS), Arch: f.OS.Arch, CPU: f.CPU.Model, Level: f.CPU.Level,
+			OS: osName(f.OS), Family: f.OS.Family, Arch: f.OS.Arch, CPU: f.CPU.Model, Level: f.CPU.Level,
 			Cores: f.CPU.Cores, Memory: f.Memory.Usable(),
 		},
 		Findings: j.Findings, Chosen: j.Chosen, Plan: []any{}, Summary: map[judge.State]int{}, Exit: j.Exit(strict),
@@ -112,42 +119,29 @@ func (s Style) Paint(code, text string) string {
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-const (
-	titleMax = 40
-	// A longer place (a table's row with its source) is told with --all only.
-	whereMax = 60
-)
-
-// WriteText writes the report as a table for people: one line a requirement,
-// and below those that need attention why, where and what to do.
+// WriteText writes the report for people: problems first, what passes in a line
+// a group, and last where one stands.
 func (r *Report) WriteText(w io.Writer, s Style) error {
 	b := &strings.Builder{}
 	fmt.Fprintf(b, "%s  %s\n", s.Paint("1", r.Recipe), r.RecipeTitle)
 	if r.RecipeOverrides != "" {
-		fmt.Fprintf(b, "%s\n", s.Paint("33", fmt.Sprintf("recipe from %s, in place of the %s one", r.RecipeSource, r.RecipeOverrides)))
+		fmt.Fprintf(b, "%s\n", s.Paint("33", fmt.Sprintf("Recipe from %s, which replaces the %s one.", r.RecipeSource, r.RecipeOverrides)))
 	} else if r.RecipeSource != "" && r.RecipeSource != "embedded" {
-		fmt.Fprintf(b, "%s\n", s.Paint("2", "recipe from "+r.RecipeSource))
+		fmt.Fprintf(b, "%s\n", s.Paint("2", "Recipe from "+r.RecipeSource))
 	}
-	fmt.Fprintf(b, "%s\n\n", s.Paint("2", r.Host.line()))
-
-	titleWidth, stateWidth := 0, len("skipped")
-	for _, f := range r.Findings {
-		titleWidth = max(titleWidth, min(runewidth.StringWidth(f.Title), titleMax))
-	}
-	for _, f := range r.Findings {
-		state := s.Paint(stateColor[f.State], pad(string(f.State), stateWidth))
-		line := fmt.Sprintf("  %s  %s  ", state, pad(f.Title, titleWidth))
-		used := 2 + stateWidth + 2 + max(titleWidth, runewidth.StringWidth(f.Title)) + 2
-		found := f.Found
-		if f.Where != "" && !strings.Contains(found, f.Where) && (s.All || runewidth.StringWidth(f.Where) <= whereMax) {
-			found += s.Paint("2", "  "+f.Where)
+	fmt.Fprintf(b, "%s\n\n", s.Paint("2", s.wrap(r.Host.line(), 0)))
+	for _, state := range stateOrder {
+		if s.All || state != judge.OK && state != judge.Skipped && state != judge.Info {
+			for _, f := range r.Findings {
+				if f.State == state {
+					r.one(b, s, f)
+				}
+			}
+			continue
 		}
-		b.WriteString(line + strings.ReplaceAll(s.wrap(found, used), "\n", "\n"+strings.Repeat(" ", used)) + "\n")
-		if s.All || f.State == judge.Fail || f.State == judge.Warn || f.State == judge.Unknown || f.State == judge.Pending {
-			r.detail(b, s, f, 2+stateWidth+2)
-		}
+		r.collapsed(b, s, state)
 	}
-	fmt.Fprintf(b, "\n%s\n", r.summaryLine(s))
+	fmt.Fprintf(b, "\n%s\n", s.wrap(r.closing(), 0))
 	if len(r.Timings) > 0 {
 		b.WriteString("\n")
 		for _, t := range r.Timings {
@@ -158,20 +152,149 @@ func (r *Report) WriteText(w io.Writer, s Style) error {
 	return err
 }
 
-func (r *Report) detail(b *strings.Builder, s Style, f judge.Finding, indent int) {
-	margin := strings.Repeat(" ", indent)
-	for _, row := range [][2]string{{"wanted", f.Wanted}, {"why", f.Why}, {"fix", f.Fix}, {"more", f.Doc}} {
-		if row[1] == "" || row[0] == "more" && !s.All {
+// margin is where the text beside a state begins.
+const margin = 11
+
+func label(s Style, state judge.State) string {
+	return "  " + s.Paint(stateColor[state], pad(string(state), margin-4)) + "  "
+}
+
+// one writes a finding: what is wrong and what to do; with All also what is
+// required and why.
+func (r *Report) one(b *strings.Builder, s Style, f judge.Finding) {
+	indent := "\n" + strings.Repeat(" ", margin)
+	line := func(text string) {
+		b.WriteString(strings.ReplaceAll(s.wrap(text, margin), "\n", indent) + "\n")
+	}
+	b.WriteString(label(s, f.State))
+	line(s.Paint("1", f.Title) + s.Paint("2", "  ["+f.ID+"]"))
+	rows := []string{f.Found}
+	if f.Where != "" && !strings.Contains(f.Found, f.Where) && (s.All || f.State != judge.OK && f.Path != "") {
+		rows[0] = strings.TrimSpace(f.Found + "  " + s.Paint("2", f.Where))
+	}
+	if s.All && f.Wanted != "" {
+		rows = append(rows, s.Paint("2", "required: ")+f.Wanted)
+	}
+	if f.Fix != "" {
+		rows = append(rows, s.Paint("1", "fix: "+f.Fix))
+	}
+	if s.All && f.State != judge.OK && f.State != judge.Skipped {
+		if f.Why != "" {
+			rows = append(rows, s.Paint("2", "why: ")+f.Why)
+		}
+		if f.Doc != "" {
+			rows = append(rows, s.Paint("2", "page: ")+f.Doc)
+		}
+	}
+	for _, row := range rows {
+		if row != "" {
+			b.WriteString(strings.Repeat(" ", margin))
+			line(row)
+		}
+	}
+}
+
+// groups sort findings by the first part of their id, so that what passes takes
+// one line a group; what stands in none is a library.
+var groups = []struct {
+	name  string
+	first []string
+}{
+	{"System", []string{"os", "cpu", "memory", "disk", "ci", "places", "certificates"}},
+	{"Tools", []string{"cxx", "gcc", "clang", "mingw", "msvc", "vs", "windows-sdk", "cmake", "ninja", "git", "go", "python", "pkg-config", "xcode", "ios-sdk", "homebrew", "android-ndk", "android-sdk", "adb", "project"}},
+	{"GPU", []string{"gpu", "nvidia-driver", "cuda", "cudnn", "opencl", "vulkan"}},
+	{"Libraries", nil},
+}
+
+func groupOf(id string) string {
+	first, _, _ := strings.Cut(id, ".")
+	for _, g := range groups {
+		if slices.Contains(g.first, first) {
+			return g.name
+		}
+	}
+	return groups[len(groups)-1].name
+}
+
+// collapsed writes the findings of one state in a line a group.
+func (r *Report) collapsed(b *strings.Builder, s Style, state judge.State) {
+	for _, g := range groups {
+		var names []string
+		for _, f := range r.Findings {
+			if f.State != state || groupOf(f.ID) != g.name {
+				continue
+			}
+			name := f.Title
+			if f.Version != "" {
+				name, _, _ = strings.Cut(f.Found, ",")
+			}
+			names = append(names, name)
+		}
+		if len(names) == 0 {
 			continue
 		}
-		label := pad(row[0], 6)
-		text := s.wrap(row[1], indent+8)
-		text = strings.ReplaceAll(text, "\n", "\n"+margin+"        ")
-		if row[0] == "fix" {
-			text = s.Paint("1", text)
+		text := g.name + ": "
+		for i, name := range names {
+			more := ""
+			if rest := len(names) - i - 1; rest > 0 {
+				more = fmt.Sprintf(", and %d more", rest)
+			}
+			if s.Width > 0 && i > 0 && margin+runewidth.StringWidth(text+name+more)+2 > s.Width {
+				text += fmt.Sprintf(", and %d more", len(names)-i)
+				break
+			}
+			if i > 0 {
+				text += ", "
+			}
+			text += name
 		}
-		fmt.Fprintf(b, "%s%s  %s\n", margin, s.Paint("2", label), text)
+		b.WriteString(label(s, state) + s.Paint("2", text) + "\n")
 	}
+}
+
+// closing says in a sentence where one stands and what to do.
+func (r *Report) closing() string {
+	var problems, open, pending []string
+	warnings := 0
+	for _, f := range r.Findings {
+		switch {
+		case f.State == judge.Fail:
+			problems = append(problems, f.Title)
+		case f.State == judge.Unknown && f.Severity != recipes.Recommended && f.Severity != recipes.Info:
+			open = append(open, f.Title)
+		case f.State == judge.Pending:
+			pending = append(pending, f.Title)
+		case f.State == judge.Warn || f.State == judge.Unknown:
+			warnings++
+		}
+	}
+	var text string
+	switch {
+	case len(problems) > 0:
+		text = count(len(problems), "problem") + ": " + strings.Join(problems, ", ") + "."
+		if r.Fixable {
+			text += " Run " + r.FixCommand + "."
+		}
+	case len(open) > 0:
+		text = count(len(open), "check") + " could not be made: " + strings.Join(open, ", ") + "."
+	case len(pending) > 0:
+		text = "Waiting for a new session or a restart: " + strings.Join(pending, ", ") + "."
+	default:
+		text = "No problems found for " + r.Recipe + "."
+		if warnings > 0 {
+			text = "No problems found for " + r.Recipe + ", " + count(warnings, "warning") + "."
+		} else if r.Provable && !r.Host.Recorded {
+			text += " Run deployctl verify to prove it with a real forward pass."
+		}
+	}
+	return text
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func (h HostSummary) line() string {
@@ -197,16 +320,6 @@ func (h HostSummary) line() string {
 	return strings.Join(parts, " · ")
 }
 
-func (r *Report) summaryLine(s Style) string {
-	var parts []string
-	for _, state := range stateOrder {
-		if n := r.Summary[state]; n > 0 {
-			parts = append(parts, s.Paint(stateColor[state], fmt.Sprintf("%d %s", n, state)))
-		}
-	}
-	return strings.Join(parts, ", ")
-}
-
 // Attention reports whether any finding is in one of the states.
 func (r *Report) Attention(states ...judge.State) bool {
 	for _, f := range r.Findings {
@@ -221,10 +334,10 @@ func pad(text string, width int) string { return runewidth.FillRight(text, width
 
 // wrap breaks text at spaces so that lines that start at column used fit.
 func (s Style) wrap(text string, used int) string {
-	room := s.Width - used
-	if s.Width == 0 || room < 20 {
+	if s.Width == 0 {
 		return text
 	}
+	room := max(s.Width-used, 20)
 	var out strings.Builder
 	column := 0
 	for i, word := range strings.Fields(text) {
