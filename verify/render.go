@@ -88,15 +88,36 @@ func Render(w io.Writer, r *Result, color bool) error {
 		p.linef("%s", p.paint("2", "note: "+clean(n)))
 	}
 	if r.Level != LevelLoad {
-		how := fmt.Sprintf("computed in %s", duration(r.Reference.Seconds))
+		how := fmt.Sprintf("engine %s", duration(r.Reference.Seconds))
 		if r.Reference.Reused {
-			how = "reused from the cache, content verified"
+			how = "reused from the cache"
 		}
-		p.linef("%s", p.paint("2", fmt.Sprintf("reference %s; %s in all, %s of it deployctl's own",
-			how, duration(r.TotalSeconds), duration(r.OverheadSeconds))))
+		p.linef("%s", p.paint("2", fmt.Sprintf("Total %s (reference %s, deployctl itself %s)",
+			duration(r.TotalSeconds), how, duration(r.OverheadSeconds))))
+		p.linef("%s", r.closing())
 	}
 	_, err := io.WriteString(w, p.String())
 	return err
+}
+
+// closing says in a sentence whether the set-up is proven.
+func (r *Result) closing() string {
+	var failed []string
+	for _, e := range r.Engines {
+		if e.State != OK {
+			failed = append(failed, clean(e.Name))
+		}
+	}
+	e := shown(r)
+	switch {
+	case len(failed) > 0:
+		return "Not proven: " + strings.Join(failed, ", ") + " did not pass."
+	case e == nil || e.Name == ReferenceName:
+		return "Nothing was proven: only the reference engine ran."
+	case e.MedianSeconds > 0:
+		return fmt.Sprintf("Ready: %s runs here with %s on %s, %s per image.", clean(r.Network.Name), clean(e.Name), clean(e.Target), duration(e.MedianSeconds))
+	}
+	return fmt.Sprintf("Ready: %s runs here with %s on %s.", clean(r.Network.Name), clean(e.Name), clean(e.Target))
 }
 
 // shown is the engine whose boxes are listed: the first that is right.

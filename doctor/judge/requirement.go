@@ -23,9 +23,13 @@ import (
 // component already fails a required finding of its own is skipped: one cause
 // gives one failure.
 func Evaluate(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) *Judgement {
-	if whole := r.Whole(); whole != r {
-		return Evaluate(whole, t, f).narrow(r)
-	}
+	j := evaluate(r.Whole(), t, f).narrow(r)
+	j.onlyElsewhere()
+	return j
+}
+
+// evaluate judges a recipe as a whole.
+func evaluate(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) *Judgement {
 	j := &Judgement{Recipe: r, Facts: f, Chosen: map[string]string{}}
 	e := &evaluation{recipe: r, tables: t, facts: f, chosen: j.Chosen, done: map[string]*Finding{}}
 	first := make([]Finding, len(r.Requirements))
@@ -65,7 +69,6 @@ func Evaluate(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) *Judgement {
 		}
 	}
 	j.Findings = e.health(j.Findings)
-	j.onlyElsewhere()
 	return j
 }
 
@@ -73,6 +76,9 @@ func Evaluate(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) *Judgement {
 // judged all the same, so that leaving one requirement out does not change what
 // is said of another.
 func (j *Judgement) narrow(r *recipes.Recipe) *Judgement {
+	if r.Whole() == r {
+		return j
+	}
 	out := *j
 	out.Recipe, out.Findings = r, nil
 	for _, f := range j.Findings {
