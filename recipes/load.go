@@ -6,23 +6,30 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 var (
-	nameForm = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-	idForm   = regexp.MustCompile(`^[a-z0-9]+([-+][a-z0-9+]*)*(\.[a-z0-9]+([-+][a-z0-9+]*)*)+$`)
+	nameForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`) })
+	idForm   = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[a-z0-9]+([-+][a-z0-9+]*)*(\.[a-z0-9]+([-+][a-z0-9+]*)*)+$`)
+	})
 	// A package name may not begin with a hyphen: the package manager would
 	// read it as an option.
-	packageForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9+._@/-]{0,127}$`)
-	featureForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._]*$`)
-	windowsForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`) // a feature, or a capability with ~
-	portForm    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,127}(\[[a-z0-9-]+(,[a-z0-9-]+)*\])?(:[a-z0-9-]+)?$`)
+	packageForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9+._@/-]{0,127}$`) })
+	featureForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9._]*$`) })
+	windowsForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`) }) // a feature, or a capability with ~
+	portForm    = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,127}(\[[a-z0-9-]+(,[a-z0-9-]+)*\])?(:[a-z0-9-]+)?$`)
+	})
 	// A folder of deployctl's own, one beneath it, and a CMake cache entry.
-	folderForm   = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,60}[a-z0-9]$`)
-	insideForm   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$`)
-	optionForm   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,100}$`)
-	nameWithDots = regexp.MustCompile(`^(@[a-z0-9-]+/)?[a-z0-9][a-z0-9._-]{0,60}$`)
-	partForm     = regexp.MustCompile(`^[a-z0-9][a-z0-9._+-]*$`)
+	folderForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,60}[a-z0-9]$`) })
+	insideForm = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$`)
+	})
+	optionForm   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,100}$`) })
+	nameWithDots = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(@[a-z0-9-]+/)?[a-z0-9][a-z0-9._-]{0,60}$`) })
+	partForm     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9._+-]*$`) })
 )
 
 // Load reads one recipe and checks it; name is what mistakes call the file. It
@@ -59,13 +66,13 @@ func lint(r *Recipe, tables *Tables, d *document) {
 	if r.Schema != Schema {
 		d.at("$.schema", "schema must be %d, found %d", Schema, r.Schema)
 	}
-	if !nameForm.MatchString(r.Name) {
+	if !nameForm().MatchString(r.Name) {
 		d.at("$.name", "name %q must be lower-case words joined by hyphens, such as opencv-yolov3", r.Name)
 	}
 	if strings.TrimSpace(r.Title) == "" {
 		d.at("$.title", "title is missing")
 	}
-	if r.Extends != "" && !nameForm.MatchString(r.Extends) {
+	if r.Extends != "" && !nameForm().MatchString(r.Extends) {
 		d.at("$.extends", "extends takes the name of a recipe, found %q", r.Extends)
 	}
 	if len(r.Requirements) == 0 && r.Extends == "" {
@@ -115,7 +122,7 @@ func (d *document) constraint(path, text string) {
 }
 
 func lintRequirement(r *Recipe, q *Requirement, tables *Tables, d *document, path string) {
-	if !idForm.MatchString(q.ID) {
+	if !idForm().MatchString(q.ID) {
 		d.at(path+".id", "id %q must be lower-case words joined by dots, such as opencv.version", q.ID)
 	}
 	for _, text := range []struct{ key, value string }{{"title", q.Title}, {"why", q.Why}} {
@@ -141,7 +148,7 @@ func lintRequirement(r *Recipe, q *Requirement, tables *Tables, d *document, pat
 			}
 		}
 		for i, f := range w.Features {
-			if !featureForm.MatchString(f) {
+			if !featureForm().MatchString(f) {
 				d.at(fmt.Sprintf("%s.when.features[%d]", path, i), "feature %q must be lower case, such as avx2", f)
 			}
 		}
@@ -195,7 +202,7 @@ func lintCheck(r *Recipe, q *Requirement, tables *Tables, d *document, path stri
 				d.at(at, "features for %s, which arch does not list", arch)
 			}
 			for i, f := range c.Features[arch] {
-				if !featureForm.MatchString(f) {
+				if !featureForm().MatchString(f) {
 					d.at(fmt.Sprintf("%s[%d]", at, i), "feature %q must be lower case, such as avx2", f)
 				}
 			}
@@ -235,7 +242,7 @@ func lintComponent(c *ComponentCheck, d *document, path string) {
 	d.words(path+".any_of", "component", c.AnyOf, Components())
 	d.constraint(path+".version", c.Version)
 	for i, part := range c.Has {
-		if !partForm.MatchString(part) {
+		if !partForm().MatchString(part) {
 			d.at(fmt.Sprintf("%s.has[%d]", path, i), "part %q must be lower case, such as dnn", part)
 		}
 	}
@@ -326,7 +333,7 @@ func lintBuild(r *Recipe, b *Build, d *document, path string) {
 	lintUnpacked(b.Strip, b.Name, b.Env, d, path, "name")
 	for _, key := range slices.Sorted(maps.Keys(b.Options)) {
 		at := path + ".options." + key
-		if !optionForm.MatchString(key) {
+		if !optionForm().MatchString(key) {
 			d.at(at, "%q is not the name of a CMake option", key)
 		}
 		if strings.HasPrefix(key, "CMAKE_INSTALL_PREFIX") || key == "CMAKE_STAGING_PREFIX" {
@@ -362,14 +369,14 @@ func lintUnpacked(strip int, into string, env map[string]string, d *document, pa
 	if strip < 0 || strip > 10 {
 		d.at(path+".strip", "strip must be 0 to 10, found %d", strip)
 	}
-	if !folderForm.MatchString(into) || strings.Contains(into, "..") {
+	if !folderForm().MatchString(into) || strings.Contains(into, "..") {
 		d.at(path+"."+key, key+" %q must be the name of one folder, such as opencv-4.10.0", into)
 	}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		// A variable that makes every later program load or run something is
 		// nothing that a recipe may set.
 		d.word(path+".env."+name, "variable that holds a list of folders", name, ListVariables())
-		if v := env[name]; v != "." && (!insideForm.MatchString(v) || strings.Contains(v, "..")) {
+		if v := env[name]; v != "." && (!insideForm().MatchString(v) || strings.Contains(v, "..")) {
 			d.at(path+".env."+name, "%q must be a folder beneath it, such as lib/pkgconfig", v)
 		}
 	}
@@ -388,13 +395,13 @@ type Packages struct {
 func (p Packages) form() *regexp.Regexp {
 	switch p.Manager {
 	case "vcpkg":
-		return portForm
+		return portForm()
 	case "feature":
-		return windowsForm
+		return windowsForm()
 	case "npm":
-		return nameWithDots
+		return nameWithDots()
 	}
-	return packageForm
+	return packageForm()
 }
 
 func (f *Fix) packages() []Packages {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/hashicorp/go-version"
 )
@@ -17,17 +18,21 @@ var (
 	// versionStart finds the release numbers: after an optional "v" or "go" and
 	// an optional Debian epoch ("1:"). Nine digits a number keep dates
 	// (20241114) and stay inside 64 bits; the library underneath has no bound.
-	versionStart = regexp.MustCompile(`^(?:v|V|go)?(?:[0-9]{1,4}:)?v?([0-9]{1,9}(?:\.[0-9]{1,9}){0,7})`)
+	versionStart = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(?:v|V|go)?(?:[0-9]{1,4}:)?v?([0-9]{1,9}(?:\.[0-9]{1,9}){0,7})`)
+	})
 	// versionPre finds a mark of "before the release" right behind the numbers.
 	// A single letter counts only with a number behind it and only a and b
 	// (Python's 3.13.0a1); "1.1.1w" is OpenSSL's patch letter and "9.2p1" a
 	// patch, both after the release.
-	versionPre = regexp.MustCompile(`(?i)^[-._~]?((?:alpha|beta|rc|preview|pre|devel|dev|snapshot|nightly|cr)(?:[-.]?[0-9]{1,9})?|[ab][0-9]{1,9})(?:[^0-9a-z]|$)`)
+	versionPre = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)^[-._~]?((?:alpha|beta|rc|preview|pre|devel|dev|snapshot|nightly|cr)(?:[-.]?[0-9]{1,9})?|[ab][0-9]{1,9})(?:[^0-9a-z]|$)`)
+	})
 	// versionMore is a number part too long or a part too many: such a text is
 	// refused rather than cut to something else.
-	versionMore = regexp.MustCompile(`^\.?[0-9]`)
+	versionMore = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\.?[0-9]`) })
 
-	constraintOp = regexp.MustCompile(`^\s*(>=|<=|!=|~>|=|>|<)?`)
+	constraintOp = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\s*(>=|<=|!=|~>|=|>|<)?`) })
 )
 
 // Version reads a version as distributions, tools and headers write it and
@@ -54,15 +59,15 @@ func Version(s string) (*version.Version, error) {
 	if len(text) > maxVersion {
 		return nil, fmt.Errorf("version of %d characters: at most %d are read", len(text), maxVersion)
 	}
-	m := versionStart.FindStringSubmatchIndex(text)
+	m := versionStart().FindStringSubmatchIndex(text)
 	if m == nil {
 		return nil, fmt.Errorf("%q is not a version: it does not start with a number", s)
 	}
 	numbers, rest := text[m[2]:m[3]], text[m[3]:]
-	if versionMore.MatchString(rest) {
+	if versionMore().MatchString(rest) {
 		return nil, fmt.Errorf("%q is not a version: too many or too long numbers", s)
 	}
-	if p := versionPre.FindStringSubmatch(rest); p != nil {
+	if p := versionPre().FindStringSubmatch(rest); p != nil {
 		numbers += "-" + strings.ToLower(p[1])
 	}
 	v, err := version.NewVersion(numbers)
@@ -100,7 +105,7 @@ func ParseConstraint(s string) (Constraint, error) {
 		if err != nil {
 			return Constraint{}, fmt.Errorf("constraint %q: %q is not one of =, !=, >, >=, <, <=, ~> and a version", s, strings.TrimSpace(single))
 		}
-		op := constraintOp.FindString(single)
+		op := constraintOp().FindString(single)
 		limit, err := version.NewVersion(strings.TrimSpace(single[len(op):]))
 		if err != nil {
 			return Constraint{}, fmt.Errorf("constraint %q: %w", s, err)

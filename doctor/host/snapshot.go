@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -87,10 +88,10 @@ func WriteSnapshot(w io.Writer, r *Recording) error {
 	return nil
 }
 
-var unsafeName = regexp.MustCompile(`[^A-Za-z0-9._+-]+`)
+var unsafeName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[^A-Za-z0-9._+-]+`) })
 
 func blobName(p string) string {
-	return unsafeName.ReplaceAllString(path.Base(strings.ReplaceAll(p, `\`, "/")), "_")
+	return unsafeName().ReplaceAllString(path.Base(strings.ReplaceAll(p, `\`, "/")), "_")
 }
 
 // ReadSnapshot reads an archive that WriteSnapshot wrote. It unpacks into
@@ -153,7 +154,9 @@ type Identity struct {
 // Names that say nothing about anybody and stand in many texts.
 var commonNames = []string{"root", "user", "admin", "administrator", "localhost", "home", "test", "ubuntu", "debian", "runner", "vagrant"}
 
-var secretName = regexp.MustCompile(`(?i)(token|secret|passw|credential|api_?key|private_?key|auth)`)
+var secretName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)(token|secret|passw|credential|api_?key|private_?key|auth)`)
+})
 
 // Forms of secrets and of identifying numbers wherever they stand.
 var secrets = []struct {
@@ -231,7 +234,7 @@ func (r *Recording) Redact(id Identity) {
 			continue
 		}
 		s := text(*v)
-		if secretName.MatchString(k) {
+		if secretName().MatchString(k) {
 			s = "REDACTED"
 		}
 		r.Env[k] = &s

@@ -17,6 +17,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/host"
@@ -250,10 +251,14 @@ func ask(ctx context.Context, h *host.Host, argv []string) (lines []string, exit
 }
 
 var (
-	instLine = regexp.MustCompile(`^Inst (\S+) (?:\[([^\]]*)\] )?\((\S+) .*?(?:\[([a-z0-9-]+)\])?\)`)
-	remvLine = regexp.MustCompile(`^(?:Remv|Purg) (\S+)`)
-	diskLine = regexp.MustCompile(`^After this operation, ([0-9.,]+) ([kMGT]?B) (of additional disk space will be used|disk space will be freed)`)
-	missing  = []*regexp.Regexp{
+	instLine = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^Inst (\S+) (?:\[([^\]]*)\] )?\((\S+) .*?(?:\[([a-z0-9-]+)\])?\)`)
+	})
+	remvLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?:Remv|Purg) (\S+)`) })
+	diskLine = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^After this operation, ([0-9.,]+) ([kMGT]?B) (of additional disk space will be used|disk space will be freed)`)
+	})
+	missing = []*regexp.Regexp{
 		regexp.MustCompile(`^E: Unable to locate package (\S+)`),
 		regexp.MustCompile(`^E: Package '?([^' ]+)'? has no installation candidate`),
 		regexp.MustCompile(`^E: Couldn't find any package by (?:glob|regex) '([^']+)'`),
@@ -264,9 +269,9 @@ var (
 func ParseSimulation(lines []string) pkgmgr.Quote {
 	var q pkgmgr.Quote
 	for _, line := range lines {
-		if m := instLine.FindStringSubmatch(line); m != nil {
+		if m := instLine().FindStringSubmatch(line); m != nil {
 			q.Change = append(q.Change, step.Package{Name: m[1], Version: m[3], Was: m[2]})
-		} else if m := remvLine.FindStringSubmatch(line); m != nil {
+		} else if m := remvLine().FindStringSubmatch(line); m != nil {
 			q.Remove = append(q.Remove, m[1])
 		}
 	}
@@ -289,7 +294,7 @@ func ParseSizes(lines []string) (download, disk int64) {
 			}
 			continue
 		}
-		if m := diskLine.FindStringSubmatch(line); m != nil {
+		if m := diskLine().FindStringSubmatch(line); m != nil {
 			disk = int64(size(m[1], m[2]))
 			if strings.HasSuffix(m[3], "freed") {
 				disk = -disk

@@ -3,6 +3,7 @@ package cmake
 import (
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
@@ -13,11 +14,17 @@ const outOfMemory step.Kind = "out-of-memory"
 
 // What GCC, Clang, CMake and the linkers write of a build's end.
 var (
-	reHeader   = regexp.MustCompile(`fatal error: '?([^\s':]+)'?(?:: No such file or directory| file not found)`)
-	reNotFound = regexp.MustCompile(`Could NOT find ([A-Za-z0-9_+.-]+)|Could not find a package configuration file provided by "([^"]+)"`)
-	reOldCMake = regexp.MustCompile(`CMake ([\d.]+) or higher is required`)
-	reLibrary  = regexp.MustCompile(`cannot find -l([\w.+-]+)|library '?([\w.+-]+)'? not found`)
-	reError    = regexp.MustCompile(`(?:^|: )(?:fatal )?error: (.+)`)
+	reHeader = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`fatal error: '?([^\s':]+)'?(?:: No such file or directory| file not found)`)
+	})
+	reNotFound = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`Could NOT find ([A-Za-z0-9_+.-]+)|Could not find a package configuration file provided by "([^"]+)"`)
+	})
+	reOldCMake = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`CMake ([\d.]+) or higher is required`) })
+	reLibrary  = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`cannot find -l([\w.+-]+)|library '?([\w.+-]+)'? not found`)
+	})
+	reError = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?:^|: )(?:fatal )?error: (.+)`) })
 )
 
 // Explain names the cause of a failed stage from its last lines. It never
@@ -46,23 +53,23 @@ func Explain(stage string, exit int, lines []string) *step.Failure {
 		f.Kind, f.Cause, f.Next = step.DiskFull, "the disk filled up while building", "free some room, "+again
 		return f
 	}
-	if v := find(reOldCMake); v != "" {
+	if v := find(reOldCMake()); v != "" {
 		f.Cause, f.Next = "this CMake is too old: "+v+" is needed", "install a newer CMake, "+again
 		return f
 	}
-	if name := find(reNotFound); name != "" && stage == Configure && strings.Contains(text, "CMake Error") {
+	if name := find(reNotFound()); name != "" && stage == Configure && strings.Contains(text, "CMake Error") {
 		f.Cause, f.Next = "CMake does not find "+name, "install its development files, "+again
 		return f
 	}
-	if header := find(reHeader); header != "" {
+	if header := find(reHeader()); header != "" {
 		f.Cause, f.Next = "the compiler does not find the header "+header, "install the development files that have it, "+again
 		return f
 	}
-	if lib := find(reLibrary); lib != "" {
+	if lib := find(reLibrary()); lib != "" {
 		f.Cause, f.Next = "the linker does not find the library "+lib, "install its development files, "+again
 		return f
 	}
-	if what := find(reError); what != "" {
+	if what := find(reError()); what != "" {
 		f.Cause, f.Next = "the "+stage+" stage failed: "+what, "read the log, mend what it says, "+again
 		return f
 	}

@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -84,7 +85,7 @@ func parts() map[string]string {
 	return list
 }
 
-var series = regexp.MustCompile(`^[vV]([0-9]{1,2}\.[0-9]{1,2})$`)
+var series = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[vV]([0-9]{1,2}\.[0-9]{1,2})$`) })
 
 // installed looks for the parts in the folder of every toolkit: where the
 // registry says, and where the installer puts them by itself.
@@ -109,7 +110,7 @@ func toolkits(ctx context.Context, h *host.Host) map[string]string {
 	const key = `HKLM\SOFTWARE\NVIDIA Corporation\GPU Computing Toolkit\CUDA`
 	if k, err := h.RegistryKey(ctx, key, "64"); err == nil {
 		for _, sub := range k.Subkeys {
-			m := series.FindStringSubmatch(sub)
+			m := series().FindStringSubmatch(sub)
 			if m == nil {
 				continue
 			}
@@ -123,7 +124,7 @@ func toolkits(ctx context.Context, h *host.Host) map[string]string {
 		base = `C:\Program Files`
 	}
 	for _, dir := range h.Glob(ctx, h.Join(base, `NVIDIA GPU Computing Toolkit\CUDA`), "v*") {
-		if m := series.FindStringSubmatch(h.Base(dir)); m != nil && found[m[1]] == "" {
+		if m := series().FindStringSubmatch(h.Base(dir)); m != nil && found[m[1]] == "" {
 			found[m[1]] = dir
 		}
 	}

@@ -25,6 +25,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/deployctl/deployctl/doctor/host"
@@ -329,7 +330,7 @@ func (w Worker) lasting(scope string) ([]string, error) {
 }
 
 // variable is a name as POSIX has it (XBD 8.1), in either case.
-var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var variable = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) })
 
 // check refuses edits that could do something else than they say in one of the
 // places, and those that contradict each other.
@@ -339,7 +340,7 @@ func check(edits []step.Env, windows bool) error {
 	}
 	for i, e := range edits {
 		switch {
-		case !variable.MatchString(e.Name):
+		case !variable().MatchString(e.Name):
 			return notPlanned(fmt.Sprintf("%.100q is no variable's name", e.Name))
 		case e.Scope != User && e.Scope != Machine:
 			return notPlanned(fmt.Sprintf("%s: the scope %.100q is neither user nor machine", e.Name, e.Scope))

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/deployctl/deployctl/installers/step"
 )
@@ -93,7 +94,7 @@ func InEffect(edits []step.Env, windows bool, getenv func(string) (string, bool)
 }
 
 // reference is a variable within an entry, as the registry has it.
-var reference = regexp.MustCompile(`%[^%]+%`)
+var reference = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`%[^%]+%`) })
 
 // expand puts in the variables of a Windows entry, as Windows does when a
 // program starts; one that is not set stays as it is written.
@@ -101,7 +102,7 @@ func expand(entry string, windows bool, getenv func(string) (string, bool)) stri
 	if !windows {
 		return entry
 	}
-	return reference.ReplaceAllStringFunc(entry, func(ref string) string {
+	return reference().ReplaceAllStringFunc(entry, func(ref string) string {
 		if v, ok := getenv(strings.Trim(ref, "%")); ok {
 			return v
 		}

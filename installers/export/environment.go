@@ -134,7 +134,7 @@ func dockerEnv(edits []step.Env) []string {
 // badEdit says why an edit is none that deployctl plans.
 func badEdit(e, first step.Env) string {
 	switch {
-	case !variable.MatchString(e.Name):
+	case !variable().MatchString(e.Name):
 		return "sets something that is no variable"
 	case e.Scope != "user" && e.Scope != "machine" || e.Scope != first.Scope:
 		return "sets a variable for nobody known"

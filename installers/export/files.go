@@ -5,6 +5,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/deployctl/deployctl/installers"
 	"github.com/deployctl/deployctl/installers/files"
@@ -22,15 +23,15 @@ func onFiles(format Format, t *task, s installers.Step, fetched map[string]*step
 		return nil
 	}
 	bad := func(why string) error { return fmt.Errorf("step %s %s; this is no plan of deployctl's own", s.ID, why) }
-	windows := len(paths) > 0 && windowsPath.MatchString(paths[0])
+	windows := len(paths) > 0 && windowsPath().MatchString(paths[0])
 	for _, e := range s.Env {
-		windows = windows || windowsPath.MatchString(e.Value)
+		windows = windows || windowsPath().MatchString(e.Value)
 		if why := badEdit(e, s.Env[0]); why != "" {
 			return bad(why)
 		}
 	}
 	for _, p := range paths {
-		if !windows && (!path.IsAbs(p) || path.Clean(p) != p || p == "/") || windows && !windowsPath.MatchString(p) {
+		if !windows && (!path.IsAbs(p) || path.Clean(p) != p || p == "/") || windows && !windowsPath().MatchString(p) {
 			return bad("works at a path that is not absolute")
 		}
 	}
@@ -65,7 +66,7 @@ func onFiles(format Format, t *task, s installers.Step, fetched map[string]*step
 		return bad("builds from source in a way that deployctl does not")
 	case s.Build != nil:
 		for _, kv := range s.Build.Env {
-			if name, _, ok := strings.Cut(kv, "="); !ok || !variable.MatchString(name) {
+			if name, _, ok := strings.Cut(kv, "="); !ok || !variable().MatchString(name) {
 				return bad("sets something that is no variable")
 			}
 		}
@@ -87,8 +88,8 @@ func onFiles(format Format, t *task, s installers.Step, fetched map[string]*step
 }
 
 var (
-	windowsPath = regexp.MustCompile(`^[A-Za-z]:\\[^\\]`)
-	variable    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	windowsPath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z]:\\[^\\]`) })
+	variable    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) })
 )
 
 // pathsOf are the absolute paths that a step on files works at, nil for other

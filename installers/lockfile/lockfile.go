@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/google/renameio/v2/maybe"
 	"golang.org/x/mod/module"
@@ -261,16 +262,16 @@ func (l *Lock) Save(name string) error {
 
 var (
 	// The names become parts of file names and of apt's command line.
-	packageName  = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]{0,198}[a-z0-9+.]$`)
-	architecture = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,30}$`)
+	packageName  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]{0,198}[a-z0-9+.]$`) })
+	architecture = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,30}$`) })
 	// Policy 5.6.12, with the epoch.
-	packageVersion = regexp.MustCompile(`^[A-Za-z0-9.+:~-]{1,200}$`)
-	plainName      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,60}$`)
+	packageVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9.+:~-]{1,200}$`) })
+	plainName      = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,60}$`) })
 )
 
 // Check reports the first thing in the lock that may not be.
 func (l *Lock) Check() error {
-	if !plainName.MatchString(l.Recipe.Name) || !store.Sum(l.Recipe.SHA256).Valid() {
+	if !plainName().MatchString(l.Recipe.Name) || !store.Sum(l.Recipe.SHA256).Valid() {
 		return refuse("it does not say for which recipe it is")
 	}
 	if l.System.OS == "" || l.System.Arch == "" {
@@ -321,7 +322,7 @@ func (l *Lock) Check() error {
 		}
 	}
 	for _, m := range l.Models {
-		if !plainName.MatchString(m) {
+		if !plainName().MatchString(m) {
 			return refuse("%q is no name of a model", step.Clean(m, 60))
 		}
 	}
@@ -333,7 +334,7 @@ func (l *Lock) Check() error {
 
 // check compares the fields with the stanza, which is what apt believes.
 func (p Package) check() error {
-	if !packageName.MatchString(p.Name) || !architecture.MatchString(p.Architecture) || !packageVersion.MatchString(p.Version) {
+	if !packageName().MatchString(p.Name) || !architecture().MatchString(p.Architecture) || !packageVersion().MatchString(p.Version) {
 		return refuse("%q is no package of apt's", step.Clean(p.Name+" "+p.Version+" "+p.Architecture, 120))
 	}
 	fields, err := p.Fields()

@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/goccy/go-yaml"
 
@@ -59,7 +60,7 @@ func (m Model) Here(cache string) bool {
 func Known() ([]Model, error) { return Parse(list) }
 
 // plain is what a name may look like: it becomes a file's name.
-var plain = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,60}$`)
+var plain = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,60}$`) })
 
 // Parse reads a list. Every entry needs a name of its own, a size, a sha256 and
 // an https mirror.
@@ -72,7 +73,7 @@ func Parse(data []byte) ([]Model, error) {
 	}
 	seen := map[string]bool{}
 	for _, m := range doc.Models {
-		if !plain.MatchString(m.Name) || !plain.MatchString(m.File) {
+		if !plain().MatchString(m.Name) || !plain().MatchString(m.File) {
 			return nil, fmt.Errorf("read the list of models: %q in %q is no plain name", step.Clean(m.Name, 60), step.Clean(m.File, 60))
 		}
 		if seen[m.Name] || seen["file "+m.File] {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/host"
@@ -71,18 +72,32 @@ const (
 // inside cgo is caught by Go's signal handler, which prints its name and exits
 // with status 2: the signal is then in the text only.
 var (
-	reGlibcMissing = regexp.MustCompile(`error while loading shared libraries: ([^:\s]+): cannot open shared object file`)
-	reGlibcOther   = regexp.MustCompile(`error while loading shared libraries: ([^:\s]+): ([^\n]+)`)
-	reMuslMissing  = regexp.MustCompile(`Error loading shared library ([^:\s]+): No such file`)
-	reDyldMissing  = regexp.MustCompile(`Library not loaded: (\S+)`)
-	reSymbol       = regexp.MustCompile(`symbol lookup error: ([^:\n]+): undefined symbol: ([^\s,]+)`)
-	reMuslSymbol   = regexp.MustCompile(`Error relocating ([^:\n]+): ([^:\s]+): symbol not found`)
-	reDyldSymbol   = regexp.MustCompile(`Symbol not found: (\S+)`)
-	reVersion      = regexp.MustCompile("([^:\\s]+): version [`']([^'\\s]+)' not found")
-	reWhat         = regexp.MustCompile(`(?s)terminate called after throwing an instance of '([^']+)'\s*(?:what\(\):\s*(.*?))?(?:\n\s*\n|\nSIGABRT|\nAborted|\nfatal error|\z)`)
-	reLibcxx       = regexp.MustCompile(`(?:terminating with|terminating due to) uncaught exception of type ([\w:<>, ]+?)(?:: (.*))?(?:\n|\z)`)
-	reGoSignal     = regexp.MustCompile(`(?m)^\[?(?:signal )?(SIG[A-Z]+): `)
-	reGoFatal      = regexp.MustCompile(`(?m)^(?:fatal error|panic|runtime): ([^\n]+)`)
+	reGlibcMissing = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`error while loading shared libraries: ([^:\s]+): cannot open shared object file`)
+	})
+	reGlibcOther = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`error while loading shared libraries: ([^:\s]+): ([^\n]+)`)
+	})
+	reMuslMissing = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`Error loading shared library ([^:\s]+): No such file`)
+	})
+	reDyldMissing = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`Library not loaded: (\S+)`) })
+	reSymbol      = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`symbol lookup error: ([^:\n]+): undefined symbol: ([^\s,]+)`)
+	})
+	reMuslSymbol = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`Error relocating ([^:\n]+): ([^:\s]+): symbol not found`)
+	})
+	reDyldSymbol = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`Symbol not found: (\S+)`) })
+	reVersion    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("([^:\\s]+): version [`']([^'\\s]+)' not found") })
+	reWhat       = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?s)terminate called after throwing an instance of '([^']+)'\s*(?:what\(\):\s*(.*?))?(?:\n\s*\n|\nSIGABRT|\nAborted|\nfatal error|\z)`)
+	})
+	reLibcxx = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?:terminating with|terminating due to) uncaught exception of type ([\w:<>, ]+?)(?:: (.*))?(?:\n|\z)`)
+	})
+	reGoSignal = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^\[?(?:signal )?(SIG[A-Z]+): `) })
+	reGoFatal  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^(?:fatal error|panic|runtime): ([^\n]+)`) })
 )
 
 // Translate turns the end of a worker into a Death. err is what the process
@@ -109,33 +124,33 @@ func Translate(engine string, out host.Output, err error, limit time.Duration, c
 	}
 
 	// The loader comes first: nothing of the program ran then.
-	for _, re := range []*regexp.Regexp{reGlibcMissing, reMuslMissing, reDyldMissing} {
+	for _, re := range []*regexp.Regexp{reGlibcMissing(), reMuslMissing(), reDyldMissing()} {
 		if m := re.FindStringSubmatch(log); m != nil {
 			return set(Library, m[1], "the shared library "+m[1]+" is not where the loader looks",
 				"install the package that owns it or add its folder to the loader's path; deployctl doctor names the copy in use")
 		}
 	}
-	if m := reVersion.FindStringSubmatch(log); m != nil {
+	if m := reVersion().FindStringSubmatch(log); m != nil {
 		return set(Symbol, m[2], m[1]+" is too old: it lacks "+m[2],
 			"an older copy of that library is found first; remove it from LD_LIBRARY_PATH or rebuild the worker by deleting its folder in the cache")
 	}
-	if m := reGlibcOther.FindStringSubmatch(log); m != nil {
+	if m := reGlibcOther().FindStringSubmatch(log); m != nil {
 		return set(Symbol, m[1], "the loader refuses "+m[1]+": "+oneLine(m[2]), "reinstall the package that owns it")
 	}
-	for _, re := range []*regexp.Regexp{reSymbol, reMuslSymbol} {
+	for _, re := range []*regexp.Regexp{reSymbol(), reMuslSymbol()} {
 		if m := re.FindStringSubmatch(log); m != nil {
 			return set(Symbol, m[2], m[1]+" lacks the symbol "+m[2],
 				"a library of another version is found at run time than at compile time; delete the worker's folder in the cache and run again")
 		}
 	}
-	if m := reDyldSymbol.FindStringSubmatch(log); m != nil {
+	if m := reDyldSymbol().FindStringSubmatch(log); m != nil {
 		return set(Symbol, m[1], "a library lacks the symbol "+m[1], "a library of another version is found at run time than at compile time; delete the worker's folder in the cache and run again")
 	}
 
 	kind, what := "", ""
-	if m := reWhat.FindStringSubmatch(log); m != nil {
+	if m := reWhat().FindStringSubmatch(log); m != nil {
 		kind, what = m[1], oneLine(m[2])
-	} else if m := reLibcxx.FindStringSubmatch(log); m != nil {
+	} else if m := reLibcxx().FindStringSubmatch(log); m != nil {
 		kind, what = m[1], oneLine(m[2])
 	}
 	if kind == "std::bad_alloc" || strings.Contains(what, "Insufficient memory") || strings.Contains(what, "Failed to allocate") {
@@ -151,7 +166,7 @@ func Translate(engine string, out host.Output, err error, limit time.Duration, c
 
 	name := out.Signal
 	if name == "" {
-		if m := reGoSignal.FindStringSubmatch(log); m != nil {
+		if m := reGoSignal().FindStringSubmatch(log); m != nil {
 			name = m[1]
 		}
 	}
@@ -184,7 +199,7 @@ func Translate(engine string, out host.Output, err error, limit time.Duration, c
 	if name != "" {
 		return set(Exit, name, "was ended by a signal ("+name+")", "run again")
 	}
-	if m := reGoFatal.FindStringSubmatch(log); m != nil {
+	if m := reGoFatal().FindStringSubmatch(log); m != nil {
 		return set(Exit, m[1], "the worker failed: "+clip(oneLine(m[1]), 200), "delete the worker's folder in the cache and run again")
 	}
 	return set(Exit, "", fmt.Sprintf("the worker ended with status %d%s", out.Exit, lastLine(log)),

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-version"
@@ -173,13 +174,25 @@ func atLeast(have, want string) bool {
 
 // What the Go command, pkg-config, GCC, Clang and the linkers write.
 var (
-	reCompile   = regexp.MustCompile(`(?m)^(?:In file included from )?([^\s:]+\.(?:cpp|cc|c|hpp|h|go)):(\d+)(?::\d+)?: (?:fatal )?error: ([^\n]+)`)
-	reGoCompile = regexp.MustCompile(`(?m)^(\.?/?[\w./-]+\.go):(\d+):\d+: ([^\n]+)`)
-	reNoHeader  = regexp.MustCompile(`fatal error: '?(opencv2/[\w./]+?)'?(?: file not found|: No such file or directory)`)
-	reNoLib     = regexp.MustCompile(`cannot find -l([\w.+-]+)|library '?-?l?([\w.+-]+)'? not found`)
-	reUndefined = regexp.MustCompile("undefined reference to [`']([^'\n]+)'|undefined symbol: ([^\n]+)")
-	reNoTool    = regexp.MustCompile(`(?:exec: |compiler )"([^"]+)"(?:: executable file not found| not found)|"([^"]+)": executable file not found`)
-	reGoTooOld  = regexp.MustCompile(`requires go >= ([\d.]+)|module requires Go ([\d.]+)`)
+	reCompile = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?m)^(?:In file included from )?([^\s:]+\.(?:cpp|cc|c|hpp|h|go)):(\d+)(?::\d+)?: (?:fatal )?error: ([^\n]+)`)
+	})
+	reGoCompile = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^(\.?/?[\w./-]+\.go):(\d+):\d+: ([^\n]+)`) })
+	reNoHeader  = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`fatal error: '?(opencv2/[\w./]+?)'?(?: file not found|: No such file or directory)`)
+	})
+	reNoLib = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`cannot find -l([\w.+-]+)|library '?-?l?([\w.+-]+)'? not found`)
+	})
+	reUndefined = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile("undefined reference to [`']([^'\n]+)'|undefined symbol: ([^\n]+)")
+	})
+	reNoTool = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?:exec: |compiler )"([^"]+)"(?:: executable file not found| not found)|"([^"]+)": executable file not found`)
+	})
+	reGoTooOld = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`requires go >= ([\d.]+)|module requires Go ([\d.]+)`)
+	})
 )
 
 // explain finds the one sentence in a failed build's output. broken: the tools
@@ -220,8 +233,8 @@ func missing(log string, o Options) (why, fix string) {
 			"run go clean -modcache and check GOPROXY"
 	case has("no space left on device", "There is not enough space on the disk"):
 		return "the disk filled up while its worker was compiled (about 300 MB are needed)", "free some room in the Go build cache's and the temporary folder"
-	case reNoTool.MatchString(log):
-		tool := firstGroup(reNoTool, log)
+	case reNoTool().MatchString(log):
+		tool := firstGroup(reNoTool(), log)
 		if strings.Contains(tool, "pkg-config") {
 			return "pkg-config is missing, by which gocv finds OpenCV", "install pkg-config (deployctl doctor --fix)"
 		}
@@ -233,8 +246,8 @@ func missing(log string, o Options) (why, fix string) {
 		"403 Forbidden", "404 Not Found", "407 Proxy", "410 Gone", "502 Bad Gateway", "503 Service", "module lookup disabled", "unexpected EOF", "server misbehaving"):
 		return "the Go module gocv.io/x/gocv " + o.Release + " could not be fetched",
 			"check the network, or set GOPROXY to a mirror (file:///… works offline)"
-	case reGoTooOld.MatchString(log):
-		return "this Go is too old: gocv " + o.Release + " needs Go " + firstGroup(reGoTooOld, log), "install a newer Go, or choose an older gocv"
+	case reGoTooOld().MatchString(log):
+		return "this Go is too old: gocv " + o.Release + " needs Go " + firstGroup(reGoTooOld(), log), "install a newer Go, or choose an older gocv"
 	case has("Killed signal terminated program cc1plus", "virtual memory exhausted", "out of memory", "signal: killed"):
 		return "the compiler ran out of memory (about 1 GB is needed)", "free memory or add swap"
 	}
@@ -243,11 +256,11 @@ func missing(log string, o Options) (why, fix string) {
 
 // misfit finds the first real error of the compiler or the linker.
 func misfit(log string, o Options) (why, fix string) {
-	if header := firstGroup(reNoHeader, log); header != "" {
+	if header := firstGroup(reNoHeader(), log); header != "" {
 		return "OpenCV " + o.OpenCVVersion + " here lacks the header " + header + ", which gocv " + o.Release + " needs",
 			"install all of OpenCV's development files (libopencv-dev)"
 	}
-	if m := reCompile.FindStringSubmatch(log); m != nil {
+	if m := reCompile().FindStringSubmatch(log); m != nil {
 		where, text := filepath.Base(m[1])+":"+m[2], m[3]
 		if strings.HasPrefix(filepath.ToSlash(m[1]), "/usr/include/c++") || strings.Contains(log, "#error This file requires compiler and library support") {
 			return "the C++ compiler is too old or broken: " + where + ": " + text, "install a newer g++"
@@ -255,14 +268,14 @@ func misfit(log string, o Options) (why, fix string) {
 		return fmt.Sprintf("gocv %s does not fit OpenCV %s: %s: %s", o.Release, o.OpenCVVersion, where, text),
 			"choose the gocv release that the compatibility table names for this OpenCV"
 	}
-	if lib := firstGroup(reNoLib, log); lib != "" {
+	if lib := firstGroup(reNoLib(), log); lib != "" {
 		return "the linker does not find the library " + lib, "install OpenCV's development files completely, contrib modules included"
 	}
-	if sym := firstGroup(reUndefined, log); sym != "" {
+	if sym := firstGroup(reUndefined(), log); sym != "" {
 		return "OpenCV's headers and libraries are of two versions: the linker lacks " + sym,
 			"remove one of the two OpenCV copies (deployctl doctor shows them)"
 	}
-	if m := reGoCompile.FindStringSubmatch(log); m != nil {
+	if m := reGoCompile().FindStringSubmatch(log); m != nil {
 		return "its worker does not compile with gocv " + o.Release + ": " + filepath.Base(m[1]) + ":" + m[2] + ": " + m[3],
 			"report this with the log"
 	}
@@ -283,12 +296,14 @@ func lastLine(log string) string {
 
 // reFallback are OpenCV's own words for a target that was asked for and not
 // used (modules/dnn/src/net_impl.cpp and dnn.cpp, 4.x).
-var reFallback = regexp.MustCompile(`(?i)switching to (?:CPU|OpenCV|default)|fallback to (?:CPU|default)|falling back to|not built with (?:CUDA|OpenCL)|target is not (?:available|supported)|Target not supported`)
+var reFallback = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)switching to (?:CPU|OpenCV|default)|fallback to (?:CPU|default)|falling back to|not built with (?:CUDA|OpenCL)|target is not (?:available|supported)|Target not supported`)
+})
 
 // executed corrects the answer where OpenCV's log says that it silently ran on
 // the CPU.
 func executed(a *engine.Answer) {
-	if reFallback.MatchString(a.Log) {
+	if reFallback().MatchString(a.Log) {
 		a.Backend, a.Target = "opencv", "cpu"
 	}
 }
