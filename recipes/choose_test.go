@@ -38,7 +38,7 @@ requirements:
       set: {gpu: [cuda]}
     component:
       name: cuda
-      attr: {driver_max: ">= 12", customizations: has series of cuda}
+      attr: {gcc_max: ">= 12", cudart: has series of cuda}
   - id: cuda.gpu
     title: GPU
     why: It computes.

@@ -17,7 +17,6 @@ var (
 	// A package name may not begin with a hyphen: the package manager would
 	// read it as an option.
 	packageForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9+._@/-]{0,127}$`) })
-	featureForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9._]*$`) })
 	windowsForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`) }) // a feature, or a capability with ~
 	portForm    = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,127}(\[[a-z0-9-]+(,[a-z0-9-]+)*\])?(:[a-z0-9-]+)?$`)
@@ -148,9 +147,7 @@ func lintRequirement(r *Recipe, q *Requirement, tables *Tables, d *document, pat
 			}
 		}
 		for i, f := range w.Features {
-			if !featureForm().MatchString(f) {
-				d.at(fmt.Sprintf("%s.when.features[%d]", path, i), "feature %q must be lower case, such as avx2", f)
-			}
+			d.word(fmt.Sprintf("%s.when.features[%d]", path, i), "CPU feature", f, Features())
 		}
 		if len(w.OS)+len(w.Arch)+len(w.Features)+len(w.Missing)+len(w.Present)+len(w.Set) == 0 {
 			d.at(path+".when", "when names no condition")
@@ -202,9 +199,7 @@ func lintCheck(r *Recipe, q *Requirement, tables *Tables, d *document, path stri
 				d.at(at, "features for %s, which arch does not list", arch)
 			}
 			for i, f := range c.Features[arch] {
-				if !featureForm().MatchString(f) {
-					d.at(fmt.Sprintf("%s[%d]", at, i), "feature %q must be lower case, such as avx2", f)
-				}
+				d.word(fmt.Sprintf("%s[%d]", at, i), "CPU feature", f, Features())
 			}
 		}
 	}
@@ -246,6 +241,11 @@ func lintComponent(c *ComponentCheck, d *document, path string) {
 			d.at(fmt.Sprintf("%s.has[%d]", path, i), "part %q must be lower case, such as dnn", part)
 		}
 	}
+	components := c.AnyOf
+	if c.Name != "" {
+		components = []string{c.Name}
+	}
+	lintParts(components, c.Has, c.Attr, d, path)
 	for _, key := range slices.Sorted(maps.Keys(c.Attr)) {
 		if _, err := ParseAttr(c.Attr[key]); err != nil {
 			d.at(path+".attr."+key, "%v", err)

@@ -470,3 +470,27 @@ func TestEmbeddedTables(t *testing.T) {
 		}
 	}
 }
+
+// TestUnknownDetails: what no probe fills cannot be asked for.
+func TestUnknownDetails(t *testing.T) {
+	tables, err := EmbeddedTables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for asked, want := range map[string]string{
+		"component: {name: opencv, has: [dnnn]}":                          "did you mean dnn?",
+		"component: {name: opencv, attr: {build.cudaa: is YES}}":          "did you mean build.cuda?",
+		"component: {name: visual-studio, attr: {yeer: is 2022}}":         "did you mean year?",
+		"cpu: {arch: [amd64], features: {amd64: [avxx2]}}":                "did you mean avx2?",
+		"when: {features: [avxx2]}\n    component: {name: git}":           "did you mean avx2?",
+		"component: {any_of: [opencl, opencl-framework], has: [nothing]}": "",
+	} {
+		_, err := Load([]byte("schema: 1\nname: one\ntitle: One\nrequirements:\n  - id: a.b\n    title: a\n    why: b\n    manual: c\n    "+asked+"\n"), "one.yaml", tables)
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("%s: %v", asked, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%s: %v, want %q", asked, err, want)
+		}
+	}
+}

@@ -51,21 +51,6 @@ func Networks() []string {
 	return []string{"yolov3", "yolov3-spp", "yolov3-tiny", "yolov4", "yolov4-tiny"}
 }
 
-// Components are the names that probes fill.
-func Components() []string {
-	return []string{
-		"accelerate", "adb", "android-ndk", "android-sdk", "apk", "apt", "bazel", "brew", "caffe", "caffe2",
-		"ccache", "choco", "clang", "clang++", "cmake", "conan", "conda", "coreml", "cross", "cuda",
-		"cuda-runtime", "cudnn", "darknet", "dnf", "emerge", "executorch", "flatpak", "g++", "gcc", "git", "go",
-		"homebrew", "ios-sdk", "level-zero", "libtorch", "mace", "macos-sdk", "make", "media-foundation", "metal",
-		"mingw", "mkl", "msbuild", "msvc", "msys2", "nasm", "ncnn", "ninja", "nix", "npm", "nvcc", "nvidia-driver",
-		"oneapi", "onednn", "onnxruntime", "openblas", "opencl", "opencl-framework", "opencl-loader", "opencv",
-		"opencv-python", "openpose", "openvino", "pacman", "pip", "pkg-config", "port", "protoc", "python", "rocm",
-		"scoop", "snap", "swig", "tbb", "tensorflow", "tensorrt", "ucrt", "uv", "vcpkg", "vcredist", "visual-studio",
-		"vulkan", "vulkan-loader", "windows-sdk", "winget", "xbps", "xcode", "xcode-clt", "yum", "zypper",
-	}
-}
-
 // Topics are the facts besides components that select rows of a table: the
 // operating system's family, the compute capability of the best NVIDIA GPU, and
 // Ubuntu's release (its requirement is skipped on other systems).

@@ -395,21 +395,9 @@ func (e *evaluation) cpu(c *recipes.CPUCheck) verdict {
 	return v
 }
 
-// hasFeature knows the two names some instruction sets have: the kernel's and
-// the vendor's.
+// hasFeature knows every common spelling of an instruction set.
 func hasFeature(have []string, feature string) bool {
-	if slices.Contains(have, feature) {
-		return true
-	}
-	for _, same := range [][]string{
-		{"neon", "asimd"}, {"sse3", "pni"}, {"fma", "fma3"}, {"dotprod", "asimddp"},
-		{"sse4.1", "sse4_1", "sse41", "sse4"}, {"sse4.2", "sse4_2", "sse42"},
-	} {
-		if slices.Contains(same, feature) && slices.ContainsFunc(same, func(s string) bool { return slices.Contains(have, s) }) {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(have, recipes.CanonicalFeature(feature))
 }
 
 func (e *evaluation) memory(c *recipes.MemoryCheck) verdict {

@@ -36,27 +36,6 @@ type Difference struct {
 	Why    string `json:"why"`
 }
 
-// abi says up to which part of the version two copies of a component are one
-// ABI: 1 the major, 2 major and minor, 3 the patch too. It is what the makers
-// encode in the library's soname or state in their policy.
-var abi = map[string]struct {
-	parts int
-	why   string
-}{
-	"opencv":       {2, "OpenCV 4 puts major and minor into its libraries' sonames"},
-	"cuda":         {1, "CUDA libraries are compatible within a major version"},
-	"cuda-runtime": {1, "CUDA libraries are compatible within a major version"},
-	"cudnn":        {1, "cuDNN libraries are compatible within a major version"},
-	"tensorrt":     {1, "TensorRT puts the major version into its sonames"},
-	"libtorch":     {2, "LibTorch gives no ABI promise between minor versions"},
-	"python":       {2, "extension modules are built for one minor version of Python"},
-	"onnxruntime":  {1, "ONNX Runtime's C API only grows within a major version"},
-	"tensorflow":   {1, "TensorFlow's C API is stable within a major version"},
-	"openvino":     {1, "OpenVINO changes its API with the year"},
-	"tbb":          {1, "TBB's soname changed with oneTBB 2021"},
-	"ncnn":         {1, "ncnn gives no ABI promise between releases"},
-}
-
 // isaFeatures are the CPU features that compilers and libraries choose code by.
 var isaFeatures = []string{
 	"sse4_1", "sse4_2", "avx", "f16c", "fma", "avx2", "avx512f", "avx512bw", "avx512vl", "avx512_vnni", "avx512_bf16",
@@ -183,11 +162,11 @@ func (d *differ) components(a, b *facts.Facts) {
 	for _, n := range names {
 		x, inA := active(a, n)
 		y, inB := active(b, n)
-		rule, library := abi[n]
+		rule, _ := recipes.FindComponent(n)
 		switch {
 		case inA && !inB:
 			w := Matters
-			if library {
+			if rule.ABI > 0 {
 				w = Breaks
 			}
 			d.add(w, n, orUnknown(x.Version), "", "it is missing on B")
@@ -195,8 +174,8 @@ func (d *differ) components(a, b *facts.Facts) {
 			d.add(Detail, n, "", orUnknown(y.Version), "it is on B alone")
 		case x.Version != y.Version:
 			w, why := Matters, ""
-			if library && prefix(x.Version, rule.parts) != prefix(y.Version, rule.parts) {
-				w, why = Breaks, rule.why
+			if rule.ABI > 0 && prefix(x.Version, rule.ABI) != prefix(y.Version, rule.ABI) {
+				w, why = Breaks, rule.ABIWhy
 			}
 			d.add(w, n, orUnknown(x.Version), orUnknown(y.Version), why)
 		}

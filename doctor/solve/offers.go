@@ -49,35 +49,13 @@ func beside(component string) bool {
 	return false
 }
 
-// usual is what a component's installation takes, by kind. The figures are
-// rounded sizes of the vendors' installers and of packages with what they
-// depend on; they order plans and are never shown as promises.
+// usual is what a component's installation takes, by the catalog.
 func usual(component, family string) Cost {
-	switch component {
-	case "cuda":
-		return Cost{DownloadBytes: 3 * gb, Minutes: 10}
-	case "cudnn":
-		return Cost{DownloadBytes: 800 * mb, Minutes: 2}
-	case "nvidia-driver":
-		return Cost{DownloadBytes: 700 * mb, Minutes: 10, Reboot: true}
-	case "visual-studio":
-		return Cost{DownloadBytes: 5 * gb, Minutes: 30, Heavy: true}
-	case "msvc", "windows-sdk":
-		return Cost{DownloadBytes: 2 * gb, Minutes: 10}
-	case "xcode":
-		return Cost{DownloadBytes: 3 * gb, Minutes: 30}
-	case "android-ndk":
-		return Cost{DownloadBytes: 670 * mb, Minutes: 3}
-	case "libtorch", "openpose":
-		return Cost{DownloadBytes: 500 * mb, Minutes: 5}
-	case "opencv":
-		return Cost{DownloadBytes: 300 * mb, Minutes: 3}
-	case "media-foundation":
-		return Cost{DownloadBytes: 50 * mb, Minutes: 5, Reboot: family == "windows"}
-	case "go", "mingw", "clang", "clang++", "gcc", "g++":
-		return Cost{DownloadBytes: 150 * mb, Minutes: 2}
+	c, _ := recipes.FindComponent(component)
+	return Cost{
+		DownloadBytes: int64(c.Cost.Download), Minutes: c.Cost.Minutes, Heavy: c.Cost.Heavy,
+		Reboot: slices.Contains(c.Cost.Restart, family),
 	}
-	return Cost{DownloadBytes: 30 * mb, Minutes: 1}
 }
 
 // packaged are versions in the distributions' own sources, as apt named them on

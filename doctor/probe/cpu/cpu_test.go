@@ -11,6 +11,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/recipes"
 )
 
 func probeCPU(t *testing.T, fixture string) facts.CPU {
@@ -130,7 +131,7 @@ func TestCanonical(t *testing.T) {
 		"asimd": "neon", "NEON": "neon", "asimddp": "dotprod", "avx512vnni": "avx512_vnni", "AVX512-VNNI": "avx512_vnni",
 		"avx512_bf16": "avx512_bf16", "AMX-INT8": "amx_int8", "avx-vnni": "avx_vnni", "sha": "sha_ni", " avx2 ": "avx2", "i8mm": "i8mm",
 	} {
-		if got := Canonical(in); got != want {
+		if got := recipes.CanonicalFeature(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}

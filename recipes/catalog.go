@@ -1,0 +1,306 @@
+package recipes
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Component is what is known of a component whatever machine it is on. The
+// catalog is the one list of them: the linter, the solver, the comparison of
+// machines and the texts read it.
+type Component struct {
+	// Name stands in recipes and facts, Display in sentences: as the maker
+	// writes it.
+	Name, Display string
+	// Parts are the words that Has may hold, Attrs the names of details; nil
+	// where they are the maker's own and open (Visual Studio's component ids).
+	// "build." stands for what OpenCV's build information says.
+	Parts, Attrs []string
+	// ABI is up to which part of the version two copies are one binary
+	// interface: 1 the major, 2 major and minor, 3 the patch too, 0 not known;
+	// ABIWhy is what the maker's policy or soname says.
+	ABI    int
+	ABIWhy string
+	Cost   Cost
+}
+
+// Cost is what a component's installation takes: rounded sizes of the vendors'
+// installers, and of packages with what they depend on. They order plans and are
+// never shown as promises.
+type Cost struct {
+	Download uint64 // bytes
+	Minutes  float64
+	// Heavy: nobody should get it as a side effect.
+	Heavy bool
+	// Restart lists the operating systems that must restart afterwards.
+	Restart []string
+}
+
+const (
+	mb = 1_000_000
+	gb = 1000 * mb
+)
+
+// Catalog lists every component, sorted by name. The caller gets a list of its
+// own.
+func Catalog() []Component {
+	small := Cost{Download: 30 * mb, Minutes: 1}
+	words := strings.Fields
+	return []Component{
+		{Name: "accelerate", Display: "Accelerate", Cost: small},
+		{Name: "adb", Display: "adb", Cost: small},
+		{Name: "android-ndk", Display: "Android NDK", Cost: Cost{Download: 670 * mb, Minutes: 3}},
+		{Name: "android-sdk", Display: "Android SDK", Cost: small},
+		{Name: "apk", Display: "apk", Attrs: words("package"), Cost: small},
+		{Name: "apt", Display: "apt", Attrs: words("package"), Cost: small},
+		{Name: "bazel", Display: "Bazel", Cost: small},
+		{Name: "brew", Display: "Homebrew", Attrs: words("root"), Cost: small},
+		{Name: "caffe", Display: "Caffe", Parts: words("dev headers shared"), Attrs: words("env include lib libdir soname why"), Cost: small},
+		{Name: "caffe2", Display: "Caffe2", Cost: small},
+		{Name: "ccache", Display: "ccache", Cost: small},
+		{Name: "choco", Display: "Chocolatey", Cost: small},
+		{Name: "clang", Display: "Clang", Parts: words("c"), Attrs: words("real target threads vendor"), Cost: Cost{Download: 150 * mb, Minutes: 2}},
+		{Name: "clang++", Display: "Clang (C++)", Cost: Cost{Download: 150 * mb, Minutes: 2}},
+		{Name: "cmake", Display: "CMake", Cost: small},
+		{Name: "conan", Display: "Conan", Cost: small},
+		{Name: "conda", Display: "conda", Attrs: words("root"), Cost: small},
+		{Name: "coreml", Display: "Core ML", Parts: words("neural-engine"), Cost: small},
+		{Name: "cross", Display: "cross compiler", Parts: words("c c++"), Attrs: words("family language target threads"), Cost: small},
+		{
+			Name: "cuda", Display: "CUDA Toolkit",
+			Parts: words("cublas cudart cufft cupti curand cusolver cusparse headers npp nvcc nvjpeg nvrtc tensorrt"),
+			Attrs: words("cudart env gcc_max include libdir msc_ver_max msc_ver_min nvcc registry version_file why"),
+			ABI:   1, ABIWhy: "CUDA libraries are compatible within a major version",
+			Cost: Cost{Download: 3 * gb, Minutes: 10},
+		},
+		{Name: "cuda-runtime", Display: "CUDA runtime", ABI: 1, ABIWhy: "CUDA libraries are compatible within a major version", Cost: small},
+		{
+			Name: "cudnn", Display: "cuDNN",
+			Parts: words("dev headers import-lib shared static"),
+			Attrs: words("conflict include"),
+			ABI:   1, ABIWhy: "cuDNN libraries are compatible within a major version",
+			Cost: Cost{Download: 800 * mb, Minutes: 2},
+		},
+		{
+			Name: "darknet", Display: "Darknet",
+			Parts: words("cuda dev headers program shared"),
+			Attrs: words("flavour include lib libdir package package_version program soname why"),
+			Cost:  small,
+		},
+		{Name: "dnf", Display: "DNF", Attrs: words("real"), Cost: small},
+		{Name: "emerge", Display: "Portage", Cost: small},
+		{Name: "executorch", Display: "ExecuTorch", Cost: small},
+		{Name: "flatpak", Display: "Flatpak", Attrs: words("package"), Cost: small},
+		{Name: "g++", Display: "g++", Parts: words("c++"), Attrs: words("distribution real target threads wrapper"), Cost: Cost{Download: 150 * mb, Minutes: 2}},
+		{Name: "gcc", Display: "GCC", Parts: words("c"), Attrs: words("distribution real target threads wrapper"), Cost: Cost{Download: 150 * mb, Minutes: 2}},
+		{Name: "git", Display: "Git", Attrs: words("real vendor"), Cost: small},
+		{Name: "go", Display: "Go", Attrs: words("goroot real"), Cost: Cost{Download: 150 * mb, Minutes: 2}},
+		{Name: "homebrew", Display: "Homebrew", Attrs: words("arch brew native state"), Cost: small},
+		{Name: "ios-sdk", Display: "iOS SDK", Attrs: words("canonical_name platform"), Cost: small},
+		{Name: "level-zero", Display: "Level Zero", Cost: small},
+		{
+			Name: "libtorch", Display: "LibTorch",
+			Parts: words("c10 cmake cpu cuda dev headers shared"),
+			Attrs: words("build cmake cxx11_abi env include kind lib libdir package package_version soname stale why"),
+			ABI:   2, ABIWhy: "LibTorch gives no ABI promise between minor versions",
+			Cost: Cost{Download: 500 * mb, Minutes: 5},
+		},
+		{Name: "mace", Display: "MACE", Cost: small},
+		{Name: "macos-sdk", Display: "macOS SDK", Attrs: words("canonical_name platform"), Cost: small},
+		{Name: "make", Display: "make", Cost: small},
+		{Name: "media-foundation", Display: "Media Foundation", Cost: Cost{Download: 50 * mb, Minutes: 5, Restart: []string{"windows"}}},
+		{Name: "metal", Display: "Metal", Parts: words("mps"), Cost: small},
+		{
+			Name: "mingw", Display: "MinGW-w64",
+			Parts: words("c++ gcc make"),
+			Attrs: words("arch cgo compiler exceptions kind path_order target threads"),
+			Cost:  Cost{Download: 150 * mb, Minutes: 2},
+		},
+		{
+			Name: "mkl", Display: "oneMKL",
+			Parts: words("cmake core dev headers rt shared"),
+			Attrs: words("cmake env header_version include kind lib libdir package package_version soname why"),
+			Cost:  small,
+		},
+		{Name: "msbuild", Display: "MSBuild", Attrs: words("visual_studio"), Cost: small},
+		{
+			Name: "msvc", Display: "MSVC",
+			Attrs: words("cl compilers default msc_ver toolset visual_studio visual_studio_version year"),
+			Cost:  Cost{Download: 2 * gb, Minutes: 10},
+		},
+		{Name: "msys2", Display: "MSYS2", Cost: small},
+		{Name: "nasm", Display: "NASM", Cost: small},
+		{
+			Name: "ncnn", Display: "ncnn",
+			Parts: words("cmake dev headers int8 static vulkan"),
+			Attrs: words("cmake include libdir why"),
+			ABI:   1, ABIWhy: "ncnn gives no ABI promise between releases",
+			Cost: small,
+		},
+		{Name: "ninja", Display: "Ninja", Cost: small},
+		{Name: "nix", Display: "Nix", Cost: small},
+		{Name: "npm", Display: "npm", Cost: small},
+		{Name: "nvcc", Display: "nvcc", Attrs: words("toolkit"), Cost: small},
+		{
+			Name: "nvidia-driver", Display: "NVIDIA driver",
+			Attrs: words("driver_max_cuda gpus libcuda libcuda_version modules"),
+			Cost:  Cost{Download: 700 * mb, Minutes: 10, Restart: []string{"linux", "windows"}},
+		},
+		{Name: "oneapi", Display: "oneAPI", Cost: small},
+		{
+			Name: "onednn", Display: "oneDNN",
+			Parts: words("cmake dev gpu headers shared"),
+			Attrs: words("cmake cpu_runtime gpu_runtime include lib libdir soname why"),
+			Cost:  small,
+		},
+		{
+			Name: "onnxruntime", Display: "ONNX Runtime",
+			Parts: words("cmake cuda dev headers onednn pkg-config providers shared"),
+			Attrs: words("cmake conflict env header_version include kind lib libdir package package_version pc soname why"),
+			ABI:   1, ABIWhy: "ONNX Runtime's C API only grows within a major version",
+			Cost: small,
+		},
+		{
+			Name: "openblas", Display: "OpenBLAS",
+			Parts: words("dev headers pkg-config shared"),
+			Attrs: words("include lib libdir pc soname threading why"),
+			Cost:  small,
+		},
+		{Name: "opencl", Display: "OpenCL driver", Attrs: words("library"), Cost: small},
+		{Name: "opencl-framework", Display: "OpenCL framework", Cost: small},
+		{Name: "opencl-loader", Display: "OpenCL loader", Cost: small},
+		{
+			Name: "opencv", Display: "OpenCV",
+			Parts: words("alphamat aruco bgsegm bioinspired calib3d ccalib cmake core cuda cudaarithm cudabgsegm cudacodec cudafeatures2d cudafilters cudaimgproc cudalegacy cudaobjdetect cudaoptflow cudastereo cudawarping cudev cudnn datasets dev dnn dnn_objdetect dnn_superres dpm face features2d ffmpeg flann freetype fuzzy gapi gstreamer gtk hdf headers hfs highgui img_hash imgcodecs imgproc intensity_transform java line_descriptor mcc ml objdetect opencl openvino optflow ovis phase_unwrapping photo pkg-config plot python3 qt quality rapid reg rgbd saliency sfm shape shared static stereo stitching structured_light superres surface_matching tbb text tracking ts video videoio viz wechat_qrcode world xfeatures2d ximgproc xobjdetect xphoto"),
+			Attrs: words("build. abi cmake conflict include lib libdir pc soname why"),
+			ABI:   2, ABIWhy: "OpenCV 4 puts major and minor into its libraries' sonames",
+			Cost: Cost{Download: 300 * mb, Minutes: 3},
+		},
+		{Name: "opencv-python", Display: "opencv-python", Attrs: words("package package_version"), Cost: small},
+		{
+			Name: "openpose", Display: "OpenPose",
+			Parts: words("cmake dev headers shared"),
+			Attrs: words("cmake conflict env include lib libdir soname why"),
+			Cost:  Cost{Download: 500 * mb, Minutes: 5},
+		},
+		{
+			Name: "openvino", Display: "OpenVINO",
+			Parts: words("cmake cpu dev gpu headers shared"),
+			Attrs: words("cmake env include kind lib libdir package package_version soname why"),
+			ABI:   1, ABIWhy: "OpenVINO changes its API with the year",
+			Cost: small,
+		},
+		{Name: "pacman", Display: "pacman", Cost: small},
+		{Name: "pip", Display: "pip", Cost: small},
+		{Name: "pkg-config", Display: "pkg-config", Attrs: words("implementation real"), Cost: small},
+		{Name: "port", Display: "MacPorts", Cost: small},
+		{Name: "protoc", Display: "protoc", Cost: small},
+		{Name: "python", Display: "Python", Attrs: words("real"), ABI: 2, ABIWhy: "extension modules are built for one minor version of Python", Cost: small},
+		{Name: "rocm", Display: "ROCm", Cost: small},
+		{Name: "scoop", Display: "Scoop", Cost: small},
+		{Name: "snap", Display: "snap", Attrs: words("package"), Cost: small},
+		{Name: "swig", Display: "SWIG", Cost: small},
+		{
+			Name: "tbb", Display: "oneTBB",
+			Parts: words("cmake dev headers pkg-config shared"),
+			Attrs: words("cmake conflict include lib libdir pc soname why"),
+			ABI:   1, ABIWhy: "TBB's soname changed with oneTBB 2021",
+			Cost: small,
+		},
+		{
+			Name: "tensorflow", Display: "TensorFlow",
+			Parts: words("c cc dev headers shared"),
+			Attrs: words("conflict include kind lib libdir package package_version soname why"),
+			ABI:   1, ABIWhy: "TensorFlow's C API is stable within a major version",
+			Cost: small,
+		},
+		{Name: "tensorrt", Display: "TensorRT", ABI: 1, ABIWhy: "TensorRT puts the major version into its sonames", Cost: small},
+		{Name: "ucrt", Display: "Universal C Runtime", Cost: small},
+		{Name: "uv", Display: "uv", Cost: small},
+		{Name: "vcpkg", Display: "vcpkg", Cost: small},
+		{Name: "vcredist", Display: "Visual C++ Redistributable", Attrs: words("arch generation registered"), Cost: small},
+		{
+			Name: "visual-studio", Display: "Visual Studio",
+			Attrs: words("build_customizations channel channel_id complete components cuda_customizations default_toolset display_version generator instance_id milestone missing prerelease product product_id reboot_required sources toolset_family toolsets year"),
+			Cost:  Cost{Download: 5 * gb, Minutes: 30, Heavy: true},
+		},
+		{Name: "vulkan", Display: "Vulkan driver", Parts: words("gpu"), Attrs: words("icd library problem state"), Cost: small},
+		{Name: "vulkan-loader", Display: "Vulkan loader", Cost: small},
+		{Name: "windows-sdk", Display: "Windows SDK", Attrs: words("registered root"), Cost: Cost{Download: 2 * gb, Minutes: 10}},
+		{Name: "winget", Display: "winget", Attrs: words("version_of"), Cost: small},
+		{Name: "xbps", Display: "XBPS", Cost: small},
+		{Name: "xcode", Display: "Xcode", Attrs: words("build developer_dir"), Cost: Cost{Download: 3 * gb, Minutes: 30}},
+		{Name: "xcode-clt", Display: "Xcode Command Line Tools", Parts: words("MacOSX clang"), Cost: small},
+		{Name: "yum", Display: "yum", Cost: small},
+		{Name: "zypper", Display: "zypper", Cost: small},
+	}
+}
+
+// FindComponent looks a name up; false when there is no such component.
+func FindComponent(name string) (Component, bool) {
+	list := Catalog()
+	i := slices.IndexFunc(list, func(c Component) bool { return c.Name == name })
+	if i < 0 {
+		return Component{}, false
+	}
+	return list[i], true
+}
+
+// Components are the names of the catalog.
+func Components() []string {
+	list := Catalog()
+	names := make([]string, len(list))
+	for i := range list {
+		names[i] = list[i].Name
+	}
+	return names
+}
+
+// Display is a component's name as its maker writes it.
+func Display(name string) string {
+	if c, ok := FindComponent(name); ok {
+		return c.Display
+	}
+	return name
+}
+
+// lintParts checks the parts and details that a condition on components names.
+func lintParts(components, parts []string, attrs map[string]string, d *document, path string) {
+	var knownParts, knownAttrs []string
+	for _, name := range components {
+		c, ok := FindComponent(name)
+		if !ok {
+			return // said elsewhere
+		}
+		if c.Parts == nil {
+			parts = nil
+		}
+		if c.Attrs == nil {
+			attrs = nil
+		}
+		knownParts = append(knownParts, c.Parts...)
+		for _, key := range c.Attrs {
+			if key == "build." {
+				knownAttrs = append(knownAttrs, buildKeys()...)
+			} else {
+				knownAttrs = append(knownAttrs, key)
+			}
+		}
+	}
+	for i, part := range parts {
+		d.word(fmt.Sprintf("%s.has[%d]", path, i), "part of "+strings.Join(components, " or "), part, knownParts)
+	}
+	for key := range attrs {
+		d.word(path+".attr."+key, "detail of "+strings.Join(components, " or "), key, knownAttrs)
+	}
+}
+
+// buildKeys are the details of OpenCV's build information.
+func buildKeys() []string {
+	var keys []string
+	for _, k := range strings.Fields("cmake compiler cpu_baseline cpu_dispatch cuda cuda_arch cudnn ffmpeg generator gstreamer host ipp lapack modules modules_disabled nonfree opencl parallel prefix python shared target threads timestamp type vcs version") {
+		keys = append(keys, "build."+k)
+	}
+	return keys
+}
