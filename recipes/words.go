@@ -21,14 +21,14 @@ func Purposes() []string { return []string{"cache", "system", "tmp"} }
 func Severities() []string { return []string{string(Required), string(Recommended), string(Info)} }
 
 // Distributions are the ids (ID in /etc/os-release; macos and windows for
-// those) that conditions and fixes may name. An id that is not here can still
+// those, windows-client and windows-server for its two kinds) that conditions and fixes may name. An id that is not here can still
 // be reached through the ids it is like.
 func Distributions() []string {
 	return []string{
 		"almalinux", "alpine", "amzn", "arch", "archarm", "azurelinux", "centos", "debian", "devuan", "elementary",
 		"endeavouros", "fedora", "gentoo", "kali", "linuxmint", "macos", "manjaro", "neon", "nixos", "ol",
 		"opensuse", "opensuse-leap", "opensuse-tumbleweed", "photon", "pop", "postmarketos", "raspbian", "rhel",
-		"rocky", "sles", "steamos", "ubuntu", "void", "windows", "wolfi", "zorin",
+		"rocky", "sles", "steamos", "ubuntu", "void", "windows", "windows-client", "windows-server", "wolfi", "zorin",
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -450,7 +449,9 @@ func (e *evaluation) fix(q *recipes.Requirement) string {
 func ChooseFix(q *recipes.Requirement, f *facts.Facts) (recipes.Packages, bool) {
 	for i := range q.Fix {
 		p := q.Fix[i].Packages()
-		if q.Fix[i].Build != "" || len(p.Packages) == 0 || len(f.Components[p.Manager]) == 0 {
+		// Every Windows has DISM, which installs its features.
+		there := len(f.Components[p.Manager]) > 0 || p.Manager == "feature" && f.OS.Family == "windows"
+		if q.Fix[i].Build != "" || len(p.Packages) == 0 || !there {
 			continue
 		}
 		if len(q.Fix[i].Distro) == 0 || onOS(q.Fix[i].Distro, f.OS) {
@@ -494,6 +495,8 @@ func installCommand(p recipes.Packages, u facts.User) string {
 	switch p.Manager {
 	case "winget": // --id takes one
 		return "winget install --exact --id " + strings.Join(p.Packages, "; winget install --exact --id ")
+	case "feature":
+		return featureCommand(p.Packages)
 	case "msys2":
 		return "in an MSYS2 shell: pacman -S --needed " + strings.Join(p.Packages, " ")
 	case "visual-studio":
@@ -513,6 +516,27 @@ func installCommand(p recipes.Packages, u facts.User) string {
 		return u.Elevate[0] + " " + command
 	}
 	return "as root: " + command
+}
+
+// featureCommand installs optional features of Windows. Names with ~ are
+// capabilities of client editions, the others features of a Server; the shell
+// knows a Server's by another name than DISM (Install-WindowsFeature).
+func featureCommand(names []string) string {
+	var out []string
+	for _, n := range names {
+		title, _, capability := strings.Cut(n, "~")
+		switch {
+		case title == "Media.MediaFeaturePack":
+			out = append(out, "Settings > System > Optional features: add Media Feature Pack; or as administrator: DISM /Online /Add-Capability /CapabilityName:"+n+". Then restart Windows")
+		case capability:
+			out = append(out, "as administrator: DISM /Online /Add-Capability /CapabilityName:"+n)
+		case n == "ServerMediaFoundation":
+			out = append(out, "in PowerShell as administrator: Install-WindowsFeature Server-Media-Foundation -Restart")
+		default:
+			out = append(out, "as administrator: DISM /Online /Enable-Feature /All /FeatureName:"+n)
+		}
+	}
+	return strings.Join(out, "; ")
 }
 
 // onOS reports whether a list names the family, the distribution, or one that
@@ -727,23 +751,32 @@ func (e *evaluation) oneComponent(name string, c *recipes.ComponentCheck, constr
 	}
 	var v verdict
 	if ok {
-		v = e.fits(active, c, constraint)
+		v = e.fitsHere(active, c, constraint)
 		v.found = join(label(name, active), v.found)
 		v.where, v.version, v.path = whereOf(active), active.Version, active.Path
-	} else {
-		v = verdict{state: Fail, found: label(name, list[0]) + ", but no lookup finds it", where: list[0].Path, version: list[0].Version, path: list[0].Path, cause: NotFound}
 	}
 	// Another copy may do where the active one does not.
 	for _, other := range list {
-		if v.state == OK || other.Active || e.fits(other, c, constraint).state != OK {
+		if v.state == OK || other.Active || e.fitsHere(other, c, constraint).state != OK {
 			continue
 		}
-		if ok {
-			v.found += fmt.Sprintf("; %s in %s would do, but %s in %s wins%s", cmp.Or(other.Version, "a copy"), cmp.Or(other.Path, "another place"),
+		switch {
+		case e.inNewSession(name, other):
+			return verdict{state: Pending, where: other.Path, version: other.Version, path: other.Path, cause: NotFound, fix: "Open a new terminal and run deployctl doctor again there.",
+				found: fmt.Sprintf("%s: %s is on PATH for new sessions, but this one is older", label(name, other), binOf(name, other))}
+		case ok:
+			v.found += fmt.Sprintf("; %s in %s would do, but %s in %s comes first%s", cmp.Or(other.Version, "a copy"), cmp.Or(other.Path, "another place"),
 				cmp.Or(active.Version, "the other"), cmp.Or(active.Path, "its place"), because(active))
+			v.fix = e.reach(name, other, &active)
+		default:
+			v = verdict{state: Fail, found: e.notFound(name, other), where: other.Path, version: other.Version, path: other.Path, cause: NotFound, fix: e.reach(name, other, nil)}
 		}
-		v.fix = promote(other, active)
 		return v
+	}
+	if !ok {
+		// No copy would do, wherever it were found.
+		why := e.fitsHere(list[0], c, constraint)
+		v = verdict{state: Fail, found: join(label(name, list[0]), why.found), where: list[0].Path, version: list[0].Version, path: list[0].Path, cause: cmp.Or(why.cause, NotFound)}
 	}
 	if v.state == Fail && ok && !managed(active.Path) && !e.isWindows() {
 		v.fix = e.besides(name, active)
@@ -776,23 +809,6 @@ func managed(p string) bool {
 	return p == "" || p == "/usr" || p == "/" ||
 		strings.HasPrefix(p, "/usr/") && !strings.HasPrefix(p, "/usr/local/") && p != "/usr/local" ||
 		strings.HasPrefix(p, "/bin/") || strings.HasPrefix(p, "/lib")
-}
-
-// promote says how to make another copy win.
-func promote(other, active facts.Instance) string {
-	switch {
-	case other.Attrs["pc"] != "" && (len(active.Via) == 0 || slices.Contains(active.Via, "pkg-config")):
-		dir := other.Attrs["pc"]
-		if strings.HasSuffix(dir, ".pc") {
-			dir = path.Dir(dir)
-		}
-		return "export PKG_CONFIG_PATH=" + dir
-	case other.Path == "":
-		return "Make the copy that would do win its lookup."
-	case slices.Contains(active.Via, "PATH") || len(active.Via) == 0:
-		return "Put the folder of " + other.Path + " first in PATH."
-	}
-	return fmt.Sprintf("Make %s win over %s in %s.", other.Path, cmp.Or(active.Path, "the active copy"), strings.Join(active.Via, ", "))
 }
 
 func label(name string, i facts.Instance) string {

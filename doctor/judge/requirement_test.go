@@ -191,7 +191,7 @@ func TestEvaluate(t *testing.T) {
 				return f
 			}(),
 			wants: []want{
-				{"opencv.version", Fail, "4.8.0 in /opt/opencv would do, but 5.0.0 in /usr wins because of pkg-config", "export PKG_CONFIG_PATH=/opt/opencv/lib/pkgconfig"},
+				{"opencv.version", Fail, "4.8.0 in /opt/opencv would do, but 5.0.0 in /usr comes first because of pkg-config", "export PKG_CONFIG_PATH=/opt/opencv/lib/pkgconfig"},
 				{"gocv.release", Skipped, "", ""},
 			}, exit: ExitFail, strict: ExitFail,
 		},

@@ -176,7 +176,13 @@ func (c *copyOf) instance(h *host.Host) facts.Instance {
 	}
 	// One library that holds every module says which in its build information.
 	if slices.Contains(c.modules, "world") || slices.Contains(c.static, "world") {
-		has = append(has, strings.Fields(c.attrs["build.modules"])...)
+		built := strings.Fields(c.attrs["build.modules"])
+		if len(built) == 0 && strings.HasPrefix(c.version, "4.") {
+			// Unread; a world has every main module unless its builder left some out
+			// (OpenCV 4's modules folder, dnn among them since 3.3).
+			built = []string{"calib3d", "core", "dnn", "features2d", "flann", "highgui", "imgcodecs", "imgproc", "ml", "objdetect", "photo", "stitching", "video", "videoio"}
+		}
+		has = append(has, built...)
 	}
 	sort.Strings(has)
 	c.set("lib", c.core)
@@ -185,9 +191,36 @@ func (c *copyOf) instance(h *host.Host) facts.Instance {
 	c.set("include", c.include)
 	c.set("pc", c.pc)
 	c.set("cmake", c.cmake)
-	return facts.Instance{
+	i := facts.Instance{
 		Version: c.version, Path: c.prefix, Active: c.active, Via: c.via, Has: slices.Compact(has), Attrs: c.attrs, Evidence: c.evidence,
+		Places: facts.Places{Lib: c.libDir, Include: c.include},
 	}
+	if c.pc != "" {
+		i.Places.PkgConfig = h.DirOf(c.pc)
+	}
+	if c.cmake != "" {
+		i.Places.CMake = h.DirOf(c.cmake)
+	}
+	if h.Windows() {
+		i.Places.Lib, i.Places.Bin = "", c.libDir
+		i.Built.Compiler = c.attrs["abi"] // by the names of its DLLs
+		i.Built.Toolset = toolset(c.libDir)
+		if i.Built.Compiler == "msvc" {
+			i.Built.CXXABI = "msvc"
+		}
+	}
+	return i
+}
+
+// toolset is the MSVC toolset by the folder that OpenCV's build names after it
+// (OpenCVDetectCXXCompiler.cmake: vc14 to vc17 for v140 to v143).
+func toolset(dir string) string {
+	for _, part := range strings.Split(strings.ToLower(dir), `\`) {
+		if t := map[string]string{"vc14": "v140", "vc15": "v141", "vc16": "v142", "vc17": "v143"}[part]; t != "" {
+			return t
+		}
+	}
+	return ""
 }
 
 // libraries adds the libraries of one folder.

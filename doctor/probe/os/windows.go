@@ -1,6 +1,7 @@
 package osprobe
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -20,7 +21,7 @@ func (p *prober) windows() {
 	if err == nil {
 		p.windowsVersion(key)
 	}
-	p.windowsArch()
+	p.windowsEnvironment()
 	p.mediaFoundation()
 	p.longPaths()
 	p.wine()
@@ -80,7 +81,11 @@ func (p *prober) windowsVersion(key host.Key) {
 	release := versionNum.FindString(p.os.Name)
 	if server {
 		p.set("server", "yes")
-	} else if number >= win11Build {
+		p.os.Like = []string{"windows-server"}
+	} else if installation != "" || p.os.Edition != "" {
+		p.os.Like = []string{"windows-client"}
+	}
+	if !server && number >= win11Build {
 		release = "11"
 		p.os.Name = strings.Replace(p.os.Name, "Windows 10", "Windows 11", 1)
 	}
@@ -123,18 +128,27 @@ func goarch(name string) string {
 	return ""
 }
 
-// windowsArch: the machine's environment in the registry names the system's
-// own architecture, also to an emulated process.
-func (p *prober) windowsArch() {
-	const environment = `HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment`
-	key, err := p.h.RegistryKey(p.ctx, environment, "64")
-	p.fail(err)
-	native := ""
-	for name, v := range key.Values {
-		if strings.EqualFold(name, "PROCESSOR_ARCHITECTURE") {
-			native = goarch(v.String)
+// windowsEnvironment reads the environment that new sessions get from the
+// registry. The machine's part names the system's own architecture, also to an
+// emulated process. What it has on PATH and this session has not, a terminal
+// that is opened now will have.
+func (p *prober) windowsEnvironment() {
+	values := map[string]string{} // by folded name
+	var paths []string
+	for _, key := range []string{`HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment`, `HKCU\Environment`} {
+		k, err := p.h.RegistryKey(p.ctx, key, "64")
+		if strings.HasPrefix(key, "HKLM") {
+			p.fail(err)
+		}
+		for name, v := range k.Values {
+			if strings.EqualFold(name, "Path") {
+				paths = append(paths, strings.Split(v.String, ";")...)
+			} else {
+				values[strings.ToLower(name)] = v.String
+			}
 		}
 	}
+	native := goarch(values["processor_architecture"])
 	if native == "" {
 		native = goarch(p.h.Env("PROCESSOR_ARCHITEW6432"))
 	}
@@ -145,6 +159,47 @@ func (p *prober) windowsArch() {
 		p.set("emulated", p.h.Arch)
 		p.os.Arch = native
 	}
+	folded := func(dir string) string {
+		return strings.ToLower(strings.TrimRight(strings.ReplaceAll(dir, "/", `\`), `\`))
+	}
+	have := map[string]bool{}
+	for _, dir := range p.h.PathDirs() {
+		have[folded(dir)] = true
+	}
+	for _, dir := range paths {
+		dir = look.Clean(p.expand(strings.Trim(strings.TrimSpace(dir), `"`), values))
+		if len(dir) < 3 || dir[1] != ':' || have[folded(dir)] || len(p.os.StalePath) == maxStale || !p.h.Exists(p.ctx, dir) {
+			continue
+		}
+		have[folded(dir)] = true
+		p.os.StalePath = append(p.os.StalePath, dir)
+	}
+}
+
+const maxStale = 32
+
+var variable = regexp.MustCompile(`%([^%;\\/]+)%`)
+
+// expand fills in %NAME%, as Windows does when a session starts: from the
+// registry's own values first, as this session may not know new ones.
+func (p *prober) expand(text string, values map[string]string) string {
+	for range 4 { // values name one another
+		next := variable.ReplaceAllStringFunc(text, func(m string) string {
+			name := m[1 : len(m)-1]
+			if v := values[strings.ToLower(name)]; v != "" {
+				return v
+			}
+			if v := p.h.Env(name); v != "" {
+				return v
+			}
+			return m
+		})
+		if next == text || len(next) > 4096 {
+			break
+		}
+		text = next
+	}
+	return text
 }
 
 // mediaFoundation looks for the libraries that OpenCV's MSMF back end loads.
