@@ -139,7 +139,12 @@ type copyOf struct {
 	via           []string
 	active        bool
 	attrs         map[string]string
-	evidence      []facts.Evidence
+	unusable      *facts.Unusable
+	built         facts.Built
+	needs         []facts.Need
+	// carries is the CUDA runtime that the copy brings along.
+	carries  string
+	evidence []facts.Evidence
 }
 
 func (c *copyOf) note(kind, source, detail string) {
@@ -198,9 +203,26 @@ func (c *copyOf) instance(ctx context.Context, s *search) facts.Instance {
 	for key, value := range c.attrs {
 		c.attrs[key] = clip(value)
 	}
-	return facts.Instance{
+	i := facts.Instance{
 		Version: c.version, Path: c.prefix, Active: c.active, Via: c.via, Has: slices.Compact(has), Attrs: c.attrs, Evidence: c.evidence,
+		Places: facts.Places{Lib: c.libDir, Include: c.include}, Unusable: c.unusable, Built: c.built, Needs: c.needs,
 	}
+	if c.pc != "" {
+		i.Places.PkgConfig = s.h.DirOf(c.pc)
+	}
+	if c.cmake != "" {
+		i.Places.CMake = s.h.DirOf(c.cmake)
+	}
+	if c.program != "" {
+		i.Places.Bin = s.h.DirOf(c.program)
+	}
+	if s.h.Windows() {
+		i.Places.Lib = ""
+		if c.lib != "" {
+			i.Places.Bin = c.libDir
+		}
+	}
+	return i
 }
 
 // clip bounds an attribute; conflicts may be several sentences.

@@ -26,7 +26,8 @@ func (w *world) windows(ctx context.Context) {
 		}
 	}
 	dirs := slices.Clone(searched)
-	for _, tree := range w.windowsTrees(ctx) {
+	trees := w.windowsTrees(ctx)
+	for _, tree := range trees {
 		if len(w.list(ctx, tree)) == 0 {
 			continue
 		}
@@ -66,6 +67,9 @@ func (w *world) windows(ctx context.Context) {
 			s.readBinaries(ctx)
 		}
 		s.windowsSettle(ctx)
+		if s.spec.component == "openpose" {
+			s.openposeTrees(ctx, trees)
+		}
 	}
 }
 

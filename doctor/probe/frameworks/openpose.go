@@ -1,0 +1,212 @@
+package frameworks
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+)
+
+// openposeModels are the networks that an OpenPose tree has below models, the
+// default one first (models/getModels.sh of OpenPose 1.7.0).
+var openposeModels = []string{
+	"pose/body_25/pose_iter_584000.caffemodel", "pose/coco/pose_iter_440000.caffemodel", "pose/mpi/pose_iter_160000.caffemodel",
+	"face/pose_iter_116000.caffemodel", "hand/pose_iter_102000.caffemodel",
+}
+
+// openposeTrees adds the trees that OpenPose is built in or unpacked to, where
+// no library led to them, and says what each one brings and lacks.
+func (s *search) openposeTrees(ctx context.Context, trees []string) {
+	h := s.h
+	for _, tree := range trees {
+		if h.Windows() && s.openposeTree(ctx, tree) && !slices.ContainsFunc(s.copies, func(c *copyOf) bool { return ownedBy(tree, c) }) {
+			c := s.add(&copyOf{prefix: tree})
+			c.note("file", tree, "OpenPose's tree")
+		}
+	}
+	for _, c := range s.copies {
+		tree := c.prefix
+		for _, t := range trees {
+			if ownedBy(t, c) && s.openposeTree(ctx, t) {
+				tree = t
+			}
+		}
+		s.openposeWeights(ctx, c, tree)
+		if h.Windows() {
+			s.carried(ctx, c, []string{"bin", `build\bin`, `build\x64\Release`, `3rdparty\windows\caffe\bin`, `3rdparty\windows\caffe3rdparty\bin`}, tree)
+			s.openposePython(ctx, c, tree)
+		}
+	}
+}
+
+func ownedBy(tree string, c *copyOf) bool {
+	return strings.EqualFold(c.prefix, tree) || within(strings.ToLower(c.prefix), strings.ToLower(tree))
+}
+
+// openposeTree tells a tree of OpenPose from a folder that is only named so.
+func (s *search) openposeTree(ctx context.Context, tree string) bool {
+	for _, at := range [][2]string{{"models", "getModels.bat"}, {"models", "getModels.sh"}, {"include", "openpose"}, {"bin", "OpenPoseDemo.exe"}, {"python", "openpose"}, {`build\python`, "openpose"}} {
+		if s.entry(ctx, s.h.Join(tree, at[0]), at[1]) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// openposeWeights looks at the model files of a tree. getModels asks
+// posefs1.perception.cs.cmu.edu, which no longer answers (OpenPose issues 1602
+// and 2233): it leaves no file, an empty one, or the page of a proxy.
+func (s *search) openposeWeights(ctx context.Context, c *copyOf, tree string) {
+	h := s.h
+	models := h.Join(tree, "models")
+	if s.entry(ctx, models, "pose") == "" && s.entry(ctx, models, "getModels.bat") == "" && s.entry(ctx, models, "getModels.sh") == "" {
+		return
+	}
+	var wrong []string
+	first := ""
+	for i, name := range openposeModels {
+		file := h.Join(models, name)
+		if h.Windows() {
+			file = h.Join(models, strings.ReplaceAll(name, "/", `\`))
+		}
+		why := ""
+		switch data, _, err := h.ReadFile(ctx, file, 512); {
+		case err != nil:
+			s.unreadable(err)
+			if i > 0 || h.Exists(ctx, file) {
+				continue // only the default model is always needed
+			}
+			why = "is missing"
+		case len(data) == 0:
+			why = "is empty"
+		case page(data):
+			why = "is an HTML page, not a model"
+		default:
+			continue
+		}
+		if first == "" {
+			first = file
+		}
+		wrong = append(wrong, "the model file "+file+" "+why)
+	}
+	if len(wrong) == 0 {
+		return
+	}
+	c.unusable = &facts.Unusable{Reason: facts.MissingFile, Detail: strings.Join(wrong, "; "),
+		Remedy: fmt.Sprintf("Copy a complete %s from a mirror of OpenPose's models or another machine to %s. The server that getModels asks (posefs1.perception.cs.cmu.edu) is gone, so running it again does not help.",
+			h.Base(first), first)}
+}
+
+// page reports whether a file begins as a web page does.
+func page(data []byte) bool {
+	data = bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))))
+	return bytes.HasPrefix(data, []byte("<!doctype html")) || bytes.HasPrefix(data, []byte("<html"))
+}
+
+var (
+	cudaDLL  = regexp.MustCompile(`^cudart64_(\d+)\.dll$`)
+	cudnnDLL = regexp.MustCompile(`^cudnn64_(\d+)\.dll$`)
+)
+
+// carried reads the CUDA and cuDNN that a tree brings beside its programs, out
+// of the names of their DLLs: cudart64_80 is 8.0, cudart64_101 10.1; from 11 on
+// one name serves a major version. What the program loads is in the first of the
+// folders that has one.
+func (s *search) carried(ctx context.Context, c *copyOf, folders []string, tree string) {
+	for _, folder := range folders {
+		for _, e := range s.list(ctx, s.h.Join(tree, folder)) {
+			low := strings.ToLower(e.Name)
+			file := s.h.Join(tree, folder, e.Name)
+			if m := cudaDLL.FindStringSubmatch(low); m != nil && c.built.CUDA == "" {
+				if c.built.CUDA = runtimeRelease(m[1]); c.built.CUDA != "" {
+					c.carries = file
+					c.note("file", file, "CUDA "+c.built.CUDA)
+				}
+			}
+			if m := cudnnDLL.FindStringSubmatch(low); m != nil && c.built.CuDNN == "" {
+				c.built.CuDNN = m[1]
+				c.note("file", file, "cuDNN "+m[1])
+			}
+		}
+	}
+}
+
+// runtimeRelease reads the number in cudart64_NUMBER.dll.
+func runtimeRelease(number string) string {
+	n, err := strconv.Atoi(number)
+	switch {
+	case err != nil || n < 12:
+		return ""
+	case n < 20: // cudart64_12
+		return number
+	case n >= 110 && n < 200:
+		return strconv.Itoa(n / 10)
+	}
+	return fmt.Sprintf("%d.%d", n/10, n%10)
+}
+
+var pydName = regexp.MustCompile(`^pyopenpose\.cp(\d)(\d+)-.*\.pyd$`)
+
+// openposePython looks at the Python module. Python 3.8 and newer load the DLLs
+// that a module needs from its own folder, Python's, System32 and the folders
+// given to os.add_dll_directory; PATH, which OpenPose's own scripts extend, is
+// not searched (What's New in Python 3.8, "ctypes" and "os").
+func (s *search) openposePython(ctx context.Context, c *copyOf, tree string) {
+	h := s.h
+	for _, folder := range []string{`build\python\openpose\Release`, `build\python\openpose`, `python\openpose\Release`, `python\openpose`, `bin\python\openpose\Release`, `bin\python\openpose`} {
+		dir := h.Join(tree, folder)
+		for _, e := range s.list(ctx, dir) {
+			m := pydName.FindStringSubmatch(strings.ToLower(e.Name))
+			if m == nil {
+				continue
+			}
+			if minor, err := strconv.Atoi(m[2]); err != nil || m[1] != "3" || minor < 8 {
+				continue
+			}
+			c.add("python")
+			searched := []string{dir, h.Join(s.envPath("SystemRoot"), "System32"), `C:\Python` + m[1] + m[2]}
+			for _, d := range h.PathDirs() {
+				if look.IsPath(d) && s.entry(ctx, strings.TrimRight(d, `\`), "python.exe") != "" {
+					searched = append(searched, strings.TrimRight(d, `\`))
+				}
+			}
+			for _, needed := range []string{"openpose.dll", "caffe.dll", "opencv_world*.dll"} {
+				from := ""
+				if slices.ContainsFunc(searched, func(d string) bool { return s.matching(ctx, d, needed) != "" }) {
+					continue
+				}
+				for _, d := range []string{`build\x64\Release`, `build\bin`, "bin", `x64\Release`} {
+					if name := s.matching(ctx, h.Join(tree, d), needed); name != "" && from == "" {
+						from = h.Join(tree, d, name)
+					}
+				}
+				if from == "" && needed != "openpose.dll" {
+					continue // linked into openpose.dll, or built another way
+				}
+				name := needed
+				if from != "" {
+					name = h.Base(from)
+				}
+				c.needs = append(c.needs, facts.Need{Name: name, By: h.Join(dir, e.Name), Cause: facts.NotFound, Elsewhere: from})
+			}
+			return
+		}
+	}
+}
+
+// matching is the first file of a folder that a pattern matches.
+func (s *search) matching(ctx context.Context, dir, pattern string) string {
+	for _, e := range s.list(ctx, dir) {
+		if ok, err := path.Match(pattern, strings.ToLower(e.Name)); ok && err == nil {
+			return e.Name
+		}
+	}
+	return ""
+}
