@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/deployctl/deployctl/doctor/closure"
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe"
@@ -48,7 +50,27 @@ func Probe(ctx context.Context, h *host.Host, probes []probe.Probe) *facts.Facts
 		f.Timings = append(f.Timings, facts.Timing{Probe: p.Name, Took: a.took})
 	}
 	f.Sort()
+	libraries(ctx, h, f)
 	return f
+}
+
+// libraries looks at what the libraries of the copies found need; it comes last
+// because it begins with what the probes found.
+func libraries(ctx context.Context, h *host.Host, f *facts.Facts) {
+	a := runOne(ctx, h, probe.Probe{Name: "closure", Run: func(ctx context.Context, h *host.Host) (facts.Facts, error) {
+		// A late walk must not write into what is judged by then.
+		own := facts.Facts{Components: map[string][]facts.Instance{}}
+		for name, list := range f.Components {
+			own.Components[name] = slices.Clone(list)
+		}
+		return own, closure.Fill(ctx, h, &own)
+	}})
+	f.Timings = append(f.Timings, facts.Timing{Probe: "closure", Took: a.took})
+	if a.err == nil {
+		f.Components = a.found.Components
+		return
+	}
+	f.Problems = append(f.Problems, facts.Problem{Probe: "closure", Error: a.err.Error()})
 }
 
 type answer struct {

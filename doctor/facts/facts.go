@@ -263,6 +263,9 @@ type Need struct {
 	Through string `json:"through,omitempty"`
 	// Package provides it here, in the words of this system's package manager.
 	Package string `json:"package,omitempty"`
+	// Installed: the package manager has Package as installed, so that its files
+	// were removed behind its back and must be installed again.
+	Installed bool `json:"installed,omitempty"`
 	// Elsewhere is a copy that would do but lies where the loader does not look.
 	Elsewhere string `json:"elsewhere,omitempty"`
 }

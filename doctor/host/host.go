@@ -46,6 +46,9 @@ var (
 type World interface {
 	// ReadFile returns at most limit bytes from the start of the file.
 	ReadFile(ctx context.Context, name string, limit int64) (data []byte, truncated bool, err error)
+	// ReadAt returns up to n bytes of the file from an offset on, fewer at its
+	// end: a library's headers are read without its code.
+	ReadAt(ctx context.Context, name string, at int64, n int) ([]byte, error)
 	// Search looks for the first occurrence of marker in the file's first limit
 	// bytes and returns up to want bytes from there on, nil when it is not
 	// there. It is how a text inside a large library is read: the file is

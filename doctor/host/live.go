@@ -92,6 +92,29 @@ func (live) ReadFile(ctx context.Context, name string, limit int64) ([]byte, boo
 	return c.data, c.truncated, err
 }
 
+func (live) ReadAt(ctx context.Context, name string, at int64, n int) ([]byte, error) {
+	return await(ctx, func() ([]byte, error) {
+		f, err := os.OpenFile(name, os.O_RDONLY|nonblock, 0)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close() //nolint:errcheck // read-only
+		info, err := f.Stat()
+		if err != nil {
+			return nil, err
+		}
+		if !info.Mode().IsRegular() {
+			return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("not a regular file")}
+		}
+		data := make([]byte, n)
+		got, err := f.ReadAt(data, at)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		return data[:got], nil
+	})
+}
+
 func (live) Search(ctx context.Context, name, marker string, limit int64, want int) ([]byte, error) {
 	return await(ctx, func() ([]byte, error) {
 		f, err := os.OpenFile(name, os.O_RDONLY|nonblock, 0)

@@ -34,8 +34,10 @@ type Recording struct {
 	// Env holds the variables that were asked for; a null was not set.
 	Env map[string]*string `json:"env,omitempty"`
 	// The keys of the others are paths, registry keys with view, or argv.
-	Files    map[string]File       `json:"files,omitempty"`
-	Searches map[string]File       `json:"searches,omitempty"`
+	Files    map[string]File `json:"files,omitempty"`
+	Searches map[string]File `json:"searches,omitempty"`
+	// Ranges are pieces of files; their keys name the offset and the file.
+	Ranges   map[string]File       `json:"ranges,omitempty"`
 	Dirs     map[string]Listing    `json:"dirs,omitempty"`
 	Stats    map[string]StatAnswer `json:"stats,omitempty"`
 	Resolved map[string]PathAnswer `json:"resolved,omitempty"`
@@ -169,7 +171,7 @@ func regKey(key, view string) string { return view + ":" + strings.ToLower(key) 
 func NewRecording(goos, goarch string, at time.Time) *Recording {
 	return &Recording{
 		Schema: RecordingSchema, OS: goos, Arch: goarch, Time: at,
-		Env: map[string]*string{}, Files: map[string]File{}, Searches: map[string]File{}, Dirs: map[string]Listing{},
+		Env: map[string]*string{}, Files: map[string]File{}, Searches: map[string]File{}, Ranges: map[string]File{}, Dirs: map[string]Listing{},
 		Stats: map[string]StatAnswer{}, Resolved: map[string]PathAnswer{},
 		Registry: map[string]KeyAnswer{}, Disks: map[string]DiskAnswer{}, Runs: map[string]RunAnswer{},
 	}
@@ -205,6 +207,19 @@ func (r *recorder) ReadFile(ctx context.Context, name string, limit int64) ([]by
 	}
 	return data, truncated, err
 }
+
+func (r *recorder) ReadAt(ctx context.Context, name string, at int64, n int) ([]byte, error) {
+	data, err := r.World.ReadAt(ctx, name, at, n)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := rangeKey(name, at)
+	if old, ok := r.rec.Ranges[key]; !ok || len(data) >= len(old.Data) {
+		r.rec.Ranges[key] = File{Data: data, Err: encodeErr(err)}
+	}
+	return data, err
+}
+
+func rangeKey(name string, at int64) string { return strconv.FormatInt(at, 10) + " of " + name }
 
 func (r *recorder) Search(ctx context.Context, name, marker string, limit int64, want int) ([]byte, error) {
 	found, err := r.World.Search(ctx, name, marker, limit, want)
@@ -291,13 +306,13 @@ func (r *recorder) Memory() (Memory, error) {
 // the folder without it: then it does not exist.
 func Replay(r *Recording) *Host {
 	w := &replay{
-		rec: r, files: r.Files, searches: r.Searches, dirs: r.Dirs, stats: r.Stats, resolved: r.Resolved, disks: r.Disks, env: r.Env,
+		rec: r, files: r.Files, searches: r.Searches, ranges: r.Ranges, dirs: r.Dirs, stats: r.Stats, resolved: r.Resolved, disks: r.Disks, env: r.Env,
 		spell: func(s string) string { return s },
 	}
 	if r.OS == "windows" {
 		w.spell = foldPath
 		w.files, w.dirs, w.stats = fold(r.Files), fold(r.Dirs), fold(r.Stats)
-		w.searches = fold(r.Searches)
+		w.searches, w.ranges = fold(r.Searches), fold(r.Ranges)
 		w.resolved, w.disks, w.env = fold(r.Resolved), fold(r.Disks), fold(r.Env)
 	}
 	return &Host{World: w, OS: r.OS, Arch: r.Arch, Self: SelfToken(r.OS)}
@@ -319,6 +334,7 @@ type replay struct {
 	spell    func(string) string
 	files    map[string]File
 	searches map[string]File
+	ranges   map[string]File
 	dirs     map[string]Listing
 	stats    map[string]StatAnswer
 	resolved map[string]PathAnswer
@@ -389,6 +405,25 @@ func (r *replay) ReadFile(ctx context.Context, name string, limit int64) ([]byte
 		return f.Data[:limit], true, nil
 	}
 	return f.Data, f.Truncated, nil
+}
+
+func (r *replay) ReadAt(ctx context.Context, name string, at int64, n int) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if f, ok := r.ranges[r.spell(rangeKey(name, at))]; ok {
+		return f.Data[:min(len(f.Data), n)], decodeErr("read "+name, f.Err)
+	}
+	// A fixture names whole files.
+	f, ok := r.files[r.spell(name)]
+	if !ok || f.Truncated {
+		return nil, r.absent("read", name)
+	}
+	if err := decodeErr("read "+name, f.Err); err != nil {
+		return nil, err
+	}
+	from := min(max(at, 0), int64(len(f.Data)))
+	return f.Data[from:min(int64(len(f.Data)), from+int64(n))], nil
 }
 
 func (r *replay) Search(ctx context.Context, name, marker string, limit int64, want int) ([]byte, error) {

@@ -1,6 +1,10 @@
 package judge
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+)
 
 // relation compares facts with one another where a condition on one fact will
 // not do. It gives the variables for a check's texts, and false when the problem
@@ -10,9 +14,15 @@ type relation func(e *evaluation, s subject) (map[string]string, bool)
 // relations is the one list of what a check's relation may name.
 func relations() map[string]relation {
 	return map[string]relation{
-		"cpu-lacks":     cpuLacks,
-		"carried-cuda":  carriedCUDA,
-		"python-module": pythonModule,
+		"cpu-lacks":         cpuLacks,
+		"carried-cuda":      carriedCUDA,
+		"python-module":     pythonModule,
+		"library-arch":      needsOf(facts.OtherArch),
+		"library-driver":    needsOf(facts.FromDriver),
+		"library-elsewhere": needElsewhere,
+		"library-missing":   needsOf(facts.NotFound),
+		"library-stub":      needsOf(facts.Stub),
+		"library-too-old":   needsOf(facts.TooOld),
 	}
 }
 

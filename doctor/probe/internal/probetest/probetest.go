@@ -77,6 +77,14 @@ func (w hostile) ReadFile(ctx context.Context, _ string, limit int64) ([]byte, b
 	return []byte(w.data), false, nil
 }
 
+func (w hostile) ReadAt(ctx context.Context, _ string, at int64, n int) ([]byte, error) {
+	if err := w.wait(ctx); err != nil {
+		return nil, err
+	}
+	from := min(max(at, 0), int64(len(w.data)))
+	return []byte(w.data)[from:min(int64(len(w.data)), from+int64(n))], nil
+}
+
 func (w hostile) Search(ctx context.Context, _, marker string, _ int64, want int) ([]byte, error) {
 	if err := w.wait(ctx); err != nil {
 		return nil, err

@@ -1,0 +1,449 @@
+// Package closure walks what the shared libraries and programs of the found
+// components need, as the Linux loader would in the user's environment, and
+// notes what it would not give them as it should be.
+//
+// It reads the headers and the dynamic sections of files. It must never load a
+// library, and what it cannot read it leaves unsaid.
+package closure
+
+import (
+	"context"
+	"debug/elf"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/loader"
+)
+
+// maxObjects bounds how many files are read; Debian's OpenCV with everything
+// that it needs is about 250.
+const maxObjects = 2000
+
+// Fill adds the unsatisfied needs to the instances that programs find.
+func Fill(ctx context.Context, h *host.Host, f *facts.Facts) error {
+	if h.OS != "linux" {
+		return nil
+	}
+	w := &world{ctx: ctx, h: h, objects: map[string]*object{}, stats: map[string]presence{}}
+	for _, name := range slices.Sorted(maps.Keys(f.Components)) {
+		list := f.Components[name]
+		for i := range list {
+			if !list[i].Active || list[i].Unusable != nil {
+				continue
+			}
+			roots := w.roots(&list[i])
+			if len(roots) == 0 {
+				continue
+			}
+			if w.libs == nil {
+				w.libs = loader.Open(ctx, h)
+			}
+			if needs := w.needs(&list[i], roots); ctx.Err() == nil {
+				list[i].Needs = append(list[i].Needs, needs...)
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+type presence int
+
+const (
+	absent presence = iota
+	present
+	unknown
+)
+
+type world struct {
+	ctx     context.Context
+	h       *host.Host
+	libs    *loader.Libraries
+	objects map[string]*object // nil for what could not be read
+	stats   map[string]presence
+}
+
+func (w *world) object(file string) *object {
+	if o, ok := w.objects[file]; ok {
+		return o
+	}
+	if len(w.objects) >= maxObjects {
+		return nil
+	}
+	o, err := read(w.ctx, w.h, file)
+	if err != nil {
+		o = nil
+	}
+	w.objects[file] = o
+	return o
+}
+
+func (w *world) there(file string) presence {
+	if p, ok := w.stats[file]; ok {
+		return p
+	}
+	p := present
+	if info, err := w.h.Stat(w.ctx, file); host.IsNotExist(err) || err == nil && info.Dir {
+		p = absent
+	} else if err != nil {
+		p = unknown
+	}
+	w.stats[file] = p
+	return p
+}
+
+// roots are the files that programs begin with: every module of OpenCV, or the
+// component's library or program. Python's and npm's copies are left out: they
+// load what they need by themselves.
+func (w *world) roots(in *facts.Instance) []string {
+	a := in.Attrs
+	if a["kind"] != "" {
+		return nil
+	}
+	var files []string
+	if dir, suffix, ok := strings.Cut(a["soname"], ".so."); ok && strings.HasPrefix(dir, "libopencv_") && a["libdir"] != "" {
+		for _, part := range in.Has {
+			if file := path.Join(a["libdir"], "libopencv_"+part+".so."+suffix); w.there(file) == present {
+				files = append(files, file)
+			}
+		}
+	}
+	candidates := []string{a["lib"], a["program"]}
+	if path.IsAbs(in.Path) && strings.Contains(path.Base(in.Path), ".so") {
+		candidates = append(candidates, in.Path)
+	}
+	for _, file := range candidates {
+		if path.IsAbs(file) && !strings.HasSuffix(file, ".a") && !slices.Contains(files, file) {
+			files = append(files, file)
+		}
+	}
+	return slices.DeleteFunc(files, func(file string) bool { return w.object(file) == nil })
+}
+
+// node is a file that the loader has loaded, and what asked for it.
+type node struct {
+	o       *object
+	file    string
+	through string
+	by      *node
+}
+
+func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
+	var out []facts.Need
+	add := func(n facts.Need) {
+		if !slices.ContainsFunc(out, func(o facts.Need) bool { return o.Name == n.Name && o.Cause == n.Cause }) {
+			out = append(out, n)
+		}
+	}
+	loaded := map[string]*node{}
+	var queue []*node
+	for _, file := range roots {
+		n := &node{o: w.object(file), file: file}
+		queue = append(queue, n)
+		for _, name := range []string{n.o.soname, path.Base(file)} {
+			if name != "" && loaded[name] == nil {
+				loaded[name] = n
+			}
+		}
+	}
+	first := queue[0].o
+	// A program that was linked with the copy asks for it by its SONAME.
+	if soname := first.soname; soname != "" && first.class == w.class() && slices.ContainsFunc(in.Via, func(v string) bool { return v == "pkg-config" || v == "link" }) {
+		found := w.find(soname, &node{o: &object{class: first.class, machine: first.machine, data: first.data}})
+		if found.file == "" && !found.unknown && (w.libs.CacheErr == nil || w.libs.Musl) {
+			add(facts.Need{Name: soname, By: "programs built with it", Cause: facts.NotFound, Elsewhere: first.file})
+		}
+	}
+	for i := 0; i < len(queue) && i < maxObjects; i++ {
+		n := queue[i]
+		for _, name := range n.o.needed {
+			if loaded[name] != nil || w.builtIn(name) {
+				continue
+			}
+			found := w.find(name, n)
+			switch {
+			case found.file != "":
+				next := &node{o: w.object(found.file), file: found.file, through: found.through, by: n}
+				loaded[name] = next
+				if strings.Contains(found.file, "/stubs/") {
+					add(facts.Need{Name: name, By: n.file, Cause: facts.Stub, Found: found.file, Through: found.through})
+				}
+				if next.o != nil {
+					queue = append(queue, next)
+				}
+			case found.unknown:
+			case found.other != "":
+				add(facts.Need{Name: name, By: n.file, Cause: facts.OtherArch, Found: found.other, Through: found.through})
+			case fromDriver(name):
+				add(facts.Need{Name: name, By: n.file, Cause: facts.FromDriver})
+			default:
+				need := facts.Need{Name: name, By: n.file, Cause: facts.NotFound, Elsewhere: w.elsewhere(name, n, nil)}
+				need.Package, need.Installed = w.pkg(name)
+				add(need)
+			}
+		}
+	}
+	for _, n := range queue {
+		for _, want := range n.o.wants {
+			given := loaded[want.library]
+			if given == nil || given.o == nil || len(given.o.defines) == 0 {
+				continue // without any versions the loader only warns
+			}
+			var lacks []string
+			for _, v := range want.versions {
+				if !slices.Contains(given.o.defines, v) {
+					lacks = append(lacks, v)
+				}
+			}
+			if len(lacks) > 0 {
+				add(facts.Need{
+					Name: want.library, By: n.file, Cause: facts.TooOld, Found: given.file, Through: given.through,
+					Lacks: lacks[len(lacks)-1], Elsewhere: w.elsewhere(want.library, n, lacks),
+				})
+			}
+		}
+	}
+	// Where the whole folder is unknown to the loader, that is the one cause.
+	if len(out) > 1 && out[0].By == "programs built with it" {
+		dir := path.Dir(out[0].Elsewhere)
+		out = slices.DeleteFunc(out, func(n facts.Need) bool {
+			return n.Name != out[0].Name && n.Cause == facts.NotFound && path.Dir(n.Elsewhere) == dir
+		})
+	}
+	return out
+}
+
+// class is that of programs of this machine's architecture.
+func (w *world) class() elf.Class {
+	switch w.h.Arch {
+	case "386", "arm", "mips", "mipsle":
+		return elf.ELFCLASS32
+	}
+	return elf.ELFCLASS64
+}
+
+var muslOwn = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(ld-|linux-(vdso|gate))|^libc\.musl-`)
+})
+
+// builtIn: the loader itself provides these.
+func (w *world) builtIn(name string) bool {
+	if muslOwn().MatchString(name) {
+		return true
+	}
+	stem, _, _ := strings.Cut(strings.TrimPrefix(name, "lib"), ".so")
+	return w.libs.Musl && strings.HasPrefix(name, "lib") && slices.Contains([]string{"c", "pthread", "rt", "m", "dl", "util", "xnet"}, stem)
+}
+
+type result struct {
+	file, through string
+	// other is a file of that name for another architecture.
+	other string
+	// unknown: a place could not be looked at.
+	unknown bool
+}
+
+// find is ld.so(8)'s search: the RPATH of who asks and of those who brought it,
+// LD_LIBRARY_PATH, its own RUNPATH, the cache, the default folders. What is of
+// another class or machine is passed by.
+func (w *world) find(name string, by *node) (r result) {
+	try := func(file, through string) bool {
+		o := w.object(file)
+		if o == nil {
+			switch w.there(file) {
+			case absent:
+				return false
+			case unknown:
+				r.unknown = true
+				return false
+			}
+		}
+		if o != nil && (o.class != by.o.class || o.machine != by.o.machine || o.data != by.o.data) {
+			if r.other == "" {
+				r.other, r.through = file, through
+			}
+			return false
+		}
+		r.file, r.through = file, through
+		return true
+	}
+	folders := func(dirs []string, n *node, through string) bool {
+		for _, dir := range dirs {
+			if dir = w.expand(dir, n.file); path.IsAbs(dir) && try(path.Join(dir, name), through) {
+				return true
+			}
+		}
+		return false
+	}
+	if strings.Contains(name, "/") {
+		try(w.expand(name, by.file), "its own path")
+		return r
+	}
+	rpaths := func() bool {
+		if len(by.o.runpath) > 0 && !w.libs.Musl {
+			return false
+		}
+		for n := by; n != nil; n = n.by {
+			if folders(n.o.rpath, n, "RPATH") || w.libs.Musl && folders(n.o.runpath, n, "RUNPATH") {
+				return true
+			}
+		}
+		return false
+	}
+	env := func() bool { return folders(w.libs.Env, by, "LD_LIBRARY_PATH") }
+	if w.libs.Musl {
+		if env() || rpaths() || folders(w.libs.Default, by, "default") {
+			return r
+		}
+		return r
+	}
+	if rpaths() || env() || folders(by.o.runpath, by, "RUNPATH") {
+		return r
+	}
+	for _, e := range w.libs.Cache {
+		if e.Soname == name && !(by.o.noDefaults && slices.Contains(w.libs.Default, path.Dir(e.Path))) && try(e.Path, "ldconfig") {
+			return r
+		}
+	}
+	if !by.o.noDefaults && folders(w.libs.Default, by, "default") {
+		return r
+	}
+	// Without a readable cache its folders are all that is known.
+	if w.libs.CacheErr != nil && folders(w.libs.Conf, by, "ldconfig") {
+		return r
+	}
+	return r
+}
+
+// expand replaces ld.so's variables.
+func (w *world) expand(dir, file string) string {
+	if !strings.Contains(dir, "$") {
+		return dir
+	}
+	lib := "lib64"
+	if w.class() == elf.ELFCLASS32 {
+		lib = "lib"
+	}
+	if t := loader.Triplet(w.h.Arch); t != "" && w.there("/etc/debian_version") == present {
+		lib = "lib/" + t
+	}
+	origin := path.Dir(file)
+	if real, err := w.h.Resolve(w.ctx, origin); err == nil {
+		origin = real
+	}
+	return strings.NewReplacer("${ORIGIN}", origin, "$ORIGIN", origin, "${LIB}", lib, "$LIB", lib).Replace(dir)
+}
+
+// fromDriver: only a GPU's driver brings these, never a toolkit.
+func fromDriver(name string) bool {
+	for _, stem := range []string{"libcuda.so", "libnvidia-", "libnvcuvid.so", "libnvoptix.so", "libnvrm", "libnvos.so", "libnvbuf", "libdxcore.so"} {
+		if strings.HasPrefix(name, stem) {
+			return true
+		}
+	}
+	return false
+}
+
+// elsewhere is a copy where the loader does not look (or looks later) that has
+// the versions.
+func (w *world) elsewhere(name string, by *node, versions []string) string {
+	dirs := append([]string{path.Dir(by.file)}, w.libs.Dirs(w.ctx)...)
+	for _, e := range w.libs.Cache {
+		if e.Soname == name {
+			dirs = append(dirs, path.Dir(e.Path))
+		}
+	}
+	for _, dir := range dirs {
+		file := path.Join(dir, name)
+		if w.there(file) != present {
+			continue
+		}
+		o := w.object(file)
+		if o == nil || o.class != by.o.class || o.machine != by.o.machine {
+			continue
+		}
+		if !slices.ContainsFunc(versions, func(v string) bool { return !slices.Contains(o.defines, v) }) {
+			return file
+		}
+	}
+	return ""
+}
+
+var soname = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(.+?)(?:-([0-9][0-9.]*))?\.so(?:\.([0-9].*))?$`) })
+
+// debian names the package of a SONAME as Debian's policy does (8.1): libtbb.so.12
+// is in libtbb12, libfoo2.so.3 in libfoo2-3, libfoo-1.2.so in libfoo-1.2.
+func debian(name string) []string {
+	m := soname().FindStringSubmatch(strings.ToLower(strings.ReplaceAll(name, "_", "-")))
+	if m == nil || m[2] == "" && m[3] == "" {
+		return nil
+	}
+	stem, version := m[1], m[3]
+	if m[2] != "" {
+		stem += "-" + m[2]
+	}
+	if version != "" {
+		if last := stem[len(stem)-1]; last >= '0' && last <= '9' {
+			stem += "-"
+		}
+		stem += version
+	}
+	// 64-bit time_t renamed packages on Debian 13 and Ubuntu 24.04.
+	return []string{stem, stem + "t64"}
+}
+
+// pkg is what provides a library here, and whether it is installed already.
+func (w *world) pkg(name string) (string, bool) {
+	const status, lists = "/var/lib/dpkg/status", "/var/lib/apt/lists"
+	wide := ""
+	if w.class() == elf.ELFCLASS64 {
+		wide = "()(64bit)"
+	}
+	switch {
+	case w.there(status) == present:
+		candidates := debian(name)
+		for _, p := range candidates {
+			for _, list := range []string{p + ":" + debArch(w.h.Arch), p} {
+				at, err := w.h.Search(w.ctx, "/var/lib/dpkg/info/"+list+".list", "/"+name+"\n", 1<<20, 1)
+				if err == nil && len(at) > 0 {
+					return p, true
+				}
+			}
+		}
+		looked := false
+		for _, file := range w.h.Glob(w.ctx, lists, "*_Packages") {
+			for _, p := range candidates {
+				at, err := w.h.Search(w.ctx, file, "\nPackage: "+p+"\n", 256<<20, 1)
+				if err == nil && len(at) > 0 {
+					return p, false
+				}
+				looked = looked || err == nil
+			}
+		}
+		if !looked && len(candidates) > 0 {
+			return candidates[0], false
+		}
+	case w.there("/lib/apk/db/installed") == present:
+		return "so:" + name, false
+	case w.there("/usr/bin/dnf") == present || w.there("/usr/bin/zypper") == present:
+		return "'" + name + wide + "'", false
+	}
+	return "", false
+}
+
+func debArch(goarch string) string {
+	switch goarch {
+	case "386":
+		return "i386"
+	case "arm":
+		return "armhf"
+	case "ppc64le":
+		return "ppc64el"
+	}
+	return goarch
+}

@@ -1,0 +1,100 @@
+package judge
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+)
+
+// needsOf makes the relation for one cause of an unsatisfied need.
+func needsOf(cause facts.Cause) relation {
+	return func(e *evaluation, s subject) (map[string]string, bool) {
+		return needVars(e, s, func(n facts.Need) bool {
+			return n.Cause == cause && !(cause == facts.NotFound && n.Elsewhere != "")
+		})
+	}
+}
+
+// needElsewhere: it is on this machine, where the loader does not look.
+func needElsewhere(e *evaluation, s subject) (map[string]string, bool) {
+	return needVars(e, s, func(n facts.Need) bool { return n.Cause == facts.NotFound && n.Elsewhere != "" })
+}
+
+// needVars describes the needs that match; the first one stands for all.
+func needVars(e *evaluation, s subject, match func(facts.Need) bool) (map[string]string, bool) {
+	var list []facts.Need
+	for _, n := range s.instance.Needs {
+		if match(n) {
+			list = append(list, n)
+		}
+	}
+	if len(list) == 0 {
+		return nil, false
+	}
+	n := list[0]
+	vars := map[string]string{
+		"library": n.Name, "by": n.By, "copy": n.Found, "lacks": n.Lacks, "through": n.Through, "elsewhere": n.Elsewhere,
+	}
+	if n.Found != "" {
+		vars["folder"] = path.Dir(n.Found)
+	}
+	var names, missing, gone []string
+	for _, n := range list {
+		if !slices.Contains(names, n.Name) {
+			names = append(names, n.Name)
+		}
+		switch {
+		case n.Package == "":
+		case n.Installed && !slices.Contains(gone, n.Package):
+			gone = append(gone, n.Package)
+		case !n.Installed && !slices.Contains(missing, n.Package):
+			missing = append(missing, n.Package)
+		}
+	}
+	if len(names) > 4 {
+		names = append(names[:3], fmt.Sprintf("%d more", len(names)-3))
+	}
+	vars["libraries"] = strings.Join(names, ", ")
+	sudo := ""
+	if u := e.facts.OS.User; !u.Admin && len(u.Elevate) > 0 {
+		sudo = u.Elevate[0] + " "
+	}
+	// apt leaves an installed package alone unless it is told to reinstall.
+	for _, m := range []struct{ manager, install, again string }{
+		{"apt", "apt-get install ", "apt-get install --reinstall "}, {"dnf", "dnf install ", ""}, {"zypper", "zypper install ", ""}, {"apk", "apk add ", ""},
+	} {
+		if len(e.facts.Components[m.manager]) == 0 {
+			continue
+		}
+		switch {
+		case len(gone) > 0 && m.again != "":
+			vars["install"] = sudo + m.again + strings.Join(append(gone, missing...), " ")
+		case len(missing) > 0:
+			vars["install"] = sudo + m.install + strings.Join(missing, " ")
+		}
+		break
+	}
+	if n.Elsewhere != "" {
+		dir := path.Dir(n.Elsewhere)
+		vars["elsewhere-folder"] = dir
+		switch {
+		case e.facts.OS.Libc.Kind == "musl":
+			vars["register"] = "export LD_LIBRARY_PATH=" + dir
+		default:
+			vars["register"] = register(dir, s.name, sudo)
+		}
+	}
+	return vars, true
+}
+
+// register tells the loader of a folder for good.
+func register(dir, name, sudo string) string {
+	conf := "/etc/ld.so.conf.d/" + name + ".conf"
+	if sudo != "" {
+		return fmt.Sprintf("echo %s | %stee %s && %sldconfig", dir, sudo, conf, sudo)
+	}
+	return fmt.Sprintf("echo %s > %s && ldconfig", dir, conf)
+}
