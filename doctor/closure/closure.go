@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
@@ -42,7 +43,10 @@ func Fill(ctx context.Context, h *host.Host, f *facts.Facts) error {
 				continue
 			}
 			if w.libs == nil {
-				w.libs = loader.Open(ctx, h)
+				w.libs, w.first = loader.Open(ctx, h), map[string]string{}
+				for _, e := range slices.Backward(w.libs.Cache) {
+					w.first[e.Soname] = e.Path
+				}
 			}
 			if needs := w.needs(&list[i], roots); ctx.Err() == nil {
 				list[i].Needs = append(list[i].Needs, needs...)
@@ -66,6 +70,8 @@ type world struct {
 	libs    *loader.Libraries
 	objects map[string]*object // nil for what could not be read
 	stats   map[string]presence
+	// first is the cache's first file for each name.
+	first map[string]string
 }
 
 func (w *world) object(file string) *object {
@@ -75,7 +81,7 @@ func (w *world) object(file string) *object {
 	if len(w.objects) >= maxObjects {
 		return nil
 	}
-	o, err := read(w.ctx, w.h, file)
+	o, err := readObject(w.ctx, w.h, file)
 	if err != nil {
 		o = nil
 	}
@@ -97,6 +103,49 @@ func (w *world) there(file string) presence {
 	return p
 }
 
+// preload reads files side by side: one after the other, opening them takes
+// longer than everything else here.
+func (w *world) preload(files []string) {
+	var fresh []string
+	for _, file := range files {
+		if _, known := w.objects[file]; !known && path.IsAbs(file) && len(w.objects)+len(fresh) < maxObjects && !slices.Contains(fresh, file) {
+			fresh = append(fresh, file)
+		}
+	}
+	read := make([]*object, len(fresh))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(8, len(fresh)) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(fresh); i = int(next.Add(1)) - 1 {
+				if o, err := readObject(w.ctx, w.h, fresh[i]); err == nil {
+					read[i] = o
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for i, file := range fresh {
+		w.objects[file] = read[i]
+	}
+}
+
+// cached are the files that the cache names for what a file needs: most likely
+// what will be found.
+func (w *world) cached(nodes []*node) (files []string) {
+	if len(w.libs.Env) > 0 {
+		return nil
+	}
+	for _, n := range nodes {
+		for _, name := range n.o.needed {
+			if at, ok := w.first[name]; ok {
+				files = append(files, at)
+			}
+		}
+	}
+	return files
+}
+
 // roots are the files that programs begin with: every module of OpenCV, or the
 // component's library or program. Python's and npm's copies are left out: they
 // load what they need by themselves.
@@ -108,10 +157,9 @@ func (w *world) roots(in *facts.Instance) []string {
 	var files []string
 	if dir, suffix, ok := strings.Cut(a["soname"], ".so."); ok && strings.HasPrefix(dir, "libopencv_") && a["libdir"] != "" {
 		for _, part := range in.Has {
-			if file := path.Join(a["libdir"], "libopencv_"+part+".so."+suffix); w.there(file) == present {
-				files = append(files, file)
-			}
+			files = append(files, path.Join(a["libdir"], "libopencv_"+part+".so."+suffix))
 		}
+		w.preload(files)
 	}
 	candidates := []string{a["lib"], a["program"]}
 	if path.IsAbs(in.Path) && strings.Contains(path.Base(in.Path), ".so") {
@@ -159,7 +207,11 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 			add(facts.Need{Name: soname, By: "programs built with it", Cause: facts.NotFound, Elsewhere: first.file})
 		}
 	}
-	for i := 0; i < len(queue) && i < maxObjects; i++ {
+	for i, wave := 0, 0; i < len(queue) && i < maxObjects; i++ {
+		if i == wave {
+			w.preload(w.cached(queue[i:]))
+			wave = len(queue)
+		}
 		n := queue[i]
 		for _, name := range n.o.needed {
 			if loaded[name] != nil || w.builtIn(name) {

@@ -101,9 +101,9 @@ func (p *pages) text(off uint64) (string, error) {
 	return "", errNoELF
 }
 
-// read reads the dynamic section as the loader does: by program headers, as a
+// readObject reads the dynamic section as the loader does: by program headers, as a
 // file may have no section headers.
-func read(ctx context.Context, h *host.Host, file string) (*object, error) {
+func readObject(ctx context.Context, h *host.Host, file string) (*object, error) {
 	p := &pages{ctx: ctx, h: h, file: file, have: map[int64][]byte{}}
 	ident, err := p.at(0, elf.EI_NIDENT)
 	if err != nil {
