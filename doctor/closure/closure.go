@@ -155,13 +155,18 @@ func (w *world) roots(in *facts.Instance) []string {
 		return nil
 	}
 	var files []string
+	if path.IsAbs(a["lib"]) && !strings.HasSuffix(a["lib"], ".a") {
+		files = append(files, a["lib"]) // the core stands for all
+	}
 	if dir, suffix, ok := strings.Cut(a["soname"], ".so."); ok && strings.HasPrefix(dir, "libopencv_") && a["libdir"] != "" {
 		for _, part := range in.Has {
-			files = append(files, path.Join(a["libdir"], "libopencv_"+part+".so."+suffix))
+			if file := path.Join(a["libdir"], "libopencv_"+part+".so."+suffix); !strings.HasPrefix(path.Base(a["lib"]), "libopencv_"+part+".") {
+				files = append(files, file)
+			}
 		}
 		w.preload(files)
 	}
-	candidates := []string{a["lib"], a["program"]}
+	candidates := []string{a["program"]}
 	if path.IsAbs(in.Path) && strings.Contains(path.Base(in.Path), ".so") {
 		candidates = append(candidates, in.Path)
 	}
@@ -204,7 +209,7 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 	if soname := first.soname; soname != "" && first.class == w.class() && slices.ContainsFunc(in.Via, func(v string) bool { return v == "pkg-config" || v == "link" }) {
 		found := w.find(soname, &node{o: &object{class: first.class, machine: first.machine, data: first.data}})
 		if found.file == "" && !found.unknown && (w.libs.CacheErr == nil || w.libs.Musl) {
-			add(facts.Need{Name: soname, By: "programs built with it", Cause: facts.NotFound, Elsewhere: first.file})
+			add(facts.Need{Name: soname, By: "a program built with it", Cause: facts.NotFound, Elsewhere: first.file})
 		}
 	}
 	for i, wave := 0, 0; i < len(queue) && i < maxObjects; i++ {
@@ -261,7 +266,7 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 		}
 	}
 	// Where the whole folder is unknown to the loader, that is the one cause.
-	if len(out) > 1 && out[0].By == "programs built with it" {
+	if len(out) > 1 && out[0].By == "a program built with it" {
 		dir := path.Dir(out[0].Elsewhere)
 		out = slices.DeleteFunc(out, func(n facts.Need) bool {
 			return n.Name != out[0].Name && n.Cause == facts.NotFound && path.Dir(n.Elsewhere) == dir
