@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,7 +89,6 @@ func (e *evaluation) gpu(c *recipes.GPUCheck) verdict {
 		if !slices.Contains(c.Vendor, g.Vendor) {
 			continue
 		}
-		g.ComputeCapability = cmp.Or(g.ComputeCapability, capabilityOf(g.Name))
 		v := verdict{state: OK, wanted: wanted, found: g.Name, where: evidence(g.Evidence)}
 		if g.ComputeCapability != "" {
 			v.found = join(v.found, "compute capability "+g.ComputeCapability)
@@ -137,43 +135,12 @@ func BestGPU(f *facts.Facts) string {
 		if g.Vendor != "nvidia" {
 			continue
 		}
-		capability := cmp.Or(g.ComputeCapability, capabilityOf(g.Name))
+		capability := g.ComputeCapability
 		if v, err := recipes.Version(capability); err == nil && (best == nil || v.GreaterThan(best)) {
 			best, text = v, capability
 		}
 	}
 	return text
-}
-
-// series finds what tells a GeForce's generation: "RTX 3060", "GTX 1660".
-var series = regexp.MustCompile(`\b(RTX|GTX) ?(\d{3,4})(?:Ti|M)?\b`)
-
-// capabilityOf tells the compute capability of a GeForce by its name, where no
-// driver was asked (Windows); "" for names that do not tell. Source: NVIDIA's
-// list of CUDA GPUs. Chips were renamed within the 700 and 900 series, so only
-// the names of single chips stand here.
-func capabilityOf(name string) string {
-	m := series.FindStringSubmatch(name)
-	if m == nil || !strings.Contains(name, "GeForce") {
-		return ""
-	}
-	switch model := m[2]; {
-	case len(model) == 4 && m[1] == "RTX" && model[:2] == "50":
-		return "12.0"
-	case len(model) == 4 && m[1] == "RTX" && model[:2] == "40":
-		return "8.9"
-	case len(model) == 4 && m[1] == "RTX" && model[:2] == "30":
-		return "8.6"
-	case len(model) == 4 && m[1] == "RTX" && model[:2] == "20", len(model) == 4 && m[1] == "GTX" && model[:2] == "16":
-		return "7.5"
-	case len(model) == 4 && m[1] == "GTX" && model[:2] == "10":
-		return "6.1"
-	case m[1] == "GTX" && (model == "970" || model == "980" || model == "960" || model == "950"):
-		return "5.2"
-	case m[1] == "GTX" && model == "750":
-		return "5.0"
-	}
-	return ""
 }
 
 // compat looks a row up for what is active, and asks other components of what
@@ -226,7 +193,8 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 			return bad
 		}
 	}
-	if row.Basis == recipes.Expected {
+	// NVIDIA ships a JetPack's CUDA, cuDNN and driver together.
+	if row.Basis == recipes.Expected && e.facts.OS.Board != "jetson" {
 		v.state = Warn
 		v.found += ", a pair nobody has tested"
 		v.fix = "Run deployctl verify, which decides whether the pair works; or install an older " + c.Given[0] + "."
@@ -266,6 +234,9 @@ func (e *evaluation) given(name, wanted string) (string, verdict, bool) {
 		}
 		return e.facts.OS.Version, verdict{}, true
 	}
+	if name == "nvidia-driver" && e.facts.OS.Board == "jetson" {
+		return "", verdict{state: Skipped, wanted: wanted, found: "the driver of a Jetson is part of JetPack; its versions are not those of desktop drivers"}, false
+	}
 	if d := e.done[name]; d != nil && d.Severity == recipes.Required && (d.State == Fail || d.State == Unknown || d.State == Pending) {
 		return "", verdict{state: Skipped, wanted: wanted, found: "not checked: waiting for " + d.Title + " (" + d.ID + ")"}, false
 	}
@@ -297,7 +268,7 @@ func (e *evaluation) holds(name, relation, value string, pairs []string) (verdic
 	}
 	return verdict{
 		state: Fail, found: fmt.Sprintf("%s %s; %s wants %s %s", name, found, strings.Join(pairs, " and "), name, constraint),
-		fix: fmt.Sprintf("Get %s %s.", name, constraint),
+		fix: e.update(name, constraint),
 	}, false
 }
 

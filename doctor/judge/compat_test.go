@@ -76,7 +76,7 @@ func TestEvaluateMore(t *testing.T) {
 		{"GPU of another maker", gpuHost("linux", "NVIDIA L4", "8.9", nil), "    gpu: {vendor: [amd]}\n", nil, Fail, "only NVIDIA L4"},
 		{"no GPU", gpuHost("linux", "", "", nil), "    gpu: {vendor: [nvidia]}\n", nil, Fail, "no such GPU"},
 		{"GPU that does not tell", gpuHost("linux", "NVIDIA device 1234", "", nil), "    gpu: {vendor: [nvidia], compute: \">= 5.0\"}\n", nil, Unknown, "could not be told"},
-		{"GPU told by its name", gpuHost("windows", "NVIDIA GeForce RTX 3060", "", nil), "    gpu: {vendor: [nvidia], compute: \">= 8.6\"}\n", nil, OK, "8.6"},
+		{"GPU whose name alone is known", gpuHost("windows", "NVIDIA GeForce RTX 3060", "", nil), "    gpu: {vendor: [nvidia], compute: \">= 8.6\"}\n", nil, Unknown, "could not be told"},
 		{"probe of GPUs failed", &facts.Facts{Problems: []facts.Problem{{Probe: "gpu", Covers: []string{"gpus"}, Error: "denied"}}}, "    gpu: {vendor: [nvidia]}\n", nil, Unknown, "denied"},
 
 		{"driver new enough", gpuHost("linux", "", "", with("cuda", version("12.4.131"), "nvidia-driver", version("535.54.03"))), driver, nil, OK, "525.60.13"},
@@ -143,17 +143,5 @@ func TestEvaluateLibc(t *testing.T) {
 	f := &facts.Facts{OS: facts.OS{Family: "windows"}}
 	if got := judge(t, f, "    os: {family: [windows], libc: {glibc: \">= 2.28\"}}\n", nil); got.State != OK {
 		t.Errorf("Windows has no glibc to ask of: %s: %s", got.State, got.Found)
-	}
-}
-
-func TestCapabilityOf(t *testing.T) {
-	for name, want := range map[string]string{
-		"NVIDIA GeForce RTX 5090": "12.0", "NVIDIA GeForce RTX 4060 Ti": "8.9", "NVIDIA GeForce RTX 3060": "8.6", "NVIDIA GeForce RTX 2080 SUPER": "7.5",
-		"NVIDIA GeForce GTX 1660 Ti": "7.5", "NVIDIA GeForce GTX 1080Ti": "6.1", "NVIDIA GeForce GTX 970M": "5.2", "NVIDIA GeForce GTX 750 Ti": "5.0",
-		"NVIDIA RTX 4000 Ada Generation": "", "Quadro RTX 4000": "", "NVIDIA GeForce GT 710": "", "NVIDIA GeForce GTX 780": "", "": "",
-	} {
-		if got := capabilityOf(name); got != want {
-			t.Errorf("%q: %q, want %q", name, got, want)
-		}
 	}
 }

@@ -23,6 +23,13 @@ func relations() map[string]relation {
 		"library-missing":   needsOf(facts.NotFound),
 		"library-stub":      needsOf(facts.Stub),
 		"library-too-old":   needsOf(facts.TooOld),
+
+		"cuda-gone":         cudaGone,
+		"gpu-code":          gpuCode,
+		"backend-missing":   backendMissing,
+		"only-software":     onlySoftware,
+		"driver-of-windows": driverElsewhere("wsl"),
+		"driver-of-host":    driverElsewhere("container"),
 	}
 }
 

@@ -335,6 +335,10 @@ func fromVendor(name string, t *recipes.Tables, f *facts.Facts, add adder) bool 
 			add(v, "NVIDIA's archive", cost, func(o *Offer) { o.Has = append(o.Has, "headers") })
 		}
 	case "nvidia-driver":
+		// Under WSL, in a container and on a Jetson the driver comes from elsewhere.
+		if judge.DriverHost(f) != "" {
+			return false
+		}
 		for _, v := range drivers(t, f.OS.Family) {
 			add(v, "NVIDIA's installer", cost)
 		}

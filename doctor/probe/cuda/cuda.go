@@ -8,6 +8,7 @@
 package cuda
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -248,6 +249,7 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 				in.Path = real
 			case v != "" && v != in.Version && !strings.Contains(real, "/stubs/") && !strings.Contains(real, "/compat/"):
 				put("conflict", fmt.Sprintf("the kernel's driver is %s but the library %s is %s: restart the machine, or load the matching modules", in.Version, real, v))
+				in.Unusable = mismatched(in.Version, v)
 			}
 		}
 	}
@@ -266,12 +268,16 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 	if smi.Err != "" {
 		put("problem", smi.Err)
 		in.Active = false
+		in.Unusable = cmp.Or(in.Unusable, p.failing(ctx, smi.Err))
 	}
 	if in.Version == "" && in.Path == "" && smi.Err == "" {
 		return
 	}
 	if in.Path == "" {
 		in.Path = program
+	}
+	if in.Unusable == nil && in.Attrs["libcuda"] == "" && !h.Windows() {
+		in.Unusable = p.withoutLibcuda(ctx, in.Version)
 	}
 	p.f.Add(Driver, in)
 }

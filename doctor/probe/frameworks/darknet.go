@@ -67,6 +67,10 @@ func (s *search) darknetFlavour(ctx context.Context, c *copyOf) {
 	if len(data) > 0 {
 		c.add("cuda")
 	}
+	// Newer forks keep the code in libdarknet; the program says nothing then.
+	own, err := s.h.Search(ctx, file, "libdarknet", maxBinary, 10)
+	s.unreadable(err)
+	c.whole = err == nil && len(own) == 0
 }
 
 // darknetPackage notes the version of Debian's package, which is a date: the

@@ -141,7 +141,9 @@ type copyOf struct {
 	attrs         map[string]string
 	unusable      *facts.Unusable
 	built         facts.Built
-	needs         []facts.Need
+	// whole: the one file says all that the copy can compute with.
+	whole bool
+	needs []facts.Need
 	// carries is the CUDA runtime that the copy brings along.
 	carries  string
 	evidence []facts.Evidence
@@ -203,6 +205,7 @@ func (c *copyOf) instance(ctx context.Context, s *search) facts.Instance {
 	for key, value := range c.attrs {
 		c.attrs[key] = clip(value)
 	}
+	c.built.Backends = c.backends(s.spec.component)
 	i := facts.Instance{
 		Version: c.version, Path: c.prefix, Active: c.active, Via: c.via, Has: slices.Compact(has), Attrs: c.attrs, Evidence: c.evidence,
 		Places: facts.Places{Lib: c.libDir, Include: c.include}, Unusable: c.unusable, Built: c.built, Needs: c.needs,

@@ -8,6 +8,7 @@
 package gpu
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,7 +68,21 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 		p.vulkan(ctx)
 		p.loaders(ctx)
 	}
+	p.capabilities()
 	return p.f, errors.Join(ctx.Err(), errors.Join(p.errs...))
+}
+
+// capabilities completes what no driver said by the devices' PCI ids.
+func (p *probe) capabilities() {
+	for i := range p.f.GPUs {
+		g := &p.f.GPUs[i]
+		if g.Vendor != "nvidia" || g.ComputeCapability != "" {
+			continue
+		}
+		if g.ComputeCapability = capabilityOf(g.ID); g.ComputeCapability != "" {
+			g.Evidence = append(g.Evidence, facts.Evidence{Kind: "table", Source: "PCI id " + g.ID, Detail: "compute capability " + g.ComputeCapability})
+		}
+	}
 }
 
 type probe struct {
@@ -372,7 +387,7 @@ func (p *probe) nvidia(ctx context.Context) {
 			i = len(p.f.GPUs) - 1
 		}
 		g := &p.f.GPUs[i]
-		g.Name, g.Memory, g.ComputeCapability, g.DriverVersion = d.Name, d.Memory, d.ComputeCap, d.Driver
+		g.Name, g.Memory, g.ComputeCapability, g.DriverVersion = d.Name, d.Memory, cmp.Or(d.ComputeCap, g.ComputeCapability), d.Driver
 		if d.UUID != "" {
 			g.Attrs["uuid"] = d.UUID
 		}

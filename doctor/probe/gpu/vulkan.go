@@ -10,6 +10,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/cuda"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 )
 
@@ -103,6 +104,7 @@ func (p *probe) manifest(ctx context.Context, file string, find func(string) str
 	if err != nil {
 		p.f.Add(Vulkan, facts.Instance{
 			Path: file, Attrs: map[string]string{"state": "broken", "problem": fmt.Sprintf("%s cannot be read: %v", file, err)},
+			Unusable: &facts.Unusable{Reason: facts.Broken, Detail: fmt.Sprintf("the Vulkan driver file %s cannot be read: %v", file, err), Remedy: "Reinstall the Vulkan driver that " + file + " belongs to, or delete the file."},
 			Evidence: []facts.Evidence{{Kind: "file", Source: file}},
 		})
 		return
@@ -114,6 +116,7 @@ func (p *probe) manifest(ctx context.Context, file string, find func(string) str
 	// Mesa's software driver is no GPU.
 	if low := strings.ToLower(m.ICD.Library); strings.Contains(low, "lvp") || strings.Contains(low, "swiftshader") {
 		in.Has = append(in.Has, "cpu")
+		in.Devices = []facts.Device{{Name: m.ICD.Library, Type: "cpu", Software: true}}
 	} else {
 		in.Has = append(in.Has, "gpu")
 	}
@@ -123,6 +126,7 @@ func (p *probe) manifest(ctx context.Context, file string, find func(string) str
 	case in.Path == "":
 		in.Attrs["state"] = "missing"
 		in.Attrs["problem"] = fmt.Sprintf("%s names %s, which is not there", file, m.ICD.Library)
+		in.Unusable = cuda.DriverFile(ctx, p.h, file, m.ICD.Library)
 	}
 	p.f.Add(Vulkan, in)
 }

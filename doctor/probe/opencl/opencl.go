@@ -23,6 +23,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/cuda"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 )
 
@@ -124,6 +125,7 @@ func run(ctx context.Context, h *host.Host, ask []string) (facts.Facts, error) {
 		if d.attrs == nil {
 			d.attrs = map[string]string{}
 		}
+		var unusable *facts.Unusable
 		d.attrs["icd"], d.attrs["library"] = d.icd, d.library
 		if by := maker(d.library); by != "" {
 			d.attrs["driver"] = by
@@ -131,8 +133,12 @@ func run(ctx context.Context, h *host.Host, ask []string) (facts.Facts, error) {
 		if d.file == "" && d.attrs["state"] == "" {
 			d.attrs["state"] = "missing"
 			d.attrs["problem"] = fmt.Sprintf("%s names %s, which is not there", d.icd, d.library)
+			unusable = cuda.DriverFile(ctx, h, d.icd, d.library)
 		}
-		in := facts.Instance{Version: d.version, Path: d.file, Has: d.has, Attrs: d.attrs, Evidence: []facts.Evidence{d.evidence}}
+		in := facts.Instance{Version: d.version, Path: d.file, Has: d.has, Attrs: d.attrs, Unusable: unusable, Evidence: []facts.Evidence{d.evidence}}
+		if by := d.attrs["driver"]; by == "PoCL" || by == "Intel CPU" || by == "Oclgrind" {
+			in.Devices = []facts.Device{{Name: by, Type: "cpu", Software: true}}
+		}
 		if d.via != "" {
 			in.Via = []string{d.via}
 		}

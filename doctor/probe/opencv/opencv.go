@@ -102,6 +102,7 @@ type copyOf struct {
 	active          bool
 	attrs           map[string]string
 	evidence        []facts.Evidence
+	built           facts.Built
 }
 
 func (c *copyOf) note(kind, source, detail string) {
@@ -194,6 +195,7 @@ func (c *copyOf) instance(h *host.Host) facts.Instance {
 	i := facts.Instance{
 		Version: c.version, Path: c.prefix, Active: c.active, Via: c.via, Has: slices.Compact(has), Attrs: c.attrs, Evidence: c.evidence,
 		Places: facts.Places{Lib: c.libDir, Include: c.include},
+		Built:  c.built,
 	}
 	if c.pc != "" {
 		i.Places.PkgConfig = h.DirOf(c.pc)
@@ -482,6 +484,7 @@ func (s *search) buildInfo(ctx context.Context) {
 		for k, v := range info.Attrs() {
 			c.set(k, v)
 		}
+		info.built(&c.built)
 		// A library named by its SONAME alone tells its patch release here.
 		if agree(c.version, info.Version) {
 			c.version = better(c.version, bare(info.Version))

@@ -265,8 +265,12 @@ func (p *prober) board() {
 	if text, ok := p.optional("/etc/nv_tegra_release"); ok {
 		if m := l4tLine.FindStringSubmatch(text); m != nil {
 			p.set("l4t", m[1]+"."+m[2])
+			p.os.Board = "jetson"
 			p.evidence("file", "/etc/nv_tegra_release", look.Clean(strings.SplitN(text, "\n", 2)[0]))
 		}
+	}
+	if text, ok := p.optional("/proc/device-tree/compatible"); ok && strings.Contains(text, "nvidia,tegra") {
+		p.os.Board = "jetson"
 	}
 	if text, ok := p.optional("/proc/device-tree/model"); ok {
 		p.set("machine", text)

@@ -1,0 +1,116 @@
+package judge
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// TestGPUChecks judges machines whose GPU, driver or library do not fit, and
+// healthy ones beside them.
+func TestGPUChecks(t *testing.T) {
+	tables, err := recipes.EmbeddedTables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := func(capability string, change func(*facts.Facts)) *facts.Facts {
+		f := gpuHost("linux", "NVIDIA card", capability, nil)
+		if change != nil {
+			change(f)
+		}
+		return f
+	}
+	with := func(name string, i facts.Instance) func(*facts.Facts) {
+		return func(f *facts.Facts) { i.Active = true; f.Add(name, i) }
+	}
+	opencv := func(archs, ptx []string) func(*facts.Facts) {
+		return with("opencv", facts.Instance{Version: "4.11.0", Path: "/usr/local", Built: facts.Built{CUDA: "12.9", CUDAArchs: archs, PTX: ptx}})
+	}
+	torch := func(backends ...string) func(*facts.Facts) {
+		return with("libtorch", facts.Instance{Version: "2.4.0", Path: "/opt/libtorch", Built: facts.Built{Backends: backends}})
+	}
+	in := func(container string) func(*facts.Facts) {
+		return func(f *facts.Facts) { f.OS.Container = container }
+	}
+	cuda, vulkan := map[string]string{"gpu": "cuda"}, map[string]string{"gpu": "vulkan"}
+	lavapipe := facts.Instance{Path: "/usr/lib/libvulkan_lvp.so", Devices: []facts.Device{{Name: "libvulkan_lvp.so", Type: "cpu", Software: true}}}
+	for _, tt := range []struct {
+		name, recipe string
+		set          map[string]string
+		facts        *facts.Facts
+		id           string
+		fix          string // "" for no such finding
+	}{
+		{"Fermi", "opencv-cuda", nil, host("2.1", nil), "gpu.cuda-gone", "CPU or OpenCL"},
+		{"older than Fermi", "opencv-cuda", nil, host("1.3", nil), "gpu.cuda-gone", "CPU or OpenCL"},
+		{"Fermi, gpu=cuda", "onnxruntime", cuda, host("2.0", nil), "gpu.cuda-gone", "--set gpu=cpu"},
+		{"Fermi, gpu=cpu", "onnxruntime", nil, host("2.0", nil), "gpu.cuda-gone", ""},
+		{"Kepler has CUDA 10.2 and 11", "opencv-cuda", nil, host("3.5", nil), "gpu.cuda-gone", ""},
+		{"Pascal", "opencv-cuda", nil, host("6.1", nil), "gpu.cuda-gone", ""},
+		{"newer than the table", "opencv-cuda", nil, host("14.0", nil), "gpu.cuda-gone", ""},
+		{"capability not known", "opencv-cuda", nil, host("", nil), "gpu.cuda-gone", ""},
+
+		{"code for 8.9 on 12.0", "opencv-cuda", nil, host("12.0", opencv([]string{"8.9"}, nil)), "opencv.gpu-code", "-DCUDA_ARCH_BIN=12.0"},
+		{"code for 8.9 on 8.6", "opencv-cuda", nil, host("8.6", opencv([]string{"8.9"}, nil)), "opencv.gpu-code", "-DCUDA_ARCH_BIN=8.6"},
+		{"code for 8.6 on 8.9", "opencv-cuda", nil, host("8.9", opencv([]string{"8.6"}, nil)), "opencv.gpu-code", ""},
+		{"PTX for 8.9 on 12.0", "opencv-cuda", nil, host("12.0", opencv([]string{"8.9"}, []string{"8.9"})), "opencv.gpu-code", ""},
+		{"PTX for 12.0 on 8.9", "opencv-cuda", nil, host("8.9", opencv([]string{"12.0"}, []string{"12.0"})), "opencv.gpu-code", "-DCUDA_ARCH_BIN=8.9"},
+		{"code not known", "opencv-cuda", nil, host("12.0", opencv(nil, nil)), "opencv.gpu-code", ""},
+		{"card not known", "opencv-cuda", nil, host("", opencv([]string{"8.9"}, nil)), "opencv.gpu-code", ""},
+		{"the CPU is asked", "opencv-yolov3", nil, host("12.0", opencv([]string{"8.9"}, nil)), "opencv.gpu-code", ""},
+
+		{"LibTorch for the CPU", "libtorch", cuda, host("8.9", torch("cpu")), "libtorch.backend", "CUDA build of LibTorch 2.4.0"},
+		{"LibTorch with CUDA", "libtorch", cuda, host("8.9", torch("cpu", "cuda")), "libtorch.backend", ""},
+		{"LibTorch, not known", "libtorch", cuda, host("8.9", torch()), "libtorch.backend", ""},
+		{"LibTorch on the CPU", "libtorch", nil, host("8.9", torch("cpu")), "libtorch.backend", ""},
+
+		{"lavapipe only", "ncnn", vulkan, host("8.9", with("vulkan", lavapipe)), "vulkan.software", "Vulkan driver"},
+		{"lavapipe beside a driver", "ncnn", vulkan, host("8.9", func(f *facts.Facts) {
+			with("vulkan", facts.Instance{Path: "/usr/lib/libGLX_nvidia.so.0"})(f)
+			f.Add("vulkan", lavapipe)
+		}), "vulkan.software", ""},
+
+		{"WSL without driver", "opencv-cuda", nil, host("", in("wsl2")), "nvidia-driver.wsl", "on Windows"},
+		{"container without driver", "opencv-cuda", nil, host("", in("docker")), "nvidia-driver.container", "--gpus all"},
+		{"container with driver", "opencv-cuda", nil, host("8.9", func(f *facts.Facts) {
+			in("docker")(f)
+			with("nvidia-driver", facts.Instance{Version: "550.54.14"})(f)
+		}), "nvidia-driver.container", ""},
+		{"a machine without driver", "opencv-cuda", nil, host("8.9", nil), "nvidia-driver.container", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r, err := recipes.Find(tt.recipe, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r, err = r.Set(tt.set); err != nil {
+				t.Fatal(err)
+			}
+			fix, there := "", false
+			for _, f := range Evaluate(r, tables, tt.facts).Findings {
+				if f.ID == tt.id {
+					fix, there = f.Fix, true
+				}
+			}
+			if there != (tt.fix != "") || !strings.Contains(fix, tt.fix) {
+				t.Errorf("%s there: %v, fix %q; want %q", tt.id, there, fix, tt.fix)
+			}
+		})
+	}
+}
+
+// TestJetsonDriver: a Jetson's driver is never compared with desktop branches.
+func TestJetsonDriver(t *testing.T) {
+	f := gpuHost("linux", "Jetson Xavier NX", "7.2", map[string]facts.Instance{"cuda": {Version: "10.2.300"}, "nvidia-driver": {Version: "1.1"}})
+	f.OS.Board = "jetson"
+	const driver = "    compat: {table: cuda-driver, given: [os, cuda], choose: driver_minor, holds: {nvidia-driver: \">=\"}}\n"
+	if got := judge(t, f, driver, nil); got.State != Skipped {
+		t.Errorf("%s: %s", got.State, got.Found)
+	}
+	f.OS.Board = ""
+	if got := judge(t, f, driver, nil); got.State != Fail {
+		t.Errorf("a desktop: %s: %s", got.State, got.Found)
+	}
+}

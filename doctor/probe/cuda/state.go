@@ -1,0 +1,104 @@
+package cuda
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+)
+
+// inContainer reports whether this is a container that is given its GPU by the
+// NVIDIA Container Toolkit or its like.
+func inContainer(ctx context.Context, h *host.Host) bool {
+	return h.Exists(ctx, "/.dockerenv") || h.Exists(ctx, "/run/.containerenv") || h.Env("KUBERNETES_SERVICE_HOST") != "" || h.Env("container") != ""
+}
+
+func inWSL(ctx context.Context, h *host.Host) bool {
+	return h.Exists(ctx, "/usr/lib/wsl/lib") || h.Exists(ctx, "/dev/dxg")
+}
+
+// nvidiaDriver reports whether a library belongs to NVIDIA's driver.
+func nvidiaDriver(library string) bool {
+	return strings.Contains(strings.ToLower(library), "nvidia")
+}
+
+// DriverFile says what is wrong with a file that registers a driver of Vulkan or
+// OpenCL and names a library that is not there, and what to do.
+func DriverFile(ctx context.Context, h *host.Host, file, library string) *facts.Unusable {
+	u := &facts.Unusable{Reason: facts.MissingFile, Detail: fmt.Sprintf("%s names %s, which is not there", file, library)}
+	graphics := strings.Contains(library, "GLX") || strings.Contains(library, "EGL")
+	switch {
+	case nvidiaDriver(library) && inContainer(ctx, h) && graphics:
+		// Source: NVIDIA Container Toolkit, "Driver Capabilities".
+		u.Remedy = "Start the container again with the graphics capability: docker run --gpus all -e NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics IMAGE"
+	case nvidiaDriver(library) && inContainer(ctx, h):
+		u.Remedy = "Start the container again with: docker run --gpus all -e NVIDIA_DRIVER_CAPABILITIES=compute,utility IMAGE"
+	case nvidiaDriver(library) && inWSL(ctx, h):
+		u.Remedy = "Delete " + file + ": a Linux driver installed inside WSL left it, and WSL uses the driver of Windows."
+	case h.Windows():
+		u.Remedy = "Reinstall the GPU driver that " + file + " belongs to."
+	case nvidiaDriver(library):
+		u.Remedy = "Reinstall the NVIDIA driver's user-space libraries in the version of the kernel module, or delete " + file + "."
+	default:
+		u.Remedy = "Reinstall the package that " + file + " belongs to, or delete the file."
+	}
+	return u
+}
+
+// mismatched is a driver whose kernel module and libraries differ.
+func mismatched(kernel, library string) *facts.Unusable {
+	return &facts.Unusable{
+		Reason: facts.NeedsRestart,
+		Detail: fmt.Sprintf("the NVIDIA kernel module (%s) and libraries (%s) differ", kernel, library),
+		Remedy: "Restart the machine to load the kernel module of the installed driver.",
+	}
+}
+
+// failing is a driver that nvidia-smi cannot use, in its own words.
+func (p *probe) failing(ctx context.Context, text string) *facts.Unusable {
+	u := &facts.Unusable{Reason: facts.Broken, Detail: text}
+	low := strings.ToLower(text)
+	switch {
+	case strings.Contains(low, "version mismatch"):
+		u.Reason, u.Remedy = facts.NeedsRestart, "Restart the machine to load the kernel module of the installed driver."
+		if inContainer(ctx, p.h) {
+			u.Remedy = "Restart the host: its driver was updated and the old kernel module is still loaded."
+		}
+	case inWSL(ctx, p.h):
+		u.Remedy = "Update the NVIDIA driver on Windows, then run: wsl --shutdown. Do not install a Linux driver inside WSL."
+	case inContainer(ctx, p.h) && strings.Contains(low, "unknown error"):
+		// Source: NVIDIA Container Toolkit, troubleshooting: containers lose
+		// their GPUs when systemd reloads.
+		u.Remedy = "Restart the container: it lost its access to the GPU."
+	case inContainer(ctx, p.h):
+		u.Remedy = "Make nvidia-smi work on the host, then start the container again with: docker run --gpus all IMAGE"
+	case strings.Contains(low, "no devices were found"):
+		u.Reason, u.Remedy = facts.NoDevice, "Run sudo dmesg | grep -i nvrm, which says why the driver does not start the card."
+	case strings.Contains(low, "communicate with the nvidia driver"), strings.Contains(low, "driver not loaded"):
+		u.Remedy = "Run sudo modprobe nvidia. If it fails, the module is not built for the running kernel (install its headers and rebuild it with dkms) or Secure Boot blocks it."
+		if p.h.Windows() {
+			u.Remedy = "Restart Windows. If that does not help, reinstall the NVIDIA driver."
+		}
+	}
+	return u
+}
+
+// withoutLibcuda is a driver whose CUDA library is not there; nil where that
+// cannot be said.
+func (p *probe) withoutLibcuda(ctx context.Context, version string) *facts.Unusable {
+	u := &facts.Unusable{Reason: facts.MissingLibrary, Detail: "the NVIDIA driver is loaded, but its CUDA library (libcuda.so.1) is missing"}
+	switch {
+	case inWSL(ctx, p.h):
+		u.Remedy = "Update the NVIDIA driver on Windows, then run: wsl --shutdown. Do not install a Linux driver inside WSL."
+	case inContainer(ctx, p.h):
+		u.Remedy = "Start the container again with: docker run --gpus all -e NVIDIA_DRIVER_CAPABILITIES=compute,utility IMAGE"
+	case len(p.f.Components[Driver]) == 0 && version == "":
+		return nil
+	default:
+		branch, _, _ := strings.Cut(version, ".")
+		u.Remedy = "Install the CUDA library of the loaded driver (Debian: libcuda1; Ubuntu: libnvidia-compute-" + branch + "; RHEL and Fedora: nvidia-driver-cuda), in version " + version + "."
+	}
+	return u
+}
