@@ -170,14 +170,23 @@ type Instance struct {
 	// Conflict names the other copy or part that disagrees with this one, in a
 	// sentence; "" for none.
 	Conflict string `json:"conflict,omitempty"`
-	Places   Places `json:"places,omitzero"`
-	Built    Built  `json:"built,omitzero"`
+	// Unseen is the pkg-config of the user's PATH that does not find this copy;
+	// nil where it does, or was not asked.
+	Unseen *Unseen `json:"unseen,omitempty"`
+	Places Places  `json:"places,omitzero"`
+	Built  Built   `json:"built,omitzero"`
 	// Devices are what the copy offers to compute on.
 	Devices []Device `json:"devices,omitempty"`
 	// Needs are the shared libraries that this copy needs and that the loader
 	// would not give it as they should be. Satisfied ones are not listed.
 	Needs    []Need     `json:"needs,omitempty"`
 	Evidence []Evidence `json:"evidence,omitempty"`
+}
+
+// Unseen names a program that programs' builds ask and that does not find a copy.
+type Unseen struct {
+	By     string `json:"by"`     // /opt/conda/bin/pkg-config
+	Folder string `json:"folder"` // where the .pc file lies that it does not look into
 }
 
 // Unusable says why programs cannot use a copy, and what to do.

@@ -98,3 +98,9 @@ func register(dir, name, sudo string) string {
 	}
 	return fmt.Sprintf("echo %s > %s && ldconfig", dir, conf)
 }
+
+// buildUnseen: the recipe builds through pkg-config, and the one on PATH does
+// not find the copy.
+func buildUnseen(e *evaluation, s subject) (map[string]string, bool) {
+	return nil, s.instance.Unseen != nil && slices.Contains(e.touched(), "pkg-config")
+}

@@ -14,6 +14,7 @@ type relation func(e *evaluation, s subject) (map[string]string, bool)
 // relations is the one list of what a check's relation may name.
 func relations() map[string]relation {
 	return map[string]relation{
+		"build-unseen":      buildUnseen,
 		"cpu-lacks":         cpuLacks,
 		"carried-cuda":      carriedCUDA,
 		"python-module":     pythonModule,

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 )
 
@@ -50,6 +52,7 @@ func (s *search) settle(ctx context.Context, libs *loader.Libraries, pcDirs []st
 			break
 		}
 	}
+	unseen := s.unseen(ctx, b.pkg)
 	// pkg-config leaves the system's own folders out of -I and -L, so they come
 	// last, in the compiler's order.
 	include := slices.DeleteFunc(slices.Clone(b.pkg.Include), func(d string) bool { return d == "/usr/include" || !path.IsAbs(d) })
@@ -81,8 +84,27 @@ func (s *search) settle(ctx context.Context, libs *loader.Libraries, pcDirs []st
 		return
 	}
 	active.active = true
+	if active == b.byPkg {
+		active.unseen = unseen
+	}
 	active.set("why", why)
 	active.set("conflict", strings.Join(s.conflicts(ctx, libs, b, byCMake), "; "))
+}
+
+// unseen asks the pkg-config that PATH finds whether it sees the package too: one
+// of another prefix (conda's) does not know the system's folders.
+func (s *search) unseen(ctx context.Context, p loader.Package) *facts.Unseen {
+	found := s.h.LookPath(ctx, "pkg-config")
+	if p.File == "" || len(found) == 0 {
+		return nil
+	}
+	name := strings.TrimSuffix(path.Base(p.File), ".pc")
+	out, err := s.h.Run(ctx, host.Command{Argv: []string{found[0], "--modversion", name}})
+	// 1 is its answer for a package that it does not find.
+	if err != nil || out.Exit != 1 {
+		return nil
+	}
+	return &facts.Unseen{By: found[0], Folder: path.Dir(p.File)}
 }
 
 // choose picks the copy a build would use, in the order builds ask.

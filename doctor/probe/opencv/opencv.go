@@ -2,7 +2,7 @@
 // pkg-config and CMake files and the build information inside the library,
 // which of them wins in which lookup, and where the lookups disagree.
 //
-// It reads files only. It must never load an OpenCV library: one that lacks a
+// It reads files, and asks pkg-config. It must never load an OpenCV library: one that lacks a
 // dependency or an instruction set would take the process with it.
 package opencv
 
@@ -100,6 +100,7 @@ type copyOf struct {
 	pc, cmake       string
 	via             []string
 	active          bool
+	unseen          *facts.Unseen
 	attrs           map[string]string
 	evidence        []facts.Evidence
 	built           facts.Built
@@ -193,7 +194,7 @@ func (c *copyOf) instance(h *host.Host) facts.Instance {
 	c.set("pc", c.pc)
 	c.set("cmake", c.cmake)
 	i := facts.Instance{
-		Version: c.version, Path: c.prefix, Active: c.active, Via: c.via, Has: slices.Compact(has), Attrs: c.attrs, Evidence: c.evidence,
+		Version: c.version, Path: c.prefix, Active: c.active, Via: c.via, Has: slices.Compact(has), Attrs: c.attrs, Unseen: c.unseen, Evidence: c.evidence,
 		Places: facts.Places{Lib: c.libDir, Include: c.include},
 		Built:  c.built,
 	}

@@ -460,3 +460,26 @@ func TestHostileHost(t *testing.T) {
 		}
 	}
 }
+
+// TestPkgConfigOnPath: the pkg-config that PATH finds is asked, not computed.
+func TestPkgConfigOnPath(t *testing.T) {
+	const machine = "-- env --\nPATH=/opt/conda/bin:/usr/bin\n-- file /usr/lib/pkgconfig/opencv4.pc --\nprefix=/usr\nVersion: 4.6.0\nLibs: -L${prefix}/lib -lopencv_core\n" +
+		"-- file /usr/lib/libopencv_core.so.406 --\n-- link /usr/lib/libopencv_core.so --\n/usr/lib/libopencv_core.so.406\n"
+	for _, c := range []struct {
+		name, run string
+		want      *facts.Unseen
+	}{
+		{"it finds OpenCV", "-- run \"/opt/conda/bin/pkg-config\" \"--modversion\" \"opencv4\" --\n4.6.0\n", nil},
+		{"it does not", "-- run \"/opt/conda/bin/pkg-config\" \"--modversion\" \"opencv4\" --\n#exit 1\n", &facts.Unseen{By: "/opt/conda/bin/pkg-config", Folder: "/usr/lib/pkgconfig"}},
+		{"it was not asked", "-- exec /opt/conda/bin/pkg-config --\n", nil},
+	} {
+		f, err := Probe(t.Context(), hosttest.Parse(t, machine+c.run))
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, ok := f.Active(Component)
+		if !ok || (in.Unseen == nil) != (c.want == nil) || c.want != nil && *in.Unseen != *c.want {
+			t.Errorf("%s: unseen = %+v, want %+v", c.name, in.Unseen, c.want)
+		}
+	}
+}
