@@ -258,6 +258,7 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 				}
 			}
 			if len(lacks) > 0 {
+				slices.Sort(lacks) // GLIBCXX, which people know, comes after CXXABI
 				add(facts.Need{
 					Name: want.library, By: n.file, Cause: facts.TooOld, Found: given.file, Through: given.through,
 					Lacks: lacks[len(lacks)-1], Elsewhere: w.elsewhere(want.library, n, lacks),
