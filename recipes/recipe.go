@@ -197,6 +197,9 @@ type CompatCheck struct {
 	Table string `yaml:"table" json:"table"`
 	// Given are the components whose versions select rows.
 	Given []string `yaml:"given" json:"given"`
+	// Optional are those of Given that the table is asked without where they are
+	// not known: sm.
+	Optional []string `yaml:"optional,omitempty" json:"optional,omitempty"`
 	// Choose is the column that the table then decides (gocv).
 	Choose string `yaml:"choose" json:"choose"`
 	// Parameters takes the values of columns from the recipe's parameters:

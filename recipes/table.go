@@ -315,6 +315,9 @@ func (t *Tables) Choose(table string, versions map[string]string, column string)
 			if !ok {
 				return "", nil, fmt.Errorf("compatibility table %s needs the version of %s", table, c.column)
 			}
+			if value.text == "" {
+				continue // not known, and the one who asks can do without
+			}
 			holds, err := c.holds(value)
 			if err != nil {
 				return "", nil, fmt.Errorf("compatibility table %s, column %s: %w", table, c.column, err)

@@ -162,6 +162,10 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 	slices.Sort(pairs)
 	for _, name := range c.Given {
 		value, v, ok := e.given(name, wanted)
+		if !ok && slices.Contains(c.Optional, name) {
+			given[name] = "" // the table is asked without it
+			continue
+		}
 		if !ok {
 			return v
 		}
@@ -268,8 +272,24 @@ func (e *evaluation) holds(name, relation, value string, pairs []string) (verdic
 	}
 	return verdict{
 		state: Fail, found: fmt.Sprintf("%s %s; %s wants %s %s", name, found, strings.Join(pairs, " and "), name, constraint),
-		fix: e.update(name, constraint),
+		fix: cmp.Or(
+			e.selectCopy(name, func(v string) bool { ok, err := constraint.Check(v); return err == nil && ok }),
+			e.update(name, constraint),
+		),
 	}, false
+}
+
+// hostCompiler says how to give a CUDA toolkit a compiler that it supports.
+func (e *evaluation) hostCompiler(column string, limit Limit, found string) string {
+	if other := e.selectCopy(column, func(v string) bool { ok, err := limit.Accepts.Check(v); return err == nil && ok }); other != "" {
+		return other
+	}
+	if column != "msvc" {
+		return fmt.Sprintf("Install %s %s beside this one and configure with -DCMAKE_CUDA_HOST_COMPILER, or install a CUDA toolkit that supports %s %s.",
+			recipes.Display(column), limit.Accepts, recipes.Display(column), major(found))
+	}
+	newest := fmt.Sprintf("14.%02d", limit.newest-1900)
+	return fmt.Sprintf("In the Visual Studio Installer, add %s and build with -T version=%s; or install a CUDA toolkit that supports MSVC %s.", msvcName(newest), newest, recipes.Series(found))
 }
 
 // Limit is what an installed CUDA toolkit itself says of a host compiler, read
@@ -280,6 +300,7 @@ type Limit struct {
 	// Accepts is what the toolkit compiles with.
 	Accepts recipes.Constraint
 	Text    string
+	newest  int // of MSVC, the last _MSC_VER
 }
 
 // HostLimit reads the limit that a CUDA toolkit's attributes state: gcc_max and
@@ -313,7 +334,7 @@ func HostLimit(cuda facts.Instance, column string) (Limit, bool) {
 		if low >= 1900 {
 			text = fmt.Sprintf(">= 14.%02d, %s", low-1900, text)
 		}
-		limit.Text = fmt.Sprintf("_MSC_VER %d to %d", low, high)
+		limit.Text, limit.newest = fmt.Sprintf("_MSC_VER %d to %d", low, high), high
 	default:
 		return limit, false
 	}
@@ -347,7 +368,7 @@ func (e *evaluation) machine(c *recipes.CompatCheck, given map[string]string, wa
 		v.state = Unknown
 	case !holds:
 		v.state = Fail
-		v.fix = fmt.Sprintf("Get %s %s, or a CUDA toolkit that accepts %s %s.", column, limit.Accepts, column, given[column])
+		v.fix = e.hostCompiler(column, limit, given[column])
 	}
 	return v, true
 }

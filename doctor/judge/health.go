@@ -28,7 +28,7 @@ func (e *evaluation) health(findings []Finding) []Finding {
 			continue
 		}
 		for _, s := range e.subjects(c) {
-			f, ok := e.healthOf(c, s)
+			f, ok := e.healthOf(c, &s)
 			if !ok || slices.ContainsFunc(findings[known:], func(other Finding) bool { return other.ID == f.ID && other.Found == f.Found }) {
 				continue
 			}
@@ -122,7 +122,7 @@ func (e *evaluation) touched() []string {
 
 // healthOf gives the finding of one check on one subject; false when nothing is
 // wrong or nothing can be said.
-func (e *evaluation) healthOf(c *recipes.Check, s subject) (Finding, bool) {
+func (e *evaluation) healthOf(c *recipes.Check, s *subject) (Finding, bool) {
 	if !s.holds(c.If) {
 		return Finding{}, false
 	}
@@ -131,7 +131,7 @@ func (e *evaluation) healthOf(c *recipes.Check, s subject) (Finding, bool) {
 		if !ok {
 			return Finding{}, false // refused by TestChecks
 		}
-		if s.vars, ok = relate(e, s); !ok {
+		if s.vars, ok = relate(e, *s); !ok {
 			return Finding{}, false
 		}
 	}
@@ -150,6 +150,9 @@ func (e *evaluation) healthOf(c *recipes.Check, s subject) (Finding, bool) {
 		f.State = Info
 	default:
 		f.State = Fail
+	}
+	if s.instance != nil && f.State == Fail && s.instance.Unusable != nil && s.instance.Unusable.Reason == facts.NeedsRestart {
+		f.State = Pending
 	}
 	for _, a := range c.Fix {
 		if len(a.OS) > 0 && !onOS(a.OS, e.facts.OS) || !s.holds(a.If) {

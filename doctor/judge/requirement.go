@@ -62,7 +62,7 @@ func evaluate(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) *Judgement {
 				continue
 			}
 			shadowed[name] = true
-			if s, ok := Shadow(name, f); ok {
+			if s, ok := Shadow(name, f); ok && !slices.Contains(e.selected, name) {
 				j.Findings = append(j.Findings, s)
 			}
 		}
@@ -182,6 +182,8 @@ type evaluation struct {
 	chosen map[string]string
 	// done maps a component to the finding that judged it first.
 	done map[string]*Finding
+	// selected are components of which a fix says to select another copy.
+	selected []string
 }
 
 // verdict is what a check says before severity and fix are applied.
@@ -435,6 +437,18 @@ func (e *evaluation) disk(c *recipes.DiskCheck) verdict {
 }
 
 func (e *evaluation) fix(q *recipes.Requirement) string {
+	if q.Component != nil {
+		switch q.Component.Name {
+		case "cuda":
+			if text := e.cudaAdvice(q.Component); text != "" {
+				return text
+			}
+		case "cudnn":
+			if text := e.cudnnAdvice(q.Component); text != "" {
+				return text
+			}
+		}
+	}
 	p, ok := ChooseFix(q, e.facts)
 	if !ok {
 		return cmp.Or(q.Manual, "See the page of "+q.ID+".")
@@ -597,7 +611,13 @@ func (e *evaluation) mismatch(none *recipes.NoRowError) string {
 	}
 	var steps []string
 	for _, m := range none.Misses {
-		step := fmt.Sprintf("get %s %s instead of %s", m.Column, m.Wanted, m.Found)
+		wanted, err := recipes.ParseConstraint(m.Wanted)
+		if err == nil {
+			if other := e.selectCopy(m.Column, func(v string) bool { ok, err := wanted.Check(v); return err == nil && ok }); other != "" {
+				return other
+			}
+		}
+		step := fmt.Sprintf("install %s %s instead of %s", recipes.Display(m.Column), m.Wanted, m.Found)
 		for i := range e.recipe.Requirements {
 			q := &e.recipe.Requirements[i]
 			if q.Component == nil || !slices.Contains(names(q.Component), m.Column) {

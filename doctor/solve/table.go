@@ -73,6 +73,10 @@ func (p *problem) compat(q *recipes.Requirement) error {
 			// Without an NVIDIA GPU the check is skipped, as Evaluate does; with
 			// one that does not tell, it is unknown.
 			if known[name] = judge.BestGPU(p.facts); known[name] == "" {
+				if slices.Contains(c.Optional, name) {
+					delete(known, name)
+					continue
+				}
 				for _, g := range p.facts.GPUs {
 					if g.Vendor == "nvidia" {
 						p.open = append(p.open, fmt.Sprintf("%s: the compute capability of %s could not be told", q.ID, g.Name))

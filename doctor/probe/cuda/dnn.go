@@ -83,14 +83,14 @@ func (p *probe) headers(ctx context.Context, component, env string, names []stri
 				continue
 			}
 			seen[real] = true
-			p.join(component, dir, facts.Evidence{Kind: "header", Source: file, Detail: v}, v)
+			p.join(ctx, component, dir, facts.Evidence{Kind: "header", Source: file, Detail: v}, v)
 		}
 	}
 	p.headersAgainstLibraries(component)
 }
 
 // join adds a header's evidence to the library it belongs to.
-func (p *probe) join(component, dir string, e facts.Evidence, v string) {
+func (p *probe) join(ctx context.Context, component, dir string, e facts.Evidence, v string) {
 	list := p.f.Components[component]
 	for i := range list {
 		have := list[i].Version
@@ -106,6 +106,9 @@ func (p *probe) join(component, dir string, e facts.Evidence, v string) {
 				list[i].Attrs = map[string]string{}
 			}
 			list[i].Attrs["include"] = dir
+			if component == CuDNN {
+				list[i].Places.Include, list[i].Places.Lib = dir, p.importLibrary(ctx, dir)
+			}
 		}
 		list[i].Evidence = append(list[i].Evidence, e)
 		return
@@ -133,4 +136,23 @@ func (p *probe) headersAgainstLibraries(component string) {
 		list[active].Attrs["conflict"] = fmt.Sprintf("the loader takes %s %s (%s), but the headers in %s are %s",
 			component, list[active].Version, p.h.Base(list[active].Path), list[headers].Attrs["include"], list[headers].Version)
 	}
+}
+
+// importLibrary is the folder of cudnn.lib that belongs to headers on Windows:
+// lib\x64 beside them (cuDNN 9 puts the CUDA version in between), else lib.
+func (p *probe) importLibrary(ctx context.Context, include string) string {
+	if !p.h.Windows() {
+		return ""
+	}
+	version := ""
+	if p.h.Base(include) != "include" {
+		version, include = p.h.Base(include), p.h.DirOf(include)
+	}
+	lib := p.h.Join(p.h.DirOf(include), "lib")
+	for _, dir := range []string{p.h.Join(lib, version, "x64"), p.h.Join(lib, "x64"), p.h.Join(lib, version), lib} {
+		if p.h.Exists(ctx, p.h.Join(dir, "cudnn.lib")) {
+			return dir
+		}
+	}
+	return ""
 }

@@ -885,8 +885,23 @@ func (s *studio) instance() facts.Instance {
 	sort.Strings(s.has)
 	return facts.Instance{
 		Version: look.Version(s.Version), Path: s.Path, Active: s.active, Via: s.via,
-		Has: slices.Compact(s.has), Attrs: a, Evidence: s.evidence,
+		Has: slices.Compact(s.has), Attrs: a, Unusable: s.unusable(a["state"]), Evidence: s.evidence,
 	}
+}
+
+// unusable says why builds cannot use the copy; state is what it says of itself.
+func (s *studio) unusable(state string) *facts.Unusable {
+	switch {
+	case state == "a restart of Windows is due":
+		return &facts.Unusable{Reason: facts.NeedsRestart, Detail: "Visual Studio waits for a restart of Windows", Remedy: "Restart Windows."}
+	case state != "":
+		return &facts.Unusable{Reason: facts.Incomplete, Detail: "Visual Studio in " + s.Path + " is not complete: " + state,
+			Remedy: "In the Visual Studio Installer, choose Repair for " + s.Path + "."}
+	case s.Launchable != nil && !*s.Launchable:
+		return &facts.Unusable{Reason: facts.Incomplete, Detail: "Visual Studio in " + s.Path + " cannot be started",
+			Remedy: "In the Visual Studio Installer, choose Repair for " + s.Path + "."}
+	}
+	return nil
 }
 
 // state says in words what keeps the copy from being complete.

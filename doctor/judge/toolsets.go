@@ -1,0 +1,271 @@
+package judge
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// toolsetForCUDA finds that the toolset Visual Studio builds with by default is
+// none that the CUDA toolkit supports, while another one that it supports is
+// installed: the smallest change is to name that one.
+func toolsetForCUDA(e *evaluation, s subject) (map[string]string, bool) {
+	cuda, okCUDA := e.facts.Active("cuda")
+	msvc, okMSVC := e.facts.Active("msvc")
+	if !okCUDA || !okMSVC || e.accepts(cuda, msvc.Version) {
+		return nil, false
+	}
+	var other *facts.Instance
+	for i := range e.facts.Components["msvc"] {
+		c := &e.facts.Components["msvc"][i]
+		if !c.Active && c.HasPart("cl") && e.accepts(cuda, c.Version) && (other == nil || newer(c.Version, other.Version)) {
+			other = c
+		}
+	}
+	if other == nil {
+		return nil, false
+	}
+	vars := map[string]string{
+		"cuda": cuda.Version, "default": msvc.Version, "other": other.Version, "family": other.Attrs["toolset"],
+		"toolset": other.Attrs["toolset"],
+	}
+	if other.Attrs["toolset"] == msvc.Attrs["toolset"] {
+		vars["toolset"] += ",version=" + recipes.Series(other.Version)
+	}
+	if limit, ok := HostLimit(cuda, "msvc"); ok {
+		vars["limit"] = limit.Text
+	}
+	// The build customizations that count are those of the toolset's own Visual
+	// Studio.
+	for _, vs := range e.facts.Components["visual-studio"] {
+		if vs.Path == other.Attrs["visual_studio"] && slices.Contains(vs.Has, "cuda-"+recipes.Series(cuda.Version)) {
+			vars["integration"] = "cuda.vs-integration"
+		}
+	}
+	e.documented(vars, other.Attrs["toolset"], cuda)
+	return vars, true
+}
+
+// documented says whether OpenPose names this CUDA and cuDNN for the Visual
+// Studio whose toolset is used.
+func (e *evaluation) documented(vars map[string]string, toolset string, cuda facts.Instance) {
+	vs := map[string]string{"v140": "14.0", "v141": "15.9", "v142": "16.11"}[toolset]
+	release := e.recipe.Setting("release")
+	if vs == "" || release == "" || !strings.HasPrefix(e.recipe.Name, "openpose") {
+		return
+	}
+	given := map[string]string{"openpose": release, "os": e.facts.OS.Family, "visual-studio": vs}
+	if v, _, err := e.tables.Choose("openpose", given, "cuda"); err == nil && recipes.Series(v) == recipes.Series(cuda.Version) {
+		vars["openpose"] = "openpose.cuda"
+	}
+	cudnn, ok := e.facts.Active("cudnn")
+	if v, _, err := e.tables.Choose("openpose", given, "cudnn"); err == nil && ok && major(v) == major(cudnn.Version) {
+		vars["openpose-cudnn"] = "openpose.cudnn"
+	}
+}
+
+func major(version string) string {
+	first, _, _ := strings.Cut(version, ".")
+	return first
+}
+
+func newer(a, b string) bool {
+	x, errX := recipes.Version(a)
+	y, errY := recipes.Version(b)
+	return errX == nil && (errY != nil || x.GreaterThan(y))
+}
+
+// accepts reports whether a CUDA toolkit compiles with an MSVC: by what the
+// toolkit's own header says, else by the table.
+func (e *evaluation) accepts(cuda facts.Instance, msvc string) bool {
+	if limit, ok := HostLimit(cuda, "msvc"); ok {
+		holds, err := limit.Accepts.Check(msvc)
+		return err == nil && holds
+	}
+	_, _, err := e.tables.Choose("cuda-msvc", map[string]string{"cuda": cuda.Version, "msvc": msvc}, "vs")
+	return err == nil
+}
+
+// cudnnImport finds cuDNN's import library where the usual finders do not look:
+// OpenCV's FindCUDNN and Caffe's look in lib\x64.
+func cudnnImport(_ *evaluation, s subject) (map[string]string, bool) {
+	lib := s.instance.Places.Lib
+	if !s.instance.HasPart("headers") || strings.HasSuffix(strings.ToLower(lib), `\x64`) {
+		return nil, false
+	}
+	root := strings.TrimSuffix(s.instance.Attrs["include"], `\include`)
+	if root == s.instance.Attrs["include"] || root == "" {
+		return nil, false
+	}
+	vars := map[string]string{"wanted": root + `\lib\x64`}
+	if lib != "" {
+		vars["lib"] = lib + `\cudnn.lib`
+	}
+	return vars, true
+}
+
+// selectCopy says how to have programs find a copy that is installed already
+// instead of the active one; "" where there is none.
+func (e *evaluation) selectCopy(name string, accepts func(version string) bool) string {
+	for _, other := range e.facts.Components[name] {
+		if other.Active || other.Unusable != nil || !accepts(other.Version) {
+			continue
+		}
+		e.selected = append(e.selected, name)
+		switch {
+		case name == "cuda" && e.facts.OS.Family == "windows":
+			return fmt.Sprintf(`CUDA %s is installed, too. Put %s\bin first on PATH, set CUDA_PATH to %s, and open a new terminal.`, other.Version, other.Path, other.Path)
+		case name == "cuda":
+			return fmt.Sprintf("CUDA %s is installed, too. Put %s/bin first on PATH.", other.Version, other.Path)
+		case (name == "gcc" || name == "clang") && other.Path != "":
+			return fmt.Sprintf("%s is installed, too: configure with -DCMAKE_CUDA_HOST_COMPILER=%s, or pass -ccbin %s to nvcc.", other.Path, other.Path, other.Path)
+		}
+	}
+	return ""
+}
+
+var firstNumber = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[0-9]+(\.[0-9]+)*`) })
+
+// series lists the versions that a table's conditions on a column begin at,
+// newest first.
+func (e *evaluation) series(table, column string) []string {
+	t, err := e.tables.Table(table)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, row := range t.Rows {
+		if v := firstNumber().FindString(row.When[column]); v != "" && !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	slices.SortFunc(out, func(a, b string) int {
+		if newer(a, b) {
+			return -1
+		}
+		return cmp.Compare(0, 1)
+	})
+	return out
+}
+
+// cudaFor is the newest CUDA toolkit that generates code for this machine's GPU,
+// runs on its driver and compiles with its MSVC; "" when none does, or the GPU is
+// not known.
+func (e *evaluation) cudaFor(requirement recipes.Constraint) string {
+	sm := BestGPU(e.facts)
+	if sm == "" {
+		return ""
+	}
+	driver, hasDriver := e.facts.Active("nvidia-driver")
+	msvc, hasMSVC := e.facts.Active("msvc")
+	for _, v := range e.series("cuda-driver", "cuda") {
+		if ok, err := requirement.Check(v); err != nil || !ok {
+			continue
+		}
+		if _, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": v}, "generation"); err != nil {
+			continue
+		}
+		if hasDriver && driver.Version != "" && e.facts.OS.Board == "" {
+			least, _, err := e.tables.Choose("cuda-driver", map[string]string{"os": e.facts.OS.Family, "cuda": v}, "driver_minor")
+			if err != nil || newer(least, driver.Version) {
+				continue
+			}
+		}
+		if hasMSVC && e.facts.OS.Family == "windows" && !e.accepts(facts.Instance{Version: v}, msvc.Version) {
+			continue
+		}
+		return v
+	}
+	return ""
+}
+
+// wingetCUDA is the newest release of a CUDA series that winget has, "" for none.
+// Source: manifests/n/Nvidia/CUDA of microsoft/winget-pkgs, read 2026-11-27.
+func wingetCUDA(series string) string {
+	for _, release := range []string{
+		"11.3", "11.5", "11.6", "11.7", "11.8", "12.0.1", "12.1", "12.2.2", "12.3.2", "12.4.1", "12.5", "12.6.1", "12.8", "12.9",
+		"13.0", "13.1", "13.2", "13.3", "13.4",
+	} {
+		if recipes.Series(release) == series {
+			return release
+		}
+	}
+	return ""
+}
+
+// cudaAdvice names the exact CUDA toolkit to install; "" leaves it to the recipe.
+func (e *evaluation) cudaAdvice(c *recipes.ComponentCheck) string {
+	requirement, err := recipes.ParseConstraint(c.Version)
+	if err != nil || e.facts.OS.Board != "" {
+		return ""
+	}
+	v := e.cudaFor(requirement)
+	if v == "" {
+		return ""
+	}
+	text := "Install CUDA Toolkit " + v + ", which has code for this GPU (compute capability " + BestGPU(e.facts) + ")"
+	if e.facts.OS.Family != "windows" {
+		return text + ", from NVIDIA's CUDA archive."
+	}
+	if release := wingetCUDA(recipes.Series(v)); release != "" && len(e.facts.Components["winget"]) > 0 {
+		text += ": winget install --exact --id Nvidia.CUDA --version " + release
+	} else {
+		text += ", from NVIDIA's CUDA archive"
+	}
+	if vs, ok := e.facts.Active("visual-studio"); !ok || vs.Unusable != nil {
+		return "First install Visual Studio. " + text
+	}
+	return text
+}
+
+// cudnnAdvice names the exact cuDNN for the CUDA that is installed or advised.
+func (e *evaluation) cudnnAdvice(c *recipes.ComponentCheck) string {
+	requirement, err := recipes.ParseConstraint(c.Version)
+	sm := BestGPU(e.facts)
+	if err != nil || sm == "" || e.facts.OS.Board != "" {
+		return ""
+	}
+	cuda, ok := e.facts.Active("cuda")
+	if !ok {
+		any, _ := recipes.ParseConstraint(">= 9.2")
+		cuda.Version = e.cudaFor(any)
+	}
+	for _, v := range e.series("cudnn-cuda", "cudnn") {
+		if ok, err := requirement.Check(v); err != nil || !ok {
+			continue
+		}
+		_, row, err := e.tables.Choose("cudnn-cuda", map[string]string{"cudnn": v, "cuda": cuda.Version, "sm": sm}, "gpus")
+		if err == nil && row.Basis != recipes.Expected {
+			return fmt.Sprintf("Install cuDNN %s for CUDA %s from NVIDIA's cuDNN archive. It supports this GPU (compute capability %s).", v, major(cuda.Version), sm)
+		}
+	}
+	return ""
+}
+
+// msvcName is a toolset as Visual Studio's installer names it: 14.39 of the v143
+// family came with Visual Studio 2022 17.9 (toolset 14.3x and 17.x count alike).
+func msvcName(series string) string {
+	_, minor, _ := strings.Cut(series, ".")
+	n, err := strconv.Atoi(minor)
+	if err != nil {
+		return "MSVC " + series
+	}
+	switch {
+	case n >= 30 && n < 50:
+		return fmt.Sprintf("the MSVC v143 toolset %s (Visual Studio 2022 17.%d)", series, n-30)
+	case n >= 20 && n < 30:
+		return fmt.Sprintf("the MSVC v142 toolset %s (Visual Studio 2019)", series)
+	case n >= 10 && n < 20:
+		return fmt.Sprintf("the MSVC v141 toolset %s (Visual Studio 2017)", series)
+	case n == 0:
+		return "the MSVC v140 toolset (Visual Studio 2015)"
+	}
+	return "MSVC " + series
+}
