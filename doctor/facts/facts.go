@@ -61,6 +61,9 @@ type OS struct {
 	// StalePath lists folders that new sessions find on PATH and this one, which
 	// is older, does not (Windows: the registry is ahead of the environment).
 	StalePath []string `json:"stale_path,omitempty"`
+	// LongPaths says whether Windows allows paths of more than 260 characters:
+	// on, off, "" elsewhere.
+	LongPaths string `json:"long_paths,omitempty"`
 	// Board names an embedded platform with drivers of its own: jetson.
 	Board    string            `json:"board,omitempty"`
 	Attrs    map[string]string `json:"attrs,omitempty"`

@@ -31,6 +31,8 @@ func relations() map[string]relation {
 		"only-software":     onlySoftware,
 		"driver-of-windows": driverElsewhere("wsl"),
 		"driver-of-host":    driverElsewhere("container"),
+		"deep-build-folder": deepBuildFolder,
+		"odd-path":          oddPath,
 		"cudnn-import":      cudnnImport,
 		"toolset-for-cuda":  toolsetForCUDA,
 	}

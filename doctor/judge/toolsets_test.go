@@ -115,3 +115,40 @@ func TestUnusableVisualStudio(t *testing.T) {
 		}
 	}
 }
+
+func TestPlaces(t *testing.T) {
+	for name, tt := range map[string]struct {
+		folder, long string
+		want         bool
+	}{
+		"a short folder": {`C:\Users\ada\AppData\Local\deployctl`, "off", false},
+		"a deep one":     {`C:\Users\a-rather-long-name-of-somebody\AppData\Local\deployctl`, "off", true},
+		"long paths":     {`C:\Users\a-rather-long-name-of-somebody\AppData\Local\deployctl`, "on", false},
+	} {
+		f := windowsWithCUDA("1929", "14.26.28801")
+		f.OS.LongPaths, f.Disks = tt.long, []facts.Disk{{Purpose: "cache", Path: tt.folder, Free: 1 << 40}}
+		if got, ok := findingsOf(t, "opencv-source", f)["build.path-length"]; ok != tt.want {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	for path, want := range map[string]string{`C:\mingw64\bin\gcc.exe`: "", `C:\Program Files\mingw\bin\gcc.exe`: "a space", `C:\Büro\bin\gcc.exe`: "other than ASCII"} {
+		f := windowsWithCUDA("1929", "14.26.28801")
+		f.Add("mingw", facts.Instance{Version: "13.2", Active: true, Path: path, Attrs: map[string]string{"cgo": "yes, from PATH"}})
+		got, ok := findingsOf(t, "gocv-windows", f)["mingw.path"]
+		if ok != (want != "") || !strings.Contains(got.Found, want) {
+			t.Errorf("%s: %+v", path, got)
+		}
+	}
+}
+
+func TestCPULacks(t *testing.T) {
+	f := debian12()
+	f.Components["opencv"][0].Built.CPU = []string{"sse2"}
+	if got, ok := findingsOf(t, "opencv-yolov3", f)["opencv.cpu"]; ok {
+		t.Errorf("a CPU that has all: %+v", got)
+	}
+	f.Components["opencv"][0].Built.CPU = []string{"sse2", "avx512f"}
+	if got := findingsOf(t, "opencv-yolov3", f)["opencv.cpu"]; got.State != Fail || !strings.Contains(got.Found, "avx512f") {
+		t.Errorf("%+v", got)
+	}
+}

@@ -300,7 +300,11 @@ func (l *Libraries) LinkDirs() []string {
 // before the archive.
 func (l *Libraries) Link(ctx context.Context, name string, dirs []string) string {
 	for _, dir := range dirs {
-		for _, file := range []string{"lib" + name + ".so", "lib" + name + ".a"} {
+		files := []string{"lib" + name + ".so", "lib" + name + ".a"}
+		if l.h.OS == "darwin" {
+			files = []string{"lib" + name + ".dylib", "lib" + name + ".tbd", "lib" + name + ".a"}
+		}
+		for _, file := range files {
 			if l.has(ctx, dir, file) {
 				return dir + "/" + file
 			}

@@ -198,6 +198,7 @@ func (c *copyOf) instance(h *host.Host) facts.Instance {
 		Places: facts.Places{Lib: c.libDir, Include: c.include},
 		Built:  c.built,
 	}
+	i.Built.CPU = baseline(h.Arch, c.attrs["build.cpu_baseline"])
 	if c.pc != "" {
 		i.Places.PkgConfig = h.DirOf(c.pc)
 	}

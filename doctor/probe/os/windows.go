@@ -237,6 +237,7 @@ func (p *prober) longPaths() {
 			state = "on"
 		}
 	}
+	p.os.LongPaths = state
 	p.set("long_paths", state)
 	p.evidence("registry", filesystem, "LongPathsEnabled: "+state)
 }

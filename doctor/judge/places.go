@@ -1,0 +1,42 @@
+package judge
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	maxPath = 260 // MAX_PATH of Windows, with the final NUL
+	// buildDepth is what CMake and MSBuild put below a build folder of OpenCV or
+	// OpenPose: module, target.dir, configuration, target.tlog, file. Rounded up
+	// from the paths in opencv/opencv#10332 and its duplicates.
+	buildDepth = 200
+)
+
+// deepBuildFolder finds that builds go to a folder below which Windows' limit on
+// paths is passed.
+func deepBuildFolder(e *evaluation, _ subject) (map[string]string, bool) {
+	if e.facts.OS.LongPaths != "off" {
+		return nil, false
+	}
+	for _, d := range e.facts.Disks {
+		if d.Purpose == "cache" && utf8.RuneCountInString(d.Path)+buildDepth >= maxPath {
+			return map[string]string{"folder": d.Path, "length": strconv.Itoa(utf8.RuneCountInString(d.Path))}, true
+		}
+	}
+	return nil, false
+}
+
+// oddPath finds blanks and characters beyond ASCII in the path of a tool that
+// breaks on them.
+func oddPath(_ *evaluation, s subject) (map[string]string, bool) {
+	path := s.instance.Path
+	switch {
+	case strings.ContainsFunc(path, func(r rune) bool { return r > 127 }):
+		return map[string]string{"what": "characters other than ASCII"}, true
+	case strings.Contains(path, " "):
+		return map[string]string{"what": "a space"}, true
+	}
+	return nil, false
+}
