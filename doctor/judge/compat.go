@@ -285,7 +285,7 @@ func (e *evaluation) hostCompiler(column string, limit Limit, found string) stri
 		return other
 	}
 	if column != "msvc" {
-		return fmt.Sprintf("Install %s %s beside this one and configure with -DCMAKE_CUDA_HOST_COMPILER, or install a CUDA toolkit that supports %s %s.",
+		return fmt.Sprintf("Install %s %s beside this one and configure with -DCMAKE_CUDA_HOST_COMPILER, or install a CUDA toolkit that supports %s %d.",
 			recipes.Display(column), limit.Accepts, recipes.Display(column), major(found))
 	}
 	newest := fmt.Sprintf("14.%02d", limit.newest-1900)

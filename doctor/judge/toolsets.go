@@ -71,11 +71,6 @@ func (e *evaluation) documented(vars map[string]string, toolset string, cuda fac
 	}
 }
 
-func major(version string) string {
-	first, _, _ := strings.Cut(version, ".")
-	return first
-}
-
 func newer(a, b string) bool {
 	x, errX := recipes.Version(a)
 	y, errY := recipes.Version(b)
@@ -243,7 +238,7 @@ func (e *evaluation) cudnnAdvice(c *recipes.ComponentCheck) string {
 		}
 		_, row, err := e.tables.Choose("cudnn-cuda", map[string]string{"cudnn": v, "cuda": cuda.Version, "sm": sm}, "gpus")
 		if err == nil && row.Basis != recipes.Expected {
-			return fmt.Sprintf("Install cuDNN %s for CUDA %s from NVIDIA's cuDNN archive. It supports this GPU (compute capability %s).", v, major(cuda.Version), sm)
+			return fmt.Sprintf("Install cuDNN %s for CUDA %d from NVIDIA's cuDNN archive. It supports this GPU (compute capability %s).", v, major(cuda.Version), sm)
 		}
 	}
 	return ""
