@@ -1,7 +1,6 @@
 package judge
 
 import (
-	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -142,10 +141,13 @@ func (e *evaluation) series(table, column string) []string {
 		}
 	}
 	slices.SortFunc(out, func(a, b string) int {
-		if newer(a, b) {
+		switch {
+		case newer(a, b):
 			return -1
+		case newer(b, a):
+			return 1
 		}
-		return cmp.Compare(0, 1)
+		return 0
 	})
 	return out
 }

@@ -149,7 +149,11 @@ func (p *probe) importLibrary(ctx context.Context, include string) string {
 		version, include = p.h.Base(include), p.h.DirOf(include)
 	}
 	lib := p.h.Join(p.h.DirOf(include), "lib")
-	for _, dir := range []string{p.h.Join(lib, version, "x64"), p.h.Join(lib, "x64"), p.h.Join(lib, version), lib} {
+	dirs := []string{p.h.Join(lib, "x64"), lib}
+	if version != "" {
+		dirs = append([]string{p.h.Join(lib, version, "x64"), p.h.Join(lib, version)}, dirs...)
+	}
+	for _, dir := range dirs {
 		if p.h.Exists(ctx, p.h.Join(dir, "cudnn.lib")) {
 			return dir
 		}
