@@ -60,3 +60,35 @@ func TestOpenPoseTrees(t *testing.T) {
 		})
 	}
 }
+
+// TestSplitLibraries: what a DLL loads by name when it is first called.
+func TestSplitLibraries(t *testing.T) {
+	const windows = "-- platform --\nwindows/amd64\n-- env --\nPATH=C:\\cudnn\\bin\nSystemRoot=C:\\Windows\n"
+	files := func(dir string, names ...string) (out string) {
+		for _, n := range names {
+			out += "-- file " + dir + n + " --\nMZ\n"
+		}
+		return out
+	}
+	cudnn, system := `C:\cudnn\bin\`, `C:\Windows\System32\`
+	redist := "-- reg 64 HKLM\\SOFTWARE\\Microsoft\\VisualStudio\\14.0\\VC\\Runtimes\\x64 --\nMajor=dword:14\nMinor=dword:29\nBld=dword:30133\nInstalled=dword:1\n"
+	for _, c := range []struct{ name, component, host, lacks string }{
+		{"cuDNN 8 alone", "cudnn", files(cudnn, "cudnn64_8.dll"), "cudnn_ops_infer64_8.dll"},
+		{"cuDNN 8 whole", "cudnn", files(cudnn, "cudnn64_8.dll", "cudnn_ops_infer64_8.dll", "cudnn_cnn_infer64_8.dll", "cudnn_adv_infer64_8.dll"), ""},
+		{"cuDNN 7 is one DLL", "cudnn", files(cudnn, "cudnn64_7.dll"), ""},
+		{"cuDNN 9 without its engines", "cudnn", files(cudnn, "cudnn64_9.dll", "cudnn_graph64_9.dll", "cudnn_ops64_9.dll"), "cudnn_engines_precompiled64_9.dll"},
+		{"runtime without vcruntime140_1", "vcredist", redist + files(system, "vcruntime140.dll", "msvcp140.dll"), "vcruntime140_1.dll"},
+		{"runtime whole", "vcredist", redist + files(system, "vcruntime140.dll", "msvcp140.dll", "vcruntime140_1.dll"), ""},
+		{"runtime of 2017", "vcredist", strings.Replace(redist, "dword:29", "dword:16", 1) + files(system, "vcruntime140.dll", "msvcp140.dll"), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			i, ok := doctor.Probe(context.Background(), hosttest.Parse(t, windows+c.host), doctor.Probes(false)).Active(c.component)
+			switch {
+			case !ok:
+				t.Fatal("no active " + c.component)
+			case c.lacks == "" && i.Unusable != nil, c.lacks != "" && (i.Unusable == nil || !strings.Contains(i.Unusable.Detail, c.lacks)):
+				t.Errorf("%+v", i.Unusable)
+			}
+		})
+	}
+}

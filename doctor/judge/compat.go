@@ -37,6 +37,9 @@ func (e *evaluation) attr(i facts.Instance, key, condition string) string {
 	if series != "" {
 		wanted = "has " + series
 	}
+	if why, ok := strings.CutPrefix(value, "no: "); ok {
+		return why // the probe's own reason
+	}
 	if value == "" {
 		return fmt.Sprintf("%s is empty, wanted %s", key, wanted)
 	}

@@ -35,6 +35,9 @@ func relations() map[string]relation {
 		"odd-path":          oddPath,
 		"cudnn-import":      cudnnImport,
 		"toolset-for-cuda":  toolsetForCUDA,
+		"gocv-modules":      gocvModules,
+		"runtime-mutex":     runtimeMutex,
+		"runtime-too-old":   runtimeTooOld,
 	}
 }
 

@@ -3,6 +3,7 @@ package judge
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -64,4 +65,68 @@ func pythonModule(_ *evaluation, s subject) (map[string]string, bool) {
 	return map[string]string{
 		"module": by, "missing": strings.Join(names, ", "), "dir": by[:strings.LastIndexByte(by, '\\')], "from": strings.Join(from, " and "), "add": strings.Join(add, " and "),
 	}, true
+}
+
+// gocvModules names the contrib modules that gocv links on Windows and that an
+// OpenCV built with MinGW does not have. gocv names every library there
+// (-lopencv_face481 …; cgo.go of gocv 0.31 to 0.43), so it does not link without.
+func gocvModules(e *evaluation, s subject) (map[string]string, bool) {
+	i := s.instance
+	if !e.isWindows() || i.Built.Compiler != "mingw" || e.recipe.Verify == nil || e.recipe.Verify.Engine != "gocv" {
+		return nil, false
+	}
+	var missing []string
+	for _, module := range []string{"face", "tracking", "xfeatures2d", "img_hash"} {
+		if !i.HasPart(module) {
+			missing = append(missing, module)
+		}
+	}
+	return map[string]string{"missing": strings.Join(missing, ", ")}, len(missing) > 0
+}
+
+// runtime compares the Visual C++ runtime with what needs it: a toolset that
+// programs are compiled with, or a library that was.
+func runtime(e *evaluation, s subject) (vars map[string]string, have, needs int, ok bool) {
+	redist, found := e.facts.Active("vcredist")
+	if !found || !e.isWindows() {
+		return nil, 0, 0, false
+	}
+	have = minor14(redist.Version)
+	switch s.name {
+	case "msvc":
+		needs = minor14(s.instance.Version)
+	case "libtorch", "onnxruntime": // both are built with Visual Studio 2019 or newer from these releases on
+		least := map[string]string{"libtorch": ">= 1.5", "onnxruntime": ">= 1.4"}[s.name]
+		if newer, err := check(least, s.instance.Version); err == nil && newer {
+			needs = 20
+		}
+	}
+	vars = map[string]string{"runtime": redist.Version}
+	return vars, have, needs, have > 0 && needs > have
+}
+
+// runtimeTooOld: x64 programs compiled with 14.20 or newer do not start without
+// vcruntime140_1.dll, which came with that runtime.
+func runtimeTooOld(e *evaluation, s subject) (map[string]string, bool) {
+	vars, have, needs, ok := runtime(e, s)
+	return vars, ok && have < 20 && needs >= 20
+}
+
+// runtimeMutex: std::mutex of 14.40 (Visual Studio 2022 17.10) has a constexpr
+// constructor, which older runtimes crash on.
+func runtimeMutex(e *evaluation, s subject) (map[string]string, bool) {
+	vars, have, needs, ok := runtime(e, s)
+	return vars, ok && have >= 20 && have < 40 && needs >= 40
+}
+
+func minor14(version string) int {
+	parts := strings.Split(version, ".")
+	if len(parts) < 2 || parts[0] != "14" {
+		return 0
+	}
+	n, err := strconv.Atoi(parts[1])
+	if err != nil {
+		return 0
+	}
+	return n
 }

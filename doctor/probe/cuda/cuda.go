@@ -670,6 +670,9 @@ func (p *probe) shared(ctx context.Context, component, lib, dll string) {
 					in.Via = []string{"dll"}
 					in.Active = len(taken) == 1
 				}
+				if component == CuDNN {
+					in.Unusable = p.incompleteCuDNN(ctx, dir, name, dirs)
+				}
 				p.f.Add(component, in)
 			}
 		}

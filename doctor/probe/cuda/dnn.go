@@ -16,6 +16,46 @@ func (p *probe) cudnn(ctx context.Context) {
 	p.headers(ctx, CuDNN, "CUDNN_PATH", []string{"cudnn_version.h", "cudnn_version_v9.h", "cudnn_version_v8.h", "cudnn.h"}, cudnnVersion)
 }
 
+// cudnnParts are the libraries that cudnn64_8.dll and cudnn64_9.dll load by name
+// for inference when they are first called (NVIDIA, cuDNN API reference of 8 and
+// 9, "sub-libraries").
+func cudnnParts(major string) []string {
+	switch major {
+	case "8":
+		return []string{"cudnn_ops_infer64_8.dll", "cudnn_cnn_infer64_8.dll", "cudnn_adv_infer64_8.dll"}
+	case "9":
+		return []string{"cudnn_graph64_9.dll", "cudnn_ops64_9.dll", "cudnn_cnn64_9.dll", "cudnn_adv64_9.dll", "cudnn_heuristic64_9.dll", "cudnn_engines_precompiled64_9.dll", "cudnn_engines_runtime_compiled64_9.dll"}
+	}
+	return nil
+}
+
+// incompleteCuDNN says which of the libraries that the one in dir loads are
+// neither beside it nor in the other folders that are searched.
+func (p *probe) incompleteCuDNN(ctx context.Context, dir, name string, dirs []string) *facts.Unusable {
+	major := strings.TrimSuffix(strings.TrimPrefix(name, "cudnn64_"), ".dll")
+	parts := cudnnParts(major)
+	var missing []string
+	for _, part := range parts {
+		if !slices.ContainsFunc(append([]string{dir}, dirs...), func(d string) bool { return p.h.Exists(ctx, p.h.Join(d, part)) }) {
+			missing = append(missing, part)
+		}
+	}
+	// A cuDNN 9 without any of them is another layout than NVIDIA's archives.
+	if len(missing) == 0 || major == "9" && len(missing) == len(parts) {
+		return nil
+	}
+	return &facts.Unusable{Reason: facts.Incomplete,
+		Detail: fmt.Sprintf("the cuDNN in %s is not complete: %s loads %s, which %s not on PATH", strings.TrimRight(dir, `\`), name, strings.Join(missing, ", "), isOrAre(len(missing))),
+		Remedy: "Copy every DLL of the same cuDNN archive's bin folder to " + strings.TrimRight(dir, `\`) + ", not cudnn64 alone."}
+}
+
+func isOrAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
 // tensorrt finds TensorRT.
 func (p *probe) tensorrt(ctx context.Context) {
 	p.shared(ctx, TensorRT, "libnvinfer", "nvinfer_")

@@ -16,6 +16,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -176,6 +177,13 @@ func (p *prober) redist(r runtime, arch string) (facts.Instance, bool) {
 		i.Attrs["registered"] = "true"
 	}
 	i.Has = append(i.Has, there...)
+	// vcruntime140_1.dll holds the exception handling of x64 programs that were
+	// compiled with 14.20 or newer; it came with that version.
+	if newer := v14(i.Version); arch == "x64" && newer >= 20 && len(missing) == 0 && slices.Contains(there, "vcruntime140.dll") && !slices.Contains(there, "vcruntime140_1.dll") {
+		i.Unusable = &facts.Unusable{Reason: facts.Incomplete,
+			Detail: "the Visual C++ runtime " + i.Version + " is registered, but vcruntime140_1.dll is missing in " + dir,
+			Remedy: "Install the Visual C++ redistributable for x64 again (https://aka.ms/vs/17/release/vc_redist.x64.exe, Repair)."}
+	}
 	if len(missing) > 0 {
 		i.Attrs["missing"] = strings.Join(missing, " ")
 	}
@@ -184,6 +192,17 @@ func (p *prober) redist(r runtime, arch string) (facts.Instance, bool) {
 		i.Via = []string{"dll"}
 	}
 	return i, true
+}
+
+// v14 is the minor number of a runtime 14.x, -1 for others.
+func v14(version string) int {
+	major, rest, _ := strings.Cut(version, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	n, err := strconv.Atoi(minor)
+	if major != "14" || err != nil {
+		return -1
+	}
+	return n
 }
 
 var redistText = regexp.MustCompile(`^[vV]?(\d+\.\d+(?:\.\d+){0,2})`)

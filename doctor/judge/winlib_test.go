@@ -1,0 +1,42 @@
+package judge
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+func TestWindowsRuntimeAndModules(t *testing.T) {
+	_, tables := load(t)
+	redist := func(v string) facts.Instance {
+		return facts.Instance{Version: v, Active: true, Has: []string{"x64", "vcruntime140.dll"}}
+	}
+	gocv := []string{"core", "dnn", "face", "headers", "img_hash", "tracking", "xfeatures2d"}
+	for _, c := range []struct {
+		name, component string
+		instance        facts.Instance
+		runtime, id     string
+		found           string
+	}{
+		{"LibTorch on the runtime of 2017", "libtorch", facts.Instance{Version: "2.1.0"}, "14.16.27012.6", "libtorch.runtime-too-old", "vcruntime140_1.dll"},
+		{"old LibTorch", "libtorch", facts.Instance{Version: "1.4.0"}, "14.16.27012.6", "", ""},
+		{"std::mutex", "msvc", facts.Instance{Version: "14.40.33807"}, "14.38.33135.0", "msvc.runtime-mutex", "std::mutex"},
+		{"a little older", "msvc", facts.Instance{Version: "14.44.35207"}, "14.40.33810.0", "", ""},
+		{"the same", "msvc", facts.Instance{Version: "14.16.27023"}, "14.16.27012.6", "", ""},
+		{"unknown runtime", "msvc", facts.Instance{Version: "14.40.33807"}, "", "", ""},
+		{"OpenCV without contrib", "opencv", facts.Instance{Version: "4.8.1", Has: []string{"core", "dnn", "headers"}, Built: facts.Built{Compiler: "mingw"}}, "", "opencv.gocv-modules", "face, tracking, xfeatures2d, img_hash"},
+		{"OpenCV as gocv builds it", "opencv", facts.Instance{Version: "4.8.1", Has: gocv, Built: facts.Built{Compiler: "mingw"}}, "", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.instance.Active = true
+			f := &facts.Facts{OS: facts.OS{Family: "windows", ID: "windows"}, Components: map[string][]facts.Instance{c.component: {c.instance}, "vcredist": {redist(c.runtime)}}}
+			r := &recipes.Recipe{Name: "test", Components: []string{c.component}, Verify: &recipes.Verify{Engine: "gocv"}}
+			findings := Evaluate(r, tables, f).Findings
+			if c.id == "" && len(findings) > 0 || c.id != "" && (len(findings) != 1 || findings[0].ID != c.id || findings[0].State != Fail && c.id != "msvc.runtime-mutex" || !strings.Contains(findings[0].Found, c.found)) {
+				t.Errorf("%+v", findings)
+			}
+		})
+	}
+}
