@@ -298,7 +298,7 @@ func LintCheck(c *recipes.Check) []error {
 			} else if fact == "name" || fact == "level" || strings.HasPrefix(fact, "set.") || c.Relation != "" && !strings.Contains(fact, ".") {
 				continue
 			} else if c.Machine {
-				mistakes = append(mistakes, fmt.Errorf("check %s: %s is asked of a machine; begin it with facts.", c.ID, fact))
+				mistakes = append(mistakes, fmt.Errorf("check %s: %s must begin with \"facts.\", since the check is on the machine", c.ID, fact))
 				continue
 			}
 			if !known(root, rest) {

@@ -234,13 +234,16 @@ func (e *evaluation) cudnnAdvice(c *recipes.ComponentCheck) string {
 		any, _ := recipes.ParseConstraint(">= 9.2")
 		cuda.Version = e.cudaFor(any)
 	}
-	for _, v := range e.series("cudnn-cuda", "cudnn") {
-		if ok, err := requirement.Check(v); err != nil || !ok {
-			continue
-		}
-		_, row, err := e.tables.Choose("cudnn-cuda", map[string]string{"cudnn": v, "cuda": cuda.Version, "sm": sm}, "gpus")
-		if err == nil && row.Basis != recipes.Expected {
-			return fmt.Sprintf("Install cuDNN %s for CUDA %d from NVIDIA's cuDNN archive. It supports this GPU (compute capability %s).", v, major(cuda.Version), sm)
+	// What was published comes before what is only expected to work.
+	for _, expected := range []bool{false, true} {
+		for _, v := range e.series("cudnn-cuda", "cudnn") {
+			if ok, err := requirement.Check(v); err != nil || !ok {
+				continue
+			}
+			_, row, err := e.tables.Choose("cudnn-cuda", map[string]string{"cudnn": v, "cuda": cuda.Version, "sm": sm}, "gpus")
+			if err == nil && (row.Basis != recipes.Expected || expected) {
+				return fmt.Sprintf("Install cuDNN %s for CUDA %d from NVIDIA's cuDNN archive. It supports this GPU (compute capability %s).", v, major(cuda.Version), sm)
+			}
 		}
 	}
 	return ""
