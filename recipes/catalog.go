@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Component is what is known of a component whatever machine it is on. The
@@ -43,8 +44,11 @@ const (
 )
 
 // Catalog lists every component, sorted by name. The caller gets a list of its
-// own.
-func Catalog() []Component {
+// own; what the entries refer to is shared and must not be changed.
+func Catalog() []Component { return slices.Clone(catalog()) }
+
+// catalog is made when it is first needed: judging looks names up often.
+var catalog = sync.OnceValue(func() []Component {
 	small := Cost{Download: 30 * mb, Minutes: 1}
 	words := strings.Fields
 	return []Component{
@@ -235,11 +239,11 @@ func Catalog() []Component {
 		{Name: "yum", Display: "yum", Cost: small},
 		{Name: "zypper", Display: "zypper", Cost: small},
 	}
-}
+})
 
 // FindComponent looks a name up; false when there is no such component.
 func FindComponent(name string) (Component, bool) {
-	list := Catalog()
+	list := catalog()
 	i := slices.IndexFunc(list, func(c Component) bool { return c.Name == name })
 	if i < 0 {
 		return Component{}, false
@@ -249,7 +253,7 @@ func FindComponent(name string) (Component, bool) {
 
 // Components are the names of the catalog.
 func Components() []string {
-	list := Catalog()
+	list := catalog()
 	names := make([]string, len(list))
 	for i := range list {
 		names[i] = list[i].Name
