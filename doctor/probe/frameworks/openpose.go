@@ -61,8 +61,8 @@ func (s *search) openposeTree(ctx context.Context, tree string) bool {
 }
 
 // openposeWeights looks at the model files of a tree. getModels asks
-// posefs1.perception.cs.cmu.edu, which no longer answers (OpenPose issues 1602
-// and 2233): it leaves no file, an empty one, or the page of a proxy.
+// posefs1.perception.cs.cmu.edu, which no longer answers (OpenPose issues 1661
+// and 2229): it leaves no file, an empty one, or the page of a proxy.
 func (s *search) openposeWeights(ctx context.Context, c *copyOf, tree string) {
 	h := s.h
 	models := h.Join(tree, "models")
