@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/closure"
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/internal/parallel"
 	"github.com/deployctl/deployctl/doctor/probe"
 )
 
@@ -22,13 +22,17 @@ import (
 const (
 	ProbeTimeout = 3 * time.Second
 	TotalTimeout = 10 * time.Second
+	// Grace is how long a probe may take after its deadline, or after the user
+	// stopped it, to kill the processes it started and to hand over what it has
+	// found: a process's pipes alone may stay open for half a second.
+	Grace = time.Second
 )
 
 // Probe runs the probes side by side over a host and gathers what they find.
 // It returns within TotalTimeout whatever the probes do: one that is late,
 // fails or panics leaves a facts.Problem for what it provides.
 func Probe(ctx context.Context, h *host.Host, probes []probe.Probe) *facts.Facts {
-	ctx, cancel := context.WithTimeout(ctx, TotalTimeout)
+	ctx, cancel := context.WithTimeout(ctx, TotalTimeout-Grace)
 	defer cancel()
 	h = host.Memo(h)
 
@@ -69,8 +73,10 @@ func libraries(ctx context.Context, h *host.Host, f *facts.Facts) {
 		return own, closure.Fill(ctx, h, &own)
 	}})
 	f.Timings = append(f.Timings, facts.Timing{Probe: "closure", Took: a.took})
-	if a.err == nil {
+	if a.found.Components != nil { // also what a walk that was stopped has seen
 		f.Components = a.found.Components
+	}
+	if a.err == nil {
 		return
 	}
 	f.Problems = append(f.Problems, facts.Problem{Probe: "closure", Error: a.err.Error()})
@@ -92,27 +98,24 @@ func runOne(ctx context.Context, h *host.Host, p probe.Probe) answer {
 	start := time.Now()
 	done := make(chan answer, 1) // buffered: a late probe must not leak its goroutine too
 	go func() {
-		defer func() {
-			if r := recover(); r != nil {
-				done <- answer{err: fmt.Errorf("the %s probe crashed (a bug in deployctl, please report it): %v\n%s", p.Name, r, debug.Stack())}
-			}
-		}()
-		found, err := p.Run(ctx, h)
-		done <- answer{found: found, err: err}
+		var a answer
+		if crash := parallel.Catch(func() { a.found, a.err = p.Run(ctx, h) }); crash != nil {
+			a = answer{err: fmt.Errorf("the %s probe %w", p.Name, crash)}
+		}
+		done <- a
 	}()
 	var a answer
 	select {
 	case a = <-done:
 	case <-ctx.Done():
-		// A probe that obeys its context may answer in this very moment.
 		select {
 		case a = <-done:
-		default:
+		case <-time.After(Grace):
 			a.err = ctx.Err()
 		}
 	}
 	if errors.Is(a.err, context.DeadlineExceeded) {
-		a.err = fmt.Errorf("the %s probe had no answer within %s: %w", p.Name, timeout, a.err)
+		a.err = fmt.Errorf("the %s probe did not finish within %s: %w", p.Name, timeout, a.err)
 	}
 	a.took = time.Since(start)
 	return a

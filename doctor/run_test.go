@@ -3,6 +3,12 @@ package doctor_test
 import (
 	"context"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +51,7 @@ func TestBadProbesBecomeProblems(t *testing.T) {
 		t.Error("what a failing probe did find is missing")
 	}
 	for topic, want := range map[string]string{
-		"cuda": "one folder could not be read", "opencl": "crashed", "opencv": "no answer within 1ms",
+		"cuda": "one folder could not be read", "opencl": "crashed", "opencv": "did not finish within 1ms",
 	} {
 		p, ok := f.Problem(topic)
 		if !ok || !strings.Contains(p.Error, want) {
@@ -57,6 +63,110 @@ func TestBadProbesBecomeProblems(t *testing.T) {
 	}
 	if len(f.Timings) != len(probes)+1 { // and the closure's
 		t.Errorf("%d timings for %d probes and the closure", len(f.Timings), len(probes))
+	}
+}
+
+// TestLateProbeKeepsWhatItFound: a probe that ends with its deadline gets a
+// moment to hand over what it has, and one that the user stopped gets the moment
+// to kill its processes.
+func TestLateProbeKeepsWhatItFound(t *testing.T) {
+	obedient := func(timeout time.Duration, ended *bool) probe.Probe {
+		return probe.Probe{Name: "obedient", Provides: []string{"cuda"}, Timeout: timeout, Run: func(ctx context.Context, _ *host.Host) (facts.Facts, error) {
+			var f facts.Facts
+			f.Add("cuda", facts.Instance{Version: "12.1", Path: "/usr/local/cuda-12.1"})
+			<-ctx.Done()
+			time.Sleep(50 * time.Millisecond) // as long as killing a child takes
+			*ended = true
+			return f, ctx.Err()
+		}}
+	}
+	var ended bool
+	f := doctor.Probe(t.Context(), hosttest.Empty("linux", "amd64"), []probe.Probe{obedient(time.Millisecond, &ended)})
+	if len(f.Components["cuda"]) != 1 {
+		t.Error("what the probe had found is lost")
+	}
+	if p, ok := f.Problem("cuda"); !ok || !strings.Contains(p.Error, "did not finish within 1ms") {
+		t.Errorf("problem %+v", p)
+	}
+	ended = false
+	ctx, stop := context.WithCancel(t.Context())
+	time.AfterFunc(time.Millisecond, stop)
+	doctor.Probe(ctx, hosttest.Empty("linux", "amd64"), []probe.Probe{obedient(time.Minute, &ended)})
+	if !ended {
+		t.Error("it did not wait for a probe that was stopping its processes")
+	}
+}
+
+// TestCrashBesideAProbe: what a probe does side by side can crash without ending
+// the process, or losing what else it found.
+func TestCrashBesideAProbe(t *testing.T) {
+	for _, p := range doctor.Probes(true) {
+		t.Run(p.Name, func(t *testing.T) {
+			h := hosttest.Parse(t, crowdedHost)
+			f := doctor.Probe(t.Context(), &host.Host{World: crashing{h.World}, OS: h.OS, Arch: h.Arch, Self: h.Self}, []probe.Probe{p})
+			for _, problem := range f.Problems {
+				if strings.Contains(problem.Error, "no more") && !strings.Contains(problem.Error, "please report") {
+					t.Errorf("not told as a bug of deployctl: %s", problem.Error)
+				}
+			}
+		})
+	}
+	p := doctor.Probes(true)
+	i := slices.IndexFunc(p, func(p probe.Probe) bool { return p.Name == "compilers" })
+	h := hosttest.Parse(t, crowdedHost)
+	f := doctor.Probe(t.Context(), &host.Host{World: crashing{h.World}, OS: h.OS, Arch: h.Arch}, p[i:i+1])
+	if problem, ok := f.Problem("g++"); !ok || !strings.Contains(problem.Error, "please report") {
+		t.Errorf("the crash of a side is not a problem of the probe: %+v", f.Problems)
+	}
+}
+
+// crowdedHost has something to run for every probe that runs things side by side.
+const crowdedHost = `
+-- env --
+PATH=/usr/bin
+-- run "/usr/bin/g++" "--version" --
+-- run "/usr/bin/cmake" "--version" --
+-- run "/usr/bin/conda" "--version" --
+-- run "/usr/bin/nvidia-smi" "-q" "-x" --
+-- file /proc/driver/nvidia/version --
+NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15
+-- file /etc/OpenCL/vendors/pocl.icd --
+/usr/lib/libpocl.so.2
+-- file /usr/lib/libpocl.so.2 --
+`
+
+// crashing panics where a process would be started.
+type crashing struct{ host.World }
+
+func (crashing) Run(context.Context, host.Command) (host.Output, error) { panic("no more") }
+
+// TestGoroutinesRecover: a goroutine that does not recover from a panic ends the
+// process, so goroutines are started in three places only.
+func TestGoroutinesRecover(t *testing.T) {
+	allowed := []string{"internal/parallel/parallel.go", "run.go", "host/live.go"}
+	err := fs.WalkDir(os.DirFS("."), ".", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") || slices.Contains(allowed, name) {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.GoStmt:
+				t.Errorf("%s has a go statement: use doctor/internal/parallel", name)
+			case *ast.SelectorExpr:
+				if pkg, ok := n.X.(*ast.Ident); ok && (pkg.Name == "sync" && n.Sel.Name == "WaitGroup" || pkg.Name == "errgroup") {
+					t.Errorf("%s uses %s.%s: use doctor/internal/parallel", name, pkg.Name, n.Sel.Name)
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

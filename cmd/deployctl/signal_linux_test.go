@@ -21,28 +21,37 @@ func TestSignals(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		name, before string
-		send         []syscall.Signal
-		want         string // on standard error, "" when it must go on
+		name, before, command string
+		send                  []syscall.Signal
+		want                  string // on standard error, "" when it must go on
 	}{
-		{"Ctrl-C", "", []syscall.Signal{syscall.SIGINT}, "stopped while looking at the machine"},
-		{"service manager", "", []syscall.Signal{syscall.SIGTERM}, "stopped while looking at the machine"},
-		{"closed terminal", "", []syscall.Signal{syscall.SIGHUP, syscall.SIGHUP}, "stopped while looking at the machine"},
-		{"nohup", "trap '' HUP; ", []syscall.Signal{syscall.SIGHUP}, ""},
+		{"Ctrl-C", "", "doctor", []syscall.Signal{syscall.SIGINT}, "stopped while looking at the machine"},
+		{"service manager", "", "doctor --format json", []syscall.Signal{syscall.SIGTERM}, "stopped while looking at the machine"},
+		{"closed terminal", "", "doctor", []syscall.Signal{syscall.SIGHUP, syscall.SIGHUP}, "stopped while looking at the machine"},
+		{"facts", "", "facts", []syscall.Signal{syscall.SIGINT}, "stopped while looking at the machine"},
+		{"plan", "", "plan", []syscall.Signal{syscall.SIGINT}, "stopped while looking at the machine"},
+		{"shadow", "", "shadow", []syscall.Signal{syscall.SIGINT}, "stopped while looking at the machine"},
+		{"diff", "", "diff here here", []syscall.Signal{syscall.SIGINT}, "stopped while looking at the machine"},
+		{"nohup", "trap '' HUP; ", "doctor", []syscall.Signal{syscall.SIGHUP}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			began, proceed := filepath.Join(dir, "began"), filepath.Join(dir, "proceed")
-			tool := "#!/bin/sh\n: >" + began + "\nuntil [ -e " + proceed + " ]; do sleep 0.02; done\necho 'g++ (GCC) 12.2.0'\n"
+			child := "" // one that left the tool's process group: finding it takes a moment
+			if c.want != "" {
+				child = "setsid sleep 600 &\n"
+			}
+			tool := "#!/bin/sh\n" + child + ": >" + began + "\nuntil [ -e " + proceed + " ]; do sleep 0.02; done\necho 'g++ (GCC) 12.2.0'\n"
 			if err := os.WriteFile(filepath.Join(dir, "g++"), []byte(tool), 0o700); err != nil {
 				t.Fatal(err)
 			}
 			if err := os.Symlink(self, filepath.Join(dir, "deployctl")); err != nil {
 				t.Fatal(err)
 			}
-			cmd := exec.Command("/bin/sh", "-c", c.before+"exec deployctl doctor")
-			cmd.Env = []string{"HOME=" + dir, "PATH=" + dir + ":/usr/bin:/bin", "GORACE=atexit_sleep_ms=0"}
+			cmd := exec.Command("/bin/sh", "-c", c.before+"exec deployctl "+c.command)
+			mark := "DEPLOYCTL_STOPPED=" + dir
+			cmd.Env = []string{mark, "HOME=" + dir, "PATH=" + dir + ":/usr/bin:/bin", "GORACE=atexit_sleep_ms=0"}
 			var errOut bytes.Buffer
 			cmd.Stderr = &errOut
 			if err := cmd.Start(); err != nil {
@@ -72,6 +81,9 @@ func TestSignals(t *testing.T) {
 			ws, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
 			if !ok || ws.Signaled() {
 				t.Fatalf("a signal ended it: %v", cmd.ProcessState)
+			}
+			if left := marked(t, mark); len(left) > 0 {
+				t.Errorf("processes were left behind: %v", left)
 			}
 			if got := errOut.String(); c.want != "" && (!strings.Contains(got, c.want) || ws.ExitStatus() != 1) || c.want == "" && strings.Contains(got, "stopped") {
 				t.Errorf("%v: %q", cmd.ProcessState, got)

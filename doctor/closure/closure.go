@@ -9,6 +9,7 @@ package closure
 import (
 	"context"
 	"debug/elf"
+	"errors"
 	"maps"
 	"path"
 	"regexp"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/internal/parallel"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 )
 
@@ -53,6 +55,9 @@ func Fill(ctx context.Context, h *host.Host, f *facts.Facts) error {
 			}
 		}
 	}
+	if w.crashed != nil {
+		return w.crashed
+	}
 	return ctx.Err()
 }
 
@@ -72,6 +77,8 @@ type world struct {
 	stats   map[string]presence
 	// first is the cache's first file for each name.
 	first map[string]string
+	// crashed is a panic while files were read side by side.
+	crashed error
 }
 
 func (w *world) object(file string) *object {
@@ -114,9 +121,9 @@ func (w *world) preload(files []string) {
 	}
 	read := make([]*object, len(fresh))
 	var next atomic.Int64
-	var wg sync.WaitGroup
+	var group parallel.Group
 	for range min(8, len(fresh)) {
-		wg.Go(func() {
+		group.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(fresh); i = int(next.Add(1)) - 1 {
 				if o, err := readObject(w.ctx, w.h, fresh[i]); err == nil {
 					read[i] = o
@@ -124,7 +131,7 @@ func (w *world) preload(files []string) {
 			}
 		})
 	}
-	wg.Wait()
+	w.crashed = errors.Join(w.crashed, group.Wait())
 	for i, file := range fresh {
 		w.objects[file] = read[i]
 	}

@@ -37,8 +37,9 @@ type live struct{}
 // network mount, a device) costs a goroutine, not the deadline.
 func await[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	type answer struct {
-		v   T
-		err error
+		v     T
+		err   error
+		crash any
 	}
 	var zero T
 	if err := ctx.Err(); err != nil {
@@ -49,11 +50,20 @@ func await[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	}
 	ch := make(chan answer, 1)
 	go func() {
-		v, err := f()
-		ch <- answer{v, err}
+		var a answer
+		// On this goroutine a panic would end the process; the caller's is
+		// recovered from where the probe was started.
+		defer func() {
+			a.crash = recover()
+			ch <- a
+		}()
+		a.v, a.err = f()
 	}()
 	select {
 	case a := <-ch:
+		if a.crash != nil {
+			panic(a.crash)
+		}
 		return a.v, a.err
 	case <-ctx.Done():
 		return zero, ctx.Err()

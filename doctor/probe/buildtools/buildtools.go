@@ -87,7 +87,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 			list = append(list, found{tool: t, copy: c})
 		}
 	}
-	look.Parallel(len(list), func(i int) {
+	crashed := look.Parallel(len(list), func(i int) {
 		list[i].inst, list[i].err = inspect(ctx, h, list[i].tool, list[i].copy)
 	})
 	f := facts.Facts{Components: map[string][]facts.Instance{}}
@@ -113,7 +113,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 		}
 		f.Add(l.tool.component, l.inst)
 	}
-	return f, ctx.Err()
+	return f, errors.Join(ctx.Err(), crashed)
 }
 
 func hasActive(list []facts.Instance) bool {

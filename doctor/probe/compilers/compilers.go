@@ -53,7 +53,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	instances := make([]facts.Instance, len(list))
 	problems := make([]error, len(list))
 	asked := min(len(list), maxAsked)
-	look.Parallel(asked, func(i int) { instances[i], problems[i] = inspect(ctx, h, list[i]) })
+	crashed := look.Parallel(asked, func(i int) { instances[i], problems[i] = inspect(ctx, h, list[i]) })
 	for i := asked; i < len(list); i++ {
 		// Hundreds of compilers: the rest is listed by name only.
 		instances[i] = facts.Instance{Path: list[i].Path, Version: list[i].suffix, Attrs: map[string]string{}}
@@ -85,7 +85,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 		inst.Via = append(inst.Via, named(h, c)...)
 		f.Add(component, inst)
 	}
-	return f, ctx.Err()
+	return f, errors.Join(ctx.Err(), crashed)
 }
 
 // gather lists the compilers on PATH, plain names before others so that a copy

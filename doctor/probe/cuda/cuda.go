@@ -16,11 +16,11 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/internal/parallel"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 )
 
@@ -56,25 +56,25 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	// nvidia-smi is the one slow question; the files are read meanwhile.
 	var smi SMI
 	var smiErr error
-	var wg sync.WaitGroup
+	var group parallel.Group
 	program, present := "", p.present(ctx)
 	if present {
 		program = p.smiProgram(ctx)
 	}
 	if program != "" {
-		wg.Go(func() { smi, smiErr = runSMI(ctx, h, program) })
+		group.Go(func() { smi, smiErr = runSMI(ctx, h, program) })
 	}
 	p.toolkits(ctx)
 	p.settleToolkits()
 	p.runtimes(ctx)
 	p.cudnn(ctx)
 	p.tensorrt(ctx)
-	wg.Wait()
+	crashed := group.Wait()
 	p.driver(ctx, smi, program)
 	if smiErr != nil {
 		p.errs = append(p.errs, smiErr)
 	}
-	return p.f, errors.Join(ctx.Err(), errors.Join(p.errs...))
+	return p.f, errors.Join(ctx.Err(), crashed, errors.Join(p.errs...))
 }
 
 type probe struct {

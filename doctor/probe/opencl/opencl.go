@@ -18,11 +18,11 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/internal/parallel"
 	"github.com/deployctl/deployctl/doctor/probe/cuda"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 )
@@ -417,14 +417,14 @@ func registered(ctx context.Context, h *host.Host) ([]*driver, []error) {
 // askAll asks each driver in a child of its own, side by side.
 func askAll(ctx context.Context, h *host.Host, argv []string, drivers []*driver) []error {
 	errs := make([]error, len(drivers))
-	var wg sync.WaitGroup
+	var group parallel.Group
 	for i, d := range drivers {
 		if d.file == "" || d.attrs["state"] != "" || d.attrs["view"] == "32" {
 			continue
 		}
-		wg.Go(func() { errs[i] = askOne(ctx, h, argv, d) })
+		group.Go(func() { errs[i] = askOne(ctx, h, argv, d) })
 	}
-	wg.Wait()
+	errs = append(errs, group.Wait())
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
 

@@ -11,6 +11,7 @@ package packagers
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"strings"
 
@@ -106,7 +107,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 			failed = err
 		}
 	}
-	look.Parallel(len(list), func(i int) {
+	crashed := look.Parallel(len(list), func(i int) {
 		l := &list[i]
 		l.inst = facts.Instance{Path: l.copy.Path, Attrs: map[string]string{}}
 		if l.copy.Real != l.copy.Path {
@@ -153,7 +154,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 		}
 		f.Add(name, l.inst)
 	}
-	return f, failed
+	return f, errors.Join(ctx.Err(), failed, crashed)
 }
 
 // folders are where a manager lies without PATH knowing.

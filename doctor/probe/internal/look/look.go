@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/internal/parallel"
 )
 
 const (
@@ -301,19 +301,9 @@ func Clean(s string) string {
 	return s
 }
 
-// Parallel calls f for every number below n, some at once, and waits.
-func Parallel(n int, f func(i int)) {
-	slots := make(chan struct{}, maxRuns)
-	var wg sync.WaitGroup
-	for i := range n {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			f(i)
-		})
-	}
-	wg.Wait()
-}
+// Parallel calls f for every number below n, some at once, and waits. The error
+// says what crashed.
+func Parallel(n int, f func(i int)) error { return parallel.Each(n, maxRuns, f) }
 
 // DpkgStatus is dpkg's list of packages.
 const DpkgStatus = "/var/lib/dpkg/status"
