@@ -40,6 +40,16 @@ func openHost(from string) (*host.Host, error) {
 	return host.Replay(r), nil
 }
 
+// look gathers the facts of a host. One that the user stopped is not shown as if
+// it were everything.
+func look(ctx context.Context, h *host.Host, deep bool) (*facts.Facts, error) {
+	f := doctor.Probe(ctx, h, doctor.Probes(deep))
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("stopped while looking at the machine: %w", err)
+	}
+	return f, nil
+}
+
 // FactsOptions are what Facts depends on.
 type FactsOptions struct {
 	Console *console.Console
@@ -55,7 +65,10 @@ func Facts(ctx context.Context, o FactsOptions) error {
 	if err != nil {
 		return err
 	}
-	f := doctor.Probe(ctx, h, doctor.Probes(o.Deep))
+	f, err := look(ctx, h, o.Deep)
+	if err != nil {
+		return err
+	}
 	if !o.Timings {
 		f.Timings = nil
 	}
@@ -114,7 +127,9 @@ type SnapshotOptions struct {
 // Snapshot records this machine, redacted, into one file.
 func Snapshot(ctx context.Context, o SnapshotOptions) error {
 	h, rec := host.Record(host.Live())
-	doctor.Probe(ctx, h, doctor.Probes(o.Deep))
+	if _, err := look(ctx, h, o.Deep); err != nil {
+		return err
+	}
 	rec.Redact(identity())
 	if o.Output == "-" {
 		return host.WriteSnapshot(o.Console.Out, rec)
@@ -192,7 +207,7 @@ func factsOf(ctx context.Context, name string) (*facts.Facts, error) {
 	if err != nil {
 		return nil, err
 	}
-	return doctor.Probe(ctx, h, doctor.Probes(false)), nil
+	return look(ctx, h, false)
 }
 
 // writeJSON writes one document to standard output.
@@ -222,7 +237,10 @@ func Shadow(ctx context.Context, o ShadowOptions) error {
 	if err != nil {
 		return err
 	}
-	f := doctor.Probe(ctx, h, doctor.Probes(false))
+	f, err := look(ctx, h, false)
+	if err != nil {
+		return err
+	}
 	if len(o.Components) > 0 {
 		if _, err := only(f, o.Components); err != nil {
 			return err

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/cmd/console"
-	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/installers"
@@ -78,7 +77,11 @@ func (o LockOptions) make(ctx context.Context) (*lockfile.Lock, error) {
 		return nil, err
 	}
 	h := host.Live()
-	j := judge.Evaluate(r, t, doctor.Probe(ctx, h, doctor.Probes(false)))
+	seen, err := look(ctx, h, false)
+	if err != nil {
+		return nil, err
+	}
+	j := judge.Evaluate(r, t, seen)
 	if o.WithGo {
 		for i, f := range j.Findings {
 			if q := requirement(r, f.ID); q != nil && q.Component != nil && q.Component.Name == "go" {

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/deployctl/deployctl/cmd/console"
-	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/doctor/solve"
@@ -46,7 +45,10 @@ func Plan(ctx context.Context, o PlanOptions) error {
 	if err != nil {
 		return err
 	}
-	f := doctor.Probe(ctx, h, doctor.Probes(false))
+	f, err := look(ctx, h, false)
+	if err != nil {
+		return err
+	}
 	if asScript {
 		plan, err := makePlan(ctx, judge.Evaluate(r, t, f), h, o.Folders, o.From != "", installers.Sources{})
 		if err != nil {

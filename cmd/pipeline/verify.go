@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/cmd/console"
-	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/verify"
@@ -64,7 +63,10 @@ func Verify(ctx context.Context, o VerifyOptions) error {
 	if err != nil {
 		return err
 	}
-	f := doctor.Probe(ctx, host.Live(), doctor.Probes(false))
+	f, err := look(ctx, host.Live(), false)
+	if err != nil {
+		return err
+	}
 	p, err := prove(ctx, o, judge.Evaluate(r, t, f))
 	if err != nil {
 		return err
