@@ -176,7 +176,10 @@ func (w worker) Run(ctx context.Context, cmd host.Command) (host.Output, error) 
 		w.spoil(&a)
 	}
 	raw, err := json.Marshal(a)
-	return host.Output{Stdout: raw}, err
+	if err != nil {
+		return host.Output{}, err
+	}
+	return host.Output{}, os.WriteFile(j.AnswerFile, raw, 0o600)
 }
 
 func (w worker) answer(ctx context.Context, j engine.Job, a *engine.Answer) error {
@@ -382,7 +385,7 @@ func TestWorkerTrouble(t *testing.T) {
 		{"misfit", fake{"gocv", &engine.Unavailable{Engine: "gocv", Why: "gocv does not fit", Broken: true}}, worker{}, Fail, "does not fit"},
 		{"crash", fake{name: "gocv"}, worker{out: &host.Output{Exit: -1, Signal: "segmentation fault"}}, Fail, "crashed"},
 		{"hang", fake{name: "gocv"}, worker{err: fmt.Errorf("stopped: %w", context.DeadlineExceeded)}, Fail, "no answer within"},
-		{"nonsense", fake{name: "gocv"}, worker{out: &host.Output{Stdout: []byte("hello")}}, Fail, "not JSON"},
+		{"nonsense", fake{name: "gocv"}, worker{out: &host.Output{Stdout: []byte("hello")}}, Fail, "without an answer"},
 		{"its own error", fake{name: "gocv"}, worker{spoil: func(a *engine.Answer) { a.Error = "no layer conv_81" }}, Fail, "no layer conv_81"},
 		{"tensor file missing", fake{name: "gocv"}, worker{spoil: func(a *engine.Answer) { a.Outputs[0].File += "x" }}, Fail, "cannot be read"},
 		{"tensor shape wrong", fake{name: "gocv"}, worker{spoil: func(a *engine.Answer) { a.Outputs[0].Shape[1]++ }}, Fail, "cannot be read"},

@@ -39,7 +39,7 @@ type Death struct {
 	Why, Fix string
 	// Subject is the library, symbol or exception text, where there is one.
 	Subject string
-	// Log is the end of the worker's standard error.
+	// Log is the end of what the worker printed.
 	Log string
 	Err error
 }
@@ -104,7 +104,7 @@ var (
 // runner returned, limit the deadline the worker had, cpu the processor's
 // feature names (both cpuid's and Linux's spellings are understood).
 func Translate(engine string, out host.Output, err error, limit time.Duration, cpu []string) *Death {
-	d := &Death{Engine: engine, Cause: Exit, Err: err, Log: tail(out.Stderr, maxLog)}
+	d := &Death{Engine: engine, Cause: Exit, Err: err, Log: printed(out)}
 	log := string(out.Stderr)
 	set := func(c Cause, subject, why, fix string) *Death {
 		d.Cause, d.Subject, d.Why, d.Fix = c, subject, why, fix

@@ -111,16 +111,26 @@ func FuzzTranslate(f *testing.F) {
 
 // process answers with a canned output, or does what act says.
 type process struct {
-	out host.Output
-	err error
-	act func(ctx context.Context, cmd host.Command) (host.Output, error)
-	got host.Command
+	answer []byte // what it writes to the answer's file, nil for nothing
+	out    host.Output
+	err    error
+	act    func(ctx context.Context, cmd host.Command) (host.Output, error)
+	got    host.Command
 }
 
 func (p *process) Run(ctx context.Context, cmd host.Command) (host.Output, error) {
 	p.got = cmd
 	if p.act != nil {
 		return p.act(ctx, cmd)
+	}
+	if p.answer != nil {
+		var j Job
+		if err := json.Unmarshal(cmd.Stdin, &j); err != nil {
+			return host.Output{}, err
+		}
+		if err := os.WriteFile(j.AnswerFile, p.answer, 0o600); err != nil {
+			return host.Output{}, err
+		}
 	}
 	return p.out, p.err
 }
@@ -141,15 +151,16 @@ func TestExecute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{out: host.Output{Stdout: raw, Stderr: []byte("[ WARN:0] switching to CPU\n")}}
+	// OpenCV's OpenCL backend prints kernel build logs to standard output.
+	p := &process{answer: raw, out: host.Output{Stdout: []byte("OpenCL program build log: dnn/conv_layer_spatial\n{\"schema\":9}\n"), Stderr: []byte("[ WARN:0] switching to CPU\n")}}
 	seen := ""
 	w := Worker{Engine: "x", Argv: []string{"/w"}, Env: []string{"A=1"}, ThreadsEnv: []string{"N"}, Inspect: func(a *Answer) { seen = a.Log }}
 	got, err := Execute(t.Context(), p, w, j, time.Minute, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Log == "" || seen != got.Log {
-		t.Errorf("standard error is not in the answer's log: %q, inspected %q", got.Log, seen)
+	if !strings.Contains(got.Log, "build log") || !strings.Contains(got.Log, "switching to CPU") || seen != got.Log {
+		t.Errorf("what was printed is not in the answer's log: %q, inspected %q", got.Log, seen)
 	}
 	if strings.Join(p.got.Env, " ") != "A=1 N=3" || p.got.Dir != j.OutDir {
 		t.Errorf("environment %v, folder %s", p.got.Env, p.got.Dir)
@@ -163,39 +174,41 @@ func TestExecute(t *testing.T) {
 func TestExecuteRefusesAnswers(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		spoil func(a *Answer, out *host.Output)
+		spoil func(a *Answer)
+		raw   func(good []byte) []byte
 		words string
 	}{
-		{"nothing", func(_ *Answer, out *host.Output) { out.Stdout = []byte(" \n") }, "without an answer"},
-		{"text", func(_ *Answer, out *host.Output) { out.Stdout = []byte("Segmentation fault") }, "not JSON"},
-		{"half", func(_ *Answer, out *host.Output) { out.Stdout = []byte(`{"schema":1,"run_s":[`) }, "not JSON"},
-		{"more", func(_ *Answer, out *host.Output) { out.Stdout = append(out.Stdout, `{"schema":1}`...) }, "more than its answer"},
-		{"endless", func(_ *Answer, out *host.Output) { out.Truncated = true }, "longer"},
-		{"another schema", func(a *Answer, _ *host.Output) { a.Schema = 9 }, "schema 9"},
-		{"its own error", func(a *Answer, _ *host.Output) { a.Error = "no such\nlayer" }, "no such layer"},
-		{"too few runs", func(a *Answer, _ *host.Output) { a.RunSeconds = a.RunSeconds[:1] }, "timed 1 runs"},
-		{"negative time", func(a *Answer, _ *host.Output) { a.RunSeconds[1] = -1 }, "-1 s"},
-		{"no heads", func(a *Answer, _ *host.Output) { a.Outputs = nil }, "0 raw heads"},
-		{"no repeat", func(a *Answer, _ *host.Output) { a.Repeat = nil }, `"repeat"`},
-		{"no others", func(a *Answer, _ *host.Output) { a.Others = nil }, `"others"`},
-		{"a file elsewhere", func(a *Answer, _ *host.Output) { a.Outputs[0].File = "/etc/passwd" }, "outside"},
-		{"a file above", func(a *Answer, _ *host.Output) {
+		{"nothing", nil, func([]byte) []byte { return nil }, "without an answer"},
+		{"an empty file", nil, func([]byte) []byte { return []byte(" \n") }, "is empty"},
+		{"text", nil, func([]byte) []byte { return []byte("Segmentation fault") }, "not JSON"},
+		{"half", nil, func([]byte) []byte { return []byte(`{"schema":2,"run_s":[`) }, "not JSON"},
+		{"more", nil, func(good []byte) []byte { return append(good, `{"schema":2}`...) }, "not JSON"},
+		{"endless", nil, func([]byte) []byte { return make([]byte, maxAnswer+1) }, "longer"},
+		{"another schema", func(a *Answer) { a.Schema = 9 }, nil, "schema 9"},
+		{"its own error", func(a *Answer) { a.Error = "no such\nlayer" }, nil, "no such layer"},
+		{"too few runs", func(a *Answer) { a.RunSeconds = a.RunSeconds[:1] }, nil, "timed 1 runs"},
+		{"negative time", func(a *Answer) { a.RunSeconds[1] = -1 }, nil, "-1 s"},
+		{"no heads", func(a *Answer) { a.Outputs = nil }, nil, "0 raw heads"},
+		{"no repeat", func(a *Answer) { a.Repeat = nil }, nil, `"repeat"`},
+		{"no others", func(a *Answer) { a.Others = nil }, nil, `"others"`},
+		{"a file elsewhere", func(a *Answer) { a.Outputs[0].File = "/etc/passwd" }, nil, "outside"},
+		{"a file above", func(a *Answer) {
 			a.Outputs[0].File = filepath.Dir(a.Outputs[0].File) + "/../x"
-		}, "outside"},
+		}, nil, "outside"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			j, a := job(t)
-			out := host.Output{}
-			c.spoil(&a, &out)
+			if c.spoil != nil {
+				c.spoil(&a)
+			}
 			raw, err := json.Marshal(a)
 			if err != nil {
 				t.Fatal(err)
 			}
-			out.Stdout = append(raw, out.Stdout...)
-			if c.name == "nothing" || c.name == "text" || c.name == "half" {
-				out.Stdout = out.Stdout[len(raw):]
+			if c.raw != nil {
+				raw = c.raw(raw)
 			}
-			_, err = Execute(t.Context(), &process{out: out}, Worker{Engine: "x", Argv: []string{"/w"}}, j, time.Minute, nil)
+			_, err = Execute(t.Context(), &process{answer: raw}, Worker{Engine: "x", Argv: []string{"/w"}}, j, time.Minute, nil)
 			var e *AnswerError
 			if !errors.As(err, &e) || !strings.Contains(err.Error(), c.words) || strings.Contains(err.Error(), "\n") {
 				t.Fatalf("error is %v, want %q", err, c.words)
@@ -205,7 +218,7 @@ func TestExecuteRefusesAnswers(t *testing.T) {
 }
 
 func TestExecuteWithoutInputsOnlyLoads(t *testing.T) {
-	p := &process{out: host.Output{Stdout: []byte(`{"schema":1,"versions":{"opencv":"4.6.0"}}`)}}
+	p := &process{answer: []byte(`{"schema":2,"versions":{"opencv":"4.6.0"}}`)}
 	a, err := Execute(t.Context(), p, Worker{Engine: "x", Argv: []string{"/w"}}, Job{OutDir: t.TempDir()}, time.Minute, nil)
 	if err != nil || a.Versions["opencv"] != "4.6.0" {
 		t.Fatalf("%+v, %v", a, err)

@@ -1,12 +1,14 @@
 // Package engine is the contract between verify and the child processes that
 // run a network: a job goes in as JSON on standard input, an answer comes back
-// as JSON on standard output, tensors travel in files. It owns starting such a
+// as JSON in a file, tensors travel in files. What the child prints, on either
+// stream, is its log: libraries print there as they like (OpenCV writes the
+// build log of OpenCL kernels to standard output). It owns starting such a
 // child, its deadline, and turning its death into a sentence. It must never
 // load a foreign library into this process.
 package engine
 
 // Schema is the version of the job and answer forms.
-const Schema = 1
+const Schema = 2
 
 // Job is what a worker is asked to do. All paths are absolute.
 type Job struct {
@@ -29,12 +31,15 @@ type Job struct {
 	// Yolos are the indices of the yolo layers, for the engine's own decoding.
 	Yolos []int `json:"yolos"`
 	// OutDir is an existing folder for output tensors.
-	OutDir  string `json:"out_dir"`
-	Backend string `json:"backend"` // opencv, cuda, openvino …
-	Target  string `json:"target"`  // cpu, cpu_fp16, opencl, cuda, cuda_fp16 …
-	Threads int    `json:"threads"` // 0: the engine's default
-	Warmup  int    `json:"warmup"`
-	Runs    int    `json:"runs"`
+	OutDir string `json:"out_dir"`
+	// AnswerFile is where the worker writes its Answer, under another name
+	// first and then renamed. Execute sets it.
+	AnswerFile string `json:"answer_file"`
+	Backend    string `json:"backend"` // opencv, cuda, openvino …
+	Target     string `json:"target"`  // cpu, cpu_fp16, opencl, cuda, cuda_fp16 …
+	Threads    int    `json:"threads"` // 0: the engine's default
+	Warmup     int    `json:"warmup"`
+	Runs       int    `json:"runs"`
 }
 
 // Answer is what the worker reports.
@@ -62,7 +67,7 @@ type Answer struct {
 	Outputs []Tensor `json:"outputs"`
 	Others  []Tensor `json:"others"`
 	Repeat  []Tensor `json:"repeat"`
-	// Log is what the engine said on its own log (last 64 KiB).
+	// Log is what the worker printed on both streams (last 64 KiB).
 	Log string `json:"log,omitempty"`
 	// Error is the engine's own message when the job failed.
 	Error string `json:"error,omitempty"`

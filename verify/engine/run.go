@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -120,6 +122,7 @@ const maxLog = 64 << 10
 // be used or it reported a failure, and ctx's error when the caller gave up.
 func Execute(ctx context.Context, p Process, w Worker, job Job, limit time.Duration, cpu []string) (Answer, error) {
 	job.Schema = Schema
+	job.AnswerFile = filepath.Join(job.OutDir, "answer.json")
 	input, err := json.Marshal(job)
 	if err != nil {
 		return Answer{}, fmt.Errorf("write job for %s: %w", w.Engine, err)
@@ -140,13 +143,13 @@ func Execute(ctx context.Context, p Process, w Worker, job Job, limit time.Durat
 	if err != nil || out.Exit != 0 || out.Signal != "" {
 		return Answer{}, Translate(w.Engine, out, err, limit, cpu)
 	}
-	a, err := decodeAnswer(w.Engine, out, job)
+	a, err := readAnswer(w.Engine, job)
 	if a.Began > 0 && !math.IsInf(a.Began, 0) {
 		// A clock that was set meanwhile must not give nonsense.
 		a.StartSeconds = math.Min(math.Max(a.Began-spawned, 0), limit.Seconds())
 	}
 	if a.Log == "" {
-		a.Log = tail(out.Stderr, maxLog)
+		a.Log = printed(out)
 	}
 	if w.Inspect != nil {
 		w.Inspect(&a)
@@ -154,23 +157,44 @@ func Execute(ctx context.Context, p Process, w Worker, job Job, limit time.Durat
 	return a, err
 }
 
-func decodeAnswer(engine string, out host.Output, job Job) (Answer, error) {
+// printed is the end of what a worker wrote to its streams, standard error last.
+func printed(out host.Output) string {
+	return tail(slices.Concat(out.Stdout, out.Stderr), maxLog)
+}
+
+// maxAnswer is the longest answer that is read; a real one has a few kilobytes.
+const maxAnswer = 4 << 20
+
+// readAnswer reads and checks the file that the worker left.
+func readAnswer(engine string, job Job) (Answer, error) {
 	bad := func(format string, args ...any) error {
 		return &AnswerError{engine, fmt.Sprintf(format, args...), ErrAnswer}
 	}
+	info, err := os.Lstat(job.AnswerFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Answer{}, bad("the worker ended without an answer; delete its folder in the cache and run again")
+	case err != nil:
+		return Answer{}, bad("the worker's answer cannot be read: %v", err)
+	case !info.Mode().IsRegular():
+		return Answer{}, bad("the worker's answer is not a regular file")
+	case info.Size() > maxAnswer:
+		return Answer{}, bad("the worker's answer is longer than deployctl reads")
+	}
+	raw, err := os.ReadFile(job.AnswerFile)
+	if err != nil {
+		return Answer{}, bad("the worker's answer cannot be read: %v", err)
+	}
+	return decodeAnswer(engine, raw, job, bad)
+}
+
+func decodeAnswer(engine string, raw []byte, job Job, bad func(string, ...any) error) (Answer, error) {
 	var a Answer
-	if len(bytes.TrimSpace(out.Stdout)) == 0 {
-		return a, bad("the worker ended without an answer; delete its folder in the cache and run again")
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return a, bad("the worker's answer is empty; delete its folder in the cache and run again")
 	}
-	if out.Truncated {
-		return a, bad("the worker's answer is longer than deployctl reads")
-	}
-	dec := json.NewDecoder(bytes.NewReader(out.Stdout))
-	if err := dec.Decode(&a); err != nil {
-		return a, bad("the worker's answer is not JSON (%v): it begins %q", err, clip(string(out.Stdout), 60))
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return a, bad("the worker wrote more than its answer to standard output")
+	if err := json.Unmarshal(raw, &a); err != nil {
+		return a, bad("the worker's answer is not JSON (%v): it begins %q", err, clip(string(raw), 60))
 	}
 	if a.Error != "" {
 		return a, &AnswerError{engine, oneLine(a.Error), nil}

@@ -3,8 +3,9 @@
 
 // The gocv worker: a program of its own that loads a Darknet network through
 // gocv and OpenCV, runs it, and writes what came out. It reads one job as JSON
-// on standard input and writes one answer as JSON on standard output; the forms
-// are verify/engine's Job and Answer, repeated here because this file is
+// on standard input and writes one answer as JSON to the file that the job
+// names, because OpenCV prints to both streams. The forms are verify/engine's
+// Job and Answer, repeated here because this file is
 // compiled alone on the machine that is being proven, with whatever Go that
 // machine has (1.13 or newer) and with any gocv from v0.22.0 on. So: no
 // generics, no os.ReadFile, and only calls that every one of those releases has.
@@ -14,7 +15,6 @@
 package main
 
 import (
-	"bufio"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -31,7 +31,7 @@ import (
 	"gocv.io/x/gocv"
 )
 
-const schema = 1
+const schema = 2
 
 type job struct {
 	Schema  int      `json:"schema"`
@@ -43,6 +43,7 @@ type job struct {
 	Heads   []int    `json:"heads"`
 	Yolos   []int    `json:"yolos"`
 	OutDir  string   `json:"out_dir"`
+	Answer  string   `json:"answer_file"`
 	Backend string   `json:"backend"`
 	Target  string   `json:"target"`
 	Threads int      `json:"threads"`
@@ -97,25 +98,33 @@ func main() {
 			"go":     runtime.Version(),
 		},
 	}
-	if err := run(&a); err != nil {
-		a.Error = err.Error()
-	}
-	out := bufio.NewWriter(os.Stdout)
-	if err := json.NewEncoder(out).Encode(&a); err != nil {
-		fmt.Fprintln(os.Stderr, "gocv worker: write answer:", err)
+	var j job
+	if err := json.NewDecoder(os.Stdin).Decode(&j); err != nil {
+		fmt.Fprintln(os.Stderr, "gocv worker: read job:", err)
 		os.Exit(1)
 	}
-	if err := out.Flush(); err != nil {
+	if err := run(j, &a); err != nil {
+		a.Error = err.Error()
+	}
+	if err := reply(j.Answer, &a); err != nil {
 		fmt.Fprintln(os.Stderr, "gocv worker: write answer:", err)
 		os.Exit(1)
 	}
 }
 
-func run(a *answer) error {
-	var j job
-	if err := json.NewDecoder(os.Stdin).Decode(&j); err != nil {
-		return fmt.Errorf("read job: %v", err)
+// reply writes the answer whole or not at all.
+func reply(file string, a *answer) error {
+	raw, err := json.Marshal(a)
+	if err != nil {
+		return err
 	}
+	if err := ioutil.WriteFile(file+".part", raw, 0600); err != nil {
+		return err
+	}
+	return os.Rename(file+".part", file)
+}
+
+func run(j job, a *answer) error {
 	if j.Schema != schema {
 		return fmt.Errorf("job has schema %d, this worker speaks %d", j.Schema, schema)
 	}
