@@ -82,7 +82,7 @@ var catalog = sync.OnceValue(func() []Component {
 		{
 			Name: "cudnn", Display: "cuDNN",
 			Parts: words("dev headers import-lib shared static"),
-			Attrs: words("conflict include"),
+			Attrs: words("include"),
 			ABI:   1, ABIWhy: "cuDNN libraries are compatible within a major version",
 			Cost: Cost{Download: 800 * mb, Minutes: 2},
 		},
@@ -161,7 +161,7 @@ var catalog = sync.OnceValue(func() []Component {
 		{
 			Name: "onnxruntime", Display: "ONNX Runtime",
 			Parts: words("cmake cuda dev headers onednn pkg-config providers shared"),
-			Attrs: words("cmake conflict env header_version include kind lib libdir package package_version pc soname why"),
+			Attrs: words("cmake env header_version include kind lib libdir package package_version pc soname why"),
 			ABI:   1, ABIWhy: "ONNX Runtime's C API only grows within a major version",
 			Cost: small,
 		},
@@ -177,7 +177,7 @@ var catalog = sync.OnceValue(func() []Component {
 		{
 			Name: "opencv", Display: "OpenCV",
 			Parts: words("alphamat aruco bgsegm bioinspired calib3d ccalib cmake core cuda cudaarithm cudabgsegm cudacodec cudafeatures2d cudafilters cudaimgproc cudalegacy cudaobjdetect cudaoptflow cudastereo cudawarping cudev cudnn datasets dev dnn dnn_objdetect dnn_superres dpm face features2d ffmpeg flann freetype fuzzy gapi gstreamer gtk hdf headers hfs highgui img_hash imgcodecs imgproc intensity_transform java line_descriptor mcc ml objdetect opencl openvino optflow ovis phase_unwrapping photo pkg-config plot python3 qt quality rapid reg rgbd saliency sfm shape shared static stereo stitching structured_light superres surface_matching tbb text tracking ts video videoio viz wechat_qrcode world xfeatures2d ximgproc xobjdetect xphoto"),
-			Attrs: words("build. abi cmake conflict include lib libdir pc soname why"),
+			Attrs: words("build. abi cmake include lib libdir pc soname why"),
 			ABI:   2, ABIWhy: "OpenCV 4 puts major and minor into its libraries' sonames",
 			Cost: Cost{Download: 300 * mb, Minutes: 3},
 		},
@@ -185,7 +185,7 @@ var catalog = sync.OnceValue(func() []Component {
 		{
 			Name: "openpose", Display: "OpenPose",
 			Parts: words("cmake dev headers shared"),
-			Attrs: words("cmake conflict env include lib libdir soname why"),
+			Attrs: words("cmake env include lib libdir soname why"),
 			Cost:  Cost{Download: 500 * mb, Minutes: 5},
 		},
 		{
@@ -208,14 +208,14 @@ var catalog = sync.OnceValue(func() []Component {
 		{
 			Name: "tbb", Display: "oneTBB",
 			Parts: words("cmake dev headers pkg-config shared"),
-			Attrs: words("cmake conflict include lib libdir pc soname why"),
+			Attrs: words("cmake include lib libdir pc soname why"),
 			ABI:   1, ABIWhy: "TBB's soname changed with oneTBB 2021",
 			Cost: small,
 		},
 		{
 			Name: "tensorflow", Display: "TensorFlow",
 			Parts: words("c cc dev headers shared"),
-			Attrs: words("conflict include kind lib libdir package package_version soname why"),
+			Attrs: words("include kind lib libdir package package_version soname why"),
 			ABI:   1, ABIWhy: "TensorFlow's C API is stable within a major version",
 			Cost: small,
 		},

@@ -111,8 +111,8 @@ func TestEvaluateMore(t *testing.T) {
 		{"asked with cuda only", gpuHost("linux", "", "", nil), "    when: {set: {gpu: [cuda]}}\n    component: {name: cuda}\n", nil, Skipped, "gpu=cuda"},
 		{"asked with cuda", gpuHost("linux", "", "", nil), "    when: {set: {gpu: [cuda]}}\n    component: {name: cuda}\n", map[string]string{"gpu": "cuda"}, Fail, "not installed"},
 		{"asked where present", gpuHost("linux", "", "", nil), "    when: {present: [clang]}\n    component: {name: cuda}\n", nil, Skipped, "clang is not installed"},
-		{"an attribute that may not be there", gpuHost("linux", "", "", with("cudnn", facts.Instance{Version: "8.1", Attrs: map[string]string{"conflict": "two"}})), "    component: {name: cudnn, attr: {conflict: unset}}\n", nil, Fail, "conflict is two"},
-		{"and is not", gpuHost("linux", "", "", with("cudnn", version("8.1"))), "    component: {name: cudnn, attr: {conflict: unset}}\n", nil, OK, ""},
+		{"an attribute that may not be there", gpuHost("linux", "", "", with("cudnn", facts.Instance{Version: "8.1", Attrs: map[string]string{"include": "two"}})), "    component: {name: cudnn, attr: {include: unset}}\n", nil, Fail, "include is two"},
+		{"and is not", gpuHost("linux", "", "", with("cudnn", version("8.1"))), "    component: {name: cudnn, attr: {include: unset}}\n", nil, OK, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := judge(t, tt.facts, tt.requirement, tt.set)

@@ -62,6 +62,10 @@ func evaluate(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) *Judgement {
 				continue
 			}
 			shadowed[name] = true
+			// What a probe says itself is judged by the check NAME.conflict.
+			if active, _ := f.Active(name); active.Conflict != "" {
+				continue
+			}
 			if s, ok := Shadow(name, f); ok && !slices.Contains(e.selected, name) {
 				j.Findings = append(j.Findings, s)
 			}
@@ -862,10 +866,10 @@ func Shadow(name string, f *facts.Facts) (Finding, bool) {
 	}
 	// A probe that looked closer says it in a sentence of its own: headers of
 	// one version beside libraries of another within one copy.
-	if conflict := active.Attrs["conflict"]; conflict != "" {
+	if active.Conflict != "" {
 		return Finding{
 			ID: name + ".shadow", Title: "One " + name + " for every lookup", State: Warn, Severity: recipes.Recommended,
-			Wanted: "every lookup finds the same " + name, Found: conflict, Where: active.Path,
+			Wanted: "every lookup finds the same " + name, Found: active.Conflict, Where: active.Path,
 			Why: "A program can then be compiled against one copy and run with another.",
 			Fix: "See all copies with deployctl shadow " + name + ".",
 			Doc: recipes.PagePath("component.shadow"),

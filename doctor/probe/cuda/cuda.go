@@ -100,6 +100,7 @@ type kit struct {
 	has               []string
 	evidence          []facts.Evidence
 	active            bool
+	conflict          string
 }
 
 func (p *probe) unreadable(err error) {
@@ -248,7 +249,6 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 				in.Version = v
 				in.Path = real
 			case v != "" && v != in.Version && !strings.Contains(real, "/stubs/") && !strings.Contains(real, "/compat/"):
-				put("conflict", fmt.Sprintf("the kernel's driver is %s but the library %s is %s: restart the machine, or load the matching modules", in.Version, real, v))
 				in.Unusable = mismatched(in.Version, v)
 			}
 		}
@@ -384,7 +384,7 @@ func (p *probe) look(ctx context.Context, root string) *kit {
 		k.note("file", f, v.CUDA)
 		if r := v.Release(); r != "" {
 			if k.version != "" && !strings.HasPrefix(r+".", k.version+".") {
-				k.attrs["conflict"] = fmt.Sprintf("%s says %s but the header in %s says %s", f, r, k.include, k.version)
+				k.conflict = fmt.Sprintf("%s says %s but the header in %s says %s", f, r, k.include, k.version)
 			}
 			k.version = r
 		}
@@ -619,7 +619,7 @@ func (p *probe) settleToolkits() {
 		}
 		sort.Strings(k.has)
 		p.f.Add(Toolkit, facts.Instance{
-			Version: k.version, Path: k.root, Active: k.active, Via: k.via, Has: slices.Compact(k.has), Attrs: k.attrs, Evidence: k.evidence,
+			Version: k.version, Path: k.root, Active: k.active, Via: k.via, Has: slices.Compact(k.has), Attrs: k.attrs, Evidence: k.evidence, Conflict: k.conflict,
 		})
 		if k.nvcc == "" {
 			continue

@@ -384,8 +384,8 @@ func TestDriverToolkitAndRuntimeAreThreeFacts(t *testing.T) {
 	if driver.Version != "535.54.03" || driver.Attrs["driver_max_cuda"] != "12.2" || driver.Attrs["modules"] != "proprietary" {
 		t.Errorf("driver: %+v", driver)
 	}
-	if c := driver.Attrs["conflict"]; !strings.Contains(c, "535.54.03") || !strings.Contains(c, "550.120") {
-		t.Errorf("driver's conflict: %q", c)
+	if u := driver.Unusable; u == nil || !strings.Contains(u.Detail, "535.54.03") || !strings.Contains(u.Detail, "550.120") {
+		t.Errorf("driver: %+v", u)
 	}
 	kit, _ := f.Active(Toolkit)
 	if kit.Version != "11.8.0" || kit.Path != "/usr/local/cuda-11.8" || !slices.Equal(kit.Via, []string{"PATH"}) || !kit.HasPart("nvcc") || !kit.HasPart("cudart") {
@@ -402,7 +402,7 @@ func TestDriverToolkitAndRuntimeAreThreeFacts(t *testing.T) {
 		t.Errorf("runtime: %+v", f.Components[Runtime])
 	}
 	dnn, _ := f.Active(CuDNN)
-	if dnn.Version != "9.1.0" || !strings.Contains(dnn.Attrs["conflict"], "8.9.7") {
+	if dnn.Version != "9.1.0" || !strings.Contains(dnn.Conflict, "8.9.7") {
 		t.Errorf("cudnn: %+v", f.Components[CuDNN])
 	}
 }

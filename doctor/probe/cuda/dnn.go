@@ -170,10 +170,7 @@ func (p *probe) headersAgainstLibraries(component string) {
 	case active < 0 && headers >= 0:
 		list[headers].Active = true
 	case active >= 0 && headers >= 0 && !list[active].HasPart("headers"):
-		if list[active].Attrs == nil {
-			list[active].Attrs = map[string]string{}
-		}
-		list[active].Attrs["conflict"] = fmt.Sprintf("the loader takes %s %s (%s), but the headers in %s are %s",
+		list[active].Conflict = fmt.Sprintf("the loader takes %s %s (%s), but the headers in %s are %s",
 			component, list[active].Version, p.h.Base(list[active].Path), list[headers].Attrs["include"], list[headers].Version)
 	}
 }

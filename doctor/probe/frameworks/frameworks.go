@@ -67,8 +67,7 @@ func Provides() []string {
 // or the folder of its Python or npm package.
 //
 // Attrs, each where known: lib, libdir, soname, include, pc, cmake (files and
-// folders); why (why this copy is the active one), conflict (sentences on
-// lookups that disagree), stale (variables that name nothing), env (variables
+// folders); why (why this copy is the active one), stale (variables that name nothing), env (variables
 // that name this copy), kind (wheel, npm), package and package_version, build
 // (cu121), cxx11_abi, cpu_runtime, gpu_runtime, flavour, header_version, threading,
 // shadowed.
@@ -147,6 +146,7 @@ type copyOf struct {
 	// carries is the CUDA runtime that the copy brings along.
 	carries  string
 	evidence []facts.Evidence
+	conflict string
 }
 
 func (c *copyOf) note(kind, source, detail string) {
@@ -208,7 +208,7 @@ func (c *copyOf) instance(ctx context.Context, s *search) facts.Instance {
 	c.built.Backends = c.backends(s.spec.component)
 	i := facts.Instance{
 		Version: c.version, Path: c.prefix, Active: c.active, Via: c.via, Has: slices.Compact(has), Attrs: c.attrs, Evidence: c.evidence,
-		Places: facts.Places{Lib: c.libDir, Include: c.include}, Unusable: c.unusable, Built: c.built, Needs: c.needs,
+		Places: facts.Places{Lib: c.libDir, Include: c.include}, Unusable: c.unusable, Built: c.built, Needs: c.needs, Conflict: clip(c.conflict),
 	}
 	if c.pc != "" {
 		i.Places.PkgConfig = s.h.DirOf(c.pc)
@@ -228,7 +228,7 @@ func (c *copyOf) instance(ctx context.Context, s *search) facts.Instance {
 	return i
 }
 
-// clip bounds an attribute; conflicts may be several sentences.
+// clip bounds a text; conflicts may be several sentences.
 func clip(s string) string {
 	const most = 1500
 	if len(s) > most {

@@ -79,10 +79,10 @@ func (s *search) settle(ctx context.Context, pcDirs []string, pcs []packageFile)
 	active.active = true
 	active.set("why", why)
 	all := s.conflicts(ctx, b, active)
-	if own := active.attrs["conflict"]; own != "" {
+	if own := active.conflict; own != "" {
 		all = append([]string{own}, all...)
 	}
-	active.set("conflict", strings.Join(all, "; "))
+	active.conflict = strings.Join(all, "; ")
 }
 
 // pkgConfig returns the package of that name that pkg-config takes.

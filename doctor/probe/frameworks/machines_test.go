@@ -59,7 +59,7 @@ func TestDebian13(t *testing.T) {
 		t.Error(diff)
 	}
 	for name, list := range f.Components {
-		if c := list[0].Attrs["conflict"]; c != "" {
+		if c := list[0].Conflict; c != "" {
 			t.Errorf("%s: a plain Debian has no conflict: %s", name, c)
 		}
 	}
@@ -113,7 +113,7 @@ func TestHandMade(t *testing.T) {
 		{"openvino", "env", "INTEL_OPENVINO_DIR"},
 		{"darknet", "flavour", "alexeyab"},
 	} {
-		if got := f.Components[w.component][0].Attrs[w.key]; !strings.Contains(got, w.part) {
+		if got := detail(f.Components[w.component][0], w.key); !strings.Contains(got, w.part) {
 			t.Errorf("%s %s: got %q, want %q in it", w.component, w.key, got, w.part)
 		}
 	}
@@ -221,7 +221,7 @@ func TestWindows(t *testing.T) {
 		{"openvino", "env", "INTEL_OPENVINO_DIR"},
 		{"darknet", "flavour", "alexeyab"},
 	} {
-		if got := f.Components[w.component][0].Attrs[w.key]; !strings.Contains(got, w.part) {
+		if got := detail(f.Components[w.component][0], w.key); !strings.Contains(got, w.part) {
 			t.Errorf("%s %s: got %q, want %q in it", w.component, w.key, got, w.part)
 		}
 	}
@@ -297,4 +297,11 @@ func TestSonameAlone(t *testing.T) {
 	if i, ok := f.Active("onnxruntime"); !ok || i.Version != "1.30.0" || i.Path != "/srv/app" {
 		t.Errorf("got %+v", f.Components["onnxruntime"])
 	}
+}
+
+func detail(i facts.Instance, key string) string {
+	if key == "conflict" {
+		return i.Conflict
+	}
+	return i.Attrs[key]
 }

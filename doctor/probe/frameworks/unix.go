@@ -616,7 +616,7 @@ func (s *search) releaseFiles(ctx context.Context) {
 			if agree(c.version, v) {
 				c.version = better(c.version, v)
 			} else {
-				c.set("conflict", fmt.Sprintf("%s says %s but its other files say %s", file, v, c.version))
+				c.conflict = fmt.Sprintf("%s says %s but its other files say %s", file, v, c.version)
 			}
 		}
 		if c.version == "" && c.kind == "" {

@@ -345,7 +345,7 @@ func (s *search) dllVersion(ctx context.Context, c *copyOf) {
 	case agree(c.version, v):
 		c.version = better(c.version, v)
 	case c.headerVersion != "":
-		c.set("conflict", fmt.Sprintf("the headers in %s are %s, the library %s is %s", c.include, c.headerVersion, c.lib, v))
+		c.conflict = fmt.Sprintf("the headers in %s are %s, the library %s is %s", c.include, c.headerVersion, c.lib, v)
 		c.version = v
 	}
 }
@@ -408,7 +408,7 @@ func (s *search) windowsSettle(ctx context.Context) {
 			first.set("why", "the first program in PATH")
 		}
 		var out []string
-		if own := first.attrs["conflict"]; own != "" {
+		if own := first.conflict; own != "" {
 			out = append(out, own)
 		}
 		for _, c := range s.copies {
@@ -424,7 +424,7 @@ func (s *search) windowsSettle(ctx context.Context) {
 			}
 			out = append(out, fmt.Sprintf("%s leads to %s in %s but the search order finds %s in %s", by, orUnknown(named.version), named.prefix, orUnknown(first.version), first.libDir))
 		}
-		first.set("conflict", strings.Join(out, "; "))
+		first.conflict = strings.Join(out, "; ")
 	case named != nil:
 		named.active = true
 		named.set("why", "a variable names it; its libraries are not in PATH, so programs start only with copies beside them")

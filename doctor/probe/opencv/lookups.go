@@ -88,7 +88,7 @@ func (s *search) settle(ctx context.Context, libs *loader.Libraries, pcDirs []st
 		active.unseen = unseen
 	}
 	active.set("why", why)
-	active.set("conflict", strings.Join(s.conflicts(ctx, libs, b, byCMake), "; "))
+	active.conflict = strings.Join(s.conflicts(ctx, libs, b, byCMake), "; ")
 }
 
 // unseen asks the pkg-config that PATH finds whether it sees the package too: one

@@ -104,6 +104,7 @@ type copyOf struct {
 	attrs           map[string]string
 	evidence        []facts.Evidence
 	built           facts.Built
+	conflict        string
 }
 
 func (c *copyOf) note(kind, source, detail string) {
@@ -196,7 +197,7 @@ func (c *copyOf) instance(h *host.Host) facts.Instance {
 	i := facts.Instance{
 		Version: c.version, Path: c.prefix, Active: c.active, Via: c.via, Has: slices.Compact(has), Attrs: c.attrs, Unseen: c.unseen, Evidence: c.evidence,
 		Places: facts.Places{Lib: c.libDir, Include: c.include},
-		Built:  c.built,
+		Built:  c.built, Conflict: c.conflict,
 	}
 	i.Built.CPU = baseline(h.Arch, c.attrs["build.cpu_baseline"])
 	if c.pc != "" {

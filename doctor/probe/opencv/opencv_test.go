@@ -71,11 +71,14 @@ func TestDebianPackage(t *testing.T) {
 	for key, want := range map[string]string{
 		"soname": "libopencv_core.so.406", "include": "/usr/include/opencv4", "libdir": "/usr/lib/x86_64-linux-gnu",
 		"pc": "/usr/lib/x86_64-linux-gnu/pkgconfig/opencv4.pc", "build.parallel": "TBB (ver 2021.8 interface 12080)",
-		"build.cpu_baseline": "SSE SSE2", "conflict": "",
+		"build.cpu_baseline": "SSE SSE2",
 	} {
 		if i.Attrs[key] != want {
 			t.Errorf("%s = %q, want %q", key, i.Attrs[key], want)
 		}
+	}
+	if i.Conflict != "" {
+		t.Errorf("a conflict in one copy: %s", i.Conflict)
 	}
 }
 
@@ -90,7 +93,7 @@ func TestTwoCopies(t *testing.T) {
 	if !ok || active.Version != "4.6.0" {
 		t.Fatalf("active: %+v", active)
 	}
-	if c := active.Attrs["conflict"]; !strings.Contains(c, "4.6.0 in /usr") || !strings.Contains(c, "4.10.0 in /usr/local") {
+	if c := active.Conflict; !strings.Contains(c, "4.6.0 in /usr") || !strings.Contains(c, "4.10.0 in /usr/local") {
 		t.Errorf("conflict: %q", c)
 	}
 	for _, i := range list {
@@ -119,8 +122,8 @@ Cflags: -I${prefix}/include/opencv4
 		t.Errorf("active: %s in %s", active.Version, active.Path)
 	}
 	// Nothing tells the loader of /usr/local/lib here.
-	if !strings.Contains(active.Attrs["conflict"], "ldconfig") {
-		t.Errorf("conflict: %q", active.Attrs["conflict"])
+	if !strings.Contains(active.Conflict, "ldconfig") {
+		t.Errorf("conflict: %q", active.Conflict)
 	}
 }
 
@@ -139,7 +142,7 @@ Cflags: -I/usr/local/include/opencv4
 PKG_CONFIG_PATH=/opt/pc
 `))
 	active, _ := f.Active(Component)
-	if c := active.Attrs["conflict"]; !strings.Contains(c, "4.5.4") || !strings.Contains(c, "4.6.0") {
+	if c := active.Conflict; !strings.Contains(c, "4.5.4") || !strings.Contains(c, "4.6.0") {
 		t.Errorf("conflict: %q (active %+v)", c, active)
 	}
 }
@@ -153,7 +156,7 @@ LD_LIBRARY_PATH=/opt/app/lib
 /opt/app/lib/libopencv_core.so.4.6.1
 `))
 	active, _ := f.Active(Component)
-	if c := active.Attrs["conflict"]; !strings.Contains(c, "LD_LIBRARY_PATH") || !strings.Contains(c, "4.6.1") {
+	if c := active.Conflict; !strings.Contains(c, "LD_LIBRARY_PATH") || !strings.Contains(c, "4.6.1") {
 		t.Errorf("conflict: %q", c)
 	}
 }
@@ -205,7 +208,7 @@ SET(OpenCV_VERSION 4.10.0)
 			t.Errorf("lacks %s: %v", part, active.Has)
 		}
 	}
-	if active.Attrs["debug"] != "yes" || active.Attrs["abi"] != "msvc" || !strings.Contains(active.Attrs["conflict"], "4.10.0") {
+	if active.Attrs["debug"] != "yes" || active.Attrs["abi"] != "msvc" || !strings.Contains(active.Conflict, "4.10.0") {
 		t.Errorf("attrs: %v", active.Attrs)
 	}
 	found := false
@@ -318,8 +321,8 @@ Cflags: -I${prefix}/include/opencv4
 		t.Fatalf("%+v", f.Components[Component])
 	}
 	// The folder is in no loader's list here.
-	if !strings.Contains(active.Attrs["conflict"], "libopencv_core.so.414") {
-		t.Errorf("conflict: %q", active.Attrs["conflict"])
+	if !strings.Contains(active.Conflict, "libopencv_core.so.414") {
+		t.Errorf("conflict: %q", active.Conflict)
 	}
 }
 
@@ -344,8 +347,8 @@ Cflags: -I${prefix}/include/opencv4
 	if len(f.Components[Component]) != 1 || active.Path != "/opt/cv" || active.Version != "4.8.0" || active.Attrs["status"] != "pre" {
 		t.Fatalf("%+v", f.Components[Component])
 	}
-	if !strings.Contains(active.Attrs["conflict"], "no headers are where it points") {
-		t.Errorf("conflict: %q", active.Attrs["conflict"])
+	if !strings.Contains(active.Conflict, "no headers are where it points") {
+		t.Errorf("conflict: %q", active.Conflict)
 	}
 }
 

@@ -60,7 +60,7 @@ func (s *search) windows(ctx context.Context) {
 		first.set("why", "its DLLs come first in the search order, in "+first.libDir)
 		for _, c := range s.copies {
 			if c != first && slices.Contains(c.via, viaCMake) && !agree(c.version, first.version) {
-				first.set("conflict", "CMake finds "+c.version+" in "+c.prefix+" but the DLL search order finds "+first.version+" in "+first.libDir)
+				first.conflict = "CMake finds " + c.version + " in " + c.prefix + " but the DLL search order finds " + first.version + " in " + first.libDir
 			}
 		}
 	default:
@@ -177,7 +177,7 @@ func (s *search) besideDLLs(ctx context.Context, c *copyOf) {
 		if agree(v, c.version) {
 			c.include, c.version = dir, better(c.version, v)
 		} else {
-			c.set("conflict", "the headers in "+dir+" are "+v+", the DLLs in "+c.libDir+" are "+c.version)
+			c.conflict = "the headers in " + dir + " are " + v + ", the DLLs in " + c.libDir + " are " + c.version
 		}
 		break
 	}
