@@ -205,7 +205,9 @@ func (c *copyOf) instance(ctx context.Context, s *search) facts.Instance {
 	for key, value := range c.attrs {
 		c.attrs[key] = clip(value)
 	}
-	c.built.Backends = c.backends(s.spec.component)
+	if backends := c.backends(s.spec.component); backends != nil {
+		c.built.Backends = backends
+	}
 	i := facts.Instance{
 		Version: c.version, Path: c.prefix, Active: c.active, Via: c.via, Has: slices.Compact(has), Attrs: c.attrs, Evidence: c.evidence,
 		Places: facts.Places{Lib: c.libDir, Include: c.include}, Unusable: c.unusable, Built: c.built, Needs: c.needs, Conflict: clip(c.conflict),

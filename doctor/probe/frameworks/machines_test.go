@@ -305,3 +305,60 @@ func detail(i facts.Instance, key string) string {
 	}
 	return i.Attrs[key]
 }
+
+// TestPythonWheels: OpenCV's wheels are found wherever ONNX Runtime's are, and
+// say what they compute with.
+func TestPythonWheels(t *testing.T) {
+	const unix, windows = "-- env --\nHOME=/home/u\n", "-- platform --\nwindows/amd64\n-- env --\nUSERPROFILE=C:\\Users\\u\nPath=C:\\tools\\py;D:\\app\\venv\\Scripts\n"
+	for name, c := range map[string]struct{ env, site string }{
+		"user":                  {unix, "/home/u/.local/lib/python3.11/site-packages"},
+		"active environment":    {unix + "VIRTUAL_ENV=/srv/venv\n", "/srv/venv/lib/python3.12/site-packages"},
+		"environment on PATH":   {unix + "PATH=/srv/venv/bin\n-- exec /srv/venv/bin/python3 --\n", "/srv/venv/lib/python3.12/site-packages"},
+		"miniconda":             {unix, "/home/u/miniconda3/lib/python3.12/site-packages"},
+		"environment of conda":  {unix, "/home/u/miniforge3/envs/cv/lib/python3.10/site-packages"},
+		"pyenv":                 {unix, "/home/u/.pyenv/versions/3.13.1/lib/python3.13/site-packages"},
+		"Debian":                {unix, "/usr/lib/python3/dist-packages"},
+		"PATH of Windows":       {windows + "-- file C:\\tools\\py\\python.exe --\n", `C:\tools\py\Lib\site-packages`},
+		"environment, Windows":  {windows + "-- file D:\\app\\venv\\Scripts\\python.exe --\n", `D:\app\venv\Lib\site-packages`},
+		"miniconda of Windows":  {windows, `C:\Users\u\miniconda3\envs\cv\Lib\site-packages`},
+		"pyenv-win":             {windows, `C:\Users\u\.pyenv\pyenv-win\versions\3.12.4\Lib\site-packages`},
+		"the installer's place": {windows, `C:\Python312\Lib\site-packages`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sep := "/"
+			if strings.Contains(c.site, `\`) {
+				sep = `\`
+			}
+			file := func(text string, path ...string) string {
+				return "-- file " + c.site + sep + strings.Join(path, sep) + " --\n" + text
+			}
+			f := found(t, hosttest.Parse(t, c.env+file("", "onnxruntime-1.21.0.dist-info", "RECORD")+
+				file("Name: opencv-contrib-python-headless\nVersion: 4.9.0.80\n", "opencv_contrib_python_headless-4.9.0.80.dist-info", "METADATA")+
+				file("opencv_version = \"4.9.0.80\"\nci_build = True\n", "cv2", "version.py")))
+			cv, ort := f.Components["opencv-python"], f.Components["onnxruntime"]
+			if len(ort) != 1 || len(cv) != 1 || cv[0].Version != "4.9.0" || cv[0].Path != c.site+sep+"cv2" || cv[0].Attrs["package"] != "opencv-contrib-python-headless" ||
+				cv[0].Attrs["package_version"] != "4.9.0.80" || !slices.Equal(cv[0].Built.Backends, []string{"cpu", "opencl"}) || cv[0].Conflict != "" {
+				t.Errorf("opencv-python %+v, onnxruntime %+v", cv, ort)
+			}
+		})
+	}
+}
+
+// TestWheelsOverOneAnother: two packages of one module, one of them built by the
+// user with CUDA.
+func TestWheelsOverOneAnother(t *testing.T) {
+	const site = "/home/u/.venv/lib/python3.12/site-packages/"
+	f := found(t, hosttest.Parse(t, "-- env --\nHOME=/home/u\n-- file "+site+"opencv_python-4.10.0+abc123.dist-info/RECORD --\n-- file "+site+"opencv_contrib_python-4.8.0.74.dist-info/RECORD --\n"+
+		"-- file "+site+"cv2/version.py --\nci_build = False\n-- file "+site+"cv2/cv2.abi3.so --\n"+cudaBuild))
+	cv := f.Components["opencv-python"]
+	if len(cv) != 1 || !strings.Contains(cv[0].Conflict, "opencv-contrib-python 4.8.0.74 and opencv-python 4.10.0+abc123") || cv[0].Built.CUDA != "12.4" || !slices.Contains(cv[0].Built.Backends, "cuda") {
+		t.Errorf("%+v", cv)
+	}
+}
+
+const cudaBuild = `General configuration for OpenCV 4.10.0 =====================================
+  NVIDIA CUDA:                   YES (ver 12.4, CUFFT CUBLAS)
+    NVIDIA GPU arch:             86
+  OpenCL:                        YES (no extra features)
+-----------------------------------------------------------------
+`

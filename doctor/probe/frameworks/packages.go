@@ -3,12 +3,14 @@ package frameworks
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/doctor/probe/opencv"
 )
 
 const (
@@ -28,25 +30,24 @@ type site struct {
 
 var pythonFolder = regexp.MustCompile(`(?i)^(?:python|pypy)[-_]?[0-9][0-9.]*t?(?:-(?:32|64|arm64))?$`)
 
-// sites are the folders of Python packages: the environment that is active, the
-// user's, the system's, and those of the usual managers.
+// condas are the names of the folders that conda's installers unpack into.
+var condas = []string{"miniconda3", "anaconda3", "miniforge3", "mambaforge", "micromamba"}
+
+// sites are the folders of Python packages: of the environment that is active,
+// of every Python on PATH, the user's, the system's, and those of the usual
+// managers.
 func (w *world) sites(ctx context.Context) []site {
+	roots := w.pythonRoots(ctx)
 	var out []site
 	add := func(dir, env string) {
-		for _, s := range out {
-			if s.dir == dir {
-				return
-			}
-		}
-		if len(out) < maxPackageDirs {
+		if len(out) < maxPackageDirs && !slices.Contains(out, site{dir, env}) {
 			out = append(out, site{dir, env})
 		}
 	}
-	h := w.h
-	// lib is …/lib of an environment.
-	unix := func(root string) {
-		if root == "" {
-			return
+	for _, root := range roots {
+		if w.h.Windows() {
+			add(w.h.Join(root, `Lib\site-packages`), root)
+			continue
 		}
 		lib := path.Join(root, "lib")
 		for _, e := range w.list(ctx, lib) {
@@ -60,82 +61,98 @@ func (w *world) sites(ctx context.Context) []site {
 			}
 		}
 	}
+	if place := w.envPath("APPDATA"); w.h.Windows() && place != "" {
+		for _, e := range w.list(ctx, w.h.Join(place, "Python")) {
+			if pythonFolder.MatchString(e.Name) {
+				add(w.h.Join(place, "Python", e.Name, "site-packages"), "")
+			}
+		}
+	}
+	return out
+}
+
+// pythonRoots are the folders that hold a Python: /usr, a virtual environment,
+// a conda environment, C:\Python312.
+func (w *world) pythonRoots(ctx context.Context) []string {
+	h := w.h
+	roots := []string{w.envPath("VIRTUAL_ENV"), w.envPath("CONDA_PREFIX")}
+	each := func(base string, below ...string) { // every folder in base
+		if base == "" {
+			return
+		}
+		for _, e := range w.list(ctx, base) {
+			roots = append(roots, h.Join(append([]string{base, e.Name}, below...)...))
+		}
+	}
+	conda := func(base string) {
+		for _, name := range condas {
+			if base != "" && w.entry(ctx, base, name) != "" {
+				roots = append(roots, h.Join(base, name))
+				each(h.Join(base, name, "envs"))
+			}
+		}
+	}
+	program, scripts := "python3", "bin"
+	if h.Windows() {
+		program, scripts = "python.exe", "Scripts"
+	}
+	for _, d := range h.PathDirs() {
+		if !look.IsPath(d) || w.entry(ctx, strings.TrimRight(d, `\/`), program) == "" {
+			continue
+		}
+		d = strings.TrimRight(d, `\/`)
+		if strings.EqualFold(h.Base(d), scripts) {
+			d = h.DirOf(d)
+		} else if !h.Windows() {
+			continue
+		}
+		roots = append(roots, d)
+	}
 	home := w.envPath("HOME")
 	if h.Windows() {
-		windows := func(root string) {
-			if root != "" {
-				add(h.Join(root, `Lib\site-packages`), root)
-			}
-		}
-		windows(w.envPath("VIRTUAL_ENV"))
-		windows(w.envPath("CONDA_PREFIX"))
-		for _, d := range h.PathDirs() {
-			if look.IsPath(d) && w.entry(ctx, d, "python.exe") != "" {
-				windows(strings.TrimRight(d, `\/`))
-			}
-		}
+		home = w.envPath("USERPROFILE")
 		for _, place := range []string{h.Join(h.Env("LOCALAPPDATA"), `Programs\Python`), h.Env("ProgramFiles"), `C:\`} {
 			if !look.IsPath(place) || len(place) < 3 || place[1] != ':' {
 				continue
 			}
 			for _, e := range w.list(ctx, place) {
 				if pythonFolder.MatchString(e.Name) {
-					windows(h.Join(place, e.Name))
+					roots = append(roots, h.Join(place, e.Name))
 				}
 			}
 		}
-		for _, place := range []string{w.envPath("APPDATA")} {
-			for _, e := range w.list(ctx, h.Join(place, "Python")) {
-				if place != "" && pythonFolder.MatchString(e.Name) {
-					add(h.Join(place, "Python", e.Name, "site-packages"), "")
-				}
-			}
+		conda(w.envPath("ProgramData"))
+	} else {
+		if home != "" {
+			roots = append(roots, home+"/.local")
 		}
-		profile := w.envPath("USERPROFILE")
-		for _, name := range []string{"miniconda3", "anaconda3", "miniforge3"} {
-			if profile != "" && w.entry(ctx, profile, name) != "" {
-				windows(h.Join(profile, name))
-			}
-		}
-		return out
+		roots = append(roots, "/usr/local", "/usr")
 	}
-	unix(w.envPath("VIRTUAL_ENV"))
-	unix(w.envPath("CONDA_PREFIX"))
+	conda(home)
+	pyenv := w.envPath("PYENV_ROOT")
 	if home != "" {
-		unix(home + "/.local")
-	}
-	unix("/usr/local")
-	unix("/usr")
-	if home != "" {
-		for _, conda := range []string{"miniconda3", "anaconda3", "miniforge3", "mambaforge", "micromamba"} {
-			if w.entry(ctx, home, conda) == "" {
-				continue
-			}
-			unix(path.Join(home, conda))
-			for _, e := range w.list(ctx, path.Join(home, conda, "envs")) {
-				unix(path.Join(home, conda, "envs", e.Name))
-			}
-		}
-		if w.entry(ctx, home, ".pyenv") != "" {
-			for _, e := range w.list(ctx, home+"/.pyenv/versions") {
-				unix(path.Join(home, ".pyenv/versions", e.Name))
+		if pyenv == "" && w.entry(ctx, home, ".pyenv") != "" {
+			pyenv = h.Join(home, ".pyenv")
+			if h.Windows() {
+				pyenv = h.Join(pyenv, "pyenv-win")
 			}
 		}
 		for _, venv := range []string{".venv", "venv", "env"} {
 			if w.entry(ctx, home, venv) != "" {
-				unix(path.Join(home, venv))
+				roots = append(roots, h.Join(home, venv))
 			}
 		}
 	}
-	for _, place := range []string{"/opt/venv", "/opt/conda", "/opt/homebrew"} {
-		unix(place)
+	if pyenv != "" {
+		each(h.Join(pyenv, "versions"))
+	}
+	if !h.Windows() {
+		roots = append(roots, "/opt/venv", "/opt/conda", "/opt/homebrew")
 	}
 	if h.OS == "darwin" {
-		for _, e := range w.list(ctx, "/Library/Frameworks/Python.framework/Versions") {
-			unix(path.Join("/Library/Frameworks/Python.framework/Versions", e.Name))
-		}
+		each("/Library/Frameworks/Python.framework/Versions")
 	}
-	return out
+	return slices.DeleteFunc(roots, func(root string) bool { return root == "" })
 }
 
 // wheels notes the copies inside Python packages. They serve Python (LibTorch's
@@ -191,8 +208,11 @@ func (s *search) wheel(ctx context.Context, at site, folder, name, version strin
 		}
 	}
 	for _, c := range s.copies {
-		if c.prefix == prefix {
-			return // mkl and mkl-devel are one copy
+		if c.prefix == prefix { // mkl and mkl-devel are one copy
+			if s.spec.oneWheel && name != c.attrs["package"] {
+				c.conflict = fmt.Sprintf("the packages %s %s and %s %s are both installed into %s, one over the other", c.attrs["package"], c.attrs["package_version"], name, look.Clean(version), prefix)
+			}
+			return
 		}
 	}
 	c := &copyOf{prefix: prefix, version: bare(version), kind: kindWheel}
@@ -213,7 +233,42 @@ func (s *search) wheel(ctx context.Context, at site, folder, name, version strin
 		}
 	}
 	c.note("file", file, detail)
+	if s.spec.component == "opencv-python" {
+		s.openCVWheel(ctx, c)
+	}
 	s.add(c)
+}
+
+var ciBuild = regexp.MustCompile(`(?m)^ci_build *= *(True|False)`)
+
+// openCVWheel says what OpenCV's Python module was built for. The project's own
+// wheels are built without CUDA and with OpenCL, OpenCV's default (opencv-python,
+// README and setup.py); their version.py says that they are (find_version.py).
+// Others carry OpenCV's build information.
+func (s *search) openCVWheel(ctx context.Context, c *copyOf) {
+	// 4.9.0.80 is OpenCV 4.9.0 in the wheel's 80th build.
+	if parts := strings.Split(c.version, "."); len(parts) > 3 {
+		c.version = strings.Join(parts[:3], ".")
+	}
+	if text, ok := s.text(ctx, s.h.Join(c.prefix, "version.py")); ok {
+		if m := ciBuild.FindStringSubmatch(text); m != nil && m[1] == "True" {
+			c.built.Backends = []string{"cpu", "opencl"}
+			return
+		}
+	}
+	for _, e := range s.list(ctx, c.prefix) {
+		if !strings.HasPrefix(e.Name, "cv2") || !strings.HasSuffix(e.Name, ".so") && !strings.HasSuffix(e.Name, ".pyd") {
+			continue
+		}
+		file := s.h.Join(c.prefix, e.Name)
+		built, ok, err := opencv.BuiltOf(ctx, s.h, file)
+		s.unreadable(err)
+		if ok {
+			c.lib, c.built = file, built
+			c.note("file", file, "build information")
+			return
+		}
+	}
 }
 
 // moduleFolder is the folder that a Python package unpacks its module into.
@@ -223,6 +278,8 @@ func moduleFolder(name string) string {
 		return "onnxruntime"
 	case strings.HasPrefix(name, "tensorflow"):
 		return "tensorflow"
+	case strings.HasPrefix(name, "opencv-"):
+		return "cv2"
 	}
 	return strings.ReplaceAll(name, "-", "_")
 }

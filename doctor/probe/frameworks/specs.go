@@ -21,7 +21,7 @@ type spec struct {
 	headers []string
 	// release reads the version out of the macros of a header.
 	release func(d map[string]string) string
-	// suffix reads the version out of a library's file name.
+	// suffix reads the version out of a library's file name; dotted where unset.
 	suffix func(suffix string) string
 	// details reads further attributes and parts out of the macros.
 	details func(d map[string]string) (attrs map[string]string, has []string)
@@ -38,7 +38,9 @@ type spec struct {
 	folders []string
 	// wheels and npm are packages that carry a copy.
 	wheels, npm []string
-	programs    []string
+	// oneWheel: its packages unpack over one another.
+	oneWheel bool
+	programs []string
 }
 
 var (
@@ -46,7 +48,21 @@ var (
 	caffeCUDA = regexp.MustCompile(`(?mi)^[ \t]*set[ \t]*\([ \t]*Caffe_(HAVE_CUDA|HAVE_CUDNN|CPU_ONLY)[ \t]+([A-Za-z0-9]+)`)
 )
 
+// specs is the table of what is known.
 func specs() []spec {
+	all := table()
+	for i := range all {
+		if all[i].suffix == nil {
+			all[i].suffix = dotted
+		}
+		if all[i].release == nil {
+			all[i].release = func(map[string]string) string { return "" }
+		}
+	}
+	return all
+}
+
+func table() []spec {
 	return []spec{
 		{
 			component: "mkl", libs: []string{"mkl_rt", "mkl_core", "mkl_intel_lp64"}, dlls: []string{"mkl_rt*", "mkl_core*"},
@@ -68,7 +84,7 @@ func specs() []spec {
 				}
 				return joined(d, "MKLDNN_VERSION_MAJOR", "MKLDNN_VERSION_MINOR", "MKLDNN_VERSION_PATCH")
 			},
-			suffix: dotted, details: dnnlRuntimes, pc: []string{"dnnl"}, cmake: []string{"dnnl", "oneDNN", "mkldnn"},
+			details: dnnlRuntimes, pc: []string{"dnnl"}, cmake: []string{"dnnl", "oneDNN", "mkldnn"},
 			env: []string{"DNNLROOT", "DNNL_ROOT", "dnnl_ROOT", "dnnl_DIR", "ONEDNN_ROOT"}, folders: []string{"dnnl*", "onednn*"}, wheels: []string{"onednn", "onednn-devel"},
 		},
 		{
@@ -127,10 +143,15 @@ func specs() []spec {
 				}
 				return "1." + v
 			},
-			suffix: dotted, pc: []string{"libonnxruntime", "onnxruntime"}, cmake: []string{"onnxruntime"},
+			pc: []string{"libonnxruntime", "onnxruntime"}, cmake: []string{"onnxruntime"},
 			env:     []string{"ONNXRUNTIME_DIR", "ONNXRUNTIME_ROOT", "ONNXRUNTIME_ROOTDIR", "ONNXRUNTIME_HOME", "onnxruntime_DIR", "onnxruntime_ROOT", "ORT_LIB_LOCATION"},
 			folders: []string{"onnxruntime*"}, wheels: []string{"onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino", "onnxruntime-training", "onnxruntime-qnn", "onnxruntime-rocm"},
-			npm: []string{"onnxruntime-node"},
+			oneWheel: true,
+			npm:      []string{"onnxruntime-node"},
+		},
+		{
+			component: "opencv-python", oneWheel: true,
+			wheels: []string{"opencv-python", "opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless", "opencv-python-rolling", "opencv-contrib-python-rolling", "opencv-python-headless-rolling", "opencv-contrib-python-headless-rolling"},
 		},
 		{
 			component: "libtorch", libs: []string{"torch", "torch_cpu", "c10"},
@@ -145,7 +166,7 @@ func specs() []spec {
 				}
 				return joined(d, "TORCH_VERSION_MAJOR", "TORCH_VERSION_MINOR", "TORCH_VERSION_PATCH")
 			},
-			suffix: dotted, cmake: []string{"Torch"}, cmakeFirst: true,
+			cmake: []string{"Torch"}, cmakeFirst: true,
 			config: func(text string) map[string]string {
 				if m := cxx11ABI.FindStringSubmatch(text); m != nil {
 					return map[string]string{"cxx11_abi": m[1]}
@@ -161,7 +182,7 @@ func specs() []spec {
 			release: func(d map[string]string) string {
 				return joined(d, "TF_MAJOR_VERSION", "TF_MINOR_VERSION", "TF_PATCH_VERSION")
 			},
-			suffix: dotted, pc: []string{"tensorflow", "tensorflow_cc"}, cmake: []string{"TensorflowCC", "TensorFlow"},
+			pc: []string{"tensorflow", "tensorflow_cc"}, cmake: []string{"TensorflowCC", "TensorFlow"},
 			env: []string{"TENSORFLOW_DIR", "TENSORFLOW_ROOT", "TENSORFLOW_HOME", "LIBTENSORFLOW_DIR", "TensorFlow_DIR"}, folders: []string{"libtensorflow*", "tensorflow*"},
 			wheels: []string{"tensorflow", "tensorflow-cpu", "tensorflow-gpu", "tensorflow-intel", "tensorflow-macos", "tensorflow-rocm"}, npm: []string{"@tensorflow/tfjs-node", "@tensorflow/tfjs-node-gpu"},
 		},
@@ -180,7 +201,7 @@ func specs() []spec {
 				}
 				return bare(d["DARKNET_VERSION_STRING"])
 			},
-			suffix: dotted, cmake: []string{"Darknet"}, env: []string{"DARKNET_PATH", "DARKNET_HOME", "DARKNET_ROOT", "Darknet_DIR"}, folders: []string{"darknet*"},
+			cmake: []string{"Darknet"}, env: []string{"DARKNET_PATH", "DARKNET_HOME", "DARKNET_ROOT", "Darknet_DIR"}, folders: []string{"darknet*"},
 			programs: []string{"darknet"},
 		},
 		{
@@ -189,12 +210,12 @@ func specs() []spec {
 			release: func(d map[string]string) string {
 				return joined(d, "MACE_MAJOR_VERSION", "MACE_MINOR_VERSION", "MACE_PATCH_VERSION")
 			},
-			suffix: dotted, env: []string{"MACE_ROOT", "MACE_HOME"}, folders: []string{"mace", "libmace*"},
+			env: []string{"MACE_ROOT", "MACE_HOME"}, folders: []string{"mace", "libmace*"},
 		},
 		{
 			component: "caffe", libs: []string{"caffe", "caffe-nv"}, dlls: []string{"caffe"}, headers: []string{"caffe/caffe.hpp"},
 			release: func(d map[string]string) string { return bare(d["CAFFE_VERSION"]) },
-			suffix:  dotted, cmake: []string{"Caffe"}, config: caffeConfig, env: []string{"CAFFE_ROOT", "Caffe_ROOT", "CAFFE_HOME", "Caffe_DIR", "CAFFE_DIR"},
+			cmake:   []string{"Caffe"}, config: caffeConfig, env: []string{"CAFFE_ROOT", "Caffe_ROOT", "CAFFE_HOME", "Caffe_DIR", "CAFFE_DIR"},
 			folders: []string{"caffe", "caffe-*"}, programs: []string{"caffe"},
 		},
 		{
@@ -202,7 +223,7 @@ func specs() []spec {
 			parts:   map[string]string{"openpose_pose": "pose", "openpose_face": "face", "openpose_hand": "hand", "openpose_gpu": "gpu", "openpose_unity": "unity"},
 			headers: []string{"openpose/core/macros.hpp", "openpose/utilities/openCv.hpp", "openpose/headers.hpp"},
 			release: func(d map[string]string) string { return bare(d["OPEN_POSE_VERSION_STRING"]) },
-			suffix:  dotted, cmake: []string{"OpenPose"}, cmakeFirst: true,
+			cmake:   []string{"OpenPose"}, cmakeFirst: true,
 			env: []string{"OpenPose_DIR", "OpenPose_ROOT", "OPENPOSE_ROOT", "OPENPOSE_HOME", "OPENPOSE_DIR", "OPENPOSE_PATH"}, folders: []string{"openpose*"},
 		},
 		{
@@ -212,8 +233,7 @@ func specs() []spec {
 				"optimized_kernels": "optimized", "extension_module": "module", "extension_module_static": "module",
 			},
 			headers: []string{"executorch/runtime/executor/program.h", "executorch/extension/module/module.h"},
-			release: func(map[string]string) string { return "" },
-			suffix:  dotted, cmake: []string{"ExecuTorch", "executorch"}, cmakeFirst: true,
+			cmake:   []string{"ExecuTorch", "executorch"}, cmakeFirst: true,
 			env: []string{"executorch_DIR", "ExecuTorch_DIR", "EXECUTORCH_ROOT"}, folders: []string{"executorch*"}, wheels: []string{"executorch"},
 		},
 	}

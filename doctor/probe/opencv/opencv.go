@@ -20,13 +20,8 @@ import (
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 )
 
-// Components this package provides.
-const (
-	// Component is a copy that programs can be built against or run with.
-	Component = "opencv"
-	// Python is OpenCV inside a Python wheel: it serves Python alone.
-	Python = "opencv-python"
-)
+// Component is a copy that programs can be built against or run with.
+const Component = "opencv"
 
 // Lookups, as they stand in Instance.Via.
 const (
@@ -50,9 +45,9 @@ const (
 )
 
 // Provides lists the topics and components this probe is the source of.
-func Provides() []string { return []string{Component, Python} }
+func Provides() []string { return []string{Component} }
 
-// Probe finds OpenCV. Components: opencv, opencv-python.
+// Probe finds OpenCV. Component: opencv.
 func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	s := &search{h: h, seenHeaders: map[string]found{}, seenConfigs: map[string]found{}}
 	switch h.OS {
@@ -66,7 +61,6 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	for _, c := range s.copies {
 		f.Add(Component, c.instance(h))
 	}
-	s.wheels(ctx, &f)
 	return f, errors.Join(ctx.Err(), errors.Join(s.errs...))
 }
 
@@ -475,12 +469,8 @@ func (s *search) buildInfo(ctx context.Context) {
 			continue
 		}
 		done++
-		data, err := s.h.Search(ctx, file, marker, maxSearch, maxInfo)
-		if err != nil {
-			s.unreadable(fmt.Errorf("read the build information in %s: %w", file, err))
-			continue
-		}
-		info, ok := ParseBuildInfo(string(data))
+		info, ok, err := buildInfoOf(ctx, s.h, file)
+		s.unreadable(err)
 		if !ok {
 			continue
 		}
@@ -494,6 +484,33 @@ func (s *search) buildInfo(ctx context.Context) {
 		}
 		c.note("file", file, "build information of OpenCV "+info.Version)
 	}
+}
+
+func buildInfoOf(ctx context.Context, h *host.Host, file string) (BuildInfo, bool, error) {
+	data, err := h.Search(ctx, file, marker, maxSearch, maxInfo)
+	if err != nil {
+		return BuildInfo{}, false, fmt.Errorf("read the build information in %s: %w", file, err)
+	}
+	info, ok := ParseBuildInfo(string(data))
+	return info, ok, nil
+}
+
+// BuiltOf reads what a library of OpenCV was built for out of its build
+// information; false when it has none.
+func BuiltOf(ctx context.Context, h *host.Host, file string) (facts.Built, bool, error) {
+	info, ok, err := buildInfoOf(ctx, h, file)
+	if !ok || err != nil {
+		return facts.Built{}, false, err
+	}
+	attrs := info.Attrs()
+	built := facts.Built{CPU: baseline(h.Arch, attrs["build.cpu_baseline"]), Backends: []string{"cpu"}}
+	info.built(&built)
+	for _, part := range []string{"cuda", "opencl"} {
+		if Yes(attrs["build."+part]) {
+			built.Backends = append(built.Backends, part)
+		}
+	}
+	return built, true, nil
 }
 
 // unix finds the copies of Linux and macOS and settles the lookups.
