@@ -232,7 +232,8 @@ func (h *Host) Env(name string) string {
 	return v
 }
 
-// PathDirs returns the folders of PATH in lookup order, without repeats.
+// PathDirs returns the folders of PATH in lookup order, without repeats. Relative
+// entries, which mean another folder to every process, are left out.
 func (h *Host) PathDirs() []string {
 	sep := ":"
 	if h.Windows() {
@@ -246,7 +247,7 @@ func (h *Host) PathDirs() []string {
 		if h.Windows() {
 			key = strings.ToLower(strings.TrimRight(dir, `\/`))
 		}
-		if dir == "" || seen[key] {
+		if !h.isAbs(dir) || seen[key] {
 			continue
 		}
 		seen[key] = true
@@ -256,6 +257,13 @@ func (h *Host) PathDirs() []string {
 		}
 	}
 	return dirs
+}
+
+func (h *Host) isAbs(dir string) bool {
+	if !h.Windows() {
+		return path.IsAbs(dir)
+	}
+	return len(dir) > 2 && dir[1] == ':' && (dir[2] == '\\' || dir[2] == '/') || strings.HasPrefix(dir, `\\`)
 }
 
 // LookPath returns every executable of that name on PATH, in lookup order:

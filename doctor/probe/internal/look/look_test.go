@@ -42,6 +42,9 @@ not executable
 -- dir /usr/bin/python --
 -- exec /extra/bin/python3 --
 `)
+	if diff := cmp.Diff([]string{"/opt/bin", "/usr/bin", "/bin"}, h.PathDirs()); diff != "" {
+		t.Errorf("a relative folder of PATH is used: %s", diff)
+	}
 	x := look.NewIndex(t.Context(), h, look.Names("python3", "python"))
 	got := paths(x.Find(t.Context(), []string{"python3", "python"}, "/extra/bin", "/missing"))
 	if diff := cmp.Diff([]string{"*/opt/bin/python", "*/usr/bin/python3", "/extra/bin/python3"}, got); diff != "" {
@@ -195,6 +198,7 @@ func TestShims(t *testing.T) {
 		{"global version", "-- file /home/u/.pyenv/version --\n3.11.8\n", "/home/u/.pyenv/versions/3.11.8/bin/python3.11"},
 		{"variable", "-- env --\nPYENV_VERSION=3.9.2\n-- file /home/u/.pyenv/version --\n3.11.8\n", "/home/u/.pyenv/versions/3.9.2/bin/python3"},
 		{"prefix", "-- file /home/u/.pyenv/version --\n3.9\n", "/home/u/.pyenv/versions/3.9.18/bin/python3"},
+		{"major version", "-- exec /home/u/.pyenv/versions/3.13.1/bin/python3 --\n-- exec /home/u/.pyenv/versions/3.14.0a2/bin/python3 --\n-- file /home/u/.pyenv/version --\n3\n", "/home/u/.pyenv/versions/3.13.1/bin/python3"},
 		{"system first", "-- file /home/u/.pyenv/version --\nsystem\n", ""},
 		{"not installed", "-- file /home/u/.pyenv/version --\n3.12.0\n", ""},
 		{"escaping", "-- file /home/u/.pyenv/version --\n../../../bin\n", ""},

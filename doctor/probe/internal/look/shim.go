@@ -2,6 +2,7 @@ package look
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
@@ -66,7 +67,10 @@ func pyenvTarget(ctx context.Context, h *host.Host, c Copy) (target, source stri
 		}
 		dirs := []string{h.Join(root, "versions", v)}
 		if strings.Count(v, ".") < 2 { // a prefix: pyenv takes the newest that fits
-			if list := h.Glob(ctx, h.Join(root, "versions"), v+".*"); len(list) > 0 {
+			list := h.Glob(ctx, h.Join(root, "versions"), v+".*")
+			// Pre-releases (3.14-dev, 3.14.0a1) are chosen by their whole name only.
+			list = slices.DeleteFunc(list, func(dir string) bool { return strings.Trim(h.Base(dir), "0123456789.") != "" })
+			if len(list) > 0 {
 				dirs = append(dirs, newestFolder(h, list))
 			}
 		}
@@ -87,13 +91,13 @@ func pyenvTarget(ctx context.Context, h *host.Host, c Copy) (target, source stri
 
 // newestFolder returns the path whose last element is the highest version.
 func newestFolder(h *host.Host, list []string) string {
-	best := list[0]
-	for _, p := range list[1:] {
-		a, b := h.Base(p), h.Base(best)
-		// Numbers without leading zeros: the longer patch number is the higher.
-		if len(a) > len(b) || len(a) == len(b) && a > b {
-			best = p
+	return slices.MaxFunc(list, func(a, b string) int {
+		switch {
+		case Newer(h.Base(a), h.Base(b)):
+			return 1
+		case Newer(h.Base(b), h.Base(a)):
+			return -1
 		}
-	}
-	return best
+		return 0
+	})
 }
