@@ -15,7 +15,6 @@ import (
 	"github.com/deployctl/deployctl/doctor/probe/mobile"
 	"github.com/deployctl/deployctl/doctor/probe/msvc"
 	"github.com/deployctl/deployctl/doctor/probe/opencl"
-	"github.com/deployctl/deployctl/doctor/probe/opencv"
 	osprobe "github.com/deployctl/deployctl/doctor/probe/os"
 	"github.com/deployctl/deployctl/doctor/probe/packagers"
 	"github.com/deployctl/deployctl/doctor/probe/winlibs"
@@ -36,7 +35,7 @@ func Probes(deep bool) []probe.Probe {
 		{Name: "packagers", Provides: packagers.Provides(), Run: packagers.Probe},
 		{Name: "compilers", Provides: compilers.Provides(), Run: compilers.Probe},
 		{Name: "buildtools", Provides: buildtools.Provides(), Run: buildtools.Probe},
-		{Name: "opencv", Provides: opencv.Provides(), Run: opencv.Probe},
+		{Name: "opencv", Provides: []string{"opencv"}, Run: frameworks.ProbeOpenCV},
 		{Name: "gpu", Provides: gpu.Provides(), Run: gpu.Probe},
 		{Name: "cuda", Provides: cuda.Provides(), Run: cuda.Probe},
 		{Name: "opencl", Provides: opencl.Provides(), Run: askOpenCL},

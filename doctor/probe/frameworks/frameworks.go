@@ -1,11 +1,12 @@
-// Package frameworks finds the libraries that run networks or compute for them
-// (ONNX Runtime, LibTorch, TensorFlow, OpenVINO, ncnn, Darknet, Caffe, OpenPose,
+// Package frameworks finds libraries: those that run networks or compute for
+// them (OpenCV, ONNX Runtime, LibTorch, TensorFlow, OpenVINO, ncnn, Darknet, Caffe, OpenPose,
 // MACE, ExecuTorch; MKL, oneDNN, OpenBLAS, TBB): every copy with its version,
 // which copy wins in which lookup, and where the lookups disagree.
 //
 // It reads files only: names, links, headers, pkg-config and CMake files, the
-// metadata of Python and npm packages. It must never load a library and starts
-// no process.
+// metadata of Python and npm packages; and asks pkg-config. It must never load a
+// library: one that lacks a dependency or an instruction set would take the
+// process with it.
 package frameworks
 
 import (
@@ -53,16 +54,24 @@ const (
 	maxBinary = 48 << 20
 )
 
-// Provides lists the components this probe is the source of.
+// Provides lists the components that Probe is the source of.
 func Provides() []string {
 	var out []string
 	for _, s := range specs() {
-		out = append(out, s.component)
+		if s.component != "opencv" {
+			out = append(out, s.component)
+		}
 	}
 	return out
 }
 
-// Probe finds the copies. A copy's Path is its prefix (/usr, /opt/libtorch, what
+// ProbeOpenCV finds OpenCV: the one row of the table whose libraries are read,
+// beside the others.
+func ProbeOpenCV(ctx context.Context, h *host.Host) (facts.Facts, error) {
+	return find(ctx, h, "opencv")
+}
+
+// Probe finds the copies of all but OpenCV. A copy's Path is its prefix (/usr, /opt/libtorch, what
 // holds bin and include on Windows; the folder itself where there is no prefix),
 // or the folder of its Python or npm package.
 //
@@ -72,8 +81,12 @@ func Provides() []string {
 // (cu121), cxx11_abi, cpu_runtime, gpu_runtime, flavour, header_version, threading,
 // shadowed.
 func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
+	return find(ctx, h, Provides()...)
+}
+
+func find(ctx context.Context, h *host.Host, components ...string) (facts.Facts, error) {
 	w := &world{
-		h: h, specs: specs(), lists: map[string][]host.Entry{}, reals: map[string]string{}, configs: map[string]map[string][]string{}, headers: map[string]header{},
+		h: h, specs: slices.DeleteFunc(specs(), func(s spec) bool { return !slices.Contains(components, s.component) }), lists: map[string][]host.Entry{}, reals: map[string]string{}, configs: map[string]map[string][]string{}, headers: map[string]header{},
 		texts: map[string]config{},
 	}
 	for i := range w.specs {
@@ -145,6 +158,7 @@ type copyOf struct {
 	needs []facts.Need
 	// carries is the CUDA runtime that the copy brings along.
 	carries  string
+	unseen   *facts.Unseen
 	evidence []facts.Evidence
 	conflict string
 }
@@ -210,7 +224,7 @@ func (c *copyOf) instance(ctx context.Context, s *search) facts.Instance {
 	}
 	i := facts.Instance{
 		Version: c.version, Path: c.prefix, Active: c.active, Via: c.via, Has: slices.Compact(has), Attrs: c.attrs, Evidence: c.evidence,
-		Places: facts.Places{Lib: c.libDir, Include: c.include}, Unusable: c.unusable, Built: c.built, Needs: c.needs, Conflict: clip(c.conflict),
+		Places: facts.Places{Lib: c.libDir, Include: c.include}, Unusable: c.unusable, Built: c.built, Needs: c.needs, Unseen: c.unseen, Conflict: clip(c.conflict),
 	}
 	if c.pc != "" {
 		i.Places.PkgConfig = s.h.DirOf(c.pc)
@@ -343,7 +357,7 @@ func (w *world) text(ctx context.Context, name string) (string, bool) {
 func (w *world) unreadable(err error) {
 	if err != nil && !host.IsNotExist(err) && !errors.Is(err, host.ErrNotRecorded) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) &&
 		!strings.Contains(err.Error(), "not a directory") && len(w.errs) < 8 {
-		w.errs = append(w.errs, fmt.Errorf("look for frameworks: %w", err))
+		w.errs = append(w.errs, fmt.Errorf("look for libraries: %w", err))
 	}
 }
 
@@ -386,6 +400,14 @@ func prefixOf(dir string) string {
 		}
 	}
 	return path.Clean(dir)
+}
+
+// prefixOf is the prefix that a copy of the component has in a folder.
+func (s *search) prefixOf(dir string) string {
+	if s.spec.component == "opencv" && s.h.Windows() {
+		return openCVPrefix(dir)
+	}
+	return prefixOf(dir)
 }
 
 // header is what one header file said.
@@ -464,19 +486,25 @@ func (s *search) includes(ctx context.Context, base string) *copyOf {
 		detail += " of " + version
 	}
 	c.note("header", where, detail)
-	if s.spec.details != nil {
-		attrs, has := s.spec.details(macros)
-		for k, v := range attrs {
-			c.set(k, look.Clean(v))
-		}
-		for _, part := range has {
-			c.add(part)
-		}
-	}
+	s.detail(c, macros)
 	if s.spec.component == "darknet" {
 		s.darknetHeader(ctx, base, c)
 	}
 	return c
+}
+
+// detail reads further attributes and parts out of a header's macros.
+func (s *search) detail(c *copyOf, macros map[string]string) {
+	if s.spec.details == nil {
+		return
+	}
+	attrs, has := s.spec.details(macros)
+	for k, v := range attrs {
+		c.set(k, look.Clean(v))
+	}
+	for _, part := range has {
+		c.add(part)
+	}
 }
 
 // config is a CMake package that was read.
@@ -539,7 +567,7 @@ func (s *search) cmakePackage(ctx context.Context, dir string) *copyOf {
 		}
 	}
 	where := s.real(ctx, conf.file)
-	c := s.at(prefixOf(s.h.DirOf(where)), conf.version, where)
+	c := s.at(s.prefixOf(s.h.DirOf(where)), conf.version, where)
 	if c.cmake == "" {
 		c.cmake = conf.file
 	}

@@ -78,6 +78,9 @@ func (s *search) settle(ctx context.Context, pcDirs []string, pcs []packageFile)
 	}
 	active.active = true
 	active.set("why", why)
+	if s.spec.gocv && active == b.byPkg {
+		active.unseen = s.unseen(ctx, b.pkg.Package)
+	}
 	all := s.conflicts(ctx, b, active)
 	if own := active.conflict; own != "" {
 		all = append([]string{own}, all...)
@@ -274,6 +277,17 @@ func (s *search) conflicts(ctx context.Context, b build, active *copyOf) []strin
 		}
 		return c.version + " in " + where
 	}
+	if b.byPkg != nil && s.spec.gocv {
+		switch {
+		case b.byHeader == nil:
+			say("%s says %s, but no headers are where it points", b.pkg.File, b.pkg.Version)
+		case !agree(b.headerVersion, b.pkg.Version):
+			say("%s says %s, but the headers it leads to in %s are %s", b.pkg.File, b.pkg.Version, b.headerDir, b.headerVersion)
+		}
+		if b.byLink == nil && !b.byPkg.linkable() {
+			say("%s says %s, but no lib%s can be linked", b.pkg.File, b.pkg.Version, strings.Join(s.spec.libs, " or lib"))
+		}
+	}
 	if b.byPkg != nil && b.byCMake != nil && b.byPkg != b.byCMake {
 		say("pkg-config finds %s, CMake finds %s", name(b.byPkg), name(b.byCMake))
 	}
@@ -292,7 +306,7 @@ func (s *search) conflicts(ctx context.Context, b build, active *copyOf) []strin
 		file, via := s.libs.Find(ctx, active.soname)
 		runs := s.holding(s.real(ctx, file))
 		switch {
-		case file == "" && managedDir(active.libDir):
+		case file == "" && (s.spec.gocv || managedDir(active.libDir)):
 			say("programs built against %s do not start, as the loader finds no %s: run ldconfig, after adding %s to /etc/ld.so.conf.d if it is not there", name(active), active.soname, active.libDir)
 		case runs != nil && runs != active:
 			say("programs are built against %s but the loader takes %s (%s) through %s", name(active), file, name(runs), via)

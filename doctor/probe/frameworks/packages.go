@@ -158,6 +158,9 @@ func (w *world) pythonRoots(ctx context.Context) []string {
 // wheels notes the copies inside Python packages. They serve Python (LibTorch's
 // serves C++ too, where CMAKE_PREFIX_PATH leads to it).
 func (w *world) wheels(ctx context.Context) {
+	if !slices.ContainsFunc(w.specs, func(s spec) bool { return len(s.wheels) > 0 }) {
+		return
+	}
 	read := 0
 	for _, at := range w.sites(ctx) {
 		for _, e := range w.list(ctx, at.dir) {
@@ -261,11 +264,17 @@ func (s *search) openCVWheel(ctx context.Context, c *copyOf) {
 			continue
 		}
 		file := s.h.Join(c.prefix, e.Name)
-		built, ok, err := opencv.BuiltOf(ctx, s.h, file)
+		info, ok, err := opencv.ReadBuildInfo(ctx, s.h, file)
 		s.unreadable(err)
 		if ok {
-			c.lib, c.built = file, built
-			c.note("file", file, "build information")
+			c.lib, c.built.Backends = file, []string{"cpu"}
+			info.Built(s.h.Arch, &c.built)
+			for _, part := range []string{"cuda", "opencl"} {
+				if opencv.Yes(info.Attrs()["build."+part]) {
+					c.built.Backends = append(c.built.Backends, part)
+				}
+			}
+			c.note("file", file, "build information of OpenCV "+info.Version)
 			return
 		}
 	}

@@ -3,6 +3,8 @@ package frameworks
 import (
 	"regexp"
 	"strings"
+
+	"github.com/deployctl/deployctl/doctor/probe/opencv"
 )
 
 // spec is what is known of one framework's files. Library names are without
@@ -17,6 +19,13 @@ type spec struct {
 	dlls []string
 	// parts are further libraries and what they add.
 	parts map[string]string
+	// module is what the names of all its libraries begin with, where each of
+	// them is a part (opencv_ of libopencv_dnn).
+	module string
+	// dll says which copy a DLL belongs to, where one folder can hold several.
+	dll func(name string) (dllOf, bool)
+	// includes are its folders below an include folder; "" for none.
+	includes []string
 	// headers are files below an include folder, the one with the version first.
 	headers []string
 	// release reads the version out of the macros of a header.
@@ -31,6 +40,9 @@ type spec struct {
 	config func(text string) map[string]string
 	// cmakeFirst: users find it through CMake, not through pkg-config or -l.
 	cmakeFirst bool
+	// gocv: programs are linked as gocv does it, by pkg-config and without a run
+	// path.
+	gocv bool
 	// env are variables that name a prefix or the folder of the CMake package.
 	env []string
 	// folders are patterns of the names of folders that people unpack or build
@@ -148,6 +160,12 @@ func table() []spec {
 			folders: []string{"onnxruntime*"}, wheels: []string{"onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino", "onnxruntime-training", "onnxruntime-qnn", "onnxruntime-rocm"},
 			oneWheel: true,
 			npm:      []string{"onnxruntime-node"},
+		},
+		{
+			component: "opencv", libs: []string{"opencv_world", "opencv_core"}, dlls: []string{"opencv_world*", "libopencv_world*", "opencv_core*", "libopencv_core*"}, module: "opencv_", dll: openCVDLL,
+			includes: []string{"opencv5", "opencv4", "opencv3", "", "opencv-4"}, headers: []string{"opencv2/core/version.hpp"}, release: opencvRelease, details: opencvDetails,
+			suffix: opencv.SoVersion, pc: []string{"opencv4", "opencv5", "opencv"}, cmake: []string{"OpenCV"}, gocv: true,
+			env: []string{"OpenCV_DIR", "OPENCV_DIR", "OpenCV_ROOT", "OPENCV_ROOT", "OpenCV_HOME", "OPENCV_HOME"}, folders: []string{"opencv*"},
 		},
 		{
 			component: "opencv-python", oneWheel: true,

@@ -18,12 +18,12 @@ func (w *world) unix(ctx context.Context) {
 	w.libs = loader.Open(ctx, w.h)
 	dirs := w.libDirs(ctx)
 	pcDirs := loader.PkgConfigDirs(ctx, w.h)
-	pcs := w.packageFiles(ctx, pcDirs)
+	pcs := w.packageFiles(ctx, pcDirs, dirs)
 	for _, s := range w.searches {
 		if ctx.Err() != nil {
 			return
 		}
-		own := s.ownDirs(ctx, dirs)
+		own := s.ownDirs(ctx, dirs, pcs)
 		for i := 0; i < len(own); i++ {
 			s.libraries(ctx, own[i])
 			// Links may lead into a folder of its own (Debian's alternatives of
@@ -201,7 +201,7 @@ func (w *world) libDirs(ctx context.Context) []string {
 }
 
 // ownDirs adds to the folders those of this component alone.
-func (s *search) ownDirs(ctx context.Context, dirs []string) []string {
+func (s *search) ownDirs(ctx context.Context, dirs []string, pcs []packageFile) []string {
 	out := slices.Clone(dirs)
 	add := func(d string) {
 		if d = s.libs.Real(ctx, d); !slices.Contains(out, d) && len(out) < maxDirs+64 {
@@ -212,6 +212,13 @@ func (s *search) ownDirs(ctx context.Context, dirs []string) []string {
 		// Folders known only through the cache (ld.so.conf was changed since).
 		for _, e := range s.libs.Cached("lib" + lib + ".so") {
 			add(path.Dir(e.Path))
+		}
+	}
+	for _, p := range pcs {
+		for _, d := range p.Lib {
+			if slices.Contains(s.spec.pc, p.name) && path.IsAbs(d) && look.IsPath(d) {
+				add(d)
+			}
 		}
 	}
 	if s.spec.component == "darknet" {
@@ -351,6 +358,16 @@ func (s *search) partsBeside(ctx context.Context, dir string, c *copyOf) {
 		c.set("threading", m[1])
 		return // every build's file is libopenblasp there
 	}
+	if s.spec.module != "" {
+		linked := parseSuffix(path.Base(c.lib)) != ""
+		for _, f := range s.libs.InDir(ctx, dir, "lib"+s.spec.module) {
+			n, ok := parseLibName(path.Base(f))
+			if ok && n.static == (c.lib == "") && (n.suffix != "") == linked && agree(s.spec.suffix(n.suffix), c.version) {
+				c.add(strings.TrimPrefix(n.stem, s.spec.module))
+			}
+		}
+		return
+	}
 	if len(s.spec.parts) == 0 {
 		return
 	}
@@ -438,7 +455,7 @@ type packageFile struct {
 
 // packageFiles reads every .pc file of the components, where pkg-config looks
 // and beside libraries where it may not look.
-func (w *world) packageFiles(ctx context.Context, pcDirs []string) []packageFile {
+func (w *world) packageFiles(ctx context.Context, pcDirs, libDirs []string) []packageFile {
 	wanted := map[string]bool{}
 	for _, s := range w.specs {
 		for _, n := range s.pc {
@@ -446,6 +463,11 @@ func (w *world) packageFiles(ctx context.Context, pcDirs []string) []packageFile
 		}
 	}
 	dirs := slices.Clone(pcDirs)
+	for _, d := range libDirs {
+		if w.entry(ctx, d, "pkgconfig") != "" && !slices.Contains(dirs, d+"/pkgconfig") {
+			dirs = append(dirs, d+"/pkgconfig")
+		}
+	}
 	for _, tree := range w.trees(ctx) {
 		for _, d := range []string{tree + "/lib/pkgconfig", tree + "/lib64/pkgconfig", tree + "/pkgconfig", tree + "/runtime/lib/intel64/pkgconfig"} {
 			first, _, _ := strings.Cut(strings.TrimPrefix(d, tree+"/"), "/")
@@ -565,10 +587,30 @@ func (s *search) allHeaders(ctx context.Context) {
 		}
 	}
 	for _, b := range bases {
-		if path.IsAbs(b) && len(s.list(ctx, b)) > 0 {
-			s.includes(ctx, b)
+		if !path.IsAbs(b) || len(s.list(ctx, b)) == 0 {
+			continue
+		}
+		for _, d := range s.includeFolders(ctx, b) {
+			s.includes(ctx, d)
 		}
 	}
+}
+
+// includeFolders are the folders of the component in an include folder.
+func (s *search) includeFolders(ctx context.Context, base string) []string {
+	if s.spec.includes == nil {
+		return []string{base}
+	}
+	var out []string
+	for _, sub := range s.spec.includes {
+		switch {
+		case sub == "":
+			out = append(out, base)
+		case s.entry(ctx, base, sub) != "":
+			out = append(out, s.h.Join(base, sub))
+		}
+	}
+	return out
 }
 
 func (s *search) allConfigs(ctx context.Context) {
@@ -661,6 +703,8 @@ func folderVersion(parent, name string, s *spec) string {
 // readBinaries looks into libraries and programs for what no file beside tells.
 func (s *search) readBinaries(ctx context.Context) {
 	switch s.spec.component {
+	case "opencv":
+		s.openCVBuild(ctx)
 	case "onnxruntime":
 		for _, c := range s.copies {
 			if c.lib == "" || strings.Count(c.version, ".") >= 2 || ctx.Err() != nil {

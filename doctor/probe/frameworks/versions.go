@@ -190,7 +190,7 @@ type libName struct {
 }
 
 var (
-	sharedName = regexp.MustCompile(`^lib([A-Za-z0-9_+-]+?)(?:-r([0-9]+(?:\.[0-9]+)+)(?:\.dev)?)?\.so(?:\.([0-9]+(?:\.[0-9]+)*))?(?:-rc[0-9]+)?$`)
+	sharedName = regexp.MustCompile(`^lib([A-Za-z0-9_+-]+?)(?:-r([0-9]+(?:\.[0-9]+)+)(?:\.dev)?)?\.so(?:\.([0-9]+(?:\.[0-9]+)*[a-z]?))?(?:-rc[0-9]+)?$`)
 	dylibName  = regexp.MustCompile(`^lib([A-Za-z0-9_+-]+?)(?:-r([0-9]+(?:\.[0-9]+)+)(?:\.dev)?)?(?:\.([0-9]+(?:\.[0-9]+)*))?\.dylib$`)
 	staticName = regexp.MustCompile(`^lib([A-Za-z0-9_+-]+?)(?:-r([0-9]+(?:\.[0-9]+)+))?\.a$`)
 )

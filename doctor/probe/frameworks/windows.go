@@ -41,6 +41,9 @@ func (w *world) windows(ctx context.Context) {
 				dirs = append(dirs, h.Join(tree, sub))
 			}
 		}
+		if w.specs[0].component == "opencv" {
+			dirs = append(dirs, w.openCVBins(ctx, tree)...)
+		}
 	}
 	for _, s := range w.searches {
 		own := slices.Clone(dirs)
@@ -63,7 +66,7 @@ func (w *world) windows(ctx context.Context) {
 		for _, c := range s.copies {
 			s.dllVersion(ctx, c)
 		}
-		if s.spec.component == "darknet" {
+		if s.spec.component == "darknet" || s.spec.component == "opencv" {
 			s.readBinaries(ctx)
 		}
 		s.windowsSettle(ctx)
@@ -95,7 +98,7 @@ func (w *world) windowsTrees(ctx context.Context) []string {
 			add(strings.TrimRight(strings.ReplaceAll(d, "/", `\`), `\`))
 		}
 	}
-	places := []string{`C:\`, `D:\`, w.envPath("USERPROFILE"), h.Join(w.envPath("USERPROFILE"), "Downloads")}
+	places := []string{`C:\`, `D:\`, `C:\tools`, w.envPath("USERPROFILE"), h.Join(w.envPath("USERPROFILE"), "Downloads")}
 	for _, v := range []string{"ProgramFiles", "ProgramFiles(x86)"} {
 		if p := w.envPath(v); p != "" {
 			places = append(places, p, h.Join(p, "Intel"))
@@ -135,7 +138,7 @@ func (w *world) windowsTrees(ctx context.Context) []string {
 			}
 		}
 	}
-	for _, v := range []string{`C:\msys64\ucrt64`, `C:\msys64\mingw64`} {
+	for _, v := range []string{`C:\msys64\ucrt64`, `C:\msys64\mingw64`, `C:\msys64\clang64`} {
 		add(v)
 	}
 	if p := w.envPath("CONDA_PREFIX"); p != "" {
@@ -160,83 +163,141 @@ func (s *spec) dllNames() []string {
 	return out
 }
 
-// dlls adds the copy in one folder, if its DLLs (or static libraries) are there.
-func (s *search) dlls(ctx context.Context, dir string, searched bool) {
-	var core, static string
-	best := 99
+// dllOf is what a DLL's name says of the copy that it belongs to.
+type dllOf struct {
+	compiler, version string
+	part              string
+	debug             bool
+}
+
+// dllGroup are the DLLs of one copy in one folder.
+type dllGroup struct {
+	dllOf
+	core  string
+	best  int // the pattern that core matches
+	parts []string
+}
+
+// dllGroups sorts the files of one folder: into one copy, or into one for each
+// version and compiler. static is its archive or import library.
+func (s *search) dllGroups(ctx context.Context, dir string) (groups []*dllGroup, static string) {
 	names := s.spec.dllNames()
-	var parts []string
 	for _, e := range s.list(ctx, dir) {
 		low := strings.ToLower(e.Name)
-		for i, pattern := range names {
-			if ok, err := path.Match(pattern, low); ok && err == nil && i < best && !strings.HasSuffix(low, "d.dll") && !e.Dir {
-				core, best = e.Name, i
-			}
-		}
-		stem, isLib := strings.CutSuffix(low, ".lib")
-		if isLib && slices.Contains(s.spec.libs, stem) {
+		if stem, ok := strings.CutSuffix(low, ".lib"); ok && slices.Contains(s.spec.libs, stem) {
 			static = e.Name
 		}
-		if stem, ok := strings.CutSuffix(low, ".dll"); ok {
-			for lib, part := range s.spec.parts {
-				if strings.EqualFold(lib, stem) {
-					parts = append(parts, part)
-				}
+		stem, ok := strings.CutSuffix(low, ".dll")
+		if !ok || e.Dir {
+			continue
+		}
+		var of dllOf
+		if s.spec.dll != nil {
+			if of, ok = s.spec.dll(e.Name); !ok {
+				continue
+			}
+		}
+		i := slices.IndexFunc(groups, func(g *dllGroup) bool { return g.compiler == of.compiler && g.version == of.version })
+		if i < 0 {
+			i = len(groups)
+			groups = append(groups, &dllGroup{dllOf: of, best: len(names)})
+		}
+		g := groups[i]
+		g.debug = g.debug || of.debug
+		if of.part != "" && !of.debug {
+			g.parts = append(g.parts, of.part)
+		}
+		for lib, part := range s.spec.parts {
+			if strings.EqualFold(lib, stem) {
+				g.parts = append(g.parts, part)
+			}
+		}
+		for i, pattern := range names[:g.best] {
+			if ok, err := path.Match(pattern, low); ok && err == nil && !strings.HasSuffix(low, "d.dll") {
+				g.core, g.best = e.Name, i
+				break
 			}
 		}
 	}
-	if core == "" && static == "" {
-		return
+	return slices.DeleteFunc(groups, func(g *dllGroup) bool { return g.core == "" }), static
+}
+
+// dlls adds the copies in one folder, if DLLs (or static libraries) are there.
+func (s *search) dlls(ctx context.Context, dir string, searched bool) {
+	groups, static := s.dllGroups(ctx, dir)
+	if len(groups) == 0 && static != "" {
+		s.archive(dir, static)
 	}
-	// oneAPI's latest is a link to a release's folder.
-	lib := s.real(ctx, s.h.Join(dir, core))
-	if core != "" {
-		dir = s.h.DirOf(lib)
-	}
-	prefix := prefixOf(dir)
-	if core == "" {
-		// An import library beside headers, or an archive: ncnn comes so.
-		for _, c := range s.copies {
-			if c.prefix == prefix {
-				c.dev = true
-				return
-			}
+	for _, g := range groups {
+		// oneAPI's latest is a link to a release's folder.
+		lib := s.real(ctx, s.h.Join(dir, g.core))
+		c := s.placeDLL(lib, g)
+		if c == nil {
+			continue // seen through a link already, in an earlier folder
 		}
-		if s.spec.component != "ncnn" && s.spec.component != "executorch" && s.spec.component != "mace" {
-			return
+		c.dev = c.dev || static != ""
+		for _, part := range g.parts {
+			c.add(part)
 		}
-		c := s.add(&copyOf{prefix: prefix, libDir: dir, static: true, dev: true})
-		c.note("file", s.h.Join(dir, static), "static library")
-		return
+		c.note("file", c.lib, strings.TrimSpace("library "+g.version))
+		if !searched {
+			continue
+		}
+		first := slices.IndexFunc(s.copies, func(o *copyOf) bool {
+			return o != c && slices.Contains(o.via, viaDLL) && strings.EqualFold(o.soname, c.soname)
+		})
+		if first >= 0 {
+			c.set("shadowed", "by "+s.copies[first].lib)
+			continue
+		}
+		c.wins(viaDLL)
 	}
+}
+
+// placeDLL gives a library to the copy of its package or prefix, or to a new one.
+func (s *search) placeDLL(lib string, g *dllGroup) *copyOf {
+	dir := s.h.DirOf(lib)
+	prefix := s.prefixOf(dir)
 	var c *copyOf
 	for _, o := range s.copies {
 		if strings.EqualFold(o.lib, lib) {
-			return // seen through a link already, in an earlier folder
+			return nil
 		}
-		if o.lib == "" && (o.kind != "" && (within(dir, o.prefix) || dir == o.prefix) || o.prefix == prefix) {
+		if o.lib == "" && (o.kind != "" && (within(dir, o.prefix) || dir == o.prefix) || o.prefix == prefix) && agree(o.version, g.version) {
 			c = o
 		}
 	}
 	if c == nil {
 		c = s.add(&copyOf{prefix: prefix})
 	}
-	c.lib, c.libDir, c.soname = lib, dir, core
-	c.dev = c.dev || static != ""
-	for _, part := range parts {
-		c.add(part)
+	c.lib, c.libDir, c.soname = lib, dir, g.core
+	c.version = better(c.version, g.version)
+	if g.compiler != "" {
+		c.set("abi", g.compiler)
+		c.built.Compiler, c.built.Toolset = g.compiler, toolset(dir)
+		if g.compiler == "msvc" {
+			c.built.CXXABI = "msvc"
+		}
 	}
-	c.note("file", c.lib, "library")
-	if !searched {
-		return
+	if g.debug {
+		c.set("debug", "yes")
 	}
-	for _, o := range s.copies {
-		if o != c && slices.Contains(o.via, viaDLL) && strings.EqualFold(o.soname, c.soname) {
-			c.set("shadowed", "by "+o.lib)
+	return c
+}
+
+// archive adds an import library beside headers, or an archive: ncnn comes so.
+func (s *search) archive(dir, static string) {
+	prefix := s.prefixOf(dir)
+	for _, c := range s.copies {
+		if c.prefix == prefix {
+			c.dev = true
 			return
 		}
 	}
-	c.wins(viaDLL)
+	if slices.Contains([]string{"ncnn", "executorch", "mace"}, s.spec.component) {
+		c := s.add(&copyOf{prefix: prefix, libDir: dir, static: true, dev: true})
+		c.note("file", s.h.Join(dir, static), "static library")
+	}
 }
 
 // windowsPrograms adds programs in PATH and in the copies' folders.
@@ -295,8 +356,12 @@ func (s *search) windowsHeaders(ctx context.Context) {
 			bases = append(bases, s.h.Join(d, "include"))
 		}
 	}
-	for i, b := range bases {
-		if slices.Contains(bases[:i], b) || len(s.list(ctx, b)) == 0 {
+	var folders []string
+	for _, b := range bases {
+		folders = append(folders, s.includeFolders(ctx, b)...)
+	}
+	for i, b := range folders {
+		if slices.Contains(folders[:i], b) || len(s.list(ctx, b)) == 0 {
 			continue
 		}
 		file, _, version, macros := s.findHeaders(ctx, b)
@@ -304,28 +369,31 @@ func (s *search) windowsHeaders(ctx context.Context) {
 			continue
 		}
 		prefix := prefixOf(b)
-		var c *copyOf
-		for _, o := range s.copies {
-			if strings.EqualFold(o.prefix, prefix) && c == nil {
-				c = o
+		taken := false
+		for _, c := range s.copies {
+			if strings.EqualFold(c.prefix, prefix) && (!taken || s.spec.dll != nil) {
+				taken = true
+				s.giveHeaders(c, b, file, version, macros)
 			}
 		}
-		if c == nil {
-			c = s.add(&copyOf{prefix: prefix})
-		}
-		c.include, c.headerVersion = b, version
-		c.version = better(c.version, version)
-		c.note("header", file, "headers "+version)
-		if s.spec.details != nil {
-			attrs, has := s.spec.details(macros)
-			for k, v := range attrs {
-				c.set(k, look.Clean(v))
-			}
-			for _, part := range has {
-				c.add(part)
-			}
+		if !taken {
+			s.giveHeaders(s.add(&copyOf{prefix: prefix}), b, file, version, macros)
 		}
 	}
+}
+
+func (s *search) giveHeaders(c *copyOf, dir, file, version string, macros map[string]string) {
+	if c.include != "" && s.spec.includes != nil {
+		return // the first of its folders has them
+	}
+	if s.spec.dll != nil && !agree(c.version, version) {
+		c.conflict = fmt.Sprintf("the headers in %s are %s, the library %s is %s", dir, version, c.lib, c.version)
+	} else {
+		c.include, c.headerVersion = dir, version
+		c.version = better(c.version, version)
+	}
+	c.note("header", file, "headers "+version)
+	s.detail(c, macros)
 }
 
 // dllVersion reads a DLL's version resource where nothing beside it tells its
@@ -359,7 +427,7 @@ func (s *search) windowsSettle(ctx context.Context) {
 		if d == "" || byCMake != nil {
 			continue
 		}
-		for _, dir := range []string{d, s.h.Join(d, "lib")} {
+		for _, dir := range []string{d, s.h.Join(d, "lib"), s.h.DirOf(s.h.DirOf(d))} {
 			if c := s.cmakePackage(ctx, dir); c != nil && byCMake == nil {
 				byCMake = c
 				c.wins(viaCMake)

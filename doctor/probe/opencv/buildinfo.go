@@ -1,3 +1,6 @@
+// Package opencv reads what OpenCV says of itself: the names of its libraries,
+// and the build information that is inside them and that CMake and programs
+// print.
 package opencv
 
 import (

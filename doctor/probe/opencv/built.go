@@ -1,10 +1,13 @@
 package opencv
 
 import (
+	"context"
+	"fmt"
 	"regexp"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
 )
 
 var (
@@ -12,9 +15,11 @@ var (
 	archForm = regexp.MustCompile(`^([0-9]{1,2})\.?([0-9])[a-z]?$`)
 )
 
-// built fills in what the text says of CUDA.
-func (b BuildInfo) built(out *facts.Built) {
+// Built fills in what the text says that a library for an architecture was
+// built for.
+func (b BuildInfo) Built(arch string, out *facts.Built) {
 	attrs := b.Attrs()
+	out.CPU = baseline(arch, attrs["build.cpu_baseline"])
 	cuda, known := attrs["build.cuda"]
 	if known && Yes(cuda) {
 		if m := verForm.FindStringSubmatch(cuda); m != nil {
@@ -41,4 +46,20 @@ func archs(text string) []string {
 		out = append(out, m[1]+"."+m[2])
 	}
 	return out
+}
+
+// maxSearch bounds how much of one library is read for its build information;
+// the largest known (a static build with CUDA kernels) keeps it within its first
+// 200 MB.
+const maxSearch = 512 << 20
+
+// ReadBuildInfo reads the build information that a library of OpenCV carries as
+// a string constant; false when it has none.
+func ReadBuildInfo(ctx context.Context, h *host.Host, file string) (BuildInfo, bool, error) {
+	data, err := h.Search(ctx, file, marker, maxSearch, maxInfo)
+	if err != nil {
+		return BuildInfo{}, false, fmt.Errorf("read the build information in %s: %w", file, err)
+	}
+	info, ok := ParseBuildInfo(string(data))
+	return info, ok, nil
 }

@@ -1,7 +1,6 @@
-package opencv
+package frameworks
 
 import (
-	"context"
 	"os"
 	"slices"
 	"strings"
@@ -12,11 +11,11 @@ import (
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
 )
 
-func probe(t *testing.T, h *host.Host) facts.Facts {
+func probeOpenCV(t *testing.T, h *host.Host) facts.Facts {
 	t.Helper()
-	f, err := Probe(t.Context(), h)
+	f, err := ProbeOpenCV(t.Context(), h)
 	if err != nil {
-		t.Fatalf("Probe: %v", err)
+		t.Fatalf("ProbeOpenCV: %v", err)
 	}
 	return f
 }
@@ -25,7 +24,7 @@ func fixture(t *testing.T, files ...string) string {
 	t.Helper()
 	var b strings.Builder
 	for _, f := range files {
-		data, err := os.ReadFile("testdata/" + f)
+		data, err := os.ReadFile("testdata/opencv-" + f)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -34,18 +33,9 @@ func fixture(t *testing.T, files ...string) string {
 	return b.String()
 }
 
-func TestEmptyHost(t *testing.T) {
-	for _, os := range []string{"linux", "darwin", "windows"} {
-		f, err := Probe(t.Context(), hosttest.Empty(os, "amd64"))
-		if err != nil || len(f.Components) != 0 {
-			t.Errorf("%s: %v, %v", os, f.Components, err)
-		}
-	}
-}
-
 func TestDebianPackage(t *testing.T) {
-	f := probe(t, hosttest.Parse(t, fixture(t, "debian12.txtar")))
-	list := f.Components[Component]
+	f := probeOpenCV(t, hosttest.Parse(t, fixture(t, "debian12.txtar")))
+	list := f.Components["opencv"]
 	if len(list) != 1 {
 		t.Fatalf("want one copy, got %d: %+v", len(list), list)
 	}
@@ -82,12 +72,12 @@ func TestDebianPackage(t *testing.T) {
 
 // TestTwoCopies: pkg-config's copy is not CMake's, and the report names both.
 func TestTwoCopies(t *testing.T) {
-	f := probe(t, hosttest.Parse(t, fixture(t, "debian12.txtar", "local410.txtar")))
-	list := f.Components[Component]
+	f := probeOpenCV(t, hosttest.Parse(t, fixture(t, "debian12.txtar", "local410.txtar")))
+	list := f.Components["opencv"]
 	if len(list) != 2 {
 		t.Fatalf("want two copies, got %+v", list)
 	}
-	active, ok := f.Active(Component)
+	active, ok := f.Active("opencv")
 	if !ok || active.Version != "4.6.0" {
 		t.Fatalf("active: %+v", active)
 	}
@@ -107,7 +97,7 @@ func TestTwoCopies(t *testing.T) {
 }
 
 func TestPkgConfigPathPrefersTheOther(t *testing.T) {
-	f := probe(t, hosttest.Parse(t, fixture(t, "debian12.txtar", "local410.txtar")+`
+	f := probeOpenCV(t, hosttest.Parse(t, fixture(t, "debian12.txtar", "local410.txtar")+`
 -- file /usr/local/lib/pkgconfig/opencv4.pc --
 prefix=/usr/local
 Name: OpenCV
@@ -115,7 +105,7 @@ Version: 4.10.0
 Libs: -L${prefix}/lib -lopencv_core
 Cflags: -I${prefix}/include/opencv4
 `))
-	active, _ := f.Active(Component)
+	active, _ := f.Active("opencv")
 	if active.Version != "4.10.0" || active.Path != "/usr/local" {
 		t.Errorf("active: %s in %s", active.Version, active.Path)
 	}
@@ -126,7 +116,7 @@ Cflags: -I${prefix}/include/opencv4
 }
 
 func TestHeadersOfOneLibrariesOfAnother(t *testing.T) {
-	f := probe(t, hosttest.Parse(t, fixture(t, "debian12.txtar")+`
+	f := probeOpenCV(t, hosttest.Parse(t, fixture(t, "debian12.txtar")+`
 -- file /usr/local/include/opencv4/opencv2/core/version.hpp --
 #define CV_VERSION_MAJOR 4
 #define CV_VERSION_MINOR 5
@@ -139,40 +129,40 @@ Cflags: -I/usr/local/include/opencv4
 -- env --
 PKG_CONFIG_PATH=/opt/pc
 `))
-	active, _ := f.Active(Component)
+	active, _ := f.Active("opencv")
 	if c := active.Conflict; !strings.Contains(c, "4.5.4") || !strings.Contains(c, "4.6.0") {
 		t.Errorf("conflict: %q (active %+v)", c, active)
 	}
 }
 
 func TestLibraryPathShadows(t *testing.T) {
-	f := probe(t, hosttest.Parse(t, fixture(t, "debian12.txtar")+`
+	f := probeOpenCV(t, hosttest.Parse(t, fixture(t, "debian12.txtar")+`
 -- env --
 LD_LIBRARY_PATH=/opt/app/lib
 -- file /opt/app/lib/libopencv_core.so.4.6.1 --
 -- link /opt/app/lib/libopencv_core.so.406 --
 /opt/app/lib/libopencv_core.so.4.6.1
 `))
-	active, _ := f.Active(Component)
+	active, _ := f.Active("opencv")
 	if c := active.Conflict; !strings.Contains(c, "LD_LIBRARY_PATH") || !strings.Contains(c, "4.6.1") {
 		t.Errorf("conflict: %q", c)
 	}
 }
 
 func TestRuntimeOnly(t *testing.T) {
-	f := probe(t, hosttest.Parse(t, `
+	f := probeOpenCV(t, hosttest.Parse(t, `
 -- file /usr/lib/x86_64-linux-gnu/libopencv_core.so.4.5.1 --
 -- link /usr/lib/x86_64-linux-gnu/libopencv_core.so.4.5 --
 /usr/lib/x86_64-linux-gnu/libopencv_core.so.4.5.1
 `))
-	active, ok := f.Active(Component)
+	active, ok := f.Active("opencv")
 	if !ok || active.Version != "4.5.1" || active.HasPart("headers") || active.HasPart("dev") || active.Attrs["soname"] != "libopencv_core.so.4.5" {
 		t.Errorf("got %+v", active)
 	}
 }
 
-func TestWindows(t *testing.T) {
-	f := probe(t, hosttest.Parse(t, `
+func TestOpenCVOnWindows(t *testing.T) {
+	f := probeOpenCV(t, hosttest.Parse(t, `
 -- platform --
 windows/amd64
 -- env --
@@ -197,7 +187,7 @@ SET(OpenCV_VERSION 4.6.0)
 -- file D:\opencv-4.10\build\OpenCVConfig.cmake --
 SET(OpenCV_VERSION 4.10.0)
 `))
-	active, ok := f.Active(Component)
+	active, ok := f.Active("opencv")
 	if !ok || active.Version != "4.6.0" || active.Path != `C:\opencv\build` || !slices.Contains(active.Via, "dll") {
 		t.Fatalf("active: %+v", active)
 	}
@@ -210,18 +200,18 @@ SET(OpenCV_VERSION 4.10.0)
 		t.Errorf("attrs: %v", active.Attrs)
 	}
 	found := false
-	for _, i := range f.Components[Component] {
+	for _, i := range f.Components["opencv"] {
 		if i.Version == "4.10.0" {
 			found = i.Attrs["abi"] == "mingw" && i.HasPart("dnn") && slices.Contains(i.Via, "cmake")
 		}
 	}
 	if !found {
-		t.Errorf("the MinGW copy: %+v", f.Components[Component])
+		t.Errorf("the MinGW copy: %+v", f.Components["opencv"])
 	}
 }
 
 func TestHomebrewKegs(t *testing.T) {
-	f := probe(t, hosttest.Parse(t, `
+	f := probeOpenCV(t, hosttest.Parse(t, `
 -- platform --
 darwin/arm64
 -- file /opt/homebrew/Cellar/opencv/5.0.0/lib/libopencv_core.5.0.0.dylib --
@@ -244,10 +234,10 @@ Cflags: -I${prefix}/include/opencv4
 -- env --
 PKG_CONFIG_PATH=/opt/homebrew/Cellar/opencv@4/4.14.0/lib/pkgconfig
 `))
-	if n := len(f.Components[Component]); n != 2 {
-		t.Fatalf("%d copies: %+v", n, f.Components[Component])
+	if n := len(f.Components["opencv"]); n != 2 {
+		t.Fatalf("%d copies: %+v", n, f.Components["opencv"])
 	}
-	active, _ := f.Active(Component)
+	active, _ := f.Active("opencv")
 	if active.Version != "4.14.0" || !active.HasPart("headers") || !active.HasPart("shared") {
 		t.Errorf("active: %+v", active)
 	}
@@ -256,7 +246,7 @@ PKG_CONFIG_PATH=/opt/homebrew/Cellar/opencv@4/4.14.0/lib/pkgconfig
 // TestHomebrewLinked: the prefix's own folders hold links into the keg, which is
 // one copy.
 func TestHomebrewLinked(t *testing.T) {
-	f := probe(t, hosttest.Parse(t, `
+	f := probeOpenCV(t, hosttest.Parse(t, `
 -- platform --
 darwin/arm64
 -- file /opt/homebrew/Cellar/opencv/4.12.0_5/lib/libopencv_core.4.12.0.dylib --
@@ -276,7 +266,7 @@ Cflags: -I${prefix}/include/opencv4
 -- link /opt/homebrew/include/opencv4/opencv2/core/version.hpp --
 /opt/homebrew/Cellar/opencv/4.12.0_5/include/opencv4/opencv2/core/version.hpp
 `))
-	list := f.Components[Component]
+	list := f.Components["opencv"]
 	if len(list) != 1 || !list[0].Active || list[0].Path != "/opt/homebrew/Cellar/opencv/4.12.0_5" || !slices.Contains(list[0].Via, "pkg-config") {
 		t.Errorf("%+v", list)
 	}
@@ -284,7 +274,7 @@ Cflags: -I${prefix}/include/opencv4
 
 // TestFourBesideFive: the distribution's OpenCV 5 and a 4 in a folder below lib.
 func TestFourBesideFive(t *testing.T) {
-	f := probe(t, hosttest.Parse(t, `
+	f := probeOpenCV(t, hosttest.Parse(t, `
 -- file /usr/lib/libopencv_core.so.5.0.0 --
 -- link /usr/lib/libopencv_core.so.500 --
 /usr/lib/libopencv_core.so.5.0.0
@@ -314,9 +304,9 @@ Version: 4.14.0
 Libs: -L${prefix}/lib/opencv4 -lopencv_core
 Cflags: -I${prefix}/include/opencv4
 `))
-	active, _ := f.Active(Component)
-	if len(f.Components[Component]) != 2 || active.Version != "4.14.0" || !active.HasPart("headers") || !active.HasPart("dev") {
-		t.Fatalf("%+v", f.Components[Component])
+	active, _ := f.Active("opencv")
+	if len(f.Components["opencv"]) != 2 || active.Version != "4.14.0" || !active.HasPart("headers") || !active.HasPart("dev") {
+		t.Fatalf("%+v", f.Components["opencv"])
 	}
 	// The folder is in no loader's list here.
 	if !strings.Contains(active.Conflict, "libopencv_core.so.414") {
@@ -326,7 +316,7 @@ Cflags: -I${prefix}/include/opencv4
 
 // TestMovedTree: a .pc file whose prefix is where the tree was built.
 func TestMovedTree(t *testing.T) {
-	f := probe(t, hosttest.Parse(t, `
+	f := probeOpenCV(t, hosttest.Parse(t, `
 -- env --
 PKG_CONFIG_PATH=/opt/cv/lib/pkgconfig
 -- file /opt/cv/lib/libopencv_core.so.4.8.0 --
@@ -341,9 +331,9 @@ Version: 4.8.0
 Libs: -L${prefix}/lib -lopencv_core
 Cflags: -I${prefix}/include/opencv4
 `))
-	active, _ := f.Active(Component)
-	if len(f.Components[Component]) != 1 || active.Path != "/opt/cv" || active.Version != "4.8.0" || active.Attrs["status"] != "pre" {
-		t.Fatalf("%+v", f.Components[Component])
+	active, _ := f.Active("opencv")
+	if len(f.Components["opencv"]) != 1 || active.Path != "/opt/cv" || active.Version != "4.8.0" || active.Attrs["status"] != "pre" {
+		t.Fatalf("%+v", f.Components["opencv"])
 	}
 	if !strings.Contains(active.Conflict, "no headers are where it points") {
 		t.Errorf("conflict: %q", active.Conflict)
@@ -351,97 +341,15 @@ Cflags: -I${prefix}/include/opencv4
 }
 
 func TestUnreadableIsSaid(t *testing.T) {
-	f, err := Probe(t.Context(), hosttest.Parse(t, fixture(t, "debian12.txtar")+`
+	f, err := ProbeOpenCV(t.Context(), hosttest.Parse(t, fixture(t, "debian12.txtar")+`
 -- deny /usr/local/include/opencv4/opencv2/core/version.hpp --
 -- dir /usr/local/include --
 `))
 	if err == nil || !strings.Contains(err.Error(), "/usr/local/include/opencv4") {
 		t.Errorf("error: %v", err)
 	}
-	if _, ok := f.Active(Component); !ok {
+	if _, ok := f.Active("opencv"); !ok {
 		t.Error("what could be read was dropped")
-	}
-}
-
-func TestVersionsInNames(t *testing.T) {
-	for name, want := range map[string]libName{
-		"libopencv_core.so.4.6.0":        {Module: "core", Suffix: "4.6.0", Version: "4.6.0"},
-		"libopencv_core.so.406":          {Module: "core", Suffix: "406", Version: "4.6"},
-		"libopencv_dnn_superres.so.410":  {Module: "dnn_superres", Suffix: "410", Version: "4.10"},
-		"libopencv_features2d.so.500":    {Module: "features2d", Suffix: "500", Version: "5.0"},
-		"libopencv_core.so.4.5d":         {Module: "core", Suffix: "4.5d", Version: "4.5"},
-		"libopencv_core.so.4.5.4d":       {Module: "core", Suffix: "4.5.4d", Version: "4.5.4"},
-		"libopencv_core.so.2.4":          {Module: "core", Suffix: "2.4", Version: "2.4"},
-		"libopencv_core.so":              {Module: "core"},
-		"libopencv_core.a":               {Module: "core", Static: true},
-		"libopencv_core.412.dylib":       {Module: "core", Suffix: "412", Version: "4.12"},
-		"libopencv_calib3d.4.12.0.dylib": {Module: "calib3d", Suffix: "4.12.0", Version: "4.12.0"},
-		"opencv_world460.dll":            {Module: "world", Suffix: "460", Version: "4.6.0"},
-		"opencv_world4100d.dll":          {Module: "world", Suffix: "4100d", Version: "4.10.0", Debug: true},
-		"libopencv_calib3d3412.dll":      {Module: "calib3d", Suffix: "3412", Version: "3.4.12"},
-		"opencv_features2d2413.dll":      {Module: "features2d", Suffix: "2413", Version: "2.4.13"},
-		"OPENCV_CORE249.DLL":             {Module: "core", Suffix: "249", Version: "2.4.9"},
-		"opencv_world500.dll":            {Module: "world", Suffix: "500", Version: "5.0.0"},
-	} {
-		if got, ok := parseLibName(name); !ok || got != want {
-			t.Errorf("%s: got %+v, %v", name, got, ok)
-		}
-	}
-	for _, name := range []string{"libopencv.so", "opencv_core.lib", "libfoo.so.1", "opencv_.dll", "libopencv_core.a.bak"} {
-		if got, ok := parseLibName(name); ok {
-			t.Errorf("%s: taken for %+v", name, got)
-		}
-	}
-}
-
-func TestHeaderVersion(t *testing.T) {
-	for want, text := range map[string]string{
-		"4.5.1-dev": "#define CV_VERSION_MAJOR 4\n#define CV_VERSION_MINOR 5\n#  define CV_VERSION_REVISION 1\n#define CV_VERSION_STATUS \"-dev\"\n",
-		"2.4.13.6":  "#define CV_VERSION_EPOCH 2\n#define CV_VERSION_MAJOR 4\n#define CV_VERSION_MINOR 13\n#define CV_VERSION_REVISION 6\n",
-		"2.4.9":     "#define CV_VERSION_EPOCH 2\r\n#define CV_VERSION_MAJOR 4\r\n#define CV_VERSION_MINOR 9\r\n#define CV_VERSION_REVISION 0\r\n",
-		"":          "#define CV_VERSION_MAJOR x\n",
-	} {
-		if got := headerVersion(text); got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-	}
-}
-
-// hostile answers every question with garbage.
-type hostile struct{ host.World }
-
-func (hostile) ReadFile(_ context.Context, _ string, limit int64) ([]byte, bool, error) {
-	return []byte(strings.Repeat("prefix=${prefix}${prefix}\n#define CV_VERSION_MAJOR 99999999999\n\x00\xff", 200)), true, nil
-}
-
-func (hostile) Search(context.Context, string, string, int64, int) ([]byte, error) {
-	return []byte(marker + strings.Repeat("9:\x00\n", 3000)), nil
-}
-
-func (hostile) ReadDir(_ context.Context, name string) ([]host.Entry, error) {
-	if strings.Count(name, "/") > 12 || strings.Count(name, `\`) > 12 {
-		return nil, host.ErrTooLarge
-	}
-	return []host.Entry{
-		{Name: "libopencv_.so.9"}, {Name: "libopencv_core.so"}, {Name: "libopencv_core.so.406"}, {Name: "libopencv_core.so.999999999999999"},
-		{Name: "opencv", Dir: true}, {Name: "opencv4.pc"}, {Name: "opencv_world460.dll"}, {Name: "x64", Dir: true},
-	}, nil
-}
-
-func (hostile) Stat(context.Context, string) (host.Info, error)        { return host.Info{Exec: true}, nil }
-func (hostile) Resolve(_ context.Context, name string) (string, error) { return name, nil }
-func (hostile) Getenv(string) (string, bool)                           { return strings.Repeat("/a/b:C:\\x;", 5000), true }
-func (hostile) RegistryKey(context.Context, string, string) (host.Key, error) {
-	return host.Key{}, nil
-}
-
-func TestHostileHost(t *testing.T) {
-	for _, os := range []string{"linux", "darwin", "windows"} {
-		h := &host.Host{World: hostile{}, OS: os, Arch: "amd64"}
-		f, _ := Probe(t.Context(), h) // an error is as good as an answer; a panic or a hang is not
-		if n := len(f.Components[Component]); n > maxCopies {
-			t.Errorf("%s: %d copies", os, n)
-		}
 	}
 }
 
@@ -457,13 +365,28 @@ func TestPkgConfigOnPath(t *testing.T) {
 		{"it does not", "-- run \"/opt/conda/bin/pkg-config\" \"--modversion\" \"opencv4\" --\n#exit 1\n", &facts.Unseen{By: "/opt/conda/bin/pkg-config", Folder: "/usr/lib/pkgconfig"}},
 		{"it was not asked", "-- exec /opt/conda/bin/pkg-config --\n", nil},
 	} {
-		f, err := Probe(t.Context(), hosttest.Parse(t, machine+c.run))
+		f, err := ProbeOpenCV(t.Context(), hosttest.Parse(t, machine+c.run))
 		if err != nil {
 			t.Fatal(err)
 		}
-		in, ok := f.Active(Component)
+		in, ok := f.Active("opencv")
 		if !ok || (in.Unseen == nil) != (c.want == nil) || c.want != nil && *in.Unseen != *c.want {
 			t.Errorf("%s: unseen = %+v, want %+v", c.name, in.Unseen, c.want)
+		}
+	}
+}
+
+func TestOpenCVRelease(t *testing.T) {
+	for want, text := range map[string]string{
+		"4.5.1 dev": "#define CV_VERSION_MAJOR 4\n#define CV_VERSION_MINOR 5\n#  define CV_VERSION_REVISION 1\n#define CV_VERSION_STATUS \"-dev\"\n",
+		"2.4.13.6 ": "#define CV_VERSION_EPOCH 2\n#define CV_VERSION_MAJOR 4\n#define CV_VERSION_MINOR 13\n#define CV_VERSION_REVISION 6\n",
+		"2.4.9 ":    "#define CV_VERSION_EPOCH 2\r\n#define CV_VERSION_MAJOR 4\r\n#define CV_VERSION_MINOR 9\r\n#define CV_VERSION_REVISION 0\r\n",
+		" ":         "#define CV_VERSION_MAJOR x\n",
+	} {
+		d := defines(text)
+		attrs, _ := opencvDetails(d)
+		if got := opencvRelease(d) + " " + attrs["status"]; got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }

@@ -1,0 +1,154 @@
+package frameworks
+
+import (
+	"context"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/loader"
+	"github.com/deployctl/deployctl/doctor/probe/opencv"
+)
+
+// opencvRelease reads opencv2/core/version.hpp. 2.4 numbers from an EPOCH on,
+// later releases from MAJOR: 2.4.9 is EPOCH 2, MAJOR 4, MINOR 9, REVISION 0 and
+// calls itself 2.4.9.
+func opencvRelease(d map[string]string) string {
+	if d["CV_VERSION_EPOCH"] != "" {
+		v := joined(d, "CV_VERSION_EPOCH", "CV_VERSION_MAJOR", "CV_VERSION_MINOR", "CV_VERSION_REVISION")
+		if strings.Count(v, ".") == 3 {
+			v = strings.TrimSuffix(v, ".0")
+		}
+		return v
+	}
+	return joined(d, "CV_VERSION_MAJOR", "CV_VERSION_MINOR", "CV_VERSION_REVISION")
+}
+
+// opencvDetails tells a release from what comes before it (4.5.1-dev).
+func opencvDetails(d map[string]string) (map[string]string, []string) {
+	return map[string]string{"status": strings.TrimPrefix(d["CV_VERSION_STATUS"], "-")}, nil
+}
+
+// mainModules are those of OpenCV 4's modules folder. A world that cannot be
+// read has them all unless its builder left some out; dnn is one since 3.3.
+var mainModules = []string{"calib3d", "core", "dnn", "features2d", "flann", "highgui", "imgcodecs", "imgproc", "ml", "objdetect", "photo", "stitching", "video", "videoio"}
+
+// openCVBuild reads what the libraries were built with and for.
+func (s *search) openCVBuild(ctx context.Context) {
+	for i, c := range s.copies {
+		const most = 8 // libraries of up to a gigabyte
+		if c.lib == "" || i >= most {
+			continue
+		}
+		info, ok, err := opencv.ReadBuildInfo(ctx, s.h, c.lib)
+		s.unreadable(err)
+		attrs := info.Attrs()
+		if ok {
+			for k, v := range attrs {
+				c.set(k, v)
+			}
+			info.Built(s.h.Arch, &c.built)
+			// A library named by its SONAME alone tells its patch release here.
+			if v := bare(info.Version); agree(c.version, v) {
+				c.version = better(c.version, v)
+			}
+			c.note("file", c.lib, "build information of OpenCV "+info.Version)
+		}
+		for _, part := range []string{"cuda", "cudnn", "opencl", "openvino", "ffmpeg", "gstreamer", "nonfree"} {
+			if opencv.Yes(attrs["build."+part]) {
+				c.add(part)
+			}
+		}
+		// One library that holds every module says which in its build information.
+		if slices.Contains(c.parts, "world") {
+			modules := strings.Fields(attrs["build.modules"])
+			if len(modules) == 0 && strings.HasPrefix(c.version, "4.") {
+				modules = mainModules
+			}
+			for _, m := range modules {
+				c.add(m)
+			}
+		}
+	}
+}
+
+// unseen asks the pkg-config that PATH finds whether it sees the package too: one
+// of another prefix (conda's) does not know the system's folders.
+func (s *search) unseen(ctx context.Context, p loader.Package) *facts.Unseen {
+	found := s.h.LookPath(ctx, "pkg-config")
+	if p.File == "" || len(found) == 0 {
+		return nil
+	}
+	name := strings.TrimSuffix(path.Base(p.File), ".pc")
+	out, err := s.h.Run(ctx, host.Command{Argv: []string{found[0], "--modversion", name}})
+	// 1 is its answer for a package that it does not find.
+	if err != nil || out.Exit != 1 {
+		return nil
+	}
+	return &facts.Unseen{By: found[0], Folder: path.Dir(p.File)}
+}
+
+// openCVBins are the folders of a tree on Windows where OpenCV's build puts
+// DLLs: build\x64\vc16\bin, install\x64\mingw\bin.
+func (w *world) openCVBins(ctx context.Context, tree string) []string {
+	arch := map[string]string{"386": "x86", "arm64": "ARM64"}[w.h.Arch]
+	if arch == "" {
+		arch = "x64"
+	}
+	var out []string
+	for _, sub := range []string{"", "build", "install", `build\install`, `opencv\build`} {
+		base := w.h.Join(tree, sub)
+		if first, _, _ := strings.Cut(sub, `\`); first != "" && w.entry(ctx, tree, first) == "" {
+			continue
+		}
+		out = append(out, w.h.Join(base, "bin"), w.h.Join(base, `bin\Release`))
+		for _, e := range w.list(ctx, w.h.Join(base, arch)) {
+			if low := strings.ToLower(e.Name); strings.HasPrefix(low, "vc") || low == "mingw" || low == "bin" {
+				out = append(out, w.h.Join(base, arch, e.Name, "bin"))
+			}
+		}
+	}
+	return out
+}
+
+// openCVPrefix is the folder that holds include beside OpenCV's DLLs or CMake
+// package on Windows: …\build\x64\vc16\bin and …\build\x64\vc16\lib lead to
+// …\build, …\install\x64\mingw\bin to …\install.
+func openCVPrefix(dir string) string {
+	parts := strings.Split(strings.TrimRight(dir, `\`), `\`)
+	n := len(parts)
+	if n > 1 && (strings.EqualFold(parts[n-1], "bin") || strings.EqualFold(parts[n-1], "lib")) {
+		n--
+		if low := strings.ToLower(parts[n-1]); n > 2 && (strings.HasPrefix(low, "vc") || low == "mingw") {
+			n -= 2 // and the architecture above it
+		}
+	}
+	return strings.Join(parts[:n], `\`)
+}
+
+// openCVDLL says which copy a DLL of OpenCV belongs to. MinGW's and MSVC's, and
+// each version, are copies of their own.
+func openCVDLL(name string) (dllOf, bool) {
+	n, ok := opencv.ParseDLL(name)
+	if !ok || strings.HasPrefix(n.Module, "videoio_ffmpeg") {
+		return dllOf{}, false
+	}
+	d := dllOf{compiler: "msvc", version: n.Version, part: n.Module, debug: n.Debug}
+	if n.MinGW {
+		d.compiler = "mingw"
+	}
+	return d, true
+}
+
+// toolset is the MSVC toolset by the folder that OpenCV's build names after it
+// (OpenCVDetectCXXCompiler.cmake: vc14 to vc17 for v140 to v143).
+func toolset(dir string) string {
+	for _, part := range strings.Split(strings.ToLower(dir), `\`) {
+		if t := map[string]string{"vc14": "v140", "vc15": "v141", "vc16": "v142", "vc17": "v143"}[part]; t != "" {
+			return t
+		}
+	}
+	return ""
+}
