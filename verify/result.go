@@ -122,6 +122,9 @@ type Engine struct {
 	Reasons []string `json:"reasons,omitempty"`
 	Fix     string   `json:"fix,omitempty"`
 	Log     string   `json:"log,omitempty"`
+	// Libraries are the shared libraries that the engine loaded, as the
+	// operating system lists them.
+	Libraries []string `json:"libraries,omitempty"`
 	// RelL2 and MaxAbs compare each raw head with the reference; null where
 	// there was nothing to compare.
 	RelL2  []Number `json:"rel_l2"`

@@ -336,7 +336,10 @@ func (r *Result) load(ctx context.Context, o Options) error {
 			if err != nil {
 				return err
 			}
-			e.Versions = a.Versions
+			e.Versions, e.Libraries = a.Versions, a.Libraries
+			if e.State == OK {
+				e.loaded(w.worker.Copy)
+			}
 		}
 		r.Engines = append(r.Engines, e)
 	}
@@ -419,6 +422,7 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 	// No ticks here: drawing a spinner would disturb what is being timed.
 	r := <-done
 	o.Progress.Done()
+	e.Libraries = r.a.Libraries
 	e.Versions, e.Threads, e.Log = r.a.Versions, r.a.Threads, strings.TrimSpace(r.a.Log)
 	if r.err != nil {
 		return nil, e.died(ctx, r.err)
@@ -466,6 +470,7 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 	if !verdict.OK {
 		e.State, e.Why, e.Reasons = Fail, verdict.Reasons[0], verdict.Reasons
 	}
+	e.loaded(w.worker.Copy)
 	if verdict.Boxes == nil {
 		return []detect.Box{}, nil
 	}

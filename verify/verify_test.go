@@ -138,12 +138,13 @@ func (f files) options(t testing.TB, engines ...engine.Engine) Options {
 type fake struct {
 	name string
 	err  error
+	copy *engine.Copy
 }
 
 func (f fake) Name() string { return f.name }
 
 func (f fake) Prepare(context.Context, engine.Progress) (engine.Worker, error) {
-	return engine.Worker{Engine: f.name, Version: "v1", Argv: []string{"/worker"}}, f.err
+	return engine.Worker{Engine: f.name, Version: "v1", Argv: []string{"/worker"}, Copy: f.copy}, f.err
 }
 
 // worker answers jobs in this process, with the reference's arithmetic and the
@@ -381,8 +382,8 @@ func TestWorkerTrouble(t *testing.T) {
 		state  State
 		words  string
 	}{
-		{"missing tool", fake{"gocv", &engine.Unavailable{Engine: "gocv", Why: "g++ is missing", Fix: "install it"}}, worker{}, Unknown, "g++ is missing"},
-		{"misfit", fake{"gocv", &engine.Unavailable{Engine: "gocv", Why: "gocv does not fit", Broken: true}}, worker{}, Fail, "does not fit"},
+		{"missing tool", fake{name: "gocv", err: &engine.Unavailable{Engine: "gocv", Why: "g++ is missing", Fix: "install it"}}, worker{}, Unknown, "g++ is missing"},
+		{"misfit", fake{name: "gocv", err: &engine.Unavailable{Engine: "gocv", Why: "gocv does not fit", Broken: true}}, worker{}, Fail, "does not fit"},
 		{"crash", fake{name: "gocv"}, worker{out: &host.Output{Exit: -1, Signal: "segmentation fault"}}, Fail, "crashed"},
 		{"hang", fake{name: "gocv"}, worker{err: fmt.Errorf("stopped: %w", context.DeadlineExceeded)}, Fail, "no answer within"},
 		{"nonsense", fake{name: "gocv"}, worker{out: &host.Output{Stdout: []byte("hello")}}, Fail, "without an answer"},

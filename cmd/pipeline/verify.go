@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/verify"
@@ -63,11 +64,11 @@ func Verify(ctx context.Context, o VerifyOptions) error {
 	if err != nil {
 		return err
 	}
-	f, err := look(ctx, host.Live(), false)
+	h, f, err := lookAnew(ctx, host.Live())
 	if err != nil {
 		return err
 	}
-	p, err := prove(ctx, o, judge.Evaluate(r, t, f))
+	p, err := prove(ctx, o, h, judge.Evaluate(r, t, f))
 	if err != nil {
 		return err
 	}
@@ -82,9 +83,24 @@ func Verify(ctx context.Context, o VerifyOptions) error {
 	return verdict(p.exit)
 }
 
-// prove runs the engine that the options name on the machine that was judged.
-func prove(ctx context.Context, o VerifyOptions, j *judge.Judgement) (proof, error) {
-	h := host.Live()
+// lookAnew probes the host as a shell opened now would see it: that is where
+// the user's next program runs, and this shell may be older than an install.
+func lookAnew(ctx context.Context, h *host.Host) (*host.Host, *facts.Facts, error) {
+	f, err := look(ctx, h, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	anew, err := later(ctx, h, f.OS.User)
+	if err != nil || anew == nil {
+		return h, f, err
+	}
+	f, err = look(ctx, anew, false)
+	return anew, f, err
+}
+
+// options are verify's for the machine that was judged: the engine is built and
+// run in the environment of the host.
+func (o VerifyOptions) options(h *host.Host, j *judge.Judgement) (verify.Options, error) {
 	options := verify.Options{
 		Config: o.Config, Weights: o.Weights, Names: o.Names, Image: o.Image, Size: o.Size,
 		Cache: o.Folders.Cache, Picture: o.Picture, Level: o.Level, Process: h,
@@ -101,7 +117,7 @@ func prove(ctx context.Context, o VerifyOptions, j *judge.Judgement) (proof, err
 		}
 		abs, err := filepath.Abs(*p)
 		if err != nil {
-			return proof{}, fmt.Errorf("find %s: %w", *p, err)
+			return options, fmt.Errorf("find %s: %w", *p, err)
 		}
 		*p = abs
 	}
@@ -112,13 +128,23 @@ func prove(ctx context.Context, o VerifyOptions, j *judge.Judgement) (proof, err
 	case "", gocv.Name:
 		e, err := gocvEngine(h, o, j)
 		if err != nil {
-			return proof{}, err
+			return options, err
 		}
 		options.Engines = []engine.Engine{e}
 	case verify.ReferenceName:
 		options.Fresh = true // asked for alone, it shall run and not be remembered
 	default:
-		return proof{}, usagef("there is no engine %q: use %s or %s", o.Engine, gocv.Name, verify.ReferenceName)
+		return options, usagef("there is no engine %q: use %s or %s", o.Engine, gocv.Name, verify.ReferenceName)
+	}
+	return options, nil
+}
+
+// prove runs the engine that the options name on the machine that was judged,
+// in the environment of the host.
+func prove(ctx context.Context, o VerifyOptions, h *host.Host, j *judge.Judgement) (proof, error) {
+	options, err := o.options(h, j)
+	if err != nil {
+		return proof{}, err
 	}
 	result, err := verify.Run(ctx, options)
 	if err != nil {
@@ -175,7 +201,7 @@ func gocvEngine(h *host.Host, options VerifyOptions, j *judge.Judgement) (engine
 		Process: h, Cache: options.Folders.Cache, Release: "v" + trimV(release),
 		Go: goCommand.Path, GoVersion: goCommand.Version,
 		OpenCVVersion: opencv.Version, OpenCVPath: opencv.Attrs["lib"],
-		PkgConfigDir: dirOf(opencv.Attrs["pc"]), LibraryDir: opencv.Attrs["libdir"],
+		PkgConfigDir: dirOf(opencv.Attrs["pc"]), Getenv: h.Getenv,
 	}
 	if options.modules != nil {
 		o.Proxy = func(ctx context.Context) (string, error) { return options.modules(ctx, o.Release) }

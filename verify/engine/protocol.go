@@ -67,6 +67,9 @@ type Answer struct {
 	Outputs []Tensor `json:"outputs"`
 	Others  []Tensor `json:"others"`
 	Repeat  []Tensor `json:"repeat"`
+	// Libraries are the shared libraries that were loaded when the work was
+	// done, absolute, as the operating system lists them.
+	Libraries []string `json:"libraries,omitempty"`
 	// Log is what the worker printed on both streams (last 64 KiB).
 	Log string `json:"log,omitempty"`
 	// Error is the engine's own message when the job failed.

@@ -61,7 +61,8 @@ type Worker struct {
 	// Engine is the engine's name; Version its binding's version (gocv v0.31.0).
 	Engine, Version string
 	Argv            []string
-	// Env is added to the inherited environment.
+	// Env is added to the inherited environment. It must change nothing about
+	// which files are loaded: the proof is of what the user's programs load.
 	Env []string
 	// ThreadsEnv names variables set to Job.Threads when that is not 0, for
 	// libraries whose threads can be limited in no other way.
@@ -69,6 +70,9 @@ type Worker struct {
 	// Inspect, when not nil, corrects an answer by what the engine wrote to its
 	// log: a library that falls back to the CPU says so only there.
 	Inspect func(*Answer)
+	// Copy is the copy of the engine's library that the worker was linked with,
+	// nil when there is none to compare with.
+	Copy *Copy
 	// Built: the program was compiled by this call of Prepare and not found.
 	Built bool
 	// BuildTime is how long that took.
@@ -141,7 +145,9 @@ func Execute(ctx context.Context, p Process, w Worker, job Job, limit time.Durat
 		return Answer{}, fmt.Errorf("run %s: %w", w.Engine, context.Cause(ctx))
 	}
 	if err != nil || out.Exit != 0 || out.Signal != "" {
-		return Answer{}, Translate(w.Engine, out, err, limit, cpu)
+		d := Translate(w.Engine, out, err, limit, cpu)
+		d.blame(ctx, p, w)
+		return Answer{}, d
 	}
 	a, err := readAnswer(w.Engine, job)
 	if a.Began > 0 && !math.IsInf(a.Began, 0) {

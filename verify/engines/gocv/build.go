@@ -148,9 +148,6 @@ func (b *builder) environment() []string {
 	if b.o.CC != "" {
 		env = append(env, "CC="+b.o.CC)
 	}
-	if b.o.PkgConfigDir != "" {
-		env = append(env, "PKG_CONFIG_PATH="+prepend(b.o.PkgConfigDir, os.Getenv("PKG_CONFIG_PATH")))
-	}
 	if f := b.o.Flags; f != nil {
 		env = append(env, "CGO_CPPFLAGS="+f.CPP, "CGO_CXXFLAGS=-O2 "+f.CXX, "CGO_LDFLAGS="+f.LD)
 	}
@@ -240,6 +237,10 @@ func missing(log string, o Options) (why, fix string) {
 		}
 		return "the compiler " + tool + " is missing", "install g++ (deployctl doctor --fix)"
 	case has("No package 'opencv4' found", "Package opencv4 was not found", "Package 'opencv4', required by"):
+		if o.PkgConfigDir != "" {
+			return "pkg-config does not find opencv4.pc, which is in " + o.PkgConfigDir,
+				"add " + o.PkgConfigDir + " to PKG_CONFIG_PATH, also for your own builds"
+		}
 		return "pkg-config does not know opencv4: OpenCV's development files are missing or not where it looks",
 			"install libopencv-dev (deployctl doctor --fix), or set PKG_CONFIG_PATH to the folder of opencv4.pc"
 	case has("dial tcp", "no such host", "connection refused", "proxyconnect", "i/o timeout", "TLS handshake", "x509:",

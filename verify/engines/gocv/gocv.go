@@ -110,9 +110,12 @@ type Options struct {
 	// OpenCVVersion and OpenCVPath are the copy to link: its version, and a
 	// file of it whose change means another build (the core library).
 	OpenCVVersion, OpenCVPath string
-	// PkgConfigDir holds the opencv4.pc of that copy, LibraryDir its shared
-	// libraries; both empty for a copy in the system's own places.
-	PkgConfigDir, LibraryDir string
+	// PkgConfigDir holds the opencv4.pc of that copy, for advice: the build sees
+	// the same environment as the user's own.
+	PkgConfigDir string
+	// Getenv reads the environment that Process gives its children; nil is this
+	// process's.
+	Getenv func(string) (string, bool)
 	// Flags replace pkg-config (gocv's build tag customenv); needed on Windows.
 	Flags *Flags
 	// Proxy gives the one module proxy that the worker may be compiled from
@@ -301,22 +304,38 @@ func (b *builder) worker(exe string) engine.Worker {
 		// only be noise.
 		Env:     []string{"OPENCV_LOG_LEVEL=WARNING"},
 		Inspect: executed,
-	}
-	if b.o.LibraryDir != "" {
-		name := map[string]string{"windows": "PATH", "darwin": "DYLD_LIBRARY_PATH"}[runtime.GOOS]
-		if name == "" {
-			name = "LD_LIBRARY_PATH"
-		}
-		w.Env = append(w.Env, name+"="+prepend(b.o.LibraryDir, os.Getenv(name)))
+		Copy:    b.copy(),
 	}
 	return w
 }
 
-func prepend(dir, list string) string {
-	if list == "" {
-		return dir
+// copy is the OpenCV that the worker was linked with.
+func (b *builder) copy() *engine.Copy {
+	return &engine.Copy{
+		Name: "OpenCV", Version: b.o.OpenCVVersion, File: b.o.OpenCVPath, Getenv: b.o.Getenv,
+		Prefixes: []string{"libopencv_", "opencv_"}, // the second is Visual C++'s
 	}
-	return dir + string(os.PathListSeparator) + list
+}
+
+// steering are the variables by which pkg-config, the compilers and the linker
+// choose files. They stay the user's, and another value is another worker.
+var steering = []string{
+	"PKG_CONFIG_PATH", "PKG_CONFIG_LIBDIR", "PKG_CONFIG_SYSROOT_DIR", "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH",
+	"LIBRARY_PATH", "LD_RUN_PATH", "INCLUDE", "LIB",
+}
+
+func (b *builder) steered() string {
+	getenv := b.o.Getenv
+	if getenv == nil {
+		getenv = os.LookupEnv
+	}
+	var list []string
+	for _, name := range steering {
+		if v, ok := getenv(name); ok && v != "" {
+			list = append(list, name+"="+v)
+		}
+	}
+	return strings.Join(list, " ")
 }
 
 // recipe lists everything that decides what the worker becomes.
@@ -345,7 +364,7 @@ func (b *builder) recipe(goVersion string) ([]string, error) {
 		opencv,
 		"compiler " + b.o.CXX + " " + b.o.CXXVersion,
 		"go " + goVersion + " " + runtime.GOOS + "/" + runtime.GOARCH,
-		"pkg-config " + b.o.PkgConfigDir,
+		"environment " + b.steered(),
 	}
 	if f := b.o.Flags; f != nil {
 		list = append(list, "flags", f.CPP, f.CXX, f.LD)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -126,7 +125,7 @@ func (c *counter) Done()               { c.done.Add(1) }
 func TestPrepareBuildsOnce(t *testing.T) {
 	g := &goCommand{}
 	o := options(t, g)
-	o.LibraryDir = "/opt/cv/lib"
+	o.OpenCVPath, o.PkgConfigDir = "/opt/cv/lib/libopencv_core.so.406", "/opt/cv/lib/pkgconfig"
 	p := &counter{}
 	w, err := New(o).Prepare(t.Context(), p)
 	if err != nil {
@@ -135,8 +134,9 @@ func TestPrepareBuildsOnce(t *testing.T) {
 	if !w.Built || g.builds() != 1 || p.started.Load() != 1 || p.done.Load() != 1 {
 		t.Fatalf("built %v, %d builds, %d/%d progress", w.Built, g.builds(), p.started.Load(), p.done.Load())
 	}
-	if runtime.GOOS == "linux" && !strings.HasPrefix(strings.Join(w.Env, " "), "OPENCV_LOG_LEVEL=WARNING LD_LIBRARY_PATH=/opt/cv/lib") {
-		t.Errorf("environment %v", w.Env)
+	// The loader must search as it does for the user's own programs.
+	if !slices.Equal(w.Env, []string{"OPENCV_LOG_LEVEL=WARNING"}) || w.Copy.File != o.OpenCVPath {
+		t.Errorf("environment %v, copy %+v", w.Env, w.Copy)
 	}
 	for _, file := range []string{"main.go", "threads.go", "threads.cpp", "exception.go", "exception_abort.go", "go.mod", "go.sum"} {
 		if _, err := os.Stat(filepath.Join(filepath.Dir(w.Argv[0]), file)); err != nil {
@@ -156,12 +156,18 @@ func TestPrepareBuildsOnce(t *testing.T) {
 		}
 	}
 	for _, e := range cmd.Env {
-		if strings.HasPrefix(e, "GOPROXY") {
-			t.Error("GOPROXY is the user's")
+		if strings.HasPrefix(e, "GOPROXY") || strings.HasPrefix(e, "PKG_CONFIG") {
+			t.Errorf("%s is the user's", e)
 		}
 	}
 	if again, err := New(o).Prepare(t.Context(), p); err != nil || again.Built || g.builds() != 1 || again.Argv[0] != w.Argv[0] {
 		t.Fatalf("second time: built %v, %d builds, %v", again.Built, g.builds(), err)
+	}
+	// What steers pkg-config elsewhere is another worker, too.
+	steered := o
+	steered.Getenv = func(name string) (string, bool) { return "/opt/other", name == "PKG_CONFIG_PATH" }
+	if other, err := New(steered).Prepare(t.Context(), p); err != nil || !other.Built || other.Argv[0] == w.Argv[0] {
+		t.Fatalf("another PKG_CONFIG_PATH: %v %v", other.Argv, err)
 	}
 	// Another OpenCV is another worker.
 	o.OpenCVVersion = "4.10.0"
@@ -389,6 +395,14 @@ collect2: error: ld returned 1 exit status`, "library opencv_viz", true},
 		if !strings.Contains(why, c.words) || fix == "" || broken != c.broken || strings.Contains(why, "\n") {
 			t.Errorf("%s: %q, %q, broken %v; want %q, %v", c.name, why, fix, broken, c.words, c.broken)
 		}
+	}
+}
+
+func TestPkgConfigPathIsAdvice(t *testing.T) {
+	log := "Package opencv4 was not found in the pkg-config search path."
+	_, fix, _ := explain(log, Options{PkgConfigDir: "/opt/cv/lib/pkgconfig"})
+	if !strings.Contains(fix, "add /opt/cv/lib/pkgconfig to PKG_CONFIG_PATH") {
+		t.Error(fix)
 	}
 }
 

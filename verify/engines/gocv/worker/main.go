@@ -64,6 +64,7 @@ type answer struct {
 	Outputs     []tensor          `json:"outputs"`
 	Others      []tensor          `json:"others"`
 	Repeat      []tensor          `json:"repeat"`
+	Libraries   []string          `json:"libraries,omitempty"`
 	Log         string            `json:"log,omitempty"`
 	Error       string            `json:"error,omitempty"`
 }
@@ -105,6 +106,11 @@ func main() {
 	}
 	if err := run(j, &a); err != nil {
 		a.Error = err.Error()
+	}
+	// Now, when also what is loaded at first use (OpenCL, CUDA) is there.
+	var err error
+	if a.Libraries, err = libraries(); err != nil {
+		fmt.Fprintln(os.Stderr, "gocv worker: list the loaded libraries:", err)
 	}
 	if err := reply(j.Answer, &a); err != nil {
 		fmt.Fprintln(os.Stderr, "gocv worker: write answer:", err)

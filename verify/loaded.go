@@ -1,0 +1,32 @@
+package verify
+
+import "github.com/deployctl/deployctl/verify/engine"
+
+// reject makes the engine a failure for a reason that explains the others.
+func (e *Engine) reject(why, fix string) {
+	e.State, e.Why, e.Fix = Fail, why, fix
+	e.Reasons = append([]string{why}, e.Reasons...)
+}
+
+// doubt makes the engine unknown, unless it failed.
+func (e *Engine) doubt(why, fix string) {
+	e.Reasons = append(e.Reasons, why)
+	if e.State == OK {
+		e.State, e.Why, e.Fix = Unknown, why, fix
+	}
+}
+
+// loaded judges the files that the engine loaded: a proof with another copy
+// of the library than the one that was found is not of this set-up.
+func (e *Engine) loaded(c *engine.Copy) {
+	if c == nil {
+		return
+	}
+	if len(e.Libraries) == 0 {
+		e.doubt("it is not known which files of "+c.Name+" were loaded: the operating system did not list them", "")
+		return
+	}
+	if m := c.Foreign(e.Libraries); m != nil {
+		e.reject(m.Why, m.Fix)
+	}
+}
