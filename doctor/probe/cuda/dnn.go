@@ -1,19 +1,88 @@
 package cuda
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
-	"github.com/deployctl/deployctl/doctor/probe/loader"
+	"github.com/deployctl/deployctl/doctor/probe/frameworks"
 )
 
-// cudnn finds cuDNN: headers and libraries, which may disagree.
-func (p *probe) cudnn(ctx context.Context) {
-	p.shared(ctx, CuDNN, "libcudnn", "cudnn64_")
-	p.headers(ctx, CuDNN, "CUDNN_PATH", []string{"cudnn_version.h", "cudnn_version_v9.h", "cudnn_version_v8.h", "cudnn.h"}, cudnnVersion)
+// libraries finds the CUDA runtime, cuDNN and TensorRT: in the loader's folders
+// and the toolkits', and what is wrong with a cuDNN's parts.
+func (p *probe) libraries(ctx context.Context) {
+	h := p.h
+	var extra frameworks.Extra
+	for _, k := range p.kits {
+		if h.Windows() {
+			extra.Libs = append(extra.Libs, h.Join(k.root, "bin"), h.Join(k.root, `bin\x64`))
+		} else if k.lib != "" {
+			extra.Libs = append(extra.Libs, k.lib)
+		}
+		extra.Include = append(extra.Include, h.Join(k.root, "include"), k.include)
+	}
+	if h.Windows() {
+		// Since 9 the installer puts cuDNN beside CUDA, one folder of headers and
+		// libraries for each CUDA (NVIDIA, cuDNN installation on Windows).
+		for _, v := range h.Glob(ctx, h.Join(cmp.Or(h.Env("ProgramFiles"), `C:\Program Files`), `NVIDIA\CUDNN`), "v*") {
+			extra.Include = append(extra.Include, h.Join(v, "include"))
+			extra.Include = append(extra.Include, h.Glob(ctx, h.Join(v, "include"), "*.*")...)
+		}
+	}
+	found, err := frameworks.Files(ctx, h, extra, Runtime, CuDNN, TensorRT)
+	if err != nil && ctx.Err() == nil {
+		p.errs = append(p.errs, err)
+	}
+	list := found.Components[CuDNN]
+	for i := range list {
+		in := &list[i]
+		if in.HasPart("headers") {
+			in.Places.Lib = cmp.Or(p.importLibrary(ctx, in.Places.Include), in.Places.Lib)
+		}
+		switch {
+		case !in.HasPart("shared"):
+		case h.Windows():
+			in.Unusable = p.incompleteCuDNN(ctx, h.DirOf(in.Path), strings.ToLower(h.Base(in.Path)), append(h.PathDirs(), extra.Libs...))
+		default:
+			in.Unusable = p.mixedCuDNN(ctx, in)
+		}
+	}
+	p.f.Merge(found)
+}
+
+// mixedCuDNN says which of the libraries that a cuDNN loads are of another
+// release. They are looked for beside it first, as its RUNPATH is $ORIGIN, then
+// by the loader. cuDNN refuses them when it is first called
+// (CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH; NVIDIA, cuDNN API reference).
+func (p *probe) mixedCuDNN(ctx context.Context, in *facts.Instance) *facts.Unusable {
+	major, _, _ := strings.Cut(in.Version, ".")
+	var other []string
+	for _, dll := range cudnnParts(major) {
+		name := "lib" + strings.TrimSuffix(dll, "64_"+major+".dll") + ".so." + major
+		file := path.Join(path.Dir(in.Path), name)
+		if !p.h.Exists(ctx, file) && len(in.Via) > 0 {
+			file, _ = p.libs.Find(ctx, name)
+		}
+		real, err := p.h.Resolve(ctx, file)
+		if file == "" || err != nil {
+			continue
+		}
+		m := soFile.FindStringSubmatch(path.Base(real))
+		// Only whole releases can be compared: 9.1.0 with 9.5.1.
+		if m != nil && strings.Count(m[2], ".") >= 2 && strings.Count(in.Version, ".") >= 2 && m[2] != in.Version {
+			other = append(other, real)
+		}
+	}
+	if len(other) == 0 {
+		return nil
+	}
+	return &facts.Unusable{Reason: facts.Mismatch,
+		Detail: fmt.Sprintf("the parts of cuDNN are of different releases: %s is %s, but it loads %s", p.h.Base(in.Path), in.Version, strings.Join(other, ", ")),
+		Remedy: "Install one cuDNN release whole: remove the files libcudnn* of the other release, and let its package or archive put all of them into " + path.Dir(in.Path) + "."}
 }
 
 // cudnnParts are the libraries that cudnn64_8.dll and cudnn64_9.dll load by name
@@ -54,125 +123,6 @@ func isOrAre(n int) string {
 		return "is"
 	}
 	return "are"
-}
-
-// tensorrt finds TensorRT.
-func (p *probe) tensorrt(ctx context.Context) {
-	p.shared(ctx, TensorRT, "libnvinfer", "nvinfer_")
-	p.headers(ctx, TensorRT, "TENSORRT_ROOT", []string{"NvInferVersion.h"}, tensorrtVersion)
-}
-
-// headers joins the headers of a library to the copy of the same version, or
-// adds a copy that is headers alone.
-func (p *probe) headers(ctx context.Context, component, env string, names []string, version func(string) string) {
-	h := p.h
-	var dirs []string
-	for _, v := range []string{env, strings.TrimSuffix(strings.TrimSuffix(env, "_PATH"), "_ROOT") + "_INCLUDE_DIR", "CUDNN_INCLUDE"} {
-		if component != CuDNN && v == "CUDNN_INCLUDE" {
-			continue
-		}
-		if d := h.Env(v); d != "" {
-			dirs = append(dirs, d, h.Join(d, "include"))
-		}
-	}
-	for _, k := range p.kits {
-		dirs = append(dirs, h.Join(k.root, "include"))
-		if k.include != "" && k.include != h.Join(k.root, "include") {
-			dirs = append(dirs, k.include)
-		}
-	}
-	if h.Windows() {
-		base := h.Env("ProgramFiles")
-		if base == "" {
-			base = `C:\Program Files`
-		}
-		// Since 9 the installer puts cuDNN beside CUDA, one folder of headers and
-		// libraries for each CUDA (NVIDIA, cuDNN installation on Windows).
-		for _, v := range h.Glob(ctx, h.Join(base, `NVIDIA\CUDNN`), "v*") {
-			dirs = append(dirs, h.Join(v, "include"))
-			dirs = append(dirs, h.Glob(ctx, h.Join(v, "include"), "*.*")...)
-		}
-		for _, d := range h.Glob(ctx, `C:\`, "TensorRT*") {
-			dirs = append(dirs, h.Join(d, "include"))
-		}
-	} else {
-		dirs = append(dirs, "/usr/include", "/usr/local/include", "/usr/local/cuda/include")
-		if t := loader.Triplet(h.Arch); t != "" {
-			dirs = append(dirs, "/usr/include/"+t)
-		}
-		for _, d := range h.Glob(ctx, "/opt", "[Tt]ensor[Rr][Tt]*") {
-			dirs = append(dirs, d+"/include")
-		}
-	}
-	seen := map[string]bool{}
-	for _, dir := range dirs {
-		for _, name := range names {
-			file := h.Join(dir, name)
-			text, err := h.Text(ctx, file)
-			if err != nil {
-				p.unreadable(err)
-				continue
-			}
-			real, err := h.Resolve(ctx, file)
-			if err != nil {
-				real = file
-			}
-			v := version(text)
-			// Since 8, cudnn.h only includes cudnn_version.h.
-			if v == "" || seen[real] || len(seen) > 64 {
-				continue
-			}
-			seen[real] = true
-			p.join(ctx, component, dir, facts.Evidence{Kind: "header", Source: file, Detail: v}, v)
-		}
-	}
-	p.headersAgainstLibraries(component)
-}
-
-// join adds a header's evidence to the library it belongs to.
-func (p *probe) join(ctx context.Context, component, dir string, e facts.Evidence, v string) {
-	list := p.f.Components[component]
-	for i := range list {
-		have := list[i].Version
-		if !strings.HasPrefix(v+".", have+".") && !strings.HasPrefix(have+".", v+".") {
-			continue
-		}
-		if strings.Count(v, ".") > strings.Count(have, ".") {
-			list[i].Version = v
-		}
-		if !list[i].HasPart("headers") {
-			list[i].Has = append(list[i].Has, "headers")
-			if list[i].Attrs == nil {
-				list[i].Attrs = map[string]string{}
-			}
-			list[i].Attrs["include"] = dir
-			if component == CuDNN {
-				list[i].Places.Include, list[i].Places.Lib = dir, p.importLibrary(ctx, dir)
-			}
-		}
-		list[i].Evidence = append(list[i].Evidence, e)
-		return
-	}
-	p.f.Add(component, facts.Instance{
-		Version: v, Path: dir, Has: []string{"headers"}, Attrs: map[string]string{"include": dir}, Evidence: []facts.Evidence{e},
-	})
-}
-
-// headersAgainstLibraries says when the active library is not the one whose
-// headers are there, and makes headers alone active when there is no library.
-func (p *probe) headersAgainstLibraries(component string) {
-	list := p.f.Components[component]
-	active := slices.IndexFunc(list, func(i facts.Instance) bool { return i.Active })
-	headers := slices.IndexFunc(list, func(i facts.Instance) bool { return i.HasPart("headers") })
-	switch {
-	case active < 0 && len(list) == 1:
-		list[0].Active = true
-	case active < 0 && headers >= 0:
-		list[headers].Active = true
-	case active >= 0 && headers >= 0 && !list[active].HasPart("headers"):
-		list[active].Conflict = fmt.Sprintf("the loader takes %s %s (%s), but the headers in %s are %s",
-			component, list[active].Version, p.h.Base(list[active].Path), list[headers].Attrs["include"], list[headers].Version)
-	}
 }
 
 // importLibrary is the folder of cudnn.lib that belongs to headers on Windows:

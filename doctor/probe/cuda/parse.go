@@ -15,7 +15,6 @@ var (
 	cudaMacro   = regexp.MustCompile(`(?m)^[ \t]*#[ \t]*define[ \t]+(CUDA_VERSION|CUDART_VERSION)[ \t]+\(?([0-9]{4,6})`)
 	versionTxt  = regexp.MustCompile(`(?mi)CUDA Version[ \t]+([0-9]+(?:\.[0-9]+)+)`)
 	jsonVersion = regexp.MustCompile(`"cuda"[ \t\r\n]*:[ \t\r\n]*\{[^{}]*"version"[ \t\r\n]*:[ \t\r\n]*"([^"]*)"`)
-	macro       = regexp.MustCompile(`(?m)^[ \t]*#[ \t]*define[ \t]+([A-Za-z_][A-Za-z0-9_]*)[ \t]+([A-Za-z0-9_]+)`)
 	dotted      = regexp.MustCompile(`^[0-9]+(?:\.[0-9]+)+$`)
 	soFile      = regexp.MustCompile(`^(lib[a-zA-Z0-9_]+)\.so\.([0-9]+(?:\.[0-9]+)*)$`)
 )
@@ -113,46 +112,6 @@ func ParseVersions(text string) (Versions, bool) {
 		v.CUDA = m[1]
 	}
 	return v, v.CUDA != "" || len(v.Parts) > 0
-}
-
-// macros reads the #define lines of a header, and follows one name that is
-// defined as another (TensorRT 10 does that).
-func macros(text string) map[string]string {
-	out := map[string]string{}
-	for _, m := range macro.FindAllStringSubmatch(text, -1) {
-		if _, ok := out[m[1]]; !ok {
-			out[m[1]] = m[2]
-		}
-	}
-	for k, v := range out {
-		if to, ok := out[v]; ok {
-			out[k] = to
-		}
-	}
-	return out
-}
-
-// joinMacros makes a version of macros; the first must be there and a number.
-func joinMacros(m map[string]string, names ...string) string {
-	var parts []string
-	for _, n := range names {
-		v := m[n]
-		if v == "" || strings.Trim(v, "0123456789") != "" {
-			break
-		}
-		parts = append(parts, v)
-	}
-	return strings.Join(parts, ".")
-}
-
-// cudnnVersion reads cudnn_version.h (8 and newer) or cudnn.h (before).
-func cudnnVersion(text string) string {
-	return joinMacros(macros(text), "CUDNN_MAJOR", "CUDNN_MINOR", "CUDNN_PATCHLEVEL")
-}
-
-// tensorrtVersion reads NvInferVersion.h.
-func tensorrtVersion(text string) string {
-	return joinMacros(macros(text), "NV_TENSORRT_MAJOR", "NV_TENSORRT_MINOR", "NV_TENSORRT_PATCH", "NV_TENSORRT_BUILD")
 }
 
 // windowsDriver turns the driver version of Windows' registry into NVIDIA's:

@@ -47,3 +47,31 @@ func TestDriverFile(t *testing.T) {
 		}
 	}
 }
+
+// TestMixedCuDNN: the parts that a cuDNN loads must be of its own release.
+func TestMixedCuDNN(t *testing.T) {
+	const dir = "/usr/lib/x86_64-linux-gnu/"
+	library := func(dir, name, version string) string {
+		major, _, _ := strings.Cut(version, ".")
+		file := dir + name + ".so." + version
+		return "-- file " + file + " --\n-- link " + dir + name + ".so." + major + " --\n" + file + "\n"
+	}
+	for _, c := range []struct{ name, files, want string }{
+		{"one release", library(dir, "libcudnn", "9.1.0") + library(dir, "libcudnn_ops", "9.1.0") + library(dir, "libcudnn_cnn", "9.1.0"), ""},
+		{"an older part", library(dir, "libcudnn", "9.5.1") + library(dir, "libcudnn_ops", "9.1.0") + library(dir, "libcudnn_cnn", "9.5.1"), "libcudnn.so.9.5.1 is 9.5.1, but it loads " + dir + "libcudnn_ops.so.9.1.0"},
+		{"cuDNN 8", library(dir, "libcudnn", "8.9.7") + library(dir, "libcudnn_ops_infer", "8.6.0"), "libcudnn_ops_infer.so.8.6.0"},
+		{"a part elsewhere", "-- env --\nLD_LIBRARY_PATH=/opt/old\n" + library(dir, "libcudnn", "9.5.1") + library("/opt/old/", "libcudnn_ops", "9.1.0"), "/opt/old/libcudnn_ops.so.9.1.0"},
+		{"its own before those elsewhere", "-- env --\nLD_LIBRARY_PATH=/opt/old\n" + library(dir, "libcudnn", "9.5.1") + library(dir, "libcudnn_ops", "9.5.1") + library("/opt/old/", "libcudnn_ops", "9.1.0"), ""},
+		{"two majors side by side", library(dir, "libcudnn", "9.5.1") + library(dir, "libcudnn_ops", "9.5.1") + library(dir, "libcudnn", "8.9.7") + library(dir, "libcudnn_ops_infer", "8.9.7"), ""},
+		{"releases that are not known", "-- file " + dir + "libcudnn.so.9 --\n-- file " + dir + "libcudnn_ops.so.9 --\n", ""},
+	} {
+		f, err := Probe(t.Context(), hosttest.Parse(t, c.files))
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, ok := f.Active(CuDNN)
+		if !ok || (in.Unusable == nil) != (c.want == "") || c.want != "" && (in.Unusable.Reason != facts.Mismatch || !strings.Contains(in.Unusable.Detail, c.want)) {
+			t.Errorf("%s: %+v %+v", c.name, in, in.Unusable)
+		}
+	}
+}

@@ -10,6 +10,7 @@
 package frameworks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,7 +59,7 @@ const (
 func Provides() []string {
 	var out []string
 	for _, s := range specs() {
-		if s.component != "opencv" {
+		if s.component != "opencv" && !s.file {
 			out = append(out, s.component)
 		}
 	}
@@ -68,10 +69,10 @@ func Provides() []string {
 // ProbeOpenCV finds OpenCV: the one row of the table whose libraries are read,
 // beside the others.
 func ProbeOpenCV(ctx context.Context, h *host.Host) (facts.Facts, error) {
-	return find(ctx, h, "opencv")
+	return find(ctx, h, nil, "opencv")
 }
 
-// Probe finds the copies of all but OpenCV. A copy's Path is its prefix (/usr, /opt/libtorch, what
+// Probe finds the copies of all but OpenCV and the rows of Files. A copy's Path is its prefix (/usr, /opt/libtorch, what
 // holds bin and include on Windows; the folder itself where there is no prefix),
 // or the folder of its Python or npm package.
 //
@@ -81,10 +82,10 @@ func ProbeOpenCV(ctx context.Context, h *host.Host) (facts.Facts, error) {
 // (cu121), cxx11_abi, cpu_runtime, gpu_runtime, flavour, header_version, threading,
 // shadowed.
 func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
-	return find(ctx, h, Provides()...)
+	return find(ctx, h, nil, Provides()...)
 }
 
-func find(ctx context.Context, h *host.Host, components ...string) (facts.Facts, error) {
+func find(ctx context.Context, h *host.Host, extra *Extra, components ...string) (facts.Facts, error) {
 	w := &world{
 		h: h, specs: slices.DeleteFunc(specs(), func(s spec) bool { return !slices.Contains(components, s.component) }), lists: map[string][]host.Entry{}, reals: map[string]string{}, configs: map[string]map[string][]string{}, headers: map[string]header{},
 		texts: map[string]config{},
@@ -92,11 +93,16 @@ func find(ctx context.Context, h *host.Host, components ...string) (facts.Facts,
 	for i := range w.specs {
 		w.searches = append(w.searches, &search{world: w, spec: &w.specs[i]})
 	}
-	w.wheels(ctx)
-	w.npm(ctx)
-	if h.Windows() {
+	switch {
+	case extra != nil:
+		w.files(ctx, *extra)
+	case h.Windows():
+		w.wheels(ctx)
+		w.npm(ctx)
 		w.windows(ctx)
-	} else {
+	default:
+		w.wheels(ctx)
+		w.npm(ctx)
 		w.unix(ctx)
 	}
 	var f facts.Facts
@@ -225,6 +231,9 @@ func (c *copyOf) instance(ctx context.Context, s *search) facts.Instance {
 	i := facts.Instance{
 		Version: c.version, Path: c.prefix, Active: c.active, Via: c.via, Has: slices.Compact(has), Attrs: c.attrs, Evidence: c.evidence,
 		Places: facts.Places{Lib: c.libDir, Include: c.include}, Unusable: c.unusable, Built: c.built, Needs: c.needs, Unseen: c.unseen, Conflict: clip(c.conflict),
+	}
+	if s.spec.file {
+		i.Path = cmp.Or(c.lib, c.include)
 	}
 	if c.pc != "" {
 		i.Places.PkgConfig = s.h.DirOf(c.pc)
@@ -443,7 +452,7 @@ func (s *search) findHeaders(ctx context.Context, base string) (file, rel, versi
 		if !h.ok {
 			continue
 		}
-		v := s.spec.release(h.macro)
+		v := s.spec.version(h.macro)
 		if file == "" || version == "" && v != "" {
 			file, rel, version, macros = name, r, v, h.macro
 		}

@@ -61,16 +61,7 @@ func (s *search) settle(ctx context.Context, pcDirs []string, pcs []packageFile)
 	if b.byCMake = s.cmakeWinner(ctx); b.byCMake != nil {
 		b.byCMake.wins(viaCMake)
 	}
-	for _, c := range slices.Clone(s.copies) {
-		if c.soname == "" || s.h.OS != "linux" {
-			continue
-		}
-		if file, via := s.libs.Find(ctx, c.soname); file != "" {
-			if winner := s.holding(s.real(ctx, file)); winner != nil {
-				winner.wins(via)
-			}
-		}
-	}
+	s.loaded(ctx)
 	s.named(ctx)
 	active, why := s.choose(b)
 	if active == nil {
@@ -86,6 +77,20 @@ func (s *search) settle(ctx context.Context, pcDirs []string, pcs []packageFile)
 		all = append([]string{own}, all...)
 	}
 	active.conflict = strings.Join(all, "; ")
+}
+
+// loaded notes which copies the loader finds.
+func (s *search) loaded(ctx context.Context) {
+	for _, c := range s.copies {
+		if c.soname == "" || s.h.OS != "linux" {
+			continue
+		}
+		if file, via := s.libs.Find(ctx, c.soname); file != "" {
+			if winner := s.holding(s.real(ctx, file)); winner != nil {
+				winner.wins(via)
+			}
+		}
+	}
 }
 
 // pkgConfig returns the package of that name that pkg-config takes.

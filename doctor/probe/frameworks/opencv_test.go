@@ -390,3 +390,14 @@ func TestOpenCVRelease(t *testing.T) {
 		}
 	}
 }
+
+func TestReleasesOfHeaders(t *testing.T) {
+	if v := tensorrtRelease(defines("#define TRT_MAJOR_ENTERPRISE 10\n#define TRT_MINOR_ENTERPRISE 3\n#define NV_TENSORRT_MAJOR TRT_MAJOR_ENTERPRISE\n#define NV_TENSORRT_MINOR TRT_MINOR_ENTERPRISE\n#define NV_TENSORRT_PATCH 0 //!< patch\n#define NV_TENSORRT_BUILD 26\n")); v != "10.3.0.26" {
+		t.Errorf("tensorrt: %s", v)
+	}
+	for number, want := range map[string]string{"80": "8.0", "101": "10.1", "110": "11.0", "12": "12"} {
+		if got := cudartRelease(number); got != want {
+			t.Errorf("cudart64_%s: %s", number, got)
+		}
+	}
+}

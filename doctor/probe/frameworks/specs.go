@@ -40,6 +40,8 @@ type spec struct {
 	config func(text string) map[string]string
 	// cmakeFirst: users find it through CMake, not through pkg-config or -l.
 	cmakeFirst bool
+	// file: every file is a copy of its own; see Files.
+	file bool
 	// gocv: programs are linked as gocv does it, by pkg-config and without a run
 	// path.
 	gocv bool
@@ -60,15 +62,20 @@ var (
 	caffeCUDA = regexp.MustCompile(`(?mi)^[ \t]*set[ \t]*\([ \t]*Caffe_(HAVE_CUDA|HAVE_CUDNN|CPU_ONLY)[ \t]+([A-Za-z0-9]+)`)
 )
 
+// version is the release that a header's macros give, "" for none.
+func (s *spec) version(macros map[string]string) string {
+	if s.release == nil {
+		return ""
+	}
+	return s.release(macros)
+}
+
 // specs is the table of what is known.
 func specs() []spec {
 	all := table()
 	for i := range all {
 		if all[i].suffix == nil {
 			all[i].suffix = dotted
-		}
-		if all[i].release == nil {
-			all[i].release = func(map[string]string) string { return "" }
 		}
 	}
 	return all
@@ -160,6 +167,26 @@ func table() []spec {
 			folders: []string{"onnxruntime*"}, wheels: []string{"onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino", "onnxruntime-training", "onnxruntime-qnn", "onnxruntime-rocm"},
 			oneWheel: true,
 			npm:      []string{"onnxruntime-node"},
+		},
+		{
+			component: "cuda-runtime", file: true, libs: []string{"cudart"}, dlls: []string{"cudart64_*"}, dll: numberedDLL("cudart64_", cudartRelease), suffix: bare,
+		},
+		{
+			component: "cudnn", file: true, libs: []string{"cudnn"}, dlls: []string{"cudnn64_*"}, dll: numberedDLL("cudnn64_", asItIs), suffix: bare,
+			headers: []string{"cudnn_version.h", "cudnn_version_v9.h", "cudnn_version_v8.h", "cudnn.h"}, // since 8, cudnn.h only includes the others
+			release: func(d map[string]string) string {
+				return joined(d, "CUDNN_MAJOR", "CUDNN_MINOR", "CUDNN_PATCHLEVEL")
+			},
+			env: []string{"CUDNN_INCLUDE", "CUDNN_INCLUDE_DIR", "CUDNN_PATH"},
+		},
+		{
+			component: "tensorrt", file: true, libs: []string{"nvinfer"}, dlls: []string{"nvinfer_*"}, dll: numberedDLL("nvinfer_", asItIs), suffix: bare,
+			headers: []string{"NvInferVersion.h"}, release: tensorrtRelease,
+			env: []string{"TENSORRT_INCLUDE_DIR", "TENSORRT_ROOT"}, folders: []string{"tensorrt*"},
+		},
+		{
+			component: "opencl-loader", file: true, libs: []string{"OpenCL"}, dlls: []string{"opencl"}, headers: []string{"CL/cl.h"},
+			suffix: func(string) string { return "" }, // 1.0.0 is the ABI's
 		},
 		{
 			component: "opencv", libs: []string{"opencv_world", "opencv_core"}, dlls: []string{"opencv_world*", "libopencv_world*", "opencv_core*", "libopencv_core*"}, module: "opencv_", dll: openCVDLL,

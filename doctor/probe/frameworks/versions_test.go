@@ -166,7 +166,7 @@ func FuzzDefines(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		d := defines(text)
 		for _, s := range all {
-			if v := s.release(d); v != "" && !wholeVersion.MatchString(v) {
+			if v := s.version(d); v != "" && !wholeVersion.MatchString(v) {
 				t.Errorf("%s reads %q", s.component, v)
 			}
 			if s.details != nil {

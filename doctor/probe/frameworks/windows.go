@@ -15,16 +15,7 @@ import (
 // places.
 func (w *world) windows(ctx context.Context) {
 	h := w.h
-	root := w.envPath("SystemRoot")
-	if root == "" {
-		root = `C:\Windows`
-	}
-	searched := []string{h.Join(root, "System32"), root}
-	for _, d := range h.PathDirs() {
-		if look.IsPath(d) && len(d) > 2 && d[1] == ':' {
-			searched = append(searched, strings.TrimRight(strings.ReplaceAll(d, "/", `\`), `\`))
-		}
-	}
+	searched := w.searched()
 	dirs := slices.Clone(searched)
 	trees := w.windowsTrees(ctx)
 	for _, tree := range trees {
@@ -50,15 +41,7 @@ func (w *world) windows(ctx context.Context) {
 		for _, c := range s.copies {
 			own = append(own, c.prefix, h.Join(c.prefix, "lib"), h.Join(c.prefix, "capi"), h.Join(c.prefix, "libs"), h.Join(c.prefix, "bin"), h.Join(c.prefix, "python"))
 		}
-		seen := map[string]bool{}
-		for i, dir := range own {
-			key := strings.ToLower(strings.TrimRight(dir, `\`))
-			if seen[key] || len(seen) > maxDirs || ctx.Err() != nil {
-				continue
-			}
-			seen[key] = true
-			s.dlls(ctx, strings.TrimRight(dir, `\`), i < len(searched))
-		}
+		s.allDLLs(ctx, own, len(searched))
 		s.windowsPrograms(ctx)
 		s.windowsHeaders(ctx)
 		s.allConfigs(ctx)
@@ -73,6 +56,37 @@ func (w *world) windows(ctx context.Context) {
 		if s.spec.component == "openpose" {
 			s.openposeTrees(ctx, trees)
 		}
+	}
+}
+
+// searched are the folders in which LoadLibrary looks for a DLL by name, in its
+// order, the program's own folder apart (Microsoft, "Dynamic-link library search
+// order").
+func (w *world) searched() []string {
+	h := w.h
+	root := w.envPath("SystemRoot")
+	if root == "" {
+		root = `C:\Windows`
+	}
+	searched := []string{h.Join(root, "System32"), root}
+	for _, d := range h.PathDirs() {
+		if look.IsPath(d) && len(d) > 2 && d[1] == ':' {
+			searched = append(searched, strings.TrimRight(strings.ReplaceAll(d, "/", `\`), `\`))
+		}
+	}
+	return searched
+}
+
+// allDLLs looks into folders, of which the first are searched.
+func (s *search) allDLLs(ctx context.Context, dirs []string, searched int) {
+	seen := map[string]bool{}
+	for i, dir := range dirs {
+		key := strings.ToLower(strings.TrimRight(dir, `\`))
+		if seen[key] || len(seen) > maxDirs || ctx.Err() != nil {
+			continue
+		}
+		seen[key] = true
+		s.dlls(ctx, strings.TrimRight(dir, `\`), i < searched)
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/internal/parallel"
 	"github.com/deployctl/deployctl/doctor/probe/cuda"
+	"github.com/deployctl/deployctl/doctor/probe/frameworks"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 )
 
@@ -101,7 +102,7 @@ func run(ctx context.Context, h *host.Host, ask []string) (facts.Facts, error) {
 	switch h.OS {
 	case "windows":
 		drivers, errs = registered(ctx, h)
-		windowsLoader(ctx, h, &f)
+		errs = append(errs, loaders(ctx, h, &f))
 	case "darwin":
 		const framework = "/System/Library/Frameworks/OpenCL.framework"
 		if h.Exists(ctx, framework) {
@@ -115,7 +116,7 @@ func run(ctx context.Context, h *host.Host, ask []string) (facts.Facts, error) {
 	default:
 		libs := loader.Open(ctx, h)
 		drivers, errs = listed(ctx, h, libs)
-		unixLoader(ctx, h, libs, &f)
+		errs = append(errs, loaders(ctx, h, &f))
 	}
 	// clinfo goes through the loader, ask does not need it.
 	if len(ask) == 1 || len(ask) > 1 && f.Components[Loader] != nil {
@@ -252,79 +253,15 @@ func listed(ctx context.Context, h *host.Host, libs *loader.Libraries) ([]*drive
 	return out, errs
 }
 
-var soFile = regexp.MustCompile(`^libOpenCL\.so(?:\.[0-9.]+)?$`)
-
-// unixLoader notes every copy of libOpenCL.
-func unixLoader(ctx context.Context, h *host.Host, libs *loader.Libraries, f *facts.Facts) {
-	wins, via := libs.Find(ctx, "libOpenCL.so.1")
-	if r, err := h.Resolve(ctx, wins); wins != "" && err == nil {
-		wins = r
+// loaders notes every copy of libOpenCL.
+func loaders(ctx context.Context, h *host.Host, f *facts.Facts) error {
+	extra := frameworks.Extra{Libs: []string{"/usr/local/cuda/lib64"}, Include: []string{"/usr/local/cuda/include"}}
+	if h.Windows() {
+		extra = frameworks.Extra{} // drivers install OpenCL.dll into System32
 	}
-	headers := ""
-	for _, dir := range []string{"/usr/include", "/usr/local/include", "/usr/local/cuda/include"} {
-		if h.Exists(ctx, dir+"/CL/cl.h") {
-			headers = dir
-			break
-		}
-	}
-	dirs := append(libs.Dirs(ctx), "/usr/local/cuda/lib64")
-	seen := map[string]*facts.Instance{}
-	var order []string
-	for _, dir := range dirs {
-		for _, file := range libs.InDir(ctx, dir, "libOpenCL.so") {
-			if !soFile.MatchString(path.Base(file)) {
-				continue
-			}
-			real, err := h.Resolve(ctx, file)
-			if err != nil {
-				continue // a dangling link
-			}
-			in := seen[real]
-			if in == nil {
-				in = &facts.Instance{Path: real, Attrs: map[string]string{}, Evidence: []facts.Evidence{{Kind: "file", Source: file}}}
-				seen[real] = in
-				order = append(order, real)
-			}
-			if path.Base(file) == "libOpenCL.so" {
-				in.Has = append(in.Has, "dev")
-			}
-		}
-	}
-	for _, real := range order {
-		in := seen[real]
-		if real == wins {
-			in.Active, in.Via = true, []string{via}
-			if headers != "" {
-				in.Has = append(in.Has, "headers")
-				in.Attrs["include"] = headers
-			}
-		}
-		sort.Strings(in.Has)
-		in.Has = slices.Compact(in.Has)
-		f.Add(Loader, *in)
-	}
-}
-
-// windowsLoader notes OpenCL.dll, which drivers install into System32.
-func windowsLoader(ctx context.Context, h *host.Host, f *facts.Facts) {
-	root := h.Env("SystemRoot")
-	if root == "" {
-		root = `C:\Windows`
-	}
-	for i, dir := range append([]string{h.Join(root, "System32")}, h.PathDirs()...) {
-		file := h.Join(dir, "OpenCL.dll")
-		if i > 0 && strings.EqualFold(strings.TrimRight(dir, `\/`), h.Join(root, "System32")) {
-			continue
-		}
-		if !h.Exists(ctx, file) {
-			continue
-		}
-		in := facts.Instance{Path: file, Evidence: []facts.Evidence{{Kind: "file", Source: file}}}
-		if f.Components[Loader] == nil {
-			in.Active, in.Via = true, []string{"dll"}
-		}
-		f.Add(Loader, in)
-	}
+	found, err := frameworks.Files(ctx, h, extra, Loader)
+	f.Merge(found)
+	return err
 }
 
 // registered reads the drivers of Windows: the old list of DLLs in both views
