@@ -122,6 +122,10 @@ type Engine struct {
 	Reasons []string `json:"reasons,omitempty"`
 	Fix     string   `json:"fix,omitempty"`
 	Log     string   `json:"log,omitempty"`
+	// Device is what the engine says of the hardware, ProcessorSeconds the time
+	// that it needs on the processor; where the target is another.
+	Device           *engine.Device `json:"device,omitempty"`
+	ProcessorSeconds float64        `json:"processor_s,omitempty"`
 	// Libraries are the shared libraries that the engine loaded, as the
 	// operating system lists them.
 	Libraries []string `json:"libraries,omitempty"`

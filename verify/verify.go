@@ -338,6 +338,7 @@ func (r *Result) load(ctx context.Context, o Options) error {
 			}
 			e.Versions, e.Libraries = a.Versions, a.Libraries
 			if e.State == OK {
+				e.available(o, a)
 				e.loaded(w.worker.Copy)
 			}
 		}
@@ -425,7 +426,11 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 	e.Libraries = r.a.Libraries
 	e.Versions, e.Threads, e.Log = r.a.Versions, r.a.Threads, strings.TrimSpace(r.a.Log)
 	if r.err != nil {
-		return nil, e.died(ctx, r.err)
+		err := e.died(ctx, r.err)
+		if r.a.Device != nil {
+			e.available(o, r.a)
+		}
+		return nil, err
 	}
 	e.Backend, e.Target = r.a.Backend, r.a.Target
 	e.stats(r.a, o.Warmup, m.net.GFLOP(), o.PeakGFLOPS)
@@ -469,6 +474,9 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 	e.State = OK
 	if !verdict.OK {
 		e.State, e.Why, e.Reasons = Fail, verdict.Reasons[0], verdict.Reasons
+	}
+	if err := e.used(o, r.a, c.Heads); err != nil {
+		return nil, e.died(ctx, fmt.Errorf("its output cannot be read: %w", err))
 	}
 	e.loaded(w.worker.Copy)
 	if verdict.Boxes == nil {

@@ -67,6 +67,14 @@ type Answer struct {
 	Outputs []Tensor `json:"outputs"`
 	Others  []Tensor `json:"others"`
 	Repeat  []Tensor `json:"repeat"`
+	// Device is what the engine says it can run on; wanted where the target is
+	// not the processor. nil: it does not say.
+	Device *Device `json:"device,omitempty"`
+	// Processor are the heads of Inputs[0] as the same engine computes them on
+	// the processor, and ProcessorSeconds the time of that; wanted where the
+	// target is not the processor.
+	Processor        []Tensor `json:"processor,omitempty"`
+	ProcessorSeconds float64  `json:"processor_s,omitempty"`
 	// Libraries are the shared libraries that were loaded when the work was
 	// done, absolute, as the operating system lists them.
 	Libraries []string `json:"libraries,omitempty"`
@@ -87,4 +95,39 @@ type Tensor struct {
 	File  string `json:"file"`
 	// Input is the index into Job.Inputs.
 	Input int `json:"input"`
+}
+
+// Device is what an engine says of the hardware that it can use.
+type Device struct {
+	// Pairs are the backends with their targets that can be used here, in Job's
+	// words (opencv/opencl). nil: not known.
+	Pairs  []string `json:"pairs"`
+	OpenCL *OpenCL  `json:"opencl,omitempty"`
+	CUDA   *CUDA    `json:"cuda,omitempty"`
+	// Built is what the library was built with, by its own names: NVIDIA CUDA,
+	// cuDNN, OpenCL.
+	Built map[string]string `json:"built,omitempty"`
+	// Layers counts the network's layers by the target that the engine gave
+	// them, in the engine's words (CPU, OCL, CUDA). nil: not known.
+	Layers map[string]int `json:"layers,omitempty"`
+}
+
+// OpenCL is the device that an engine chose.
+type OpenCL struct {
+	// Have: a runtime was found; Use: it is switched on and has a device.
+	Have    bool   `json:"have"`
+	Use     bool   `json:"use"`
+	Name    string `json:"name"`
+	Vendor  string `json:"vendor"`
+	Version string `json:"version"`
+	Type    string `json:"type"` // gpu, cpu, accelerator, other
+	// Any: networks may run on devices other than GPUs.
+	Any bool `json:"any"`
+}
+
+// CUDA are the devices that an engine sees. Count is -1 where the driver is
+// older than the library needs.
+type CUDA struct {
+	Count int      `json:"count"`
+	Names []string `json:"names,omitempty"`
 }

@@ -64,6 +64,9 @@ type answer struct {
 	Outputs     []tensor          `json:"outputs"`
 	Others      []tensor          `json:"others"`
 	Repeat      []tensor          `json:"repeat"`
+	Device      *device           `json:"device,omitempty"`
+	Processor   []tensor          `json:"processor,omitempty"`
+	ProcessorS  float64           `json:"processor_s,omitempty"`
 	Libraries   []string          `json:"libraries,omitempty"`
 	Log         string            `json:"log,omitempty"`
 	Error       string            `json:"error,omitempty"`
@@ -142,8 +145,14 @@ func run(j job, a *answer) error {
 	if !ok {
 		return fmt.Errorf("unknown target %q", j.Target)
 	}
+	if target != 0 {
+		a.Device = devices(j.Target)
+	}
 	if len(j.Inputs) == 0 {
 		return nil // only asked whether everything loads
+	}
+	if a.Device != nil && a.Device.Pairs != nil && !a.Device.lists(backend, target) {
+		return fmt.Errorf("this OpenCV cannot use %s/%s", j.Backend, j.Target)
 	}
 	if j.Warmup+j.Runs < 1 || len(j.Heads) == 0 {
 		return errors.New("job without runs or heads")
@@ -260,7 +269,12 @@ func run(j job, a *answer) error {
 	}
 	a.OtherSecs = append(a.OtherSecs, took)
 	a.Repeat = out
-	return nil
+	if target == 0 {
+		return nil
+	}
+	a.Device.Layers = layers(&net)
+	a.Processor, a.ProcessorS, err = onProcessor(j, names, first)
+	return err
 }
 
 // readBlob loads a tensor file into a [1, 3, H, W] Mat. gocv can make a
