@@ -3,7 +3,6 @@ package doctor
 import (
 	"github.com/deployctl/deployctl/doctor/probe"
 	"github.com/deployctl/deployctl/doctor/probe/apple"
-	"github.com/deployctl/deployctl/doctor/probe/buildtools"
 	"github.com/deployctl/deployctl/doctor/probe/compilers"
 	"github.com/deployctl/deployctl/doctor/probe/cpu"
 	"github.com/deployctl/deployctl/doctor/probe/cuda"
@@ -16,7 +15,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/probe/msvc"
 	"github.com/deployctl/deployctl/doctor/probe/opencl"
 	osprobe "github.com/deployctl/deployctl/doctor/probe/os"
-	"github.com/deployctl/deployctl/doctor/probe/packagers"
+	"github.com/deployctl/deployctl/doctor/probe/tools"
 	"github.com/deployctl/deployctl/doctor/probe/winlibs"
 )
 
@@ -32,9 +31,9 @@ func Probes(deep bool) []probe.Probe {
 		{Name: "cpu", Provides: cpu.Provides(), Run: cpu.Probe},
 		{Name: "memory", Provides: memory.Provides(), Run: memory.Probe},
 		{Name: "disk", Provides: disk.Provides(), Run: disk.Probe},
-		{Name: "packagers", Provides: packagers.Provides(), Run: packagers.Probe},
+		tools.Probe(tools.Packagers),
 		{Name: "compilers", Provides: compilers.Provides(), Run: compilers.Probe},
-		{Name: "buildtools", Provides: buildtools.Provides(), Run: buildtools.Probe},
+		tools.Probe(tools.BuildTools),
 		{Name: "opencv", Provides: []string{"opencv"}, Run: frameworks.ProbeOpenCV},
 		{Name: "gpu", Provides: gpu.Provides(), Run: gpu.Probe},
 		{Name: "cuda", Provides: cuda.Provides(), Run: cuda.Probe},

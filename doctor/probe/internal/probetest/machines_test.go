@@ -14,13 +14,12 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
 	"github.com/deployctl/deployctl/doctor/probe"
-	"github.com/deployctl/deployctl/doctor/probe/buildtools"
 	"github.com/deployctl/deployctl/doctor/probe/compilers"
 	"github.com/deployctl/deployctl/doctor/probe/cpu"
 	"github.com/deployctl/deployctl/doctor/probe/disk"
 	"github.com/deployctl/deployctl/doctor/probe/memory"
 	osprobe "github.com/deployctl/deployctl/doctor/probe/os"
-	"github.com/deployctl/deployctl/doctor/probe/packagers"
+	"github.com/deployctl/deployctl/doctor/probe/tools"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden facts in testdata/machines")
@@ -31,9 +30,9 @@ func probes() []probe.Probe {
 		{Name: "cpu", Provides: cpu.Provides(), Run: cpu.Probe},
 		{Name: "memory", Provides: memory.Provides(), Run: memory.Probe},
 		{Name: "disk", Provides: disk.Provides(), Run: disk.Probe},
-		{Name: "packagers", Provides: packagers.Provides(), Run: packagers.Probe},
+		tools.Probe(tools.Packagers),
 		{Name: "compilers", Provides: compilers.Provides(), Run: compilers.Probe},
-		{Name: "buildtools", Provides: buildtools.Provides(), Run: buildtools.Probe},
+		tools.Probe(tools.BuildTools),
 	}
 }
 

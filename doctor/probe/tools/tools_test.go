@@ -1,4 +1,4 @@
-package buildtools
+package tools
 
 import (
 	"strings"
@@ -10,9 +10,9 @@ import (
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
 )
 
-func find(t *testing.T, fixture string) facts.Facts {
+func buildTools(t *testing.T, fixture string) facts.Facts {
 	t.Helper()
-	f, err := Probe(t.Context(), hosttest.Parse(t, fixture))
+	f, err := Probe(BuildTools).Run(t.Context(), hosttest.Parse(t, fixture))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestWhatToolsSay(t *testing.T) {
 		{"protoc", "protoc", `"--version"`, "libprotoc 3.21.12", "3.21.12"},
 		{"swig", "swig", `"-version"`, "\nSWIG Version 4.1.0\n", "4.1.0"},
 	} {
-		f := find(t, env+"-- run \"/usr/bin/"+c.program+"\" "+c.args+" --\n"+c.says+"\n")
+		f := buildTools(t, env+"-- run \"/usr/bin/"+c.program+"\" "+c.args+" --\n"+c.says+"\n")
 		if diff := cmp.Diff([]string{"*" + c.want + " /usr/bin/" + c.program}, brief(f.Components[c.component])); diff != "" {
 			t.Errorf("%s says %q: %s", c.program, c.says, diff)
 		}
@@ -63,7 +63,7 @@ func TestWhatToolsSay(t *testing.T) {
 }
 
 func TestGo(t *testing.T) {
-	f := find(t, env+`
+	f := buildTools(t, env+`
 -- exec /usr/lib/go-1.19/bin/go --
 -- link /usr/bin/go --
 /usr/lib/go-1.19/bin/go
@@ -93,7 +93,7 @@ func TestPythonWithoutRunningIt(t *testing.T) {
 		{"asdf's installation", "-- env --\nPATH=/home/u/.asdf/installs/python/3.9.19/bin\n-- exec /home/u/.asdf/installs/python/3.9.19/bin/python3 --\n\x7fELF\n", "*3.9.19 /home/u/.asdf/installs/python/3.9.19/bin/python3"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := find(t, c.fixture)
+			f := buildTools(t, c.fixture)
 			if diff := cmp.Diff([]string{c.want}, brief(f.Components["python"])); diff != "" {
 				t.Error(diff)
 			}
@@ -105,21 +105,21 @@ func TestPythonWithoutRunningIt(t *testing.T) {
 }
 
 func TestShimThatStandsForTheNext(t *testing.T) {
-	f := find(t, "-- env --\nPATH=/home/u/.pyenv/shims:/usr/bin\n-- exec /home/u/.pyenv/shims/python3 --\n#!/bin/sh\nexec pyenv exec python3\n-- file /home/u/.pyenv/version --\nsystem\n-- run \"/usr/bin/python3\" \"--version\" --\nPython 3.11.2\n")
+	f := buildTools(t, "-- env --\nPATH=/home/u/.pyenv/shims:/usr/bin\n-- exec /home/u/.pyenv/shims/python3 --\n#!/bin/sh\nexec pyenv exec python3\n-- file /home/u/.pyenv/version --\nsystem\n-- run \"/usr/bin/python3\" \"--version\" --\nPython 3.11.2\n")
 	if diff := cmp.Diff([]string{"*3.11.2 /usr/bin/python3"}, brief(f.Components["python"])); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestBazelIsNotRun(t *testing.T) {
-	f := find(t, env+"-- exec /usr/local/bin/bazel-7.1.0-linux-x86_64 --\n-- link /usr/local/bin/bazel --\n/usr/local/bin/bazel-7.1.0-linux-x86_64\n-- exec /usr/bin/bazelisk --\n")
+	f := buildTools(t, env+"-- exec /usr/local/bin/bazel-7.1.0-linux-x86_64 --\n-- link /usr/local/bin/bazel --\n/usr/local/bin/bazel-7.1.0-linux-x86_64\n-- exec /usr/bin/bazelisk --\n")
 	if diff := cmp.Diff([]string{"*7.1.0 /usr/local/bin/bazel", " /usr/bin/bazelisk"}, brief(f.Components["bazel"])); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestUnusableTool(t *testing.T) {
-	f := find(t, env+"-- run \"/usr/bin/cmake\" \"--version\" --\n#exit 127\n#stderr cmake: error while loading shared libraries: libarchive.so.13\n")
+	f := buildTools(t, env+"-- run \"/usr/bin/cmake\" \"--version\" --\n#exit 127\n#stderr cmake: error while loading shared libraries: libarchive.so.13\n")
 	if diff := cmp.Diff([]string{"* /usr/bin/cmake"}, brief(f.Components["cmake"])); diff != "" {
 		t.Error(diff)
 	}
@@ -129,7 +129,7 @@ func TestUnusableTool(t *testing.T) {
 }
 
 func TestWindowsRegistry(t *testing.T) {
-	f := find(t, `
+	f := buildTools(t, `
 -- platform --
 windows/amd64
 -- env --
@@ -153,7 +153,7 @@ Python 3.12.4
 }
 
 func TestMacStubsWithoutToolsAreNothing(t *testing.T) {
-	f := find(t, "-- platform --\ndarwin/arm64\n-- env --\nPATH=/usr/bin\n-- exec /usr/bin/git --\n-- exec /usr/bin/make --\n-- exec /usr/bin/python3 --\n")
+	f := buildTools(t, "-- platform --\ndarwin/arm64\n-- env --\nPATH=/usr/bin\n-- exec /usr/bin/git --\n-- exec /usr/bin/make --\n-- exec /usr/bin/python3 --\n")
 	if len(f.Components) != 0 {
 		t.Errorf("%v", f.Components)
 	}

@@ -1,4 +1,4 @@
-package packagers
+package tools
 
 import (
 	"context"
@@ -201,16 +201,7 @@ func nixVersion(_ context.Context, _ *host.Host, c look.Copy, inst *facts.Instan
 func distInfo(name string) func(context.Context, *host.Host, look.Copy, *facts.Instance) {
 	folder := regexp.MustCompile(`(?i)^` + name + `-(\d+(?:\.\d+)*[0-9a-z.]*)\.dist-info$`)
 	return func(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Instance) {
-		program := c.Real
-		if shim, ok := look.ShimOf(ctx, h, c); ok {
-			inst.Attrs["shim"] = shim.Manager
-			if shim.Target == "" {
-				return
-			}
-			inst.Attrs["real"] = shim.Target
-			program = shim.Target
-		}
-		prefix := h.DirOf(h.DirOf(program))
+		prefix := h.DirOf(h.DirOf(c.Real))
 		var libs []string
 		if h.Windows() {
 			libs = []string{h.Join(prefix, `Lib\site-packages`)}

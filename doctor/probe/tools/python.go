@@ -1,4 +1,4 @@
-package buildtools
+package tools
 
 import (
 	"context"
@@ -17,18 +17,8 @@ var (
 
 // pythonVersion tells Python's version from what lies around it: a virtual
 // environment's pyvenv.cfg, or the folder a version manager installed it in.
-// Version managers put shims on PATH, scripts that take 50 to 100 ms to find
-// the program; the same choice is made here from their files.
-func pythonVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Instance) error {
+func pythonVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Instance) {
 	program := c.Real
-	if shim, ok := look.ShimOf(ctx, h, c); ok {
-		if shim.Target == "" {
-			return errNotOne // it stands for the next one on PATH
-		}
-		inst.Attrs["shim"], inst.Attrs["real"] = shim.Manager, shim.Target
-		inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "file", Source: shim.Source, Detail: shim.Target})
-		program = shim.Target
-	}
 	root := h.DirOf(h.DirOf(program))
 	if h.Windows() {
 		root = h.DirOf(program)
@@ -44,7 +34,7 @@ func pythonVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.I
 		if m := cfgVersion.FindStringSubmatch(string(data)); m != nil {
 			inst.Version = m[1]
 			inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "file", Source: cfg, Detail: look.FirstLine(m[0])})
-			return nil
+			return
 		}
 	}
 	for _, manager := range []string{"/.pyenv/versions/", "/.asdf/installs/python/", "/mise/installs/python/", "/versions/"} {
@@ -54,8 +44,7 @@ func pythonVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.I
 		if m := folderVersion.FindStringSubmatch(h.Base(root)); m != nil {
 			inst.Version = m[1]
 			inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "file", Source: root})
-			return nil
+			return
 		}
 	}
-	return nil
 }

@@ -1,25 +1,12 @@
-package packagers
+package tools
 
 import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
 )
-
-func brief(list []facts.Instance) []string {
-	var out []string
-	for _, i := range list {
-		s := i.Version + " " + i.Path
-		if i.Active {
-			s = "*" + s
-		}
-		out = append(out, s)
-	}
-	return out
-}
 
 // TestVersionsFromFiles: none of these hosts has a recorded process unless it
 // is given, so a version can only come from files.
@@ -50,7 +37,7 @@ func TestVersionsFromFiles(t *testing.T) {
 		{"choco", windows + "-- exec C:\\ProgramData\\chocolatey\\bin\\choco.exe --\nMZ\n-- file C:\\ProgramData\\chocolatey\\lib\\chocolatey\\chocolatey.nuspec --\n<package>broken\n", ` C:\ProgramData\chocolatey\bin\choco.exe`},
 		{"scoop", windows + "-- exec C:\\Users\\u\\scoop\\shims\\scoop.cmd --\nx\n-- file C:\\Users\\u\\scoop\\apps\\scoop\\current\\CHANGELOG.md --\n## [v0.5.2](x) - 2024-07-26\n\n## [v0.5.1](x)\n", `0.5.2 C:\Users\u\scoop\shims\scoop.cmd`},
 	} {
-		f, err := Probe(t.Context(), hosttest.Parse(t, c.fixture))
+		f, err := Probe(Packagers).Run(t.Context(), hosttest.Parse(t, c.fixture))
 		if err != nil {
 			t.Errorf("%s: %v", c.component, err)
 		}
@@ -64,7 +51,7 @@ func TestVersionsFromFiles(t *testing.T) {
 }
 
 func TestUnreadablePackageListIsAnError(t *testing.T) {
-	f, err := Probe(t.Context(), hosttest.Parse(t, "-- env --\nPATH=/usr/bin\n-- run \"/usr/bin/apt-get\" \"--version\" --\napt 2.6.1 (amd64)\n-- deny /var/lib/dpkg/status --\n"))
+	f, err := Probe(Packagers).Run(t.Context(), hosttest.Parse(t, "-- env --\nPATH=/usr/bin\n-- run \"/usr/bin/apt-get\" \"--version\" --\napt 2.6.1 (amd64)\n-- deny /var/lib/dpkg/status --\n"))
 	if err == nil {
 		t.Error("no error")
 	}
