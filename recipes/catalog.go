@@ -23,7 +23,10 @@ type Component struct {
 	// ABIWhy is what the maker's policy or soname says.
 	ABI    int
 	ABIWhy string
-	Cost   Cost
+	// GPU is the vendor of the GPU without which the component is of no use: a
+	// driver is not installed for a card that is not there.
+	GPU  string
+	Cost Cost
 }
 
 // Cost is what a component's installation takes: rounded sizes of the vendors'
@@ -147,7 +150,7 @@ var catalog = sync.OnceValue(func() []Component {
 		{Name: "npm", Display: "npm", Cost: small},
 		{Name: "nvcc", Display: "nvcc", Attrs: words("toolkit"), Cost: small},
 		{
-			Name: "nvidia-driver", Display: "NVIDIA driver",
+			Name: "nvidia-driver", Display: "NVIDIA driver", GPU: "nvidia",
 			Attrs: words("driver_max_cuda gpus libcuda libcuda_version modules"),
 			Cost:  Cost{Download: 700 * mb, Minutes: 10, Restart: []string{"linux", "windows"}},
 		},

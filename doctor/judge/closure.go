@@ -58,10 +58,7 @@ func needVars(e *evaluation, s subject, match func(facts.Need) bool) (map[string
 		names = append(names[:3], fmt.Sprintf("%d more", len(names)-3))
 	}
 	vars["libraries"] = strings.Join(names, ", ")
-	sudo := ""
-	if u := e.facts.OS.User; !u.Admin && len(u.Elevate) > 0 {
-		sudo = u.Elevate[0] + " "
-	}
+	sudo := e.sudo()
 	// apt leaves an installed package alone unless it is told to reinstall.
 	for _, m := range []struct{ manager, install, again string }{
 		{"apt", "apt-get install ", "apt-get install --reinstall "}, {"dnf", "dnf install ", ""}, {"zypper", "zypper install ", ""}, {"apk", "apk add ", ""},
@@ -88,6 +85,15 @@ func needVars(e *evaluation, s subject, match func(facts.Need) bool) (map[string
 		}
 	}
 	return vars, true
+}
+
+// sudo is what stands before a command that only an administrator may run; ""
+// for an administrator, and where no such command is installed.
+func (e *evaluation) sudo() string {
+	if u := e.facts.OS.User; !u.Admin && len(u.Elevate) > 0 {
+		return u.Elevate[0] + " "
+	}
+	return ""
 }
 
 // register tells the loader of a folder for good.

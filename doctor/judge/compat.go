@@ -84,10 +84,8 @@ func (e *evaluation) gpu(c *recipes.GPUCheck) verdict {
 	if err != nil {
 		return verdict{state: Unknown, wanted: wanted, found: err.Error(), where: "recipe " + e.recipe.Source}
 	}
-	best := verdict{state: Fail, wanted: wanted, found: "no such GPU"}
-	if n := len(e.facts.GPUs); n > 0 {
-		best.found = "only " + e.facts.GPUs[0].Name
-	}
+	best := e.noGPU(c.Vendor)
+	best.wanted = wanted
 	for _, g := range e.facts.GPUs {
 		if !slices.Contains(c.Vendor, g.Vendor) {
 			continue
@@ -115,6 +113,36 @@ func (e *evaluation) gpu(c *recipes.GPUCheck) verdict {
 		}
 	}
 	return best
+}
+
+// noGPU says that no GPU of these vendors is there, and that the recipe can do
+// without where it can.
+func (e *evaluation) noGPU(vendors []string) verdict {
+	names := make([]string, len(vendors))
+	for i, v := range vendors {
+		names[i] = cmp.Or(map[string]string{"amd": "AMD", "apple": "Apple", "intel": "Intel", "nvidia": "NVIDIA"}[v], v)
+	}
+	v := verdict{state: Fail, found: "this machine has no " + either(names) + " GPU"}
+	if len(e.facts.GPUs) > 0 {
+		v.found += ", only " + e.facts.GPUs[0].Name
+	}
+	if slices.Contains(e.recipe.Parameters["gpu"].Choices, "cpu") {
+		v.fix = "Use the CPU: deployctl doctor --recipe " + e.recipe.Name + " --set gpu=cpu. For the GPU, add a card, or pass one through to this virtual machine."
+	}
+	return v
+}
+
+// needlessFor is the finding that makes a component pointless here: the GPU that
+// it drives is not there.
+func (e *evaluation) needlessFor(name string) *Finding {
+	component, ok := recipes.FindComponent(name)
+	if !ok || component.GPU == "" || e.gpuFailed == nil {
+		return nil
+	}
+	if slices.ContainsFunc(e.facts.GPUs, func(g facts.GPU) bool { return g.Vendor == component.GPU }) {
+		return nil
+	}
+	return e.gpuFailed
 }
 
 // InstanceFits judges one instance by a component check's version, parts and

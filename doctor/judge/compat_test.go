@@ -74,7 +74,7 @@ func TestEvaluateMore(t *testing.T) {
 		{"GPU too old", gpuHost("linux", "NVIDIA Tesla K80", "3.7", nil), "    gpu: {vendor: [nvidia], compute: \">= 5.0\"}\n", nil, Fail, "3.7"},
 		{"GPU too small", gpuHost("linux", "NVIDIA L4", "8.9", nil), "    gpu: {vendor: [nvidia], memory: 16GiB}\n", nil, Fail, "8 GiB"},
 		{"GPU of another maker", gpuHost("linux", "NVIDIA L4", "8.9", nil), "    gpu: {vendor: [amd]}\n", nil, Fail, "only NVIDIA L4"},
-		{"no GPU", gpuHost("linux", "", "", nil), "    gpu: {vendor: [nvidia]}\n", nil, Fail, "no such GPU"},
+		{"no GPU", gpuHost("linux", "", "", nil), "    gpu: {vendor: [nvidia]}\n", nil, Fail, "this machine has no NVIDIA GPU"},
 		{"GPU that does not tell", gpuHost("linux", "NVIDIA device 1234", "", nil), "    gpu: {vendor: [nvidia], compute: \">= 5.0\"}\n", nil, Unknown, "could not be told"},
 		{"GPU whose name alone is known", gpuHost("windows", "NVIDIA GeForce RTX 3060", "", nil), "    gpu: {vendor: [nvidia], compute: \">= 8.6\"}\n", nil, Unknown, "could not be told"},
 		{"probe of GPUs failed", &facts.Facts{Problems: []facts.Problem{{Probe: "gpu", Covers: []string{"gpus"}, Error: "denied"}}}, "    gpu: {vendor: [nvidia]}\n", nil, Unknown, "denied"},

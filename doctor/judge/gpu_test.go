@@ -43,6 +43,9 @@ func TestGPUChecks(t *testing.T) {
 		id           string
 		fix          string // "" for no such finding
 	}{
+		{"no NVIDIA card, gpu=cuda", "darknet", cuda, gpuHost("linux", "", "", nil), "gpu.nvidia", "deployctl doctor --recipe darknet --set gpu=cpu"},
+		{"no card and no driver to install", "darknet", cuda, gpuHost("linux", "", "", nil), "nvidia-driver.version", ""},
+		{"a card without a driver", "darknet", cuda, host("8.6", nil), "nvidia-driver.version", "driver"},
 		{"Fermi", "opencv-cuda", nil, host("2.1", nil), "gpu.cuda-gone", "CPU or OpenCL"},
 		{"older than Fermi", "opencv-cuda", nil, host("1.3", nil), "gpu.cuda-gone", "CPU or OpenCL"},
 		{"Fermi, gpu=cuda", "onnxruntime", cuda, host("2.0", nil), "gpu.cuda-gone", "--set gpu=cpu"},

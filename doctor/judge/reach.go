@@ -175,16 +175,16 @@ func (e *evaluation) reachOnLinux(name string, other facts.Instance, active *fac
 			steps = append(steps, "export LD_LIBRARY_PATH="+lib+"${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}")
 		case active != nil:
 			// The files of ld.so.conf.d are read in the order of their names.
-			steps = append(steps, fmt.Sprintf("add %s to /etc/ld.so.conf.d/00-%s.conf and run ldconfig", lib, name))
+			steps = append(steps, register(lib, "00-"+name, e.sudo()))
 		default:
-			steps = append(steps, fmt.Sprintf("add %s to /etc/ld.so.conf.d/%s.conf and run ldconfig", lib, name))
+			steps = append(steps, register(lib, name, e.sudo()))
 		}
 	}
 	text := strings.Join(steps, "; then ")
-	if text == "" || strings.HasPrefix(text, "export ") {
-		return text
+	if strings.HasPrefix(text, "give ") {
+		return "G" + text[1:]
 	}
-	return strings.ToUpper(text[:1]) + text[1:]
+	return text
 }
 
 func reachOnMac(name string, other facts.Instance, active *facts.Instance) string {

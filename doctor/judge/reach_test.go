@@ -41,7 +41,7 @@ func TestReach(t *testing.T) {
 		{"no copy would do", "opencv", windows, []facts.Instance{{Version: "3.4.0", Path: `C:\cv3`, Places: facts.Places{Bin: `C:\cv3\bin`}}}, Fail, "opencv 3.4.0", "By hand."},
 		{"healthy", "opencv", windows, []facts.Instance{{Version: "4.8.1", Path: `C:\cv`, Active: true, Via: []string{"dll"}, Built: facts.Built{Compiler: "mingw"}}}, OK, "4.8.1", ""},
 		{"Visual Studio is no matter of PATH", "visual-studio", windows, []facts.Instance{{Version: "17.10", Active: true, Path: `C:\VS2022`}, {Version: "4.0", Path: `C:\VS`}}, Fail, "would do", "deployctl shadow visual-studio"},
-		{"shared library outside the loader's folders", "onnxruntime", linux, []facts.Instance{lib}, Fail, "no lookup finds it", "Add /opt/ort/lib to /etc/ld.so.conf.d/onnxruntime.conf and run ldconfig"},
+		{"shared library outside the loader's folders", "onnxruntime", linux, []facts.Instance{lib}, Fail, "no lookup finds it", "echo /opt/ort/lib > /etc/ld.so.conf.d/onnxruntime.conf && ldconfig"},
 		{"musl has no ldconfig", "onnxruntime", alpine, []facts.Instance{lib}, Fail, "no lookup finds it", "export LD_LIBRARY_PATH=/opt/ort/lib"},
 		{"another one is loaded first", "onnxruntime", linux, []facts.Instance{old, lib}, Fail, "comes first", "00-onnxruntime.conf"},
 		{"through LD_LIBRARY_PATH", "onnxruntime", linux, []facts.Instance{func() facts.Instance { o := old; o.Via = []string{"LD_LIBRARY_PATH"}; return o }(), lib}, Fail, "comes first", "export LD_LIBRARY_PATH=/opt/ort/lib:$LD_LIBRARY_PATH"},

@@ -41,6 +41,9 @@ func evaluate(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) *Judgement {
 				continue
 			}
 			first[i] = e.judge(q)
+			if q.GPU != nil && first[i].State == Fail && first[i].Severity == recipes.Required {
+				e.gpuFailed = &first[i]
+			}
 			if q.Component != nil && !q.Component.Absent && first[i].State != Skipped {
 				for _, name := range names(q.Component) {
 					if e.done[name] == nil {
@@ -188,6 +191,8 @@ type evaluation struct {
 	done map[string]*Finding
 	// selected are components of which a fix says to select another copy.
 	selected []string
+	// gpuFailed is the failed finding on the GPU that the recipe asks for.
+	gpuFailed *Finding
 }
 
 // verdict is what a check says before severity and fix are applied.
@@ -651,6 +656,9 @@ func (e *evaluation) component(c *recipes.ComponentCheck) verdict {
 	}
 	var best verdict
 	for _, name := range names(c) {
+		if cause := e.needlessFor(name); cause != nil && len(e.facts.Components[name]) == 0 {
+			return verdict{state: Skipped, wanted: wanted, found: "not checked: waiting for " + cause.Title + " (" + cause.ID + ")"}
+		}
 		v := e.oneComponent(name, c, constraint)
 		v.wanted = wanted
 		if v.state == OK {
