@@ -273,19 +273,28 @@ func (e *evaluation) given(name, wanted string) (string, verdict, bool) {
 		return "", verdict{state: Skipped, wanted: wanted, found: "the driver of a Jetson is part of JetPack; its versions are not those of desktop drivers"}, false
 	}
 	if d := e.done[name]; d != nil && d.Severity == recipes.Required && (d.State == Fail || d.State == Unknown || d.State == Pending) {
-		return "", verdict{state: Skipped, wanted: wanted, found: "not checked: waiting for " + d.Title + " (" + d.ID + ")"}, false
+		return "", waitingFor(d, wanted), false
 	}
 	i, ok := e.facts.Active(name)
 	if !ok {
 		if p, failed := e.facts.Problem(name); failed {
 			return "", verdict{state: Unknown, wanted: wanted, found: "could not be checked: " + p.Error, where: "probe " + p.Probe}, false
 		}
-		return "", verdict{state: Fail, wanted: wanted, found: name + " is not installed"}, false
+		if cause := e.needlessFor(name); cause != nil {
+			return "", waitingFor(cause, wanted), false
+		}
+		return "", verdict{state: Fail, wanted: wanted, found: recipes.Display(name) + " is not installed"}, false
 	}
 	if _, err := recipes.Version(i.Version); err != nil {
 		return "", verdict{state: Unknown, wanted: wanted, found: fmt.Sprintf("the version of %s could not be told (found %q)", name, i.Version), where: i.Path}, false
 	}
 	return i.Version, verdict{}, true
+}
+
+// waitingFor is the verdict on what cannot be checked before another failure is
+// fixed.
+func waitingFor(cause *Finding, wanted string) verdict {
+	return verdict{state: Skipped, wanted: wanted, found: "not checked: waiting for " + cause.Title + " (" + cause.ID + ")"}
 }
 
 // holds asks a component of the value that a row decided.

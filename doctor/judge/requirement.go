@@ -657,7 +657,7 @@ func (e *evaluation) component(c *recipes.ComponentCheck) verdict {
 	var best verdict
 	for _, name := range names(c) {
 		if cause := e.needlessFor(name); cause != nil && len(e.facts.Components[name]) == 0 {
-			return verdict{state: Skipped, wanted: wanted, found: "not checked: waiting for " + cause.Title + " (" + cause.ID + ")"}
+			return waitingFor(cause, wanted)
 		}
 		v := e.oneComponent(name, c, constraint)
 		v.wanted = wanted

@@ -163,7 +163,7 @@ func components(c *recipes.CompatCheck) []string {
 func (p *problem) hardware(q *recipes.Requirement, f judge.Finding) {
 	switch f.State {
 	case judge.Fail:
-		p.fixed = append(p.fixed, fmt.Sprintf("%s wants %s; this machine has %s, and no installation changes that. By hand: %s", q.ID, f.Wanted, f.Found, q.Manual))
+		p.fixed = append(p.fixed, fmt.Sprintf("%s (%s): %s; required: %s. No installation changes that. %s", f.Title, f.ID, f.Found, f.Wanted, f.Fix))
 	case judge.Unknown:
 		p.open = append(p.open, fmt.Sprintf("%s could not be checked: %s", q.ID, strings.TrimPrefix(f.Found, "could not be checked: ")))
 	}
