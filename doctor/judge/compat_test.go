@@ -81,7 +81,7 @@ func TestEvaluateMore(t *testing.T) {
 
 		{"driver new enough", gpuHost("linux", "", "", with("cuda", version("12.4.131"), "nvidia-driver", version("535.54.03"))), driver, nil, OK, "525.60.13"},
 		{"driver too old", gpuHost("linux", "", "", with("cuda", version("12.4.131"), "nvidia-driver", version("470.82.01"))), driver, nil, Fail, "wants nvidia-driver >= 525.60.13"},
-		{"driver missing", gpuHost("linux", "", "", with("cuda", version("12.4.131"))), driver, nil, Fail, "nvidia-driver is not installed"},
+		{"driver missing", gpuHost("linux", "", "", with("cuda", version("12.4.131"))), driver, nil, Fail, "NVIDIA driver is not installed"},
 		{"CUDA 13 on Windows", gpuHost("windows", "", "", with("cuda", version("13.1"), "nvidia-driver", version("576.57"))), driver, nil, Fail, ">= 580"},
 
 		{"card known to CUDA", gpuHost("linux", "NVIDIA L4", "8.9", with("cuda", version("12.4"))), sm, nil, OK, "Ada"},
