@@ -47,9 +47,15 @@ func Probe(ctx context.Context, h *host.Host, probes []probe.Probe) *facts.Facts
 	// which probe was quicker.
 	for i, p := range probes {
 		a := answers[i]
+		for i := range a.found.Problems {
+			if a.found.Problems[i].Probe == "" {
+				a.found.Problems[i].Probe = p.Name
+			}
+		}
+		a.found.Clean()
 		f.Merge(a.found)
 		if a.err != nil {
-			f.Problems = append(f.Problems, facts.Problem{Probe: p.Name, Covers: p.Provides, Error: a.err.Error()})
+			f.Problems = append(f.Problems, facts.Problem{Probe: p.Name, Covers: p.Provides, Error: facts.Text(a.err.Error())})
 		}
 		f.Timings = append(f.Timings, facts.Timing{Probe: p.Name, Took: a.took})
 	}
@@ -79,7 +85,7 @@ func libraries(ctx context.Context, h *host.Host, f *facts.Facts) {
 	if a.err == nil {
 		return
 	}
-	f.Problems = append(f.Problems, facts.Problem{Probe: "closure", Error: a.err.Error()})
+	f.Problems = append(f.Problems, facts.Problem{Probe: "closure", Error: facts.Text(a.err.Error())})
 }
 
 type answer struct {

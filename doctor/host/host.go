@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -326,6 +327,9 @@ func (h *Host) Glob(ctx context.Context, dir, pattern string) []string {
 	return out
 }
 
-// IsNotExist reports whether the error says that something is not there (as
-// opposed to not readable).
-func IsNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+// IsNotExist reports whether the error says that the path names nothing of the
+// kind that was asked for (as opposed to something that cannot be read). A path
+// below a file is one: /opt/cuda.run/version.json.
+func IsNotExist(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || slices.ContainsFunc(absent, func(a error) bool { return errors.Is(err, a) })
+}

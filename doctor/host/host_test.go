@@ -3,6 +3,7 @@ package host_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -74,6 +75,57 @@ func echo(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	return []string{p, "hi"}
+}
+
+// TestNothingThere: a path that leads through a file, a folder where a file is
+// read, a link to itself and a name that is too long name nothing, on a live
+// host, in a recording, and in a recording that kept the system's words.
+func TestNothingThere(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "cuda.run")
+	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	loop := filepath.Join(dir, "loop")
+	if err := os.Symlink("loop", loop); err != nil && runtime.GOOS != "windows" {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	rec, r := host.Record(host.Live())
+	below := filepath.Join(file, "version.json")
+	questions := map[string]func(h *host.Host) error{
+		"read below a file":    func(h *host.Host) error { _, _, err := h.ReadFile(ctx, below, 10); return err },
+		"range below a file":   func(h *host.Host) error { _, err := h.ReadAt(ctx, below, 0, 10); return err },
+		"search below a file":  func(h *host.Host) error { _, err := h.Search(ctx, below, "x", 10, 10); return err },
+		"stat below a file":    func(h *host.Host) error { _, err := h.Stat(ctx, below); return err },
+		"resolve below a file": func(h *host.Host) error { _, err := h.Resolve(ctx, below); return err },
+		"list a file":          func(h *host.Host) error { _, err := h.ReadDir(ctx, file); return err },
+		"read a folder":        func(h *host.Host) error { _, _, err := h.ReadFile(ctx, dir, 10); return err },
+		"stat a long name": func(h *host.Host) error {
+			_, err := h.Stat(ctx, filepath.Join(dir, strings.Repeat("x", 300)))
+			return err
+		},
+		"stat a loop":    func(h *host.Host) error { _, err := h.Stat(ctx, loop); return err },
+		"resolve a loop": func(h *host.Host) error { _, err := h.Resolve(ctx, loop); return err },
+	}
+	for name, ask := range questions {
+		if err := ask(rec); !host.IsNotExist(err) {
+			t.Errorf("%s: %v is not told as absent", name, err)
+		}
+	}
+	for name, ask := range questions {
+		if err := ask(host.Replay(r)); !host.IsNotExist(err) {
+			t.Errorf("%s, replayed: %v is not told as absent", name, err)
+		}
+	}
+	if host.IsNotExist(fmt.Errorf("read: %w", fs.ErrPermission)) {
+		t.Error("what cannot be read is told as absent")
+	}
+	old := host.NewRecording("linux", "amd64", hosttest.Time)
+	old.Files["/opt/cuda.run/version.json"] = host.File{Err: "open /opt/cuda.run/version.json: not a directory"}
+	if _, _, err := host.Replay(old).ReadFile(ctx, "/opt/cuda.run/version.json", 10); !host.IsNotExist(err) {
+		t.Errorf("an older snapshot: %v is not told as absent", err)
+	}
 }
 
 func TestReadingNeverBlocks(t *testing.T) {

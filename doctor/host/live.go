@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"sort"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/klauspost/cpuid/v2"
@@ -75,21 +76,34 @@ type content struct {
 	truncated bool
 }
 
+// openRegular opens a file that has an end: no device, no pipe, no folder.
+func openRegular(name string) (*os.File, error) {
+	// O_NONBLOCK: opening a FIFO must not wait for its writer.
+	f, err := os.OpenFile(name, os.O_RDONLY|nonblock, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case info.IsDir():
+		err = &fs.PathError{Op: "read", Path: name, Err: syscall.EISDIR}
+	case !info.Mode().IsRegular():
+		err = &fs.PathError{Op: "read", Path: name, Err: errors.New("not a regular file")}
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
 func (live) ReadFile(ctx context.Context, name string, limit int64) ([]byte, bool, error) {
 	c, err := await(ctx, func() (content, error) {
-		// O_NONBLOCK: opening a FIFO must not wait for its writer.
-		f, err := os.OpenFile(name, os.O_RDONLY|nonblock, 0)
+		f, err := openRegular(name)
 		if err != nil {
 			return content{}, err
 		}
 		defer f.Close() //nolint:errcheck // read-only
-		info, err := f.Stat()
-		if err != nil {
-			return content{}, err
-		}
-		if !info.Mode().IsRegular() {
-			return content{}, &fs.PathError{Op: "read", Path: name, Err: errors.New("not a regular file")}
-		}
 		data, err := io.ReadAll(io.LimitReader(f, limit+1))
 		if err != nil {
 			return content{}, err
@@ -104,18 +118,11 @@ func (live) ReadFile(ctx context.Context, name string, limit int64) ([]byte, boo
 
 func (live) ReadAt(ctx context.Context, name string, at int64, n int) ([]byte, error) {
 	return await(ctx, func() ([]byte, error) {
-		f, err := os.OpenFile(name, os.O_RDONLY|nonblock, 0)
+		f, err := openRegular(name)
 		if err != nil {
 			return nil, err
 		}
 		defer f.Close() //nolint:errcheck // read-only
-		info, err := f.Stat()
-		if err != nil {
-			return nil, err
-		}
-		if !info.Mode().IsRegular() {
-			return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("not a regular file")}
-		}
 		data := make([]byte, n)
 		got, err := f.ReadAt(data, at)
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -127,18 +134,11 @@ func (live) ReadAt(ctx context.Context, name string, at int64, n int) ([]byte, e
 
 func (live) Search(ctx context.Context, name, marker string, limit int64, want int) ([]byte, error) {
 	return await(ctx, func() ([]byte, error) {
-		f, err := os.OpenFile(name, os.O_RDONLY|nonblock, 0)
+		f, err := openRegular(name)
 		if err != nil {
 			return nil, err
 		}
 		defer f.Close() //nolint:errcheck // read-only
-		info, err := f.Stat()
-		if err != nil {
-			return nil, err
-		}
-		if !info.Mode().IsRegular() {
-			return nil, &fs.PathError{Op: "search", Path: name, Err: errors.New("not a regular file")}
-		}
 		return searchIn(ctx, io.LimitReader(f, limit), marker, want)
 	})
 }
@@ -219,7 +219,13 @@ func (live) Stat(ctx context.Context, name string) (Info, error) {
 }
 
 func (live) Resolve(ctx context.Context, name string) (string, error) {
-	return await(ctx, func() (string, error) { return filepath.EvalSymlinks(name) })
+	return await(ctx, func() (string, error) {
+		real, err := filepath.EvalSymlinks(name)
+		if err != nil && strings.HasSuffix(err.Error(), "too many links") { // it has no other mark
+			err = &fs.PathError{Op: "resolve", Path: name, Err: syscall.ELOOP}
+		}
+		return real, err
+	})
 }
 
 func (live) Getenv(name string) (string, bool) { return os.LookupEnv(name) }

@@ -98,11 +98,15 @@ const (
 	errDeadline   = "deadline"
 )
 
+// oldAbsent are what snapshots made before IsNotExist knew them say of a path
+// that names nothing.
+var oldAbsent = []string{": not a directory", ": is a directory", ": too many levels of symbolic links", ": file name too long", "too many links"}
+
 func encodeErr(err error) string {
 	switch {
 	case err == nil:
 		return ""
-	case errors.Is(err, fs.ErrNotExist):
+	case IsNotExist(err):
 		return errNotExist
 	case errors.Is(err, fs.ErrPermission):
 		return errPermission
@@ -133,6 +137,9 @@ func decodeErr(what, text string) error {
 		cause = context.DeadlineExceeded
 	default:
 		cause = errors.New(text)
+		if slices.ContainsFunc(oldAbsent, func(words string) bool { return strings.HasSuffix(text, words) }) {
+			cause = fs.ErrNotExist
+		}
 	}
 	return fmt.Errorf("%s: %w", what, cause)
 }

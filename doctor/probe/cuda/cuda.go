@@ -70,9 +70,9 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	crashed := group.Wait()
 	p.driver(ctx, smi, program)
 	if smiErr != nil {
-		p.errs = append(p.errs, smiErr)
+		p.problem(smiErr, Driver)
 	}
-	return p.f, errors.Join(ctx.Err(), crashed, errors.Join(p.errs...))
+	return p.f, errors.Join(ctx.Err(), crashed)
 }
 
 type probe struct {
@@ -82,7 +82,6 @@ type probe struct {
 	kits []*kit
 	// stale are sentences about variables and keys that name no toolkit.
 	stale []string
-	errs  []error
 }
 
 // kit is one toolkit.
@@ -101,10 +100,18 @@ type kit struct {
 	conflict          string
 }
 
-func (p *probe) unreadable(err error) {
+// unreadable keeps an error that may hide something of the components named.
+func (p *probe) unreadable(err error, covers ...string) {
 	if err != nil && !host.IsNotExist(err) && !errors.Is(err, host.ErrNotRecorded) && !errors.Is(err, host.ErrUnsupported) &&
-		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && len(p.errs) < 8 {
-		p.errs = append(p.errs, err)
+		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		p.problem(err, covers...)
+	}
+}
+
+// problem makes the components named uncertain, and only them.
+func (p *probe) problem(err error, covers ...string) {
+	if len(p.f.Problems) < 16 {
+		p.f.Problems = append(p.f.Problems, facts.Problem{Probe: "cuda", Covers: covers, Error: err.Error()})
 	}
 }
 
@@ -211,7 +218,7 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 	} else {
 		const proc = "/proc/driver/nvidia/version"
 		text, err := h.Text(ctx, proc)
-		p.unreadable(err)
+		p.unreadable(err, Driver)
 		if err == nil {
 			if k, ok := ParseKernelDriver(text); ok {
 				in.Version, in.Path = k.Version, proc
@@ -219,7 +226,7 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 				first, _, _ := strings.Cut(text, "\n")
 				in.Evidence = append(in.Evidence, facts.Evidence{Kind: "file", Source: proc, Detail: first})
 			} else {
-				p.errs = append(p.errs, fmt.Errorf("%s is not in a form deployctl knows", proc))
+				p.problem(fmt.Errorf("%s is not in a form deployctl knows", proc), Driver)
 			}
 		}
 		lib, via := p.libs.Find(ctx, "libcuda.so.1")
@@ -284,13 +291,13 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 func (p *probe) windowsDriver(ctx context.Context, in *facts.Instance) {
 	const class = `HKLM\SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}`
 	top, err := p.h.RegistryKey(ctx, class, "64")
-	p.unreadable(err)
+	p.unreadable(err, Driver)
 	for _, sub := range top.Subkeys {
 		if len(sub) != 4 || strings.Trim(sub, "0123456789") != "" {
 			continue
 		}
 		k, err := p.h.RegistryKey(ctx, class+`\`+sub, "64")
-		p.unreadable(err)
+		p.unreadable(err, Driver)
 		if !strings.Contains(strings.ToUpper(k.Values["MatchingDeviceId"].String), "VEN_10DE") {
 			continue
 		}
@@ -305,12 +312,12 @@ func (p *probe) windowsDriver(ctx context.Context, in *facts.Instance) {
 // at returns the toolkit at a root, or nil when none is there.
 func (p *probe) at(ctx context.Context, root, via string) *kit {
 	h := p.h
-	if root == "" {
+	if root == "" || ctx.Err() != nil {
 		return nil
 	}
 	real, err := h.Resolve(ctx, root)
 	if err != nil {
-		p.unreadable(err)
+		p.unreadable(err, Toolkit, NVCC)
 		return nil
 	}
 	same := func(a, b string) bool {
@@ -356,7 +363,7 @@ func (p *probe) look(ctx context.Context, root string) *kit {
 		f := h.Join(root, dir, "cuda.h")
 		text, err := h.Text(ctx, f)
 		if err != nil {
-			p.unreadable(err)
+			p.unreadable(err, Toolkit, NVCC)
 			continue
 		}
 		k.include = h.Join(root, dir)
@@ -371,12 +378,14 @@ func (p *probe) look(ctx context.Context, root string) *kit {
 		f := h.Join(root, name)
 		text, err := h.Text(ctx, f)
 		if err != nil {
-			p.unreadable(err)
+			p.unreadable(err, Toolkit, NVCC)
 			continue
 		}
 		v, ok := ParseVersions(text)
 		if !ok {
-			p.errs = append(p.errs, fmt.Errorf("%s is not in a form deployctl knows", f))
+			if k.nvcc != "" || k.include != "" { // else it is another program's
+				p.problem(fmt.Errorf("%s is not in a form deployctl knows", f), Toolkit, NVCC)
+			}
 			continue
 		}
 		k.note("file", f, v.CUDA)
@@ -538,7 +547,7 @@ func (p *probe) askNVCC(ctx context.Context) {
 		asked++
 		out, err := p.h.Run(ctx, host.Command{Argv: []string{k.nvcc, "--version"}})
 		if err != nil {
-			p.errs = append(p.errs, fmt.Errorf("ask nvcc for its version: %w", err))
+			p.problem(fmt.Errorf("ask nvcc for its version: %w", err), Toolkit, NVCC)
 			continue
 		}
 		if c, ok := ParseNVCC(string(out.Stdout)); ok {
@@ -557,10 +566,10 @@ func (p *probe) windowsToolkits(ctx context.Context) {
 	h := p.h
 	const key = `HKLM\SOFTWARE\NVIDIA Corporation\GPU Computing Toolkit\CUDA`
 	top, err := h.RegistryKey(ctx, key, "64")
-	p.unreadable(err)
+	p.unreadable(err, Toolkit, NVCC)
 	for _, sub := range top.Subkeys {
 		k, err := h.RegistryKey(ctx, key+`\`+sub, "64")
-		p.unreadable(err)
+		p.unreadable(err, Toolkit, NVCC)
 		dir := k.Values["InstallDir"].String
 		if dir == "" {
 			continue

@@ -1,13 +1,17 @@
 package cuda
 
 import (
+	"context"
+	"io/fs"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
 )
 
@@ -420,13 +424,48 @@ exec /usr/lib/nvidia-cuda-toolkit/bin/nvcc
 	}
 }
 
+// TestPlacesThatAreNotCUDA: an installer that was left in /opt, variables that
+// name files, and a folder that may not be entered leave what is there certain.
+func TestPlacesThatAreNotCUDA(t *testing.T) {
+	const leftover = "/opt/cuda_12.4.1_550.54.15_linux.run"
+	h := hosttest.Parse(t, "-- env --\nPATH=/usr/bin\nCUDA_HOME="+leftover+"\nCUDA_PATH=/nowhere\nCUDAToolkit_ROOT=/locked\n-- file "+leftover+" --\n#!/bin/sh\n-- deny /locked/include/cuda.h --\n-- dir /locked --\n"+
+		"-- file /usr/local/cuda-12.4/include/cuda.h --\n#define CUDA_VERSION 12040\n-- exec /usr/local/cuda-12.4/bin/nvcc --\n-- file /usr/local/cuda-12.4/version.json --\n{\"cuda\": {\"name\": \"CUDA SDK\", \"version\": \"12.4.1\"}}\n")
+	f, err := Probe(t.Context(), &host.Host{World: realFiles{h.World}, OS: h.OS, Arch: h.Arch})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := f.Components[Toolkit]; len(c) != 1 || c[0].Version != "12.4.1" {
+		t.Errorf("toolkits: %+v", c)
+	}
+	for _, p := range f.Problems {
+		if !strings.Contains(p.Error, "/locked") || !slices.Equal(p.Covers, []string{Toolkit, NVCC}) {
+			t.Errorf("problem %+v", p)
+		}
+	}
+}
+
+// realFiles says of a path below a file what a kernel says; a fixture says that
+// it is not there.
+type realFiles struct{ host.World }
+
+func (w realFiles) ReadFile(ctx context.Context, name string, limit int64) ([]byte, bool, error) {
+	if strings.Contains(name, ".run/") {
+		return nil, false, &fs.PathError{Op: "open", Path: name, Err: syscall.ENOTDIR}
+	}
+	return w.World.ReadFile(ctx, name, limit)
+}
+
 func TestHangingAndFailingSMI(t *testing.T) {
 	base := "-- env --\nPATH=/usr/bin\n-- file /dev/nvidiactl --\n-- run \"/usr/bin/nvidia-smi\" --\n"
-	_, err := Probe(t.Context(), hosttest.Parse(t, base+"#error deadline\n"))
-	if err == nil || !strings.Contains(err.Error(), "nvidia-smi") {
-		t.Errorf("hang: %v", err)
+	f, err := Probe(t.Context(), hosttest.Parse(t, base+"#error deadline\n"))
+	p, ok := f.Problem(Driver)
+	if err != nil || !ok || !strings.Contains(p.Error, "nvidia-smi") {
+		t.Errorf("hang: %+v, %v", p, err)
 	}
-	f, err := Probe(t.Context(), hosttest.Parse(t, base+"#exit 9\nNVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n"))
+	if _, ok := f.Problem(Toolkit); ok {
+		t.Error("a driver that hangs makes the toolkit's files unknown")
+	}
+	f, err = Probe(t.Context(), hosttest.Parse(t, base+"#exit 9\nNVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n"))
 	if err != nil || len(f.Components[Driver]) != 1 || f.Components[Driver][0].Active || f.Components[Driver][0].Attrs["problem"] == "" {
 		t.Errorf("failure: %+v, %v", f.Components, err)
 	}

@@ -35,7 +35,7 @@ func (p *probe) libraries(ctx context.Context) {
 	}
 	found, err := frameworks.Files(ctx, h, extra, Runtime, CuDNN, TensorRT)
 	if err != nil && ctx.Err() == nil {
-		p.errs = append(p.errs, err)
+		p.problem(err, Runtime, CuDNN, TensorRT)
 	}
 	list := found.Components[CuDNN]
 	for i := range list {

@@ -49,7 +49,7 @@ func (p *probe) limits(ctx context.Context, k *kit) {
 		f := p.h.Join(k.include, name)
 		text, err := p.h.Text(ctx, f)
 		if err != nil {
-			p.unreadable(err)
+			p.unreadable(err, Toolkit, NVCC)
 			continue
 		}
 		found := ParseHostConfig(text)

@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"sort"
@@ -86,8 +87,10 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 }
 
 func find(ctx context.Context, h *host.Host, extra *Extra, components ...string) (facts.Facts, error) {
+	vars := &variables{World: h.World, values: map[string]string{}}
+	h = &host.Host{World: vars, OS: h.OS, Arch: h.Arch, Self: h.Self}
 	w := &world{
-		h: h, specs: slices.DeleteFunc(specs(), func(s spec) bool { return !slices.Contains(components, s.component) }), lists: map[string][]host.Entry{}, reals: map[string]string{}, configs: map[string]map[string][]string{}, headers: map[string]header{},
+		h: h, vars: vars, specs: slices.DeleteFunc(specs(), func(s spec) bool { return !slices.Contains(components, s.component) }), lists: map[string][]host.Entry{}, reals: map[string]string{}, configs: map[string]map[string][]string{}, headers: map[string]header{},
 		texts: map[string]config{},
 	}
 	for i := range w.specs {
@@ -111,6 +114,7 @@ func find(ctx context.Context, h *host.Host, extra *Extra, components ...string)
 			f.Add(s.spec.component, c.instance(ctx, s))
 		}
 	}
+	f.Problems = w.problems
 	return f, errors.Join(ctx.Err(), errors.Join(w.errs...))
 }
 
@@ -126,7 +130,10 @@ type world struct {
 	configs map[string]map[string][]string
 	headers map[string]header
 	texts   map[string]config
-	errs    []error
+	vars    *variables
+	// problems are of single components, errs of them all.
+	problems []facts.Problem
+	errs     []error
 }
 
 // search is the search for one component.
@@ -313,7 +320,7 @@ func (w *world) list(ctx context.Context, dir string) []host.Entry {
 	if len(w.lists) < 4*maxDirs && ctx.Err() == nil {
 		var err error
 		if l, err = w.h.ReadDir(ctx, dir); err != nil {
-			w.unreadable(err)
+			w.unreadable(dir, err)
 			l = nil
 		}
 	}
@@ -356,18 +363,79 @@ func (w *world) real(ctx context.Context, name string) string {
 func (w *world) text(ctx context.Context, name string) (string, bool) {
 	data, _, err := w.h.ReadFile(ctx, name, maxHeader)
 	if err != nil {
-		w.unreadable(err)
+		w.unreadable(name, err)
 		return "", false
 	}
 	return string(data), true
 }
 
-// unreadable keeps errors that hide something; absence is not one.
-func (w *world) unreadable(err error) {
-	if err != nil && !host.IsNotExist(err) && !errors.Is(err, host.ErrNotRecorded) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) &&
-		!strings.Contains(err.Error(), "not a directory") && len(w.errs) < 8 {
-		w.errs = append(w.errs, fmt.Errorf("look for libraries: %w", err))
+// hides reports whether an error may hide something; absence is no error.
+func hides(err error) bool {
+	return err != nil && !host.IsNotExist(err) && !errors.Is(err, host.ErrNotRecorded) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+}
+
+// unreadable keeps an error over a place where copies of any component may lie.
+// A folder that a variable names and that may not be entered serves none of this
+// user's programs: only the component that the variable is for is uncertain.
+func (w *world) unreadable(name string, err error) {
+	if !hides(err) {
+		return
 	}
+	vars := w.vars.naming(name)
+	if !errors.Is(err, fs.ErrPermission) || len(vars) == 0 {
+		if len(w.errs) < 8 {
+			w.errs = append(w.errs, fmt.Errorf("look for libraries: %w", err))
+		}
+		return
+	}
+	for _, s := range w.searches {
+		if i := slices.IndexFunc(vars, func(v string) bool { return slices.Contains(s.spec.env, v) }); i >= 0 {
+			s.unreadable(fmt.Errorf("look into what %s names: %w", vars[i], err))
+		}
+	}
+}
+
+// unreadable keeps an error over a file of one component.
+func (s *search) unreadable(err error) {
+	if hides(err) && len(s.problems) < 16 {
+		s.problems = append(s.problems, facts.Problem{Covers: []string{s.spec.component}, Error: err.Error()})
+	}
+}
+
+// variables remembers which variables were read and what they hold.
+type variables struct {
+	host.World
+	values map[string]string
+}
+
+func (v *variables) Getenv(name string) (string, bool) {
+	value, ok := v.World.Getenv(name)
+	if ok && value != "" {
+		v.values[name] = value
+	}
+	return value, ok
+}
+
+// naming lists the variables that hold the place or a folder above it.
+func (v *variables) naming(place string) []string {
+	same := func(s string) string { return strings.ToLower(strings.ReplaceAll(s, `\`, "/")) }
+	var out []string
+	for name, value := range v.values {
+		// On Windows ";" parts a list and ":" is a drive's.
+		sep := ":"
+		if strings.Contains(value, ";") || len(value) > 2 && value[1] == ':' && (value[2] == '\\' || value[2] == '/') {
+			sep = ";"
+		}
+		for dir := range strings.SplitSeq(value, sep) {
+			dir = strings.TrimRight(same(dir), "/")
+			if dir != "" && !strings.HasSuffix(dir, ":") && (same(place) == dir || within(same(place), dir)) {
+				out = append(out, name)
+				break
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // envPath is the folder in a variable, in the host's form, without a slash at

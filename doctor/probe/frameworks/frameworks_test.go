@@ -5,13 +5,7 @@ import (
 	"testing"
 
 	"github.com/deployctl/deployctl/doctor/host"
-	"github.com/deployctl/deployctl/doctor/probe"
-	"github.com/deployctl/deployctl/doctor/probe/internal/probetest"
 )
-
-func TestContract(t *testing.T) {
-	probetest.Contract(t, []probe.Probe{{Name: "frameworks", Provides: Provides(), Run: Probe}})
-}
 
 // TestReplayGivesTheSameFacts: a recording of what the probe asked of this
 // machine answers every question it asks. With -v it prints what was found.

@@ -69,7 +69,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 		p.loaders(ctx)
 	}
 	p.capabilities()
-	return p.f, errors.Join(ctx.Err(), errors.Join(p.errs...))
+	return p.f, ctx.Err()
 }
 
 // capabilities completes what no driver said by the devices' PCI ids.
@@ -89,13 +89,13 @@ type probe struct {
 	h    *host.Host
 	libs *loader.Libraries
 	f    facts.Facts
-	errs []error
 }
 
-func (p *probe) failed(err error) {
+// failed keeps an error that may hide something of the topic named.
+func (p *probe) failed(err error, topic string) {
 	if err != nil && !host.IsNotExist(err) && !errors.Is(err, host.ErrNotRecorded) && !errors.Is(err, host.ErrUnsupported) &&
-		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && len(p.errs) < 8 {
-		p.errs = append(p.errs, err)
+		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && len(p.f.Problems) < 16 {
+		p.f.Problems = append(p.f.Problems, facts.Problem{Probe: "gpu", Covers: []string{topic}, Error: err.Error()})
 	}
 }
 
@@ -113,7 +113,7 @@ var hexID = regexp.MustCompile(`^0x[0-9a-f]{4,8}$`)
 // pci lists the display and accelerator devices of the PCI bus.
 func (p *probe) pci(ctx context.Context) {
 	entries, err := p.h.ReadDir(ctx, pciDir)
-	p.failed(err)
+	p.failed(err, "gpus")
 	for i, e := range entries {
 		if i >= maxDevices || len(p.f.GPUs) >= maxGPUs || ctx.Err() != nil {
 			return
@@ -266,7 +266,7 @@ func kfdAddress(domain, location string) string {
 // platform finds GPUs that are part of the processor's chip and not on PCI.
 func (p *probe) platform(ctx context.Context) {
 	entries, err := p.h.ReadDir(ctx, "/sys/class/drm")
-	p.failed(err)
+	p.failed(err, "gpus")
 	seen := map[string]bool{}
 	dirs := []string{}
 	for _, e := range entries {
@@ -374,9 +374,7 @@ func (p *probe) nvidia(ctx context.Context) {
 		return
 	}
 	devices, err := cuda.Devices(ctx, h, program)
-	if err != nil {
-		p.errs = append(p.errs, err)
-	}
+	p.failed(err, "gpus")
 	for _, d := range devices {
 		i := slices.IndexFunc(p.f.GPUs, func(g facts.GPU) bool { return g.PCI == d.PCI && d.PCI != "" })
 		if i < 0 {

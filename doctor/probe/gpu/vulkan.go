@@ -97,7 +97,7 @@ func (p *probe) vulkan(ctx context.Context) {
 func (p *probe) manifest(ctx context.Context, file string, find func(string) string) {
 	text, err := p.h.Text(ctx, file)
 	if err != nil {
-		p.failed(err)
+		p.failed(err, Vulkan)
 		return
 	}
 	m, err := parseManifest(text)
@@ -149,7 +149,7 @@ const displayClass = `HKLM\SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325
 func (p *probe) windows(ctx context.Context) {
 	h := p.h
 	top, err := h.RegistryKey(ctx, displayClass, "64")
-	p.failed(err)
+	p.failed(err, "gpus")
 	var manifests []string
 	for _, sub := range top.Subkeys {
 		if len(sub) != 4 || strings.Trim(sub, "0123456789") != "" || len(p.f.GPUs) >= maxGPUs {
@@ -157,7 +157,7 @@ func (p *probe) windows(ctx context.Context) {
 		}
 		key := displayClass + `\` + sub
 		k, err := h.RegistryKey(ctx, key, "64")
-		p.failed(err)
+		p.failed(err, "gpus")
 		name := k.Values["DriverDesc"].String
 		if name == "" {
 			continue
@@ -185,7 +185,7 @@ func (p *probe) windows(ctx context.Context) {
 		}
 	}
 	k, err := h.RegistryKey(ctx, `HKLM\SOFTWARE\Khronos\Vulkan\Drivers`, "64")
-	p.failed(err)
+	p.failed(err, Vulkan)
 	var listed []string
 	for f, v := range k.Values {
 		if v.Int == 0 {
@@ -257,7 +257,7 @@ func (p *probe) darwin(ctx context.Context) {
 		for _, class := range []string{"IOAccelerator", "IOPCIDevice"} {
 			out, err := p.h.Run(ctx, host.Command{Argv: []string{ioreg, "-r", "-d", "1", "-w", "0", "-c", class}})
 			if err != nil {
-				p.failed(fmt.Errorf("ask ioreg for %s: %w", class, err))
+				p.failed(fmt.Errorf("ask ioreg for %s: %w", class, err), "gpus")
 				continue
 			}
 			for _, g := range parseIOReg(string(out.Stdout)) {
