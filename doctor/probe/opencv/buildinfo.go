@@ -5,7 +5,9 @@ package opencv
 
 import (
 	"regexp"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/deployctl/deployctl/doctor/probe/internal/pasted"
 )
@@ -62,7 +64,8 @@ func ParseBuildInfo(text string) (BuildInfo, bool) {
 	heading, _, _ := strings.Cut(text, "\n")
 	_, base := plain(heading[:max(0, strings.Index(heading, marker[:len("General")]))+len("General")])
 	section, first := "", true
-	for line := range strings.SplitSeq(text, "\n") {
+	lines, doubtful := unwrap(strings.Split(text, "\n"), base)
+	for i, line := range lines {
 		if first {
 			first = false // the rest of the heading
 			continue
@@ -87,6 +90,9 @@ func ParseBuildInfo(text string) (BuildInfo, bool) {
 			}
 			continue
 		}
+		if doubtful[i] {
+			value = ""
+		}
 		f := Field{Key: key, Value: value}
 		switch {
 		case depth <= 2:
@@ -100,6 +106,76 @@ func ParseBuildInfo(text string) (BuildInfo, bool) {
 		info.Fields = append(info.Fields, f)
 	}
 	return info, true
+}
+
+// Widths at which terminals and editors break lines.
+const (
+	leastWidth = 60
+	mostWidth  = 250
+)
+
+var usualWidths = []int{72, 76, 78, 79, 80, 100, 120, 132, 160}
+
+// unwrap joins the lines that a terminal, a mail program or an issue tracker
+// broke. The text's own lines are indented by two at least, so one that is not
+// goes on with the line before it, if that one is as long as lines get here.
+// Where it cannot be seen whether a word was cut or a blank was left out, the
+// joined line is doubtful.
+func unwrap(lines []string, base int) (joined []string, doubtful map[int]bool) {
+	width, broken := 0, map[int]bool{}
+	for i, line := range lines {
+		bare, indent := plain(line)
+		if strings.HasPrefix(bare, "----------") {
+			break
+		}
+		// The heading's own line of = is 76 columns long.
+		if i > 0 && strings.Trim(bare, "=") != "" {
+			width = max(width, utf8.RuneCountInString(line))
+			before := strings.TrimSpace(lines[i-1])
+			broken[i] = i > 1 && indent-base < 2 && before != "" && strings.Trim(before, "=") != "" && !strings.HasPrefix(line, "-- ") && !strings.HasPrefix(bare, marker)
+		}
+	}
+	if width < leastWidth || width > mostWidth {
+		return lines, nil
+	}
+	cut, words := 0, 0
+	for i := range lines {
+		if !broken[i] {
+			continue
+		}
+		before := utf8.RuneCountInString(lines[i-1])
+		word, _, _ := strings.Cut(strings.TrimSpace(lines[i]), " ")
+		switch {
+		case before >= width-1: // the last column may have been a blank that was trimmed
+			cut++
+		case before+1+utf8.RuneCountInString(word) > width:
+			words++
+		default:
+			broken[i] = false // text of another kind
+		}
+	}
+	doubtful = map[int]bool{}
+	known := words > 0 || cut > 2 || slices.Contains(usualWidths, width)
+	for i, line := range lines {
+		if !broken[i] {
+			joined = append(joined, line)
+			continue
+		}
+		last := len(joined) - 1
+		rest, _ := plain(line)
+		switch {
+		case words > 0:
+			joined[last] += " " + rest
+		default:
+			missing := width - utf8.RuneCountInString(lines[i-1])
+			if rest = line; len(line)-len(strings.TrimLeft(line, " ")) >= base {
+				rest = line[base:] // the broken text was indented as a whole
+			}
+			joined[last] += strings.Repeat(" ", max(0, missing)) + rest
+		}
+		doubtful[last] = doubtful[last] || !known
+	}
+	return joined, doubtful
 }
 
 // plain strips what surrounds a line of the text in the forms it comes in, and

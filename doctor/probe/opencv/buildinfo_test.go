@@ -244,6 +244,94 @@ func TestYes(t *testing.T) {
 	}
 }
 
+// fold breaks lines as fold(1) does: at the width, or with words kept whole.
+func fold(text string, width int, words bool) string {
+	var out []string
+	for line := range strings.SplitSeq(text, "\n") {
+		for len(line) > width {
+			at := width
+			if words {
+				if blank := strings.LastIndexByte(line[:width+1], ' '); blank > 33 {
+					at = blank
+				}
+			}
+			out = append(out, strings.TrimRight(line[:at], " "))
+			line = line[at:]
+			if words {
+				line = strings.TrimLeft(line, " ")
+			}
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, "\n")
+}
+
+// TestWrappedBuildInfo: a terminal or an issue tracker broke the lines. What is
+// read is what stood there, or nothing.
+func TestWrappedBuildInfo(t *testing.T) {
+	const text = `General configuration for OpenCV 4.9.0 =====================================
+  Version control:               4.9.0
+
+  Platform:
+    Timestamp:                   2023-12-29T21:45:30Z
+    Host:                        Linux 5.15.0-1053-azure-with-a-long-name-of-its-own x86_64 and more
+    CMake:                       3.28.1
+
+  CPU/HW features:
+    Baseline:                    SSE SSE2 SSE3
+      requested:                 SSE3
+    Dispatched code generation:  SSE4_1 SSE4_2 FP16 AVX AVX2 AVX512_SKX AVX512_ICL
+      requested:                 SSE4_1 SSE4_2 AVX FP16 AVX2 AVX512_SKX
+
+  OpenCV modules:
+    To be built:                 calib3d core dnn features2d flann gapi highgui imgcodecs imgproc java ml objdetect photo python3 stitching ts video videoio
+    Disabled:                    world
+    Unavailable:                 python2
+
+  NVIDIA CUDA:                   YES (ver 12.3, CUFFT CUBLAS NVCUVID NVCUVENC FAST_MATH and so on and on)
+    NVIDIA GPU arch:             50 52 60 61 70 75 80 86 89 90 50 52 60 61 70 75 80 86 89 90
+    NVIDIA PTX archs:            90
+
+  Install to:                    /usr/local
+-----------------------------------------------------------------
+`
+	whole, ok := ParseBuildInfo(text)
+	if !ok {
+		t.Fatal("the text is not known")
+	}
+	want := whole.Attrs()
+	for _, words := range []bool{false, true} {
+		for width := 66; width <= 130; width++ {
+			for _, before := range []string{"", "-- ", "    "} {
+				in := before + strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n"+before)
+				info, ok := ParseBuildInfo(fold(in, width, words))
+				if !ok {
+					t.Fatalf("%d columns, words %v: the text is not known", width, words)
+				}
+				missing := 0
+				got := info.Attrs()
+				for key, v := range want {
+					switch got[key] {
+					case v:
+					case "":
+						missing++
+					default:
+						t.Errorf("%d columns, words %v, %q: %s is %q, want %q", width, words, before, key, got[key], v)
+					}
+				}
+				if len(got) > len(want) || missing > 2 {
+					t.Errorf("%d columns, words %v, %q: %d values are missing, and %d are there of %d", width, words, before, missing, len(got), len(want))
+				}
+			}
+		}
+	}
+	// What stands below the text is none of it.
+	info, _ := ParseBuildInfo(strings.Split(text, "-----")[0] + "Steps to reproduce: build it\n")
+	if v := info.Attrs()["build.prefix"]; v != "/usr/local" {
+		t.Errorf("prefix %q", v)
+	}
+}
+
 func FuzzBuildInfo(f *testing.F) {
 	f.Add(info24)
 	f.Add(info412)
