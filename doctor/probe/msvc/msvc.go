@@ -773,20 +773,24 @@ func (p *prober) findCUDA(s *studio) {
 // usable: a compiler for this machine is there.
 func (s *studio) usable() bool { return slices.Contains(s.has, "vctools") }
 
-// complete as setup counts: everything registered, no error, no restart due.
-func (s *studio) complete() bool {
-	if s.Complete != nil {
-		return *s.Complete
-	}
+// complete as setup counts: everything registered, no error, no restart due; nil
+// where nothing says so: an answer of vswhere that was cut off, or of a version
+// that does not tell, with no record of setup's beside it.
+func (s *studio) complete() *bool {
+	yes, no := true, false
 	switch {
+	case s.Complete != nil:
+		return s.Complete
 	case !s.folder || len(s.Failed) > 0 || len(s.notes) > 0:
-		return false
+		return &no
 	case s.Registered != nil && !*s.Registered:
-		return false
+		return &no
 	case s.RebootRequired != nil && *s.RebootRequired:
-		return false
+		return &no
+	case !s.recordOK && majorOf(s.Version) >= 15: // older ones have no such record
+		return nil
 	}
-	return true
+	return &yes
 }
 
 // chooseStudio marks the copy that a build gets: the one whose prompt this is,
@@ -798,7 +802,7 @@ func (p *prober) chooseStudio() {
 		if s.usable() {
 			r += 4
 		}
-		if s.complete() {
+		if c := s.complete(); c != nil && *c {
 			r += 2
 		}
 		if s.Prerelease == nil || !*s.Prerelease {
@@ -856,7 +860,7 @@ func (s *studio) instance() facts.Instance {
 	setBool("launchable", s.Launchable)
 	setBool("reboot_required", s.RebootRequired)
 	complete := s.complete()
-	setBool("complete", &complete)
+	setBool("complete", complete)
 	set("sources", strings.Join(slices.Compact(s.sources), ","))
 	set("toolset_family", l.toolset)
 	if year != "" && majorOf(s.Version) >= 14 {
@@ -873,10 +877,10 @@ func (s *studio) instance() facts.Instance {
 	if s.folder && (len(s.sets) > 0 || a["build_customizations"] != "") {
 		a["cuda_customizations"] = strings.Join(s.cuda, ",") // "" says: looked, none
 	}
-	if notes := s.state(complete); len(notes) > 0 {
+	if notes := s.state(complete == nil || *complete); len(notes) > 0 {
 		a["state"] = strings.Join(notes, "; ")
 	}
-	if complete {
+	if complete != nil && *complete {
 		s.has = append(s.has, "complete")
 	}
 	if s.Launchable != nil && *s.Launchable {

@@ -295,7 +295,14 @@ Error 0x57: Unknown parameter: -utf8
 [{"instanceId": "0791d392", "installationPath": "C:\\VS17", "installationVersion": "15.6.27428.2002"}]
 -- dir C:\VS17 --
 `)
-	check(t, probe(t, h), "visual-studio", want{version: "15.6.27428.2002", path: `C:\VS17`, active: true, attrs: map[string]string{"year": "2017", "sources": "vswhere"}})
+	f := probe(t, h)
+	check(t, f, "visual-studio", want{
+		version: "15.6.27428.2002", path: `C:\VS17`, active: true, has: []string{"!complete"},
+		attrs: map[string]string{"year": "2017", "sources": "vswhere", "complete": "", "state": ""},
+	})
+	if i, _ := f.Active("visual-studio"); i.Unusable != nil {
+		t.Errorf("what vswhere does not say is taken for incomplete: %+v", i.Unusable)
+	}
 }
 
 // loadText adds a fixture's text to shared ones.
