@@ -204,7 +204,7 @@ func (s *search) named(ctx context.Context) {
 		dir := s.real(ctx, value)
 		hit := false
 		for _, c := range s.copies {
-			if dir == c.prefix || prefixOf(dir) == c.prefix || within(c.prefix, dir) || dir == c.libDir || c.cmake != "" && s.h.DirOf(c.cmake) == value {
+			if dir == c.prefix || prefixOf(dir) == c.prefix || within(c.prefix, dir) || within(c.libDir, dir) || dir == c.libDir || c.cmake != "" && s.h.DirOf(c.cmake) == value {
 				if c.attrs["env"] == "" {
 					c.set("env", v)
 				}

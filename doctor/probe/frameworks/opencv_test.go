@@ -401,3 +401,29 @@ func TestReleasesOfHeaders(t *testing.T) {
 		}
 	}
 }
+
+// TestOpenCVByItsFolder: OPENCV_DIR names the folder of one compiler, as
+// OpenCV's own instructions for Windows have it.
+func TestOpenCVByItsFolder(t *testing.T) {
+	f := probeOpenCV(t, hosttest.Parse(t, `
+-- platform --
+windows/amd64
+-- env --
+Path=C:\Windows\System32;C:\opencv\build\x64\vc16\bin
+OPENCV_DIR=C:\opencv\build\x64\vc16
+-- file C:\opencv\build\x64\vc16\bin\opencv_world4110.dll --
+-- file C:\opencv\build\x64\vc16\lib\opencv_world4110.lib --
+-- file C:\opencv\build\x64\vc16\lib\OpenCVConfig.cmake --
+-- file C:\opencv\build\x64\vc16\lib\OpenCVConfig-version.cmake --
+set(OpenCV_VERSION 4.11.0)
+-- file C:\opencv\build\include\opencv2\core\version.hpp --
+#define CV_VERSION_MAJOR 4
+#define CV_VERSION_MINOR 11
+#define CV_VERSION_REVISION 0
+`))
+	list := f.Components["opencv"]
+	if len(list) != 1 || !list[0].Active || !slices.Equal(list[0].Via, []string{"dll", "cmake"}) || list[0].Attrs["stale"] != "" || list[0].Attrs["env"] == "" || list[0].Conflict != "" ||
+		list[0].Path != `C:\opencv\build` || list[0].Built.Toolset != "v142" || !list[0].HasPart("dnn") || !list[0].HasPart("headers") {
+		t.Errorf("%+v", list)
+	}
+}

@@ -438,15 +438,21 @@ func (s *search) windowsSettle(ctx context.Context) {
 	byCMake := (*copyOf)(nil)
 	for _, p := range s.spec.cmake {
 		d := s.envPath(p + "_DIR")
-		if d == "" || byCMake != nil {
+		if d == "" {
 			continue
 		}
-		for _, dir := range []string{d, s.h.Join(d, "lib"), s.h.DirOf(s.h.DirOf(d))} {
-			if c := s.cmakePackage(ctx, dir); c != nil && byCMake == nil {
-				byCMake = c
-				c.wins(viaCMake)
+		dirs := []string{d, s.h.Join(d, "lib")}
+		if s.spec.component == "opencv" {
+			dirs = append(dirs, s.h.DirOf(s.h.DirOf(d))) // it names build\x64\vc16
+		}
+		for _, dir := range dirs {
+			if byCMake == nil {
+				byCMake = s.cmakePackage(ctx, dir)
 			}
 		}
+	}
+	if byCMake != nil {
+		byCMake.wins(viaCMake)
 	}
 	for _, v := range s.spec.env {
 		value := s.envPath(v)
@@ -455,7 +461,7 @@ func (s *search) windowsSettle(ctx context.Context) {
 		}
 		hit := false
 		for _, c := range s.copies {
-			if strings.EqualFold(c.prefix, value) || strings.EqualFold(c.prefix, prefixOf(value)) || strings.EqualFold(c.libDir, value) || within(strings.ToLower(c.prefix), strings.ToLower(value)) {
+			if within(strings.ToLower(c.libDir), strings.ToLower(value)) || strings.EqualFold(c.prefix, value) || strings.EqualFold(c.prefix, prefixOf(value)) || strings.EqualFold(c.libDir, value) || within(strings.ToLower(c.prefix), strings.ToLower(value)) {
 				if c.attrs["env"] == "" {
 					c.set("env", v)
 				}
