@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/deployctl/deployctl/verify/cache"
@@ -34,6 +35,9 @@ type headFile struct {
 	Seconds float64 `json:"seconds"`
 	Layers  []int   `json:"layers"`
 	Shapes  [][]int `json:"shapes"`
+	// Seal shows that this cache's owner computed them (cache.Seal of Key and
+	// SHA256).
+	Seal string `json:"seal"`
 }
 
 // maxHeads bounds what is read back.
@@ -61,22 +65,31 @@ type truth struct {
 // oracle runs the reference, or finds what an earlier run left.
 type oracle struct {
 	model   *model
-	dir     string
+	cache   string // entries are in its folder "reference"
 	fresh   bool
 	weights *darknet.Weights // loaded when first needed
 }
 
-// heads gives the reference's raw heads for one input. The key holds
-// everything that decides them, the reference's own arithmetic included.
+// heads gives the reference's raw heads for one input. The key holds the
+// content of everything that decides them: the weights, the configuration, the
+// input, this program, and what its arithmetic gives on this processor.
 func (o *oracle) heads(ctx context.Context, input []float32) (truth, error) {
 	print, err := fingerprint(ctx)
 	if err != nil {
 		return truth{}, err
 	}
-	key := hashBytes([]byte(o.model.weights.SHA256), o.model.config, engine.AppendFloats(nil, input), []byte(print))
-	file := filepath.Join(o.dir, key[:32]+".heads")
+	self, err := program()
+	if err != nil {
+		return truth{}, err
+	}
+	key := hashBytes([]byte(o.model.weights.SHA256), o.model.config, engine.AppendFloats(nil, input), []byte(print), []byte(self))
+	dir, err := cache.Secure(o.cache, "reference")
+	if err != nil {
+		return truth{}, err
+	}
+	file := filepath.Join(dir, key[:32]+".heads")
 	if !o.fresh {
-		if t, ok := readHeads(file, key); ok {
+		if t, ok := readHeads(o.cache, file, key); ok {
 			return t, nil
 		}
 	}
@@ -84,7 +97,7 @@ func (o *oracle) heads(ctx context.Context, input []float32) (truth, error) {
 	if err != nil {
 		return truth{}, err
 	}
-	return t, writeHeads(file, key, t)
+	return t, writeHeads(o.cache, file, key, t)
 }
 
 func (o *oracle) run(ctx context.Context, input []float32, opts reference.Options) (truth, error) {
@@ -120,8 +133,26 @@ func (o *oracle) run(ctx context.Context, input []float32, opts reference.Option
 	return t, nil
 }
 
-// readHeads reports false for anything but a whole, unchanged file.
-func readHeads(file, key string) (truth, bool) {
+// program is the hash of this program's file: another build of the reference
+// may compute differently.
+var program = sync.OnceValues(func() (string, error) {
+	file, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find this program's file: %w", err)
+	}
+	sum, err := darknet.HashFile(file)
+	if err != nil {
+		return "", fmt.Errorf("hash this program's file: %w", err)
+	}
+	return sum, nil
+})
+
+// readHeads reports false for anything but a whole file that this user wrote
+// and that nobody changed.
+func readHeads(root, file, key string) (truth, bool) {
+	if cache.Trusted(root, file) != nil {
+		return truth{}, false
+	}
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return truth{}, false
@@ -135,7 +166,7 @@ func readHeads(file, key string) (truth, bool) {
 	if !ok || len(values) != n*4 {
 		return truth{}, false
 	}
-	if sum := sha256.Sum256(values); hex.EncodeToString(sum[:]) != h.SHA256 {
+	if sum := sha256.Sum256(values); hex.EncodeToString(sum[:]) != h.SHA256 || !cache.Sealed(root, h.Seal, "reference", key, h.SHA256) {
 		return truth{}, false
 	}
 	t := truth{reused: true, seconds: h.Seconds}
@@ -150,7 +181,7 @@ func readHeads(file, key string) (truth, bool) {
 	return t, true
 }
 
-func writeHeads(file, key string, t truth) error {
+func writeHeads(root, file, key string, t truth) error {
 	h := headFile{Key: key, Seconds: t.seconds}
 	var values []byte
 	for _, x := range t.heads {
@@ -160,6 +191,10 @@ func writeHeads(file, key string, t truth) error {
 	}
 	sum := sha256.Sum256(values)
 	h.SHA256 = hex.EncodeToString(sum[:])
+	var err error
+	if h.Seal, err = cache.Seal(root, "reference", key, h.SHA256); err != nil {
+		return err
+	}
 	line, err := json.Marshal(h)
 	if err != nil {
 		return fmt.Errorf("describe reference heads: %w", err)

@@ -52,17 +52,35 @@ func resolve(ctx context.Context, o Options) (*model, error) {
 	}
 	if o.Weights == "" {
 		official := filepath.Join(o.Cache, "models", "yolov3.weights")
-		if info, err := os.Stat(official); err == nil && info.Mode().IsRegular() {
-			o.Weights = official
-		} else {
+		info, err := os.Stat(official)
+		if err != nil || !info.Mode().IsRegular() {
 			return resolveSelfTest(ctx, o)
 		}
+		return resolveOfficial(o, official)
 	}
 	return resolveFiles(o)
 }
 
+// resolveOfficial uses the published weights of the cache. Others could plant a
+// file there: it must be the published one, and stay it until the engine has
+// read it.
+func resolveOfficial(o Options, file string) (*model, error) {
+	if err := cache.Trusted(o.Cache, file); err != nil {
+		return nil, err
+	}
+	o.Weights = file
+	m, err := resolveFiles(o)
+	if err == nil && m.weights.Kind != Official {
+		return nil, fmt.Errorf("%s is not the published file: it was changed or damaged. Delete it, or run deployctl models pull yolov3", file)
+	}
+	return m, err
+}
+
 func resolveSelfTest(ctx context.Context, o Options) (*model, error) {
-	dir := filepath.Join(o.Cache, "models", "self-test")
+	dir, err := cache.Secure(o.Cache, "models", "self-test")
+	if err != nil {
+		return nil, err
+	}
 	files, err := selftest.Ensure(ctx, dir)
 	if err != nil {
 		if ctx.Err() != nil {

@@ -144,7 +144,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 
 	// The reference needs a few seconds and a compiler about a minute on one
 	// processor: they run side by side. Nothing is timed meanwhile.
-	or := &oracle{model: m, dir: filepath.Join(o.Cache, "reference"), fresh: o.Fresh || o.Level == LevelCompare}
+	or := &oracle{model: m, cache: o.Cache, fresh: o.Fresh || o.Level == LevelCompare}
 	type reply struct {
 		t   truth
 		err error
@@ -219,7 +219,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 
 // writable finds out early that nothing could be stored later.
 func writable(dir string) error {
-	if err := cache.MkdirAll(dir); err != nil {
+	if _, err := cache.Secure(dir); err != nil {
 		return err
 	}
 	f, err := os.CreateTemp(dir, ".writable-*")
@@ -367,8 +367,8 @@ func (e *Engine) died(ctx context.Context, err error) error {
 }
 
 func workDir(dir string) (string, error) {
-	run := filepath.Join(dir, "run")
-	if err := cache.MkdirAll(run); err != nil {
+	run, err := cache.Secure(dir, "run")
+	if err != nil {
 		return "", err
 	}
 	sweep(run)

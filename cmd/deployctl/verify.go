@@ -46,6 +46,7 @@ scene, not trained.`,
 	f.IntVar(&o.Threads, "threads", 0, "threads of the engine (default: its own choice)")
 	f.IntVar(&o.Runs, "runs", 0, "timed runs (default: by level)")
 	f.IntVar(&o.Level, "level", 2, "1 the engine loads, 2 one checked forward pass, 3 timed runs")
+	f.BoolVar(&o.Fresh, "fresh", false, "compile the worker and compute the reference anew, whatever the cache has")
 	f.StringVar(&o.Picture, "picture", "", "`file` for the picture with boxes (default: in the cache)")
 	f.StringVar(&o.Format, "format", "text", "text or json")
 	f.StringVar(&cache, "cache", "", "`folder` for models, workers and outputs (default: the user's cache)")

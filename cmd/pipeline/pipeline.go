@@ -55,7 +55,7 @@ func UserFolders() (Folders, error) {
 		return Folders{}, fmt.Errorf("find the configuration folder: %w (set HOME or XDG_CONFIG_HOME)", err)
 	}
 	return Folders{
-		Cache:   filepath.Join(cache, "deployctl"),
+		Cache:   filepath.Join(ownCache(cache), "deployctl"),
 		Recipes: filepath.Join(config, "deployctl", "recipes"),
 	}, nil
 }

@@ -31,6 +31,8 @@ type VerifyOptions struct {
 	Size                          int
 	Target                        string
 	Threads, Runs, Level          int
+	// Fresh uses no reference and no worker of the cache.
+	Fresh bool
 	// Picture is the file to draw, "" for one in the cache.
 	Picture string
 	Format  string
@@ -104,7 +106,7 @@ func (o VerifyOptions) options(h *host.Host, j *judge.Judgement) (verify.Options
 	options := verify.Options{
 		Config: o.Config, Weights: o.Weights, Names: o.Names, Image: o.Image, Size: o.Size,
 		Cache: o.Folders.Cache, Picture: o.Picture, Level: o.Level, Process: h,
-		Target: o.Target, Threads: o.Threads, Runs: o.Runs,
+		Target: o.Target, Threads: o.Threads, Runs: o.Runs, Fresh: o.Fresh,
 		PeakGFLOPS: j.Facts.CPU.PeakGFLOPS, CPUFeatures: j.Facts.CPU.Features,
 		Progress: &progress{console: o.Console},
 	}
@@ -201,7 +203,7 @@ func gocvEngine(h *host.Host, options VerifyOptions, j *judge.Judgement) (engine
 		Process: h, Cache: options.Folders.Cache, Release: "v" + trimV(release),
 		Go: goCommand.Path, GoVersion: goCommand.Version,
 		OpenCVVersion: opencv.Version, OpenCVPath: opencv.Attrs["lib"],
-		PkgConfigDir: dirOf(opencv.Attrs["pc"]), Getenv: h.Getenv,
+		PkgConfigDir: dirOf(opencv.Attrs["pc"]), Getenv: h.Getenv, Fresh: options.Fresh,
 	}
 	if options.modules != nil {
 		o.Proxy = func(ctx context.Context) (string, error) { return options.modules(ctx, o.Release) }

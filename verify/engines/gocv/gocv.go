@@ -122,6 +122,8 @@ type Options struct {
 	// (file:///…). It is asked when the worker must be compiled; nil leaves that
 	// to the user's own settings of the Go command.
 	Proxy func(ctx context.Context) (string, error)
+	// Fresh compiles the worker even if there is one.
+	Fresh bool
 	// BuildLimit is the most time the compilation may take; 0 is 20 minutes.
 	BuildLimit time.Duration
 }
@@ -152,6 +154,8 @@ type manifest struct {
 	Recipe []string  `json:"recipe"`
 	Built  time.Time `json:"built"`
 	Took   float64   `json:"took_s"`
+	// Seal shows that this cache's owner built it (cache.Seal of Key and SHA256).
+	Seal string `json:"seal"`
 }
 
 // Prepare finds the worker in the cache or compiles it, which takes about a
@@ -175,11 +179,12 @@ func (b *builder) Prepare(ctx context.Context, progress engine.Progress) (engine
 	key := hex.EncodeToString(sum[:])[:20]
 	dir := filepath.Join(b.o.Cache, "workers", Name, key)
 
-	if exe, ok := cached(dir, key); ok {
-		return b.worker(exe), nil
-	}
-	if err := cache.MkdirAll(filepath.Dir(dir)); err != nil {
+	// What another user could have put there is removed, not run.
+	if _, err := cache.Secure(b.o.Cache, "workers", Name); err != nil {
 		return engine.Worker{}, err
+	}
+	if exe, ok := b.cached(dir, key); ok && !b.o.Fresh {
+		return b.worker(exe), nil
 	}
 	lock := flock.New(dir + ".lock")
 	if err := acquire(ctx, lock, progress); err != nil {
@@ -200,7 +205,7 @@ func (b *builder) Prepare(ctx context.Context, progress engine.Progress) (engine
 // locked builds while no other process does. Another may have finished while
 // this one waited; took is 0 then.
 func (b *builder) locked(ctx context.Context, dir, key string, recipe []string, goVersion string, progress engine.Progress) (string, time.Duration, error) {
-	if exe, ok := cached(dir, key); ok {
+	if exe, ok := b.cached(dir, key); ok && !b.o.Fresh {
 		return exe, 0, nil
 	}
 	// Under the lock nobody else uses these: leftovers of a killed build, or a
@@ -222,7 +227,7 @@ func (b *builder) locked(ctx context.Context, dir, key string, recipe []string, 
 	err = b.build(ctx, tmp, goVersion, progress)
 	took := time.Since(begin)
 	if err == nil {
-		err = finish(tmp, dir, key, recipe, took)
+		err = b.finish(tmp, dir, key, recipe, took)
 	}
 	if err != nil {
 		return "", 0, errors.Join(err, os.RemoveAll(tmp))
@@ -230,12 +235,16 @@ func (b *builder) locked(ctx context.Context, dir, key string, recipe []string, 
 	return filepath.Join(dir, exeName()), took, nil
 }
 
-func finish(tmp, dir, key string, recipe []string, took time.Duration) error {
+func (b *builder) finish(tmp, dir, key string, recipe []string, took time.Duration) error {
 	sum, err := hashFile(filepath.Join(tmp, exeName()))
 	if err != nil {
 		return fmt.Errorf("hash the worker: %w", err)
 	}
-	m, err := json.MarshalIndent(manifest{key, sum, recipe, time.Now().UTC(), took.Seconds()}, "", "  ")
+	seal, err := cache.Seal(b.o.Cache, Name, key, sum)
+	if err != nil {
+		return err
+	}
+	m, err := json.MarshalIndent(manifest{key, sum, recipe, time.Now().UTC(), took.Seconds(), seal}, "", "  ")
 	if err != nil {
 		return fmt.Errorf("describe the worker: %w", err)
 	}
@@ -248,14 +257,19 @@ func finish(tmp, dir, key string, recipe []string, took time.Duration) error {
 	return cache.Explain(dir, 0, cache.SyncDir(filepath.Dir(dir)))
 }
 
-// cached reports a finished worker whose bytes are those that were built.
-func cached(dir, key string) (string, bool) {
-	raw, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
+// cached reports a finished worker whose bytes are those that were built here,
+// by this user, and that no other user can change before it runs.
+func (b *builder) cached(dir, key string) (string, bool) {
+	file := filepath.Join(dir, "manifest.json")
+	if cache.Trusted(b.o.Cache, file) != nil || cache.Trusted(b.o.Cache, filepath.Join(dir, exeName())) != nil {
+		return "", false
+	}
+	raw, err := os.ReadFile(file)
 	if err != nil {
 		return "", false
 	}
 	var m manifest
-	if json.Unmarshal(raw, &m) != nil || m.Key != key || m.SHA256 == "" {
+	if json.Unmarshal(raw, &m) != nil || m.Key != key || !cache.Sealed(b.o.Cache, m.Seal, Name, key, m.SHA256) {
 		return "", false
 	}
 	exe := filepath.Join(dir, exeName())

@@ -2,10 +2,14 @@ package gocv
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -202,8 +206,18 @@ func TestDamagedWorkerIsBuiltAgain(t *testing.T) {
 		"no worker":        func() error { return os.Remove(w.Argv[0]) },
 		"changed manifest": func() error { return os.WriteFile(filepath.Join(dir, "manifest.json"), []byte("{}"), 0o600) },
 		"no manifest":      func() error { return os.Remove(filepath.Join(dir, "manifest.json")) },
-		"killed build":     func() error { return errors.Join(os.Remove(w.Argv[0]), os.Mkdir(dir+".build-1", 0o700)) },
+		"forged worker": func() error {
+			return forge(filepath.Join(dir, "manifest.json"), w.Argv[0], "evil")
+		},
+		"worker that all may write":   func() error { return os.Chmod(w.Argv[0], 0o777) },
+		"manifest that all may write": func() error { return os.Chmod(filepath.Join(dir, "manifest.json"), 0o666) },
+		"folder that all may write":   func() error { return os.Chmod(dir, 0o777) },
+		"parent that all may write":   func() error { return os.Chmod(filepath.Dir(dir), 0o777) },
+		"killed build":                func() error { return errors.Join(os.Remove(w.Argv[0]), os.Mkdir(dir+".build-1", 0o700)) },
 	} {
+		if runtime.GOOS == "windows" && strings.Contains(name, "all may write") {
+			continue // modes mean nothing there
+		}
 		before := g.builds()
 		if err := damage(); err != nil {
 			t.Fatal(err)
@@ -218,6 +232,38 @@ func TestDamagedWorkerIsBuiltAgain(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(dir + ".build-*"); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// forge replaces a worker and makes its manifest match.
+func forge(manifestFile, worker, text string) error {
+	raw, err := os.ReadFile(manifestFile)
+	if err != nil {
+		return err
+	}
+	var m manifest
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return err
+	}
+	sum := sha256.Sum256([]byte(text))
+	m.SHA256 = hex.EncodeToString(sum[:])
+	if raw, err = json.Marshal(m); err != nil {
+		return err
+	}
+	return errors.Join(os.WriteFile(worker, []byte(text), 0o700), os.WriteFile(manifestFile, raw, 0o600))
+}
+
+func TestFreshBuildsAgain(t *testing.T) {
+	g := &goCommand{}
+	o := options(t, g)
+	for range 2 {
+		if _, err := New(o).Prepare(t.Context(), engine.Silent{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.Fresh = true
+	if w, err := New(o).Prepare(t.Context(), engine.Silent{}); err != nil || !w.Built || g.builds() != 2 {
+		t.Errorf("%d builds, %v", g.builds(), err)
 	}
 }
 
