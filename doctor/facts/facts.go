@@ -178,6 +178,11 @@ type Instance struct {
 	Unseen *Unseen `json:"unseen,omitempty"`
 	Places Places  `json:"places,omitzero"`
 	Built  Built   `json:"built,omitzero"`
+	// Makes is what a compiler makes programs for.
+	Makes Makes `json:"makes,omitzero"`
+	// Stale are variables of the environment that name this component where it is
+	// not, or no longer is.
+	Stale []Stale `json:"stale,omitempty"`
 	// Devices are what the copy offers to compute on.
 	Devices []Device `json:"devices,omitempty"`
 	// Needs are the shared libraries that this copy needs and that the loader
@@ -252,6 +257,21 @@ type Built struct {
 	// Backends are what it can compute with: cpu, cuda, opencl, vulkan …; nil
 	// when that is unknown, so that a CPU-only build is [cpu].
 	Backends []string `json:"backends,omitempty"`
+}
+
+// Makes is what a compiler makes programs for; "" where that is not known.
+type Makes struct {
+	// Target is the GOARCH of the programs: that of a MinGW, or of a developer
+	// prompt of Visual Studio.
+	Target string `json:"target,omitempty"`
+	// Threads is GCC's thread model: posix, win32, mcf.
+	Threads string `json:"threads,omitempty"`
+}
+
+// Stale is a variable that names a folder without what it should hold.
+type Stale struct {
+	Variable string `json:"variable"` // CUDA_PATH
+	Folder   string `json:"folder"`
 }
 
 // Device is something to compute on.

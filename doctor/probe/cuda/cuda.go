@@ -82,6 +82,8 @@ type probe struct {
 	kits []*kit
 	// stale are sentences about variables and keys that name no toolkit.
 	stale []string
+	// staleVars are the variables among them.
+	staleVars []facts.Stale
 }
 
 // kit is one toolkit.
@@ -98,6 +100,7 @@ type kit struct {
 	evidence          []facts.Evidence
 	active            bool
 	conflict          string
+	stale             []facts.Stale
 }
 
 // unreadable keeps an error that may hide something of the components named.
@@ -504,6 +507,7 @@ func (p *probe) toolkits(ctx context.Context) {
 		if root := h.Env(v); root != "" {
 			if p.at(ctx, root, v) == nil {
 				p.stale = append(p.stale, fmt.Sprintf("%s is %s, where no CUDA toolkit is", v, root))
+				p.staleVars = append(p.staleVars, facts.Stale{Variable: v, Folder: root})
 			}
 		}
 	}
@@ -615,7 +619,7 @@ func (p *probe) settleToolkits() {
 	if active != nil {
 		active.active = true
 		if len(p.stale) > 0 {
-			active.attrs["stale"] = strings.Join(p.stale, "; ")
+			active.attrs["stale"], active.stale = strings.Join(p.stale, "; "), p.staleVars
 		}
 	}
 	for _, k := range p.kits {
@@ -626,7 +630,7 @@ func (p *probe) settleToolkits() {
 		}
 		sort.Strings(k.has)
 		p.f.Add(Toolkit, facts.Instance{
-			Version: k.version, Path: k.root, Active: k.active, Via: k.via, Has: slices.Compact(k.has), Attrs: k.attrs, Evidence: k.evidence, Conflict: k.conflict,
+			Version: k.version, Path: k.root, Active: k.active, Via: k.via, Has: slices.Compact(k.has), Attrs: k.attrs, Stale: k.stale, Evidence: k.evidence, Conflict: k.conflict,
 		})
 		if k.nvcc == "" {
 			continue

@@ -31,6 +31,11 @@ func (p *probe) libraries(ctx context.Context) {
 		for _, v := range h.Glob(ctx, h.Join(cmp.Or(h.Env("ProgramFiles"), `C:\Program Files`), `NVIDIA\CUDNN`), "v*") {
 			extra.Include = append(extra.Include, h.Join(v, "include"))
 			extra.Include = append(extra.Include, h.Glob(ctx, h.Join(v, "include"), "*.*")...)
+			// In later releases the DLLs are in bin\12.9\x64. None of it is on PATH.
+			extra.Libs = append(extra.Libs, h.Join(v, "bin"))
+			for _, dir := range h.Glob(ctx, h.Join(v, "bin"), "*.*") {
+				extra.Libs = append(extra.Libs, dir, h.Join(dir, "x64"))
+			}
 		}
 	}
 	found, err := frameworks.Files(ctx, h, extra, Runtime, CuDNN, TensorRT)

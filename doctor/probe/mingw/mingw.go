@@ -178,11 +178,56 @@ func (p *prober) choose(list []facts.Instance, onPath []string) {
 		i.Active = true
 		i.Via = append(i.Via, "cgo")
 		i.Attrs["cgo"] = "yes, from " + from
-		if arch := i.Attrs["arch"]; arch != "" && arch != p.h.Arch {
-			i.Attrs["cgo"] = "no: it builds for " + arch + ", not " + p.h.Arch
-		} else if k := i.Attrs["kind"]; k == "cygwin" || k == "msvc" {
-			i.Attrs["cgo"] = "no: it builds for " + k + ", not MinGW"
+		if why := p.unfit(i); why != "" {
+			i.Attrs["cgo"] = "no: " + why
 		}
+		if from == "PATH" {
+			p.runtimeFirst(i)
+		}
+		break
+	}
+	for n := range list {
+		if i := &list[n]; !i.Active && i.Makes.Target == p.h.Arch && p.unfit(i) == "" && i.Attrs["compiler"] == "gcc" {
+			i.Attrs["cgo"] = "yes, where it comes first on PATH"
+		}
+	}
+}
+
+// unfit says why cgo cannot use a compiler; "" where nothing is known against it.
+func (p *prober) unfit(i *facts.Instance) string {
+	arch, kind := i.Makes.Target, i.Attrs["kind"]
+	switch {
+	case arch == "386" && p.h.Arch == "amd64":
+		return "it builds 32-bit programs (i686), and Go here builds 64-bit ones"
+	case arch != "" && arch != p.h.Arch:
+		return "it builds for " + arch + ", and Go here builds for " + p.h.Arch
+	case kind == "cygwin" || kind == "msvc":
+		return "it builds for " + kind + ", not MinGW"
+	}
+	return ""
+}
+
+// runtimeFirst notes another program's C++ runtime that Windows finds before the
+// compiler's own: every program that the compiler makes is then run with it.
+func (p *prober) runtimeFirst(i *facts.Instance) {
+	const name = "libstdc++-6.dll"
+	own := p.h.Join(p.h.DirOf(i.Path), name)
+	mine, err := p.h.Stat(p.ctx, own)
+	if err != nil {
+		return // linked statically, or LLVM's
+	}
+	root := p.env("SystemRoot", `C:\Windows`)
+	for _, dir := range append([]string{p.h.Join(root, "System32"), root}, p.h.PathDirs()...) {
+		file := p.h.Join(dir, name)
+		if strings.EqualFold(file, own) {
+			return
+		}
+		other, err := p.h.Stat(p.ctx, file)
+		// OpenCV's folder may hold a copy of the compiler's.
+		if err != nil || len(p.h.Glob(p.ctx, dir, "libopencv_*.dll")) > 0 || other.Size == mine.Size && mine.Size > 1<<10 {
+			continue
+		}
+		i.Needs = append(i.Needs, facts.Need{Name: name, By: "a program built with " + i.Path, Cause: facts.Foreign, Found: file, Elsewhere: own, Through: "PATH"})
 		return
 	}
 }
@@ -246,7 +291,7 @@ func (p *prober) compiler(exe string) (facts.Instance, bool) {
 		}, true
 	}
 	d.derive(exe)
-	i := facts.Instance{Path: exe, Attrs: map[string]string{}, Evidence: ev}
+	i := facts.Instance{Path: exe, Attrs: map[string]string{}, Makes: facts.Makes{Target: d.Arch, Threads: d.Threads}, Evidence: ev}
 	if _, err := version.NewVersion(d.Version); err == nil {
 		i.Version = d.Version
 	}

@@ -51,15 +51,17 @@ func TestThreeOnPath(t *testing.T) {
 			Version: "9.2.0", Path: `C:\TDM-GCC-32\bin\gcc.exe`, Active: true, Via: []string{"PATH", "cgo"}, Has: []string{"c++", "gcc"},
 			Attrs: map[string]string{
 				"compiler": "gcc", "target": "mingw32", "arch": "386", "threads": "posix", "exceptions": "sjlj",
-				"distribution": "tdm", "kind": "mingw.org", "path_order": "1", "cgo": "no: it builds for 386, not amd64",
+				"distribution": "tdm", "kind": "mingw.org", "path_order": "1", "cgo": "no: it builds 32-bit programs (i686), and Go here builds 64-bit ones",
 			},
+			Makes: facts.Makes{Target: "386", Threads: "posix"},
 		},
 		{
 			Version: "14.2.0", Path: `C:\msys64\ucrt64\bin\gcc.exe`, Via: []string{"PATH"}, Has: []string{"c++", "gcc", "make"},
 			Attrs: map[string]string{
 				"compiler": "gcc", "target": "x86_64-w64-mingw32", "arch": "amd64", "threads": "posix", "exceptions": "seh",
-				"crt": "ucrt", "distribution": "msys2", "kind": "mingw-w64", "mingw_w64": "12.0.0", "path_order": "2",
+				"crt": "ucrt", "distribution": "msys2", "kind": "mingw-w64", "mingw_w64": "12.0.0", "path_order": "2", "cgo": "yes, where it comes first on PATH",
 			},
+			Makes: facts.Makes{Target: "amd64", Threads: "posix"},
 		},
 		{
 			Version: "18.1.8", Path: `C:\llvm-mingw\bin\gcc.exe`, Via: []string{"PATH"}, Has: []string{"c++", "gcc"},
@@ -67,6 +69,7 @@ func TestThreeOnPath(t *testing.T) {
 				"compiler": "clang", "target": "x86_64-w64-windows-gnu", "arch": "amd64", "threads": "posix", "exceptions": "seh",
 				"distribution": "llvm-mingw", "kind": "mingw-w64", "path_order": "3",
 			},
+			Makes: facts.Makes{Target: "amd64", Threads: "posix"},
 		},
 		{
 			Version: "19.1.7", Path: `C:\msys64\clang64\bin\clang.exe`,
@@ -74,6 +77,7 @@ func TestThreeOnPath(t *testing.T) {
 				"compiler": "clang", "target": "x86_64-w64-windows-gnu", "arch": "amd64", "threads": "posix", "exceptions": "seh",
 				"crt": "ucrt", "distribution": "msys2", "kind": "mingw-w64",
 			},
+			Makes: facts.Makes{Target: "amd64", Threads: "posix"},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -96,6 +96,7 @@ type studio struct {
 	recordOK bool // the setup record could be read
 	active   bool
 	via      []string
+	target   string // GOARCH that the developer prompt this runs in builds for
 	// notes say in words why it is not a complete installation.
 	notes []string
 
@@ -634,6 +635,11 @@ func (s *studio) components(h *host.Host, sdkOnMachine bool) {
 	}
 }
 
+// promptTarget reads what vcvars sets for the target, in GOARCH's words.
+func promptTarget(arch string) string {
+	return map[string]string{"x64": "amd64", "x86": "386", "arm64": "arm64", "arm": "arm"}[strings.ToLower(arch)]
+}
+
 func targetOf(goarch string) string {
 	switch goarch {
 	case "amd64":
@@ -812,7 +818,7 @@ func (p *prober) chooseStudio() {
 	}
 	for _, s := range p.studios {
 		if slices.Contains(s.sources, "environment") {
-			s.active, s.via = true, []string{"environment"}
+			s.active, s.via, s.target = true, []string{"environment"}, promptTarget(p.h.Env("VSCMD_ARG_TGT_ARCH"))
 			return
 		}
 		if !s.folder {
@@ -889,7 +895,7 @@ func (s *studio) instance() facts.Instance {
 	sort.Strings(s.has)
 	return facts.Instance{
 		Version: look.Version(s.Version), Path: s.Path, Active: s.active, Via: s.via,
-		Has: slices.Compact(s.has), Attrs: a, Unusable: s.unusable(a["state"]), Evidence: s.evidence,
+		Has: slices.Compact(s.has), Attrs: a, Unusable: s.unusable(a["state"]), Makes: facts.Makes{Target: s.target}, Evidence: s.evidence,
 	}
 }
 
