@@ -20,7 +20,10 @@ import (
 
 // answer is what one recorded machine must be told; see testdata/cases.yaml.
 type rightAnswer struct {
-	Case   string
+	Case string
+	// Parts are the project's own recordings, below testdata/hosts, that make
+	// the machine together; without any it is one of shared/cases.
+	Parts  []string
 	Recipe string
 	Set    map[string]string
 	Exit   int
@@ -62,11 +65,20 @@ func (a rightAnswer) wrong(j *judge.Judgement) (why string, harmful bool) {
 
 // TestCases judges every machine of shared/cases through the real probes.
 func TestCases(t *testing.T) {
-	folder := filepath.Join("..", "..", "shared", "cases")
-	if _, err := os.Stat(folder); err != nil {
+	if _, err := os.Stat(sharedCases); err != nil {
 		t.Skipf("the recorded machines are not beside this checkout: %v", err)
 	}
-	data, err := os.ReadFile("testdata/cases.yaml")
+	judgeCases(t, "testdata/cases.yaml")
+}
+
+// TestMachines judges the project's own recorded machines in the same way.
+func TestMachines(t *testing.T) { judgeCases(t, "testdata/machines.yaml") }
+
+var sharedCases = filepath.Join("..", "..", "shared", "cases")
+
+func judgeCases(t *testing.T, table string) {
+	t.Helper()
+	data, err := os.ReadFile(table)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +99,14 @@ func TestCases(t *testing.T) {
 		if r, err = r.Set(a.Set); err != nil {
 			t.Fatal(err)
 		}
-		f := doctor.Probe(context.Background(), hosttest.Load(t, filepath.Join(folder, a.Case+".txtar")), doctor.Probes(false))
+		files := []string{filepath.Join(sharedCases, a.Case+".txtar")}
+		if len(a.Parts) > 0 {
+			files = nil
+		}
+		for _, part := range a.Parts {
+			files = append(files, filepath.Join("testdata", "hosts", part+".txtar"))
+		}
+		f := doctor.Probe(context.Background(), hosttest.Load(t, files...), doctor.Probes(false))
 		j := judge.Evaluate(r, tables, f)
 		why, harmful := a.wrong(j)
 		verdict := "right"
@@ -105,7 +124,7 @@ func TestCases(t *testing.T) {
 		case why != "" && a.Open == "":
 			t.Errorf("%s: %s", a.Case, why)
 		case why == "" && a.Open != "":
-			t.Errorf("%s is right now: remove its open from testdata/cases.yaml", a.Case)
+			t.Errorf("%s is right now: remove its open from %s", a.Case, table)
 		}
 	}
 	t.Logf("%d cases: %v", len(answers), counts)

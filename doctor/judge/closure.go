@@ -39,7 +39,10 @@ func needVars(e *evaluation, s subject, match func(facts.Need) bool) (map[string
 		"library": n.Name, "by": n.By, "copy": n.Found, "lacks": n.Lacks, "through": n.Through, "elsewhere": n.Elsewhere,
 	}
 	if n.Found != "" {
-		vars["folder"] = path.Dir(n.Found)
+		vars["folder"] = folderOf(n.Found)
+		if inSystem32(vars["folder"]) {
+			vars["copy-in-system"] = "yes"
+		}
 	}
 	var names, missing, gone []string
 	for _, n := range list {
@@ -75,7 +78,7 @@ func needVars(e *evaluation, s subject, match func(facts.Need) bool) (map[string
 		break
 	}
 	if n.Elsewhere != "" {
-		dir := path.Dir(n.Elsewhere)
+		dir := folderOf(n.Elsewhere)
 		vars["elsewhere-folder"] = dir
 		switch {
 		case e.facts.OS.Libc.Kind == "musl":
@@ -94,6 +97,14 @@ func (e *evaluation) sudo() string {
 		return u.Elevate[0] + " "
 	}
 	return ""
+}
+
+// folderOf is a file's folder, on whichever system.
+func folderOf(file string) string {
+	if at := strings.LastIndexByte(file, '\\'); at > 0 {
+		return file[:at]
+	}
+	return path.Dir(file)
 }
 
 // register tells the loader of a folder for good.

@@ -98,8 +98,8 @@ func TestEvaluateMore(t *testing.T) {
 		{"the machine's word is no number", gpuHost("windows", "", "", with("cuda", facts.Instance{Version: "12.1", Attrs: map[string]string{"msc_ver_min": "x", "msc_ver_max": ""}}, "msvc", version("14.39.1"))), msvc, nil, OK, "vs 2017"},
 
 		{"CUDA in Visual Studio", gpuHost("windows", "", "", with("cuda", version("12.1.105"), "visual-studio", studio("11.8,12.1"))), vs, nil, OK, "17.10.1"},
-		{"CUDA before Visual Studio", gpuHost("windows", "", "", with("cuda", version("12.1.105"), "visual-studio", studio(""))), vs, nil, Fail, "empty, wanted has 12.1"},
-		{"another CUDA in Visual Studio", gpuHost("windows", "", "", with("cuda", version("12.1.105"), "visual-studio", studio("12.10"))), vs, nil, Fail, "is 12.10"},
+		{"CUDA before Visual Studio", gpuHost("windows", "", "", with("cuda", version("12.1.105"), "visual-studio", studio(""))), vs, nil, Fail, "CUDA 12.1 is not integrated into Visual Studio"},
+		{"another CUDA in Visual Studio", gpuHost("windows", "", "", with("cuda", version("12.1.105"), "visual-studio", studio("12.10"))), vs, nil, Fail, "CUDA 12.1 is not integrated into Visual Studio"},
 		{"no CUDA at all", gpuHost("windows", "", "", with("visual-studio", studio("12.1"))), vs, nil, Fail, "cuda is not installed"},
 
 		{"OpenPose master", gpuHost("windows", "", "", with("cuda", version("11.1.105"), "visual-studio", studio(""))), pose, nil, Fail, "no known combination"},

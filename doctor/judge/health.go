@@ -154,6 +154,9 @@ func (e *evaluation) healthOf(c *recipes.Check, s *subject) (Finding, bool) {
 	if s.instance != nil && f.State == Fail && s.instance.Unusable != nil && s.instance.Unusable.Reason == facts.NeedsRestart {
 		f.State = Pending
 	}
+	if s.vars["pending"] != "" && f.State == Fail { // a new session has it already
+		f.State = Pending
+	}
 	for _, a := range c.Fix {
 		if len(a.OS) > 0 && !onOS(a.OS, e.facts.OS) || !s.holds(a.If) {
 			continue

@@ -112,7 +112,11 @@ func reachOnWindows(name string, other facts.Instance, active *facts.Instance) s
 	}
 	text := "Add " + dir + " to PATH and open a new terminal."
 	if active != nil {
-		if before := binOf(name, *active); before != "" && !strings.EqualFold(before, dir) {
+		before := binOf(name, *active)
+		if inSystem32(before) && slices.Contains(active.Via, "dll") {
+			return fmt.Sprintf("Copy the DLLs of %s to the folder of your program: Windows searches System32 before PATH.", dir)
+		}
+		if before != "" && !strings.EqualFold(before, dir) {
 			text = fmt.Sprintf("Put %s before %s on PATH and open a new terminal.", dir, before)
 		} else {
 			text = "Put " + dir + " first on PATH and open a new terminal."

@@ -231,6 +231,9 @@ func (e *evaluation) judge(q *recipes.Requirement) Finding {
 			v = verdict{state: Unknown, found: "the recipe gives no check that this deployctl knows"}
 		}
 	}
+	if q.Component != nil && v.state == Fail {
+		e.integration(q.Component, &v)
+	}
 	out.State, out.Wanted, out.Found, out.Where = v.state, v.wanted, v.found, v.where
 	out.Version, out.Path, out.Cause = v.version, v.path, v.cause
 	if v.state == Fail {
@@ -407,7 +410,13 @@ func (e *evaluation) cpu(c *recipes.CPUCheck) verdict {
 
 // hasFeature knows every common spelling of an instruction set.
 func hasFeature(have []string, feature string) bool {
-	return slices.Contains(have, recipes.CanonicalFeature(feature))
+	name := recipes.CanonicalFeature(feature)
+	if slices.Contains(have, name) {
+		return true
+	}
+	// A list may leave out what newer sets imply: AVX requires all of SSE (Intel,
+	// Software Developer's Manual, volume 1, 14.3).
+	return strings.HasPrefix(name, "sse") && slices.Contains(have, "avx")
 }
 
 func (e *evaluation) memory(c *recipes.MemoryCheck) verdict {

@@ -75,6 +75,9 @@ func gocvModules(e *evaluation, s subject) (map[string]string, bool) {
 	if !e.isWindows() || i.Built.Compiler != "mingw" || e.recipe.Verify == nil || e.recipe.Verify.Engine != "gocv" {
 		return nil, false
 	}
+	if i.HasPart("world") {
+		return nil, false // gocvWorld's
+	}
 	var missing []string
 	for _, module := range []string{"face", "tracking", "xfeatures2d", "img_hash"} {
 		if !i.HasPart(module) {

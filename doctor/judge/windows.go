@@ -1,0 +1,224 @@
+package judge
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// integration says in the words of the vendors that CUDA's build customizations
+// are missing in Visual Studio, and where they are copied to.
+func (e *evaluation) integration(c *recipes.ComponentCheck, v *verdict) {
+	vs, ok := e.facts.Active("visual-studio")
+	cuda, okCUDA := e.facts.Active("cuda")
+	if c.Name != "visual-studio" || c.Attr["cuda_customizations"] == "" || v.cause != Lacking || !ok || !okCUDA {
+		return
+	}
+	series, line := recipes.Series(cuda.Version), major(vs.Version)
+	v.found = fmt.Sprintf("CUDA %s is not integrated into Visual Studio %s (its build customizations are missing)", series, cmp.Or(vs.Attrs["year"], vs.Version))
+	to := vs.Attrs["build_customizations"]
+	if folder := map[int]string{16: "v160", 17: "v170", 18: "v180"}[line]; to == "" && folder != "" && vs.Path != "" {
+		to = strings.TrimRight(vs.Path, `\`) + `\MSBuild\Microsoft\VC\` + folder + `\BuildCustomizations`
+	}
+	again := fmt.Sprintf("run the CUDA %s installer again and choose Custom > CUDA > Visual Studio Integration", series)
+	if cuda.Path == "" || to == "" {
+		v.fix = strings.ToUpper(again[:1]) + again[1:] + "."
+		return
+	}
+	v.fix = fmt.Sprintf(`As administrator, copy every file of %s\extras\visual_studio_integration\MSBuildExtensions to %s. Or %s.`, strings.TrimRight(cuda.Path, `\`), to, again)
+}
+
+// dllNotOnPath finds a cuDNN whose DLLs lie where Windows does not look.
+func dllNotOnPath(e *evaluation, s subject) (map[string]string, bool) {
+	if !e.isWindows() || !e.usesCUDA() {
+		return nil, false
+	}
+	cuda, _ := e.facts.Active("cuda")
+	var best string
+	for _, i := range e.facts.Components[s.name] {
+		if slices.Contains(i.Via, "dll") {
+			return nil, false
+		}
+		at := strings.LastIndexByte(i.Path, '\\')
+		if at < 0 || !strings.HasSuffix(strings.ToLower(i.Path), ".dll") {
+			continue
+		}
+		dir := i.Path[:at]
+		folder := strings.TrimSuffix(dir, `\x64`)
+		folder = folder[strings.LastIndexByte(folder, '\\')+1:]
+		if best == "" || cuda.Version != "" && major(folder) == major(cuda.Version) {
+			best = dir
+		}
+	}
+	if best == "" {
+		return nil, false
+	}
+	vars := map[string]string{"dir": best}
+	if slices.ContainsFunc(e.facts.OS.StalePath, func(d string) bool { return strings.EqualFold(strings.TrimRight(d, `\`), best) }) {
+		vars["pending"] = "yes"
+	}
+	return vars, true
+}
+
+// cudnnLayout finds a cuDNN 9 in folders by CUDA version (include\12.6,
+// lib\12.6\x64) that an OpenCV is still to be built with.
+func cudnnLayout(e *evaluation, s subject) (map[string]string, bool) {
+	lib, include := s.instance.Places.Lib, s.instance.Places.Include
+	parts := strings.Split(strings.ToLower(lib), `\lib\`)
+	if len(parts) != 2 || parts[1] == "x64" || !strings.HasSuffix(parts[1], `\x64`) || !e.isWindows() || !slices.Contains(e.touched(), "opencv") {
+		return nil, false
+	}
+	if opencv, ok := e.facts.Active("opencv"); ok && (opencv.Built.CuDNN != "" || opencv.Built.CUDA != "") {
+		return nil, false
+	}
+	return map[string]string{"lib": lib, "include": include}, true
+}
+
+// systemCopy finds Windows' own copy of a library (onnxruntime.dll of Windows ML)
+// before the one that was installed. No order on PATH helps: System32 is searched
+// first.
+func systemCopy(e *evaluation, s subject) (map[string]string, bool) {
+	i := s.instance
+	if !e.isWindows() || !i.Active || !inSystem32(binOf(s.name, *i)) {
+		return nil, false
+	}
+	for _, other := range e.facts.Components[s.name] {
+		dir := cmp.Or(other.Places.Bin, other.Places.Lib, other.Attrs["libdir"])
+		if other.Active || other.Version == "" || other.Attrs["kind"] != "" || other.Version == i.Version || dir == "" || i.Version != "" && !newer(other.Version, i.Version) {
+			continue
+		}
+		return map[string]string{"other": other.Version, "dir": dir, "have": cmp.Or(i.Version, "another version")}, true
+	}
+	return nil, false
+}
+
+func inSystem32(dir string) bool {
+	return strings.HasSuffix(strings.ToLower(strings.TrimRight(dir, `\`)), `\windows\system32`)
+}
+
+// gocvWorld finds an OpenCV that was built as one library for MinGW: gocv's
+// cgo.go names each module to the linker.
+func gocvWorld(e *evaluation, s subject) (map[string]string, bool) {
+	i := s.instance
+	if !e.isWindows() || i.Built.Compiler != "mingw" || !i.HasPart("world") || e.recipe.Verify == nil || e.recipe.Verify.Engine != "gocv" {
+		return nil, false
+	}
+	parts := strings.Split(i.Version, ".")
+	return map[string]string{"digits": strings.Join(parts, "")}, len(parts) == 3
+}
+
+// mingwThreads finds GCC's win32 thread model, which has no std::thread,
+// std::mutex and std::recursive_mutex before GCC 13. OpenCV's headers name them.
+func mingwThreads(e *evaluation, s subject) (map[string]string, bool) {
+	i := s.instance
+	if i.Makes.Threads != "win32" || !strings.HasPrefix(i.Attrs["compiler"], "gcc") {
+		return nil, false
+	}
+	if _, ok := e.facts.Active("opencv"); ok && major(i.Version) >= 13 {
+		return nil, false // it links what is there
+	}
+	what := "std::mutex"
+	if major(i.Version) >= 13 {
+		what = "the pthread functions that OpenCV calls"
+	}
+	return map[string]string{"what": what}, i.Version != ""
+}
+
+// noMSBuild finds a Visual Studio that has a compiler and no MSBuild, which
+// CMake's generators call.
+func noMSBuild(e *evaluation, s subject) (map[string]string, bool) {
+	i := s.instance
+	return nil, e.isWindows() && i.Active && major(i.Version) >= 15 && i.HasPart("vctools") && !i.HasPart("msbuild")
+}
+
+// promptTarget finds a developer prompt that builds for another architecture.
+func promptTarget(e *evaluation, s subject) (map[string]string, bool) {
+	target := s.instance.Makes.Target
+	if target == "" || target == e.facts.OS.Arch || e.facts.OS.Arch == "" {
+		return nil, false
+	}
+	name := map[string]string{"386": "x86", "amd64": "x64"}
+	return map[string]string{"target": cmp.Or(name[target], target), "own": cmp.Or(name[e.facts.OS.Arch], e.facts.OS.Arch)}, true
+}
+
+// vs2015Update finds a Visual Studio 2015 older than Update 3: the setup's build
+// is 25420 or newer there, the compiler's 24210 or newer. The first release was
+// 23107 (23026), Update 1 24720 (23506), Update 2 25123 (23918).
+func vs2015Update(e *evaluation, s subject) (map[string]string, bool) {
+	build := func(version string) int {
+		parts := strings.Split(version, ".")
+		if len(parts) < 3 || parts[0] != "14" || parts[1] != "0" {
+			return 0
+		}
+		n, err := strconv.Atoi(parts[2])
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	if !s.instance.Active {
+		return nil, false
+	}
+	n, least := build(s.instance.Version), 25420
+	for _, c := range e.facts.Components["msvc"] {
+		if b := build(c.Version); b >= 23000 && s.instance.Path != "" && strings.HasPrefix(strings.ToLower(c.Path), strings.ToLower(strings.TrimRight(s.instance.Path, `\`))) {
+			n, least = b, 24210
+		}
+	}
+	// Small numbers are no builds: 14.0 is what the registry says of every one.
+	return map[string]string{"build": strconv.Itoa(n)}, n >= 23000 && n < least
+}
+
+// staleCUDAPath finds variables that name a CUDA that is no longer there.
+func staleCUDAPath(e *evaluation, s subject) (map[string]string, bool) {
+	if !e.isWindows() {
+		return nil, false
+	}
+	for _, v := range s.instance.Stale {
+		if v.Variable == "CUDA_PATH" || v.Variable == "CUDAToolkit_ROOT" || v.Variable == "CUDA_TOOLKIT_ROOT_DIR" {
+			return map[string]string{"variable": v.Variable, "folder": v.Folder}, true
+		}
+	}
+	return nil, false
+}
+
+// temp is the folder for temporary files; false where it is not known or not
+// Windows.
+func (e *evaluation) temp() (facts.Disk, bool) {
+	i := slices.IndexFunc(e.facts.Disks, func(d facts.Disk) bool { return d.Purpose == "tmp" })
+	if i < 0 || !e.isWindows() {
+		return facts.Disk{}, false
+	}
+	return e.facts.Disks[i], true
+}
+
+// leastTemp is what the compilers of a build of OpenCV write at a time, rounded up.
+const leastTemp = 512 << 20
+
+func tempFull(e *evaluation, _ subject) (map[string]string, bool) {
+	d, ok := e.temp()
+	return map[string]string{"folder": d.Path, "free": recipes.Bytes(d.Free).Human()}, ok && d.Total > 0 && d.Free < leastTemp
+}
+
+// tempOdd finds a folder for temporary files whose name nvcc does not take.
+func tempOdd(e *evaluation, _ subject) (map[string]string, bool) {
+	d, ok := e.temp()
+	if _, cuda := e.facts.Active("cuda"); !ok || !cuda || !e.usesCUDA() || !slices.Contains(e.touched(), "visual-studio") {
+		return nil, false
+	}
+	vars := map[string]string{"folder": d.Path}
+	switch {
+	case strings.ContainsFunc(d.Path, func(r rune) bool { return r > 127 }):
+		vars["what"] = "characters other than ASCII"
+	case strings.Contains(d.Path, " "):
+		vars["what"] = "a space"
+	default:
+		return nil, false
+	}
+	return vars, true
+}

@@ -1,0 +1,63 @@
+package judge
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// TestWindowsCompilers: what keeps a compiler of Windows from building, each with
+// a healthy neighbor.
+func TestWindowsCompilers(t *testing.T) {
+	_, tables := load(t)
+	studio := func(version string, has ...string) facts.Instance {
+		return facts.Instance{Version: version, Path: `C:\VS`, Active: true, Has: has, Attrs: map[string]string{"year": "2022"}}
+	}
+	cl := func(version string) facts.Instance { return facts.Instance{Version: version, Path: `C:\VS\VC`} }
+	gcc := func(version, threads string) facts.Instance {
+		return facts.Instance{Version: version, Path: `C:\mingw64\bin\gcc.exe`, Active: true, Attrs: map[string]string{"compiler": "gcc"}, Makes: facts.Makes{Target: "amd64", Threads: threads}}
+	}
+	cudnn := facts.Instance{Version: "9.5", Path: `C:\cudnn\bin\12.6\cudnn64_9.dll`, Active: true}
+	with := func(names []string, list ...facts.Instance) map[string][]facts.Instance {
+		out := map[string][]facts.Instance{}
+		for i, n := range names {
+			out[n] = append(out[n], list[i])
+		}
+		return out
+	}
+	for _, c := range []struct {
+		name       string
+		components map[string][]facts.Instance
+		os         facts.OS
+		id         string
+		state      State
+		fix        string
+	}{
+		{"no MSBuild", with([]string{"visual-studio"}, studio("17.8", "vctools")), facts.OS{}, "visual-studio.msbuild", Fail, `C:\VS`},
+		{"MSBuild", with([]string{"visual-studio"}, studio("17.8", "vctools", "msbuild")), facts.OS{}, "", "", ""},
+		{"2015 keeps MSBuild elsewhere", with([]string{"visual-studio"}, studio("14.0", "vctools")), facts.OS{}, "", "", ""},
+		{"2015 Update 2", with([]string{"visual-studio", "msvc"}, studio("14.0", "vctools"), cl("14.0.23918")), facts.OS{}, "visual-studio.update", Fail, "Update 3"},
+		{"2015 Update 1, by its setup", with([]string{"visual-studio"}, studio("14.0.24720", "vctools")), facts.OS{}, "visual-studio.update", Fail, "Update 3"},
+		{"2015 Update 3", with([]string{"visual-studio", "msvc"}, studio("14.0.25420", "vctools"), cl("14.0.24215")), facts.OS{}, "", "", ""},
+		{"2015, unknown update", with([]string{"visual-studio", "msvc"}, studio("14.0", "vctools"), cl("14.0")), facts.OS{}, "", "", ""},
+		{"win32 threads", with([]string{"mingw"}, gcc("8.1.0", "win32")), facts.OS{}, "mingw.threads", Fail, "posix"},
+		{"win32 threads of GCC 13, OpenCV is built", with([]string{"mingw", "opencv"}, gcc("13.1.0", "win32"), facts.Instance{Version: "4.8.1", Active: true}), facts.OS{}, "", "", ""},
+		{"posix threads", with([]string{"mingw"}, gcc("8.1.0", "posix")), facts.OS{}, "", "", ""},
+		{"unknown threads", with([]string{"mingw"}, gcc("8.1.0", "")), facts.OS{}, "", "", ""},
+		{"cuDNN off PATH", with([]string{"cudnn"}, cudnn), facts.OS{}, "cudnn.dll-path", Fail, `Add C:\cudnn\bin\12.6 to PATH`},
+		{"cuDNN on the PATH of new sessions", with([]string{"cudnn"}, cudnn), facts.OS{StalePath: []string{`c:\cudnn\bin\12.6\`}}, "cudnn.dll-path", Pending, "Open a new terminal"},
+		{"another cuDNN on PATH", with([]string{"cudnn", "cudnn"}, cudnn, facts.Instance{Version: "8", Path: `C:\c\bin\cudnn64_8.dll`, Via: []string{"dll"}}), facts.OS{}, "", "", ""},
+		{"only headers are known", with([]string{"cudnn"}, facts.Instance{Version: "9.5.1", Path: `C:\cudnn\include`, Active: true}), facts.OS{}, "", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.os.Family, c.os.ID, c.os.Arch = "windows", "windows", "amd64"
+			r := &recipes.Recipe{Name: "test", Components: []string{"visual-studio", "mingw", "cudnn", "nvidia-driver"}}
+			findings := Evaluate(r, tables, &facts.Facts{OS: c.os, Components: c.components}).Findings
+			if c.id == "" && len(findings) > 0 || c.id != "" && (len(findings) != 1 || findings[0].ID != c.id || findings[0].State != c.state || !strings.Contains(findings[0].Fix, c.fix)) {
+				t.Errorf("%+v", findings)
+			}
+		})
+	}
+}
