@@ -24,7 +24,9 @@ import (
 // Console is where a command reads and writes. The zero value of the flags is
 // a machine: no colour, no bars, no questions.
 type Console struct {
-	In       io.Reader
+	In io.Reader
+	// Out is for documents: JSON, archives, scripts. Text for people is written
+	// to Text, and by Note to Err.
 	Out, Err io.Writer
 	// OutTTY and ErrTTY: the stream is a terminal a person looks at.
 	InTTY, OutTTY, ErrTTY bool
@@ -65,6 +67,10 @@ func System() *Console {
 	return c
 }
 
+// Text is Out for text that people read: nothing in it reaches a terminal as a
+// command.
+func (c *Console) Text() io.Writer { return &printable{to: c.Out, color: c.Color} }
+
 // Note writes a line for people, beside the document on Out. A bar that is
 // shown makes room for it and comes back below.
 func (c *Console) Note(format string, args ...any) {
@@ -78,7 +84,7 @@ func (c *Console) Note(format string, args ...any) {
 			_ = t.bar.Clear() // see start
 		}
 	}
-	_, _ = fmt.Fprintf(c.Err, format+"\n", args...) // a closed stderr is no reason to fail
+	_, _ = io.WriteString(c.Err, Printable(fmt.Sprintf(format, args...))+"\n") // a closed stderr is no reason to fail
 }
 
 // Confirm asks a yes-or-no question; anything but y or yes is no. Without a
@@ -87,7 +93,7 @@ func (c *Console) Confirm(ctx context.Context, question string) (bool, error) {
 	if !c.InTTY {
 		return false, nil
 	}
-	if _, err := fmt.Fprintf(c.Err, "%s [y/N] ", question); err != nil {
+	if _, err := fmt.Fprintf(c.Err, "%s [y/N] ", Printable(question)); err != nil {
 		return false, err
 	}
 	type line struct {
@@ -142,6 +148,7 @@ func (c *Console) Start(name string, total int64) *Task { return c.start(name, t
 func (c *Console) StartBytes(name string, total int64) *Task { return c.start(name, total, true) }
 
 func (c *Console) start(name string, total int64, bytes bool) *Task {
+	name = Printable(name)
 	t := &Task{c: c, name: name, total: total, bytes: bytes, began: c.Now(), stop: make(chan struct{})}
 	if !c.ErrTTY {
 		return t

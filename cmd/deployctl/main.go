@@ -90,7 +90,7 @@ is unknown, 6 pending.`,
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetIn(c.In)
-	root.SetOut(c.Out)
+	root.SetOut(c.Text())
 	root.SetErr(c.Err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &pipeline.UsageError{Err: fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}

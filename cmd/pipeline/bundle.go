@@ -56,7 +56,7 @@ func BundleCreate(ctx context.Context, o BundleOptions) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(o.Console.Out, o.Output+": "+contents(l))
+	_, err = fmt.Fprintln(o.Console.Text(), o.Output+": "+contents(l))
 	return err
 }
 
@@ -110,7 +110,7 @@ func BundleImport(ctx context.Context, c *console.Console, folders Folders, file
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.Out, "%s\nNext: deployctl doctor --fix --offline%s\n", contents(l), Selection{Name: l.Recipe.Name}.flags())
+	_, err = fmt.Fprintf(c.Text(), "%s\nNext: deployctl doctor --fix --offline%s\n", contents(l), Selection{Name: l.Recipe.Name}.flags())
 	return err
 }
 
@@ -126,11 +126,11 @@ func BundleList(c *console.Console, file, format string) error {
 	if format == "json" {
 		return writeJSON(c, l)
 	}
-	if _, err := fmt.Fprintln(c.Out, contents(l)); err != nil {
+	if _, err := fmt.Fprintln(c.Text(), contents(l)); err != nil {
 		return err
 	}
 	line := func(name, version string, f step.Fetch) error {
-		_, err := fmt.Fprintf(c.Out, "%s  %9s  %s\n", f.SHA256, step.Bytes(f.Size), step.Clean(name+" "+version, 200))
+		_, err := fmt.Fprintf(c.Text(), "%s  %9s  %s\n", f.SHA256, step.Bytes(f.Size), step.Clean(name+" "+version, 200))
 		return err
 	}
 	for _, p := range l.Packages {

@@ -278,7 +278,7 @@ func (o DoctorOptions) write(r *report.Report) error {
 	if o.Format == "json" {
 		return writeJSON(o.Console, r)
 	}
-	return r.WriteText(o.Console.Out, o.style())
+	return r.WriteText(o.Console.Text(), o.style())
 }
 
 func (o DoctorOptions) style() report.Style {
@@ -305,13 +305,13 @@ func (o DoctorOptions) dryRun(ctx context.Context, x examination) error {
 
 func (o DoctorOptions) describe(plan *installers.Plan) error {
 	if len(plan.Steps) == 0 && len(plan.Manual) == 0 {
-		_, err := fmt.Fprintln(o.Console.Out, "\nNothing to do.")
+		_, err := fmt.Fprintln(o.Console.Text(), "\nNothing to do.")
 		return err
 	}
-	if _, err := fmt.Fprintln(o.Console.Out); err != nil {
+	if _, err := fmt.Fprintln(o.Console.Text()); err != nil {
 		return err
 	}
-	return plan.Describe(o.Console.Out)
+	return plan.Describe(o.Console.Text())
 }
 
 // fix walks the rest of the pipeline: plan, consent, apply, look again, prove.
@@ -371,7 +371,7 @@ func (o DoctorOptions) fix(ctx context.Context, x examination, r *recipes.Recipe
 			x.report.Manual = plan.Manual
 		}
 		if text {
-			if _, err := fmt.Fprintln(o.Console.Out); err != nil {
+			if _, err := fmt.Fprintln(o.Console.Text()); err != nil {
 				return err
 			}
 		}
@@ -525,7 +525,7 @@ func (o DoctorOptions) prove(ctx context.Context, x examination, r *recipes.Reci
 		if err := o.write(x.report); err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintln(o.Console.Out); err != nil {
+		if _, err := fmt.Fprintln(o.Console.Text()); err != nil {
 			return err
 		}
 	}

@@ -185,7 +185,7 @@ func Diff(ctx context.Context, o DiffOptions) error {
 	}
 	list := report.Diff(a, b)
 	if o.Format == "text" {
-		return report.WriteDiff(o.Console.Out, list, report.Style{Color: o.Console.Color, All: o.All})
+		return report.WriteDiff(o.Console.Text(), list, report.Style{Color: o.Console.Color, All: o.All})
 	}
 	if list == nil {
 		list = []report.Difference{}
@@ -201,6 +201,7 @@ func factsOf(ctx context.Context, name string) (*facts.Facts, error) {
 		if err := json.Unmarshal(data, &f); err != nil {
 			return nil, usagef("%s is no facts file: %w", name, err)
 		}
+		f.Clean() // as facts from a probe are
 		return &f, nil
 	}
 	h, err := openHost(name)
@@ -246,5 +247,5 @@ func Shadow(ctx context.Context, o ShadowOptions) error {
 			return err
 		}
 	}
-	return report.WriteShadow(o.Console.Out, f, o.Components, report.Style{Color: o.Console.Color, All: o.All})
+	return report.WriteShadow(o.Console.Text(), f, o.Components, report.Style{Color: o.Console.Color, All: o.All})
 }

@@ -65,7 +65,7 @@ func History(ctx context.Context, c *console.Console) error {
 		if len(r.Removed) > 0 {
 			added += fmt.Sprintf("  removed %d", len(r.Removed))
 		}
-		if _, err := fmt.Fprintf(c.Out, "%s  %s  %-11s %s%s\n", r.Run, r.Time.Local().Format("2006-01-02 15:04"), r.Event, r.Step.Title, added); err != nil {
+		if _, err := fmt.Fprintf(c.Text(), "%s  %s  %-11s %s%s\n", r.Run, r.Time.Local().Format("2006-01-02 15:04"), r.Event, r.Step.Title, added); err != nil {
 			return err
 		}
 	}
@@ -114,7 +114,7 @@ func Undo(ctx context.Context, o UndoOptions) error {
 		o.Console.Note("There is nothing to take back.")
 		return nil
 	}
-	if err := plan.Describe(o.Console.Out); err != nil {
+	if err := plan.Describe(o.Console.Text()); err != nil {
 		return err
 	}
 	if o.DryRun || len(plan.Steps) == 0 {

@@ -57,7 +57,7 @@ func Lock(ctx context.Context, o LockOptions) error {
 	if err := l.Save(o.Output); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(o.Console.Out, o.Output+": "+contents(l))
+	_, err = fmt.Fprintln(o.Console.Text(), o.Output+": "+contents(l))
 	return err
 }
 

@@ -29,7 +29,7 @@ func ModelsList(c *console.Console, folders Folders) error {
 		if m.Here(folders.Cache) {
 			here = "  (here)"
 		}
-		if _, err := fmt.Fprintf(c.Out, "%s  %9s  %s%s\n", runewidth.FillRight(m.Name, width), step.Bytes(m.Size), m.About, here); err != nil {
+		if _, err := fmt.Fprintf(c.Text(), "%s  %9s  %s%s\n", runewidth.FillRight(m.Name, width), step.Bytes(m.Size), m.About, here); err != nil {
 			return err
 		}
 	}
@@ -52,7 +52,7 @@ func ModelsPull(ctx context.Context, c *console.Console, folders Folders, name s
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(c.Out, path)
+	_, err = fmt.Fprintln(c.Text(), path)
 	return err
 }
 
@@ -70,7 +70,7 @@ func ModelsImport(ctx context.Context, c *console.Console, folders Folders, file
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.Out, "%s is %s, now in %s\n", file, m.Name, path)
+	_, err = fmt.Fprintf(c.Text(), "%s is %s, now in %s\n", file, m.Name, path)
 	return err
 }
 

@@ -63,7 +63,7 @@ func Plan(ctx context.Context, o PlanOptions) error {
 	if o.Format == "json" {
 		err = s.WriteJSON(o.Console.Out)
 	} else {
-		err = s.WriteText(o.Console.Out)
+		err = s.WriteText(o.Console.Text())
 	}
 	switch {
 	case err != nil:

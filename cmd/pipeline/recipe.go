@@ -30,7 +30,7 @@ func RecipeList(c *console.Console, folders Folders) error {
 		} else if r.Source != "embedded" {
 			note = fmt.Sprintf("  (from %s)", r.Source)
 		}
-		if _, err := fmt.Fprintf(c.Out, "%s  %s%s\n", runewidth.FillRight(r.Name, width), r.Title, note); err != nil {
+		if _, err := fmt.Fprintf(c.Text(), "%s  %s%s\n", runewidth.FillRight(r.Name, width), r.Title, note); err != nil {
 			return err
 		}
 	}
@@ -47,7 +47,7 @@ func RecipeShow(c *console.Console, folders Folders, name string) error {
 	if err != nil {
 		return fmt.Errorf("print recipe %s: %w", r.Name, err)
 	}
-	_, err = fmt.Fprintf(c.Out, "# %s\n%s", r.Source, data)
+	_, err = fmt.Fprintf(c.Text(), "# %s\n%s", r.Source, data)
 	return err
 }
 
@@ -67,7 +67,7 @@ func RecipeLint(c *console.Console, file string) error {
 	if _, err := recipes.Load(data, file, t); err != nil {
 		return &UsageError{err}
 	}
-	_, err = fmt.Fprintf(c.Out, "%s is in order\n", file)
+	_, err = fmt.Fprintf(c.Text(), "%s is in order\n", file)
 	return err
 }
 
@@ -77,7 +77,7 @@ func RecipeNew(c *console.Console, name string) error {
 	if err != nil {
 		return &UsageError{err}
 	}
-	_, err = c.Out.Write(data)
+	_, err = c.Text().Write(data)
 	return err
 }
 
@@ -101,6 +101,6 @@ func Explain(c *console.Console, folders Folders, id string) error {
 		}
 		page = string(recipes.Markdown(r))
 	}
-	_, err := fmt.Fprint(c.Out, page)
+	_, err := fmt.Fprint(c.Text(), page)
 	return err
 }

@@ -51,6 +51,6 @@ func RuntimePull(ctx context.Context, o RuntimeOptions) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(o.Console.Out, dir)
+	_, err = fmt.Fprintln(o.Console.Text(), dir)
 	return err
 }

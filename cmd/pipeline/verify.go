@@ -52,7 +52,7 @@ type proof struct {
 	exit   int
 }
 
-func (p proof) write(c *console.Console) error { return verify.Render(c.Out, p.result, c.Color) }
+func (p proof) write(c *console.Console) error { return verify.Render(c.Text(), p.result, c.Color) }
 
 // Verify proves the set-up of this machine.
 func Verify(ctx context.Context, o VerifyOptions) error {
