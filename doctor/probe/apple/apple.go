@@ -14,6 +14,7 @@
 package apple
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -122,7 +123,7 @@ func (p *prober) xcodes(f *facts.Facts, selected, how string) {
 				continue
 			}
 			i.Version = look.Version(info.ShortVersion)
-			if build := first(info.ProductBuild, info.DTXcodeBuild); build != "" {
+			if build := cmp.Or(info.ProductBuild, info.DTXcodeBuild); build != "" {
 				i.Attrs["build"] = build
 			}
 			i.Evidence = append(i.Evidence, facts.Evidence{Kind: "file", Source: file, Detail: info.ShortVersion})
@@ -223,13 +224,13 @@ func (p *prober) sdks(f *facts.Facts, component, dir, platform string) bool {
 		i.Version = strings.Trim(m[2], ".")
 		if text, err := p.h.Text(p.ctx, real+"/SDKSettings.json"); err == nil {
 			s := ParseSDKSettings([]byte(text))
-			i.Version = first(s.Version, i.Version)
+			i.Version = cmp.Or(s.Version, i.Version)
 			if s.CanonicalName != "" {
 				i.Attrs["canonical_name"] = s.CanonicalName
 			}
 			i.Evidence[0].Source += "/SDKSettings.json"
 		} else if info, err := p.plist(real + "/SDKSettings.plist"); err == nil { // before Xcode 10
-			i.Version = first(info.SDKVersion, i.Version)
+			i.Version = cmp.Or(info.SDKVersion, i.Version)
 			i.Evidence[0].Source += "/SDKSettings.plist"
 		}
 		i.Version = look.Version(i.Version)
@@ -410,15 +411,6 @@ func (p *prober) frameworks(f *facts.Facts) {
 		}
 		f.Add(fw.component, i)
 	}
-}
-
-func first(list ...string) string {
-	for _, s := range list {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
 }
 
 // shorten keeps at most three numbers of a package version.

@@ -21,6 +21,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/internal/parallel"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 )
 
@@ -105,8 +106,7 @@ type kit struct {
 
 // unreadable keeps an error that may hide something of the components named.
 func (p *probe) unreadable(err error, covers ...string) {
-	if err != nil && !host.IsNotExist(err) && !errors.Is(err, host.ErrNotRecorded) && !errors.Is(err, host.ErrUnsupported) &&
-		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+	if look.Hides(err) {
 		p.problem(err, covers...)
 	}
 }
@@ -123,7 +123,7 @@ func (p *probe) problem(err error, covers ...string) {
 func (p *probe) present(ctx context.Context) bool {
 	h := p.h
 	if h.Windows() {
-		return h.Exists(ctx, h.Join(systemRoot(h), "System32", "nvcuda.dll"))
+		return h.Exists(ctx, h.Join(look.SystemRoot(h), "System32", "nvcuda.dll"))
 	}
 	for _, f := range []string{"/dev/nvidiactl", "/dev/nvidia0", "/proc/driver/nvidia/version", "/usr/lib/wsl/lib/libcuda.so.1"} {
 		if h.Exists(ctx, f) {
@@ -133,13 +133,6 @@ func (p *probe) present(ctx context.Context) bool {
 	return false
 }
 
-func systemRoot(h *host.Host) string {
-	if r := h.Env("SystemRoot"); r != "" {
-		return r
-	}
-	return `C:\Windows`
-}
-
 // Program returns the path of nvidia-smi, "" if there is none.
 func Program(ctx context.Context, h *host.Host) string {
 	if found := h.LookPath(ctx, "nvidia-smi"); len(found) > 0 {
@@ -147,7 +140,7 @@ func Program(ctx context.Context, h *host.Host) string {
 	}
 	fixed := []string{"/usr/bin/nvidia-smi", "/usr/lib/wsl/lib/nvidia-smi"}
 	if h.Windows() {
-		fixed = []string{h.Join(systemRoot(h), "System32", "nvidia-smi.exe"), `C:\Program Files\NVIDIA Corporation\NVSMI\nvidia-smi.exe`}
+		fixed = []string{h.Join(look.SystemRoot(h), "System32", "nvidia-smi.exe"), `C:\Program Files\NVIDIA Corporation\NVSMI\nvidia-smi.exe`}
 	}
 	for _, f := range fixed {
 		if h.Exists(ctx, f) {
@@ -211,7 +204,7 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 		}
 	}
 	if h.Windows() {
-		dll := h.Join(systemRoot(h), "System32", "nvcuda.dll")
+		dll := h.Join(look.SystemRoot(h), "System32", "nvcuda.dll")
 		if !h.Exists(ctx, dll) {
 			return
 		}
@@ -595,11 +588,7 @@ func (p *probe) windowsToolkits(ctx context.Context) {
 			}
 		}
 	}
-	base := h.Env("ProgramFiles")
-	if base == "" {
-		base = `C:\Program Files`
-	}
-	for _, dir := range h.Glob(ctx, h.Join(base, `NVIDIA GPU Computing Toolkit\CUDA`), "v*") {
+	for _, dir := range h.Glob(ctx, h.Join(look.ProgramFiles(h), `NVIDIA GPU Computing Toolkit\CUDA`), "v*") {
 		p.at(ctx, dir, "")
 	}
 }

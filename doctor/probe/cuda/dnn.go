@@ -10,6 +10,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/probe/frameworks"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
 // libraries finds the CUDA runtime, cuDNN and TensorRT: in the loader's folders
@@ -28,7 +29,7 @@ func (p *probe) libraries(ctx context.Context) {
 	if h.Windows() {
 		// Since 9 the installer puts cuDNN beside CUDA, one folder of headers and
 		// libraries for each CUDA (NVIDIA, cuDNN installation on Windows).
-		for _, v := range h.Glob(ctx, h.Join(cmp.Or(h.Env("ProgramFiles"), `C:\Program Files`), `NVIDIA\CUDNN`), "v*") {
+		for _, v := range h.Glob(ctx, h.Join(look.ProgramFiles(h), `NVIDIA\CUDNN`), "v*") {
 			extra.Include = append(extra.Include, h.Join(v, "include"))
 			extra.Include = append(extra.Include, h.Glob(ctx, h.Join(v, "include"), "*.*")...)
 			// In later releases the DLLs are in bin\12.9\x64. None of it is on PATH.
@@ -60,13 +61,15 @@ func (p *probe) libraries(ctx context.Context) {
 }
 
 // mixedCuDNN says which of the libraries that a cuDNN loads are of another
-// release. They are looked for beside it first, as its RUNPATH is $ORIGIN, then
-// by the loader. cuDNN refuses them when it is first called
-// (CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH; NVIDIA, cuDNN API reference).
+// release. It takes those beside it first, and what is not there from wherever
+// the loader finds it; then it fails at its first call with
+// CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH (pytorch issue 185512, where one part
+// was missing in a package and came from the system).
 func (p *probe) mixedCuDNN(ctx context.Context, in *facts.Instance) *facts.Unusable {
 	major, _, _ := strings.Cut(in.Version, ".")
 	var other []string
-	for _, dll := range cudnnParts(major) {
+	// The last one came with 9.2x and not with the others, so none is incomplete without it.
+	for _, dll := range append(cudnnParts(major), "cudnn_engines_tensor_ir64_"+major+".dll") {
 		name := "lib" + strings.TrimSuffix(dll, "64_"+major+".dll") + ".so." + major
 		file := path.Join(path.Dir(in.Path), name)
 		if !p.h.Exists(ctx, file) && len(in.Via) > 0 {

@@ -87,19 +87,12 @@ func Tmp(h *host.Host) string {
 				return dir
 			}
 		}
-		return windowsRoot(h)
+		return look.SystemRoot(h)
 	}
 	if dir := look.EnvPath(h, "TMPDIR"); dir != "" {
 		return dir
 	}
 	return "/tmp"
-}
-
-func windowsRoot(h *host.Host) string {
-	if root := look.EnvPath(h, "SystemRoot"); root != "" {
-		return root
-	}
-	return `C:\Windows`
 }
 
 func system(ctx context.Context, h *host.Host) []string {

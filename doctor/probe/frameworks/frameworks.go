@@ -369,16 +369,11 @@ func (w *world) text(ctx context.Context, name string) (string, bool) {
 	return string(data), true
 }
 
-// hides reports whether an error may hide something; absence is no error.
-func hides(err error) bool {
-	return err != nil && !host.IsNotExist(err) && !errors.Is(err, host.ErrNotRecorded) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
-}
-
 // unreadable keeps an error over a place where copies of any component may lie.
 // A folder that a variable names and that may not be entered serves none of this
 // user's programs: only the component that the variable is for is uncertain.
 func (w *world) unreadable(name string, err error) {
-	if !hides(err) {
+	if !look.Hides(err) {
 		return
 	}
 	vars := w.vars.naming(name)
@@ -397,7 +392,7 @@ func (w *world) unreadable(name string, err error) {
 
 // unreadable keeps an error over a file of one component.
 func (s *search) unreadable(err error) {
-	if hides(err) && len(s.problems) < 16 {
+	if look.Hides(err) && len(s.problems) < 16 {
 		s.problems = append(s.problems, facts.Problem{Covers: []string{s.spec.component}, Error: err.Error()})
 	}
 }

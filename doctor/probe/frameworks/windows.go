@@ -1,6 +1,7 @@
 package frameworks
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -64,10 +65,7 @@ func (w *world) windows(ctx context.Context) {
 // order").
 func (w *world) searched() []string {
 	h := w.h
-	root := w.envPath("SystemRoot")
-	if root == "" {
-		root = `C:\Windows`
-	}
+	root := look.SystemRoot(h)
 	searched := []string{h.Join(root, "System32"), root}
 	for _, d := range h.PathDirs() {
 		if look.IsPath(d) && len(d) > 2 && d[1] == ':' {
@@ -522,9 +520,4 @@ func (s *search) windowsSettle(ctx context.Context) {
 	}
 }
 
-func orUnknown(v string) string {
-	if v == "" {
-		return "of unknown version"
-	}
-	return v
-}
+func orUnknown(v string) string { return cmp.Or(v, "of unknown version") }

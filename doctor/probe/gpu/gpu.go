@@ -10,7 +10,6 @@ package gpu
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -22,6 +21,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/cuda"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 )
 
@@ -93,8 +93,7 @@ type probe struct {
 
 // failed keeps an error that may hide something of the topic named.
 func (p *probe) failed(err error, topic string) {
-	if err != nil && !host.IsNotExist(err) && !errors.Is(err, host.ErrNotRecorded) && !errors.Is(err, host.ErrUnsupported) &&
-		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && len(p.f.Problems) < 16 {
+	if look.Hides(err) && len(p.f.Problems) < 16 {
 		p.f.Problems = append(p.f.Problems, facts.Problem{Probe: "gpu", Covers: []string{topic}, Error: err.Error()})
 	}
 }

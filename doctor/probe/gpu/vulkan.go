@@ -11,6 +11,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/cuda"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 )
 
@@ -211,11 +212,7 @@ func (p *probe) windows(ctx context.Context) {
 		})
 	}
 	p.activeVulkan()
-	root := h.Env("SystemRoot")
-	if root == "" {
-		root = `C:\Windows`
-	}
-	if dll := h.Join(root, "System32", "vulkan-1.dll"); h.Exists(ctx, dll) {
+	if dll := h.Join(look.SystemRoot(h), "System32", "vulkan-1.dll"); h.Exists(ctx, dll) {
 		p.f.Add(VulkanLoader, facts.Instance{Path: dll, Active: true, Via: []string{"dll"}, Evidence: []facts.Evidence{{Kind: "file", Source: dll}}})
 	}
 	p.nvidiaWindows(ctx)

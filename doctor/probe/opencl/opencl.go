@@ -25,6 +25,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/internal/parallel"
 	"github.com/deployctl/deployctl/doctor/probe/cuda"
 	"github.com/deployctl/deployctl/doctor/probe/frameworks"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 )
 
@@ -238,7 +239,7 @@ func listed(ctx context.Context, h *host.Host, libs *loader.Libraries) ([]*drive
 	}
 	if dir != "" {
 		entries, err := h.ReadDir(ctx, dir)
-		if err != nil && !host.IsNotExist(err) && !errors.Is(err, host.ErrNotRecorded) {
+		if look.Hides(err) {
 			errs = append(errs, fmt.Errorf("list the OpenCL drivers: %w", err))
 		}
 		for _, e := range entries {
@@ -272,7 +273,7 @@ func registered(ctx context.Context, h *host.Host) ([]*driver, []error) {
 	var out []*driver
 	var errs []error
 	note := func(err error) {
-		if err != nil && !host.IsNotExist(err) && !errors.Is(err, host.ErrNotRecorded) && !errors.Is(err, host.ErrUnsupported) {
+		if look.Hides(err) {
 			errs = append(errs, fmt.Errorf("read the OpenCL drivers' registration: %w", err))
 		}
 	}
@@ -291,10 +292,7 @@ func registered(ctx context.Context, h *host.Host) ([]*driver, []error) {
 		}
 		full := dll
 		if !strings.ContainsAny(dll, `\/`) {
-			full = h.Join(`C:\Windows\System32`, dll)
-			if root := h.Env("SystemRoot"); root != "" {
-				full = h.Join(root, "System32", dll)
-			}
+			full = h.Join(look.SystemRoot(h), "System32", dll)
 		}
 		if h.Exists(ctx, full) {
 			d.file = full

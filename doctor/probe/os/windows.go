@@ -35,11 +35,7 @@ func (p *prober) windows() {
 // systemFile is a path below System32. A 32-bit deployctl would be sent to
 // SysWOW64; there is none.
 func (p *prober) systemFile(name string) string {
-	root := look.EnvPath(p.h, "SystemRoot")
-	if root == "" {
-		root = `C:\Windows`
-	}
-	return p.h.Join(root, "System32", name)
+	return p.h.Join(look.SystemRoot(p.h), "System32", name)
 }
 
 func (p *prober) windowsVersion(key host.Key) {

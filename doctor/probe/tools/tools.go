@@ -192,8 +192,8 @@ func (t *tool) folders(ctx context.Context, h *host.Host, group string) []string
 				name, below = name[:i], name[i+1:]
 			}
 			base := look.EnvPath(h, name)
-			if base == "" && name == "ProgramFiles" {
-				base = `C:\Program Files`
+			if name == "ProgramFiles" {
+				base = look.ProgramFiles(h)
 			}
 			if base == "" {
 				continue

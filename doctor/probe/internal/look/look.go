@@ -4,10 +4,12 @@
 package look
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -278,6 +280,23 @@ func EnvPath(h *host.Host, name string) string {
 		return v
 	}
 	return ""
+}
+
+// SystemRoot is the folder of Windows.
+func SystemRoot(h *host.Host) string {
+	return cmp.Or(EnvPath(h, "SystemRoot"), `C:\Windows`)
+}
+
+// ProgramFiles is the folder of installed programs on Windows.
+func ProgramFiles(h *host.Host) string {
+	return cmp.Or(EnvPath(h, "ProgramFiles"), `C:\Program Files`)
+}
+
+// Hides reports whether an error may hide something: that a thing is not there,
+// was not recorded, does not exist on this system, or was no longer waited for
+// hides nothing that is known.
+func Hides(err error) bool {
+	return err != nil && !host.IsNotExist(err) && !slices.ContainsFunc([]error{host.ErrNotRecorded, host.ErrUnsupported, context.Canceled, context.DeadlineExceeded}, func(e error) bool { return errors.Is(err, e) })
 }
 
 // maxText is the most bytes that Clean leaves.
