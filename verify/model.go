@@ -305,7 +305,11 @@ func scene(o Options) (*image.NRGBA, error) {
 
 func look(o Options, net *darknet.Network, img *image.NRGBA) (*view, error) {
 	v := &view{img: img}
-	v.first, v.box = picture.Input(v.img, net.Width, net.Height)
+	if net.Stretch {
+		v.first, v.box = picture.Stretched(v.img, net.Width, net.Height)
+	} else {
+		v.first, v.box = picture.Input(v.img, net.Width, net.Height)
+	}
 	if o.Image == "" && net.Width == selftest.Size && net.Height == selftest.Size {
 		// The calibration was made with this reduction and no other.
 		first, err := selftest.Input(v.img)

@@ -82,6 +82,13 @@ func (o *Options) defaults() error {
 	if o.Runs < 0 || o.Warmup < 0 || o.Threads < 0 || o.Size < 0 {
 		return &InputError{"runs, warm-up, threads and size cannot be negative"}
 	}
+	if o.Size%32 != 0 {
+		near := fmt.Sprintf("%d or %d", o.Size/32*32, o.Size/32*32+32)
+		if o.Size < 32 {
+			near = "32"
+		}
+		return &InputError{fmt.Sprintf("--size %d is not a multiple of 32: use %s", o.Size, near)}
+	}
 	if o.Runs == 0 {
 		o.Runs = map[int]int{LevelCheck: 4, LevelCompare: 20}[o.Level]
 	}
@@ -127,6 +134,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	m, v, err := prepare(ctx, o)
 	o.Progress.Done()
 	if err != nil {
+		return nil, err
+	}
+	if err := CheckLimits(m.net.Params()); err != nil {
 		return nil, err
 	}
 	r.Network = Network{

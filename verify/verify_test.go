@@ -472,7 +472,7 @@ func TestBadInput(t *testing.T) {
 			o.Image = file("cut.png", png[:len(png)/2])
 		}, picture.ErrDamage, []string{"cut.png"}},
 		{"no picture", func(o *Options) { o.Image = filepath.Join(dir, "none.png") }, os.ErrNotExist, []string{"none.png"}},
-		{"odd size", func(o *Options) { o.Size = 417 }, darknet.ErrLimit, []string{"417"}},
+		{"odd size", func(o *Options) { o.Size = 417 }, nil, []string{"417", "multiple of 32"}},
 		{"negative runs", func(o *Options) { o.Runs = -1 }, nil, []string{"negative"}},
 		{"unwritable cache", func(o *Options) { o.Cache = filepath.Join(f.names, "cache") }, nil, []string{f.names, "cannot be written"}},
 		{"unwritable picture", func(o *Options) { o.Picture = filepath.Join(f.names, "out.png") }, nil, []string{f.names, "cannot be written"}},

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/deployctl/deployctl/cmd/console"
@@ -25,6 +27,12 @@ scene, not trained.`,
   deployctl verify --cfg my.cfg --weights my.weights --names my.names --image street.jpg`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			// What is not given is chosen; a 0 that is given is a mistake.
+			for _, name := range []string{"size", "threads", "runs", "level"} {
+				if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "0" {
+					return &pipeline.UsageError{Err: fmt.Errorf("--%s cannot be 0: leave it out for the default", name)}
+				}
+			}
 			return withFolders(func(f pipeline.Folders) error {
 				o.Folders = f
 				if cache != "" {

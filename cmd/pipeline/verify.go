@@ -62,6 +62,9 @@ func Verify(ctx context.Context, o VerifyOptions) error {
 	if !slices.Contains(targets(), o.Target) {
 		return usagef("--target %s is unknown: use one of %s", o.Target, strings.Join(targets(), ", "))
 	}
+	if err := verify.CheckLimits(0); err != nil {
+		return err
+	}
 	r, t, err := o.Recipe.load(ctx, o.Folders)
 	if err != nil {
 		return err

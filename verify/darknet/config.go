@@ -94,6 +94,7 @@ func ParseConfig(r io.Reader, name string) (*Network, error) {
 	n.Width = p.integer("width", 416, 1, maxSide)
 	n.Height = p.integer("height", 416, 1, maxSide)
 	n.Channels = p.integer("channels", 3, 1, maxInput)
+	n.Stretch = p.integer("letter_box", 1, 0, 1000) == 0
 	p.finish(netTraining)
 	if p.err != nil {
 		return nil, p.err
@@ -462,7 +463,7 @@ func (p *sectionReader) finish(training string) {
 // and never a forward pass.
 const (
 	netTraining = " batch subdivisions momentum decay angle saturation exposure hue learning_rate burn_in max_batches" +
-		" policy steps scales step scale gamma power seq_scales letter_box mosaic mosaic_bound cutmix mixup blur" +
+		" policy steps scales step scale gamma power seq_scales mosaic mosaic_bound cutmix mixup blur" +
 		" gaussian_noise flip jitter resize dynamic_minibatch optimized_memory workspace_size_limit_MB num_sigmas_reject_badlabels" +
 		" max_crop min_crop aspect show_receptive_field adam B1 B2 eps inputs label_smooth_eps ema_alpha track augment_speed" +
 		" loss_scale sequential_subdivisions time_steps init_sequential_subdivisions equidistant_point badlabels_rejection_percentage" +

@@ -55,6 +55,10 @@ type Network struct {
 	// Width, Height and Channels are the network's input; 416, 416 and 3 for
 	// most YOLOs.
 	Width, Height, Channels int
+	// Stretch: a picture is scaled to the input without keeping its proportion
+	// (letter_box=0 in [net], of Darknet's AlexeyAB branch). A configuration that
+	// does not say keeps it, as the original Darknet does.
+	Stretch bool
 	// Layers are the sections after [net], in order; Layers[i].Index == i.
 	Layers []Layer
 	// Ignored lists keys that are neither understood nor known to matter in

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/host"
@@ -27,6 +29,7 @@ const (
 	Symbol      Cause = "wrong library"
 	Exception   Cause = "C++ exception"
 	Abort       Cause = "abort"
+	Descriptors Cause = "too few file descriptors"
 	Start       Cause = "not started"
 	Exit        Cause = "exit"
 )
@@ -96,9 +99,44 @@ var (
 	reLibcxx = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`(?:terminating with|terminating due to) uncaught exception of type ([\w:<>, ]+?)(?:: (.*))?(?:\n|\z)`)
 	})
+	// reTrace is where Go's own report of a crash begins.
+	reTrace = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?m)^(?:SIG[A-Z]+: |fatal error: |panic: |goroutine )`)
+	})
 	reGoSignal = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^\[?(?:signal )?(SIG[A-Z]+): `) })
 	reGoFatal  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^(?:fatal error|panic|runtime): ([^\n]+)`) })
 )
+
+// starved recognizes a limit of the process or of the machine, which shows in
+// many disguises: the loader cannot map or open a library that is there, Go
+// cannot reserve memory, a thread or the process itself cannot be started.
+func (d *Death) starved(log string, err error) bool {
+	has := func(parts ...string) bool {
+		return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(log, p) })
+	}
+	switch {
+	case errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || has("Too many open files", "too many open files", "cannot open shared object file: Error 24"):
+		d.Cause, d.Why = Descriptors, "has too few file descriptors"
+		d.Fix = "raise the limit (ulimit -n 1024) and run again"
+	case errors.Is(err, syscall.ENOMEM) || has("failed to map segment from shared object", "cannot allocate memory", "Cannot allocate memory",
+		"fatal error: runtime: out of memory", "fatal error: out of memory", "runtime: out of memory", "failed to reserve page summary memory",
+		"runtime: cannot reserve", "pthread_create failed: Resource temporarily unavailable", "failed to create new OS thread"):
+		d.outOfMemory("", AddressSpace())
+	default:
+		return false
+	}
+	return true
+}
+
+// outOfMemory names the limit where there is one; limit 0 is none.
+func (d *Death) outOfMemory(what string, limit uint64) {
+	d.Cause, d.Subject = Memory, what
+	d.Why, d.Fix = "ran out of memory", "free memory or raise the limit; YOLOv3 needs about 1 GB in OpenCV"
+	if limit > 0 {
+		d.Why = fmt.Sprintf("ran out of address space, which is limited to %.1f GB here (ulimit -v)", float64(limit)/1e9)
+		d.Fix = "raise the limit (ulimit -v unlimited) and run again"
+	}
+}
 
 // Translate turns the end of a worker into a Death. err is what the process
 // runner returned, limit the deadline the worker had, cpu the processor's
@@ -114,6 +152,9 @@ func Translate(engine string, out host.Output, err error, limit time.Duration, c
 	if errors.Is(err, context.DeadlineExceeded) {
 		return set(Hang, "", fmt.Sprintf("gave no answer within %s and was ended with all its children", limit.Round(time.Second)),
 			"try again on an idle machine, or raise --timeout; if it recurs, a driver or a thread pool hangs")
+	}
+	if d.starved(log, err) {
+		return d
 	}
 	if err != nil && out.Signal == "" && out.Exit == 0 {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || strings.Contains(err.Error(), "exec format error") {
@@ -154,7 +195,8 @@ func Translate(engine string, out host.Output, err error, limit time.Duration, c
 		kind, what = m[1], oneLine(m[2])
 	}
 	if kind == "std::bad_alloc" || strings.Contains(what, "Insufficient memory") || strings.Contains(what, "Failed to allocate") {
-		return set(Memory, what, "ran out of memory", "free memory or raise the limit; YOLOv3 needs about 1 GB in OpenCV")
+		d.outOfMemory(what, AddressSpace())
+		return d
 	}
 	if kind != "" {
 		why := "ended by an uncaught " + kind
@@ -177,8 +219,9 @@ func Translate(engine string, out host.Output, err error, limit time.Duration, c
 	case name == "killed" || name == "SIGKILL" || out.Exit == 128+9:
 		return set(Killed, "", "was killed from outside, most likely by the kernel for want of memory",
 			"see dmesg or the cgroup's memory.events; free memory or raise the limit")
-	case status == statusNoMemory || strings.Contains(log, "fatal error: runtime: out of memory") || strings.Contains(log, "cannot allocate memory"):
-		return set(Memory, "", "ran out of memory", "free memory or raise the limit")
+	case status == statusNoMemory:
+		d.outOfMemory("", 0)
+		return d
 	case name == "segmentation fault" || name == "SIGSEGV" || name == "bus error" || name == "SIGBUS" ||
 		out.Exit == 128+11 || out.Exit == 128+7 || status == statusAccessViolation || status == statusStackOverflow:
 		return set(Segfault, "", "crashed inside the library (invalid memory access)",
@@ -194,7 +237,7 @@ func Translate(engine string, out host.Output, err error, limit time.Duration, c
 	case status == statusDLLInitFailed:
 		return set(Library, "", "a DLL it needs failed to start (0xC0000142)", "deployctl deps lists what was loaded")
 	case name == "aborted" || name == "SIGABRT" || out.Exit == 128+6 || status == statusStackBuffer:
-		return set(Abort, "", "the library aborted"+lastLine(log), "the full text is in the log")
+		return set(Abort, "", "a library called abort()"+lastLine(said(log)), "the full text is in the log")
 	}
 	if name != "" {
 		return set(Exit, name, "was ended by a signal ("+name+")", "run again")
@@ -272,6 +315,14 @@ func missingInstructions(cpu []string) string {
 		return "; the library was built for a newer one"
 	}
 	return fmt.Sprintf(": the library was built for %s, which is missing here (so are: %s)", missing[0], strings.Join(missing, ", "))
+}
+
+// said is what was printed before Go began to report the crash.
+func said(log string) string {
+	if at := reTrace().FindStringIndex(log); at != nil {
+		return log[:at[0]]
+	}
+	return log
 }
 
 // lastLine is the last line of a log that says something.

@@ -52,6 +52,13 @@ func TestTranslate(t *testing.T) {
 		{"out of memory, shell's number", host.Output{Exit: 137}, nil, nil, Killed, "memory", ""},
 		{"bad_alloc", host.Output{Exit: 2, Stderr: []byte("terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc\nSIGABRT: abort\n")}, nil, nil, Memory, "ran out of memory", ""},
 		{"OpenCV out of memory", host.Output{Exit: -1, Signal: "aborted", Stderr: []byte("terminate called after throwing an instance of 'cv::Exception'\n  what():  OpenCV(4.6.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 830472192 bytes in function 'OutOfMemoryError'\n\n")}, nil, nil, Memory, "memory", ""},
+		{"address space, loader", host.Output{Exit: 127, Stderr: []byte("/x/worker: error while loading shared libraries: libx265.so.199: failed to map segment from shared object\n")}, nil, nil, Memory, "ran out of memory", "refuses"},
+		{"address space, Go", host.Output{Exit: 2, Stderr: []byte("fatal error: failed to reserve page summary memory\n\nruntime stack:\n")}, nil, nil, Memory, "ran out of memory", "page summary"},
+		{"address space, fork", host.Output{}, &fs.PathError{Op: "fork/exec", Path: "/x/worker", Err: syscall.ENOMEM}, nil, Memory, "ran out of memory", "could not be run"},
+		{"descriptors, loader", host.Output{Exit: 127, Stderr: []byte("/x/worker: error while loading shared libraries: libx.so.1: cannot open shared object file: Error 24\n")}, nil, nil, Descriptors, "too few file descriptors", "where the loader looks"},
+		{"descriptors, pipe", host.Output{}, fmt.Errorf("start /x/worker: %w", os.NewSyscallError("pipe2", syscall.EMFILE)), nil, Descriptors, "too few file descriptors", "could not be run"},
+		{"abort in cgo", host.Output{Exit: 2, Stderr: []byte("tbb: assertion failed in arena.cpp\nSIGABRT: abort\nPC=0x7f m=0 sigcode=0\n\ngoroutine 1 [syscall]:\nrip    0x7f\ngs     0x0\n")}, nil, nil, Abort, "abort() (tbb: assertion failed in arena.cpp)", "gs "},
+		{"silent abort in cgo", host.Output{Exit: 2, Stderr: []byte("SIGABRT: abort\nPC=0x7f m=0 sigcode=0\n\ngoroutine 1 [syscall]:\ngs     0x0\n")}, nil, nil, Abort, "called abort();", "gs "},
 		{"crash", host.Output{Exit: -1, Signal: "segmentation fault"}, nil, nil, Segfault, "invalid memory access", ""},
 		{"crash in cgo", host.Output{Exit: 2, Stderr: []byte("fatal error: unexpected signal during runtime execution\n[signal SIGSEGV: segmentation violation code=0x1 addr=0x0]\n")}, nil, nil, Segfault, "crashed", ""},
 		{"Windows crash", host.Output{Exit: 0xC0000005}, nil, nil, Segfault, "crashed", ""},
@@ -91,6 +98,14 @@ func TestTranslate(t *testing.T) {
 				t.Errorf("not one sentence with a next action: %q", text)
 			}
 		})
+	}
+}
+
+func TestAddressSpaceIsNamed(t *testing.T) {
+	d := &Death{Engine: "x"}
+	d.outOfMemory("", 2_000_000_000)
+	if !strings.Contains(d.Why, "limited to 2.0 GB here (ulimit -v)") || !strings.Contains(d.Fix, "ulimit -v unlimited") {
+		t.Error(d)
 	}
 }
 

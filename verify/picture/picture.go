@@ -145,7 +145,20 @@ func FromPlanes(data []float32, w, h int) (*image.NRGBA, error) {
 // picture that already has the network's size is taken pixel by pixel. The
 // result is [1, 3, netH, netW], RGB, 0…1.
 func Input(img *image.NRGBA, netW, netH int) ([]float32, detect.Letterbox) {
-	box := detect.NewLetterbox(img.Rect.Dx(), img.Rect.Dy(), netW, netH)
+	return lay(img, detect.NewLetterbox(img.Rect.Dx(), img.Rect.Dy(), netW, netH))
+}
+
+// Stretched is Input for a network that wants the whole input filled
+// (letter_box=0): each side is scaled by itself.
+func Stretched(img *image.NRGBA, netW, netH int) ([]float32, detect.Letterbox) {
+	return lay(img, detect.Letterbox{
+		PictureW: img.Rect.Dx(), PictureH: img.Rect.Dy(), NetW: netW, NetH: netH, InnerW: netW, InnerH: netH,
+	})
+}
+
+// lay scales a picture onto the input as the letterbox says.
+func lay(img *image.NRGBA, box detect.Letterbox) ([]float32, detect.Letterbox) {
+	netW, netH := box.NetW, box.NetH
 	src := Planes(img)
 	if box.InnerW == box.PictureW && box.InnerH == box.PictureH && box.InnerW == netW && box.InnerH == netH {
 		return src, box

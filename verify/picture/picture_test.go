@@ -234,3 +234,20 @@ func TestColorsDiffer(t *testing.T) {
 		seen[Color(c)] = c
 	}
 }
+
+// TestStretched: with letter_box=0 the picture fills the whole input, and boxes
+// come back to where they were.
+func TestStretched(t *testing.T) {
+	img := image.NewNRGBA(image.Rect(0, 0, 64, 32))
+	for i := range img.Pix {
+		img.Pix[i] = 255
+	}
+	boxed, _ := Input(img, 32, 32)
+	full, box := Stretched(img, 32, 32)
+	if boxed[0] == 1 || full[0] != 1 || full[len(full)-1] != 1 {
+		t.Errorf("first pixel letterboxed %v, stretched %v", boxed[0], full[0])
+	}
+	if b := box.ToPicture(detect.Box{X: 0.25, Y: 0.5, W: 0.5, H: 0.25}); b.X != 16 || b.Y != 16 || b.W != 32 || b.H != 8 {
+		t.Errorf("%+v", b)
+	}
+}

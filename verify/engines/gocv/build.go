@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-version"
@@ -81,6 +82,9 @@ func (b *builder) build(ctx context.Context, tmp, goVersion string, progress eng
 	case errors.Is(r.err, context.DeadlineExceeded):
 		u.Why = fmt.Sprintf("compiling its worker did not end within %s", b.o.BuildLimit)
 		u.Fix = "try again on an idle machine"
+		return u
+	case errors.Is(r.err, syscall.EMFILE), errors.Is(r.err, syscall.ENFILE):
+		u.Why, u.Fix = tooFewDescriptors()
 		return u
 	case r.err != nil:
 		u.Why = fmt.Sprintf("the Go command could not be run (%v)", r.err)
@@ -249,10 +253,19 @@ func missing(log string, o Options) (why, fix string) {
 			"check the network, or set GOPROXY to a mirror (file:///… works offline)"
 	case reGoTooOld().MatchString(log):
 		return "this Go is too old: gocv " + o.Release + " needs Go " + firstGroup(reGoTooOld(), log), "install a newer Go, or choose an older gocv"
-	case has("Killed signal terminated program cc1plus", "virtual memory exhausted", "out of memory", "signal: killed"):
+	case has("Too many open files", "too many open files"):
+		return tooFewDescriptors()
+	case engine.AddressSpace() > 0 && has("cannot allocate memory", "Cannot allocate memory", "failed to map segment", "failed to reserve", "out of memory", "virtual memory exhausted"):
+		return fmt.Sprintf("the compiler ran out of address space, which is limited to %.1f GB here (ulimit -v)", float64(engine.AddressSpace())/1e9),
+			"raise the limit (ulimit -v unlimited)"
+	case has("Killed signal terminated program cc1plus", "virtual memory exhausted", "out of memory", "cannot allocate memory", "Cannot allocate memory", "signal: killed"):
 		return "the compiler ran out of memory (about 1 GB is needed)", "free memory or add swap"
 	}
 	return "", ""
+}
+
+func tooFewDescriptors() (why, fix string) {
+	return "there are too few file descriptors to compile its worker", "raise the limit (ulimit -n 1024)"
 }
 
 // misfit finds the first real error of the compiler or the linker.

@@ -420,6 +420,7 @@ SECURITY ERROR`, "not what deployctl pinned", false},
 write /tmp/go-build/b001: no space left on device`, "disk filled up", false},
 		{"memory", `c++: fatal error: Killed signal terminated program cc1plus
 compilation terminated.`, "out of memory", false},
+		{"descriptors", `go: open /root/go/pkg/mod/cache/lock: too many open files`, "too few file descriptors", false},
 		{"old Go", `go: module . requires go >= 1.21 (running go 1.19.8)`, "needs Go 1.21", false},
 		{"older Go's words", `note: module requires Go 1.21`, "needs Go 1.21", false},
 		{"gocv too new", `# gocv.io/x/gocv
