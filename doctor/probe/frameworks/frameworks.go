@@ -477,7 +477,15 @@ func prefixOf(dir string) string {
 // prefixOf is the prefix that a copy of the component has in a folder.
 func (s *search) prefixOf(dir string) string {
 	if s.spec.component == "opencv" && s.h.Windows() {
-		return openCVPrefix(dir)
+		prefix := openCVPrefix(dir)
+		for _, c := range s.copies {
+			if strings.EqualFold(c.prefix, prefix) {
+				return c.prefix
+			}
+		}
+		if prefix != dir {
+			return prefix
+		}
 	}
 	return prefixOf(dir)
 }

@@ -351,6 +351,10 @@ func TestWheelsOverOneAnother(t *testing.T) {
 	f := found(t, hosttest.Parse(t, "-- env --\nHOME=/home/u\n-- file "+site+"opencv_python-4.10.0+abc123.dist-info/RECORD --\n-- file "+site+"opencv_contrib_python-4.8.0.74.dist-info/RECORD --\n"+
 		"-- file "+site+"cv2/version.py --\nci_build = False\n-- file "+site+"cv2/cv2.abi3.so --\n"+cudaBuild))
 	cv := f.Components["opencv-python"]
+	conda := found(t, hosttest.Parse(t, "-- env --\nHOME=/home/u\n-- file "+site+"opencv_python-4.10.0.dist-info/RECORD --\n-- file "+site+"opencv_python_headless-4.10.0.dist-info/RECORD --\n"))
+	if one := conda.Components["opencv-python"]; len(one) != 1 || one[0].Conflict != "" {
+		t.Errorf("conda: %+v", one)
+	}
 	if len(cv) != 1 || !strings.Contains(cv[0].Conflict, "opencv-contrib-python 4.8.0.74 and opencv-python 4.10.0+abc123") || cv[0].Built.CUDA != "12.4" || !slices.Contains(cv[0].Built.Backends, "cuda") {
 		t.Errorf("%+v", cv)
 	}

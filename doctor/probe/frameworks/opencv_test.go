@@ -427,3 +427,20 @@ set(OpenCV_VERSION 4.11.0)
 		t.Errorf("%+v", list)
 	}
 }
+
+// TestOpenCVOfVcpkg: its libraries carry the major version in their names.
+func TestOpenCVOfVcpkg(t *testing.T) {
+	const header = "#define CV_VERSION_MAJOR 4\n#define CV_VERSION_MINOR 8\n#define CV_VERSION_REVISION 0\n"
+	const linux = "/home/u/vcpkg/installed/x64-linux/"
+	for name, fixture := range map[string]string{
+		"Linux": "-- env --\nVCPKG_ROOT=/home/u/vcpkg\n-- file " + linux + "lib/libopencv_core4.a --\n-- file " + linux + "lib/libopencv_calib3d4.a --\n-- file " + linux + "include/opencv4/opencv2/core/version.hpp --\n" + header +
+			"-- file " + linux + "share/opencv4/OpenCVConfig.cmake --\nset(OpenCV_VERSION 4.8.0)\n",
+		"Windows": "-- platform --\nwindows/amd64\n-- file C:\\vcpkg\\installed\\x64-windows\\bin\\opencv_core4.dll --\n-- file C:\\vcpkg\\installed\\x64-windows\\bin\\opencv_calib3d4.dll --\n" +
+			"-- file C:\\vcpkg\\installed\\x64-windows\\include\\opencv4\\opencv2\\core\\version.hpp --\n" + header + "-- file C:\\vcpkg\\installed\\x64-windows\\share\\opencv4\\OpenCVConfig.cmake --\nset(OpenCV_VERSION 4.8.0)\n",
+	} {
+		list := probeOpenCV(t, hosttest.Parse(t, fixture)).Components["opencv"]
+		if len(list) != 1 || list[0].Version != "4.8.0" || list[0].Active || !list[0].HasPart("calib3d") || !list[0].HasPart("core") || !list[0].HasPart("headers") || list[0].Places.CMake == "" {
+			t.Errorf("%s: %+v", name, list)
+		}
+	}
+}

@@ -212,7 +212,9 @@ func (s *search) wheel(ctx context.Context, at site, folder, name, version strin
 	}
 	for _, c := range s.copies {
 		if c.prefix == prefix { // mkl and mkl-devel are one copy
-			if s.spec.oneWheel && name != c.attrs["package"] {
+			// conda-forge describes its one OpenCV as two packages of one version.
+			gpu := strings.HasSuffix(name, "-gpu") != strings.HasSuffix(c.attrs["package"], "-gpu")
+			if s.spec.oneWheel && name != c.attrs["package"] && (gpu || look.Clean(version) != c.attrs["package_version"]) {
 				c.conflict = fmt.Sprintf("the packages %s %s and %s %s are both installed into %s, one over the other", c.attrs["package"], c.attrs["package_version"], name, look.Clean(version), prefix)
 			}
 			return

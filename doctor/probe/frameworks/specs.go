@@ -2,6 +2,7 @@ package frameworks
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/probe/opencv"
@@ -81,7 +82,10 @@ func specs() []spec {
 	return all
 }
 
-func table() []spec {
+func table() []spec { return slices.Concat(mathRows(), visionRows(), networkRows(), fileRows()) }
+
+// mathRows: libraries that networks compute with.
+func mathRows() []spec {
 	return []spec{
 		{
 			component: "mkl", libs: []string{"mkl_rt", "mkl_core", "mkl_intel_lp64"}, dlls: []string{"mkl_rt*", "mkl_core*"},
@@ -128,6 +132,54 @@ func table() []spec {
 			},
 			suffix: tbbSuffix, pc: []string{"tbb"}, cmake: []string{"TBB"}, env: []string{"TBBROOT", "TBB_ROOT", "TBB_DIR"}, folders: []string{"tbb*", "onetbb*"}, wheels: []string{"tbb", "tbb-devel"},
 		},
+	}
+}
+
+// visionRows: OpenCV and programs around it.
+func visionRows() []spec {
+	return []spec{
+		{
+			component: "opencv", libs: []string{"opencv_world", "opencv_core", "opencv_world4", "opencv_core4"}, dlls: []string{"opencv_world*", "libopencv_world*", "opencv_core*", "libopencv_core*"}, module: "opencv_", dll: openCVDLL,
+			includes: []string{"opencv5", "opencv4", "opencv3", "", "opencv-4"}, headers: []string{"opencv2/core/version.hpp"}, release: opencvRelease, details: opencvDetails,
+			suffix: opencv.SoVersion, pc: []string{"opencv4", "opencv5", "opencv"}, cmake: []string{"OpenCV"}, gocv: true,
+			env: []string{"OpenCV_DIR", "OPENCV_DIR", "OpenCV_ROOT", "OPENCV_ROOT", "OpenCV_HOME", "OPENCV_HOME"}, folders: []string{"opencv*"},
+		},
+		{
+			component: "opencv-python", oneWheel: true,
+			wheels: []string{"opencv-python", "opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless", "opencv-python-rolling", "opencv-contrib-python-rolling", "opencv-python-headless-rolling", "opencv-contrib-python-headless-rolling"},
+		},
+		{
+			component: "openpose", libs: []string{"openpose", "openpose_core"},
+			parts:   map[string]string{"openpose_pose": "pose", "openpose_face": "face", "openpose_hand": "hand", "openpose_gpu": "gpu", "openpose_unity": "unity"},
+			headers: []string{"openpose/core/macros.hpp", "openpose/utilities/openCv.hpp", "openpose/headers.hpp"},
+			release: func(d map[string]string) string { return bare(d["OPEN_POSE_VERSION_STRING"]) },
+			cmake:   []string{"OpenPose"}, cmakeFirst: true,
+			env: []string{"OpenPose_DIR", "OpenPose_ROOT", "OPENPOSE_ROOT", "OPENPOSE_HOME", "OPENPOSE_DIR", "OPENPOSE_PATH"}, folders: []string{"openpose*"},
+		},
+		{
+			component: "darknet", libs: []string{"darknet", "dark"}, dlls: []string{"darknet", "dark", "yolo_cpp_dll"},
+			headers: []string{"darknet_version.h", "darknet.h", "yolo_v2_class.hpp", "darknet/darknet.h"},
+			release: func(d map[string]string) string {
+				if v := bare(d["DARKNET_VERSION_SHORT"]); v != "" {
+					return v
+				}
+				return bare(d["DARKNET_VERSION_STRING"])
+			},
+			cmake: []string{"Darknet"}, env: []string{"DARKNET_PATH", "DARKNET_HOME", "DARKNET_ROOT", "Darknet_DIR"}, folders: []string{"darknet*"},
+			programs: []string{"darknet"},
+		},
+		{
+			component: "caffe", libs: []string{"caffe", "caffe-nv"}, dlls: []string{"caffe"}, headers: []string{"caffe/caffe.hpp"},
+			release: func(d map[string]string) string { return bare(d["CAFFE_VERSION"]) },
+			cmake:   []string{"Caffe"}, config: caffeConfig, env: []string{"CAFFE_ROOT", "Caffe_ROOT", "CAFFE_HOME", "Caffe_DIR", "CAFFE_DIR"},
+			folders: []string{"caffe", "caffe-*"}, programs: []string{"caffe"},
+		},
+	}
+}
+
+// networkRows: libraries that run networks.
+func networkRows() []spec {
+	return []spec{
 		{
 			component: "openvino", libs: []string{"openvino", "inference_engine"},
 			parts: map[string]string{
@@ -169,36 +221,6 @@ func table() []spec {
 			npm:      []string{"onnxruntime-node"},
 		},
 		{
-			component: "cuda-runtime", file: true, libs: []string{"cudart"}, dlls: []string{"cudart64_*"}, dll: numberedDLL("cudart64_", cudartRelease), suffix: bare,
-		},
-		{
-			component: "cudnn", file: true, libs: []string{"cudnn"}, dlls: []string{"cudnn64_*"}, dll: numberedDLL("cudnn64_", asItIs), suffix: bare,
-			headers: []string{"cudnn_version.h", "cudnn_version_v9.h", "cudnn_version_v8.h", "cudnn.h"}, // since 8, cudnn.h only includes the others
-			release: func(d map[string]string) string {
-				return joined(d, "CUDNN_MAJOR", "CUDNN_MINOR", "CUDNN_PATCHLEVEL")
-			},
-			env: []string{"CUDNN_INCLUDE", "CUDNN_INCLUDE_DIR", "CUDNN_PATH"},
-		},
-		{
-			component: "tensorrt", file: true, libs: []string{"nvinfer"}, dlls: []string{"nvinfer_*"}, dll: numberedDLL("nvinfer_", asItIs), suffix: bare,
-			headers: []string{"NvInferVersion.h"}, release: tensorrtRelease,
-			env: []string{"TENSORRT_INCLUDE_DIR", "TENSORRT_ROOT"}, folders: []string{"tensorrt*"},
-		},
-		{
-			component: "opencl-loader", file: true, libs: []string{"OpenCL"}, dlls: []string{"opencl"}, headers: []string{"CL/cl.h"},
-			suffix: func(string) string { return "" }, // 1.0.0 is the ABI's
-		},
-		{
-			component: "opencv", libs: []string{"opencv_world", "opencv_core"}, dlls: []string{"opencv_world*", "libopencv_world*", "opencv_core*", "libopencv_core*"}, module: "opencv_", dll: openCVDLL,
-			includes: []string{"opencv5", "opencv4", "opencv3", "", "opencv-4"}, headers: []string{"opencv2/core/version.hpp"}, release: opencvRelease, details: opencvDetails,
-			suffix: opencv.SoVersion, pc: []string{"opencv4", "opencv5", "opencv"}, cmake: []string{"OpenCV"}, gocv: true,
-			env: []string{"OpenCV_DIR", "OPENCV_DIR", "OpenCV_ROOT", "OPENCV_ROOT", "OpenCV_HOME", "OPENCV_HOME"}, folders: []string{"opencv*"},
-		},
-		{
-			component: "opencv-python", oneWheel: true,
-			wheels: []string{"opencv-python", "opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless", "opencv-python-rolling", "opencv-contrib-python-rolling", "opencv-python-headless-rolling", "opencv-contrib-python-headless-rolling"},
-		},
-		{
 			component: "libtorch", libs: []string{"torch", "torch_cpu", "c10"},
 			parts: map[string]string{
 				"torch_cuda": "cuda", "torch_cuda_cpp": "cuda", "c10_cuda": "cuda", "torch_hip": "rocm", "c10_hip": "rocm", "torch_xpu": "xpu",
@@ -238,38 +260,12 @@ func table() []spec {
 			env: []string{"ncnn_DIR", "NCNN_DIR", "ncnn_ROOT", "NCNN_ROOT", "NCNN_HOME"}, folders: []string{"ncnn*"}, wheels: []string{"ncnn"},
 		},
 		{
-			component: "darknet", libs: []string{"darknet", "dark"}, dlls: []string{"darknet", "dark", "yolo_cpp_dll"},
-			headers: []string{"darknet_version.h", "darknet.h", "yolo_v2_class.hpp", "darknet/darknet.h"},
-			release: func(d map[string]string) string {
-				if v := bare(d["DARKNET_VERSION_SHORT"]); v != "" {
-					return v
-				}
-				return bare(d["DARKNET_VERSION_STRING"])
-			},
-			cmake: []string{"Darknet"}, env: []string{"DARKNET_PATH", "DARKNET_HOME", "DARKNET_ROOT", "Darknet_DIR"}, folders: []string{"darknet*"},
-			programs: []string{"darknet"},
-		},
-		{
 			component: "mace", libs: []string{"mace", "mace_static"}, parts: map[string]string{"mace_static": "static"},
 			headers: []string{"mace/public/version.h", "mace/public/mace.h", "mace/core/mace.h"},
 			release: func(d map[string]string) string {
 				return joined(d, "MACE_MAJOR_VERSION", "MACE_MINOR_VERSION", "MACE_PATCH_VERSION")
 			},
 			env: []string{"MACE_ROOT", "MACE_HOME"}, folders: []string{"mace", "libmace*"},
-		},
-		{
-			component: "caffe", libs: []string{"caffe", "caffe-nv"}, dlls: []string{"caffe"}, headers: []string{"caffe/caffe.hpp"},
-			release: func(d map[string]string) string { return bare(d["CAFFE_VERSION"]) },
-			cmake:   []string{"Caffe"}, config: caffeConfig, env: []string{"CAFFE_ROOT", "Caffe_ROOT", "CAFFE_HOME", "Caffe_DIR", "CAFFE_DIR"},
-			folders: []string{"caffe", "caffe-*"}, programs: []string{"caffe"},
-		},
-		{
-			component: "openpose", libs: []string{"openpose", "openpose_core"},
-			parts:   map[string]string{"openpose_pose": "pose", "openpose_face": "face", "openpose_hand": "hand", "openpose_gpu": "gpu", "openpose_unity": "unity"},
-			headers: []string{"openpose/core/macros.hpp", "openpose/utilities/openCv.hpp", "openpose/headers.hpp"},
-			release: func(d map[string]string) string { return bare(d["OPEN_POSE_VERSION_STRING"]) },
-			cmake:   []string{"OpenPose"}, cmakeFirst: true,
-			env: []string{"OpenPose_DIR", "OpenPose_ROOT", "OPENPOSE_ROOT", "OPENPOSE_HOME", "OPENPOSE_DIR", "OPENPOSE_PATH"}, folders: []string{"openpose*"},
 		},
 		{
 			component: "executorch", libs: []string{"executorch"},
@@ -280,6 +276,32 @@ func table() []spec {
 			headers: []string{"executorch/runtime/executor/program.h", "executorch/extension/module/module.h"},
 			cmake:   []string{"ExecuTorch", "executorch"}, cmakeFirst: true,
 			env: []string{"executorch_DIR", "ExecuTorch_DIR", "EXECUTORCH_ROOT"}, folders: []string{"executorch*"}, wheels: []string{"executorch"},
+		},
+	}
+}
+
+// fileRows: what programs load by name; see Files.
+func fileRows() []spec {
+	return []spec{
+		{
+			component: "cuda-runtime", file: true, libs: []string{"cudart"}, dlls: []string{"cudart64_*"}, dll: numberedDLL("cudart64_", cudartRelease), suffix: bare,
+		},
+		{
+			component: "cudnn", file: true, libs: []string{"cudnn"}, dlls: []string{"cudnn64_*"}, dll: numberedDLL("cudnn64_", asItIs), suffix: bare,
+			headers: []string{"cudnn_version.h", "cudnn_version_v9.h", "cudnn_version_v8.h", "cudnn.h"}, // since 8, cudnn.h only includes the others
+			release: func(d map[string]string) string {
+				return joined(d, "CUDNN_MAJOR", "CUDNN_MINOR", "CUDNN_PATCHLEVEL")
+			},
+			env: []string{"CUDNN_INCLUDE", "CUDNN_INCLUDE_DIR", "CUDNN_PATH"},
+		},
+		{
+			component: "tensorrt", file: true, libs: []string{"nvinfer"}, dlls: []string{"nvinfer_*"}, dll: numberedDLL("nvinfer_", asItIs), suffix: bare,
+			headers: []string{"NvInferVersion.h"}, release: tensorrtRelease,
+			env: []string{"TENSORRT_INCLUDE_DIR", "TENSORRT_ROOT"}, folders: []string{"tensorrt*"},
+		},
+		{
+			component: "opencl-loader", file: true, libs: []string{"OpenCL"}, dlls: []string{"opencl"}, headers: []string{"CL/cl.h"},
+			suffix: func(string) string { return "" }, // 1.0.0 is the ABI's
 		},
 	}
 }

@@ -287,7 +287,7 @@ func (s *search) libraries(ctx context.Context, dir string) {
 			if c == nil {
 				c = s.place(real, version)
 				c.note("file", real, strings.TrimSpace("library "+version)+", SONAME by its links "+soname)
-				s.partsBeside(ctx, path.Dir(real), c)
+				s.partsBeside(ctx, path.Dir(real), stem, c)
 			}
 			c.version = better(c.version, version)
 			if has, had := parseSuffix(soname) != "", parseSuffix(c.soname) != ""; c.soname == "" || has && (!had || len(soname) < len(c.soname)) {
@@ -310,7 +310,7 @@ func (s *search) libraries(ctx context.Context, dir string) {
 				c = s.at(prefixOf(path.Dir(static)), s.spec.suffix(n.suffix), static)
 				c.libDir = path.Dir(static)
 				c.note("file", static, "static library")
-				s.partsBeside(ctx, path.Dir(static), c)
+				s.partsBeside(ctx, path.Dir(static), stem, c)
 			}
 			c.static, c.dev = true, true
 		}
@@ -352,8 +352,8 @@ var openblasBuild = regexp.MustCompile(`^openblas(?:64)?-(pthread|openmp|serial)
 
 var pluginFolder = regexp.MustCompile(`^openvino-[0-9.]+$`)
 
-// partsBeside lists the further libraries of a copy.
-func (s *search) partsBeside(ctx context.Context, dir string, c *copyOf) {
+// partsBeside lists the further libraries of a copy, whose own is named stem.
+func (s *search) partsBeside(ctx context.Context, dir, stem string, c *copyOf) {
 	if m := openblasBuild.FindStringSubmatch(path.Base(dir)); m != nil {
 		c.set("threading", m[1])
 		return // every build's file is libopenblasp there
@@ -363,7 +363,11 @@ func (s *search) partsBeside(ctx context.Context, dir string, c *copyOf) {
 		for _, f := range s.libs.InDir(ctx, dir, "lib"+s.spec.module) {
 			n, ok := parseLibName(path.Base(f))
 			if ok && n.static == (c.lib == "") && (n.suffix != "") == linked && agree(s.spec.suffix(n.suffix), c.version) {
-				c.add(strings.TrimPrefix(n.stem, s.spec.module))
+				part := strings.TrimPrefix(n.stem, s.spec.module)
+				if strings.HasSuffix(stem, "4") {
+					part = strings.TrimSuffix(part, "4") // vcpkg's opencv_core4 (its port sets OPENCV_DLLVERSION=4)
+				}
+				c.add(part)
 			}
 		}
 		return

@@ -306,7 +306,7 @@ func (s *search) archive(dir, static string) {
 			return
 		}
 	}
-	if slices.Contains([]string{"ncnn", "executorch", "mace"}, s.spec.component) {
+	if slices.Contains([]string{"ncnn", "executorch", "mace", "opencv"}, s.spec.component) {
 		c := s.add(&copyOf{prefix: prefix, libDir: dir, static: true, dev: true})
 		c.note("file", s.h.Join(dir, static), "static library")
 	}

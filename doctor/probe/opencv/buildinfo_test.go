@@ -357,6 +357,8 @@ func TestVersionsInNames(t *testing.T) {
 		"opencv_features2d2413.dll": {Module: "features2d", Version: "2.4.13"},
 		"OPENCV_CORE249.DLL":        {Module: "core", Version: "2.4.9"},
 		"opencv_world500.dll":       {Module: "world", Version: "5.0.0"},
+		"opencv_calib3d4.dll":       {Module: "calib3d", Version: "4"},
+		"opencv_core4d.dll":         {Module: "core", Version: "4", Debug: true},
 		"opencv_core.lib":           {},
 		"opencv_.dll":               {},
 		"libopencv_core.so.4.6.0":   {},

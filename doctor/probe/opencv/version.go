@@ -9,13 +9,13 @@ import (
 // DLLName is what the file name of a DLL says.
 type DLLName struct {
 	Module  string // core, dnn, world …
-	Version string // 4.6.0
+	Version string // 4.6.0, or 4 in vcpkg's
 	// Debug: opencv_world460d.dll. MinGW: libopencv_core460.dll.
 	Debug, MinGW bool
 }
 
 // Every module's name ends in a letter (features2d, calib3d).
-var dllName = regexp.MustCompile(`^(lib)?opencv_([a-z0-9_]*[a-z])([0-9]{3,5})(d?)\.dll$`)
+var dllName = regexp.MustCompile(`^(lib)?opencv_([a-z0-9_]*[a-z])([0-9]|[0-9]{3,5})(d?)\.dll$`)
 
 // ParseDLL reads the file name of a DLL.
 func ParseDLL(name string) (DLLName, bool) {
@@ -56,6 +56,8 @@ func dllVersion(digits string) string {
 		return ""
 	}
 	switch len(digits) {
+	case 1:
+		return digits
 	case 3:
 		return digits[:1] + "." + digits[1:2] + "." + digits[2:]
 	case 4:
