@@ -7,8 +7,8 @@ import (
 	"github.com/deployctl/deployctl/doctor/probe/cpu"
 	"github.com/deployctl/deployctl/doctor/probe/cuda"
 	"github.com/deployctl/deployctl/doctor/probe/disk"
-	"github.com/deployctl/deployctl/doctor/probe/frameworks"
 	"github.com/deployctl/deployctl/doctor/probe/gpu"
+	"github.com/deployctl/deployctl/doctor/probe/libfind"
 	"github.com/deployctl/deployctl/doctor/probe/memory"
 	"github.com/deployctl/deployctl/doctor/probe/mingw"
 	"github.com/deployctl/deployctl/doctor/probe/mobile"
@@ -34,7 +34,7 @@ func Probes(deep bool) []probe.Probe {
 		tools.Probe(tools.Packagers),
 		{Name: "compilers", Provides: compilers.Provides(), Run: compilers.Probe},
 		tools.Probe(tools.BuildTools),
-		{Name: "opencv", Provides: []string{"opencv"}, Run: frameworks.ProbeOpenCV},
+		{Name: "opencv", Provides: []string{"opencv"}, Run: libfind.ProbeOpenCV},
 		{Name: "gpu", Provides: gpu.Provides(), Run: gpu.Probe},
 		{Name: "cuda", Provides: cuda.Provides(), Run: cuda.Probe},
 		{Name: "opencl", Provides: opencl.Provides(), Run: askOpenCL},
@@ -43,6 +43,6 @@ func Probes(deep bool) []probe.Probe {
 		{Name: "winlibs", Provides: winlibs.Provides(), Run: winlibs.Probe},
 		{Name: "apple", Provides: apple.Provides(), Run: apple.Probe},
 		{Name: "mobile", Provides: mobile.Provides(), Run: mobile.Probe},
-		{Name: "frameworks", Provides: frameworks.Provides(), Run: frameworks.Probe},
+		{Name: "frameworks", Provides: libfind.Provides(), Run: libfind.Probe},
 	}
 }

@@ -9,15 +9,15 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
-	"github.com/deployctl/deployctl/doctor/probe/frameworks"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/doctor/probe/libfind"
 )
 
 // libraries finds the CUDA runtime, cuDNN and TensorRT: in the loader's folders
 // and the toolkits', and what is wrong with a cuDNN's parts.
 func (p *probe) libraries(ctx context.Context) {
 	h := p.h
-	var extra frameworks.Extra
+	var extra libfind.Extra
 	for _, k := range p.kits {
 		if h.Windows() {
 			extra.Libs = append(extra.Libs, h.Join(k.root, "bin"), h.Join(k.root, `bin\x64`))
@@ -39,7 +39,7 @@ func (p *probe) libraries(ctx context.Context) {
 			}
 		}
 	}
-	found, err := frameworks.Files(ctx, h, extra, Runtime, CuDNN, TensorRT)
+	found, err := libfind.Files(ctx, h, extra, Runtime, CuDNN, TensorRT)
 	if err != nil && ctx.Err() == nil {
 		p.problem(err, Runtime, CuDNN, TensorRT)
 	}

@@ -24,8 +24,8 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/internal/parallel"
 	"github.com/deployctl/deployctl/doctor/probe/cuda"
-	"github.com/deployctl/deployctl/doctor/probe/frameworks"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/doctor/probe/libfind"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 )
 
@@ -256,11 +256,11 @@ func listed(ctx context.Context, h *host.Host, libs *loader.Libraries) ([]*drive
 
 // loaders notes every copy of libOpenCL.
 func loaders(ctx context.Context, h *host.Host, f *facts.Facts) error {
-	extra := frameworks.Extra{Libs: []string{"/usr/local/cuda/lib64"}, Include: []string{"/usr/local/cuda/include"}}
+	extra := libfind.Extra{Libs: []string{"/usr/local/cuda/lib64"}, Include: []string{"/usr/local/cuda/include"}}
 	if h.Windows() {
-		extra = frameworks.Extra{} // drivers install OpenCL.dll into System32
+		extra = libfind.Extra{} // drivers install OpenCL.dll into System32
 	}
-	found, err := frameworks.Files(ctx, h, extra, Loader)
+	found, err := libfind.Files(ctx, h, extra, Loader)
 	f.Merge(found)
 	return err
 }

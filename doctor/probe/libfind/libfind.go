@@ -1,13 +1,13 @@
-// Package frameworks finds libraries: those that run networks or compute for
-// them (OpenCV, ONNX Runtime, LibTorch, TensorFlow, OpenVINO, ncnn, Darknet, Caffe, OpenPose,
-// MACE, ExecuTorch; MKL, oneDNN, OpenBLAS, TBB): every copy with its version,
-// which copy wins in which lookup, and where the lookups disagree.
+// Package libfind is the one library finder: a table says what is known of each
+// library's files (specs.go), and one engine looks for every copy: in the
+// loader's folders and the DLL search order, by pkg-config and CMake files, in
+// include folders, Python wheels, npm packages, conda, Homebrew, vcpkg and
+// hand-made trees. It says which copy each lookup finds, and where lookups
+// disagree.
 //
-// It reads files only: names, links, headers, pkg-config and CMake files, the
-// metadata of Python and npm packages; and asks pkg-config. It must never load a
-// library: one that lacks a dependency or an instruction set would take the
-// process with it.
-package frameworks
+// It reads files, and asks pkg-config. It must never load a library: one that
+// lacks a dependency or an instruction set would take the process with it.
+package libfind
 
 import (
 	"cmp"
