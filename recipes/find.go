@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // Default is the recipe that is used when none is named.
@@ -143,7 +144,7 @@ func newShelf(userDir string) (*shelf, error) {
 		return s, nil
 	}
 	entries, err := os.ReadDir(userDir)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // HOME may name a file
 		return s, nil
 	}
 	if err != nil {

@@ -25,7 +25,7 @@ check again, and prove the result with a real forward pass.`,
   deployctl doctor --from snapshot.tgz       judge another machine`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withFolders(func(f pipeline.Folders) error {
+			return whatFolders(func(f pipeline.Folders) error {
 				o.Folders = f
 				return pipeline.Doctor(cmd.Context(), o)
 			})

@@ -7,8 +7,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -43,10 +45,36 @@ func run(args []string, c *console.Console) int {
 		stop()
 	}()
 
+	written := &counter{to: c.Out}
+	c.Out = written
 	root := newRoot(c)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	return exitCode(err, c)
+	cmd, err := root.ExecuteContextC(ctx)
+	exit := exitCode(err, c)
+	if err != nil && written.n == 0 && asksJSON(cmd) {
+		// A program that reads the answer gets the reason there, too. That it
+		// cannot be written has no better place to be said than the exit code.
+		_ = json.NewEncoder(c.Out).Encode(map[string]any{"schema": 1, "error": err.Error(), "exit": exit})
+	}
+	return exit
+}
+
+// counter counts what was written to the standard output.
+type counter struct {
+	to io.Writer
+	n  int64
+}
+
+func (c *counter) Write(data []byte) (int, error) {
+	n, err := c.to.Write(data)
+	c.n += int64(n)
+	return n, err
+}
+
+// asksJSON reports whether a command's answer is a JSON document.
+func asksJSON(cmd *cobra.Command) bool {
+	format := cmd.Flags().Lookup("format")
+	return cmd.Name() == "facts" || format != nil && format.Value.String() == "json"
 }
 
 // exitCode turns what a command returned into the contract's code and tells
@@ -99,6 +127,13 @@ is unknown, 6 pending.`,
 		newDoctor(c), newVerify(c), newFacts(c), newSnapshot(c), newDiff(c), newShadow(c), newPlan(c), newLock(c), newBundle(c), newModels(c), newRuntimes(c), newRecipe(c), newExplain(c), newHistory(c), newUndo(c),
 	)
 	return root
+}
+
+// whatFolders hands a command that looks only the folders that this user has; a
+// service and a container may have no HOME.
+func whatFolders(do func(pipeline.Folders) error) error {
+	folders, _ := pipeline.UserFolders() // the error is in Missing
+	return do(folders)
 }
 
 // withFolders hands a command this user's folders.

@@ -28,7 +28,7 @@ place, verify uses it instead of the self-test weights.`,
 		&cobra.Command{
 			Use: "list", Short: "List the published models", Args: noArgs,
 			RunE: func(*cobra.Command, []string) error {
-				return withFolders(func(f pipeline.Folders) error { return pipeline.ModelsList(c, f) })
+				return whatFolders(func(f pipeline.Folders) error { return pipeline.ModelsList(c, f) })
 			},
 		},
 		pull,

@@ -24,7 +24,7 @@ With --format sh, ps1, dockerfile or ansible it writes the steps of
   deployctl plan --format sh > set-up.sh`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withFolders(func(f pipeline.Folders) error {
+			return whatFolders(func(f pipeline.Folders) error {
 				o.Folders = f
 				return pipeline.Plan(cmd.Context(), o)
 			})

@@ -20,13 +20,13 @@ func newRecipe(c *console.Console) *cobra.Command {
 		&cobra.Command{
 			Use: "list", Short: "List the recipes that can be named", Args: noArgs,
 			RunE: func(*cobra.Command, []string) error {
-				return withFolders(func(f pipeline.Folders) error { return pipeline.RecipeList(c, f) })
+				return whatFolders(func(f pipeline.Folders) error { return pipeline.RecipeList(c, f) })
 			},
 		},
 		&cobra.Command{
 			Use: "show NAME", Short: "Print a recipe as it is judged, what it extends included", Args: exactArg("a recipe's name or file"),
 			RunE: func(_ *cobra.Command, args []string) error {
-				return withFolders(func(f pipeline.Folders) error { return pipeline.RecipeShow(c, f, args[0]) })
+				return whatFolders(func(f pipeline.Folders) error { return pipeline.RecipeShow(c, f, args[0]) })
 			},
 		},
 		&cobra.Command{
@@ -59,7 +59,7 @@ func newExplain(c *console.Console) *cobra.Command {
 		Example: `  deployctl explain opencv.version`,
 		Args:    exactArg("a requirement's id, as doctor --format json shows it, or a recipe's name"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return withFolders(func(f pipeline.Folders) error { return pipeline.Explain(c, f, args[0]) })
+			return whatFolders(func(f pipeline.Folders) error { return pipeline.Explain(c, f, args[0]) })
 		},
 	}
 }

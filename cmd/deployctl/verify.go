@@ -33,10 +33,13 @@ scene, not trained.`,
 					return &pipeline.UsageError{Err: fmt.Errorf("--%s cannot be 0: leave it out for the default", name)}
 				}
 			}
-			return withFolders(func(f pipeline.Folders) error {
+			return whatFolders(func(f pipeline.Folders) error {
 				o.Folders = f
 				if cache != "" {
-					o.Folders.Cache = cache
+					o.Folders.Cache, o.Folders.Missing = cache, nil
+				}
+				if o.Folders.Missing != nil {
+					return o.Folders.Missing
 				}
 				return pipeline.Verify(cmd.Context(), o)
 			})

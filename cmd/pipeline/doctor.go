@@ -165,6 +165,9 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
+	if (o.Fix && !o.DryRun || o.Offline) && o.Folders.Missing != nil {
+		return o.Folders.Missing
+	}
 	r, t, err := o.Recipe.load(ctx, o.Folders)
 	if err != nil {
 		return err
@@ -182,7 +185,8 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 	}
 	if o.From == "" && x.report.Exit != judge.ExitOK {
 		if err := x.pending(ctx, r, t, o); err != nil {
-			return err
+			// What was found stands, whatever the state of the journal.
+			o.Console.Note("deployctl: whether a new shell would find more is unknown: %v", err)
 		}
 	}
 	switch {
@@ -194,7 +198,7 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 	if o.Plan && x.report.Attention(judge.Fail, judge.Warn) {
 		plan, err := o.plan(ctx, x)
 		if err != nil {
-			return err
+			return o.broken(x.report, err)
 		}
 		x.plan(plan)
 	}
@@ -288,8 +292,10 @@ func (o DoctorOptions) style() report.Style {
 // dryRun shows the findings and the plan.
 func (o DoctorOptions) dryRun(ctx context.Context, x examination) error {
 	plan, err := o.plan(ctx, x)
-	if err != nil {
-		return err
+	if err != nil && o.Format == "text" {
+		return errors.Join(o.write(x.report), err)
+	} else if err != nil {
+		return o.broken(x.report, err)
 	}
 	x.plan(plan)
 	if err := o.write(x.report); err != nil {

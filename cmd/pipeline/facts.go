@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/user"
@@ -25,11 +26,13 @@ func openHost(from string) (*host.Host, error) {
 	if from == "" {
 		return host.Live(), nil
 	}
-	f, err := os.Open(from)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, usagef("there is no snapshot %s: give the file that deployctl snapshot wrote", from)
-		}
+	f, err := host.Open(from)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, usagef("there is no snapshot %s: give the file that deployctl snapshot wrote", from)
+	case errors.Is(err, host.ErrNotRegular) || host.IsNotExist(err): // a pipe may never end
+		return nil, usagef("%s is not a file: save the snapshot in a file first", from)
+	case err != nil:
 		return nil, fmt.Errorf("open the snapshot: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // read-only
@@ -196,7 +199,9 @@ func Diff(ctx context.Context, o DiffOptions) error {
 func factsOf(ctx context.Context, name string) (*facts.Facts, error) {
 	if name == "here" {
 		name = ""
-	} else if data, err := os.ReadFile(name); err == nil && bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+	} else if data, err := factsFile(name); err != nil {
+		return nil, err
+	} else if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
 		var f facts.Facts
 		if err := json.Unmarshal(data, &f); err != nil {
 			return nil, usagef("%s is no facts file: %w", name, err)
@@ -209,6 +214,25 @@ func factsOf(ctx context.Context, name string) (*facts.Facts, error) {
 		return nil, err
 	}
 	return look(ctx, h, false)
+}
+
+// factsFile reads what may be a facts file; nil when it is none, which is then
+// for openHost to say.
+func factsFile(name string) ([]byte, error) {
+	const most = 64 << 20 // facts have some 20 KiB
+	f, err := host.Open(name)
+	if err != nil {
+		return nil, nil
+	}
+	defer f.Close() //nolint:errcheck // read-only
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if len(data) > most {
+		return nil, nil
+	}
+	return data, nil
 }
 
 // writeJSON writes one document to standard output.

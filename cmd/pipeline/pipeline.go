@@ -41,21 +41,22 @@ type Folders struct {
 	Cache string
 	// Recipes holds the user's own recipes.
 	Recipes string
+	// Missing says why there is no Cache; looking does without.
+	Missing error
 }
 
 // UserFolders returns this user's folders (XDG_CACHE_HOME and XDG_CONFIG_HOME
-// are obeyed on Linux). Nothing is created.
+// are obeyed on Linux). Nothing is created. The error is Missing.
 func UserFolders() (Folders, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return Folders{}, fmt.Errorf("find the cache folder: %w (set HOME or XDG_CACHE_HOME)", err)
+	var f Folders
+	if cache, err := os.UserCacheDir(); err == nil {
+		f.Cache = filepath.Join(ownCache(cache), "deployctl")
+	} else {
+		f.Missing = fmt.Errorf("find the cache folder: %w (set HOME or XDG_CACHE_HOME)", err)
 	}
-	config, err := os.UserConfigDir()
-	if err != nil {
-		return Folders{}, fmt.Errorf("find the configuration folder: %w (set HOME or XDG_CONFIG_HOME)", err)
+	// Without a folder for them, the user has no recipes.
+	if config, err := os.UserConfigDir(); err == nil {
+		f.Recipes = filepath.Join(config, "deployctl", "recipes")
 	}
-	return Folders{
-		Cache:   filepath.Join(ownCache(cache), "deployctl"),
-		Recipes: filepath.Join(config, "deployctl", "recipes"),
-	}, nil
+	return f, f.Missing
 }

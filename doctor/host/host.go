@@ -37,6 +37,8 @@ var (
 	ErrTooLarge = errors.New("larger than deployctl reads")
 	// ErrNotRecorded marks a question that a replayed host was never asked.
 	ErrNotRecorded = errors.New("not in the snapshot")
+	// ErrNotRegular marks a device, a pipe or a socket, which need not have an end.
+	ErrNotRegular = errors.New("not a regular file")
 	// ErrUnsupported marks a question that this kind of host has no answer to
 	// (a registry on Linux).
 	ErrUnsupported = errors.New("not available on this system")

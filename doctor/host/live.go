@@ -76,8 +76,9 @@ type content struct {
 	truncated bool
 }
 
-// openRegular opens a file that has an end: no device, no pipe, no folder.
-func openRegular(name string) (*os.File, error) {
+// Open opens a file that has an end: no device, no pipe, no folder. It does not
+// block.
+func Open(name string) (*os.File, error) {
 	// O_NONBLOCK: opening a FIFO must not wait for its writer.
 	f, err := os.OpenFile(name, os.O_RDONLY|nonblock, 0)
 	if err != nil {
@@ -89,7 +90,7 @@ func openRegular(name string) (*os.File, error) {
 	case info.IsDir():
 		err = &fs.PathError{Op: "read", Path: name, Err: syscall.EISDIR}
 	case !info.Mode().IsRegular():
-		err = &fs.PathError{Op: "read", Path: name, Err: errors.New("not a regular file")}
+		err = &fs.PathError{Op: "read", Path: name, Err: ErrNotRegular}
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -99,7 +100,7 @@ func openRegular(name string) (*os.File, error) {
 
 func (live) ReadFile(ctx context.Context, name string, limit int64) ([]byte, bool, error) {
 	c, err := await(ctx, func() (content, error) {
-		f, err := openRegular(name)
+		f, err := Open(name)
 		if err != nil {
 			return content{}, err
 		}
@@ -118,7 +119,7 @@ func (live) ReadFile(ctx context.Context, name string, limit int64) ([]byte, boo
 
 func (live) ReadAt(ctx context.Context, name string, at int64, n int) ([]byte, error) {
 	return await(ctx, func() ([]byte, error) {
-		f, err := openRegular(name)
+		f, err := Open(name)
 		if err != nil {
 			return nil, err
 		}
@@ -134,7 +135,7 @@ func (live) ReadAt(ctx context.Context, name string, at int64, n int) ([]byte, e
 
 func (live) Search(ctx context.Context, name, marker string, limit int64, want int) ([]byte, error) {
 	return await(ctx, func() ([]byte, error) {
-		f, err := openRegular(name)
+		f, err := Open(name)
 		if err != nil {
 			return nil, err
 		}

@@ -23,7 +23,7 @@ import (
 const (
 	snapshotIndex = "snapshot.json"
 	// Limits on a snapshot that somebody else sent.
-	maxSnapshot        = 1 << 30
+	maxSnapshot        = 256 << 20
 	maxSnapshotEntries = 100_000
 )
 
@@ -114,6 +114,9 @@ func ReadSnapshot(r io.Reader) (*Recording, error) {
 		}
 		if n >= maxSnapshotEntries {
 			return nil, fmt.Errorf("the snapshot has more than %d files", maxSnapshotEntries)
+		}
+		if h.Size > maxSnapshot {
+			return nil, fmt.Errorf("%s in the snapshot has %d bytes: %w", h.Name, h.Size, ErrTooLarge)
 		}
 		data, err := io.ReadAll(tr)
 		if err != nil {
