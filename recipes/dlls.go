@@ -1,0 +1,61 @@
+package recipes
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"sync"
+
+	"github.com/goccy/go-yaml"
+)
+
+// DLL is what provides DLLs of Windows by the names that programs miss.
+type DLL struct {
+	Names    []string `yaml:"dll"` // lower case, with stars
+	Provider string   `yaml:"provider"`
+	// Get is a sentence; {library} stands for the name.
+	Get string `yaml:"get"`
+	// Server is the sentence for Windows Server, where that is another one.
+	Server string `yaml:"server"`
+	Source string `yaml:"source"`
+}
+
+var dlls = sync.OnceValues(func() ([]DLL, error) {
+	data, err := library.ReadFile("library/dlls.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("read the embedded names of DLLs: %w", err)
+	}
+	var list []DLL
+	if err := yaml.UnmarshalWithOptions(data, &list, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("library/dlls.yaml: %w", err)
+	}
+	var mistakes []error
+	for _, d := range list {
+		if len(d.Names) == 0 || d.Provider == "" || d.Get == "" || d.Source == "" {
+			mistakes = append(mistakes, fmt.Errorf("library/dlls.yaml: %v: dll, provider, get and source are required", d.Names))
+		}
+		for _, n := range d.Names {
+			if _, err := path.Match(n, ""); err != nil || n != strings.ToLower(n) {
+				mistakes = append(mistakes, fmt.Errorf("library/dlls.yaml: %q is not a pattern in lower case", n))
+			}
+		}
+	}
+	return list, errors.Join(mistakes...)
+})
+
+// ProviderOf says what provides a DLL; false when that is not known.
+func ProviderOf(name string) (DLL, bool, error) {
+	list, err := dlls()
+	if err != nil {
+		return DLL{}, false, err
+	}
+	for _, d := range list {
+		for _, n := range d.Names {
+			if ok, err := path.Match(n, strings.ToLower(name)); err == nil && ok {
+				return d, true, nil
+			}
+		}
+	}
+	return DLL{}, false, nil
+}
