@@ -1,6 +1,6 @@
 // Package closure walks what the shared libraries and programs of the found
-// components need, as the Linux loader would in the user's environment, and
-// notes what it would not give them as it should be.
+// components need, as the loaders of Linux and Windows would in the user's
+// environment, and notes what it would not give them as it should be.
 //
 // It reads the headers and the dynamic sections of files. It must never load a
 // library, and what it cannot read it leaves unsaid.
@@ -30,6 +30,9 @@ const maxObjects = 2000
 
 // Fill adds the unsatisfied needs to the instances that programs find.
 func Fill(ctx context.Context, h *host.Host, f *facts.Facts) error {
+	if h.Windows() {
+		return fillWindows(ctx, h, f)
+	}
 	if h.OS != "linux" {
 		return nil
 	}

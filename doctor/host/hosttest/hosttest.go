@@ -7,6 +7,7 @@
 //	cpuid                  JSON of host.CPUID
 //	memory                 JSON of host.Memory
 //	file /etc/os-release   the file's bytes
+//	pe C:\x.dll            a Windows program or DLL: lines "machine ARCH", "import NAME", "delay NAME"
 //	exec /usr/bin/gcc      a file with the execute bit (and these bytes)
 //	dir /empty             an empty folder
 //	link /usr/bin/cc       its target (absolute), which the fixture also names
@@ -48,8 +49,11 @@ func Load(t testing.TB, names ...string) *host.Host {
 		if err != nil {
 			t.Fatalf("read fixture: %v", err)
 		}
-		text.Write(data)
-		text.WriteString("\n")
+		// Its first lines, which say what it is, must not end up in the last file of
+		// the one before.
+		archive := txtar.Parse(data)
+		archive.Comment = nil
+		text.Write(txtar.Format(archive))
 	}
 	return Parse(t, text.String())
 }
@@ -103,6 +107,12 @@ func Recording(text string) (*host.Recording, error) {
 			}
 		case "file":
 			r.Files[arg] = host.File{Data: f.Data}
+		case "pe":
+			data, err := peImage(body)
+			if err != nil {
+				return nil, fmt.Errorf("pe %s: %w", arg, err)
+			}
+			r.Files[arg] = host.File{Data: data}
 		case "exec":
 			r.Files[arg] = host.File{Data: f.Data}
 			r.Stats[arg] = host.StatAnswer{Info: host.Info{Size: int64(len(f.Data)), Exec: true, ModTime: Time}}

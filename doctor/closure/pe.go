@@ -1,0 +1,105 @@
+package closure
+
+import (
+	"context"
+	"debug/pe"
+	"encoding/binary"
+	"errors"
+
+	"github.com/deployctl/deployctl/doctor/host"
+)
+
+// image is what Windows' loader reads of one file.
+type image struct {
+	machine uint16
+	// imports are needed at the start; what is only loaded when it is first
+	// called (delay imports) is left out.
+	imports []string
+}
+
+// Limits against hostile files.
+const (
+	maxSections = 96 // the loader's own
+	maxImports  = 1024
+)
+
+var errNoPE = errors.New("not a PE file")
+
+// readImage reads the headers and the table of imported DLLs (Microsoft, PE
+// Format).
+func readImage(ctx context.Context, h *host.Host, file string) (*image, error) {
+	p := &pages{ctx: ctx, h: h, file: file, have: map[int64][]byte{}}
+	order := binary.LittleEndian
+	dos, err := p.at(0, 64)
+	if err != nil {
+		return nil, err
+	}
+	if string(dos[:2]) != "MZ" {
+		return nil, errNoPE
+	}
+	at := uint64(order.Uint32(dos[60:]))
+	head, err := p.at(at, 4+binary.Size(pe.FileHeader{}))
+	if err != nil {
+		return nil, err
+	}
+	if string(head[:4]) != "PE\x00\x00" {
+		return nil, errNoPE
+	}
+	out := &image{machine: order.Uint16(head[4:])}
+	count, size := int(order.Uint16(head[6:])), uint64(order.Uint16(head[20:]))
+	at += uint64(len(head))
+	magic, err := p.at(at, 2)
+	if err != nil {
+		return nil, err
+	}
+	directories := map[uint16]uint64{0x10b: 96, 0x20b: 112}[order.Uint16(magic)]
+	if directories == 0 || count > maxSections || size < directories+8*(pe.IMAGE_DIRECTORY_ENTRY_IMPORT+1) {
+		return nil, errNoPE
+	}
+	entry, err := p.at(at+directories+8*pe.IMAGE_DIRECTORY_ENTRY_IMPORT, 8)
+	if err != nil {
+		return nil, err
+	}
+	table := order.Uint32(entry)
+	if table == 0 {
+		return out, nil // it imports nothing
+	}
+	sections, err := p.at(at+size, 40*count)
+	if err != nil {
+		return nil, err
+	}
+	offset := func(address uint32) (uint64, error) {
+		for i := range count {
+			s := sections[40*i:]
+			start, raw, from := order.Uint32(s[12:]), order.Uint32(s[16:]), order.Uint32(s[20:])
+			if address >= start && address-start < max(raw, order.Uint32(s[8:])) {
+				return uint64(address-start) + uint64(from), nil
+			}
+		}
+		return 0, errNoPE
+	}
+	from, err := offset(table)
+	if err != nil {
+		return nil, err
+	}
+	for i := range uint64(maxImports) {
+		d, err := p.at(from+20*i, 20)
+		if err != nil {
+			return nil, err
+		}
+		name := order.Uint32(d[12:])
+		if name == 0 {
+			return out, nil
+		}
+		where, err := offset(name)
+		if err != nil {
+			return nil, err
+		}
+		text, err := p.text(where)
+		if err != nil {
+			return nil, err
+		}
+		out.imports = append(out.imports, text)
+	}
+	return nil, errNoPE
+}

@@ -1,0 +1,346 @@
+package closure
+
+import (
+	"context"
+	"debug/pe"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+)
+
+// desk is what Windows' loader sees: the folders it searches, and what was read
+// of the files in them.
+type desk struct {
+	ctx          context.Context
+	h            *host.Host
+	system, root string
+	path         []string
+	others       []string          // folders of the copies found, where nothing searches
+	images       map[string]*image // by lower-case path; nil for what could not be read
+	dirs         map[string]map[string]string
+	unread       map[string]bool // folders that could not be listed
+	whole        bool            // System32 is listed as a whole
+	read         int
+}
+
+// fillWindows adds the DLLs that the components' programs and libraries need and
+// that Windows would not give them.
+func fillWindows(ctx context.Context, h *host.Host, f *facts.Facts) error {
+	root := h.Env("SystemRoot")
+	if root == "" {
+		root = `C:\Windows`
+	}
+	w := &desk{ctx: ctx, h: h, root: root, system: h.Join(root, "System32"), images: map[string]*image{}, dirs: map[string]map[string]string{}, unread: map[string]bool{}}
+	for _, d := range h.PathDirs() {
+		if len(d) > 2 && d[1] == ':' {
+			w.path = append(w.path, strings.TrimRight(strings.ReplaceAll(d, "/", `\`), `\`))
+		}
+	}
+	w.whole = w.at(w.system, "user32.dll") != "" && w.at(w.system, "advapi32.dll") != ""
+	w.elsewhere(f)
+	for _, name := range slices.Sorted(maps.Keys(f.Components)) {
+		list := f.Components[name]
+		for i := range list {
+			if list[i].Unusable != nil || !list[i].Active && list[i].Attrs["program"] == "" && name != "openpose" {
+				continue
+			}
+			if roots := w.roots(name, &list[i]); len(roots) > 0 {
+				if needs := w.needs(roots); ctx.Err() == nil {
+					list[i].Needs = append(list[i].Needs, needs...)
+				}
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+// list names what lies in a folder, by lower-case name.
+func (w *desk) list(dir string) map[string]string {
+	key := strings.ToLower(dir)
+	if names, ok := w.dirs[key]; ok {
+		return names
+	}
+	entries, err := w.h.ReadDir(w.ctx, dir)
+	if err != nil && !host.IsNotExist(err) {
+		w.unread[key] = true
+	}
+	names := map[string]string{}
+	for _, e := range entries {
+		if !e.Dir {
+			names[strings.ToLower(e.Name)] = e.Name
+		}
+	}
+	w.dirs[key] = names
+	return names
+}
+
+// at is the file of that name in a folder; "" where there is none.
+func (w *desk) at(dir, name string) string {
+	if spelled := w.list(dir)[strings.ToLower(name)]; spelled != "" {
+		return w.h.Join(dir, spelled)
+	}
+	return ""
+}
+
+func (w *desk) image(file string) *image {
+	key := strings.ToLower(file)
+	if i, ok := w.images[key]; ok {
+		return i
+	}
+	if w.read >= maxObjects {
+		return nil
+	}
+	w.read++
+	i, err := readImage(w.ctx, w.h, file)
+	if err != nil {
+		i = nil // a recording has names without contents; nothing is said of such files
+	}
+	w.images[key] = i
+	return i
+}
+
+// elsewhere are folders that hold DLLs of this machine, most likely ones first.
+func (w *desk) elsewhere(f *facts.Facts) {
+	add := func(dir string) {
+		if dir = strings.TrimRight(dir, `\`); len(dir) > 3 && dir[1] == ':' && !slices.Contains(w.others, dir) && len(w.others) < 64 {
+			w.others = append(w.others, dir)
+		}
+	}
+	for _, dir := range f.OS.StalePath {
+		add(dir)
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Components)) {
+		for _, i := range f.Components[name] {
+			add(i.Places.Bin)
+			add(i.Attrs["libdir"])
+			switch name {
+			case "cuda":
+				add(i.Path + `\bin`)
+				add(i.Path + `\bin\x64`)
+			case "openpose":
+				for _, sub := range []string{`build\bin`, `build\x64\Release`, "bin", `3rdparty\windows\caffe\bin`, `3rdparty\windows\caffe3rdparty\bin`, `3rdparty\windows\opencv\x64\vc15\bin`} {
+					add(w.h.Join(openPoseTree(i.Path), sub))
+				}
+			case "cudnn", "cuda-runtime", "mingw", "tensorrt":
+				if at := strings.LastIndexByte(i.Path, '\\'); at > 0 {
+					add(i.Path[:at])
+				}
+			}
+		}
+	}
+}
+
+// roots are the files that programs begin with.
+func (w *desk) roots(name string, in *facts.Instance) []string {
+	var out []string
+	add := func(file string) {
+		low := strings.ToLower(file)
+		if len(file) > 3 && file[1] == ':' && (strings.HasSuffix(low, ".dll") || strings.HasSuffix(low, ".exe") || strings.HasSuffix(low, ".pyd")) && !slices.Contains(out, file) {
+			out = append(out, file)
+		}
+	}
+	add(in.Attrs["program"])
+	switch name {
+	case "opencv":
+		add(in.Attrs["lib"])
+		w.modules(in, add)
+	case "openpose":
+		for _, sub := range []string{"bin", `build\x64\Release`, `x64\Release`} {
+			dir := w.h.Join(openPoseTree(in.Path), sub)
+			for _, low := range slices.Sorted(maps.Keys(w.list(dir))) {
+				if strings.HasSuffix(low, ".exe") {
+					add(w.at(dir, low))
+				}
+			}
+		}
+	case "onnxruntime", "libtorch", "caffe", "darknet", "ncnn", "tensorflow", "openvino", "tensorrt", "cudnn":
+		add(in.Attrs["lib"])
+		add(in.Path)
+		if dir := in.Attrs["libdir"]; dir != "" {
+			for _, part := range []string{"onnxruntime_providers_cuda.dll", "torch_cuda.dll", "torch_cpu.dll"} {
+				add(w.at(dir, part))
+			}
+		}
+	}
+	return out
+}
+
+// openPoseTree is the top of a tree that a folder of built libraries belongs to.
+func openPoseTree(dir string) string {
+	for _, sub := range []string{`\build\x64\release`, `\x64\release`, `\build`} {
+		if cut := len(dir) - len(sub); cut > 2 && strings.ToLower(dir[cut:]) == sub {
+			return dir[:cut]
+		}
+	}
+	return dir
+}
+
+var openCVName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^((?:lib)?opencv_)[a-z0-9_]*?([0-9]{3,5})\.dll$`) })
+
+// modules are the other DLLs of the copy's build. Plugins (videoio_ffmpeg and the
+// like) are loaded if they can be, and left out.
+func (w *desk) modules(in *facts.Instance, add func(string)) {
+	own := openCVName().FindStringSubmatch(strings.ToLower(in.Attrs["soname"]))
+	dir := in.Attrs["libdir"]
+	if own == nil || dir == "" {
+		return
+	}
+	for _, low := range slices.Sorted(maps.Keys(w.list(dir))) {
+		if m := openCVName().FindStringSubmatch(low); m != nil && m[1] == own[1] && m[2] == own[2] && !strings.Contains(low, "videoio_") {
+			add(w.at(dir, low))
+		}
+	}
+}
+
+// seat is a file that the loader has loaded.
+type seat struct {
+	file string
+	o    *image
+	// app is the folder of the program; python: the rules of Python 3.8 and newer
+	// for modules, which leave PATH out.
+	app    string
+	python bool
+}
+
+func (w *desk) needs(roots []string) []facts.Need {
+	var out []facts.Need
+	add := func(n facts.Need) {
+		if !slices.ContainsFunc(out, func(o facts.Need) bool { return strings.EqualFold(o.Name, n.Name) && o.Cause == n.Cause }) {
+			out = append(out, n)
+		}
+	}
+	loaded := map[string]bool{}
+	var queue []seat
+	for _, file := range roots {
+		// A library's own folder counts as the program's: there it is copied, or
+		// the folder is on PATH.
+		s := seat{file: file, o: w.image(file), app: w.h.DirOf(file), python: strings.HasSuffix(strings.ToLower(file), ".pyd")}
+		queue = append(queue, s)
+		loaded[strings.ToLower(w.h.Base(file))] = true
+	}
+	for i := 0; i < len(queue) && i < maxObjects; i++ {
+		s := queue[i]
+		if s.o == nil {
+			for _, name := range w.knownImports(s.file) {
+				if from := w.beside(name); w.find(name, s) == "" && (from != "" || name == "openpose.dll") {
+					if from != "" {
+						name = w.h.Base(from)
+					}
+					add(facts.Need{Name: name, By: s.file, Cause: facts.NotFound, Elsewhere: from})
+				}
+			}
+			continue
+		}
+		for _, name := range s.o.imports {
+			key := strings.ToLower(name)
+			if loaded[key] || w.ofWindows(key) {
+				continue
+			}
+			loaded[key] = true
+			file := w.find(name, s)
+			if file == "" && w.unsure(s) {
+				continue
+			}
+			if file == "" {
+				need := facts.Need{Name: name, By: s.file, Cause: facts.NotFound, Elsewhere: w.beside(name)}
+				if ofDriver(key) {
+					need.Cause, need.Elsewhere = facts.FromDriver, ""
+				}
+				add(need)
+				continue
+			}
+			if strings.EqualFold(w.h.DirOf(file), w.system) {
+				continue // Windows' own, or of its architecture by WOW64's rules
+			}
+			o := w.image(file)
+			if o != nil && o.machine != s.o.machine && !(o.machine == pe.IMAGE_FILE_MACHINE_ARM64 && w.h.Arch == "arm64") {
+				add(facts.Need{Name: name, By: s.file, Cause: facts.OtherArch, Found: file, Through: "PATH"})
+				continue
+			}
+			if o != nil {
+				queue = append(queue, seat{file: file, o: o, app: s.app, python: s.python})
+			}
+		}
+	}
+	return out
+}
+
+// find follows Microsoft's "Dynamic-link library search order": the program's
+// folder, System32, Windows, PATH. Names may have a star.
+func (w *desk) find(name string, s seat) string {
+	dirs := []string{s.app, w.h.DirOf(s.file), w.system, w.root}
+	if s.python {
+		for _, dir := range w.path {
+			if w.at(dir, "python.exe") != "" {
+				dirs = append(dirs, dir)
+			}
+		}
+	} else {
+		dirs = append(dirs, w.path...)
+	}
+	return w.in(dirs, name)
+}
+
+func (w *desk) in(dirs []string, name string) string {
+	for _, dir := range dirs {
+		if !strings.Contains(name, "*") {
+			if file := w.at(dir, name); file != "" {
+				return file
+			}
+			continue
+		}
+		for _, low := range slices.Sorted(maps.Keys(w.list(dir))) {
+			if ok, err := path.Match(name, low); ok && err == nil && !strings.HasSuffix(low, "d.dll") {
+				return w.at(dir, low)
+			}
+		}
+	}
+	return ""
+}
+
+func (w *desk) beside(name string) string { return w.in(w.others, name) }
+
+// unsure: a folder that is searched could not be listed.
+func (w *desk) unsure(s seat) bool {
+	return slices.ContainsFunc(append([]string{s.app, w.system, w.root}, w.path...), func(dir string) bool { return w.unread[strings.ToLower(dir)] })
+}
+
+// knownImports are DLLs that programs need whose files cannot be read here.
+// Source: OpenPose 1.7.0, src/openpose/CMakeLists.txt and doc/installation (the
+// DLLs of build\bin are copied beside the programs).
+func (w *desk) knownImports(file string) []string {
+	if strings.EqualFold(w.h.Base(file), "OpenPoseDemo.exe") {
+		return []string{"openpose.dll", "caffe.dll", "opencv_world*.dll", "gflags.dll", "glog.dll"}
+	}
+	return nil
+}
+
+// ofWindows: API sets are names that every Windows resolves by itself, and where
+// a recording does not list all of System32, its usual libraries are taken for
+// granted.
+func (w *desk) ofWindows(name string) bool {
+	if strings.HasPrefix(name, "api-ms-") || strings.HasPrefix(name, "ext-ms-") {
+		return true
+	}
+	return !w.whole && slices.Contains(usual(), strings.TrimSuffix(name, ".dll"))
+}
+
+var usual = sync.OnceValue(func() []string {
+	return strings.Fields(`advapi32 avicap32 avifil32 avrt bcrypt cabinet cfgmgr32 combase comctl32 comdlg32 credui crypt32 cryptbase
+		d2d1 d3d10 d3d11 d3d12 d3d9 d3dcompiler_47 dbghelp ddraw dhcpcsvc dinput8 dnsapi dsound dwmapi dwrite dxcore dxgi dxva2 evr
+		gdi32 gdiplus glu32 hid imagehlp imm32 iphlpapi kernel32 kernelbase ksuser mpr msacm32 msdmo msimg32 msvcp_win msvcrt msvfw32
+		mswsock ncrypt netapi32 normaliz ntdll ole32 oleacc oleaut32 opengl32 pdh powrprof propsys psapi quartz rpcrt4 secur32
+		setupapi shcore shell32 shlwapi sspicli ucrtbase urlmon user32 userenv usp10 uxtheme version wevtapi windowscodecs winhttp
+		wininet winmm winspool.drv wintrust wldap32 ws2_32 wsock32 wtsapi32 xinput1_4 xinput9_1_0`)
+})
+
+// ofDriver: only a GPU's driver brings these.
+func ofDriver(name string) bool {
+	return slices.Contains([]string{"nvcuda.dll", "nvcuvid.dll", "nvencodeapi64.dll", "nvml.dll", "nvopencl64.dll", "opencl.dll", "vulkan-1.dll"}, name)
+}

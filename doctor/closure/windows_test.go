@@ -1,0 +1,94 @@
+package closure_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/deployctl/deployctl/doctor/closure"
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host/hosttest"
+)
+
+// TestWindowsSearch: where Windows looks for the DLLs of a program, a library and
+// a Python module.
+func TestWindowsSearch(t *testing.T) {
+	const head = "-- platform --\nwindows/amd64\n-- env --\nSystemRoot=C:\\Windows\nPATH=C:\\Windows\\System32;C:\\on;C:\\Python310\n" +
+		"-- file C:\\Windows\\System32\\vcruntime140.dll --\nMZ\n-- file C:\\Python310\\python.exe --\nMZ\n"
+	const whole = "-- file C:\\Windows\\System32\\user32.dll --\nMZ\n-- file C:\\Windows\\System32\\advapi32.dll --\nMZ\n"
+	pe := func(file string, rest string) string { return "-- pe " + file + " --\n" + rest + "\n" }
+	file := func(name string) string { return "-- file " + name + " --\nMZ\n" }
+	program := pe(`C:\app\darknet.exe`, "import KERNEL32.dll\nimport api-ms-win-crt-heap-l1-1-0.dll\nimport VCRUNTIME140.dll\nimport a.dll\ndelay never.dll")
+	for _, c := range []struct{ name, component, file, host, want string }{
+		{"beside the program", "darknet", `C:\app\darknet.exe`, program + file(`C:\app\A.dll`), ""},
+		{"on PATH", "darknet", `C:\app\darknet.exe`, program + file(`C:\on\a.dll`), ""},
+		{"in Windows", "darknet", `C:\app\darknet.exe`, program + file(`C:\Windows\a.dll`), ""},
+		{"nowhere", "darknet", `C:\app\darknet.exe`, program, "a.dll not-found"},
+		{"where nothing looks", "darknet", `C:\app\darknet.exe`, program + file(`C:\off\a.dll`), `a.dll not-found C:\off\a.dll`},
+		{"a DLL of a DLL", "darknet", `C:\app\darknet.exe`, program + pe(`C:\on\a.dll`, "import b.dll"), "b.dll not-found"},
+		{"each DLL is told once", "darknet", `C:\app\darknet.exe`, program + pe(`C:\on\a.dll`, "import a.dll\nimport b.dll\nimport B.DLL"), "b.dll not-found"},
+		{"a 32-bit DLL first", "darknet", `C:\app\darknet.exe`, program + pe(`C:\app\a.dll`, "machine 386") + pe(`C:\on\a.dll`, ""), `a.dll other-arch C:\app\a.dll`},
+		{"names without contents", "darknet", `C:\app\darknet.exe`, file(`C:\app\darknet.exe`), ""},
+		{"the driver's", "darknet", `C:\app\darknet.exe`, pe(`C:\app\darknet.exe`, "import nvcuda.dll"), "nvcuda.dll driver"},
+		{"Windows' own, System32 not recorded", "darknet", `C:\app\darknet.exe`, pe(`C:\app\darknet.exe`, "import D3D11.dll"), ""},
+		{"Windows' own, System32 recorded", "darknet", `C:\app\darknet.exe`, whole + pe(`C:\app\darknet.exe`, "import KERNEL32.dll\nimport MFPlat.DLL") + file(`C:\Windows\System32\kernel32.dll`), "MFPlat.DLL not-found"},
+		{"a folder that may not be listed", "darknet", `C:\app\darknet.exe`, program + "-- deny C:\\on --\n", ""},
+		{"a cut file", "darknet", `C:\app\darknet.exe`, "-- file C:\\app\\darknet.exe --\nMZ" + fmt.Sprintf("%062d", 0) + "PE\n", ""},
+		{"a Python module: beside it", "caffe", `C:\mod\caffe.pyd`, pe(`C:\mod\caffe.pyd`, "import a.dll") + file(`C:\mod\a.dll`), ""},
+		{"a Python module: beside Python", "caffe", `C:\mod\caffe.pyd`, pe(`C:\mod\caffe.pyd`, "import python310.dll") + file(`C:\Python310\python310.dll`), ""},
+		{"a Python module: PATH is not searched", "caffe", `C:\mod\caffe.pyd`, pe(`C:\mod\caffe.pyd`, "import a.dll") + file(`C:\on\a.dll`), "a.dll not-found"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := &facts.Facts{Components: map[string][]facts.Instance{
+				c.component: {{Active: true, Attrs: map[string]string{"program": c.file}}}, "gflags": {{Places: facts.Places{Bin: `C:\off`}}},
+			}}
+			if err := closure.Fill(context.Background(), hosttest.Parse(t, head+c.host), f); err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			for _, n := range f.Components[c.component][0].Needs {
+				got += n.Name + " " + string(n.Cause)
+				if at := n.Elsewhere + n.Found; at != "" {
+					got += " " + at
+				}
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestWindowsRoots: what is walked of each component.
+func TestWindowsRoots(t *testing.T) {
+	const head = "-- platform --\nwindows/amd64\n-- env --\nSystemRoot=C:\\Windows\nPATH=C:\\Windows\n"
+	pe := func(file string) string { return "-- pe " + file + " --\nimport " + file[len(file)-9:] + ".x.dll\n" }
+	for _, c := range []struct {
+		component string
+		attrs     map[string]string
+		path      string
+		files     []string
+		want      int
+	}{
+		{"opencv", map[string]string{"lib": `C:\cv\opencv_core481.dll`, "libdir": `C:\cv`, "soname": "opencv_core481.dll"}, `C:\cv`,
+			[]string{`C:\cv\opencv_core481.dll`, `C:\cv\opencv_dnn481.dll`, `C:\cv\opencv_dnn480.dll`, `C:\cv\opencv_videoio_ffmpeg481_64.dll`}, 2},
+		{"onnxruntime", map[string]string{"lib": `C:\ort\onnxruntime.dll`, "libdir": `C:\ort`}, `C:\ort`,
+			[]string{`C:\ort\onnxruntime.dll`, `C:\ort\onnxruntime_providers_cuda.dll`, `C:\ort\onnxruntime_providers_tensorrt.dll`}, 2},
+		{"openpose", nil, `C:\op\build\x64\Release`, []string{`C:\op\bin\OpenPoseDemo.exe`, `C:\op\build\x64\Release\tutorial.exe`}, 2},
+		{"cmake", nil, `C:\cmake\cmake.exe`, []string{`C:\cmake\cmake.exe`}, 0},
+	} {
+		host := head
+		for _, file := range c.files {
+			host += pe(file)
+		}
+		f := &facts.Facts{Components: map[string][]facts.Instance{c.component: {{Active: true, Path: c.path, Attrs: c.attrs}}}}
+		if err := closure.Fill(context.Background(), hosttest.Parse(t, host), f); err != nil {
+			t.Fatal(err)
+		}
+		if got := f.Components[c.component][0].Needs; len(got) != c.want {
+			t.Errorf("%s: %+v, not %d", c.component, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package hosttest
+
+import (
+	"bytes"
+	"debug/pe"
+	"encoding/binary"
+	"fmt"
+	"strings"
+)
+
+// peImage makes the smallest PE file that has the machine type and the tables of
+// imported and delay-loaded DLLs that the lines of a section name:
+//
+//	machine amd64      (386, arm64; default amd64)
+//	import KERNEL32.dll
+//	delay nvcuda.dll
+//	text whatever else stands in the file
+func peImage(body string) ([]byte, error) {
+	machine, magic, directories := uint16(pe.IMAGE_FILE_MACHINE_AMD64), uint16(0x20b), 112
+	var imports, delayed []string
+	var text string
+	for _, line := range lines(body) {
+		word, value, _ := strings.Cut(line, " ")
+		switch word {
+		case "machine":
+			switch value {
+			case "amd64":
+			case "arm64":
+				machine = pe.IMAGE_FILE_MACHINE_ARM64
+			case "386":
+				machine, magic, directories = pe.IMAGE_FILE_MACHINE_I386, 0x10b, 96
+			default:
+				return nil, fmt.Errorf("unknown machine %q", value)
+			}
+		case "import":
+			imports = append(imports, value)
+		case "delay":
+			delayed = append(delayed, value)
+		case "text":
+			text += value + "\n"
+		default:
+			return nil, fmt.Errorf("unknown line %q", line)
+		}
+	}
+	const start, address = 0x200, 0x1000 // of the only section: in the file, in memory
+	optional := directories + 16*8
+	names := 20*(len(imports)+1) + 32*(len(delayed)+1)
+	var section, strs bytes.Buffer
+	name := func(s string) uint32 {
+		at := uint32(address + names + strs.Len())
+		strs.WriteString(s + "\x00")
+		return at
+	}
+	for _, s := range imports {
+		put(&section, uint32(0), uint32(0), uint32(0), name(s), uint32(0))
+	}
+	put(&section, [20]byte{})
+	for _, s := range delayed {
+		put(&section, uint32(1), name(s), [24]byte{})
+	}
+	put(&section, [32]byte{})
+	section.Write(strs.Bytes())
+	section.WriteString(text)
+
+	var out bytes.Buffer
+	out.WriteString("MZ")
+	out.Write(make([]byte, 0x3a))
+	put(&out, uint32(0x40))
+	out.WriteString("PE\x00\x00")
+	put(&out, pe.FileHeader{Machine: machine, NumberOfSections: 1, SizeOfOptionalHeader: uint16(optional), Characteristics: pe.IMAGE_FILE_EXECUTABLE_IMAGE})
+	header := make([]byte, optional)
+	binary.LittleEndian.PutUint16(header, magic)
+	binary.LittleEndian.PutUint32(header[directories-4:], 16)
+	directory := func(n, at, size int) {
+		binary.LittleEndian.PutUint32(header[directories+8*n:], uint32(at))
+		binary.LittleEndian.PutUint32(header[directories+8*n+4:], uint32(size))
+	}
+	if len(imports) > 0 {
+		directory(pe.IMAGE_DIRECTORY_ENTRY_IMPORT, address, 20*(len(imports)+1))
+	}
+	if len(delayed) > 0 {
+		directory(pe.IMAGE_DIRECTORY_ENTRY_DELAY_IMPORT, address+20*(len(imports)+1), 32*(len(delayed)+1))
+	}
+	out.Write(header)
+	put(&out, pe.SectionHeader32{Name: [8]uint8{'.', 'r', 'd', 'a', 't', 'a'}, VirtualSize: uint32(section.Len()), VirtualAddress: address, SizeOfRawData: uint32(section.Len()), PointerToRawData: start})
+	out.Write(make([]byte, start-out.Len()))
+	out.Write(section.Bytes())
+	return out.Bytes(), nil
+}
+
+// put appends little-endian values; writing to a buffer cannot fail, and every
+// value here is of fixed size.
+func put(b *bytes.Buffer, values ...any) {
+	for _, v := range values {
+		if err := binary.Write(b, binary.LittleEndian, v); err != nil {
+			panic(err)
+		}
+	}
+}
