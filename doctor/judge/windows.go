@@ -222,3 +222,79 @@ func tempOdd(e *evaluation, _ subject) (map[string]string, bool) {
 	}
 	return vars, true
 }
+
+// dllNeeds makes the relation for one cause of a missing DLL; elsewhere tells those
+// that are on the machine, where Windows does not look, from those that are not.
+func dllNeeds(cause facts.Cause, elsewhere bool) relation {
+	return func(e *evaluation, s subject) (map[string]string, bool) {
+		var list []facts.Need
+		for _, n := range s.instance.Needs {
+			by := strings.ToLower(n.By)
+			switch {
+			case n.Cause != cause, (n.Elsewhere != "") != elsewhere:
+			case s.name == "openpose" && strings.HasSuffix(by, ".pyd"): // pythonModule's
+			case strings.HasSuffix(by, "onnxruntime_providers_cuda.dll") && !e.usesCUDA():
+			default:
+				list = append(list, n)
+			}
+		}
+		if len(list) == 0 {
+			return nil, false
+		}
+		n := list[0]
+		vars := map[string]string{"library": n.Name, "by": n.By, "by-folder": folderOf(n.By), "copy": n.Found}
+		var names, from []string
+		for _, n := range list {
+			if !slices.Contains(names, n.Name) {
+				names = append(names, n.Name)
+			}
+			if dir := folderOf(n.Elsewhere); n.Elsewhere != "" && !slices.Contains(from, dir) {
+				from = append(from, dir)
+			}
+		}
+		steps := e.getDLLs(names)
+		vars["are"] = "are"
+		if len(names) == 1 {
+			vars["are"] = "is"
+		}
+		if len(names) > 6 {
+			names = append(names[:5], fmt.Sprintf("%d more", len(names)-5))
+		}
+		vars["libraries"], vars["from"], vars["get"] = strings.Join(names, ", "), strings.Join(from, " and "), strings.Join(steps, " ")
+		if strings.HasSuffix(strings.ToLower(n.By), ".pyd") {
+			vars["python"] = "yes"
+		}
+		if !slices.ContainsFunc(from, func(dir string) bool {
+			return !slices.ContainsFunc(e.facts.OS.StalePath, func(d string) bool { return strings.EqualFold(strings.TrimRight(d, `\`), dir) })
+		}) && elsewhere {
+			vars["pending"] = "yes"
+		}
+		return vars, true
+	}
+}
+
+// getDLLs is where missing DLLs come from, a sentence for each provider; those of
+// unknown origin are left out.
+func (e *evaluation) getDLLs(names []string) (out []string) {
+	var order []string
+	of, text := map[string][]string{}, map[string]string{}
+	for _, name := range names {
+		d, ok, err := recipes.ProviderOf(name)
+		if err != nil || !ok {
+			continue // a mistake in the table is refused by its test
+		}
+		if !slices.Contains(order, d.Provider) {
+			order = append(order, d.Provider)
+		}
+		of[d.Provider] = append(of[d.Provider], name)
+		text[d.Provider] = d.Get
+		if d.Server != "" && onOS([]string{"windows-server"}, e.facts.OS) {
+			text[d.Provider] = d.Server
+		}
+	}
+	for _, provider := range order {
+		sentence, _ := recipes.Fill(text[provider], func(string) string { return strings.Join(of[provider], ", ") })
+		out = append(out, sentence)
+	}
+	return out[:min(len(out), 3)]
+}
