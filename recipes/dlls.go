@@ -22,22 +22,22 @@ type DLL struct {
 }
 
 var dlls = sync.OnceValues(func() ([]DLL, error) {
-	data, err := library.ReadFile("library/dlls.yaml")
+	data, err := library.ReadFile("library/providers/dlls.yaml")
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded names of DLLs: %w", err)
 	}
 	var list []DLL
 	if err := yaml.UnmarshalWithOptions(data, &list, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("library/dlls.yaml: %w", err)
+		return nil, fmt.Errorf("library/providers/dlls.yaml: %w", err)
 	}
 	var mistakes []error
 	for _, d := range list {
 		if len(d.Names) == 0 || d.Provider == "" || d.Get == "" || d.Source == "" {
-			mistakes = append(mistakes, fmt.Errorf("library/dlls.yaml: %v: dll, provider, get and source are required", d.Names))
+			mistakes = append(mistakes, fmt.Errorf("library/providers/dlls.yaml: %v: dll, provider, get and source are required", d.Names))
 		}
 		for _, n := range d.Names {
 			if _, err := path.Match(n, ""); err != nil || n != strings.ToLower(n) {
-				mistakes = append(mistakes, fmt.Errorf("library/dlls.yaml: %q is not a pattern in lower case", n))
+				mistakes = append(mistakes, fmt.Errorf("library/providers/dlls.yaml: %q is not a pattern in lower case", n))
 			}
 		}
 	}
