@@ -29,8 +29,9 @@ type Facts struct {
 	Problems []Problem `json:"problems,omitempty"`
 	// Timings is how long each probe took, slowest first.
 	Timings []Timing `json:"timings,omitempty"`
-	// Unknown keeps keys this version does not know, so that a file written by
-	// a newer deployctl survives a round trip.
+	// Unknown keeps keys this version does not know, those of the structs within
+	// by their path, so that a file written by a newer deployctl survives a round
+	// trip.
 	Unknown map[string]json.RawMessage `json:"-"`
 }
 
@@ -137,6 +138,8 @@ type Disk struct {
 	Kind     string     `json:"kind,omitempty"`
 	ReadOnly bool       `json:"readonly,omitempty"`
 	Evidence []Evidence `json:"evidence,omitempty"`
+	// Unknown: see Facts.Unknown.
+	Unknown map[string]json.RawMessage `json:"-"`
 }
 
 // GPU is one graphics or compute device.
@@ -153,6 +156,8 @@ type GPU struct {
 	ComputeCapability string            `json:"compute_capability,omitempty"`
 	Attrs             map[string]string `json:"attrs,omitempty"`
 	Evidence          []Evidence        `json:"evidence,omitempty"`
+	// Unknown: see Facts.Unknown.
+	Unknown map[string]json.RawMessage `json:"-"`
 }
 
 // Instance is one copy of a component.
@@ -189,6 +194,8 @@ type Instance struct {
 	// would not give it as they should be. Satisfied ones are not listed.
 	Needs    []Need     `json:"needs,omitempty"`
 	Evidence []Evidence `json:"evidence,omitempty"`
+	// Unknown: see Facts.Unknown.
+	Unknown map[string]json.RawMessage `json:"-"`
 }
 
 // Unseen names a program that programs' builds ask and that does not find a copy.
@@ -332,6 +339,8 @@ type Problem struct {
 	// names that are therefore uncertain.
 	Covers []string `json:"covers"`
 	Error  string   `json:"error"`
+	// Unknown: see Facts.Unknown.
+	Unknown map[string]json.RawMessage `json:"-"`
 }
 
 // Timing is how long a probe took.

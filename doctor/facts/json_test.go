@@ -70,6 +70,51 @@ func TestRoundTripKeepsUnknownKeys(t *testing.T) {
 	}
 }
 
+// TestRoundTripKeepsKeysBelow: what a newer deployctl says of a copy, its parts
+// and lists is kept, too, and stays with its copy when the copies are sorted.
+func TestRoundTripKeepsKeysBelow(t *testing.T) {
+	text := `{"schema":1,"os":{"family":"linux","newos":1,"libc":{"kind":"glibc","newlibc":{"x":null}},"user":{"admin":true,"newuser":[1]}},
+		"cpu":{"newcpu":"é"},"memory":{"total":1,"newmemory":1e400},"disks":[{"purpose":"tmp","path":"/tmp","total":1,"free":1,"newdisk":true}],"gpus":[{"name":"x","newgpu":2}],
+		"components":{"gcc":[
+			{"version":"12","path":"/b","active":false,"newcopy":"b","places":{"newplace":"/x"},"built":{"cuda":"12.4","newbuilt":3},"unusable":{"reason":"broken","newreason":4},
+				"evidence":[{"kind":"file","source":"/a"},{"kind":"file","source":"/b","newevidence":5}],"needs":[{"name":"libx.so","by":"/b","cause":"not-found","newneed":6}],"devices":[{"name":"d","newdevice":7}]},
+			{"version":"13","path":"/a","active":true,"newcopy":"a","attrs":{"target":"x"}}],
+		"newcomponent":[{"version":"1","active":true,"Path":"/n"}]},
+		"problems":[{"probe":"x","covers":[],"error":"e","newproblem":8}],"timings":[{"probe":"x","took_ns":1,"newtiming":9}]}`
+	var f facts.Facts
+	if err := json.Unmarshal([]byte(text), &f); err != nil {
+		t.Fatal(err)
+	}
+	f.Sort()
+	data, err := json.Marshal(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`"newos":1`, `"newlibc":{"x":null}`, `"newuser":[1]`, `"newcpu":"é"`, `"newmemory":1e400`, `"newdisk":true`, `"newgpu":2`, `"newplace":"/x"`, `"newbuilt":3`, `"newreason":4`,
+		`"newevidence":5`, `"newneed":6`, `"newdevice":7`, `"newproblem":8`, `"newtiming":9`,
+	} {
+		if !bytes.Contains(data, []byte(want)) {
+			t.Errorf("%s is lost in %s", want, data)
+		}
+	}
+	var again facts.Facts
+	if err := json.Unmarshal(data, &again); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(f, again); diff != "" {
+		t.Error(diff)
+	}
+	for _, i := range again.Components["gcc"] {
+		if got := string(i.Unknown["newcopy"]); got != `"`+strings.TrimPrefix(i.Path, "/")+`"` {
+			t.Errorf("%s has the key of another copy: %s", i.Path, got)
+		}
+	}
+	if e := again.Components["gcc"][1].Evidence; len(e) != 2 || e[1].Source != "/b" {
+		t.Errorf("evidence %+v", e)
+	}
+}
+
 func TestRoundTripOfEverything(t *testing.T) {
 	want := sample()
 	data, err := json.MarshalIndent(want, "", "  ")
