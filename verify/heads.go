@@ -169,6 +169,7 @@ func readHeads(root, file, key string) (truth, bool) {
 	if sum := sha256.Sum256(values); hex.EncodeToString(sum[:]) != h.SHA256 || !cache.Sealed(root, h.Seal, "reference", key, h.SHA256) {
 		return truth{}, false
 	}
+	cache.Touch(file)
 	t := truth{reused: true, seconds: h.Seconds}
 	for i, s := range h.Shapes {
 		n, err := engine.Tensor{Shape: s}.Elements()

@@ -113,6 +113,17 @@ func (o *Options) defaults() error {
 // Run proves. An error means that no proof could be attempted (bad input, no
 // room, cancelled); an engine that fails is part of the Result.
 func Run(ctx context.Context, o Options) (*Result, error) {
+	r, err := run(ctx, o)
+	if err != nil {
+		return r, err
+	}
+	if _, err := cache.Prune(o.Cache, cache.Pruning{Limit: cache.Limit}, time.Now()); err != nil {
+		r.Notes = append(r.Notes, fmt.Sprintf("the cache could not be tidied: %v", err))
+	}
+	return r, nil
+}
+
+func run(ctx context.Context, o Options) (*Result, error) {
 	begin := time.Now()
 	if err := o.defaults(); err != nil {
 		return nil, err
@@ -163,17 +174,17 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	refCtx, stop := context.WithCancel(ctx)
 	defer stop()
 	var ref reply
-	run := func() {
+	refer := func() {
 		t, err := or.heads(refCtx, v.first)
 		done <- reply{t, err}
 	}
 	alone := o.Level == LevelCompare || len(o.Engines) == 0
 	if !alone {
-		go run()
+		go refer()
 	}
 	workers, err := prepareEngines(ctx, o)
 	if err == nil && alone {
-		go run() // its own figure counts here, so it gets the machine
+		go refer() // its own figure counts here, so it gets the machine
 	}
 	if err != nil {
 		stop()
@@ -337,12 +348,12 @@ func (r *Result) load(ctx context.Context, o Options) error {
 	for _, w := range workers {
 		e := w.begun(o)
 		if w.failed == nil {
-			dir, err := workDir(o.Cache)
+			dir, done, err := cache.Scratch(o.Cache)
 			if err != nil {
 				return err
 			}
 			a, err := engine.Execute(ctx, o.Process, w.worker, engine.Job{OutDir: dir, Backend: o.Backend, Target: o.Target}, o.Limit, o.CPUFeatures)
-			err = errors.Join(e.died(ctx, err), os.RemoveAll(dir))
+			err = errors.Join(e.died(ctx, err), done())
 			if err != nil {
 				return err
 			}
@@ -376,30 +387,6 @@ func (e *Engine) died(ctx context.Context, err error) error {
 	return nil
 }
 
-func workDir(dir string) (string, error) {
-	run, err := cache.Secure(dir, "run")
-	if err != nil {
-		return "", err
-	}
-	sweep(run)
-	tmp, err := os.MkdirTemp(run, "job-*")
-	return tmp, cache.Explain(run, 0, err)
-}
-
-// sweep removes what a killed run left behind a day ago. It is housekeeping:
-// what cannot be removed now is tried again next time.
-func sweep(run string) {
-	entries, err := os.ReadDir(run)
-	if err != nil {
-		return
-	}
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > 24*time.Hour {
-			_ = os.RemoveAll(filepath.Join(run, e.Name())) // see above
-		}
-	}
-}
-
 // prove runs one engine and judges it. boxes are in fractions of the input,
 // nil when it gave none to speak of.
 func prove(ctx context.Context, o Options, m *model, v *view, or *oracle, ref truth, w ready) (Engine, []detect.Box, error) {
@@ -407,12 +394,12 @@ func prove(ctx context.Context, o Options, m *model, v *view, or *oracle, ref tr
 	if w.failed != nil {
 		return e, nil, nil
 	}
-	dir, err := workDir(o.Cache)
+	dir, done, err := cache.Scratch(o.Cache)
 	if err != nil {
 		return e, nil, err
 	}
 	boxes, err := e.prove(ctx, o, m, v, or, ref, w, dir)
-	return e, boxes, errors.Join(err, os.RemoveAll(dir))
+	return e, boxes, errors.Join(err, done())
 }
 
 func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *oracle, ref truth, w ready, dir string) ([]detect.Box, error) {

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/verify/cache"
@@ -642,20 +641,19 @@ func TestRender(t *testing.T) {
 	}
 }
 
-func TestSweep(t *testing.T) {
-	run := t.TempDir()
-	for _, name := range []string{"old", "new"} {
-		if err := os.Mkdir(filepath.Join(run, name), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	past := time.Now().Add(-48 * time.Hour)
-	if err := os.Chtimes(filepath.Join(run, "old"), past, past); err != nil {
+// TestLeftoversOfAKilledRunGo: the next run removes them, whatever their age.
+func TestLeftoversOfAKilledRunGo(t *testing.T) {
+	o := newFiles(t).options(t, fake{name: "gocv"})
+	dir := filepath.Join(o.Cache, "run", "job-1")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	sweep(run)
-	left, err := os.ReadDir(run)
-	if err != nil || len(left) != 1 || left[0].Name() != "new" {
+	write(t, dir+".lock", nil)
+	if _, err := Run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(filepath.Dir(dir))
+	if err != nil || len(left) != 0 {
 		t.Fatalf("%v, %v", left, err)
 	}
 }

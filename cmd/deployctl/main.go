@@ -124,7 +124,7 @@ is unknown, 6 pending.`,
 		return &pipeline.UsageError{Err: fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
 	})
 	root.AddCommand(
-		newDoctor(c), newVerify(c), newFacts(c), newSnapshot(c), newDiff(c), newShadow(c), newPlan(c), newLock(c), newBundle(c), newModels(c), newRuntimes(c), newRecipe(c), newExplain(c), newHistory(c), newUndo(c),
+		newDoctor(c), newVerify(c), newFacts(c), newSnapshot(c), newDiff(c), newShadow(c), newPlan(c), newLock(c), newBundle(c), newModels(c), newCache(c), newRuntimes(c), newRecipe(c), newExplain(c), newHistory(c), newUndo(c),
 	)
 	return root
 }

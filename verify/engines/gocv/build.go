@@ -34,7 +34,13 @@ func (b *builder) build(ctx context.Context, tmp, goVersion string, progress eng
 		argv = append(argv, "-buildvcs=false")
 	}
 	argv = append(argv, ".")
-	env := b.environment()
+	// The Go command and the compilers leave their temporary files behind when
+	// they are killed; here they go with the unfinished build.
+	scratch := filepath.Join(tmp, "tmp")
+	if err := cache.MkdirAll(scratch); err != nil {
+		return err
+	}
+	env := append(b.environment(), "GOTMPDIR="+scratch, "TMPDIR="+scratch, "TMP="+scratch, "TEMP="+scratch)
 	if b.o.Proxy != nil {
 		address, err := b.o.Proxy(ctx)
 		if err != nil {
@@ -97,6 +103,9 @@ func (b *builder) build(ctx context.Context, tmp, goVersion string, progress eng
 	if _, err := os.Stat(filepath.Join(tmp, exeName())); err != nil {
 		u.Why, u.Fix, u.Err = "the Go command ended well but wrote no worker", "see the log", err
 		return u
+	}
+	if err := os.RemoveAll(scratch); err != nil {
+		return cache.Explain(scratch, 0, err)
 	}
 	return nil
 }

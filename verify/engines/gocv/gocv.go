@@ -274,6 +274,7 @@ func (b *builder) cached(dir, key string) (string, bool) {
 	}
 	exe := filepath.Join(dir, exeName())
 	sum, err := hashFile(exe)
+	cache.Touch(dir)
 	return exe, err == nil && sum == m.SHA256
 }
 

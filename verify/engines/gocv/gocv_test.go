@@ -96,6 +96,14 @@ func (g *goCommand) Run(ctx context.Context, cmd host.Command) (host.Output, err
 	if g.log != "" {
 		return host.Output{Stderr: []byte(g.log), Exit: 1}, nil
 	}
+	// The compiler's own leftovers, as when it is killed.
+	for _, e := range cmd.Env {
+		if dir, ok := strings.CutPrefix(e, "GOTMPDIR="); ok {
+			if err := os.WriteFile(filepath.Join(dir, "cc1.s"), nil, 0o600); err != nil {
+				return host.Output{}, err
+			}
+		}
+	}
 	out := cmd.Argv[slices.Index(cmd.Argv, "-o")+1]
 	text := g.wrote
 	if text == "" {
@@ -137,6 +145,15 @@ func TestPrepareBuildsOnce(t *testing.T) {
 	}
 	if !w.Built || g.builds() != 1 || p.started.Load() != 1 || p.done.Load() != 1 {
 		t.Fatalf("built %v, %d builds, %d/%d progress", w.Built, g.builds(), p.started.Load(), p.done.Load())
+	}
+	// What the compilers leave behind is in the build's folder and goes with it.
+	for _, name := range []string{"GOTMPDIR", "TMPDIR", "TMP", "TEMP"} {
+		if !slices.ContainsFunc(g.calls[len(g.calls)-1].Env, func(e string) bool { return strings.HasPrefix(e, name+"="+filepath.Dir(w.Argv[0])+".build-") }) {
+			t.Errorf("%s is not in the folder of the build", name)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(filepath.Dir(w.Argv[0]), "tmp")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the compilers' temporary files are still there: %v", err)
 	}
 	// The loader must search as it does for the user's own programs.
 	if !slices.Equal(w.Env, []string{"OPENCV_LOG_LEVEL=WARNING"}) || w.Copy.File != o.OpenCVPath {
