@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/user"
 	"slices"
+	"strings"
 
 	"github.com/google/renameio/v2/maybe"
 
@@ -38,7 +39,7 @@ func openHost(from string) (*host.Host, error) {
 	defer f.Close() //nolint:errcheck // read-only
 	r, err := host.ReadSnapshot(f)
 	if err != nil {
-		return nil, usagef("%s: %w", from, err)
+		return nil, usagef("%s: %w", from, readable(err))
 	}
 	return host.Replay(r), nil
 }
@@ -204,7 +205,10 @@ func factsOf(ctx context.Context, name string) (*facts.Facts, error) {
 	} else if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
 		var f facts.Facts
 		if err := json.Unmarshal(data, &f); err != nil {
-			return nil, usagef("%s is no facts file: %w", name, err)
+			return nil, usagef("%s: not a facts file: %w", name, readable(err))
+		}
+		if f.Schema != facts.Schema {
+			return nil, usagef("%s: facts of schema %d, and this deployctl reads %d: write them again with deployctl facts", name, f.Schema, facts.Schema)
 		}
 		f.Clean() // as facts from a probe are
 		return &f, nil
@@ -214,6 +218,19 @@ func factsOf(ctx context.Context, name string) (*facts.Facts, error) {
 		return nil, err
 	}
 	return look(ctx, h, false)
+}
+
+// readable says where a JSON text is wrong, without the names of Go's types.
+func readable(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	field := wrong.Field
+	if _, own, ok := strings.Cut(field, "Recording."); ok {
+		field = own
+	}
+	return fmt.Errorf("damaged: %s cannot be %s", field, wrong.Value)
 }
 
 // factsFile reads what may be a facts file; nil when it is none, which is then

@@ -99,9 +99,10 @@ func blobName(p string) string {
 func ReadSnapshot(r io.Reader) (*Recording, error) {
 	gz, err := gzip.NewReader(r)
 	if err != nil {
-		return nil, fmt.Errorf("this is no deployctl snapshot (not gzip): %w", err)
+		return nil, fmt.Errorf("not a deployctl snapshot (not gzip): %w", err)
 	}
-	tr := tar.NewReader(io.LimitReader(gz, maxSnapshot))
+	limited := &io.LimitedReader{R: gz, N: maxSnapshot}
+	tr := tar.NewReader(limited)
 	var index *snapshotFile
 	blobs := map[string][]byte{}
 	for n := 0; ; n++ {
@@ -110,7 +111,7 @@ func ReadSnapshot(r io.Reader) (*Recording, error) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("this is no deployctl snapshot: %w", err)
+			return nil, fmt.Errorf("not a deployctl snapshot: %w", err)
 		}
 		if n >= maxSnapshotEntries {
 			return nil, fmt.Errorf("the snapshot has more than %d files", maxSnapshotEntries)
@@ -119,6 +120,9 @@ func ReadSnapshot(r io.Reader) (*Recording, error) {
 			return nil, fmt.Errorf("%s in the snapshot has %d bytes: %w", h.Name, h.Size, ErrTooLarge)
 		}
 		data, err := io.ReadAll(tr)
+		if err != nil && limited.N == 0 {
+			return nil, fmt.Errorf("the snapshot has more than %d MiB: %w", maxSnapshot>>20, ErrTooLarge)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read %s in the snapshot: %w", h.Name, err)
 		}
@@ -132,7 +136,7 @@ func ReadSnapshot(r io.Reader) (*Recording, error) {
 		}
 	}
 	if index == nil {
-		return nil, fmt.Errorf("this is no deployctl snapshot: %s is missing", snapshotIndex)
+		return nil, fmt.Errorf("not a deployctl snapshot: %s is missing", snapshotIndex)
 	}
 	if index.Schema != RecordingSchema {
 		return nil, fmt.Errorf("the snapshot has schema %d, this deployctl reads %d: use the deployctl that is as new as the one that made it", index.Schema, RecordingSchema)

@@ -4,6 +4,8 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -122,4 +124,37 @@ func FuzzReadSnapshot(f *testing.F) {
 			t.Error("neither a recording nor an error")
 		}
 	})
+}
+
+// TestSnapshotBomb: what unpacks to more than a snapshot can be is refused before
+// it fills the memory.
+func TestSnapshotBomb(t *testing.T) {
+	pack := func(size int64, files int) *bytes.Buffer {
+		var b bytes.Buffer
+		gz, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		zeros := make([]byte, 1<<20)
+		w := tar.NewWriter(gz)
+		for i := range files {
+			if err := w.WriteHeader(&tar.Header{Name: fmt.Sprintf("files/%d", i), Mode: 0o600, Size: size}); err != nil {
+				t.Fatal(err)
+			}
+			for at := int64(0); at < size && files > 1; at += int64(len(zeros)) {
+				if _, err := w.Write(zeros); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := gz.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return &b
+	}
+	for name, b := range map[string]*bytes.Buffer{"declared": pack(1<<40, 1), "many files": pack(20<<20, 14)} {
+		if _, err := host.ReadSnapshot(b); !errors.Is(err, host.ErrTooLarge) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
