@@ -77,9 +77,9 @@ func newShadow(c *console.Console) *cobra.Command {
 	o := pipeline.ShadowOptions{Console: c}
 	cmd := &cobra.Command{
 		Use:   "shadow [COMPONENT…]",
-		Short: "Show every copy of a component and which one wins which lookup",
+		Short: "Show every copy of a component and which lookups find it",
 		Long: `Shows every copy of each component and which one each lookup (PATH, the loader,
-pkg-config, CMake, the DLL search order) would take; * marks the one that a build
+pkg-config, CMake, the DLL search order) finds; * marks the one that a build
 gets. It warns where two lookups disagree: headers from one OpenCV and libraries
 from another is the classic.`,
 		Example: `  deployctl shadow opencv cuda`,

@@ -273,7 +273,7 @@ type ShadowOptions struct {
 	All        bool
 }
 
-// Shadow shows all copies of components and who wins which lookup.
+// Shadow shows all copies of components and which lookups find them.
 func Shadow(ctx context.Context, o ShadowOptions) error {
 	h, err := openHost(o.From)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // WriteShadow writes, for each component (all of them when names is empty),
-// every copy, which lookups it wins, and where two lookups disagree. Components
+// every copy, which lookups find it, and where two lookups disagree. Components
 // of one copy that nothing speaks against are left out unless all is wanted.
 func WriteShadow(w io.Writer, f *facts.Facts, names []string, s Style) error {
 	b := &strings.Builder{}
@@ -64,9 +64,9 @@ func shadowTable(b *strings.Builder, name string, list []facts.Instance, s Style
 		if i.Active {
 			mark = s.Paint("32", "*")
 		}
-		via := "wins no lookup"
+		via := "not found by any lookup"
 		if len(i.Via) > 0 {
-			via = "wins " + strings.Join(i.Via, ", ")
+			via = "found by " + strings.Join(i.Via, ", ")
 		}
 		fmt.Fprintf(b, "  %s %s  %s  %s\n", mark, pad(orUnknown(i.Version), version), pad(i.Path, path), s.Paint("2", via))
 	}

@@ -93,7 +93,7 @@ func (s *search) loaded(ctx context.Context) {
 	}
 }
 
-// pkgConfig returns the package of that name that pkg-config takes.
+// pkgConfig returns the package of that name that pkg-config finds.
 func (s *search) pkgConfig(dirs []string, all []packageFile, name string) (packageFile, *copyOf) {
 	for _, dir := range dirs {
 		for _, p := range all {
@@ -117,7 +117,7 @@ func (s *search) pkgConfig(dirs []string, all []packageFile, name string) (packa
 	return packageFile{}, nil
 }
 
-// link returns the library that -l takes: in each folder a shared one before an
+// link returns the library that -l finds: in each folder a shared one before an
 // archive.
 func (s *search) link(ctx context.Context, dirs []string) (string, *copyOf) {
 	for _, stem := range s.spec.libs {
@@ -144,7 +144,7 @@ func (s *search) link(ctx context.Context, dirs []string) (string, *copyOf) {
 	return "", nil
 }
 
-// cmakeWinner returns the copy that find_package takes: <Name>_DIR, then
+// cmakeWinner returns the copy that find_package finds: <Name>_DIR, then
 // CMAKE_PREFIX_PATH, the parents of PATH's bin folders, the system's prefixes
 // (find_package(), "Config Mode Search Procedure").
 func (s *search) cmakeWinner(ctx context.Context) *copyOf {
@@ -237,9 +237,9 @@ func (s *search) choose(b build) (*copyOf, string) {
 	if b.byCMake != nil {
 		cmake = choice{b.byCMake, "CMake finds " + b.byCMake.cmake}
 	}
-	order := []choice{pkg, {b.byLink, "the linker takes " + b.linked}, cmake}
+	order := []choice{pkg, {b.byLink, "the linker finds " + b.linked}, cmake}
 	if s.spec.cmakeFirst {
-		order = []choice{cmake, pkg, {b.byLink, "the linker takes " + b.linked}}
+		order = []choice{cmake, pkg, {b.byLink, "the linker finds " + b.linked}}
 	}
 	for _, o := range order {
 		if o.c != nil && o.c.linkable() {
@@ -304,7 +304,7 @@ func (s *search) conflicts(ctx context.Context, b build, active *copyOf) []strin
 		say("a build compiles with the headers of %s in %s but links the libraries of %s", b.headerVersion, b.headerDir, name(linked))
 	}
 	if b.byLink != nil && b.byCMake != nil && b.byPkg == nil && b.byLink != b.byCMake && b.byCMake.linkable() {
-		say("the linker takes %s (%s), CMake finds %s", b.linked, name(b.byLink), name(b.byCMake))
+		say("the linker finds %s (%s), CMake finds %s", b.linked, name(b.byLink), name(b.byCMake))
 	}
 	built := slices.ContainsFunc(active.via, func(v string) bool { return v == viaLink || v == viaPkgConfig || v == viaCMake })
 	if s.h.OS == "linux" && active.soname != "" && active.kind == "" && built {
@@ -314,7 +314,7 @@ func (s *search) conflicts(ctx context.Context, b build, active *copyOf) []strin
 		case file == "" && (s.spec.gocv || managedDir(active.libDir)):
 			say("programs built against %s do not start, as the loader finds no %s: run ldconfig, after adding %s to /etc/ld.so.conf.d if it is not there", name(active), active.soname, active.libDir)
 		case runs != nil && runs != active:
-			say("programs are built against %s but the loader takes %s (%s) through %s", name(active), file, name(runs), via)
+			say("programs are built against %s but the loader finds %s (%s) through %s", name(active), file, name(runs), via)
 		}
 	}
 	if s.spec.component == "darknet" && active.program != "" {

@@ -103,7 +103,7 @@ func TestHandMade(t *testing.T) {
 	}
 	for _, w := range []struct{ component, key, part string }{
 		{"onnxruntime", "conflict", "compiles with the headers of 1.19 in /usr/local/include but links the libraries of 1.21.0 in /usr"},
-		{"onnxruntime", "conflict", "the loader takes /opt/onnxruntime-linux-x64-1.17.1/lib/libonnxruntime.so.1 (1.17.1 in /opt/onnxruntime-linux-x64-1.17.1) through LD_LIBRARY_PATH"},
+		{"onnxruntime", "conflict", "the loader finds /opt/onnxruntime-linux-x64-1.17.1/lib/libonnxruntime.so.1 (1.17.1 in /opt/onnxruntime-linux-x64-1.17.1) through LD_LIBRARY_PATH"},
 		{"tbb", "conflict", "through LD_LIBRARY_PATH"},
 		{"tensorflow", "conflict", "headers of 2.14.1"},
 		{"libtorch", "build", "cu121"},

@@ -15,7 +15,7 @@ type spec struct {
 	// libs are the libraries that can stand for a copy; in one folder the first
 	// that is there does.
 	libs []string
-	// dlls are their names on Windows, where they differ; a '*' takes digits
+	// dlls are their names on Windows, where they differ; a '*' stands for digits
 	// and dots.
 	dlls []string
 	// parts are further libraries and what they add.
