@@ -173,8 +173,10 @@ func TestFindAddress(t *testing.T) {
 }
 
 func TestShadowPage(t *testing.T) {
-	if page, ok := Page("opencv.shadow"); !ok || !strings.HasPrefix(page, "# component.shadow") {
-		t.Errorf("opencv.shadow: %v %.40q", ok, page)
+	for _, id := range []string{"opencv.shadow", "cudnn.conflict"} {
+		if page, ok := Page(id); !ok || !strings.HasPrefix(page, "# component.shadow") || PagePath(id) != PagePath("component.shadow") {
+			t.Errorf("%s: %v %.40q", id, ok, page)
+		}
 	}
 	if _, ok := Page("no.such"); ok {
 		t.Error("no.such has a page")

@@ -334,17 +334,22 @@ func Page(id string) (string, bool) {
 		return "", false
 	}
 	// The embedded file system fails only for a name it does not have.
-	data, err := library.ReadFile("pages/" + id + ".md")
-	if err != nil && strings.HasSuffix(id, ".shadow") {
-		// opencv.shadow and its like are one finding.
-		data, err = library.ReadFile("pages/component.shadow.md")
-	}
+	data, err := library.ReadFile("pages/" + pageName(id) + ".md")
 	return string(data), err == nil
+}
+
+// pageName is the page of an id: opencv.shadow, opencv.conflict and their like
+// are one finding.
+func pageName(id string) string {
+	if strings.HasSuffix(id, ".shadow") || strings.HasSuffix(id, ".conflict") {
+		return "component.shadow"
+	}
+	return id
 }
 
 // PagePath is where the repository keeps the page of an id; "" when it has none.
 func PagePath(id string) string {
-	name := "pages/" + id + ".md"
+	name := "pages/" + pageName(id) + ".md"
 	// Stat, not Page: this is asked for every finding, and Page copies the text.
 	if _, err := fs.Stat(library, name); err != nil {
 		return ""
