@@ -444,3 +444,21 @@ func TestOpenCVOfVcpkg(t *testing.T) {
 		}
 	}
 }
+
+// TestOpenCVBuildTree: CMake finds a tree that was not installed, and writes its
+// folder into programs; nothing is wrong with it.
+func TestOpenCVBuildTree(t *testing.T) {
+	f := probeOpenCV(t, hosttest.Parse(t, `
+-- env --
+HOME=/home/u
+OpenCV_DIR=/home/u/opencv/build
+-- file /home/u/opencv/build/lib/libopencv_core.so.4.10.0 --
+-- link /home/u/opencv/build/lib/libopencv_core.so.410 --
+/home/u/opencv/build/lib/libopencv_core.so.4.10.0
+-- file /home/u/opencv/build/OpenCVConfig.cmake --
+SET(OpenCV_VERSION 4.10.0)
+`))
+	if i, ok := f.Active("opencv"); !ok || len(f.Components["opencv"]) != 1 || i.Version != "4.10.0" || !slices.Equal(i.Via, []string{"cmake"}) || i.Conflict != "" {
+		t.Errorf("%+v", f.Components["opencv"])
+	}
+}
