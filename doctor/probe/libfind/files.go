@@ -36,6 +36,10 @@ func (w *world) files(ctx context.Context, extra Extra) {
 			for _, dir := range s.ownDirs(ctx, append(w.libs.Dirs(ctx), extra.Libs...), nil) {
 				s.libraries(ctx, dir)
 			}
+			if s.spec.release != nil {
+				// Programs load libcudnn.so.9; libcudnn.so alone is for the linker.
+				s.copies = slices.DeleteFunc(s.copies, func(c *copyOf) bool { return parseSuffix(c.soname) == "" })
+			}
 			s.loaded(ctx)
 		}
 		s.settleFiles()
@@ -88,6 +92,9 @@ func (s *search) fileHeaders(ctx context.Context, bases []string) {
 			seen[real] = true
 		}
 		c := s.ofVersion(version)
+		if c == nil && s.spec.release == nil {
+			continue // headers of no release say nothing of a library
+		}
 		if c == nil {
 			c = s.add(&copyOf{prefix: b})
 		}
@@ -99,6 +106,9 @@ func (s *search) fileHeaders(ctx context.Context, bases []string) {
 		if first == nil {
 			first = c
 		}
+	}
+	if s.spec.release == nil {
+		return
 	}
 	active := slices.IndexFunc(s.copies, func(c *copyOf) bool { return c.active })
 	switch {

@@ -346,3 +346,16 @@ func TestHostileHost(t *testing.T) {
 		}
 	}
 }
+
+// TestHeadersAreNoLoader: opencl-headers alone bring no libOpenCL.
+func TestHeadersAreNoLoader(t *testing.T) {
+	const header = "-- file /usr/include/CL/cl.h --\n"
+	f, err := Probe(t.Context(), hosttest.Parse(t, header))
+	if err != nil || len(f.Components[Loader]) != 0 {
+		t.Errorf("%+v, %v", f.Components[Loader], err)
+	}
+	f, err = Probe(t.Context(), hosttest.Parse(t, header+"-- file /usr/lib/x86_64-linux-gnu/libOpenCL.so.1 --\n"))
+	if i, ok := f.Active(Loader); err != nil || !ok || !i.HasPart("headers") || i.HasPart("dev") || i.Version != "" || i.Path != "/usr/lib/x86_64-linux-gnu/libOpenCL.so.1" {
+		t.Errorf("%+v, %v", f.Components[Loader], err)
+	}
+}
