@@ -82,7 +82,9 @@ func specs() []spec {
 	return all
 }
 
-func table() []spec { return slices.Concat(mathRows(), visionRows(), networkRows(), fileRows()) }
+func table() []spec {
+	return slices.Concat(mathRows(), visionRows(), networkRows(), smallRows(), fileRows())
+}
 
 // mathRows: libraries that networks compute with.
 func mathRows() []spec {
@@ -253,6 +255,12 @@ func networkRows() []spec {
 			env: []string{"TENSORFLOW_DIR", "TENSORFLOW_ROOT", "TENSORFLOW_HOME", "LIBTENSORFLOW_DIR", "TensorFlow_DIR"}, folders: []string{"libtensorflow*", "tensorflow*"},
 			wheels: []string{"tensorflow", "tensorflow-cpu", "tensorflow-gpu", "tensorflow-intel", "tensorflow-macos", "tensorflow-rocm"}, npm: []string{"@tensorflow/tfjs-node", "@tensorflow/tfjs-node-gpu"},
 		},
+	}
+}
+
+// smallRows: libraries that run networks on phones and small machines, too.
+func smallRows() []spec {
+	return []spec{
 		{
 			component: "ncnn", libs: []string{"ncnn"}, headers: []string{"ncnn/platform.h"},
 			release: func(d map[string]string) string { return ncnnVersion(d["NCNN_VERSION_STRING"]) },
