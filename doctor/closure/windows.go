@@ -54,10 +54,51 @@ func fillWindows(ctx context.Context, h *host.Host, f *facts.Facts) error {
 				if needs := w.needs(roots); ctx.Err() == nil {
 					list[i].Needs = append(list[i].Needs, needs...)
 				}
+				if name == "opencv" && list[i].Built.Runtime == "" {
+					list[i].Built.Runtime = w.runtime(roots)
+				}
+			}
+			if name == "cudnn" {
+				w.zlib(&list[i])
 			}
 		}
 	}
 	return ctx.Err()
+}
+
+// runtime is the C runtime that MinGW's files were built for; "" where they cannot
+// be read, or are not MinGW's.
+func (w *desk) runtime(files []string) string {
+	for _, file := range files {
+		o := w.image(file)
+		if o == nil || !strings.HasPrefix(strings.ToLower(w.h.Base(file)), "lib") {
+			continue
+		}
+		for _, name := range o.imports {
+			switch low := strings.ToLower(name); {
+			case low == "msvcrt.dll":
+				return "msvcrt"
+			case strings.HasPrefix(low, "api-ms-win-crt-"), low == "ucrtbase.dll":
+				return "ucrt"
+			}
+		}
+	}
+	return ""
+}
+
+// zlib: cuDNN 8.3 to 8.8 loads zlibwapi.dll by name when it computes, and ends the
+// program where it is missing ("Could not locate zlibwapi.dll"). Whether 8.9 does
+// is not known. Source: NVIDIA, cuDNN 8 installation guide, Installing zlib.
+func (w *desk) zlib(in *facts.Instance) {
+	const name = "zlibwapi.dll"
+	parts := strings.Split(in.Version, ".")
+	if len(parts) < 2 || parts[0] != "8" || !slices.Contains([]string{"3", "4", "5", "6", "7", "8"}, parts[1]) || !strings.HasSuffix(strings.ToLower(in.Path), ".dll") {
+		return
+	}
+	s := seat{file: in.Path, app: w.h.DirOf(in.Path)}
+	if w.find(name, s) == "" && !w.unsure(s) {
+		in.Needs = append(in.Needs, facts.Need{Name: name, By: in.Path, Cause: facts.OnCall, Elsewhere: w.beside(name)})
+	}
 }
 
 // list names what lies in a folder, by lower-case name.

@@ -92,3 +92,34 @@ func TestWindowsRoots(t *testing.T) {
 		}
 	}
 }
+
+// TestWindowsMarks: what the import tables say besides missing DLLs.
+func TestWindowsMarks(t *testing.T) {
+	const head = "-- platform --\nwindows/amd64\n-- env --\nSystemRoot=C:\\Windows\nPATH=C:\\cudnn\n"
+	for name, c := range map[string]struct{ host, version, runtime, needs string }{
+		"MSVCRT":                   {"-- pe C:\\cv\\libopencv_core481.dll --\nimport KERNEL32.dll\nimport msvcrt.dll\n", "", "msvcrt", ""},
+		"UCRT":                     {"-- pe C:\\cv\\libopencv_core481.dll --\nimport api-ms-win-crt-heap-l1-1-0.dll\n", "", "ucrt", ""},
+		"unreadable":               {"-- file C:\\cv\\libopencv_core481.dll --\nMZ\n", "", "", ""},
+		"cuDNN 8.5":                {"", "8.5.0", "", "zlibwapi.dll"},
+		"cuDNN 8.5, zlib":          {"-- file C:\\cudnn\\zlibwapi.dll --\nMZ\n", "8.5.0", "", ""},
+		"cuDNN 8.2":                {"", "8.2.4", "", ""},
+		"cuDNN 8.9":                {"", "8.9.7", "", ""},
+		"cuDNN 8, unknown release": {"", "8", "", ""},
+		"cuDNN 9":                  {"", "9.5.1", "", ""},
+	} {
+		f := &facts.Facts{Components: map[string][]facts.Instance{
+			"opencv": {{Active: true, Attrs: map[string]string{"lib": `C:\cv\libopencv_core481.dll`}}},
+			"cudnn":  {{Active: true, Version: c.version, Path: `C:\cudnn\cudnn64_8.dll`}},
+		}}
+		if err := closure.Fill(context.Background(), hosttest.Parse(t, head+c.host), f); err != nil {
+			t.Fatal(err)
+		}
+		needs := ""
+		for _, n := range f.Components["cudnn"][0].Needs {
+			needs += n.Name
+		}
+		if got := f.Components["opencv"][0].Built.Runtime; got != c.runtime || needs != c.needs {
+			t.Errorf("%s: runtime %q, needs %q", name, got, needs)
+		}
+	}
+}

@@ -273,6 +273,8 @@ type Makes struct {
 	Target string `json:"target,omitempty"`
 	// Threads is GCC's thread model: posix, win32, mcf.
 	Threads string `json:"threads,omitempty"`
+	// Runtime is the C runtime of the programs: msvcrt, ucrt.
+	Runtime string `json:"runtime,omitempty"`
 }
 
 // Stale is a variable that names a folder without what it should hold.
@@ -320,6 +322,7 @@ const (
 	Stub       Cause = "stub"    // CUDA's stub, which is for linking only
 	Foreign    Cause = "foreign" // another copy of the same library comes first
 	FromDriver Cause = "driver"  // only the GPU's driver brings it
+	OnCall     Cause = "on-call" // not found; it is loaded by name when it is first used
 )
 
 // HasPart reports whether the instance lists the part.

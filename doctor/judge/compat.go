@@ -311,12 +311,31 @@ func (e *evaluation) holds(name, relation, value string, pairs []string) (verdic
 		return verdict{}, true
 	}
 	return verdict{
-		state: Fail, found: fmt.Sprintf("%s %s; %s wants %s %s", name, found, strings.Join(pairs, " and "), name, constraint),
+		state: Fail, found: fmt.Sprintf("%s %s is installed; %s needs %s", recipes.Display(name), found, displayed(pairs), constraint),
 		fix: cmp.Or(
 			e.selectCopy(name, func(v string) bool { ok, err := constraint.Check(v); return err == nil && ok }),
 			e.update(name, constraint),
 		),
 	}, false
+}
+
+// displayed writes what decided a row ("onnxruntime 1.20.1", "os windows") as its
+// vendors do.
+func displayed(pairs []string) string {
+	var out []string
+	system := ""
+	for _, pair := range pairs {
+		name, value, _ := strings.Cut(pair, " ")
+		if name == "os" {
+			system = " on " + systemNames([]string{value})
+			continue
+		}
+		out = append(out, recipes.Display(name)+" "+value)
+	}
+	if len(out) > 0 {
+		out[0] += system
+	}
+	return strings.Join(out, " with ")
 }
 
 // hostCompiler says how to give a CUDA toolkit a compiler that it supports.

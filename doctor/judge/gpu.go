@@ -214,5 +214,14 @@ func (e *evaluation) update(name string, c recipes.Constraint) string {
 			return fmt.Sprintf("Install NVIDIA driver %s on the host, or use an image with an older CUDA.", c)
 		}
 	}
-	return fmt.Sprintf("Get %s %s.", name, c)
+	switch cuda, ok := e.facts.Active("cuda"); name {
+	case "cudnn":
+		if text := e.cudnnAdvice(&recipes.ComponentCheck{Version: c.String()}); text != "" || !ok {
+			return cmp.Or(text, fmt.Sprintf("Install cuDNN %s from NVIDIA's cuDNN archive.", c))
+		}
+		return fmt.Sprintf("Install cuDNN %s for CUDA %d from NVIDIA's cuDNN archive.", c, major(cuda.Version))
+	case "cuda":
+		return fmt.Sprintf("Install CUDA Toolkit %s from NVIDIA's CUDA archive; several toolkits can be installed side by side.", c)
+	}
+	return fmt.Sprintf("Install %s %s.", recipes.Display(name), c)
 }

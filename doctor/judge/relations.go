@@ -35,6 +35,8 @@ func relations() map[string]relation {
 		"odd-path":          oddPath,
 		"cudnn-import":      cudnnImport,
 		"cudnn-layout":      cudnnLayout,
+		"dll-on-call":       dllNeeds(facts.OnCall, false),
+		"mingw-runtime":     mingwRuntime,
 		"dll-arch":          dllNeeds(facts.OtherArch, false),
 		"dll-driver":        dllNeeds(facts.FromDriver, false),
 		"dll-elsewhere":     dllNeeds(facts.NotFound, true),

@@ -456,6 +456,11 @@ func (e *evaluation) disk(c *recipes.DiskCheck) verdict {
 
 func (e *evaluation) fix(q *recipes.Requirement) string {
 	if q.Component != nil {
+		if name := q.Component.Name; name == "cuda" || name == "cudnn" {
+			if text := e.openposeAdvice(name); text != "" {
+				return text
+			}
+		}
 		switch q.Component.Name {
 		case "cuda":
 			if text := e.cudaAdvice(q.Component); text != "" {

@@ -234,6 +234,9 @@ func (e *evaluation) cudnnAdvice(c *recipes.ComponentCheck) string {
 		any, _ := recipes.ParseConstraint(">= 9.2")
 		cuda.Version = e.cudaFor(any)
 	}
+	if cuda.Version == "" {
+		return ""
+	}
 	// What was published comes before what is only expected to work.
 	for _, expected := range []bool{false, true} {
 		for _, v := range e.series("cudnn-cuda", "cudnn") {

@@ -16,6 +16,10 @@ import (
 func (e *evaluation) integration(c *recipes.ComponentCheck, v *verdict) {
 	vs, ok := e.facts.Active("visual-studio")
 	cuda, okCUDA := e.facts.Active("cuda")
+	if !okCUDA && c.Name == "visual-studio" && c.Attr["cuda_customizations"] != "" {
+		*v = verdict{state: Skipped, wanted: v.wanted, found: "not checked: waiting for a CUDA Toolkit that programs find"}
+		return
+	}
 	if c.Name != "visual-studio" || c.Attr["cuda_customizations"] == "" || v.cause != Lacking || !ok || !okCUDA {
 		return
 	}
@@ -33,12 +37,57 @@ func (e *evaluation) integration(c *recipes.ComponentCheck, v *verdict) {
 	v.fix = fmt.Sprintf(`As administrator, copy every file of %s\extras\visual_studio_integration\MSBuildExtensions to %s. Or %s.`, strings.TrimRight(cuda.Path, `\`), to, again)
 }
 
+// openposeAdvice names the CUDA or cuDNN that this OpenPose documents for the
+// Visual Studio here, 2019 where there is none that it documents; "" where it
+// documents nothing that this GPU runs.
+func (e *evaluation) openposeAdvice(component string) string {
+	release, sm := e.recipe.Setting("release"), BestGPU(e.facts)
+	if e.recipe.Name != "openpose-windows" || release == "" {
+		return ""
+	}
+	year, version := "2019", "16.11"
+	vs, ok := e.facts.Active("visual-studio")
+	if line := major(vs.Version); ok && vs.Unusable == nil && line >= 14 && line < 17 {
+		year, version = map[int]string{14: "2015", 15: "2017", 16: "2019"}[line], vs.Version
+	}
+	pair := func(release, version string) (cuda, cudnn string, runs bool) {
+		given := map[string]string{"openpose": release, "os": "windows", "visual-studio": version}
+		cuda, _, errCUDA := e.tables.Choose("openpose", given, "cuda")
+		cudnn, _, errCuDNN := e.tables.Choose("openpose", given, "cudnn")
+		if errCUDA != nil || errCuDNN != nil {
+			return "", "", false
+		}
+		_, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": cuda}, "generation")
+		return cuda, cudnn, sm == "" || err == nil
+	}
+	cuda, cudnn, runs := pair(release, version)
+	if !runs {
+		old := cuda
+		if cuda, cudnn, runs = pair("master", "16.11"); !runs || old == "" {
+			return ""
+		}
+		return fmt.Sprintf("OpenPose %s documents CUDA %s for Visual Studio %s, which has no code for this GPU (compute capability %s). Use OpenPose's master branch (--set release=master) with Visual Studio 2019, CUDA Toolkit %s and cuDNN %s.", release, old, year, sm, cuda, cudnn)
+	}
+	documented := fmt.Sprintf("what OpenPose %s documents for Visual Studio %s", release, year)
+	if component == "cudnn" {
+		return fmt.Sprintf("Install cuDNN %s for CUDA %s from NVIDIA's cuDNN archive: it is %s.", cudnn, recipes.Series(cuda), documented)
+	}
+	first := ""
+	if !ok {
+		first = "First install Visual Studio " + year + ". "
+	}
+	return fmt.Sprintf("%sInstall CUDA Toolkit %s from NVIDIA's CUDA archive: it is %s.", first, cuda, documented)
+}
+
 // dllNotOnPath finds a cuDNN whose DLLs lie where Windows does not look.
 func dllNotOnPath(e *evaluation, s subject) (map[string]string, bool) {
 	if !e.isWindows() || !e.usesCUDA() {
 		return nil, false
 	}
-	cuda, _ := e.facts.Active("cuda")
+	cuda, ok := e.facts.Active("cuda")
+	if !ok {
+		return nil, false // CUDA comes first, whose folder may well be the same
+	}
 	var best string
 	for _, i := range e.facts.Components[s.name] {
 		if slices.Contains(i.Via, "dll") {
@@ -127,6 +176,18 @@ func mingwThreads(e *evaluation, s subject) (map[string]string, bool) {
 		what = "the pthread functions that OpenCV calls"
 	}
 	return map[string]string{"what": what}, i.Version != ""
+}
+
+// mingwRuntime finds an OpenCV whose C runtime is another than that of the MinGW
+// that links it.
+func mingwRuntime(e *evaluation, s subject) (map[string]string, bool) {
+	mingw, ok := e.facts.Active("mingw")
+	built := s.instance.Built
+	if !ok || built.Compiler != "mingw" || built.Runtime == "" || mingw.Makes.Runtime == "" || built.Runtime == mingw.Makes.Runtime {
+		return nil, false
+	}
+	name := map[string]string{"ucrt": "UCRT", "msvcrt": "MSVCRT"}
+	return map[string]string{"theirs": name[built.Runtime], "ours": name[mingw.Makes.Runtime], "compiler": mingw.Path}, true
 }
 
 // noMSBuild finds a Visual Studio that has a compiler and no MSBuild, which

@@ -17,9 +17,14 @@ func TestWindowsCompilers(t *testing.T) {
 	}
 	cl := func(version string) facts.Instance { return facts.Instance{Version: version, Path: `C:\VS\VC`} }
 	gcc := func(version, threads string) facts.Instance {
-		return facts.Instance{Version: version, Path: `C:\mingw64\bin\gcc.exe`, Active: true, Attrs: map[string]string{"compiler": "gcc"}, Makes: facts.Makes{Target: "amd64", Threads: threads}}
+		return facts.Instance{Version: version, Path: `C:\mingw64\bin\gcc.exe`, Active: true, Attrs: map[string]string{"compiler": "gcc"}, Makes: facts.Makes{Target: "amd64", Threads: threads, Runtime: "ucrt"}}
 	}
+	opencv := func(runtime string) facts.Instance {
+		return facts.Instance{Version: "4.8.1", Path: `C:\opencv`, Active: true, Built: facts.Built{Compiler: "mingw", Runtime: runtime}}
+	}
+	zlib := facts.Instance{Version: "8.5.0", Path: `C:\c\cudnn64_8.dll`, Active: true, Via: []string{"dll"}, Needs: []facts.Need{{Name: "zlibwapi.dll", By: `C:\c\cudnn64_8.dll`, Cause: facts.OnCall}}}
 	cudnn := facts.Instance{Version: "9.5", Path: `C:\cudnn\bin\12.6\cudnn64_9.dll`, Active: true}
+	cuda := facts.Instance{Version: "12.4.1", Path: `C:\cuda`, Active: true}
 	with := func(names []string, list ...facts.Instance) map[string][]facts.Instance {
 		out := map[string][]facts.Instance{}
 		for i, n := range names {
@@ -46,14 +51,19 @@ func TestWindowsCompilers(t *testing.T) {
 		{"win32 threads of GCC 13, OpenCV is built", with([]string{"mingw", "opencv"}, gcc("13.1.0", "win32"), facts.Instance{Version: "4.8.1", Active: true}), facts.OS{}, "", "", ""},
 		{"posix threads", with([]string{"mingw"}, gcc("8.1.0", "posix")), facts.OS{}, "", "", ""},
 		{"unknown threads", with([]string{"mingw"}, gcc("8.1.0", "")), facts.OS{}, "", "", ""},
-		{"cuDNN off PATH", with([]string{"cudnn"}, cudnn), facts.OS{}, "cudnn.dll-path", Fail, `Add C:\cudnn\bin\12.6 to PATH`},
-		{"cuDNN on the PATH of new sessions", with([]string{"cudnn"}, cudnn), facts.OS{StalePath: []string{`c:\cudnn\bin\12.6\`}}, "cudnn.dll-path", Pending, "Open a new terminal"},
-		{"another cuDNN on PATH", with([]string{"cudnn", "cudnn"}, cudnn, facts.Instance{Version: "8", Path: `C:\c\bin\cudnn64_8.dll`, Via: []string{"dll"}}), facts.OS{}, "", "", ""},
+		{"cuDNN off PATH", with([]string{"cudnn", "cuda"}, cudnn, cuda), facts.OS{}, "cudnn.dll-path", Fail, `Add C:\cudnn\bin\12.6 to PATH`},
+		{"cuDNN on the PATH of new sessions", with([]string{"cudnn", "cuda"}, cudnn, cuda), facts.OS{StalePath: []string{`c:\cudnn\bin\12.6\`}}, "cudnn.dll-path", Pending, "Open a new terminal"},
+		{"CUDA comes first", with([]string{"cudnn"}, cudnn), facts.OS{}, "", "", ""},
+		{"another cuDNN on PATH", with([]string{"cuda", "cudnn", "cudnn"}, cuda, cudnn, facts.Instance{Version: "8", Path: `C:\c\bin\cudnn64_8.dll`, Via: []string{"dll"}}), facts.OS{}, "", "", ""},
 		{"only headers are known", with([]string{"cudnn"}, facts.Instance{Version: "9.5.1", Path: `C:\cudnn\include`, Active: true}), facts.OS{}, "", "", ""},
+		{"MSVCRT with UCRT", with([]string{"opencv", "mingw"}, opencv("msvcrt"), gcc("8.1.0", "posix")), facts.OS{}, "opencv.mingw-runtime", Warn, "MSVCRT"},
+		{"UCRT with UCRT", with([]string{"opencv", "mingw"}, opencv("ucrt"), gcc("8.1.0", "posix")), facts.OS{}, "", "", ""},
+		{"unknown runtime", with([]string{"opencv", "mingw"}, opencv(""), gcc("8.1.0", "posix")), facts.OS{}, "", "", ""},
+		{"no zlib for cuDNN 8", with([]string{"cudnn"}, zlib), facts.OS{}, "cudnn.zlib", Warn, "zlib 1.2.13"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.os.Family, c.os.ID, c.os.Arch = "windows", "windows", "amd64"
-			r := &recipes.Recipe{Name: "test", Components: []string{"visual-studio", "mingw", "cudnn", "nvidia-driver"}}
+			r := &recipes.Recipe{Name: "test", Components: []string{"visual-studio", "mingw", "opencv", "cudnn", "nvidia-driver"}}
 			findings := Evaluate(r, tables, &facts.Facts{OS: c.os, Components: c.components}).Findings
 			if c.id == "" && len(findings) > 0 || c.id != "" && (len(findings) != 1 || findings[0].ID != c.id || findings[0].State != c.state || !strings.Contains(findings[0].Fix, c.fix)) {
 				t.Errorf("%+v", findings)

@@ -291,7 +291,7 @@ func (p *prober) compiler(exe string) (facts.Instance, bool) {
 		}, true
 	}
 	d.derive(exe)
-	i := facts.Instance{Path: exe, Attrs: map[string]string{}, Makes: facts.Makes{Target: d.Arch, Threads: d.Threads}, Evidence: ev}
+	i := facts.Instance{Path: exe, Attrs: map[string]string{}, Makes: facts.Makes{Target: d.Arch, Threads: d.Threads, Runtime: d.CRT}, Evidence: ev}
 	if _, err := version.NewVersion(d.Version); err == nil {
 		i.Version = d.Version
 	}

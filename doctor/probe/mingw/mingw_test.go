@@ -61,7 +61,7 @@ func TestThreeOnPath(t *testing.T) {
 				"compiler": "gcc", "target": "x86_64-w64-mingw32", "arch": "amd64", "threads": "posix", "exceptions": "seh",
 				"crt": "ucrt", "distribution": "msys2", "kind": "mingw-w64", "mingw_w64": "12.0.0", "path_order": "2", "cgo": "yes, where it comes first on PATH",
 			},
-			Makes: facts.Makes{Target: "amd64", Threads: "posix"},
+			Makes: facts.Makes{Target: "amd64", Threads: "posix", Runtime: "ucrt"},
 		},
 		{
 			Version: "18.1.8", Path: `C:\llvm-mingw\bin\gcc.exe`, Via: []string{"PATH"}, Has: []string{"c++", "gcc"},
@@ -77,7 +77,7 @@ func TestThreeOnPath(t *testing.T) {
 				"compiler": "clang", "target": "x86_64-w64-windows-gnu", "arch": "amd64", "threads": "posix", "exceptions": "seh",
 				"crt": "ucrt", "distribution": "msys2", "kind": "mingw-w64",
 			},
-			Makes: facts.Makes{Target: "amd64", Threads: "posix"},
+			Makes: facts.Makes{Target: "amd64", Threads: "posix", Runtime: "ucrt"},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
