@@ -366,3 +366,16 @@ const cudaBuild = `General configuration for OpenCV 4.10.0 =====================
   OpenCL:                        YES (no extra features)
 -----------------------------------------------------------------
 `
+
+// TestWheelsOnce: two names of one folder on PATH are one Python.
+func TestWheelsOnce(t *testing.T) {
+	f := found(t, hosttest.Parse(t, "-- env --\nPATH=/bin:/usr/bin:/srv/link/bin\n-- link /bin --\n/usr/bin\n-- link /lib --\n/usr/lib\n-- exec /bin/python3 --\n-- exec /usr/bin/python3 --\n"+
+		"-- file /lib/python3/dist-packages/onnxruntime-1.21.0.dist-info/RECORD --\n-- file /usr/lib/python3/dist-packages/onnxruntime-1.21.0.dist-info/RECORD --\n"))
+	windows := found(t, hosttest.Parse(t, "-- platform --\nwindows/amd64\n-- env --\nPath=c:\\PYTHON312;C:\\Python312\\Scripts\n-- file C:\\Python312\\python.exe --\n-- file C:\\Python312\\Lib\\site-packages\\onnxruntime-1.21.0.dist-info\\RECORD --\n"))
+	if list := windows.Components["onnxruntime"]; len(list) != 1 {
+		t.Errorf("Windows: %+v", list)
+	}
+	if list := f.Components["onnxruntime"]; len(list) != 1 || list[0].Path != "/usr/lib/python3/dist-packages/onnxruntime" {
+		t.Errorf("%+v", list)
+	}
+}

@@ -40,11 +40,13 @@ func (w *world) sites(ctx context.Context) []site {
 	roots := w.pythonRoots(ctx)
 	var out []site
 	add := func(dir, env string) {
-		if len(out) < maxPackageDirs && !slices.Contains(out, site{dir, env}) {
+		same := func(s site) bool { return s.dir == dir || w.h.Windows() && strings.EqualFold(s.dir, dir) }
+		if len(out) < maxPackageDirs && !slices.ContainsFunc(out, same) {
 			out = append(out, site{dir, env})
 		}
 	}
 	for _, root := range roots {
+		root = w.real(ctx, root)
 		if w.h.Windows() {
 			add(w.h.Join(root, `Lib\site-packages`), root)
 			continue
@@ -100,7 +102,7 @@ func (w *world) pythonRoots(ctx context.Context) []string {
 		if !look.IsPath(d) || w.entry(ctx, strings.TrimRight(d, `\/`), program) == "" {
 			continue
 		}
-		d = strings.TrimRight(d, `\/`)
+		d = w.real(ctx, strings.TrimRight(d, `\/`)) // /bin is /usr/bin on every merged system
 		if strings.EqualFold(h.Base(d), scripts) {
 			d = h.DirOf(d)
 		} else if !h.Windows() {
