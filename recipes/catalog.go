@@ -184,10 +184,10 @@ var catalog = sync.OnceValue(func() []Component {
 			ABI:   2, ABIWhy: "OpenCV 4 puts major and minor into its libraries' sonames",
 			Cost: Cost{Download: 300 * mb, Minutes: 3},
 		},
-		{Name: "opencv-python", Display: "opencv-python", Attrs: words("package package_version"), Cost: small},
+		{Name: "opencv-python", Display: "opencv-python", Attrs: words("kind package package_version"), Cost: small},
 		{
 			Name: "openpose", Display: "OpenPose",
-			Parts: words("cmake dev headers shared"),
+			Parts: words("cmake dev headers python shared"),
 			Attrs: words("cmake env include lib libdir soname why"),
 			Cost:  Cost{Download: 500 * mb, Minutes: 5},
 		},

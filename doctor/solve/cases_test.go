@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -175,6 +177,47 @@ func (s scene) golden(t *testing.T, want map[string]string) {
 	if *update {
 		if err := os.WriteFile(s.file, txtar.Format(s.archive), 0o644); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestScenesAreFacts: the facts of constructed hosts are written by hand; each is
+// of a form that a probe gives: nothing that facts have no field for, and only
+// components, parts and details of the catalog.
+func TestScenesAreFacts(t *testing.T) {
+	for _, s := range scenes(t) {
+		if len(s.facts.Unknown) > 0 {
+			t.Errorf("%s: facts have no field for %q", s.name(), slices.Sorted(maps.Keys(s.facts.Unknown)))
+		}
+		for name, list := range s.facts.Components {
+			c, ok := recipes.FindComponent(name)
+			if !ok {
+				t.Errorf("%s: the catalog does not know %s", s.name(), name)
+				continue
+			}
+			active := 0
+			for _, i := range list {
+				if i.Active {
+					active++
+				}
+				if len(i.Unknown) > 0 {
+					t.Errorf("%s: a copy of %s has no field for %q", s.name(), name, slices.Sorted(maps.Keys(i.Unknown)))
+				}
+				for _, part := range i.Has {
+					if len(c.Parts) > 0 && !slices.Contains(c.Parts, part) {
+						t.Errorf("%s: no probe gives %s the part %s", s.name(), name, part)
+					}
+				}
+				for key := range i.Attrs {
+					open := strings.HasPrefix(key, "build.") && slices.Contains(c.Attrs, "build.")
+					if len(c.Attrs) > 0 && !open && !slices.Contains(c.Attrs, key) {
+						t.Errorf("%s: no probe gives %s the detail %s", s.name(), name, key)
+					}
+				}
+			}
+			if active > 1 {
+				t.Errorf("%s: %d copies of %s are active", s.name(), active, name)
+			}
 		}
 	}
 }
