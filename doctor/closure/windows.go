@@ -58,8 +58,11 @@ func fillWindows(ctx context.Context, h *host.Host, f *facts.Facts) error {
 					list[i].Built.Runtime = w.runtime(roots)
 				}
 			}
-			if name == "cudnn" {
+			switch {
+			case name == "cudnn":
 				w.zlib(&list[i])
+			case name == "onnxruntime" && list[i].Built.CUDA == "" && list[i].HasPart("cuda"):
+				list[i].Built.CUDA = w.cudaOf(&list[i])
 			}
 		}
 	}
@@ -82,6 +85,37 @@ func (w *desk) runtime(files []string) string {
 				return "ucrt"
 			}
 		}
+	}
+	return ""
+}
+
+var (
+	cublasName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^cublas64_([0-9]+)\.dll$`) })
+	ortArchive = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`onnxruntime-win-x64-(?:gpu-)?(?:cuda([0-9]+)|gpu)-([0-9]+\.[0-9]+)`)
+	})
+)
+
+// cudaOf is the major version of CUDA that an ONNX Runtime is built for: what its
+// CUDA provider imports, else what the name of its archive says. Archives of 1.17
+// and 1.18 without cuda12 in the name are for CUDA 11.8 (ONNX Runtime, release
+// notes of 1.17 and 1.18).
+func (w *desk) cudaOf(in *facts.Instance) string {
+	if o := w.image(w.h.Join(in.Attrs["libdir"], "onnxruntime_providers_cuda.dll")); o != nil {
+		for _, name := range o.imports {
+			if m := cublasName().FindStringSubmatch(strings.ToLower(name)); m != nil {
+				return m[1]
+			}
+		}
+	}
+	m := ortArchive().FindStringSubmatch(strings.ToLower(in.Path))
+	switch {
+	case m == nil:
+		return ""
+	case m[1] != "":
+		return m[1]
+	case m[2] == "1.17" || m[2] == "1.18":
+		return "11"
 	}
 	return ""
 }

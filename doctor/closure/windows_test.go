@@ -123,3 +123,28 @@ func TestWindowsMarks(t *testing.T) {
 		}
 	}
 }
+
+// TestBuiltForCUDA: which CUDA an ONNX Runtime was built for.
+func TestBuiltForCUDA(t *testing.T) {
+	for name, c := range map[string]struct{ path, provider, want string }{
+		"its provider says":         {`C:\ort`, "import cublas64_12.dll\n", "12"},
+		"its archive says":          {`C:\onnxruntime-win-x64-gpu-cuda12-1.18.0`, "", "12"},
+		"without gpu in the name":   {`C:\onnxruntime-win-x64-cuda12-1.17.1`, "", "12"},
+		"1.18 without cuda12":       {`C:\onnxruntime-win-x64-gpu-1.18.0`, "", "11"},
+		"1.20 may be for any":       {`C:\onnxruntime-win-x64-gpu-1.20.1`, "", ""},
+		"an unknown folder":         {`C:\ort`, "", ""},
+		"the provider is preferred": {`C:\onnxruntime-win-x64-gpu-1.18.0`, "import cublas64_12.dll\n", "12"},
+	} {
+		host := "-- platform --\nwindows/amd64\n-- env --\nPATH=C:\\Windows\n"
+		if c.provider != "" {
+			host += "-- pe " + c.path + "\\lib\\onnxruntime_providers_cuda.dll --\n" + c.provider
+		}
+		f := &facts.Facts{Components: map[string][]facts.Instance{"onnxruntime": {{Active: true, Path: c.path, Has: []string{"cuda"}, Attrs: map[string]string{"libdir": c.path + `\lib`}}}}}
+		if err := closure.Fill(context.Background(), hosttest.Parse(t, host), f); err != nil {
+			t.Fatal(err)
+		}
+		if got := f.Components["onnxruntime"][0].Built.CUDA; got != c.want {
+			t.Errorf("%s: %q, not %q", name, got, c.want)
+		}
+	}
+}

@@ -44,6 +44,8 @@ func relations() map[string]relation {
 		"dll-not-on-path":   dllNotOnPath,
 		"foreign-runtime":   needsOf(facts.Foreign),
 		"gocv-world":        gocvWorld,
+		"ort-cuda":          ortCUDA,
+		"off-path":          offPath,
 		"mingw-threads":     mingwThreads,
 		"no-msbuild":        noMSBuild,
 		"prompt-target":     promptTarget,

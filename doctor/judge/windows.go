@@ -150,6 +150,35 @@ func inSystem32(dir string) bool {
 	return strings.HasSuffix(strings.ToLower(strings.TrimRight(dir, `\`)), `\windows\system32`)
 }
 
+// ortCUDA finds an ONNX Runtime that is built for another CUDA than every one that
+// Windows finds here.
+func ortCUDA(e *evaluation, s subject) (map[string]string, bool) {
+	built := major(s.instance.Built.CUDA)
+	cuda, ok := e.facts.Active("cuda")
+	if !ok || built <= 0 || !e.isWindows() || !e.usesCUDA() || major(cuda.Version) == built {
+		return nil, false
+	}
+	for _, i := range e.facts.Components["cuda-runtime"] {
+		if slices.Contains(i.Via, "dll") && major(i.Version) == built {
+			return nil, false
+		}
+	}
+	return map[string]string{"built": strconv.Itoa(built), "cuda": cuda.Version, "here": strconv.Itoa(major(cuda.Version))}, true
+}
+
+// offPath finds a copy that only CMake finds: what is built with it does not start.
+func offPath(e *evaluation, s subject) (map[string]string, bool) {
+	i := s.instance
+	if !e.isWindows() || !i.Active || !slices.Equal(i.Via, []string{"cmake"}) || !i.HasPart("shared") || i.Places.Bin == "" {
+		return nil, false
+	}
+	vars := map[string]string{"dir": i.Places.Bin}
+	if slices.ContainsFunc(e.facts.OS.StalePath, func(d string) bool { return strings.EqualFold(strings.TrimRight(d, `\`), i.Places.Bin) }) {
+		vars["pending"] = "yes"
+	}
+	return vars, true
+}
+
 // gocvWorld finds an OpenCV that was built as one library for MinGW: gocv's
 // cgo.go names each module to the linker.
 func gocvWorld(e *evaluation, s subject) (map[string]string, bool) {

@@ -22,6 +22,8 @@ func TestWindowsCompilers(t *testing.T) {
 	opencv := func(runtime string) facts.Instance {
 		return facts.Instance{Version: "4.8.1", Path: `C:\opencv`, Active: true, Built: facts.Built{Compiler: "mingw", Runtime: runtime}}
 	}
+	ort := facts.Instance{Version: "1.18.0", Path: `C:\ort`, Active: true, Built: facts.Built{CUDA: "11"}}
+	cmake := facts.Instance{Version: "4.8.1", Path: `C:\opencv`, Active: true, Via: []string{"cmake"}, Has: []string{"shared"}, Places: facts.Places{Bin: `C:\opencv\bin`}}
 	zlib := facts.Instance{Version: "8.5.0", Path: `C:\c\cudnn64_8.dll`, Active: true, Via: []string{"dll"}, Needs: []facts.Need{{Name: "zlibwapi.dll", By: `C:\c\cudnn64_8.dll`, Cause: facts.OnCall}}}
 	cudnn := facts.Instance{Version: "9.5", Path: `C:\cudnn\bin\12.6\cudnn64_9.dll`, Active: true}
 	cuda := facts.Instance{Version: "12.4.1", Path: `C:\cuda`, Active: true}
@@ -59,11 +61,15 @@ func TestWindowsCompilers(t *testing.T) {
 		{"MSVCRT with UCRT", with([]string{"opencv", "mingw"}, opencv("msvcrt"), gcc("8.1.0", "posix")), facts.OS{}, "opencv.mingw-runtime", Warn, "MSVCRT"},
 		{"UCRT with UCRT", with([]string{"opencv", "mingw"}, opencv("ucrt"), gcc("8.1.0", "posix")), facts.OS{}, "", "", ""},
 		{"unknown runtime", with([]string{"opencv", "mingw"}, opencv(""), gcc("8.1.0", "posix")), facts.OS{}, "", "", ""},
+		{"ONNX Runtime for CUDA 11", with([]string{"onnxruntime", "cuda"}, ort, cuda), facts.OS{}, "onnxruntime.cuda-build", Fail, "package for CUDA 12"},
+		{"CUDA 11 is on PATH, too", with([]string{"onnxruntime", "cuda", "cuda-runtime"}, ort, cuda, facts.Instance{Version: "11.0", Via: []string{"dll"}}), facts.OS{}, "", "", ""},
+		{"OpenCV for CMake only", with([]string{"opencv"}, cmake), facts.OS{}, "opencv.dll-path", Fail, `Add C:\opencv\bin to PATH`},
+		{"OpenCV for CMake only, in a new session on PATH", with([]string{"opencv"}, cmake), facts.OS{StalePath: []string{`C:\OpenCV\bin`}}, "opencv.dll-path", Pending, "Open a new terminal"},
 		{"no zlib for cuDNN 8", with([]string{"cudnn"}, zlib), facts.OS{}, "cudnn.zlib", Warn, "zlib 1.2.13"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.os.Family, c.os.ID, c.os.Arch = "windows", "windows", "amd64"
-			r := &recipes.Recipe{Name: "test", Components: []string{"visual-studio", "mingw", "opencv", "cudnn", "nvidia-driver"}}
+			r := &recipes.Recipe{Name: "test", Components: []string{"visual-studio", "mingw", "opencv", "cudnn", "onnxruntime", "nvidia-driver"}}
 			findings := Evaluate(r, tables, &facts.Facts{OS: c.os, Components: c.components}).Findings
 			if c.id == "" && len(findings) > 0 || c.id != "" && (len(findings) != 1 || findings[0].ID != c.id || findings[0].State != c.state || !strings.Contains(findings[0].Fix, c.fix)) {
 				t.Errorf("%+v", findings)
