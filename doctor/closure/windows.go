@@ -24,8 +24,9 @@ type desk struct {
 	others       []string          // folders of the copies found, where nothing searches
 	images       map[string]*image // by lower-case path; nil for what could not be read
 	dirs         map[string]map[string]string
-	unread       map[string]bool // folders that could not be listed
-	whole        bool            // System32 is listed as a whole
+	stats        map[string]string // files of Windows' own folders
+	unread       map[string]bool   // folders that could not be looked into
+	whole        bool              // System32 is listed as a whole
 	read         int
 }
 
@@ -36,7 +37,7 @@ func fillWindows(ctx context.Context, h *host.Host, f *facts.Facts) error {
 	if root == "" {
 		root = `C:\Windows`
 	}
-	w := &desk{ctx: ctx, h: h, root: root, system: h.Join(root, "System32"), images: map[string]*image{}, dirs: map[string]map[string]string{}, unread: map[string]bool{}}
+	w := &desk{ctx: ctx, h: h, root: root, system: h.Join(root, "System32"), images: map[string]*image{}, dirs: map[string]map[string]string{}, stats: map[string]string{}, unread: map[string]bool{}}
 	for _, d := range h.PathDirs() {
 		if len(d) > 2 && d[1] == ':' {
 			w.path = append(w.path, strings.TrimRight(strings.ReplaceAll(d, "/", `\`), `\`))
@@ -155,8 +156,23 @@ func (w *desk) list(dir string) map[string]string {
 	return names
 }
 
-// at is the file of that name in a folder; "" where there is none.
+// at is the file of that name in a folder; "" where there is none. Windows' own
+// folders are too large to be listed for a few names.
 func (w *desk) at(dir, name string) string {
+	if strings.EqualFold(dir, w.system) || strings.EqualFold(dir, w.root) {
+		file := w.h.Join(dir, name)
+		if there, ok := w.stats[strings.ToLower(file)]; ok {
+			return there
+		}
+		there := ""
+		if info, err := w.h.Stat(w.ctx, file); err == nil && !info.Dir {
+			there = file
+		} else if err != nil && !host.IsNotExist(err) {
+			w.unread[strings.ToLower(dir)] = true
+		}
+		w.stats[strings.ToLower(file)] = there
+		return there
+	}
 	if spelled := w.list(dir)[strings.ToLower(name)]; spelled != "" {
 		return w.h.Join(dir, spelled)
 	}
@@ -211,8 +227,12 @@ func (w *desk) elsewhere(f *facts.Facts) {
 	}
 }
 
-// roots are the files that programs begin with.
+// roots are the files that programs begin with. Python's and npm's copies are
+// left out: they load what they need by themselves.
 func (w *desk) roots(name string, in *facts.Instance) []string {
+	if in.Attrs["kind"] != "" {
+		return nil
+	}
 	var out []string
 	add := func(file string) {
 		low := strings.ToLower(file)
@@ -314,7 +334,7 @@ func (w *desk) needs(roots []string) []facts.Need {
 		}
 		for _, name := range s.o.imports {
 			key := strings.ToLower(name)
-			if loaded[key] || w.ofWindows(key) {
+			if loaded[key] || w.ofWindows(key) || s.python && strings.HasPrefix(key, "python3") {
 				continue
 			}
 			loaded[key] = true
@@ -368,6 +388,9 @@ func (w *desk) in(dirs []string, name string) string {
 			if file := w.at(dir, name); file != "" {
 				return file
 			}
+			continue
+		}
+		if strings.EqualFold(dir, w.system) || strings.EqualFold(dir, w.root) {
 			continue
 		}
 		for _, low := range slices.Sorted(maps.Keys(w.list(dir))) {

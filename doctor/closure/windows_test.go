@@ -37,7 +37,8 @@ func TestWindowsSearch(t *testing.T) {
 		{"a folder that may not be listed", "darknet", `C:\app\darknet.exe`, program + "-- deny C:\\on --\n", ""},
 		{"a cut file", "darknet", `C:\app\darknet.exe`, "-- file C:\\app\\darknet.exe --\nMZ" + fmt.Sprintf("%062d", 0) + "PE\n", ""},
 		{"a Python module: beside it", "caffe", `C:\mod\caffe.pyd`, pe(`C:\mod\caffe.pyd`, "import a.dll") + file(`C:\mod\a.dll`), ""},
-		{"a Python module: beside Python", "caffe", `C:\mod\caffe.pyd`, pe(`C:\mod\caffe.pyd`, "import python310.dll") + file(`C:\Python310\python310.dll`), ""},
+		{"a Python module: beside Python", "caffe", `C:\mod\caffe.pyd`, pe(`C:\mod\caffe.pyd`, "import tcl86t.dll") + file(`C:\Python310\tcl86t.dll`), ""},
+		{"a Python module: Python itself is loaded", "caffe", `C:\mod\caffe.pyd`, pe(`C:\mod\caffe.pyd`, "import python310.dll"), ""},
 		{"a Python module: PATH is not searched", "caffe", `C:\mod\caffe.pyd`, pe(`C:\mod\caffe.pyd`, "import a.dll") + file(`C:\on\a.dll`), "a.dll not-found"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

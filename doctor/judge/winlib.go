@@ -104,6 +104,9 @@ func runtime(e *evaluation, s subject) (vars map[string]string, have, needs int,
 			needs = 20
 		}
 	}
+	if s.name == "opencv" && s.instance.Built.Compiler == "msvc" {
+		needs = map[string]int{"v142": 20, "v143": 30, "v145": 50}[s.instance.Built.Toolset]
+	}
 	vars = map[string]string{"runtime": redist.Version}
 	return vars, have, needs, have > 0 && needs > have
 }

@@ -25,6 +25,8 @@ func TestWindowsRuntimeAndModules(t *testing.T) {
 		{"std::mutex", "msvc", facts.Instance{Version: "14.40.33807"}, "14.38.33135.0", "msvc.runtime-mutex", "std::mutex"},
 		{"a little older", "msvc", facts.Instance{Version: "14.44.35207"}, "14.40.33810.0", "", ""},
 		{"the same", "msvc", facts.Instance{Version: "14.16.27023"}, "14.16.27012.6", "", ""},
+		{"OpenCV of v142 on the runtime of 2017", "opencv", facts.Instance{Version: "4.8.1", Built: facts.Built{Compiler: "msvc", Toolset: "v142"}}, "14.16.27012.6", "opencv.runtime-too-old", "vcruntime140_1.dll"},
+		{"OpenCV of v141", "opencv", facts.Instance{Version: "4.1.0", Built: facts.Built{Compiler: "msvc", Toolset: "v141"}}, "14.16.27012.6", "", ""},
 		{"unknown runtime", "msvc", facts.Instance{Version: "14.40.33807"}, "", "", ""},
 		{"OpenCV without contrib", "opencv", facts.Instance{Version: "4.8.1", Has: []string{"core", "dnn", "headers"}, Built: facts.Built{Compiler: "mingw"}}, "", "opencv.gocv-modules", "face, tracking, xfeatures2d, img_hash"},
 		{"OpenCV as gocv builds it", "opencv", facts.Instance{Version: "4.8.1", Has: gocv, Built: facts.Built{Compiler: "mingw"}}, "", "", ""},
