@@ -180,7 +180,7 @@ func TestProbesFillKnownComponents(t *testing.T) {
 	for _, p := range doctor.Probes(false) {
 		for _, name := range p.Provides {
 			if !known[name] {
-				t.Errorf("probe %s provides %s, which recipes.Components does not list", p.Name, name)
+				t.Errorf("probe %s provides %s, which the catalog does not list: add it to recipes/catalog.go", p.Name, name)
 			}
 		}
 	}
