@@ -22,6 +22,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"howett.net/plist"
 
@@ -193,7 +194,7 @@ func (p *prober) tools(f *facts.Facts, selected, how string) {
 	f.Add("xcode-clt", i)
 }
 
-var sdkName = regexp.MustCompile(`^(MacOSX|iPhoneOS|iPhoneSimulator)([0-9.]*)\.sdk$`)
+var sdkName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(MacOSX|iPhoneOS|iPhoneSimulator)([0-9.]*)\.sdk$`) })
 
 // sdks adds the SDK folders of one platform, each once: MacOSX.sdk is usually
 // the folder, MacOSX15.1.sdk a link to it (or the other way round).
@@ -206,7 +207,7 @@ func (p *prober) sdks(f *facts.Facts, component, dir, platform string) bool {
 	}
 	found := false
 	for _, e := range entries {
-		m := sdkName.FindStringSubmatch(e.Name)
+		m := sdkName().FindStringSubmatch(e.Name)
 		if m == nil || m[1] != platform || len(seen) > maxSDKs || p.ctx.Err() != nil {
 			continue
 		}

@@ -4,15 +4,20 @@ import (
 	"context"
 	"regexp"
 	"strconv"
+	"sync"
 )
 
 // The forms in which include/crt/host_config.h (include/host_config.h before
 // CUDA 9) states the host compilers that a toolkit takes: the condition on
 // _MSC_VER, and the numbers in the messages on GCC and Clang.
 var (
-	mscWindow = regexp.MustCompile(`(?m)^#if _MSC_VER < (\d{4}) \|\| _MSC_VER (>=?) (\d{4})`)
-	gccLimit  = regexp.MustCompile(`gcc versions later than (\d{1,2})(?:\.\d+)? are not supported`)
-	clangLess = regexp.MustCompile(`clang version must be less than (\d{1,2})\b`)
+	mscWindow = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?m)^#if _MSC_VER < (\d{4}) \|\| _MSC_VER (>=?) (\d{4})`)
+	})
+	gccLimit = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`gcc versions later than (\d{1,2})(?:\.\d+)? are not supported`)
+	})
+	clangLess = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`clang version must be less than (\d{1,2})\b`) })
 )
 
 // ParseHostConfig reads the compilers that a toolkit's host_config.h accepts:
@@ -20,7 +25,7 @@ var (
 // versions), each inclusive. What the text does not state is left out.
 func ParseHostConfig(text string) map[string]string {
 	out := map[string]string{}
-	if m := mscWindow.FindStringSubmatch(text); m != nil {
+	if m := mscWindow().FindStringSubmatch(text); m != nil {
 		// Four digits always fit an int.
 		low, errLow := strconv.Atoi(m[1])
 		high, errHigh := strconv.Atoi(m[3])
@@ -31,10 +36,10 @@ func ParseHostConfig(text string) map[string]string {
 			out["msc_ver_min"], out["msc_ver_max"] = strconv.Itoa(low), strconv.Itoa(high)
 		}
 	}
-	if m := gccLimit.FindStringSubmatch(text); m != nil {
+	if m := gccLimit().FindStringSubmatch(text); m != nil {
 		out["gcc_max"] = m[1]
 	}
-	if m := clangLess.FindStringSubmatch(text); m != nil {
+	if m := clangLess().FindStringSubmatch(text); m != nil {
 		if n, err := strconv.Atoi(m[1]); err == nil && n > 1 {
 			out["clang_max"] = strconv.Itoa(n - 1)
 		}

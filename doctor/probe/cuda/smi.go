@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/deployctl/deployctl/doctor/probe/internal/pasted"
 )
@@ -44,21 +45,35 @@ const maxGPUs = 256
 
 var (
 	// Since 610 the header says KMD and CUDA UMD.
-	smiHeader = regexp.MustCompile(`NVIDIA-SMI[ \t]+([0-9][0-9.]*)`)
-	smiDriver = regexp.MustCompile(`(?:Driver|KMD) Version[ \t]*:[ \t]*([0-9][0-9.]*)`)
-	smiCUDA   = regexp.MustCompile(`CUDA (?:UMD )?Version[ \t]*:[ \t]*([0-9][0-9.]*)`)
+	smiHeader = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`NVIDIA-SMI[ \t]+([0-9][0-9.]*)`) })
+	smiDriver = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?:Driver|KMD) Version[ \t]*:[ \t]*([0-9][0-9.]*)`) })
+	smiCUDA   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`CUDA (?:UMD )?Version[ \t]*:[ \t]*([0-9][0-9.]*)`) })
 	// Jetson's GPU is not on PCI.
-	smiGPU    = regexp.MustCompile(`^\|[ \t]+([0-9]+)\.?[ \t]+(.*?)[ \t]*\|[ \t]*([0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-9A-Fa-f]|N/A[ \t]+N/A)`)
-	smiMemory = regexp.MustCompile(`([0-9]+)[ \t]*(MiB|MB|GiB)[ \t]*/[ \t]*([0-9]+)[ \t]*(MiB|MB|GiB)`)
-	smiMode   = regexp.MustCompile(`[ \t]+(On|Off|WDDM|TCC|MCDM|N/A|ERR!)$`)
-	smiFailed = regexp.MustCompile(`(?mi)^.*(?:NVIDIA-SMI has failed|NVIDIA-SMI couldn't find|Failed to initialize NVML|No devices were found|couldn't communicate with the NVIDIA driver|Unable to determine the device handle).*$`)
+	smiGPU = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^\|[ \t]+([0-9]+)\.?[ \t]+(.*?)[ \t]*\|[ \t]*([0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-9A-Fa-f]|N/A[ \t]+N/A)`)
+	})
+	smiMemory = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`([0-9]+)[ \t]*(MiB|MB|GiB)[ \t]*/[ \t]*([0-9]+)[ \t]*(MiB|MB|GiB)`)
+	})
+	smiMode   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[ \t]+(On|Off|WDDM|TCC|MCDM|N/A|ERR!)$`) })
+	smiFailed = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?mi)^.*(?:NVIDIA-SMI has failed|NVIDIA-SMI couldn't find|Failed to initialize NVML|No devices were found|couldn't communicate with the NVIDIA driver|Unable to determine the device handle).*$`)
+	})
 	// nvidia-smi --version, since 535; older releases have no such option.
-	smiVersions = regexp.MustCompile(`(?m)^[ \t]*NVIDIA-SMI version[ \t]*:[ \t]*([0-9][0-9.]*)`)
-	smiLine     = regexp.MustCompile(`(?m)^[ \t]*(DRIVER|KMD|CUDA|CUDA UMD) [Vv]ersion[ \t]*:[ \t]*([0-9][0-9.]*)`)
+	smiVersions = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?m)^[ \t]*NVIDIA-SMI version[ \t]*:[ \t]*([0-9][0-9.]*)`)
+	})
+	smiLine = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?m)^[ \t]*(DRIVER|KMD|CUDA|CUDA UMD) [Vv]ersion[ \t]*:[ \t]*([0-9][0-9.]*)`)
+	})
 	// nvidia-smi -L; MIG's instances stand indented below their device.
-	smiList   = regexp.MustCompile(`(?m)^[ \t]*GPU ([0-9]+): (.+?) \((?:UUID|S/N): ([^)\n]*)\)`)
-	smiNumber = regexp.MustCompile(`^[0-9]+(?:\.[0-9]+)*`)
-	smiReport = regexp.MustCompile(`^GPU ([0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-9A-Fa-f])$`)
+	smiList = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?m)^[ \t]*GPU ([0-9]+): (.+?) \((?:UUID|S/N): ([^)\n]*)\)`)
+	})
+	smiNumber = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]+(?:\.[0-9]+)*`) })
+	smiReport = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^GPU ([0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-9A-Fa-f])$`)
+	})
 )
 
 // ParseSMI reads the table that nvidia-smi prints without options, the reports
@@ -68,21 +83,21 @@ var (
 func ParseSMI(text string) SMI {
 	text = pasted.Clean(text)
 	var s SMI
-	if m := smiFailed.FindString(text); m != "" {
+	if m := smiFailed().FindString(text); m != "" {
 		s.Err = strings.TrimSpace(m)
 	}
-	if m := smiHeader.FindStringIndex(text); m != nil && !strings.Contains(line(text, m[0]), "has failed") {
+	if m := smiHeader().FindStringIndex(text); m != nil && !strings.Contains(line(text, m[0]), "has failed") {
 		return s.table(text[m[0]:])
 	}
 	if at := strings.Index(text, "<nvidia_smi_log>"); at >= 0 {
 		return s.xml(text[at:])
 	}
-	if strings.Contains(text, "NVSMI LOG") || smiDriver.MatchString(text) {
+	if strings.Contains(text, "NVSMI LOG") || smiDriver().MatchString(text) {
 		return s.report(text)
 	}
-	if m := smiVersions.FindStringSubmatch(text); m != nil {
+	if m := smiVersions().FindStringSubmatch(text); m != nil {
 		s.Driver = m[1]
-		for _, m := range smiLine.FindAllStringSubmatch(text, -1) {
+		for _, m := range smiLine().FindAllStringSubmatch(text, -1) {
 			if m[1] == "DRIVER" || m[1] == "KMD" {
 				s.Driver = m[2]
 			} else {
@@ -90,7 +105,7 @@ func ParseSMI(text string) SMI {
 			}
 		}
 	}
-	for _, m := range smiList.FindAllStringSubmatch(text, maxGPUs) {
+	for _, m := range smiList().FindAllStringSubmatch(text, maxGPUs) {
 		if n, err := strconv.Atoi(m[1]); err == nil {
 			d := Device{Index: n, Name: strings.TrimSpace(m[2])}
 			if strings.HasPrefix(m[3], "GPU-") {
@@ -114,17 +129,17 @@ func line(text string, at int) string {
 
 func (s SMI) table(text string) SMI {
 	// The next output, if any, is another machine's or day's.
-	if again := smiHeader.FindAllStringIndex(text, 2); len(again) == 2 {
+	if again := smiHeader().FindAllStringIndex(text, 2); len(again) == 2 {
 		text = text[:again[1][0]]
 	}
 	s.Err = "" // another output's
 	head := line(text, 0)
-	if m := smiDriver.FindStringSubmatch(head); m != nil {
+	if m := smiDriver().FindStringSubmatch(head); m != nil {
 		s.Driver = m[1]
-	} else if m := smiHeader.FindStringSubmatch(head); m != nil {
+	} else if m := smiHeader().FindStringSubmatch(head); m != nil {
 		s.Driver = m[1]
 	}
-	if m := smiCUDA.FindStringSubmatch(head); m != nil {
+	if m := smiCUDA().FindStringSubmatch(head); m != nil {
 		s.CUDA = m[1]
 	}
 	open := false // the last device still lacks its memory
@@ -135,13 +150,13 @@ func (s SMI) table(text string) SMI {
 		if strings.Contains(row, "Processes") || strings.Contains(row, "processes:") || strings.Contains(row, "MIG devices") {
 			break
 		}
-		if m := smiGPU.FindStringSubmatch(row); m != nil && len(s.GPUs) < maxGPUs {
+		if m := smiGPU().FindStringSubmatch(row); m != nil && len(s.GPUs) < maxGPUs {
 			n, err := strconv.Atoi(m[1])
 			if err != nil {
 				continue
 			}
 			d := Device{Index: n, Name: m[2], PCI: realPCI(m[3]), Driver: s.Driver}
-			if mode := smiMode.FindStringSubmatch(d.Name); mode != nil {
+			if mode := smiMode().FindStringSubmatch(d.Name); mode != nil {
 				d.Name = strings.TrimSpace(strings.TrimSuffix(d.Name, mode[0]))
 				switch mode[1] {
 				case "WDDM", "TCC", "MCDM":
@@ -151,7 +166,7 @@ func (s SMI) table(text string) SMI {
 			s.GPUs = append(s.GPUs, d)
 			open = true
 		}
-		if m := smiMemory.FindStringSubmatch(row); m != nil && open {
+		if m := smiMemory().FindStringSubmatch(row); m != nil && open {
 			s.GPUs[len(s.GPUs)-1].Memory = bytesOf(m[3], m[4])
 			open = false
 		}
@@ -165,7 +180,7 @@ func (s SMI) report(text string) SMI {
 	section := ""
 	for row := range strings.SplitSeq(text, "\n") {
 		row = strings.TrimRight(row, " \t\r")
-		if m := smiReport.FindStringSubmatch(strings.TrimSpace(row)); m != nil && len(s.GPUs) < maxGPUs {
+		if m := smiReport().FindStringSubmatch(strings.TrimSpace(row)); m != nil && len(s.GPUs) < maxGPUs {
 			s.GPUs = append(s.GPUs, Device{Index: len(s.GPUs), PCI: pciAddress(m[1]), Driver: s.Driver})
 			cur, section = &s.GPUs[len(s.GPUs)-1], ""
 			continue
@@ -181,7 +196,7 @@ func (s SMI) report(text string) SMI {
 		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
 		if cur == nil {
 			// Since 610: "13.3 [Deprecated; …]"; others say N/A or Not Found.
-			number := smiNumber.FindString(value)
+			number := smiNumber().FindString(value)
 			switch key {
 			case "Driver Version", "KMD Version":
 				if number != "" {
@@ -269,7 +284,7 @@ func (s SMI) xml(text string) SMI {
 }
 
 func (s *SMI) element(path, value string) {
-	number := smiNumber.FindString(value)
+	number := smiNumber().FindString(value)
 	switch {
 	case (path == "driver_version" || path == "kmd_version") && number != "":
 		s.Driver = number

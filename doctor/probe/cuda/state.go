@@ -75,7 +75,7 @@ func (p *probe) failing(ctx context.Context, text string) *facts.Unusable {
 	case inContainer(ctx, p.h):
 		u.Remedy = "Make nvidia-smi work on the host, then start the container again with: docker run --gpus all IMAGE"
 	case strings.Contains(low, "no devices were found"):
-		u.Reason, u.Remedy = facts.NoDevice, "Run sudo dmesg | grep -i nvrm, which says why the driver does not start the card."
+		u.Reason, u.Remedy = facts.NoDevice, "Run sudo dmesg | grep -i nvrm(), which says why the driver does not start the card."
 	case strings.Contains(low, "communicate with the nvidia driver"), strings.Contains(low, "driver not loaded"):
 		u.Remedy = "Run sudo modprobe nvidia. If it fails, the module is not built for the running kernel (install its headers and rebuild it with dkms) or Secure Boot blocks it."
 		if p.h.Windows() {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
@@ -111,8 +112,8 @@ func page(data []byte) bool {
 }
 
 var (
-	cudaDLL  = regexp.MustCompile(`^cudart64_(\d+)\.dll$`)
-	cudnnDLL = regexp.MustCompile(`^cudnn64_(\d+)\.dll$`)
+	cudaDLL  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^cudart64_(\d+)\.dll$`) })
+	cudnnDLL = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^cudnn64_(\d+)\.dll$`) })
 )
 
 // carried reads the CUDA and cuDNN that a tree brings beside its programs, out
@@ -124,13 +125,13 @@ func (s *search) carried(ctx context.Context, c *copyOf, folders []string, tree 
 		for _, e := range s.list(ctx, s.h.Join(tree, folder)) {
 			low := strings.ToLower(e.Name)
 			file := s.h.Join(tree, folder, e.Name)
-			if m := cudaDLL.FindStringSubmatch(low); m != nil && c.built.CUDA == "" {
+			if m := cudaDLL().FindStringSubmatch(low); m != nil && c.built.CUDA == "" {
 				if c.built.CUDA = runtimeRelease(m[1]); c.built.CUDA != "" {
 					c.carries = file
 					c.note("file", file, "CUDA "+c.built.CUDA)
 				}
 			}
-			if m := cudnnDLL.FindStringSubmatch(low); m != nil && c.built.CuDNN == "" {
+			if m := cudnnDLL().FindStringSubmatch(low); m != nil && c.built.CuDNN == "" {
 				c.built.CuDNN = m[1]
 				c.note("file", file, "cuDNN "+m[1])
 			}
@@ -152,7 +153,7 @@ func runtimeRelease(number string) string {
 	return fmt.Sprintf("%d.%d", n/10, n%10)
 }
 
-var pydName = regexp.MustCompile(`^pyopenpose\.cp(\d)(\d+)-.*\.pyd$`)
+var pydName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^pyopenpose\.cp(\d)(\d+)-.*\.pyd$`) })
 
 // openposePython looks at the Python module. Python 3.8 and newer load the DLLs
 // that a module needs from its own folder, Python's, System32 and the folders
@@ -163,7 +164,7 @@ func (s *search) openposePython(ctx context.Context, c *copyOf, tree string) {
 	for _, folder := range []string{`build\python\openpose\Release`, `build\python\openpose`, `python\openpose\Release`, `python\openpose`, `bin\python\openpose\Release`, `bin\python\openpose`} {
 		dir := h.Join(tree, folder)
 		for _, e := range s.list(ctx, dir) {
-			m := pydName.FindStringSubmatch(strings.ToLower(e.Name))
+			m := pydName().FindStringSubmatch(strings.ToLower(e.Name))
 			if m == nil {
 				continue
 			}

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
@@ -237,7 +238,7 @@ func registered(ctx context.Context, h *host.Host, r registry, view string) []st
 	return out
 }
 
-var goVersionLine = regexp.MustCompile(`^go(\d+(?:\.\d+)*(?:rc\d+|beta\d+)?)\s`)
+var goVersionLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^go(\d+(?:\.\d+)*(?:rc\d+|beta\d+)?)\s`) })
 
 // goVersion reads GOROOT/VERSION beside the program's bin folder.
 func goVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Instance) {
@@ -247,7 +248,7 @@ func goVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Insta
 	if err != nil {
 		return // a shim or a distribution's own layout: it will be asked
 	}
-	if m := goVersionLine.FindStringSubmatch(string(data) + "\n"); m != nil {
+	if m := goVersionLine().FindStringSubmatch(string(data) + "\n"); m != nil {
 		inst.Version = m[1]
 		inst.Attrs["goroot"] = h.DirOf(h.DirOf(c.Real))
 		inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "file", Source: name, Detail: look.FirstLine(string(data))})
@@ -256,7 +257,7 @@ func goVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Insta
 
 // bazelVersion: only the variable that pins bazelisk's choice is read.
 func bazelVersion(_ context.Context, h *host.Host, c look.Copy, inst *facts.Instance) {
-	if m := bazelFile.FindStringSubmatch(h.Base(c.Real)); m != nil {
+	if m := bazelFile().FindStringSubmatch(h.Base(c.Real)); m != nil {
 		inst.Version = m[1]
 		inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "file", Source: c.Real})
 		return
@@ -269,4 +270,4 @@ func bazelVersion(_ context.Context, h *host.Host, c look.Copy, inst *facts.Inst
 	inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "file", Source: c.Path, Detail: "not run: bazel starts a server, bazelisk downloads"})
 }
 
-var bazelFile = regexp.MustCompile(`^bazel-(\d+\.\d+\.\d+)`)
+var bazelFile = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^bazel-(\d+\.\d+\.\d+)`) })
