@@ -329,9 +329,13 @@ func (h *Host) Glob(ctx context.Context, dir, pattern string) []string {
 	return out
 }
 
+// errDevice marks a device where a file was to be read. A variable that names
+// /dev/null is how people say that there shall be none.
+var errDevice = fmt.Errorf("%w but a device", ErrNotRegular)
+
 // IsNotExist reports whether the error says that the path names nothing of the
 // kind that was asked for (as opposed to something that cannot be read). A path
 // below a file is one: /opt/cuda.run/version.json.
 func IsNotExist(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || slices.ContainsFunc(absent, func(a error) bool { return errors.Is(err, a) })
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, errDevice) || slices.ContainsFunc(absent, func(a error) bool { return errors.Is(err, a) })
 }

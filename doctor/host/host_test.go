@@ -105,6 +105,7 @@ func TestNothingThere(t *testing.T) {
 			_, err := h.Stat(ctx, filepath.Join(dir, strings.Repeat("x", 300)))
 			return err
 		},
+		"read a device":  func(h *host.Host) error { _, _, err := h.ReadFile(ctx, os.DevNull, 10); return err },
 		"stat a loop":    func(h *host.Host) error { _, err := h.Stat(ctx, loop); return err },
 		"resolve a loop": func(h *host.Host) error { _, err := h.Resolve(ctx, loop); return err },
 	}

@@ -89,6 +89,8 @@ func Open(name string) (*os.File, error) {
 	case err != nil:
 	case info.IsDir():
 		err = &fs.PathError{Op: "read", Path: name, Err: syscall.EISDIR}
+	case info.Mode()&fs.ModeCharDevice != 0:
+		err = &fs.PathError{Op: "read", Path: name, Err: errDevice}
 	case !info.Mode().IsRegular():
 		err = &fs.PathError{Op: "read", Path: name, Err: ErrNotRegular}
 	}

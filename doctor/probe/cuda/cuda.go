@@ -113,7 +113,7 @@ func (p *probe) unreadable(err error, covers ...string) {
 
 // problem makes the components named uncertain, and only them.
 func (p *probe) problem(err error, covers ...string) {
-	if len(p.f.Problems) < 16 {
+	if !slices.ContainsFunc(p.f.Problems, func(have facts.Problem) bool { return slices.Equal(have.Covers, covers) }) { // the first says enough
 		p.f.Problems = append(p.f.Problems, facts.Problem{Probe: "cuda", Covers: covers, Error: err.Error()})
 	}
 }

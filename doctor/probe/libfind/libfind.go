@@ -392,7 +392,8 @@ func (w *world) unreadable(name string, err error) {
 
 // unreadable keeps an error over a file of one component.
 func (s *search) unreadable(err error) {
-	if look.Hides(err) && len(s.problems) < 16 {
+	again := slices.ContainsFunc(s.problems, func(p facts.Problem) bool { return slices.Equal(p.Covers, []string{s.spec.component}) })
+	if look.Hides(err) && !again { // the first says enough
 		s.problems = append(s.problems, facts.Problem{Covers: []string{s.spec.component}, Error: err.Error()})
 	}
 }
@@ -411,7 +412,9 @@ func (v *variables) Getenv(name string) (string, bool) {
 	return value, ok
 }
 
-// naming lists the variables that hold the place or a folder above it.
+// naming lists the variables that hold the place or a folder above it. Those of
+// programs (PATH) name their prefix, too: what lies beside a bin folder is
+// searched, as CMake does.
 func (v *variables) naming(place string) []string {
 	same := func(s string) string { return strings.ToLower(strings.ReplaceAll(s, `\`, "/")) }
 	var out []string
@@ -423,6 +426,9 @@ func (v *variables) naming(place string) []string {
 		}
 		for dir := range strings.SplitSeq(value, sep) {
 			dir = strings.TrimRight(same(dir), "/")
+			if prefix, ok := strings.CutSuffix(dir, "/bin"); ok && prefix != "" && prefix != "/usr" && prefix != "/usr/local" {
+				dir = prefix
+			}
 			if dir != "" && !strings.HasSuffix(dir, ":") && (same(place) == dir || within(same(place), dir)) {
 				out = append(out, name)
 				break

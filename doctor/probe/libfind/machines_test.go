@@ -278,6 +278,22 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
+// TestLockedFolderBesidePATH: PATH often holds a folder of somebody else's; no
+// program of this user's can use what lies beside it.
+func TestLockedFolderBesidePATH(t *testing.T) {
+	h := hosttest.Parse(t, "-- env --\nPATH=/usr/bin:/root/go/bin\n-- deny /root/go --\n-- deny /root/go/lib --\n-- deny /root/go/lib/cmake --\n-- deny /root/go/bin --\n-- file /usr/lib/libncnn.a --\n!<arch>\n")
+	f, err := Probe(t.Context(), h)
+	if err != nil || len(f.Problems) > 0 {
+		t.Errorf("%v, %+v", err, f.Problems)
+	}
+	// A variable of one library makes that one uncertain.
+	h = hosttest.Parse(t, "-- env --\nPATH=/usr/bin\nTorch_DIR=/locked\n-- deny /locked --\n")
+	f, err = Probe(t.Context(), h)
+	if err != nil || len(f.Problems) != 1 || !slices.Equal(f.Problems[0].Covers, []string{"libtorch"}) {
+		t.Errorf("%v, %+v", err, f.Problems)
+	}
+}
+
 // TestNPMThroughLoader: the library inside an npm package serves every program
 // once LD_LIBRARY_PATH leads to it; it is one copy still.
 func TestNPMThroughLoader(t *testing.T) {

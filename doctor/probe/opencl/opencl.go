@@ -136,6 +136,13 @@ func run(ctx context.Context, h *host.Host, ask []string) (facts.Facts, error) {
 			d.attrs["state"] = "missing"
 			d.attrs["problem"] = fmt.Sprintf("%s names %s, which is not there", d.icd, d.library)
 			unusable = cuda.DriverFile(ctx, h, d.icd, d.library)
+			if d.evidence.Kind == "env" {
+				if h.Exists(ctx, d.library) {
+					d.attrs["problem"] = fmt.Sprintf("%s names %s, which is not a library", d.icd, d.library)
+				}
+				unusable.Detail = d.attrs["problem"]
+				unusable.Remedy = "Unset " + d.icd + ", or set it to the library of an installed OpenCL driver."
+			}
 		}
 		in := facts.Instance{Version: d.version, Path: d.file, Has: d.has, Attrs: d.attrs, Unusable: unusable, Evidence: []facts.Evidence{d.evidence}}
 		if by := d.attrs["driver"]; by == "PoCL" || by == "Intel CPU" || by == "Oclgrind" {
@@ -185,6 +192,16 @@ func maker(library string) string {
 	return ""
 }
 
+// libraryAt is the file, or "" where it cannot be a library: a variable may name
+// anything. The head of one that cannot be read is not known.
+func libraryAt(ctx context.Context, h *host.Host, file string) string {
+	head, err := h.ReadAt(ctx, file, 0, 4)
+	if host.IsNotExist(err) || len(head) == 4 && string(head) != "\x7fELF" {
+		return ""
+	}
+	return file
+}
+
 // listed reads the .icd files of Linux, as ocl-icd and the Khronos loader do:
 // OCL_ICD_VENDORS replaces the folder, or names one file or library;
 // OCL_ICD_FILENAMES names libraries besides.
@@ -203,6 +220,9 @@ func listed(ctx context.Context, h *host.Host, libs *loader.Libraries) ([]*drive
 			}
 		default:
 			d.file, d.via = libs.Find(ctx, library)
+		}
+		if kind == "env" && d.file != "" {
+			d.file = libraryAt(ctx, h, d.file)
 		}
 		out = append(out, d)
 	}

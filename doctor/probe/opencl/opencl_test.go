@@ -276,6 +276,23 @@ OCL_ICD_FILENAMES=/opt/bad/libhang.so
 	}
 }
 
+// TestEnvironmentNamesNoDriver: a variable that names something else hides the
+// registered drivers, and the remedy is about the variable.
+func TestEnvironmentNamesNoDriver(t *testing.T) {
+	for name, lacks := range map[string]string{"/etc/passwd": "not a library", "/nowhere": "not there", "/opt/driver.so": ""} {
+		f, err := Probe(t.Context(), hosttest.Parse(t, linux+"-- env --\nOCL_ICD_VENDORS="+name+"\n-- file /etc/passwd --\nroot:x:0:0\n-- file /opt/driver.so --\n\x7fELF\x02\n"))
+		if err != nil || len(f.Components[Component]) != 1 {
+			t.Fatalf("%s: %+v, %v", name, f.Components[Component], err)
+		}
+		switch i := f.Components[Component][0]; {
+		case lacks == "" && (!i.Active || i.Unusable != nil), lacks != "" && i.Active:
+			t.Errorf("%s: %+v", name, i)
+		case lacks != "" && (!strings.Contains(i.Unusable.Detail, lacks) || !strings.Contains(i.Unusable.Remedy, "Unset OCL_ICD_VENDORS")):
+			t.Errorf("%s: %+v", name, i.Unusable)
+		}
+	}
+}
+
 func TestWindowsRegistry(t *testing.T) {
 	f, err := Probe(t.Context(), hosttest.Parse(t, `
 -- platform --
@@ -324,6 +341,9 @@ type hostile struct{ host.World }
 
 func (hostile) ReadFile(context.Context, string, int64) ([]byte, bool, error) {
 	return []byte("\x00\xff/x/y\n"), false, nil
+}
+func (hostile) ReadAt(context.Context, string, int64, int) ([]byte, error) {
+	return []byte("\x00\xff"), nil
 }
 func (hostile) ReadDir(context.Context, string) ([]host.Entry, error) {
 	return []host.Entry{{Name: "a.icd"}, {Name: "libOpenCL.so"}, {Name: "libOpenCL.so.1"}, {Name: "clinfo"}}, nil
