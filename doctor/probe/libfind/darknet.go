@@ -62,7 +62,12 @@ func (s *search) darknetFlavour(ctx context.Context, c *copyOf) {
 		c.note("file", file, "contains "+m.text)
 		break
 	}
-	data, err := s.h.Search(ctx, file, "libcudart", maxBinary, 9)
+	// Visual Studio's project links the CUDA runtime statically, cuBLAS never.
+	library := "libcudart"
+	if s.h.Windows() {
+		library = "cublas64_"
+	}
+	data, err := s.h.Search(ctx, file, library, maxBinary, len(library))
 	s.unreadable(err)
 	if len(data) > 0 {
 		c.add("cuda")
@@ -70,7 +75,10 @@ func (s *search) darknetFlavour(ctx context.Context, c *copyOf) {
 	// Newer forks keep the code in libdarknet; the program says nothing then.
 	own, err := s.h.Search(ctx, file, "libdarknet", maxBinary, 10)
 	s.unreadable(err)
-	c.whole = err == nil && len(own) == 0
+	// A recording may have the program's name without its contents.
+	usage, errUsage := s.h.Search(ctx, file, "%s <function>", maxBinary, 13)
+	s.unreadable(errUsage)
+	c.whole = err == nil && len(own) == 0 && errUsage == nil && len(usage) > 0
 }
 
 // darknetPackage notes the version of Debian's package, which is a date: the
