@@ -214,6 +214,9 @@ func (e *evaluation) update(name string, c recipes.Constraint) string {
 			return fmt.Sprintf("Install NVIDIA driver %s on the host, or use an image with an older CUDA.", c)
 		}
 	}
+	if text := e.openposeAdvice(name); text != "" && (name == "cuda" || name == "cudnn") {
+		return text
+	}
 	switch cuda, ok := e.facts.Active("cuda"); name {
 	case "cudnn":
 		if text := e.cudnnAdvice(&recipes.ComponentCheck{Version: c.String()}); text != "" || !ok {

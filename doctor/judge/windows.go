@@ -23,6 +23,10 @@ func (e *evaluation) integration(c *recipes.ComponentCheck, v *verdict) {
 	if c.Name != "visual-studio" || c.Attr["cuda_customizations"] == "" || v.cause != Lacking || !ok || !okCUDA {
 		return
 	}
+	if vs.Unusable != nil {
+		*v = verdict{state: Skipped, wanted: v.wanted, found: "not checked: waiting for a working Visual Studio (visual-studio.unusable)"}
+		return
+	}
 	series, line := recipes.Series(cuda.Version), major(vs.Version)
 	v.found = fmt.Sprintf("CUDA %s is not integrated into Visual Studio %s (its build customizations are missing)", series, cmp.Or(vs.Attrs["year"], vs.Version))
 	to := vs.Attrs["build_customizations"]
@@ -229,8 +233,8 @@ func noMSBuild(e *evaluation, s subject) (map[string]string, bool) {
 // promptTarget finds a developer prompt that builds for another architecture.
 func promptTarget(e *evaluation, s subject) (map[string]string, bool) {
 	target := s.instance.Makes.Target
-	if target == "" || target == e.facts.OS.Arch || e.facts.OS.Arch == "" {
-		return nil, false
+	if target == "" || target == e.facts.OS.Arch || e.facts.OS.Arch != "amd64" {
+		return nil, false // Windows for ARM runs x64 programs, too
 	}
 	name := map[string]string{"386": "x86", "amd64": "x64"}
 	return map[string]string{"target": cmp.Or(name[target], target), "own": cmp.Or(name[e.facts.OS.Arch], e.facts.OS.Arch)}, true
@@ -254,7 +258,11 @@ func vs2015Update(e *evaluation, s subject) (map[string]string, bool) {
 	if !s.instance.Active {
 		return nil, false
 	}
+	// In the registry the first release's number may stand for an updated one.
 	n, least := build(s.instance.Version), 25420
+	if n == 23107 {
+		n = 0
+	}
 	for _, c := range e.facts.Components["msvc"] {
 		if b := build(c.Version); b >= 23000 && s.instance.Path != "" && strings.HasPrefix(strings.ToLower(c.Path), strings.ToLower(strings.TrimRight(s.instance.Path, `\`))) {
 			n, least = b, 24210

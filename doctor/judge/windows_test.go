@@ -47,6 +47,8 @@ func TestWindowsCompilers(t *testing.T) {
 		{"2015 keeps MSBuild elsewhere", with([]string{"visual-studio"}, studio("14.0", "vctools")), facts.OS{}, "", "", ""},
 		{"2015 Update 2", with([]string{"visual-studio", "msvc"}, studio("14.0", "vctools"), cl("14.0.23918")), facts.OS{}, "visual-studio.update", Fail, "Update 3"},
 		{"2015 Update 1, by its setup", with([]string{"visual-studio"}, studio("14.0.24720", "vctools")), facts.OS{}, "visual-studio.update", Fail, "Update 3"},
+		{"2015, the first release's number alone", with([]string{"visual-studio"}, studio("14.0.23107", "vctools")), facts.OS{}, "", "", ""},
+		{"2015, the first release's compiler", with([]string{"visual-studio", "msvc"}, studio("14.0.23107", "vctools"), cl("14.0.23026")), facts.OS{}, "visual-studio.update", Fail, "Update 3"},
 		{"2015 Update 3", with([]string{"visual-studio", "msvc"}, studio("14.0.25420", "vctools"), cl("14.0.24215")), facts.OS{}, "", "", ""},
 		{"2015, unknown update", with([]string{"visual-studio", "msvc"}, studio("14.0", "vctools"), cl("14.0")), facts.OS{}, "", "", ""},
 		{"win32 threads", with([]string{"mingw"}, gcc("8.1.0", "win32")), facts.OS{}, "mingw.threads", Fail, "posix"},
