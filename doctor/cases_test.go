@@ -72,7 +72,10 @@ func TestCases(t *testing.T) {
 }
 
 // TestMachines judges the project's own recorded machines in the same way.
-func TestMachines(t *testing.T) { judgeCases(t, "testdata/machines.yaml") }
+func TestMachines(t *testing.T) {
+	judgeCases(t, "testdata/machines.yaml")
+	judgeCases(t, "testdata/unix.yaml")
+}
 
 var sharedCases = filepath.Join("..", "..", "shared", "cases")
 

@@ -7,6 +7,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/probe/cpu"
 	"github.com/deployctl/deployctl/doctor/probe/cuda"
 	"github.com/deployctl/deployctl/doctor/probe/disk"
+	"github.com/deployctl/deployctl/doctor/probe/environment"
 	"github.com/deployctl/deployctl/doctor/probe/gpu"
 	"github.com/deployctl/deployctl/doctor/probe/libfind"
 	"github.com/deployctl/deployctl/doctor/probe/memory"
@@ -31,6 +32,7 @@ func Probes(deep bool) []probe.Probe {
 		{Name: "cpu", Provides: cpu.Provides(), Run: cpu.Probe},
 		{Name: "memory", Provides: memory.Provides(), Run: memory.Probe},
 		{Name: "disk", Provides: disk.Provides(), Run: disk.Probe},
+		{Name: "environment", Provides: environment.Provides(), Run: environment.Probe},
 		tools.Probe(tools.Packagers),
 		{Name: "compilers", Provides: compilers.Provides(), Run: compilers.Probe},
 		tools.Probe(tools.BuildTools),

@@ -116,6 +116,9 @@ func makePlan(ctx context.Context, j *judge.Judgement, h *host.Host, places Plac
 			continue
 		}
 		w := &wish{finding: f, manual: r.Manual}
+		if r.Component != nil {
+			w.manual = cmp.Or(judge.OnJetson(r.Component.Name, j.Facts), r.Manual)
+		}
 		reason := "the recipe has no automatic fix for it"
 		if len(r.Fix) > 0 {
 			reason = "no fix in the recipe fits this system and its package managers"

@@ -86,7 +86,7 @@ func Facts(ctx context.Context, o FactsOptions) error {
 
 // only keeps the named topics and components.
 func only(f *facts.Facts, names []string) (*facts.Facts, error) {
-	topics := []string{"os", "cpu", "memory", "disks", "gpus"}
+	topics := []string{"os", "cpu", "memory", "disks", "gpus", "environment"}
 	var known []string
 	for _, p := range doctor.Probes(false) {
 		known = append(known, p.Provides...)
@@ -111,6 +111,9 @@ func only(f *facts.Facts, names []string) (*facts.Facts, error) {
 	}
 	if !slices.Contains(names, "gpus") {
 		out.GPUs = []facts.GPU{}
+	}
+	if !slices.Contains(names, "environment") {
+		out.Environment = facts.Environment{}
 	}
 	out.Components = map[string][]facts.Instance{}
 	for _, n := range names {

@@ -5,6 +5,7 @@ package facts
 
 import (
 	"encoding/json"
+	"reflect"
 	"sort"
 	"time"
 )
@@ -24,6 +25,9 @@ type Facts struct {
 	// Components maps a component's name (opencv, cuda, gcc …) to its
 	// instances, the active one first where there is one.
 	Components map[string][]Instance `json:"components"`
+	// Environment is what hinders tools in the user's variables, folders and
+	// certificates, and in the kernel.
+	Environment Environment `json:"environment,omitzero"`
 	// Problems lists what could not be looked at, and why. A requirement on
 	// something a problem covers is unknown, not failed.
 	Problems []Problem `json:"problems,omitempty"`
@@ -69,6 +73,28 @@ type OS struct {
 	Board    string            `json:"board,omitempty"`
 	Attrs    map[string]string `json:"attrs,omitempty"`
 	Evidence []Evidence        `json:"evidence,omitempty"`
+}
+
+// Environment is what surrounds every program of the user.
+type Environment struct {
+	// Module is NVIDIA's kernel module.
+	Module Module `json:"module,omitzero"`
+}
+
+// Module is a kernel module of a GPU's driver, as files show it.
+type Module struct {
+	// Loaded: the running kernel has it.
+	Loaded bool `json:"loaded,omitempty"`
+	// Built: the running kernel's folder has a module that could be loaded.
+	Built bool `json:"built,omitempty"`
+	// Others are kernels that are not running and for which it was built.
+	Others []string `json:"others,omitempty"`
+	// Source is the version whose source DKMS can build.
+	Source string `json:"source,omitempty"`
+	// SecureBoot is on, off, or "" where the firmware does not say; Key is the
+	// public key that modules built here are signed with.
+	SecureBoot string `json:"secure_boot,omitempty"`
+	Key        string `json:"key,omitempty"`
 }
 
 // Libc is the C library.
@@ -152,6 +178,9 @@ type GPU struct {
 	// DriverVersion is the user-mode driver's.
 	DriverVersion string `json:"driver_version,omitempty"`
 	Memory        uint64 `json:"memory,omitempty"` // bytes
+	// NoNode is the device file that programs open and that is not here, as in a
+	// container that was not given the device; "" for none.
+	NoNode string `json:"no_node,omitempty"`
 	// ComputeCapability is CUDA's (8.9).
 	ComputeCapability string            `json:"compute_capability,omitempty"`
 	Attrs             map[string]string `json:"attrs,omitempty"`
@@ -393,6 +422,9 @@ func (f *Facts) Merge(p Facts) {
 	}
 	if p.Memory.Total != 0 {
 		f.Memory = p.Memory
+	}
+	if !reflect.ValueOf(p.Environment).IsZero() {
+		f.Environment = p.Environment
 	}
 	f.Disks = append(f.Disks, p.Disks...)
 	f.GPUs = append(f.GPUs, p.GPUs...)

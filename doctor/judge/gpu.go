@@ -206,6 +206,9 @@ func DriverHost(f *facts.Facts) string {
 
 // update says how to get another version of a component.
 func (e *evaluation) update(name string, c recipes.Constraint) string {
+	if text := OnJetson(name, e.facts); text != "" {
+		return text
+	}
 	if name == "nvidia-driver" {
 		switch DriverHost(e.facts) {
 		case "wsl":

@@ -33,7 +33,7 @@ func (e *evaluation) health(findings []Finding) []Finding {
 				continue
 			}
 			findings = append(findings, f)
-			if f.State == Fail || f.State == Warn {
+			if f.State == Fail || f.State == Warn || f.State == Pending {
 				for _, pattern := range c.Silences {
 					pattern, _ = recipes.Fill(pattern, s.word)
 					silences = append(silences, silence{pattern, f.ID})

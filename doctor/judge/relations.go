@@ -58,6 +58,15 @@ func relations() map[string]relation {
 		"gocv-modules":      gocvModules,
 		"runtime-mutex":     runtimeMutex,
 		"runtime-too-old":   runtimeTooOld,
+
+		"jetson-cuda":              jetsonCUDA,
+		"module-not-built":         moduleNotBuilt,
+		"module-not-loaded":        moduleNotLoaded,
+		"module-refused":           moduleRefused,
+		"node-missing":             nodeMissing,
+		"nouveau-holds":            nouveauHolds,
+		"nvidia-without-vulkan":    nvidiaWithoutVulkan,
+		"only-software-beside-gpu": softwareBesideGPU,
 	}
 }
 

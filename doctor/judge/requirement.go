@@ -456,6 +456,9 @@ func (e *evaluation) disk(c *recipes.DiskCheck) verdict {
 
 func (e *evaluation) fix(q *recipes.Requirement) string {
 	if q.Component != nil {
+		if text := OnJetson(q.Component.Name, e.facts); text != "" {
+			return text
+		}
 		if name := q.Component.Name; name == "cuda" || name == "cudnn" {
 			if text := e.openposeAdvice(name); text != "" {
 				return text

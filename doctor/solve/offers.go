@@ -256,8 +256,8 @@ func catalogue(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, targets map
 		}
 		if !vendor {
 			how := "by hand"
-			if w.manual != "" {
-				how = "by hand: " + w.manual
+			if manual := cmp.Or(judge.OnJetson(name, f), w.manual); manual != "" {
+				how = "by hand: " + manual
 			}
 			cost := usual(name, f.OS.Family)
 			cost.Minutes += 10 // a person looks for it
@@ -307,6 +307,12 @@ func fromPackages(w *wish, name string, f *facts.Facts, add adder) bool {
 func fromVendor(name string, t *recipes.Tables, f *facts.Facts, add adder) bool {
 	windows := f.OS.Family == "windows"
 	cost := usual(name, f.OS.Family)
+	if p, ok := judge.JetPackOf(f); ok && (name == "cuda" || name == "cudnn") {
+		// NVIDIA's installers are for desktop cards.
+		version := map[string]string{"cuda": p.CUDA, "cudnn": p.CuDNN}[name]
+		add(version, "JetPack "+p.Version+" (apt: nvidia-jetpack)", cost, func(o *Offer) { o.Has = append(o.Has, "nvcc", "headers") })
+		return true
+	}
 	switch name {
 	case "cuda":
 		for _, v := range newestOfSeries(known(t, "cuda", "cuda-driver", "cuda-gcc", "cuda-msvc")) {

@@ -245,6 +245,9 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 				put("libcuda_version", v)
 			}
 			in.Evidence = append(in.Evidence, facts.Evidence{Kind: "file", Source: real, Detail: v})
+			if inWSL(ctx, h) && !strings.HasPrefix(real, "/usr/lib/wsl/") && h.Exists(ctx, "/usr/lib/wsl/lib/libcuda.so.1") {
+				in.Unusable = p.linuxInWSL(ctx, real)
+			}
 			switch {
 			case in.Version == "":
 				in.Version = v

@@ -7,6 +7,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
 // inContainer reports whether this is a container that is given its GPU by the
@@ -47,6 +48,34 @@ func DriverFile(ctx context.Context, h *host.Host, file, library string) *facts.
 	return u
 }
 
+// linuxInWSL is a Linux driver installed inside WSL, whose libcuda is found
+// before the one of Windows (NVIDIA, CUDA on WSL User Guide, "Getting Started").
+func (p *probe) linuxInWSL(ctx context.Context, library string) *facts.Unusable {
+	u := &facts.Unusable{
+		Reason: facts.Mismatch,
+		Detail: library + " belongs to a Linux driver that was installed inside WSL; programs find it before the driver of Windows",
+		Remedy: "Uninstall the Linux driver inside WSL (its package brought " + library + "), then run sudo ldconfig. WSL uses the driver of Windows.",
+	}
+	_, version, _ := strings.Cut(library, "libcuda.so.")
+	branch, _, _ := strings.Cut(version, ".")
+	for _, name := range []string{"libnvidia-compute-" + branch, "libnvidia-compute-" + branch + "-server", "libcuda1"} {
+		if found, err := look.Dpkg(ctx, p.h, name); err == nil && found[name] != "" {
+			u.Remedy = "sudo apt-get remove --purge " + name + " && sudo ldconfig"
+			break
+		}
+	}
+	return u
+}
+
+// inRun says how to start a container again with its GPU.
+func (p *probe) inRun() string {
+	again := "Start the container again with: docker run --gpus all -e NVIDIA_DRIVER_CAPABILITIES=compute,utility IMAGE"
+	if v, set := p.h.Getenv("NVIDIA_VISIBLE_DEVICES"); set && (v == "" || v == "void" || v == "none") {
+		again = "NVIDIA_VISIBLE_DEVICES=" + v + " hides the GPUs. Start the container again with: docker run --gpus all -e NVIDIA_VISIBLE_DEVICES=all -e NVIDIA_DRIVER_CAPABILITIES=compute,utility IMAGE"
+	}
+	return again
+}
+
 // mismatched is a driver whose kernel module and libraries differ.
 func mismatched(kernel, library string) *facts.Unusable {
 	return &facts.Unusable{
@@ -68,6 +97,8 @@ func (p *probe) failing(ctx context.Context, text string) *facts.Unusable {
 		}
 	case inWSL(ctx, p.h):
 		u.Remedy = "Update the NVIDIA driver on Windows, then run: wsl --shutdown. Do not install a Linux driver inside WSL."
+	case inContainer(ctx, p.h) && !p.h.Exists(ctx, "/dev/nvidiactl") && p.h.Exists(ctx, "/dev"):
+		u.Detail, u.Remedy = text+" (this container has no /dev/nvidiactl)", p.inRun()
 	case inContainer(ctx, p.h) && strings.Contains(low, "unknown error"):
 		// Source: NVIDIA Container Toolkit, troubleshooting: containers lose
 		// their GPUs when systemd reloads.
@@ -93,7 +124,7 @@ func (p *probe) withoutLibcuda(ctx context.Context, version string) *facts.Unusa
 	case inWSL(ctx, p.h):
 		u.Remedy = "Update the NVIDIA driver on Windows, then run: wsl --shutdown. Do not install a Linux driver inside WSL."
 	case inContainer(ctx, p.h):
-		u.Remedy = "Start the container again with: docker run --gpus all -e NVIDIA_DRIVER_CAPABILITIES=compute,utility IMAGE"
+		u.Remedy = p.inRun()
 	case len(p.f.Components[Driver]) == 0 && version == "":
 		return nil
 	default:

@@ -149,7 +149,7 @@ func (p *probe) pci(ctx context.Context) {
 		for _, node := range p.h.Glob(ctx, dir+"/drm", "renderD*") {
 			g.Attrs["render"] = "/dev/dri/" + path.Base(node)
 			if !p.h.Exists(ctx, g.Attrs["render"]) {
-				g.Attrs["render_missing"] = "yes" // a container that was not given the device
+				g.Attrs["render_missing"], g.NoNode = "yes", g.Attrs["render"]
 			}
 		}
 		if p.small(ctx, dir+"/boot_vga") == "1" {

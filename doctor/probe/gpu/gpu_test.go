@@ -107,7 +107,8 @@ func TestLinux(t *testing.T) {
 		},
 		{
 			Vendor: "amd", Name: "Navi 21 [Radeon RX 6800]", PCI: "0000:03:00.0", ID: "1002:73bf", Driver: "amdgpu", Memory: 17163091968,
-			Attrs: map[string]string{"class": "038000", "render": "/dev/dri/renderD128", "render_missing": "yes", "gfx": "gfx1030"},
+			NoNode: "/dev/dri/renderD128",
+			Attrs:  map[string]string{"class": "038000", "render": "/dev/dri/renderD128", "render_missing": "yes", "gfx": "gfx1030"},
 		},
 		{
 			Vendor: "intel", PCI: "0000:05:00.0", ID: "8086:56a0",

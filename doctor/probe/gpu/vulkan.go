@@ -42,9 +42,9 @@ func parseManifest(text string) (manifest, error) {
 func (p *probe) vulkan(ctx context.Context) {
 	h := p.h
 	var files []string
-	override := h.Env("VK_DRIVER_FILES")
+	override, variable := h.Env("VK_DRIVER_FILES"), "VK_DRIVER_FILES"
 	if override == "" {
-		override = h.Env("VK_ICD_FILENAMES")
+		override, variable = h.Env("VK_ICD_FILENAMES"), "VK_ICD_FILENAMES"
 	}
 	if override != "" {
 		for f := range strings.SplitSeq(override, ":") {
@@ -71,6 +71,10 @@ func (p *probe) vulkan(ctx context.Context) {
 			continue
 		}
 		seen[f] = true
+		if _, err := h.Stat(ctx, f); override != "" && host.IsNotExist(err) {
+			p.missingManifest(f, variable)
+			continue
+		}
 		p.manifest(ctx, f, func(lib string) string {
 			if path.IsAbs(lib) {
 				if h.Exists(ctx, lib) {
@@ -92,6 +96,39 @@ func (p *probe) vulkan(ctx context.Context) {
 		})
 	}
 	p.activeVulkan()
+	p.unregisteredVulkan(ctx)
+}
+
+// unregisteredVulkan finds NVIDIA's Vulkan driver where no file registers it and
+// nothing else is registered: container images come without the file.
+func (p *probe) unregisteredVulkan(ctx context.Context) {
+	if p.libs == nil || len(p.f.Components[Vulkan]) > 0 {
+		return
+	}
+	const library, icd = "libGLX_nvidia.so.0", "/etc/vulkan/icd.d/nvidia_icd.json"
+	file, _ := p.libs.Find(ctx, library)
+	if file == "" {
+		return
+	}
+	p.f.Add(Vulkan, facts.Instance{
+		Attrs: map[string]string{"library": library},
+		Unusable: &facts.Unusable{
+			Reason: facts.NotRegistered, Detail: "NVIDIA's Vulkan driver (" + file + ") is here, but no file registers it with the Vulkan loader",
+			Remedy: `mkdir -p /etc/vulkan/icd.d && echo '{"file_format_version": "1.0.0", "ICD": {"library_path": "` + library + `", "api_version": "1.3.0"}}' > ` + icd,
+		},
+		Evidence: []facts.Evidence{{Kind: "file", Source: file}},
+	})
+}
+
+// missingManifest is a driver file that VK_DRIVER_FILES names and that is not there.
+func (p *probe) missingManifest(file, variable string) {
+	p.f.Add(Vulkan, facts.Instance{
+		Unusable: &facts.Unusable{
+			Reason: facts.MissingFile, Detail: variable + " names " + file + ", which is not there; the Vulkan loader then uses no other driver",
+			Remedy: "unset " + variable,
+		},
+		Evidence: []facts.Evidence{{Kind: "env", Source: variable, Detail: file}},
+	})
 }
 
 // manifest adds the driver of one file.

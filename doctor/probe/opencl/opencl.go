@@ -119,6 +119,9 @@ func run(ctx context.Context, h *host.Host, ask []string) (facts.Facts, error) {
 		drivers, errs = listed(ctx, h, libs)
 		errs = append(errs, loaders(ctx, h, &f))
 	}
+	if len(drivers) == 0 && h.OS == "linux" {
+		unregistered(ctx, h, &f)
+	}
 	// clinfo goes through the loader, ask does not need it.
 	if len(ask) == 1 || len(ask) > 1 && f.Components[Loader] != nil {
 		errs = append(errs, askAll(ctx, h, ask, drivers)...)
@@ -155,6 +158,26 @@ func run(ctx context.Context, h *host.Host, ask []string) (facts.Facts, error) {
 	}
 	markActive(f.Components[Component])
 	return f, errors.Join(ctx.Err(), errors.Join(errs...))
+}
+
+// unregistered finds drivers that are here and that no .icd file names, where no
+// other is registered: container images come without the file.
+func unregistered(ctx context.Context, h *host.Host, f *facts.Facts) {
+	libs := loader.Open(ctx, h)
+	for _, d := range []struct{ library, icd string }{{"libnvidia-opencl.so.1", "nvidia.icd"}, {"libpocl.so.2", "pocl.icd"}} {
+		file, _ := libs.Find(ctx, d.library)
+		if file == "" {
+			continue
+		}
+		f.Add(Component, facts.Instance{
+			Attrs: map[string]string{"library": d.library, "driver": maker(d.library)},
+			Unusable: &facts.Unusable{
+				Reason: facts.NotRegistered, Detail: fmt.Sprintf("the OpenCL driver %s is here, but no file in /etc/OpenCL/vendors names it", file),
+				Remedy: fmt.Sprintf("mkdir -p /etc/OpenCL/vendors && echo %s > /etc/OpenCL/vendors/%s", d.library, d.icd),
+			},
+			Evidence: []facts.Evidence{{Kind: "file", Source: file}},
+		})
+	}
 }
 
 // markActive: every driver that can be loaded is offered to programs, which

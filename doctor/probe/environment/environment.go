@@ -1,0 +1,45 @@
+// Package environment reads what surrounds every program of the user: the state
+// of NVIDIA's kernel module, the folders and variables that tools depend on, and
+// the certificates. It owns facts.Environment.
+//
+// It reads files and variables only. It must never start a process, ask the
+// network or judge.
+package environment
+
+import (
+	"context"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+)
+
+// Topic is the fact topic of this probe.
+const Topic = "environment"
+
+// Provides are the fact topics of this probe.
+func Provides() []string { return []string{Topic} }
+
+// Probe reads the environment.
+func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
+	p := &prober{ctx: ctx, h: h}
+	if h.OS == "linux" {
+		p.module()
+	}
+	return facts.Facts{Environment: p.e}, ctx.Err()
+}
+
+type prober struct {
+	ctx context.Context
+	h   *host.Host
+	e   facts.Environment
+}
+
+// text reads a small file; "" where it cannot be read.
+func (p *prober) text(name string) string {
+	const enough = 64 << 10
+	data, _, err := p.h.ReadFile(p.ctx, name, enough)
+	if err != nil {
+		return ""
+	}
+	return string(data)
+}

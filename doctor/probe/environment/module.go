@@ -1,0 +1,74 @@
+package environment
+
+import (
+	"path"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+)
+
+// Firmware variables begin with four bytes of attributes (kernel documentation,
+// efivarfs); SecureBoot has one byte more.
+const secureBoot = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+
+// keys are the public keys that modules are signed with when they are built:
+// Ubuntu's, Debian's (dkms(8)) and Fedora's (akmods).
+var keys = []string{"/var/lib/shim-signed/mok/MOK.der", "/var/lib/dkms/mok.pub", "/etc/pki/akmods/certs/public_key.der"}
+
+// module reads the state of NVIDIA's kernel module. What is in /lib/modules says
+// nothing in a container, whose kernel is the host's; the judge knows.
+func (p *prober) module() {
+	h, m := p.h, &p.e.Module
+	m.Loaded = h.Exists(p.ctx, "/proc/driver/nvidia/version") || h.Exists(p.ctx, "/sys/module/nvidia/version")
+	if m.Loaded {
+		return
+	}
+	kernel := look.Clean(p.text("/proc/sys/kernel/osrelease"))
+	if kernel == "" || strings.Contains(kernel, "/") {
+		return
+	}
+	m.Built = p.builtFor(kernel)
+	for _, dir := range h.Glob(p.ctx, "/usr/src", "nvidia-*") {
+		if h.Exists(p.ctx, dir+"/dkms.conf") {
+			_, m.Source, _ = strings.Cut(path.Base(dir), "nvidia-")
+			m.Source = strings.TrimPrefix(m.Source, "current-") // Debian's name
+		}
+	}
+	if !m.Built {
+		for _, dir := range h.Glob(p.ctx, "/lib/modules", "*") {
+			if other := path.Base(dir); other != kernel && len(m.Others) < 8 && p.builtFor(other) {
+				m.Others = append(m.Others, other)
+			}
+		}
+	}
+	if !m.Built && m.Source == "" && len(m.Others) == 0 {
+		return
+	}
+	if data, _, err := h.ReadFile(p.ctx, secureBoot, 8); err == nil && len(data) >= 5 {
+		m.SecureBoot = map[bool]string{true: "on", false: "off"}[data[4] == 1]
+	}
+	for _, key := range keys {
+		if h.Exists(p.ctx, key) {
+			m.Key = key
+			break
+		}
+	}
+}
+
+// builtFor reports whether a kernel's folder has NVIDIA's module: where DKMS,
+// Ubuntu's signed packages, NVIDIA's own installer, RPM Fusion and Debian put it.
+func (p *prober) builtFor(kernel string) bool {
+	root := "/lib/modules/" + kernel
+	for _, dir := range []string{"updates/dkms", "kernel/drivers/video", "extra", "extra/nvidia", "extra/drivers/video/nvidia", "kernel/nvidia-*"} {
+		dirs := []string{root + "/" + dir}
+		if parent, pattern := path.Split(dirs[0]); strings.Contains(pattern, "*") {
+			dirs = p.h.Glob(p.ctx, strings.TrimSuffix(parent, "/"), pattern)
+		}
+		for _, d := range dirs {
+			if len(p.h.Glob(p.ctx, d, "nvidia.ko*")) > 0 || len(p.h.Glob(p.ctx, d, "nvidia-current.ko*")) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
