@@ -13,6 +13,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -55,9 +56,11 @@ func (h *headFile) len() (int, bool) {
 	return total, total > 0 && len(h.Layers) == len(h.Shapes)
 }
 
-// truth is the reference's answer.
+// truth is the reference's answer: the heads in float64, and in the precision
+// that is judged, whose rounding shows what noise must be expected.
 type truth struct {
 	heads   []judge.Tensor
+	noise   []judge.Tensor
 	reused  bool
 	seconds float64
 }
@@ -65,6 +68,7 @@ type truth struct {
 // oracle runs the reference, or finds what an earlier run left.
 type oracle struct {
 	model   *model
+	half    bool   // half precision is judged
 	cache   string // entries are in its folder "reference"
 	fresh   bool
 	weights *darknet.Weights // loaded when first needed
@@ -82,7 +86,7 @@ func (o *oracle) heads(ctx context.Context, input []float32) (truth, error) {
 	if err != nil {
 		return truth{}, err
 	}
-	key := hashBytes([]byte(o.model.weights.SHA256), o.model.config, engine.AppendFloats(nil, input), []byte(print), []byte(self))
+	key := hashBytes([]byte(o.model.weights.SHA256), o.model.config, engine.AppendFloats(nil, input), []byte(print), []byte(self), fmt.Append(nil, o.half))
 	dir, err := cache.Secure(o.cache, "reference")
 	if err != nil {
 		return truth{}, err
@@ -93,11 +97,32 @@ func (o *oracle) heads(ctx context.Context, input []float32) (truth, error) {
 			return t, nil
 		}
 	}
-	t, err := o.run(ctx, input, reference.Options{})
+	t, err := o.compute(ctx, input)
 	if err != nil {
 		return truth{}, err
 	}
 	return t, writeHeads(o.cache, file, key, t)
+}
+
+// compute runs the reference. Its time is that of the run in float32.
+func (o *oracle) compute(ctx context.Context, input []float32) (truth, error) {
+	single, err := o.run(ctx, input, reference.Options{})
+	if err != nil {
+		return truth{}, err
+	}
+	exact, err := o.run(ctx, input, reference.Options{Float64: true})
+	if err != nil {
+		return truth{}, err
+	}
+	t := truth{heads: exact.heads, noise: single.heads, seconds: single.seconds}
+	if o.half {
+		half, err := o.run(ctx, input, reference.Options{Half: true})
+		if err != nil {
+			return truth{}, err
+		}
+		t.noise = half.heads
+	}
+	return t, nil
 }
 
 func (o *oracle) run(ctx context.Context, input []float32, opts reference.Options) (truth, error) {
@@ -179,13 +204,19 @@ func readHeads(root, file, key string) (truth, bool) {
 		t.heads = append(t.heads, judge.Tensor{Layer: h.Layers[i], Shape: s, Data: engine.Floats(values[:n*4])})
 		values = values[n*4:]
 	}
+	// The noise follows the heads.
+	if len(t.heads)%2 != 0 {
+		return truth{}, false
+	}
+	half := len(t.heads) / 2
+	t.heads, t.noise = t.heads[:half], t.heads[half:]
 	return t, true
 }
 
 func writeHeads(root, file, key string, t truth) error {
 	h := headFile{Key: key, Seconds: t.seconds}
 	var values []byte
-	for _, x := range t.heads {
+	for _, x := range slices.Concat(t.heads, t.noise) {
 		h.Layers = append(h.Layers, x.Layer)
 		h.Shapes = append(h.Shapes, x.Shape)
 		values = engine.AppendFloats(values, x.Data)

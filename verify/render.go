@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/mattn/go-runewidth"
-
-	"github.com/deployctl/deployctl/verify/judge"
 )
 
 // marks and colours of the states: shape and colour both tell, so that neither
@@ -234,16 +232,16 @@ func table(p *painter, r *Result) {
 		write(p.paint(l.color, l.mark), row, "")
 	}
 	if worst := worstOf(r); worst > 0 {
-		p.linef("%s", p.paint("2", fmt.Sprintf("  differs by: relative L2 of the worst raw head against the reference, limit %g", worst)))
+		p.linef("%s", p.paint("2", fmt.Sprintf("  differs by: relative L2 of the worst raw head against the reference, limit %.1e", worst)))
 	}
 }
 
-// worstOf is the limit to print: the widest of the precisions that ran.
+// worstOf is the limit to print: the widest of all heads.
 func worstOf(r *Result) float64 {
 	limit := 0.0
 	for _, e := range r.Engines {
-		if e.Name != ReferenceName && len(e.RelL2) > 0 {
-			limit = math.Max(limit, judge.For(judge.PrecisionOf(e.Target)).RelL2)
+		for _, l := range e.Limits {
+			limit = math.Max(limit, l.RelL2)
 		}
 	}
 	return limit

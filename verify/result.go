@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/deployctl/deployctl/verify/engine"
+	"github.com/deployctl/deployctl/verify/judge"
 )
 
 // Schema is the version of the JSON form.
@@ -133,7 +134,10 @@ type Engine struct {
 	// there was nothing to compare.
 	RelL2  []Number `json:"rel_l2"`
 	MaxAbs []Number `json:"max_abs"`
-	Boxes  []Box    `json:"boxes"`
+	// Limits are what RelL2 and MaxAbs were judged by, head by head: a multiple
+	// of the noise that the reference itself shows.
+	Limits []judge.Limit `json:"limits,omitempty"`
+	Boxes  []Box         `json:"boxes"`
 	// BuildSeconds is compiling the worker, 0 when it was in the cache.
 	BuildSeconds float64 `json:"build_s,omitempty"`
 	// StartSeconds is loading the engine's shared libraries, LoadSeconds

@@ -165,7 +165,7 @@ func run(ctx context.Context, o Options) (*Result, error) {
 
 	// The reference needs a few seconds and a compiler about a minute on one
 	// processor: they run side by side. Nothing is timed meanwhile.
-	or := &oracle{model: m, cache: o.Cache, fresh: o.Fresh || o.Level == LevelCompare}
+	or := &oracle{model: m, half: judge.PrecisionOf(o.Target) == judge.FP16, cache: o.Cache, fresh: o.Fresh || o.Level == LevelCompare}
 	type reply struct {
 		t   truth
 		err error
@@ -433,7 +433,7 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 	e.stats(r.a, o.Warmup, m.net.GFLOP(), o.PeakGFLOPS)
 
 	c := judge.Case{
-		Net: m.net, Precision: judge.PrecisionOf(o.Target), Reference: ref.heads,
+		Net: m.net, Precision: judge.PrecisionOf(o.Target), Reference: ref.heads, Noise: ref.noise,
 		OtherSwapped: v.swapped, Expected: m.expected,
 		Asked: o.Backend + "/" + o.Target, Ran: e.Backend + "/" + e.Target,
 	}
@@ -464,6 +464,7 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 		}
 		judge.Identify(&verdict, c, suspects)
 	}
+	e.Limits = verdict.Limits
 	for i := range verdict.RelL2 {
 		e.RelL2 = append(e.RelL2, Number(verdict.RelL2[i]))
 		e.MaxAbs = append(e.MaxAbs, Number(verdict.MaxAbs[i]))
@@ -506,7 +507,7 @@ func writeJob(dir string, o Options, m *model, v *view) (engine.Job, error) {
 // ownResult presents the reference as an engine, so that a machine with nothing
 // else has a result. alone: it ran undisturbed, so its time means something.
 func ownResult(m *model, t truth, peak float64, alone bool) (Engine, []detect.Box) {
-	v := judge.Judge(judge.Case{Net: m.net, Precision: judge.FP32, Reference: t.heads, Heads: t.heads, Expected: m.expected})
+	v := judge.Judge(judge.Case{Net: m.net, Precision: judge.FP32, Reference: t.heads, Noise: t.noise, Heads: t.heads, Expected: m.expected})
 	e := Engine{Name: ReferenceName, Version: "pure Go", Backend: "go", Target: "cpu", State: OK, Reasons: v.Reasons}
 	if !v.OK {
 		e.State, e.Why = Fail, v.Reasons[0]

@@ -19,6 +19,7 @@ import (
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engine"
+	"github.com/deployctl/deployctl/verify/judge"
 	"github.com/deployctl/deployctl/verify/picture"
 	"github.com/deployctl/deployctl/verify/reference"
 )
@@ -244,7 +245,7 @@ func TestRun(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	e := r.Engines[0]
-	if e.Name != "gocv" || e.State != OK || len(e.RelL2) != 2 || e.RelL2[0] != 0 || e.Runs != 3 || e.MinSeconds != 0.5 || e.GFLOPS <= 0 || e.PeakShare <= 0 {
+	if e.Name != "gocv" || e.State != OK || len(e.RelL2) != 2 || !(e.RelL2[0] < 1e-6) || e.Runs != 3 || e.MinSeconds != 0.5 || e.GFLOPS <= 0 || e.PeakShare <= 0 {
 		t.Errorf("engine: %+v", e)
 	}
 	if len(e.Boxes) == 0 || e.Boxes[0].Class != "cat" && e.Boxes[0].Class != "dog" {
@@ -590,7 +591,8 @@ func TestQuantile(t *testing.T) {
 func TestRender(t *testing.T) {
 	good := Engine{
 		Name: "gocv", Version: "v0.31.0", Versions: map[string]string{"opencv": "4.6.0"}, Backend: "opencv", Target: "cpu", State: OK,
-		RelL2: []Number{7.8e-6, 4.8e-6, 4.7e-6}, LoadSeconds: 0.153, FirstSeconds: 0.917, MinSeconds: 0.64, MedianSeconds: 0.66, P95Seconds: 0.7, Runs: 4,
+		RelL2: []Number{7.8e-6, 4.8e-6, 4.7e-6}, Limits: []judge.Limit{{RelL2: 7.5e-5, MaxAbs: 0.0017}, {RelL2: 5.6e-5, MaxAbs: 0.002}},
+		LoadSeconds: 0.153, FirstSeconds: 0.917, MinSeconds: 0.64, MedianSeconds: 0.66, P95Seconds: 0.7, Runs: 4,
 		GFLOPS: 99.8, PeakShare: 0.43, Boxes: []Box{{"bus", 5, 0.99, 456, 372, 340, 208}, {"person", 0, 0.966, 412, 560, 90, 242}},
 	}
 	ref := Engine{Name: ReferenceName, Version: "pure Go", Backend: "go", Target: "cpu", State: OK, RelL2: []Number{0}, Boxes: good.Boxes}

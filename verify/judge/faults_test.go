@@ -187,10 +187,10 @@ num=9
 
 // bench is one network with weights and inputs, and the reference's answer.
 type bench struct {
-	net            *darknet.Network
-	weights        *darknet.Weights
-	input, swapped []float32
-	ref            []Tensor
+	net              *darknet.Network
+	weights          *darknet.Weights
+	input, swapped   []float32
+	ref, noise, half []Tensor
 }
 
 // newBench draws weights and sets the batch-norm statistics to what the layer
@@ -257,7 +257,9 @@ func newBench(t testing.TB) *bench {
 			w.Biases[f] = float32(0.6*rng.Float64() - 0.3)
 		}
 	}
-	b.ref = layers(t, net, b.weights, reference.Options{}, b.input, net.Heads()...)
+	b.ref = layers(t, net, b.weights, reference.Options{Float64: true}, b.input, net.Heads()...)
+	b.noise = layers(t, net, b.weights, reference.Options{}, b.input, net.Heads()...)
+	b.half = layers(t, net, b.weights, reference.Options{Half: true}, b.input, net.Heads()...)
 	return b
 }
 
@@ -479,7 +481,7 @@ func (b *bench) answer(t testing.TB, n naive, w *darknet.Weights) Case {
 	t.Helper()
 	heads := n.run(b, w, b.input)
 	return Case{
-		Net: b.net, Precision: FP32, Reference: b.ref,
+		Net: b.net, Precision: FP32, Reference: b.ref, Noise: b.noise,
 		Heads: heads, Rows: decode(t, b.net, heads),
 		Other: n.run(b, w, b.swapped), OtherSwapped: true,
 		Repeat: n.run(b, w, b.input),
@@ -784,7 +786,7 @@ func TestPrecisions(t *testing.T) {
 	n := sound()
 	n.half = true
 	c := b.answer(t, n, b.weights)
-	c.Precision = FP16
+	c.Precision, c.Noise = FP16, b.half
 	if v := Judge(c); !v.OK {
 		t.Errorf("half precision is refused as FP16: %v", v.Reasons)
 	}
@@ -793,7 +795,7 @@ func TestPrecisions(t *testing.T) {
 		w.Layer(1).Kernel[k] *= 1.2
 	}
 	c = b.answer(t, n, w)
-	c.Precision = FP16
+	c.Precision, c.Noise = FP16, b.half
 	refused(t, Judge(c), "differs by")
 	for target, want := range map[string]Precision{"cpu": FP32, "": FP32, "opencl_fp16": FP16, "cuda_fp16": FP16, "cpu_int8": INT8} {
 		if got := PrecisionOf(target); got != want {

@@ -26,7 +26,8 @@ const (
 
 // Tolerance is how far an engine may be from the reference.
 type Tolerance struct {
-	// RelL2 bounds ‖engine − reference‖ / ‖reference‖ of each raw head.
+	// RelL2 bounds the decoded rows and how near a suspect must be. The heads
+	// themselves have limits of their own (Limit).
 	RelL2 float64
 	// IoU is the least overlap of a box with its counterpart, Score the largest
 	// difference of their scores.
@@ -77,9 +78,10 @@ type Tensor struct {
 type Case struct {
 	Net       *darknet.Network
 	Precision Precision
-	// Reference are the reference's raw heads of the first input, in the order
-	// of Net.Heads().
-	Reference []Tensor
+	// Reference are the reference's raw heads of the first input, computed in
+	// float64, in the order of Net.Heads(); Noise are the same in the precision
+	// that is judged. What differs between the two is what rounding alone does.
+	Reference, Noise []Tensor
 	// Heads are the engine's for the same input, Rows its own decoding (empty
 	// when it has none), Other its heads for a different input (empty when none
 	// was run), Repeat its heads for the first input, run again.
@@ -101,6 +103,8 @@ type Verdict struct {
 	// RelL2 and MaxAbs are by head, in the order of the reference; +Inf where
 	// there was nothing to compare.
 	RelL2, MaxAbs []float64
+	// Limits are what was applied to them.
+	Limits []Limit
 	// Boxes are what the engine's raw heads mean: score at least detect.Show,
 	// thinned, fractions of the network's input.
 	Boxes []detect.Box
@@ -123,15 +127,18 @@ func Judge(c Case) Verdict {
 		v.fail("it was asked to run on %s and ran on %s", c.Asked, c.Ran)
 	}
 
-	engine := map[int]Tensor{}
-	for _, h := range c.Heads {
-		engine[h.Layer] = h
+	engine := byLayer(c.Heads)
+	if problem := c.unfit(); problem != "" {
+		v.fail("%s", problem)
+		return v
 	}
 	off := make([]bool, len(c.Reference))
 	comparable := true
 	var bad []string
 	for i, ref := range c.Reference {
 		rel, abs := math.Inf(1), math.Inf(1)
+		limit := limits(c, i)
+		v.Limits = append(v.Limits, limit)
 		got, ok := engine[ref.Layer]
 		switch problem := unusable(got, ref); {
 		case !ok:
@@ -142,9 +149,10 @@ func Judge(c Case) Verdict {
 			comparable = false
 		default:
 			rel, abs = Distance(got.Data, ref.Data)
-			if !(rel <= tol.RelL2) {
+			if !limit.within(rel, abs) {
 				off[i] = true
-				bad = append(bad, fmt.Sprintf("head %d (layer %d) differs by %.2g (relative L2, limit %g; largest difference %.3g)", i, ref.Layer, rel, tol.RelL2, abs))
+				bad = append(bad, fmt.Sprintf("head %d (layer %d) differs by %.2g (relative L2, limit %.2g; largest difference %.3g, limit %.2g)",
+					i, ref.Layer, rel, limit.RelL2, abs, limit.MaxAbs))
 			}
 		}
 		v.RelL2, v.MaxAbs = append(v.RelL2, rel), append(v.MaxAbs, abs)

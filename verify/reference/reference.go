@@ -55,6 +55,10 @@ type Options struct {
 	// Float64 folds, multiplies and accumulates in float64: about 2.5 times
 	// slower, and the judge where two float32 engines disagree.
 	Float64 bool
+	// Half rounds the input, the weights and every layer's output to half
+	// precision, as an engine that stores its numbers so does: the noise that
+	// such an engine may have.
+	Half bool
 	// Epsilon of batch-norm; nil is OpenCVEpsilon.
 	Epsilon *Epsilon
 }
@@ -127,6 +131,7 @@ type float interface{ float32 | float64 }
 type runner[T float] struct {
 	net     *darknet.Network
 	threads int
+	half    bool
 	convs   []conv[T] // by layer index
 }
 
@@ -138,10 +143,15 @@ type conv[T float] struct {
 }
 
 func newRunner[T float](net *darknet.Network, weights *darknet.Weights, opts Options) *runner[T] {
-	r := &runner[T]{net: net, threads: opts.Threads, convs: make([]conv[T], len(net.Layers))}
+	r := &runner[T]{net: net, threads: opts.Threads, half: opts.Half, convs: make([]conv[T], len(net.Layers))}
 	parallel(len(net.Layers), opts.Threads, func(_, i int) {
 		if net.Layers[i].Kind == darknet.Convolutional {
 			r.convs[i] = fold[T](&net.Layers[i], weights.Layer(i), *opts.Epsilon)
+			if opts.Half {
+				for _, k := range append(r.convs[i].kernel, r.convs[i].bias) {
+					toHalf(k)
+				}
+			}
 		}
 	})
 	return r
@@ -199,6 +209,9 @@ func (r *runner[T]) forward(ctx context.Context, input []float32, want []int) ([
 	tensors := make([][]T, last+1)
 	first := pool.get(len(input))
 	toChannelsLast(first, input, n.Channels)
+	if r.half {
+		toHalf(first)
+	}
 	outputs := make([]Output, len(want))
 	panels := make([][]T, r.threads)
 
@@ -229,6 +242,9 @@ func (r *runner[T]) forward(ctx context.Context, input []float32, want []int) ([
 			r.upsample(l, ins[0], out)
 		case darknet.Yolo:
 			copy(out, ins[0]) // raw: decoding is not the engine's work
+		}
+		if r.half {
+			toHalf(out)
 		}
 		tensors[i] = out
 		for k, w := range want {
@@ -542,4 +558,18 @@ func parallel(jobs, threads int, do func(worker, job int)) {
 		})
 	}
 	wg.Wait()
+}
+
+// toHalf rounds to the nearest number of half precision (IEEE 754 binary16: 11
+// significant bits, steps of 2⁻²⁴ below 2⁻¹⁴, at most 65504), ties to even.
+func toHalf[T float](v []T) {
+	for i, x := range v {
+		_, exp := math.Frexp(float64(x))
+		step := math.Ldexp(1, max(exp-11, -24))
+		r := math.RoundToEven(float64(x)/step) * step
+		if math.Abs(r) > 65504 {
+			r = math.Inf(int(math.Copysign(1, r)))
+		}
+		v[i] = T(r)
+	}
 }
