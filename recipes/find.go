@@ -36,6 +36,8 @@ type NotFoundError struct {
 	Available []string
 	// Nearest is the name that was probably meant, "" when none is near.
 	Nearest string
+	// Locked says why the user's own recipes could not be listed, nil otherwise.
+	Locked error
 }
 
 func (e *NotFoundError) Error() string {
@@ -43,7 +45,11 @@ func (e *NotFoundError) Error() string {
 	if e.Nearest != "" {
 		text += "; did you mean " + e.Nearest + "?"
 	}
-	return text + " (available: " + strings.Join(e.Available, ", ") + ")"
+	text += " (available: " + strings.Join(e.Available, ", ") + ")"
+	if e.Locked != nil {
+		text += "; your own recipes could not be listed: " + e.Locked.Error()
+	}
+	return text
 }
 
 // EmbeddedTables are the compatibility tables that are part of the program. The
@@ -128,6 +134,7 @@ type shelf struct {
 	tables   *Tables
 	embedded map[string]string // name → file in library
 	user     map[string]string // name → path
+	locked   error             // why the user's own could not be listed
 }
 
 func newShelf(userDir string) (*shelf, error) {
@@ -145,6 +152,10 @@ func newShelf(userDir string) (*shelf, error) {
 	}
 	entries, err := os.ReadDir(userDir)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // HOME may name a file
+		return s, nil
+	}
+	if errors.Is(err, fs.ErrPermission) { // and after su, another user's folder
+		s.locked = err
 		return s, nil
 	}
 	if err != nil {
@@ -221,7 +232,7 @@ func (s *shelf) one(name string, onlyEmbedded bool) (*Recipe, error) {
 		return r, nil
 	}
 	names := s.names()
-	e := &NotFoundError{Name: name, Available: names}
+	e := &NotFoundError{Name: name, Available: names, Locked: s.locked}
 	if w, ok := nearest(name, names); ok {
 		e.Nearest = w
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/deployctl/deployctl/doctor/host"
@@ -108,8 +109,14 @@ func runSelf(t *testing.T, env []string, args ...string) (out, errOut string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return runAs(t, self, nil, env, args...)
+}
+
+func runAs(t *testing.T, self string, attr *syscall.SysProcAttr, env []string, args ...string) (out, errOut string) {
+	t.Helper()
 	c := exec.CommandContext(t.Context(), self, args...)
 	c.Args[0] = "deployctl" // see TestHostileMachine
+	c.SysProcAttr = attr
 	c.Env = append(env, "GORACE=atexit_sleep_ms=0")
 	var o, e bytes.Buffer
 	c.Stdout, c.Stderr = &o, &e
