@@ -43,7 +43,7 @@ type partial interface {
 }
 
 func openPartial(path string) (partial, error) {
-	return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	return store.OpenPartial(path, 0)
 }
 
 // validator gives what If-Range may carry (RFC 9110, 13.1.5), "" for nothing: a
@@ -478,7 +478,7 @@ func (p *part) begin(resp *http.Response) error {
 	// page's bytes would spoil all that follow.
 	if resp.ContentLength >= 0 {
 		var err error
-		if p.state, err = os.OpenFile(state, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		if p.state, err = store.OpenPartial(state, 0); err != nil {
 			return store.Explain(state, err)
 		}
 		if err := p.save(); err != nil {

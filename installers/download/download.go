@@ -579,7 +579,7 @@ func copyIn(ctx context.Context, a Artifact, s *store.Store, in io.Reader) (stri
 	if err := store.MkdirAll(filepath.Dir(data)); err != nil {
 		return "", err
 	}
-	out, err := os.OpenFile(data, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	out, err := store.OpenPartial(data, os.O_TRUNC)
 	if err != nil {
 		return "", store.Explain(data, err)
 	}

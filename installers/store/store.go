@@ -28,6 +28,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/deployctl/deployctl/doctor/host/ownership"
 	"github.com/deployctl/deployctl/installers/step"
 )
 
@@ -72,10 +73,37 @@ func (e *CorruptError) Error() string {
 	return e.Path + " had changed on the disk and was removed"
 }
 
+// OpenPartial opens one of Partial's files for reading and writing, with flags
+// of package os besides. A link in its place is refused: whoever made it would
+// choose the file that is overwritten.
+func OpenPartial(path string, flags int) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|noFollow|flags, 0o600)
+	if err == nil {
+		return f, nil
+	}
+	if info, lerr := os.Lstat(path); lerr == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return nil, &step.Failure{Kind: step.Untrusted, Err: err, Cause: path + " is a symbolic link, and deployctl writes only to files of its own",
+			Next: "remove the link, then run this again"}
+	}
+	return nil, err
+}
+
+// safe refuses, for root, a store that another user could change. It is asked
+// at every use: a folder's owner may have changed since the last one.
+func (s *Store) safe() error {
+	if err := ownership.RootOnly(s.dir); err != nil {
+		return &step.Failure{Kind: step.Untrusted, Err: err, Cause: err.Error(), Next: "set XDG_CACHE_HOME to a folder that only root can write to, then run this again"}
+	}
+	return nil
+}
+
 // Get gives the path of a file after hashing its bytes now: a disk may have
 // changed them since they were put there. The error is ErrAbsent,
 // a *CorruptError, or the reason why it could not be read.
 func (s *Store) Get(ctx context.Context, sum Sum, size int64) (string, error) {
+	if err := s.safe(); err != nil {
+		return "", err
+	}
 	path := s.Path(sum)
 	info, err := os.Lstat(path)
 	switch {
@@ -93,7 +121,8 @@ func (s *Store) Get(ctx context.Context, sum Sum, size int64) (string, error) {
 			return path, nil
 		}
 	}
-	if err := os.Remove(path); err != nil {
+	// RemoveAll, since a damaged file system or a person may have put a folder there.
+	if err := os.RemoveAll(path); err != nil {
 		return "", Explain(path, err)
 	}
 	return "", &CorruptError{path, sum}
@@ -133,6 +162,9 @@ func (s stopping) Read(p []byte) (int, error) {
 // ctx ends. The system gives it back when the process dies. waiting, unless
 // nil, is called once when it is held by somebody else.
 func (s *Store) Lock(ctx context.Context, sum Sum, waiting func()) (unlock func() error, err error) {
+	if err := s.safe(); err != nil {
+		return nil, err
+	}
 	path := filepath.Join(s.dir, "lock", string(sum))
 	if err := MkdirAll(filepath.Dir(path)); err != nil {
 		return nil, err

@@ -168,3 +168,65 @@ func TestExplain(t *testing.T) {
 		t.Error("nil became an error")
 	}
 }
+
+func TestAFolderInThePlaceOfAStoredFileIsRemoved(t *testing.T) {
+	s := New(t.TempDir())
+	sum := published(t, s, "text")
+	if err := errors.Join(os.Remove(s.Path(sum)), os.MkdirAll(filepath.Join(s.Path(sum), "inner"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	var corrupt *CorruptError
+	if _, err := s.Get(t.Context(), sum, 4); !errors.As(err, &corrupt) {
+		t.Error(err)
+	}
+	if again := published(t, s, "text"); again != sum {
+		t.Error(again)
+	}
+}
+
+func TestOpenPartialRefusesLinks(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("skipped: links need administrator rights")
+	}
+	dir := t.TempDir()
+	victim, link := filepath.Join(dir, "victim"), filepath.Join(dir, "abcd.part")
+	if err := errors.Join(os.WriteFile(victim, []byte("precious"), 0o600), os.Symlink(victim, link)); err != nil {
+		t.Fatal(err)
+	}
+	var f *step.Failure
+	if _, err := OpenPartial(link, os.O_TRUNC); !errors.As(err, &f) || f.Kind != step.Untrusted || !strings.Contains(f.Cause, "symbolic link") {
+		t.Error(err)
+	}
+	if text, err := os.ReadFile(victim); err != nil || string(text) != "precious" {
+		t.Errorf("%q, %v", text, err)
+	}
+	out, err := OpenPartial(filepath.Join(dir, "new.part"), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRootUsesNoStoreOfAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("skipped: needs root")
+	}
+	cache := t.TempDir()
+	s := New(cache)
+	sum := published(t, s, "text")
+	if _, err := s.Get(t.Context(), sum, 4); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(cache, 12345, -1); err != nil {
+		t.Fatal(err)
+	}
+	var f *step.Failure
+	if _, err := s.Get(t.Context(), sum, 4); !errors.As(err, &f) || f.Kind != step.Untrusted {
+		t.Errorf("get: %v", err)
+	}
+	if _, err := s.Lock(t.Context(), sum, nil); !errors.As(err, &f) || f.Kind != step.Untrusted {
+		t.Errorf("lock: %v", err)
+	}
+}
