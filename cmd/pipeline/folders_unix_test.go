@@ -24,4 +24,11 @@ func TestRootHasItsOwnCache(t *testing.T) {
 	if f, err := UserFolders(); err != nil || strings.HasPrefix(f.Cache, home) {
 		t.Errorf("root uses the cache of another user: %s, %v", f.Cache, err)
 	}
+	// sudo -E keeps these as well.
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("XDG_CACHE_HOME", home)
+	t.Setenv("XDG_CONFIG_HOME", home)
+	if f, err := UserFolders(); err != nil || strings.HasPrefix(f.Cache, home) || strings.HasPrefix(f.Recipes, home) {
+		t.Errorf("root uses the folders of another user: %+v, %v", f, err)
+	}
 }

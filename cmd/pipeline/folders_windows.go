@@ -1,3 +1,5 @@
 package pipeline
 
 func ownCache(dir string) string { return dir }
+
+func ownConfig(dir string) string { return dir }

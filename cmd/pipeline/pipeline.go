@@ -56,7 +56,7 @@ func UserFolders() (Folders, error) {
 	}
 	// Without a folder for them, the user has no recipes.
 	if config, err := os.UserConfigDir(); err == nil {
-		f.Recipes = filepath.Join(config, "deployctl", "recipes")
+		f.Recipes = filepath.Join(ownConfig(config), "deployctl", "recipes")
 	}
 	return f, f.Missing
 }
