@@ -67,7 +67,7 @@ func Probe(ctx context.Context, h *host.Host, probes []probe.Probe) *facts.Facts
 // libraries looks at what the libraries of the copies found need; it comes last
 // because it begins with what the probes found.
 func libraries(ctx context.Context, h *host.Host, f *facts.Facts) {
-	if h.OS != "linux" && !h.Windows() || len(f.Components) == 0 {
+	if len(f.Components) == 0 {
 		return
 	}
 	a := runOne(ctx, h, probe.Probe{Name: "closure", Run: func(ctx context.Context, h *host.Host) (facts.Facts, error) {

@@ -33,7 +33,11 @@ func Fill(ctx context.Context, h *host.Host, f *facts.Facts) error {
 	if h.Windows() {
 		return fillWindows(ctx, h, f)
 	}
-	if h.OS != "linux" {
+	switch h.OS {
+	case "linux":
+	case "darwin":
+		return fillMac(ctx, h, f)
+	default:
 		return nil
 	}
 	w := &world{ctx: ctx, h: h, objects: map[string]*object{}, stats: map[string]presence{}}
@@ -237,6 +241,11 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 			case found.file != "":
 				next := &node{o: w.object(found.file), file: found.file, through: found.through, by: n}
 				loaded[name] = next
+				if conda := w.condaOf(found.file); found.through == "LD_LIBRARY_PATH" && conda != "" && conda != w.condaOf(roots[0]) {
+					if own := w.systems(name); own != "" {
+						add(facts.Need{Name: name, By: n.file, Cause: facts.Foreign, Found: found.file, Through: found.through, Elsewhere: own})
+					}
+				}
 				if strings.Contains(found.file, "/stubs/") {
 					add(facts.Need{Name: name, By: n.file, Cause: facts.Stub, Found: found.file, Through: found.through})
 				}
@@ -301,11 +310,35 @@ var muslOwn = sync.OnceValue(func() *regexp.Regexp {
 
 // builtIn: the loader itself provides these.
 func (w *world) builtIn(name string) bool {
+	if w.libs.Musl && strings.HasPrefix(name, "ld-linux") {
+		return false // glibc's loader, which gcompat plays on Alpine
+	}
 	if muslOwn().MatchString(name) {
 		return true
 	}
 	stem, _, _ := strings.Cut(strings.TrimPrefix(name, "lib"), ".so")
 	return w.libs.Musl && strings.HasPrefix(name, "lib") && slices.Contains([]string{"c", "pthread", "rt", "m", "dl", "util", "xnet"}, stem)
+}
+
+// condaOf is the conda environment that a library lies in; "" for none.
+func (w *world) condaOf(file string) string {
+	if prefix := path.Dir(path.Dir(file)); w.there(prefix+"/conda-meta/history") == present {
+		return prefix
+	}
+	return ""
+}
+
+// systems is the system's own copy of a library; "" for none.
+func (w *world) systems(name string) string {
+	if file := w.first[name]; file != "" {
+		return file
+	}
+	for _, dir := range w.libs.Default {
+		if w.there(path.Join(dir, name)) == present {
+			return path.Join(dir, name)
+		}
+	}
+	return ""
 }
 
 type result struct {

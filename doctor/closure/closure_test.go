@@ -106,6 +106,12 @@ func TestNeeds(t *testing.T) {
 		want  []facts.Need
 	}{
 		{name: "in a default folder", files: map[string]string{app: root(library{needed: []string{tbb.soname}}).bytes(), "/usr/lib/x86_64-linux-gnu/libtbb.so.12": tbb.bytes()}},
+		{
+			name:  "glibc's loader on Alpine",
+			files: map[string]string{app: root(library{needed: []string{"libc.so.6", "ld-linux-x86-64.so.2"}}).bytes(), "/lib/ld-musl-x86_64.so.1": "x", "/etc/alpine-release": "3.20"},
+			want:  []facts.Need{{Name: "ld-linux-x86-64.so.2", By: app, Cause: facts.NotFound}},
+		},
+		{name: "gcompat plays glibc's loader", files: map[string]string{app: root(library{needed: []string{"ld-linux-x86-64.so.2"}}).bytes(), "/lib/ld-musl-x86_64.so.1": "x", "/etc/alpine-release": "3.20", "/lib/ld-linux-x86-64.so.2": library{}.bytes()}},
 		{name: "beside it, by $ORIGIN", files: map[string]string{app: root(library{needed: []string{tbb.soname}, runpath: "$ORIGIN/../deps"}).bytes(), "/opt/x/deps/libtbb.so.12": tbb.bytes()}},
 		{name: "a file without text is no evidence", files: map[string]string{app: "", "/usr/lib/libtbb.so.12": ""}},
 		{name: "its need has no text", files: map[string]string{app: root(library{needed: []string{tbb.soname}, wants: [2]string{tbb.soname, "V2"}}).bytes(), "/usr/lib/libtbb.so.12": ""}},
@@ -161,6 +167,15 @@ func TestNeeds(t *testing.T) {
 			name: "CUDA's stub", env: "LD_LIBRARY_PATH=/usr/local/cuda/lib64/stubs",
 			files: map[string]string{app: root(library{needed: []string{"libcuda.so.1"}}).bytes(), "/usr/local/cuda/lib64/stubs/libcuda.so.1": library{soname: "libcuda.so.1"}.bytes()},
 			want:  []facts.Need{{Name: "libcuda.so.1", By: app, Cause: facts.Stub, Found: "/usr/local/cuda/lib64/stubs/libcuda.so.1", Through: "LD_LIBRARY_PATH"}},
+		},
+		{
+			name: "conda's copy in LD_LIBRARY_PATH", env: "LD_LIBRARY_PATH=/opt/conda/lib",
+			files: map[string]string{app: root(library{needed: []string{tbb.soname}}).bytes(), "/opt/conda/lib/libtbb.so.12": tbb.bytes(), "/opt/conda/conda-meta/history": "x", "/usr/lib/libtbb.so.12": tbb.bytes()},
+			want:  []facts.Need{{Name: "libtbb.so.12", By: app, Cause: facts.Foreign, Found: "/opt/conda/lib/libtbb.so.12", Through: "LD_LIBRARY_PATH", Elsewhere: "/usr/lib/libtbb.so.12"}},
+		},
+		{
+			name: "only conda has it", env: "LD_LIBRARY_PATH=/opt/conda/lib",
+			files: map[string]string{app: root(library{needed: []string{tbb.soname}}).bytes(), "/opt/conda/lib/libtbb.so.12": tbb.bytes(), "/opt/conda/conda-meta/history": "x"},
 		},
 		{
 			name:  "the driver's",

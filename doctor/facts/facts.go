@@ -131,10 +131,13 @@ type CPU struct {
 	// PeakGFLOPS is the theoretical single-precision peak of the usable cores.
 	PeakGFLOPS float64 `json:"peak_gflops,omitempty"`
 	// PeakBasis states the assumption: cores × MHz × lanes × FMA units × 2.
-	PeakBasis  string            `json:"peak_basis,omitempty"`
-	Hypervisor string            `json:"hypervisor,omitempty"`
-	Attrs      map[string]string `json:"attrs,omitempty"`
-	Evidence   []Evidence        `json:"evidence,omitempty"`
+	PeakBasis  string `json:"peak_basis,omitempty"`
+	Hypervisor string `json:"hypervisor,omitempty"`
+	// Emulation is what runs this process's instructions on a processor of
+	// another kind: qemu, rosetta; "" for none.
+	Emulation string            `json:"emulation,omitempty"`
+	Attrs     map[string]string `json:"attrs,omitempty"`
+	Evidence  []Evidence        `json:"evidence,omitempty"`
 }
 
 // Memory is in bytes.

@@ -66,7 +66,7 @@ func needVars(e *evaluation, s subject, match func(facts.Need) bool) (map[string
 	for _, m := range []struct{ manager, install, again string }{
 		{"apt", "apt-get install ", "apt-get install --reinstall "}, {"dnf", "dnf install ", ""}, {"zypper", "zypper install ", ""}, {"apk", "apk add ", ""},
 	} {
-		if len(e.facts.Components[m.manager]) == 0 {
+		if len(e.facts.Components[m.manager]) == 0 || m.manager != "brew" && e.facts.OS.Family == "darwin" {
 			continue
 		}
 		switch {

@@ -59,6 +59,10 @@ func relations() map[string]relation {
 		"runtime-mutex":     runtimeMutex,
 		"runtime-too-old":   runtimeTooOld,
 
+		"brew-formula":             brewFormula,
+		"distribution-level":       distributionLevel,
+		"glibc-on-musl":            glibcOnMusl,
+		"old-cxx-abi":              oldCXXABI,
 		"jetson-cuda":              jetsonCUDA,
 		"module-not-built":         moduleNotBuilt,
 		"module-not-loaded":        moduleNotLoaded,

@@ -395,6 +395,7 @@ func (e *evaluation) cpu(c *recipes.CPUCheck) verdict {
 	if len(wrong) > 0 {
 		v.state = Fail
 		v.found += ", without " + strings.Join(wrong, ", ")
+		v.fix = hidden(f.CPU, strings.Join(wrong, ", "))
 	}
 	if c.Cores > 0 {
 		if f.CPU.Cores == 0 {

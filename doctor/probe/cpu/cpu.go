@@ -94,6 +94,7 @@ func (p *prober) linux() {
 	}
 	if p.emulated(info.Processors[0]) {
 		p.cpuid()
+		p.cpu.Emulation = "qemu"
 		p.evidence("file", cpuinfoFile, "describes another processor than programs see")
 		return
 	}
@@ -101,6 +102,9 @@ func (p *prober) linux() {
 	p.describe(info, usable)
 	p.topology(info.Processors)
 	p.virtual(info)
+	if strings.HasPrefix(p.cpu.Model, "VirtualApple") { // Rosetta in a Linux virtual machine
+		p.cpu.Emulation = "rosetta"
+	}
 
 	groups := p.groups(usable)
 	quota := p.quota()

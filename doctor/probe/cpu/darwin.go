@@ -96,6 +96,7 @@ func (p *prober) apple(v map[string]string, number func(string) int) {
 	p.cpu.Arch, p.cpu.Vendor = "arm64", "Apple"
 	if v["sysctl.proc_translated"] == "1" || p.h.Arch == "amd64" {
 		p.set("rosetta", "yes")
+		p.cpu.Emulation = "rosetta"
 	}
 	flags := []string{"neon", "fp"}
 	for name, value := range v {

@@ -235,6 +235,9 @@ func (c *copyOf) instance(ctx context.Context, s *search) facts.Instance {
 	if backends := c.backends(s.spec.component); backends != nil {
 		c.built.Backends = backends
 	}
+	if abi := map[string]string{"0": "pre-cxx11", "1": "cxx11"}[c.attrs["cxx11_abi"]]; abi != "" {
+		c.built.CXXABI = abi
+	}
 	i := facts.Instance{
 		Version: c.version, Path: c.prefix, Active: c.active, Via: c.via, Has: slices.Compact(has), Attrs: c.attrs, Evidence: c.evidence,
 		Places: facts.Places{Lib: c.libDir, Include: c.include}, Unusable: c.unusable, Built: c.built, Needs: c.needs, Unseen: c.unseen, Conflict: clip(c.conflict),

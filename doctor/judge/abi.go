@@ -1,0 +1,88 @@
+package judge
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+)
+
+// hidden says how a program comes to instruction sets that are kept from it: by
+// a hypervisor or an emulator. "" where the processor itself lacks them.
+func hidden(c facts.CPU, missing string) string {
+	switch c.Emulation {
+	case "rosetta": // Apple, "About the Rosetta translation environment"
+		return "This is an Apple processor, and Rosetta runs x86 programs without " + missing + ". Use programs made for arm64 (docker run --platform linux/arm64; on macOS, the Homebrew in /opt/homebrew)."
+	case "qemu":
+		return "QEMU emulates this processor, without " + missing + ". Use programs made for the machine below (docker run --platform), or a newer QEMU with -cpu max."
+	}
+	host := "If the host's CPU has " + missing + ", "
+	switch v := strings.ToLower(c.Hypervisor); {
+	case v == "":
+		return ""
+	case strings.Contains(v, "kvm"), strings.Contains(v, "qemu"):
+		return host + "let the virtual machine see it: QEMU -cpu host; libvirt <cpu mode='host-passthrough'/>; Proxmox: CPU type host. Then start it again."
+	case strings.Contains(v, "vmware"):
+		return host + "raise the virtual machine's hardware version and its cluster's EVC mode, then start it again."
+	case strings.Contains(v, "hyper"), strings.Contains(v, "microsoft"):
+		return host + "run Set-VMProcessor NAME -CompatibilityForMigrationEnabled $false on the host, with the virtual machine off."
+	case strings.Contains(v, "virtualbox"), strings.Contains(v, "oracle"):
+		return host + "turn off Hyper-V and core isolation on a Windows host, which keep VirtualBox from passing it on, then start the virtual machine again."
+	}
+	return host + "let the virtual machine see the host's CPU in the hypervisor's settings, then start it again."
+}
+
+// distributionLevel finds a distribution that is built for newer processors: RHEL
+// 9 and its rebuilds for x86-64-v2, RHEL 10 for v3 (Red Hat, release notes). A
+// container gets as far as being looked at.
+func distributionLevel(e *evaluation, _ subject) (map[string]string, bool) {
+	o := e.facts.OS
+	if o.Arch != "amd64" || !slices.Contains([]string{"rhel", "centos", "rocky", "oracle", "ol"}, o.ID) {
+		return nil, false // AlmaLinux 10 has builds for v2 too
+	}
+	have, err := strconv.Atoi(strings.TrimPrefix(e.facts.CPU.Level, "x86-64-v"))
+	need := map[int]int{9: 2, 10: 3}[major(o.Version)]
+	return map[string]string{"need": "x86-64-v" + strconv.Itoa(need), "hidden": hidden(e.facts.CPU, "x86-64-v"+strconv.Itoa(need))}, err == nil && have < need
+}
+
+// glibcOnMusl finds a library for glibc on a system with musl (Alpine).
+func glibcOnMusl(e *evaluation, s subject) (map[string]string, bool) {
+	if e.facts.OS.Libc.Kind != "musl" {
+		return nil, false
+	}
+	return needVars(e, s, func(n facts.Need) bool {
+		return n.Cause == facts.NotFound && strings.HasPrefix(n.Name, "ld-linux")
+	})
+}
+
+// oldCXXABI finds a LibTorch for the C++ ABI of GCC 4 beside an OpenCV for
+// today's: no program can be linked with both (pytorch/pytorch issue 14620).
+func oldCXXABI(e *evaluation, s subject) (map[string]string, bool) {
+	if s.instance.Built.CXXABI != "pre-cxx11" || e.facts.OS.Family != "linux" || s.instance.Attrs["kind"] != "" {
+		return nil, false
+	}
+	opencv, ok := e.facts.Active("opencv")
+	return map[string]string{"opencv": opencv.Version}, ok && opencv.Built.CXXABI != "pre-cxx11"
+}
+
+// brewFormula finds a library that Homebrew should have and does not.
+func brewFormula(e *evaluation, s subject) (map[string]string, bool) {
+	vars, ok := needsOf(facts.NotFound)(e, s)
+	if !ok || e.facts.OS.Family != "darwin" {
+		return nil, false
+	}
+	for _, n := range s.instance.Needs {
+		if n.Cause == facts.NotFound && n.Package != "" {
+			vars["formula"] = n.Package
+			vars["command"] = "brew install " + n.Package
+			if n.Installed {
+				// The version that was linked with is gone: the formula moved on.
+				vars["command"] = "brew reinstall " + cmp.Or(map[string]string{"libtorch": "pytorch"}[s.name], s.name)
+			}
+			break
+		}
+	}
+	return vars, true
+}
