@@ -79,7 +79,62 @@ type OS struct {
 type Environment struct {
 	// Module is NVIDIA's kernel module.
 	Module Module `json:"module,omitzero"`
+	// Folders are those that tools write to and cannot, Variables those whose
+	// values tools cannot use.
+	Folders   []Folder   `json:"folders,omitempty"`
+	Variables []Variable `json:"variables,omitempty"`
+	// NoCertificates: the system has no list of the certificates to trust.
+	// NotTrusted are certificates that were added and are not in that list.
+	NoCertificates bool     `json:"no_certificates,omitempty"`
+	NotTrusted     []string `json:"not_trusted,omitempty"`
 }
+
+// Folder is a folder that tools write to, and what hinders them.
+type Folder struct {
+	Purpose  string        `json:"purpose"`            // tmp, go-cache
+	Variable string        `json:"variable,omitempty"` // that names it
+	Path     string        `json:"path,omitempty"`
+	Problem  FolderProblem `json:"problem"`
+}
+
+// FolderProblem is why a folder does not do.
+type FolderProblem string
+
+// The problems of a Folder.
+const (
+	FolderUnset    FolderProblem = "unset"
+	FolderMissing  FolderProblem = "missing"
+	NotAFolder     FolderProblem = "not-a-folder"
+	ReadOnlyFolder FolderProblem = "read-only"
+	FolderFull     FolderProblem = "full"
+	NoExec         FolderProblem = "noexec"  // programs cannot be started from it
+	FolderOfRoot   FolderProblem = "of-root" // it is /, and the user is not root
+)
+
+// Variable is a variable whose value a tool cannot use.
+type Variable struct {
+	Name    string          `json:"name"`
+	Value   string          `json:"value,omitempty"` // without any password
+	Problem VariableProblem `json:"problem"`
+	Detail  string          `json:"detail,omitempty"` // the value that would do, or the other one
+}
+
+// VariableProblem is why a value does not do.
+type VariableProblem string
+
+// The problems of a Variable.
+const (
+	CgoOff       VariableProblem = "cgo-off"
+	OtherTarget  VariableProblem = "other-target" // builds are for another system
+	VendorOnly   VariableProblem = "vendor-only"
+	ModulesOff   VariableProblem = "modules-off"
+	DownloadsOff VariableProblem = "downloads-off"
+	SplitByBlank VariableProblem = "split-by-blank" // a path that a blank cuts in two
+	Malformed    VariableProblem = "malformed"
+	TLSToProxy   VariableProblem = "tls-to-proxy" // https:// for a proxy that speaks http
+	TwoValues    VariableProblem = "two-values"   // lower and upper case differ
+	NamesNothing VariableProblem = "names-nothing"
+)
 
 // Module is a kernel module of a GPU's driver, as files show it.
 type Module struct {

@@ -25,6 +25,10 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	if h.OS == "linux" {
 		p.module()
 	}
+	p.folders()
+	p.goVariables()
+	p.proxies()
+	p.certificates()
 	return facts.Facts{Environment: p.e}, ctx.Err()
 }
 
@@ -32,6 +36,8 @@ type prober struct {
 	ctx context.Context
 	h   *host.Host
 	e   facts.Environment
+	// goEnv is what go env -w wrote; nil until it is asked for.
+	goEnv map[string]string
 }
 
 // text reads a small file; "" where it cannot be read.

@@ -1,0 +1,108 @@
+package judge
+
+import (
+	"slices"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// builds reports whether the recipe compiles something here.
+func (e *evaluation) builds() bool {
+	return slices.ContainsFunc(e.touched(), func(name string) bool {
+		return slices.Contains([]string{"gcc", "g++", "clang", "clang++", "go", "cmake", "cuda"}, name)
+	})
+}
+
+func (e *evaluation) tmpFolder() (facts.Folder, bool) {
+	i := slices.IndexFunc(e.facts.Environment.Folders, func(f facts.Folder) bool { return f.Purpose == "tmp" })
+	if i < 0 || !e.builds() {
+		return facts.Folder{}, false
+	}
+	return e.facts.Environment.Folders[i], true
+}
+
+// tmpUnusable finds a folder for temporary files that nothing can be written to.
+// Where the recipe asks for space there, that requirement says so.
+func tmpUnusable(e *evaluation, _ subject) (map[string]string, bool) {
+	f, ok := e.tmpFolder()
+	what := map[facts.FolderProblem]string{
+		facts.FolderMissing: "does not exist", facts.NotAFolder: "is not a folder", facts.ReadOnlyFolder: "is on a read-only file system", facts.FolderFull: "is on a full file system",
+	}[f.Problem]
+	asked := slices.ContainsFunc(e.recipe.Requirements, func(q recipes.Requirement) bool { return q.Disk != nil && q.Disk.For == "tmp" })
+	if asked && (f.Problem == facts.ReadOnlyFolder || f.Problem == facts.FolderFull) {
+		return nil, false
+	}
+	return map[string]string{"folder": f.Path, "what": what, "variable": f.Variable}, ok && what != ""
+}
+
+// tmpNoexec finds a folder for temporary files from which nothing can be run: go
+// run, go test and CMake's try_run start programs there.
+func tmpNoexec(e *evaluation, _ subject) (map[string]string, bool) {
+	f, ok := e.tmpFolder()
+	return map[string]string{"folder": f.Path}, ok && f.Problem == facts.NoExec
+}
+
+// goCache finds a go command without a folder for what it compiles.
+func goCache(e *evaluation, _ subject) (map[string]string, bool) {
+	i := slices.IndexFunc(e.facts.Environment.Folders, func(f facts.Folder) bool { return f.Purpose == "go-cache" })
+	if i < 0 || !slices.Contains(e.touched(), "go") {
+		return nil, false
+	}
+	f := e.facts.Environment.Folders[i]
+	what := f.Variable + " is not set"
+	switch f.Problem {
+	case facts.ReadOnlyFolder:
+		what = f.Variable + "=" + f.Path + " is on a read-only file system"
+	case facts.FolderOfRoot:
+		what = "HOME is /, to which only root can write"
+	case facts.FolderUnset:
+		if f.Path != "" {
+			what = f.Variable + "=" + f.Path + ", which Go no longer supports"
+		}
+	}
+	return map[string]string{"what": what, "variable": f.Variable}, true
+}
+
+// variables finds a variable with one of the problems.
+func variables(problems ...facts.VariableProblem) relation {
+	return func(e *evaluation, _ subject) (map[string]string, bool) {
+		for _, v := range e.facts.Environment.Variables {
+			if slices.Contains(problems, v.Problem) {
+				return map[string]string{"variable": v.Name, "value": v.Value, "detail": v.Detail}, true
+			}
+		}
+		return nil, false
+	}
+}
+
+// goSetting is variables for a recipe that builds a Go program with C++.
+func goSetting(problems ...facts.VariableProblem) relation {
+	find := variables(problems...)
+	return func(e *evaluation, s subject) (map[string]string, bool) {
+		if !slices.Contains(e.touched(), "go") || !slices.Contains(e.touched(), "opencv") {
+			return nil, false
+		}
+		return find(e, s)
+	}
+}
+
+// noCertificates finds a Linux without the certificates that https needs.
+func noCertificates(e *evaluation, _ subject) (map[string]string, bool) {
+	for _, v := range e.facts.Environment.Variables {
+		if v.Name == "SSL_CERT_FILE" {
+			return nil, false
+		}
+	}
+	return map[string]string{"sudo": e.sudo()}, e.facts.Environment.NoCertificates
+}
+
+// localCertificates finds certificates, such as an intercepting proxy's, that were
+// copied to their folder and never added to what tools trust.
+func localCertificates(e *evaluation, _ subject) (map[string]string, bool) {
+	list := e.facts.Environment.NotTrusted
+	if len(list) == 0 {
+		return nil, false
+	}
+	return map[string]string{"file": list[0], "sudo": e.sudo()}, true
+}

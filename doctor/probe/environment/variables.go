@@ -1,0 +1,229 @@
+package environment
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+)
+
+// goVariable is a setting of the go command: the environment's, or what go env -w
+// wrote (cmd/go, "Environment variables").
+func (p *prober) goVariable(name string) string {
+	if v, ok := p.h.Getenv(name); ok && v != "" {
+		return v
+	}
+	if p.goEnv == nil {
+		p.goEnv = map[string]string{}
+		file := p.h.Env("GOENV")
+		if file == "" {
+			switch p.h.OS {
+			case "windows":
+				file = p.h.Join(look.EnvPath(p.h, "AppData"), "go", "env")
+			case "darwin":
+				file = p.h.Join(look.EnvPath(p.h, "HOME"), "Library/Application Support/go/env")
+			default:
+				file = p.h.Join(look.EnvPath(p.h, "HOME"), ".config/go/env")
+				if dir := look.EnvPath(p.h, "XDG_CONFIG_HOME"); dir != "" {
+					file = dir + "/go/env"
+				}
+			}
+		}
+		if look.IsPath(file) {
+			for line := range strings.SplitSeq(p.text(file), "\n") {
+				k, v, _ := strings.Cut(strings.TrimSpace(line), "=")
+				p.goEnv[k] = v
+			}
+		}
+	}
+	return p.goEnv[name]
+}
+
+func (p *prober) note(name, value string, problem facts.VariableProblem, detail string) {
+	p.e.Variables = append(p.e.Variables, facts.Variable{Name: name, Value: value, Problem: problem, Detail: detail})
+}
+
+// goVariables lists the settings with which go build cannot build gocv.
+func (p *prober) goVariables() {
+	if p.goVariable("CGO_ENABLED") == "0" {
+		p.note("CGO_ENABLED", "0", facts.CgoOff, "")
+	}
+	if v := p.goVariable("GOARCH"); v != "" && v != p.h.Arch {
+		p.note("GOARCH", v, facts.OtherTarget, p.h.Arch)
+	}
+	if v := p.goVariable("GOOS"); v != "" && v != p.h.OS {
+		p.note("GOOS", v, facts.OtherTarget, p.h.OS)
+	}
+	for flag := range strings.FieldsSeq(p.goVariable("GOFLAGS")) {
+		if flag == "-mod=vendor" {
+			p.note("GOFLAGS", flag, facts.VendorOnly, "")
+		}
+	}
+	if p.goVariable("GO111MODULE") == "off" {
+		p.note("GO111MODULE", "off", facts.ModulesOff, "")
+	}
+	if p.goVariable("GOPROXY") == "off" {
+		p.note("GOPROXY", "off", facts.DownloadsOff, "")
+	}
+	for _, name := range []string{"CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS", "CGO_LDFLAGS"} {
+		if path := splitPath(p.goVariable(name)); path != "" {
+			p.note(name, path, facts.SplitByBlank, "")
+		}
+	}
+}
+
+// splitPath finds a path in cgo's flags that a blank cuts in two: -I/home/me/My
+// Libs is the folder /home/me/My and a file Libs. Quotes keep it together.
+func splitPath(flags string) string {
+	if strings.ContainsAny(flags, `"'`) {
+		return ""
+	}
+	words := strings.Fields(flags)
+	for i, w := range words {
+		if i == 0 || strings.HasPrefix(w, "-") || !strings.ContainsAny(w, `/\`) || strings.HasPrefix(w, "/") || len(w) > 1 && w[1] == ':' {
+			continue
+		}
+		before := words[i-1]
+		if strings.HasPrefix(before, "-I") && len(before) > 2 || strings.HasPrefix(before, "-L") && len(before) > 2 {
+			return before[2:] + " " + w
+		}
+	}
+	return ""
+}
+
+// proxies lists the variables of proxies that tools read in different ways or not
+// at all (curl(1), "Environment"; net/http, ProxyFromEnvironment).
+func (p *prober) proxies() {
+	for _, lower := range []string{"http_proxy", "https_proxy", "all_proxy"} {
+		small, upper := p.h.Env(lower), ""
+		if !p.h.Windows() { // there the two are one
+			upper = p.h.Env(strings.ToUpper(lower))
+		}
+		for _, v := range []struct{ name, value string }{{lower, small}, {strings.ToUpper(lower), upper}} {
+			p.proxy(v.name, v.value)
+		}
+		if small != "" && upper != "" && strings.TrimSuffix(small, "/") != strings.TrimSuffix(upper, "/") {
+			p.note(lower, withoutUser(small), facts.TwoValues, withoutUser(upper))
+		}
+	}
+}
+
+func (p *prober) proxy(name, value string) {
+	if value == "" {
+		return
+	}
+	full := value
+	if !strings.Contains(full, "://") {
+		full = "http://" + full // as every tool reads it
+	}
+	u, err := url.Parse(full)
+	switch {
+	case err != nil || u.Hostname() == "" || strings.ContainsAny(value, " \"'"):
+		p.note(name, withoutUser(value), facts.Malformed, "")
+	case u.Scheme == "https" && (u.Port() == "3128" || u.Port() == "8080" || u.Port() == "80"):
+		p.note(name, withoutUser(value), facts.TLSToProxy, "http://"+u.Host)
+	}
+}
+
+// withoutUser leaves a name and password out of a proxy's address.
+func withoutUser(value string) string {
+	if at := strings.LastIndexByte(value, '@'); at >= 0 {
+		scheme, _, ok := strings.Cut(value, "://")
+		if ok {
+			return scheme + "://" + value[at+1:]
+		}
+		return value[at+1:]
+	}
+	return value
+}
+
+// certificateVariables name files of certificates; a name of nothing makes every
+// https connection of the tool that reads it fail.
+var certificateVariables = []string{"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "AWS_CA_BUNDLE"}
+
+func (p *prober) certificates() {
+	for _, name := range certificateVariables {
+		file := p.h.Env(name)
+		if !look.IsPath(file) {
+			continue
+		}
+		if _, err := p.h.Stat(p.ctx, file); host.IsNotExist(err) {
+			p.note(name, file, facts.NamesNothing, "")
+		}
+	}
+	if p.h.OS == "linux" {
+		p.bundle()
+	}
+}
+
+// bundles are where distributions keep the certificates that everybody trusts
+// (crypto/x509, root_linux.go).
+var bundles = []string{
+	"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/pki/tls/cacert.pem",
+	"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/cert.pem",
+}
+
+// bundle looks for the system's certificates, and for those that an administrator
+// added and that are not among them.
+func (p *prober) bundle() {
+	bundle := ""
+	for _, file := range bundles {
+		if info, err := p.h.Stat(p.ctx, file); err == nil && !info.Dir && info.Size > 0 {
+			bundle = file
+			break
+		} else if err != nil && !host.IsNotExist(err) {
+			return // it may be there
+		}
+	}
+	if bundle == "" {
+		p.e.NoCertificates = p.lists()
+		return
+	}
+	for _, dir := range []string{"/usr/local/share/ca-certificates", "/etc/pki/ca-trust/source/anchors"} {
+		for _, file := range append(p.h.Glob(p.ctx, dir, "*.crt"), p.h.Glob(p.ctx, dir, "*.pem")...) {
+			line := longLine(p.text(file))
+			if line == "" {
+				continue
+			}
+			if found, err := p.h.Search(p.ctx, bundle, line, host.MaxFile, len(line)); err == nil && len(found) == 0 {
+				p.e.NotTrusted = append(p.e.NotTrusted, file)
+			}
+		}
+	}
+}
+
+// lists reports whether the package database is there and knows no package of
+// certificates: that no file was found says nothing of a system that keeps them
+// elsewhere.
+func (p *prober) lists() bool {
+	for _, db := range []struct{ file, base, wanted string }{
+		{look.DpkgStatus, "Package: base-files\n", "Package: ca-certificates\n"},
+		{"/lib/apk/db/installed", "P:alpine-baselayout\n", "P:ca-certificates-bundle\n"},
+	} {
+		base, err := p.h.Search(p.ctx, db.file, db.base, host.MaxFile, len(db.base))
+		if err != nil || len(base) == 0 {
+			continue
+		}
+		wanted, err := p.h.Search(p.ctx, db.file, db.wanted, host.MaxFile, len(db.wanted))
+		return err == nil && len(wanted) == 0
+	}
+	return false
+}
+
+// longLine is a line near the end of a certificate's text, which is of its
+// signature and so of no other certificate.
+func longLine(pem string) string {
+	lines := strings.Split(strings.ReplaceAll(pem, "\r", ""), "\n")
+	for i := len(lines) - 1; i > 0; i-- {
+		if strings.HasPrefix(lines[i], "-----END") {
+			for j := i - 1; j > 0; j-- {
+				if len(lines[j]) == 64 {
+					return lines[j]
+				}
+			}
+		}
+	}
+	return ""
+}
