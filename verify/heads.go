@@ -61,6 +61,7 @@ func (h *headFile) len() (int, bool) {
 type truth struct {
 	heads   []judge.Tensor
 	noise   []judge.Tensor
+	second  []judge.Tensor // of the other input, in float32
 	reused  bool
 	seconds float64
 }
@@ -68,8 +69,9 @@ type truth struct {
 // oracle runs the reference, or finds what an earlier run left.
 type oracle struct {
 	model   *model
-	half    bool   // half precision is judged
-	cache   string // entries are in its folder "reference"
+	half    bool      // half precision is judged
+	second  []float32 // the other input
+	cache   string    // entries are in its folder "reference"
 	fresh   bool
 	weights *darknet.Weights // loaded when first needed
 }
@@ -86,7 +88,7 @@ func (o *oracle) heads(ctx context.Context, input []float32) (truth, error) {
 	if err != nil {
 		return truth{}, err
 	}
-	key := hashBytes([]byte(o.model.weights.SHA256), o.model.config, engine.AppendFloats(nil, input), []byte(print), []byte(self), fmt.Append(nil, o.half))
+	key := hashBytes([]byte(o.model.weights.SHA256), o.model.config, engine.AppendFloats(nil, input), engine.AppendFloats(nil, o.second), []byte(print), []byte(self), fmt.Append(nil, o.half))
 	dir, err := cache.Secure(o.cache, "reference")
 	if err != nil {
 		return truth{}, err
@@ -114,7 +116,11 @@ func (o *oracle) compute(ctx context.Context, input []float32) (truth, error) {
 	if err != nil {
 		return truth{}, err
 	}
-	t := truth{heads: exact.heads, noise: single.heads, seconds: single.seconds}
+	second, err := o.run(ctx, o.second, reference.Options{})
+	if err != nil {
+		return truth{}, err
+	}
+	t := truth{heads: exact.heads, noise: single.heads, second: second.heads, seconds: single.seconds}
 	if o.half {
 		half, err := o.run(ctx, input, reference.Options{Half: true})
 		if err != nil {
@@ -204,19 +210,19 @@ func readHeads(root, file, key string) (truth, bool) {
 		t.heads = append(t.heads, judge.Tensor{Layer: h.Layers[i], Shape: s, Data: engine.Floats(values[:n*4])})
 		values = values[n*4:]
 	}
-	// The noise follows the heads.
-	if len(t.heads)%2 != 0 {
+	// The noise follows the heads, then come those of the other input.
+	if len(t.heads)%3 != 0 {
 		return truth{}, false
 	}
-	half := len(t.heads) / 2
-	t.heads, t.noise = t.heads[:half], t.heads[half:]
+	n = len(t.heads) / 3
+	t.heads, t.noise, t.second = t.heads[:n], t.heads[n:2*n], t.heads[2*n:]
 	return t, true
 }
 
 func writeHeads(root, file, key string, t truth) error {
 	h := headFile{Key: key, Seconds: t.seconds}
 	var values []byte
-	for _, x := range slices.Concat(t.heads, t.noise) {
+	for _, x := range slices.Concat(t.heads, t.noise, t.second) {
 		h.Layers = append(h.Layers, x.Layer)
 		h.Shapes = append(h.Shapes, x.Shape)
 		values = engine.AppendFloats(values, x.Data)

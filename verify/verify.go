@@ -165,7 +165,7 @@ func run(ctx context.Context, o Options) (*Result, error) {
 
 	// The reference needs a few seconds and a compiler about a minute on one
 	// processor: they run side by side. Nothing is timed meanwhile.
-	or := &oracle{model: m, half: judge.PrecisionOf(o.Target) == judge.FP16, cache: o.Cache, fresh: o.Fresh || o.Level == LevelCompare}
+	or := &oracle{model: m, half: judge.PrecisionOf(o.Target) == judge.FP16, second: v.second, cache: o.Cache, fresh: o.Fresh || o.Level == LevelCompare}
 	type reply struct {
 		t   truth
 		err error
@@ -433,14 +433,14 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 	e.stats(r.a, o.Warmup, m.net.GFLOP(), o.PeakGFLOPS)
 
 	c := judge.Case{
-		Net: m.net, Precision: judge.PrecisionOf(o.Target), Reference: ref.heads, Noise: ref.noise,
+		Net: m.net, Precision: judge.PrecisionOf(o.Target), Reference: ref.heads, Noise: ref.noise, OtherReference: ref.second, RunDiff: r.a.RunDiff,
 		OtherSwapped: v.swapped, Expected: m.expected,
 		Asked: o.Backend + "/" + o.Target, Ran: e.Backend + "/" + e.Target,
 	}
 	for _, part := range []struct {
 		from        []engine.Tensor
 		heads, rows *[]judge.Tensor
-	}{{r.a.Outputs, &c.Heads, &c.Rows}, {r.a.Others, &c.Other, nil}, {r.a.Repeat, &c.Repeat, nil}} {
+	}{{r.a.Outputs, &c.Heads, &c.Rows}, {r.a.Others, &c.Other, nil}, {r.a.Repeat, &c.Repeat, nil}, {r.a.Last, &c.Last, nil}} {
 		for _, t := range part.from {
 			to := part.heads
 			if t.Kind == "rows" {
@@ -455,6 +455,9 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 			}
 			*to = append(*to, judge.Tensor{Layer: t.Layer, Shape: t.Shape, Data: data})
 		}
+	}
+	if o.Target == "cpu" {
+		c.Rate, c.Peak = e.GFLOPS, o.PeakGFLOPS
 	}
 	verdict := judge.Judge(c)
 	if verdict.AllHeadsOff {

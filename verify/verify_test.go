@@ -228,6 +228,10 @@ func (w worker) answer(ctx context.Context, j engine.Job, a *engine.Answer) erro
 	if a.Others, err = forward(1, "other"); err != nil {
 		return err
 	}
+	if a.Last, err = forward(0, "last"); err != nil {
+		return err
+	}
+	a.RunDiff = make([]float64, j.Warmup+j.Runs+1)
 	a.Repeat, err = forward(0, "repeat")
 	return err
 }

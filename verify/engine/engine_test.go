@@ -157,7 +157,8 @@ func job(t *testing.T) (Job, Answer) {
 		return Tensor{Kind: "head", Layer: 81, Shape: []int{1, 2, 1, 1}, File: filepath.Join(dir, name), Input: input}
 	}
 	return Job{Inputs: []string{"a", "b"}, Heads: []int{81}, OutDir: dir, Warmup: 1, Runs: 1, Threads: 3},
-		Answer{Schema: Schema, RunSeconds: []float64{1, 1}, Outputs: []Tensor{head(0, "o")}, Others: []Tensor{head(1, "p")}, Repeat: []Tensor{head(0, "q")}}
+		Answer{Schema: Schema, RunSeconds: []float64{1, 1}, Outputs: []Tensor{head(0, "o")}, Others: []Tensor{head(1, "p")}, Repeat: []Tensor{head(0, "q")},
+			Last: []Tensor{head(0, "r")}, RunDiff: []float64{0, 0, 0}}
 }
 
 func TestExecute(t *testing.T) {
@@ -205,6 +206,8 @@ func TestExecuteRefusesAnswers(t *testing.T) {
 		{"negative time", func(a *Answer) { a.RunSeconds[1] = -1 }, nil, "-1 s"},
 		{"no heads", func(a *Answer) { a.Outputs = nil }, nil, "0 raw heads"},
 		{"no repeat", func(a *Answer) { a.Repeat = nil }, nil, `"repeat"`},
+		{"no last run", func(a *Answer) { a.Last = nil }, nil, `"last"`},
+		{"no comparison of the runs", func(a *Answer) { a.RunDiff = nil }, nil, "compared 0 runs"},
 		{"no others", func(a *Answer) { a.Others = nil }, nil, `"others"`},
 		{"a file elsewhere", func(a *Answer) { a.Outputs[0].File = "/etc/passwd" }, nil, "outside"},
 		{"a file above", func(a *Answer) {

@@ -67,6 +67,12 @@ type Answer struct {
 	Outputs []Tensor `json:"outputs"`
 	Others  []Tensor `json:"others"`
 	Repeat  []Tensor `json:"repeat"`
+	// Last are the heads of the last run of Inputs[0] that was timed, where
+	// there was more than one. RunDiff has, for each run of Inputs[0] in order,
+	// the repeat check included, the largest relative L2 of any head from the
+	// first run's; -1 where a value is not finite.
+	Last    []Tensor  `json:"last"`
+	RunDiff []float64 `json:"run_diff"`
 	// Device is what the engine says it can run on; wanted where the target is
 	// not the processor. nil: it does not say.
 	Device *Device `json:"device,omitempty"`

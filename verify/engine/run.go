@@ -211,6 +211,13 @@ func decodeAnswer(engine string, raw []byte, job Job, bad func(string, ...any) e
 	if len(a.RunSeconds) != job.Warmup+job.Runs {
 		return a, bad("the worker timed %d runs, not %d", len(a.RunSeconds), job.Warmup+job.Runs)
 	}
+	if want := job.Warmup + job.Runs + 1; len(job.Inputs) > 0 && len(a.RunDiff) != want {
+		return a, bad("the worker compared %d runs with the first, not %d", len(a.RunDiff), want)
+	}
+	last := 0
+	if len(job.Inputs) > 0 && job.Warmup+job.Runs > 1 {
+		last = 1
+	}
 	for _, s := range append([]float64{a.LoadSeconds, a.ProcessorSeconds}, a.RunSeconds...) {
 		if math.IsNaN(s) || math.IsInf(s, 0) || s < 0 {
 			return a, bad("the worker reports a time of %v s", s)
@@ -220,7 +227,7 @@ func decodeAnswer(engine string, raw []byte, job Job, bad func(string, ...any) e
 		name   string
 		list   []Tensor
 		inputs int
-	}{{"outputs", a.Outputs, 1}, {"others", a.Others, len(job.Inputs) - 1}, {"repeat", a.Repeat, 1}, {"processor", a.Processor, 0}} {
+	}{{"outputs", a.Outputs, 1}, {"others", a.Others, len(job.Inputs) - 1}, {"repeat", a.Repeat, 1}, {"last", a.Last, last}, {"processor", a.Processor, 0}} {
 		if want := set.inputs * len(job.Heads); countHeads(set.list) < want {
 			return a, bad("the worker wrote %d raw heads under %q, not %d", countHeads(set.list), set.name, want)
 		}

@@ -187,10 +187,10 @@ num=9
 
 // bench is one network with weights and inputs, and the reference's answer.
 type bench struct {
-	net              *darknet.Network
-	weights          *darknet.Weights
-	input, swapped   []float32
-	ref, noise, half []Tensor
+	net                     *darknet.Network
+	weights                 *darknet.Weights
+	input, swapped          []float32
+	ref, noise, half, other []Tensor
 }
 
 // newBench draws weights and sets the batch-norm statistics to what the layer
@@ -259,6 +259,7 @@ func newBench(t testing.TB) *bench {
 	}
 	b.ref = layers(t, net, b.weights, reference.Options{Float64: true}, b.input, net.Heads()...)
 	b.noise = layers(t, net, b.weights, reference.Options{}, b.input, net.Heads()...)
+	b.other = layers(t, net, b.weights, reference.Options{}, b.swapped, net.Heads()...)
 	b.half = layers(t, net, b.weights, reference.Options{Half: true}, b.input, net.Heads()...)
 	return b
 }
@@ -483,7 +484,8 @@ func (b *bench) answer(t testing.TB, n naive, w *darknet.Weights) Case {
 	return Case{
 		Net: b.net, Precision: FP32, Reference: b.ref, Noise: b.noise,
 		Heads: heads, Rows: decode(t, b.net, heads),
-		Other: n.run(b, w, b.swapped), OtherSwapped: true,
+		Other: n.run(b, w, b.swapped), OtherSwapped: true, OtherReference: b.other,
+		Last: n.run(b, w, b.input), RunDiff: []float64{0, 0, 0},
 		Repeat: n.run(b, w, b.input),
 		Asked:  "opencv/cpu", Ran: "opencv/cpu",
 		Expected: b.expected(t),
@@ -637,6 +639,19 @@ func TestPlantedFaults(t *testing.T) {
 		{name: "stale output of one head", words: "stale", spoil: func(c *Case) { c.Other[1] = c.Heads[1] }},
 		{name: "stale output, one input late", words: "between two runs", spoil: func(c *Case) { c.Repeat = c.Other }},
 		{name: "NaN only for another input", words: "another input", spoil: func(c *Case) { c.Other[0].Data[0] = float32(math.NaN()) }},
+		{name: "wrong for another input", words: "for another input, head 0 (layer 11) differs", spoil: func(c *Case) {
+			for k := range c.Other[0].Data {
+				c.Other[0].Data[k] = 3
+			}
+		}},
+		{name: "half of a head is stale", words: "for another input, head 1", spoil: func(c *Case) {
+			copy(c.Other[1].Data[:len(c.Other[1].Data)/2], c.Heads[1].Data)
+		}},
+		{name: "NaN in every run but the first", words: "run 2 of 3 on the same input gave NaN", spoil: func(c *Case) { c.RunDiff = []float64{0, -1, -1} }},
+		{name: "one timed run is another's", words: "run 3 of 3 on the same input differs", spoil: func(c *Case) { c.RunDiff[2] = 0.4 }},
+		{name: "NaN in the last timed run", words: "in the last timed run, head 2", spoil: func(c *Case) { c.Last[2].Data[3] = float32(math.NaN()) }},
+		{name: "one value of the last timed run is off", words: "in the last timed run, head 0", spoil: func(c *Case) { c.Last[0].Data[3] += 0.1 }},
+		{name: "faster than the processor can be", words: "did not do the work", spoil: func(c *Case) { c.Rate, c.Peak = 30915, 166 }},
 		{name: "not the same twice", words: "between two runs", spoil: func(c *Case) { c.Repeat[2].Data[7] += 0.01 }},
 		{name: "silent fallback to the CPU", words: "asked to run on opencv/opencl and ran on opencv/cpu", spoil: func(c *Case) { c.Asked = "opencv/opencl" }},
 		{name: "anchors exchanged in decoding", words: "anchors", spoil: func(c *Case) {

@@ -117,3 +117,51 @@ func (c Case) unfit() string {
 	}
 	return ""
 }
+
+// blind reports whether a head is the same for both inputs in truth, too, as
+// with weights that are all zero.
+func (c Case) blind(head int) bool {
+	if head >= len(c.OtherReference) {
+		return false
+	}
+	d, _ := Distance(c.OtherReference[head].Data, c.Noise[head].Data)
+	return d == 0
+}
+
+// mostSaved is how many multiplications of a 3×3 convolution Winograd's
+// F(6×6, 3×3) leaves out: 324 become 64. No rate can be above the processor's
+// peak times this.
+const mostSaved = 324.0 / 64
+
+// timed judges the runs that were timed: all that is known of most of them is
+// how far they are from the first.
+func (v *Verdict) timed(c Case, tol Tolerance) {
+	for i, d := range c.RunDiff {
+		if d < 0 {
+			v.fail("run %d of %d on the same input gave NaN or infinite values", i+1, len(c.RunDiff))
+			break
+		}
+		if !(d <= tol.Repeat) {
+			v.fail("run %d of %d on the same input differs by %.2g from the first: a race, or state left over from another run", i+1, len(c.RunDiff), d)
+			break
+		}
+	}
+	last := byLayer(c.Last)
+	for i, ref := range c.Reference {
+		if len(last) == 0 {
+			break
+		}
+		if problem := unusable(last[ref.Layer], ref); problem != "" {
+			v.fail("in the last timed run, head %d (layer %d) %s", i, ref.Layer, problem)
+			continue
+		}
+		limit := limits(c, i)
+		if rel, abs := Distance(last[ref.Layer].Data, ref.Data); !limit.within(rel, abs) {
+			v.fail("in the last timed run, head %d (layer %d) differs by %.2g (relative L2, limit %.2g; largest difference %.3g, limit %.2g)",
+				i, ref.Layer, rel, limit.RelL2, abs, limit.MaxAbs)
+		}
+	}
+	if c.Peak > 0 && c.Rate > c.Peak*mostSaved {
+		v.fail("it claims %.0f GFLOP/s; this processor cannot do more than %.0f, even with Winograd's algorithm: it did not do the work", c.Rate, c.Peak*mostSaved)
+	}
+}

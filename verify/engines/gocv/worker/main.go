@@ -64,6 +64,8 @@ type answer struct {
 	Outputs     []tensor          `json:"outputs"`
 	Others      []tensor          `json:"others"`
 	Repeat      []tensor          `json:"repeat"`
+	Last        []tensor          `json:"last"`
+	RunDiff     []float64         `json:"run_diff"`
 	Device      *device           `json:"device,omitempty"`
 	Processor   []tensor          `json:"processor,omitempty"`
 	ProcessorS  float64           `json:"processor_s,omitempty"`
@@ -188,6 +190,7 @@ func run(j job, a *answer) error {
 		names = append(names, fmt.Sprintf("yolo_%d", i))
 	}
 
+	var seen watch
 	forward := func(blob gocv.Mat, input int, keep string) ([]tensor, float64, error) {
 		start := time.Now()
 		net.SetInput(blob, "")
@@ -203,6 +206,11 @@ func run(j job, a *answer) error {
 		}
 		if len(mats) != len(names) {
 			return nil, 0, fmt.Errorf("forward pass: asked for %d layers, got %d", len(names), len(mats))
+		}
+		if input == 0 {
+			if err := seen.add(mats, len(j.Heads)); err != nil {
+				return nil, 0, err
+			}
 		}
 		if keep == "" {
 			return nil, took, nil
@@ -240,6 +248,8 @@ func run(j job, a *answer) error {
 		keep := ""
 		if i == 0 {
 			keep = "first"
+		} else if i == j.Warmup+j.Runs-1 {
+			keep = "last"
 		}
 		out, took, err := forward(first, 0, keep)
 		if err != nil {
@@ -247,6 +257,9 @@ func run(j job, a *answer) error {
 		}
 		if i == 0 {
 			a.Outputs = out
+		}
+		if keep == "last" {
+			a.Last = out
 		}
 		a.RunSeconds = append(a.RunSeconds, took)
 	}
@@ -268,7 +281,7 @@ func run(j job, a *answer) error {
 		return err
 	}
 	a.OtherSecs = append(a.OtherSecs, took)
-	a.Repeat = out
+	a.Repeat, a.RunDiff = out, seen.diffs
 	if target == 0 {
 		return nil
 	}

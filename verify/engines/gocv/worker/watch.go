@@ -1,0 +1,62 @@
+//go:build gocvworker
+// +build gocvworker
+
+package main
+
+import (
+	"fmt"
+	"math"
+
+	"gocv.io/x/gocv"
+)
+
+// watch compares every run of the first input with the first of them, outside
+// the time that is measured.
+type watch struct {
+	first [][]float32
+	diffs []float64
+}
+
+// add appends the largest relative L2 of any head, -1 where a value is not
+// finite.
+func (w *watch) add(mats []gocv.Mat, heads int) error {
+	worst := 0.0
+	for i := 0; i < heads; i++ {
+		data, err := mats[i].DataPtrFloat32()
+		if err != nil {
+			return fmt.Errorf("read head %d: %v", i, err)
+		}
+		if len(w.first) == i {
+			w.first = append(w.first, append([]float32(nil), data...))
+		}
+		d := distance(data, w.first[i])
+		if d < 0 || worst < 0 {
+			worst = -1
+		} else {
+			worst = math.Max(worst, d)
+		}
+	}
+	w.diffs = append(w.diffs, worst)
+	return nil
+}
+
+func distance(data, first []float32) float64 {
+	if len(data) != len(first) {
+		return -1
+	}
+	var diff, norm float64
+	for k, v := range data {
+		d := float64(v) - float64(first[k])
+		diff += d * d
+		norm += float64(first[k]) * float64(first[k])
+	}
+	switch {
+	case math.IsNaN(diff) || math.IsInf(diff, 0) || math.IsInf(norm, 0):
+		return -1
+	case diff == 0:
+		return 0
+	case norm == 0:
+		return math.Sqrt(diff)
+	}
+	return math.Sqrt(diff / norm)
+}
