@@ -257,11 +257,17 @@ func newBench(t testing.TB) *bench {
 			w.Biases[f] = float32(0.6*rng.Float64() - 0.3)
 		}
 	}
-	b.ref = layers(t, net, b.weights, reference.Options{Float64: true}, b.input, net.Heads()...)
-	b.noise = layers(t, net, b.weights, reference.Options{}, b.input, net.Heads()...)
-	b.other = layers(t, net, b.weights, reference.Options{}, b.swapped, net.Heads()...)
-	b.half = layers(t, net, b.weights, reference.Options{Half: true}, b.input, net.Heads()...)
+	b.judgeBy(t)
 	return b
+}
+
+// judgeBy computes what an engine that runs the bench's weights is judged by.
+func (b *bench) judgeBy(t testing.TB) {
+	t.Helper()
+	b.ref = layers(t, b.net, b.weights, reference.Options{Float64: true}, b.input, b.net.Heads()...)
+	b.noise = layers(t, b.net, b.weights, reference.Options{}, b.input, b.net.Heads()...)
+	b.other = layers(t, b.net, b.weights, reference.Options{}, b.swapped, b.net.Heads()...)
+	b.half = layers(t, b.net, b.weights, reference.Options{Half: true}, b.input, b.net.Heads()...)
 }
 
 func layers(t testing.TB, net *darknet.Network, w *darknet.Weights, o reference.Options, input []float32, want ...int) []Tensor {

@@ -164,3 +164,34 @@ func TestOneElement(t *testing.T) {
 		t.Errorf("a sound engine is refused: %s", strings.Join(v.Reasons, "; "))
 	}
 }
+
+// TestOddWeights: what people try first is judged like anything else.
+func TestOddWeights(t *testing.T) {
+	zero := newBench(t)
+	clear(zero.weights.Data)
+	flat := newBench(t)
+	thin := newBench(t)
+	for _, h := range flat.net.Heads() {
+		for f := range flat.weights.Layer(h).Biases {
+			// Widths that underflow to zero, or a hundredth of a pixel, and
+			// objectness and classes that make each cell a box.
+			switch f % 9 {
+			case 2, 3:
+				flat.weights.Layer(h).Biases[f], thin.weights.Layer(h).Biases[f] = -900, -7
+			case 4, 5:
+				flat.weights.Layer(h).Biases[f], thin.weights.Layer(h).Biases[f] = 4, 4
+			}
+		}
+	}
+	for name, b := range map[string]*bench{"all zero": zero, "boxes of no area": flat, "boxes thinner than a pixel": thin} {
+		b.judgeBy(t)
+		c := b.answer(t, sound(), b.weights)
+		c.Expected = nil
+		if v := Judge(c); !v.OK {
+			t.Errorf("%s: a sound engine is refused: %s", name, strings.Join(v.Reasons, "; "))
+		}
+		c.Heads[0].Data[5] += 4
+		c.Rows, c.Repeat = nil, c.Heads
+		refused(t, Judge(c), "head 0")
+	}
+}
