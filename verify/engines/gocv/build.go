@@ -164,15 +164,7 @@ func (b *builder) environment() []string {
 	if f := b.o.Flags; f != nil {
 		env = append(env, "CGO_CPPFLAGS="+f.CPP, "CGO_CXXFLAGS=-O2 "+f.CXX, "CGO_LDFLAGS="+f.LD)
 	}
-	if os.Getenv("HOME") == "" && os.Getenv("XDG_CACHE_HOME") == "" && os.Getenv("LocalAppData") == "" {
-		// A bare service account: the Go command would refuse to start.
-		if os.Getenv("GOCACHE") == "" {
-			env = append(env, "GOCACHE="+filepath.Join(b.o.Cache, "go", "build"))
-		}
-		if os.Getenv("GOPATH") == "" {
-			env = append(env, "GOPATH="+filepath.Join(b.o.Cache, "go"))
-		}
-	}
+	env = append(env, goFolders(b.o.Cache)...)
 	return env
 }
 
