@@ -22,6 +22,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -513,7 +514,9 @@ const (
 	componentCMake      = "Microsoft.VisualStudio.Component.VC.CMake.Project"
 )
 
-var sdkComponent = regexp.MustCompile(`(?i)^Microsoft\.VisualStudio\.Component\.Windows(10|11|81)SDK(\.|$)`)
+var sdkComponent = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)^Microsoft\.VisualStudio\.Component\.Windows(10|11|81)SDK(\.|$)`)
+})
 
 // inspect looks at the installation's own folder.
 func (p *prober) inspect(s *studio, sdkOnMachine bool) {
@@ -589,7 +592,7 @@ func (s *studio) components(h *host.Host, sdkOnMachine bool) {
 			}
 		}
 	}
-	sdk := slices.ContainsFunc(all, sdkComponent.MatchString)
+	sdk := slices.ContainsFunc(all, sdkComponent().MatchString)
 	if sdk {
 		s.has = append(s.has, "windows-sdk")
 	}
@@ -607,7 +610,7 @@ func (s *studio) components(h *host.Host, sdkOnMachine bool) {
 		if strings.Contains(id, ".Component.") || strings.Contains(id, ".ComponentGroup.") || strings.Contains(id, ".Workload.") {
 			shown = append(shown, id)
 		}
-		if strings.Contains(id, ".Component.VC.") || strings.Contains(id, ".Workload.") || sdkComponent.MatchString(id) {
+		if strings.Contains(id, ".Component.VC.") || strings.Contains(id, ".Workload.") || sdkComponent().MatchString(id) {
 			s.has = append(s.has, id)
 		}
 	}
@@ -650,7 +653,7 @@ func targetOf(goarch string) string {
 	return goarch // arm64, arm
 }
 
-var toolsetName = regexp.MustCompile(`^\d+\.\d+(\.\d+)*$`)
+var toolsetName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\d+\.\d+(\.\d+)*$`) })
 
 // findToolsets lists VC\Tools\MSVC\<version>, or the one toolset that 2015 and
 // older have in VC\bin.
@@ -662,7 +665,7 @@ func (p *prober) findToolsets(s *studio) {
 		p.problem("list toolsets", err)
 	}
 	for _, e := range entries {
-		if !toolsetName.MatchString(e.Name) {
+		if !toolsetName().MatchString(e.Name) {
 			continue
 		}
 		t := toolset{version: e.Name, path: j(base, e.Name)}
@@ -704,7 +707,9 @@ func (p *prober) compiler(t *toolset, hostArch, target, cl string) {
 	}
 }
 
-var crtBuild = regexp.MustCompile(`#\s*define\s+_VC_CRT_(MAJOR|MINOR|BUILD)_VERSION\s+(\d+)`)
+var crtBuild = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`#\s*define\s+_VC_CRT_(MAJOR|MINOR|BUILD)_VERSION\s+(\d+)`)
+})
 
 // legacyToolset reads VC\include\crtversion.h, which carries the compiler's
 // build (24215 for 2015 Update 3).
@@ -714,7 +719,7 @@ func (s *studio) legacyToolset(p *prober) string {
 	if err != nil {
 		return v
 	}
-	for _, m := range crtBuild.FindAllStringSubmatch(text, -1) {
+	for _, m := range crtBuild().FindAllStringSubmatch(text, -1) {
 		if m[1] == "BUILD" {
 			return v + "." + m[2]
 		}
@@ -736,14 +741,14 @@ func (p *prober) defaultToolset(s *studio) string {
 		if err != nil {
 			continue
 		}
-		if v := strings.TrimSpace(pasted.Clean(string(data))); toolsetName.MatchString(v) {
+		if v := strings.TrimSpace(pasted.Clean(string(data))); toolsetName().MatchString(v) {
 			return v
 		}
 	}
 	return ""
 }
 
-var cudaProps = regexp.MustCompile(`(?i)^CUDA (\d+\.\d+)\.props$`)
+var cudaProps = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^CUDA (\d+\.\d+)\.props$`) })
 
 // findCUDA lists the CUDA versions whose build customisation this copy has.
 // CUDA's installer writes them into the Visual Studios it finds, so one
@@ -768,7 +773,7 @@ func (p *prober) findCUDA(s *studio) {
 		}
 		s.attrs["build_customizations"] = dir
 		for _, e := range entries {
-			if m := cudaProps.FindStringSubmatch(e.Name); m != nil && !slices.Contains(s.cuda, m[1]) {
+			if m := cudaProps().FindStringSubmatch(e.Name); m != nil && !slices.Contains(s.cuda, m[1]) {
 				s.cuda = append(s.cuda, m[1])
 			}
 		}

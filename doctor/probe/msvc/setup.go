@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/deployctl/deployctl/doctor/probe/internal/pasted"
 )
@@ -116,7 +117,7 @@ func ParseVSWhere(data []byte) ([]Setup, error) {
 	if at := strings.Index(body, "<instances"); len(list) == 0 && at >= 0 {
 		return parseXML(body[at:])
 	}
-	if at := jsonStart.FindStringIndex(body); len(list) == 0 && at != nil {
+	if at := jsonStart().FindStringIndex(body); len(list) == 0 && at != nil {
 		// Something stands before the JSON: a prompt, a log line, a quoted test.
 		return ParseVSWhere([]byte(body[at[0]:]))
 	}
@@ -474,9 +475,9 @@ func trimSlash(p string) string {
 }
 
 var (
-	jsonLine  = regexp.MustCompile(`^\s*"(\w+)"\s*:\s*(.*?),?\s*$`)
-	jsonStart = regexp.MustCompile(`\[\s*\{`)
-	textLine  = regexp.MustCompile(`^(\s*)(\w+): ?(.*)$`)
+	jsonLine  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\s*"(\w+)"\s*:\s*(.*?),?\s*$`) })
+	jsonStart = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\[\s*\{`) })
+	textLine  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(\s*)(\w+): ?(.*)$`) })
 )
 
 // parseJSONLines reads indented JSON line by line, for a text whose quotes were
@@ -501,7 +502,7 @@ func parseJSONLines(text string) []Setup {
 			}
 			continue
 		}
-		m := jsonLine.FindStringSubmatch(line)
+		m := jsonLine().FindStringSubmatch(line)
 		if m == nil {
 			continue
 		}
@@ -551,7 +552,7 @@ func parseText(text string) []Setup {
 			last = ""
 			continue
 		}
-		m := textLine.FindStringSubmatch(line)
+		m := textLine().FindStringSubmatch(line)
 		if m == nil {
 			if last != "" {
 				flat[last] += strings.TrimPrefix(line, indent)

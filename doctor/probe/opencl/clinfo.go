@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/deployctl/deployctl/doctor/probe/internal/pasted"
 )
@@ -53,15 +54,17 @@ const (
 )
 
 var (
-	rawPrefix = regexp.MustCompile(`^[ \t]*\[[^\]\s]*/[^\]\s]*\][ \t]*`)
-	treePlat  = regexp.MustCompile(`^[ \t]*Platform #(\d+): (.*)$`)
+	rawPrefix = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[ \t]*\[[^\]\s]*/[^\]\s]*\][ \t]*`) })
+	treePlat  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[ \t]*Platform #(\d+): (.*)$`) })
 	// What stands in a value's place when the driver refused to tell it:
 	// <printDeviceInfo:0: get CL_DEVICE_NAME size : error -6>.
-	refused = regexp.MustCompile(`^<.*\berror -?[0-9]+>$`)
+	refused = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^<.*\berror -?[0-9]+>$`) })
 	// clinfo --raw --list.
-	rawPlat    = regexp.MustCompile(`^[ \t]*(\d+): (\S.*)$`)
-	rawDevice  = regexp.MustCompile(`^[ \t]*(\d+)\.(\d+): (\S.*)$`)
-	treeDevice = regexp.MustCompile("^[ \t]*(?:[`+|]--|[└├]──)[ \t]*Device #(\\d+): (.*)$")
+	rawPlat    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[ \t]*(\d+): (\S.*)$`) })
+	rawDevice  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[ \t]*(\d+)\.(\d+): (\S.*)$`) })
+	treeDevice = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile("^[ \t]*(?:[`+|]--|[└├]──)[ \t]*Device #(\\d+): (.*)$")
+	})
 )
 
 // labels maps the labels of clinfo's human form, its raw form and the form of
@@ -136,7 +139,7 @@ type parser struct {
 // split cuts a line at the first gap of two blanks or a tab. AMD's labels end in a
 // colon, raw ones may stand behind a prefix.
 func split(line string) (key, value string, ok bool) {
-	body := strings.TrimLeft(rawPrefix.ReplaceAllString(line, ""), " \t")
+	body := strings.TrimLeft(rawPrefix().ReplaceAllString(line, ""), " \t")
 	gap := len(body)
 	if i := strings.Index(body, "  "); i >= 0 {
 		gap = i
@@ -151,7 +154,7 @@ func split(line string) (key, value string, ok bool) {
 	key = strings.ToLower(strings.TrimSuffix(strings.TrimSpace(body[:gap]), ":"))
 	name, ok := labels[key]
 	value = strings.TrimSpace(body[gap:])
-	if refused.MatchString(value) {
+	if refused().MatchString(value) {
 		value = ""
 	}
 	return name, value, ok
@@ -159,23 +162,23 @@ func split(line string) (key, value string, ok bool) {
 
 // tree takes a line of clinfo --list.
 func (p *parser) tree(line string) bool {
-	if m := treePlat.FindStringSubmatch(line); m != nil {
+	if m := treePlat().FindStringSubmatch(line); m != nil {
 		p.platform(strings.TrimSpace(m[2]))
 		p.indexed = true
 		return true
 	}
-	if m := treeDevice.FindStringSubmatch(line); m != nil && p.indexed {
+	if m := treeDevice().FindStringSubmatch(line); m != nil && p.indexed {
 		p.device(strings.TrimSpace(m[2]))
 		return true
 	}
 	// The numbers must be in order: other lines begin with a number, too.
-	if m := rawPlat.FindStringSubmatch(line); m != nil && p.info.Claimed < 0 && len(p.info.Platforms) < maxPlatforms &&
+	if m := rawPlat().FindStringSubmatch(line); m != nil && p.info.Claimed < 0 && len(p.info.Platforms) < maxPlatforms &&
 		m[1] == strconv.Itoa(len(p.info.Platforms)) && p.indexed == (m[1] != "0") {
 		p.platform(strings.TrimSpace(m[2]))
 		p.indexed = true
 		return true
 	}
-	if m := rawDevice.FindStringSubmatch(line); m != nil && p.indexed &&
+	if m := rawDevice().FindStringSubmatch(line); m != nil && p.indexed &&
 		m[1] == strconv.Itoa(p.at) && m[2] == strconv.Itoa(len(p.info.Platforms[p.at].Devices)) {
 		p.device(strings.TrimSpace(m[3]))
 		return true

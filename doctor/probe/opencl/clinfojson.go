@@ -58,7 +58,7 @@ func object(entry any, key string) (string, map[string]any) {
 		return strings.TrimSpace(e), nil
 	case map[string]any:
 		name, _ := e[key].(string)
-		if refused.MatchString(name) {
+		if refused().MatchString(name) {
 			name = ""
 		}
 		return strings.TrimSpace(name), e
@@ -91,7 +91,7 @@ func (p *parser) fields(fields map[string]any) {
 			}
 			value = strings.Join(names, " | ")
 		}
-		if value == "" || refused.MatchString(value) {
+		if value == "" || refused().MatchString(value) {
 			continue
 		}
 		if name == "type" {

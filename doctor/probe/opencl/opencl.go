@@ -18,6 +18,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -467,7 +468,7 @@ func askOne(ctx context.Context, h *host.Host, argv []string, d *driver) error {
 
 // goCrash is how Go's runtime, which ask runs on, reports a crash in foreign
 // code before it ends with status 2.
-var goCrash = regexp.MustCompile(`(?m)^(?:(SIG[A-Z]+): |Exception (0x[0-9a-f]+))`)
+var goCrash = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^(?:(SIG[A-Z]+): |Exception (0x[0-9a-f]+))`) })
 
 // crash names what ended a child, "" when it ended by itself.
 func crash(out host.Output) string {
@@ -477,13 +478,13 @@ func crash(out host.Output) string {
 	case uint32(out.Exit) >= 0xC0000000 && out.Exit != -1: // an NTSTATUS
 		return fmt.Sprintf("0x%08X", uint32(out.Exit))
 	}
-	if m := goCrash.FindSubmatch(out.Stderr); m != nil && out.Exit != 0 {
+	if m := goCrash().FindSubmatch(out.Stderr); m != nil && out.Exit != 0 {
 		return string(m[1]) + string(m[2])
 	}
 	return ""
 }
 
-var clVersion = regexp.MustCompile(`OpenCL (?:C )?([0-9]+\.[0-9]+)`)
+var clVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`OpenCL (?:C )?([0-9]+\.[0-9]+)`) })
 
 // answered fills in what the driver says.
 func (d *driver) answered(info Info) {
@@ -494,7 +495,7 @@ func (d *driver) answered(info Info) {
 			continue
 		}
 		if i == 0 {
-			if m := clVersion.FindStringSubmatch(p.Version); m != nil {
+			if m := clVersion().FindStringSubmatch(p.Version); m != nil {
 				d.version = m[1]
 			}
 			put(d.attrs, "platform", p.Name)

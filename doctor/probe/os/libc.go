@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
@@ -58,9 +59,9 @@ func (p *prober) libc() {
 // release version 2.36.").
 const glibcMark = "release version "
 
-var glibcBanner = regexp.MustCompile(`^release version (\d+\.\d+(?:\.\d+)?)`)
+var glibcBanner = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^release version (\d+\.\d+(?:\.\d+)?)`) })
 
-var libcFile = regexp.MustCompile(`(?:^|/)(?:libc|ld)-(\d+\.\d+(?:\.\d+)?)\.so$`)
+var libcFile = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?:^|/)(?:libc|ld)-(\d+\.\d+(?:\.\d+)?)\.so$`) })
 
 func (p *prober) glibc() bool {
 	candidates := loaders(p.h.Arch)
@@ -73,7 +74,7 @@ func (p *prober) glibc() bool {
 		}
 		// Until 2.33 the file itself was named after the version.
 		if real, err := p.h.Resolve(p.ctx, name); err == nil {
-			if m := libcFile.FindStringSubmatch(real); m != nil {
+			if m := libcFile().FindStringSubmatch(real); m != nil {
 				p.os.Libc.Kind, p.os.Libc.Version = "glibc", m[1]
 				p.evidence("file", name, real)
 				return true
@@ -82,7 +83,7 @@ func (p *prober) glibc() bool {
 		const banner = 48
 		found, err := p.h.Search(p.ctx, name, glibcMark, host.MaxFile, banner)
 		p.fail(err)
-		if m := glibcBanner.FindSubmatch(found); m != nil {
+		if m := glibcBanner().FindSubmatch(found); m != nil {
 			p.os.Libc.Kind, p.os.Libc.Version = "glibc", string(m[1])
 			p.evidence("file", name, string(m[0]))
 			return true
@@ -92,7 +93,7 @@ func (p *prober) glibc() bool {
 }
 
 // muslVersion is the version that musl's loader keeps as a text of its own.
-var muslVersion = regexp.MustCompile(`^\x00(1\.\d+\.\d+)(?:[-_][0-9a-z.-]+)?\x00`)
+var muslVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\x00(1\.\d+\.\d+)(?:[-_][0-9a-z.-]+)?\x00`) })
 
 func (p *prober) musl() bool {
 	loaders := p.h.Glob(p.ctx, "/lib", "ld-musl-*.so.1")
@@ -105,7 +106,7 @@ func (p *prober) musl() bool {
 		const text = 32
 		found, err := p.h.Search(p.ctx, name, mark, host.MaxFile, text)
 		p.fail(err)
-		if m := muslVersion.FindSubmatch(found); m != nil {
+		if m := muslVersion().FindSubmatch(found); m != nil {
 			p.os.Libc.Version = string(m[1])
 			break
 		}
@@ -114,7 +115,7 @@ func (p *prober) musl() bool {
 	return true
 }
 
-var stdcxxFile = regexp.MustCompile(`libstdc\+\+\.so\.6\.0\.(\d+)$`)
+var stdcxxFile = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`libstdc\+\+\.so\.6\.0\.(\d+)$`) })
 
 // libstdcxx finds the newest symbol versions that a C++ program may ask for.
 // The linker writes the names of the versions a library defines one after the
@@ -134,7 +135,7 @@ func (p *prober) libstdcxx() {
 			// libstdc++.so.6.0.N defines up to GLIBCXX_3.4.N (GCC manual, ABI
 			// policy and guidelines, "Version numbers").
 			if real, err := p.h.Resolve(p.ctx, name); err == nil {
-				if m := stdcxxFile.FindStringSubmatch(real); m != nil {
+				if m := stdcxxFile().FindStringSubmatch(real); m != nil {
 					p.os.Libc.GLIBCXX = "3.4." + m[1]
 				}
 			}

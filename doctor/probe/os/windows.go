@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
@@ -74,7 +75,7 @@ func (p *prober) windowsVersion(key host.Key) {
 		display = text("ReleaseId")
 	}
 	p.set("display_version", display)
-	release := versionNum.FindString(p.os.Name)
+	release := versionNum().FindString(p.os.Name)
 	if server {
 		p.set("server", "yes")
 		p.os.Like = []string{"windows-server"}
@@ -174,13 +175,13 @@ func (p *prober) windowsEnvironment() {
 
 const maxStale = 32
 
-var variable = regexp.MustCompile(`%([^%;\\/]+)%`)
+var variable = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`%([^%;\\/]+)%`) })
 
 // expand fills in %NAME%, as Windows does when a session starts: from the
 // registry's own values first, as this session may not know new ones.
 func (p *prober) expand(text string, values map[string]string) string {
 	for range 4 { // values name one another
-		next := variable.ReplaceAllStringFunc(text, func(m string) string {
+		next := variable().ReplaceAllStringFunc(text, func(m string) string {
 			name := m[1 : len(m)-1]
 			if v := values[strings.ToLower(name)]; v != "" {
 				return v

@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
@@ -205,7 +206,7 @@ func v14(version string) int {
 	return n
 }
 
-var redistText = regexp.MustCompile(`^[vV]?(\d+\.\d+(?:\.\d+){0,2})`)
+var redistText = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[vV]?(\d+\.\d+(?:\.\d+){0,2})`) })
 
 // RedistVersion reads a Runtimes key: the numbers Major, Minor, Bld and Rbld,
 // else the text Version (v14.38.33135.00). false means that the key says that
@@ -234,7 +235,7 @@ func RedistVersion(k host.Key) (string, bool) {
 		return fmt.Sprintf("%d.%d.%d.%d", major, minor, build, revision), true
 	}
 	for n, v := range k.Values {
-		if m := redistText.FindStringSubmatch(v.String); strings.EqualFold(n, "Version") && m != nil {
+		if m := redistText().FindStringSubmatch(v.String); strings.EqualFold(n, "Version") && m != nil {
 			return m[1], true
 		}
 	}
