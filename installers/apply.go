@@ -404,7 +404,7 @@ func (r *run) check(ctx context.Context, m *pkgmgr.Manager, s Step, before map[s
 			return q, false, nil
 		}
 		return q, !d.Journal && len(d.Broken) == 0, nil
-	case step.Refresh:
+	case step.Refresh, step.Reinstall:
 		return q, false, nil
 	case step.Remove:
 		for _, n := range s.Packages {
@@ -559,7 +559,7 @@ func stopped(err error) *Failure {
 // no effect is a failure, and a failure whose purpose is met is none.
 func (r *run) confirm(ctx context.Context, m *pkgmgr.Manager, s Step, failure *Failure, lines []string, after map[string]pkgmgr.Installed) (f *Failure, note string) {
 	switch s.Action {
-	case step.Install:
+	case step.Install, step.Reinstall:
 		var absent []string
 		for _, n := range s.Packages {
 			if !after[n].Ready {

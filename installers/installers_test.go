@@ -568,9 +568,10 @@ func TestArgv(t *testing.T) {
 			{windows, "choco", []string{"Microsoft.VisualStudio.Component.VC.Tools.x86.x64"}},
 			{windows, `C:\VS`, []string{"Microsoft.VisualStudio.Product.BuildTools", "Microsoft.VisualStudio.Component.VC.Tools.x86.x64"}},
 		},
-		"cuda":  {{windows, `C:\Users\u v\cache\setup\cuda_12.6.3_561.17_windows.exe`, []string{"nvcc_12.6", "cudart_12.6"}}},
-		"vcpkg": {{windows, `C:\src\vcpkg`, []string{"opencv4[dnn]", "opencv4[jpeg]", "zlib"}}, {linux, "/opt/vcpkg", []string{"opencv4", "opencv4[dnn]"}}},
-		"conan": {{linux, "", []string{"opencv/4.10.0"}}},
+		"cuda":   {{windows, `C:\Users\u v\cache\setup\cuda_12.6.3_561.17_windows.exe`, []string{"nvcc_12.6", "cudart_12.6"}}},
+		"vcpkg":  {{windows, `C:\src\vcpkg`, []string{"opencv4[dnn]", "opencv4[jpeg]", "zlib"}}, {linux, "/opt/vcpkg", []string{"opencv4", "opencv4[dnn]"}}},
+		"conan":  {{linux, "", []string{"opencv/4.10.0"}}},
+		"ldconf": {{linux, "", []string{"opencv=/opt/opencv/lib"}}},
 	}
 	var b strings.Builder
 	for _, m := range managers() {
@@ -595,6 +596,9 @@ func TestArgv(t *testing.T) {
 			}
 			if m.Refresh != nil {
 				line("refresh", m.Refresh())
+			}
+			if m.Reinstall != nil {
+				line("reinstall", m.Reinstall(s.names))
 			}
 			if err := m.CheckNames(s.names); err != nil {
 				t.Errorf("%s: %v", m.Name, err)
@@ -634,6 +638,59 @@ func TestOnlyFailuresAreFixed(t *testing.T) {
 	p := mustPlan(t, newMachine(), j)
 	if len(p.Steps) != 1 || !slices.Equal(p.Steps[0].Packages, []string{"ninja-build"}) {
 		t.Errorf("got %+v", p.Steps)
+	}
+}
+
+// TestPlanFollowsTheFinding: what a finding itself says is to be done is the
+// step, whatever the recipe's fix list has; what is a person's to do is listed
+// with the finding's own words.
+func TestPlanFollowsTheFinding(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		change        func(f *judge.Finding)
+		argv          string // of the only step; "" for none
+		env           string
+		manual, gives string // of the entry left to a person
+	}{
+		{"the recipe's own", func(*judge.Finding) {}, "install -- cmake", "", "", ""},
+		{"a folder for the loader", func(f *judge.Finding) {
+			f.Action = &judge.Action{Loader: &judge.LoaderEntry{File: "opencv", Folder: "/opt/cv/lib"}}
+		}, "/bin/sh -c 'echo /opt/cv/lib >> /etc/ld.so.conf.d/opencv.conf && /sbin/ldconfig'", "", "", ""},
+		{"other packages", func(f *judge.Finding) {
+			f.Action = &judge.Action{Manager: "apt", Packages: []string{"ninja-build"}}
+		}, "install -- ninja-build", "", "", ""},
+		{"a package that lost a file", func(f *judge.Finding) {
+			f.Action = &judge.Action{Manager: "apt", Packages: []string{"gcc"}, Reinstall: true}
+		}, "--reinstall install -- gcc", "", "", ""},
+		{"a variable", func(f *judge.Finding) {
+			f.Action = &judge.Action{Env: []judge.EnvEdit{{Name: "PKG_CONFIG_PATH", Value: "/opt/cv/lib/pkgconfig"}}}
+		}, "", "PKG_CONFIG_PATH=/opt/cv/lib/pkgconfig", "", ""},
+		{"somebody else's variable", func(f *judge.Finding) {
+			f.Fix = "Remove /opt/old from LD_LIBRARY_PATH."
+			f.Action = &judge.Action{Env: []judge.EnvEdit{{Name: "LD_LIBRARY_PATH", Value: "/opt/old", Remove: true}}}
+		}, "", "", "set by someone else", "Remove /opt/old from LD_LIBRARY_PATH."},
+		{"a copy that is here", func(f *judge.Finding) { f.Reach, f.Fix = true, "Give CMake -DX_DIR=/opt/x." }, "", "", "a usable copy", "Give CMake -DX_DIR=/opt/x."},
+		{"a health check", func(f *judge.Finding) { f.ID, f.Fix = "opencv.cpu", "Build it again." }, "", "", "only a person", "Build it again."},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			j := judgement(withApt("cmake"))
+			j.Facts.OS.Libc.Kind = "glibc"
+			c.change(&j.Findings[0])
+			p := mustPlan(t, newMachine(), j)
+			var argv, env, manual, gives string
+			for _, s := range p.Steps {
+				argv += Quote(s.Argv)
+				for _, e := range s.Env {
+					env += e.Name + "=" + e.Value
+				}
+			}
+			for _, m := range p.Manual {
+				manual, gives = m.Reason, m.Do
+			}
+			if !strings.Contains(argv, c.argv) || c.argv == "" && argv != "" || env != c.env || !strings.Contains(manual, c.manual) || c.manual == "" && manual != "" || gives != c.gives {
+				t.Errorf("argv %q, env %q, left to a person %q: %q", argv, env, manual, gives)
+			}
+		})
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/deployctl/deployctl/installers/cuda"
 	"github.com/deployctl/deployctl/installers/dnf"
 	"github.com/deployctl/deployctl/installers/feature"
+	"github.com/deployctl/deployctl/installers/ldconf"
 	"github.com/deployctl/deployctl/installers/msys2"
 	"github.com/deployctl/deployctl/installers/pacman"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
@@ -43,7 +44,7 @@ func managers() []*pkgmgr.Manager {
 	return []*pkgmgr.Manager{
 		apt.Manager(), dnf.Manager(), pacman.Manager(), apk.Manager(), zypper.Manager(), brew.Manager(),
 		winget.Manager(), choco.Manager(), scoop.Manager(), msys2.Manager(), feature.Manager(), vsinstaller.Manager(), cuda.Manager(),
-		vcpkg.Manager(), conan.Manager(),
+		vcpkg.Manager(), conan.Manager(), ldconf.Manager(),
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/installers/elevate"
+	"github.com/deployctl/deployctl/installers/ldconf"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes"
@@ -59,11 +60,13 @@ type choice struct {
 	packages []string
 	// before and after are the steps around the packages'.
 	before, after []Step
+	// again: the packages are installed and have lost files.
+	again bool
 }
 
 // by reports whether the choice has packages of the manager.
 func (c choice) by(m *pkgmgr.Manager) bool {
-	return c.manager != nil && c.manager.Name == m.Name && c.manager.Target == m.Target
+	return !c.again && c.manager != nil && c.manager.Name == m.Name && c.manager.Target == m.Target
 }
 
 // inUse gives the managers of the wishes' first choices, in the order in which
@@ -73,7 +76,7 @@ func inUse(wishes []*wish) []*pkgmgr.Manager {
 	for _, m := range managers() {
 		for _, w := range wishes {
 			c := w.choices[0]
-			if c.manager != nil && c.manager.Name == m.Name && !slices.ContainsFunc(list, c.by) {
+			if c.manager != nil && !c.again && c.manager.Name == m.Name && !slices.ContainsFunc(list, c.by) {
 				list = append(list, c.manager)
 			}
 		}
@@ -86,6 +89,8 @@ type wish struct {
 	finding judge.Finding
 	manual  string
 	choices []choice
+	// tried: there were choices, and each turned out impossible.
+	tried bool
 }
 
 // MakePlan turns the failing and warning findings into steps. For each it takes
@@ -110,32 +115,9 @@ func makePlan(ctx context.Context, j *judge.Judgement, h *host.Host, places Plac
 		if f.State != judge.Fail && f.State != judge.Warn {
 			continue
 		}
-		r := reqs[f.ID]
-		if r == nil {
-			plan.Manual = append(plan.Manual, Manual{Requirement: f.ID, Title: f.Title, Reason: "it is not a line of the recipe", Do: f.Fix})
-			continue
-		}
-		w := &wish{finding: f, manual: r.Manual}
-		if r.Component != nil {
-			w.manual = cmp.Or(judge.OnJetson(r.Component.Name, j.Facts), r.Manual)
-		}
-		reason := "the recipe has no automatic fix for it"
-		if len(r.Fix) > 0 {
-			reason = "no fix in the recipe fits this system and its package managers"
-		}
-		for _, fix := range r.Fix {
-			c, err := applicable(ctx, fix, around, with)
-			var cannot *Failure
-			if errors.As(err, &cannot) {
-				reason = cannot.Error()
-				continue
-			}
-			if err != nil {
-				return nil, fmt.Errorf("recipe %s, requirement %s: %w", j.Recipe.Name, r.ID, err)
-			}
-			if c != nil {
-				w.choices = append(w.choices, *c)
-			}
+		w, reason, err := around.wish(ctx, f, reqs[f.ID], with)
+		if err != nil {
+			return nil, err
 		}
 		if len(w.choices) == 0 {
 			plan.giveUp(w, reason)
@@ -144,7 +126,7 @@ func makePlan(ctx context.Context, j *judge.Judgement, h *host.Host, places Plac
 		wishes = append(wishes, w)
 	}
 	for len(wishes) > 0 {
-		again, err := plan.round(ctx, h, j.Facts, &wishes)
+		again, err := plan.round(ctx, h, &wishes)
 		if err != nil {
 			return nil, err
 		}
@@ -162,10 +144,106 @@ func makePlan(ctx context.Context, j *judge.Judgement, h *host.Host, places Plac
 	return plan, err
 }
 
+// wish gathers the ways to fix a finding. Without any, the reason says why there
+// is none. What the finding itself says is to be done comes before the recipe's
+// list: it knows this machine.
+func (w ways) wish(ctx context.Context, f judge.Finding, r *recipes.Requirement, with []*pkgmgr.Manager) (*wish, string, error) {
+	out := &wish{finding: f}
+	switch {
+	case f.Action != nil:
+		c, reason, err := w.action(ctx, f, with)
+		if c != nil {
+			out.choices = []choice{*c}
+		}
+		return out, reason, err
+	case r == nil:
+		return out, "only a person can do this", nil
+	case f.Reach:
+		return out, "a usable copy is installed, so nothing is installed again", nil
+	}
+	out.manual = r.Manual
+	if r.Component != nil {
+		out.manual = cmp.Or(judge.OnJetson(r.Component.Name, w.f), r.Manual)
+	}
+	reason := "the recipe has no automatic fix for it"
+	if len(r.Fix) > 0 {
+		reason = "no fix in the recipe fits this system and its package managers"
+	}
+	for _, fix := range r.Fix {
+		c, err := applicable(ctx, fix, w, with)
+		var cannot *Failure
+		if errors.As(err, &cannot) {
+			reason = cannot.Error()
+			continue
+		}
+		if err != nil {
+			return nil, "", fmt.Errorf("recipe %s, requirement %s: %w", w.r.Name, r.ID, err)
+		}
+		if c != nil {
+			out.choices = append(out.choices, *c)
+		}
+	}
+	return out, reason, nil
+}
+
+// action makes the choice of a finding's own action; nil with the reason where
+// it is a person's to carry out.
+func (w ways) action(ctx context.Context, f judge.Finding, with []*pkgmgr.Manager) (*choice, string, error) {
+	a := f.Action
+	if ok, why := a.Automatic(w.f.OS); !ok {
+		return nil, why, nil
+	}
+	c := &choice{}
+	name, packages := a.Manager, a.Packages
+	if a.Loader != nil {
+		name, packages = ldconf.Name, []string{ldconf.Package(a.Loader.File, a.Loader.Folder)}
+		with = append(slices.Clone(with), ldconf.Manager()) // it needs no network
+	}
+	if name != "" {
+		i := slices.IndexFunc(with, func(m *pkgmgr.Manager) bool { return m.Name == name })
+		if i < 0 {
+			return nil, name + " cannot be used here", nil
+		}
+		m := with[i]
+		if err := m.CheckNames(packages); err != nil {
+			return nil, err.Error(), nil
+		}
+		target, err := m.Choose(w.f)
+		if errors.Is(err, pkgmgr.ErrAbsent) {
+			return nil, name + " is not on this machine", nil
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		c.manager, c.packages = m.For(w.h, target), packages
+		if a.Reinstall {
+			if m.Reinstall == nil {
+				return nil, name + " cannot reinstall packages", nil
+			}
+			tool := m.Find(ctx, w.h)
+			c.again = true
+			c.before = []Step{{
+				ID: name + ".reinstall." + packages[0], Title: "Reinstall " + some(packages, 6) + ", which has lost a file", Effect: step.Write, Needs: needs(m, step.Network),
+				Mechanism: name, Action: step.Reinstall, Packages: packages, Argv: m.Argv(tool, m.Reinstall(packages)),
+				Cost: Cost{Minutes: 0.2, Estimated: true, Note: name + " does not tell before it starts"},
+				Undo: "nothing to undo: the same packages are installed again",
+			}}
+		}
+	}
+	var edits []step.Env
+	for _, e := range a.Env {
+		edits = append(edits, step.Env{Name: e.Name, Value: e.Value, Prepend: true, Scope: w.places.Scope})
+	}
+	if len(edits) > 0 {
+		c.after = []Step{w.edit(f.ID, edits)}
+	}
+	return c, "", nil
+}
+
 func (p *Plan) giveUp(w *wish, reason string) {
-	do := w.manual
-	if do == "" {
-		do = w.finding.Fix
+	do := w.finding.Fix
+	if do == "" || w.tried { // what it says to install cannot be had
+		do = cmp.Or(w.manual, do)
 	}
 	p.Manual = append(p.Manual, Manual{Requirement: w.finding.ID, Title: w.finding.Title, Reason: reason, Do: do})
 }
@@ -241,161 +319,195 @@ func (p *Plan) surround(wishes []*wish) {
 // round builds the steps for the wishes' first choices. It reports true when a
 // choice turned out impossible and was dropped: then the plan must be built
 // again from what is left.
-func (p *Plan) round(ctx context.Context, h *host.Host, f *facts.Facts, wishes *[]*wish) (again bool, err error) {
+func (p *Plan) round(ctx context.Context, h *host.Host, wishes *[]*wish) (again bool, err error) {
 	p.Steps = nil
 	used := map[string]int{}
 	for _, m := range inUse(*wishes) {
-		var mine []*wish
-		var names []string
-		for _, w := range *wishes {
-			if w.choices[0].by(m) {
-				mine = append(mine, w)
-				names = append(names, w.choices[0].packages...)
-			}
-		}
-		if len(mine) == 0 {
-			continue
-		}
-		names = unique(names)
-		tool := m.Find(ctx, h)
-		installed, listErr := m.State(ctx, h, names)
-		if listErr != nil && ctx.Err() != nil {
-			return false, fmt.Errorf("plan with %s: %w", m.Name, ctx.Err())
-		}
-		if failure := new(Failure); errors.As(listErr, &failure) && failure.Kind == step.NoPrivilege {
-			// What was done could not be told afterwards.
-			return p.drop(wishes, func(w *wish) string {
-				if w.choices[0].by(m) {
-					return failure.Error()
-				}
-				return ""
-			}), nil
-		}
-		var damage pkgmgr.Damage
-		if m.Damage != nil && listErr == nil {
-			if damage, err = m.Damage(ctx, h); err != nil {
-				return false, fmt.Errorf("plan with %s: %w", m.Name, err)
-			}
-		}
-		lists := pkgmgr.Lists{Present: true, Fresh: true}
-		if m.Fresh != nil {
-			lists = m.Fresh(ctx, h)
-		}
-
-		var quote pkgmgr.Quote
-		note := ""
-		switch {
-		case listErr != nil:
-			note = "unknown: " + reason(listErr)
-		case m.Quote == nil:
-			note = m.Name + " does not tell before it starts"
-		case !lists.Present:
-			note = "unknown until the package lists are fetched"
-		default:
-			var qerr error
-			quote, qerr = m.Quote(ctx, h, tool, names)
-			var failure *Failure
-			switch {
-			case qerr != nil && ctx.Err() != nil:
-				return false, fmt.Errorf("plan with %s: %w", m.Name, ctx.Err())
-			case errors.As(qerr, &failure):
-				note = "unknown: " + failure.Cause
-			case qerr != nil:
-				note = "unknown: " + reason(qerr)
-			case len(quote.NotFound) > 0 && lists.Fresh:
-				dropped := p.drop(wishes, func(w *wish) string {
-					if !w.choices[0].by(m) {
-						return ""
-					}
-					for _, n := range quote.NotFound {
-						if slices.Contains(w.choices[0].packages, n) {
-							return "package " + n + " is not in " + cmp.Or(m.Sources, "this system's sources")
-						}
-					}
-					return ""
-				})
-				if dropped {
-					return true, nil
-				}
-				note = "unknown: " + strings.Join(quote.NotFound, ", ") + " not found"
-			case len(quote.NotFound) > 0:
-				note = "unknown until the package lists are fetched again"
-			case len(quote.Remove) > 0:
-				reason := "installing it would remove " + strings.Join(quote.Remove, ", ") + ", which deployctl does not do"
-				return p.drop(wishes, func(w *wish) string {
-					if w.choices[0].by(m) {
-						return reason
-					}
-					return ""
-				}), nil
-			}
-		}
-
-		// Left out: what is installed and would not change. Passing it would
-		// mark it as wanted by hand and change what autoremove does later.
-		changes := map[string]bool{}
-		for _, c := range quote.Change {
-			changes[c.Name] = true
-		}
-		stays := func(n string) bool { return installed[n].Ready && !changes[n] }
-		if listErr == nil && (note == "" || m.Quote == nil || !lists.Present) {
-			if p.drop(wishes, func(w *wish) string {
-				if !w.choices[0].by(m) || len(w.choices[0].after) > 0 || slices.ContainsFunc(w.choices[0].packages, func(n string) bool { return !stays(n) }) {
-					return ""
-				}
-				return "its packages (" + strings.Join(w.choices[0].packages, ", ") + ") are installed already, so installing them changes nothing"
-			}) {
-				return true, nil
-			}
-			names = slices.DeleteFunc(names, stays)
-		}
-		if len(names) == 0 {
-			continue // a build whose packages are all there
-		}
-
-		ids := make([]string, len(mine))
-		for i, w := range mine {
-			ids[i] = w.finding.ID
-		}
-		p.repair(m, tool, damage, ids)
-		if m.Refresh != nil && (!lists.Fresh || len(quote.NotFound) > 0) {
-			p.Steps = append(p.Steps, Step{
-				ID: m.Name + ".update", Title: "Fetch the package lists", Effect: step.Write,
-				Needs: needs(m, step.Network), Requirements: ids, Mechanism: m.Name, Action: step.Refresh,
-				Cost: Cost{DownloadBytes: 10e6, DiskBytes: 50e6, Minutes: 0.2, Estimated: true, Note: "a guess for the main archive; each further source adds its own list"},
-				Argv: m.Argv(tool, m.Refresh()),
-				Undo: "nothing to undo: the lists are a cache",
-			})
-		}
-		cost := Cost{DownloadBytes: quote.DownloadBytes, DiskBytes: quote.DiskBytes, Minutes: step.Minutes(quote.DownloadBytes, quote.DiskBytes), Note: note, Estimated: note != ""}
-		if note != "" {
-			cost.Minutes = 0 // a guess about nothing
-		} else if !lists.Fresh {
-			cost.Note = "by package lists older than a day"
-		}
-		undo := "deployctl undo removes exactly the packages this step adds, unless something else needs them by then"
-		if m.Remove == nil {
-			undo = "by hand: " + m.NoRemove
-		}
-		for i, batch := range batches(m, names) {
-			id := m.Name + ".install"
-			if m.Alone {
-				id, quote = id+"."+batch[0], pkgmgr.Quote{}
-			}
-			if used[id]++; used[id] > 1 {
-				id = fmt.Sprintf("%s-%d", id, used[id]) // another target
-			}
-			if i > 0 {
-				cost = Cost{Note: note, Estimated: note != ""} // told with the first
-			}
-			p.Steps = append(p.Steps, Step{
-				ID: id, Title: title(batch, quote), Effect: step.Write,
-				Needs: needs(m, step.Network), Requirements: serves(mine, batch), Mechanism: m.Name, Action: step.Install, Packages: batch,
-				Target: m.Target, Note: m.Note, Cost: cost, Argv: m.Argv(tool, m.Install(batch)), Undo: undo,
-			})
+		if again, err = p.use(ctx, h, m, wishes, used); again || err != nil {
+			return again, err
 		}
 	}
 	return false, nil
+}
+
+// estimate is what a manager says of installing packages, before anything is
+// changed.
+type estimate struct {
+	tool      string
+	installed map[string]pkgmgr.Installed
+	listErr   error // why what is installed is unknown
+	damage    pkgmgr.Damage
+	lists     pkgmgr.Lists
+	quote     pkgmgr.Quote
+	note      string // why the sizes are unknown
+}
+
+// use builds the steps of one manager, as round does for all.
+func (p *Plan) use(ctx context.Context, h *host.Host, m *pkgmgr.Manager, wishes *[]*wish, used map[string]int) (again bool, err error) {
+	var mine []*wish
+	var names []string
+	for _, w := range *wishes {
+		if w.choices[0].by(m) {
+			mine = append(mine, w)
+			names = append(names, w.choices[0].packages...)
+		}
+	}
+	if len(mine) == 0 {
+		return false, nil
+	}
+	names = unique(names)
+	e, dropped, err := p.ask(ctx, h, m, names, wishes)
+	if err != nil || dropped {
+		return dropped, err
+	}
+	// Left out: what is installed and would not change. Passing it would
+	// mark it as wanted by hand and change what autoremove does later.
+	changes := map[string]bool{}
+	for _, c := range e.quote.Change {
+		changes[c.Name] = true
+	}
+	stays := func(n string) bool { return e.installed[n].Ready && !changes[n] }
+	if e.listErr == nil && (e.note == "" || m.Quote == nil || !e.lists.Present) {
+		if p.drop(wishes, func(w *wish) string {
+			if !w.choices[0].by(m) || len(w.choices[0].after) > 0 || slices.ContainsFunc(w.choices[0].packages, func(n string) bool { return !stays(n) }) {
+				return ""
+			}
+			return "its packages (" + strings.Join(w.choices[0].packages, ", ") + ") are installed already, so installing them changes nothing"
+		}) {
+			return true, nil
+		}
+		names = slices.DeleteFunc(names, stays)
+	}
+	if len(names) > 0 { // none: a build whose packages are all there
+		p.install(m, e, names, mine, used)
+	}
+	return false, nil
+}
+
+// ask has the manager say what installing the packages would do. It reports true
+// when a choice was dropped because of the answer.
+func (p *Plan) ask(ctx context.Context, h *host.Host, m *pkgmgr.Manager, names []string, wishes *[]*wish) (e estimate, dropped bool, err error) {
+	because := func(reason string) bool {
+		return p.drop(wishes, func(w *wish) string {
+			if w.choices[0].by(m) {
+				return reason
+			}
+			return ""
+		})
+	}
+	e.tool = m.Find(ctx, h)
+	e.installed, e.listErr = m.State(ctx, h, names)
+	if e.listErr != nil && ctx.Err() != nil {
+		return e, false, fmt.Errorf("plan with %s: %w", m.Name, ctx.Err())
+	}
+	if failure := new(Failure); errors.As(e.listErr, &failure) && failure.Kind == step.NoPrivilege {
+		// What was done could not be seen afterwards.
+		return e, because(failure.Error()), nil
+	}
+	if m.Damage != nil && e.listErr == nil {
+		if e.damage, err = m.Damage(ctx, h); err != nil {
+			return e, false, fmt.Errorf("plan with %s: %w", m.Name, err)
+		}
+	}
+	e.lists = pkgmgr.Lists{Present: true, Fresh: true}
+	if m.Fresh != nil {
+		e.lists = m.Fresh(ctx, h)
+	}
+	switch {
+	case e.listErr != nil:
+		e.note = "unknown: " + reason(e.listErr)
+		return e, false, nil
+	case m.Quote == nil:
+		e.note = m.Name + " does not tell before it starts"
+		return e, false, nil
+	case !e.lists.Present:
+		e.note = "unknown until the package lists are fetched"
+		return e, false, nil
+	}
+	var qerr error
+	e.quote, qerr = m.Quote(ctx, h, e.tool, names)
+	var failure *Failure
+	switch {
+	case qerr != nil && ctx.Err() != nil:
+		return e, false, fmt.Errorf("plan with %s: %w", m.Name, ctx.Err())
+	case errors.As(qerr, &failure):
+		e.note = "unknown: " + failure.Cause
+	case qerr != nil:
+		e.note = "unknown: " + reason(qerr)
+	case len(e.quote.NotFound) > 0 && e.lists.Fresh:
+		if p.drop(wishes, func(w *wish) string {
+			if !w.choices[0].by(m) {
+				return ""
+			}
+			for _, n := range e.quote.NotFound {
+				if slices.Contains(w.choices[0].packages, n) {
+					return "package " + n + " is not in " + cmp.Or(m.Sources, "this system's sources")
+				}
+			}
+			return ""
+		}) {
+			return e, true, nil
+		}
+		e.note = "unknown: " + strings.Join(e.quote.NotFound, ", ") + " not found"
+	case len(e.quote.NotFound) > 0:
+		e.note = "unknown until the package lists are fetched again"
+	case len(e.quote.Remove) > 0:
+		return e, because("installing it would remove " + strings.Join(e.quote.Remove, ", ") + ", which deployctl does not do"), nil
+	}
+	return e, false, nil
+}
+
+// install adds the steps that install packages, and what must come before them.
+func (p *Plan) install(m *pkgmgr.Manager, e estimate, names []string, mine []*wish, used map[string]int) {
+	ids := make([]string, len(mine))
+	for i, w := range mine {
+		ids[i] = w.finding.ID
+	}
+	p.repair(m, e.tool, e.damage, ids)
+	quote, note := e.quote, e.note
+	if m.Refresh != nil && (!e.lists.Fresh || len(quote.NotFound) > 0) {
+		p.Steps = append(p.Steps, Step{
+			ID: m.Name + ".update", Title: "Fetch the package lists", Effect: step.Write,
+			Needs: needs(m, step.Network), Requirements: ids, Mechanism: m.Name, Action: step.Refresh,
+			Cost: Cost{DownloadBytes: 10e6, DiskBytes: 50e6, Minutes: 0.2, Estimated: true, Note: "a guess for the main archive; each further source adds its own list"},
+			Argv: m.Argv(e.tool, m.Refresh()),
+			Undo: "nothing to undo: the lists are a cache",
+		})
+	}
+	cost := Cost{DownloadBytes: quote.DownloadBytes, DiskBytes: quote.DiskBytes, Minutes: step.Minutes(quote.DownloadBytes, quote.DiskBytes), Note: note, Estimated: note != ""}
+	if note != "" {
+		cost.Minutes = 0 // a guess about nothing
+	} else if !e.lists.Fresh {
+		cost.Note = "by package lists older than a day"
+	}
+	undo := cmp.Or(m.Undo, "deployctl undo removes exactly the packages this step adds, unless something else needs them by then")
+	if m.Remove == nil {
+		undo = "by hand: " + m.NoRemove
+	}
+	for i, batch := range batches(m, names) {
+		id := m.Name + ".install"
+		if m.Alone {
+			id, quote = id+"."+batch[0], pkgmgr.Quote{}
+		}
+		if used[id]++; used[id] > 1 {
+			id = fmt.Sprintf("%s-%d", id, used[id]) // another target
+		}
+		if i > 0 {
+			cost = Cost{Note: note, Estimated: note != ""} // told with the first
+		}
+		what, need := title(batch, quote), needs(m, step.Network)
+		if m.Title != nil {
+			what = m.Title(batch)
+		}
+		if m.Name == ldconf.Name {
+			need = needs(m)
+		}
+		p.Steps = append(p.Steps, Step{
+			ID: id, Title: what, Effect: step.Write,
+			Needs: need, Requirements: serves(mine, batch), Mechanism: m.Name, Action: step.Install, Packages: batch,
+			Target: m.Target, Note: m.Note, Cost: cost, Argv: m.Argv(e.tool, m.Install(batch)), Undo: undo,
+		})
+	}
 }
 
 // batches are the packages of one command each.
@@ -455,6 +567,7 @@ func (p *Plan) drop(wishes *[]*wish, why func(*wish) string) bool {
 			kept = append(kept, w)
 			continue
 		}
+		w.tried = true
 		p.giveUp(w, reason)
 	}
 	*wishes = kept

@@ -172,6 +172,18 @@ func (w ways) env(name, dir string, variables map[string]string) []Step {
 	}}
 }
 
+// edit plans the lasting changes of the environment that a finding asks for.
+func (w ways) edit(id string, edits []step.Env) Step {
+	var names []string
+	for _, e := range edits {
+		names = append(names, e.Value+" in "+e.Name)
+	}
+	return Step{
+		ID: id + ".env", Title: "Put " + strings.Join(names, " and ") + " for new shells", Effect: step.Write, Needs: []step.Need{step.NewShell}, Cost: Cost{Minutes: 0.1},
+		Undo: "deployctl undo takes the entries out again, unless somebody changed them", Mechanism: "envedit", Action: step.Install, Env: edits,
+	}
+}
+
 func (w ways) npm(ctx context.Context, names []string) ([]Step, error) {
 	var steps []Step
 	for _, name := range names {

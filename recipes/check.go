@@ -52,8 +52,47 @@ type Check struct {
 type Advice struct {
 	OS []string `yaml:"os,omitempty" json:"os,omitempty"` // as in When
 	// If limits it as a check's If does.
-	If   map[string]string `yaml:"if,omitempty" json:"if,omitempty"`
-	Text string            `yaml:"text" json:"text"`
+	If map[string]string `yaml:"if,omitempty" json:"if,omitempty"`
+	// Text says it; {do} stands for Do as a command.
+	Text string `yaml:"text" json:"text"`
+	// Do is what a program can do about it, where it can.
+	Do *Do `yaml:"do,omitempty" json:"do,omitempty"`
+}
+
+// Do is a fix that a program can carry out: packages to install, a folder that
+// the dynamic loader is told of, or one entry of a Variable that holds a list of
+// folders. The words of its fields are filled like those of texts.
+type Do struct {
+	// Packages are separated by blanks. They are installed again, because a file
+	// of theirs is gone, where Reinstall is not empty.
+	Packages  string `yaml:"packages,omitempty" json:"packages,omitempty"`
+	Reinstall string `yaml:"reinstall,omitempty" json:"reinstall,omitempty"`
+	Loader    string `yaml:"loader,omitempty" json:"loader,omitempty"`
+	// Variable gets the entry Add, before the entry Before if that is set, or
+	// loses the entry Remove.
+	Variable string `yaml:"variable,omitempty" json:"variable,omitempty"`
+	Add      string `yaml:"add,omitempty" json:"add,omitempty"`
+	Before   string `yaml:"before,omitempty" json:"before,omitempty"`
+	Remove   string `yaml:"remove,omitempty" json:"remove,omitempty"`
+}
+
+// wrong says what is wrong with it, "" for nothing.
+func (d *Do) wrong() string {
+	kinds := 0
+	for _, set := range []bool{d.Packages != "", d.Loader != "", d.Variable != ""} {
+		if set {
+			kinds++
+		}
+	}
+	switch {
+	case kinds != 1:
+		return "do needs one of packages, loader and variable"
+	case d.Variable != "" && (d.Add == "") == (d.Remove == ""):
+		return "do needs add or remove with its variable"
+	case d.Variable == "" && d.Add+d.Remove+d.Before != "":
+		return "do needs a variable with add, remove and before"
+	}
+	return ""
 }
 
 var (
@@ -119,6 +158,9 @@ func (c *Check) lint(file string) (mistakes []error) {
 	for _, a := range c.Fix {
 		if strings.TrimSpace(a.Text) == "" {
 			wrong("a fix has no text")
+		}
+		if a.Do != nil && a.Do.wrong() != "" {
+			wrong("%s", a.Do.wrong())
 		}
 		conditions = append(conditions, a.If)
 	}

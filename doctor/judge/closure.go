@@ -61,31 +61,14 @@ func needVars(e *evaluation, s subject, match func(facts.Need) bool) (map[string
 		names = append(names[:3], fmt.Sprintf("%d more", len(names)-3))
 	}
 	vars["libraries"] = strings.Join(names, ", ")
-	sudo := e.sudo()
 	// apt leaves an installed package alone unless it is told to reinstall.
-	for _, m := range []struct{ manager, install, again string }{
-		{"apt", "apt-get install ", "apt-get install --reinstall "}, {"dnf", "dnf install ", ""}, {"zypper", "zypper install ", ""}, {"apk", "apk add ", ""},
-	} {
-		if len(e.facts.Components[m.manager]) == 0 || m.manager != "brew" && e.facts.OS.Family == "darwin" {
-			continue
-		}
-		switch {
-		case len(gone) > 0 && m.again != "":
-			vars["install"] = sudo + m.again + strings.Join(append(gone, missing...), " ")
-		case len(missing) > 0:
-			vars["install"] = sudo + m.install + strings.Join(missing, " ")
-		}
-		break
+	if len(gone) > 0 && e.manager() == "apt" {
+		vars["packages"], vars["reinstall"] = strings.Join(append(gone, missing...), " "), "yes"
+	} else {
+		vars["packages"] = strings.Join(missing, " ")
 	}
 	if n.Elsewhere != "" {
-		dir := folderOf(n.Elsewhere)
-		vars["elsewhere-folder"] = dir
-		switch {
-		case e.facts.OS.Libc.Kind == "musl":
-			vars["register"] = "export LD_LIBRARY_PATH=" + dir
-		default:
-			vars["register"] = register(dir, s.name, sudo)
-		}
+		vars["elsewhere-folder"] = folderOf(n.Elsewhere)
 	}
 	return vars, true
 }
@@ -107,13 +90,14 @@ func folderOf(file string) string {
 	return path.Dir(file)
 }
 
-// register tells the loader of a folder for good.
+// register tells the loader of a folder for good; a file of that name that is
+// there keeps its lines.
 func register(dir, name, sudo string) string {
 	conf := "/etc/ld.so.conf.d/" + name + ".conf"
 	if sudo != "" {
-		return fmt.Sprintf("echo %s | %stee %s && %sldconfig", dir, sudo, conf, sudo)
+		return fmt.Sprintf("echo %s | %stee -a %s && %sldconfig", dir, sudo, conf, sudo)
 	}
-	return fmt.Sprintf("echo %s > %s && ldconfig", dir, conf)
+	return fmt.Sprintf("echo %s >> %s && ldconfig", dir, conf)
 }
 
 // buildUnseen: the recipe builds through pkg-config, and the one on PATH does

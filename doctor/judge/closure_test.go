@@ -20,11 +20,11 @@ func TestNeedsAreJudged(t *testing.T) {
 		{"missing", &facts.Need{Name: "libtbb.so.12", By: core, Cause: facts.NotFound, Package: "libtbb12"}, false, "opencv.library-missing", "sudo apt-get install libtbb12"},
 		{"its file removed", &facts.Need{Name: "libtbb.so.12", By: core, Cause: facts.NotFound, Package: "libtbb12", Installed: true}, true, "opencv.library-missing", "apt-get install --reinstall libtbb12"},
 		{"no package known", &facts.Need{Name: "libodd.so", By: core, Cause: facts.NotFound}, true, "opencv.library-missing", "Install the package that provides libodd.so, or reinstall opencv."},
-		{"too old", &facts.Need{Name: "libstdc++.so.6", By: core, Cause: facts.TooOld, Found: "/opt/old/libstdc++.so.6", Through: "LD_LIBRARY_PATH", Lacks: "GLIBCXX_3.4.29"}, true, "opencv.library-too-old", "Take /opt/old out of LD_LIBRARY_PATH: its libstdc++.so.6 lacks GLIBCXX_3.4.29."},
-		{"elsewhere", &facts.Need{Name: "libtbb.so.12", By: core, Cause: facts.NotFound, Elsewhere: "/opt/tbb/libtbb.so.12"}, true, "opencv.library-elsewhere", "echo /opt/tbb > /etc/ld.so.conf.d/opencv.conf && ldconfig"},
-		{"elsewhere, not root", &facts.Need{Name: "libtbb.so.12", By: core, Cause: facts.NotFound, Elsewhere: "/opt/tbb/libtbb.so.12"}, false, "opencv.library-elsewhere", "echo /opt/tbb | sudo tee /etc/ld.so.conf.d/opencv.conf && sudo ldconfig"},
-		{"wrong architecture", &facts.Need{Name: "libtbb.so.12", By: core, Cause: facts.OtherArch, Found: "/opt/arm/libtbb.so.12", Through: "LD_LIBRARY_PATH"}, true, "opencv.library-arch", "Take /opt/arm out of LD_LIBRARY_PATH, and install libtbb.so.12 for this architecture."},
-		{"stub", &facts.Need{Name: "libcuda.so.1", By: core, Cause: facts.Stub, Found: "/usr/local/cuda/lib64/stubs/libcuda.so.1", Through: "LD_LIBRARY_PATH"}, true, "opencv.library-stub", "Take /usr/local/cuda/lib64/stubs out of LD_LIBRARY_PATH; the NVIDIA driver brings the real libcuda.so.1."},
+		{"too old", &facts.Need{Name: "libstdc++.so.6", By: core, Cause: facts.TooOld, Found: "/opt/old/libstdc++.so.6", Through: "LD_LIBRARY_PATH", Lacks: "GLIBCXX_3.4.29"}, true, "opencv.library-too-old", "Remove /opt/old from LD_LIBRARY_PATH: its libstdc++.so.6 lacks GLIBCXX_3.4.29."},
+		{"elsewhere", &facts.Need{Name: "libtbb.so.12", By: core, Cause: facts.NotFound, Elsewhere: "/opt/tbb/libtbb.so.12"}, true, "opencv.library-elsewhere", "echo /opt/tbb >> /etc/ld.so.conf.d/opencv.conf && ldconfig"},
+		{"elsewhere, not root", &facts.Need{Name: "libtbb.so.12", By: core, Cause: facts.NotFound, Elsewhere: "/opt/tbb/libtbb.so.12"}, false, "opencv.library-elsewhere", "echo /opt/tbb | sudo tee -a /etc/ld.so.conf.d/opencv.conf && sudo ldconfig"},
+		{"wrong architecture", &facts.Need{Name: "libtbb.so.12", By: core, Cause: facts.OtherArch, Found: "/opt/arm/libtbb.so.12", Through: "LD_LIBRARY_PATH"}, true, "opencv.library-arch", "Remove /opt/arm from LD_LIBRARY_PATH, and install libtbb.so.12 for this architecture."},
+		{"stub", &facts.Need{Name: "libcuda.so.1", By: core, Cause: facts.Stub, Found: "/usr/local/cuda/lib64/stubs/libcuda.so.1", Through: "LD_LIBRARY_PATH"}, true, "opencv.library-stub", "Remove /usr/local/cuda/lib64/stubs from LD_LIBRARY_PATH; the NVIDIA driver brings the real libcuda.so.1."},
 	}
 	r, err := recipes.Find("opencv-yolov3", "")
 	if err != nil {

@@ -42,6 +42,12 @@ type Finding struct {
 	Why   string `json:"why"`
 	// Fix is the smallest fix, as one sentence or command; "" when State is ok.
 	Fix string `json:"fix"`
+	// Action is Fix as a program carries it out, where one can; nil where it is a
+	// person's to do, or where the recipe's fix list says what to install.
+	Action *Action `json:"action,omitempty"`
+	// Reach: nothing is to be installed. Fix makes programs find a copy that is
+	// here already.
+	Reach bool `json:"-"`
 	// Doc is the anchor of the requirement's page.
 	Doc string `json:"doc"`
 }

@@ -56,8 +56,8 @@ func (s silence) apply(findings []Finding) {
 		if f.ID == s.cause || f.ID != s.pattern && !(strings.HasSuffix(s.pattern, ".") && strings.HasPrefix(f.ID, s.pattern)) {
 			continue
 		}
-		if f.State == Fail || f.State == Warn || f.State == Unknown {
-			f.State, f.Found, f.Fix = Skipped, "not checked: fix "+s.cause+" first", ""
+		if f.State == Fail || f.State == Warn || f.State == Unknown || f.State == Pending {
+			f.State, f.Found, f.Fix, f.Action = Skipped, "not checked: fix "+s.cause+" first", "", nil
 		}
 	}
 }
@@ -161,8 +161,15 @@ func (e *evaluation) healthOf(c *recipes.Check, s *subject) (Finding, bool) {
 		if len(a.OS) > 0 && !onOS(a.OS, e.facts.OS) || !s.holds(a.If) {
 			continue
 		}
-		if text, whole := recipes.Fill(a.Text, s.word); whole {
-			f.Fix = text
+		do := s.action(a.Do)
+		text, whole := recipes.Fill(a.Text, func(word string) string {
+			if word == "do" && do != nil {
+				return e.command(do)
+			}
+			return s.word(word)
+		})
+		if whole {
+			f.Fix, f.Action = text, do
 			break
 		}
 	}

@@ -28,22 +28,38 @@ func (e *evaluation) fitsHere(i facts.Instance, c *recipes.ComponentCheck, const
 // reach says how to make programs here find a copy that would do: other. active
 // is the copy that they find now, nil when they find none. What works depends on
 // the operating system and on the lookup by which the component is found.
-func (e *evaluation) reach(name string, other facts.Instance, active *facts.Instance) string {
-	text := ""
+func (e *evaluation) reach(name string, other facts.Instance, active *facts.Instance) (string, *Action) {
+	var text string
+	var do *Action
 	switch e.facts.OS.Family {
 	case "windows":
-		text = reachOnWindows(name, other, active)
+		text, do = e.reachOnWindows(name, other, active)
 	case "darwin":
-		text = reachOnMac(name, other, active)
+		text, do = e.reachOnMac(name, other, active)
 	default:
-		text = e.reachOnLinux(name, other, active)
+		text, do = e.reachOnLinux(name, other, active)
 	}
 	if text != "" {
-		return text
+		return text, do
 	}
 	return fmt.Sprintf("%s is in %s, but programs do not find it there. To see every copy and what finds it, run deployctl shadow %s.",
-		label(name, other), cmp.Or(other.Path, "an unknown place"), name)
+		label(name, other), cmp.Or(other.Path, "an unknown place"), name), nil
 }
+
+// Reach says how to make programs find a copy of a component that is on the
+// machine: the fix that doctor gives for it.
+func Reach(r *recipes.Recipe, f *facts.Facts, name string, other facts.Instance) string {
+	e := &evaluation{recipe: r, facts: f}
+	var active *facts.Instance
+	if i, ok := f.Active(name); ok {
+		active = &i
+	}
+	text, _ := e.reach(name, other, active)
+	return text
+}
+
+// InstallCommand is how a person installs packages.
+func InstallCommand(p recipes.Packages, f *facts.Facts) string { return installCommand(p, f.OS.User) }
 
 // notFound says that a copy is there and what does not lead to it.
 func (e *evaluation) notFound(name string, i facts.Instance) string {
@@ -68,6 +84,14 @@ func (e *evaluation) inNewSession(name string, i facts.Instance) bool {
 	})
 }
 
+// programs is the folder of a copy's programs on Unix.
+func programs(name string, i facts.Instance) string {
+	if name == "homebrew" { // its path is the prefix
+		return cmp.Or(i.Places.Bin, path.Join(i.Path, "bin"))
+	}
+	return cmp.Or(i.Places.Bin, path.Dir(i.Path))
+}
+
 // binOf is the folder that has to be on PATH for a copy; "" when unknown.
 func binOf(name string, i facts.Instance) string {
 	switch {
@@ -87,45 +111,49 @@ func binOf(name string, i facts.Instance) string {
 	return ""
 }
 
-func reachOnWindows(name string, other facts.Instance, active *facts.Instance) string {
+func (e *evaluation) reachOnWindows(name string, other facts.Instance, active *facts.Instance) (string, *Action) {
 	switch name {
 	case "visual-studio":
 		if series, _, _ := strings.Cut(other.Version, "."); generator(series) != "" {
-			return fmt.Sprintf("Use the one in %s: cmake -G %q.", other.Path, generator(series))
+			return fmt.Sprintf("Use the one in %s: cmake -G %q.", other.Path, generator(series)), nil
 		}
-		return ""
+		return "", nil
 	case "msvc":
 		if v := strings.Split(other.Version, "."); len(v) > 1 {
-			return fmt.Sprintf("Use the toolset in %s: cmake -T version=%s.%s, or vcvarsall.bat x64 -vcvars_ver=%s.%s.", other.Path, v[0], v[1], v[0], v[1])
+			return fmt.Sprintf("Use the toolset in %s: cmake -T version=%s.%s, or vcvarsall.bat x64 -vcvars_ver=%s.%s.", other.Path, v[0], v[1], v[0], v[1]), nil
 		}
-		return ""
+		return "", nil
 	}
 	if ownLookup(name) {
-		return ""
+		return "", nil
 	}
 	if active != nil && slices.Equal(active.Via, []string{"cmake"}) && other.Places.CMake != "" {
-		return fmt.Sprintf("Set %s_DIR to %s.", cmakeName(name), other.Places.CMake)
+		return fmt.Sprintf("Set %s_DIR to %s.", cmakeName(name), other.Places.CMake), nil
 	}
 	dir := binOf(name, other)
 	if dir == "" {
-		return ""
+		return "", nil
 	}
-	text := "Add " + dir + " to PATH and open a new terminal."
+	do := &Action{Env: []EnvEdit{{Name: "PATH", Value: dir}}}
+	text := ""
 	if active != nil {
 		before := binOf(name, *active)
 		if inSystem32(before) && slices.Contains(active.Via, "dll") {
-			return fmt.Sprintf("Copy the DLLs of %s to the folder of your program: Windows searches System32 before PATH.", dir)
+			return fmt.Sprintf("Copy the DLLs of %s to the folder of your program: Windows searches System32 before PATH.", dir), nil
 		}
 		if before != "" && !strings.EqualFold(before, dir) {
-			text = fmt.Sprintf("Put %s before %s on PATH and open a new terminal.", dir, before)
+			do.Env[0].Before = before
 		} else {
-			text = "Put " + dir + " first on PATH and open a new terminal."
+			text, do = "Put "+dir+" first on PATH and open a new terminal.", nil
 		}
 	}
-	if name == "cuda" {
-		text = strings.TrimSuffix(text, ".") + ", and set CUDA_PATH to " + strings.TrimRight(other.Path, `\`) + "."
+	if do != nil {
+		text = e.command(do)
 	}
-	return text
+	if name == "cuda" {
+		text, do = strings.TrimSuffix(text, ".")+", and set CUDA_PATH to "+strings.TrimRight(other.Path, `\`)+".", nil
+	}
+	return text, do
 }
 
 // generator is CMake's name of a Visual Studio (cmake-generators(7)).
@@ -143,14 +171,13 @@ func cmakeName(name string) string {
 	}[name], name)
 }
 
-func (e *evaluation) reachOnLinux(name string, other facts.Instance, active *facts.Instance) string {
+func (e *evaluation) reachOnLinux(name string, other facts.Instance, active *facts.Instance) (string, *Action) {
 	if strings.HasPrefix(other.Path, "/proc/") || strings.HasPrefix(other.Path, "/sys/") {
-		return ""
+		return "", nil
 	}
 	by := func(via string) bool {
 		return active == nil || len(active.Via) == 0 || slices.Contains(active.Via, via)
 	}
-	var steps []string
 	pc := cmp.Or(other.Places.PkgConfig, other.Attrs["pc"])
 	if strings.HasSuffix(pc, ".pc") {
 		pc = path.Dir(pc)
@@ -158,53 +185,58 @@ func (e *evaluation) reachOnLinux(name string, other facts.Instance, active *fac
 	found := func(via ...string) bool {
 		return slices.ContainsFunc(via, func(v string) bool { return slices.Contains(other.Via, v) })
 	}
+	do, cmake := &Action{}, ""
 	lib := other.Places.Lib
 	switch {
 	case pc != "" && by("pkg-config") && !found("pkg-config"):
-		steps = append(steps, "export PKG_CONFIG_PATH="+pc+"${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}")
+		do.Env = []EnvEdit{{Name: "PKG_CONFIG_PATH", Value: pc}}
 	case other.Places.CMake != "" && by("cmake") && !found("cmake"):
-		steps = append(steps, fmt.Sprintf("give CMake -D%s_DIR=%s", cmakeName(name), other.Places.CMake))
+		cmake = fmt.Sprintf("Give CMake -D%s_DIR=%s", cmakeName(name), other.Places.CMake)
 	case lib == "" && other.Places.Bin == "" && (active == nil || !slices.Contains(active.Via, "PATH")):
-		return ""
+		return "", nil
 	case lib == "" || active != nil && slices.Contains(active.Via, "PATH"):
-		dir := cmp.Or(other.Places.Bin, path.Dir(other.Path))
-		return "export PATH=" + dir + ":$PATH"
+		do.Env = []EnvEdit{{Name: "PATH", Value: programs(name, other)}}
+		return e.command(do), do
 	}
 	if lib != "" && !found("ldconfig", "LD_LIBRARY_PATH") {
 		switch {
 		case active != nil && slices.Contains(active.Via, "LD_LIBRARY_PATH"):
-			steps = append(steps, "export LD_LIBRARY_PATH="+lib+":$LD_LIBRARY_PATH")
+			do.Env = append(do.Env, EnvEdit{Name: "LD_LIBRARY_PATH", Value: lib})
 		case active != nil && !slices.Contains(active.Via, "ldconfig"):
-		case e.facts.OS.Libc.Kind == "musl": // it has no ldconfig
-			steps = append(steps, "export LD_LIBRARY_PATH="+lib+"${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}")
 		case active != nil:
 			// The files of ld.so.conf.d are read in the order of their names.
-			steps = append(steps, register(lib, "00-"+name, e.sudo()))
+			do.add(e.toLoader(lib, "00-"+name))
 		default:
-			steps = append(steps, register(lib, name, e.sudo()))
+			do.add(e.toLoader(lib, name))
 		}
 	}
-	text := strings.Join(steps, "; then ")
-	if strings.HasPrefix(text, "give ") {
-		return "G" + text[1:]
+	text := e.command(do)
+	if cmake != "" { // a build's own setting: nothing that could be made lasting
+		return strings.TrimSuffix(cmake+"; then "+text, "; then "), nil
 	}
-	return text
+	if text == "" {
+		return "", nil
+	}
+	return text, do
 }
 
-func reachOnMac(name string, other facts.Instance, active *facts.Instance) string {
+func (e *evaluation) reachOnMac(name string, other facts.Instance, active *facts.Instance) (string, *Action) {
 	pc := cmp.Or(other.Places.PkgConfig, other.Attrs["pc"])
 	if strings.HasSuffix(pc, ".pc") {
 		pc = path.Dir(pc)
 	}
+	do := &Action{}
 	switch {
 	case pc != "" && (active == nil || slices.Contains(active.Via, "pkg-config")):
-		return "export PKG_CONFIG_PATH=" + pc + "${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}"
+		do.Env = []EnvEdit{{Name: "PKG_CONFIG_PATH", Value: pc}}
 	case active != nil && slices.Contains(active.Via, "PATH"), active == nil && other.Places.Bin != "" && other.Places.Lib == "":
-		return "export PATH=" + cmp.Or(other.Places.Bin, path.Dir(other.Path)) + ":$PATH"
+		do.Env = []EnvEdit{{Name: "PATH", Value: programs(name, other)}}
 	case other.Places.CMake != "":
-		return fmt.Sprintf("Give CMake -D%s_DIR=%s.", cmakeName(name), other.Places.CMake)
+		return fmt.Sprintf("Give CMake -D%s_DIR=%s.", cmakeName(name), other.Places.CMake), nil
 	case other.Places.Lib != "":
-		return fmt.Sprintf("Link with -L%s -Wl,-rpath,%s.", other.Places.Lib, other.Places.Lib)
+		return fmt.Sprintf("Link with -L%s -Wl,-rpath,%s.", other.Places.Lib, other.Places.Lib), nil
+	default:
+		return "", nil
 	}
-	return ""
+	return e.command(do), do
 }

@@ -115,7 +115,7 @@ func (j *Judgement) onlyElsewhere() {
 		}
 		for i := range j.Findings {
 			if other := &j.Findings[i]; other.ID != f.ID {
-				other.State, other.Found, other.Fix, other.Cause = Skipped, "not for this operating system", "", ""
+				other.State, other.Found, other.Fix, other.Cause, other.Action = Skipped, "not for this operating system", "", "", nil
 			}
 		}
 		clear(j.Chosen)
@@ -200,8 +200,10 @@ type verdict struct {
 	state         State // ok, fail, unknown, warn, skipped
 	wanted, found string
 	where         string
-	fix           string // "" asks for the recipe's fix
-	version, path string // of the copy judged
+	fix           string  // "" asks for the recipe's fix
+	do            *Action // fix as a program carries it out
+	reach         bool    // fix makes programs find a copy that is here
+	version, path string  // of the copy judged
 	cause         Cause
 }
 
@@ -250,6 +252,7 @@ func (e *evaluation) judge(q *recipes.Requirement) Finding {
 		out.Fix = cmp.Or(v.fix, "Fix the error above and run deployctl doctor again. To do it by hand: "+cmp.Or(q.Manual, q.Title))
 	default:
 		out.Fix = cmp.Or(v.fix, e.fix(q))
+		out.Action, out.Reach = v.do, v.reach
 	}
 	return out
 }
@@ -502,15 +505,24 @@ func ChooseFix(q *recipes.Requirement, f *facts.Facts) (recipes.Packages, bool) 
 	return recipes.Packages{}, false
 }
 
-// Fixable reports whether a fix of the recipe would change something about what
-// is wrong: whether deployctl doctor --fix has anything to do here.
+// Fixable reports whether a fix of some finding is one that deployctl carries
+// out itself.
 func (j *Judgement) Fixable() bool {
-	for i := range j.Recipe.Requirements {
-		q := &j.Recipe.Requirements[i]
-		at := slices.IndexFunc(j.Findings, func(f Finding) bool { return f.ID == q.ID })
-		if at < 0 || j.Findings[at].State != Fail && j.Findings[at].State != Warn || j.Findings[at].Cause == NotFound {
+	for _, f := range j.Findings {
+		if f.State != Fail && f.State != Warn {
 			continue
 		}
+		if f.Action != nil {
+			if ok, _ := f.Action.Automatic(j.Facts.OS); ok {
+				return true
+			}
+			continue
+		}
+		at := slices.IndexFunc(j.Recipe.Requirements, func(q recipes.Requirement) bool { return q.ID == f.ID })
+		if at < 0 || f.Reach {
+			continue
+		}
+		q := &j.Recipe.Requirements[at]
 		if _, ok := ChooseFix(q, j.Facts); ok || slices.ContainsFunc(q.Fix, j.applicable) {
 			return true
 		}
@@ -817,9 +829,11 @@ func (e *evaluation) oneComponent(name string, c *recipes.ComponentCheck, constr
 		case ok:
 			v.found += fmt.Sprintf("; %s in %s would do, but %s in %s comes first%s", cmp.Or(other.Version, "a copy"), cmp.Or(other.Path, "another place"),
 				cmp.Or(active.Version, "the other"), cmp.Or(active.Path, "its place"), because(active))
-			v.fix = e.reach(name, other, &active)
+			v.fix, v.do = e.reach(name, other, &active)
+			v.reach = true
 		default:
-			v = verdict{state: Fail, found: e.notFound(name, other), where: other.Path, version: other.Version, path: other.Path, cause: NotFound, fix: e.reach(name, other, nil)}
+			v = verdict{state: Fail, found: e.notFound(name, other), where: other.Path, version: other.Version, path: other.Path, cause: NotFound, reach: true}
+			v.fix, v.do = e.reach(name, other, nil)
 		}
 		return v
 	}

@@ -255,10 +255,7 @@ func catalogue(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, targets map
 			out = append(out, vendors...)
 		}
 		if !vendor {
-			how := "by hand"
-			if manual := cmp.Or(judge.OnJetson(name, f), w.manual); manual != "" {
-				how = "by hand: " + manual
-			}
+			how := cmp.Or(judge.OnJetson(name, f), w.manual, "by hand")
 			cost := usual(name, f.OS.Family)
 			cost.Minutes += 10 // a person looks for it
 			add(w.least, how, cost)
@@ -281,7 +278,7 @@ func fromPackages(w *wish, name string, f *facts.Facts, add adder) bool {
 			continue
 		}
 		have := packaged(f.OS)
-		how, version := p.Manager+": "+strings.Join(p.Packages, " "), have[name]
+		how, version := judge.InstallCommand(p, f), have[name]
 		if have != nil && version == "" && (name == "onnxruntime" || name == "libtorch") {
 			continue // this release has no such package
 		}
@@ -375,7 +372,7 @@ func fromVendor(name string, t *recipes.Tables, f *facts.Facts, add adder) bool 
 			return false
 		}
 		// The last toolset of each line that the installer offers, and 14.39,
-		// the last one that CUDA below 12.4 takes.
+		// the last one that CUDA below 12.4 supports.
 		for _, v := range []struct{ version, studio string }{
 			{"14.50", ">= 18, < 19"}, {"14.44", ">= 17.14, < 18"}, {"14.39", ">= 17.9, < 18"}, {"14.29", ">= 16.11, < 18"}, {"14.16", ">= 15.9, < 18"},
 		} {

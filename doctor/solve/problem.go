@@ -70,11 +70,13 @@ type problem struct {
 	facts       *facts.Facts
 	tables      *recipes.Tables
 	recipe      *recipes.Recipe
+	// advice is what doctor says to do about a component, in its words.
+	advice map[string]string
 }
 
 // build turns the recipe's required lines into variables and constraints.
 func build(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, offers []Offer, targets map[string]string) (*problem, error) {
-	p := &problem{index: map[string]int{}, facts: f, tables: t, recipe: r}
+	p := &problem{index: map[string]int{}, facts: f, tables: t, recipe: r, advice: map[string]string{}}
 	now := map[string]judge.Finding{}
 	for _, finding := range judge.Evaluate(r, t, f).Findings {
 		now[finding.ID] = finding
@@ -90,6 +92,11 @@ func build(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, offers []Offer,
 			continue
 		}
 		ask = append(ask, q)
+		if finding := now[q.ID]; q.Component != nil && finding.State == judge.Fail {
+			for _, name := range names(q.Component) {
+				p.advice[name] = finding.Fix
+			}
+		}
 	}
 	needed := map[string]bool{}
 	for _, q := range ask {
@@ -212,7 +219,7 @@ func (p *problem) variable(name string, offers []Offer) {
 		for _, i := range list {
 			c := candidate{component: component, inst: i, action: Keep}
 			if !i.Active {
-				c.action, c.how = Switch, "make the copy in "+cmp.Or(i.Path, "its folder")+" win"
+				c.action, c.how = Switch, judge.Reach(p.recipe, p.facts, component, i)
 			}
 			v.cands = append(v.cands, c)
 		}
@@ -307,7 +314,7 @@ func (p *problem) component(q *recipes.Requirement) error {
 	wants := q.Wants()
 	p.constraints = append(p.constraints, &constraint{
 		id: q.ID, scope: scope, own: true,
-		why: func() string { return fmt.Sprintf("%s wants %s", q.ID, wants) },
+		why: func() string { return fmt.Sprintf("%s requires %s", q.ID, wants) },
 		ok: func(chosen []*candidate) bool {
 			first := chosen[0]
 			if c.Absent {
@@ -398,7 +405,7 @@ func (p *problem) world() {
 			own := p.vars[i].name
 			p.constraints = append(p.constraints, &constraint{
 				scope: []int{i, scope[0]},
-				why:   func() string { return fmt.Sprintf("each %s belongs to its own %s", own, name) },
+				why:   func() string { return fmt.Sprintf("each %s is part of its own %s", own, name) },
 				ok: func(chosen []*candidate) bool {
 					want, asks := chosen[0].requires[name]
 					if !asks {
@@ -418,7 +425,7 @@ func (p *problem) world() {
 	}
 	p.constraints = append(p.constraints, &constraint{
 		scope: scope,
-		why:   func() string { return "an MSVC toolset lies inside its Visual Studio" },
+		why:   func() string { return "an MSVC toolset is part of its Visual Studio" },
 		ok: func(chosen []*candidate) bool {
 			home := chosen[0].inst.Attrs["visual_studio"]
 			return home == "" || strings.EqualFold(home, chosen[1].inst.Path)

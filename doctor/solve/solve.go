@@ -34,12 +34,13 @@ type Action string
 // The actions, cheapest first.
 const (
 	Keep      Action = "keep"      // as it is; not part of a plan
-	Switch    Action = "switch"    // another installed copy must win
+	Switch    Action = "switch"    // make programs find another installed copy
 	Configure Action = "configure" // same version, set up again or by hand
 	Upgrade   Action = "upgrade"   // to a newer version
 	Install   Action = "install"   // where there was none, or beside what is there
 	Downgrade Action = "downgrade" // to an older version
 	Remove    Action = "remove"
+	Repair    Action = "repair" // what a health check says is wrong
 )
 
 // Cost is what a change takes. Sizes are estimates by the kind of component,
@@ -60,13 +61,14 @@ type Change struct {
 	To        string `json:"to,omitempty"`   // version to reach, "" for removed
 	// How says in a phrase what brings it: "apt: libopencv-dev".
 	How string `json:"how"`
-	// Path is the copy that must win, for Switch.
+	// Path is the copy that programs are to find, for Switch.
 	Path string `json:"path,omitempty"`
 	// Why names the requirements that do not hold without it, each with the row
 	// or reason, most important first.
 	Why  []string `json:"why"`
 	Cost Cost     `json:"cost"`
 
+	title    string // for Repair: what will be so
 	instance facts.Instance
 	sets     map[string]map[string]string
 }
@@ -114,10 +116,10 @@ func ParseTargets(pairs []string) (map[string]string, error) {
 			}
 			name, want, ok := strings.Cut(one, "=")
 			if !ok || name == "" || want == "" {
-				return nil, fmt.Errorf("--target %s: wanted COMPONENT=VERSION, such as cuda=12.6", pair)
+				return nil, fmt.Errorf("--target %s: write COMPONENT=VERSION, such as cuda=12.6", pair)
 			}
 			if !slices.Contains(recipes.Components(), name) {
-				return nil, fmt.Errorf("--target %s: %s is no component deployctl knows", pair, name)
+				return nil, fmt.Errorf("--target %s: deployctl does not know the component %s", pair, name)
 			}
 			if _, err := targetConstraint(want); err != nil {
 				return nil, fmt.Errorf("--target %s: %w", pair, err)
@@ -179,7 +181,35 @@ func Solve(ctx context.Context, r *recipes.Recipe, t *recipes.Tables, f *facts.F
 	}
 	s.Feasible, s.Score = true, best.score
 	p.changes(best, s)
+	s.repairs(r, t, f)
 	return s, nil
+}
+
+// repairs adds what the health checks find wrong and the other changes leave as
+// it is, each with the fix that doctor gives.
+func (s *Solution) repairs(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) {
+	own := func(id string) bool {
+		return slices.ContainsFunc(r.Requirements, func(q recipes.Requirement) bool { return q.ID == id })
+	}
+	left := map[string]bool{}
+	for _, finding := range judge.Evaluate(r, t, Apply(f, s)).Findings {
+		left[finding.ID] = finding.State == judge.Fail
+	}
+	for _, finding := range judge.Evaluate(r, t, f).Findings {
+		if finding.State != judge.Fail || own(finding.ID) || !left[finding.ID] {
+			continue
+		}
+		component, _, _ := strings.Cut(finding.ID, ".")
+		change := Change{
+			Component: component, Action: Repair, title: finding.Title, How: finding.Fix, Path: finding.Path,
+			Why: []string{finding.ID + ": " + finding.Found},
+		}
+		if finding.Action == nil || len(finding.Action.Packages) == 0 {
+			change.Cost.Minutes = 1
+		}
+		s.Changes = append(s.Changes, change)
+		s.Cost.Minutes += change.Cost.Minutes
+	}
 }
 
 // Apply gives the facts as they would be after a feasible plan: what Evaluate
@@ -191,6 +221,9 @@ func Apply(f *facts.Facts, s *Solution) *facts.Facts {
 		out.Components = map[string][]facts.Instance{}
 	}
 	for _, c := range s.Changes {
+		if c.Action == Repair {
+			continue // no component changes its version
+		}
 		list := slices.Clone(out.Components[c.Component])
 		if c.Action == Remove {
 			delete(out.Components, c.Component)

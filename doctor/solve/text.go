@@ -39,6 +39,9 @@ func (p *problem) changes(best *plan, s *Solution) {
 			change.Path = c.inst.Path
 		}
 		change.Why = p.reasons(v, chosen)
+		if fix := p.advice[c.component]; c.action != Switch && change.To != "" && strings.Contains(fix, change.To) {
+			change.How = fix
+		}
 		s.Changes = append(s.Changes, change)
 		s.Cost.DownloadBytes += c.cost.DownloadBytes
 		s.Cost.Minutes += c.cost.Minutes
@@ -106,9 +109,9 @@ func (p *problem) reasons(v int, chosen []*candidate) []string {
 			others = append(others, c.context)
 		}
 		if c.own || len(others) == 0 {
-			text += strings.TrimPrefix(c.why(), c.id+" ") + ", it is " + was.label()
+			text += strings.TrimPrefix(c.why(), c.id+" ") + "; this is " + was.label()
 		} else {
-			text += fmt.Sprintf("%s does not go with %s", was.label(), strings.Join(others, " and "))
+			text += fmt.Sprintf("%s does not work with %s", was.label(), strings.Join(others, " and "))
 		}
 		out = append(out, text)
 	}
@@ -127,32 +130,34 @@ func (p *problem) reasons(v int, chosen []*candidate) []string {
 func (s *Solution) WriteText(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	for _, name := range slices.Sorted(maps.Keys(s.Targets)) {
-		fmt.Fprintf(b, "What if %s is %s: ", name, s.Targets[name])
+		fmt.Fprintf(b, "With %s %s: ", name, s.Targets[name])
 	}
 	switch {
 	case !s.Feasible:
-		fmt.Fprintf(b, "recipe %s cannot be met on this machine.\n", s.Recipe)
+		fmt.Fprintf(b, "Recipe %s cannot be satisfied on this machine.\n", s.Recipe)
 		for _, line := range s.Conflict {
 			fmt.Fprintf(b, "  %s\n", line)
 		}
 	case len(s.Changes) == 0:
-		fmt.Fprintf(b, "recipe %s needs no change.\n", s.Recipe)
+		fmt.Fprintf(b, "Recipe %s needs no changes.\n", s.Recipe)
 	default:
-		fmt.Fprintf(b, "recipe %s needs %s: %s.\n", s.Recipe, count(len(s.Changes), "change"), s.Cost)
+		fmt.Fprintf(b, "Recipe %s needs %s: %s.\n", s.Recipe, count(len(s.Changes), "change"), s.Cost)
 		for i, c := range s.Changes {
 			fmt.Fprintf(b, "\n%d. %s\n", i+1, c.Title())
 			fmt.Fprintf(b, "   how   %s\n", c.How)
 			for _, why := range c.Why {
 				fmt.Fprintf(b, "   why   %s\n", why)
 			}
-			fmt.Fprintf(b, "   cost  %s\n", c.Cost)
+			if c.Cost != (Cost{}) {
+				fmt.Fprintf(b, "   cost  %s\n", c.Cost)
+			}
 		}
 	}
 	for _, text := range s.Untested {
-		fmt.Fprintf(b, "\nNobody has tried %s; deployctl verify decides.\n", text)
+		fmt.Fprintf(b, "\n%s has not been tested. Run deployctl verify to find out whether it works.\n", text)
 	}
 	for _, text := range s.Open {
-		fmt.Fprintf(b, "\nNot taken into account: %s\n", text)
+		fmt.Fprintf(b, "\nNot considered: %s\n", text)
 	}
 	if err := b.Flush(); err != nil {
 		return fmt.Errorf("show the plan: %w", err)
@@ -178,22 +183,24 @@ func (s *Solution) WriteJSON(w io.Writer) error {
 func (c Change) Title() string {
 	to := label(c.Component, c.To)
 	switch c.Action {
+	case Repair:
+		return "Repair: " + c.title
 	case Switch:
 		if c.From == "" {
-			return fmt.Sprintf("Make %s in %s the one that is found", to, c.Path)
+			return fmt.Sprintf("Make programs find %s in %s", to, c.Path)
 		}
-		return fmt.Sprintf("Make %s in %s win over %s", to, c.Path, c.From)
+		return fmt.Sprintf("Use %s in %s instead of %s", to, c.Path, c.From)
 	case Configure:
 		return fmt.Sprintf("Set up %s again", to)
 	case Upgrade:
-		return fmt.Sprintf("Upgrade %s from %s to %s", c.Component, c.From, cmp.Or(c.To, "a newer one"))
+		return fmt.Sprintf("Upgrade %s from %s to %s", c.Component, c.From, cmp.Or(c.To, "a newer version"))
 	case Downgrade:
-		return fmt.Sprintf("Replace %s by the older %s", label(c.Component, c.From), c.To)
+		return fmt.Sprintf("Replace %s with %s", label(c.Component, c.From), c.To)
 	case Remove:
 		return "Remove " + label(c.Component, c.From)
 	}
 	if c.From != "" {
-		return fmt.Sprintf("Install %s beside %s", to, c.From)
+		return fmt.Sprintf("Install %s and keep %s", to, c.From)
 	}
 	return "Install " + to
 }
@@ -203,11 +210,11 @@ func (c Cost) String() string {
 	var parts []string
 	switch {
 	case c.DownloadBytes >= gb:
-		parts = append(parts, fmt.Sprintf("about %.1f GB to fetch", float64(c.DownloadBytes)/1e9))
+		parts = append(parts, fmt.Sprintf("about %.1f GB to download", float64(c.DownloadBytes)/1e9))
 	case c.DownloadBytes > 0:
-		parts = append(parts, fmt.Sprintf("about %d MB to fetch", c.DownloadBytes/mb))
+		parts = append(parts, fmt.Sprintf("about %d MB to download", c.DownloadBytes/mb))
 	default:
-		parts = append(parts, "nothing to fetch")
+		parts = append(parts, "nothing to download")
 	}
 	if c.Minutes >= 1 {
 		parts = append(parts, fmt.Sprintf("about %.0f min", c.Minutes))

@@ -81,6 +81,9 @@ func manager(own []string) *pkgmgr.Manager {
 			}
 			return append(append(args, "remove", "--"), packages...)
 		},
+		Reinstall: func(packages []string) []string {
+			return change("install", append([]string{"--no-install-recommends", "--reinstall"}, own...), packages)
+		},
 		Refresh: func() []string {
 			return append(append([]string{"--quiet", "--option", "Acquire::Retries=3"}, own...), "update")
 		},

@@ -19,6 +19,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/installers"
 	"github.com/deployctl/deployctl/installers/apt"
+	"github.com/deployctl/deployctl/installers/ldconf"
 	"github.com/deployctl/deployctl/installers/step"
 )
 
@@ -217,6 +218,8 @@ func undo(s installers.Step) string {
 		return "take the lines out again"
 	case s.Build != nil, s.Unpack != nil:
 		return step.Clean(s.Undo, 300)
+	case s.Mechanism == ldconf.Name, s.Action == step.Reinstall:
+		return step.Clean(strings.TrimPrefix(s.Undo, "deployctl undo "), 300)
 	case s.Action == step.Install && how != "":
 		return how + " " + shellWords(s.Packages) + "; look first at what it would take along"
 	case s.Action == step.Install, s.Action == step.FixBroken:

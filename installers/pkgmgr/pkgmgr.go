@@ -49,6 +49,10 @@ type Manager struct {
 	Limit time.Duration
 	// Note is what a person should know before agreeing.
 	Note string
+	// Title says in a line what installing does, Undo how it is taken back; nil
+	// and "" for what is said of packages.
+	Title func(packages []string) string
+	Undo  string
 	// Admin: changes need root.
 	Admin bool
 	// Sources says where its packages come from, in a sentence; "" is "this
@@ -71,6 +75,9 @@ type Manager struct {
 	NoRemove  string
 	Refresh   func() []string
 	Configure func() []string
+	// Reinstall gives the arguments that install packages again which have lost
+	// files, and others anew; nil where there is no such command.
+	Reinstall func(packages []string) []string
 	FixBroken func() []string
 
 	// Installed is what is installed now, by name. Where the whole list cannot

@@ -40,6 +40,7 @@ const (
 	Refresh   Action = "refresh"    // fetch the package lists
 	Configure Action = "configure"  // finish what an interrupted run left unpacked
 	Tidy      Action = "tidy"       // remove what only the steps before needed
+	Reinstall Action = "reinstall"  // install again what has lost files
 	FixBroken Action = "fix-broken" // bring in or reinstall what a broken package needs
 )
 

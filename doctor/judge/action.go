@@ -1,0 +1,154 @@
+package judge
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// Action is a fix that a program can carry out. A finding's Fix is the same
+// thing in words, and the installers' step is made from it, so that doctor, plan
+// and --fix cannot disagree.
+type Action struct {
+	// Packages are installed by Manager; Reinstall when they are installed
+	// already and have lost a file.
+	Manager   string   `json:"manager,omitempty"`
+	Packages  []string `json:"packages,omitempty"`
+	Reinstall bool     `json:"reinstall,omitempty"`
+	// Loader is a folder that the dynamic loader is told of.
+	Loader *LoaderEntry `json:"loader,omitempty"`
+	Env    []EnvEdit    `json:"env,omitempty"`
+}
+
+// LoaderEntry is a line of a file below /etc/ld.so.conf.d.
+type LoaderEntry struct {
+	// File is the file's name without .conf; the loader reads them in order.
+	File   string `json:"file"`
+	Folder string `json:"folder"`
+}
+
+// EnvEdit changes one entry of a variable that holds a list of folders.
+type EnvEdit struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	// Remove takes the entry out. Otherwise it is put first, or before Before
+	// where that is set.
+	Remove bool   `json:"remove,omitempty"`
+	Before string `json:"before,omitempty"`
+}
+
+// command is the action as a person types it.
+func (e *evaluation) command(a *Action) string {
+	var steps []string
+	for _, edit := range a.Env {
+		switch {
+		case e.isWindows() && edit.Before != "":
+			steps = append(steps, fmt.Sprintf("Put %s before %s on %s and open a new terminal.", edit.Value, edit.Before, edit.Name))
+		case e.isWindows() && edit.Remove:
+			steps = append(steps, fmt.Sprintf("Remove %s from %s and open a new terminal.", edit.Value, edit.Name))
+		case e.isWindows():
+			steps = append(steps, fmt.Sprintf("Add %s to %s and open a new terminal.", edit.Value, edit.Name))
+		case edit.Remove:
+			steps = append(steps, fmt.Sprintf("Remove %s from %s.", edit.Value, edit.Name))
+		case edit.Name == "PATH":
+			steps = append(steps, "export PATH="+edit.Value+":$PATH")
+		default:
+			steps = append(steps, fmt.Sprintf("export %s=%s${%s:+:$%s}", edit.Name, edit.Value, edit.Name, edit.Name))
+		}
+	}
+	if a.Loader != nil {
+		steps = append(steps, register(a.Loader.Folder, a.Loader.File, e.sudo()))
+	}
+	if len(a.Packages) > 0 {
+		text := installCommand(recipes.Packages{Manager: a.Manager, Packages: a.Packages}, e.facts.OS.User)
+		if a.Reinstall {
+			text = strings.Replace(text, " install ", " install --reinstall ", 1)
+		}
+		steps = append(steps, text)
+	}
+	return strings.Join(steps, "; then ")
+}
+
+// toLoader tells the loader of a folder for good; musl's has no such file.
+func (e *evaluation) toLoader(folder, file string) *Action {
+	if e.facts.OS.Libc.Kind == "musl" {
+		return &Action{Env: []EnvEdit{{Name: "LD_LIBRARY_PATH", Value: folder}}}
+	}
+	return &Action{Loader: &LoaderEntry{File: file, Folder: folder}}
+}
+
+// add joins another action to it.
+func (a *Action) add(b *Action) {
+	a.Env = append(a.Env, b.Env...)
+	if b.Loader != nil {
+		a.Loader = b.Loader
+	}
+}
+
+// action fills what a check says can be done; nil when a word of it is unknown.
+func (s subject) action(do *recipes.Do) *Action {
+	var a Action
+	fill := func(text string) (string, bool) { return recipes.Fill(text, s.word) }
+	switch {
+	case do == nil:
+		return nil
+	case do.Packages != "":
+		text, whole := fill(do.Packages)
+		if !whole || s.e.manager() == "" {
+			return nil
+		}
+		again, _ := fill(do.Reinstall)
+		a = Action{Manager: s.e.manager(), Packages: strings.Fields(text), Reinstall: again != ""}
+		// Only apt can be told in one command to install and to repair.
+		if a.Reinstall && a.Manager != "apt" {
+			return nil
+		}
+	case do.Loader != "":
+		folder, whole := fill(do.Loader)
+		if !whole {
+			return nil
+		}
+		a = *s.e.toLoader(folder, s.name)
+	default:
+		edit := EnvEdit{Name: do.Variable, Remove: do.Remove != ""}
+		value, whole := fill(do.Add + do.Remove)
+		before, wholeToo := fill(do.Before)
+		if !whole || !wholeToo {
+			return nil
+		}
+		edit.Value, edit.Before = value, before
+		a.Env = []EnvEdit{edit}
+	}
+	return &a
+}
+
+// manager is the system's package manager, "" for none that is known to tell
+// which package a library is in.
+func (e *evaluation) manager() string {
+	if e.facts.OS.Family == "darwin" {
+		return ""
+	}
+	for _, m := range []string{"apt", "dnf", "zypper", "apk"} {
+		if len(e.facts.Components[m]) > 0 {
+			return m
+		}
+	}
+	return ""
+}
+
+// Automatic reports whether deployctl carries the action out itself; why says
+// what keeps it from doing so. It changes no variable that somebody else set,
+// and on Windows a user's PATH always comes after the machine's.
+func (a *Action) Automatic(o facts.OS) (ok bool, why string) {
+	for _, edit := range a.Env {
+		switch {
+		case edit.Remove:
+			return false, edit.Name + " was set by someone else, and deployctl does not change settings it did not make"
+		case edit.Before != "" && o.Family == "windows":
+			return false, "the order of PATH on Windows depends on entries that deployctl did not make"
+		}
+	}
+	return true, ""
+}
