@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/deployctl/deployctl/doctor"
+	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/recipes"
@@ -79,7 +80,7 @@ func TestMachines(t *testing.T) {
 
 var sharedCases = filepath.Join("..", "..", "shared", "cases")
 
-func judgeCases(t *testing.T, table string) {
+func readAnswers(t *testing.T, table string) []rightAnswer {
 	t.Helper()
 	data, err := os.ReadFile(table)
 	if err != nil {
@@ -89,27 +90,52 @@ func judgeCases(t *testing.T, table string) {
 	if err := yaml.UnmarshalWithOptions(data, &answers, yaml.Strict()); err != nil {
 		t.Fatal(err)
 	}
+	return answers
+}
+
+func embedded(t *testing.T) *recipes.Tables {
+	t.Helper()
 	tables, err := recipes.EmbeddedTables()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return tables
+}
+
+// recipe is the recipe that the machine is judged by.
+func (a rightAnswer) recipe(t *testing.T) *recipes.Recipe {
+	t.Helper()
+	r, err := recipes.Find(a.Recipe, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err = r.Set(a.Set); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// host is the recorded machine.
+func (a rightAnswer) host(t *testing.T) *host.Host {
+	t.Helper()
+	files := []string{filepath.Join(sharedCases, a.Case+".txtar")}
+	if len(a.Parts) > 0 {
+		files = nil
+	}
+	for _, part := range a.Parts {
+		files = append(files, filepath.Join("testdata", "hosts", part+".txtar"))
+	}
+	return hosttest.Load(t, files...)
+}
+
+func judgeCases(t *testing.T, table string) {
+	t.Helper()
+	tables := embedded(t)
 	counts := map[string]int{}
+	answers := readAnswers(t, table)
 	for _, a := range answers {
-		r, err := recipes.Find(a.Recipe, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if r, err = r.Set(a.Set); err != nil {
-			t.Fatal(err)
-		}
-		files := []string{filepath.Join(sharedCases, a.Case+".txtar")}
-		if len(a.Parts) > 0 {
-			files = nil
-		}
-		for _, part := range a.Parts {
-			files = append(files, filepath.Join("testdata", "hosts", part+".txtar"))
-		}
-		f := doctor.Probe(context.Background(), hosttest.Load(t, files...), doctor.Probes(false))
+		r := a.recipe(t)
+		f := doctor.Probe(context.Background(), a.host(t), doctor.Probes(false))
 		j := judge.Evaluate(r, tables, f)
 		why, harmful := a.wrong(j)
 		verdict := "right"

@@ -261,26 +261,36 @@ type Miss struct {
 func (e *NoRowError) Error() string {
 	var given []string
 	for _, k := range slices.Sorted(maps.Keys(e.Given)) {
-		given = append(given, k+" "+e.Given[k])
+		given = append(given, columnName(k)+" "+e.Given[k])
 	}
-	text := fmt.Sprintf("no known combination has %s (table %s)", strings.Join(given, " with "), e.Table)
+	text := "no known combination has " + strings.Join(given, " with ")
 	if e.Nearest == nil {
 		return text
 	}
 	var misses []string
 	for _, m := range e.Misses {
-		misses = append(misses, m.Column+" "+m.Wanted)
+		misses = append(misses, columnName(m.Column)+" "+m.Wanted)
 	}
-	return fmt.Sprintf("%s; the nearest, %s, needs %s", text, e.Nearest.values(), strings.Join(misses, " and "))
+	nearest := "the nearest known one"
+	if release := e.Nearest.Then["gocv"]; release != "" {
+		nearest += ", with gocv " + release + ","
+	}
+	return fmt.Sprintf("%s; %s needs %s", text, nearest, strings.Join(misses, " and "))
 }
 
-// values gives what a row decides, in a stable order: gocv 0.43.0.
-func (r *Row) values() string {
-	var out []string
-	for _, k := range slices.Sorted(maps.Keys(r.Then)) {
-		out = append(out, k+" "+r.Then[k])
+// columnName is what a table's column stands for, for people.
+func columnName(column string) string {
+	switch column {
+	case "cuda":
+		return "CUDA"
+	case "sm":
+		return "compute capability"
+	case "os":
+		return "system"
+	case "ubuntu":
+		return "Ubuntu"
 	}
-	return strings.Join(out, ", ")
+	return Display(column)
 }
 
 // Choose looks up the first row whose conditions all hold for the given

@@ -252,9 +252,9 @@ func TestChoose(t *testing.T) {
 		}
 	}
 	for _, tt := range []struct{ opencv, go_, want string }{
-		{"5.0.0", "1.26", "no known combination has go 1.26 with opencv 5.0.0 (table gocv-opencv); the nearest, gocv 0.43.0, needs opencv >= 4.14, < 5"},
-		{"4.12.0", "1.20", "no known combination has go 1.20 with opencv 4.12.0 (table gocv-opencv); the nearest, gocv 0.42.0, needs go >= 1.21"},
-		{"3.4.1", "1.11", "no known combination has go 1.11 with opencv 3.4.1 (table gocv-opencv); the nearest, gocv 0.22.0, needs opencv >= 4.2, < 4.3 and go >= 1.13"},
+		{"5.0.0", "1.26", "no known combination has Go 1.26 with OpenCV 5.0.0; the nearest known one, with gocv 0.43.0, needs OpenCV >= 4.14, < 5"},
+		{"4.12.0", "1.20", "no known combination has Go 1.20 with OpenCV 4.12.0; the nearest known one, with gocv 0.42.0, needs Go >= 1.21"},
+		{"3.4.1", "1.11", "no known combination has Go 1.11 with OpenCV 3.4.1; the nearest known one, with gocv 0.22.0, needs OpenCV >= 4.2, < 4.3 and Go >= 1.13"},
 	} {
 		_, _, err := all.Choose("gocv-opencv", map[string]string{"opencv": tt.opencv, "go": tt.go_}, "gocv")
 		var none *NoRowError
@@ -332,7 +332,7 @@ func TestTableWords(t *testing.T) {
 	if err != nil || got != "527" {
 		t.Errorf("%q, %v", got, err)
 	}
-	if _, _, err := set.Choose("a", map[string]string{"os": "darwin", "cuda": "12.4"}, "driver"); err == nil || !strings.Contains(err.Error(), "needs os is linux") {
+	if _, _, err := set.Choose("a", map[string]string{"os": "darwin", "cuda": "12.4"}, "driver"); err == nil || !strings.Contains(err.Error(), "needs system is linux") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -7,6 +7,7 @@
 package closure
 
 import (
+	"cmp"
 	"context"
 	"debug/elf"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -277,7 +279,7 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 				}
 			}
 			if len(lacks) > 0 {
-				slices.Sort(lacks) // GLIBCXX, which people know, comes after CXXABI
+				slices.SortFunc(lacks, byVersion)
 				add(facts.Need{
 					Name: want.library, By: n.file, Cause: facts.TooOld, Found: given.file, Through: given.through,
 					Lacks: lacks[len(lacks)-1], Elsewhere: w.elsewhere(want.library, n, lacks),
@@ -547,4 +549,23 @@ func debArch(goarch string) string {
 		return "ppc64el"
 	}
 	return goarch
+}
+
+// byVersion orders symbol versions: by name, so that GLIBCXX, which people know,
+// comes after CXXABI, and then by number (3.4.9 before 3.4.29).
+func byVersion(a, b string) int {
+	nameA, numberA, _ := strings.Cut(a, "_")
+	nameB, numberB, _ := strings.Cut(b, "_")
+	if nameA != nameB {
+		return strings.Compare(nameA, nameB)
+	}
+	listA, listB := strings.Split(numberA, "."), strings.Split(numberB, ".")
+	for i := range min(len(listA), len(listB)) {
+		na, errA := strconv.Atoi(listA[i])
+		nb, errB := strconv.Atoi(listB[i])
+		if order := cmp.Compare(na, nb); errA == nil && errB == nil && order != 0 {
+			return order
+		}
+	}
+	return cmp.Or(cmp.Compare(len(listA), len(listB)), strings.Compare(a, b))
 }

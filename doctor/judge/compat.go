@@ -41,9 +41,59 @@ func (e *evaluation) attr(i facts.Instance, key, condition string) string {
 		return why // the probe's own reason
 	}
 	if value == "" {
-		return fmt.Sprintf("%s is empty, wanted %s", key, wanted)
+		return fmt.Sprintf("%s is empty; required: %s", key, plainly(wanted))
 	}
-	return fmt.Sprintf("%s is %s, wanted %s", key, value, wanted)
+	return fmt.Sprintf("%s is %s; required: %s", key, value, plainly(wanted))
+}
+
+// plainly is a condition on a detail without the words of the recipe's language.
+func plainly(condition string) string {
+	for _, word := range []string{"is ", "has ", "starts "} {
+		condition = strings.TrimPrefix(condition, word)
+	}
+	return condition
+}
+
+// tested names the newest older release that was tested with the rest; "" when
+// there is none.
+func (e *evaluation) tested(c *recipes.CompatCheck, given map[string]string) string {
+	name := c.Given[0]
+	if _, ok := recipes.FindComponent(name); !ok {
+		return ""
+	}
+	for _, v := range e.series(c.Table, name) {
+		if !newer(given[name], v) {
+			continue
+		}
+		other := maps.Clone(given)
+		other[name] = v
+		if _, row, err := e.tables.Choose(c.Table, other, c.Choose); err == nil && row.Basis != recipes.Expected {
+			return ", or install " + recipes.Display(name) + " " + v + ", which was tested"
+		}
+	}
+	return ""
+}
+
+// otherRelease names the release that fits the toolkit where the one that is
+// installed does not; "" for tables that do not name builds.
+func (e *evaluation) otherRelease(table string, given map[string]string) string {
+	if table != "libtorch-cuda" {
+		return ""
+	}
+	return e.libtorchAdvice(given["cuda"])
+}
+
+// libtorchAdvice names the newest LibTorch with a build for a CUDA toolkit, and
+// that build. PyTorch's first release of every series ends in .0.
+func (e *evaluation) libtorchAdvice(cuda string) string {
+	for _, v := range e.series("libtorch-cuda", "libtorch") {
+		build, _, err := e.tables.Choose("libtorch-cuda", map[string]string{"libtorch": v, "cuda": cuda}, "build")
+		if err != nil {
+			continue
+		}
+		return fmt.Sprintf("Install LibTorch %s.0 in its %s build, which is made for CUDA %s.", recipes.Series(v), build, recipes.Series(cuda))
+	}
+	return ""
 }
 
 // libc judges the C library of a Linux; false means that it does not do.
@@ -97,11 +147,11 @@ func (e *evaluation) gpu(c *recipes.GPUCheck) verdict {
 		holds, err := constraint.Check(g.ComputeCapability)
 		switch {
 		case err != nil:
-			v.state, v.found = Unknown, join(v.found, "its compute capability could not be told")
+			v.state, v.found = Unknown, join(v.found, "its compute capability could not be determined")
 		case !holds:
 			v.state = Fail
 		case c.Memory > 0 && g.Memory == 0:
-			v.state, v.found = Unknown, join(v.found, "its memory could not be told")
+			v.state, v.found = Unknown, join(v.found, "its memory could not be determined")
 		case c.Memory > 0 && g.Memory < uint64(c.Memory):
 			v.state, v.found = Fail, join(v.found, recipes.Bytes(g.Memory).Human()+" of memory")
 		}
@@ -210,7 +260,7 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 	var none *recipes.NoRowError
 	switch {
 	case errors.As(err, &none):
-		return verdict{state: Fail, wanted: wanted, found: none.Error(), where: "table " + c.Table, fix: e.mismatch(none)}
+		return verdict{state: Fail, wanted: wanted, found: none.Error(), where: "table " + c.Table, fix: cmp.Or(e.otherRelease(c.Table, given), e.mismatch(none))}
 	case err != nil:
 		return verdict{state: Unknown, wanted: wanted, found: err.Error(), where: "table " + c.Table}
 	}
@@ -232,7 +282,7 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 	if row.Basis == recipes.Expected && e.facts.OS.Board != "jetson" {
 		v.state = Warn
 		v.found += ", a pair nobody has tested"
-		v.fix = "Run deployctl verify, which decides whether the pair works; or install an older " + c.Given[0] + "."
+		v.fix = "Run deployctl verify to find out whether the pair works" + e.tested(c, given) + "."
 	}
 	return v
 }
@@ -255,7 +305,7 @@ func (e *evaluation) given(name, wanted string) (string, verdict, bool) {
 		}
 		for _, g := range e.facts.GPUs {
 			if g.Vendor == "nvidia" {
-				return "", verdict{state: Unknown, wanted: wanted, found: "the compute capability of " + cmp.Or(g.Name, "the NVIDIA GPU") + " could not be told", where: evidence(g.Evidence)}, false
+				return "", verdict{state: Unknown, wanted: wanted, found: "the compute capability of " + cmp.Or(g.Name, "the NVIDIA GPU") + " could not be determined", where: evidence(g.Evidence)}, false
 			}
 		}
 		return "", verdict{state: Skipped, wanted: wanted, found: "no NVIDIA GPU"}, false
@@ -286,7 +336,7 @@ func (e *evaluation) given(name, wanted string) (string, verdict, bool) {
 		return "", verdict{state: Fail, wanted: wanted, found: recipes.Display(name) + " is not installed"}, false
 	}
 	if _, err := recipes.Version(i.Version); err != nil {
-		return "", verdict{state: Unknown, wanted: wanted, found: fmt.Sprintf("the version of %s could not be told (found %q)", name, i.Version), where: i.Path}, false
+		return "", verdict{state: Unknown, wanted: wanted, found: fmt.Sprintf("the version of %s could not be determined (found %q)", name, i.Version), where: i.Path}, false
 	}
 	return i.Version, verdict{}, true
 }

@@ -75,8 +75,8 @@ func TestEvaluateMore(t *testing.T) {
 		{"GPU too small", gpuHost("linux", "NVIDIA L4", "8.9", nil), "    gpu: {vendor: [nvidia], memory: 16GiB}\n", nil, Fail, "8 GiB"},
 		{"GPU of another maker", gpuHost("linux", "NVIDIA L4", "8.9", nil), "    gpu: {vendor: [amd]}\n", nil, Fail, "only NVIDIA L4"},
 		{"no GPU", gpuHost("linux", "", "", nil), "    gpu: {vendor: [nvidia]}\n", nil, Fail, "this machine has no NVIDIA GPU"},
-		{"GPU that does not tell", gpuHost("linux", "NVIDIA device 1234", "", nil), "    gpu: {vendor: [nvidia], compute: \">= 5.0\"}\n", nil, Unknown, "could not be told"},
-		{"GPU whose name alone is known", gpuHost("windows", "NVIDIA GeForce RTX 3060", "", nil), "    gpu: {vendor: [nvidia], compute: \">= 8.6\"}\n", nil, Unknown, "could not be told"},
+		{"GPU that does not tell", gpuHost("linux", "NVIDIA device 1234", "", nil), "    gpu: {vendor: [nvidia], compute: \">= 5.0\"}\n", nil, Unknown, "could not be determined"},
+		{"GPU whose name alone is known", gpuHost("windows", "NVIDIA GeForce RTX 3060", "", nil), "    gpu: {vendor: [nvidia], compute: \">= 8.6\"}\n", nil, Unknown, "could not be determined"},
 		{"probe of GPUs failed", &facts.Facts{Problems: []facts.Problem{{Probe: "gpu", Covers: []string{"gpus"}, Error: "denied"}}}, "    gpu: {vendor: [nvidia]}\n", nil, Unknown, "denied"},
 
 		{"driver new enough", gpuHost("linux", "", "", with("cuda", version("12.4.131"), "nvidia-driver", version("535.54.03"))), driver, nil, OK, "525.60.13"},
@@ -85,15 +85,15 @@ func TestEvaluateMore(t *testing.T) {
 		{"CUDA 13 on Windows", gpuHost("windows", "", "", with("cuda", version("13.1"), "nvidia-driver", version("576.57"))), driver, nil, Fail, ">= 580"},
 
 		{"card known to CUDA", gpuHost("linux", "NVIDIA L4", "8.9", with("cuda", version("12.4"))), sm, nil, OK, "Ada"},
-		{"card too new", gpuHost("linux", "NVIDIA GeForce RTX 5090", "12.0", with("cuda", version("11.8"))), sm, nil, Fail, "cuda >= 12.8"},
+		{"card too new", gpuHost("linux", "NVIDIA GeForce RTX 5090", "12.0", with("cuda", version("11.8"))), sm, nil, Fail, "CUDA >= 12.8"},
 		{"card too old", gpuHost("linux", "NVIDIA Tesla K80", "3.7", with("cuda", version("12.4"))), sm, nil, Fail, "< 12"},
-		{"card that does not tell", gpuHost("linux", "NVIDIA device 1234", "", with("cuda", version("12.4"))), sm, nil, Unknown, "could not be told"},
+		{"card that does not tell", gpuHost("linux", "NVIDIA device 1234", "", with("cuda", version("12.4"))), sm, nil, Unknown, "could not be determined"},
 		{"no card", gpuHost("linux", "", "", with("cuda", version("12.4"))), sm, nil, Skipped, "no NVIDIA GPU"},
 
-		{"GCC by the table", gpuHost("linux", "", "", with("cuda", version("12.4"), "gcc", version("14.2.0"))), gcc, nil, Fail, "table cuda-gcc"},
+		{"GCC by the table", gpuHost("linux", "", "", with("cuda", version("12.4"), "gcc", version("14.2.0"))), gcc, nil, Fail, "needs GCC >= 6, < 14"},
 		{"GCC by the machine", gpuHost("linux", "", "", with("cuda", facts.Instance{Version: "12.4", Attrs: map[string]string{"gcc_max": "14"}}, "gcc", version("14.2.0"))), gcc, nil, OK, "gcc up to 14"},
 		{"GCC beyond the machine's word", gpuHost("linux", "", "", with("cuda", facts.Instance{Version: "12.4", Attrs: map[string]string{"gcc_max": "12"}}, "gcc", version("13.2.0"))), gcc, nil, Fail, "gcc up to 12"},
-		{"MSVC by the table", gpuHost("windows", "", "", with("cuda", version("12.1"), "msvc", version("14.40.33807"))), msvc, nil, Fail, "1910-1939"},
+		{"MSVC by the table", gpuHost("windows", "", "", with("cuda", version("12.1"), "msvc", version("14.40.33807"))), msvc, nil, Fail, "needs MSVC >= 14.10, < 14.40"},
 		{"MSVC by the machine", gpuHost("windows", "", "", with("cuda", facts.Instance{Version: "12.1", Attrs: map[string]string{"msc_ver_min": "1910", "msc_ver_max": "1949"}}, "msvc", version("14.40.33807"))), msvc, nil, OK, "1910 to 1949"},
 		{"the machine's word is no number", gpuHost("windows", "", "", with("cuda", facts.Instance{Version: "12.1", Attrs: map[string]string{"msc_ver_min": "x", "msc_ver_max": ""}}, "msvc", version("14.39.1"))), msvc, nil, OK, "vs 2017"},
 
@@ -143,5 +143,27 @@ func TestEvaluateLibc(t *testing.T) {
 	f := &facts.Facts{OS: facts.OS{Family: "windows"}}
 	if got := judge(t, f, "    os: {family: [windows], libc: {glibc: \">= 2.28\"}}\n", nil); got.State != OK {
 		t.Errorf("Windows has no glibc to ask of: %s: %s", got.State, got.Found)
+	}
+}
+
+// TestExactAdvice: releases and figures are named where they are known.
+func TestExactAdvice(t *testing.T) {
+	_, tables := load(t)
+	e := &evaluation{tables: tables, facts: &facts.Facts{}, recipe: &recipes.Recipe{}}
+	for cuda, want := range map[string]string{
+		"11.8.89": "Install LibTorch 2.7.0 in its cu118 build, which is made for CUDA 11.8.",
+		"12.6.3":  "Install LibTorch 2.13.0 in its cu126 build, which is made for CUDA 12.6.",
+		"9.0":     "", // no release has a build for it
+	} {
+		if got := e.libtorchAdvice(cuda); got != want {
+			t.Errorf("CUDA %s: %q", cuda, got)
+		}
+	}
+	q := &recipes.Requirement{Manual: "Build with -DCUDA_ARCH_BIN=<compute capability>."}
+	if got := Manual(q, &facts.Facts{GPUs: []facts.GPU{{Vendor: "nvidia", ComputeCapability: "8.6"}}}); got != "Build with -DCUDA_ARCH_BIN=8.6." {
+		t.Errorf("with a GPU: %q", got)
+	}
+	if got := Manual(q, &facts.Facts{}); got != q.Manual {
+		t.Errorf("without: %q", got)
 	}
 }

@@ -22,9 +22,11 @@ import (
 // component already fails a required finding of its own is skipped: one cause
 // gives one failure.
 func Evaluate(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) *Judgement {
-	j := evaluate(r.Whole(), t, f).narrow(r)
+	j := evaluate(r.Whole(), t, f)
+	// Before the selection: leaving out the line on the operating system does
+	// not make the others apply here.
 	j.onlyElsewhere()
-	return j
+	return j.narrow(r)
 }
 
 // evaluate judges a recipe as a whole.
@@ -477,13 +479,28 @@ func (e *evaluation) fix(q *recipes.Requirement) string {
 			if text := e.cudnnAdvice(q.Component); text != "" {
 				return text
 			}
+		case "libtorch":
+			if cuda, ok := e.facts.Active("cuda"); ok && e.recipe.Setting("gpu") == "cuda" {
+				if text := e.libtorchAdvice(cuda.Version); text != "" {
+					return text
+				}
+			}
 		}
 	}
 	p, ok := ChooseFix(q, e.facts)
 	if !ok {
-		return cmp.Or(q.Manual, "See the page of "+q.ID+".")
+		return cmp.Or(Manual(q, e.facts), "See the page of "+q.ID+".")
 	}
 	return installCommand(p, e.facts.OS.User)
+}
+
+// Manual is what a requirement says to do by hand, with what is known of this
+// machine in it.
+func Manual(q *recipes.Requirement, f *facts.Facts) string {
+	if sm := BestGPU(f); sm != "" {
+		return strings.ReplaceAll(q.Manual, "<compute capability>", sm)
+	}
+	return q.Manual
 }
 
 // ChooseFix returns what the first fix installs whose package manager this
@@ -790,7 +807,7 @@ func (e *evaluation) fits(i facts.Instance, c *recipes.ComponentCheck, constrain
 	holds, err := constraint.Check(i.Version)
 	switch {
 	case err != nil && v.state == OK:
-		v.state, v.found = Unknown, "its version could not be told"
+		v.state, v.found = Unknown, "its version could not be determined"
 		if i.Version != "" {
 			v.found += fmt.Sprintf(" (found %q)", i.Version)
 		}
@@ -860,7 +877,7 @@ func (e *evaluation) besides(name string, active facts.Instance) string {
 			continue
 		}
 		if p, ok := ChooseFix(q, e.facts); ok {
-			return fmt.Sprintf("%s; then remove the copy in %s, which would go on winning%s", installCommand(p, e.facts.OS.User), active.Path, because(active))
+			return fmt.Sprintf("%s; then remove the copy in %s, which programs find first%s", installCommand(p, e.facts.OS.User), active.Path, because(active))
 		}
 		return ""
 	}

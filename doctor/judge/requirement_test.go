@@ -219,7 +219,7 @@ func TestEvaluate(t *testing.T) {
 		},
 		{
 			name: "OpenCV of unknown version", facts: func() *facts.Facts { f := debian12(); f.Components["opencv"][0].Version = ""; return f }(),
-			wants: []want{{"opencv.version", Unknown, "version could not be told", "again"}, {"gocv.release", Skipped, "", ""}},
+			wants: []want{{"opencv.version", Unknown, "version could not be determined", "again"}, {"gocv.release", Skipped, "", ""}},
 			exit:  ExitUnknown, strict: ExitUnknown,
 		},
 		{
@@ -259,7 +259,7 @@ func TestEvaluate(t *testing.T) {
 		},
 		{
 			name: "Go too old for gocv on this OpenCV", facts: debian("12", "4.12.0", "1.20.3", "12.2.0"),
-			wants: []want{{"gocv.release", Fail, "gocv 0.42.0, needs go >= 1.21", "Install Go >= 1.21 instead of 1.20.3 (apt may bring it: sudo apt-get install golang-go)"}},
+			wants: []want{{"gocv.release", Fail, "gocv 0.42.0, needs Go >= 1.21", "Install Go >= 1.21 instead of 1.20.3 (apt may bring it: sudo apt-get install golang-go)"}},
 			exit:  ExitFail, strict: ExitFail,
 		},
 		{

@@ -145,7 +145,7 @@ func wishes(r *recipes.Recipe, f *facts.Facts) map[string]*wish {
 			}
 			w := get(name)
 			w.reqs = append(w.reqs, q)
-			w.manual = cmp.Or(w.manual, q.Manual)
+			w.manual = cmp.Or(w.manual, judge.Manual(q, f))
 			for _, part := range c.Has {
 				if !slices.Contains(w.has, part) {
 					w.has = append(w.has, part)

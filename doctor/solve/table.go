@@ -79,7 +79,7 @@ func (p *problem) compat(q *recipes.Requirement) error {
 				}
 				for _, g := range p.facts.GPUs {
 					if g.Vendor == "nvidia" {
-						p.open = append(p.open, fmt.Sprintf("%s: the compute capability of %s could not be told", q.ID, g.Name))
+						p.open = append(p.open, fmt.Sprintf("%s: the compute capability of %s could not be determined", q.ID, g.Name))
 						break
 					}
 				}
