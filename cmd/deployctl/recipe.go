@@ -18,9 +18,9 @@ func newRecipe(c *console.Console) *cobra.Command {
 	}
 	cmd.AddCommand(
 		&cobra.Command{
-			Use: "list", Short: "List the recipes that can be named", Args: noArgs,
-			RunE: func(*cobra.Command, []string) error {
-				return whatFolders(func(f pipeline.Folders) error { return pipeline.RecipeList(c, f) })
+			Use: "list", Short: "List the recipes, those that fit this machine first", Args: noArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				return whatFolders(func(f pipeline.Folders) error { return pipeline.RecipeList(cmd.Context(), c, f) })
 			},
 		},
 		&cobra.Command{

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,8 +14,8 @@ import (
 	"github.com/deployctl/deployctl/recipes"
 )
 
-// RecipeList prints one line a recipe.
-func RecipeList(c *console.Console, folders Folders) error {
+// RecipeList prints one line a recipe, grouped by what fits this machine.
+func RecipeList(ctx context.Context, c *console.Console, folders Folders) error {
 	list, err := recipes.List(folders.Recipes)
 	if err != nil {
 		return &UsageError{err}
@@ -23,14 +24,49 @@ func RecipeList(c *console.Console, folders Folders) error {
 	for _, r := range list {
 		width = max(width, runewidth.StringWidth(r.Name))
 	}
+	t, err := recipes.EmbeddedTables()
+	if err != nil {
+		return err
+	}
+	h, err := openHost("")
+	if err != nil {
+		return err
+	}
+	f, err := look(ctx, h, false)
+	if err != nil {
+		return err
+	}
+	groups := map[fit][]*recipes.Recipe{}
+	for _, r := range list {
+		group := fitOf(r, t, f)
+		groups[group] = append(groups[group], r)
+	}
+	for _, group := range []struct {
+		fit   fit
+		title string
+	}{{fitsHere, "For this machine:"}, {lacksHardware, "Needs hardware that is not here:"}, {otherSystem, "For another system:"}} {
+		if len(groups[group.fit]) == 0 {
+			continue
+		}
+		if _, err := fmt.Fprintln(c.Text(), group.title); err != nil {
+			return err
+		}
+		if err := printRecipes(c, groups[group.fit], width); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printRecipes(c *console.Console, list []*recipes.Recipe, width int) error {
 	for _, r := range list {
 		note := ""
 		if r.Overrides != "" {
-			note = fmt.Sprintf("  (from %s, in place of the %s one)", r.Source, r.Overrides)
+			note = fmt.Sprintf("  (from %s, which replaces the %s one)", r.Source, r.Overrides)
 		} else if r.Source != "embedded" {
 			note = fmt.Sprintf("  (from %s)", r.Source)
 		}
-		if _, err := fmt.Fprintf(c.Text(), "%s  %s%s\n", runewidth.FillRight(r.Name, width), r.Title, note); err != nil {
+		if _, err := fmt.Fprintf(c.Text(), "  %s  %s%s\n", runewidth.FillRight(r.Name, width), r.Title, note); err != nil {
 			return err
 		}
 	}
@@ -67,7 +103,7 @@ func RecipeLint(c *console.Console, file string) error {
 	if _, err := recipes.Load(data, file, t); err != nil {
 		return &UsageError{err}
 	}
-	_, err = fmt.Fprintf(c.Text(), "%s is in order\n", file)
+	_, err = fmt.Fprintf(c.Text(), "%s is valid\n", file)
 	return err
 }
 

@@ -3,6 +3,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -44,6 +45,8 @@ type Report struct {
 	Fixable    bool   `json:"-"`
 	FixCommand string `json:"-"`
 	Provable   bool   `json:"-"`
+	// Others names, in a sentence, the recipes for what else was found here.
+	Others string `json:"others,omitempty"`
 	// Error says why the run stopped early.
 	Error string `json:"error,omitempty"`
 }
@@ -132,7 +135,7 @@ func (r *Report) WriteText(w io.Writer, s Style) error {
 	fmt.Fprintf(b, "%s\n\n", s.Paint("2", s.wrap(r.Host.line(), 0)))
 	for _, state := range stateOrder {
 		if s.All || state != judge.OK && state != judge.Skipped && state != judge.Info {
-			for _, f := range r.Findings {
+			for _, f := range r.inOrder() {
 				if f.State == state {
 					r.one(b, s, f)
 				}
@@ -142,6 +145,9 @@ func (r *Report) WriteText(w io.Writer, s Style) error {
 		r.collapsed(b, s, state)
 	}
 	fmt.Fprintf(b, "\n%s\n", s.wrap(r.closing(), 0))
+	if r.Others != "" {
+		fmt.Fprintf(b, "%s\n", s.wrap(r.Others, 0))
+	}
 	if len(r.Timings) > 0 {
 		b.WriteString("\n")
 		for _, t := range r.Timings {
@@ -256,7 +262,7 @@ func (r *Report) collapsed(b *strings.Builder, s Style, state judge.State) {
 func (r *Report) closing() string {
 	var problems, open, pending []string
 	warnings := 0
-	for _, f := range r.Findings {
+	for _, f := range r.inOrder() {
 		switch {
 		case f.State == judge.Fail:
 			problems = append(problems, f.Title)
@@ -340,7 +346,7 @@ func (s Style) wrap(text string, used int) string {
 	room := max(s.Width-used, 20)
 	var out strings.Builder
 	column := 0
-	for i, word := range strings.Fields(text) {
+	for i, word := range atoms(text, room) {
 		width := runewidth.StringWidth(stripSGR(word))
 		switch {
 		case i == 0:
@@ -355,6 +361,68 @@ func (s Style) wrap(text string, used int) string {
 		column += width
 	}
 	return out.String()
+}
+
+// dependency is the order in which components are installed: a compiler before
+// CUDA, whose installer writes into it, and CUDA before what is built with it.
+var dependency = []string{
+	"os", "cpu", "memory", "disk", "places", "certificates", "visual-studio", "vs", "msvc", "windows-sdk", "vcredist", "xcode", "cxx", "gcc", "clang", "mingw",
+	"gpu", "nvidia-driver", "cuda", "cudnn", "opencl", "vulkan", "opencv",
+}
+
+// inOrder gives the findings so that what others depend on comes first.
+func (r *Report) inOrder() []judge.Finding {
+	rank := func(f judge.Finding) int {
+		first, _, _ := strings.Cut(f.ID, ".")
+		if i := slices.Index(dependency, first); i >= 0 {
+			return i
+		}
+		return len(dependency)
+	}
+	out := slices.Clone(r.Findings)
+	slices.SortStableFunc(out, func(a, b judge.Finding) int { return cmp.Compare(rank(a), rank(b)) })
+	return out
+}
+
+// atoms splits text into what a line break must not divide: a number and its
+// unit, a path, a command. What is wider than a line is divided at its blanks.
+func atoms(text string, room int) []string {
+	words := strings.Fields(text)
+	var out []string
+	for i := 0; i < len(words); {
+		n := 1
+		switch bare := stripSGR(words[i]); {
+		case i+1 < len(words) && number(bare) && slices.Contains(units, strings.TrimRight(stripSGR(words[i+1]), ".,;:)")):
+			n = 2
+		case len(bare) > 2 && bare[1] == ':' && bare[2] == '\\':
+			for k := 2; k <= 5 && i+k <= len(words); k++ {
+				if next := words[i+k-1]; strings.Contains(next, `\`) && !strings.Contains(next, `:\`) {
+					n = k
+				}
+			}
+		case slices.Contains(commands, bare):
+			for i+n < len(words) && !strings.ContainsAny(words[i+n-1][len(words[i+n-1])-1:], ".,;:") {
+				n++
+			}
+		}
+		whole := strings.Join(words[i:i+n], " ")
+		if n > 1 && runewidth.StringWidth(stripSGR(whole)) > room {
+			out = append(out, words[i:i+n]...)
+		} else {
+			out = append(out, whole)
+		}
+		i += n
+	}
+	return out
+}
+
+var (
+	units    = []string{"B", "kB", "MB", "GB", "KiB", "MiB", "GiB", "TiB", "s", "ms", "min", "core", "cores", "step", "steps"}
+	commands = []string{"deployctl", "sudo", "apt-get", "dnf", "export", "echo", "cmake", "winget", "brew"}
+)
+
+func number(word string) bool {
+	return word != "" && strings.Trim(word, "0123456789.,") == ""
 }
 
 func stripSGR(s string) string {

@@ -1,0 +1,81 @@
+package pipeline
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/judge"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// fit is how a recipe and a machine go together.
+type fit int
+
+const (
+	fitsHere fit = iota
+	lacksHardware
+	otherSystem
+)
+
+// fitOf tells whether a recipe can be satisfied on a machine by installing
+// something. What is unknown speaks against nothing.
+func fitOf(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) fit {
+	if !forSystem(r, f.OS.Family) {
+		return otherSystem
+	}
+	hardware := map[string]bool{}
+	for i := range r.Requirements {
+		q := &r.Requirements[i]
+		// Many recipes can be set to do without a GPU.
+		hardware[q.ID] = q.CPU != nil || q.Memory != nil || q.GPU != nil && !slices.Contains(r.Parameters["gpu"].Choices, "cpu")
+	}
+	for _, x := range judge.Evaluate(r, t, f).Findings {
+		switch {
+		case x.State != judge.Fail:
+		case x.Cause == judge.OtherSystem:
+			return otherSystem
+		case hardware[x.ID]:
+			return lacksHardware
+		}
+	}
+	return fitsHere
+}
+
+// telling are the components that say what a machine is for.
+var telling = []string{"openpose", "libtorch", "onnxruntime", "ncnn", "darknet", "tensorflow", "cuda"}
+
+// others is the sentence on the recipes for what else a machine has; "" when it
+// has nothing of the kind.
+func others(asked string, f *facts.Facts, t *recipes.Tables, list []*recipes.Recipe) string {
+	var have, commands []string
+	for _, name := range telling {
+		if len(f.Components[name]) == 0 {
+			continue
+		}
+		for _, r := range list {
+			if r.Name == asked || !about(r, name) || fitOf(r, t, f) != fitsHere {
+				continue
+			}
+			have = append(have, recipes.Display(name))
+			if command := "--recipe " + r.Name; !slices.Contains(commands, command) {
+				commands = append(commands, command)
+			}
+			break
+		}
+	}
+	if len(commands) == 0 {
+		return ""
+	}
+	return "Also found: " + strings.Join(have, ", ") + ". To check for that, run deployctl doctor " + strings.Join(commands, " or ") + "."
+}
+
+// about reports whether a recipe is on a component: it bears its name, or for
+// CUDA is the one that builds with it.
+func about(r *recipes.Recipe, component string) bool {
+	if component == "cuda" {
+		return r.Name == "opencv-cuda"
+	}
+	first, _, _ := strings.Cut(r.Name, "-")
+	return first == component
+}
