@@ -367,7 +367,7 @@ func (s Style) wrap(text string, used int) string {
 // CUDA, whose installer writes into it, and CUDA before what is built with it.
 var dependency = []string{
 	"os", "cpu", "memory", "disk", "places", "certificates", "visual-studio", "vs", "msvc", "windows-sdk", "vcredist", "xcode", "cxx", "gcc", "clang", "mingw",
-	"gpu", "nvidia-driver", "cuda", "cudnn", "opencl", "vulkan", "opencv",
+	"gpu", "nvidia-driver", "cuda", "cudnn", "opencl", "vulkan",
 }
 
 // inOrder gives the findings so that what others depend on comes first.
@@ -376,6 +376,9 @@ func (r *Report) inOrder() []judge.Finding {
 		first, _, _ := strings.Cut(f.ID, ".")
 		if i := slices.Index(dependency, first); i >= 0 {
 			return i
+		}
+		if first == "opencv" { // it is built with all the others
+			return len(dependency) + 1
 		}
 		return len(dependency)
 	}
