@@ -61,7 +61,7 @@ func TestLimitsAreNamed(t *testing.T) {
 		{0, 0, yolov3, ""},
 		{4_000_000_000, 1024, yolov3, ""},
 		{2_000_000_000, 1024, 1000, ""},
-		{2_000_000_000, 1024, yolov3, "limited to 2.0 GB, the proof needs 2.7 GB"},
+		{2_000_000_000, 1024, yolov3, "limited to 2.0 GB, the proof needs 3.5 GB"},
 		{1_000_000_000, 1024, 0, "ulimit -v"},
 		{0, 12, 0, "only 12 files"},
 	} {

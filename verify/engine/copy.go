@@ -125,7 +125,7 @@ func (c *Copy) loaderAdvice(name string) string {
 	case "darwin":
 		return fmt.Sprintf("Reinstall %s so that its libraries name %s as their own folder (install_name_tool -id).", c.Name, dir)
 	}
-	return fmt.Sprintf("Run as root: echo %s > /etc/ld.so.conf.d/%s.conf && ldconfig", dir, strings.ToLower(c.Name))
+	return fmt.Sprintf("Run as root: echo %s >> /etc/ld.so.conf.d/%s.conf && ldconfig", dir, strings.ToLower(c.Name))
 }
 
 func (c *Copy) getenv(name string) (string, bool) {

@@ -108,7 +108,7 @@ func TestMissingLibraryOfTheCopy(t *testing.T) {
 		if !errors.As(err, &d) || d.Cause != Library || strings.Contains(d.Fix, filepath.Dir(own)) != known {
 			t.Errorf("%s: %v", name, err)
 		}
-		if known && runtime.GOOS == "linux" && !strings.HasSuffix(d.Fix, "> /etc/ld.so.conf.d/opencv.conf && ldconfig") {
+		if known && runtime.GOOS == "linux" && !strings.HasSuffix(d.Fix, ">> /etc/ld.so.conf.d/opencv.conf && ldconfig") {
 			t.Error(d.Fix)
 		}
 	}
