@@ -476,7 +476,7 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 	if !verdict.OK {
 		e.State, e.Why, e.Reasons = Fail, verdict.Reasons[0], verdict.Reasons
 	}
-	if err := e.used(o, r.a, c.Heads); err != nil {
+	if err := e.used(o, r.a, c); err != nil {
 		return nil, e.died(ctx, fmt.Errorf("its output cannot be read: %w", err))
 	}
 	e.loaded(w.worker.Copy)

@@ -33,7 +33,7 @@ func private(path string) error {
 	switch mode := info.Mode().Perm(); {
 	case mode&0o002 != 0:
 		return &UnsafeError{path, "every user may write to it"}
-	case mode&0o020 != 0 && (!ok || !ownGroup(int(st.Gid))):
+	case mode&0o020 != 0 && (!ok || hasACL(path) || !ownGroup(int(st.Gid))):
 		return &UnsafeError{path, "its group may write to it"}
 	}
 	return nil

@@ -144,50 +144,72 @@ func (d *Death) outOfMemory(what string, limit uint64) {
 func Translate(engine string, out host.Output, err error, limit time.Duration, cpu []string) *Death {
 	d := &Death{Engine: engine, Cause: Exit, Err: err, Log: printed(out)}
 	log := string(out.Stderr)
-	set := func(c Cause, subject, why, fix string) *Death {
-		d.Cause, d.Subject, d.Why, d.Fix = c, subject, why, fix
-		return d
-	}
 
 	if errors.Is(err, context.DeadlineExceeded) {
-		return set(Hang, "", fmt.Sprintf("gave no answer within %s and was ended with all its children", limit.Round(time.Second)),
-			"try again on an idle machine, or raise --timeout; if it recurs, a driver or a thread pool hangs")
+		d.set(Hang, "", fmt.Sprintf("gave no answer within %s and was ended with all its children", limit.Round(time.Second)),
+			"try again on an idle machine; if it recurs, a driver or a thread pool hangs")
+		return d
 	}
 	if d.starved(log, err) {
 		return d
 	}
 	if err != nil && out.Signal == "" && out.Exit == 0 {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || strings.Contains(err.Error(), "exec format error") {
-			return set(Start, "", fmt.Sprintf("its worker could not be started (%v)", err),
-				"delete the worker's folder in the cache and run again: it is built anew; a file system mounted noexec needs another cache folder")
+			d.set(Start, "", fmt.Sprintf("its worker could not be started (%v)", err),
+				"run deployctl verify --fresh to build it anew; if the cache's file system is mounted noexec, name another folder with --cache")
+			return d
 		}
-		return set(Start, "", fmt.Sprintf("its worker could not be run (%v)", err), "run again; if it recurs, delete the worker's folder in the cache")
+		d.set(Start, "", fmt.Sprintf("its worker could not be run (%v)", err), "run deployctl verify --fresh")
+		return d
 	}
 
 	// The loader comes first: nothing of the program ran then.
+	if d.refused(log) || d.threw(log) {
+		return d
+	}
+	d.ended(out, log, cpu)
+	return d
+}
+
+// set fills in what happened.
+func (d *Death) set(c Cause, subject, why, fix string) {
+	d.Cause, d.Subject, d.Why, d.Fix = c, subject, why, fix
+}
+
+// refused recognizes the loader's messages.
+func (d *Death) refused(log string) bool {
 	for _, re := range []*regexp.Regexp{reGlibcMissing(), reMuslMissing(), reDyldMissing()} {
 		if m := re.FindStringSubmatch(log); m != nil {
-			return set(Library, m[1], "the shared library "+m[1]+" is not where the loader looks",
+			d.set(Library, m[1], "the shared library "+m[1]+" is not where the loader looks",
 				"install the package that owns it or add its folder to the loader's path; deployctl doctor names the copy in use")
+			return true
 		}
 	}
 	if m := reVersion().FindStringSubmatch(log); m != nil {
-		return set(Symbol, m[2], m[1]+" is too old: it lacks "+m[2],
-			"an older copy of that library is found first; remove it from LD_LIBRARY_PATH or rebuild the worker by deleting its folder in the cache")
+		d.set(Symbol, m[2], m[1]+" is too old: it lacks "+m[2],
+			"an older copy of that library is found first; take its folder out of LD_LIBRARY_PATH, or run deployctl verify --fresh to build the worker with it")
+		return true
 	}
 	if m := reGlibcOther().FindStringSubmatch(log); m != nil {
-		return set(Symbol, m[1], "the loader refuses "+m[1]+": "+oneLine(m[2]), "reinstall the package that owns it")
+		d.set(Symbol, m[1], "the loader refuses "+m[1]+": "+oneLine(m[2]), "reinstall the package that owns it")
+		return true
 	}
 	for _, re := range []*regexp.Regexp{reSymbol(), reMuslSymbol()} {
 		if m := re.FindStringSubmatch(log); m != nil {
-			return set(Symbol, m[2], m[1]+" lacks the symbol "+m[2],
-				"a library of another version is found at run time than at compile time; delete the worker's folder in the cache and run again")
+			d.set(Symbol, m[2], m[1]+" lacks the symbol "+m[2],
+				"a library of another version is found at run time than at compile time; run deployctl verify --fresh to build the worker anew")
+			return true
 		}
 	}
 	if m := reDyldSymbol().FindStringSubmatch(log); m != nil {
-		return set(Symbol, m[1], "a library lacks the symbol "+m[1], "a library of another version is found at run time than at compile time; delete the worker's folder in the cache and run again")
+		d.set(Symbol, m[1], "a library lacks the symbol "+m[1], "a library of another version is found at run time than at compile time; run deployctl verify --fresh to build the worker anew")
+		return true
 	}
+	return false
+}
 
+// threw recognizes an uncaught C++ exception.
+func (d *Death) threw(log string) bool {
 	kind, what := "", ""
 	if m := reWhat().FindStringSubmatch(log); m != nil {
 		kind, what = m[1], oneLine(m[2])
@@ -196,16 +218,21 @@ func Translate(engine string, out host.Output, err error, limit time.Duration, c
 	}
 	if kind == "std::bad_alloc" || strings.Contains(what, "Insufficient memory") || strings.Contains(what, "Failed to allocate") {
 		d.outOfMemory(what, AddressSpace())
-		return d
+		return true
 	}
 	if kind != "" {
 		why := "ended by an uncaught " + kind
 		if what != "" {
 			why += ": " + clip(what, 300)
 		}
-		return set(Exception, what, why, exceptionFix(what))
+		d.set(Exception, what, why, exceptionFix(what))
+		return true
 	}
+	return false
+}
 
+// ended reads the signal or the status that a process ended with.
+func (d *Death) ended(out host.Output, log string, cpu []string) {
 	name := out.Signal
 	if name == "" {
 		if m := reGoSignal().FindStringSubmatch(log); m != nil {
@@ -214,39 +241,49 @@ func Translate(engine string, out host.Output, err error, limit time.Duration, c
 	}
 	switch status := uint32(out.Exit); {
 	case name == "illegal instruction" || name == "SIGILL" || out.Exit == 128+4 || status == statusIllegalInstruction:
-		return set(Instruction, "", "stopped at an instruction that this CPU does not have"+missingInstructions(cpu),
+		d.set(Instruction, "", "stopped at an instruction that this CPU does not have"+missingInstructions(cpu),
 			"use a build of the library for this CPU (a distribution's package is built for the baseline), or build it from source here")
+		return
 	case name == "killed" || name == "SIGKILL" || out.Exit == 128+9:
-		return set(Killed, "", "was killed from outside, most likely by the kernel for want of memory",
+		d.set(Killed, "", "was killed from outside, most likely by the kernel for want of memory",
 			"see dmesg or the cgroup's memory.events; free memory or raise the limit")
+		return
 	case status == statusNoMemory:
 		d.outOfMemory("", 0)
-		return d
+		return
 	case name == "segmentation fault" || name == "SIGSEGV" || name == "bus error" || name == "SIGBUS" ||
 		out.Exit == 128+11 || out.Exit == 128+7 || status == statusAccessViolation || status == statusStackOverflow:
-		return set(Segfault, "", "crashed inside the library (invalid memory access)",
-			"headers and library are often of two versions then: deployctl doctor shows every OpenCV copy; delete the worker's folder in the cache and run again")
+		d.set(Segfault, "", "crashed inside the library (invalid memory access)",
+			"headers and library are often of two versions then: deployctl shadow opencv shows every copy; deployctl verify --fresh builds the worker anew")
+		return
 	case status == statusDLLNotFound:
-		return set(Library, "", "a DLL it needs is not found (0xC0000135)",
-			"add the folder of OpenCV's DLLs to PATH; deployctl deps names the missing one")
+		d.set(Library, "", "a DLL it needs is not found (0xC0000135)",
+			"add the folder of OpenCV's DLLs to PATH; deployctl shadow opencv shows the copies")
+		return
 	case status == statusEntryNotFound || status == statusOrdinalNotFound:
-		return set(Symbol, "", fmt.Sprintf("a DLL it needs is of another version: an entry point is missing (0x%08X)", status),
-			"an older copy is found first on PATH; deployctl deps names it")
+		d.set(Symbol, "", fmt.Sprintf("a DLL it needs is of another version: an entry point is missing (0x%08X)", status),
+			"another copy is found first on PATH; deployctl shadow opencv shows them")
+		return
 	case status == statusInvalidImage:
-		return set(Symbol, "", "a DLL it needs is for another processor, 32 against 64 bits (0xC000007B)", "deployctl deps names it")
+		d.set(Symbol, "", "a DLL it needs is for another processor, 32 against 64 bits (0xC000007B)", "deployctl shadow opencv shows the copies and what they were built for")
+		return
 	case status == statusDLLInitFailed:
-		return set(Library, "", "a DLL it needs failed to start (0xC0000142)", "deployctl deps lists what was loaded")
+		d.set(Library, "", "a DLL it needs failed to start (0xC0000142)", "deployctl shadow opencv shows the copies")
+		return
 	case name == "aborted" || name == "SIGABRT" || out.Exit == 128+6 || status == statusStackBuffer:
-		return set(Abort, "", "a library called abort()"+lastLine(said(log)), "the full text is in the log")
+		d.set(Abort, "", "a library called abort()"+lastLine(said(log)), "the full text is in the log")
+		return
 	}
 	if name != "" {
-		return set(Exit, name, "was ended by a signal ("+name+")", "run again")
+		d.set(Exit, name, "was ended by a signal ("+name+")", "run again")
+		return
 	}
 	if m := reGoFatal().FindStringSubmatch(log); m != nil {
-		return set(Exit, m[1], "the worker failed: "+clip(oneLine(m[1]), 200), "delete the worker's folder in the cache and run again")
+		d.set(Exit, m[1], "the worker failed: "+clip(oneLine(m[1]), 200), "run deployctl verify --fresh to build the worker anew")
+		return
 	}
-	return set(Exit, "", fmt.Sprintf("the worker ended with status %d%s", out.Exit, lastLine(log)),
-		"delete the worker's folder in the cache and run again")
+	d.set(Exit, "", fmt.Sprintf("the worker ended with status %d%s", out.Exit, lastLine(log)),
+		"run deployctl verify --fresh to build the worker anew")
 }
 
 // exceptionFix knows the few OpenCV messages that have one clear remedy.

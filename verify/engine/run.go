@@ -179,7 +179,7 @@ func readAnswer(engine string, job Job) (Answer, error) {
 	info, err := os.Lstat(job.AnswerFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Answer{}, bad("the worker ended without an answer; delete its folder in the cache and run again")
+		return Answer{}, bad("the worker ended without an answer; run deployctl verify --fresh")
 	case err != nil:
 		return Answer{}, bad("the worker's answer cannot be read: %v", err)
 	case !info.Mode().IsRegular():
@@ -197,7 +197,7 @@ func readAnswer(engine string, job Job) (Answer, error) {
 func decodeAnswer(engine string, raw []byte, job Job, bad func(string, ...any) error) (Answer, error) {
 	var a Answer
 	if len(bytes.TrimSpace(raw)) == 0 {
-		return a, bad("the worker's answer is empty; delete its folder in the cache and run again")
+		return a, bad("the worker's answer is empty; run deployctl verify --fresh")
 	}
 	if err := json.Unmarshal(raw, &a); err != nil {
 		return a, bad("the worker's answer is not JSON (%v): it begins %q", err, clip(string(raw), 60))
@@ -206,7 +206,7 @@ func decodeAnswer(engine string, raw []byte, job Job, bad func(string, ...any) e
 		return a, &AnswerError{engine, oneLine(a.Error), nil}
 	}
 	if a.Schema != Schema {
-		return a, bad("the worker answered with schema %d, this deployctl speaks %d; delete its folder in the cache and run again", a.Schema, Schema)
+		return a, bad("the worker answered with schema %d, this deployctl speaks %d; run deployctl verify --fresh", a.Schema, Schema)
 	}
 	if len(a.RunSeconds) != job.Warmup+job.Runs {
 		return a, bad("the worker timed %d runs, not %d", len(a.RunSeconds), job.Warmup+job.Runs)

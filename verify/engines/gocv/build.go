@@ -318,6 +318,9 @@ var reFallback = sync.OnceValue(func() *regexp.Regexp {
 // executed corrects the answer where OpenCV's log says that it silently ran on
 // the CPU.
 func executed(a *engine.Answer) {
+	if a.Device != nil && len(a.Device.Layers) > 0 {
+		return // OpenCV was asked, which is better than reading its log
+	}
 	if reFallback().MatchString(a.Log) {
 		a.Backend, a.Target = "opencv", "cpu"
 	}

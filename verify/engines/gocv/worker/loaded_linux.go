@@ -23,11 +23,15 @@ func libraries() ([]string, error) {
 			continue
 		}
 		at := strings.Index(line, "/")
-		if at < 0 || seen[line[at:]] || !strings.Contains(line[at:], ".so") {
+		if at < 0 || !strings.Contains(line[at:], ".so") {
 			continue
 		}
-		seen[line[at:]] = true
-		list = append(list, line[at:])
+		// A package upgraded meanwhile has replaced the file.
+		file := strings.TrimSuffix(line[at:], " (deleted)")
+		if !seen[file] {
+			seen[file] = true
+			list = append(list, file)
+		}
 	}
 	return list, nil
 }
