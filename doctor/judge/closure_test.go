@@ -19,7 +19,7 @@ func TestNeedsAreJudged(t *testing.T) {
 		{name: "healthy"},
 		{"missing", &facts.Need{Name: "libtbb.so.12", By: core, Cause: facts.NotFound, Package: "libtbb12"}, false, "opencv.library-missing", "sudo apt-get install libtbb12"},
 		{"its file removed", &facts.Need{Name: "libtbb.so.12", By: core, Cause: facts.NotFound, Package: "libtbb12", Installed: true}, true, "opencv.library-missing", "apt-get install --reinstall libtbb12"},
-		{"no package known", &facts.Need{Name: "libodd.so", By: core, Cause: facts.NotFound}, true, "opencv.library-missing", "Install the package that provides libodd.so, or reinstall opencv."},
+		{"no package known", &facts.Need{Name: "libodd.so", By: core, Cause: facts.NotFound}, true, "opencv.library-missing", "Install the package that provides libodd.so, or reinstall OpenCV."},
 		{"too old", &facts.Need{Name: "libstdc++.so.6", By: core, Cause: facts.TooOld, Found: "/opt/old/libstdc++.so.6", Through: "LD_LIBRARY_PATH", Lacks: "GLIBCXX_3.4.29"}, true, "opencv.library-too-old", "Remove /opt/old from LD_LIBRARY_PATH: its libstdc++.so.6 lacks GLIBCXX_3.4.29."},
 		{"elsewhere", &facts.Need{Name: "libtbb.so.12", By: core, Cause: facts.NotFound, Elsewhere: "/opt/tbb/libtbb.so.12"}, true, "opencv.library-elsewhere", "echo /opt/tbb >> /etc/ld.so.conf.d/opencv.conf && ldconfig"},
 		{"elsewhere, not root", &facts.Need{Name: "libtbb.so.12", By: core, Cause: facts.NotFound, Elsewhere: "/opt/tbb/libtbb.so.12"}, false, "opencv.library-elsewhere", "echo /opt/tbb | sudo tee -a /etc/ld.so.conf.d/opencv.conf && sudo ldconfig"},

@@ -266,7 +266,7 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 	}
 	e.chosen[c.Choose] = value
 	v := verdict{
-		state: OK, wanted: wanted, found: fmt.Sprintf("%s %s for %s", c.Choose, value, strings.Join(pairs, " and ")),
+		state: OK, wanted: wanted, found: fmt.Sprintf("%s %s for %s", c.Choose, value, displayed(pairs)),
 		where: fmt.Sprintf("table %s, %s: %s", c.Table, row.Basis, row.Source),
 	}
 	if c.Choose == "gocv" { // a release, not a property
@@ -281,7 +281,7 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 	// NVIDIA ships a JetPack's CUDA, cuDNN and driver together.
 	if row.Basis == recipes.Expected && e.facts.OS.Board != "jetson" {
 		v.state = Warn
-		v.found += ", a pair nobody has tested"
+		v.found = displayed(pairs) + ": a pair that nobody has tested"
 		v.fix = "Run deployctl verify to find out whether the pair works" + e.tested(c, given) + "."
 	}
 	return v
@@ -379,6 +379,9 @@ func displayed(pairs []string) string {
 		if name == "os" {
 			system = " on " + systemNames([]string{value})
 			continue
+		}
+		if name == "sm" {
+			name = "compute capability"
 		}
 		out = append(out, recipes.Display(name)+" "+value)
 	}

@@ -206,6 +206,8 @@ func (s subject) word(word string) string {
 	switch word {
 	case "name":
 		return s.name
+	case "display":
+		return recipes.Display(s.name)
 	case "level":
 		return cmp.Or(s.e.facts.CPU.Level, s.e.facts.CPU.Model)
 	}
@@ -305,7 +307,7 @@ func LintCheck(c *recipes.Check) []error {
 			root, rest := reflect.TypeFor[facts.Instance](), fact
 			if after, ok := strings.CutPrefix(fact, "facts."); ok {
 				root, rest = reflect.TypeFor[facts.Facts](), after
-			} else if fact == "name" || fact == "level" || strings.HasPrefix(fact, "set.") || c.Relation != "" && !strings.Contains(fact, ".") {
+			} else if fact == "name" || fact == "display" || fact == "level" || strings.HasPrefix(fact, "set.") || c.Relation != "" && !strings.Contains(fact, ".") {
 				continue
 			} else if c.Machine {
 				mistakes = append(mistakes, fmt.Errorf("check %s: %s must begin with \"facts.\", since the check is on the machine", c.ID, fact))

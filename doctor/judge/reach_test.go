@@ -38,7 +38,7 @@ func TestReach(t *testing.T) {
 		{"PATH of the registry is ahead", "opencv", facts.OS{Family: "windows", StalePath: []string{strings.ToUpper(bin) + `\`}}, []facts.Instance{mingwCV}, Pending, "this one is older", "Open a new terminal"},
 		{"MSVC's OpenCV for MinGW", "opencv", windows, []facts.Instance{msvcCV}, Fail, "built with MSVC (v142), which MinGW cannot link", "By hand."},
 		{"MSVC's first, MinGW's there", "opencv", windows, []facts.Instance{msvcCV, mingwCV}, Fail, "4.8.1 in", "Put " + bin + ` before C:\opencv\build\x64\vc16\bin on PATH`},
-		{"no copy would do", "opencv", windows, []facts.Instance{{Version: "3.4.0", Path: `C:\cv3`, Places: facts.Places{Bin: `C:\cv3\bin`}}}, Fail, "opencv 3.4.0", "By hand."},
+		{"no copy would do", "opencv", windows, []facts.Instance{{Version: "3.4.0", Path: `C:\cv3`, Places: facts.Places{Bin: `C:\cv3\bin`}}}, Fail, "OpenCV 3.4.0", "By hand."},
 		{"healthy", "opencv", windows, []facts.Instance{{Version: "4.8.1", Path: `C:\cv`, Active: true, Via: []string{"dll"}, Built: facts.Built{Compiler: "mingw"}}}, OK, "4.8.1", ""},
 		{"Visual Studio is no matter of PATH", "visual-studio", windows, []facts.Instance{{Version: "17.10", Active: true, Path: `C:\VS2022`}, {Version: "4.0", Path: `C:\VS`}}, Fail, "would do", "deployctl shadow visual-studio"},
 		{"shared library outside the loader's folders", "onnxruntime", linux, []facts.Instance{lib}, Fail, "no lookup finds it", "echo /opt/ort/lib >> /etc/ld.so.conf.d/onnxruntime.conf && ldconfig"},

@@ -893,7 +893,7 @@ func managed(p string) bool {
 }
 
 func label(name string, i facts.Instance) string {
-	return name + " " + cmp.Or(i.Version, "of unknown version")
+	return recipes.Display(name) + " " + cmp.Or(i.Version, "of unknown version")
 }
 
 func whereOf(i facts.Instance) string {

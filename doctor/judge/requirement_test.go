@@ -161,7 +161,7 @@ func TestEvaluate(t *testing.T) {
 				return f
 			}(),
 			wants: []want{
-				{"opencv.version", Fail, "opencv 5.0.0", "opencv4 package from the user repository"},
+				{"opencv.version", Fail, "OpenCV 5.0.0", "opencv4 package from the user repository"},
 				{"gocv.release", Skipped, "waiting for OpenCV 4 with dnn and headers (opencv.version)", ""},
 			}, exit: ExitFail, strict: ExitFail,
 		},
@@ -177,7 +177,7 @@ func TestEvaluate(t *testing.T) {
 				return f
 			}(),
 			wants: []want{
-				{"opencv.version", Fail, "opencv 5.0.0", "apt-get install libopencv-dev; then remove the copy in /usr/local"},
+				{"opencv.version", Fail, "OpenCV 5.0.0", "apt-get install libopencv-dev; then remove the copy in /usr/local"},
 				{"gocv.release", Skipped, "", ""},
 			}, exit: ExitFail, strict: ExitFail,
 		},
@@ -214,7 +214,7 @@ func TestEvaluate(t *testing.T) {
 		},
 		{
 			name: "runtime without headers", facts: func() *facts.Facts { f := debian12(); f.Components["opencv"][0].Has = []string{"dnn"}; return f }(),
-			wants: []want{{"opencv.version", Fail, "opencv 4.6.0, without headers, pkg-config", "apt-get install libopencv-dev"}, {"gocv.release", Skipped, "", ""}},
+			wants: []want{{"opencv.version", Fail, "OpenCV 4.6.0, without headers, pkg-config", "apt-get install libopencv-dev"}, {"gocv.release", Skipped, "", ""}},
 			exit:  ExitFail, strict: ExitFail,
 		},
 		{
