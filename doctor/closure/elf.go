@@ -104,163 +104,224 @@ func (p *pages) text(off uint64) (string, error) {
 // readObject reads the dynamic section as the loader does: by program headers, as a
 // file may have no section headers.
 func readObject(ctx context.Context, h *host.Host, file string) (*object, error) {
-	p := &pages{ctx: ctx, h: h, file: file, have: map[int64][]byte{}}
-	ident, err := p.at(0, elf.EI_NIDENT)
+	r := &reader{pages: pages{ctx: ctx, h: h, file: file, have: map[int64][]byte{}}}
+	o, err := r.header()
+	if err != nil {
+		return nil, err
+	}
+	values, needed, err := r.entries()
+	if err != nil {
+		return nil, err
+	}
+	if len(values) == 0 {
+		return o, nil // statically linked
+	}
+	if r.table, err = r.fileOffset(values[elf.DT_STRTAB]); err != nil {
+		return nil, err
+	}
+	r.names(o, values, needed)
+	if r.err != nil {
+		return nil, r.err
+	}
+	if o.wants, err = r.versionsNeeded(values); err != nil {
+		return nil, err
+	}
+	if o.defines, err = r.versionsDefined(values); err != nil {
+		return nil, err
+	}
+	return o, r.err
+}
+
+// segment is the part of a program header that says where a file's bytes are in
+// memory.
+type segment struct{ off, addr, size uint64 }
+
+// reader reads one ELF file. err is the first failure of name.
+type reader struct {
+	pages
+	order   binary.ByteOrder
+	wide    bool // ELFCLASS64
+	loads   []segment
+	dynamic segment
+	table   uint64 // the string table's offset in the file
+	err     error
+}
+
+// header reads the ELF header and the program headers (gABI, "ELF Header" and
+// "Program Header").
+func (r *reader) header() (*object, error) {
+	ident, err := r.at(0, elf.EI_NIDENT)
 	if err != nil {
 		return nil, err
 	}
 	if string(ident[:4]) != elf.ELFMAG {
 		return nil, errNoELF
 	}
-	o := &object{file: file, class: elf.Class(ident[elf.EI_CLASS]), data: elf.Data(ident[elf.EI_DATA])}
-	var order binary.ByteOrder = binary.LittleEndian
+	o := &object{file: r.file, class: elf.Class(ident[elf.EI_CLASS]), data: elf.Data(ident[elf.EI_DATA])}
+	r.order, r.wide = binary.LittleEndian, o.class == elf.ELFCLASS64
 	if o.data == elf.ELFDATA2MSB {
-		order = binary.BigEndian
+		r.order = binary.BigEndian
 	}
-	wide := o.class == elf.ELFCLASS64
-	head, err := p.at(0, 64)
+	head, err := r.at(0, 64)
 	if err != nil {
 		return nil, err
 	}
-	o.machine = elf.Machine(order.Uint16(head[18:]))
-	phoff, phsize, phnum := uint64(order.Uint32(head[28:])), order.Uint16(head[42:]), order.Uint16(head[44:])
-	if wide {
-		phoff, phsize, phnum = order.Uint64(head[32:]), order.Uint16(head[54:]), order.Uint16(head[56:])
+	o.machine = elf.Machine(r.order.Uint16(head[18:]))
+	offset, size, count := uint64(r.order.Uint32(head[28:])), r.order.Uint16(head[42:]), r.order.Uint16(head[44:])
+	if r.wide {
+		offset, size, count = r.order.Uint64(head[32:]), r.order.Uint16(head[54:]), r.order.Uint16(head[56:])
 	}
-	if want := map[bool]uint16{true: 56, false: 32}[wide]; phsize < want || phnum > 256 {
+	if want := map[bool]uint16{true: 56, false: 32}[r.wide]; size < want || count > 256 {
 		return nil, errNoELF
 	}
-	type segment struct{ off, addr, size uint64 }
-	var loads []segment
-	var dynamic segment
-	for i := range uint64(phnum) {
-		b, err := p.at(phoff+i*uint64(phsize), int(phsize))
+	for i := range uint64(count) {
+		b, err := r.at(offset+i*uint64(size), int(size))
 		if err != nil {
 			return nil, err
 		}
-		s := segment{uint64(order.Uint32(b[4:])), uint64(order.Uint32(b[8:])), 0}
-		if wide {
-			s = segment{order.Uint64(b[8:]), order.Uint64(b[16:]), order.Uint64(b[32:])}
-		} else {
-			s.size = uint64(order.Uint32(b[16:]))
+		s := segment{uint64(r.order.Uint32(b[4:])), uint64(r.order.Uint32(b[8:])), uint64(r.order.Uint32(b[16:]))}
+		if r.wide {
+			s = segment{r.order.Uint64(b[8:]), r.order.Uint64(b[16:]), r.order.Uint64(b[32:])}
 		}
-		switch elf.ProgType(order.Uint32(b)) {
+		switch elf.ProgType(r.order.Uint32(b)) {
 		case elf.PT_LOAD:
-			loads = append(loads, s)
+			r.loads = append(r.loads, s)
 		case elf.PT_DYNAMIC:
-			dynamic = s
+			r.dynamic = s
 		}
 	}
-	fileOffset := func(addr uint64) (uint64, error) {
-		for _, s := range loads {
-			if addr >= s.addr && addr-s.addr < s.size {
-				return addr - s.addr + s.off, nil
-			}
-		}
-		return 0, fmt.Errorf("%w: no segment holds %#x", errNoELF, addr)
+	return o, nil
+}
+
+// entries reads the dynamic section: the last value of each tag, and the values
+// of all DT_NEEDED in their order.
+func (r *reader) entries() (values map[elf.DynTag]uint64, needed []uint64, err error) {
+	size := 8
+	if r.wide {
+		size = 16
 	}
-	step := 8
-	if wide {
-		step = 16
-	}
-	values := map[elf.DynTag]uint64{}
-	var needed []uint64
-	for i := 0; i < maxDynamic && uint64(i*step) < dynamic.size; i++ {
-		b, err := p.at(dynamic.off+uint64(i*step), step)
+	values = map[elf.DynTag]uint64{}
+	for i := 0; i < maxDynamic && uint64(i*size) < r.dynamic.size; i++ {
+		b, err := r.at(r.dynamic.off+uint64(i*size), size)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		tag, value := elf.DynTag(int32(order.Uint32(b))), uint64(order.Uint32(b[4:]))
-		if wide {
-			tag, value = elf.DynTag(order.Uint64(b)), order.Uint64(b[8:])
+		tag, value := elf.DynTag(int32(r.order.Uint32(b))), uint64(r.order.Uint32(b[4:]))
+		if r.wide {
+			tag, value = elf.DynTag(r.order.Uint64(b)), r.order.Uint64(b[8:])
 		}
-		if tag == elf.DT_NULL {
-			break
-		}
-		if tag == elf.DT_NEEDED {
+		switch tag {
+		case elf.DT_NULL:
+			return values, needed, nil
+		case elf.DT_NEEDED:
 			needed = append(needed, value)
 		}
 		values[tag] = value
 	}
-	if len(values) == 0 {
-		return o, nil // statically linked
-	}
-	table, err := fileOffset(values[elf.DT_STRTAB])
-	if err != nil {
-		return nil, err
-	}
-	text := func(at uint64) (s string) {
-		if err == nil {
-			s, err = p.text(table + at)
+	return values, needed, nil
+}
+
+func (r *reader) fileOffset(addr uint64) (uint64, error) {
+	for _, s := range r.loads {
+		if addr >= s.addr && addr-s.addr < s.size {
+			return addr - s.addr + s.off, nil
 		}
-		return s
 	}
+	return 0, fmt.Errorf("%w: no segment holds %#x", errNoELF, addr)
+}
+
+// name is a string of the string table; "" after a failure.
+func (r *reader) name(at uint64) (s string) {
+	if r.err == nil {
+		s, r.err = r.text(r.table + at)
+	}
+	return s
+}
+
+func (r *reader) names(o *object, values map[elf.DynTag]uint64, needed []uint64) {
 	for _, at := range needed {
-		o.needed = append(o.needed, text(at))
+		o.needed = append(o.needed, r.name(at))
 	}
 	if at, ok := values[elf.DT_SONAME]; ok {
-		o.soname = text(at)
+		o.soname = r.name(at)
 	}
 	if at, ok := values[elf.DT_RUNPATH]; ok {
-		o.runpath = strings.Split(text(at), ":")
+		o.runpath = strings.Split(r.name(at), ":")
 	} else if at, ok := values[elf.DT_RPATH]; ok {
-		o.rpath = strings.Split(text(at), ":")
+		o.rpath = strings.Split(r.name(at), ":")
 	}
 	o.noDefaults = values[elf.DT_FLAGS_1]&uint64(elf.DF_1_NODEFLIB) != 0
-	if err != nil {
-		return nil, err
+}
+
+// versionsNeeded reads the versions that are required of each library. The
+// records have one form in both classes (gABI, "Symbol Versioning"); a table that
+// no segment holds is left out.
+func (r *reader) versionsNeeded(values map[elf.DynTag]uint64) (list []wants, err error) {
+	addr, ok := values[elf.DT_VERNEED]
+	if !ok {
+		return nil, nil
 	}
-	// The version records have one form in both classes (gABI, "Symbol Versioning").
-	if addr, ok := values[elf.DT_VERNEED]; ok {
-		at, e := fileOffset(addr)
-		for i := uint64(0); e == nil && i < min(values[elf.DT_VERNEEDNUM], maxVersions); i++ {
-			b, readErr := p.at(at, 16)
-			if readErr != nil {
-				return nil, readErr
-			}
-			w := wants{library: text(uint64(order.Uint32(b[4:])))}
-			aux := at + uint64(order.Uint32(b[8:]))
-			for range min(order.Uint16(b[2:]), maxVersions) {
-				a, readErr := p.at(aux, 16)
-				if readErr != nil {
-					return nil, readErr
-				}
-				const weak = 2 // VER_FLG_WEAK: missing ones are forgiven
-				if order.Uint16(a[4:])&weak == 0 {
-					w.versions = append(w.versions, text(uint64(order.Uint32(a[8:]))))
-				}
-				next := order.Uint32(a[12:])
-				if next == 0 {
-					break
-				}
-				aux += uint64(next)
-			}
-			o.wants = append(o.wants, w)
-			next := order.Uint32(b[12:])
-			if next == 0 {
-				break
-			}
-			at += uint64(next)
+	at, outside := r.fileOffset(addr)
+	for i := uint64(0); outside == nil && i < min(values[elf.DT_VERNEEDNUM], maxVersions); i++ {
+		b, err := r.at(at, 16)
+		if err != nil {
+			return nil, err
 		}
-	}
-	if addr, ok := values[elf.DT_VERDEF]; ok {
-		at, e := fileOffset(addr)
-		for i := uint64(0); e == nil && i < min(values[elf.DT_VERDEFNUM], maxVersions); i++ {
-			b, readErr := p.at(at, 20)
-			if readErr != nil {
-				return nil, readErr
-			}
-			a, readErr := p.at(at+uint64(order.Uint32(b[12:])), 8)
-			if readErr != nil {
-				return nil, readErr
-			}
-			o.defines = append(o.defines, text(uint64(order.Uint32(a))))
-			next := order.Uint32(b[16:])
-			if next == 0 {
-				break
-			}
-			at += uint64(next)
+		w := wants{library: r.name(uint64(r.order.Uint32(b[4:])))}
+		if w.versions, err = r.versionsOf(at+uint64(r.order.Uint32(b[8:])), r.order.Uint16(b[2:])); err != nil {
+			return nil, err
 		}
+		list = append(list, w)
+		next := r.order.Uint32(b[12:])
+		if next == 0 {
+			break
+		}
+		at += uint64(next)
 	}
-	return o, err
+	return list, nil
+}
+
+func (r *reader) versionsOf(at uint64, count uint16) (list []string, err error) {
+	const weak = 2 // VER_FLG_WEAK: missing ones are forgiven
+	for range min(count, maxVersions) {
+		b, err := r.at(at, 16)
+		if err != nil {
+			return nil, err
+		}
+		if r.order.Uint16(b[4:])&weak == 0 {
+			list = append(list, r.name(uint64(r.order.Uint32(b[8:]))))
+		}
+		next := r.order.Uint32(b[12:])
+		if next == 0 {
+			break
+		}
+		at += uint64(next)
+	}
+	return list, nil
+}
+
+// versionsDefined reads the versions that the library itself has.
+func (r *reader) versionsDefined(values map[elf.DynTag]uint64) (list []string, err error) {
+	addr, ok := values[elf.DT_VERDEF]
+	if !ok {
+		return nil, nil
+	}
+	at, outside := r.fileOffset(addr)
+	for i := uint64(0); outside == nil && i < min(values[elf.DT_VERDEFNUM], maxVersions); i++ {
+		b, err := r.at(at, 20)
+		if err != nil {
+			return nil, err
+		}
+		aux, err := r.at(at+uint64(r.order.Uint32(b[12:])), 8)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, r.name(uint64(r.order.Uint32(aux))))
+		next := r.order.Uint32(b[16:])
+		if next == 0 {
+			break
+		}
+		at += uint64(next)
+	}
+	return list, nil
 }
