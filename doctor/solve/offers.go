@@ -312,27 +312,7 @@ func fromVendor(name string, t *recipes.Tables, f *facts.Facts, add adder) bool 
 	}
 	switch name {
 	case "cuda":
-		for _, v := range newestOfSeries(known(t, "cuda", "cuda-driver", "cuda-gcc", "cuda-msvc")) {
-			add(v, "NVIDIA's installer", cost, func(o *Offer) {
-				o.Has = append(o.Has, "nvcc", "headers")
-				if windows {
-					o.Sets = map[string]map[string]string{"visual-studio": {"cuda_customizations": recipes.Series(v)}}
-				}
-			})
-		}
-		if windows {
-			// The installer run again with only its Visual Studio part.
-			for _, i := range f.Components["cuda"] {
-				series := recipes.Series(i.Version)
-				if series == "" {
-					continue
-				}
-				add(i.Version, "run its installer again: Visual Studio Integration", Cost{Minutes: 3}, func(o *Offer) {
-					o.Has, o.Attrs = slices.Clone(i.Has), maps.Clone(i.Attrs)
-					o.Sets = map[string]map[string]string{"visual-studio": {"cuda_customizations": series}}
-				})
-			}
-		}
+		toolkits(t, f, cost, add)
 	case "cudnn":
 		for _, v := range known(t, "cudnn", "cudnn-cuda") {
 			add(v, "NVIDIA's archive", cost, func(o *Offer) { o.Has = append(o.Has, "headers") })
@@ -355,32 +335,11 @@ func fromVendor(name string, t *recipes.Tables, f *facts.Facts, add adder) bool 
 				}
 			})
 		}
-	case "visual-studio":
+	case "visual-studio", "msvc":
 		if !windows {
 			return false
 		}
-		for _, v := range []struct{ version, name, toolset string }{
-			{"18.0", "2026", "v145"}, {"17.14", "2022", "v143"}, {"16.11", "2019", "v142"}, {"15.9", "2017", "v141"},
-		} {
-			add(v.version, "Visual Studio "+v.name+" or its Build Tools", cost, func(o *Offer) {
-				o.Has = append(o.Has, "complete")
-				o.Attrs["cuda_customizations"] = "" // a fresh one has none
-			})
-		}
-	case "msvc":
-		if !windows {
-			return false
-		}
-		// The last toolset of each line that the installer offers, and 14.39,
-		// the last one that CUDA below 12.4 supports.
-		for _, v := range []struct{ version, studio string }{
-			{"14.50", ">= 18, < 19"}, {"14.44", ">= 17.14, < 18"}, {"14.39", ">= 17.9, < 18"}, {"14.29", ">= 16.11, < 18"}, {"14.16", ">= 15.9, < 18"},
-		} {
-			add(v.version, "Visual Studio installer: MSVC "+v.version+" build tools", cost, func(o *Offer) {
-				o.Has = append(o.Has, "cl", "x64")
-				o.Requires = map[string]string{"visual-studio": v.studio}
-			})
-		}
+		fromMicrosoft(name, cost, add)
 	case "gcc", "g++":
 		// Debian and Ubuntu have older compilers beside the default one.
 		for _, major := range olderGCC(f.OS) {
@@ -421,6 +380,59 @@ func fromVendor(name string, t *recipes.Tables, f *facts.Facts, add adder) bool 
 		return false
 	}
 	return true
+}
+
+// toolkits offers CUDA toolkits: the newest of each series that the tables know,
+// and for one that Visual Studio does not know, that part of its installer.
+func toolkits(t *recipes.Tables, f *facts.Facts, cost Cost, add adder) {
+	windows := f.OS.Family == "windows"
+	for _, v := range newestOfSeries(known(t, "cuda", "cuda-driver", "cuda-gcc", "cuda-msvc")) {
+		add(v, "NVIDIA's installer", cost, func(o *Offer) {
+			o.Has = append(o.Has, "nvcc", "headers")
+			if windows {
+				o.Sets = map[string]map[string]string{"visual-studio": {"cuda_customizations": recipes.Series(v)}}
+			}
+		})
+	}
+	if windows {
+		// The installer run again with only its Visual Studio part.
+		for _, i := range f.Components["cuda"] {
+			series := recipes.Series(i.Version)
+			if series == "" {
+				continue
+			}
+			add(i.Version, "run its installer again: Visual Studio Integration", Cost{Minutes: 3}, func(o *Offer) {
+				o.Has, o.Attrs = slices.Clone(i.Has), maps.Clone(i.Attrs)
+				o.Sets = map[string]map[string]string{"visual-studio": {"cuda_customizations": series}}
+			})
+		}
+	}
+}
+
+// fromMicrosoft offers Visual Studio and the toolsets of its installer.
+func fromMicrosoft(name string, cost Cost, add adder) {
+	switch name {
+	case "visual-studio":
+		for _, v := range []struct{ version, name, toolset string }{
+			{"18.0", "2026", "v145"}, {"17.14", "2022", "v143"}, {"16.11", "2019", "v142"}, {"15.9", "2017", "v141"},
+		} {
+			add(v.version, "Visual Studio "+v.name+" or its Build Tools", cost, func(o *Offer) {
+				o.Has = append(o.Has, "complete")
+				o.Attrs["cuda_customizations"] = "" // a fresh one has none
+			})
+		}
+	case "msvc":
+		// The last toolset of each line that the installer offers, and 14.39,
+		// the last one that CUDA below 12.4 supports.
+		for _, v := range []struct{ version, studio string }{
+			{"14.50", ">= 18, < 19"}, {"14.44", ">= 17.14, < 18"}, {"14.39", ">= 17.9, < 18"}, {"14.29", ">= 16.11, < 18"}, {"14.16", ">= 15.9, < 18"},
+		} {
+			add(v.version, "Visual Studio installer: MSVC "+v.version+" build tools", cost, func(o *Offer) {
+				o.Has = append(o.Has, "cl", "x64")
+				o.Requires = map[string]string{"visual-studio": v.studio}
+			})
+		}
+	}
 }
 
 // known gathers the versions that tables name for a column, newest first.
