@@ -199,11 +199,9 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 		return o.dryRun(ctx, x)
 	}
 	if o.Recipe.Name == recipes.Default {
-		list, err := recipes.Embedded()
-		if err != nil {
+		if x.report.Others, err = others(r.Name, x.judgement.Facts, t, recipes.Embedded); err != nil {
 			return err
 		}
-		x.report.Others = others(r.Name, x.judgement.Facts, t, list)
 	}
 	if o.Plan && x.report.Attention(judge.Fail, judge.Warn) {
 		plan, err := o.plan(ctx, x)

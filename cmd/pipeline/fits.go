@@ -42,17 +42,23 @@ func fitOf(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) fit {
 	return fitsHere
 }
 
-// telling are the components that say what a machine is for.
-var telling = []string{"openpose", "libtorch", "onnxruntime", "ncnn", "darknet", "tensorflow", "cuda"}
+// purposes are the components that say what a machine is for.
+var purposes = []string{"openpose", "libtorch", "onnxruntime", "ncnn", "darknet", "tensorflow", "cuda", "visual-studio"}
 
 // others is the sentence on the recipes for what else a machine has; "" when it
-// has nothing of the kind.
-func others(asked string, f *facts.Facts, t *recipes.Tables, list []*recipes.Recipe) string {
+// has nothing of the kind. The recipes are read only then: that takes as long as
+// all the rest of a look.
+func others(asked string, f *facts.Facts, t *recipes.Tables, read func() ([]*recipes.Recipe, error)) (string, error) {
+	present := slices.DeleteFunc(slices.Clone(purposes), func(name string) bool { return len(f.Components[name]) == 0 })
+	if len(present) == 0 {
+		return "", nil
+	}
+	list, err := read()
+	if err != nil {
+		return "", err
+	}
 	var have, commands []string
-	for _, name := range telling {
-		if len(f.Components[name]) == 0 {
-			continue
-		}
+	for _, name := range present {
 		for _, r := range list {
 			if r.Name == asked || !about(r, name) || fitOf(r, t, f) != fitsHere {
 				continue
@@ -65,16 +71,19 @@ func others(asked string, f *facts.Facts, t *recipes.Tables, list []*recipes.Rec
 		}
 	}
 	if len(commands) == 0 {
-		return ""
+		return "", nil
 	}
-	return "Also found: " + strings.Join(have, ", ") + ". To check for that, run deployctl doctor " + strings.Join(commands, " or ") + "."
+	return "Also found: " + strings.Join(have, ", ") + ". To check for that, run deployctl doctor " + strings.Join(commands, " or ") + ".", nil
 }
 
 // about reports whether a recipe is on a component: it bears its name, or for
-// CUDA is the one that builds with it.
+// CUDA and Visual Studio is the one that people install them for.
 func about(r *recipes.Recipe, component string) bool {
-	if component == "cuda" {
+	switch component {
+	case "cuda":
 		return r.Name == "opencv-cuda"
+	case "visual-studio":
+		return r.Name == "openpose-windows"
 	}
 	first, _, _ := strings.Cut(r.Name, "-")
 	return first == component

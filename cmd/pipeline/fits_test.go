@@ -27,6 +27,11 @@ func TestFits(t *testing.T) {
 		}
 		return f
 	}
+	windows := func(components ...string) *facts.Facts {
+		f := linux(components...)
+		f.OS = facts.OS{Family: "windows", ID: "windows", Version: "10.0.22631", Arch: "amd64"}
+		return f
+	}
 	for _, c := range []struct {
 		f          *facts.Facts
 		asked      string
@@ -36,9 +41,13 @@ func TestFits(t *testing.T) {
 		{linux("onnxruntime"), "opencv-yolov3", "Also found: ONNX Runtime.", ""},
 		{linux("onnxruntime"), "onnxruntime", "", "Also"},
 		{linux("gcc"), "opencv-yolov3", "", "Also"},
+		{windows("visual-studio"), "opencv-yolov3", "Also found: Visual Studio. To check for that, run deployctl doctor --recipe openpose-windows.", ""},
 		{linux("cuda"), "opencv-yolov3", "", "opencv-cuda"}, // without a card it is of no use
 	} {
-		got := others(c.asked, c.f, tables, list)
+		got, err := others(c.asked, c.f, tables, func() ([]*recipes.Recipe, error) { return list, nil })
+		if err != nil {
+			t.Fatal(err)
+		}
 		if !strings.Contains(got, c.want) || c.none != "" && strings.Contains(got, c.none) {
 			t.Errorf("%v: %q", c.f.Components, got)
 		}
