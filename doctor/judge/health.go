@@ -96,7 +96,10 @@ func (e *evaluation) subjects(c *recipes.Check, touched []string) []subject {
 // touched are the components that the recipe's applicable requirements name, in
 // the recipe's order, and those it lists beside them.
 func (e *evaluation) touched() []string {
-	var out []string
+	if e.touches != nil {
+		return e.touches
+	}
+	out := []string{}
 	add := func(list ...string) {
 		for _, name := range list {
 			if !slices.Contains(out, name) {
@@ -117,6 +120,7 @@ func (e *evaluation) touched() []string {
 		}
 	}
 	add(e.recipe.Components...)
+	e.touches = out
 	return out
 }
 

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"strings"
+	"sync"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 )
@@ -12,7 +13,7 @@ import (
 type relation func(e *evaluation, s subject) (map[string]string, bool)
 
 // relations is the one list of what a check's relation may name.
-func relations() map[string]relation {
+var relations = sync.OnceValue(func() map[string]relation {
 	return map[string]relation{
 		"build-unseen":      buildUnseen,
 		"cpu-lacks":         cpuLacks,
@@ -84,7 +85,7 @@ func relations() map[string]relation {
 		"nvidia-without-vulkan":    nvidiaWithoutVulkan,
 		"only-software-beside-gpu": softwareBesideGPU,
 	}
-}
+})
 
 // cpuLacks compares what every part of a copy was built for with the CPU.
 func cpuLacks(e *evaluation, s subject) (map[string]string, bool) {

@@ -195,6 +195,8 @@ type evaluation struct {
 	selected []string
 	// gpuFailed is the failed finding on the GPU that the recipe asks for.
 	gpuFailed *Finding
+	// touches is what touched gives, made at its first call.
+	touches []string
 }
 
 // verdict is what a check says before severity and fix are applied.
