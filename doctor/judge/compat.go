@@ -170,7 +170,7 @@ func (e *evaluation) gpu(c *recipes.GPUCheck) verdict {
 func (e *evaluation) noGPU(vendors []string) verdict {
 	names := make([]string, len(vendors))
 	for i, v := range vendors {
-		names[i] = cmp.Or(map[string]string{"amd": "AMD", "apple": "Apple", "intel": "Intel", "nvidia": "NVIDIA"}[v], v)
+		names[i] = vendorName(v)
 	}
 	v := verdict{state: Fail, found: "this machine has no " + either(names) + " GPU"}
 	if len(e.facts.GPUs) > 0 {

@@ -116,7 +116,7 @@ func nodeMissing(e *evaluation, _ subject) (map[string]string, bool) {
 	if driver, ok := e.facts.Active("nvidia-driver"); ok && driver.Unusable == nil {
 		return nil, false
 	}
-	return map[string]string{"node": found.NoNode, "gpu": cmp.Or(found.Name, "the "+strings.ToUpper(found.Vendor[:min(1, len(found.Vendor))])+found.Vendor[min(1, len(found.Vendor)):]+" GPU")}, found.NoNode != ""
+	return map[string]string{"node": found.NoNode, "gpu": cmp.Or(found.Name, "the "+vendorName(found.Vendor)+" GPU")}, found.NoNode != ""
 }
 
 // computes reports whether a vendor's display devices compute: a server's console

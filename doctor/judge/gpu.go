@@ -11,6 +11,13 @@ import (
 	"github.com/deployctl/deployctl/recipes"
 )
 
+// vendorName is a vendor of GPUs as it writes itself.
+func vendorName(vendor string) string {
+	return cmp.Or(map[string]string{
+		"amd": "AMD", "apple": "Apple", "arm": "Arm", "intel": "Intel", "moorethreads": "Moore Threads", "nvidia": "NVIDIA", "qualcomm": "Qualcomm",
+	}[vendor], vendor)
+}
+
 // usesCUDA reports whether what the recipe requires here touches CUDA.
 func (e *evaluation) usesCUDA() bool {
 	touched := e.touched()

@@ -20,14 +20,14 @@ func (e *evaluation) health(findings []Finding) []Finding {
 	if err != nil {
 		return append(findings, Finding{ID: "checks", Title: "Health checks", State: Unknown, Severity: recipes.Required, Found: err.Error()})
 	}
-	known, touched := len(findings), e.touched()
+	known := len(findings)
 	var silences []silence
 	for i := range checks {
 		c := &checks[i]
 		if _, applies := e.applies(c.When); !applies {
 			continue
 		}
-		for _, s := range e.subjects(c, touched) {
+		for _, s := range e.subjects(c) {
 			f, ok := e.healthOf(c, &s)
 			if !ok || slices.ContainsFunc(findings[known:], func(other Finding) bool { return other.ID == f.ID && other.Found == f.Found }) {
 				continue
@@ -70,12 +70,12 @@ type subject struct {
 	vars     map[string]string
 }
 
-func (e *evaluation) subjects(c *recipes.Check, touched []string) []subject {
+func (e *evaluation) subjects(c *recipes.Check) []subject {
 	if c.Machine {
 		return []subject{{e: e}}
 	}
 	var out []subject
-	for _, name := range touched {
+	for _, name := range e.touched() {
 		if len(c.Component) > 0 && !slices.Contains(c.Component, name) {
 			continue
 		}
