@@ -437,3 +437,16 @@ func check(t *testing.T, p probe.Probe, found *facts.Facts) {
 		}
 	}
 }
+
+// Brief gives version and path of each copy, "*" before the active one.
+func Brief(list []facts.Instance) []string {
+	var out []string
+	for _, i := range list {
+		s := i.Version + " " + i.Path
+		if i.Active {
+			s = "*" + s
+		}
+		out = append(out, s)
+	}
+	return out
+}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -25,23 +27,11 @@ func gcc(path, version, target string) string {
 	return fmt.Sprintf("-- run %q \"-v\" --\n#stderr Target: %s\n#stderr Thread model: posix\n#stderr gcc version %s (x)\n", path, target, version)
 }
 
-func brief(list []facts.Instance) []string {
-	var out []string
-	for _, i := range list {
-		s := i.Version + " " + i.Path
-		if i.Active {
-			s = "*" + s
-		}
-		out = append(out, s)
-	}
-	return out
-}
-
 const env = "-- env --\nPATH=/usr/local/bin:/usr/bin\n"
 
 func TestGccWithoutGpp(t *testing.T) {
 	f := find(t, env+gcc("/usr/bin/gcc", "12.2.0", "x86_64-linux-gnu"))
-	if diff := cmp.Diff([]string{"*12.2.0 /usr/bin/gcc"}, brief(f.Components["gcc"])); diff != "" {
+	if diff := cmp.Diff([]string{"*12.2.0 /usr/bin/gcc"}, probetest.Brief(f.Components["gcc"])); diff != "" {
 		t.Error(diff)
 	}
 	if f.Components["g++"] != nil || len(f.Problems) != 0 {
@@ -51,14 +41,14 @@ func TestGccWithoutGpp(t *testing.T) {
 
 func TestVersionedNamesOnlyAreNotActive(t *testing.T) {
 	f := find(t, env+gcc("/usr/bin/gcc-11", "11.4.0", "x86_64-linux-gnu")+gcc("/usr/bin/gcc-9", "9.5.0", "x86_64-linux-gnu"))
-	if diff := cmp.Diff([]string{"11.4.0 /usr/bin/gcc-11", "9.5.0 /usr/bin/gcc-9"}, brief(f.Components["gcc"])); diff != "" {
+	if diff := cmp.Diff([]string{"11.4.0 /usr/bin/gcc-11", "9.5.0 /usr/bin/gcc-9"}, probetest.Brief(f.Components["gcc"])); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestFirstOnPathWins(t *testing.T) {
 	f := find(t, env+gcc("/usr/bin/g++", "12.2.0", "x86_64-linux-gnu")+gcc("/usr/local/bin/g++", "14.1.0", "x86_64-pc-linux-gnu"))
-	if diff := cmp.Diff([]string{"*14.1.0 /usr/local/bin/g++", "12.2.0 /usr/bin/g++"}, brief(f.Components["g++"])); diff != "" {
+	if diff := cmp.Diff([]string{"*14.1.0 /usr/local/bin/g++", "12.2.0 /usr/bin/g++"}, probetest.Brief(f.Components["g++"])); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -109,10 +99,10 @@ func TestClangs(t *testing.T) {
 #stderr Ubuntu clang version 18.1.3 (1ubuntu1)
 #stderr Target: x86_64-pc-linux-gnu
 `)
-	if diff := cmp.Diff([]string{"*14.0.6 /usr/bin/clang", "18.1.3 /usr/lib/llvm-18/bin/clang"}, brief(f.Components["clang"])); diff != "" {
+	if diff := cmp.Diff([]string{"*14.0.6 /usr/bin/clang", "18.1.3 /usr/lib/llvm-18/bin/clang"}, probetest.Brief(f.Components["clang"])); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"*14.0.6 /usr/bin/clang++"}, brief(f.Components["clang++"])); diff != "" {
+	if diff := cmp.Diff([]string{"*14.0.6 /usr/bin/clang++"}, probetest.Brief(f.Components["clang++"])); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -127,7 +117,7 @@ func TestHalfRemovedCompiler(t *testing.T) {
 
 func TestUnusableCompiler(t *testing.T) {
 	f := find(t, env+"-- exec /usr/bin/gcc --\n-- run \"/usr/bin/gcc\" \"-v\" --\n#error exec format error\n")
-	if diff := cmp.Diff([]string{"* /usr/bin/gcc"}, brief(f.Components["gcc"])); diff != "" {
+	if diff := cmp.Diff([]string{"* /usr/bin/gcc"}, probetest.Brief(f.Components["gcc"])); diff != "" {
 		t.Error(diff)
 	}
 	if len(f.Problems) != 1 || !strings.Contains(f.Problems[0].Error, "exec format error") {
@@ -146,7 +136,7 @@ func TestMacStubs(t *testing.T) {
 		fmt.Fprintf(&b, "-- run %q \"-v\" --\n#stderr Apple clang version 15.0.0 (clang-1500.3.9.4)\n#stderr Target: arm64-apple-darwin23.4.0\n", tool+name)
 	}
 	f := find(t, stubs+b.String())
-	if diff := cmp.Diff([]string{"*15.0.0 /usr/bin/clang"}, brief(f.Components["clang"])); diff != "" {
+	if diff := cmp.Diff([]string{"*15.0.0 /usr/bin/clang"}, probetest.Brief(f.Components["clang"])); diff != "" {
 		t.Error(diff)
 	}
 	if f.Components["gcc"] != nil || f.Components["g++"] != nil {

@@ -62,7 +62,7 @@ func (s *search) settle(ctx context.Context, pcDirs []string, pcs []packageFile)
 		b.byCMake.wins(viaCMake)
 	}
 	s.loaded(ctx)
-	s.named(ctx)
+	s.named(func(value string) func(*copyOf) bool { return s.unixNamed(ctx, value) })
 	active, why := s.choose(b)
 	if active == nil {
 		return
@@ -194,17 +194,24 @@ func (s *search) cmakeWinner(ctx context.Context) *copyOf {
 	return nil
 }
 
+// unixNamed finds the copies that a variable's value names.
+func (s *search) unixNamed(ctx context.Context, value string) func(*copyOf) bool {
+	dir := s.real(ctx, value)
+	return func(c *copyOf) bool {
+		return dir == c.prefix || prefixOf(dir) == c.prefix || within(c.prefix, dir) || within(c.libDir, dir) || dir == c.libDir || c.cmake != "" && s.h.DirOf(c.cmake) == value
+	}
+}
+
 // named notes which copies the variables name, and which variables name none.
-func (s *search) named(ctx context.Context) {
+func (s *search) named(names func(value string) func(*copyOf) bool) {
 	for _, v := range s.spec.env {
 		value := s.envPath(v)
 		if value == "" {
 			continue
 		}
-		dir := s.real(ctx, value)
-		hit := false
+		hit, named := false, names(value)
 		for _, c := range s.copies {
-			if dir == c.prefix || prefixOf(dir) == c.prefix || within(c.prefix, dir) || within(c.libDir, dir) || dir == c.libDir || c.cmake != "" && s.h.DirOf(c.cmake) == value {
+			if named(c) {
 				if c.attrs["env"] == "" {
 					c.set("env", v)
 				}

@@ -430,6 +430,14 @@ func (s *search) dllVersion(ctx context.Context, c *copyOf) {
 	}
 }
 
+// windowsNamed finds the copies that a variable's value names.
+func windowsNamed(value string) func(*copyOf) bool {
+	low := strings.ToLower(value)
+	return func(c *copyOf) bool {
+		return within(strings.ToLower(c.libDir), low) || strings.EqualFold(c.prefix, value) || strings.EqualFold(c.prefix, prefixOf(value)) || strings.EqualFold(c.libDir, value) || within(strings.ToLower(c.prefix), low)
+	}
+}
+
 // windowsSettle picks the active copy: the DLL that the search order finds
 // first, else the one that a variable or CMake names.
 func (s *search) windowsSettle(ctx context.Context) {
@@ -452,25 +460,7 @@ func (s *search) windowsSettle(ctx context.Context) {
 	if byCMake != nil {
 		byCMake.wins(viaCMake)
 	}
-	for _, v := range s.spec.env {
-		value := s.envPath(v)
-		if value == "" {
-			continue
-		}
-		hit := false
-		for _, c := range s.copies {
-			if within(strings.ToLower(c.libDir), strings.ToLower(value)) || strings.EqualFold(c.prefix, value) || strings.EqualFold(c.prefix, prefixOf(value)) || strings.EqualFold(c.libDir, value) || within(strings.ToLower(c.prefix), strings.ToLower(value)) {
-				if c.attrs["env"] == "" {
-					c.set("env", v)
-				}
-				hit = true
-				break
-			}
-		}
-		if !hit && len(s.stale) < 8 {
-			s.stale = append(s.stale, fmt.Sprintf("%s is %s, where no %s is", v, value, s.spec.component))
-		}
-	}
+	s.named(windowsNamed)
 	var first, named *copyOf
 	for _, c := range s.copies {
 		if first == nil && slices.Contains(c.via, viaDLL) {

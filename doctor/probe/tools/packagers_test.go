@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 )
 
 // TestVersionsFromFiles: none of these hosts has a recorded process unless it
@@ -41,7 +42,7 @@ func TestVersionsFromFiles(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", c.component, err)
 		}
-		if diff := cmp.Diff([]string{c.want}, brief(f.Components[c.component])); diff != "" {
+		if diff := cmp.Diff([]string{c.want}, probetest.Brief(f.Components[c.component])); diff != "" {
 			t.Errorf("%s: %s", c.component, diff)
 		}
 		if len(f.Problems) != 0 {
@@ -55,7 +56,7 @@ func TestUnreadablePackageListIsAnError(t *testing.T) {
 	if err == nil {
 		t.Error("no error")
 	}
-	if diff := cmp.Diff([]string{"*2.6.1 /usr/bin/apt-get"}, brief(f.Components["apt"])); diff != "" {
+	if diff := cmp.Diff([]string{"*2.6.1 /usr/bin/apt-get"}, probetest.Brief(f.Components["apt"])); diff != "" {
 		t.Error(diff)
 	}
 }

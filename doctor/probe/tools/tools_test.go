@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -17,18 +19,6 @@ func buildTools(t *testing.T, fixture string) facts.Facts {
 		t.Fatal(err)
 	}
 	return f
-}
-
-func brief(list []facts.Instance) []string {
-	var out []string
-	for _, i := range list {
-		s := i.Version + " " + i.Path
-		if i.Active {
-			s = "*" + s
-		}
-		out = append(out, s)
-	}
-	return out
 }
 
 const env = "-- env --\nPATH=/usr/local/bin:/usr/bin:/bin\nHOME=/home/u\n"
@@ -56,7 +46,7 @@ func TestWhatToolsSay(t *testing.T) {
 		{"swig", "swig", `"-version"`, "\nSWIG Version 4.1.0\n", "4.1.0"},
 	} {
 		f := buildTools(t, env+"-- run \"/usr/bin/"+c.program+"\" "+c.args+" --\n"+c.says+"\n")
-		if diff := cmp.Diff([]string{"*" + c.want + " /usr/bin/" + c.program}, brief(f.Components[c.component])); diff != "" {
+		if diff := cmp.Diff([]string{"*" + c.want + " /usr/bin/" + c.program}, probetest.Brief(f.Components[c.component])); diff != "" {
 			t.Errorf("%s says %q: %s", c.program, c.says, diff)
 		}
 	}
@@ -74,7 +64,7 @@ go1.19.8
 go1.23.0
 time 2024-08-07T19:21:44Z
 `)
-	if diff := cmp.Diff([]string{"*1.19.8 /usr/bin/go", "1.23.0 /usr/local/go/bin/go"}, brief(f.Components["go"])); diff != "" {
+	if diff := cmp.Diff([]string{"*1.19.8 /usr/bin/go", "1.23.0 /usr/local/go/bin/go"}, probetest.Brief(f.Components["go"])); diff != "" {
 		t.Error(diff)
 	}
 	if v := f.Components["go"][0]; v.Evidence[0].Kind != "file" || v.Attrs["goroot"] != "/usr/lib/go-1.19" {
@@ -94,7 +84,7 @@ func TestPythonWithoutRunningIt(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := buildTools(t, c.fixture)
-			if diff := cmp.Diff([]string{c.want}, brief(f.Components["python"])); diff != "" {
+			if diff := cmp.Diff([]string{c.want}, probetest.Brief(f.Components["python"])); diff != "" {
 				t.Error(diff)
 			}
 			if len(f.Problems) != 0 {
@@ -106,21 +96,21 @@ func TestPythonWithoutRunningIt(t *testing.T) {
 
 func TestShimThatStandsForTheNext(t *testing.T) {
 	f := buildTools(t, "-- env --\nPATH=/home/u/.pyenv/shims:/usr/bin\n-- exec /home/u/.pyenv/shims/python3 --\n#!/bin/sh\nexec pyenv exec python3\n-- file /home/u/.pyenv/version --\nsystem\n-- run \"/usr/bin/python3\" \"--version\" --\nPython 3.11.2\n")
-	if diff := cmp.Diff([]string{"*3.11.2 /usr/bin/python3"}, brief(f.Components["python"])); diff != "" {
+	if diff := cmp.Diff([]string{"*3.11.2 /usr/bin/python3"}, probetest.Brief(f.Components["python"])); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestBazelIsNotRun(t *testing.T) {
 	f := buildTools(t, env+"-- exec /usr/local/bin/bazel-7.1.0-linux-x86_64 --\n-- link /usr/local/bin/bazel --\n/usr/local/bin/bazel-7.1.0-linux-x86_64\n-- exec /usr/bin/bazelisk --\n")
-	if diff := cmp.Diff([]string{"*7.1.0 /usr/local/bin/bazel", " /usr/bin/bazelisk"}, brief(f.Components["bazel"])); diff != "" {
+	if diff := cmp.Diff([]string{"*7.1.0 /usr/local/bin/bazel", " /usr/bin/bazelisk"}, probetest.Brief(f.Components["bazel"])); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestUnusableTool(t *testing.T) {
 	f := buildTools(t, env+"-- run \"/usr/bin/cmake\" \"--version\" --\n#exit 127\n#stderr cmake: error while loading shared libraries: libarchive.so.13\n")
-	if diff := cmp.Diff([]string{"* /usr/bin/cmake"}, brief(f.Components["cmake"])); diff != "" {
+	if diff := cmp.Diff([]string{"* /usr/bin/cmake"}, probetest.Brief(f.Components["cmake"])); diff != "" {
 		t.Error(diff)
 	}
 	if len(f.Problems) != 1 || !strings.Contains(f.Problems[0].Error, "libarchive.so.13") || f.Problems[0].Covers[0] != "cmake" {
@@ -144,10 +134,10 @@ cmake version 3.20.0
 -- run "C:\\Users\\u\\AppData\\Local\\Programs\\Python\\Python312\\python.exe" "--version" --
 Python 3.12.4
 `)
-	if diff := cmp.Diff([]string{`3.20.0 D:\CMake\bin\cmake.exe`}, brief(f.Components["cmake"])); diff != "" {
+	if diff := cmp.Diff([]string{`3.20.0 D:\CMake\bin\cmake.exe`}, probetest.Brief(f.Components["cmake"])); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{`3.12.4 C:\Users\u\AppData\Local\Programs\Python\Python312\python.exe`}, brief(f.Components["python"])); diff != "" {
+	if diff := cmp.Diff([]string{`3.12.4 C:\Users\u\AppData\Local\Programs\Python\Python312\python.exe`}, probetest.Brief(f.Components["python"])); diff != "" {
 		t.Error(diff)
 	}
 }
