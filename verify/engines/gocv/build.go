@@ -2,6 +2,8 @@ package gocv
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -151,7 +153,7 @@ func (b *builder) environment() []string {
 		// worker.sum pins every byte; a checksum database adds nothing.
 		"GOSUMDB=off",
 		"GOOS=", "GOARCH=",
-		"CGO_CFLAGS=-O2", "CGO_CXXFLAGS=-O2", "CGO_CPPFLAGS=", "CGO_LDFLAGS=",
+		"CGO_CFLAGS=-O2", "CGO_CXXFLAGS=-O2", "CGO_LDFLAGS=",
 		// Compilers translate their messages, explain reads English.
 		"LC_ALL=C",
 	}
@@ -161,9 +163,16 @@ func (b *builder) environment() []string {
 	if b.o.CC != "" {
 		env = append(env, "CC="+b.o.CC)
 	}
+	// Go's build cache keeps gocv with what pkg-config answered then, and asks
+	// it again only when a flag of its own differs: without this definition a
+	// worker for another OpenCV was linked with the flags of the one before.
+	inputs := sha256.Sum256([]byte(strings.Join(b.inputs(), "\x00")))
+	cpp := "-DDEPLOYCTL_INPUTS=0x" + hex.EncodeToString(inputs[:4])
 	if f := b.o.Flags; f != nil {
-		env = append(env, "CGO_CPPFLAGS="+f.CPP, "CGO_CXXFLAGS=-O2 "+f.CXX, "CGO_LDFLAGS="+f.LD)
+		cpp += " " + f.CPP
+		env = append(env, "CGO_CXXFLAGS=-O2 "+f.CXX, "CGO_LDFLAGS="+f.LD)
 	}
+	env = append(env, "CGO_CPPFLAGS="+cpp)
 	env = append(env, goFolders(b.o.Cache)...)
 	return env
 }

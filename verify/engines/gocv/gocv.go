@@ -368,23 +368,27 @@ func (b *builder) recipe(goVersion string) ([]string, error) {
 		fmt.Fprintf(src, "%s %d\n", name, len(text)) //nolint:errcheck // a hash cannot fail
 		src.Write(text)                              //nolint:errcheck // a hash cannot fail
 	}
-	opencv := "opencv " + b.o.OpenCVVersion + " " + b.o.OpenCVPath
-	if info, err := os.Stat(b.o.OpenCVPath); err == nil {
-		opencv += fmt.Sprintf(" %d %d", info.Size(), info.ModTime().UnixNano())
-	}
 	list := []string{
 		"source " + hex.EncodeToString(src.Sum(nil)),
 		"gocv " + b.o.Release,
 		"tags " + b.tags(),
-		opencv,
-		"compiler " + b.o.CXX + " " + b.o.CXXVersion,
 		"go " + goVersion + " " + runtime.GOOS + "/" + runtime.GOARCH,
-		"environment " + b.steered(),
 	}
+	return append(list, b.inputs()...), nil
+}
+
+// inputs are the parts of the recipe that the Go command does not see: what
+// pkg-config, the compiler and the linker find.
+func (b *builder) inputs() []string {
+	opencv := "opencv " + b.o.OpenCVVersion + " " + b.o.OpenCVPath
+	if info, err := os.Stat(b.o.OpenCVPath); err == nil {
+		opencv += fmt.Sprintf(" %d %d", info.Size(), info.ModTime().UnixNano())
+	}
+	list := []string{opencv, "compiler " + b.o.CXX + " " + b.o.CXXVersion, "environment " + b.steered()}
 	if f := b.o.Flags; f != nil {
 		list = append(list, "flags", f.CPP, f.CXX, f.LD)
 	}
-	return list, nil
+	return list
 }
 
 func (b *builder) tags() string {

@@ -190,6 +190,16 @@ func TestPrepareBuildsOnce(t *testing.T) {
 	if other, err := New(steered).Prepare(t.Context(), p); err != nil || !other.Built || other.Argv[0] == w.Argv[0] {
 		t.Fatalf("another PKG_CONFIG_PATH: %v %v", other.Argv, err)
 	}
+	definition := func(c host.Command) string {
+		i := slices.IndexFunc(c.Env, func(e string) bool { return strings.HasPrefix(e, "CGO_CPPFLAGS=-DDEPLOYCTL_INPUTS=") })
+		if i < 0 {
+			t.Fatalf("no definition in %q", c.Env)
+		}
+		return c.Env[i]
+	}
+	if definition(cmd) == definition(g.calls[len(g.calls)-1]) {
+		t.Error("Go's build cache would give gocv with the flags of the other PKG_CONFIG_PATH")
+	}
 	// Another OpenCV is another worker.
 	o.OpenCVVersion = "4.10.0"
 	if other, err := New(o).Prepare(t.Context(), p); err != nil || !other.Built || other.Argv[0] == w.Argv[0] {
