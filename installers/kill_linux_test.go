@@ -71,6 +71,7 @@ func (c child) path(elem ...string) string { return filepath.Join(append([]strin
 
 func (c child) run(ctx context.Context) error {
 	h := host.Live()
+	h.SystemDirs = []string{c.path("bin"), "/usr/sbin", "/usr/bin", "/sbin", "/bin"}
 	a := &Applier{Host: h, Exec: Live{Poll: 5 * time.Millisecond}, State: c.path("state"), Command: []string{"child"},
 		Fetch: download.Options{Store: store.New(c.path("home/.cache/deployctl")), AllowHTTP: true},
 		wrote: func(n int) {

@@ -175,6 +175,8 @@ type Host struct {
 	// Self is the path of this deployctl for probes that ask a child copy of
 	// it ("" when no child may be started: a replay finds the recorded answer).
 	Self string
+	// SystemDirs replace the folders of SystemPath; nil is the usual ones.
+	SystemDirs []string
 }
 
 // Windows reports whether paths and lookups follow Windows rules.

@@ -9,6 +9,7 @@
 package apt
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -384,9 +385,7 @@ func busy(ctx context.Context, h *host.Host) string {
 	return ""
 }
 
+// find gives one of apt's, dpkg's or the system's own programs.
 func find(ctx context.Context, h *host.Host, tool string) string {
-	if found := h.LookPath(ctx, tool); len(found) > 0 {
-		return found[0]
-	}
-	return "/usr/bin/" + tool
+	return cmp.Or(h.SystemPath(ctx, tool), "/usr/bin/"+tool)
 }

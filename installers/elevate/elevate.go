@@ -34,7 +34,8 @@ const uac = "uac"
 // they print cannot be seen from here.
 func (m Method) UAC() bool { return m.Name == uac }
 
-// order is the preference; each is found on PATH.
+// order is the preference; each is looked up in the
+// system's own folders, since a sudo on the user's PATH could keep the password.
 var order = [...]string{"sudo", "doas", "pkexec"}
 
 // Find chooses the method for the host's user. The failure is NoPrivilege; on
@@ -48,8 +49,8 @@ func Find(ctx context.Context, h *host.Host, user facts.User) (Method, error) {
 		return Method{Name: uac}, nil
 	}
 	for _, name := range order {
-		if found := h.LookPath(ctx, name); len(found) > 0 {
-			return Method{Name: name, Path: found[0]}, nil
+		if path := h.SystemPath(ctx, name); path != "" {
+			return Method{Name: name, Path: path}, nil
 		}
 	}
 	return Method{}, &step.Failure{Kind: step.NoPrivilege,

@@ -24,6 +24,11 @@ func TestFind(t *testing.T) {
 	if m, err = Find(ctx, both, facts.User{Admin: true}); err != nil || m.Name != "" {
 		t.Errorf("root: got %+v, %v", m, err)
 	}
+	// A sudo of the user's own could keep the password.
+	own := hosttest.Parse(t, "-- env --\nPATH=/home/me/bin:/usr/bin\n-- exec /home/me/bin/sudo --\n-- exec /usr/bin/doas --\n")
+	if m, err = Find(ctx, own, facts.User{}); err != nil || m.Path != "/usr/bin/doas" {
+		t.Errorf("sudo on the user's PATH: got %+v, %v", m, err)
+	}
 	_, err = Find(ctx, hosttest.Empty("linux", "amd64"), facts.User{})
 	var f *step.Failure
 	if !errors.As(err, &f) || f.Kind != step.NoPrivilege || f.Next == "" {

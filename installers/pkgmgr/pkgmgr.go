@@ -5,6 +5,7 @@
 package pkgmgr
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -194,13 +195,17 @@ func (m *Manager) Argv(tool string, args []string) []string {
 	return append(append(argv, tool), args...)
 }
 
-// Find gives the tool's path on the host, or its usual one.
+// Find gives the tool's path on the host, or its usual one. One that is run as
+// root is not looked up on the user's PATH, where anybody may have put another.
 func (m *Manager) Find(ctx context.Context, h *host.Host) string {
 	if h.World != nil {
 		if m.Where != nil {
 			if path := m.Where(ctx, h); path != "" {
 				return path
 			}
+		}
+		if m.Admin && !h.Windows() {
+			return cmp.Or(h.SystemPath(ctx, m.Tool), m.Path)
 		}
 		if found := h.LookPath(ctx, m.Tool); len(found) > 0 {
 			return found[0]

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/deployctl/deployctl/doctor/host/hosttest"
 )
 
 func TestParseNameVersion(t *testing.T) {
@@ -23,4 +25,15 @@ func FuzzParseNameVersion(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestFindLooksForRootsToolsInTheSystemsFolders(t *testing.T) {
+	h := hosttest.Parse(t, "-- env --\nPATH=/home/me/bin:/usr/bin\n-- exec /home/me/bin/tool --\n-- exec /usr/bin/tool --\n")
+	m := &Manager{Tool: "tool", Path: "/usr/bin/tool", Admin: true}
+	if got := m.Find(t.Context(), h); got != "/usr/bin/tool" {
+		t.Errorf("as root: %s", got)
+	}
+	if m.Admin = false; m.Find(t.Context(), h) != "/home/me/bin/tool" {
+		t.Errorf("as the user: %s", m.Find(t.Context(), h))
+	}
 }

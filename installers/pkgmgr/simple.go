@@ -11,7 +11,9 @@ import (
 
 // List runs a manager's listing command and hands its output to parse.
 func List(ctx context.Context, h *host.Host, argv []string, parse func(string) map[string]Installed) (map[string]Installed, error) {
-	if found := h.LookPath(ctx, h.Base(argv[0])); len(found) > 0 {
+	if path := h.SystemPath(ctx, h.Base(argv[0])); path != "" {
+		argv = append([]string{path}, argv[1:]...)
+	} else if found := h.LookPath(ctx, h.Base(argv[0])); len(found) > 0 {
 		argv = append([]string{found[0]}, argv[1:]...)
 	}
 	return ListWith(ctx, h, argv, parse)
