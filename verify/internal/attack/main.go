@@ -1,0 +1,216 @@
+// Command attack tries the proof from outside: deployctl verify on a small
+// network with an engine that lies in one way at a time (shim/shim.cpp), which
+// must be red with the right reason, and on sound machines that are unusual in
+// one way, which must be green. It prints a table of both.
+//
+//	attack -deployctl FILE -shim FILE [-only PATTERN] [-write docs/attack.md]
+//
+// .ci/attack builds both files and runs it.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/deployctl/deployctl/verify"
+)
+
+func main() {
+	s := suite{}
+	only, file := "", ""
+	flag.StringVar(&s.deployctl, "deployctl", "", "the program to attack")
+	flag.StringVar(&s.shim, "shim", "", "the compiled shim.cpp")
+	flag.StringVar(&only, "only", "", "a `pattern`: run only what has such a name")
+	flag.StringVar(&file, "write", "", "a `file` for the table")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := s.main(ctx, only, file); err != nil {
+		fmt.Fprintln(os.Stderr, "attack:", err)
+		stop()
+		os.Exit(1) //nolint:gocritic // stop was called
+	}
+}
+
+// suite is what all cases share.
+type suite struct {
+	deployctl, shim string
+	// dir holds everything that a run makes, the cache included.
+	dir   string
+	small model
+}
+
+// runs is how many timed runs each case makes after one to warm up.
+const runs = 5
+
+// report is how one run of deployctl verify ended.
+type report struct {
+	exit    int
+	state   verify.State
+	reasons []string // the likely cause first
+	text    string   // what it said on standard error
+}
+
+// said is everything that a reason may be in.
+func (r report) said() string {
+	return strings.Join(append(append([]string(nil), r.reasons...), r.text), "\n")
+}
+
+// row is one line of the table.
+type row struct {
+	name, what, want, got string
+	ok                    bool
+	took                  time.Duration
+}
+
+func (s *suite) main(ctx context.Context, only, file string) error {
+	pattern, err := regexp.Compile(only)
+	if err != nil {
+		return fmt.Errorf("-only: %w", err)
+	}
+	if s.dir, err = os.MkdirTemp("", "attack-*"); err != nil {
+		return fmt.Errorf("make a folder for the attack: %w", err)
+	}
+	defer os.RemoveAll(s.dir) //nolint:errcheck // a folder in /tmp
+	if s.small, err = write(s.dir, "small", config(128), nil); err != nil {
+		return err
+	}
+	var red, green []row
+	failed := 0
+	count := func(list []row, r row) []row {
+		mark := "ok"
+		if !r.ok {
+			mark = "FAILED"
+			failed++
+		}
+		fmt.Printf("%-6s %5.1f s  %s: %s\n", mark, r.took.Seconds(), r.name, r.got)
+		return append(list, r)
+	}
+	// The first compiles the worker, and shows that the shim alone does nothing.
+	for _, m := range append([]mutant{{name: "control", spec: "all:quiet", what: "the shim alone, which changes nothing"}}, mutants()...) {
+		if m.name != "control" && !pattern.MatchString(m.name) {
+			continue
+		}
+		r, err := s.attacked(ctx, m)
+		if err != nil {
+			return err
+		}
+		red = count(red, r)
+	}
+	for _, b := range benign() {
+		if !pattern.MatchString(b.name) {
+			continue
+		}
+		r, err := s.unusual(ctx, b)
+		if err != nil {
+			return err
+		}
+		green = count(green, r)
+	}
+	fmt.Printf("%d of %d passed\n", len(red)+len(green)-failed, len(red)+len(green))
+	if file != "" {
+		if err := os.WriteFile(file, document(red, green), 0o644); err != nil {
+			return fmt.Errorf("write the table: %w", err)
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d cases did not come out as they must", failed, len(red)+len(green))
+	}
+	return nil
+}
+
+// attacked runs a mutant. It must fail, and say why.
+func (s *suite) attacked(ctx context.Context, m mutant) (row, error) {
+	begin := time.Now()
+	c := s.command(ctx, s.small, m.args...)
+	c.Env = append(c.Env, m.env...)
+	c.Env = append(c.Env, "LD_PRELOAD="+s.shim, "ATTACK="+m.spec, "ATTACK_RUNS="+strconv.Itoa(1+runs))
+	r, err := s.run(c)
+	if err != nil {
+		return row{}, err
+	}
+	out := row{name: m.name, what: m.what, want: "red", took: time.Since(begin)}
+	if m.reason == "" {
+		out.want = "green"
+		out.got, out.ok = r.green()
+		return out, nil
+	}
+	at := regexp.MustCompile(m.reason)
+	switch {
+	case r.exit == 0 || r.state == verify.OK:
+		out.got = "green"
+	case !at.MatchString(r.said()):
+		out.got = fmt.Sprintf("exit %d, for another reason: %s", r.exit, strings.TrimSpace(r.said()))
+	default:
+		out.ok, out.got = true, r.reason(at)
+	}
+	return out, nil
+}
+
+// reason is the line that has the right reason.
+func (r report) reason(at *regexp.Regexp) string {
+	for _, line := range strings.Split(r.said(), "\n") {
+		if at.MatchString(line) {
+			return strings.TrimPrefix(line, "error: ")
+		}
+	}
+	return at.FindString(r.said())
+}
+
+func (r report) green() (string, bool) {
+	if r.exit == 0 && r.state == verify.OK {
+		return "green", true
+	}
+	return fmt.Sprintf("exit %d, state %q: %s", r.exit, r.state, strings.TrimSpace(r.said())), false
+}
+
+// command is deployctl verify of a network.
+func (s *suite) command(ctx context.Context, m model, args ...string) *exec.Cmd {
+	all := append([]string{"verify", "--format", "json", "--cache", filepath.Join(s.dir, "cache"), "--runs", strconv.Itoa(runs)}, m.args()...)
+	c := exec.CommandContext(ctx, s.deployctl, append(all, args...)...)
+	c.Env = os.Environ()
+	c.WaitDelay = time.Second
+	return c
+}
+
+func (s *suite) run(c *exec.Cmd) (report, error) {
+	var out, log bytes.Buffer
+	c.Stdout, c.Stderr = &out, &log
+	err := c.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return report{}, fmt.Errorf("run %s: %w", c, err)
+	}
+	r := report{exit: c.ProcessState.ExitCode(), text: log.String()}
+	if out.Len() == 0 {
+		return r, nil
+	}
+	var result verify.Result
+	if err := json.Unmarshal(out.Bytes(), &result); err != nil {
+		return r, fmt.Errorf("%s wrote no JSON: %w", c, err)
+	}
+	r.state = result.State
+	for _, e := range result.Engines {
+		if e.State == verify.OK {
+			continue
+		}
+		r.reasons = append(r.reasons, e.Reasons...)
+		if len(e.Reasons) == 0 {
+			r.reasons = append(r.reasons, e.Why)
+		}
+	}
+	return r, nil
+}
