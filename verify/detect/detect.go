@@ -220,6 +220,19 @@ func Thin(list []Box, limit float64) []Box {
 	return kept
 }
 
+// Overlap is the limit to Thin a network's boxes with: what its [yolo] sections
+// say (nms_threshold; the last that says so, as the boxes of all are thinned
+// together), or Suppress.
+func Overlap(net *darknet.Network) float64 {
+	limit := Suppress
+	for _, i := range net.Yolos() {
+		if own := net.Layers[i].Yolo.NMSThresh; own > 0 {
+			limit = own
+		}
+	}
+	return limit
+}
+
 // Letterbox says how a picture was laid on the network's input: scaled evenly,
 // centred, the rest grey. All in pixels.
 type Letterbox struct {

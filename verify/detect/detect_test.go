@@ -247,3 +247,20 @@ func TestLetterbox(t *testing.T) {
 		t.Fatalf("sliver: %+v", l)
 	}
 }
+
+// TestOverlap: nms_threshold of the configuration decides which boxes stay.
+func TestOverlap(t *testing.T) {
+	cfg := func(own string) *darknet.Network {
+		net, err := darknet.ParseConfig(strings.NewReader("[net]\nwidth=32\nheight=32\nchannels=3\n[convolutional]\nfilters=6\nsize=1\nstride=32\nactivation=linear\n[yolo]\nmask=0\nanchors=10,10\nclasses=1\nnum=1\n"+own), "t")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return net
+	}
+	two := []Box{{Score: 0.9, W: 1, H: 1}, {Score: 0.8, X: 0.25, W: 1, H: 1}} // IoU 0.6
+	for own, kept := range map[string]int{"": 1, "nms_threshold=0.7\n": 2, "nms_threshold=0.3\n": 1} {
+		if got := Thin(two, Overlap(cfg(own))); len(got) != kept {
+			t.Errorf("%q: %d boxes stay, want %d", own, len(got), kept)
+		}
+	}
+}

@@ -496,6 +496,7 @@ func (v *Verdict) boxes(c Case, engine map[int]Tensor, tol Tolerance) {
 	heads := c.Net.Heads()
 	yolos := c.Net.Yolos()
 	wide := detect.Compare - tol.Score
+	suppress := detect.Overlap(c.Net)
 	pixel := 1 / float64(max(c.Net.Width, c.Net.Height, 1))
 	var mineAll, theirsAll []detect.Box
 	for i, ref := range c.Reference {
@@ -515,7 +516,7 @@ func (v *Verdict) boxes(c Case, engine map[int]Tensor, tol Tolerance) {
 		}
 		mineAll, theirsAll = append(mineAll, m...), append(theirsAll, t...)
 	}
-	v.Boxes = detect.Thin(strongest(above(theirsAll, detect.Show), 1000), detect.Suppress)
+	v.Boxes = detect.Thin(strongest(above(theirsAll, detect.Show), 1000), suppress)
 	// Of thousands of boxes (damaged or foreign weights) nothing new is learnt.
 	const enough = 3000
 	if len(mineAll) > enough || len(theirsAll) > enough {
@@ -524,8 +525,8 @@ func (v *Verdict) boxes(c Case, engine map[int]Tensor, tol Tolerance) {
 		}
 		return
 	}
-	lost := unmatched(above(detect.Thin(mineAll, detect.Suppress), detect.Compare), theirsAll, tol, pixel)
-	extra := unmatched(above(detect.Thin(theirsAll, detect.Suppress), detect.Compare), mineAll, tol, pixel)
+	lost := unmatched(above(detect.Thin(mineAll, suppress), detect.Compare), theirsAll, tol, pixel)
+	extra := unmatched(above(detect.Thin(theirsAll, suppress), detect.Compare), mineAll, tol, pixel)
 	if len(lost) > 0 {
 		v.fail("%d of the reference's boxes are not found, the first: class %d, score %.3f", len(lost), lost[0].Class, lost[0].Score)
 	}
