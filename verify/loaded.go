@@ -26,6 +26,7 @@ func (e *Engine) loaded(c *engine.Copy) {
 		e.doubt("it is not known which files of "+c.Name+" were loaded: the operating system did not list them", "")
 		return
 	}
+	e.Own = c.Members(e.Libraries)
 	if m := c.Foreign(e.Libraries); m != nil {
 		e.reject(m.Why, m.Fix)
 	}

@@ -40,6 +40,13 @@ func TestLoadedFilesAreJudged(t *testing.T) {
 			if e.State != c.state || r.State != c.state || !strings.Contains(e.Why, c.words) || len(e.Libraries) != len(c.loaded) {
 				t.Errorf("level %d, %v: %s: %s", level, c.loaded, e.State, e.Why)
 			}
+			var text strings.Builder
+			if err := Render(&text, r, false); err != nil {
+				t.Fatal(err)
+			}
+			if len(c.loaded) > 0 && !strings.Contains(text.String(), "gocv loaded "+own) {
+				t.Errorf("the text does not name the loaded files:\n%s", &text)
+			}
 			if c.state == Fail && (!strings.Contains(e.Fix, other) || e.Reasons[0] != e.Why) {
 				t.Errorf("%q, %v", e.Fix, e.Reasons)
 			}

@@ -51,6 +51,9 @@ func Render(w io.Writer, r *Result, color bool) error {
 	}
 	table(p, r)
 	for _, e := range r.Engines {
+		p.evidence(e)
+	}
+	for _, e := range r.Engines {
 		if e.State == OK {
 			continue
 		}
@@ -96,6 +99,28 @@ func Render(w io.Writer, r *Result, color bool) error {
 	}
 	_, err := io.WriteString(w, p.String())
 	return err
+}
+
+// evidence names the files that an engine loaded and the device that it used.
+func (p *painter) evidence(e Engine) {
+	if n := len(e.Own); n > 0 {
+		more := ""
+		if n > 1 {
+			more = fmt.Sprintf(" and %d more of its files there", n-1)
+		}
+		p.linef("%s", p.paint("2", "  "+clean(e.Name)+" loaded "+clean(e.Own[0])+more))
+	}
+	if e.State != OK || e.Device == nil || e.ProcessorSeconds == 0 || e.MedianSeconds == 0 {
+		return
+	}
+	device := ""
+	switch d := e.Device; {
+	case family(e.Target) == "opencl" && d.OpenCL != nil:
+		device = d.OpenCL.Name
+	case family(e.Target) == "cuda" && d.CUDA != nil:
+		device = strings.Join(d.CUDA.Names, ", ")
+	}
+	p.linef("%s", p.paint("2", fmt.Sprintf("  %s ran on %s: %s an image, on the processor %s", clean(e.Name), clean(device), duration(e.MedianSeconds), duration(e.ProcessorSeconds))))
 }
 
 // closing says in a sentence whether the set-up is proven.

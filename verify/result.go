@@ -130,6 +130,8 @@ type Engine struct {
 	// Libraries are the shared libraries that the engine loaded, as the
 	// operating system lists them.
 	Libraries []string `json:"libraries,omitempty"`
+	// Own are those of them that are the engine's library itself.
+	Own []string `json:"-"`
 	// RelL2 and MaxAbs compare each raw head with the reference; null where
 	// there was nothing to compare.
 	RelL2  []Number `json:"rel_l2"`

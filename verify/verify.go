@@ -163,50 +163,17 @@ func run(ctx context.Context, o Options) (*Result, error) {
 		r.Notes = append(r.Notes, fmt.Sprintf("line %d: the key %s had no effect here; an engine may see it differently", k.Line, k.Key))
 	}
 
-	// The reference needs a few seconds and a compiler about a minute on one
-	// processor: they run side by side. Nothing is timed meanwhile.
 	or := &oracle{model: m, half: judge.PrecisionOf(o.Target) == judge.FP16, second: v.second, cache: o.Cache, fresh: o.Fresh || o.Level == LevelCompare}
-	type reply struct {
-		t   truth
-		err error
-	}
-	done := make(chan reply, 1)
-	refCtx, stop := context.WithCancel(ctx)
-	defer stop()
-	var ref reply
-	refer := func() {
-		t, err := or.heads(refCtx, v.first)
-		done <- reply{t, err}
-	}
 	alone := o.Level == LevelCompare || len(o.Engines) == 0
-	if !alone {
-		go refer()
-	}
-	workers, err := prepareEngines(ctx, o)
-	if err == nil && alone {
-		go refer() // its own figure counts here, so it gets the machine
-	}
+	workers, t, inference, err := compute(ctx, o, or, v.first, alone)
 	if err != nil {
-		stop()
-		if !alone {
-			<-done
-		}
 		return nil, err
 	}
-	waiting := time.Now()
-	ref = wait(o.Progress, "run the reference", done)
-	inference := time.Since(waiting).Seconds()
-	if ref.err != nil {
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("run the reference: %w", context.Cause(ctx))
-		}
-		return nil, ref.err
-	}
-	r.Reference = Reference{ref.t.reused, ref.t.seconds}
+	r.Reference = Reference{t.reused, t.seconds}
 
 	best := -1
 	for i := range workers {
-		e, boxes, err := prove(ctx, o, m, v, or, ref.t, workers[i])
+		e, boxes, err := prove(ctx, o, m, v, or, t, workers[i])
 		if err != nil {
 			return nil, err
 		}
@@ -217,7 +184,7 @@ func run(ctx context.Context, o Options) (*Result, error) {
 		r.Engines = append(r.Engines, e)
 		inference += e.busy + workers[i].built.Seconds()
 	}
-	mine, boxes := ownResult(m, ref.t, o.PeakGFLOPS, alone)
+	mine, boxes := ownResult(m, t, o.PeakGFLOPS, alone)
 	mine.place(v, m, boxes)
 	r.Engines = append(r.Engines, mine)
 	if best < 0 {
@@ -236,6 +203,46 @@ func run(ctx context.Context, o Options) (*Result, error) {
 	r.TotalSeconds = seconds(time.Since(begin))
 	r.OverheadSeconds = math.Max(0, r.TotalSeconds-inference)
 	return r, nil
+}
+
+// compute makes what engines are run with and compared with: the workers and
+// the reference's heads. waited is the time spent on the reference alone.
+//
+// The reference needs a few seconds and a compiler about a minute on one
+// processor: they run side by side, where nothing is timed. alone: the
+// reference's own figure counts, so it gets the machine.
+func compute(ctx context.Context, o Options, or *oracle, input []float32, alone bool) (workers []ready, t truth, waited float64, err error) {
+	type reply struct {
+		t   truth
+		err error
+	}
+	done := make(chan reply, 1)
+	refCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	refer := func() {
+		t, err := or.heads(refCtx, input)
+		done <- reply{t, err}
+	}
+	if !alone {
+		go refer()
+	}
+	workers, err = prepareEngines(ctx, o)
+	if err != nil {
+		stop()
+		if !alone {
+			<-done
+		}
+		return nil, truth{}, 0, err
+	}
+	if alone {
+		go refer()
+	}
+	waiting := time.Now()
+	ref := wait(o.Progress, "run the reference", done)
+	if ref.err != nil && ctx.Err() != nil {
+		return nil, truth{}, 0, fmt.Errorf("run the reference: %w", context.Cause(ctx))
+	}
+	return workers, ref.t, time.Since(waiting).Seconds(), ref.err
 }
 
 // writable finds out early that nothing could be stored later.

@@ -68,6 +68,17 @@ func (c *Copy) Foreign(loaded []string) *Misloaded {
 	return nil
 }
 
+// Members are the loaded files whose names are the library's.
+func (c *Copy) Members(loaded []string) []string {
+	var list []string
+	for _, file := range loaded {
+		if c.names(filepath.Base(file)) {
+			list = append(list, file)
+		}
+	}
+	return list
+}
+
 // names reports whether a file's name is one of the library's.
 func (c *Copy) names(base string) bool {
 	if runtime.GOOS == "windows" {

@@ -163,86 +163,114 @@ func run(j job, a *answer) error {
 	a.Threads = setThreads(j.Threads)
 
 	begin := time.Now()
-	net := gocv.ReadNet(j.Weights, j.Config)
-	if err := lastException(); err != nil {
-		return fmt.Errorf("load %s: %v", filepath.Base(j.Config), err)
-	}
-	if net.Empty() {
-		return fmt.Errorf("load %s: OpenCV returned an empty network", filepath.Base(j.Config))
-	}
-	// The network is never closed: the process ends a moment after its use.
-	if err := net.SetPreferableBackend(gocv.NetBackendType(backend)); err != nil {
-		return fmt.Errorf("choose backend %s: %v", j.Backend, err)
-	}
-	if err := net.SetPreferableTarget(gocv.NetTargetType(target)); err != nil {
-		return fmt.Errorf("choose target %s: %v", j.Target, err)
+	n, err := open(j, backend, target)
+	if err != nil {
+		return err
 	}
 	a.LoadSeconds = time.Since(begin).Seconds()
+	first, err := n.passes(a)
+	if err != nil || target == 0 {
+		return err
+	}
+	a.Device.Layers = layers(&n.net)
+	a.Processor, a.ProcessorS, err = onProcessor(j, first)
+	return err
+}
 
+// network is a loaded network with the layers that are asked for.
+type network struct {
+	net   gocv.Net
+	job   job
+	names []string
+	seen  watch
+}
+
+// open loads the job's network. It is never closed: the process ends a moment
+// after its use.
+func open(j job, backend, target int) (*network, error) {
+	n := &network{net: gocv.ReadNet(j.Weights, j.Config), job: j}
+	if err := lastException(); err != nil {
+		return nil, fmt.Errorf("load %s: %v", filepath.Base(j.Config), err)
+	}
+	if n.net.Empty() {
+		return nil, fmt.Errorf("load %s: OpenCV returned an empty network", filepath.Base(j.Config))
+	}
+	if err := n.net.SetPreferableBackend(gocv.NetBackendType(backend)); err != nil {
+		return nil, fmt.Errorf("choose backend %s: %v", j.Backend, err)
+	}
+	if err := n.net.SetPreferableTarget(gocv.NetTargetType(target)); err != nil {
+		return nil, fmt.Errorf("choose target %s: %v", j.Target, err)
+	}
 	// OpenCV's Darknet importer names a layer after its kind and its index in
 	// the cfg. A head is the convolution before a yolo layer; asking for it by
 	// name also keeps OpenCV from fusing it away.
-	var names []string
 	for _, i := range j.Heads {
-		names = append(names, fmt.Sprintf("conv_%d", i))
+		n.names = append(n.names, fmt.Sprintf("conv_%d", i))
 	}
 	for _, i := range j.Yolos {
-		names = append(names, fmt.Sprintf("yolo_%d", i))
+		n.names = append(n.names, fmt.Sprintf("yolo_%d", i))
 	}
+	return n, nil
+}
 
-	var seen watch
-	forward := func(blob gocv.Mat, input int, keep string) ([]tensor, float64, error) {
-		start := time.Now()
-		net.SetInput(blob, "")
-		mats := net.ForwardLayers(names)
-		took := time.Since(start).Seconds()
-		defer func() {
-			for i := range mats {
-				mats[i].Close()
-			}
-		}()
-		if err := lastException(); err != nil {
-			return nil, 0, fmt.Errorf("forward pass: %v", err)
-		}
-		if len(mats) != len(names) {
-			return nil, 0, fmt.Errorf("forward pass: asked for %d layers, got %d", len(names), len(mats))
-		}
-		if input == 0 {
-			if err := seen.add(mats, len(j.Heads)); err != nil {
-				return nil, 0, err
-			}
-		}
-		if keep == "" {
-			return nil, took, nil
-		}
-		var out []tensor
+// forward runs the network once. keep begins the names of the files that the
+// layers are written to, "" for none; rows are written for "first" only, since
+// decoding is compared once.
+func (n *network) forward(blob gocv.Mat, input int, keep string) ([]tensor, float64, error) {
+	start := time.Now()
+	n.net.SetInput(blob, "")
+	mats := n.net.ForwardLayers(n.names)
+	took := time.Since(start).Seconds()
+	defer func() {
 		for i := range mats {
-			t := tensor{Kind: "head", Input: input}
-			if i < len(j.Heads) {
-				t.Layer = j.Heads[i]
-			} else {
-				t.Kind, t.Layer = "rows", j.Yolos[i-len(j.Heads)]
-				if keep != "first" {
-					continue // decoding is compared once
-				}
-			}
-			t.Shape = mats[i].Size()
-			t.File = filepath.Join(j.OutDir, fmt.Sprintf("%s-%s.f32", keep, names[i]))
-			data, err := mats[i].DataPtrFloat32()
-			if err != nil {
-				return nil, 0, fmt.Errorf("read layer %s: %v", names[i], err)
-			}
-			if err := writeTensor(t.File, data); err != nil {
-				return nil, 0, err
-			}
-			out = append(out, t)
+			mats[i].Close()
 		}
-		return out, took, nil
+	}()
+	if err := lastException(); err != nil {
+		return nil, 0, fmt.Errorf("forward pass: %v", err)
 	}
+	if len(mats) != len(n.names) {
+		return nil, 0, fmt.Errorf("forward pass: asked for %d layers, got %d", len(n.names), len(mats))
+	}
+	if input == 0 {
+		if err := n.seen.add(mats, len(n.job.Heads)); err != nil {
+			return nil, 0, err
+		}
+	}
+	if keep == "" {
+		return nil, took, nil
+	}
+	var out []tensor
+	for i := range mats {
+		t := tensor{Kind: "head", Input: input}
+		if i < len(n.job.Heads) {
+			t.Layer = n.job.Heads[i]
+		} else {
+			t.Kind, t.Layer = "rows", n.job.Yolos[i-len(n.job.Heads)]
+			if keep != "first" {
+				continue
+			}
+		}
+		t.Shape = mats[i].Size()
+		t.File = filepath.Join(n.job.OutDir, fmt.Sprintf("%s-%s.f32", keep, n.names[i]))
+		data, err := mats[i].DataPtrFloat32()
+		if err != nil {
+			return nil, 0, fmt.Errorf("read layer %s: %v", n.names[i], err)
+		}
+		if err := writeTensor(t.File, data); err != nil {
+			return nil, 0, err
+		}
+		out = append(out, t)
+	}
+	return out, took, nil
+}
 
+// passes makes all the forward passes of a job and returns the first input.
+func (n *network) passes(a *answer) (gocv.Mat, error) {
+	j := n.job
 	first, err := readBlob(j.Inputs[0], j.Width, j.Height)
 	if err != nil {
-		return err
+		return first, err
 	}
 	for i := 0; i < j.Warmup+j.Runs; i++ {
 		keep := ""
@@ -251,9 +279,9 @@ func run(j job, a *answer) error {
 		} else if i == j.Warmup+j.Runs-1 {
 			keep = "last"
 		}
-		out, took, err := forward(first, 0, keep)
+		out, took, err := n.forward(first, 0, keep)
 		if err != nil {
-			return err
+			return first, err
 		}
 		if i == 0 {
 			a.Outputs = out
@@ -266,28 +294,23 @@ func run(j job, a *answer) error {
 	for i := 1; i < len(j.Inputs); i++ {
 		blob, err := readBlob(j.Inputs[i], j.Width, j.Height)
 		if err != nil {
-			return err
+			return first, err
 		}
-		out, took, err := forward(blob, i, fmt.Sprintf("other%d", i))
+		out, took, err := n.forward(blob, i, fmt.Sprintf("other%d", i))
 		if err != nil {
-			return err
+			return first, err
 		}
 		blob.Close()
 		a.OtherSecs = append(a.OtherSecs, took)
 		a.Others = append(a.Others, out...)
 	}
-	out, took, err := forward(first, 0, "repeat")
+	out, took, err := n.forward(first, 0, "repeat")
 	if err != nil {
-		return err
+		return first, err
 	}
 	a.OtherSecs = append(a.OtherSecs, took)
-	a.Repeat, a.RunDiff = out, seen.diffs
-	if target == 0 {
-		return nil
-	}
-	a.Device.Layers = layers(&net)
-	a.Processor, a.ProcessorS, err = onProcessor(j, names, first)
-	return err
+	a.Repeat, a.RunDiff = out, n.seen.diffs
+	return first, nil
 }
 
 // readBlob loads a tensor file into a [1, 3, H, W] Mat. gocv can make a
