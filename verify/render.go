@@ -42,11 +42,7 @@ func Render(w io.Writer, r *Result, color bool) error {
 			Official: "official weights, hash verified",
 			User:     "your weights " + r.Weights.Path,
 		}[r.Weights.Kind]
-		image := "the embedded scene"
-		if r.Image != "" {
-			image = clean(r.Image)
-		}
-		p.linef("%s", p.paint("2", clean(text)+", on "+image))
+		p.linef("%s", p.paint("2", clean(text)+", on "+r.scene()))
 		p.linef("")
 	}
 	table(p, r)
@@ -95,8 +91,8 @@ func Render(w io.Writer, r *Result, color bool) error {
 		}
 		p.linef("%s", p.paint("2", fmt.Sprintf("Total %s (reference %s, deployctl itself %s)",
 			duration(r.TotalSeconds), how, duration(r.OverheadSeconds))))
-		p.linef("%s", r.closing())
 	}
+	p.linef("%s", r.closing())
 	_, err := io.WriteString(w, p.String())
 	return err
 }
@@ -123,24 +119,68 @@ func (p *painter) evidence(e Engine) {
 	p.linef("%s", p.paint("2", fmt.Sprintf("  %s ran on %s: %s an image, on the processor %s", clean(e.Name), clean(device), duration(e.MedianSeconds), duration(e.ProcessorSeconds))))
 }
 
-// closing says in a sentence whether the set-up is proven.
+// closing says in a sentence whether the set-up is proven, and which.
 func (r *Result) closing() string {
-	var failed []string
+	var good, failed []string
+	why, median := "", 0.0
 	for _, e := range r.Engines {
-		if e.State != OK {
-			failed = append(failed, clean(e.Name))
+		name := clean(e.Name) + " on " + clean(e.Target)
+		switch {
+		case e.State != OK:
+			failed = append(failed, name)
+			if why == "" {
+				why = clean(strings.TrimRight(e.Why, "."))
+			}
+		case e.Name != ReferenceName:
+			good = append(good, name)
+			if median == 0 {
+				median = e.MedianSeconds
+			}
 		}
 	}
-	e := shown(r)
+	weights := map[string]string{
+		SelfTest: "self-test weights", Official: "the official weights", User: "the weights " + clean(r.Weights.Path),
+	}[r.Weights.Kind]
+	with := fmt.Sprintf("(%s, %s, %s)", clean(r.Network.Name), weights, r.scene())
 	switch {
+	case len(failed) > 0 && r.Level == LevelLoad:
+		return fmt.Sprintf("Not proven: %s cannot be used here: %s.", list(failed), why)
 	case len(failed) > 0:
-		return "Not proven: " + strings.Join(failed, ", ") + " did not pass."
-	case e == nil || e.Name == ReferenceName:
-		return "Nothing was proven: only the reference engine ran."
-	case e.MedianSeconds > 0:
-		return fmt.Sprintf("Ready: %s runs here with %s on %s, %s per image.", clean(r.Network.Name), clean(e.Name), clean(e.Target), duration(e.MedianSeconds))
+		return fmt.Sprintf("Not proven: %s did not pass %s: %s.", list(failed), with, why)
+	case r.Level == LevelLoad && len(good) > 0:
+		return fmt.Sprintf("Not proven: %s %s here, but level 1 runs no network.", list(good), plural(len(good), "loads", "load"))
+	case len(good) == 0:
+		return fmt.Sprintf("Not proven: only the built-in reference engine ran %s.", with)
 	}
-	return fmt.Sprintf("Ready: %s runs here with %s on %s.", clean(r.Network.Name), clean(e.Name), clean(e.Target))
+	speed := ""
+	if median > 0 {
+		speed = ", " + duration(median) + " per image"
+	}
+	return fmt.Sprintf("Proven: %s %s %s with %s on %s correctly%s.",
+		list(good), plural(len(good), "runs", "run"), clean(r.Network.Name), weights, r.scene(), speed)
+}
+
+// scene is the picture looked at, in words.
+func (r *Result) scene() string {
+	if r.Image == "" {
+		return "the embedded scene"
+	}
+	return clean(r.Image)
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// list joins names: a, b and c.
+func list(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
 // shown is the engine whose boxes are listed: the first that is right.

@@ -108,8 +108,8 @@ type Reference struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// Engine is what one engine did. Times are in seconds and 0 when it did not
-// run; per-run figures are of batch 1.
+// Engine is what one engine did. Times are in seconds; per-run figures are of
+// batch 1. A figure that was not measured is 0 here and null in JSON.
 type Engine struct {
 	Name     string            `json:"name"`
 	Version  string            `json:"version"`
@@ -128,8 +128,8 @@ type Engine struct {
 	Device           *engine.Device `json:"device,omitempty"`
 	ProcessorSeconds float64        `json:"processor_s,omitempty"`
 	// Libraries are the shared libraries that the engine loaded, as the
-	// operating system lists them.
-	Libraries []string `json:"libraries,omitempty"`
+	// operating system lists them; null where it lists none.
+	Libraries []string `json:"libraries"`
 	// Own are those of them that are the engine's library itself.
 	Own []string `json:"-"`
 	// RelL2 and MaxAbs compare each raw head with the reference; null where
@@ -138,7 +138,7 @@ type Engine struct {
 	MaxAbs []Number `json:"max_abs"`
 	// Limits are what RelL2 and MaxAbs were judged by, head by head: a multiple
 	// of the noise that the reference itself shows.
-	Limits []judge.Limit `json:"limits,omitempty"`
+	Limits []judge.Limit `json:"limits"`
 	Boxes  []Box         `json:"boxes"`
 	// BuildSeconds is compiling the worker, 0 when it was in the cache.
 	BuildSeconds float64 `json:"build_s,omitempty"`
