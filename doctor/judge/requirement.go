@@ -678,7 +678,7 @@ func (e *evaluation) mismatch(none *recipes.NoRowError) string {
 		step := fmt.Sprintf("install %s %s instead of %s", recipes.Display(m.Column), m.Wanted, m.Found)
 		for i := range e.recipe.Requirements {
 			q := &e.recipe.Requirements[i]
-			if q.Component == nil || !slices.Contains(names(q.Component), m.Column) {
+			if q.Component == nil || !slices.Contains(names(q.Component), m.Column) || !e.asks(q) {
 				continue
 			}
 			if p, ok := ChooseFix(q, e.facts); ok {
@@ -869,13 +869,19 @@ func (e *evaluation) oneComponent(name string, c *recipes.ComponentCheck, constr
 
 func (e *evaluation) isWindows() bool { return e.facts.OS.Family == "windows" }
 
+// asks reports whether a requirement applies here.
+func (e *evaluation) asks(q *recipes.Requirement) bool {
+	_, applies := e.applies(q.When)
+	return applies
+}
+
 // besides is the fix where the package manager's copy would come to stand
 // beside one that was installed by hand and goes on winning; "" leaves it to
 // the recipe.
 func (e *evaluation) besides(name string, active facts.Instance) string {
 	for i := range e.recipe.Requirements {
 		q := &e.recipe.Requirements[i]
-		if q.Component == nil || q.Component.Absent || !slices.Contains(names(q.Component), name) {
+		if q.Component == nil || q.Component.Absent || !slices.Contains(names(q.Component), name) || !e.asks(q) {
 			continue
 		}
 		if p, ok := ChooseFix(q, e.facts); ok {

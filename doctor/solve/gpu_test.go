@@ -2,6 +2,8 @@ package solve_test
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -38,6 +40,35 @@ func TestNoDriverPlanned(t *testing.T) {
 		for _, c := range s.Changes {
 			if c.Component == "nvidia-driver" {
 				t.Errorf("%s: plans %+v", name, c)
+			}
+		}
+	}
+}
+
+// TestNoCPUPackageForCUDA: the distributions' packages compute on the CPU, so none
+// is offered where CUDA was asked for.
+func TestNoCPUPackageForCUDA(t *testing.T) {
+	tables, err := recipes.EmbeddedTables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &facts.Facts{OS: facts.OS{Family: "linux", ID: "debian", Version: "13", Arch: "amd64"}}
+	f.Add("apt", facts.Instance{Active: true, Path: "/usr/bin/apt-get"})
+	for _, name := range []string{"darknet", "libtorch", "onnxruntime"} {
+		for _, gpu := range []string{"cpu", "cuda"} {
+			r, err := recipes.Find(name, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r, err = r.Set(map[string]string{"gpu": gpu}); err != nil {
+				t.Fatal(err)
+			}
+			offers := solve.Catalogue(r, tables, f)
+			if !slices.ContainsFunc(offers, func(o solve.Offer) bool { return o.Component == name }) {
+				t.Errorf("%s, %s: nothing is offered", name, gpu)
+			}
+			if slices.ContainsFunc(offers, func(o solve.Offer) bool { return o.Component == name && strings.Contains(o.How, "apt") }) != (gpu == "cpu") {
+				t.Errorf("%s, %s: %+v", name, gpu, offers)
 			}
 		}
 	}
