@@ -86,6 +86,8 @@ type world struct {
 	stats   map[string]presence
 	// first is the cache's first file for each name.
 	first map[string]string
+	// preloads are the libraries that every program loads; nil until asked for.
+	preloads []*node
 	// crashed is a panic while files were read side by side.
 	crashed error
 }
@@ -183,6 +185,10 @@ func (w *world) roots(in *facts.Instance) []string {
 		w.preload(files)
 	}
 	candidates := []string{a["program"]}
+	// This part is loaded when CUDA is asked for; where it cannot be, the CPU computes.
+	if in.HasPart("cuda") && strings.HasPrefix(a["soname"], "libonnxruntime.") && a["libdir"] != "" {
+		candidates = append(candidates, path.Join(a["libdir"], "libonnxruntime_providers_cuda.so"))
+	}
 	if path.IsAbs(in.Path) && strings.Contains(path.Base(in.Path), ".so") {
 		candidates = append(candidates, in.Path)
 	}
@@ -220,6 +226,7 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 			}
 		}
 	}
+	w.addPreloads(loaded)
 	first := queue[0].o
 	// A program that was linked with the copy asks for it by its SONAME.
 	if soname := first.soname; soname != "" && first.class == w.class() && slices.ContainsFunc(in.Via, func(v string) bool { return v == "pkg-config" || v == "link" }) {
@@ -235,6 +242,9 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 		}
 		n := queue[i]
 		for _, name := range n.o.needed {
+			if by := loaded[name]; by != nil && isStub(by.file) && slices.Contains([]string{"LD_PRELOAD", loader.PreloadFile}, by.through) {
+				add(facts.Need{Name: name, By: n.file, Cause: facts.Stub, Found: by.file, Through: by.through})
+			}
 			if loaded[name] != nil || w.builtIn(name) {
 				continue
 			}
@@ -248,7 +258,7 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 						add(facts.Need{Name: name, By: n.file, Cause: facts.Foreign, Found: found.file, Through: found.through, Elsewhere: own})
 					}
 				}
-				if strings.Contains(found.file, "/stubs/") {
+				if isStub(found.file) {
 					add(facts.Need{Name: name, By: n.file, Cause: facts.Stub, Found: found.file, Through: found.through})
 				}
 				if next.o != nil {
@@ -295,6 +305,31 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 		})
 	}
 	return out
+}
+
+// isStub reports whether a library is CUDA's stub, which is for linking only.
+func isStub(file string) bool { return strings.Contains(file, "/stubs/") }
+
+// addPreloads adds the libraries that every program loads before its own: they
+// answer for what has their name.
+func (w *world) addPreloads(loaded map[string]*node) {
+	if w.preloads == nil {
+		w.preloads = []*node{}
+		for _, p := range loader.Preloads(w.ctx, w.h) {
+			file, _ := w.libs.File(w.ctx, p)
+			if file == "" {
+				continue
+			}
+			if o := w.object(file); o != nil && o.class == w.class() {
+				w.preloads = append(w.preloads, &node{o: o, file: file, through: p.From})
+			}
+		}
+	}
+	for _, n := range w.preloads {
+		if name := n.o.soname; name != "" && loaded[name] == nil {
+			loaded[name] = n
+		}
+	}
 }
 
 // class is that of programs of this machine's architecture.

@@ -169,6 +169,24 @@ func TestNeeds(t *testing.T) {
 			want:  []facts.Need{{Name: "libcuda.so.1", By: app, Cause: facts.Stub, Found: "/usr/local/cuda/lib64/stubs/libcuda.so.1", Through: "LD_LIBRARY_PATH"}},
 		},
 		{
+			name: "an old copy in LD_PRELOAD", env: "LD_PRELOAD=/opt/old/libs.so.6",
+			files: map[string]string{
+				app:                                   root(library{needed: []string{"libs.so.6"}, wants: [2]string{"libs.so.6", "S_3.4.29"}}).bytes(),
+				"/opt/old/libs.so.6":                  library{soname: "libs.so.6", defines: "S_3.4.28"}.bytes(),
+				"/usr/lib/x86_64-linux-gnu/libs.so.6": library{soname: "libs.so.6", defines: "S_3.4.29"}.bytes(),
+			},
+			want: []facts.Need{{Name: "libs.so.6", By: app, Cause: facts.TooOld, Found: "/opt/old/libs.so.6", Through: "LD_PRELOAD", Lacks: "S_3.4.29", Elsewhere: "/usr/lib/x86_64-linux-gnu/libs.so.6"}},
+		},
+		{
+			name: "a stub in LD_PRELOAD", env: "LD_PRELOAD=/usr/local/cuda/lib64/stubs/libcuda.so",
+			files: map[string]string{app: root(library{needed: []string{"libcuda.so.1"}}).bytes(), "/usr/local/cuda/lib64/stubs/libcuda.so": library{soname: "libcuda.so.1"}.bytes(), "/usr/lib/libcuda.so.1": library{soname: "libcuda.so.1"}.bytes()},
+			want:  []facts.Need{{Name: "libcuda.so.1", By: app, Cause: facts.Stub, Found: "/usr/local/cuda/lib64/stubs/libcuda.so", Through: "LD_PRELOAD"}},
+		},
+		{
+			name: "another library in LD_PRELOAD", env: "LD_PRELOAD=/usr/lib/libgomp.so.1",
+			files: map[string]string{app: root(library{needed: []string{tbb.soname}}).bytes(), "/usr/lib/libgomp.so.1": library{soname: "libgomp.so.1"}.bytes(), "/usr/lib/libtbb.so.12": tbb.bytes()},
+		},
+		{
 			name: "conda's copy in LD_LIBRARY_PATH", env: "LD_LIBRARY_PATH=/opt/conda/lib",
 			files: map[string]string{app: root(library{needed: []string{tbb.soname}}).bytes(), "/opt/conda/lib/libtbb.so.12": tbb.bytes(), "/opt/conda/conda-meta/history": "x", "/usr/lib/libtbb.so.12": tbb.bytes()},
 			want:  []facts.Need{{Name: "libtbb.so.12", By: app, Cause: facts.Foreign, Found: "/opt/conda/lib/libtbb.so.12", Through: "LD_LIBRARY_PATH", Elsewhere: "/usr/lib/libtbb.so.12"}},
@@ -219,6 +237,28 @@ func TestNeeds(t *testing.T) {
 				t.Errorf("needs from the snapshot (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestCUDAProvider: what ONNX Runtime's CUDA part needs, which it loads by name.
+func TestCUDAProvider(t *testing.T) {
+	const dir = "/opt/onnxruntime/lib/"
+	r, err := hosttest.Recording("-- platform --\nlinux/amd64\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Files[dir+"libonnxruntime.so.1.20.1"] = host.File{Data: []byte(library{soname: "libonnxruntime.so.1"}.bytes())}
+	r.Files[dir+"libonnxruntime_providers_cuda.so"] = host.File{Data: []byte(library{needed: []string{"libcublasLt.so.12"}}.bytes())}
+	r.Complete()
+	for _, has := range [][]string{{"cuda"}, nil} {
+		f := &facts.Facts{}
+		f.Add("onnxruntime", facts.Instance{Active: true, Has: has, Attrs: map[string]string{"lib": dir + "libonnxruntime.so.1.20.1", "libdir": dir, "soname": "libonnxruntime.so.1"}})
+		if err := closure.Fill(t.Context(), host.Replay(r), f); err != nil {
+			t.Fatal(err)
+		}
+		if needs := f.Components["onnxruntime"][0].Needs; len(needs) != len(has) || len(has) > 0 && needs[0].By != dir+"libonnxruntime_providers_cuda.so" {
+			t.Errorf("%v: %+v", has, needs)
+		}
 	}
 }
 

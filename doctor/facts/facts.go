@@ -87,6 +87,16 @@ type Environment struct {
 	// NotTrusted are certificates that were added and are not in that list.
 	NoCertificates bool     `json:"no_certificates,omitempty"`
 	NotTrusted     []string `json:"not_trusted,omitempty"`
+	// Preloads are the libraries that every program is to load before its own and
+	// that the loader cannot load.
+	Preloads []Preload `json:"preloads,omitempty"`
+}
+
+// Preload is a library that the loader is told to load into every program.
+type Preload struct {
+	Library string `json:"library"`
+	From    string `json:"from"`  // LD_PRELOAD, DYLD_INSERT_LIBRARIES, /etc/ld.so.preload
+	Cause   Cause  `json:"cause"` // not-found, other-arch
 }
 
 // Folder is a folder that tools write to, and what hinders them.
@@ -134,6 +144,10 @@ const (
 	TLSToProxy   VariableProblem = "tls-to-proxy" // https:// for a proxy that speaks http
 	TwoValues    VariableProblem = "two-values"   // lower and upper case differ
 	NamesNothing VariableProblem = "names-nothing"
+	NoProgram    VariableProblem = "no-program"    // it names a program that is not here
+	NotForNVCC   VariableProblem = "not-for-nvcc"  // a host compiler that nvcc refuses on this system
+	FlagsMissing VariableProblem = "flags-missing" // it turns off what finds a library, and nothing else names it
+	FolderGone   VariableProblem = "folder-gone"   // its flags name a folder that is not here
 )
 
 // Module is a kernel module of a GPU's driver, as files show it.
@@ -239,6 +253,12 @@ type GPU struct {
 	// NoNode is the device file that programs open and that is not here, as in a
 	// container that was not given the device; "" for none.
 	NoNode string `json:"no_node,omitempty"`
+	// NoAccess is the device file that programs open and that this user may not;
+	// "" for none. Group is the group that may, by name or number, and Joined says
+	// that it lists the user already, who has not logged in since.
+	NoAccess string `json:"no_access,omitempty"`
+	Group    string `json:"group,omitempty"`
+	Joined   bool   `json:"joined,omitempty"`
 	// ComputeCapability is CUDA's (8.9).
 	ComputeCapability string            `json:"compute_capability,omitempty"`
 	Attrs             map[string]string `json:"attrs,omitempty"`
@@ -337,6 +357,9 @@ type Built struct {
 	// CUDA and CuDNN are the versions it was built with (12.4; 8.9).
 	CUDA  string `json:"cuda,omitempty"`
 	CuDNN string `json:"cudnn,omitempty"`
+	// Build is the name that its maker gave to this build of a published release
+	// (cu121, cpu); "" for a copy that somebody else built.
+	Build string `json:"build,omitempty"`
 	// CUDAArchs are the compute capabilities it carries machine code for (8.6),
 	// PTX those it carries intermediate code for, which newer cards can use.
 	CUDAArchs []string `json:"cuda_archs,omitempty"`

@@ -90,7 +90,11 @@ type Info struct {
 	Size int64 `json:"size"`
 	Dir  bool  `json:"dir,omitempty"`
 	// Exec: some execute bit is set (on Windows: the extension is executable).
-	Exec    bool      `json:"exec,omitempty"`
+	Exec bool `json:"exec,omitempty"`
+	// Denied: it is a device that this user may not both read and write; Group is
+	// the number of the group that it belongs to.
+	Denied  bool      `json:"denied,omitempty"`
+	Group   uint32    `json:"group,omitempty"`
 	ModTime time.Time `json:"mtime,omitzero"`
 }
 

@@ -310,3 +310,18 @@ func TestJoin(t *testing.T) {
 		}
 	}
 }
+
+// TestDevice: a device that everybody may use is not denied, and a recording keeps
+// what was said of one that is.
+func TestDevice(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return // it has no device files
+	}
+	if info, err := host.Live().Stat(t.Context(), "/dev/null"); err != nil || info.Denied {
+		t.Errorf("%+v, %v", info, err)
+	}
+	h := hosttest.Parse(t, "-- device /dev/kfd --\ndenied 44\n-- device /dev/null --\n")
+	if info, err := h.Stat(t.Context(), "/dev/kfd"); err != nil || !info.Denied || info.Group != 44 {
+		t.Errorf("%+v, %v", info, err)
+	}
+}

@@ -212,12 +212,16 @@ func (live) Stat(ctx context.Context, name string) (Info, error) {
 		if err != nil {
 			return Info{}, err
 		}
-		return Info{
+		out := Info{
 			Size:    info.Size(),
 			Dir:     info.IsDir(),
 			Exec:    executable(name, info),
 			ModTime: info.ModTime().UTC(),
-		}, nil
+		}
+		if info.Mode()&fs.ModeDevice != 0 {
+			out.Denied, out.Group = denied(name, info)
+		}
+		return out, nil
 	})
 }
 

@@ -18,6 +18,20 @@ const nonblock = syscall.O_NONBLOCK
 
 func executable(_ string, info fs.FileInfo) bool { return info.Mode()&0o111 != 0 }
 
+// denied reports whether this process may not open a device to read and write, and
+// the group of the device. access(2) knows of ACLs, which logind gives to whoever
+// sits at the machine.
+func denied(name string, info fs.FileInfo) (bool, uint32) {
+	const readWrite = 4 | 2 // R_OK, W_OK
+	if !errors.Is(syscall.Access(name, readWrite), syscall.EACCES) {
+		return false, 0
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return true, st.Gid
+	}
+	return true, 0
+}
+
 // RegistryKey: there is no registry outside Windows.
 func (live) RegistryKey(_ context.Context, key, _ string) (Key, error) {
 	return Key{}, fmt.Errorf("registry key %s: %w", key, ErrUnsupported)

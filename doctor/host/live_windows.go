@@ -25,6 +25,9 @@ func executable(name string, _ fs.FileInfo) bool {
 	return false
 }
 
+// denied: Windows has no device files that programs open by name.
+func denied(string, fs.FileInfo) (bool, uint32) { return false, 0 }
+
 func statfs(name string) (Disk, error) {
 	p, err := windows.UTF16PtrFromString(name)
 	if err != nil {

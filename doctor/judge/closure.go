@@ -27,7 +27,8 @@ func needElsewhere(e *evaluation, s subject) (map[string]string, bool) {
 func needVars(e *evaluation, s subject, match func(facts.Need) bool) (map[string]string, bool) {
 	var list []facts.Need
 	for _, n := range s.instance.Needs {
-		if match(n) {
+		// ONNX Runtime loads this part only when CUDA is asked for.
+		if match(n) && (path.Base(n.By) != "libonnxruntime_providers_cuda.so" || e.usesCUDA()) {
 			list = append(list, n)
 		}
 	}

@@ -87,6 +87,42 @@ func goSetting(problems ...facts.VariableProblem) relation {
 	}
 }
 
+// compilerGone finds a variable that names a compiler which is not here, where
+// something is compiled with it.
+func compilerGone(e *evaluation, _ subject) (map[string]string, bool) {
+	for _, v := range e.facts.Environment.Variables {
+		forCUDA := v.Name == "CUDAHOSTCXX" || v.Name == "NVCC_CCBIN"
+		// Visual Studio's generators and MSBuild do not read CC and CXX; Go does.
+		reads := e.builds() && (!e.isWindows() || slices.Contains(e.touched(), "go"))
+		if forCUDA {
+			reads = slices.Contains(e.touched(), "cuda")
+		}
+		if v.Problem == facts.NoProgram && reads {
+			return map[string]string{"variable": v.Name, "value": v.Value}, true
+		}
+	}
+	return nil, false
+}
+
+// hostCompiler finds a host compiler that nvcc refuses.
+func hostCompiler(e *evaluation, s subject) (map[string]string, bool) {
+	if !slices.Contains(e.touched(), "cuda") {
+		return nil, false
+	}
+	return variables(facts.NotForNVCC)(e, s)
+}
+
+// preload finds a library that the loader is told to load into every program and
+// cannot.
+func preload(e *evaluation, _ subject) (map[string]string, bool) {
+	list := e.facts.Environment.Preloads
+	if len(list) == 0 {
+		return nil, false
+	}
+	what := map[facts.Cause]string{facts.NotFound: "is not here", facts.OtherArch: "is for another architecture"}[list[0].Cause]
+	return map[string]string{"library": list[0].Library, "from": list[0].From, "what": what}, what != ""
+}
+
 // noCertificates finds a Linux without the certificates that https needs.
 func noCertificates(e *evaluation, _ subject) (map[string]string, bool) {
 	for _, v := range e.facts.Environment.Variables {

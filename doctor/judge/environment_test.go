@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,6 +38,11 @@ func TestEnvironment(t *testing.T) {
 		{"no such bundle", variable(facts.Variable{Name: "SSL_CERT_FILE", Value: "/x", Problem: facts.NamesNothing}), "certificates.variable", "unset SSL_CERT_FILE", Warn, true},
 		{"no certificates", facts.Environment{NoCertificates: true}, "certificates.missing", "apt-get install ca-certificates", Warn, true},
 		{"not trusted", facts.Environment{NotTrusted: []string{"/x.crt"}}, "certificates.local", "update-ca-certificates", Warn, true},
+		{"no such compiler", variable(facts.Variable{Name: "CC", Value: "gcc-7", Problem: facts.NoProgram}), "build.compiler-variable", "go env -u CC; unset CC", Fail, false},
+		{"customenv", variable(facts.Variable{Name: "GOFLAGS", Value: "-tags=customenv", Problem: facts.FlagsMissing, Detail: "CGO_LDFLAGS"}), "go.customenv", "pkg-config --libs opencv4", Fail, false},
+		{"customenv and a folder", variable(facts.Variable{Name: "CGO_LDFLAGS", Value: "/opt/cv", Problem: facts.FolderGone}), "go.cgo-folder", "in place of /opt/cv", Fail, false},
+		{"a preload", facts.Environment{Preloads: []facts.Preload{{Library: "/x.so", From: "LD_PRELOAD", Cause: facts.NotFound}}}, "loader.preload", "unset LD_PRELOAD", Warn, true},
+		{"the system's preload", facts.Environment{Preloads: []facts.Preload{{Library: "/x.so", From: "/etc/ld.so.preload", Cause: facts.OtherArch}}}, "loader.preload", "remove /x.so from /etc/ld.so.preload", Warn, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := &facts.Facts{OS: facts.OS{Family: "linux", ID: "debian", Arch: "amd64"}, Environment: c.e}
@@ -48,5 +54,63 @@ func TestEnvironment(t *testing.T) {
 				t.Errorf("a recipe that builds nothing: %+v", other)
 			}
 		})
+	}
+}
+
+// TestHostCompiler: a compiler that nvcc refuses matters to recipes with CUDA on
+// Windows, a macOS library that is gone to all.
+func TestHostCompiler(t *testing.T) {
+	_, tables := load(t)
+	clang := facts.Variable{Name: "CUDAHOSTCXX", Value: "clang-cl", Problem: facts.NotForNVCC}
+	gone := facts.Variable{Name: "CC", Value: "gcc-7", Problem: facts.NoProgram}
+	insert := facts.Environment{Preloads: []facts.Preload{{Library: "/x.dylib", From: "DYLD_INSERT_LIBRARIES", Cause: facts.NotFound}}}
+	for _, c := range []struct {
+		os        string
+		e         facts.Environment
+		component string
+		id        string // "" for nothing
+	}{
+		{"windows", facts.Environment{Variables: []facts.Variable{clang}}, "cuda", "cuda.host-compiler"},
+		{"windows", facts.Environment{Variables: []facts.Variable{clang}}, "cmake", ""},
+		{"windows", facts.Environment{Variables: []facts.Variable{gone}}, "go", "build.compiler-variable"},
+		{"windows", facts.Environment{Variables: []facts.Variable{gone}}, "cmake", ""},
+		{"darwin", insert, "opencv", "loader.insert"},
+	} {
+		f := &facts.Facts{OS: facts.OS{Family: c.os, ID: c.os, Arch: "amd64"}, Environment: c.e}
+		list := Evaluate(&recipes.Recipe{Name: "test", Components: []string{c.component}}, tables, f).Findings
+		if c.id == "" && len(list) > 0 || c.id != "" && (len(list) != 1 || list[0].ID != c.id || list[0].State != Fail || list[0].Fix == "") {
+			t.Errorf("%s, %s: %+v", c.os, c.component, list)
+		}
+	}
+}
+
+// TestAccess: a device file that the user may not open, and another GPU that does.
+func TestAccess(t *testing.T) {
+	_, tables := load(t)
+	amd := facts.GPU{Vendor: "amd", Name: "Navi 21", NoAccess: "/dev/dri/renderD128", Group: "render"}
+	joined, roots := amd, amd
+	joined.Joined, roots.Group = true, ""
+	nvidia := facts.GPU{Vendor: "nvidia", NoAccess: "/dev/nvidiactl", Group: "video"}
+	for _, c := range []struct {
+		name, component, container string
+		gpus                       []facts.GPU
+		state                      State // "" for nothing
+		fix                        string
+	}{
+		{"not in the group", "opencl", "", []facts.GPU{amd}, Fail, "sudo usermod -aG render $USER"},
+		{"in the group since", "opencl", "", []facts.GPU{joined}, Pending, "Log out and in"},
+		{"in a container", "vulkan", "docker", []facts.GPU{amd}, Fail, "--group-add render"},
+		{"root's own", "opencl", "", []facts.GPU{roots}, Fail, "udev"},
+		{"CUDA", "cuda", "", []facts.GPU{nvidia}, Fail, "usermod -aG video"},
+		{"CUDA beside a closed Radeon", "cuda", "", []facts.GPU{amd, {Vendor: "nvidia"}}, "", ""},
+		{"another one is open", "opencl", "", []facts.GPU{amd, {Vendor: "intel"}}, "", ""},
+		{"a server's console is no other one", "opencl", "", []facts.GPU{amd, {Vendor: "aspeed"}}, Fail, "usermod"},
+		{"the CPU is asked", "opencv", "", []facts.GPU{amd}, "", ""},
+	} {
+		f := &facts.Facts{OS: facts.OS{Family: "linux", ID: "debian", Arch: "amd64", Container: c.container, User: facts.User{Elevate: []string{"sudo"}}}, GPUs: c.gpus}
+		list := Evaluate(&recipes.Recipe{Name: "test", Components: []string{c.component}}, tables, f).Findings
+		if i := slices.IndexFunc(list, func(f Finding) bool { return f.ID == "gpu.access" }); c.state == "" && i >= 0 || c.state != "" && (i < 0 || list[i].State != c.state || !strings.Contains(list[i].Fix, c.fix)) {
+			t.Errorf("%s: %+v", c.name, list)
+		}
 	}
 }

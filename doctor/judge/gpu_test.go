@@ -35,6 +35,12 @@ func TestGPUChecks(t *testing.T) {
 		return func(f *facts.Facts) { f.OS.Container = container }
 	}
 	cuda, vulkan := map[string]string{"gpu": "cuda"}, map[string]string{"gpu": "vulkan"}
+	packaged := func(f *facts.Facts) *facts.Facts {
+		f.OS.ID = "debian"
+		f.Add("apt", facts.Instance{Active: true, Path: "/usr/bin/apt-get"})
+		return f
+	}
+	provider := with("onnxruntime", facts.Instance{Version: "1.20.1", Path: "/opt/onnxruntime", Needs: []facts.Need{{Name: "libcublasLt.so.12", By: "/opt/onnxruntime/lib/libonnxruntime_providers_cuda.so", Cause: facts.NotFound}}})
 	lavapipe := facts.Instance{Path: "/usr/lib/libvulkan_lvp.so", Devices: []facts.Device{{Name: "libvulkan_lvp.so", Type: "cpu", Software: true}}}
 	for _, tt := range []struct {
 		name, recipe string
@@ -68,6 +74,14 @@ func TestGPUChecks(t *testing.T) {
 		{"LibTorch with CUDA", "libtorch", cuda, host("8.9", torch("cpu", "cuda")), "libtorch.backend", ""},
 		{"LibTorch, not known", "libtorch", cuda, host("8.9", torch()), "libtorch.backend", ""},
 		{"LibTorch on the CPU", "libtorch", nil, host("8.9", torch("cpu")), "libtorch.backend", ""},
+
+		{"no Darknet, gpu=cuda: no package has CUDA", "darknet", cuda, packaged(host("8.9", nil)), "darknet.gpu-build", "GPU=1"},
+		{"no Darknet, the CPU", "darknet", nil, packaged(host("8.9", nil)), "darknet.present", "apt-get install darknet"},
+		{"no LibTorch, gpu=cuda", "libtorch", cuda, packaged(host("8.9", nil)), "libtorch.gpu-build", "CUDA build"},
+		{"no ONNX Runtime, gpu=cuda", "onnxruntime", cuda, packaged(host("8.9", nil)), "onnxruntime.gpu-build", "-gpu"},
+		{"Fermi, no LibTorch", "libtorch", cuda, host("2.1", nil), "libtorch.gpu-build", ""},
+		{"ONNX Runtime's CUDA part, gpu=cuda", "onnxruntime", cuda, host("8.9", provider), "onnxruntime.library-missing", "libcublasLt.so.12"},
+		{"ONNX Runtime's CUDA part, the CPU", "onnxruntime", nil, host("8.9", provider), "onnxruntime.library-missing", ""},
 
 		{"lavapipe only", "ncnn", vulkan, host("8.9", with("vulkan", lavapipe)), "vulkan.software", "Vulkan driver"},
 		{"lavapipe beside a driver", "ncnn", vulkan, host("8.9", func(f *facts.Facts) {

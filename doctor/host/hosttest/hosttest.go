@@ -12,6 +12,7 @@
 //	dir /empty             an empty folder
 //	link /usr/bin/cc       its target (absolute), which the fixture also names
 //	deny /root/secret      a file or folder that may not be read
+//	device /dev/kfd        a device; "denied" and the number of its group where this user may not open it
 //	disk /                 "total free [kind] [ro]" in bytes; answers for all paths below
 //	run "/usr/bin/gcc" "--version"     a process: argv, each element quoted as Go does;
 //	                       standard output, after optional lines "#exit N", "#signal NAME",
@@ -123,6 +124,13 @@ func Recording(text string) (*host.Recording, error) {
 			r.Files[arg] = host.File{Err: "permission denied"}
 			r.Dirs[arg] = host.Listing{Err: "permission denied"}
 			r.Stats[arg] = host.StatAnswer{Err: "permission denied"}
+		case "device":
+			info, err := device(body)
+			if err != nil {
+				return nil, fmt.Errorf("device %s: %w", arg, err)
+			}
+			r.Files[arg] = host.File{Err: "not a regular file but a device"}
+			r.Stats[arg] = host.StatAnswer{Info: info}
 		case "link":
 			r.Resolved[arg] = host.PathAnswer{Path: strings.TrimSpace(body)}
 		case "disk":
@@ -161,6 +169,20 @@ func lines(s string) []string {
 		}
 	}
 	return out
+}
+
+func device(body string) (host.Info, error) {
+	info := host.Info{ModTime: Time}
+	words := strings.Fields(body)
+	if len(words) == 0 {
+		return info, nil
+	}
+	if len(words) != 2 || words[0] != "denied" {
+		return info, fmt.Errorf("%q: want nothing, or denied and a group", body)
+	}
+	group, err := strconv.ParseUint(words[1], 10, 32)
+	info.Denied, info.Group = true, uint32(group)
+	return info, err
 }
 
 func disk(body string) (host.DiskAnswer, error) {

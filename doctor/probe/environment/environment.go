@@ -22,11 +22,17 @@ func Provides() []string { return []string{Topic} }
 // Probe reads the environment.
 func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	p := &prober{ctx: ctx, h: h}
-	if h.OS == "linux" {
+	switch h.OS {
+	case "linux":
 		p.module()
+		p.preloads()
+	case "darwin":
+		p.inserts()
 	}
 	p.folders()
 	p.goVariables()
+	p.compilers()
+	p.customEnv()
 	p.proxies()
 	p.certificates()
 	return facts.Facts{Environment: p.e}, ctx.Err()

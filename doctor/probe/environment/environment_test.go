@@ -29,6 +29,9 @@ func TestEnvironment(t *testing.T) {
 	variable := func(name, value string, problem facts.VariableProblem, detail string) facts.Environment {
 		return facts.Environment{Variables: []facts.Variable{{Name: name, Value: value, Problem: problem, Detail: detail}}}
 	}
+	preloads := func(list ...facts.Preload) facts.Environment { return facts.Environment{Preloads: list} }
+	const elf64, elf32 = "\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x03\x00\x3e\x00\n", "\x7fELF\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x03\x00\x03\x00\n"
+	custom := func(lines string) string { return env("GOFLAGS=-v -tags=x,customenv\n" + lines) }
 	bundle := "-- file /etc/ssl/certs/ca-certificates.crt --\nAnother\n"
 	for _, c := range []struct {
 		name, host string
@@ -62,6 +65,24 @@ func TestEnvironment(t *testing.T) {
 		{"certificates in another place", env("") + "-- file /var/lib/dpkg/status --\nPackage: base-files\n\nPackage: ca-certificates\n", facts.Environment{}},
 		{"a local certificate that is not trusted", env("") + bundle + "-- file /usr/local/share/ca-certificates/proxy.crt --\n" + pem, facts.Environment{NotTrusted: []string{"/usr/local/share/ca-certificates/proxy.crt"}}},
 		{"a local certificate", env("") + bundle + pem + "-- file /usr/local/share/ca-certificates/proxy.crt --\n" + pem, facts.Environment{}},
+		{"a preload that is gone", env("LD_PRELOAD=/opt/gone.so:/opt/x.so\n") + "-- file /opt/x.so --\n" + elf64, preloads(facts.Preload{Library: "/opt/gone.so", From: "LD_PRELOAD", Cause: facts.NotFound})},
+		{"a preload for 32 bit", env("LD_PRELOAD=/opt/x.so\n") + "-- file /opt/x.so --\n" + elf32, preloads(facts.Preload{Library: "/opt/x.so", From: "LD_PRELOAD", Cause: facts.OtherArch})},
+		{"a preload for both", env("LD_PRELOAD=/opt/32/x.so /opt/64/x.so\n") + "-- file /opt/32/x.so --\n" + elf32 + "-- file /opt/64/x.so --\n" + elf64, facts.Environment{}},
+		{"a preload that the loader expands", env("LD_PRELOAD=/opt/$LIB/x.so\n"), facts.Environment{}},
+		{"a preloaded name, and no cache to search", env("LD_PRELOAD=libx.so\n"), facts.Environment{}},
+		{"a preload on Alpine", env("LD_PRELOAD=/opt/gone.so\n") + "-- file /lib/ld-musl-x86_64.so.1 --\nx\n", facts.Environment{}},
+		{"the system's preloads", env("") + "-- file /etc/ld.so.preload --\n# ours\n/opt/x.so\t/opt/gone.so # gone\n-- file /opt/x.so --\n" + elf64, preloads(facts.Preload{Library: "/opt/gone.so", From: "/etc/ld.so.preload", Cause: facts.NotFound})},
+		{"macOS", "-- platform --\ndarwin/arm64\n" + env("DYLD_INSERT_LIBRARIES=/opt/gone.dylib:/usr/lib/libgmalloc.dylib\n"), preloads(facts.Preload{Library: "/opt/gone.dylib", From: "DYLD_INSERT_LIBRARIES", Cause: facts.NotFound})},
+		{"a compiler that is gone", env("CC=gcc-7 -m64\n") + "-- exec /usr/bin/gcc --\nx\n", variable("CC", "gcc-7", facts.NoProgram, "")},
+		{"a compiler's path that is gone", env("CXX=/opt/gcc/bin/g++\n"), variable("CXX", "/opt/gcc/bin/g++", facts.NoProgram, "")},
+		{"compilers that are here", env("CC=gcc -m64\nCXX=/usr/bin/gcc\n") + "-- exec /usr/bin/gcc --\nx\n", facts.Environment{}},
+		{"go env -w CC", env("") + "-- file /home/user/.config/go/env --\nCC=gcc-7\n-- exec /usr/bin/gcc --\nx\n", variable("CC", "gcc-7", facts.NoProgram, "")},
+		{"clang-cl for nvcc", "-- platform --\nwindows/amd64\n-- env --\nPATH=C:\\LLVM\\bin\nCUDAHOSTCXX=clang-cl\n-- exec C:\\LLVM\\bin\\clang-cl.exe --\nx\n", variable("CUDAHOSTCXX", "clang-cl", facts.NotForNVCC, "clang-cl")},
+		{"cl for nvcc", "-- platform --\nwindows/amd64\n-- env --\nPATH=C:\\LLVM\\bin\nNVCC_CCBIN=C:\\VS\\cl.exe\n-- exec C:\\VS\\cl.exe --\nx\n", facts.Environment{}},
+		{"customenv without flags", custom(""), variable("GOFLAGS", "-tags=x,customenv", facts.FlagsMissing, "CGO_LDFLAGS")},
+		{"customenv with flags", custom("CGO_LDFLAGS=-L/opt/cv/lib -lopencv_core\nCGO_CPPFLAGS=-I/opt/cv/include\n") + "-- dir /opt/cv/lib --\n-- dir /opt/cv/include --\n", facts.Environment{}},
+		{"customenv and a folder that is gone", custom("CGO_LDFLAGS=-L/opt/cv/lib -lopencv_core\n"), variable("CGO_LDFLAGS", "/opt/cv/lib", facts.FolderGone, "")},
+		{"a folder that is gone beside gocv's own flags", env("CGO_LDFLAGS=-L/opt/cv/lib\n"), facts.Environment{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, err := environment.Probe(t.Context(), hosttest.Parse(t, c.host))

@@ -65,6 +65,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 		p.platform(ctx)
 		p.jetson(ctx)
 		p.nvidia(ctx)
+		p.access(ctx)
 		p.rocm(ctx)
 		p.vulkan(ctx)
 		p.loaders(ctx)

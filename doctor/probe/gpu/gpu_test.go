@@ -313,3 +313,30 @@ func TestHostileHost(t *testing.T) {
 		}
 	}
 }
+
+// TestAccess: what this user may open, and which group may.
+func TestAccess(t *testing.T) {
+	const pci = "-- file /sys/bus/pci/devices/0000:03:00.0/class --\n0x038000\n-- file /sys/bus/pci/devices/0000:03:00.0/vendor --\n0x1002\n-- file /sys/bus/pci/devices/0000:03:00.0/device --\n0x73bf\n-- dir /sys/bus/pci/devices/0000:03:00.0/drm/renderD128 --\n"
+	const groups = "-- file /etc/group --\nvideo:x:44:\nrender:x:993:ann,bob\n-- env --\nUSER="
+	const open = "-- device /dev/dri/renderD128 --\n"
+	for _, c := range []struct {
+		name, host, node, group string
+		joined                  bool
+	}{
+		{"open", groups + "eve\n" + open + "-- device /dev/kfd --\n", "", "", false},
+		{"closed", groups + "eve\n-- device /dev/dri/renderD128 --\ndenied 993\n", "/dev/dri/renderD128", "render", false},
+		{"joined", groups + "bob\n-- device /dev/dri/renderD128 --\ndenied 993\n", "/dev/dri/renderD128", "render", true},
+		{"kfd", groups + "eve\n" + open + "-- device /dev/kfd --\ndenied 44\n", "/dev/kfd", "video", false},
+		{"a group without a name", groups + "eve\n-- device /dev/dri/renderD128 --\ndenied 105\n", "/dev/dri/renderD128", "105", false},
+		{"root's", groups + "eve\n-- device /dev/dri/renderD128 --\ndenied 0\n", "/dev/dri/renderD128", "", false},
+		{"not even listed", groups + "eve\n-- deny /dev/dri/renderD128 --\n", "/dev/dri/renderD128", "render", false},
+	} {
+		f, err := Probe(t.Context(), hosttest.Parse(t, pci+c.host))
+		if err != nil || len(f.GPUs) != 1 {
+			t.Fatalf("%s: %v, %+v", c.name, err, f.GPUs)
+		}
+		if g := f.GPUs[0]; g.NoAccess != c.node || g.Group != c.group || g.Joined != c.joined {
+			t.Errorf("%s: %q, %q, %v", c.name, g.NoAccess, g.Group, g.Joined)
+		}
+	}
+}

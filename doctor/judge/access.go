@@ -1,0 +1,32 @@
+package judge
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+)
+
+// nodeDenied finds a GPU whose device file this user may not open, where no other
+// GPU could do the work.
+func nodeDenied(e *evaluation, _ subject) (map[string]string, bool) {
+	touched := e.touched()
+	open := slices.ContainsFunc([]string{"opencl", "vulkan", "rocm", "level-zero"}, func(name string) bool { return slices.Contains(touched, name) })
+	var found facts.GPU
+	for _, g := range e.facts.GPUs {
+		switch {
+		case !computes(g.Vendor) || !open && !(g.Vendor == "nvidia" && e.usesCUDA()):
+		case g.NoAccess == "" && g.NoNode == "":
+			return nil, false
+		case g.NoAccess != "" && found.NoAccess == "":
+			found = g
+		}
+	}
+	vars := map[string]string{
+		"node": found.NoAccess, "group": found.Group, "gpu": cmp.Or(found.Name, "the "+vendorName(found.Vendor)+" GPU"), "sudo": e.sudo(), "where": DriverHost(e.facts),
+	}
+	if found.Joined {
+		vars["pending"] = "yes"
+	}
+	return vars, found.NoAccess != ""
+}

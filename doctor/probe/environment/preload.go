@@ -1,0 +1,75 @@
+package environment
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/loader"
+)
+
+// machines are the ELF machines of the architectures (elf(5)).
+var machines = map[string]elf.Machine{
+	"amd64": elf.EM_X86_64, "386": elf.EM_386, "arm64": elf.EM_AARCH64, "arm": elf.EM_ARM, "riscv64": elf.EM_RISCV, "ppc64le": elf.EM_PPC64, "s390x": elf.EM_S390, "loong64": elf.EM_LOONGARCH,
+}
+
+// preloads lists the libraries that glibc's loader cannot preload. It then says
+// so at the start of every program, and goes on. musl's passes over them without
+// a word.
+func (p *prober) preloads() {
+	list := loader.Preloads(p.ctx, p.h)
+	if len(list) == 0 {
+		return
+	}
+	libs := loader.Open(p.ctx, p.h)
+	if libs.Musl {
+		return
+	}
+	right := map[string]bool{} // names of which a copy for this architecture is there
+	var wrong []facts.Preload
+	for _, l := range list {
+		file, known := libs.File(p.ctx, l)
+		switch {
+		case known && file == "":
+			p.e.Preloads = append(p.e.Preloads, facts.Preload{Library: l.Name, From: l.From, Cause: facts.NotFound})
+		case file != "" && p.otherArch(file):
+			wrong = append(wrong, facts.Preload{Library: l.Name, From: l.From, Cause: facts.OtherArch})
+		case file != "":
+			right[path.Base(file)] = true
+		}
+	}
+	// A copy for each architecture is how tools serve 32-bit programs, too.
+	p.e.Preloads = append(p.e.Preloads, slices.DeleteFunc(wrong, func(w facts.Preload) bool { return right[path.Base(w.Library)] })...)
+}
+
+// otherArch reports whether a library is certainly for another architecture.
+func (p *prober) otherArch(file string) bool {
+	const enough = 20 // up to e_machine
+	data, _, err := p.h.ReadFile(p.ctx, file, enough)
+	want, ok := machines[p.h.Arch]
+	if err != nil || !ok || len(data) < enough || string(data[:4]) != elf.ELFMAG {
+		return false
+	}
+	var order binary.ByteOrder = binary.LittleEndian
+	if elf.Data(data[elf.EI_DATA]) == elf.ELFDATA2MSB {
+		order = binary.BigEndian
+	}
+	return elf.Machine(order.Uint16(data[18:])) != want
+}
+
+// inserts lists the libraries that macOS's loader cannot insert into programs;
+// these then do not start (dyld(1)). Apple's own libraries are in no file.
+func (p *prober) inserts() {
+	for file := range strings.SplitSeq(p.h.Env("DYLD_INSERT_LIBRARIES"), ":") {
+		if !path.IsAbs(file) || strings.HasPrefix(file, "/usr/lib/") || strings.HasPrefix(file, "/System/") {
+			continue
+		}
+		if _, err := p.h.Stat(p.ctx, file); host.IsNotExist(err) {
+			p.e.Preloads = append(p.e.Preloads, facts.Preload{Library: file, From: "DYLD_INSERT_LIBRARIES", Cause: facts.NotFound})
+		}
+	}
+}

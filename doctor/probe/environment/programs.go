@@ -1,0 +1,121 @@
+package environment
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+)
+
+// compilers lists the variables that name a compiler which is not here, or, on
+// Windows, one that nvcc does not support as its host compiler: that is Microsoft's
+// alone (NVIDIA, CUDA Installation Guide for Windows; nvcc, NVCC_CCBIN).
+func (p *prober) compilers() {
+	for _, name := range []string{"CC", "CXX", "CUDAHOSTCXX", "NVCC_CCBIN"} {
+		value := p.h.Env(name)
+		if name == "CC" || name == "CXX" {
+			value = p.goVariable(name)
+		}
+		program := firstWord(value)
+		if program == "" {
+			continue
+		}
+		base := strings.ToLower(strings.TrimSuffix(strings.ToLower(p.h.Base(program)), ".exe"))
+		switch {
+		case p.gone(program, value):
+			p.note(name, program, facts.NoProgram, "")
+		case p.h.Windows() && (name == "CUDAHOSTCXX" || name == "NVCC_CCBIN") && slices.Contains([]string{"clang-cl", "clang", "clang++", "gcc", "g++", "c++"}, base):
+			p.note(name, program, facts.NotForNVCC, base)
+		}
+	}
+}
+
+// firstWord is the program of a command line; what is in quotes is one word.
+func firstWord(line string) string {
+	line = strings.TrimSpace(line)
+	if line != "" && (line[0] == '"' || line[0] == '\'') {
+		word, _, _ := strings.Cut(line[1:], line[:1])
+		return word
+	}
+	word, _, _ := strings.Cut(line, " ")
+	return word
+}
+
+// gone reports whether a program is certainly not here: every place where it
+// could be was looked at.
+func (p *prober) gone(program, line string) bool {
+	missing := func(file string) bool {
+		names := []string{file}
+		if p.h.Windows() && !strings.HasSuffix(strings.ToLower(file), ".exe") {
+			names = append(names, file+".exe", file+".cmd", file+".bat")
+		}
+		for _, name := range names {
+			if _, err := p.h.Stat(p.ctx, name); !host.IsNotExist(err) {
+				return false
+			}
+		}
+		return true
+	}
+	windowsPath := p.h.Windows() && len(program) > 2 && program[1] == ':'
+	switch {
+	case strings.HasPrefix(program, "/") && !p.h.Windows(), windowsPath:
+		return missing(program) && missing(line)
+	case strings.ContainsAny(program, `/\`):
+		return false // relative to wherever the build runs
+	}
+	dirs := p.h.PathDirs()
+	return len(dirs) > 0 && !slices.ContainsFunc(dirs, func(dir string) bool { return !missing(p.h.Join(dir, program)) })
+}
+
+// customEnv looks at the settings of those who turn gocv's own flags off with the
+// build tag customenv (gocv, README, "Custom Environment"): the linker then finds
+// OpenCV by CGO_LDFLAGS alone, and the compiler by CGO_CXXFLAGS or CGO_CPPFLAGS.
+func (p *prober) customEnv() {
+	flag := ""
+	for f := range strings.FieldsSeq(p.goVariable("GOFLAGS")) {
+		tags, ok := strings.CutPrefix(strings.TrimLeft(f, "-"), "tags=")
+		if ok && slices.Contains(strings.Split(tags, ","), "customenv") {
+			flag = f
+		}
+	}
+	if flag == "" {
+		return
+	}
+	linker := p.goVariable("CGO_LDFLAGS")
+	if !strings.Contains(linker, "opencv") && !strings.Contains(linker, "/pkgconfig") {
+		p.note("GOFLAGS", flag, facts.FlagsMissing, "CGO_LDFLAGS")
+	}
+	p.flagFolders("CGO_LDFLAGS", "-L")
+	p.flagFolders("CGO_CXXFLAGS", "-I")
+	p.flagFolders("CGO_CPPFLAGS", "-I")
+}
+
+// flagFolders notes the folder of a variable's flags where it names folders and
+// none of them is here.
+func (p *prober) flagFolders(name, flag string) {
+	value := p.goVariable(name)
+	if strings.ContainsAny(value, `"'$`) {
+		return
+	}
+	first := ""
+	words := strings.Fields(value)
+	for i, w := range words {
+		dir, ok := strings.CutPrefix(w, flag)
+		if !ok {
+			continue
+		}
+		if dir == "" && i+1 < len(words) {
+			dir = words[i+1]
+		}
+		if _, err := p.h.Stat(p.ctx, dir); !host.IsNotExist(err) {
+			return
+		}
+		if first == "" {
+			first = dir
+		}
+	}
+	if first != "" {
+		p.note(name, first, facts.FolderGone, "")
+	}
+}

@@ -1,0 +1,83 @@
+package gpu
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+)
+
+// access notes the device files that programs of this user may not open: drivers
+// then find no device and do not say why (Mesa, ROCm and Intel's compute runtime
+// open /dev/dri/renderD*, ROCm also /dev/kfd, NVIDIA's driver its own).
+func (p *probe) access(ctx context.Context) {
+	for i := range p.f.GPUs {
+		g := &p.f.GPUs[i]
+		var files []string
+		switch g.Vendor {
+		case "nvidia":
+			files = []string{"/dev/nvidiactl", "/dev/nvidia-uvm"}
+		case "amd":
+			files = []string{g.Attrs["render"], "/dev/kfd"}
+		case "arm":
+			files = []string{g.Attrs["render"], "/dev/mali0"}
+		default:
+			files = []string{g.Attrs["render"]}
+		}
+		for _, file := range files {
+			if file != "" && p.denied(ctx, g, file) {
+				break
+			}
+		}
+	}
+}
+
+func (p *probe) denied(ctx context.Context, g *facts.GPU, file string) bool {
+	info, err := p.h.Stat(ctx, file)
+	unreadable := errors.Is(err, fs.ErrPermission)
+	if !info.Denied && !unreadable {
+		return false
+	}
+	g.NoAccess = file
+	groups := p.groups(ctx)
+	for _, name := range []string{"render", "video"} { // since systemd 239, and before
+		if _, ok := groups[name]; unreadable && ok && g.Group == "" && g.Vendor != "nvidia" {
+			g.Group = name
+		}
+	}
+	if info.Denied && info.Group != 0 { // 0 is root's own
+		g.Group = strconv.FormatUint(uint64(info.Group), 10)
+		for name, l := range groups {
+			if l.number == g.Group {
+				g.Group = name
+			}
+		}
+	}
+	user := p.h.Env("USER")
+	g.Joined = user != "" && slices.Contains(groups[g.Group].members, user)
+	return true
+}
+
+// group is a line of /etc/group (group(5)).
+type group struct {
+	number  string
+	members []string
+}
+
+func (p *probe) groups(ctx context.Context) map[string]group {
+	out := map[string]group{}
+	text, err := p.h.Text(ctx, "/etc/group")
+	if err != nil {
+		return out
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		if f := strings.Split(strings.TrimSpace(line), ":"); len(f) == 4 {
+			out[f[0]] = group{number: f[2], members: strings.Split(f[3], ",")}
+		}
+	}
+	return out
+}
