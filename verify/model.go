@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"image"
 	"image/draw"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,6 +20,7 @@ import (
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/detect"
+	"github.com/deployctl/deployctl/verify/input"
 	"github.com/deployctl/deployctl/verify/picture"
 	"github.com/deployctl/deployctl/verify/selftest"
 )
@@ -131,23 +133,21 @@ const selfTestBytes = 248_007_048
 
 func resolveFiles(o Options) (*model, error) {
 	m := &model{weights: Weights{Kind: User, Path: o.Weights}}
-	info, err := os.Stat(o.Weights)
+	f, size, err := darknet.OpenWeights(o.Weights)
 	if err != nil {
-		return nil, fmt.Errorf("read weights: %w", err)
+		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, &InputError{o.Weights + " is not a regular file; give a .weights file"}
-	}
+	defer f.Close() //nolint:errcheck // read-only
 	family := ""
 	if o.Config != "" {
 		// Parsed before the weights are hashed: it is quick to tell that it is bad.
-		if m.net, err = darknet.LoadConfig(o.Config); err != nil {
+		if m.config, err = darknet.ReadConfig(o.Config); err != nil {
 			return nil, err
 		}
-		if m.config, err = os.ReadFile(o.Config); err != nil {
-			return nil, fmt.Errorf("read network configuration: %w", err)
+		if m.net, err = darknet.ParseConfig(bytes.NewReader(m.config), o.Config); err != nil {
+			return nil, err
 		}
-		if err := fits(m.net, o.Weights, info.Size()); err != nil {
+		if err := fits(m.net, f, o.Weights, size); err != nil {
 			return nil, err
 		}
 		m.net.Name = strings.TrimSuffix(filepath.Base(o.Config), filepath.Ext(o.Config))
@@ -160,11 +160,11 @@ func resolveFiles(o Options) (*model, error) {
 	}
 	if m.net == nil {
 		if family == "" {
-			family = familyBySize(info.Size())
+			family = familyBySize(size)
 		}
 		if family == "" {
 			return nil, &InputError{fmt.Sprintf("%s has %d bytes, which is the size of none of the networks known here (%s): it is cut short or of another network; give its configuration with --cfg",
-				o.Weights, info.Size(), strings.Join(darknet.Families(), ", "))}
+				o.Weights, size, strings.Join(darknet.Families(), ", "))}
 		}
 		text, err := darknet.FamilyConfig(family, selftest.Size)
 		if err != nil {
@@ -195,17 +195,12 @@ func resolveFiles(o Options) (*model, error) {
 
 // fits refuses weights of a wrong size before 248 MB are hashed. It reads the
 // header only.
-func fits(net *darknet.Network, path string, size int64) error {
+func fits(net *darknet.Network, f io.Reader, path string, size int64) error {
 	want := darknet.WeightsSize(net)
 	if size == want || size == want-4 { // headers have 20 or 16 bytes
 		return nil
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("read weights: %w", err)
-	}
-	defer f.Close() //nolint:errcheck // read-only
-	_, err = darknet.ReadWeights(f, size, net, path)
+	_, err := darknet.ReadWeights(f, size, net, path)
 	return err
 }
 
@@ -257,14 +252,7 @@ func loadNames(path string, net *darknet.Network) ([]string, error) {
 		}
 		return nil, nil
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("read class names: %w", err)
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxNames {
-		return nil, &InputError{path + " is no list of class names"}
-	}
-	raw, err := os.ReadFile(path)
+	raw, err := input.Read(path, maxNames)
 	if err != nil {
 		return nil, fmt.Errorf("read class names: %w", err)
 	}

@@ -42,8 +42,12 @@ type Options struct {
 	// Size is the network's input, width and height in pixels; 0: as the
 	// configuration says.
 	Size int
-	// Cache is deployctl's cache folder; Picture the PNG to write, "" for none.
+	// Cache is deployctl's cache folder; Picture the PNG or JPEG to write, "" for
+	// none.
 	Cache, Picture string
+	// Pictures is a folder for a picture of its own for each network and image,
+	// used without Picture; "" for none.
+	Pictures string
 	// Level is 1, 2 or 3; 0 is 2.
 	Level int
 	// Engines to prove, in order. With none, the reference alone runs.
@@ -128,6 +132,9 @@ func run(ctx context.Context, o Options) (*Result, error) {
 	if err := o.defaults(); err != nil {
 		return nil, err
 	}
+	if err := o.CheckPicture(); err != nil {
+		return nil, err
+	}
 	if err := writable(o.Cache); err != nil {
 		return nil, err
 	}
@@ -194,11 +201,8 @@ func run(ctx context.Context, o Options) (*Result, error) {
 	r.rank(o.Level)
 	r.remarks()
 
-	if o.Picture != "" {
-		if err := save(o.Picture, v, r.Engines[best].Boxes, m.names); err != nil {
-			return nil, err
-		}
-		r.Picture = o.Picture
+	if r.Picture, err = o.draw(m, v, r.Engines[best].Boxes); err != nil {
+		return nil, err
 	}
 	r.TotalSeconds = seconds(time.Since(begin))
 	r.OverheadSeconds = math.Max(0, r.TotalSeconds-inference)
@@ -543,16 +547,28 @@ func (e *Engine) place(v *view, m *model, boxes []detect.Box) {
 	}
 }
 
-func save(file string, v *view, boxes []Box, names []string) error {
+// draw writes the picture with boxes, where one is wanted, and returns its name.
+func (o *Options) draw(m *model, v *view, boxes []Box) (string, error) {
+	file := o.Picture
+	if file == "" && o.Pictures != "" {
+		file = filepath.Join(o.Pictures, pictureName(m, o.Image, v.img))
+	}
+	if file == "" {
+		return "", nil
+	}
+	// Once more: a minute has passed since the options were checked.
+	if err := o.spare(file); err != nil {
+		return "", err
+	}
 	var list []detect.Box
 	for _, b := range boxes {
 		list = append(list, detect.Box{Class: b.ID, Score: b.Score, X: b.X, Y: b.Y, W: b.W, H: b.H})
 	}
-	img, err := picture.Draw(v.img, list, names)
+	img, err := picture.Draw(v.img, list, m.names)
 	if err != nil {
-		return err
+		return "", err
 	}
-	return picture.Save(file, img)
+	return file, picture.Save(file, img)
 }
 
 // rank names the fastest engine that is right.

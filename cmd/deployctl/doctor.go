@@ -46,6 +46,6 @@ check again, and prove the result with a real forward pass.`,
 	f.BoolVar(&o.Timings, "timings", false, "show how long each probe took")
 	f.BoolVar(&o.All, "all", false, "show every check, with what it requires and why")
 	f.IntVar(&o.Level, "level", 2, "how much --fix proves: 0 nothing, 1 the engine loads, 2 one checked forward pass, 3 timed runs")
-	f.StringVar(&o.Verify.Picture, "picture", "", "`file` for the picture with boxes (default: in the cache)")
+	f.StringVar(&o.Verify.Picture, "picture", "", "PNG or JPEG `file` to write the picture with boxes to (default: one for each network and image, in the cache)")
 	return cmd
 }

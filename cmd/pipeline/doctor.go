@@ -239,7 +239,7 @@ func (o DoctorOptions) check() error {
 	case o.Yes && !o.Fix:
 		return usagef("--yes does nothing without --fix")
 	}
-	return nil
+	return o.Verify.checkPicture()
 }
 
 // plan is what would mend the host.

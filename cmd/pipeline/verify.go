@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -17,6 +18,7 @@ import (
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/gocv"
+	"github.com/deployctl/deployctl/verify/input"
 	"github.com/deployctl/deployctl/verify/picture"
 )
 
@@ -65,15 +67,20 @@ func Verify(ctx context.Context, o VerifyOptions) error {
 	if err := verify.CheckLimits(0); err != nil {
 		return err
 	}
-	r, t, err := o.Recipe.load(ctx, o.Folders)
-	if err != nil {
+	if err := o.checkPicture(); err != nil {
 		return err
 	}
-	h, f, err := lookAnew(ctx, host.Live())
-	if err != nil {
-		return err
-	}
-	p, err := prove(ctx, o, h, judge.Evaluate(r, t, f))
+	p, err := heed(ctx, func() (proof, error) {
+		r, t, err := o.Recipe.load(ctx, o.Folders)
+		if err != nil {
+			return proof{}, err
+		}
+		h, f, err := lookAnew(ctx, host.Live())
+		if err != nil {
+			return proof{}, err
+		}
+		return prove(ctx, o, h, judge.Evaluate(r, t, f))
+	})
 	if err != nil {
 		return err
 	}
@@ -86,6 +93,69 @@ func Verify(ctx context.Context, o VerifyOptions) error {
 		return err
 	}
 	return verdict(p.exit)
+}
+
+// ending is how long a proof that was stopped may take to end in order.
+const ending = 3 * time.Second
+
+// heed runs work that changes nothing but the cache, and ends with it when ctx
+// does. Work that does not end in time is left behind: it may be in a system
+// call that nothing interrupts, on a network file system for example.
+func heed[T any](ctx context.Context, work func() (T, error)) (T, error) {
+	type reply struct {
+		value T
+		err   error
+	}
+	done := make(chan reply, 1)
+	go func() {
+		v, err := work()
+		done <- reply{v, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+	}
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-time.After(ending):
+		var none T
+		return none, fmt.Errorf("the proof was stopped: %w", context.Cause(ctx))
+	}
+}
+
+// files are the options that name files, absolute.
+func (o VerifyOptions) files() (verify.Options, error) {
+	options := verify.Options{Config: o.Config, Weights: o.Weights, Names: o.Names, Image: o.Image, Picture: o.Picture}
+	for _, p := range []*string{&options.Config, &options.Weights, &options.Names, &options.Image, &options.Picture} {
+		if *p == "" {
+			continue
+		}
+		abs, err := filepath.Abs(*p)
+		if err != nil {
+			return options, fmt.Errorf("find %s: %w", *p, err)
+		}
+		*p = abs
+	}
+	return options, nil
+}
+
+// checkPicture refuses a picture that must not be written, before anything runs.
+func (o VerifyOptions) checkPicture() error {
+	options, err := o.files()
+	if err != nil {
+		return err
+	}
+	return asUsage(o, options.CheckPicture())
+}
+
+// asUsage marks an error as one of usage where what the user gave is at fault.
+func asUsage(o VerifyOptions, err error) error {
+	if err != nil && badInput(o, err) {
+		return &UsageError{err}
+	}
+	return err
 }
 
 // lookAnew probes the host as a shell opened now would see it: that is where
@@ -106,28 +176,17 @@ func lookAnew(ctx context.Context, h *host.Host) (*host.Host, *facts.Facts, erro
 // options are verify's for the machine that was judged: the engine is built and
 // run in the environment of the host.
 func (o VerifyOptions) options(h *host.Host, j *judge.Judgement) (verify.Options, error) {
-	options := verify.Options{
-		Config: o.Config, Weights: o.Weights, Names: o.Names, Image: o.Image, Size: o.Size,
-		Cache: o.Folders.Cache, Picture: o.Picture, Level: o.Level, Process: h,
-		Target: o.Target, Threads: o.Threads, Runs: o.Runs, Fresh: o.Fresh,
-		PeakGFLOPS: j.Facts.CPU.PeakGFLOPS, CPUFeatures: j.Facts.CPU.Features,
-		Progress: &progress{console: o.Console},
+	options, err := o.files()
+	if err != nil {
+		return options, err
 	}
+	options.Size, options.Cache, options.Level, options.Process = o.Size, o.Folders.Cache, o.Level, h
+	options.Target, options.Threads, options.Runs, options.Fresh = o.Target, o.Threads, o.Runs, o.Fresh
+	options.PeakGFLOPS, options.CPUFeatures = j.Facts.CPU.PeakGFLOPS, j.Facts.CPU.Features
+	options.Progress = &progress{console: o.Console}
+	options.Pictures = filepath.Join(o.Folders.Cache, "verify")
 	if strings.HasPrefix(o.Target, "cuda") {
 		options.Backend = "cuda" // OpenCV's own backend knows no CUDA
-	}
-	for _, p := range []*string{&options.Config, &options.Weights, &options.Names, &options.Image, &options.Picture} {
-		if *p == "" {
-			continue
-		}
-		abs, err := filepath.Abs(*p)
-		if err != nil {
-			return options, fmt.Errorf("find %s: %w", *p, err)
-		}
-		*p = abs
-	}
-	if options.Picture == "" {
-		options.Picture = filepath.Join(o.Folders.Cache, "verify", "yolov3.png")
 	}
 	switch o.Engine {
 	case "", gocv.Name:
@@ -151,12 +210,9 @@ func prove(ctx context.Context, o VerifyOptions, h *host.Host, j *judge.Judgemen
 	if err != nil {
 		return proof{}, err
 	}
-	result, err := verify.Run(ctx, options)
+	result, err := heed(ctx, func() (*verify.Result, error) { return verify.Run(ctx, options) })
 	if err != nil {
-		if badInput(o, err) {
-			err = &UsageError{err}
-		}
-		return proof{}, err
+		return proof{}, asUsage(o, err)
 	}
 	exit := judge.ExitOK
 	switch result.State {
@@ -185,7 +241,8 @@ func badInput(o VerifyOptions, err error) bool {
 	var config *darknet.ConfigError
 	var weights *darknet.WeightsError
 	var image *picture.Error
-	return errors.As(err, &config) || errors.As(err, &weights) || errors.As(err, &image) ||
+	var file *input.Error
+	return errors.As(err, &file) || errors.As(err, &config) || errors.As(err, &weights) || errors.As(err, &image) ||
 		errors.Is(err, verify.ErrWeights) || errors.Is(err, fs.ErrNotExist)
 }
 

@@ -2,13 +2,15 @@ package darknet
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"strconv"
 	"strings"
+
+	"github.com/deployctl/deployctl/verify/input"
 )
 
 // What can be wrong with a configuration; test with errors.Is.
@@ -47,12 +49,20 @@ const (
 
 // LoadConfig parses the file at path.
 func LoadConfig(path string) (*Network, error) {
-	f, err := os.Open(path)
+	text, err := ReadConfig(path)
+	if err != nil {
+		return nil, err
+	}
+	return ParseConfig(bytes.NewReader(text), path)
+}
+
+// ReadConfig reads the text of a configuration, which must be a file.
+func ReadConfig(path string) ([]byte, error) {
+	text, err := input.Read(path, maxConfig)
 	if err != nil {
 		return nil, fmt.Errorf("read network configuration: %w", err)
 	}
-	defer f.Close()
-	return ParseConfig(f, path)
+	return text, nil
 }
 
 // section is the raw text of one [header] and its keys.

@@ -13,6 +13,8 @@ import (
 	"math/bits"
 	"os"
 	"unsafe"
+
+	"github.com/deployctl/deployctl/verify/input"
 )
 
 // What can be wrong with a weights file; test with errors.Is.
@@ -115,20 +117,22 @@ func WeightsSize(n *Network) int64 { return 20 + 4*int64(n.Params()) }
 // LoadWeights reads the file at path, checks its size to the byte and hashes
 // it on the way. It needs memory for the floats once and nothing else.
 func LoadWeights(path string, n *Network) (*Weights, error) {
-	f, err := os.Open(path)
+	f, size, err := OpenWeights(path)
 	if err != nil {
-		return nil, fmt.Errorf("read weights: %w", err)
+		return nil, err
 	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("read weights: %w", err)
-	}
-	size := int64(-1)
-	if st.Mode().IsRegular() {
-		size = st.Size()
-	}
+	defer f.Close() //nolint:errcheck // read-only
 	return ReadWeights(f, size, n, path)
+}
+
+// OpenWeights opens a weights file, which must be a file no larger than one can
+// be.
+func OpenWeights(path string) (*os.File, int64, error) {
+	f, size, err := input.Open(path, 20+4*maxParams)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read weights: %w", err)
+	}
+	return f, size, nil
 }
 
 // ReadWeights reads a weights file from a stream. size is the stream's length
@@ -274,11 +278,12 @@ func (w *Weights) WriteTo(out io.Writer) (int64, error) {
 
 // HashFile is the SHA-256 of a file, lower-case hex.
 func HashFile(path string) (string, error) {
-	f, err := os.Open(path)
+	file, size, err := input.Open(path, math.MaxInt64)
 	if err != nil {
 		return "", fmt.Errorf("hash file: %w", err)
 	}
-	defer f.Close()
+	defer file.Close()              //nolint:errcheck // read-only
+	f := io.LimitReader(file, size) // it may grow without end
 	sum := sha256.New()
 	// Two buffers in turn: while one is hashed the other is read.
 	bufs := [2][]byte{make([]byte, 4<<20), make([]byte, 4<<20)}

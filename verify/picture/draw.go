@@ -5,9 +5,11 @@ import (
 	"image"
 	"image/color"
 	"image/draw"
+	"image/jpeg"
 	"image/png"
 	"io"
 	"math"
+	"path/filepath"
 	"strings"
 	"unicode"
 
@@ -148,9 +150,31 @@ func luminance(c color.NRGBA) float64 {
 	return (0.2126*float64(c.R) + 0.7152*float64(c.G) + 0.0722*float64(c.B)) / 255
 }
 
-// Save writes the picture as PNG, whole or not at all.
+// encoders write a picture by the ending of its file's name.
+var encoders = map[string]func(io.Writer, image.Image) error{
+	".png": func(w io.Writer, img image.Image) error {
+		return (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(w, img)
+	},
+	".jpg":  encodeJPEG,
+	".jpeg": encodeJPEG,
+}
+
+func encodeJPEG(w io.Writer, img image.Image) error {
+	return jpeg.Encode(w, img, &jpeg.Options{Quality: 92})
+}
+
+// Writes reports whether Save knows the form that a file's name ends in.
+func Writes(file string) bool { return encoders[ending(file)] != nil }
+
+func ending(file string) string { return strings.ToLower(filepath.Ext(file)) }
+
+// Save writes the picture, whole or not at all, as PNG or JPEG, as the file's
+// name ends.
 func Save(file string, img image.Image) error {
+	encode := encoders[ending(file)]
+	if encode == nil {
+		return fmt.Errorf("write picture %s: its name does not end in .png, .jpg or .jpeg", file)
+	}
 	b := img.Bounds()
-	enc := png.Encoder{CompressionLevel: png.BestSpeed}
-	return cache.Write(file, int64(b.Dx()*b.Dy()*4), func(w io.Writer) error { return enc.Encode(w, img) })
+	return cache.Write(file, int64(b.Dx()*b.Dy()*4), func(w io.Writer) error { return encode(w, img) })
 }

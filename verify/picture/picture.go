@@ -9,13 +9,13 @@ import (
 	"fmt"
 	"image"
 	"image/draw"
-	_ "image/jpeg" // the two forms that Load reads
+	_ "image/jpeg" // one of the two forms that Load reads
 	_ "image/png"
 	"io"
 	"math"
-	"os"
 
 	"github.com/deployctl/deployctl/verify/detect"
+	"github.com/deployctl/deployctl/verify/input"
 )
 
 // Limits that keep a small file from becoming a huge picture. A larger picture
@@ -48,26 +48,36 @@ func (e *Error) Is(target error) bool { return target == e.Kind }
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Load reads a PNG or JPEG file. The picture is taken as it is stored: an
-// orientation note (EXIF) is not applied, as Darknet and OpenCV's Darknet
-// sample do not apply it either. All errors about the content are *Error.
+// Load reads a PNG or JPEG file and turns it as its orientation note (Exif)
+// says, as OpenCV's imread does: what the network sees, and what boxes are drawn
+// on, is what a viewer shows. All errors about the content are *Error.
 func Load(file string) (*image.NRGBA, error) {
-	f, err := os.Open(file)
+	f, _, err := input.Open(file, MaxBytes)
+	var refused *input.Error
+	if errors.As(err, &refused) {
+		kind := ErrFormat
+		if refused.Kind == input.ErrLarge {
+			kind = ErrLarge
+		}
+		return nil, &Error{File: file, Kind: kind, Text: refused.Text, Err: err}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read picture: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // read-only
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("read picture: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &Error{File: file, Kind: ErrFormat, Text: "it is not a regular file"}
-	}
-	if info.Size() > MaxBytes {
-		return nil, &Error{File: file, Kind: ErrLarge, Text: fmt.Sprintf("it has %d bytes; at most %d are read", info.Size(), MaxBytes)}
-	}
 	return Decode(f, file)
+}
+
+// Is reports whether a file begins like a PNG or JPEG picture with a header that
+// can be read.
+func Is(file string) bool {
+	f, _, err := input.Open(file, math.MaxInt64)
+	if err != nil {
+		return false
+	}
+	defer f.Close() //nolint:errcheck // read-only
+	_, _, err = image.DecodeConfig(bufio.NewReader(io.LimitReader(f, MaxBytes)))
+	return err == nil
 }
 
 // Decode is Load for an open file; name is used in messages.
@@ -90,11 +100,15 @@ func Decode(r io.ReadSeeker, name string) (*image.NRGBA, error) {
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("read picture %s: %w", name, err)
 	}
+	turn := orientation(io.LimitReader(r, MaxBytes))
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("read picture %s: %w", name, err)
+	}
 	img, _, err := image.Decode(bufio.NewReader(io.LimitReader(r, MaxBytes)))
 	if err != nil {
 		return nil, &Error{name, ErrDamage, fmt.Sprintf("it begins like a %s picture but cannot be decoded (%v)", format, err), err}
 	}
-	return opaque(img), nil
+	return upright(opaque(img), turn), nil
 }
 
 // opaque copies any image to 8-bit RGB on white, at the origin.
