@@ -206,11 +206,24 @@ func (w *desk) elsewhere(f *facts.Facts) {
 	for _, dir := range f.OS.StalePath {
 		add(dir)
 	}
+	defer func() { // the least likely ones
+		for _, root := range []string{w.h.Env("VCPKG_ROOT"), `C:\vcpkg`} {
+			if root != "" && len(w.list(w.h.Join(root, `installed\x64-windows\bin`))) > 0 {
+				add(w.h.Join(root, `installed\x64-windows\bin`))
+			}
+		}
+	}()
 	for _, name := range slices.Sorted(maps.Keys(f.Components)) {
 		for _, i := range f.Components[name] {
 			add(i.Places.Bin)
 			add(i.Attrs["libdir"])
 			switch name {
+			case "darknet": // AlexeyAB's tree brings pthreads along
+				for _, dir := range []string{w.h.DirOf(i.Attrs["program"]), i.Path} {
+					add(w.h.Join(dir, `3rdparty\pthreads\bin`))
+				}
+			case "opencv":
+				w.openVINO(i.Attrs["libdir"], add)
 			case "cuda":
 				add(i.Path + `\bin`)
 				add(i.Path + `\bin\x64`)
@@ -224,6 +237,18 @@ func (w *desk) elsewhere(f *facts.Facts) {
 				}
 			}
 		}
+	}
+}
+
+// openVINO adds the folders of the OpenVINO that an OpenCV came with: up to 2022
+// it lay in its folder opencv, and setupvars.bat put the others on PATH.
+func (w *desk) openVINO(bin string, add func(string)) {
+	top, ok := strings.CutSuffix(strings.ToLower(bin), `\opencv\bin`)
+	if !ok {
+		return
+	}
+	for _, sub := range []string{`deployment_tools\inference_engine\bin\intel64\Release`, `deployment_tools\ngraph\lib`, `deployment_tools\inference_engine\external\tbb\bin`, `runtime\bin\intel64\Release`, `runtime\3rdparty\tbb\bin`} {
+		add(w.h.Join(bin[:len(top)], sub))
 	}
 }
 
