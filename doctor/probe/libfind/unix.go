@@ -659,6 +659,7 @@ func (s *search) releaseFiles(ctx context.Context) {
 			c.note("file", file, first)
 			if _, build, ok := strings.Cut(first, "+"); ok {
 				c.set("build", build)
+				c.built.CUDA = cudaOfBuild(build)
 			}
 			if agree(c.version, v) {
 				c.version = better(c.version, v)
@@ -675,6 +676,16 @@ func (s *search) releaseFiles(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// cudaOfBuild is the CUDA of a LibTorch build: cu118 is 11.8, cu92 is 9.2; ""
+// for others.
+func cudaOfBuild(build string) string {
+	digits, ok := strings.CutPrefix(build, "cu")
+	if !ok || len(digits) < 2 || strings.Trim(digits, "0123456789") != "" {
+		return ""
+	}
+	return digits[:len(digits)-1] + "." + digits[len(digits)-1:]
 }
 
 // folderVersion reads a release out of a folder's name: onnxruntime-linux-x64-1.20.1,

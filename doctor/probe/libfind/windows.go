@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
@@ -399,7 +400,7 @@ func (s *search) giveHeaders(c *copyOf, dir, file, version string, macros map[st
 		return // the first of its folders has them
 	}
 	if s.spec.dll != nil && !agree(c.version, version) {
-		c.conflict = fmt.Sprintf("the headers in %s are %s, the library %s is %s", dir, version, c.lib, c.version)
+		c.mixed(dir, version, c.version)
 	} else {
 		c.include, c.headerVersion = dir, version
 		c.version = better(c.version, version)
@@ -425,9 +426,17 @@ func (s *search) dllVersion(ctx context.Context, c *copyOf) {
 	case agree(c.version, v):
 		c.version = better(c.version, v)
 	case c.headerVersion != "":
-		c.conflict = fmt.Sprintf("the headers in %s are %s, the library %s is %s", c.include, c.headerVersion, c.lib, v)
+		c.mixed(c.include, c.headerVersion, v)
 		c.version = v
 	}
+}
+
+// mixed notes that the headers and the library of one copy are of two releases:
+// what is compiled with the one does not link with the other.
+func (c *copyOf) mixed(include, headers, library string) {
+	c.unusable = &facts.Unusable{Reason: facts.Mismatch,
+		Detail: fmt.Sprintf("the headers in %s are %s, the library %s is %s", include, headers, c.lib, library),
+		Remedy: fmt.Sprintf("Remove %s and build or unpack one release there.", c.prefix)}
 }
 
 // windowsNamed finds the copies that a variable's value names.
