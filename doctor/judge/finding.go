@@ -64,6 +64,7 @@ const (
 	Unusable     Cause = "unusable"
 	Mismatch     Cause = "mismatch" // it does not fit another component
 	OtherSystem  Cause = "other-system"
+	NotNeeded    Cause = "not-needed" // what it is for is there without it
 )
 
 // Judgement is what an evaluation gives.

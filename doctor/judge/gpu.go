@@ -149,6 +149,108 @@ func runsOn(b facts.Built, sm string) bool {
 	return false
 }
 
+// gpuGeneration finds a library whose CUDA has no code for any card of the GPUs'
+// major capability: within one, code for an older card runs on a newer one.
+func gpuGeneration(e *evaluation, s subject) (map[string]string, bool) {
+	cuda := s.instance.Built.CUDA
+	gpus, known := e.nvidiaGPUs()
+	if !e.usesCUDA() || !known || !strings.Contains(cuda, ".") || len(s.instance.Built.CUDAArchs) > 0 {
+		return nil, false
+	}
+	for _, g := range gpus {
+		if e.hasCode(cuda, g.ComputeCapability) {
+			return nil, false
+		}
+	}
+	sm := BestGPU(e.facts)
+	vars := map[string]string{"cuda": cuda, "sm": sm, "gpu": cmp.Or(gpus[0].Name, "the NVIDIA GPU")}
+	for _, toolkit := range slices.Backward(cudaReleases) {
+		if _, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": toolkit}, "generation"); err != nil || e.driverTooOld(toolkit) {
+			continue
+		}
+		if text := e.libtorchAdvice(toolkit); text != "" {
+			vars["release"] = text
+			break
+		}
+	}
+	return vars, true
+}
+
+// driverTooOld reports whether the driver here runs no program of a CUDA.
+func (e *evaluation) driverTooOld(cuda string) bool {
+	driver, ok := e.facts.Active("nvidia-driver")
+	least, _, err := e.tables.Choose("cuda-driver", map[string]string{"os": e.facts.OS.Family, "cuda": cuda}, "driver_minor")
+	if !ok || err != nil {
+		return false
+	}
+	enough, err := check(">= "+least, driver.Version)
+	return err == nil && !enough
+}
+
+// hasCode reports whether a CUDA makes code that a card runs; true where the
+// table does not have the card at all.
+func (e *evaluation) hasCode(cuda, sm string) bool {
+	generation, minor, _ := strings.Cut(sm, ".")
+	newest, err := strconv.Atoi(minor)
+	if err != nil || !slices.ContainsFunc(cudaReleases, func(toolkit string) bool {
+		_, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": toolkit}, "generation")
+		return err == nil
+	}) {
+		return true
+	}
+	for n := range newest + 1 {
+		if _, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": generation + "." + strconv.Itoa(n), "cuda": cuda}, "generation"); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// driverForBuild compares the CUDA that a library was built with, and brings
+// along or asks for, with the driver. The toolkit on the machine has no say in it.
+func driverForBuild(e *evaluation, s subject) (map[string]string, bool) {
+	cuda := s.instance.Built.CUDA
+	driver, ok := e.facts.Active("nvidia-driver")
+	if cuda == "" || !ok || driver.Unusable != nil || driver.Version == "" || !e.usesCUDA() || e.facts.OS.Board != "" {
+		return nil, false
+	}
+	least, _, err := e.tables.Choose("cuda-driver", map[string]string{"os": e.facts.OS.Family, "cuda": cuda}, "driver_minor")
+	return map[string]string{"cuda": cuda, "least": least, "driver": driver.Version}, err == nil && e.driverTooOld(cuda)
+}
+
+// runtimeSuffices finds a library for CUDA that has the DLLs of its CUDA and of
+// cuDNN on a machine without a toolkit.
+func runtimeSuffices(e *evaluation, s subject) (map[string]string, bool) {
+	i := s.instance
+	if len(e.facts.Components["cuda"]) > 0 || !e.usesCUDA() || i.Built.CUDA == "" || len(i.Needs) > 0 || i.Unusable != nil {
+		return nil, false
+	}
+	runtime, ok := e.facts.Active("cuda-runtime")
+	if cudnn, found := e.facts.Active("cudnn"); !ok || !found || cudnn.Unusable != nil || major(runtime.Version) != major(i.Built.CUDA) {
+		return nil, false
+	}
+	return map[string]string{"cuda": i.Built.CUDA}, true
+}
+
+// cudaParts names the libraries that OpenCV's build looks for and that a custom
+// installation of CUDA left out.
+func cudaParts(e *evaluation, s subject) (map[string]string, bool) {
+	i := s.instance
+	if !slices.Contains(e.touched(), "opencv") || !i.HasPart("cudart") {
+		return nil, false
+	}
+	if opencv, ok := e.facts.Active("opencv"); ok && opencv.Built.CUDA != "" {
+		return nil, false // it is built already
+	}
+	var missing []string
+	for _, part := range []struct{ name, display string }{{"cublas", "cuBLAS"}, {"cufft", "cuFFT"}, {"npp", "NPP"}} {
+		if !i.HasPart(part.name) {
+			missing = append(missing, part.display)
+		}
+	}
+	return map[string]string{"missing": strings.Join(missing, " and "), "series": recipes.Series(i.Version)}, len(missing) > 0
+}
+
 // backendMissing finds a library that was built without the backend that the
 // recipe was set to.
 func backendMissing(e *evaluation, s subject) (map[string]string, bool) {
@@ -157,7 +259,7 @@ func backendMissing(e *evaluation, s subject) (map[string]string, bool) {
 	if want == "" || want == "cpu" || len(have) == 0 || slices.Contains(have, want) {
 		return nil, false
 	}
-	return map[string]string{"want": want, "have": strings.Join(have, ", ")}, true
+	return map[string]string{"want": want, "have": strings.Join(have, ", "), "backend": cmp.Or(map[string]string{"cuda": "CUDA", "vulkan": "Vulkan", "opencl": "OpenCL"}[want], want)}, true
 }
 
 // onlySoftware finds a Vulkan or OpenCL whose usable drivers all compute on the

@@ -33,11 +33,9 @@ func (e *evaluation) health(findings []Finding) []Finding {
 				continue
 			}
 			findings = append(findings, f)
-			if f.State == Fail || f.State == Warn || f.State == Pending {
-				for _, pattern := range c.Silences {
-					pattern, _ = recipes.Fill(pattern, s.word)
-					silences = append(silences, silence{pattern, f.ID})
-				}
+			for _, pattern := range c.Silences {
+				pattern, _ = recipes.Fill(pattern, s.word)
+				silences = append(silences, silence{pattern, f.ID, f.State == Info})
 			}
 		}
 	}
@@ -47,8 +45,12 @@ func (e *evaluation) health(findings []Finding) []Finding {
 	return findings
 }
 
-// silence makes findings that are symptoms of another one skipped.
-type silence struct{ pattern, cause string }
+// silence makes findings that are symptoms of another one skipped. Where what
+// was found is no problem (Info), they are not needed.
+type silence struct {
+	pattern, cause string
+	needless       bool
+}
 
 func (s silence) apply(findings []Finding) {
 	for i := range findings {
@@ -58,6 +60,9 @@ func (s silence) apply(findings []Finding) {
 		}
 		if f.State == Fail || f.State == Warn || f.State == Unknown || f.State == Pending {
 			f.State, f.Found, f.Fix, f.Action = Skipped, "not checked: fix "+s.cause+" first", "", nil
+			if s.needless {
+				f.Found, f.Cause = "not needed here ("+s.cause+")", NotNeeded
+			}
 		}
 	}
 }

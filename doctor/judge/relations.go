@@ -28,6 +28,9 @@ var relations = sync.OnceValue(func() map[string]relation {
 
 		"cuda-gone":         cudaGone,
 		"gpu-code":          gpuCode,
+		"gpu-generation":    gpuGeneration,
+		"driver-for-build":  driverForBuild,
+		"runtime-suffices":  runtimeSuffices,
 		"backend-missing":   backendMissing,
 		"only-software":     onlySoftware,
 		"driver-of-windows": driverElsewhere("wsl"),
@@ -57,7 +60,10 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"vs2015-update":     vs2015Update,
 		"toolset-for-cuda":  toolsetForCUDA,
 		"gocv-modules":      gocvModules,
+		"runtime-crash":     runtimeCrash,
 		"runtime-mutex":     runtimeMutex,
+		"older-mingw-first": olderMinGWFirst,
+		"cuda-parts":        cudaParts,
 		"runtime-too-old":   runtimeTooOld,
 
 		"brew-formula":             brewFormula,

@@ -76,8 +76,15 @@ func evaluate(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) *Judgement {
 			}
 		}
 	}
+	e.judged = first
 	j.Findings = e.health(j.Findings)
 	return j
+}
+
+// failed reports whether a requirement of the recipe failed, so that what follows
+// from it need not be said again.
+func (e *evaluation) failed(id string) bool {
+	return slices.ContainsFunc(e.judged, func(f Finding) bool { return f.ID == id && f.State == Fail })
 }
 
 // narrow keeps the findings of what the user selected. The whole recipe is
@@ -195,6 +202,8 @@ type evaluation struct {
 	selected []string
 	// gpuFailed is the failed finding on the GPU that the recipe asks for.
 	gpuFailed *Finding
+	// judged are the findings on the recipe's requirements, for the health checks.
+	judged []Finding
 	// touches is what touched gives, made at its first call.
 	touches []string
 }
@@ -473,6 +482,14 @@ func (e *evaluation) fix(q *recipes.Requirement) string {
 			}
 		}
 		switch q.Component.Name {
+		case "nvidia-driver":
+			if e.isWindows() {
+				return "Install the driver for this card from https://www.nvidia.com/drivers, and restart Windows."
+			}
+		case "opencv":
+			if text := e.opencvCUDAAdvice(q); text != "" {
+				return text
+			}
 		case "cuda":
 			if text := e.cudaAdvice(q.Component); text != "" {
 				return text
@@ -572,7 +589,7 @@ func installCommand(p recipes.Packages, u facts.User) string {
 	case "msys2":
 		return "in an MSYS2 shell: pacman -S --needed " + strings.Join(p.Packages, " ")
 	case "visual-studio":
-		return "in the Visual Studio Installer (Modify, Individual components): " + strings.Join(p.Packages, " ")
+		return "In the Visual Studio Installer, choose Modify and add " + installerNames(p.Packages) + "."
 	case "choco":
 		if !u.Admin {
 			return "as administrator: " + command
@@ -588,6 +605,19 @@ func installCommand(p recipes.Packages, u facts.User) string {
 		return u.Elevate[0] + " " + command
 	}
 	return "as root: " + command
+}
+
+// installerNames are the components of Visual Studio as its installer shows them.
+// The workload brings the compiler and a Windows SDK for every Visual Studio; the
+// id of an SDK is known to some only.
+func installerNames(ids []string) string {
+	if slices.ContainsFunc(ids, func(id string) bool { return strings.Contains(id, ".VC.") }) {
+		return "the workload Desktop development with C++"
+	}
+	if slices.ContainsFunc(ids, func(id string) bool { return strings.Contains(id, "SDK.") }) {
+		return "the newest Windows SDK (Individual components)"
+	}
+	return strings.Join(ids, ", ") + " (Individual components)"
 }
 
 // featureCommand installs optional features of Windows. Names with ~ are
@@ -791,6 +821,13 @@ func (e *evaluation) fits(i facts.Instance, c *recipes.ComponentCheck, constrain
 		v.state, v.cause, v.found = Fail, Lacking, "without "+strings.Join(lacks, ", ")
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Attr)) {
+		if unreadBuild(i, key) {
+			if v.state == OK {
+				v.state, v.found = Unknown, "its build information could not be read"
+				v.fix = "Run opencv_version --build and look for OpenCL, or deployctl verify to try it."
+			}
+			continue
+		}
 		if wrong := e.attr(i, key, c.Attr[key]); wrong != "" {
 			v.state, v.cause, v.found = Fail, Lacking, join(v.found, wrong)
 			v.found = strings.TrimPrefix(v.found, ", ")
@@ -815,8 +852,24 @@ func (e *evaluation) fits(i facts.Instance, c *recipes.ComponentCheck, constrain
 		}
 	case err == nil && !holds:
 		v.state, v.cause = Fail, WrongVersion
+		v.found = strings.TrimPrefix(v.found+"; required: "+constraint.String(), "; ")
 	}
 	return v
+}
+
+// unreadBuild reports whether a detail of a build is not known because nothing of
+// the build is. Every build has OpenCL unless it was left out on purpose; CUDA is
+// only there where it was asked for.
+func unreadBuild(i facts.Instance, key string) bool {
+	if key != "build.opencl" || i.HasPart("opencl") {
+		return false
+	}
+	for known := range i.Attrs {
+		if strings.HasPrefix(known, "build.") {
+			return false
+		}
+	}
+	return true
 }
 
 func (e *evaluation) oneComponent(name string, c *recipes.ComponentCheck, constraint recipes.Constraint) verdict {

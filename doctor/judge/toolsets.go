@@ -208,6 +208,10 @@ func (e *evaluation) cudaAdvice(c *recipes.ComponentCheck) string {
 		return ""
 	}
 	text := "Install CUDA Toolkit " + v + ", which has code for this GPU (compute capability " + BestGPU(e.facts) + ")"
+	if torch, ok := e.facts.Active("libtorch"); ok && slices.Contains(e.touched(), "libtorch") && strings.Contains(torch.Built.CUDA, ".") {
+		v = torch.Built.CUDA
+		text = "Install CUDA Toolkit " + v + ", which the LibTorch in " + torch.Path + " is built for"
+	}
 	if e.facts.OS.Family != "windows" {
 		return text + ", from NVIDIA's CUDA archive."
 	}
@@ -220,6 +224,29 @@ func (e *evaluation) cudaAdvice(c *recipes.ComponentCheck) string {
 		return "First install Visual Studio. " + text
 	}
 	return text
+}
+
+// opencvCUDAAdvice adds to the manual way the oldest OpenCV that compiles with the
+// CUDA and cuDNN here; "" where the requirement is on no build with CUDA, or the
+// two are not known.
+func (e *evaluation) opencvCUDAAdvice(q *recipes.Requirement) string {
+	const build = "Build OpenCV 4 with "
+	cuda, ok := e.facts.Active("cuda")
+	cudnn, okCuDNN := e.facts.Active("cudnn")
+	manual := Manual(q, e.facts)
+	if !ok || !okCuDNN || !strings.HasPrefix(manual, build) || !strings.Contains(manual, "OPENCV_DNN_CUDA") {
+		return ""
+	}
+	least := ""
+	for _, v := range e.series("opencv-cuda", "opencv") {
+		if _, _, err := e.tables.Choose("opencv-cuda", map[string]string{"opencv": v, "cuda": cuda.Version, "cudnn": cudnn.Version}, "cxx"); err == nil && major(v) == 4 {
+			least = v
+		}
+	}
+	if least == "" {
+		return ""
+	}
+	return "Build OpenCV " + least + " or newer (older releases do not compile with CUDA " + recipes.Series(cuda.Version) + " and cuDNN " + strconv.Itoa(major(cudnn.Version)) + ") with " + strings.TrimPrefix(manual, build)
 }
 
 // cudnnAdvice names the exact cuDNN for the CUDA that is installed or advised.

@@ -27,6 +27,10 @@ func (e *evaluation) integration(c *recipes.ComponentCheck, v *verdict) {
 		*v = verdict{state: Skipped, wanted: v.wanted, found: "not checked: waiting for a working Visual Studio (visual-studio.unusable)"}
 		return
 	}
+	if len(e.facts.Components["msvc"]) == 0 && slices.Contains(e.touched(), "msvc") {
+		*v = verdict{state: Skipped, wanted: v.wanted, found: "not checked: waiting for the C++ compiler of Visual Studio (msvc.present)"}
+		return
+	}
 	series, line := recipes.Series(cuda.Version), major(vs.Version)
 	v.found = fmt.Sprintf("CUDA %s is not integrated into Visual Studio %s (its build customizations are missing)", series, cmp.Or(vs.Attrs["year"], vs.Version))
 	to := vs.Attrs["build_customizations"]
@@ -116,6 +120,12 @@ func dllNotOnPath(e *evaluation, s subject) (map[string]string, bool) {
 		vars["pending"] = "yes"
 	}
 	return vars, true
+}
+
+// cudnnOffPath reports whether the check on cuDNN's folder names the cause.
+func (e *evaluation) cudnnOffPath() bool {
+	_, ok := dllNotOnPath(e, subject{e: e, name: "cudnn"})
+	return ok && slices.Contains(e.touched(), "cudnn")
 }
 
 // cudnnLayout finds a cuDNN 9 in folders by CUDA version (include\12.6,
@@ -209,6 +219,23 @@ func mingwThreads(e *evaluation, s subject) (map[string]string, bool) {
 		what = "the pthread functions that OpenCV calls"
 	}
 	return map[string]string{"what": what}, i.Version != ""
+}
+
+// olderMinGWFirst finds a MinGW before a newer one on PATH, beside an OpenCV that
+// MinGW built: programs then find the older C++ runtime.
+func olderMinGWFirst(e *evaluation, s subject) (map[string]string, bool) {
+	first := s.instance
+	opencv, ok := e.facts.Active("opencv")
+	if !ok || opencv.Built.Compiler != "mingw" || !first.Active || !slices.Contains(first.Via, "PATH") || first.Attrs["compiler"] != "gcc" {
+		return nil, false
+	}
+	for _, other := range e.facts.Components["mingw"] {
+		if other.Path == first.Path || !slices.Contains(other.Via, "PATH") || other.Attrs["compiler"] != "gcc" || other.Makes.Target != first.Makes.Target || major(other.Version) <= major(first.Version) {
+			continue
+		}
+		return map[string]string{"other": other.Version, "dir": folderOf(other.Path), "folder": folderOf(first.Path)}, true
+	}
+	return nil, false
 }
 
 // mingwRuntime finds an OpenCV whose C runtime is another than that of the MinGW
@@ -331,6 +358,9 @@ func dllNeeds(cause facts.Cause, elsewhere bool) relation {
 			switch {
 			case n.Cause != cause, (n.Elsewhere != "") != elsewhere:
 			case s.name == "openpose" && strings.HasSuffix(by, ".pyd"): // pythonModule's
+			case elsewhere && strings.HasPrefix(strings.ToLower(n.Name), "cudnn") && e.cudnnOffPath(): // cudnn.dll-path's
+			case strings.HasPrefix(strings.ToLower(n.Name), "cudnn") && e.failed("onnxruntime.cudnn"): // another cuDNN is there
+			case strings.HasPrefix(strings.ToLower(n.Name), "libgcc_s_") && e.failed("mingw.cgo"): // another MinGW is first
 			case strings.HasSuffix(by, "onnxruntime_providers_cuda.dll") && !e.usesCUDA():
 			default:
 				list = append(list, n)
@@ -359,6 +389,10 @@ func dllNeeds(cause facts.Cause, elsewhere bool) relation {
 			names = append(names[:5], fmt.Sprintf("%d more", len(names)-5))
 		}
 		vars["libraries"], vars["from"], vars["get"] = strings.Join(names, ", "), strings.Join(from, " and "), strings.Join(steps, " ")
+		vars["folders"] = strings.Join(from, ";")
+		if top, _, ok := strings.Cut(vars["from"], `\deployment_tools\`); ok { // OpenVINO up to 2021
+			vars["setupvars"] = top + `\bin\setupvars.bat`
+		}
 		if strings.HasSuffix(strings.ToLower(n.By), ".pyd") {
 			vars["python"] = "yes"
 		}
@@ -392,7 +426,9 @@ func (e *evaluation) getDLLs(names []string) (out []string) {
 	}
 	for _, provider := range order {
 		sentence, _ := recipes.Fill(text[provider], func(string) string { return strings.Join(of[provider], ", ") })
-		out = append(out, sentence)
+		if !slices.Contains(out, sentence) { // two providers may come with one installer
+			out = append(out, sentence)
+		}
 	}
 	return out[:min(len(out), 3)]
 }

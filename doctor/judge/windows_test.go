@@ -27,6 +27,24 @@ func TestWindowsCompilers(t *testing.T) {
 	zlib := facts.Instance{Version: "8.5.0", Path: `C:\c\cudnn64_8.dll`, Active: true, Via: []string{"dll"}, Needs: []facts.Need{{Name: "zlibwapi.dll", By: `C:\c\cudnn64_8.dll`, Cause: facts.OnCall}}}
 	cudnn := facts.Instance{Version: "9.5", Path: `C:\cudnn\bin\12.6\cudnn64_9.dll`, Active: true}
 	cuda := facts.Instance{Version: "12.4.1", Path: `C:\cuda`, Active: true}
+	onPath := func(version, dir string) facts.Instance {
+		i := gcc(version, "posix")
+		i.Path, i.Via, i.Active = dir+`\gcc.exe`, []string{"PATH"}, false
+		return i
+	}
+	first := func(i facts.Instance) facts.Instance {
+		i.Active = true
+		return i
+	}
+	torch := func(cuda string) facts.Instance {
+		return facts.Instance{Version: "2.3.1", Path: `C:\libtorch`, Active: true, Built: facts.Built{CUDA: cuda}}
+	}
+	driver := facts.Instance{Version: "461.92", Path: `C:\Windows\System32\nvcuda.dll`, Active: true}
+	kit := func(parts ...string) facts.Instance {
+		return facts.Instance{Version: "12.4.1", Path: `C:\cuda`, Active: true, Has: parts}
+	}
+	cuda11 := facts.Instance{Version: "11.0", Path: `C:\r\cudart64_110.dll`, Active: true, Via: []string{"dll"}}
+	onDLL := facts.Instance{Version: "8.9", Path: `C:\c\bin\cudnn64_8.dll`, Active: true, Via: []string{"dll"}}
 	with := func(names []string, list ...facts.Instance) map[string][]facts.Instance {
 		out := map[string][]facts.Instance{}
 		for i, n := range names {
@@ -63,6 +81,17 @@ func TestWindowsCompilers(t *testing.T) {
 		{"MSVCRT with UCRT", with([]string{"opencv", "mingw"}, opencv("msvcrt"), gcc("8.1.0", "posix")), facts.OS{}, "opencv.mingw-runtime", Warn, "MSVCRT"},
 		{"UCRT with UCRT", with([]string{"opencv", "mingw"}, opencv("ucrt"), gcc("8.1.0", "posix")), facts.OS{}, "", "", ""},
 		{"unknown runtime", with([]string{"opencv", "mingw"}, opencv(""), gcc("8.1.0", "posix")), facts.OS{}, "", "", ""},
+		{"an older MinGW first", with([]string{"opencv", "mingw", "mingw"}, opencv("ucrt"), first(onPath("8.3.0", `C:\Strawberry\c\bin`)), onPath("13.2.0", `C:\mingw64\bin`)), facts.OS{}, "mingw.order", Fail, `Put C:\mingw64\bin before C:\Strawberry\c\bin`},
+		{"an older MinGW later", with([]string{"opencv", "mingw", "mingw"}, opencv("ucrt"), first(onPath("13.2.0", `C:\mingw64\bin`)), onPath("8.3.0", `C:\Strawberry\c\bin`)), facts.OS{}, "", "", ""},
+		{"an older MinGW first, no OpenCV", with([]string{"mingw", "mingw"}, first(onPath("8.3.0", `C:\a\bin`)), onPath("13.2.0", `C:\b\bin`)), facts.OS{}, "", "", ""},
+		{"LibTorch for CUDA 12 on a driver for 11", with([]string{"libtorch", "nvidia-driver"}, torch("12.1"), driver), facts.OS{}, "libtorch.driver", Fail, "527.41"},
+		{"LibTorch for CUDA 11 on a driver for 11", with([]string{"libtorch", "nvidia-driver"}, torch("11.1"), driver), facts.OS{}, "", "", ""},
+		{"LibTorch without CUDA", with([]string{"libtorch", "nvidia-driver"}, torch(""), driver), facts.OS{}, "", "", ""},
+		{"CUDA without NPP", with([]string{"cuda"}, kit("cublas", "cudart", "cufft")), facts.OS{}, "cuda.parts", Fail, "libraries of NPP"},
+		{"CUDA with its libraries", with([]string{"cuda"}, kit("cublas", "cudart", "cufft", "npp")), facts.OS{}, "", "", ""},
+		{"nothing is known of CUDA's libraries", with([]string{"cuda"}, kit()), facts.OS{}, "", "", ""},
+		{"ONNX Runtime's libraries without a toolkit", with([]string{"onnxruntime", "cuda-runtime", "cudnn"}, ort, cuda11, onDLL), facts.OS{}, "onnxruntime.brings-cuda", Info, "Nothing to do"},
+		{"the libraries of another CUDA", with([]string{"onnxruntime", "cuda-runtime", "cudnn"}, ort, facts.Instance{Version: "12", Active: true, Via: []string{"dll"}}, onDLL), facts.OS{}, "", "", ""},
 		{"ONNX Runtime for CUDA 11", with([]string{"onnxruntime", "cuda"}, ort, cuda), facts.OS{}, "onnxruntime.cuda-build", Fail, "package for CUDA 12"},
 		{"CUDA 11 is on PATH, too", with([]string{"onnxruntime", "cuda", "cuda-runtime"}, ort, cuda, facts.Instance{Version: "11.0", Via: []string{"dll"}}), facts.OS{}, "", "", ""},
 		{"OpenCV for CMake only", with([]string{"opencv"}, cmake), facts.OS{}, "opencv.dll-path", Fail, `Add C:\opencv\bin to PATH`},
@@ -71,7 +100,7 @@ func TestWindowsCompilers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.os.Family, c.os.ID, c.os.Arch = "windows", "windows", "amd64"
-			r := &recipes.Recipe{Name: "test", Components: []string{"visual-studio", "mingw", "opencv", "cudnn", "onnxruntime", "nvidia-driver"}}
+			r := &recipes.Recipe{Name: "test", Components: []string{"visual-studio", "mingw", "opencv", "cuda", "cudnn", "libtorch", "onnxruntime", "nvidia-driver"}}
 			findings := Evaluate(r, tables, &facts.Facts{OS: c.os, Components: c.components}).Findings
 			if c.id == "" && len(findings) > 0 || c.id != "" && (len(findings) != 1 || findings[0].ID != c.id || findings[0].State != c.state || !strings.Contains(findings[0].Fix, c.fix)) {
 				t.Errorf("%+v", findings)

@@ -118,6 +118,16 @@ func runtimeTooOld(e *evaluation, s subject) (map[string]string, bool) {
 	return vars, ok && have < 20 && needs >= 20
 }
 
+// runtimeCrash: ONNX Runtime 1.18.1, and 1.21 and newer, crash with the runtime
+// that came with Visual Studio 2022 before 17.8. Releases between were compiled
+// to do without (microsoft/onnxruntime pull request 21005).
+func runtimeCrash(e *evaluation, s subject) (map[string]string, bool) {
+	vars, have, _, _ := runtime(e, s)
+	version := s.instance.Version
+	newer, err := check(">= 1.21", version)
+	return vars, err == nil && (newer || version == "1.18.1") && have >= 20 && have < 38 && s.instance.Attrs["kind"] == ""
+}
+
 // runtimeMutex: std::mutex of 14.40 (Visual Studio 2022 17.10) has a constexpr
 // constructor, which older runtimes crash on.
 func runtimeMutex(e *evaluation, s subject) (map[string]string, bool) {

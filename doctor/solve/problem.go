@@ -84,7 +84,7 @@ func build(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, offers []Offer,
 	var ask []*recipes.Requirement
 	for i := range r.Requirements {
 		q := &r.Requirements[i]
-		if q.Severity != recipes.Required || !asked(r, q.When, f) {
+		if q.Severity != recipes.Required || !asked(r, q.When, f) || now[q.ID].Cause == judge.NotNeeded {
 			continue
 		}
 		if q.Component == nil && q.Compat == nil {
