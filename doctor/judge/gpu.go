@@ -236,7 +236,8 @@ func runtimeSuffices(e *evaluation, s subject) (map[string]string, bool) {
 // installation of CUDA left out.
 func cudaParts(e *evaluation, s subject) (map[string]string, bool) {
 	i := s.instance
-	if !slices.Contains(e.touched(), "opencv") || !i.HasPart("cudart") {
+	// A recording may name a few files only: the other libraries must be there.
+	if !slices.Contains(e.touched(), "opencv") || !i.HasPart("cudart") || !i.HasPart("curand") || !i.HasPart("cusolver") {
 		return nil, false
 	}
 	if opencv, ok := e.facts.Active("opencv"); ok && opencv.Built.CUDA != "" {
