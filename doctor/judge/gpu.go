@@ -107,7 +107,7 @@ func major(version string) int {
 // X.y runs on X.z with z >= y, PTX on every card as new or newer (NVIDIA, CUDA
 // C++ Programming Guide, "Binary Compatibility" and "PTX Compatibility").
 func gpuCode(e *evaluation, s subject) (map[string]string, bool) {
-	b := s.instance.Built
+	b := e.codeOf(s)
 	gpus, known := e.nvidiaGPUs()
 	if !e.usesCUDA() || !known || len(b.CUDAArchs) == 0 {
 		return nil, false
@@ -122,11 +122,80 @@ func gpuCode(e *evaluation, s subject) (map[string]string, bool) {
 		ptx = "PTX for " + strings.Join(b.PTX, ", ")
 	}
 	sm := BestGPU(e.facts)
-	return map[string]string{
+	vars := map[string]string{
 		"gpu": cmp.Or(gpus[0].Name, "the NVIDIA GPU"), "sm": sm, "archs": strings.Join(b.CUDAArchs, ", "), "ptx": ptx,
 		"arch": strings.ReplaceAll(sm, ".", ""),
-	}, true
+	}
+	if s.name == "libtorch" {
+		vars["release"] = e.libtorchFor(sm)
+	}
+	return vars, true
 }
+
+// codeOf is the machine code and PTX that a copy carries: what its files say, else
+// what its maker published of that build.
+func (e *evaluation) codeOf(s subject) facts.Built {
+	b := s.instance.Built
+	if len(b.CUDAArchs) == 0 && s.name == "libtorch" && b.Build != "" {
+		return e.libtorchCode(s.instance.Version, b.Build)
+	}
+	return b
+}
+
+// libtorchCode is what one of PyTorch's own builds carries; those for other
+// processors than x86-64 are not in the table.
+func (e *evaluation) libtorchCode(version, build string) (b facts.Built) {
+	if e.facts.OS.Arch != "amd64" {
+		return b
+	}
+	code, _, err := e.tables.Choose("libtorch-code", map[string]string{"os": e.facts.OS.Family, "libtorch": version, "build": build}, "code")
+	if err != nil {
+		return b // not published, or not found
+	}
+	for arch := range strings.SplitSeq(code, ";") {
+		arch, ptx := strings.CutSuffix(arch, "+PTX")
+		b.CUDAArchs = append(b.CUDAArchs, arch)
+		if ptx {
+			b.PTX = append(b.PTX, arch)
+		}
+	}
+	return b
+}
+
+// libtorchFor names the newest of PyTorch's own builds that has code for a card and
+// runs on the driver here, one for the installed toolkit's series first; "" for
+// none.
+func (e *evaluation) libtorchFor(sm string) string {
+	table, err := e.tables.Table("libtorch-code")
+	if err != nil {
+		return ""
+	}
+	cuda, _ := e.facts.Active("cuda")
+	driver, hasDriver := e.facts.Active("nvidia-driver")
+	other := ""
+	for _, version := range e.series("libtorch-code", "libtorch") {
+		for i := range table.Rows {
+			build, ok := strings.CutPrefix(table.Rows[i].When["build"], "is cu")
+			if !ok || len(build) < 2 || !runsOnCode(e.libtorchCode(version, "cu"+build), sm) {
+				continue
+			}
+			toolkit := build[:len(build)-1] + "." + build[len(build)-1:]
+			least, _, err := e.tables.Choose("cuda-driver", map[string]string{"os": e.facts.OS.Family, "cuda": toolkit}, "driver_minor")
+			if hasDriver && driver.Version != "" && (err != nil || newer(least, driver.Version)) {
+				continue
+			}
+			text := fmt.Sprintf("LibTorch %s.0 in its cu%s build", recipes.Series(version), build)
+			if recipes.Series(cuda.Version) == toolkit {
+				return text
+			}
+			other = cmp.Or(other, text)
+		}
+	}
+	return other
+}
+
+// runsOnCode is runsOn for a build whose code is known.
+func runsOnCode(b facts.Built, sm string) bool { return len(b.CUDAArchs) > 0 && runsOn(b, sm) }
 
 // runsOn reports whether code was built in that a card of that capability runs;
 // true where a capability is not understood.

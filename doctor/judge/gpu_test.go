@@ -35,6 +35,9 @@ func TestGPUChecks(t *testing.T) {
 		return func(f *facts.Facts) { f.OS.Container = container }
 	}
 	cuda, vulkan := map[string]string{"gpu": "cuda"}, map[string]string{"gpu": "vulkan"}
+	pytorch := func(version, build string) func(*facts.Facts) {
+		return with("libtorch", facts.Instance{Version: version, Path: "/opt/libtorch", Built: facts.Built{Build: build, Backends: []string{"cpu", "cuda"}}})
+	}
 	packaged := func(f *facts.Facts) *facts.Facts {
 		f.OS.ID = "debian"
 		f.Add("apt", facts.Instance{Active: true, Path: "/usr/bin/apt-get"})
@@ -74,6 +77,20 @@ func TestGPUChecks(t *testing.T) {
 		{"LibTorch with CUDA", "libtorch", cuda, host("8.9", torch("cpu", "cuda")), "libtorch.backend", ""},
 		{"LibTorch, not known", "libtorch", cuda, host("8.9", torch()), "libtorch.backend", ""},
 		{"LibTorch on the CPU", "libtorch", nil, host("8.9", torch("cpu")), "libtorch.backend", ""},
+
+		{"LibTorch cu121 on Blackwell", "libtorch", cuda, host("12.0", pytorch("2.4.0", "cu121")), "libtorch.gpu-code", "LibTorch 2.11.0 in its cu128 build"},
+		{"LibTorch cu121 on Blackwell, toolkit 13.0", "libtorch", cuda, host("12.0", func(f *facts.Facts) {
+			pytorch("2.4.0", "cu121")(f)
+			with("cuda", facts.Instance{Version: "13.0.1"})(f)
+			with("nvidia-driver", facts.Instance{Version: "580.95.05"})(f)
+		}), "libtorch.gpu-code", "LibTorch 2.11.0 in its cu130 build"},
+		{"LibTorch cu128 on Pascal", "libtorch", cuda, host("6.1", pytorch("2.7.1", "cu128")), "libtorch.gpu-code", "in its cu126 build"},
+		{"LibTorch cu126 on Pascal", "libtorch", cuda, host("6.1", pytorch("2.7.1", "cu126")), "libtorch.gpu-code", ""},
+		{"LibTorch cu121 on Ada", "libtorch", cuda, host("8.9", pytorch("2.4.0", "cu121")), "libtorch.gpu-code", ""},
+		{"LibTorch cu128 with PTX on a later card", "libtorch", cuda, host("12.1", pytorch("2.7.0", "cu128")), "libtorch.gpu-code", ""},
+		{"a build that is not in the table", "libtorch", cuda, host("12.0", pytorch("1.4.0", "cu92")), "libtorch.gpu-code", ""},
+		{"LibTorch that somebody built", "libtorch", cuda, host("12.0", pytorch("2.4.0", "")), "libtorch.gpu-code", ""},
+		{"LibTorch cu121 on the CPU", "libtorch", nil, host("12.0", pytorch("2.4.0", "cu121")), "libtorch.gpu-code", ""},
 
 		{"no Darknet, gpu=cuda: no package has CUDA", "darknet", cuda, packaged(host("8.9", nil)), "darknet.gpu-build", "GPU=1"},
 		{"no Darknet, the CPU", "darknet", nil, packaged(host("8.9", nil)), "darknet.present", "apt-get install darknet"},

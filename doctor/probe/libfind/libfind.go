@@ -232,7 +232,7 @@ func (c *copyOf) instance(ctx context.Context, s *search) facts.Instance {
 	for key, value := range c.attrs {
 		c.attrs[key] = clip(value)
 	}
-	if backends := c.backends(s.spec.component); backends != nil {
+	if backends := c.backends(s.spec.component); backends != nil && c.built.Backends == nil {
 		c.built.Backends = backends
 	}
 	if abi := map[string]string{"0": "pre-cxx11", "1": "cxx11"}[c.attrs["cxx11_abi"]]; abi != "" {

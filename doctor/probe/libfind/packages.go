@@ -243,8 +243,12 @@ func (s *search) wheel(ctx context.Context, at site, folder, name, version strin
 		}
 	}
 	c.note("file", file, detail)
-	if s.spec.component == "opencv-python" {
+	switch s.spec.component {
+	case "opencv-python":
 		s.openCVWheel(ctx, c)
+	case "libtorch":
+		c.torchBuild(version)
+		s.torchModule(ctx, c)
 	}
 	s.add(c)
 }

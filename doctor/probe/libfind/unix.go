@@ -661,6 +661,9 @@ func (s *search) releaseFiles(ctx context.Context) {
 				c.set("build", build)
 				c.built.CUDA = cudaOfBuild(build)
 			}
+			if s.spec.component == "libtorch" {
+				c.torchBuild(first)
+			}
 			if agree(c.version, v) {
 				c.version = better(c.version, v)
 			} else {

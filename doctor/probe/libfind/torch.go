@@ -1,0 +1,57 @@
+package libfind
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"sync"
+)
+
+var (
+	// officialBuild is how PyTorch names the builds of its releases: 2.4.0+cu121,
+	// 2.4.0+cpu. A build of somebody's own is 2.4.0a0+git1a2b3c4.
+	officialBuild = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\d+\.\d+\.\d+\+(cpu|cu(\d{2,3}))$`) })
+	torchVersion  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^__version__\s*=\s*'([^']+)'`) })
+	torchBackend  = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?m)^(cuda|hip|xpu)(?:\s*:[^=\n]*)?\s*=\s*(?:'([0-9][^']*)'|None)`)
+	})
+)
+
+// torchBuild notes which of PyTorch's own builds a copy is, by its whole version.
+func (c *copyOf) torchBuild(version string) {
+	m := officialBuild().FindStringSubmatch(strings.TrimSpace(version))
+	if m == nil {
+		return
+	}
+	c.built.Build = m[1]
+	if digits := m[2]; digits != "" {
+		c.built.CUDA = digits[:len(digits)-1] + "." + digits[len(digits)-1:] // cu92, cu121
+	} else {
+		c.built.Backends = []string{"cpu"}
+	}
+}
+
+// torchModule reads torch/version.py, which PyTorch's build writes: the wheels of
+// package indexes leave the build out of their names.
+func (s *search) torchModule(ctx context.Context, c *copyOf) {
+	text, ok := s.text(ctx, s.h.Join(c.prefix, "version.py"))
+	if !ok {
+		return
+	}
+	if m := torchVersion().FindStringSubmatch(text); m != nil {
+		c.torchBuild(m[1])
+	}
+	backends, told := []string{"cpu"}, false
+	for _, m := range torchBackend().FindAllStringSubmatch(text, -1) {
+		told = told || m[1] == "cuda"
+		if m[2] != "" {
+			backends = append(backends, map[string]string{"hip": "rocm"}[m[1]])
+			if m[1] != "hip" {
+				backends[len(backends)-1] = m[1]
+			}
+		}
+	}
+	if told {
+		c.built.Backends = backends
+	}
+}
