@@ -25,8 +25,9 @@ type Job struct {
 	Inputs []string `json:"inputs"`
 	Width  int      `json:"width"`
 	Height int      `json:"height"`
-	// Heads are the names of the layers whose raw output is wanted, in
-	// Darknet's counting: the index of the convolution before each yolo layer.
+	// Heads are the layers whose raw output is wanted, in Darknet's counting: the
+	// convolution before each yolo layer, with its batch normalization and its
+	// activation, which is what the yolo layer reads.
 	Heads []int `json:"heads"`
 	// Yolos are the indices of the yolo layers, for the engine's own decoding.
 	Yolos []int `json:"yolos"`

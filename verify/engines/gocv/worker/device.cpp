@@ -82,6 +82,27 @@ extern "C" char *deployctl_device(int cuda) {
     return lines(out);
 }
 
+// deployctl_head names the layer whose output a yolo layer reads: the last of
+// the convolution, its batch normalization and its activation, which are layers
+// of their own in OpenCV (modules/dnn/src/darknet/darknet_io.cpp). The
+// permutation before a yolo layer only reorders it.
+extern "C" char *deployctl_head(void *net, const char *yolo) {
+    std::ostringstream out;
+    ask(out, [&] {
+        cv::dnn::Net &n = *static_cast<cv::dnn::Net *>(net);
+        for (int id = n.getLayerId(yolo); id > 0;) {
+            const auto inputs = n.getLayerInputs(id);
+            if (inputs.empty()) return;
+            if (inputs[0]->type != "Permute") {
+                out << "head " << flat(inputs[0]->name) << "\n";
+                return;
+            }
+            id = n.getLayerId(inputs[0]->name);
+        }
+    });
+    return lines(out);
+}
+
 // deployctl_layers counts the layers of a network by the target that OpenCV
 // gave them: Net::dump() ends a layer's label with "OCV/CPU" or the like.
 extern "C" char *deployctl_layers(void *net) {

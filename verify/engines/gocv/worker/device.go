@@ -8,6 +8,7 @@ package main
 
 char *deployctl_device(int cuda);
 char *deployctl_layers(void *net);
+char *deployctl_head(void *net, const char *yolo);
 */
 import "C"
 
@@ -142,15 +143,43 @@ func pairName(numbers string) string {
 	return f[0] + "/" + f[1]
 }
 
-// layers counts the layers of a network that has run by their targets.
-func layers(net *gocv.Net) map[string]int {
-	// gocv has no call for it; its Net holds one pointer to the C++ Net.
+// pointer is the C++ Net that a gocv Net holds and has no call for; nil for a
+// gocv whose Net is another one.
+func pointer(net *gocv.Net) unsafe.Pointer {
 	v := reflect.ValueOf(net).Elem()
 	if v.NumField() != 1 || v.Field(0).Kind() != reflect.UnsafePointer {
 		return nil
 	}
+	return unsafe.Pointer(v.Field(0).Pointer())
+}
+
+// headName is the layer whose output the yolo layer of that index reads. Where
+// OpenCV does not say, it is the convolution, which has nothing after it in the
+// published networks.
+func headName(net *gocv.Net, head, yolo int) string {
+	name := fmt.Sprintf("conv_%d", head)
+	p := pointer(net)
+	if p == nil {
+		return name
+	}
+	asked := C.CString(fmt.Sprintf("yolo_%d", yolo))
+	defer C.free(unsafe.Pointer(asked))
+	told(C.deployctl_head(p, asked), func(key, value string) {
+		if key == "head" {
+			name = value
+		}
+	})
+	return name
+}
+
+// layers counts the layers of a network that has run by their targets.
+func layers(net *gocv.Net) map[string]int {
+	p := pointer(net)
+	if p == nil {
+		return nil
+	}
 	var count map[string]int
-	told(C.deployctl_layers(unsafe.Pointer(v.Field(0).Pointer())), func(name, value string) {
+	told(C.deployctl_layers(p), func(name, value string) {
 		if name == "layer" {
 			if count == nil {
 				count = map[string]int{}

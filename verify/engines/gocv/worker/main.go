@@ -156,7 +156,7 @@ func run(j job, a *answer) error {
 	if a.Device != nil && a.Device.Pairs != nil && !a.Device.lists(backend, target) {
 		return fmt.Errorf("this OpenCV cannot use %s/%s", j.Backend, j.Target)
 	}
-	if j.Warmup+j.Runs < 1 || len(j.Heads) == 0 {
+	if j.Warmup+j.Runs < 1 || len(j.Heads) == 0 || len(j.Heads) != len(j.Yolos) {
 		return errors.New("job without runs or heads")
 	}
 	a.Backend, a.Target = j.Backend, j.Target
@@ -202,10 +202,9 @@ func open(j job, backend, target int) (*network, error) {
 		return nil, fmt.Errorf("choose target %s: %v", j.Target, err)
 	}
 	// OpenCV's Darknet importer names a layer after its kind and its index in
-	// the cfg. A head is the convolution before a yolo layer; asking for it by
-	// name also keeps OpenCV from fusing it away.
-	for _, i := range j.Heads {
-		n.names = append(n.names, fmt.Sprintf("conv_%d", i))
+	// the cfg. Asking for a head by name also keeps OpenCV from fusing it away.
+	for i, head := range j.Heads {
+		n.names = append(n.names, headName(&n.net, head, j.Yolos[i]))
 	}
 	for _, i := range j.Yolos {
 		n.names = append(n.names, fmt.Sprintf("yolo_%d", i))
