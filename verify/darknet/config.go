@@ -290,8 +290,8 @@ func (p *sectionReader) yolo() *YoloParams {
 	y := &YoloParams{
 		Classes:   p.integer("classes", 20, 1, maxClasses),
 		ScaleXY:   p.number("scale_x_y", 1, 0.1, 10),
-		Thresh:    p.number("thresh", 0, 0, 1),
-		NMSThresh: p.number("nms_threshold", 0, 0, 1),
+		Thresh:    p.given("thresh", 0, 1),
+		NMSThresh: p.given("nms_threshold", 0, 1),
 	}
 	p.only("new_coords", 0)
 	num := p.integer("num", 1, 1, 1024)
@@ -387,6 +387,15 @@ func (p *sectionReader) number(key string, def, low, high float64) float64 {
 		return def
 	}
 	return f
+}
+
+// given is a number that has no default, nil where it is not given.
+func (p *sectionReader) given(key string, low, high float64) *float64 {
+	if _, e := p.text(key); e == nil {
+		return nil
+	}
+	v := p.number(key, 0, low, high)
+	return &v
 }
 
 // only accepts a key that would change the numbers when it says the default.

@@ -131,8 +131,9 @@ type YoloParams struct {
 	Anchors [][2]float64
 	// ScaleXY stretches the cell offset: σ(t)·ScaleXY − (ScaleXY−1)/2.
 	ScaleXY float64
-	// Thresh and NMSThresh are the file's suggestions, 0 when it has none.
-	Thresh, NMSThresh float64
+	// Thresh and NMSThresh are what the file suggests, nil where it does not: a
+	// 0 that is given is meant.
+	Thresh, NMSThresh *float64
 }
 
 // WeightCount is the number of floats this layer has in a .weights file.

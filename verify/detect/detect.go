@@ -226,8 +226,8 @@ func Thin(list []Box, limit float64) []Box {
 func Overlap(net *darknet.Network) float64 {
 	limit := Suppress
 	for _, i := range net.Yolos() {
-		if own := net.Layers[i].Yolo.NMSThresh; own > 0 {
-			limit = own
+		if own := net.Layers[i].Yolo.NMSThresh; own != nil {
+			limit = *own
 		}
 	}
 	return limit

@@ -257,7 +257,11 @@ func TestOverlap(t *testing.T) {
 		}
 		return net
 	}
-	two := []Box{{Score: 0.9, W: 1, H: 1}, {Score: 0.8, X: 0.25, W: 1, H: 1}} // IoU 0.6
+	two := []Box{{Score: 0.9, W: 1, H: 1}, {Score: 0.8, X: 0.25, W: 1, H: 1}}  // IoU 0.6
+	touch := []Box{{Score: 0.9, W: 1, H: 1}, {Score: 0.8, X: 0.9, W: 1, H: 1}} // IoU 0.05
+	if got := Thin(touch, Overlap(cfg("nms_threshold=0\n"))); len(got) != 1 {
+		t.Errorf("a threshold of 0 that is given is not a default: %d boxes stay", len(got))
+	}
 	for own, kept := range map[string]int{"": 1, "nms_threshold=0.7\n": 2, "nms_threshold=0.3\n": 1} {
 		if got := Thin(two, Overlap(cfg(own))); len(got) != kept {
 			t.Errorf("%q: %d boxes stay, want %d", own, len(got), kept)

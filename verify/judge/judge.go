@@ -650,8 +650,8 @@ func (v *Verdict) rows(c Case, tol Tolerance, off []bool, comparable bool) {
 			continue
 		}
 		threshold := RowThreshold
-		if p := c.Net.Layers[yolo].Yolo; p.Thresh > 0 {
-			threshold = p.Thresh
+		if p := c.Net.Layers[yolo].Yolo; p.Thresh != nil {
+			threshold = *p.Thresh
 		}
 		fields := compareRows(t.Data, want, threshold, tol)
 		// A wrong head has been told already; its rows follow from it.
