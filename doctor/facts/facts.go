@@ -144,6 +144,7 @@ const (
 	TLSToProxy   VariableProblem = "tls-to-proxy" // https:// for a proxy that speaks http
 	TwoValues    VariableProblem = "two-values"   // lower and upper case differ
 	NamesNothing VariableProblem = "names-nothing"
+	NotForApt    VariableProblem = "not-for-apt"   // a proxy that other tools accept and apt refuses
 	NoProgram    VariableProblem = "no-program"    // it names a program that is not here
 	NotForNVCC   VariableProblem = "not-for-nvcc"  // a host compiler that nvcc refuses on this system
 	FlagsMissing VariableProblem = "flags-missing" // it turns off what finds a library, and nothing else names it

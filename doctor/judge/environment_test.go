@@ -39,6 +39,8 @@ func TestEnvironment(t *testing.T) {
 		{"no certificates", facts.Environment{NoCertificates: true}, "certificates.missing", "apt-get install ca-certificates", Warn, true},
 		{"not trusted", facts.Environment{NotTrusted: []string{"/x.crt"}}, "certificates.local", "update-ca-certificates", Warn, true},
 		{"no such compiler", variable(facts.Variable{Name: "CC", Value: "gcc-7", Problem: facts.NoProgram}), "build.compiler-variable", "go env -u CC; unset CC", Fail, false},
+		{"apt's file", variable(facts.Variable{Name: "/etc/apt/apt.conf", Value: "a:1", Problem: facts.NotForApt, Detail: "http://a:1"}), "proxy.apt", `write "http://a:1"`, Warn, true},
+		{"apt and a variable", variable(facts.Variable{Name: "http_proxy", Value: "a:1", Problem: facts.NotForApt, Detail: "http://a:1"}), "proxy.apt", "export http_proxy=http://a:1", Warn, true},
 		{"customenv", variable(facts.Variable{Name: "GOFLAGS", Value: "-tags=customenv", Problem: facts.FlagsMissing, Detail: "CGO_LDFLAGS"}), "go.customenv", "pkg-config --libs opencv4", Fail, false},
 		{"customenv and a folder", variable(facts.Variable{Name: "CGO_LDFLAGS", Value: "/opt/cv", Problem: facts.FolderGone}), "go.cgo-folder", "in place of /opt/cv", Fail, false},
 		{"a preload", facts.Environment{Preloads: []facts.Preload{{Library: "/x.so", From: "LD_PRELOAD", Cause: facts.NotFound}}}, "loader.preload", "unset LD_PRELOAD", Warn, true},

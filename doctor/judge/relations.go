@@ -85,6 +85,7 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"tmp-noexec":               tmpNoexec,
 		"variable-certificates":    variables(facts.NamesNothing),
 		"variable-proxy":           variables(facts.Malformed),
+		"variable-proxy-apt":       variables(facts.NotForApt),
 		"variable-proxy-tls":       variables(facts.TLSToProxy),
 		"variable-two-values":      variables(facts.TwoValues),
 		"jetson-cuda":              jetsonCUDA,

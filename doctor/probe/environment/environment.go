@@ -34,6 +34,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	p.compilers()
 	p.customEnv()
 	p.proxies()
+	p.aptProxies()
 	p.certificates()
 	return facts.Facts{Environment: p.e}, ctx.Err()
 }

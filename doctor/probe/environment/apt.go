@@ -1,0 +1,52 @@
+package environment
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+)
+
+var aptProxy = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)(?:^|[\s:{;])Proxy\s+"([^"]*)"`) })
+
+// aptProxies lists the proxies that apt refuses. It takes no scheme for granted,
+// and has none but http, https and socks5h (apt, methods/http.cc, "Unsupported
+// proxy configured"; apt-transport-http(1)).
+func (p *prober) aptProxies() {
+	if p.h.OS != "linux" || !p.h.Exists(p.ctx, "/etc/apt") {
+		return
+	}
+	for _, name := range []string{"http_proxy", "https_proxy"} {
+		p.aptProxy(name, p.h.Env(name))
+	}
+	for _, file := range append([]string{"/etc/apt/apt.conf"}, p.h.Glob(p.ctx, "/etc/apt/apt.conf.d", "*")...) {
+		// apt reads files without an extension and those of .conf (apt.conf(5)).
+		if ext := path.Ext(file); ext != "" && ext != ".conf" {
+			continue
+		}
+		for line := range strings.SplitSeq(p.text(file), "\n") {
+			line = strings.TrimSpace(line)
+			if strings.HasPrefix(line, "//") || strings.HasPrefix(line, "#") {
+				continue
+			}
+			for _, m := range aptProxy().FindAllStringSubmatch(line, -1) {
+				p.aptProxy(file, m[1])
+			}
+		}
+	}
+}
+
+func (p *prober) aptProxy(name, value string) {
+	scheme, _, full := strings.Cut(value, "://")
+	switch {
+	case value == "" || strings.EqualFold(value, "direct") || strings.EqualFold(value, "false"):
+	case strings.ContainsAny(value, " \"'"): // malformed for everybody
+	case !full:
+		p.note(name, withoutUser(value), facts.NotForApt, "http://"+withoutUser(value))
+	case !slices.Contains([]string{"http", "https", "socks5h"}, strings.ToLower(scheme)):
+		p.note(name, withoutUser(value), facts.NotForApt, "")
+	}
+}
