@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -154,8 +155,17 @@ func inspect(ctx context.Context, h *host.Host, t *tool, c look.Copy, deb string
 		}
 		return inst, nil
 	}
+	if gone := look.Interpreter(ctx, h, run); gone != "" {
+		inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "file", Source: run, Detail: "#!" + gone})
+		inst.Unusable = &facts.Unusable{Reason: facts.MissingFile, Detail: run + " is a script for " + gone + ", which is not here", Remedy: t.repair(h, c, "")}
+		return inst, nil
+	}
 	version, evidence, text, err := look.Ask(ctx, h, append([]string{run}, t.args...), t.says)
 	inst.Evidence = append(inst.Evidence, evidence)
+	var broken *look.UnusableError
+	if errors.As(err, &broken) && broken.Ran {
+		inst.Unusable = &facts.Unusable{Reason: facts.Broken, Detail: broken.Error(), Remedy: t.repair(h, c, broken.Why)}
+	}
 	if err != nil {
 		return inst, fmt.Errorf("ask %s for its version: %w", c.Path, err)
 	}
@@ -167,6 +177,23 @@ func inspect(ctx context.Context, h *host.Host, t *tool, c look.Copy, deb string
 		inst.Attrs["vendor"] = "apple"
 	}
 	return inst, nil
+}
+
+// repair says what to do about a copy that does not work, and why it does not.
+func (t *tool) repair(h *host.Host, c look.Copy, why string) string {
+	again := "Install it again with the package manager of this system."
+	if !strings.HasPrefix(c.Path, "/usr/bin/") && !strings.HasPrefix(c.Path, "/bin/") {
+		again = "Remove " + c.Path + ", or install it again"
+		if !h.Windows() && slices.Contains([]string{"cmake", "ninja"}, t.component) {
+			again += " (with pip: pip install --force-reinstall " + t.component + ")"
+		}
+		again += "."
+	}
+	loading := slices.ContainsFunc([]string{"loading shared libraries", "symbol lookup error", "not found (required by"}, func(words string) bool { return strings.Contains(why, words) })
+	if loading && h.Env("LD_LIBRARY_PATH") != "" {
+		return "unset LD_LIBRARY_PATH, by which it gets other libraries than it was built with. If it still fails: " + again
+	}
+	return again
 }
 
 // folders are where installers put a tool without PATH knowing.

@@ -118,6 +118,30 @@ func TestUnusableTool(t *testing.T) {
 	}
 }
 
+// TestToolThatCannotRun: why, and what to do about it; slow or odd ones are not
+// called broken.
+func TestToolThatCannotRun(t *testing.T) {
+	const local = "-- env --\nPATH=/home/u/.local/bin:/usr/bin\n"
+	for _, c := range []struct{ name, fixture, detail, remedy string }{
+		{"its interpreter is gone", local + "-- exec /home/u/.local/bin/cmake --\n#!/usr/bin/python3.8\nfrom cmake import cmake\n", "is a script for /usr/bin/python3.8, which is not here", "pip install --force-reinstall cmake"},
+		{"its module is gone", local + "-- run \"/home/u/.local/bin/cmake\" \"--version\" --\n#exit 1\n#stderr Traceback (most recent call last):\n#stderr ModuleNotFoundError: No module named 'cmake'\n", "No module named 'cmake'", "Remove /home/u/.local/bin/cmake"},
+		{"a library is gone", env + "-- run \"/usr/bin/cmake\" \"--version\" --\n#exit 127\n#stderr cmake: error while loading shared libraries: libarchive.so.13\n", "libarchive.so.13", "Install it again with the package manager"},
+		{"other libraries come first", "-- env --\nPATH=/usr/bin\nLD_LIBRARY_PATH=/opt/conda/lib\n-- run \"/usr/bin/cmake\" \"--version\" --\n#exit 1\n#stderr cmake: /opt/conda/lib/libcurl.so.4: version CURL_OPENSSL_4 not found (required by cmake)\n", "CURL_OPENSSL_4", "unset LD_LIBRARY_PATH"},
+		{"it is slow", env + "-- run \"/usr/bin/cmake\" \"--version\" --\n#error no answer\n", "", ""},
+		{"it says something else", env + "-- run \"/usr/bin/cmake\" \"--version\" --\nhello\n", "", ""},
+		{"a script that works", local + "-- file /usr/bin/python3 --\nx\n-- exec /home/u/.local/bin/cmake --\n#!/usr/bin/python3\n-- run \"/home/u/.local/bin/cmake\" \"--version\" --\ncmake version 3.31.2\n", "", ""},
+	} {
+		list := buildTools(t, c.fixture).Components["cmake"]
+		if len(list) != 1 || (list[0].Unusable != nil) != (c.detail != "") {
+			t.Errorf("%s: %+v", c.name, list)
+			continue
+		}
+		if u := list[0].Unusable; u != nil && (!strings.Contains(u.Detail, c.detail) || !strings.Contains(u.Remedy, c.remedy)) {
+			t.Errorf("%s: %+v", c.name, u)
+		}
+	}
+}
+
 func TestWindowsRegistry(t *testing.T) {
 	f := buildTools(t, `
 -- platform --

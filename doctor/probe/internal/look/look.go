@@ -217,6 +217,9 @@ func Script(ctx context.Context, h *host.Host, path string) (string, bool) {
 type UnusableError struct {
 	Path string
 	Why  string
+	// Ran: it was started and failed; otherwise it may be slow, or say something
+	// that is not known here.
+	Ran bool
 }
 
 func (e *UnusableError) Error() string { return e.Path + " does not work: " + e.Why }
@@ -239,9 +242,9 @@ func Ask(ctx context.Context, h *host.Host, argv []string, want *regexp.Regexp) 
 	text := head(out.Stdout) + "\n" + head(out.Stderr)
 	switch {
 	case out.Signal != "":
-		return "", evidence, text, &UnusableError{Path: argv[0], Why: "it was ended by signal " + out.Signal}
+		return "", evidence, text, &UnusableError{Path: argv[0], Why: "it was ended by signal " + out.Signal, Ran: true}
 	case out.Exit != 0:
-		return "", evidence, text, &UnusableError{Path: argv[0], Why: fmt.Sprintf("exit status %d: %s", out.Exit, FirstLine(text))}
+		return "", evidence, text, &UnusableError{Path: argv[0], Why: fmt.Sprintf("exit status %d: %s", out.Exit, lastWords(text)), Ran: true}
 	}
 	m := want.FindStringSubmatch(text)
 	if m == nil {
@@ -249,6 +252,34 @@ func Ask(ctx context.Context, h *host.Host, argv []string, want *regexp.Regexp) 
 	}
 	evidence.Detail = FirstLine(text[strings.Index(text, m[0]):])
 	return m[1], evidence, text, nil
+}
+
+// lastWords is what a program that failed says of it: the first line, or the last
+// one of a Python traceback.
+func lastWords(text string) string {
+	if first := FirstLine(text); !strings.HasPrefix(first, "Traceback ") {
+		return first
+	}
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return Clean(lines[len(lines)-1])
+}
+
+// Interpreter is the program that a script names in its first line and that is
+// certainly not here; "" for any other file.
+func Interpreter(ctx context.Context, h *host.Host, path string) string {
+	script, ok := Script(ctx, h, path)
+	if !ok {
+		return ""
+	}
+	line, _, _ := strings.Cut(strings.TrimPrefix(script, "#!"), "\n")
+	words := strings.Fields(line)
+	if len(words) == 0 || !strings.HasPrefix(words[0], "/") {
+		return ""
+	}
+	if _, err := h.Stat(ctx, words[0]); host.IsNotExist(err) {
+		return words[0]
+	}
+	return ""
 }
 
 // head is the beginning of a stream: a version stands in its first lines, and
