@@ -22,7 +22,12 @@ func (p *prober) aptProxies() {
 	for _, name := range []string{"http_proxy", "https_proxy"} {
 		p.aptProxy(name, p.h.Env(name))
 	}
-	for _, file := range append([]string{"/etc/apt/apt.conf"}, p.h.Glob(p.ctx, "/etc/apt/apt.conf.d", "*")...) {
+	const most = 64 // files
+	files := append([]string{"/etc/apt/apt.conf"}, p.h.Glob(p.ctx, "/etc/apt/apt.conf.d", "*")...)
+	for _, file := range files[:min(len(files), most)] {
+		if p.ctx.Err() != nil {
+			return
+		}
 		// apt reads files without an extension and those of .conf (apt.conf(5)).
 		if ext := path.Ext(file); ext != "" && ext != ".conf" {
 			continue

@@ -51,6 +51,9 @@ func (p *prober) gone(program, line string) bool {
 			names = append(names, file+".exe", file+".cmd", file+".bat")
 		}
 		for _, name := range names {
+			if p.ctx.Err() != nil {
+				return false
+			}
 			if _, err := p.h.Stat(p.ctx, name); !host.IsNotExist(err) {
 				return false
 			}
@@ -108,7 +111,7 @@ func (p *prober) flagFolders(name, flag string) {
 		if dir == "" && i+1 < len(words) {
 			dir = words[i+1]
 		}
-		if _, err := p.h.Stat(p.ctx, dir); !host.IsNotExist(err) {
+		if _, err := p.h.Stat(p.ctx, dir); !host.IsNotExist(err) || i >= 256 {
 			return
 		}
 		if first == "" {
