@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/mattn/go-runewidth"
+
+	"github.com/deployctl/deployctl/verify/judge"
 )
 
 // marks and colours of the states: shape and colour both tell, so that neither
@@ -105,6 +107,9 @@ func (p *painter) evidence(e Engine) {
 			more = fmt.Sprintf(" and %d more of its files there", n-1)
 		}
 		p.linef("%s", p.paint("2", "  "+clean(e.Name)+" loaded "+clean(e.Own[0])+more))
+	}
+	if e.State == OK && e.Arithmetic != "" && e.Arithmetic != usual(judge.FP32) {
+		p.linef("%s", p.paint("2", "  "+clean(e.Name)+" was judged by limits of its own: "+e.Arithmetic))
 	}
 	if e.State != OK || e.Device == nil || e.ProcessorSeconds == 0 || e.MedianSeconds == 0 {
 		return

@@ -136,6 +136,8 @@ type Engine struct {
 	// there was nothing to compare.
 	RelL2  []Number `json:"rel_l2"`
 	MaxAbs []Number `json:"max_abs"`
+	// Arithmetic says in a sentence what arithmetic the limits were derived for.
+	Arithmetic string `json:"arithmetic,omitempty"`
 	// Limits are what RelL2 and MaxAbs were judged by, head by head: a multiple
 	// of the noise that the reference itself shows.
 	Limits []judge.Limit `json:"limits"`

@@ -471,6 +471,12 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 		c.Rate, c.Peak = e.GFLOPS, o.PeakGFLOPS
 	}
 	verdict := judge.Judge(c)
+	e.Arithmetic = usual(c.Precision)
+	if !verdict.OK {
+		if c, verdict, err = or.concede(ctx, v.first, o.Target, r.a.Device, c, verdict, &e.Arithmetic); err != nil {
+			return nil, err
+		}
+	}
 	if verdict.AllHeadsOff {
 		suspects, err := or.suspects(ctx, v)
 		if err != nil {

@@ -152,6 +152,7 @@ func (f fake) Prepare(context.Context, engine.Progress) (engine.Worker, error) {
 type worker struct {
 	spoil func(a *engine.Answer)
 	input func(v []float32) []float32
+	opts  reference.Options // its arithmetic
 	out   *host.Output
 	err   error
 }
@@ -192,7 +193,7 @@ func (w worker) answer(ctx context.Context, j engine.Job, a *engine.Answer) erro
 	if err != nil {
 		return err
 	}
-	e, err := reference.New(net, weights, reference.Options{})
+	e, err := reference.New(net, weights, w.opts)
 	if err != nil {
 		return err
 	}

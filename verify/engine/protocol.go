@@ -137,4 +137,6 @@ type OpenCL struct {
 type CUDA struct {
 	Count int      `json:"count"`
 	Names []string `json:"names,omitempty"`
+	// Capabilities are their compute capabilities (8.6), in the same order.
+	Capabilities []string `json:"capabilities,omitempty"`
 }

@@ -20,6 +20,8 @@ type Precision string
 // The precisions judged.
 const (
 	FP32 Precision = "fp32"
+	// TF32 is float32 whose products have factors of 11 significant bits.
+	TF32 Precision = "tf32"
 	FP16 Precision = "fp16"
 	INT8 Precision = "int8"
 )
@@ -43,11 +45,12 @@ type Tolerance struct {
 // (summation order, Winograd); 1e-3 is the design's bar. FP16: half precision
 // has 11 bits, so each layer rounds by up to 5e-4 and a hundred layers add up
 // to about 1e-2; OpenCV's own tests allow 0.006 to 0.04 in scores and 0.03 to
-// 0.042 in IoU (modules/dnn/test/test_darknet_importer.cpp). INT8: eight bits,
+// 0.042 in IoU (modules/dnn/test/test_darknet_importer.cpp). TF32 has as many
+// bits in its products. INT8: eight bits,
 // post-training; the least that still finds the same objects.
 func For(p Precision) Tolerance {
 	switch p {
-	case FP16:
+	case FP16, TF32:
 		return Tolerance{RelL2: 2e-2, IoU: 0.95, Score: 0.03, Repeat: 1e-3}
 	case INT8:
 		return Tolerance{RelL2: 2e-1, IoU: 0.80, Score: 0.15, Repeat: 1e-3}
@@ -459,7 +462,7 @@ func byLayer(list []Tensor) map[int]Tensor {
 // precision notices an FP32 run whose results have only half the bits. That
 // alone moves a head by less than the FP32 limit and would pass.
 func (v *Verdict) precision(c Case, engine map[int]Tensor) {
-	if c.Precision != FP32 {
+	if c.Precision != FP32 && c.Precision != TF32 { // TF32 adds up in float32
 		return
 	}
 	for _, p := range []struct {

@@ -59,9 +59,29 @@ type Options struct {
 	// precision, as an engine that stores its numbers so does: the noise that
 	// such an engine may have.
 	Half bool
+	// Products rounds both factors of every product of a convolution, as units
+	// that multiply with fewer bits do; sums keep all bits. Not with Float64.
+	Products Rounding
+	// Flush takes numbers that are too small to be normal for zero: below 2⁻¹²⁶
+	// also products and sums (FTZ and DAZ), with Half those below 2⁻¹⁴ that are
+	// stored. Not with Float64.
+	Flush bool
 	// Epsilon of batch-norm; nil is OpenCVEpsilon.
 	Epsilon *Epsilon
 }
+
+// Rounding is how the factors of a product lose bits.
+type Rounding int
+
+// The roundings. NVIDIA's tensor cores keep 10 bits of a float32's fraction
+// (TF32). The conversion instruction rounds to nearest, ties away from zero
+// (PTX ISA, cvt.rna.tf32.f32); a factor that was not converted loses its low
+// bits instead, as the unit does not read them.
+const (
+	Whole Rounding = iota
+	TF32
+	TF32Cut
+)
 
 // Output is the raw result of one layer.
 type Output struct {
@@ -131,7 +151,7 @@ type float interface{ float32 | float64 }
 type runner[T float] struct {
 	net     *darknet.Network
 	threads int
-	half    bool
+	opts    Options
 	convs   []conv[T] // by layer index
 }
 
@@ -140,17 +160,22 @@ type runner[T float] struct {
 type conv[T float] struct {
 	kernel [][]T
 	bias   []T
+	// least is the smallest magnitude of a kernel's weights other than 0, by
+	// group; for Flush.
+	least []float64
 }
 
 func newRunner[T float](net *darknet.Network, weights *darknet.Weights, opts Options) *runner[T] {
-	r := &runner[T]{net: net, threads: opts.Threads, half: opts.Half, convs: make([]conv[T], len(net.Layers))}
+	r := &runner[T]{net: net, threads: opts.Threads, opts: opts, convs: make([]conv[T], len(net.Layers))}
 	parallel(len(net.Layers), opts.Threads, func(_, i int) {
 		if net.Layers[i].Kind == darknet.Convolutional {
 			r.convs[i] = fold[T](&net.Layers[i], weights.Layer(i), *opts.Epsilon)
-			if opts.Half {
-				for _, k := range append(r.convs[i].kernel, r.convs[i].bias) {
-					toHalf(k)
-				}
+			c := &r.convs[i]
+			r.store(c.bias)
+			for _, k := range c.kernel {
+				r.store(k)
+				roundFactors(k, opts.Products)
+				c.least = append(c.least, least(k))
 			}
 		}
 	})
@@ -209,9 +234,7 @@ func (r *runner[T]) forward(ctx context.Context, input []float32, want []int) ([
 	tensors := make([][]T, last+1)
 	first := pool.get(len(input))
 	toChannelsLast(first, input, n.Channels)
-	if r.half {
-		toHalf(first)
-	}
+	r.store(first)
 	outputs := make([]Output, len(want))
 	panels := make([][]T, r.threads)
 
@@ -229,8 +252,17 @@ func (r *runner[T]) forward(ctx context.Context, input []float32, want []int) ([
 		out := pool.get(l.Out.Len())
 		switch l.Kind {
 		case darknet.Convolutional:
-			if err := r.convolve(ctx, l, &r.convs[i], ins[0], out, panels); err != nil {
+			in := ins[0]
+			if r.opts.Products != Whole {
+				in = pool.get(len(ins[0]))
+				copy(in, ins[0])
+				roundFactors(in, r.opts.Products)
+			}
+			if err := r.convolve(ctx, l, &r.convs[i], in, out, panels); err != nil {
 				return nil, err
+			}
+			if r.opts.Products != Whole {
+				pool.put(in)
 			}
 		case darknet.Maxpool:
 			r.maxpool(l, ins[0], out)
@@ -243,9 +275,7 @@ func (r *runner[T]) forward(ctx context.Context, input []float32, want []int) ([
 		case darknet.Yolo:
 			copy(out, ins[0]) // raw: decoding is not the engine's work
 		}
-		if r.half {
-			toHalf(out)
-		}
+		r.store(out)
 		tensors[i] = out
 		for k, w := range want {
 			if w == i {
@@ -311,8 +341,12 @@ func (r *runner[T]) convolve(ctx context.Context, l *darknet.Layer, c *conv[T], 
 				a = panels[worker][:m*depth]
 				columns(l, in, a, from, m, g)
 			}
+			product := multiply[T]
+			if r.opts.Flush && !r.opts.Half && least(a)*c.least[g] < tiny {
+				product = multiplyFlushed[T]
+			}
 			for col := 0; col < outC; col += panelCols {
-				multiply(m, min(panelCols, outC-col), depth, a, depth, c.kernel[g][col:], outC, dst[g*outC+col:], p.Filters)
+				product(m, min(panelCols, outC-col), depth, a, depth, c.kernel[g][col:], outC, dst[g*outC+col:], p.Filters)
 			}
 		}
 		activate(dst, p.Activation)
@@ -558,18 +592,4 @@ func parallel(jobs, threads int, do func(worker, job int)) {
 		})
 	}
 	wg.Wait()
-}
-
-// toHalf rounds to the nearest number of half precision (IEEE 754 binary16: 11
-// significant bits, steps of 2⁻²⁴ below 2⁻¹⁴, at most 65504), ties to even.
-func toHalf[T float](v []T) {
-	for i, x := range v {
-		_, exp := math.Frexp(float64(x))
-		step := math.Ldexp(1, max(exp-11, -24))
-		r := math.RoundToEven(float64(x)/step) * step
-		if math.Abs(r) > 65504 {
-			r = math.Inf(int(math.Copysign(1, r)))
-		}
-		v[i] = T(r)
-	}
 }

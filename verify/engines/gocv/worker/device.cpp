@@ -64,7 +64,10 @@ extern "C" char *deployctl_device(int cuda) {
         ask(out, [&] {
             const int n = cv::cuda::getCudaEnabledDeviceCount();
             out << "cuda.count " << n << "\n";
-            for (int i = 0; i < n; i++) out << "cuda.name " << flat(cv::cuda::DeviceInfo(i).name()) << "\n";
+            for (int i = 0; i < n; i++) {
+                const cv::cuda::DeviceInfo d(i);
+                out << "cuda.name " << flat(d.name()) << "\ncuda.capability " << d.majorVersion() << "." << d.minorVersion() << "\n";
+            }
         });
     }
     // "    NVIDIA CUDA:    YES (ver 12.4, CUFFT CUBLAS)"

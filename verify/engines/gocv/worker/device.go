@@ -43,8 +43,9 @@ type opencl struct {
 }
 
 type cuda struct {
-	Count int      `json:"count"`
-	Names []string `json:"names"`
+	Count        int      `json:"count"`
+	Names        []string `json:"names"`
+	Capabilities []string `json:"capabilities"`
 }
 
 // told splits the lines of device.cpp; what OpenCV refused to tell goes to the
@@ -98,6 +99,8 @@ func devices(target string) *device {
 			d.CUDA.Count, _ = strconv.Atoi(value) // written by %d
 		case "cuda.name":
 			d.CUDA.Names = append(d.CUDA.Names, value)
+		case "cuda.capability":
+			d.CUDA.Capabilities = append(d.CUDA.Capabilities, value)
 		}
 		if i := strings.Index(value, ":"); name == "built" && i > 0 {
 			d.Built[value[:i]] = value[i+1:]
