@@ -155,6 +155,8 @@ const (
 type Module struct {
 	// Loaded: the running kernel has it.
 	Loaded bool `json:"loaded,omitempty"`
+	// Kind of the loaded one is open or proprietary.
+	Kind string `json:"kind,omitempty"`
 	// Built: the running kernel's folder has a module that could be loaded.
 	Built bool `json:"built,omitempty"`
 	// Others are kernels that are not running and for which it was built.

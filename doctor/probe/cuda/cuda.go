@@ -135,10 +135,16 @@ func (p *probe) present(ctx context.Context) bool {
 
 // Program returns the path of nvidia-smi, "" if there is none.
 func Program(ctx context.Context, h *host.Host) string {
+	// In WSL that of Windows' driver answers; another one on PATH belongs to a
+	// Linux driver, which has no device there.
+	const wsl = "/usr/lib/wsl/lib/nvidia-smi"
+	if !h.Windows() && h.Exists(ctx, wsl) {
+		return wsl
+	}
 	if found := h.LookPath(ctx, "nvidia-smi"); len(found) > 0 {
 		return found[0]
 	}
-	fixed := []string{"/usr/bin/nvidia-smi", "/usr/lib/wsl/lib/nvidia-smi"}
+	fixed := []string{"/usr/bin/nvidia-smi"}
 	if h.Windows() {
 		fixed = []string{h.Join(look.SystemRoot(h), "System32", "nvidia-smi.exe"), `C:\Program Files\NVIDIA Corporation\NVSMI\nvidia-smi.exe`}
 	}
@@ -252,7 +258,7 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 			case in.Version == "":
 				in.Version = v
 				in.Path = real
-			case v != "" && v != in.Version && !strings.Contains(real, "/stubs/") && !strings.Contains(real, "/compat/"):
+			case desktopDriver(v) && v != in.Version && !strings.Contains(real, "/stubs/") && !strings.Contains(real, "/compat/"):
 				in.Unusable = mismatched(in.Version, v)
 			}
 		}

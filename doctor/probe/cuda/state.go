@@ -16,6 +16,9 @@ func inContainer(ctx context.Context, h *host.Host) bool {
 	return h.Exists(ctx, "/.dockerenv") || h.Exists(ctx, "/run/.containerenv") || h.Env("KUBERNETES_SERVICE_HOST") != "" || h.Env("container") != ""
 }
 
+// inPod reports whether this is a container that Kubernetes started.
+func inPod(h *host.Host) bool { return h.Env("KUBERNETES_SERVICE_HOST") != "" }
+
 func inWSL(ctx context.Context, h *host.Host) bool {
 	return h.Exists(ctx, "/usr/lib/wsl/lib") || h.Exists(ctx, "/dev/dxg")
 }
@@ -67,13 +70,33 @@ func (p *probe) linuxInWSL(ctx context.Context, library string) *facts.Unusable 
 	return u
 }
 
+// podWithGPU is how Kubernetes gives a pod its GPU (NVIDIA, k8s-device-plugin,
+// "Running GPU Jobs", and issues 406 and 478 there).
+const podWithGPU = `Ask for the GPU in the pod's spec: "nvidia.com/gpu: 1" under resources.limits, and runtimeClassName: nvidia where NVIDIA's runtime is not the node's default`
+
 // inRun says how to start a container again with its GPU.
 func (p *probe) inRun() string {
+	if inPod(p.h) {
+		if v, set := p.h.Getenv("NVIDIA_DRIVER_CAPABILITIES"); set && !strings.Contains(v, "compute") && v != "all" {
+			return "NVIDIA_DRIVER_CAPABILITIES=" + v + " leaves CUDA out. Set it to compute,utility in the pod's spec."
+		}
+		return podWithGPU + "."
+	}
 	again := "Start the container again with: docker run --gpus all -e NVIDIA_DRIVER_CAPABILITIES=compute,utility IMAGE"
 	if v, set := p.h.Getenv("NVIDIA_VISIBLE_DEVICES"); set && (v == "" || v == "void" || v == "none") {
 		again = "NVIDIA_VISIBLE_DEVICES=" + v + " hides the GPUs. Start the container again with: docker run --gpus all -e NVIDIA_VISIBLE_DEVICES=all -e NVIDIA_DRIVER_CAPABILITIES=compute,utility IMAGE"
 	}
+	if v, set := p.h.Getenv("NVIDIA_DRIVER_CAPABILITIES"); set && !strings.Contains(v, "compute") && v != "all" && v != "" {
+		again = "NVIDIA_DRIVER_CAPABILITIES=" + v + " leaves CUDA out. " + again
+	}
 	return again
+}
+
+// desktopDriver reports whether a library's number is a driver's (390.157,
+// 550.54.14). Jetson's and WSL's libcuda.so.1.1 has no such number.
+func desktopDriver(number string) bool {
+	branch, _, more := strings.Cut(number, ".")
+	return more && len(branch) >= 3
 }
 
 // mismatched is a driver whose kernel module and libraries differ.
@@ -102,11 +125,14 @@ func (p *probe) failing(ctx context.Context, text string) *facts.Unusable {
 	case inContainer(ctx, p.h) && strings.Contains(low, "unknown error"):
 		// Source: NVIDIA Container Toolkit, troubleshooting: containers lose
 		// their GPUs when systemd reloads.
-		u.Remedy = "Restart the container: it lost its access to the GPU."
+		u.Remedy = "Restart the container, or remove it and start it anew. It lost its access to the GPU, as containers do when systemd reloads its units on the host. The driver is fine."
+		if inPod(p.h) {
+			u.Remedy = "Delete this pod, so that it is restarted. It lost its access to the GPU, as containers do when systemd reloads its units on the node. The driver is fine."
+		}
 	case inContainer(ctx, p.h):
 		u.Remedy = "Make nvidia-smi work on the host, then start the container again with: docker run --gpus all IMAGE"
 	case strings.Contains(low, "no devices were found"):
-		u.Reason, u.Remedy = facts.NoDevice, "Run sudo dmesg | grep -i nvrm(), which says why the driver does not start the card."
+		u.Reason, u.Remedy = facts.NoDevice, "Run sudo dmesg | grep -i nvrm. It says why the driver does not start the card."
 	case strings.Contains(low, "communicate with the nvidia driver"), strings.Contains(low, "driver not loaded"):
 		u.Remedy = "Run sudo modprobe nvidia. If it fails, the module is not built for the running kernel (install its headers and rebuild it with dkms) or Secure Boot blocks it."
 		if p.h.Windows() {
@@ -124,6 +150,9 @@ func (p *probe) withoutLibcuda(ctx context.Context, version string) *facts.Unusa
 	case inWSL(ctx, p.h):
 		u.Remedy = "Update the NVIDIA driver on Windows, then run: wsl --shutdown. Do not install a Linux driver inside WSL."
 	case inContainer(ctx, p.h):
+		if !p.h.Exists(ctx, "/dev/nvidiactl") {
+			u.Detail = "this container was started without the host's GPU: it has neither libcuda.so.1 nor /dev/nvidiactl"
+		}
 		u.Remedy = p.inRun()
 	case len(p.f.Components[Driver]) == 0 && version == "":
 		return nil

@@ -19,9 +19,10 @@ func TestFailing(t *testing.T) {
 		{"", "Failed to initialize NVML: Driver/library version mismatch", facts.NeedsRestart, "Restart the machine"},
 		{docker, "Failed to initialize NVML: Driver/library version mismatch", facts.NeedsRestart, "Restart the host"},
 		{docker, "Failed to initialize NVML: Unknown Error", facts.Broken, "Restart the container"},
+		{docker + "-- env --\nKUBERNETES_SERVICE_HOST=10.96.0.1\n", "Failed to initialize NVML: Unknown Error", facts.Broken, "Delete this pod"},
 		{"", "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.", facts.Broken, "modprobe nvidia"},
 		{wsl, "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.", facts.Broken, "on Windows"},
-		{"", "No devices were found", facts.NoDevice, "dmesg"},
+		{"", "No devices were found", facts.NoDevice, "dmesg | grep -i nvrm."},
 	} {
 		p := &probe{h: hosttest.Parse(t, "-- platform --\nlinux/amd64\n"+tt.files)}
 		u := p.failing(t.Context(), tt.text)
@@ -102,5 +103,14 @@ LD_LIBRARY_PATH=/opt/cudnn8/lib
 	}
 	if len(f.Components[TensorRT]) != 0 {
 		t.Errorf("tensorrt: %+v", f.Components[TensorRT])
+	}
+}
+
+// TestDesktopDriver: only numbers of drivers are compared with the kernel module's.
+func TestDesktopDriver(t *testing.T) {
+	for number, want := range map[string]bool{"550.54.14": true, "390.157": true, "1.1": false, "1": false, "": false} {
+		if got := desktopDriver(number); got != want {
+			t.Errorf("desktopDriver(%q) = %v", number, got)
+		}
 	}
 }

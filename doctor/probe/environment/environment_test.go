@@ -61,6 +61,8 @@ func TestEnvironment(t *testing.T) {
 		{"one proxy twice, and without a scheme", env("https_proxy=http://a:3128/\nHTTPS_PROXY=http://a:3128\nhttp_proxy=a:3128\n"), facts.Environment{}},
 		{"a bundle that is gone", env("SSL_CERT_FILE=/etc/corp.pem\n"), variable("SSL_CERT_FILE", "/etc/corp.pem", facts.NamesNothing, "")},
 		{"a bundle that is there", env("SSL_CERT_FILE=/etc/corp.pem\n") + "-- file /etc/corp.pem --\nx\n", facts.Environment{}},
+		{"NVIDIA's open modules", env("") + "-- file /proc/driver/nvidia/version --\nNVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.133.07\n", facts.Environment{Module: facts.Module{Loaded: true, Kind: "open"}}},
+		{"NVIDIA's proprietary modules", env("") + "-- file /proc/driver/nvidia/version --\nNVRM version: NVIDIA UNIX x86_64 Kernel Module  570.133.07\n", facts.Environment{Module: facts.Module{Loaded: true, Kind: "proprietary"}}},
 		{"no certificates", env("") + "-- file /var/lib/dpkg/status --\nPackage: base-files\nStatus: install ok installed\n", facts.Environment{NoCertificates: true}},
 		{"certificates in another place", env("") + "-- file /var/lib/dpkg/status --\nPackage: base-files\n\nPackage: ca-certificates\n", facts.Environment{}},
 		{"a local certificate that is not trusted", env("") + bundle + "-- file /usr/local/share/ca-certificates/proxy.crt --\n" + pem, facts.Environment{NotTrusted: []string{"/usr/local/share/ca-certificates/proxy.crt"}}},

@@ -21,6 +21,10 @@ func (p *prober) module() {
 	h, m := p.h, &p.e.Module
 	m.Loaded = h.Exists(p.ctx, "/proc/driver/nvidia/version") || h.Exists(p.ctx, "/sys/module/nvidia/version")
 	if m.Loaded {
+		// The open ones call themselves "Open Kernel Module" there.
+		if text := p.text("/proc/driver/nvidia/version"); strings.Contains(text, "Kernel Module") {
+			m.Kind = map[bool]string{true: "open", false: "proprietary"}[strings.Contains(text, "Open Kernel Module")]
+		}
 		return
 	}
 	kernel := look.Clean(p.text("/proc/sys/kernel/osrelease"))
