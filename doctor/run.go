@@ -72,7 +72,7 @@ func libraries(ctx context.Context, h *host.Host, f *facts.Facts) {
 	}
 	a := runOne(ctx, h, probe.Probe{Name: "closure", Run: func(ctx context.Context, h *host.Host) (facts.Facts, error) {
 		// A late walk must not write into what is judged by then.
-		own := facts.Facts{Components: map[string][]facts.Instance{}}
+		own := facts.Facts{OS: f.OS, Components: map[string][]facts.Instance{}}
 		for name, list := range f.Components {
 			own.Components[name] = slices.Clone(list)
 		}

@@ -42,7 +42,7 @@ func Fill(ctx context.Context, h *host.Host, f *facts.Facts) error {
 	default:
 		return nil
 	}
-	w := &world{ctx: ctx, h: h, objects: map[string]*object{}, stats: map[string]presence{}}
+	w := &world{ctx: ctx, h: h, arch: cmp.Or(f.OS.Arch, h.Arch), objects: map[string]*object{}, stats: map[string]presence{}}
 	for _, name := range slices.Sorted(maps.Keys(f.Components)) {
 		list := f.Components[name]
 		for i := range list {
@@ -51,6 +51,9 @@ func Fill(ctx context.Context, h *host.Host, f *facts.Facts) error {
 			}
 			roots := w.roots(&list[i])
 			if len(roots) == 0 {
+				continue
+			}
+			if list[i].Unusable = w.foreign(roots[0]); list[i].Unusable != nil {
 				continue
 			}
 			if w.libs == nil {
@@ -81,6 +84,7 @@ const (
 type world struct {
 	ctx     context.Context
 	h       *host.Host
+	arch    string // GOARCH of the programs here, which may not be the kernel's
 	libs    *loader.Libraries
 	objects map[string]*object // nil for what could not be read
 	stats   map[string]presence
@@ -269,6 +273,8 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 				add(facts.Need{Name: name, By: n.file, Cause: facts.OtherArch, Found: found.other, Through: found.through})
 			case fromDriver(name):
 				add(facts.Need{Name: name, By: n.file, Cause: facts.FromDriver})
+			case slices.Contains(ofLibc, stem(name)) && w.find("libc.so.6", n).file != "":
+				// One package has them all; what was recorded is not complete.
 			default:
 				need := facts.Need{Name: name, By: n.file, Cause: facts.NotFound, Elsewhere: w.elsewhere(name, n, nil)}
 				need.Package, need.Installed = w.pkg(name)
@@ -334,11 +340,41 @@ func (w *world) addPreloads(loaded map[string]*node) {
 
 // class is that of programs of this machine's architecture.
 func (w *world) class() elf.Class {
-	switch w.h.Arch {
+	switch w.arch {
 	case "386", "arm", "mips", "mipsle":
 		return elf.ELFCLASS32
 	}
 	return elf.ELFCLASS64
+}
+
+// machines are the ELF machines of the architectures that people mix up, and
+// their names.
+var machines = map[string]struct {
+	code elf.Machine
+	name string
+}{
+	"386": {elf.EM_386, "32-bit x86"}, "amd64": {elf.EM_X86_64, "x86-64"},
+	"arm": {elf.EM_ARM, "32-bit ARM"}, "arm64": {elf.EM_AARCH64, "64-bit ARM (aarch64)"},
+}
+
+// foreign is why no program here can use a file: it is made for another
+// architecture. nil where that cannot be said.
+func (w *world) foreign(file string) *facts.Unusable {
+	o, here := w.object(file), machines[w.arch]
+	if here.name == "" || o.machine == here.code {
+		return nil
+	}
+	for _, of := range machines {
+		if of.code != o.machine {
+			continue
+		}
+		return &facts.Unusable{
+			Reason: facts.WrongArch,
+			Detail: file + " is made for " + of.name + ", and the programs of this system are for " + here.name,
+			Remedy: "Install the build for " + here.name + " in place of it.",
+		}
+	}
+	return nil
 }
 
 var muslOwn = sync.OnceValue(func() *regexp.Regexp {
@@ -353,9 +389,18 @@ func (w *world) builtIn(name string) bool {
 	if muslOwn().MatchString(name) {
 		return true
 	}
-	stem, _, _ := strings.Cut(strings.TrimPrefix(name, "lib"), ".so")
-	return w.libs.Musl && strings.HasPrefix(name, "lib") && slices.Contains([]string{"c", "pthread", "rt", "m", "dl", "util", "xnet"}, stem)
+	return w.libs.Musl && strings.HasPrefix(name, "lib") && slices.Contains(ofLibc, stem(name))
 }
+
+// stem is what -l calls a library: m of libm.so.6.
+func stem(name string) string {
+	name, _, _ = strings.Cut(strings.TrimPrefix(name, "lib"), ".so")
+	return name
+}
+
+// ofLibc are the libraries that come in one package with the C library; musl's
+// are one file.
+var ofLibc = []string{"c", "pthread", "rt", "m", "dl", "util", "xnet"}
 
 // condaOf is the conda environment that a library lies in; "" for none.
 func (w *world) condaOf(file string) string {

@@ -196,6 +196,10 @@ func TestNeeds(t *testing.T) {
 			files: map[string]string{app: root(library{needed: []string{tbb.soname}}).bytes(), "/opt/conda/lib/libtbb.so.12": tbb.bytes(), "/opt/conda/conda-meta/history": "x"},
 		},
 		{
+			name:  "parts of the C library, which is here",
+			files: map[string]string{app: root(library{needed: []string{"libm.so.6", "libdl.so.2"}}).bytes(), "/usr/lib/x86_64-linux-gnu/libc.so.6": "x"},
+		},
+		{
 			name:  "the driver's",
 			files: map[string]string{app: root(library{needed: []string{"libcuda.so.1"}}).bytes()},
 			want:  []facts.Need{{Name: "libcuda.so.1", By: app, Cause: facts.FromDriver}},
@@ -274,6 +278,42 @@ func TestGarbage(t *testing.T) {
 			if err := closure.Fill(t.Context(), h, f); err != nil {
 				t.Fatal(err)
 			}
+		}
+	}
+}
+
+// TestForeign: a library for another architecture is named as such, and what it
+// needs is not walked. A 32-bit system on a 64-bit kernel counts as 32-bit.
+func TestForeign(t *testing.T) {
+	const app = "/usr/local/lib/libonnxruntime.so.1"
+	for name, c := range map[string]struct {
+		arch, programs string
+		machine        elf.Machine
+		want           string
+	}{
+		"its own":             {"arm64", "", elf.EM_AARCH64, ""},
+		"x86-64 on a Jetson":  {"arm64", "", elf.EM_X86_64, "x86-64"},
+		"ARM on a PC":         {"amd64", "", elf.EM_AARCH64, "aarch64"},
+		"a 32-bit system":     {"arm64", "arm", elf.EM_AARCH64, "32-bit ARM"},
+		"an unknown machine":  {"amd64", "", elf.EM_SPARCV9, ""},
+		"an unknown platform": {"riscv64", "", elf.EM_X86_64, ""},
+	} {
+		r, err := hosttest.Recording("-- platform --\nlinux/" + c.arch + "\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Files[app] = host.File{Data: []byte(library{soname: "libonnxruntime.so.1", needed: []string{"libgone.so.1"}, machine: c.machine}.bytes())}
+		r.Complete()
+		f := &facts.Facts{OS: facts.OS{Arch: c.programs}}
+		f.Add("onnxruntime", facts.Instance{Active: true, Attrs: map[string]string{"lib": app}})
+		if err := closure.Fill(t.Context(), host.Replay(r), f); err != nil {
+			t.Fatal(err)
+		}
+		switch i := f.Components["onnxruntime"][0]; {
+		case c.want == "" && i.Unusable != nil:
+			t.Errorf("%s: %+v", name, i.Unusable)
+		case c.want != "" && (i.Unusable == nil || i.Unusable.Reason != facts.WrongArch || !strings.Contains(i.Unusable.Detail, c.want) || len(i.Needs) > 0):
+			t.Errorf("%s: unusable %+v, needs %v", name, i.Unusable, i.Needs)
 		}
 	}
 }

@@ -1,7 +1,9 @@
 package osprobe
 
 import (
+	"cmp"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,6 +36,23 @@ func loaders(arch string) []string {
 	return nil
 }
 
+// narrower tells a 32-bit system on a 64-bit kernel, as Raspberry Pi OS for the
+// Pi 3 and 4 is: it has the loader of the narrower architecture only.
+func (p *prober) narrower() {
+	narrow := map[string]string{"arm64": "arm", "amd64": "386"}[p.h.Arch]
+	has := func(arch string) bool {
+		return slices.ContainsFunc(loaders(arch), func(file string) bool { return p.h.Exists(p.ctx, file) })
+	}
+	if narrow == "" || has(p.h.Arch) || !has(narrow) || len(p.h.Glob(p.ctx, "/lib", "ld-musl-*.so.1")) > 0 {
+		return
+	}
+	p.os.Arch = narrow
+	p.evidence("file", loaders(narrow)[0], "the only loader here")
+}
+
+// arch is that of the programs here.
+func (p *prober) arch() string { return cmp.Or(p.os.Arch, p.h.Arch) }
+
 func libDirs(arch string) []string {
 	dirs := []string{"/usr/lib64", "/usr/lib", "/lib64", "/lib"}
 	if t := loader.Triplet(arch); t != "" {
@@ -45,6 +64,7 @@ func libDirs(arch string) []string {
 // libc finds the C library. musl comes first on Alpine only: elsewhere a musl
 // package may lie beside glibc, and on Alpine gcompat plays glibc's loader.
 func (p *prober) libc() {
+	p.narrower()
 	first, second := p.glibc, p.musl
 	if p.os.ID == "alpine" || p.h.Exists(p.ctx, "/etc/alpine-release") {
 		first, second = p.musl, p.glibc
@@ -64,8 +84,8 @@ var glibcBanner = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompi
 var libcFile = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?:^|/)(?:libc|ld)-(\d+\.\d+(?:\.\d+)?)\.so$`) })
 
 func (p *prober) glibc() bool {
-	candidates := loaders(p.h.Arch)
-	for _, dir := range libDirs(p.h.Arch) {
+	candidates := loaders(p.arch())
+	for _, dir := range libDirs(p.arch()) {
 		candidates = append(candidates, dir+"/libc.so.6")
 	}
 	for _, name := range candidates {
@@ -121,7 +141,7 @@ var stdcxxFile = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompil
 // The linker writes the names of the versions a library defines one after the
 // other into its string table (.gnu.version_d points there), oldest first.
 func (p *prober) libstdcxx() {
-	for _, dir := range libDirs(p.h.Arch) {
+	for _, dir := range libDirs(p.arch()) {
 		name := dir + "/libstdc++.so.6"
 		if !p.h.Exists(p.ctx, name) {
 			continue
