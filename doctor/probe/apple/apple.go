@@ -150,6 +150,7 @@ func (p *prober) xcodes(f *facts.Facts, selected, how string) {
 		}
 		if developer == selected {
 			i.Active, i.Via = true, []string{how}
+			i.Unusable = p.license()
 		}
 		for platform, component := range map[string]string{"MacOSX": "macos-sdk", "iPhoneOS": "ios-sdk", "iPhoneSimulator": "ios-sdk"} {
 			if p.sdks(f, component, developer+"/Platforms/"+platform+".platform/Developer/SDKs", platform) {
@@ -159,6 +160,39 @@ func (p *prober) xcodes(f *facts.Facts, selected, how string) {
 		sort.Strings(i.Has)
 		f.Add("xcode", i)
 	}
+}
+
+// license is an Xcode whose license was not accepted after it was installed or
+// updated. The stand-ins in /usr/bin say so themselves; where an Xcode is
+// selected, they open no window.
+func (p *prober) license() *facts.Unusable {
+	const stub = "/usr/bin/clang"
+	if !p.h.Exists(p.ctx, stub) {
+		return nil
+	}
+	out, err := p.h.Run(p.ctx, host.Command{Argv: []string{stub, "--version"}})
+	const notAccepted = 69 // EX_UNAVAILABLE of sysexits(3)
+	if err != nil || out.Exit != notAccepted || !strings.Contains(string(out.Stderr)+string(out.Stdout), "license") {
+		return nil
+	}
+	return &facts.Unusable{
+		Reason: facts.Disabled,
+		Detail: "Xcode's license is not accepted, so clang, git and every other developer tool stop with exit code 69",
+		Remedy: "sudo xcodebuild -license accept",
+	}
+}
+
+// selectionGone is a choice of xcode-select or DEVELOPER_DIR that was deleted
+// since: the stand-ins in /usr/bin then stop with "invalid active developer path".
+func (p *prober) selectionGone(selected, how string) *facts.Unusable {
+	if selected == "" || selected == cltRoot || p.h.Exists(p.ctx, selected) {
+		return nil
+	}
+	u := &facts.Unusable{Reason: facts.MissingFile, Detail: how + " names " + selected + ", which is not there", Remedy: "sudo xcode-select --reset"}
+	if how == "DEVELOPER_DIR" {
+		u.Remedy = "unset DEVELOPER_DIR"
+	}
+	return u
 }
 
 func (p *prober) tools(f *facts.Facts, selected, how string) {
@@ -191,6 +225,7 @@ func (p *prober) tools(f *facts.Facts, selected, how string) {
 	if selected == cltRoot {
 		i.Active, i.Via = true, []string{how}
 	}
+	i.Unusable = p.selectionGone(selected, how)
 	f.Add("xcode-clt", i)
 }
 

@@ -229,3 +229,35 @@ func FuzzParseSDKSettings(f *testing.F) {
 		}
 	})
 }
+
+// TestLicense: an Xcode whose license was not accepted, one that was never asked,
+// and a choice of xcode-select that is gone.
+func TestLicense(t *testing.T) {
+	const (
+		mac   = "-- platform --\ndarwin/arm64\n"
+		xcode = mac + "-- link /var/db/xcode_select_link --\n/Applications/Xcode.app/Contents/Developer\n-- dir /Applications/Xcode.app/Contents/Developer/usr/bin --\n"
+		clt   = "-- exec /Library/Developer/CommandLineTools/usr/bin/clang --\n"
+		no    = "#exit 69\n#stderr You have not agreed to the Xcode license agreements.\n"
+	)
+	for name, c := range map[string]struct{ host, component, remedy string }{
+		"not accepted":                  {xcode + "-- run \"/usr/bin/clang\" \"--version\" --\n" + no, "xcode", "sudo xcodebuild -license accept"},
+		"accepted":                      {xcode + "-- run \"/usr/bin/clang\" \"--version\" --\nApple clang version 16.0.0\n", "xcode", ""},
+		"another failure":               {xcode + "-- run \"/usr/bin/clang\" \"--version\" --\n#exit 1\n#stderr xcrun: error\n", "xcode", ""},
+		"another Xcode was chosen":      {mac + clt + "-- link /var/db/xcode_select_link --\n" + cltForTest + "\n", "xcode-clt", ""},
+		"the choice is gone":            {mac + clt + "-- env --\nDEVELOPER_DIR=/Applications/Xcode-beta.app\n", "xcode-clt", "unset DEVELOPER_DIR"},
+		"DEVELOPER_DIR names the tools": {mac + clt + "-- env --\nDEVELOPER_DIR=" + cltForTest + "\n", "xcode-clt", ""},
+	} {
+		f := probe(t, hosttest.Parse(t, c.host))
+		got := ""
+		for _, i := range f.Components[c.component] {
+			if i.Unusable != nil {
+				got = i.Unusable.Remedy
+			}
+		}
+		if len(f.Components[c.component]) == 0 || got != c.remedy {
+			t.Errorf("%s: %d copies of %s, remedy %q; want %q", name, len(f.Components[c.component]), c.component, got, c.remedy)
+		}
+	}
+}
+
+const cltForTest = "/Library/Developer/CommandLineTools"

@@ -13,6 +13,7 @@ package tools
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"regexp"
@@ -173,6 +174,9 @@ func inspect(ctx context.Context, h *host.Host, t *tool, c look.Copy, deb string
 	if t.component == "pkg-config" && (h.Base(c.Real) == "pkgconf" || strings.HasPrefix(version, "1.") || strings.HasPrefix(version, "2.")) {
 		inst.Attrs["implementation"] = "pkgconf" // the original stops at 0.29.2
 	}
+	if m := goPlatform().FindStringSubmatch(text); t.component == "go" && m != nil {
+		inst.Makes.Target = m[1]
+	}
 	if t.component == "git" && strings.Contains(text, "Apple Git") {
 		inst.Attrs["vendor"] = "apple"
 	}
@@ -267,6 +271,21 @@ func registered(ctx context.Context, h *host.Host, r registry, view string) []st
 
 var goVersionLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^go(\d+(?:\.\d+)*(?:rc\d+|beta\d+)?)\s`) })
 
+// goPlatform is what go version ends with: the system and architecture that it
+// builds for.
+var goPlatform = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^go version \S+.* [a-z0-9]+/([a-z0-9]+)\s*$`) })
+
+// machOArch is the architecture of a Mac's program (mach-o/loader.h, cputype);
+// "" for one of several.
+func machOArch(ctx context.Context, h *host.Host, file string) string {
+	const header = 8
+	data, _, err := h.ReadFile(ctx, file, header)
+	if err != nil || len(data) < header || binary.LittleEndian.Uint32(data) != 0xfeedfacf {
+		return ""
+	}
+	return map[uint32]string{0x01000007: "amd64", 0x0100000c: "arm64"}[binary.LittleEndian.Uint32(data[4:])]
+}
+
 // goVersion reads GOROOT/VERSION beside the program's bin folder.
 func goVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Instance) {
 	name := h.Join(h.DirOf(h.DirOf(c.Real)), "VERSION")
@@ -277,6 +296,9 @@ func goVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Insta
 	}
 	if m := goVersionLine().FindStringSubmatch(string(data) + "\n"); m != nil {
 		inst.Version = m[1]
+		if h.OS == "darwin" {
+			inst.Makes.Target = machOArch(ctx, h, c.Real)
+		}
 		inst.Attrs["goroot"] = h.DirOf(h.DirOf(c.Real))
 		inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "file", Source: name, Detail: look.FirstLine(string(data))})
 	}
