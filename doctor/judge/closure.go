@@ -61,7 +61,10 @@ func needVars(e *evaluation, s subject, match func(facts.Need) bool) (map[string
 	if len(names) > 4 {
 		names = append(names[:3], fmt.Sprintf("%d more", len(names)-3))
 	}
-	vars["libraries"] = strings.Join(names, ", ")
+	vars["libraries"], vars["are"] = strings.Join(names, ", "), "is"
+	if len(names) > 1 {
+		vars["are"] = "are"
+	}
 	// apt leaves an installed package alone unless it is told to reinstall.
 	if len(gone) > 0 && e.manager() == "apt" {
 		vars["packages"], vars["reinstall"] = strings.Join(append(gone, missing...), " "), "yes"

@@ -40,6 +40,12 @@ func (e *evaluation) attr(i facts.Instance, key, condition string) string {
 	if why, ok := strings.CutPrefix(value, "no: "); ok {
 		return why // the probe's own reason
 	}
+	if part, ok := strings.CutPrefix(key, "build."); ok && value == "" && strings.HasPrefix(wanted, "starts YES") {
+		return "built without " + recipes.Display(part)
+	}
+	if value == "false" && condition == "is true" {
+		return "not " + key
+	}
 	if value == "" {
 		return fmt.Sprintf("%s is empty; required: %s", key, plainly(wanted))
 	}
@@ -77,10 +83,35 @@ func (e *evaluation) tested(c *recipes.CompatCheck, given map[string]string) str
 // otherRelease names the release that fits the toolkit where the one that is
 // installed does not; "" for tables that do not name builds.
 func (e *evaluation) otherRelease(table string, given map[string]string) string {
-	if table != "libtorch-cuda" {
+	switch table {
+	case "libtorch-cuda":
+		return e.libtorchAdvice(given["cuda"])
+	case "cuda-sm":
+		return e.olderCUDA(given["cuda"], given["sm"])
+	}
+	return ""
+}
+
+// olderCUDA names the toolkit for a card that newer ones have dropped, and keeps
+// the user from updating the driver, which would drop the card too.
+func (e *evaluation) olderCUDA(cuda, sm string) string {
+	any, err := recipes.ParseConstraint("")
+	if err != nil || e.facts.OS.Board != "" {
 		return ""
 	}
-	return e.libtorchAdvice(given["cuda"])
+	v := e.cudaFor(any)
+	if v == "" || !newer(cuda, v) {
+		return ""
+	}
+	text := fmt.Sprintf("Install CUDA Toolkit %s in place of %s: it is the newest that has code for this GPU (compute capability %s)", v, cuda, sm)
+	driver, ok := e.facts.Active("nvidia-driver")
+	if !ok {
+		return text + "."
+	}
+	if branch, _, err := e.tables.Choose("driver-gpu", map[string]string{"sm": sm, "nvidia-driver": driver.Version}, "branch"); err == nil && branch != "current" {
+		return text + fmt.Sprintf(" and runs on NVIDIA driver %s. Keep that driver: branch %s is the last that supports this GPU.", driver.Version, branch)
+	}
+	return text + " and runs on this driver."
 }
 
 // libtorchAdvice names the newest LibTorch with a build for a CUDA toolkit, and
@@ -260,7 +291,16 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 	var none *recipes.NoRowError
 	switch {
 	case errors.As(err, &none):
-		return verdict{state: Fail, wanted: wanted, found: none.Error(), where: "table " + c.Table, fix: cmp.Or(e.otherRelease(c.Table, given), e.mismatch(none))}
+		found := none.Error()
+		if c.Table == "cuda-sm" {
+			found = fmt.Sprintf("CUDA Toolkit %s has no code for this GPU (compute capability %s)", given["cuda"], given["sm"])
+			for _, m := range none.Misses {
+				if m.Column == "cuda" {
+					found += ", which needs CUDA " + m.Wanted
+				}
+			}
+		}
+		return verdict{state: Fail, wanted: wanted, found: found, where: "table " + c.Table, fix: cmp.Or(e.otherRelease(c.Table, given), e.mismatch(none))}
 	case err != nil:
 		return verdict{state: Unknown, wanted: wanted, found: err.Error(), where: "table " + c.Table}
 	}
@@ -397,11 +437,26 @@ func (e *evaluation) hostCompiler(column string, limit Limit, found string) stri
 		return other
 	}
 	if column != "msvc" {
-		return fmt.Sprintf("Install %s %s beside this one and configure with -DCMAKE_CUDA_HOST_COMPILER, or install a CUDA toolkit that supports %s %d.",
-			recipes.Display(column), limit.Accepts, recipes.Display(column), major(found))
+		return fmt.Sprintf("Install %s %s beside this one%s and give it to nvcc (-DCMAKE_CUDA_HOST_COMPILER, or -ccbin), or install a CUDA toolkit that supports %s %d.",
+			recipes.Display(column), limit.Accepts, e.compilerPackages(column, limit.newest), recipes.Display(column), major(found))
 	}
 	newest := fmt.Sprintf("14.%02d", limit.newest-1900)
 	return fmt.Sprintf("In the Visual Studio Installer, add %s and build with -T version=%s; or install a CUDA toolkit that supports MSVC %s.", msvcName(newest), newest, recipes.Series(found))
+}
+
+// compilerPackages names what a distribution calls an older GCC; "" where it has
+// none, or is not known.
+func (e *evaluation) compilerPackages(column string, newest int) string {
+	if column != "gcc" || newest == 0 {
+		return ""
+	}
+	switch {
+	case onOS([]string{"debian"}, e.facts.OS):
+		return fmt.Sprintf(" (packages gcc-%d and g++-%d)", newest, newest)
+	case onOS([]string{"opensuse", "suse"}, e.facts.OS):
+		return fmt.Sprintf(" (packages gcc%d and gcc%d-c++)", newest, newest)
+	}
+	return ""
 }
 
 // Limit is what an installed CUDA toolkit itself says of a host compiler, read
@@ -412,7 +467,7 @@ type Limit struct {
 	// Accepts is what the toolkit compiles with.
 	Accepts recipes.Constraint
 	Text    string
-	newest  int // of MSVC, the last _MSC_VER
+	newest  int // of MSVC, the last _MSC_VER; of the others the last major version
 }
 
 // HostLimit reads the limit that a CUDA toolkit's attributes state: gcc_max and
@@ -435,7 +490,7 @@ func HostLimit(cuda facts.Instance, column string) (Limit, bool) {
 			return limit, false
 		}
 		text = fmt.Sprintf("< %d", most+1)
-		limit.Text = fmt.Sprintf("%s up to %d", column, most)
+		limit.Text, limit.newest = fmt.Sprintf("%s up to %d", recipes.Display(column), most), most
 	case "msvc":
 		low, high := number("msc_ver_min"), number("msc_ver_max")
 		// 1900 is Visual Studio 2015, the first whose toolset is 14.0.
@@ -472,7 +527,7 @@ func (e *evaluation) machine(c *recipes.CompatCheck, given map[string]string, wa
 	}
 	v := verdict{
 		state: OK, wanted: wanted, where: strings.TrimSuffix(toolkit.Path, "/") + " include/crt/host_config.h",
-		found: fmt.Sprintf("%s %s; this CUDA %s accepts %s", column, given[column], toolkit.Version, limit.Text),
+		found: fmt.Sprintf("%s %s; CUDA Toolkit %s accepts %s", recipes.Display(column), given[column], toolkit.Version, limit.Text),
 	}
 	holds, err := limit.Accepts.Check(given[column])
 	switch {

@@ -91,8 +91,8 @@ func TestEvaluateMore(t *testing.T) {
 		{"no card", gpuHost("linux", "", "", with("cuda", version("12.4"))), sm, nil, Skipped, "no NVIDIA GPU"},
 
 		{"GCC by the table", gpuHost("linux", "", "", with("cuda", version("12.4"), "gcc", version("14.2.0"))), gcc, nil, Fail, "needs GCC >= 6, < 14"},
-		{"GCC by the machine", gpuHost("linux", "", "", with("cuda", facts.Instance{Version: "12.4", Attrs: map[string]string{"gcc_max": "14"}}, "gcc", version("14.2.0"))), gcc, nil, OK, "gcc up to 14"},
-		{"GCC beyond the machine's word", gpuHost("linux", "", "", with("cuda", facts.Instance{Version: "12.4", Attrs: map[string]string{"gcc_max": "12"}}, "gcc", version("13.2.0"))), gcc, nil, Fail, "gcc up to 12"},
+		{"GCC by the machine", gpuHost("linux", "", "", with("cuda", facts.Instance{Version: "12.4", Attrs: map[string]string{"gcc_max": "14"}}, "gcc", version("14.2.0"))), gcc, nil, OK, "GCC up to 14"},
+		{"GCC beyond the machine's word", gpuHost("linux", "", "", with("cuda", facts.Instance{Version: "12.4", Attrs: map[string]string{"gcc_max": "12"}}, "gcc", version("13.2.0"))), gcc, nil, Fail, "GCC up to 12"},
 		{"MSVC by the table", gpuHost("windows", "", "", with("cuda", version("12.1"), "msvc", version("14.40.33807"))), msvc, nil, Fail, "needs MSVC >= 14.10, < 14.40"},
 		{"MSVC by the machine", gpuHost("windows", "", "", with("cuda", facts.Instance{Version: "12.1", Attrs: map[string]string{"msc_ver_min": "1910", "msc_ver_max": "1949"}}, "msvc", version("14.40.33807"))), msvc, nil, OK, "1910 to 1949"},
 		{"the machine's word is no number", gpuHost("windows", "", "", with("cuda", facts.Instance{Version: "12.1", Attrs: map[string]string{"msc_ver_min": "x", "msc_ver_max": ""}}, "msvc", version("14.39.1"))), msvc, nil, OK, "vs 2017"},

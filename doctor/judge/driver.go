@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes"
 )
 
 // ownCard is an NVIDIA card on this system's own bus whose kernel module this
@@ -41,6 +42,73 @@ func nouveauHolds(e *evaluation, _ subject) (map[string]string, bool) {
 		return nil, false
 	}
 	return map[string]string{"gpu": cmp.Or(g.Name, "the NVIDIA card"), "version": version, "sudo": e.sudo()}, true
+}
+
+// nouveauInstead finds a card that nouveau drives where NVIDIA's driver is not
+// installed.
+func nouveauInstead(e *evaluation, _ subject) (map[string]string, bool) {
+	g, ok := e.ownCard()
+	if !ok || g.Driver != "nouveau" || e.installedDriver() != "" {
+		return nil, false
+	}
+	vars := map[string]string{"gpu": cardName(g), "sudo": e.sudo()}
+	branch := e.branchFor(g.ComputeCapability)
+	switch branch {
+	case "":
+		return vars, true
+	case "current":
+		vars["rpm"], vars["rpm-cuda"] = "akmod-nvidia", "xorg-x11-drv-nvidia-cuda"
+	default:
+		vars["branch"], vars["rpm"], vars["rpm-cuda"] = branch, "akmod-nvidia-"+branch+"xx", "xorg-x11-drv-nvidia-"+branch+"xx-cuda"
+	}
+	return vars, true
+}
+
+// cardName is a card's name; the PCI bus of a machine without a driver or a list
+// of names tells only what it can do.
+func cardName(g facts.GPU) string {
+	if g.Name == "" && g.ComputeCapability != "" {
+		return "this NVIDIA GPU (compute capability " + g.ComputeCapability + ")"
+	}
+	return cmp.Or(g.Name, "the NVIDIA card")
+}
+
+// branchFor is the last driver branch that supports a card, "current" while the
+// newest does, "" where that is unknown.
+func (e *evaluation) branchFor(sm string) string {
+	table, err := e.tables.Table("driver-gpu")
+	if err != nil || sm == "" {
+		return ""
+	}
+	for i := range table.Rows {
+		if table.Rows[i].Meets("sm", sm) {
+			return table.Rows[i].Then["branch"]
+		}
+	}
+	return ""
+}
+
+// moduleKind finds kernel modules of the kind that does not run the card: only the
+// open ones run Blackwell, and they begin with Turing (NVIDIA, Driver Installation
+// Guide, "Kernel Modules"; NVIDIA/open-gpu-kernel-modules issues 19 and 872).
+func moduleKind(want string) relation {
+	return func(e *evaluation, _ subject) (map[string]string, bool) {
+		g, ok := e.ownCard()
+		sm, err := recipes.Version(g.ComputeCapability)
+		kind := e.facts.Environment.Module.Kind
+		if !ok || err != nil || kind == "" || kind == want {
+			return nil, false
+		}
+		if cards, _ := e.nvidiaGPUs(); len(cards) > 1 {
+			return nil, false // the other card may need this kind
+		}
+		number := sm.Segments()
+		turing := number[0] > 7 || number[0] == 7 && number[1] >= 5
+		version := e.installedDriver()
+		branch, _, _ := strings.Cut(version, ".")
+		vars := map[string]string{"gpu": cardName(g), "version": version, "branch": branch, "sudo": e.sudo()}
+		return vars, want == "open" && number[0] >= 10 || want == "proprietary" && !turing
+	}
 }
 
 // moduleNotBuilt finds a driver whose module is there for other kernels only.

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -141,4 +142,17 @@ func localCertificates(e *evaluation, _ subject) (map[string]string, bool) {
 		return nil, false
 	}
 	return map[string]string{"file": list[0], "sudo": e.sudo()}, true
+}
+
+// goTarget finds, on a Mac, a Go that builds for another architecture than that
+// of the OpenCV here: one for Intel runs on an Apple chip under Rosetta and links
+// nothing of Homebrew's (hybridgroup/gocv issue 914).
+func goTarget(e *evaluation, s subject) (map[string]string, bool) {
+	target, own := s.instance.Makes.Target, cmp.Or(e.facts.OS.Arch, e.facts.CPU.Arch)
+	opencv, ok := e.facts.Active("opencv")
+	foreign := slices.ContainsFunc(opencv.Needs, func(n facts.Need) bool { return n.Cause == facts.OtherArch })
+	if target == "" || target == own || !ok || foreign || !slices.Contains(e.touched(), "opencv") {
+		return nil, false
+	}
+	return map[string]string{"target": target, "own": own}, true
 }

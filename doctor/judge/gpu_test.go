@@ -34,6 +34,14 @@ func TestGPUChecks(t *testing.T) {
 	in := func(container string) func(*facts.Facts) {
 		return func(f *facts.Facts) { f.OS.Container = container }
 	}
+	modules := func(kind string) func(*facts.Facts) {
+		return func(f *facts.Facts) {
+			f.OS.ID = "void"
+			f.GPUs[0].PCI, f.GPUs[0].Driver = "0000:01:00.0", "nvidia"
+			f.Environment.Module = facts.Module{Loaded: true, Kind: kind}
+			with("nvidia-driver", facts.Instance{Version: "575.64.03"})(f)
+		}
+	}
 	cuda, vulkan := map[string]string{"gpu": "cuda"}, map[string]string{"gpu": "vulkan"}
 	pytorch := func(version, build string) func(*facts.Facts) {
 		return with("libtorch", facts.Instance{Version: version, Path: "/opt/libtorch", Built: facts.Built{Build: build, Backends: []string{"cpu", "cuda"}}})
@@ -112,6 +120,13 @@ func TestGPUChecks(t *testing.T) {
 			in("docker")(f)
 			with("nvidia-driver", facts.Instance{Version: "550.54.14"})(f)
 		}), "nvidia-driver.container", ""},
+		{"Blackwell with proprietary modules", "opencv-cuda", nil, host("12.0", modules("proprietary")), "nvidia-driver.open-modules", "open kernel modules"},
+		{"Blackwell with open modules", "opencv-cuda", nil, host("12.0", modules("open")), "nvidia-driver.open-modules", ""},
+		{"Ampere with proprietary modules", "opencv-cuda", nil, host("8.6", modules("proprietary")), "nvidia-driver.open-modules", ""},
+		{"Pascal with open modules", "opencv-cuda", nil, host("6.1", modules("open")), "nvidia-driver.closed-modules", "proprietary kernel modules"},
+		{"Pascal with proprietary modules", "opencv-cuda", nil, host("6.1", modules("proprietary")), "nvidia-driver.closed-modules", ""},
+		{"Turing with open modules", "opencv-cuda", nil, host("7.5", modules("open")), "nvidia-driver.closed-modules", ""},
+		{"modules of an unknown kind", "opencv-cuda", nil, host("12.0", modules("")), "nvidia-driver.open-modules", ""},
 		{"a machine without driver", "opencv-cuda", nil, host("8.9", nil), "nvidia-driver.container", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

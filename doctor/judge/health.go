@@ -39,10 +39,46 @@ func (e *evaluation) health(findings []Finding) []Finding {
 			}
 		}
 	}
+	for i := range findings[:known] {
+		if findings[i].State == Fail {
+			for _, symptom := range symptoms[findings[i].ID] {
+				silences = append(silences, silence{pattern: symptom, cause: findings[i].ID})
+			}
+		}
+	}
 	for _, s := range silences {
 		s.apply(findings)
 	}
 	return findings
+}
+
+// symptoms are what a failed requirement makes other findings say. A CUDA that
+// does not know the card is to be replaced, and with it what depends on it: the
+// driver that it wants may even be one that no longer runs the card.
+var symptoms = map[string][]string{
+	"cuda.sm": {"cuda.driver", "cudnn.cuda", "opencv.gpu-code", "libtorch.gpu-code", "onnxruntime.gpu-code", "caffe.gpu-code"},
+}
+
+// inPlace moves the findings of checks, which come after known others, before the
+// first requirement on the same component: a broken driver comes before the CUDA
+// that needs it.
+func inPlace(findings []Finding, known int) []Finding {
+	topic := func(f Finding) string { name, _, _ := strings.Cut(f.ID, "."); return name }
+	own := map[string][]Finding{}
+	for _, f := range findings[known:] {
+		own[topic(f)] = append(own[topic(f)], f)
+	}
+	var out []Finding
+	for _, f := range findings[:known] {
+		out = append(out, own[topic(f)]...)
+		delete(own, topic(f))
+		out = append(out, f)
+	}
+	for _, f := range findings[known:] {
+		out = append(out, own[topic(f)]...)
+		delete(own, topic(f))
+	}
+	return out
 }
 
 // silence makes findings that are symptoms of another one skipped. Where what

@@ -77,7 +77,8 @@ func evaluate(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) *Judgement {
 		}
 	}
 	e.judged = first
-	j.Findings = e.health(j.Findings)
+	known := len(j.Findings)
+	j.Findings = inPlace(e.health(j.Findings), known)
 	return j
 }
 
@@ -398,7 +399,11 @@ func (e *evaluation) cpu(c *recipes.CPUCheck) verdict {
 		return v
 	case f.OS.Arch != "" && !slices.Contains(c.Arch, f.OS.Arch):
 		v.state = Fail
-		v.found += ", under a " + f.OS.Arch + " operating system"
+		v.found += ", with an operating system for " + f.OS.Arch
+		if (f.OS.Arch == "arm" || f.OS.Arch == "386") && f.OS.Family == "linux" {
+			v.found = f.CPU.Arch + ", but the operating system is 32-bit (" + f.OS.Arch + "); only its kernel is 64-bit"
+			v.fix = "Install the 64-bit version of this operating system."
+		}
 		return v
 	case f.CPU.Features == nil && len(c.Features[f.CPU.Arch]) > 0:
 		return e.unknown("cpu", "which instruction sets the processor has", v.wanted)
@@ -699,6 +704,9 @@ func (e *evaluation) mismatch(none *recipes.NoRowError) string {
 	}
 	var steps []string
 	for _, m := range none.Misses {
+		if m.Column == "sm" {
+			return "" // nobody installs another card; the recipe says what else to do
+		}
 		wanted, err := recipes.ParseConstraint(m.Wanted)
 		if err == nil {
 			if other := e.selectCopy(m.Column, func(v string) bool { ok, err := wanted.Check(v); return err == nil && ok }); other != "" {

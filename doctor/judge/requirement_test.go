@@ -280,7 +280,7 @@ func TestEvaluate(t *testing.T) {
 				f.OS.Arch, f.CPU = "arm", facts.CPU{Arch: "arm64", Model: "Cortex-A72", Features: []string{"asimd"}}
 				return f
 			}(),
-			wants: []want{{"cpu.arch", Fail, "under a arm operating system", "64-bit operating system"}, {"cpu.avx2", Skipped, "", ""}},
+			wants: []want{{"cpu.arch", Fail, "32-bit (arm); only its kernel is 64-bit", "64-bit version"}, {"cpu.avx2", Skipped, "", ""}},
 			gocv:  "0.31.0", exit: ExitFail, strict: ExitFail,
 		},
 		{
