@@ -76,6 +76,7 @@ func TestCases(t *testing.T) {
 func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/machines.yaml")
 	judgeCases(t, "testdata/unix.yaml")
+	judgeCases(t, "testdata/unix-whole.yaml")
 	judgeCases(t, "testdata/windows.yaml")
 }
 
