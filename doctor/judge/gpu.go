@@ -109,7 +109,7 @@ func major(version string) int {
 func gpuCode(e *evaluation, s subject) (map[string]string, bool) {
 	b := e.codeOf(s)
 	gpus, known := e.nvidiaGPUs()
-	if !e.usesCUDA() || !known || len(b.CUDAArchs) == 0 {
+	if !e.usesCUDA() || !known || len(b.CUDAArchs)+len(b.PTX) == 0 {
 		return nil, false
 	}
 	for _, g := range gpus {
@@ -123,7 +123,7 @@ func gpuCode(e *evaluation, s subject) (map[string]string, bool) {
 	}
 	sm := BestGPU(e.facts)
 	vars := map[string]string{
-		"gpu": cmp.Or(gpus[0].Name, "the NVIDIA GPU"), "sm": sm, "archs": strings.Join(b.CUDAArchs, ", "), "ptx": ptx,
+		"gpu": cmp.Or(gpus[0].Name, "the NVIDIA GPU"), "sm": sm, "archs": cmp.Or(strings.Join(b.CUDAArchs, ", "), "none"), "ptx": ptx,
 		"arch": strings.ReplaceAll(sm, ".", ""),
 	}
 	if s.name == "libtorch" {

@@ -46,6 +46,9 @@ func TestGPUChecks(t *testing.T) {
 	pytorch := func(version, build string) func(*facts.Facts) {
 		return with("libtorch", facts.Instance{Version: version, Path: "/opt/libtorch", Built: facts.Built{Build: build, Backends: []string{"cpu", "cuda"}}})
 	}
+	darknet := func(archs, ptx []string) func(*facts.Facts) {
+		return with("darknet", facts.Instance{Path: "/opt/darknet", Built: facts.Built{Backends: []string{"cpu", "cuda"}, CUDAArchs: archs, PTX: ptx}})
+	}
 	packaged := func(f *facts.Facts) *facts.Facts {
 		f.OS.ID = "debian"
 		f.Add("apt", facts.Instance{Active: true, Path: "/usr/bin/apt-get"})
@@ -86,6 +89,9 @@ func TestGPUChecks(t *testing.T) {
 		{"LibTorch, not known", "libtorch", cuda, host("8.9", torch()), "libtorch.backend", ""},
 		{"LibTorch on the CPU", "libtorch", nil, host("8.9", torch("cpu")), "libtorch.backend", ""},
 
+		{"Darknet for 8.6 on 7.5", "darknet", cuda, host("7.5", darknet([]string{"8.6"}, []string{"8.6"})), "darknet.gpu-code", "arch=compute_75,code=[sm_75,compute_75]"},
+		{"Darknet with PTX alone, on an older card", "darknet", cuda, host("7.5", darknet(nil, []string{"8.6"})), "darknet.gpu-code", "compute_75"},
+		{"Darknet with PTX", "darknet", cuda, host("8.9", darknet([]string{"5.0"}, []string{"5.2"})), "darknet.gpu-code", ""},
 		{"LibTorch cu121 on Blackwell", "libtorch", cuda, host("12.0", pytorch("2.4.0", "cu121")), "libtorch.gpu-code", "LibTorch 2.11.0 in its cu128 build"},
 		{"LibTorch cu121 on Blackwell, toolkit 13.0", "libtorch", cuda, host("12.0", func(f *facts.Facts) {
 			pytorch("2.4.0", "cu121")(f)

@@ -20,7 +20,8 @@ func (p *probe) access(ctx context.Context) {
 		var files []string
 		switch g.Vendor {
 		case "nvidia":
-			files = []string{"/dev/nvidiactl", "/dev/nvidia-uvm"}
+			// The driver's; those of a Jetson, of JetPack 6 and before; WSL's.
+			files = []string{"/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvmap", "/dev/nvgpu/igpu0/ctrl", "/dev/nvhost-ctrl-gpu", "/dev/dxg"}
 		case "amd":
 			files = []string{g.Attrs["render"], "/dev/kfd"}
 		case "arm":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/deployctl/deployctl/doctor/probe/internal/fatbin"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
@@ -71,6 +72,7 @@ func (s *search) darknetFlavour(ctx context.Context, c *copyOf) {
 	s.unreadable(err)
 	if len(data) > 0 {
 		c.add("cuda")
+		s.gpuCode(ctx, c)
 	}
 	// Newer forks keep the code in libdarknet; the program says nothing then.
 	own, err := s.h.Search(ctx, file, "libdarknet", maxBinary, 10)
@@ -79,6 +81,22 @@ func (s *search) darknetFlavour(ctx context.Context, c *copyOf) {
 	usage, errUsage := s.h.Search(ctx, file, "%s <function>", maxBinary, 13)
 	s.unreadable(errUsage)
 	c.whole = err == nil && len(own) == 0 && errUsage == nil && len(usage) > 0
+}
+
+// gpuCode reads which GPUs a copy carries code for. Darknet and Caffe compile every
+// source file for the same ones. A file that cannot be read so stays unsaid.
+func (s *search) gpuCode(ctx context.Context, c *copyOf) {
+	for _, file := range []string{c.program, c.lib} {
+		if file == "" {
+			continue
+		}
+		code, err := fatbin.Read(ctx, s.h, file)
+		if err == nil && len(code.Archs)+len(code.PTX) > 0 {
+			c.built.CUDAArchs, c.built.PTX = code.Archs, code.PTX
+			c.note("file", file, "CUDA code for "+strings.Join(code.Archs, ", "))
+			return
+		}
+	}
 }
 
 // darknetPackage notes the version of Debian's package, which is a date: the
