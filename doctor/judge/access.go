@@ -3,6 +3,7 @@ package judge
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 )
@@ -14,6 +15,9 @@ func nodeDenied(e *evaluation, _ subject) (map[string]string, bool) {
 	open := slices.ContainsFunc([]string{"opencl", "vulkan", "rocm", "level-zero"}, func(name string) bool { return slices.Contains(touched, name) })
 	var found facts.GPU
 	for _, g := range e.facts.GPUs {
+		if g.NoAccess == "/dev/kfd" && !e.usesKFD() {
+			g.NoAccess = ""
+		}
 		switch {
 		case !computes(g.Vendor) || !open && !(g.Vendor == "nvidia" && e.usesCUDA()):
 		case g.NoAccess == "" && g.NoNode == "":
@@ -29,4 +33,13 @@ func nodeDenied(e *evaluation, _ subject) (map[string]string, bool) {
 		vars["pending"] = "yes"
 	}
 	return vars, found.NoAccess != ""
+}
+
+// usesKFD reports whether the recipe's programs open /dev/kfd: ROCm's do, and its
+// OpenCL driver. Mesa's drivers need the render node alone.
+func (e *evaluation) usesKFD() bool {
+	touched := e.touched()
+	return slices.Contains(touched, "rocm") || slices.Contains(touched, "opencl") && slices.ContainsFunc(e.facts.Components["opencl"], func(i facts.Instance) bool {
+		return strings.Contains(i.Path, "amdocl")
+	})
 }

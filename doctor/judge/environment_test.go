@@ -90,7 +90,8 @@ func TestHostCompiler(t *testing.T) {
 func TestAccess(t *testing.T) {
 	_, tables := load(t)
 	amd := facts.GPU{Vendor: "amd", Name: "Navi 21", NoAccess: "/dev/dri/renderD128", Group: "render"}
-	joined, roots := amd, amd
+	joined, roots, kfd := amd, amd, amd
+	kfd.NoAccess = "/dev/kfd"
 	joined.Joined, roots.Group = true, ""
 	nvidia := facts.GPU{Vendor: "nvidia", NoAccess: "/dev/nvidiactl", Group: "video"}
 	for _, c := range []struct {
@@ -108,6 +109,8 @@ func TestAccess(t *testing.T) {
 		{"another one is open", "opencl", "", []facts.GPU{amd, {Vendor: "intel"}}, "", ""},
 		{"a server's console is no other one", "opencl", "", []facts.GPU{amd, {Vendor: "aspeed"}}, Fail, "usermod"},
 		{"the CPU is asked", "opencv", "", []facts.GPU{amd}, "", ""},
+		{"ROCm", "rocm", "", []facts.GPU{kfd}, Fail, "usermod"},
+		{"Mesa needs no kfd", "vulkan", "", []facts.GPU{kfd}, "", ""},
 	} {
 		f := &facts.Facts{OS: facts.OS{Family: "linux", ID: "debian", Arch: "amd64", Container: c.container, User: facts.User{Elevate: []string{"sudo"}}}, GPUs: c.gpus}
 		list := Evaluate(&recipes.Recipe{Name: "test", Components: []string{c.component}}, tables, f).Findings

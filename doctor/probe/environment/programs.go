@@ -85,8 +85,7 @@ func (p *prober) customEnv() {
 	if flag == "" {
 		return
 	}
-	linker := p.goVariable("CGO_LDFLAGS")
-	if !strings.Contains(linker, "opencv") && !strings.Contains(linker, "/pkgconfig") {
+	if !strings.Contains(p.goVariable("CGO_LDFLAGS"), "opencv") {
 		p.note("GOFLAGS", flag, facts.FlagsMissing, "CGO_LDFLAGS")
 	}
 	p.flagFolders("CGO_LDFLAGS", "-L")

@@ -23,6 +23,11 @@ func (c *copyOf) backends(component string) []string {
 	if !known {
 		return nil
 	}
+	return c.computes()
+}
+
+// computes are the CPU and what the copy has parts for.
+func (c *copyOf) computes() []string {
 	out := []string{"cpu"}
 	for _, part := range c.parts {
 		switch part {

@@ -249,8 +249,25 @@ func (s *search) wheel(ctx context.Context, at site, folder, name, version strin
 	case "libtorch":
 		c.torchBuild(version)
 		s.torchModule(ctx, c)
+	case "onnxruntime":
+		s.onnxWheel(ctx, c)
 	}
 	s.add(c)
+}
+
+// onnxWheel says what ONNX Runtime's Python module can compute with: the providers
+// that lie beside it. CPU and GPU packages differ in nothing else.
+func (s *search) onnxWheel(ctx context.Context, c *copyOf) {
+	module := false
+	for _, e := range s.list(ctx, s.h.Join(c.prefix, "capi")) {
+		name := strings.ToLower(e.Name)
+		module = module || strings.HasPrefix(name, "onnxruntime_pybind11_state.")
+		stem, _, _ := strings.Cut(strings.TrimPrefix(name, "lib"), ".")
+		c.add(s.spec.parts[stem])
+	}
+	if module {
+		c.built.Backends = c.computes()
+	}
 }
 
 var ciBuild = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^ci_build *= *(True|False)`) })

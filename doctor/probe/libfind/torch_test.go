@@ -42,3 +42,27 @@ func TestTorchBuild(t *testing.T) {
 		}
 	}
 }
+
+// TestONNXWheel: a CPU package and a GPU package, by the providers in them.
+func TestONNXWheel(t *testing.T) {
+	const site = "/usr/local/lib/python3.12/dist-packages/"
+	wheel := "-- env --\nPATH=/usr/bin\n-- exec /usr/bin/python3 --\nx\n-- file " + site + "onnxruntime-1.20.1.dist-info/METADATA --\nName: onnxruntime\nVersion: 1.20.1\n"
+	module := "-- file " + site + "onnxruntime/capi/onnxruntime_pybind11_state.cpython-312-x86_64-linux-gnu.so --\n"
+	for _, c := range []struct {
+		name, host string
+		want       []string
+	}{
+		{"CPU", wheel + module + "-- file " + site + "onnxruntime/capi/libonnxruntime_providers_shared.so --\n", []string{"cpu"}},
+		{"CUDA", wheel + module + "-- file " + site + "onnxruntime/capi/libonnxruntime_providers_cuda.so --\n", []string{"cpu", "cuda"}},
+		{"nothing is known of it", wheel, nil},
+	} {
+		f, err := libfind.Probe(t.Context(), hosttest.Parse(t, c.host))
+		if err != nil || len(f.Components["onnxruntime"]) != 1 {
+			t.Errorf("%s: %v, %+v", c.name, err, f.Components["onnxruntime"])
+			continue
+		}
+		if diff := cmp.Diff(c.want, f.Components["onnxruntime"][0].Built.Backends); diff != "" {
+			t.Errorf("%s: %s", c.name, diff)
+		}
+	}
+}
