@@ -165,22 +165,27 @@ var secretName = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?i)(token|secret|passw|credential|api_?key|private_?key|auth)`)
 })
 
-// Forms of secrets and of identifying numbers wherever they stand.
-var secrets = []struct {
+// secret is one form of what must not leave the machine, and its replacement.
+type secret struct {
 	form *regexp.Regexp
 	with string
-}{
-	{regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|$)`), "REDACTED-PRIVATE-KEY"},
-	{regexp.MustCompile(`://[^/\s:@]+:[^/\s@]+@`), "://REDACTED@"},
-	{regexp.MustCompile(`\b(gh[pousr]_|github_pat_|glpat-|xox[abprs]-|npm_|hf_|sk-)[A-Za-z0-9_-]{16,}`), "REDACTED-TOKEN"},
-	{regexp.MustCompile(`\bA(KIA|SIA)[0-9A-Z]{16}\b`), "REDACTED-TOKEN"},
-	{regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}`), "REDACTED-TOKEN"},
-	{regexp.MustCompile(`(?i)\b(bearer|basic) [A-Za-z0-9+/._=-]{16,}`), "$1 REDACTED-TOKEN"},
-	{regexp.MustCompile(`\bGPU-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "GPU-00000000-0000-0000-0000-000000000000"},
-	{regexp.MustCompile(`\b[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\b`), "somebody@example.invalid"},
-	{regexp.MustCompile(`(?i)\b([0-9a-f]{2}[:-]){5}[0-9a-f]{2}\b`), "00:00:00:00:00:00"},
-	{regexp.MustCompile(`(?im)^(\s*serial( number)?\s*:\s*)\S+`), "${1}REDACTED"},
 }
+
+// Forms of secrets and of identifying numbers wherever they stand.
+var secrets = sync.OnceValue(func() []secret {
+	return []secret{
+		{regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|$)`), "REDACTED-PRIVATE-KEY"},
+		{regexp.MustCompile(`://[^/\s:@]+:[^/\s@]+@`), "://REDACTED@"},
+		{regexp.MustCompile(`\b(gh[pousr]_|github_pat_|glpat-|xox[abprs]-|npm_|hf_|sk-)[A-Za-z0-9_-]{16,}`), "REDACTED-TOKEN"},
+		{regexp.MustCompile(`\bA(KIA|SIA)[0-9A-Z]{16}\b`), "REDACTED-TOKEN"},
+		{regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}`), "REDACTED-TOKEN"},
+		{regexp.MustCompile(`(?i)\b(bearer|basic) [A-Za-z0-9+/._=-]{16,}`), "$1 REDACTED-TOKEN"},
+		{regexp.MustCompile(`\bGPU-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "GPU-00000000-0000-0000-0000-000000000000"},
+		{regexp.MustCompile(`\b[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\b`), "somebody@example.invalid"},
+		{regexp.MustCompile(`(?i)\b([0-9a-f]{2}[:-]){5}[0-9a-f]{2}\b`), "00:00:00:00:00:00"},
+		{regexp.MustCompile(`(?im)^(\s*serial( number)?\s*:\s*)\S+`), "${1}REDACTED"},
+	}
+})
 
 // Redact replaces what identifies the owner: user and host names, home paths
 // and secrets become stable tokens, the same everywhere, so that paths still
@@ -219,7 +224,7 @@ func (r *Recording) Redact(id Identity) {
 		for _, p := range pairs {
 			s = p.form.ReplaceAllString(s, p.with)
 		}
-		for _, x := range secrets {
+		for _, x := range secrets() {
 			s = x.form.ReplaceAllString(s, x.with)
 		}
 		return s

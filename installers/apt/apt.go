@@ -262,11 +262,13 @@ var (
 	diskLine = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`^After this operation, ([0-9.,]+) ([kMGT]?B) (of additional disk space will be used|disk space will be freed)`)
 	})
-	missing = []*regexp.Regexp{
-		regexp.MustCompile(`^E: Unable to locate package (\S+)`),
-		regexp.MustCompile(`^E: Package '?([^' ]+)'? has no installation candidate`),
-		regexp.MustCompile(`^E: Couldn't find any package by (?:glob|regex) '([^']+)'`),
-	}
+	missing = sync.OnceValue(func() []*regexp.Regexp {
+		return []*regexp.Regexp{
+			regexp.MustCompile(`^E: Unable to locate package (\S+)`),
+			regexp.MustCompile(`^E: Package '?([^' ]+)'? has no installation candidate`),
+			regexp.MustCompile(`^E: Couldn't find any package by (?:glob|regex) '([^']+)'`),
+		}
+	})
 )
 
 // ParseSimulation reads the lines of apt-get --simulate.
@@ -312,7 +314,7 @@ func ParseSizes(lines []string) (download, disk int64) {
 func NotFound(lines []string) []string {
 	seen := map[string]bool{}
 	for _, line := range lines {
-		for _, re := range missing {
+		for _, re := range missing() {
 			if m := re.FindStringSubmatch(line); m != nil {
 				seen[m[1]] = true
 			}
