@@ -454,15 +454,15 @@ func askOne(ctx context.Context, h *host.Host, argv []string, d *driver) error {
 		d.attrs["problem"] = first
 		return nil
 	}
-	info := ParseInfo(string(out.Stdout))
+	platforms := parseRaw(string(out.Stdout))
 	if _, line, ok := strings.Cut("\n"+string(out.Stdout), "\n"+AnswerPrefix); ok {
 		line, _, _ = strings.Cut(line, "\n")
-		info = Info{}
-		if err := json.Unmarshal([]byte(line), &info.Platforms); err != nil {
+		platforms = nil
+		if err := json.Unmarshal([]byte(line), &platforms); err != nil {
 			return fmt.Errorf("ask the OpenCL driver %s: its answer cannot be read: %w", name, err)
 		}
 	}
-	d.answered(info)
+	d.answered(platforms)
 	return nil
 }
 
@@ -487,11 +487,11 @@ func crash(out host.Output) string {
 var clVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`OpenCL (?:C )?([0-9]+\.[0-9]+)`) })
 
 // answered fills in what the driver says.
-func (d *driver) answered(info Info) {
+func (d *driver) answered(platforms []Platform) {
 	d.attrs["state"] = "answered"
 	devices := 0
-	for i, p := range info.Platforms {
-		if i > 0 && reflect.DeepEqual(p, info.Platforms[0]) {
+	for i, p := range platforms {
+		if i > 0 && reflect.DeepEqual(p, platforms[0]) {
 			continue
 		}
 		if i == 0 {
@@ -535,7 +535,7 @@ func (d *driver) answered(info Info) {
 	sort.Strings(d.has)
 	d.has = slices.Compact(d.has)
 	d.attrs["devices"] = fmt.Sprint(devices)
-	if len(info.Platforms) == 0 {
+	if len(platforms) == 0 {
 		d.attrs["state"] = "no platform"
 		d.attrs["problem"] = d.library + " offers no platform; its device or kernel driver is missing, or its own libraries are"
 	} else if devices == 0 {
