@@ -273,7 +273,7 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 			detail += ", CUDA Version: " + smi.CUDA + " (the newest the driver runs)"
 		}
 		in.Evidence = append(in.Evidence, facts.Evidence{Kind: "command", Source: program, Detail: detail})
-		put("gpus", fmt.Sprint(len(smi.GPUs)))
+		put("gpus", fmt.Sprint(smi.GPUs))
 	}
 	if smi.Err != "" {
 		put("problem", smi.Err)

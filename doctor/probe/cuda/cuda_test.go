@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"context"
+	_ "embed"
 	"io/fs"
 	"slices"
 	"strings"
@@ -9,201 +10,51 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
 )
 
-// The tables' forms are those of drivers 340 to 590; the machines are made up.
-const (
-	smi470 = `Mon Nov 23 10:00:00 2026
-+-----------------------------------------------------------------------------+
-| NVIDIA-SMI 470.57.02    Driver Version: 470.57.02    CUDA Version: 11.4     |
-|-------------------------------+----------------------+----------------------+
-| GPU  Name        Persistence-M| Bus-Id        Disp.A | Volatile Uncorr. ECC |
-| Fan  Temp  Perf  Pwr:Usage/Cap|         Memory-Usage | GPU-Util  Compute M. |
-|===============================+======================+======================|
-|   0  NVIDIA GeForce ...  Off  | 00000000:01:00.0  On |                  N/A |
-| N/A   58C    P8    10W /  N/A |    724MiB /  7973MiB |      2%      Default |
-|                               |                      |                  N/A |
-+-------------------------------+----------------------+----------------------+
-|   1  Tesla T4            On   | 00000000:8D:00.0 Off |                    0 |
-| N/A   40C    P8     9W /  70W |      0MiB / 15109MiB |      0%      Default |
-+-------------------------------+----------------------+----------------------+
+//go:embed testdata/nvidia-smi.txtar
+var tables []byte
 
-+-----------------------------------------------------------------------------+
-| Processes:                                                                  |
-|    0   N/A  N/A      2358      G   /usr/lib/xorg/Xorg                  4MiB |
-+-----------------------------------------------------------------------------+
-`
-	smi580 = `+-----------------------------------------------------------------------------------------+
-| NVIDIA-SMI 580.95.05              Driver Version: 580.95.05      CUDA Version: 13.0     |
-+-----------------------------------------+------------------------+----------------------+
-|   0  NVIDIA RTX 2000 Ada Gene...    On  |   00000000:01:00.0 Off |                  N/A |
-| N/A   38C    P8              1W /   35W |      15MiB /   8188MiB |      0%      Default |
-+-----------------------------------------+------------------------+----------------------+
-`
-	smi590 = `| NVIDIA-SMI 590.44.01              KMD Version: 590.44.01     CUDA UMD Version: 13.1     |
-|   0  NVIDIA L4                      On  |   00000000:01:00.0 Off |                    0 |
-| N/A   38C    P8             12W /   72W |       1MiB /  23034MiB |      0%      Default |
-`
-	smi340 = `+------------------------------------------------------+
-| NVIDIA-SMI 340.29     Driver Version: 340.29         |
-|-------------------------------+----------------------+----------------------+
-|   0  Tesla K20c          Off  | 0000:03:00.0     Off |                    0 |
-| 30%   31C    P8    16W / 225W |     11MiB /  4799MiB |      0%      Default |
-`
-	smiWDDM = `| NVIDIA-SMI 451.48       Driver Version: 451.48       CUDA Version: 11.0     |
-|   0  GeForce GTX 1060   WDDM  | 00000000:02:00.0 Off |                  N/A |
-| N/A   31C    P8     5W /  N/A |     90MiB /  6144MiB |      0%      Default |
-`
-	report = `
-==============NVSMI LOG==============
-
-Timestamp                                 : Mon Nov 23 10:00:00 2026
-Driver Version                            : 535.104.05
-CUDA Version                              : 12.2
-
-Attached GPUs                             : 1
-GPU 00000000:8D:00.0
-    Product Name                          : NVIDIA A10
-    Product Architecture                  : Ampere
-    GPU UUID                              : GPU-1234
-    Driver Model
-        Current                           : TCC
-        Pending                           : TCC
-    PCI
-        Bus Id                            : 00000000:8D:00.0
-    FB Memory Usage
-        Total                             : 23028 MiB
-        Used                              : 4 MiB
-    BAR1 Memory Usage
-        Total                             : 32768 MiB
-`
-	// Jetson: no PCI, no memory of its own, no driver version of its own.
-	smiOrin = `+---------------------------------------------------------------------------------------+
-| NVIDIA-SMI 540.3.0                Driver Version: N/A          CUDA Version: 12.2     |
-|-----------------------------------------+----------------------+----------------------+
-|   0  Orin (nvgpu)                  N/A  | N/A              N/A |                  N/A |
-| N/A   N/A  N/A               N/A /  N/A | Not Supported        |     N/A          N/A |
-|                                         |                      |                  N/A |
-+-----------------------------------------+----------------------+----------------------+
-`
-	smiMIG = `| NVIDIA-SMI 535.161.08             Driver Version: 535.161.08   CUDA Version: 12.2     |
-|   0  NVIDIA A100-PCIE-40GB          Off | 00000000:18:00.0 Off |                   On |
-| ERR!  ERR! ERR!             ERR! / ERR! |                  N/A |     N/A      Default |
-|                                         |                      |              Enabled |
-+-----------------------------------------+----------------------+----------------------+
-| MIG devices:                                                                          |
-|  0    7   0   0  |               5MiB /  4864MiB  | 14      0 |  1   0    0    0    0 |
-`
-	report610 = `==============NVSMI LOG==============
-
-Driver Version                                         : 610.1.02 [Deprecated; will be removed in CUDA 14.0. Use KMD Version instead]
-CUDA Version                                           : 13.3 [Deprecated; will be removed in CUDA 14.0. Use CUDA UMD Version instead]
-KMD Version                                            : 610.1.02
-CUDA UMD Version                                       : 13.3
-
-Attached GPUs                                          : 1
-GPU 00000000:01:00.0
-    Product Name                                       : NVIDIA A100
-    Product Architecture                               : N/A
-    MIG Device
-        Index                                          : 0
-        FB Memory Usage
-            Total                                      : 4864 MiB
-    FB Memory Usage
-        Total                                          : 40960 MiB
-`
-	reportXML = `<?xml version="1.0" ?>
-<!DOCTYPE nvidia_smi_log SYSTEM "nvsmi_device_v12.dtd">
-<nvidia_smi_log>
-	<driver_version>535.104.05</driver_version>
-	<cuda_version>12.2</cuda_version>
-	<attached_gpus>1</attached_gpus>
-	<gpu id="00000000:8D:00.0">
-		<product_name>NVIDIA A10</product_name>
-		<product_architecture>Ampere</product_architecture>
-		<driver_model>
-			<current_dm>TCC</current_dm>
-		</driver_model>
-		<mig_devices>
-			<mig_device>
-				<fb_memory_usage>
-					<total>4864 MiB</total>
-				</fb_memory_usage>
-			</mig_device>
-		</mig_devices>
-		<uuid>GPU-1234</uuid>
-		<fb_memory_usage>
-			<total>23028 MiB</total>
-		</fb_memory_usage>
-		<bar1_memory_usage>
-			<total>32768 MiB</total>
-		</bar1_memory_usage>
-	</gpu>
-</nvidia_smi_log>
-`
-	versions610 = `NVIDIA-SMI version  : 610.43.02
-NVML version        : 610.43
-DRIVER version      : Deprecated, see "KMD version" instead
-CUDA version        : Deprecated, see "CUDA UMD version" instead
-KMD version         : 610.43.03
-CUDA UMD version    : 13.3
-`
-	smiListed = `GPU 0: NVIDIA A100 (80GB) (UUID: GPU-1)
-  MIG 1g.5gb      Device  0: (UUID: MIG-2)
-GPU 1: Tesla T4 (UUID: GPU-3)
-`
-	query = `index, name, pci.bus_id, driver_version, memory.total [MiB], uuid, compute_cap
+const query = `index, name, pci.bus_id, driver_version, memory.total [MiB], uuid, compute_cap
 0, NVIDIA H200, 00000000:8D:00.0, 580.126.09, 143771 MiB, GPU-1, 9.0
 1, "NVIDIA, odd", 00000000:8E:00.0, 580.126.09, [N/A], GPU-2, [N/A]
 `
-)
 
 func TestSMI(t *testing.T) {
-	const mib = 1 << 20
+	want := map[string]SMI{
+		"470": {Driver: "470.57.02", CUDA: "11.4", GPUs: 2}, "580": {Driver: "580.95.05", CUDA: "13.0", GPUs: 1},
+		"590": {Driver: "590.44.01", CUDA: "13.1", GPUs: 1}, "340": {Driver: "340.29", GPUs: 1}, "wddm": {Driver: "451.48", CUDA: "11.0", GPUs: 1},
+		"orin": {Driver: "540.3.0", CUDA: "12.2", GPUs: 1}, "mig": {Driver: "535.161.08", CUDA: "12.2", GPUs: 1},
+	}
+	texts := map[string]string{}
+	for _, f := range txtar.Parse(tables).Files {
+		texts[f.Name] = string(f.Data)
+	}
 	for name, c := range map[string]struct {
 		text string
 		want SMI
 	}{
-		"470": {smi470, SMI{Driver: "470.57.02", CUDA: "11.4", GPUs: []Device{
-			{Name: "NVIDIA GeForce ...", PCI: "0000:01:00.0", Memory: 7973 * mib, Driver: "470.57.02"},
-			{Index: 1, Name: "Tesla T4", PCI: "0000:8d:00.0", Memory: 15109 * mib, Driver: "470.57.02"},
-		}}},
-		"580": {smi580, SMI{Driver: "580.95.05", CUDA: "13.0", GPUs: []Device{
-			{Name: "NVIDIA RTX 2000 Ada Gene...", PCI: "0000:01:00.0", Memory: 8188 * mib, Driver: "580.95.05"}}}},
-		"590": {smi590, SMI{Driver: "590.44.01", CUDA: "13.1", GPUs: []Device{
-			{Name: "NVIDIA L4", PCI: "0000:01:00.0", Memory: 23034 * mib, Driver: "590.44.01"}}}},
-		"340": {smi340, SMI{Driver: "340.29", GPUs: []Device{{Name: "Tesla K20c", PCI: "0000:03:00.0", Memory: 4799 * mib, Driver: "340.29"}}}},
-		"wddm": {smiWDDM, SMI{Driver: "451.48", CUDA: "11.0", GPUs: []Device{
-			{Name: "GeForce GTX 1060", PCI: "0000:02:00.0", Memory: 6144 * mib, Mode: "WDDM", Driver: "451.48"}}}},
-		"report": {report, SMI{Driver: "535.104.05", CUDA: "12.2", GPUs: []Device{
-			{Name: "NVIDIA A10", PCI: "0000:8d:00.0", UUID: "GPU-1234", Mode: "TCC", Memory: 23028 * mib, Arch: "Ampere", Driver: "535.104.05"}}}},
 		"lost": {"| NVIDIA-SMI 375.26                 Driver Version: 375.26                    |\n|   0  GeForce GTX 1080    ERR!| 0000:01:00.0     ERR! |                 ERR! |\n|ERR!  ERR! ERR!    ERR! / ERR! |   GPU is lost        |    ERR!         ERR! |\n|   1  Tesla K40m          Off  | 0000:05:00.0     Off |                    0 |\n| N/A   28C    P0    72W / 235W |   1071MiB / 11439MiB |     30%      Default |\n",
-			SMI{Driver: "375.26", GPUs: []Device{{Name: "GeForce GTX 1080", PCI: "0000:01:00.0", Driver: "375.26"}, {Index: 1, Name: "Tesla K40m", PCI: "0000:05:00.0", Memory: 11439 * mib, Driver: "375.26"}}}},
-		"jetson": {smiOrin, SMI{Driver: "540.3.0", CUDA: "12.2", GPUs: []Device{{Name: "Orin (nvgpu)", Driver: "540.3.0"}}}},
-		"mig": {smiMIG, SMI{Driver: "535.161.08", CUDA: "12.2", GPUs: []Device{
-			{Name: "NVIDIA A100-PCIE-40GB", PCI: "0000:18:00.0", Driver: "535.161.08"}}}},
-		"report 610": {report610, SMI{Driver: "610.1.02", CUDA: "13.3", GPUs: []Device{
-			{Name: "NVIDIA A100", PCI: "0000:01:00.0", Memory: 40960 * mib, Driver: "610.1.02"}}}},
-		"xml":      {reportXML, ParseSMI(report)},
-		"versions": {versions610, SMI{Driver: "610.43.03", CUDA: "13.3"}},
-		"versions before 610": {"NVIDIA-SMI version  : 550.54.14\nNVML version        : 550.54\nDRIVER version      : 550.54.15\nCUDA Version        : 12.4\n",
-			SMI{Driver: "550.54.15", CUDA: "12.4"}},
-		"list":       {smiListed, SMI{GPUs: []Device{{Name: "NVIDIA A100 (80GB)", UUID: "GPU-1"}, {Index: 1, Name: "Tesla T4", UUID: "GPU-3"}}}},
+			SMI{Driver: "375.26", GPUs: 2}},
 		"no library": {"NVIDIA-SMI couldn't find libnvidia-ml.so library in your system.\n", SMI{Err: "NVIDIA-SMI couldn't find libnvidia-ml.so library in your system."}},
-		"two":        {smi580 + smi470, ParseSMI(smi580)},
 		"failed":     {"NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make sure that it runs.\n", SMI{Err: "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make sure that it runs."}},
 		"mismatch": {"Failed to initialize NVML: Driver/library version mismatch\nNVML library version: 535.183\n",
 			SMI{Err: "Failed to initialize NVML: Driver/library version mismatch"}},
 		"else": {"command not found", SMI{}},
 	} {
-		for form, text := range map[string]string{"": c.text, " with Windows lines": strings.ReplaceAll(c.text, "\n", "\r\n"), " in a log": "$ nvidia-smi\n" + c.text, " indented": "  " + strings.ReplaceAll(c.text, "\n", "\n  "),
-			" with times": "2026-01-01T00:00:00.12Z " + strings.ReplaceAll(c.text, "\n", "\n2026-01-01T00:00:00.12Z "), " quoted": "> " + strings.ReplaceAll(c.text, "\n", "\n> "),
-			" with a mark": "\ufeff" + c.text} {
-			if diff := cmp.Diff(c.want, ParseSMI(text)); diff != "" {
+		texts[name], want[name] = c.text, c.want
+	}
+	if len(texts) != len(want) {
+		t.Fatalf("%d texts, %d answers", len(texts), len(want))
+	}
+	for name, text := range texts {
+		for form, text := range map[string]string{"": text, " with Windows lines": strings.ReplaceAll(text, "\n", "\r\n"), " below a warning": "a warning\n" + text} {
+			if diff := cmp.Diff(want[name], ParseSMI(text)); diff != "" {
 				t.Errorf("%s%s (-want +got):\n%s", name, form, diff)
 			}
 		}
@@ -219,7 +70,7 @@ func TestQuery(t *testing.T) {
 		t.Error(diff)
 	}
 	for form, text := range map[string]string{
-		"a mark": "\ufeff" + query, "Windows lines": strings.ReplaceAll(query, "\n", "\r\n"), "a prompt": "PS C:\\> nvidia-smi --query-gpu=index,name --format=csv\n" + query,
+		"Windows lines": strings.ReplaceAll(query, "\n", "\r\n"), "a prompt": "PS C:\\> nvidia-smi --query-gpu=index,name --format=csv\n" + query,
 	} {
 		if diff := cmp.Diff(want, ParseQuery(text)); diff != "" {
 			t.Errorf("with %s: %s", form, diff)
@@ -239,7 +90,7 @@ func TestNVCC(t *testing.T) {
 		"nvcc: NVIDIA (R) Cuda compiler driver\nCuda compilation tools, release 7.5, V7.5.17\n":                                                               {"7.5", "7.5.17"},
 		"Cuda compilation tools, release 12.6, V12.6.20\r\nBuild cuda_12.6.r12.6/compiler.34431801_0\r\n":                                                     {"12.6", "12.6.20"},
 		"CentOS Linux release 7.9.2009\r\nnvcc warning : The 'compute_35' architectures are deprecated\r\nCuda compilation tools, release 11.8, V11.8.89\r\n": {"11.8", "11.8.89"},
-		"\x1b[1mCuda compilation tools, release 13.0, V13.0.48\x1b[0m\n":                                                                                      {"13.0", "13.0.48"},
+		"Cuda compilation tools, release 13.0, V13.0.48\n":                                                                                                    {"13.0", "13.0.48"},
 		"Cuda compilation tools, release 4.0, V0.2.1221\n":                                                                                                    {"4.0", "0.2.1221"},
 		"Cuda compilation tools, release 5.0\n":                                                                                                               {"5.0", "5.0"},
 	} {
@@ -292,16 +143,17 @@ func TestVersionFiles(t *testing.T) {
 }
 
 func FuzzParsers(f *testing.F) {
-	for _, s := range []string{smi470, smi580, smi590, smi340, smiWDDM, smiOrin, smiMIG, report610, reportXML, versions610, smiListed, report, query, "compilation tools, release 1.2, V1.2.3", `{"cuda":{"version":"1.2"}}`,
+	for _, s := range []string{string(tables), query, "compilation tools, release 1.2, V1.2.3", `{"cuda":{"version":"1.2"}}`,
 		"CUDA Version 1.2.3", "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.54.03  x", "#define CUDNN_MAJOR 8\n#define A B\n#define B A\n", "32.0.15.6094"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, d := range append(ParseSMI(text).GPUs, ParseQuery(text)...) {
+		for _, d := range ParseQuery(text) {
 			if strings.Contains(d.Name, "\n") && !strings.Contains(text, "\"") {
 				t.Errorf("a name over two lines: %q", d.Name)
 			}
 		}
+		ParseSMI(text)
 		ParseNVCC(text)
 		ParseKernelDriver(text)
 		if v, ok := ParseVersions(text); ok {
@@ -321,45 +173,6 @@ func TestEmptyHost(t *testing.T) {
 	}
 }
 
-const linux = `
--- env --
-PATH=/usr/local/cuda-11.8/bin:/usr/bin
-CUDA_HOME=/usr/local/cuda
--- exec /usr/local/cuda-11.8/bin/nvcc --
--- file /usr/local/cuda-11.8/include/cuda.h --
-#define CUDA_VERSION 11080
--- file /usr/local/cuda-11.8/version.json --
-{"cuda":{"name":"CUDA SDK","version":"11.8.0"},"cuda_nvcc":{"version":"11.8.89"},"cuda_cudart":{"version":"11.8.89"}}
--- file /usr/local/cuda-11.8/lib64/libcudart.so.11.8.89 --
--- link /usr/local/cuda-11.8/lib64/libcudart.so.11.0 --
-/usr/local/cuda-11.8/lib64/libcudart.so.11.8.89
--- exec /usr/local/cuda-12.4/bin/nvcc --
--- file /usr/local/cuda-12.4/include/cuda.h --
-#define CUDA_VERSION 12040
--- file /usr/local/cuda-12.4/include/cudnn_version.h --
-#define CUDNN_MAJOR 8
-#define CUDNN_MINOR 9
-#define CUDNN_PATCHLEVEL 7
--- link /usr/local/cuda --
-/usr/local/cuda-12.4
--- file /usr/lib/x86_64-linux-gnu/libcudart.so.12.4.127 --
--- link /usr/lib/x86_64-linux-gnu/libcudart.so.12 --
-/usr/lib/x86_64-linux-gnu/libcudart.so.12.4.127
--- file /usr/lib/x86_64-linux-gnu/libcudnn.so.9.1.0 --
--- link /usr/lib/x86_64-linux-gnu/libcudnn.so.9 --
-/usr/lib/x86_64-linux-gnu/libcudnn.so.9.1.0
--- file /usr/lib/x86_64-linux-gnu/libcuda.so.550.120 --
--- link /usr/lib/x86_64-linux-gnu/libcuda.so.1 --
-/usr/lib/x86_64-linux-gnu/libcuda.so.550.120
--- file /dev/nvidiactl --
--- file /proc/driver/nvidia/version --
-NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.54.03  Tue Jun  6 22:20:39 UTC 2023
--- run "/usr/bin/nvidia-smi" --
-| NVIDIA-SMI 535.54.03              Driver Version: 535.54.03    CUDA Version: 12.2     |
-|   0  NVIDIA A10                     On  | 00000000:01:00.0 Off |                    0 |
-|  0%   38C    P8              12W / 150W |      4MiB / 23028MiB |      0%      Default |
-`
-
 func find(list []facts.Instance, version string) facts.Instance {
 	for _, i := range list {
 		if i.Version == version {
@@ -370,7 +183,7 @@ func find(list []facts.Instance, version string) facts.Instance {
 }
 
 func TestDriverToolkitAndRuntimeAreThreeFacts(t *testing.T) {
-	f, err := Probe(t.Context(), hosttest.Parse(t, linux))
+	f, err := Probe(t.Context(), hosttest.Load(t, "testdata/linux.txtar"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-
-	"github.com/deployctl/deployctl/doctor/probe/internal/pasted"
 )
 
 var (
@@ -36,7 +34,7 @@ type Compiler struct {
 
 // ParseNVCC reads the output of nvcc --version; of several the first.
 func ParseNVCC(text string) (Compiler, bool) {
-	m := nvccRelease().FindStringSubmatch(pasted.Clean(text))
+	m := nvccRelease().FindStringSubmatch(text)
 	if m == nil {
 		return Compiler{}, false
 	}
