@@ -28,7 +28,6 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
-	"github.com/deployctl/deployctl/doctor/probe/internal/pasted"
 )
 
 // Provides are the component names of this probe.
@@ -741,7 +740,7 @@ func (p *prober) defaultToolset(s *studio) string {
 		if err != nil {
 			continue
 		}
-		if v := strings.TrimSpace(pasted.Clean(string(data))); toolsetName().MatchString(v) {
+		if v := strings.TrimSpace(strings.TrimPrefix(string(data), "\ufeff")); toolsetName().MatchString(v) {
 			return v
 		}
 	}

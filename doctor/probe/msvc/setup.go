@@ -2,20 +2,16 @@ package msvc
 
 import (
 	"encoding/json"
-	"encoding/xml"
 	"fmt"
 	"io"
 	"regexp"
 	"strconv"
 	"strings"
 	"sync"
-
-	"github.com/deployctl/deployctl/doctor/probe/internal/pasted"
 )
 
-// Setup is what Visual Studio's installer says of one instance, whichever of
-// its forms it was read from: state.json of the setup cache, vswhere's JSON,
-// text or XML, or what the VSSetup PowerShell module prints as JSON.
+// Setup is what Visual Studio's installer says of one instance, in state.json of
+// the setup cache or through vswhere's JSON.
 type Setup struct {
 	InstanceID string
 	Name       string // VisualStudio/17.10.1+34928.147
@@ -28,7 +24,7 @@ type Setup struct {
 	ProductPath    string // devenv.exe or LaunchDevCmd.bat
 	ChannelID      string // VisualStudio.17.Release
 	Nickname       string
-	InstallDate    string // as written: the text form is in the user's locale
+	InstallDate    string
 	UpdateDate     string
 	LineVersion    string // 2017 … 2026, or 18 in early previews
 	Milestone      string // RTW, Preview, Insiders
@@ -62,7 +58,7 @@ const maxPackages = 20_000
 // matter; of a file that was cut, what stands before the cut is returned
 // together with the error.
 func ParseState(data []byte) (Setup, error) {
-	v, err := lenientJSON(pasted.Clean(string(data)))
+	v, err := lenientJSON(strings.TrimPrefix(string(data), "\ufeff"))
 	obj, ok := v.(map[string]any)
 	if !ok {
 		if err == nil {
@@ -74,8 +70,8 @@ func ParseState(data []byte) (Setup, error) {
 	// Only state.json has the product nested, so only here its absence means
 	// that setup had not registered one.
 	registered := s.ProductID != ""
-	if p, ok := lookup(obj, "product").(map[string]any); ok {
-		if installed, ok := lookup(p, "installed").(bool); ok {
+	if p, ok := obj["product"].(map[string]any); ok {
+		if installed, ok := p["installed"].(bool); ok {
 			registered = registered && installed
 		}
 	}
@@ -86,43 +82,28 @@ func ParseState(data []byte) (Setup, error) {
 	return s, nil
 }
 
-// ParseVSWhere reads vswhere's output in its JSON, text and XML forms, with or
-// without the banner, and the JSON that VSSetup's Get-VSSetupInstance gives.
-// What a damaged console code page or a cut left readable is still read. No
-// instance and no error means that vswhere found none.
+// ParseVSWhere reads vswhere's JSON. What a damaged console code page or a cut
+// left readable is still read. No instance and no error means that vswhere found
+// none.
 func ParseVSWhere(data []byte) ([]Setup, error) {
-	text := pasted.Clean(string(data))
-	body := skipBanner(text)
-	switch {
-	case strings.TrimSpace(body) == "":
+	body := strings.TrimSpace(strings.TrimPrefix(string(data), "\ufeff"))
+	if body == "" {
 		return nil, nil
-	case strings.HasPrefix(body, "<"):
-		return parseXML(body)
-	case strings.HasPrefix(body, "[") || strings.HasPrefix(body, "{"):
-		v, err := lenientJSON(body)
-		list := fromList(v)
-		if err == nil {
-			return list, nil
-		}
-		// The lines say more than the part before the damage.
-		if byLine := parseJSONLines(body); better(byLine, list) {
-			list = byLine
-		}
-		if len(list) == 0 {
-			return nil, fmt.Errorf("vswhere output: %w", err)
-		}
+	}
+	if body[0] != '[' && body[0] != '{' {
+		return nil, fmt.Errorf("vswhere output: no instance in it: %q", clip(body, 80))
+	}
+	v, err := lenientJSON(body)
+	list := fromList(v)
+	if err == nil {
 		return list, nil
 	}
-	list := parseText(body)
-	if at := strings.Index(body, "<instances"); len(list) == 0 && at >= 0 {
-		return parseXML(body[at:])
-	}
-	if at := jsonStart().FindStringIndex(body); len(list) == 0 && at != nil {
-		// Something stands before the JSON: a prompt, a log line, a quoted test.
-		return ParseVSWhere([]byte(body[at[0]:]))
+	// The lines say more than the part before the damage.
+	if byLine := parseJSONLines(body); better(byLine, list) {
+		list = byLine
 	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf("vswhere output: no instance in it: %q", clip(body, 80))
+		return nil, fmt.Errorf("vswhere output: %w", err)
 	}
 	return list, nil
 }
@@ -149,21 +130,6 @@ func clip(s string, n int) string {
 		return s[:n]
 	}
 	return s
-}
-
-// skipBanner drops the two lines vswhere prints before its answer, and what a
-// person copied along before the JSON begins.
-func skipBanner(text string) string {
-	var kept []string
-	for line := range strings.SplitSeq(text, "\n") {
-		line = strings.TrimRight(line, "\r")
-		trimmed := strings.TrimSpace(line)
-		if len(kept) == 0 && (trimmed == "" || strings.HasPrefix(trimmed, "Visual Studio Locator") || strings.HasPrefix(trimmed, "Copyright")) {
-			continue
-		}
-		kept = append(kept, line)
-	}
-	return strings.TrimSpace(strings.Join(kept, "\n"))
 }
 
 // lenientJSON decodes a JSON text; where it breaks off, what was read so far is
@@ -254,43 +220,22 @@ func fromList(v any) []Setup {
 // identified: the record names an instance at all.
 func (s Setup) identified() bool { return s.InstanceID != "" || s.Path != "" }
 
-// lookup ignores case: state.json and vswhere write camel case, PowerShell
-// writes Pascal case.
-func lookup(obj map[string]any, key string) any {
-	if v, ok := obj[key]; ok {
-		return v
-	}
-	for k, v := range obj {
-		if strings.EqualFold(k, key) {
-			return v
-		}
-	}
-	return nil
-}
-
-// fromObject reads a record in any of the JSON forms.
+// fromObject reads a record of either form.
 func fromObject(obj map[string]any) Setup {
 	flat := map[string]string{}
 	var s Setup
 	for key, v := range obj {
 		k := strings.ToLower(key)
-		switch k {
-		case "cataloginfo":
+		if k == "cataloginfo" { // state.json's name
 			k = "catalog"
-		case "path": // as node-gyp's finder prints it
-			k = "installationpath"
-		case "version":
-			k = "installationversion"
 		}
 		switch v := v.(type) {
 		case map[string]any:
 			switch k {
-			case "installationversion":
-				flat[k] = dotted(v)
 			case "product":
-				flat["productid"] = scalar(lookup(v, "id"))
+				flat["productid"] = scalar(v["id"])
 			case "launchparams":
-				flat["launchfile"] = scalar(lookup(v, "fileName"))
+				flat["launchfile"] = scalar(v["fileName"])
 			case "errors":
 				s.Failed = failed(v)
 			default:
@@ -311,14 +256,6 @@ func fromObject(obj map[string]any) Setup {
 				}
 			case "localizedresources":
 				flat["title"] = title(v)
-			default: // [{"Key": …, "Value": …}]
-				for _, e := range v {
-					if pair, ok := e.(map[string]any); ok {
-						if name := scalar(lookup(pair, "Key")); name != "" {
-							flat[k+"_"+strings.ToLower(name)] = scalar(lookup(pair, "Value"))
-						}
-					}
-				}
 			}
 		default:
 			flat[k] = scalar(v)
@@ -402,19 +339,6 @@ func boolean(s string) *bool {
 	return &b
 }
 
-// dotted joins a .NET Version object as PowerShell serialises it.
-func dotted(v map[string]any) string {
-	var parts []string
-	for _, key := range []string{"Major", "Minor", "Build", "Revision"} {
-		n := scalar(lookup(v, key))
-		if n == "" || strings.HasPrefix(n, "-") { // -1 stands for "not set"
-			break
-		}
-		parts = append(parts, n)
-	}
-	return strings.Join(parts, ".")
-}
-
 // ids reads a list of package references: objects with an id, or plain strings.
 func ids(list []any) []string {
 	var out []string
@@ -424,7 +348,7 @@ func ids(list []any) []string {
 		case string:
 			id = e
 		case map[string]any:
-			id = scalar(lookup(e, "id"))
+			id = scalar(e["id"])
 		}
 		if id != "" && len(out) < maxPackages {
 			out = append(out, id)
@@ -437,7 +361,7 @@ func ids(list []any) []string {
 func failed(v map[string]any) []string {
 	var out []string
 	for _, key := range []string{"failedPackages", "packages", "skippedPackages"} {
-		if list, ok := lookup(v, key).([]any); ok {
+		if list, ok := v[key].([]any); ok {
 			out = append(out, ids(list)...)
 		}
 	}
@@ -455,8 +379,8 @@ func title(list []any) string {
 		if !ok {
 			continue
 		}
-		t := scalar(lookup(r, "title"))
-		if strings.HasPrefix(strings.ToLower(scalar(lookup(r, "language"))), "en") && t != "" {
+		t := scalar(r["title"])
+		if strings.HasPrefix(strings.ToLower(scalar(r["language"])), "en") && t != "" {
 			return t
 		}
 		if first == "" {
@@ -474,11 +398,7 @@ func trimSlash(p string) string {
 	return t
 }
 
-var (
-	jsonLine  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\s*"(\w+)"\s*:\s*(.*?),?\s*$`) })
-	jsonStart = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\[\s*\{`) })
-	textLine  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(\s*)(\w+): ?(.*)$`) })
-)
+var jsonLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\s*"(\w+)"\s*:\s*(.*?),?\s*$`) })
 
 // parseJSONLines reads indented JSON line by line, for a text whose quotes were
 // eaten by a wrong console code page or that was cut.
@@ -532,90 +452,4 @@ func unquote(v string) string {
 	v = strings.TrimPrefix(v, `"`)
 	v = strings.TrimSuffix(v, `"`)
 	return strings.ReplaceAll(v, `\\`, `\`)
-}
-
-// parseText reads "key: value" lines; a line without a key continues the one
-// before it (consoles wrap them, and descriptions have line breaks).
-func parseText(text string) []Setup {
-	var list []Setup
-	flat, last, indent := map[string]string{}, "", ""
-	end := func() {
-		var s Setup
-		if s.fill(flat); s.identified() {
-			list = append(list, s)
-		}
-		flat, last = map[string]string{}, ""
-	}
-	for line := range strings.SplitSeq(text, "\n") {
-		line = strings.TrimRight(line, "\r")
-		if strings.TrimSpace(line) == "" {
-			last = ""
-			continue
-		}
-		m := textLine().FindStringSubmatch(line)
-		if m == nil {
-			if last != "" {
-				flat[last] += strings.TrimPrefix(line, indent)
-			}
-			continue
-		}
-		key := strings.ToLower(m[2])
-		if key == "instanceid" && flat["instanceid"] != "" {
-			end()
-		}
-		flat[key] = strings.TrimSpace(m[3])
-		last, indent = key, m[1]
-	}
-	end()
-	return list
-}
-
-func parseXML(text string) ([]Setup, error) {
-	d := xml.NewDecoder(strings.NewReader(text))
-	d.Strict = false
-	// vswhere writes UTF-8 or the console's code page; only ASCII fields matter.
-	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
-	var list []Setup
-	var open []string
-	flat := map[string]string{}
-	end := func() {
-		var s Setup
-		if s.fill(flat); s.identified() {
-			list = append(list, s)
-		}
-		flat = map[string]string{}
-	}
-	for {
-		t, err := d.Token()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			end()
-			if len(list) == 0 {
-				return nil, fmt.Errorf("vswhere XML: %w", err)
-			}
-			return list, nil
-		}
-		switch t := t.(type) {
-		case xml.StartElement:
-			if len(open) > maxDepth {
-				return list, fmt.Errorf("vswhere XML: nested deeper than %d", maxDepth)
-			}
-			open = append(open, strings.ToLower(t.Name.Local))
-		case xml.EndElement:
-			if len(open) > 0 {
-				if open[len(open)-1] == "instance" {
-					end()
-				}
-				open = open[:len(open)-1]
-			}
-		case xml.CharData:
-			if len(open) >= 3 { // instances, instance, field
-				flat[strings.Join(open[2:], "_")] += strings.TrimSpace(string(t))
-			}
-		}
-	}
-	end()
-	return list, nil
 }
