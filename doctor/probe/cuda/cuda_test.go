@@ -17,7 +17,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
 )
 
-//go:embed testdata/nvidia-smi.txtar
+//go:embed testdata/nvidia-smi.txt
 var tables []byte
 
 const query = `index, name, pci.bus_id, driver_version, memory.total [MiB], uuid, compute_cap
@@ -82,6 +82,32 @@ func TestQuery(t *testing.T) {
 	}
 	if got := ParseQuery("Field \"compute_cap\" is not a valid field to query.\n"); got != nil {
 		t.Errorf("an error was taken for devices: %v", got)
+	}
+}
+
+// TestDevices: drivers before about 470 refuse a query that names compute_cap.
+func TestDevices(t *testing.T) {
+	const (
+		fields  = "index,name,pci.bus_id,driver_version,memory.total,uuid"
+		answer  = "index, name, memory.total [MiB]\n0, Tesla K80, 11441 MiB\n"
+		refused = "Field \"compute_cap\" is not a valid field to query.\n"
+	)
+	for _, c := range []struct{ newer, older, want, err string }{
+		{answer, refused, "Tesla K80", ""},
+		{refused, answer, "Tesla K80", ""},
+		{"No devices were found\n", answer, "", "nvidia-smi named no device: No devices were found"},
+		{refused, refused, "", "nvidia-smi named no device: Field \"compute_cap\" is not a valid field to query."},
+		{"#error deadline\n", answer, "", "ask nvidia-smi for the devices"},
+	} {
+		h := hosttest.Parse(t, "-- run \"/usr/bin/nvidia-smi\" \"--query-gpu="+fields+",compute_cap\" \"--format=csv\" --\n"+c.newer+
+			"-- run \"/usr/bin/nvidia-smi\" \"--query-gpu="+fields+"\" \"--format=csv\" --\n"+c.older)
+		list, err := Devices(t.Context(), h, "/usr/bin/nvidia-smi")
+		if c.err == "" && (err != nil || len(list) != 1 || list[0].Name != c.want || list[0].Memory != 11441<<20) {
+			t.Errorf("%+v: %+v, %v", c, list, err)
+		}
+		if c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
+			t.Errorf("%+v: %v", c, err)
+		}
 	}
 }
 
@@ -215,17 +241,7 @@ func TestDriverToolkitAndRuntimeAreThreeFacts(t *testing.T) {
 }
 
 func TestDebianToolkit(t *testing.T) {
-	f, err := Probe(t.Context(), hosttest.Parse(t, `
--- env --
-PATH=/usr/bin
--- exec /usr/bin/nvcc --
-#!/bin/sh
-exec /usr/lib/nvidia-cuda-toolkit/bin/nvcc
--- exec /usr/lib/nvidia-cuda-toolkit/bin/nvcc --
--- file /usr/include/cuda.h --
-#define CUDA_VERSION 11080
--- file /usr/lib/x86_64-linux-gnu/libcudart.so.11.8.89 --
-`))
+	f, err := Probe(t.Context(), hosttest.Load(t, "testdata/debian-toolkit.txtar"))
 	if err != nil || len(f.Components[Toolkit]) != 1 {
 		t.Fatalf("%+v, %v", f.Components, err)
 	}
@@ -285,39 +301,7 @@ func TestHangingAndFailingSMI(t *testing.T) {
 }
 
 func TestWindows(t *testing.T) {
-	f, err := Probe(t.Context(), hosttest.Parse(t, `
--- platform --
-windows/amd64
--- env --
-Path=C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v11.8\bin
-CUDA_PATH=C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v12.4
-CUDA_PATH_V11_8=C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v11.8
-SystemRoot=C:\Windows
--- exec C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v11.8\bin\nvcc.exe --
--- file C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v11.8\bin\cudart64_110.dll --
--- file C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v11.8\bin\cudnn64_8.dll --
--- file C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v11.8\include\cudnn_version.h --
-#define CUDNN_MAJOR 8
-#define CUDNN_MINOR 6
-#define CUDNN_PATCHLEVEL 0
--- file C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v11.8\version.json --
-{"cuda":{"version":"11.8.20220929"},"cuda_nvcc":{"version":"11.8.89"}}
--- exec C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v12.4\bin\nvcc.exe --
--- file C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v12.4\include\cuda.h --
-#define CUDA_VERSION 12040
--- file C:\Program Files\NVIDIA\CUDNN\v9.1\include\12.4\cudnn_version.h --
-#define CUDNN_MAJOR 9
-#define CUDNN_MINOR 1
-#define CUDNN_PATCHLEVEL 0
--- reg 64 HKLM\SOFTWARE\NVIDIA Corporation\GPU Computing Toolkit\CUDA\v11.8 --
-InstallDir=C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v11.8
--- reg 64 HKLM\SOFTWARE\NVIDIA Corporation\GPU Computing Toolkit\CUDA\v10.1 --
-InstallDir=C:\gone\v10.1
--- file C:\Windows\System32\nvcuda.dll --
--- reg 64 HKLM\SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}\0001 --
-MatchingDeviceId=pci\ven_10de&dev_2684
-DriverVersion=32.0.15.6094
-`))
+	f, err := Probe(t.Context(), hosttest.Load(t, "testdata/windows.txtar"))
 	if err != nil {
 		t.Fatal(err)
 	}

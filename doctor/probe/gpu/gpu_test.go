@@ -1,7 +1,7 @@
 package gpu
 
 import (
-	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/deployctl/deployctl/doctor/facts"
-	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
 )
 
@@ -23,80 +22,8 @@ func TestEmptyHost(t *testing.T) {
 	}
 }
 
-const linux = `
--- env --
-PATH=/usr/bin
--- file /sys/bus/pci/devices/0000:00:00.0/class --
-0x060000
--- file /sys/bus/pci/devices/0000:01:00.0/class --
-0x030000
--- file /sys/bus/pci/devices/0000:01:00.0/vendor --
-0x10de
--- file /sys/bus/pci/devices/0000:01:00.0/device --
-0x2684
--- file /sys/bus/pci/devices/0000:01:00.0/boot_vga --
-1
--- link /sys/bus/pci/devices/0000:01:00.0/driver --
-/sys/bus/pci/drivers/nvidia
--- dir /sys/bus/pci/drivers/nvidia --
--- file /sys/module/nvidia/version --
-535.54.03
--- file /sys/bus/pci/devices/0000:03:00.0/class --
-0x038000
--- file /sys/bus/pci/devices/0000:03:00.0/vendor --
-0x1002
--- file /sys/bus/pci/devices/0000:03:00.0/device --
-0x73bf
--- file /sys/bus/pci/devices/0000:03:00.0/mem_info_vram_total --
-17163091968
--- dir /sys/bus/pci/devices/0000:03:00.0/drm/renderD128 --
--- link /sys/bus/pci/devices/0000:03:00.0/driver --
-/sys/bus/pci/drivers/amdgpu
--- dir /sys/bus/pci/drivers/amdgpu --
--- file /sys/class/kfd/kfd/topology/nodes/1/properties --
-simd_count 144
-gfx_target_version 100300
-location_id 768
-domain 0
--- file /sys/bus/pci/devices/0000:05:00.0/class --
-0x030000
--- file /sys/bus/pci/devices/0000:05:00.0/vendor --
-0x8086
--- file /sys/bus/pci/devices/0000:05:00.0/device --
-0x56a0
--- file /usr/share/misc/pci.ids --
-# List of PCI IDs
-1002  Advanced Micro Devices, Inc. [AMD/ATI]
-	73bf  Navi 21 [Radeon RX 6800]
-		1002 0001  a subsystem
-10de  NVIDIA Corporation
-	2684  AD102 [GeForce RTX 4090]
-8086  Intel Corporation
-	0d57  Host bridge
--- file /dev/nvidiactl --
--- run "/usr/bin/nvidia-smi" "--query-gpu=index,name,pci.bus_id,driver_version,memory.total,uuid,compute_cap" "--format=csv" --
-index, name, pci.bus_id, driver_version, memory.total [MiB], uuid, compute_cap
-0, NVIDIA GeForce RTX 4090, 00000000:01:00.0, 535.54.03, 24564 MiB, GPU-1, 8.9
--- file /opt/rocm-6.0.2/.info/version --
-6.0.2-115
--- link /opt/rocm --
-/opt/rocm-6.0.2
--- exec /opt/rocm-6.0.2/bin/hipcc --
--- file /dev/kfd --
--- file /usr/share/vulkan/icd.d/lvp_icd.x86_64.json --
-{"ICD": {"api_version": "1.3.230", "library_path": "/usr/lib/x86_64-linux-gnu/libvulkan_lvp.so"}, "file_format_version": "1.0.0"}
--- file /usr/lib/x86_64-linux-gnu/libvulkan_lvp.so --
--- file /etc/vulkan/icd.d/nvidia_icd.json --
-{"file_format_version": "1.0.0", "ICD": {"library_path": "libGLX_nvidia.so.0", "api_version": "1.3.242"}}
--- file /etc/vulkan/icd.d/broken.json --
-{"ICD": 
--- file /usr/lib/x86_64-linux-gnu/libvulkan.so.1.3.239 --
--- link /usr/lib/x86_64-linux-gnu/libvulkan.so.1 --
-/usr/lib/x86_64-linux-gnu/libvulkan.so.1.3.239
-`
-
 func TestLinux(t *testing.T) {
-	f, err := Probe(t.Context(), hosttest.Parse(t, linux))
+	f, err := Probe(t.Context(), hosttest.Load(t, "testdata/linux.txtar"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,48 +80,14 @@ func TestJetson(t *testing.T) {
 }
 
 func TestPlatformGPU(t *testing.T) {
-	f, err := Probe(t.Context(), hosttest.Parse(t, `
--- platform --
-linux/arm64
--- file /sys/class/drm/card0/device/uevent --
-DRIVER=vc4-drm
-OF_FULLNAME=/gpu
-OF_COMPATIBLE_0=brcm,bcm2711-vc5
--- file /sys/class/drm/card1/device/uevent --
-DRIVER=panfrost
-OF_FULLNAME=/gpu@ff9a0000
-OF_COMPATIBLE_0=rockchip,rk3399-mali
--- file /sys/class/drm/renderD128/device/uevent --
-DRIVER=panfrost
-OF_FULLNAME=/gpu@ff9a0000
-OF_COMPATIBLE_0=rockchip,rk3399-mali
--- file /sys/class/drm/card2/device/uevent --
-DRIVER=v3d
-OF_FULLNAME=/v3dbus/v3d
-OF_COMPATIBLE_0=brcm,2711-v3d
-`))
+	f, err := Probe(t.Context(), hosttest.Load(t, "testdata/platform-gpu.txtar"))
 	if err != nil || len(f.GPUs) != 2 || f.GPUs[0].Vendor != "arm" || f.GPUs[1].Vendor != "broadcom" {
 		t.Errorf("%+v, %v", f.GPUs, err)
 	}
 }
 
 func TestWindows(t *testing.T) {
-	f, err := Probe(t.Context(), hosttest.Parse(t, `
--- platform --
-windows/amd64
--- reg 64 HKLM\SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}\0000 --
-DriverDesc=NVIDIA GeForce RTX 4090
-ProviderName=NVIDIA
-DriverVersion=32.0.15.6094
-MatchingDeviceId=PCI\VEN_10DE&DEV_2684&SUBSYS_1
-HardwareInformation.qwMemorySize=dword:25757220864
-VulkanDriverName=C:\drv\nv-vk64.json
--- reg 64 HKLM\SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}\Properties --
-DriverDesc=no
--- file C:\drv\nv-vk64.json --
-{"ICD": {"library_path": ".\\nvoglv64.dll", "api_version": "1.3.280"}}
--- file C:\drv\nvoglv64.dll --
-`))
+	f, err := Probe(t.Context(), hosttest.Load(t, "testdata/windows.txtar"))
 	if err != nil || len(f.GPUs) != 1 {
 		t.Fatalf("%+v, %v", f.GPUs, err)
 	}
@@ -280,36 +173,37 @@ func FuzzTexts(f *testing.F) {
 	})
 }
 
-type hostile struct{ host.World }
-
-func (hostile) ReadFile(context.Context, string, int64) ([]byte, bool, error) {
-	return []byte("0x030000\n\x00\xff nvidia,tegra"), true, nil
-}
-func (hostile) Search(context.Context, string, string, int64, int) ([]byte, error) {
-	return []byte("\n\n\t\t\x00"), nil
-}
-func (hostile) ReadDir(context.Context, string) ([]host.Entry, error) {
-	list := make([]host.Entry, 3000)
-	for i := range list {
-		list[i].Name = "card" + strings.Repeat("0", i%7)
+// TestPlacesThatVariablesName: ROCm, Vulkan's drivers and Level Zero where only a
+// variable or PATH leads, under WSL, whose GPU is not on PCI.
+func TestPlacesThatVariablesName(t *testing.T) {
+	f, err := Probe(t.Context(), hosttest.Load(t, "testdata/wsl.txtar"))
+	if err != nil || len(f.GPUs) != 1 || f.GPUs[0].Name != "NVIDIA GeForce RTX 3060" || f.GPUs[0].ComputeCapability != "8.6" || f.GPUs[0].Memory != 12288<<20 {
+		t.Errorf("%+v, %v", f.GPUs, err)
 	}
-	return list, nil
-}
-func (hostile) Stat(context.Context, string) (host.Info, error)        { return host.Info{Exec: true}, nil }
-func (hostile) Resolve(_ context.Context, name string) (string, error) { return name, nil }
-func (hostile) Getenv(string) (string, bool)                           { return "/a:/b", true }
-func (hostile) Run(context.Context, host.Command) (host.Output, error) {
-	return host.Output{Stdout: []byte(strings.Repeat("name\nx\n", 9999))}, nil
-}
-func (hostile) RegistryKey(context.Context, string, string) (host.Key, error) {
-	return host.Key{Values: map[string]host.Value{"DriverDesc": {String: " "}, "DriverVersion": {String: "1.2"}}, Subkeys: []string{"0000", "x"}}, nil
+	if r, ok := f.Active(ROCm); !ok || r.Path != "/srv/rocm" || !slices.Equal(r.Via, []string{"PATH", "ROCM_PATH"}) {
+		t.Errorf("rocm: %+v", f.Components[ROCm])
+	}
+	v := f.Components[Vulkan]
+	if len(v) != 2 || v[0].Path != "/srv/vk/libvk.so" || !v[0].Active || v[1].Unusable.Reason != facts.MissingFile || v[1].Evidence[0].Source != "VK_ICD_FILENAMES" {
+		t.Errorf("vulkan: %+v", v)
+	}
+	if z, ok := f.Active(LevelZero); !ok || !slices.Equal(z.Has, []string{"gpu", "npu"}) {
+		t.Errorf("level-zero: %+v", f.Components[LevelZero])
+	}
 }
 
-func TestHostileHost(t *testing.T) {
-	for _, os := range []string{"linux", "darwin", "windows"} {
-		f, _ := Probe(t.Context(), &host.Host{World: hostile{}, OS: os, Arch: "amd64"}) // no panic, no hang
-		if len(f.GPUs) > maxGPUs {
-			t.Errorf("%s: %d GPUs", os, len(f.GPUs))
+// TestManyGPUs: what a host may claim is bounded.
+func TestManyGPUs(t *testing.T) {
+	linux, windows := "-- platform --\nlinux/amd64\n", "-- platform --\nwindows/amd64\n"
+	for i := range 2 * maxGPUs {
+		dir := fmt.Sprintf("%s/0000:%02x:%02x.0", pciDir, i/256, i%256)
+		linux += "-- file " + dir + "/class --\n0x030000\n-- file " + dir + "/vendor --\n0x10de\n-- file " + dir + "/device --\n0x2684\n"
+		windows += fmt.Sprintf("-- reg 64 %s\\%04d --\nDriverDesc= x\nDriverVersion=1.2\n", displayClass, i)
+	}
+	for _, fixture := range []string{linux, windows} {
+		f, err := Probe(t.Context(), hosttest.Parse(t, fixture))
+		if len(f.GPUs) != maxGPUs || err != nil {
+			t.Errorf("%d GPUs, %v", len(f.GPUs), err)
 		}
 	}
 }

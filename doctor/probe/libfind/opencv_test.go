@@ -162,31 +162,7 @@ func TestRuntimeOnly(t *testing.T) {
 }
 
 func TestOpenCVOnWindows(t *testing.T) {
-	f := probeOpenCV(t, hosttest.Parse(t, `
--- platform --
-windows/amd64
--- env --
-Path=C:\Windows\System32;C:\tools;C:\opencv\build\x64\vc16\bin
-OpenCV_DIR=D:\opencv-4.10\build
--- file C:\tools\readme.txt --
--- file C:\opencv\build\x64\vc16\bin\opencv_world460.dll --
-General configuration for OpenCV 4.6.0 =====
-  OpenCV modules:
-    To be built:                 calib3d core dnn imgproc
------------------------------------------------------------------
--- file C:\opencv\build\x64\vc16\bin\opencv_world460d.dll --
--- file C:\opencv\build\x64\vc16\bin\opencv_videoio_ffmpeg460_64.dll --
--- file C:\opencv\build\include\opencv2\core\version.hpp --
-#define CV_VERSION_MAJOR 4
-#define CV_VERSION_MINOR 6
-#define CV_VERSION_REVISION 0
--- file C:\opencv\build\OpenCVConfig.cmake --
-SET(OpenCV_VERSION 4.6.0)
--- file D:\opencv-4.10\build\x64\mingw\bin\libopencv_core4100.dll --
--- file D:\opencv-4.10\build\x64\mingw\bin\libopencv_dnn4100.dll --
--- file D:\opencv-4.10\build\OpenCVConfig.cmake --
-SET(OpenCV_VERSION 4.10.0)
-`))
+	f := probeOpenCV(t, hosttest.Load(t, "testdata/opencv-on-windows.txtar"))
 	active, ok := f.Active("opencv")
 	if !ok || active.Version != "4.6.0" || active.Path != `C:\opencv\build` || !slices.Contains(active.Via, "dll") {
 		t.Fatalf("active: %+v", active)
@@ -211,29 +187,7 @@ SET(OpenCV_VERSION 4.10.0)
 }
 
 func TestHomebrewKegs(t *testing.T) {
-	f := probeOpenCV(t, hosttest.Parse(t, `
--- platform --
-darwin/arm64
--- file /opt/homebrew/Cellar/opencv/5.0.0/lib/libopencv_core.5.0.0.dylib --
--- link /opt/homebrew/Cellar/opencv/5.0.0/lib/libopencv_core.dylib --
-/opt/homebrew/Cellar/opencv/5.0.0/lib/libopencv_core.5.0.0.dylib
--- file /opt/homebrew/Cellar/opencv/5.0.0/include/opencv5/opencv2/core/version.hpp --
-#define CV_VERSION_MAJOR 5
-#define CV_VERSION_MINOR 0
-#define CV_VERSION_REVISION 0
--- file /opt/homebrew/Cellar/opencv@4/4.14.0/lib/libopencv_core.4.14.0.dylib --
--- file /opt/homebrew/Cellar/opencv@4/4.14.0/include/opencv4/opencv2/core/version.hpp --
-#define CV_VERSION_MAJOR 4
-#define CV_VERSION_MINOR 14
-#define CV_VERSION_REVISION 0
--- file /opt/homebrew/Cellar/opencv@4/4.14.0/lib/pkgconfig/opencv4.pc --
-prefix=/opt/homebrew/Cellar/opencv@4/4.14.0
-Version: 4.14.0
-Libs: -L${prefix}/lib -lopencv_core
-Cflags: -I${prefix}/include/opencv4
--- env --
-PKG_CONFIG_PATH=/opt/homebrew/Cellar/opencv@4/4.14.0/lib/pkgconfig
-`))
+	f := probeOpenCV(t, hosttest.Load(t, "testdata/homebrew-kegs.txtar"))
 	if n := len(f.Components["opencv"]); n != 2 {
 		t.Fatalf("%d copies: %+v", n, f.Components["opencv"])
 	}
@@ -246,26 +200,7 @@ PKG_CONFIG_PATH=/opt/homebrew/Cellar/opencv@4/4.14.0/lib/pkgconfig
 // TestHomebrewLinked: the prefix's own folders hold links into the keg, which is
 // one copy.
 func TestHomebrewLinked(t *testing.T) {
-	f := probeOpenCV(t, hosttest.Parse(t, `
--- platform --
-darwin/arm64
--- file /opt/homebrew/Cellar/opencv/4.12.0_5/lib/libopencv_core.4.12.0.dylib --
--- file /opt/homebrew/Cellar/opencv/4.12.0_5/include/opencv4/opencv2/core/version.hpp --
-#define CV_VERSION_MAJOR 4
-#define CV_VERSION_MINOR 12
-#define CV_VERSION_REVISION 0
--- file /opt/homebrew/Cellar/opencv/4.12.0_5/lib/pkgconfig/opencv4.pc --
-prefix=/opt/homebrew/Cellar/opencv/4.12.0_5
-Version: 4.12.0
-Libs: -L${prefix}/lib -lopencv_core
-Cflags: -I${prefix}/include/opencv4
--- link /opt/homebrew/lib/libopencv_core.4.12.0.dylib --
-/opt/homebrew/Cellar/opencv/4.12.0_5/lib/libopencv_core.4.12.0.dylib
--- link /opt/homebrew/lib/pkgconfig/opencv4.pc --
-/opt/homebrew/Cellar/opencv/4.12.0_5/lib/pkgconfig/opencv4.pc
--- link /opt/homebrew/include/opencv4/opencv2/core/version.hpp --
-/opt/homebrew/Cellar/opencv/4.12.0_5/include/opencv4/opencv2/core/version.hpp
-`))
+	f := probeOpenCV(t, hosttest.Load(t, "testdata/homebrew-linked.txtar"))
 	list := f.Components["opencv"]
 	if len(list) != 1 || !list[0].Active || list[0].Path != "/opt/homebrew/Cellar/opencv/4.12.0_5" || !slices.Contains(list[0].Via, "pkg-config") {
 		t.Errorf("%+v", list)
@@ -274,36 +209,7 @@ Cflags: -I${prefix}/include/opencv4
 
 // TestFourBesideFive: the distribution's OpenCV 5 and a 4 in a folder below lib.
 func TestFourBesideFive(t *testing.T) {
-	f := probeOpenCV(t, hosttest.Parse(t, `
--- file /usr/lib/libopencv_core.so.5.0.0 --
--- link /usr/lib/libopencv_core.so.500 --
-/usr/lib/libopencv_core.so.5.0.0
--- link /usr/lib/libopencv_core.so --
-/usr/lib/libopencv_core.so.5.0.0
--- file /usr/include/opencv5/opencv2/core/version.hpp --
-#define CV_VERSION_MAJOR 5
-#define CV_VERSION_MINOR 0
-#define CV_VERSION_REVISION 0
--- file /usr/lib/pkgconfig/opencv5.pc --
-prefix=/usr
-Version: 5.0.0
-Libs: -L${prefix}/lib -lopencv_core
-Cflags: -I${prefix}/include/opencv5
--- file /usr/lib/opencv4/libopencv_core.so.4.14.0 --
--- link /usr/lib/opencv4/libopencv_core.so.414 --
-/usr/lib/opencv4/libopencv_core.so.4.14.0
--- link /usr/lib/opencv4/libopencv_core.so --
-/usr/lib/opencv4/libopencv_core.so.4.14.0
--- file /usr/include/opencv4/opencv2/core/version.hpp --
-#define CV_VERSION_MAJOR 4
-#define CV_VERSION_MINOR 14
-#define CV_VERSION_REVISION 0
--- file /usr/lib/pkgconfig/opencv4.pc --
-prefix=/usr
-Version: 4.14.0
-Libs: -L${prefix}/lib/opencv4 -lopencv_core
-Cflags: -I${prefix}/include/opencv4
-`))
+	f := probeOpenCV(t, hosttest.Load(t, "testdata/four-beside-five.txtar"))
 	active, _ := f.Active("opencv")
 	if len(f.Components["opencv"]) != 2 || active.Version != "4.14.0" || !active.HasPart("headers") || !active.HasPart("dev") {
 		t.Fatalf("%+v", f.Components["opencv"])
@@ -316,21 +222,7 @@ Cflags: -I${prefix}/include/opencv4
 
 // TestMovedTree: a .pc file whose prefix is where the tree was built.
 func TestMovedTree(t *testing.T) {
-	f := probeOpenCV(t, hosttest.Parse(t, `
--- env --
-PKG_CONFIG_PATH=/opt/cv/lib/pkgconfig
--- file /opt/cv/lib/libopencv_core.so.4.8.0 --
--- file /opt/cv/include/opencv4/opencv2/core/version.hpp --
-#define CV_VERSION_MAJOR 4
-#define CV_VERSION_MINOR 8
-#define CV_VERSION_REVISION 0
-#define CV_VERSION_STATUS "-pre"
--- file /opt/cv/lib/pkgconfig/opencv4.pc --
-prefix=/home/builder/out
-Version: 4.8.0
-Libs: -L${prefix}/lib -lopencv_core
-Cflags: -I${prefix}/include/opencv4
-`))
+	f := probeOpenCV(t, hosttest.Load(t, "testdata/moved-tree.txtar"))
 	active, _ := f.Active("opencv")
 	if len(f.Components["opencv"]) != 1 || active.Path != "/opt/cv" || active.Version != "4.8.0" || active.Attrs["status"] != "pre" {
 		t.Fatalf("%+v", f.Components["opencv"])
@@ -405,22 +297,7 @@ func TestReleasesOfHeaders(t *testing.T) {
 // TestOpenCVByItsFolder: OPENCV_DIR names the folder of one compiler, as
 // OpenCV's own instructions for Windows have it.
 func TestOpenCVByItsFolder(t *testing.T) {
-	f := probeOpenCV(t, hosttest.Parse(t, `
--- platform --
-windows/amd64
--- env --
-Path=C:\Windows\System32;C:\opencv\build\x64\vc16\bin
-OPENCV_DIR=C:\opencv\build\x64\vc16
--- file C:\opencv\build\x64\vc16\bin\opencv_world4110.dll --
--- file C:\opencv\build\x64\vc16\lib\opencv_world4110.lib --
--- file C:\opencv\build\x64\vc16\lib\OpenCVConfig.cmake --
--- file C:\opencv\build\x64\vc16\lib\OpenCVConfig-version.cmake --
-set(OpenCV_VERSION 4.11.0)
--- file C:\opencv\build\include\opencv2\core\version.hpp --
-#define CV_VERSION_MAJOR 4
-#define CV_VERSION_MINOR 11
-#define CV_VERSION_REVISION 0
-`))
+	f := probeOpenCV(t, hosttest.Load(t, "testdata/opencv-by-its-folder.txtar"))
 	list := f.Components["opencv"]
 	if len(list) != 1 || !list[0].Active || !slices.Equal(list[0].Via, []string{"dll", "cmake"}) || list[0].Attrs["stale"] != "" || list[0].Attrs["env"] == "" || list[0].Conflict != "" ||
 		list[0].Path != `C:\opencv\build` || list[0].Built.Toolset != "v142" || !list[0].HasPart("dnn") || !list[0].HasPart("headers") {

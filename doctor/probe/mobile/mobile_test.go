@@ -33,33 +33,7 @@ func strip(f facts.Facts) map[string][]facts.Instance {
 }
 
 func TestLinuxWithAndroid(t *testing.T) {
-	h := hosttest.Parse(t, `
--- env --
-HOME=/home/ada
-PATH=/usr/bin:/bin
-ANDROID_NDK_HOME=/opt/ndk/
--- dir /home/ada/Android/Sdk/platforms/android-9 --
--- dir /home/ada/Android/Sdk/platforms/android-34 --
--- dir /home/ada/Android/Sdk/platforms/android-34-ext8 --
--- dir /home/ada/Android/Sdk/build-tools/34.0.0 --
--- dir /home/ada/Android/Sdk/build-tools/9.0.0 --
--- exec /home/ada/Android/Sdk/platform-tools/adb --
--- file /home/ada/Android/Sdk/platform-tools/source.properties --
-Pkg.UserSrc=false
-Pkg.Revision=35.0.2
--- file /home/ada/Android/Sdk/licenses/android-sdk-license --
-24333f8a63b6825ea9c5514f83c2829b004d1fee
--- file /home/ada/Android/Sdk/ndk/26.1.10909125/source.properties --
-Pkg.Desc = Android NDK
-Pkg.Revision = 26.1.10909125
--- exec /home/ada/Android/Sdk/ndk/26.1.10909125/toolchains/llvm/prebuilt/linux-x86_64/bin/clang --
--- file /home/ada/Android/Sdk/ndk/26.1.10909125/build/cmake/android.toolchain.cmake --
--- file /home/ada/Android/Sdk/ndk/26.1.10909125/meta/platforms.json --
-{"min": 21, "max": 34, "aliases": {"U": 34}}
--- dir /opt/ndk --
--- file /opt/android-ndk-r10e/RELEASE.TXT --
-r10e (64-bit)
-`)
+	h := hosttest.Load(t, "testdata/linux-with-android.txtar")
 	sdk := "/home/ada/Android/Sdk"
 	want := map[string][]facts.Instance{
 		"android-sdk": {{
@@ -85,22 +59,7 @@ r10e (64-bit)
 }
 
 func TestWindowsAndMacDefaults(t *testing.T) {
-	f := probe(t, hosttest.Parse(t, `
--- platform --
-windows/amd64
--- env --
-USERPROFILE=C:\Users\ada
-ANDROID_HOME=c:\users\ada\appdata\local\android\sdk\
--- file C:\Users\ada\AppData\Local\Android\Sdk\platform-tools\source.properties --
-Pkg.Revision=34.0.5
--- exec C:\Users\ada\AppData\Local\Android\Sdk\platform-tools\adb.exe --
--- file C:\Users\ada\AppData\Local\Android\Sdk\ndk\27.2.12479018\source.properties --
-Pkg.Desc = Android NDK
-Pkg.Revision = 27.2.12479018
-Pkg.BaseRevision = 27.2.12479018
-Pkg.ReleaseName = r27c
--- exec C:\Users\ada\AppData\Local\Android\Sdk\ndk\27.2.12479018\toolchains\llvm\prebuilt\windows-x86_64\bin\clang.exe --
-`))
+	f := probe(t, hosttest.Load(t, "testdata/windows-and-mac-defaults.txtar"))
 	if len(f.Components["android-sdk"]) != 1 || !f.Components["android-sdk"][0].Active || len(f.Components["adb"]) != 1 {
 		t.Errorf("%v", f.Components)
 	}
@@ -119,21 +78,7 @@ func TestEmptyAndHostileHosts(t *testing.T) {
 			t.Errorf("%s: %v %v", goos, f.Components, f.Problems)
 		}
 	}
-	h := hosttest.Parse(t, `
--- env --
-ANDROID_HOME=/sdk
-ANDROID_NDK_HOME=/sdk
-ANDROID_SDK_ROOT=////
-PATH=/bin
--- deny /sdk/platforms --
--- file /sdk/ndk --
-not a folder
--- file /sdk/source.properties --
-Pkg.Revision = ../../..
-=
--- link /bin/adb --
-/bin/adb
-`)
+	h := hosttest.Load(t, "testdata/empty-and-hostile-hosts.txtar")
 	f := probe(t, h)
 	if len(f.Problems) != 1 || !strings.Contains(f.Problems[0].Error, "platforms") || f.Components["android-sdk"][0].Attrs["state"] == "" {
 		t.Errorf("%v %v", f.Components, f.Problems)

@@ -145,7 +145,7 @@ func TestNothingIsLoadedUnasked(t *testing.T) {
 func TestEnvironmentNamesTheDrivers(t *testing.T) {
 	f, err := Probe(t.Context(), hosttest.Parse(t, linux+`
 -- env --
-OCL_ICD_VENDORS=/etc/OpenCL/vendors/pocl.icd
+OCL_ICD_VENDORS=pocl.icd
 OCL_ICD_FILENAMES=/opt/bad/libhang.so
 `))
 	if err != nil || len(f.Components[Component]) != 2 {
@@ -171,23 +171,7 @@ func TestEnvironmentNamesNoDriver(t *testing.T) {
 }
 
 func TestWindowsRegistry(t *testing.T) {
-	f, err := Probe(t.Context(), hosttest.Parse(t, `
--- platform --
-windows/amd64
--- env --
-SystemRoot=C:\Windows
--- file C:\Windows\System32\OpenCL.dll --
--- file C:\Windows\System32\IntelOpenCL64.dll --
--- reg 64 HKLM\SOFTWARE\Khronos\OpenCL\Vendors --
-C:\Windows\System32\IntelOpenCL64.dll=dword:0
-C:\off\amdocl64.dll=dword:1
--- reg 32 HKLM\SOFTWARE\Khronos\OpenCL\Vendors --
-C:\gone\intelocl32.dll=dword:0
--- reg 64 HKLM\SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}\0000 --
-OpenCLDriverName=C:\Windows\System32\DriverStore\nv\nvopencl64.dll
-OpenCLDriverNameWow=C:\Windows\System32\DriverStore\nv\nvopencl32.dll
--- file C:\Windows\System32\DriverStore\nv\nvopencl64.dll --
-`))
+	f, err := Probe(t.Context(), hosttest.Load(t, "testdata/windows-registry.txtar"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,10 +191,30 @@ OpenCLDriverNameWow=C:\Windows\System32\DriverStore\nv\nvopencl32.dll
 	}
 }
 
-func TestUnreadableFolder(t *testing.T) {
-	_, err := Probe(t.Context(), hosttest.Parse(t, "-- deny /etc/OpenCL/vendors --\n"))
-	if err == nil {
-		t.Error("no error for a folder that may not be read")
+// TestUnreadable: what may not be read, and a file that is too long to name a
+// library, are said.
+func TestUnreadable(t *testing.T) {
+	const long = "-- file /etc/OpenCL/vendors/long.icd --\n"
+	for _, fixture := range []string{"-- deny /etc/OpenCL/vendors --\n", "-- deny /etc/OpenCL/vendors/a.icd --\n-- file /etc/OpenCL/vendors/b.txt --\n", long + strings.Repeat("x", 5000)} {
+		if _, err := Probe(t.Context(), hosttest.Parse(t, fixture)); err == nil {
+			t.Errorf("no error: %.60s", fixture)
+		}
+	}
+}
+
+// TestMac: the framework is the driver and the loader.
+func TestMac(t *testing.T) {
+	f, err := Ask(t.Context(), hosttest.Parse(t, "-- platform --\ndarwin/arm64\n-- dir /System/Library/Frameworks/OpenCL.framework --\n"))
+	if i, ok := f.Active(Component); err != nil || !ok || i.Version != "1.2" {
+		t.Errorf("%+v, %v", f.Components, err)
+	}
+}
+
+// TestUnregistered: a driver that no file names, as in container images.
+func TestUnregistered(t *testing.T) {
+	f, err := Probe(t.Context(), hosttest.Parse(t, "-- file /usr/lib/x86_64-linux-gnu/libnvidia-opencl.so.1 --\n"))
+	if list := f.Components[Component]; err != nil || len(list) != 1 || list[0].Active || list[0].Unusable.Reason != facts.NotRegistered || !strings.HasSuffix(list[0].Unusable.Remedy, "/etc/OpenCL/vendors/nvidia.icd") {
+		t.Errorf("%+v, %v", list, err)
 	}
 }
 

@@ -1,161 +1,23 @@
 package opencv
 
 import (
+	_ "embed"
 	"strings"
 	"testing"
 	"unicode/utf16"
 )
 
 // The forms are those of releases 2.4 to 4.12; the machines are made up.
-const info24 = `
-General configuration for OpenCV 2.4.11 =====================================
-  Version control:               2.4.11
-
-  Platform:
-    Host:                        Linux 3.13.0 x86_64
-    CMake:                       2.8.12.2
-    Configuration:               Release
-
-  C/C++:
-    Built as dynamic libs?:      YES
-    C++ Compiler:                /usr/bin/c++  (ver 4.8)
-
-  OpenCV modules:
-    To be built:                 core flann imgproc gpu
-    Disabled:                    world
-
-  GUI: 
-    QT:                          NO
-    GTK+ 2.x:                    YES (ver 2.24.32)
-    GThread :                    YES (ver 2.50.1)
-    OpenGL support:              YES
-
-  Video I/O:
-    FFMPEG:                      NO
-      codec:                     NO
-    V4L/V4L2:                    NO/YES
-
-  Other third-party libraries:
-    Use IPP:                     NO
-    Use TBB:                     NO
-    Use OpenMP:                  YES
-    Use GCD                      NO
-    Use C=:                      NO
-    Use Cuda:                    YES (ver 6.5)
-    Use OpenCL:                  YES
-
-  NVIDIA CUDA
-    Use CUFFT:                   YES
-    NVIDIA GPU arch:             20 30
-
-  OpenCL:
-    Version:                     dynamic
-
-  Android: 
-    Android NDK:                 /opt/ndk-r8e
-                                 (toolchain: arm-gcc: 4.6)
-
-  Install path:                  /usr/local
-
-  cvconfig.h is in:              /build
------------------------------------------------------------------
-`
-
-const info33 = `
-General configuration for OpenCV 3.3.1 =====================================
-  Version control:               unknown
-
-  Platform:
-    Host:                        Linux 4.4.38 aarch64
-
-  C/C++:
-    C++11:                       YES
-
-  GUI:
-    GTK+:                        YES (ver 3.18.9)
-      GThread :                  YES (ver 2.48.2)
-      GtkGlExt:                  NO
-
-  Video I/O:
-    GStreamer:
-      base:                      YES (ver 1.8.3)
-      video:                     YES (ver 1.8.3)
-    V4L/V4L2:                    NO/YES
-
-  Parallel framework:            TBB (ver 4.4 interface 9002)
-
-  Trace:                         YES ()
-
-  Other third-party libraries:
-    Use Intel IPP:               2017.0.3 [2017.0.3]
-    Use Intel IPP IW:            NO
-    Use Lapack:                  NO
-    Use Eigen:                   YES (ver 3.2.92)
-    Use Cuda:                    YES (ver 8.0)
-    Use custom HAL:              YES (carotene (ver 0.0.1))
-
-  NVIDIA CUDA
-    Use CUFFT:                   YES
-    NVIDIA GPU arch:             62
-    NVIDIA PTX archs:
-
-  Install to:                    /usr
------------------------------------------------------------------
-`
-
-const info412 = `
-General configuration for OpenCV 4.12.0-dev =====================================
-  Version control:               4.12.0-7-gabcdef
-
-  Platform:
-    Timestamp:                   2025-08-01T10:00:00Z
-    Host:                        Windows 10.0.26100 AMD64
-    CMake:                       3.31.0
-    CMake generator:             Visual Studio 17 2022
-    MSVC:                        1944
-    Configuration:               Debug Release
-    Algorithm Hint:              ALGO_HINT_ACCURATE
-
-  CPU/HW features:
-    Baseline:                    SSE SSE2 SSE3
-      requested:                 SSE3
-    Dispatched code generation:  SSE4_1 SSE4_2 AVX FP16 AVX2 AVX512_SKX
-      AVX2 (38 files):           + SSSE3 SSE4_1 POPCNT
-
-  C/C++:
-    C++ standard:                11
-    C++ Compiler:                C:/VS 2022/bin/cl.exe  (ver 19.44.35211.0)
-
-  OpenCV modules:
-    To be built:                 core dnn world
-    Non-free algorithms:         YES
-
-  GUI:                           WIN32UI
-    Win32 UI:                    YES
-
-  Video I/O:
-    FFMPEG:                      YES (prebuilt binaries)
-    GStreamer:                   NO
-    Media Foundation:            YES
-
-  Parallel framework:            Concurrency
-
-  Other third-party libraries:
-    Intel IPP:                   2022.1.0 [2022.1.0]
-           at:                   C:/build/icv
-    Lapack:                      NO
-
-  NVIDIA CUDA:                   YES (ver 12.8.61, CUFFT CUBLAS FAST_MATH)
-    NVIDIA GPU arch:             75 86 120
-
-  cuDNN:                         YES (ver 9.8.0)
-
-  OpenCL:                        YES (NVD3D11)
-    Include path:                C:/opencv/3rdparty/include/opencl/1.2
-
-  Install to:                    C:/opencv/install
------------------------------------------------------------------
-`
+var (
+	//go:embed testdata/2.4.txt
+	info24 string
+	//go:embed testdata/3.3.txt
+	info33 string
+	//go:embed testdata/4.12.txt
+	info412 string
+	//go:embed testdata/4.9-long-lines.txt
+	longLines string
+)
 
 func TestBuildInfo(t *testing.T) {
 	for _, c := range []struct {
@@ -269,33 +131,7 @@ func fold(text string, width int, words bool) string {
 // TestWrappedBuildInfo: a terminal or an issue tracker broke the lines. What is
 // read is what stood there, or nothing.
 func TestWrappedBuildInfo(t *testing.T) {
-	const text = `General configuration for OpenCV 4.9.0 =====================================
-  Version control:               4.9.0
-
-  Platform:
-    Timestamp:                   2023-12-29T21:45:30Z
-    Host:                        Linux 5.15.0-1053-azure-with-a-long-name-of-its-own x86_64 and more
-    CMake:                       3.28.1
-
-  CPU/HW features:
-    Baseline:                    SSE SSE2 SSE3
-      requested:                 SSE3
-    Dispatched code generation:  SSE4_1 SSE4_2 FP16 AVX AVX2 AVX512_SKX AVX512_ICL
-      requested:                 SSE4_1 SSE4_2 AVX FP16 AVX2 AVX512_SKX
-
-  OpenCV modules:
-    To be built:                 calib3d core dnn features2d flann gapi highgui imgcodecs imgproc java ml objdetect photo python3 stitching ts video videoio
-    Disabled:                    world
-    Unavailable:                 python2
-
-  NVIDIA CUDA:                   YES (ver 12.3, CUFFT CUBLAS NVCUVID NVCUVENC FAST_MATH and so on and on)
-    NVIDIA GPU arch:             50 52 60 61 70 75 80 86 89 90 50 52 60 61 70 75 80 86 89 90
-    NVIDIA PTX archs:            90
-
-  Install to:                    /usr/local
------------------------------------------------------------------
-`
-	whole, ok := ParseBuildInfo(text)
+	whole, ok := ParseBuildInfo(longLines)
 	if !ok {
 		t.Fatal("the text is not known")
 	}
@@ -303,7 +139,7 @@ func TestWrappedBuildInfo(t *testing.T) {
 	for _, words := range []bool{false, true} {
 		for width := 66; width <= 130; width++ {
 			for _, before := range []string{"", "-- ", "    "} {
-				in := before + strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n"+before)
+				in := before + strings.ReplaceAll(strings.TrimSuffix(longLines, "\n"), "\n", "\n"+before)
 				info, ok := ParseBuildInfo(fold(in, width, words))
 				if !ok {
 					t.Fatalf("%d columns, words %v: the text is not known", width, words)
@@ -326,7 +162,7 @@ func TestWrappedBuildInfo(t *testing.T) {
 		}
 	}
 	// What stands below the text is none of it.
-	info, _ := ParseBuildInfo(strings.Split(text, "-----")[0] + "Steps to reproduce: build it\n")
+	info, _ := ParseBuildInfo(strings.Split(longLines, "-----")[0] + "Steps to reproduce: build it\n")
 	if v := info.Attrs()["build.prefix"]; v != "/usr/local" {
 		t.Errorf("prefix %q", v)
 	}
