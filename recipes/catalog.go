@@ -77,7 +77,7 @@ var catalog = sync.OnceValue(func() []Component {
 		{
 			Name: "cuda", Display: "CUDA Toolkit",
 			Parts: words("cublas cudart cufft cupti curand cusolver cusparse headers npp nvcc nvjpeg nvrtc tensorrt"),
-			Attrs: words("cudart env gcc_max include libdir msc_ver_max msc_ver_min nvcc registry version_file why"),
+			Attrs: words("cudart env gcc_max include libdir msc_ver_max msc_ver_min nvcc registry stale version_file why"),
 			ABI:   1, ABIWhy: "CUDA libraries are compatible within a major version",
 			Cost: Cost{Download: 3 * gb, Minutes: 10},
 		},
@@ -151,7 +151,7 @@ var catalog = sync.OnceValue(func() []Component {
 		{Name: "nvcc", Display: "nvcc", Attrs: words("toolkit"), Cost: small},
 		{
 			Name: "nvidia-driver", Display: "NVIDIA driver", GPU: "nvidia",
-			Attrs: words("driver_max_cuda gpus libcuda libcuda_version modules"),
+			Attrs: words("driver_max_cuda gpus libcuda libcuda_version modules wsl"),
 			Cost:  Cost{Download: 700 * mb, Minutes: 10, Restart: []string{"linux", "windows"}},
 		},
 		{Name: "oneapi", Display: "oneAPI", Cost: small},
@@ -174,7 +174,7 @@ var catalog = sync.OnceValue(func() []Component {
 			Attrs: words("include lib libdir pc soname threading why"),
 			Cost:  small,
 		},
-		{Name: "opencl", Display: "OpenCL driver", Attrs: words("library"), Cost: small},
+		{Name: "opencl", Display: "OpenCL driver", Attrs: words("driver icd library platform platform_version problem state vendor view"), Cost: small},
 		{Name: "opencl-framework", Display: "OpenCL framework", Cost: small},
 		{Name: "opencl-loader", Display: "OpenCL loader", Parts: words("dev headers shared"), Attrs: words("include lib libdir soname"), Cost: small},
 		{
@@ -232,7 +232,7 @@ var catalog = sync.OnceValue(func() []Component {
 			Attrs: words("build_customizations channel channel_id complete components cuda_customizations default_toolset display_version generator instance_id milestone missing prerelease product product_id reboot_required sources toolset_family toolsets year"),
 			Cost:  Cost{Download: 5 * gb, Minutes: 30, Heavy: true},
 		},
-		{Name: "vulkan", Display: "Vulkan driver", Parts: words("gpu"), Attrs: words("icd library problem state"), Cost: small},
+		{Name: "vulkan", Display: "Vulkan driver", Parts: words("cpu gpu"), Attrs: words("icd library problem state"), Cost: small},
 		{Name: "vulkan-loader", Display: "Vulkan loader", Cost: small},
 		{Name: "windows-sdk", Display: "Windows SDK", Attrs: words("registered root"), Cost: Cost{Download: 2 * gb, Minutes: 10}},
 		{Name: "winget", Display: "winget", Attrs: words("version_of"), Cost: small},
