@@ -229,13 +229,13 @@ func (e *evaluation) needlessFor(name string) *Finding {
 // InstanceFits judges one instance by a component check's version, parts and
 // details, with the other components as they are in f. An instance that cannot
 // be judged does not fit; why then says what is wrong.
-func InstanceFits(c *recipes.ComponentCheck, i facts.Instance, f *facts.Facts) (ok bool, why string) {
+func InstanceFits(r *recipes.Recipe, c *recipes.ComponentCheck, i facts.Instance, f *facts.Facts) (ok bool, why string) {
 	constraint, err := recipes.ParseConstraint(c.Version)
 	if err != nil {
 		return false, err.Error()
 	}
-	e := &evaluation{recipe: &recipes.Recipe{}, facts: f}
-	v := e.fits(i, c, constraint)
+	e := &evaluation{recipe: r, facts: f}
+	v := e.fitsHere(i, c, constraint)
 	return v.state == OK, v.found
 }
 
@@ -384,7 +384,7 @@ func (e *evaluation) given(name, wanted string) (string, verdict, bool) {
 // waitingFor is the verdict on what cannot be checked before another failure is
 // fixed.
 func waitingFor(cause *Finding, wanted string) verdict {
-	return verdict{state: Skipped, wanted: wanted, found: "not checked: waiting for " + cause.Title + " (" + cause.ID + ")"}
+	return verdict{state: Skipped, cause: Waiting, wanted: wanted, found: "not checked: waiting for " + cause.Title + " (" + cause.ID + ")"}
 }
 
 // holds asks a component of the value that a row decided.

@@ -64,6 +64,8 @@ const (
 	Unusable     Cause = "unusable"
 	Mismatch     Cause = "mismatch" // it does not fit another component
 	OtherSystem  Cause = "other-system"
+	Waiting      Cause = "waiting"    // it cannot be checked before another is fixed
+	Symptom      Cause = "symptom"    // it follows from another finding
 	NotNeeded    Cause = "not-needed" // what it is for is there without it
 )
 

@@ -128,6 +128,7 @@ func gpuCode(e *evaluation, s subject) (map[string]string, bool) {
 	}
 	if s.name == "libtorch" {
 		vars["release"] = e.libtorchFor(sm)
+		vars["toolkit"], vars["runs"] = "cuda.version", "cuda.driver" // another build asks for another
 	}
 	return vars, true
 }
@@ -218,33 +219,6 @@ func runsOn(b facts.Built, sm string) bool {
 	return false
 }
 
-// gpuGeneration finds a library whose CUDA has no code for any card of the GPUs'
-// major capability: within one, code for an older card runs on a newer one.
-func gpuGeneration(e *evaluation, s subject) (map[string]string, bool) {
-	cuda := s.instance.Built.CUDA
-	gpus, known := e.nvidiaGPUs()
-	if !e.usesCUDA() || !known || !strings.Contains(cuda, ".") || len(s.instance.Built.CUDAArchs) > 0 {
-		return nil, false
-	}
-	for _, g := range gpus {
-		if e.hasCode(cuda, g.ComputeCapability) {
-			return nil, false
-		}
-	}
-	sm := BestGPU(e.facts)
-	vars := map[string]string{"cuda": cuda, "sm": sm, "gpu": cmp.Or(gpus[0].Name, "the NVIDIA GPU")}
-	for _, toolkit := range slices.Backward(cudaReleases) {
-		if _, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": toolkit}, "generation"); err != nil || e.driverTooOld(toolkit) {
-			continue
-		}
-		if text := e.libtorchAdvice(toolkit); text != "" {
-			vars["release"] = text
-			break
-		}
-	}
-	return vars, true
-}
-
 // driverTooOld reports whether the driver here runs no program of a CUDA.
 func (e *evaluation) driverTooOld(cuda string) bool {
 	driver, ok := e.facts.Active("nvidia-driver")
@@ -254,25 +228,6 @@ func (e *evaluation) driverTooOld(cuda string) bool {
 	}
 	enough, err := check(">= "+least, driver.Version)
 	return err == nil && !enough
-}
-
-// hasCode reports whether a CUDA makes code that a card runs; true where the
-// table does not have the card at all.
-func (e *evaluation) hasCode(cuda, sm string) bool {
-	generation, minor, _ := strings.Cut(sm, ".")
-	newest, err := strconv.Atoi(minor)
-	if err != nil || !slices.ContainsFunc(cudaReleases, func(toolkit string) bool {
-		_, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": toolkit}, "generation")
-		return err == nil
-	}) {
-		return true
-	}
-	for n := range newest + 1 {
-		if _, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": generation + "." + strconv.Itoa(n), "cuda": cuda}, "generation"); err == nil {
-			return true
-		}
-	}
-	return false
 }
 
 // driverForBuild compares the CUDA that a library was built with, and brings

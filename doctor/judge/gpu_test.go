@@ -169,36 +169,3 @@ func TestJetsonDriver(t *testing.T) {
 		t.Errorf("a desktop: %s: %s", got.State, got.Found)
 	}
 }
-
-// Code for 8.6 runs on 8.9, and none of before runs on a new generation; a card
-// that CUDA dropped has none either.
-func TestGenerationOfGPUs(t *testing.T) {
-	_, tables := load(t)
-	for _, c := range []struct {
-		cuda, sm, driver string
-		fix              string // "" for no finding
-	}{
-		{"12.4", "12.0", "576.52", "cu128 build"},
-		{"12.4", "12.0", "591.10", "cu132 build"},
-		{"10.2", "8.6", "551.86", "Install LibTorch"},
-		{"13.0", "6.1", "581.29", "Install LibTorch"},
-		{"11.7", "8.9", "551.86", ""},
-		{"12.8", "12.1", "576.52", ""},
-		{"12.1", "6.1", "551.86", ""},
-		{"12.1", "99.0", "551.86", ""}, // a card that the table does not have
-		{"", "12.0", "576.52", ""},
-	} {
-		f := &facts.Facts{
-			OS: facts.OS{Family: "windows", ID: "windows", Arch: "amd64"}, GPUs: []facts.GPU{{Vendor: "nvidia", Name: "a card", ComputeCapability: c.sm}},
-			Components: map[string][]facts.Instance{
-				"libtorch":      {{Version: "2.3.1", Path: `C:\libtorch`, Active: true, Built: facts.Built{CUDA: c.cuda}}},
-				"nvidia-driver": {{Version: c.driver, Active: true}},
-			},
-		}
-		r := &recipes.Recipe{Name: "test", Components: []string{"libtorch", "nvidia-driver"}}
-		findings := Evaluate(r, tables, f).Findings
-		if c.fix == "" && len(findings) > 0 || c.fix != "" && (len(findings) != 1 || findings[0].ID != "libtorch.gpu-generation" || !strings.Contains(findings[0].Fix, c.fix)) {
-			t.Errorf("CUDA %s on %s: %+v", c.cuda, c.sm, findings)
-		}
-	}
-}

@@ -94,8 +94,14 @@ func (s silence) apply(findings []Finding) {
 		if f.ID == s.cause || f.ID != s.pattern && !(strings.HasSuffix(s.pattern, ".") && strings.HasPrefix(f.ID, s.pattern)) {
 			continue
 		}
+		switch {
+		case f.Cause == Waiting && s.needless:
+			f.Cause = NotNeeded
+		case f.Cause == Waiting:
+			f.Cause = Symptom
+		}
 		if f.State == Fail || f.State == Warn || f.State == Unknown || f.State == Pending {
-			f.State, f.Found, f.Fix, f.Action = Skipped, "not checked: fix "+s.cause+" first", "", nil
+			f.State, f.Found, f.Fix, f.Action, f.Cause = Skipped, "not checked: fix "+s.cause+" first", "", nil, Symptom
 			if s.needless {
 				f.Found, f.Cause = "not needed here ("+s.cause+")", NotNeeded
 			}

@@ -50,6 +50,9 @@ func (e *evaluation) reach(name string, other facts.Instance, active *facts.Inst
 // machine: the fix that doctor gives for it.
 func Reach(r *recipes.Recipe, f *facts.Facts, name string, other facts.Instance) string {
 	e := &evaluation{recipe: r, facts: f}
+	if e.inNewSession(name, other) {
+		return newSession
+	}
 	var active *facts.Instance
 	if i, ok := f.Active(name); ok {
 		active = &i

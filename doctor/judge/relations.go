@@ -28,7 +28,6 @@ var relations = sync.OnceValue(func() map[string]relation {
 
 		"cuda-gone":         cudaGone,
 		"gpu-code":          gpuCode,
-		"gpu-generation":    gpuGeneration,
 		"driver-for-build":  driverForBuild,
 		"runtime-suffices":  runtimeSuffices,
 		"backend-missing":   backendMissing,

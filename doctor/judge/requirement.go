@@ -136,6 +136,9 @@ func (j *Judgement) onlyElsewhere() {
 // AfterRestart is what is left to do when an installer asked for a restart.
 const AfterRestart = "restart Windows, then run deployctl doctor again"
 
+// newSession is the fix where new sessions find what this one does not.
+const newSession = "Open a new terminal and run deployctl doctor again there."
+
 // AwaitRestart notes that an installer asked for a restart: requirements that it
 // served and that do not hold yet are pending, not failed.
 func (j *Judgement) AwaitRestart(served []string) {
@@ -713,6 +716,11 @@ func (e *evaluation) mismatch(none *recipes.NoRowError) string {
 				return other
 			}
 		}
+		if m.Column == "cuda" && len(none.Misses) == 1 {
+			if advice := e.cudaAdvice(&recipes.ComponentCheck{Version: m.Wanted}); advice != "" {
+				return advice
+			}
+		}
 		step := fmt.Sprintf("install %s %s instead of %s", recipes.Display(m.Column), m.Wanted, m.Found)
 		for i := range e.recipe.Requirements {
 			q := &e.recipe.Requirements[i]
@@ -904,7 +912,7 @@ func (e *evaluation) oneComponent(name string, c *recipes.ComponentCheck, constr
 		}
 		switch {
 		case e.inNewSession(name, other):
-			return verdict{state: Pending, where: other.Path, version: other.Version, path: other.Path, cause: NotFound, fix: "Open a new terminal and run deployctl doctor again there.",
+			return verdict{state: Pending, where: other.Path, version: other.Version, path: other.Path, cause: NotFound, fix: newSession,
 				found: fmt.Sprintf("%s: %s is on PATH for new sessions, but this one is older", label(name, other), binOf(name, other))}
 		case ok:
 			v.found += fmt.Sprintf("; %s in %s would do, but %s in %s comes first%s", cmp.Or(other.Version, "a copy"), cmp.Or(other.Path, "another place"),

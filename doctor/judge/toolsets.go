@@ -234,6 +234,9 @@ func (e *evaluation) opencvCUDAAdvice(q *recipes.Requirement) string {
 	cuda, ok := e.facts.Active("cuda")
 	cudnn, okCuDNN := e.facts.Active("cudnn")
 	manual := Manual(q, e.facts)
+	if _, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": BestGPU(e.facts), "cuda": cuda.Version}, "generation"); err != nil {
+		return "" // another CUDA comes first
+	}
 	if !ok || !okCuDNN || !strings.HasPrefix(manual, build) || !strings.Contains(manual, "OPENCV_DNN_CUDA") {
 		return ""
 	}

@@ -37,12 +37,19 @@ func (e *evaluation) integration(c *recipes.ComponentCheck, v *verdict) {
 	if folder := map[int]string{16: "v160", 17: "v170", 18: "v180"}[line]; to == "" && folder != "" && vs.Path != "" {
 		to = strings.TrimRight(vs.Path, `\`) + `\MSBuild\Microsoft\VC\` + folder + `\BuildCustomizations`
 	}
+	for _, other := range e.facts.Components["visual-studio"] {
+		a, err := recipes.ParseAttr("has " + series)
+		if has, bad := a.Check(other.Attrs["cuda_customizations"], series); err == nil && bad == nil && has && !other.Active && other.Unusable == nil && other.Attrs["generator"] != "" {
+			v.fix = fmt.Sprintf("Use Visual Studio %s, where CUDA %s is integrated: cmake -G \"%s\" -A x64. ", cmp.Or(other.Attrs["year"], other.Version), series, other.Attrs["generator"])
+			break
+		}
+	}
 	again := fmt.Sprintf("run the CUDA %s installer again and choose Custom > CUDA > Visual Studio Integration", series)
 	if cuda.Path == "" || to == "" {
-		v.fix = strings.ToUpper(again[:1]) + again[1:] + "."
+		v.fix += strings.ToUpper(again[:1]) + again[1:] + "."
 		return
 	}
-	v.fix = fmt.Sprintf(`As administrator, copy every file of %s\extras\visual_studio_integration\MSBuildExtensions to %s. Or %s.`, strings.TrimRight(cuda.Path, `\`), to, again)
+	v.fix += fmt.Sprintf(`As administrator, copy every file of %s\extras\visual_studio_integration\MSBuildExtensions to %s. Or %s.`, strings.TrimRight(cuda.Path, `\`), to, again)
 }
 
 // openposeAdvice names the CUDA or cuDNN that this OpenPose documents for the

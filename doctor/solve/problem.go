@@ -80,11 +80,17 @@ func build(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, offers []Offer,
 	now := map[string]judge.Finding{}
 	for _, finding := range judge.Evaluate(r, t, f).Findings {
 		now[finding.ID] = finding
+		if finding.ID == "gpu.cuda-gone" && finding.State == judge.Fail { // no change on this machine helps
+			p.fixed = append(p.fixed, finding.Found+". "+finding.Fix)
+		}
 	}
 	var ask []*recipes.Requirement
 	for i := range r.Requirements {
 		q := &r.Requirements[i]
-		if q.Severity != recipes.Required || !asked(r, q.When, f) || now[q.ID].Cause == judge.NotNeeded {
+		if p.unread(q, now[q.ID]) {
+			continue
+		}
+		if q.Severity != recipes.Required || !asked(r, q.When, f) || now[q.ID].Cause == judge.NotNeeded || now[q.ID].Cause == judge.Symptom {
 			continue
 		}
 		if q.Component == nil && q.Compat == nil {
@@ -291,6 +297,16 @@ func (p *problem) scope(list ...string) ([]int, bool) {
 	return out, true
 }
 
+// unread reports whether nobody knows if a copy that is there satisfies a
+// requirement: nothing is planned on a guess.
+func (p *problem) unread(q *recipes.Requirement, f judge.Finding) bool {
+	if q.Component == nil || q.Severity != recipes.Required || f.State != judge.Unknown || f.Path == "" {
+		return false
+	}
+	p.open = append(p.open, f.Title+" could not be checked: "+f.Found)
+	return true
+}
+
 // component turns a component check into a constraint.
 func (p *problem) component(q *recipes.Requirement) error {
 	c := q.Component
@@ -321,14 +337,14 @@ func (p *problem) component(q *recipes.Requirement) error {
 				if first.none {
 					return true
 				}
-				fits, _ := judge.InstanceFits(c, first.inst, p.mini(chosen))
+				fits, _ := judge.InstanceFits(p.recipe, c, first.inst, p.mini(chosen))
 				return !fits
 			}
 			if first.none {
 				return false
 			}
 			world := p.mini(chosen)
-			fits, _ := judge.InstanceFits(c, world.Components[first.component][0], world)
+			fits, _ := judge.InstanceFits(p.recipe, c, world.Components[first.component][0], world)
 			return fits
 		},
 	})

@@ -185,8 +185,8 @@ func Solve(ctx context.Context, r *recipes.Recipe, t *recipes.Tables, f *facts.F
 	return s, nil
 }
 
-// repairs adds what the health checks find wrong and the other changes leave as
-// it is, each with the fix that doctor gives.
+// repairs adds, before the other changes, what the health checks find wrong and
+// those leave as it is, each with the fix that doctor gives.
 func (s *Solution) repairs(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) {
 	own := func(id string) bool {
 		return slices.ContainsFunc(r.Requirements, func(q recipes.Requirement) bool { return q.ID == id })
@@ -195,6 +195,7 @@ func (s *Solution) repairs(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts)
 	for _, finding := range judge.Evaluate(r, t, Apply(f, s)).Findings {
 		left[finding.ID] = finding.State == judge.Fail
 	}
+	first := []Change{}
 	for _, finding := range judge.Evaluate(r, t, f).Findings {
 		if finding.State != judge.Fail || own(finding.ID) || !left[finding.ID] {
 			continue
@@ -207,9 +208,10 @@ func (s *Solution) repairs(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts)
 		if finding.Action == nil || len(finding.Action.Packages) == 0 {
 			change.Cost.Minutes = 1
 		}
-		s.Changes = append(s.Changes, change)
+		first = append(first, change)
 		s.Cost.Minutes += change.Cost.Minutes
 	}
+	s.Changes = append(first, s.Changes...)
 }
 
 // Apply gives the facts as they would be after a feasible plan: what Evaluate
