@@ -35,14 +35,14 @@ func (e *evaluation) health(findings []Finding) []Finding {
 			findings = append(findings, f)
 			for _, pattern := range c.Silences {
 				pattern, _ = recipes.Fill(pattern, s.word)
-				silences = append(silences, silence{pattern, f.ID, f.State == Info})
+				silences = append(silences, silence{pattern: pattern, cause: f.ID, needless: f.State == Info})
 			}
 		}
 	}
 	for i := range findings[:known] {
 		if findings[i].State == Fail {
 			for _, symptom := range symptoms[findings[i].ID] {
-				silences = append(silences, silence{pattern: symptom, cause: findings[i].ID})
+				silences = append(silences, silence{pattern: symptom, cause: findings[i].ID, required: true})
 			}
 		}
 	}
@@ -86,6 +86,9 @@ func inPlace(findings []Finding, known int) []Finding {
 type silence struct {
 	pattern, cause string
 	needless       bool
+	// required: the cause is a requirement itself, which a plan has to satisfy
+	// together with what follows from it.
+	required bool
 }
 
 func (s silence) apply(findings []Finding) {
@@ -97,13 +100,16 @@ func (s silence) apply(findings []Finding) {
 		switch {
 		case f.Cause == Waiting && s.needless:
 			f.Cause = NotNeeded
-		case f.Cause == Waiting:
+		case f.Cause == Waiting && !s.required:
 			f.Cause = Symptom
 		}
 		if f.State == Fail || f.State == Warn || f.State == Unknown || f.State == Pending {
-			f.State, f.Found, f.Fix, f.Action, f.Cause = Skipped, "not checked: fix "+s.cause+" first", "", nil, Symptom
-			if s.needless {
+			f.State, f.Found, f.Fix, f.Action = Skipped, "not checked: fix "+s.cause+" first", "", nil
+			switch {
+			case s.needless:
 				f.Found, f.Cause = "not needed here ("+s.cause+")", NotNeeded
+			case !s.required:
+				f.Cause = Symptom
 			}
 		}
 	}

@@ -717,7 +717,11 @@ func (e *evaluation) mismatch(none *recipes.NoRowError) string {
 			}
 		}
 		if m.Column == "cuda" && len(none.Misses) == 1 {
-			if advice := e.cudaAdvice(&recipes.ComponentCheck{Version: m.Wanted}); advice != "" {
+			advice := e.openposeAdvice("cuda")
+			if advice == "" && !slices.Contains(e.touched(), "openpose") { // whose Caffe is not for the newest
+				advice = e.cudaAdvice(&recipes.ComponentCheck{Version: m.Wanted})
+			}
+			if advice != "" {
 				return advice
 			}
 		}
