@@ -718,7 +718,7 @@ func (e *evaluation) mismatch(none *recipes.NoRowError) string {
 		}
 		if m.Column == "cuda" && len(none.Misses) == 1 {
 			advice := e.openposeAdvice("cuda")
-			if advice == "" && !slices.Contains(e.touched(), "openpose") { // whose Caffe is not for the newest
+			if advice == "" && !strings.HasPrefix(e.recipe.Name, "openpose-") { // whose Caffe is not for the newest
 				advice = e.cudaAdvice(&recipes.ComponentCheck{Version: m.Wanted})
 			}
 			if advice != "" {
