@@ -274,6 +274,9 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 	slices.Sort(pairs)
 	for _, name := range c.Given {
 		value, v, ok := e.given(name, wanted)
+		if chosen := e.hostGCC(); chosen != "" && name == "gcc" && slices.Contains(c.Given, "cuda") {
+			value, ok = chosen, true
+		}
 		if !ok && slices.Contains(c.Optional, name) {
 			given[name] = "" // the table is asked without it
 			continue
@@ -325,6 +328,19 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 		v.fix = "Run deployctl verify to find out whether the pair works" + e.tested(c, given) + "."
 	}
 	return v
+}
+
+// hostGCC is the version of the GCC that CUDAHOSTCXX or NVCC_CCBIN gives to nvcc in
+// place of the first one on PATH; "" where none does.
+func (e *evaluation) hostGCC() string {
+	for _, name := range []string{"g++", "gcc"} {
+		for _, i := range e.facts.Components[name] {
+			if _, err := recipes.Version(i.Version); err == nil && (slices.Contains(i.Via, "CUDAHOSTCXX") || slices.Contains(i.Via, "NVCC_CCBIN")) {
+				return i.Version
+			}
+		}
+	}
+	return ""
 }
 
 // given gives what a column of a table is on this host. Where false comes back,

@@ -91,6 +91,8 @@ func TestEvaluateMore(t *testing.T) {
 		{"no card", gpuHost("linux", "", "", with("cuda", version("12.4"))), sm, nil, Skipped, "no NVIDIA GPU"},
 
 		{"GCC by the table", gpuHost("linux", "", "", with("cuda", version("12.4"), "gcc", version("14.2.0"))), gcc, nil, Fail, "needs GCC >= 6, < 14"},
+		{"an older GCC is given to nvcc", gpuHost("linux", "", "", with("cuda", version("12.4"), "gcc", version("14.2.0"), "g++", facts.Instance{Version: "12.3.0", Via: []string{"CUDAHOSTCXX"}})), gcc, nil, OK, "GCC 12.3.0"},
+		{"a newer GCC is given to nvcc", gpuHost("linux", "", "", with("cuda", version("12.4"), "gcc", version("12.3.0"), "g++", facts.Instance{Version: "14.2.0", Via: []string{"NVCC_CCBIN"}})), gcc, nil, Fail, "needs GCC >= 6, < 14"},
 		{"GCC by the machine", gpuHost("linux", "", "", with("cuda", facts.Instance{Version: "12.4", Attrs: map[string]string{"gcc_max": "14"}}, "gcc", version("14.2.0"))), gcc, nil, OK, "GCC up to 14"},
 		{"GCC beyond the machine's word", gpuHost("linux", "", "", with("cuda", facts.Instance{Version: "12.4", Attrs: map[string]string{"gcc_max": "12"}}, "gcc", version("13.2.0"))), gcc, nil, Fail, "GCC up to 12"},
 		{"MSVC by the table", gpuHost("windows", "", "", with("cuda", version("12.1"), "msvc", version("14.40.33807"))), msvc, nil, Fail, "needs MSVC >= 14.10, < 14.40"},

@@ -85,7 +85,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 			active[component] = true
 			inst.Active, inst.Via = true, []string{"PATH"}
 		}
-		inst.Via = append(inst.Via, named(h, c)...)
+		inst.Via = append(inst.Via, namedBy(h, c)...)
 		f.Add(component, inst)
 	}
 	return f, errors.Join(ctx.Err(), crashed)
@@ -118,6 +118,27 @@ func gather(ctx context.Context, h *host.Host, index *look.Index) []candidate {
 		take(index.Find(ctx, []string{name}, folders(ctx, h)...))
 	}
 	take(index.All(ctx))
+	take(named(ctx, h))
+	return list
+}
+
+// variables name compilers for Go and CMake, and those that nvcc hands C++ to.
+var variables = []string{"CC", "CXX", "CUDAHOSTCXX", "NVCC_CCBIN"}
+
+// named are the compilers that variables name by a path that may be on no list.
+func named(ctx context.Context, h *host.Host) (list []look.Copy) {
+	for _, v := range variables {
+		path, _, _ := strings.Cut(h.Env(v), " ")
+		info, err := h.Stat(ctx, path)
+		if h.Windows() || !strings.HasPrefix(path, "/") || err != nil || !info.Exec || info.Dir {
+			continue
+		}
+		real, err := h.Resolve(ctx, path)
+		if err != nil {
+			real = path
+		}
+		list = append(list, look.Copy{Name: h.Base(path), Path: path, Real: real})
+	}
 	return list
 }
 
@@ -332,12 +353,12 @@ func tripletArch(target string) string {
 	return ""
 }
 
-// named tells when CC or CXX names this very compiler.
-func named(h *host.Host, c candidate) []string {
+// namedBy lists the variables that name this very compiler.
+func namedBy(h *host.Host, c candidate) []string {
 	var via []string
-	for _, v := range []string{"CC", "CXX"} {
+	for _, v := range variables {
 		word, _, _ := strings.Cut(h.Env(v), " ")
-		if word != "" && (word == c.Path || word == c.Name && c.OnPath) {
+		if word != "" && (word == c.Path || word == c.Real || word == c.Name && c.OnPath) {
 			via = append(via, v)
 		}
 	}

@@ -53,6 +53,18 @@ func TestFirstOnPathWins(t *testing.T) {
 	}
 }
 
+// TestNamedByVariable: a compiler that only a variable leads to is found, and the
+// variable stands with it.
+func TestNamedByVariable(t *testing.T) {
+	f := find(t, "-- env --\nPATH=/usr/bin\nCUDAHOSTCXX=/opt/gcc-11/bin/g++\nCC=gcc -m64\nCXX=/opt/gone/g++\n"+gcc("/usr/bin/gcc", "14.2.0", "x86_64-linux-gnu")+gcc("/usr/bin/g++", "14.2.0", "x86_64-linux-gnu")+gcc("/opt/gcc-11/bin/g++", "11.4.0", "x86_64-linux-gnu"))
+	if diff := cmp.Diff([]string{"*14.2.0 /usr/bin/g++", "11.4.0 /opt/gcc-11/bin/g++"}, probetest.Brief(f.Components["g++"])); diff != "" {
+		t.Fatal(diff)
+	}
+	if diff := cmp.Diff([][]string{{"PATH"}, {"CUDAHOSTCXX"}, {"PATH", "CC"}}, [][]string{f.Components["g++"][0].Via, f.Components["g++"][1].Via, f.Components["gcc"][0].Via}); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestCrossCompilers(t *testing.T) {
 	for _, c := range []struct {
 		name, path, target string
