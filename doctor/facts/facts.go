@@ -146,6 +146,7 @@ const (
 	NamesNothing VariableProblem = "names-nothing"
 	NotForApt    VariableProblem = "not-for-apt"   // a proxy that other tools accept and apt refuses
 	NoProgram    VariableProblem = "no-program"    // it names a program that is not here
+	NotForCgo    VariableProblem = "not-for-cgo"   // Microsoft's compiler, which cgo cannot use
 	NotForNVCC   VariableProblem = "not-for-nvcc"  // a host compiler that nvcc refuses on this system
 	FlagsMissing VariableProblem = "flags-missing" // it turns off what finds a library, and nothing else names it
 	FolderGone   VariableProblem = "folder-gone"   // its flags name a folder that is not here

@@ -72,6 +72,7 @@ func TestHostCompiler(t *testing.T) {
 		component string
 		id        string // "" for nothing
 	}{
+		{"windows", facts.Environment{Variables: []facts.Variable{{Name: "CC", Value: "cl", Problem: facts.NotForCgo}}}, "cuda", ""},
 		{"windows", facts.Environment{Variables: []facts.Variable{clang}}, "cuda", "cuda.host-compiler"},
 		{"windows", facts.Environment{Variables: []facts.Variable{clang}}, "cmake", ""},
 		{"windows", facts.Environment{Variables: []facts.Variable{gone}}, "go", "build.compiler-variable"},
@@ -83,6 +84,16 @@ func TestHostCompiler(t *testing.T) {
 		if c.id == "" && len(list) > 0 || c.id != "" && (len(list) != 1 || list[0].ID != c.id || list[0].State != Fail || list[0].Fix == "") {
 			t.Errorf("%s, %s: %+v", c.os, c.component, list)
 		}
+	}
+}
+
+// TestCgoCompiler: Microsoft's compiler in CC matters to gocv on Windows.
+func TestCgoCompiler(t *testing.T) {
+	_, tables := load(t)
+	f := &facts.Facts{OS: facts.OS{Family: "windows", ID: "windows", Arch: "amd64"}, Environment: facts.Environment{Variables: []facts.Variable{{Name: "CC", Value: "cl", Problem: facts.NotForCgo}}}}
+	list := Evaluate(&recipes.Recipe{Name: "test", Components: []string{"go", "opencv"}}, tables, f).Findings
+	if len(list) != 1 || list[0].ID != "go.cgo-compiler" || list[0].State != Fail || !strings.Contains(list[0].Fix, "go env -u CC") {
+		t.Errorf("%+v", list)
 	}
 }
 

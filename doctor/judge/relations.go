@@ -69,6 +69,7 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"distribution-level":       distributionLevel,
 		"glibc-on-musl":            glibcOnMusl,
 		"old-cxx-abi":              oldCXXABI,
+		"cgo-compiler":             goSetting(facts.NotForCgo),
 		"cgo-off":                  goSetting(facts.CgoOff, facts.OtherTarget),
 		"go-build-setting":         goSetting(facts.VendorOnly, facts.ModulesOff, facts.DownloadsOff),
 		"go-cache":                 goCache,

@@ -80,6 +80,8 @@ func TestEnvironment(t *testing.T) {
 		{"compilers that are here", env("CC=gcc -m64\nCXX=/usr/bin/gcc\n") + "-- exec /usr/bin/gcc --\nx\n", facts.Environment{}},
 		{"go env -w CC", env("") + "-- file /home/user/.config/go/env --\nCC=gcc-7\n-- exec /usr/bin/gcc --\nx\n", variable("CC", "gcc-7", facts.NoProgram, "")},
 		{"clang-cl for nvcc", "-- platform --\nwindows/amd64\n-- env --\nPATH=C:\\LLVM\\bin\nCUDAHOSTCXX=clang-cl\n-- exec C:\\LLVM\\bin\\clang-cl.exe --\nx\n", variable("CUDAHOSTCXX", "clang-cl", facts.NotForNVCC, "clang-cl")},
+		{"cl for cgo", "-- platform --\nwindows/amd64\n-- env --\nPATH=C:\\VS\nCC=cl.exe\n-- exec C:\\VS\\cl.exe --\nx\n", variable("CC", "cl.exe", facts.NotForCgo, "cl")},
+		{"gcc for cgo", "-- platform --\nwindows/amd64\n-- env --\nPATH=C:\\mingw64\\bin\nCC=gcc\n-- exec C:\\mingw64\\bin\\gcc.exe --\nx\n", facts.Environment{}},
 		{"cl for nvcc", "-- platform --\nwindows/amd64\n-- env --\nPATH=C:\\LLVM\\bin\nNVCC_CCBIN=C:\\VS\\cl.exe\n-- exec C:\\VS\\cl.exe --\nx\n", facts.Environment{}},
 		{"a proxy without a scheme, and apt", env("http_proxy=a:3128\n") + "-- dir /etc/apt --\n", variable("http_proxy", "a:3128", facts.NotForApt, "http://a:3128")},
 		{"apt's own proxy", env("") + "-- file /etc/apt/apt.conf.d/95proxy --\n// Proxy \"x\";\nAcquire::http::Proxy \"10.0.0.1://3128\";\nAcquire::http::Proxy::mirror \"DIRECT\";\n", variable("/etc/apt/apt.conf.d/95proxy", "10.0.0.1://3128", facts.NotForApt, "")},

@@ -9,8 +9,9 @@ import (
 )
 
 // compilers lists the variables that name a compiler which is not here, or, on
-// Windows, one that nvcc does not support as its host compiler: that is Microsoft's
-// alone (NVIDIA, CUDA Installation Guide for Windows; nvcc, NVCC_CCBIN).
+// Windows, one that its reader does not support: nvcc's host compiler is Microsoft's
+// alone (NVIDIA, CUDA Installation Guide for Windows; nvcc, NVCC_CCBIN), and cgo needs
+// one that understands GCC's options (cmd/cgo).
 func (p *prober) compilers() {
 	for _, name := range []string{"CC", "CXX", "CUDAHOSTCXX", "NVCC_CCBIN"} {
 		value := p.h.Env(name)
@@ -27,6 +28,8 @@ func (p *prober) compilers() {
 			p.note(name, program, facts.NoProgram, "")
 		case p.h.Windows() && (name == "CUDAHOSTCXX" || name == "NVCC_CCBIN") && slices.Contains([]string{"clang-cl", "clang", "clang++", "gcc", "g++", "c++"}, base):
 			p.note(name, program, facts.NotForNVCC, base)
+		case p.h.Windows() && (base == "cl" || base == "clang-cl") && (name == "CC" || name == "CXX"):
+			p.note(name, program, facts.NotForCgo, base)
 		}
 	}
 }
