@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -214,6 +216,10 @@ func contract(t *testing.T, look Look, p probe.Probe, goos string) {
 			if len(found.Components) != 0 || len(found.GPUs) != 0 {
 				t.Errorf("found on an empty host: %v %v", found.Components, found.GPUs)
 			}
+			// Every machine has a processor and memory; nothing else must be there.
+			if len(found.Problems) != 0 && !slices.Contains(p.Provides, "cpu") && !slices.Contains(p.Provides, "memory") {
+				t.Errorf("problems on an empty host: %v", found.Problems)
+			}
 		})
 	}
 	for name, world := range Hostile(goos) {
@@ -375,6 +381,30 @@ func (m *misled) Resolve(ctx context.Context, name string) (string, error) {
 		return name, nil
 	}
 	return m.World.Resolve(ctx, name)
+}
+
+// Windows is the bare Windows 11 of doctor/testdata/hosts, with what the named
+// fixtures beside it and a text add.
+func Windows(t *testing.T, text string, names ...string) *host.Host {
+	t.Helper()
+	all := ""
+	for _, name := range append([]string{"windows-11"}, names...) {
+		data, err := os.ReadFile("../../testdata/hosts/" + name + ".txtar")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all += string(data)
+	}
+	return hosttest.Parse(t, all+text)
+}
+
+// Stuck is a machine on which no process ever exits.
+type Stuck struct{ host.World }
+
+// Run waits for the end of ctx.
+func (Stuck) Run(ctx context.Context, _ host.Command) (host.Output, error) {
+	<-ctx.Done()
+	return host.Output{}, ctx.Err()
 }
 
 // mostBytes bounds the facts of one probe: a hostile host must not fill memory.

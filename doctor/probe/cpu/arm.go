@@ -86,43 +86,11 @@ func coreOf(implementer, part int) armCore {
 
 // implementerName names the holders of MIDR_EL1's implementer codes.
 func implementerName(code int) string {
-	switch code {
-	case 0x41:
-		return "ARM"
-	case 0x42:
-		return "Broadcom"
-	case 0x43:
-		return "Cavium"
-	case 0x44:
-		return "DEC"
-	case 0x46:
-		return "Fujitsu"
-	case 0x48:
-		return "HiSilicon"
-	case 0x4d:
-		return "Motorola"
-	case 0x4e:
-		return "NVIDIA"
-	case 0x50:
-		return "APM"
-	case 0x51:
-		return "Qualcomm"
-	case 0x53:
-		return "Samsung"
-	case 0x56:
-		return "Marvell"
-	case 0x61:
-		return "Apple"
-	case 0x66:
-		return "Faraday"
-	case 0x69:
-		return "Intel"
-	case 0x6d:
-		return "Microsoft"
-	case 0x70:
-		return "Phytium"
-	case 0xc0:
-		return "Ampere"
+	if name := map[int]string{
+		0x41: "ARM", 0x42: "Broadcom", 0x43: "Cavium", 0x44: "DEC", 0x46: "Fujitsu", 0x48: "HiSilicon", 0x4d: "Motorola", 0x4e: "NVIDIA", 0x50: "APM",
+		0x51: "Qualcomm", 0x53: "Samsung", 0x56: "Marvell", 0x61: "Apple", 0x66: "Faraday", 0x69: "Intel", 0x6d: "Microsoft", 0x70: "Phytium", 0xc0: "Ampere",
+	}[code]; name != "" {
+		return name
 	}
 	return fmt.Sprintf("implementer 0x%02x", code)
 }

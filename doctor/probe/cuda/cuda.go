@@ -307,7 +307,7 @@ func (p *probe) windowsDriver(ctx context.Context, in *facts.Instance) {
 			continue
 		}
 		v := k.Values["DriverVersion"].String
-		if d := windowsDriver(v); d != "" && in.Version == "" {
+		if d := WindowsDriver(v); d != "" && in.Version == "" {
 			in.Version = d
 			in.Evidence = append(in.Evidence, facts.Evidence{Kind: "registry", Source: class + `\` + sub, Detail: "DriverVersion=" + v})
 		}

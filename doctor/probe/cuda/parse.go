@@ -121,9 +121,9 @@ func ParseVersions(text string) (Versions, bool) {
 	return v, v.CUDA != "" || len(v.Parts) > 0
 }
 
-// windowsDriver turns the driver version of Windows' registry into NVIDIA's:
+// WindowsDriver turns the driver version of Windows' registry into NVIDIA's:
 // 32.0.15.6094 is 560.94 (the last five digits).
-func windowsDriver(v string) string {
+func WindowsDriver(v string) string {
 	digits := strings.ReplaceAll(v, ".", "")
 	if !dotted().MatchString(v) || strings.Count(v, ".") != 3 || len(digits) < 5 {
 		return ""

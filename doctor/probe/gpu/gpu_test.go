@@ -13,15 +13,6 @@ import (
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
 )
 
-func TestEmptyHost(t *testing.T) {
-	for _, os := range []string{"linux", "darwin", "windows"} {
-		f, err := Probe(t.Context(), hosttest.Empty(os, "amd64"))
-		if err != nil || len(f.GPUs) != 0 || len(f.Components) != 0 {
-			t.Errorf("%s: %+v, %v", os, f, err)
-		}
-	}
-}
-
 func TestLinux(t *testing.T) {
 	f, err := Probe(t.Context(), hosttest.Load(t, "testdata/linux.txtar"))
 	if err != nil {

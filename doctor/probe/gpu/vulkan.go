@@ -252,22 +252,17 @@ func (p *probe) windows(ctx context.Context) {
 	if dll := h.Join(look.SystemRoot(h), "System32", "vulkan-1.dll"); h.Exists(ctx, dll) {
 		p.f.Add(VulkanLoader, facts.Instance{Path: dll, Active: true, Via: []string{"dll"}, Evidence: []facts.Evidence{{Kind: "file", Source: dll}}})
 	}
-	p.nvidiaWindows(ctx)
+	p.nvidiaWindows()
 }
 
-// nvidiaWindows is where the registry's version is turned into NVIDIA's; the
-// rest (memory, capability) nvidia-smi would tell, but it takes a second there.
-func (p *probe) nvidiaWindows(context.Context) {
+// nvidiaWindows turns the registry's version into NVIDIA's; the rest (memory,
+// capability) nvidia-smi would tell, but it takes a second there.
+func (p *probe) nvidiaWindows() {
 	for i := range p.f.GPUs {
 		g := &p.f.GPUs[i]
-		if g.Vendor != "nvidia" {
-			continue
-		}
-		digits := strings.ReplaceAll(g.DriverVersion, ".", "")
-		if len(digits) >= 5 && strings.Trim(digits, "0123456789") == "" {
-			d := digits[len(digits)-5:]
+		if v := cuda.WindowsDriver(g.DriverVersion); g.Vendor == "nvidia" && v != "" {
 			g.Attrs["windows_driver"] = g.DriverVersion
-			g.DriverVersion = d[:3] + "." + d[3:]
+			g.DriverVersion = v
 		}
 	}
 }

@@ -3,7 +3,6 @@ package mingw_test
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,22 +12,9 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
-	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 	"github.com/deployctl/deployctl/doctor/probe/mingw"
 )
-
-func load(t *testing.T, extra string, names ...string) *host.Host {
-	t.Helper()
-	all := ""
-	for _, n := range append([]string{"windows-11"}, names...) {
-		data, err := os.ReadFile("../../testdata/hosts/" + n + ".txtar")
-		if err != nil {
-			t.Fatal(err)
-		}
-		all += string(data)
-	}
-	return hosttest.Parse(t, all+extra)
-}
 
 func probe(t *testing.T, h *host.Host) facts.Facts {
 	t.Helper()
@@ -40,7 +26,7 @@ func probe(t *testing.T, h *host.Host) facts.Facts {
 }
 
 func TestThreeOnPath(t *testing.T) {
-	f := probe(t, load(t, "", "windows-mingw-three"))
+	f := probe(t, probetest.Windows(t, "", "windows-mingw-three"))
 	var got []facts.Instance
 	for _, i := range f.Components["mingw"] {
 		i.Evidence = nil
@@ -91,7 +77,7 @@ func TestThreeOnPath(t *testing.T) {
 
 // $CC decides what cgo gets.
 func TestCC(t *testing.T) {
-	h := load(t, "-- env --\nCC=C:\\msys64\\ucrt64\\bin\\gcc.exe -m64\n", "windows-mingw-three")
+	h := probetest.Windows(t, "-- env --\nCC=C:\\msys64\\ucrt64\\bin\\gcc.exe -m64\n", "windows-mingw-three")
 	f := probe(t, h)
 	if i, _ := f.Active("mingw"); i.Version != "14.2.0" || i.Attrs["cgo"] != "yes, from CC" {
 		t.Errorf("active: %+v", i)
@@ -171,14 +157,12 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-func TestEmptyHostileAndOtherHosts(t *testing.T) {
-	for _, h := range []*host.Host{hosttest.Empty("windows", "amd64"), hosttest.Empty("linux", "amd64"), hosttest.Empty("darwin", "arm64"), load(t, "")} {
-		if f := probe(t, h); len(f.Components) != 0 {
-			t.Errorf("%s: %v", h.OS, f.Components)
-		}
+func TestBareAndHostileHosts(t *testing.T) {
+	if f := probe(t, probetest.Windows(t, "")); len(f.Components) != 0 {
+		t.Errorf("a bare Windows: %v", f.Components)
 	}
 	path := strings.Repeat(`C:\nowhere\`+strings.Repeat("x", 40)+`;`, 5_000)
-	h := load(t, `
+	h := probetest.Windows(t, `
 -- env --
 PATH=`+path+`C:\bin;C:\shim
 CC="
@@ -203,18 +187,10 @@ MZ
 	}
 }
 
-// stuck is a machine on which no process ever exits.
-type stuck struct{ host.World }
-
-func (stuck) Run(ctx context.Context, _ host.Command) (host.Output, error) {
-	<-ctx.Done()
-	return host.Output{}, ctx.Err()
-}
-
 // Compilers that never exit cost one wait, not one each.
 func TestHangingCompilers(t *testing.T) {
-	h := load(t, "", "windows-mingw-three")
-	h.World = stuck{h.World}
+	h := probetest.Windows(t, "", "windows-mingw-three")
+	h.World = probetest.Stuck{World: h.World}
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // a probe's deadline
 		defer cancel()

@@ -17,6 +17,7 @@ package msvc
 import (
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"sort"
@@ -354,7 +355,7 @@ func (p *prober) fromVSWhere() {
 func (p *prober) fromRegistry() {
 	for _, key := range []string{`HKLM\SOFTWARE\Microsoft\VisualStudio\SxS\VS7`, `HKLM\SOFTWARE\Microsoft\VisualStudio\SxS\VC7`} {
 		for _, k := range p.registry(key) {
-			for _, name := range sortedKeys(k.Values) {
+			for _, name := range slices.Sorted(maps.Keys(k.Values)) {
 				major, _, _ := strings.Cut(name, ".")
 				n, err := strconv.Atoi(major)
 				// Before 10 (2010) no MSVC can compile what deployctl deploys.
@@ -485,25 +486,16 @@ type line struct {
 }
 
 func lineOf(major int) line {
-	switch major {
-	case 10:
-		return line{"2010", "v100", "", ""}
-	case 11:
-		return line{"2012", "v110", "", ""}
-	case 12:
-		return line{"2013", "v120", "", ""}
-	case 14:
-		return line{"2015", "v140", "", ""}
-	case 15:
-		return line{"2017", "v141", "v150", "Microsoft.VisualStudio.Component.Windows10SDK.17763"}
-	case 16:
-		return line{"2019", "v142", "v160", "Microsoft.VisualStudio.Component.Windows10SDK.19041"}
-	case 17:
-		return line{"2022", "v143", "v170", "Microsoft.VisualStudio.Component.Windows11SDK.22621"}
-	case 18:
-		return line{"2026", "v145", "v180", "Microsoft.VisualStudio.Component.Windows11SDK.26100"}
-	}
-	return line{}
+	return map[int]line{
+		10: {"2010", "v100", "", ""},
+		11: {"2012", "v110", "", ""},
+		12: {"2013", "v120", "", ""},
+		14: {"2015", "v140", "", ""},
+		15: {"2017", "v141", "v150", "Microsoft.VisualStudio.Component.Windows10SDK.17763"},
+		16: {"2019", "v142", "v160", "Microsoft.VisualStudio.Component.Windows10SDK.19041"},
+		17: {"2022", "v143", "v170", "Microsoft.VisualStudio.Component.Windows11SDK.22621"},
+		18: {"2026", "v145", "v180", "Microsoft.VisualStudio.Component.Windows11SDK.26100"},
+	}[major]
 }
 
 // The component ids that a C++ build with CMake needs.
@@ -942,13 +934,4 @@ func (s *studio) state(complete bool) []string {
 		notes = append(notes, "setup says that it is not complete")
 	}
 	return slices.Compact(notes)
-}
-
-func sortedKeys[T any](m map[string]T) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	sort.Strings(out)
-	return out
 }

@@ -3,7 +3,6 @@ package msvc_test
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,19 +12,9 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
-	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 	"github.com/deployctl/deployctl/doctor/probe/msvc"
 )
-
-// load makes a host from the shared fixtures, the bare Windows 11 first.
-func load(t *testing.T, names ...string) *host.Host {
-	t.Helper()
-	files := []string{"../../testdata/hosts/windows-11.txtar"}
-	for _, n := range names {
-		files = append(files, "../../testdata/hosts/"+n+".txtar")
-	}
-	return hosttest.Load(t, files...)
-}
 
 func probe(t *testing.T, h *host.Host) facts.Facts {
 	t.Helper()
@@ -80,7 +69,7 @@ const (
 )
 
 func TestVS2022WithCUDA(t *testing.T) {
-	f := probe(t, load(t, "windows-sdk-22621", "windows-cuda-12.1", "windows-vs2022-17.10"))
+	f := probe(t, probetest.Windows(t, "", "windows-sdk-22621", "windows-cuda-12.1", "windows-vs2022-17.10"))
 	check(t, f, "visual-studio", want{
 		version: "17.10.34928.147", path: community, active: true,
 		has: []string{"complete", "vctools", "windows-sdk", "cmake", "msbuild", "cuda-12.1", "target-x64", "Microsoft.VisualStudio.Component.VC.Tools.x86.x64"},
@@ -108,7 +97,7 @@ func TestVS2022WithCUDA(t *testing.T) {
 }
 
 func TestCUDACustomisationsMissing(t *testing.T) {
-	f := probe(t, load(t, "windows-cuda-12.1", "windows-vs2022-after-cuda"))
+	f := probe(t, probetest.Windows(t, "", "windows-cuda-12.1", "windows-vs2022-after-cuda"))
 	vs := f.Components["visual-studio"][0]
 	if got, looked := vs.Attrs["cuda_customizations"]; got != "" || !looked || vs.HasPart("cuda-12.1") {
 		t.Errorf("cuda_customizations = %q (looked: %v), parts %v", got, looked, vs.Has)
@@ -117,7 +106,7 @@ func TestCUDACustomisationsMissing(t *testing.T) {
 
 func TestVS2026(t *testing.T) {
 	const path = `C:\Program Files\Microsoft Visual Studio\18\Enterprise`
-	f := probe(t, load(t, "windows-vs2026"))
+	f := probe(t, probetest.Windows(t, "", "windows-vs2026"))
 	check(t, f, "visual-studio", want{
 		version: "18.1.11304.174", path: path, active: true,
 		attrs: map[string]string{
@@ -132,7 +121,7 @@ func TestVS2026(t *testing.T) {
 }
 
 func TestPreviewIsFoundAndUsed(t *testing.T) {
-	f := probe(t, load(t, "windows-vs2026-insiders"))
+	f := probe(t, probetest.Windows(t, "", "windows-vs2026-insiders"))
 	check(t, f, "visual-studio", want{
 		version: "18.3.11206.111", path: `C:\Program Files\Microsoft Visual Studio\18\Insiders`, active: true,
 		attrs: map[string]string{
@@ -141,7 +130,7 @@ func TestPreviewIsFoundAndUsed(t *testing.T) {
 		},
 	})
 	// A release is preferred, although the preview is newer.
-	f = probe(t, load(t, "windows-vs2026-insiders", "windows-vs2022-17.10"))
+	f = probe(t, probetest.Windows(t, "", "windows-vs2026-insiders", "windows-vs2022-17.10"))
 	for _, i := range f.Components["visual-studio"] {
 		if i.Active != (i.Path == community) {
 			t.Errorf("%s active %v", i.Path, i.Active)
@@ -150,7 +139,7 @@ func TestPreviewIsFoundAndUsed(t *testing.T) {
 }
 
 func TestBuildToolsOnly(t *testing.T) {
-	f := probe(t, load(t, "windows-vs2019-buildtools"))
+	f := probe(t, probetest.Windows(t, "", "windows-vs2019-buildtools"))
 	check(t, f, "visual-studio", want{
 		version: "16.11.34601.136", path: build19, active: true, has: []string{"vctools", "!cmake", "windows-sdk"},
 		attrs: map[string]string{
@@ -165,7 +154,7 @@ func TestBuildToolsOnly(t *testing.T) {
 }
 
 func TestIncompleteIsNotAbsent(t *testing.T) {
-	f := probe(t, load(t, "windows-vs-incomplete"))
+	f := probe(t, probetest.Windows(t, "", "windows-vs-incomplete"))
 	check(t, f, "visual-studio", want{
 		version: "17.9.34902.65", path: `C:\Program Files\Microsoft Visual Studio\2022\Professional`, active: true,
 		has: []string{"!complete", "!vctools", "!launchable"},
@@ -180,7 +169,7 @@ func TestIncompleteIsNotAbsent(t *testing.T) {
 }
 
 func TestVS2015FromTheRegistry(t *testing.T) {
-	f := probe(t, load(t, "windows-vs2015"))
+	f := probe(t, probetest.Windows(t, "", "windows-vs2015"))
 	check(t, f, "visual-studio", want{
 		version: "14.0.25420", path: vs2015, active: true, has: []string{"vctools", "cuda-8.0"},
 		attrs: map[string]string{
@@ -197,7 +186,7 @@ func TestVS2015FromTheRegistry(t *testing.T) {
 }
 
 func TestTwoInstances(t *testing.T) {
-	h := load(t, "windows-sdk-22621", "windows-vs2022-two-instances")
+	h := probetest.Windows(t, "", "windows-sdk-22621", "windows-vs2022-two-instances")
 	f := probe(t, h)
 	f.Sort()
 	check(t, f, "visual-studio",
@@ -218,7 +207,7 @@ VCToolsInstallDir=` + community + `\VC\Tools\MSVC\14.40.33807\
 VSCMD_VER=17.10.1
 WindowsSDKVersion=10.0.22621.0\
 `
-	h := loadText(t, fixture, "windows-sdk-22621", "windows-vs2022-two-instances")
+	h := probetest.Windows(t, fixture, "windows-sdk-22621", "windows-vs2022-two-instances")
 	f := probe(t, h)
 	f.Sort()
 	if i, _ := f.Active("visual-studio"); i.Path != community || i.Via[0] != "environment" {
@@ -233,7 +222,7 @@ WindowsSDKVersion=10.0.22621.0\
 }
 
 func TestWhatSetupForgotIsStillFound(t *testing.T) {
-	h := loadText(t, `
+	h := probetest.Windows(t, `
 -- exec C:\Program Files\Microsoft Visual Studio\2022\Enterprise\VC\Tools\MSVC\14.38.33130\bin\Hostx64\x64\cl.exe --
 MZ
 -- file C:\ProgramData\Microsoft\VisualStudio\Packages\_Instances\deadbeef\state.json --
@@ -260,7 +249,7 @@ MZ
 }
 
 func TestToolsThatCannotBuildForThisMachine(t *testing.T) {
-	h := loadText(t, `
+	h := probetest.Windows(t, `
 -- exec C:\Program Files\Microsoft Visual Studio\2022\Enterprise\VC\Tools\MSVC\14.38.33130\bin\Hostx86\x86\cl.exe --
 MZ
 `)
@@ -274,7 +263,7 @@ MZ
 }
 
 func TestCachePathPolicy(t *testing.T) {
-	h := loadText(t, `
+	h := probetest.Windows(t, `
 -- reg 64 HKLM\SOFTWARE\Policies\Microsoft\VisualStudio\Setup --
 CachePath=D:\VSCache\
 -- file D:\VSCache\_Instances\01234567\state.json --
@@ -287,7 +276,7 @@ CachePath=D:\VSCache\
 
 // An old vswhere refuses -prerelease and -utf8; the instance comes from it all the same.
 func TestOldVSWhere(t *testing.T) {
-	h := loadText(t, `
+	h := probetest.Windows(t, `
 -- run "C:\\Program Files (x86)\\Microsoft Visual Studio\\Installer\\vswhere.exe" "-products" "*" "-all" "-prerelease" "-utf8" "-format" "json" --
 #exit 87
 Error 0x57: Unknown parameter: -utf8
@@ -305,31 +294,14 @@ Error 0x57: Unknown parameter: -utf8
 	}
 }
 
-// loadText adds a fixture's text to shared ones.
-func loadText(t *testing.T, text string, names ...string) *host.Host {
-	t.Helper()
-	all := ""
-	for _, n := range append([]string{"windows-11"}, names...) {
-		data, err := os.ReadFile("../../testdata/hosts/" + n + ".txtar")
-		if err != nil {
-			t.Fatal(err)
-		}
-		all += string(data)
-	}
-	return hosttest.Parse(t, all+text)
-}
-
-func TestEmptyAndOtherHosts(t *testing.T) {
-	for _, h := range []*host.Host{hosttest.Empty("windows", "amd64"), hosttest.Empty("linux", "amd64"), hosttest.Empty("darwin", "arm64"), load(t)} {
-		f := probe(t, h)
-		if len(f.Components) != 0 || len(f.Problems) != 0 {
-			t.Errorf("%s: found %v %v", h.OS, f.Components, f.Problems)
-		}
+func TestBareWindows(t *testing.T) {
+	if f := probe(t, probetest.Windows(t, "")); len(f.Components) != 0 || len(f.Problems) != 0 {
+		t.Errorf("found %v %v", f.Components, f.Problems)
 	}
 }
 
 func TestHostileHost(t *testing.T) {
-	h := loadText(t, `
+	h := probetest.Windows(t, `
 -- deny C:\ProgramData\Microsoft\VisualStudio\Packages\_Instances --
 -- file C:\Program Files (x86)\Microsoft Visual Studio\2022 --
 a file where a folder should be
@@ -355,18 +327,10 @@ KitsRoot10=\\?\nowhere\
 	}
 }
 
-// stuck is a machine on which no process ever exits.
-type stuck struct{ host.World }
-
-func (stuck) Run(ctx context.Context, _ host.Command) (host.Output, error) {
-	<-ctx.Done()
-	return host.Output{}, ctx.Err()
-}
-
 // A vswhere that hangs costs the probe neither its answer nor its deadline.
 func TestHangingVSWhere(t *testing.T) {
-	h := loadText(t, "-- exec C:\\Program Files (x86)\\Microsoft Visual Studio\\Installer\\vswhere.exe --\n", "windows-vs2022-17.10")
-	h.World = stuck{h.World}
+	h := probetest.Windows(t, "-- exec C:\\Program Files (x86)\\Microsoft Visual Studio\\Installer\\vswhere.exe --\n", "windows-vs2022-17.10")
+	h.World = probetest.Stuck{World: h.World}
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // a probe's deadline
 		defer cancel()
@@ -381,7 +345,7 @@ func TestHangingVSWhere(t *testing.T) {
 }
 
 func TestSSMSIsNotVisualStudio(t *testing.T) {
-	h := loadText(t, `
+	h := probetest.Windows(t, `
 -- file C:\ProgramData\Microsoft\VisualStudio\Packages\_Instances\0badf00d\state.json --
 {"installationPath": "C:\\SSMS", "installationVersion": "21.4.8.0", "product": {"id": "Microsoft.VisualStudio.Product.Ssms"}}
 -- dir C:\SSMS --
@@ -392,7 +356,7 @@ func TestSSMSIsNotVisualStudio(t *testing.T) {
 }
 
 func TestDefaultToolsetGone(t *testing.T) {
-	h := loadText(t, "-- file "+community+`\VC\Auxiliary\Build\Microsoft.VCToolsVersion.default.txt --
+	h := probetest.Windows(t, "-- file "+community+`\VC\Auxiliary\Build\Microsoft.VCToolsVersion.default.txt --
 14.41.34120
 `, "windows-vs2022-17.10")
 	f := probe(t, h)

@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"reflect"
 	"regexp"
@@ -350,12 +351,7 @@ func registered(ctx context.Context, h *host.Host) ([]*driver, []error) {
 		const vendors = `HKLM\SOFTWARE\Khronos\OpenCL\Vendors`
 		k, err := h.RegistryKey(ctx, vendors, view)
 		note(err)
-		names := make([]string, 0, len(k.Values))
-		for name := range k.Values {
-			names = append(names, name)
-		}
-		sort.Strings(names)
-		for _, dll := range names {
+		for _, dll := range slices.Sorted(maps.Keys(k.Values)) {
 			add(vendors, dll, view, k.Values[dll].Int != 0)
 		}
 	}

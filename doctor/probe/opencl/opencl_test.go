@@ -70,15 +70,6 @@ func FuzzParseRaw(f *testing.F) {
 	})
 }
 
-func TestEmptyHost(t *testing.T) {
-	for _, os := range []string{"linux", "darwin", "windows"} {
-		f, err := Ask(t.Context(), hosttest.Empty(os, "amd64"))
-		if err != nil || len(f.Components) != 0 {
-			t.Errorf("%s: %v, %v", os, f.Components, err)
-		}
-	}
-}
-
 var linux = `
 -- env --
 PATH=/usr/bin

@@ -10,17 +10,9 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 	"github.com/deployctl/deployctl/doctor/probe/winlibs"
 )
-
-func load(t *testing.T, names ...string) *host.Host {
-	t.Helper()
-	files := []string{"../../testdata/hosts/windows-11.txtar"}
-	for _, n := range names {
-		files = append(files, "../../testdata/hosts/"+n+".txtar")
-	}
-	return hosttest.Load(t, files...)
-}
 
 func probe(t *testing.T, h *host.Host) facts.Facts {
 	t.Helper()
@@ -32,7 +24,7 @@ func probe(t *testing.T, h *host.Host) facts.Facts {
 }
 
 func TestRedistributables(t *testing.T) {
-	f := probe(t, load(t, "windows-vcredist"))
+	f := probe(t, probetest.Windows(t, "", "windows-vcredist"))
 	list := f.Components["vcredist"]
 	if len(list) != 2 {
 		t.Fatalf("%d instances: %v", len(list), list)
@@ -56,7 +48,7 @@ func TestMediaFoundation(t *testing.T) {
 		{[]string{"windows-server-2022"}, false},
 		{[]string{"windows-server-2022", "windows-media-foundation"}, true},
 	} {
-		f := probe(t, load(t, c.fixtures...))
+		f := probe(t, probetest.Windows(t, "", c.fixtures...))
 		if i, ok := f.Active("media-foundation"); ok != c.found || ok && i.Path != `C:\Windows\System32\mfplat.dll` {
 			t.Errorf("%v: found %v at %s", c.fixtures, ok, i.Path)
 		}
@@ -92,12 +84,7 @@ func TestARM64(t *testing.T) {
 	}
 }
 
-func TestEmptyHostileAndOtherHosts(t *testing.T) {
-	for _, h := range []*host.Host{hosttest.Empty("windows", "amd64"), hosttest.Empty("linux", "amd64"), hosttest.Empty("darwin", "arm64")} {
-		if f := probe(t, h); len(f.Components) != 0 || len(f.Problems) != 0 {
-			t.Errorf("%s: %v %v", h.OS, f.Components, f.Problems)
-		}
-	}
+func TestHostileHost(t *testing.T) {
 	h := hosttest.Parse(t, `
 -- platform --
 windows/amd64
