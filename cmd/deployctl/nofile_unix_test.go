@@ -30,6 +30,27 @@ func TestSnapshotThatIsNoFile(t *testing.T) {
 	}
 }
 
+// TestInputThatIsNoFile: whatever is read is refused at once when it is a pipe
+// without a writer, a device or a folder.
+func TestInputThatIsNoFile(t *testing.T) {
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{fifo, "/dev/zero", dir} {
+		for _, args := range [][]string{
+			{"doctor", "--dry-run", "--locked", file}, {"bundle", "list", file}, {"bundle", "import", file}, {"models", "import", file},
+			{"recipe", "lint", file}, {"verify", "--recipe", file}, {"bundle", "create", "--lock", file, "--output", filepath.Join(dir, "out.tar")},
+		} {
+			out, errOut := runSelf(t, []string{"HOME=" + dir, "PATH=/usr/bin"}, args...)
+			if !strings.Contains(errOut, "deployctl: ") || strings.Contains(errOut, "panic") {
+				t.Errorf("%q: %s%s", args, out, errOut)
+			}
+		}
+	}
+}
+
 // TestOtherUsersHome: after su and sudo -u, HOME may be another user's and closed;
 // a service may have none, or /dev/null. Looking says nothing of it, and works.
 func TestOtherUsersHome(t *testing.T) {

@@ -32,6 +32,8 @@ func TestSignals(t *testing.T) {
 		{"plan", "", "plan", []syscall.Signal{syscall.SIGINT}, "stopped while looking at the machine"},
 		{"shadow", "", "shadow", []syscall.Signal{syscall.SIGINT}, "stopped while looking at the machine"},
 		{"diff", "", "diff here here", []syscall.Signal{syscall.SIGINT}, "stopped while looking at the machine"},
+		{"verify", "", "verify", []syscall.Signal{syscall.SIGINT}, "stopped while looking at the machine"},
+		{"verify, service manager", "", "verify --format json", []syscall.Signal{syscall.SIGTERM}, "stopped while looking at the machine"},
 		{"nohup", "trap '' HUP; ", "doctor", []syscall.Signal{syscall.SIGHUP}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

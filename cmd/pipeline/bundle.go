@@ -28,6 +28,9 @@ type BundleOptions struct {
 
 // BundleCreate writes one file with all that a machine without a network needs.
 func BundleCreate(ctx context.Context, o BundleOptions) error {
+	if sameFile(o.Lock, o.Output) {
+		return usagef("--output %s is the file given with --lock: name another file", o.Output)
+	}
 	var l *lockfile.Lock
 	var err error
 	if o.Lock == "" {
@@ -58,6 +61,14 @@ func BundleCreate(ctx context.Context, o BundleOptions) error {
 	}
 	_, err = fmt.Fprintln(o.Console.Text(), o.Output+": "+contents(l))
 	return err
+}
+
+// sameFile reports whether two names mean one file that is there, through links
+// too.
+func sameFile(a, b string) bool {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
 }
 
 // fetchAll brings the lock's files into the store; what is there is not fetched

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/goccy/go-yaml"
 	"github.com/mattn/go-runewidth"
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/verify/input"
 )
 
 // RecipeList prints one line a recipe, grouped by what fits this machine.
@@ -93,7 +93,7 @@ func RecipeLint(c *console.Console, file string) error {
 	if err != nil {
 		return err
 	}
-	data, err := os.ReadFile(file)
+	data, err := input.Read(file, recipes.MaxFile+1) // Load names the limit
 	if errors.Is(err, fs.ErrNotExist) {
 		return usagef("there is no file %s", file)
 	}

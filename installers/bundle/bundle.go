@@ -27,6 +27,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/archive"
 	"github.com/deployctl/deployctl/installers/lockfile"
 	"github.com/deployctl/deployctl/installers/step"
@@ -162,7 +163,7 @@ func List(name string) (*lockfile.Lock, error) {
 
 // head reads the lockfile and its size.
 func head(name string) (*lockfile.Lock, int64, error) {
-	f, err := os.Open(name)
+	f, err := host.Open(name) // a pipe without a writer would block
 	if err != nil {
 		return nil, 0, fmt.Errorf("open the bundle: %w", err)
 	}

@@ -23,6 +23,7 @@ import (
 	"golang.org/x/mod/module"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
@@ -228,7 +229,7 @@ func Read(r io.Reader) (*Lock, error) {
 
 // Load reads a lockfile.
 func Load(name string) (*Lock, error) {
-	f, err := os.Open(name)
+	f, err := host.Open(name) // a pipe without a writer would block
 	if err != nil {
 		return nil, &Error{Why: "the lockfile cannot be read", Err: err, Next: "name the file that deployctl lock wrote"}
 	}
