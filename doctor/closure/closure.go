@@ -512,7 +512,7 @@ func (w *world) expand(dir, file string) string {
 	if w.class() == elf.ELFCLASS32 {
 		lib = "lib"
 	}
-	if t := loader.Triplet(w.h.Arch); t != "" && w.there("/etc/debian_version") == present {
+	if t := loader.Triplet(w.h.Arch); t != "" && loader.Debian(w.ctx, w.h) {
 		lib = "lib/" + t
 	}
 	origin := path.Dir(file)

@@ -389,6 +389,9 @@ type Makes struct {
 	Threads string `json:"threads,omitempty"`
 	// Runtime is the C runtime of the programs: msvcrt, ucrt.
 	Runtime string `json:"runtime,omitempty"`
+	// Host is the version of the GCC that nvcc was told to call, by a variable or a
+	// link beside it; "" where it calls the one on PATH.
+	Host string `json:"host,omitempty"`
 }
 
 // Stale is a variable that names a folder without what it should hold.

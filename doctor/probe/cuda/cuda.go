@@ -66,7 +66,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 		group.Go(func() { smi, smiErr = runSMI(ctx, h, program) })
 	}
 	p.toolkits(ctx)
-	p.settleToolkits()
+	p.settleToolkits(ctx)
 	p.libraries(ctx)
 	crashed := group.Wait()
 	p.driver(ctx, smi, program)
@@ -254,12 +254,16 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 			if inWSL(ctx, h) && !strings.HasPrefix(real, "/usr/lib/wsl/") && h.Exists(ctx, "/usr/lib/wsl/lib/libcuda.so.1") {
 				in.Unusable = p.linuxInWSL(ctx, real)
 			}
+			if own := p.tegra(ctx); desktopDriver(v) && own != "" && own != real {
+				in.Unusable = p.foreignOnJetson(ctx, real, own)
+			}
 			switch {
 			case in.Version == "":
 				in.Version = v
 				in.Path = real
+			case in.Unusable != nil:
 			case desktopDriver(v) && v != in.Version && !strings.Contains(real, "/stubs/") && !strings.Contains(real, "/compat/"):
-				in.Unusable = mismatched(in.Version, v)
+				in.Unusable = p.mismatched(ctx, in.Version, v)
 			}
 		}
 	}
@@ -604,7 +608,7 @@ func (p *probe) windowsToolkits(ctx context.Context) {
 
 // settleToolkits picks the active toolkit: the nvcc that PATH finds, then what
 // the variables that CMake and others read name, then the usual link.
-func (p *probe) settleToolkits() {
+func (p *probe) settleToolkits(ctx context.Context) {
 	var active *kit
 	for _, via := range []string{"PATH", "CUDA_PATH", "CUDA_HOME", "CUDAToolkit_ROOT", "CUDA_TOOLKIT_ROOT_DIR", "CUDA_ROOT", "/usr/local/cuda"} {
 		for _, k := range p.kits {
@@ -629,6 +633,7 @@ func (p *probe) settleToolkits() {
 		sort.Strings(k.has)
 		p.f.Add(Toolkit, facts.Instance{
 			Version: k.version, Path: k.root, Active: k.active, Via: k.via, Has: slices.Compact(k.has), Attrs: k.attrs, Stale: k.stale, Evidence: k.evidence, Conflict: k.conflict,
+			Makes: facts.Makes{Host: p.hostGCC(ctx, k)},
 		})
 		if k.nvcc == "" {
 			continue

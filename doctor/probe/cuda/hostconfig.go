@@ -4,6 +4,7 @@ import (
 	"context"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -67,4 +68,57 @@ func (p *probe) limits(ctx context.Context, k *kit) {
 		k.note("header", f, "the host compilers it accepts")
 		return
 	}
+}
+
+// gccName is a GCC's program with its version: gcc-11, x86_64-linux-gnu-g++-13.
+var gccName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?:^|[/-])g(?:cc|\+\+)-(\d+)$`) })
+
+// hostGCC is the major version of the GCC that nvcc is told to call instead of the
+// one on PATH: by a variable (CUDA Compiler Driver documentation, NVCC_CCBIN and
+// NVCC_PREPEND_FLAGS; CMake's CUDAHOSTCXX), or by a link in nvcc's own folder, which
+// it searches first, as Debian's package has.
+func (p *probe) hostGCC(ctx context.Context, k *kit) string {
+	if p.h.Windows() || k.nvcc == "" {
+		return ""
+	}
+	var programs []string
+	words := strings.Fields(strings.ReplaceAll(p.h.Env("NVCC_PREPEND_FLAGS"), "=", " "))
+	for i := range words {
+		if i > 0 && (words[i-1] == "-ccbin" || words[i-1] == "--compiler-bindir") {
+			programs = append(programs, words[i])
+		}
+	}
+	programs = append(programs, p.h.Env("NVCC_CCBIN"), p.h.Env("CUDAHOSTCXX"), k.bin+"/gcc")
+	if k.root == "/usr" {
+		programs = append(programs, "/usr/lib/nvidia-cuda-toolkit/bin/gcc")
+	}
+	for _, program := range programs {
+		if program == "" || program == "/usr/bin/gcc" {
+			continue
+		}
+		if !strings.Contains(program, "/") {
+			found := p.h.LookPath(ctx, program)
+			if len(found) == 0 {
+				continue
+			}
+			program = found[0]
+		}
+		if !p.h.Exists(ctx, program) {
+			continue
+		}
+		for _, name := range []string{program, p.real(ctx, program)} {
+			if m := gccName().FindStringSubmatch(name); m != nil {
+				return m[1]
+			}
+		}
+	}
+	return ""
+}
+
+// real follows the links of a file.
+func (p *probe) real(ctx context.Context, file string) string {
+	if real, err := p.h.Resolve(ctx, file); err == nil {
+		return real
+	}
+	return file
 }

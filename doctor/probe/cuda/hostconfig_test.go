@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -62,5 +63,45 @@ func TestHostConfig(t *testing.T) {
 	}
 	if kit.Attrs["gcc_max"] != "13" || kit.Attrs["msc_ver_max"] != "" {
 		t.Errorf("%+v", f.Components[Toolkit])
+	}
+}
+
+// TestHostGCC: the GCC that nvcc is told to call, by variables and by a link.
+func TestHostGCC(t *testing.T) {
+	const gcc = "-- exec /usr/bin/gcc-11 --\n-- exec /usr/bin/g++-13 --\n"
+	for name, c := range map[string]struct{ host, want string }{
+		"nothing":             {"-- env --\nPATH=/usr/bin\n" + gcc, ""},
+		"NVCC_CCBIN":          {"-- env --\nPATH=/usr/bin\nNVCC_CCBIN=g++-13\n" + gcc, "13"},
+		"CUDAHOSTCXX":         {"-- env --\nPATH=/usr/bin\nCUDAHOSTCXX=/usr/bin/gcc-11\n" + gcc, "11"},
+		"NVCC_PREPEND_FLAGS":  {"-- env --\nPATH=/usr/bin\nNVCC_PREPEND_FLAGS=-O2 -ccbin=/usr/bin/g++-13\n" + gcc, "13"},
+		"one that is gone":    {"-- env --\nPATH=/usr/bin\nNVCC_CCBIN=g++-9\n" + gcc, ""},
+		"a link beside nvcc":  {"-- env --\nPATH=/usr/bin\n" + gcc + "-- link /usr/local/cuda/bin/gcc --\n/usr/bin/gcc-11\n", "11"},
+		"without its version": {"-- env --\nPATH=/usr/bin\n-- exec /opt/g/gcc --\n-- link /usr/local/cuda/bin/gcc --\n/opt/g/gcc\n", ""},
+	} {
+		p := &probe{h: hosttest.Parse(t, "-- platform --\nlinux/amd64\n"+c.host)}
+		if got := p.hostGCC(t.Context(), &kit{root: "/usr/local/cuda", bin: "/usr/local/cuda/bin", nvcc: "/usr/local/cuda/bin/nvcc"}); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// TestMismatched: what to do where the kernel module is the host's.
+func TestMismatched(t *testing.T) {
+	for name, c := range map[string]struct {
+		files, kernel, library string
+		reason                 facts.Reason
+		remedy                 string
+	}{
+		"a machine":              {"", "550.54.14", "550.127.05", facts.NeedsRestart, "Restart the machine"},
+		"LXC":                    {"-- file /run/systemd/container --\nlxc\n", "550.127.05", "550.54.14", facts.Mismatch, "--no-kernel-module"},
+		"LXC by its first init":  {"-- file /proc/1/environ --\nTERM=linux\x00container=lxc\x00\n", "550.127.05", "550.54.14", facts.Mismatch, "driver 550.127.05 in this container"},
+		"an image with its own":  {"-- file /.dockerenv --\n", "550.127.05", "550.54.14", facts.Mismatch, "from the image"},
+		"a newer one of its own": {"-- file /.dockerenv --\n-- file /var/lib/dpkg/status --\nPackage: libnvidia-compute-565\nStatus: install ok installed\nArchitecture: amd64\nVersion: 565.57.01-0ubuntu1\n\n", "535.183.01", "565.57.01", facts.Mismatch, "from the image"},
+		"a host to be restarted": {"-- file /.dockerenv --\n", "550.54.14", "550.127.05", facts.NeedsRestart, "Restart the host"},
+	} {
+		p := &probe{h: hosttest.Parse(t, "-- platform --\nlinux/amd64\n"+c.files)}
+		if u := p.mismatched(t.Context(), c.kernel, c.library); u.Reason != c.reason || !strings.Contains(u.Remedy, c.remedy) {
+			t.Errorf("%s: %+v", name, u)
+		}
 	}
 }

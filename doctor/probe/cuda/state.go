@@ -59,15 +59,23 @@ func (p *probe) linuxInWSL(ctx context.Context, library string) *facts.Unusable 
 		Detail: library + " belongs to a Linux driver that was installed inside WSL; programs find it before the driver of Windows",
 		Remedy: "Uninstall the Linux driver inside WSL (its package brought " + library + "), then run sudo ldconfig. WSL uses the driver of Windows.",
 	}
+	if name := p.computePackage(ctx, library); name != "" {
+		u.Remedy = "sudo apt-get remove --purge " + name + " && sudo ldconfig"
+	}
+	return u
+}
+
+// computePackage is the installed package that brought a driver's libcuda, by the
+// names of Ubuntu and Debian; "" for none.
+func (p *probe) computePackage(ctx context.Context, library string) string {
 	_, version, _ := strings.Cut(library, "libcuda.so.")
 	branch, _, _ := strings.Cut(version, ".")
 	for _, name := range []string{"libnvidia-compute-" + branch, "libnvidia-compute-" + branch + "-server", "libcuda1"} {
 		if found, err := look.Dpkg(ctx, p.h, name); err == nil && found[name] != "" {
-			u.Remedy = "sudo apt-get remove --purge " + name + " && sudo ldconfig"
-			break
+			return name
 		}
 	}
-	return u
+	return ""
 }
 
 // podWithGPU is how Kubernetes gives a pod its GPU (NVIDIA, k8s-device-plugin,
@@ -99,13 +107,63 @@ func desktopDriver(number string) bool {
 	return more && len(branch) >= 3
 }
 
+// tegra is the libcuda of a Jetson's own driver; "" on other machines.
+func (p *probe) tegra(ctx context.Context) string {
+	for _, dir := range []string{"tegra", "nvidia"} {
+		if file := "/usr/lib/aarch64-linux-gnu/" + dir + "/libcuda.so.1.1"; p.h.Exists(ctx, file) {
+			return file
+		}
+	}
+	return ""
+}
+
+// foreignOnJetson is a driver for cards that was installed on a Jetson, whose GPU
+// it cannot drive.
+func (p *probe) foreignOnJetson(ctx context.Context, library, own string) *facts.Unusable {
+	u := &facts.Unusable{
+		Reason: facts.Mismatch,
+		Detail: library + " belongs to a driver for desktop or server cards; programs find it before the Jetson's own driver (" + own + ")",
+		Remedy: "Uninstall the driver that brought " + library + ", then run sudo apt-get install --reinstall nvidia-l4t-cuda && sudo ldconfig.",
+	}
+	if name := p.computePackage(ctx, library); name != "" {
+		u.Remedy = "sudo apt-get remove --purge " + name + " && sudo apt-get install --reinstall nvidia-l4t-cuda && sudo ldconfig"
+	}
+	return u
+}
+
+// inLXC reports whether this is a system container, which has a driver of its own
+// beside the host's kernel module.
+func (p *probe) inLXC(ctx context.Context) bool {
+	if p.h.Env("container") == "lxc" {
+		return true
+	}
+	for _, file := range []string{"/run/systemd/container", "/proc/1/environ"} {
+		text, err := p.h.Text(ctx, file)
+		if err == nil && (strings.TrimSpace(text) == "lxc" || strings.Contains("\x00"+text, "\x00container=lxc")) {
+			return true
+		}
+	}
+	return false
+}
+
 // mismatched is a driver whose kernel module and libraries differ.
-func mismatched(kernel, library string) *facts.Unusable {
-	return &facts.Unusable{
+func (p *probe) mismatched(ctx context.Context, kernel, library string) *facts.Unusable {
+	u := &facts.Unusable{
 		Reason: facts.NeedsRestart,
 		Detail: fmt.Sprintf("the NVIDIA kernel module (%s) and libraries (%s) differ", kernel, library),
 		Remedy: "Restart the machine to load the kernel module of the installed driver.",
 	}
+	switch {
+	case p.inLXC(ctx):
+		u.Reason, u.Detail = facts.Mismatch, fmt.Sprintf("this container has the libraries of NVIDIA driver %s, and the host's kernel module is %s", library, kernel)
+		u.Remedy = "Install the libraries of driver " + kernel + " in this container (NVIDIA's installer of that version with --no-kernel-module)."
+	case inContainer(ctx, p.h) && (look.Newer(kernel, library) || p.computePackage(ctx, "libcuda.so."+library) != ""):
+		u.Reason, u.Detail = facts.Mismatch, fmt.Sprintf("this image brings the libraries of NVIDIA driver %s, and the host's kernel module is %s", library, kernel)
+		u.Remedy = "Remove the driver's packages from the image. docker run --gpus all puts the host's libraries in."
+	case inContainer(ctx, p.h):
+		u.Remedy = "Restart the host: its driver was updated and the old kernel module is still loaded."
+	}
+	return u
 }
 
 // failing is a driver that nvidia-smi cannot use, in its own words.

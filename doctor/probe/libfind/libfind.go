@@ -246,7 +246,7 @@ func (c *copyOf) instance(ctx context.Context, s *search) facts.Instance {
 		i.Path = cmp.Or(c.lib, c.include)
 	}
 	if c.pc != "" {
-		i.Places.PkgConfig = s.h.DirOf(c.pc)
+		i.Places.PkgConfig = s.stable(ctx, s.h.DirOf(c.pc))
 	}
 	if c.cmake != "" {
 		i.Places.CMake = s.h.DirOf(c.cmake)
@@ -261,6 +261,22 @@ func (c *copyOf) instance(ctx context.Context, s *search) facts.Instance {
 		}
 	}
 	return i
+}
+
+// stable is a folder of Homebrew's by the link that stays when the formula is
+// updated: opt/opencv@4 instead of Cellar/opencv@4/4.12.0.
+func (s *search) stable(ctx context.Context, dir string) string {
+	prefix, rest, ok := strings.Cut(dir, "/Cellar/")
+	if !ok || s.h.OS != "darwin" {
+		return dir
+	}
+	formula, rest, _ := strings.Cut(rest, "/")
+	_, below, ok := strings.Cut(rest, "/")
+	link := prefix + "/opt/" + formula
+	if !ok || !s.h.Exists(ctx, link) {
+		return dir
+	}
+	return link + "/" + below
 }
 
 // clip bounds a text; conflicts may be several sentences.

@@ -83,11 +83,29 @@ func (s *search) unseen(ctx context.Context, p loader.Package) *facts.Unseen {
 	}
 	name := strings.TrimSuffix(path.Base(p.File), ".pc")
 	out, err := s.h.Run(ctx, host.Command{Argv: []string{found[0], "--modversion", name}})
-	// 1 is its answer for a package that it does not find.
-	if err != nil || out.Exit != 1 {
+	// 1 is its answer for a package that it does not find. Where it cannot be
+	// asked, conda's is known to look below its own prefix only.
+	if err == nil && out.Exit != 1 || err != nil && !s.condaMisses(ctx, found[0], name) {
 		return nil
 	}
 	return &facts.Unseen{By: found[0], Folder: path.Dir(p.File)}
+}
+
+// condaMisses reports whether a pkg-config of a conda environment has no such
+// package in the folders that it looks into (conda-forge, pkg-config-feedstock:
+// --with-pc-path is the prefix's lib and share).
+func (s *search) condaMisses(ctx context.Context, program, name string) bool {
+	prefix := path.Dir(path.Dir(program))
+	if !s.h.Exists(ctx, prefix+"/conda-meta") {
+		return false
+	}
+	dirs := append(loader.SplitPath(s.h.Env("PKG_CONFIG_PATH")), loader.SplitPath(s.h.Env("PKG_CONFIG_LIBDIR"))...)
+	for _, dir := range append(dirs, prefix+"/lib/pkgconfig", prefix+"/share/pkgconfig") {
+		if s.h.Exists(ctx, path.Join(dir, name+".pc")) {
+			return false
+		}
+	}
+	return true
 }
 
 // openCVBins are the folders of a tree on Windows where OpenCV's build puts

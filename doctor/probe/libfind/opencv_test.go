@@ -256,6 +256,8 @@ func TestPkgConfigOnPath(t *testing.T) {
 		{"it finds OpenCV", "-- run \"/opt/conda/bin/pkg-config\" \"--modversion\" \"opencv4\" --\n4.6.0\n", nil},
 		{"it does not", "-- run \"/opt/conda/bin/pkg-config\" \"--modversion\" \"opencv4\" --\n#exit 1\n", &facts.Unseen{By: "/opt/conda/bin/pkg-config", Folder: "/usr/lib/pkgconfig"}},
 		{"it was not asked", "-- exec /opt/conda/bin/pkg-config --\n", nil},
+		{"conda's was not asked", "-- exec /opt/conda/bin/pkg-config --\n-- file /opt/conda/conda-meta/history --\n", &facts.Unseen{By: "/opt/conda/bin/pkg-config", Folder: "/usr/lib/pkgconfig"}},
+		{"conda has its own", "-- exec /opt/conda/bin/pkg-config --\n-- file /opt/conda/conda-meta/history --\n-- file /opt/conda/share/pkgconfig/opencv4.pc --\n", nil},
 	} {
 		f, err := ProbeOpenCV(t.Context(), hosttest.Parse(t, machine+c.run))
 		if err != nil {

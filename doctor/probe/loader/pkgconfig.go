@@ -145,6 +145,25 @@ func words(s string) []string {
 	return out
 }
 
+// Debian reports whether this is Debian or made from it, as Ubuntu and Raspberry Pi
+// OS are.
+func Debian(ctx context.Context, h *host.Host) bool {
+	if h.Exists(ctx, "/etc/debian_version") {
+		return true
+	}
+	text, err := h.Text(ctx, "/etc/os-release")
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(text) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		if (key == "ID" || key == "ID_LIKE") && strings.Contains(value, "debian") {
+			return true
+		}
+	}
+	return false
+}
+
 // PkgConfigDirs returns the folders pkg-config searches, in order. Which ones a
 // distribution's pkg-config has built in differs in one thing that matters:
 // Debian's and Alpine's look under /usr/local, Fedora's, Arch's and openSUSE's
@@ -162,7 +181,7 @@ func PkgConfigDirs(ctx context.Context, h *host.Host) []string {
 		return append(dirs, "/usr/lib/pkgconfig")
 	}
 	t := Triplet(h.Arch)
-	if h.Exists(ctx, "/etc/debian_version") {
+	if Debian(ctx, h) {
 		if t != "" {
 			dirs = append(dirs, "/usr/local/lib/"+t+"/pkgconfig")
 		}
