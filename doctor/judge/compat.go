@@ -205,7 +205,7 @@ func (e *evaluation) noGPU(vendors []string) verdict {
 	}
 	v := verdict{state: Fail, found: "this machine has no " + either(names) + " GPU"}
 	if len(e.facts.GPUs) > 0 {
-		v.found += ", only " + e.facts.GPUs[0].Name
+		v.found += ", only " + cmp.Or(e.facts.GPUs[0].Name, "one by "+vendorName(e.facts.GPUs[0].Vendor))
 	}
 	if slices.Contains(e.recipe.Parameters["gpu"].Choices, "cpu") {
 		v.fix = "Use the CPU: deployctl doctor --recipe " + e.recipe.Name + " --set gpu=cpu. For the GPU, add a card, or pass one through to this virtual machine."
@@ -286,6 +286,9 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 		}
 		given[name] = value
 		pairs = append(pairs, name+" "+value)
+	}
+	if toolkit, ok := e.facts.Active("cuda"); ok && toolkit.Makes.Host != "" && c.Table == "cuda-gcc" {
+		given["gcc"] = toolkit.Makes.Host // what nvcc calls, whatever PATH has
 	}
 	if v, ok := e.machine(c, given, wanted); ok {
 		return v

@@ -88,6 +88,33 @@ func (e *evaluation) branchFor(sm string) string {
 	return ""
 }
 
+// driverBranch finds a driver that does not support the card: one that has dropped
+// it, or one older than the card.
+func driverBranch(e *evaluation, _ subject) (map[string]string, bool) {
+	g, ok := e.ownCard()
+	version := e.installedDriver()
+	table, err := e.tables.Table("driver-gpu")
+	if !ok || err != nil || version == "" || g.ComputeCapability == "" {
+		return nil, false
+	}
+	if cards, _ := e.nvidiaGPUs(); len(cards) > 1 {
+		return nil, false
+	}
+	for i := range table.Rows {
+		row := &table.Rows[i]
+		if !row.Meets("sm", g.ComputeCapability) {
+			continue
+		}
+		vars := map[string]string{"gpu": cardName(g), "version": version, "needs": row.When["nvidia-driver"], "sudo": e.sudo()}
+		if branch := row.Then["branch"]; branch != "current" {
+			vars["branch"], vars["aur"] = branch, "nvidia-"+branch+"xx-dkms"
+			vars["rpm"], vars["rpm-cuda"] = "akmod-nvidia-"+branch+"xx", "xorg-x11-drv-nvidia-"+branch+"xx-cuda"
+		}
+		return vars, !row.Meets("nvidia-driver", version)
+	}
+	return nil, false
+}
+
 // moduleKind finds kernel modules of the kind that does not run the card: only the
 // open ones run Blackwell, and they begin with Turing (NVIDIA, Driver Installation
 // Guide, "Kernel Modules"; NVIDIA/open-gpu-kernel-modules issues 19 and 872).
@@ -106,6 +133,9 @@ func moduleKind(want string) relation {
 		turing := number[0] > 7 || number[0] == 7 && number[1] >= 5
 		version := e.installedDriver()
 		branch, _, _ := strings.Cut(version, ".")
+		if last := e.branchFor(g.ComputeCapability); last != "current" && major(last) < major(version) {
+			return nil, false // neither kind of this driver runs the card
+		}
 		vars := map[string]string{"gpu": cardName(g), "version": version, "branch": branch, "sudo": e.sudo()}
 		return vars, want == "open" && number[0] >= 10 || want == "proprietary" && !turing
 	}

@@ -42,6 +42,20 @@ func TestGPUChecks(t *testing.T) {
 			with("nvidia-driver", facts.Instance{Version: "575.64.03"})(f)
 		}
 	}
+	driver := func(version string) func(*facts.Facts) {
+		return func(f *facts.Facts) {
+			modules("proprietary")(f)
+			f.Components["nvidia-driver"][0].Version = version
+		}
+	}
+	needs := func(name, cuda, library string) func(*facts.Facts) {
+		return func(f *facts.Facts) {
+			with(name, facts.Instance{Version: "1.18.0", Path: "/opt/x", Needs: []facts.Need{{Name: library, By: "/opt/x/lib/libx.so", Cause: facts.NotFound}}})(f)
+			if cuda != "" {
+				with("cuda", facts.Instance{Version: cuda})(f)
+			}
+		}
+	}
 	cuda, vulkan := map[string]string{"gpu": "cuda"}, map[string]string{"gpu": "vulkan"}
 	pytorch := func(version, build string) func(*facts.Facts) {
 		return with("libtorch", facts.Instance{Version: version, Path: "/opt/libtorch", Built: facts.Built{Build: build, Backends: []string{"cpu", "cuda"}}})
@@ -132,6 +146,23 @@ func TestGPUChecks(t *testing.T) {
 		{"Pascal with open modules", "opencv-cuda", nil, host("6.1", modules("open")), "nvidia-driver.closed-modules", "proprietary kernel modules"},
 		{"Pascal with proprietary modules", "opencv-cuda", nil, host("6.1", modules("proprietary")), "nvidia-driver.closed-modules", ""},
 		{"Turing with open modules", "opencv-cuda", nil, host("7.5", modules("open")), "nvidia-driver.closed-modules", ""},
+		{"Pascal with driver 590", "opencv-cuda", nil, host("6.1", driver("590.44.01")), "nvidia-driver.branch", "driver branch 580"},
+		{"Pascal with driver 580", "opencv-cuda", nil, host("6.1", driver("580.95.05")), "nvidia-driver.branch", ""},
+		{"Blackwell with driver 550", "opencv-cuda", nil, host("12.0", driver("550.127.05")), "nvidia-driver.branch", ">= 570"},
+		{"Turing with driver 590", "opencv-cuda", nil, host("7.5", driver("590.44.01")), "nvidia-driver.branch", ""},
+		{"an unknown card with driver 590", "opencv-cuda", nil, host("", driver("590.44.01")), "nvidia-driver.branch", ""},
+		{"ONNX Runtime for CUDA 11 beside 12", "onnxruntime", cuda, host("8.6", needs("onnxruntime", "12.4.1", "libcublasLt.so.11")), "onnxruntime.cuda-series", "ONNX Runtime 1.18.0 for CUDA 12"},
+		{"ONNX Runtime for CUDA 12 beside 12", "onnxruntime", cuda, host("8.6", needs("onnxruntime", "12.4.1", "libcublasLt.so.12")), "onnxruntime.cuda-series", ""},
+		{"cuFFT's number says nothing", "onnxruntime", cuda, host("8.6", needs("onnxruntime", "12.4.1", "libcufft.so.10")), "onnxruntime.cuda-series", ""},
+		{"no CUDA at all", "onnxruntime", cuda, host("8.6", needs("onnxruntime", "", "libcublasLt.so.11")), "onnxruntime.cuda-series", ""},
+		{"OpenCV for CUDA 11 beside 12", "opencv-cuda", nil, host("8.6", needs("opencv", "12.4.1", "libcudart.so.11.0")), "opencv.cuda-series", "Build OpenCV again"},
+		{"cuDNN without headers", "opencv-cuda", nil, host("8.6", with("cudnn", facts.Instance{Version: "8.9.7"})), "cudnn.headers", "development package"},
+		{"cuDNN with headers", "opencv-cuda", nil, host("8.6", with("cudnn", facts.Instance{Version: "8.9.7", Has: []string{"headers"}})), "cudnn.headers", ""},
+		{"cuDNN without headers, OpenCV has it", "opencv-cuda", nil, host("8.6", func(f *facts.Facts) {
+			with("cudnn", facts.Instance{Version: "8.9.7"})(f)
+			with("opencv", facts.Instance{Version: "4.10.0", Built: facts.Built{CuDNN: "8.9"}})(f)
+		}), "cudnn.headers", ""},
+		{"cuDNN without headers for ONNX Runtime", "onnxruntime", cuda, host("8.6", with("cudnn", facts.Instance{Version: "8.9.7"})), "cudnn.headers", ""},
 		{"modules of an unknown kind", "opencv-cuda", nil, host("12.0", modules("")), "nvidia-driver.open-modules", ""},
 		{"a machine without driver", "opencv-cuda", nil, host("8.9", nil), "nvidia-driver.container", ""},
 	} {

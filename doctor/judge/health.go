@@ -33,6 +33,12 @@ func (e *evaluation) health(findings []Finding) []Finding {
 				continue
 			}
 			findings = append(findings, f)
+			// The requirement on the same copy says the same.
+			if s.instance != nil && s.instance.Unusable != nil && c.If["unusable.reason"] != "" {
+				for _, id := range e.requiring(s.name) {
+					silences = append(silences, silence{pattern: id, cause: f.ID})
+				}
+			}
 			for _, pattern := range c.Silences {
 				pattern, _ = recipes.Fill(pattern, s.word)
 				silences = append(silences, silence{pattern: pattern, cause: f.ID, needless: f.State == Info})
@@ -52,11 +58,23 @@ func (e *evaluation) health(findings []Finding) []Finding {
 	return findings
 }
 
-// symptoms are what a failed requirement makes other findings say. A CUDA that
+// requiring are the requirements that ask for a component.
+func (e *evaluation) requiring(name string) (ids []string) {
+	for i := range e.recipe.Requirements {
+		if q := &e.recipe.Requirements[i]; q.Component != nil && !q.Component.Absent && slices.Contains(names(q.Component), name) {
+			ids = append(ids, q.ID)
+		}
+	}
+	return ids
+}
+
+// symptoms are what a failed requirement makes other findings say. Without the
+// card, nothing that serves it is missing. A CUDA that
 // does not know the card is to be replaced, and with it what depends on it: the
 // driver that it wants may even be one that no longer runs the card.
 var symptoms = map[string][]string{
-	"cuda.sm": {"cuda.driver", "cudnn.cuda", "opencv.gpu-code", "libtorch.gpu-code", "onnxruntime.gpu-code", "caffe.gpu-code"},
+	"gpu.nvidia": {"nvidia-driver.version", "cuda.version", "cuda.darknet", "cuda.gcc", "cudnn.version", "libtorch.backend", "onnxruntime.backend", "darknet.backend", "libtorch.cuda", "onnxruntime.cudnn"},
+	"cuda.sm":    {"cuda.driver", "cudnn.cuda", "opencv.gpu-code", "libtorch.gpu-code", "onnxruntime.gpu-code", "caffe.gpu-code"},
 }
 
 // inPlace moves the findings of checks, which come after known others, before the
@@ -196,6 +214,7 @@ func (e *evaluation) healthOf(c *recipes.Check, s *subject) (Finding, bool) {
 	f.ID, _ = recipes.Fill(c.ID, s.word)
 	f.Title, _ = recipes.Fill(c.Title, s.word)
 	f.Found, _ = recipes.Fill(c.Found, s.word)
+	f.Found = strings.ReplaceAll(f.Found, "  ", " ") // around a version that is not known
 	f.Doc = recipes.PagePath(f.ID)
 	if s.instance != nil {
 		f.Where = whereOf(*s.instance)

@@ -69,7 +69,10 @@ func (e *evaluation) notFound(name string, i facts.Instance) string {
 	if dir := binOf(name, i); e.isWindows() && dir != "" && !ownLookup(name) {
 		return fmt.Sprintf("%s is installed, but %s is not on PATH", label(name, i), dir)
 	}
-	return label(name, i) + ", but no lookup finds it"
+	if i.Path == "" {
+		return label(name, i) + " is where programs do not look"
+	}
+	return label(name, i) + " is in " + i.Path + ", where programs do not look"
 }
 
 // ownLookup are the components that Windows programs find through the registry

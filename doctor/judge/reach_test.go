@@ -41,16 +41,16 @@ func TestReach(t *testing.T) {
 		{"no copy would do", "opencv", windows, []facts.Instance{{Version: "3.4.0", Path: `C:\cv3`, Places: facts.Places{Bin: `C:\cv3\bin`}}}, Fail, "OpenCV 3.4.0", "By hand."},
 		{"healthy", "opencv", windows, []facts.Instance{{Version: "4.8.1", Path: `C:\cv`, Active: true, Via: []string{"dll"}, Built: facts.Built{Compiler: "mingw"}}}, OK, "4.8.1", ""},
 		{"Visual Studio is no matter of PATH", "visual-studio", windows, []facts.Instance{{Version: "17.10", Active: true, Path: `C:\VS2022`}, {Version: "4.0", Path: `C:\VS`}}, Fail, "would do", "deployctl shadow visual-studio"},
-		{"shared library outside the loader's folders", "onnxruntime", linux, []facts.Instance{lib}, Fail, "no lookup finds it", "echo /opt/ort/lib >> /etc/ld.so.conf.d/onnxruntime.conf && ldconfig"},
-		{"musl has no ldconfig", "onnxruntime", alpine, []facts.Instance{lib}, Fail, "no lookup finds it", "export LD_LIBRARY_PATH=/opt/ort/lib"},
+		{"shared library outside the loader's folders", "onnxruntime", linux, []facts.Instance{lib}, Fail, "where programs do not look", "echo /opt/ort/lib >> /etc/ld.so.conf.d/onnxruntime.conf && ldconfig"},
+		{"musl has no ldconfig", "onnxruntime", alpine, []facts.Instance{lib}, Fail, "where programs do not look", "export LD_LIBRARY_PATH=/opt/ort/lib"},
 		{"another one is loaded first", "onnxruntime", linux, []facts.Instance{old, lib}, Fail, "comes first", "00-onnxruntime.conf"},
 		{"through LD_LIBRARY_PATH", "onnxruntime", linux, []facts.Instance{func() facts.Instance { o := old; o.Via = []string{"LD_LIBRARY_PATH"}; return o }(), lib}, Fail, "comes first", "export LD_LIBRARY_PATH=/opt/ort/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"},
-		{"CMake", "libtorch", linux, []facts.Instance{{Version: "4.0", Path: "/opt/torch", Via: nil, Places: facts.Places{CMake: "/opt/torch/share/cmake/Torch"}}}, Fail, "no lookup", "-DTorch_DIR=/opt/torch/share/cmake/Torch"},
+		{"CMake", "libtorch", linux, []facts.Instance{{Version: "4.0", Path: "/opt/torch", Via: nil, Places: facts.Places{CMake: "/opt/torch/share/cmake/Torch"}}}, Fail, "where programs do not look", "-DTorch_DIR=/opt/torch/share/cmake/Torch"},
 		{"a program", "cmake", linux, []facts.Instance{{Version: "3.1", Path: "/usr/bin/cmake", Active: true, Via: []string{"PATH"}}, {Version: "4.1", Path: "/opt/cmake/bin/cmake"}}, Fail, "comes first", "export PATH=/opt/cmake/bin:$PATH"},
-		{"a kernel's file is no folder to add", "nvidia-driver", linux, []facts.Instance{{Version: "4.1", Path: "/proc/driver/nvidia/version"}}, Fail, "no lookup", "deployctl shadow nvidia-driver"},
-		{"pkg-config on a Mac", "opencv", mac, []facts.Instance{{Version: "4.9.0", Path: "/opt/cv", Places: facts.Places{PkgConfig: "/opt/cv/lib/pkgconfig"}}}, Fail, "no lookup", "export PKG_CONFIG_PATH=/opt/cv/lib/pkgconfig"},
+		{"a kernel's file is no folder to add", "nvidia-driver", linux, []facts.Instance{{Version: "4.1", Path: "/proc/driver/nvidia/version"}}, Fail, "where programs do not look", "deployctl shadow nvidia-driver"},
+		{"pkg-config on a Mac", "opencv", mac, []facts.Instance{{Version: "4.9.0", Path: "/opt/cv", Places: facts.Places{PkgConfig: "/opt/cv/lib/pkgconfig"}}}, Fail, "where programs do not look", "export PKG_CONFIG_PATH=/opt/cv/lib/pkgconfig"},
 		{"the other Homebrew", "homebrew", mac, []facts.Instance{{Version: "3.1", Path: "/usr/local", Active: true, Via: []string{"PATH"}}, {Version: "4.4", Path: "/opt/homebrew"}}, Fail, "comes first", "export PATH=/opt/homebrew/bin:$PATH"},
-		{"a library on a Mac", "onnxruntime", mac, []facts.Instance{lib}, Fail, "no lookup", "-Wl,-rpath,/opt/ort/lib"},
+		{"a library on a Mac", "onnxruntime", mac, []facts.Instance{lib}, Fail, "where programs do not look", "-Wl,-rpath,/opt/ort/lib"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := asked(t, &facts.Facts{OS: c.os, Components: map[string][]facts.Instance{c.component: c.copies}}, c.component, "mingw")

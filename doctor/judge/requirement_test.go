@@ -229,7 +229,7 @@ func TestEvaluate(t *testing.T) {
 				return f
 			}(),
 			wants: []want{
-				{"opencv.version", Fail, "no lookup finds it", "export PKG_CONFIG_PATH=/home/me/opencv/lib/pkgconfig"},
+				{"opencv.version", Fail, "where programs do not look", "export PKG_CONFIG_PATH=/home/me/opencv/lib/pkgconfig"},
 				{"gocv.release", Skipped, "", ""},
 			}, exit: ExitFail, strict: ExitFail,
 		},

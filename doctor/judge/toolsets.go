@@ -240,6 +240,11 @@ func (e *evaluation) opencvCUDAAdvice(q *recipes.Requirement) string {
 	if !ok || !okCuDNN || !strings.HasPrefix(manual, build) || !strings.Contains(manual, "OPENCV_DNN_CUDA") {
 		return ""
 	}
+	if sm := BestGPU(e.facts); sm != "" {
+		if _, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": cuda.Version}, "generation"); err != nil {
+			return "" // this CUDA is to be replaced
+		}
+	}
 	least := ""
 	for _, v := range e.series("opencv-cuda", "opencv") {
 		if _, _, err := e.tables.Choose("opencv-cuda", map[string]string{"opencv": v, "cuda": cuda.Version, "cudnn": cudnn.Version}, "cxx"); err == nil && major(v) == 4 {
