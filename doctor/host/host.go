@@ -181,6 +181,16 @@ type Host struct {
 	Self string
 	// SystemDirs replace the folders of SystemPath; nil is the usual ones.
 	SystemDirs []string
+	// Dir is the folder that deployctl was started in; "" where it is not known
+	// or was not recorded.
+	Dir string
+}
+
+// With returns the same machine seen through another World.
+func (h *Host) With(w World) *Host {
+	out := *h
+	out.World = w
+	return &out
 }
 
 // Windows reports whether paths and lookups follow Windows rules.

@@ -29,7 +29,11 @@ func Live() *Host {
 	if err != nil {
 		self = "" // probes that need a child then say that none can be started
 	}
-	return &Host{World: live{}, OS: runtime.GOOS, Arch: runtime.GOARCH, Self: self}
+	dir, err := os.Getwd()
+	if err != nil {
+		dir = "" // it was removed; then there is no project in it
+	}
+	return &Host{World: live{}, OS: runtime.GOOS, Arch: runtime.GOARCH, Self: self, Dir: dir}
 }
 
 type live struct{}

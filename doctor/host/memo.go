@@ -11,7 +11,7 @@ import (
 // same large folders (/usr/bin, /usr/lib), and see one state of them this way.
 // It is for one look at a machine; nothing is ever forgotten.
 func Memo(h *Host) *Host {
-	return &Host{World: &memo{World: h.World, dirs: map[string]*listing{}}, OS: h.OS, Arch: h.Arch, Self: h.Self}
+	return h.With(&memo{World: h.World, dirs: map[string]*listing{}})
 }
 
 type memo struct {

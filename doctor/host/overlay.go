@@ -18,7 +18,7 @@ func Overlay(h *Host, env map[string]string) *Host {
 		o.added = append(o.added, name+"="+value)
 	}
 	slices.Sort(o.added)
-	return &Host{World: o, OS: h.OS, Arch: h.Arch, Self: h.Self}
+	return h.With(o)
 }
 
 type overlay struct {

@@ -25,6 +25,8 @@ type Recording struct {
 	OS     string    `json:"os"`   // GOOS
 	Arch   string    `json:"arch"` // GOARCH
 	Time   time.Time `json:"time"`
+	// Dir is the folder that deployctl was started in.
+	Dir string `json:"dir,omitempty"`
 	// Closed: what is not in the recording does not exist (hand-written
 	// fixtures); otherwise it was not asked.
 	Closed bool   `json:"closed,omitempty"`
@@ -188,7 +190,8 @@ func NewRecording(goos, goarch string, at time.Time) *Recording {
 // returned Recording, which is complete when the probes have ended.
 func Record(h *Host) (*Host, *Recording) {
 	r := NewRecording(h.OS, h.Arch, h.Now().UTC())
-	return &Host{World: &recorder{World: h.World, self: h.Self, rec: r}, OS: h.OS, Arch: h.Arch, Self: h.Self}, r
+	r.Dir = h.Dir
+	return h.With(&recorder{World: h.World, self: h.Self, rec: r}), r
 }
 
 type recorder struct {
@@ -322,7 +325,7 @@ func Replay(r *Recording) *Host {
 		w.searches, w.ranges = fold(r.Searches), fold(r.Ranges)
 		w.resolved, w.disks, w.env = fold(r.Resolved), fold(r.Disks), fold(r.Env)
 	}
-	return &Host{World: w, OS: r.OS, Arch: r.Arch, Self: SelfToken(r.OS)}
+	return &Host{World: w, OS: r.OS, Arch: r.Arch, Self: SelfToken(r.OS), Dir: r.Dir}
 }
 
 // SelfToken stands for deployctl's own path in recordings, so that a child copy

@@ -241,6 +241,7 @@ func (r *Recording) Redact(id Identity) {
 		}
 		return data
 	}
+	r.Dir = text(r.Dir)
 	for k, v := range r.Env {
 		if v == nil {
 			continue

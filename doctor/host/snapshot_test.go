@@ -43,6 +43,7 @@ func TestSnapshotTellsNobodysNameAndStillReplays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rec.Dir = "/home/mmustermann/detect"
 	rec.Redact(host.Identity{User: "mmustermann", HostName: "wks-4711", Home: "/home/mmustermann"})
 	var buf bytes.Buffer
 	if err := host.WriteSnapshot(&buf, rec); err != nil {
@@ -62,6 +63,9 @@ func TestSnapshotTellsNobodysNameAndStillReplays(t *testing.T) {
 		t.Errorf("the snapshot reads back differently (-wrote +read):\n%s", diff)
 	}
 	h := host.Replay(back)
+	if h.Dir != "/home/user/detect" {
+		t.Errorf("the current folder is %q", h.Dir)
+	}
 	found := h.LookPath(t.Context(), "gcc")
 	if len(found) != 1 || found[0] != "/home/user/bin/gcc" {
 		t.Fatalf("LookPath over the redacted PATH = %v", found)

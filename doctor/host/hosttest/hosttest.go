@@ -4,6 +4,7 @@
 //
 //	platform               "linux/amd64"; default linux/amd64
 //	env                    lines K=V
+//	cwd                    the folder that deployctl was started in
 //	cpuid                  JSON of host.CPUID
 //	memory                 JSON of host.Memory
 //	file /etc/os-release   the file's bytes
@@ -96,6 +97,8 @@ func Recording(text string) (*host.Recording, error) {
 				k, v, _ := strings.Cut(line, "=")
 				r.Env[k] = &v
 			}
+		case "cwd":
+			r.Dir = strings.TrimSpace(body)
 		case "cpuid":
 			r.CPUID = new(host.CPUID)
 			if err := json.Unmarshal(f.Data, r.CPUID); err != nil {

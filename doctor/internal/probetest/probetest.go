@@ -28,6 +28,14 @@ import (
 // a probe that ignores its context is stopped by more than it.
 const Patience = 100 * time.Millisecond
 
+// folder is where deployctl is started on a hostile machine.
+func folder(goos string) string {
+	if goos == "windows" {
+		return `C:\Users\user\project`
+	}
+	return "/home/user/project"
+}
+
 // Hostile are worlds that give a probe a hard time, by what they do.
 func Hostile(goos string) map[string]host.World {
 	worlds := map[string]host.World{
@@ -223,7 +231,9 @@ func contract(t *testing.T, look Look, p probe.Probe, goos string) {
 		})
 	}
 	for name, world := range Hostile(goos) {
-		t.Run(goos+"/"+name, func(t *testing.T) { hostile(t, look, p, &host.Host{World: world, OS: goos, Arch: "amd64"}) })
+		t.Run(goos+"/"+name, func(t *testing.T) {
+			hostile(t, look, p, &host.Host{World: world, OS: goos, Arch: "amd64", Dir: folder(goos)})
+		})
 	}
 	t.Run(goos+"/places", func(t *testing.T) { places(t, look, p, goos) })
 }
@@ -287,7 +297,7 @@ func places(t *testing.T, look Look, p probe.Probe, goos string) {
 				place = `C:\place`
 			}
 			w := &misled{World: empty.World, name: name, place: place, file: what == "a file", err: cause}
-			found := look(t.Context(), &host.Host{World: w, OS: goos, Arch: "amd64"}, p)
+			found := look(t.Context(), &host.Host{World: w, OS: goos, Arch: "amd64", Dir: folder(goos)}, p)
 			check(t, p, found)
 			if what != "a locked folder" {
 				if diff := cmp.Diff(before.Problems, found.Problems, cmpopts.EquateEmpty()); diff != "" {

@@ -88,7 +88,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 
 func find(ctx context.Context, h *host.Host, extra *Extra, components ...string) (facts.Facts, error) {
 	vars := &variables{World: h.World, values: map[string]string{}}
-	h = &host.Host{World: vars, OS: h.OS, Arch: h.Arch, Self: h.Self}
+	h = h.With(vars)
 	w := &world{
 		h: h, vars: vars, specs: slices.DeleteFunc(specs(), func(s spec) bool { return !slices.Contains(components, s.component) }), lists: map[string][]host.Entry{}, reals: map[string]string{}, configs: map[string]map[string][]string{}, headers: map[string]header{},
 		texts: map[string]config{},
