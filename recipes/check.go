@@ -23,6 +23,10 @@ type Check struct {
 	// makes it a rule on the machine as a whole, judged once.
 	Component []string `yaml:"component,omitempty" json:"component,omitempty"`
 	Machine   bool     `yaml:"machine,omitempty" json:"machine,omitempty"`
+	// Of makes it a rule on each entry of a list in the facts (project.demands),
+	// whose fields the conditions and texts then name. An entry that is optional
+	// gives a warning at most.
+	Of string `yaml:"of,omitempty" json:"of,omitempty"`
 	// Each judges every copy, not just the one that programs find.
 	Each bool  `yaml:"each,omitempty" json:"each,omitempty"`
 	When *When `yaml:"when,omitempty" json:"when,omitempty"`

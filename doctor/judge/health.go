@@ -138,6 +138,7 @@ type subject struct {
 	e        *evaluation
 	name     string
 	instance *facts.Instance // nil for the machine
+	item     reflect.Value   // an entry of the list that the check is of
 	vars     map[string]string
 }
 
@@ -146,6 +147,13 @@ func (e *evaluation) subjects(c *recipes.Check) []subject {
 		return []subject{{e: e}}
 	}
 	var out []subject
+	if c.Of != "" {
+		list, _ := listAt(reflect.ValueOf(e.facts).Elem(), c.Of)
+		for i := range list.Len() {
+			out = append(out, subject{e: e, item: list.Index(i)})
+		}
+		return out
+	}
 	for _, name := range e.touched() {
 		if len(c.Component) > 0 && !slices.Contains(c.Component, name) {
 			continue
@@ -219,7 +227,10 @@ func (e *evaluation) healthOf(c *recipes.Check, s *subject) (Finding, bool) {
 	if s.instance != nil {
 		f.Where = whereOf(*s.instance)
 	}
-	switch c.Severity {
+	if f.Severity == recipes.Required && s.item.IsValid() && s.word("optional") != "" {
+		f.Severity = recipes.Recommended
+	}
+	switch f.Severity {
 	case recipes.Recommended:
 		f.State = Warn
 	case recipes.Info:
@@ -273,11 +284,20 @@ func (s subject) holds(conditions map[string]string) bool {
 	return true
 }
 
+// item is the entry of a list that a check is judged on.
+func item[T any](s subject) T {
+	out, _ := s.item.Interface().(T)
+	return out
+}
+
 // word is what stands for a {word} of a text, and the value of a fact: "" when
 // it is not known. Lists are joined by commas.
 func (s subject) word(word string) string {
 	if v, ok := s.vars[word]; ok {
 		return v
+	}
+	if s.item.IsValid() && known(s.item.Type(), word) {
+		return valueAt(s.item, word)
 	}
 	switch word {
 	case "name":
@@ -368,11 +388,31 @@ func fieldNamed(v reflect.Value, name string) reflect.Value {
 	return reflect.Value{}
 }
 
+// listAt is the list of that path of JSON names; false where there is none.
+func listAt(v reflect.Value, path string) (reflect.Value, bool) {
+	for key := range strings.SplitSeq(path, ".") {
+		if v.Kind() != reflect.Struct {
+			return reflect.ValueOf([]int{}), false
+		}
+		v = fieldNamed(v, key)
+	}
+	if v.Kind() != reflect.Slice {
+		return reflect.ValueOf([]int{}), false
+	}
+	return v, true
+}
+
 // LintCheck reports what a check names that facts and relations do not have.
 func LintCheck(c *recipes.Check) []error {
 	var mistakes []error
 	if _, ok := relations()[c.Relation]; c.Relation != "" && !ok {
 		mistakes = append(mistakes, fmt.Errorf("check %s: unknown relation %q (known: %s)", c.ID, c.Relation, strings.Join(slices.Sorted(maps.Keys(relations())), ", ")))
+	}
+	entry := reflect.TypeFor[facts.Instance]()
+	if list, ok := listAt(reflect.ValueOf(facts.Facts{}), c.Of); ok {
+		entry = list.Type().Elem()
+	} else if c.Of != "" {
+		mistakes = append(mistakes, fmt.Errorf("check %s: there is no list %q in the facts", c.ID, c.Of))
 	}
 	conditions := []map[string]string{c.If}
 	for _, a := range c.Fix {
@@ -380,7 +420,7 @@ func LintCheck(c *recipes.Check) []error {
 	}
 	for _, m := range conditions {
 		for _, fact := range slices.Sorted(maps.Keys(m)) {
-			root, rest := reflect.TypeFor[facts.Instance](), fact
+			root, rest := entry, fact
 			if after, ok := strings.CutPrefix(fact, "facts."); ok {
 				root, rest = reflect.TypeFor[facts.Facts](), after
 			} else if fact == "name" || fact == "display" || fact == "level" || strings.HasPrefix(fact, "set.") || c.Relation != "" && !strings.Contains(fact, ".") {
