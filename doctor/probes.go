@@ -16,6 +16,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/probe/msvc"
 	"github.com/deployctl/deployctl/doctor/probe/opencl"
 	osprobe "github.com/deployctl/deployctl/doctor/probe/os"
+	"github.com/deployctl/deployctl/doctor/probe/project"
 	"github.com/deployctl/deployctl/doctor/probe/tools"
 	"github.com/deployctl/deployctl/doctor/probe/winlibs"
 )
@@ -33,6 +34,7 @@ func Probes(deep bool) []probe.Probe {
 		{Name: "memory", Provides: memory.Provides(), Run: memory.Probe},
 		{Name: "disk", Provides: disk.Provides(), Run: disk.Probe},
 		{Name: "environment", Provides: environment.Provides(), Run: environment.Probe},
+		{Name: "project", Provides: project.Provides(), Run: project.Probe},
 		tools.Probe(tools.Packagers),
 		{Name: "compilers", Provides: compilers.Provides(), Run: compilers.Probe},
 		tools.Probe(tools.BuildTools),

@@ -173,7 +173,7 @@ func TestGoroutinesRecover(t *testing.T) {
 // TestProbesFillKnownComponents: what a probe provides can be asked for in a
 // recipe; the linter refuses every other name.
 func TestProbesFillKnownComponents(t *testing.T) {
-	known := map[string]bool{"os": true, "cpu": true, "memory": true, "disks": true, "gpus": true, "environment": true}
+	known := map[string]bool{"os": true, "cpu": true, "memory": true, "disks": true, "gpus": true, "environment": true, "project": true}
 	for _, name := range recipes.Components() {
 		known[name] = true
 	}

@@ -86,7 +86,7 @@ func Facts(ctx context.Context, o FactsOptions) error {
 
 // only keeps the named topics and components.
 func only(f *facts.Facts, names []string) (*facts.Facts, error) {
-	topics := []string{"os", "cpu", "memory", "disks", "gpus", "environment"}
+	topics := []string{"os", "cpu", "memory", "disks", "gpus", "environment", "project"}
 	var known []string
 	for _, p := range doctor.Probes(false) {
 		known = append(known, p.Provides...)
@@ -114,6 +114,9 @@ func only(f *facts.Facts, names []string) (*facts.Facts, error) {
 	}
 	if !slices.Contains(names, "environment") {
 		out.Environment = facts.Environment{}
+	}
+	if !slices.Contains(names, "project") {
+		out.Project = facts.Project{}
 	}
 	out.Components = map[string][]facts.Instance{}
 	for _, n := range names {

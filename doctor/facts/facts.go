@@ -28,6 +28,8 @@ type Facts struct {
 	// Environment is what hinders tools in the user's variables, folders and
 	// certificates, and in the kernel.
 	Environment Environment `json:"environment,omitzero"`
+	// Project is what is to be built in the current folder.
+	Project Project `json:"project,omitzero"`
 	// Problems lists what could not be looked at, and why. A requirement on
 	// something a problem covers is unknown, not failed.
 	Problems []Problem `json:"problems,omitempty"`
@@ -151,6 +153,39 @@ const (
 	FlagsMissing VariableProblem = "flags-missing" // it turns off what finds a library, and nothing else names it
 	FolderGone   VariableProblem = "folder-gone"   // its flags name a folder that is not here
 )
+
+// Project is what the current folder is to be built from, as its files have it.
+type Project struct {
+	// Folder is where the project's files are.
+	Folder string `json:"folder,omitempty"`
+	// Kinds says what it is: gocv, cmake, darknet, ncnn, opencv, openpose.
+	Kinds   []string `json:"kinds,omitempty"`
+	Demands []Demand `json:"demands,omitempty"`
+}
+
+// Demand is a line of a build file that asks for a component.
+type Demand struct {
+	// By is the kind of file: go.mod, cmake, darknet. Name is what is asked for in
+	// that file's words, Component in the catalog's.
+	By        string `json:"by"`
+	Name      string `json:"name"`
+	Component string `json:"component"`
+	// Version is the one that is asked for: in go.mod exactly this one, else the
+	// least. "" for any, and where it could not be determined.
+	Version string `json:"version,omitempty"`
+	// Optional: the build goes on without it.
+	Optional bool `json:"optional,omitempty"`
+	// File and Line are where it is written; Text is the line.
+	File string `json:"file"`
+	Line int    `json:"line"`
+	Text string `json:"text"`
+	// Replaced is what go.mod puts in the place of the module, Vendored the version
+	// in the folder vendor.
+	Replaced string `json:"replaced,omitempty"`
+	Vendored string `json:"vendored,omitempty"`
+	// OwnFlags: the environment says how to link, and not the module's files.
+	OwnFlags bool `json:"own_flags,omitempty"`
+}
 
 // Module is a kernel module of a GPU's driver, as files show it.
 type Module struct {
@@ -513,6 +548,9 @@ func (f *Facts) Merge(p Facts) {
 	}
 	if !reflect.ValueOf(p.Environment).IsZero() {
 		f.Environment = p.Environment
+	}
+	if !reflect.ValueOf(p.Project).IsZero() {
+		f.Project = p.Project
 	}
 	f.Disks = append(f.Disks, p.Disks...)
 	f.GPUs = append(f.GPUs, p.GPUs...)

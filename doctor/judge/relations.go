@@ -19,6 +19,7 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"cpu-lacks":         cpuLacks,
 		"carried-cuda":      carriedCUDA,
 		"python-module":     pythonModule,
+		"gocv-release":      gocvRelease,
 		"library-arch":      needsOf(facts.OtherArch),
 		"library-driver":    needsOf(facts.FromDriver),
 		"library-elsewhere": needElsewhere,
