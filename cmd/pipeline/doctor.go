@@ -239,6 +239,9 @@ func (o DoctorOptions) check() error {
 	case o.Yes && !o.Fix:
 		return usagef("--yes does nothing without --fix")
 	}
+	if !o.Fix || o.DryRun {
+		return nil
+	}
 	return o.Verify.checkPicture()
 }
 
