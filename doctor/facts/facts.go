@@ -161,11 +161,17 @@ type Project struct {
 	// Kinds says what it is: gocv, cmake, darknet, ncnn, opencv, openpose.
 	Kinds   []string `json:"kinds,omitempty"`
 	Demands []Demand `json:"demands,omitempty"`
+	// GPUCode are the lines that say which GPUs to make code for.
+	GPUCode []GPUCode `json:"gpu_code,omitempty"`
+	// Leftovers are what earlier runs of CMake remember and is no longer so.
+	Leftovers []Leftover `json:"leftovers,omitempty"`
+	// Models are the files that are named like models and are none.
+	Models []Model `json:"models,omitempty"`
 }
 
 // Demand is a line of a build file that asks for a component.
 type Demand struct {
-	// By is the kind of file: go.mod, cmake, darknet. Name is what is asked for in
+	// By is the kind of file: go.mod, cmake, makefile. Name is what is asked for in
 	// that file's words, Component in the catalog's.
 	By        string `json:"by"`
 	Name      string `json:"name"`
@@ -173,8 +179,16 @@ type Demand struct {
 	// Version is the one that is asked for: in go.mod exactly this one, else the
 	// least. "" for any, and where it could not be determined.
 	Version string `json:"version,omitempty"`
-	// Optional: the build goes on without it.
+	// Policies is the newest CMake whose policies the project knows.
+	Policies string `json:"policies,omitempty"`
+	// Parts are the modules that are asked for.
+	Parts []string `json:"parts,omitempty"`
+	// PkgConfig is the name by which pkg-config is asked.
+	PkgConfig string `json:"pkg_config,omitempty"`
+	// Optional: the build goes on without it. Unsure: whether it is needed, and
+	// where it comes from, depends on more than this line.
 	Optional bool `json:"optional,omitempty"`
+	Unsure   bool `json:"unsure,omitempty"`
 	// File and Line are where it is written; Text is the line.
 	File string `json:"file"`
 	Line int    `json:"line"`
@@ -186,6 +200,52 @@ type Demand struct {
 	// OwnFlags: the environment says how to link, and not the module's files.
 	OwnFlags bool `json:"own_flags,omitempty"`
 }
+
+// GPUCode is a line of a build file that names GPUs to make code for.
+type GPUCode struct {
+	By string `json:"by"` // as in Demand
+	// Archs and PTX are compute capabilities, as in Built.
+	Archs    []string `json:"archs,omitempty"`
+	PTX      []string `json:"ptx,omitempty"`
+	Optional bool     `json:"optional,omitempty"`
+	File     string   `json:"file"`
+	Line     int      `json:"line"`
+	Text     string   `json:"text"`
+}
+
+// Leftover is an entry of a CMakeCache.txt.
+type Leftover struct {
+	Entry   string          `json:"entry"`
+	Value   string          `json:"value"`
+	Problem LeftoverProblem `json:"problem"`
+	File    string          `json:"file"`
+	Line    int             `json:"line"`
+}
+
+// LeftoverProblem is why an entry no longer does.
+type LeftoverProblem string
+
+// The problems of a Leftover.
+const (
+	FromElsewhere LeftoverProblem = "from-elsewhere" // the cache was made in another folder
+	NamesNoFile   LeftoverProblem = "names-no-file"
+)
+
+// Model is a file that is named like a model and is none.
+type Model struct {
+	Path    string       `json:"path"`
+	Problem ModelProblem `json:"problem"`
+}
+
+// ModelProblem is what a file is in place of a model.
+type ModelProblem string
+
+// The problems of a Model.
+const (
+	EmptyModel ModelProblem = "empty"
+	LFSPointer ModelProblem = "lfs-pointer" // git has the text that stands for it
+	WebPage    ModelProblem = "web-page"
+)
 
 // Module is a kernel module of a GPU's driver, as files show it.
 type Module struct {

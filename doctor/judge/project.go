@@ -1,10 +1,14 @@
 package judge
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes"
 )
 
 // gocvRelease compares the gocv in go.mod with the OpenCV that its build finds: by
@@ -43,6 +47,13 @@ func gocvRelease(e *evaluation, s subject) (map[string]string, bool) {
 	return vars, true
 }
 
+// gocvVendored compares the gocv in go.mod with the one in the folder vendor, which
+// go build takes (Go Modules Reference, "Vendoring").
+func gocvVendored(_ *evaluation, s subject) (map[string]string, bool) {
+	d := item[facts.Demand](s)
+	return nil, d.Vendored != "" && d.Version != "" && d.Vendored != d.Version
+}
+
 // gocvNaming is the newest gocv that names the libraries of an OpenCV on Windows.
 func (e *evaluation) gocvNaming(opencv string) string {
 	table, err := e.tables.Table("gocv-release")
@@ -55,4 +66,138 @@ func (e *evaluation) gocvNaming(opencv string) string {
 		}
 	}
 	return ""
+}
+
+// projectCMake compares cmake_minimum_required with the CMake here. CMake 4 refuses
+// projects that know the policies of no CMake from 3.5 on (CMake 4.0, Release
+// Notes, "Deprecated and Removed Features").
+func projectCMake(e *evaluation, s subject) (map[string]string, bool) {
+	d := item[facts.Demand](s)
+	list := e.facts.Components["cmake"]
+	if _, failed := e.facts.Problem("cmake"); d.Component != "cmake" || failed || d.Version == "" {
+		return nil, false
+	}
+	vars := map[string]string{"todo": "Install CMake " + d.Version + " or newer."}
+	if len(list) == 0 {
+		vars["problem"] = "no CMake was found on this machine"
+		return vars, true
+	}
+	have := list[0].Version
+	vars["problem"] = "the CMake here is " + have
+	if enough, err := check(">= "+d.Version, have); err != nil || !enough {
+		return vars, err == nil
+	}
+	knows := cmp.Or(d.Policies, d.Version)
+	if old, err := check("< 3.5", knows); err != nil || !old || major(have) < 4 {
+		return nil, false
+	}
+	vars["problem"] += ", which refuses projects for CMake older than 3.5"
+	vars["todo"] = fmt.Sprintf("cmake -DCMAKE_POLICY_VERSION_MINIMUM=3.5 and your other options, or change line %d to cmake_minimum_required(VERSION %s...3.10)", d.Line, d.Version)
+	return vars, true
+}
+
+// sameMajor are the components whose CMake packages serve only those who ask for
+// their own major version (OpenCVConfig-version.cmake; ONNX Runtime's CMakeLists,
+// COMPATIBILITY SameMajorVersion).
+var sameMajor = []string{"opencv", "onnxruntime"}
+
+// projectRecipes are the recipes that say how to install what a project asks for.
+var projectRecipes = map[string]string{
+	"opencv": "opencv-yolov3", "cuda": "opencv-cuda", "cudnn": "opencv-cuda", "libtorch": "libtorch", "onnxruntime": "onnxruntime", "ncnn": "ncnn", "darknet": "darknet",
+}
+
+// projectComponent finds a component that a build file asks for and that is not
+// here, or of no version, without a module or under another name than it asks for.
+func projectComponent(e *evaluation, s subject) (map[string]string, bool) {
+	d := item[facts.Demand](s)
+	_, failed := e.facts.Problem(d.Component)
+	if d.By == "go.mod" || d.Component == "cmake" || failed {
+		return nil, false
+	}
+	vars := map[string]string{"display": recipes.Display(d.Component), "recipe": projectRecipes[d.Component]}
+	list := e.facts.Components[d.Component]
+	if len(list) == 0 {
+		if f := e.done[d.Component]; d.Unsure || f != nil && f.State == Fail {
+			return nil, false // nothing that is known, or said already
+		}
+		vars["problem"] = "was not found on this machine"
+		return vars, true
+	}
+	constraint := ""
+	if d.Version != "" {
+		constraint = ">= " + d.Version
+		if slices.Contains(sameMajor, d.Component) {
+			constraint += fmt.Sprintf(", < %d", major(d.Version)+1)
+		}
+	}
+	var lacks []string
+	for _, i := range list {
+		fits, err := check(constraint, i.Version)
+		if err != nil {
+			return nil, false // an unknown version may be the right one
+		}
+		if !fits {
+			continue
+		}
+		if lacks = missingModules(i, d.Parts); len(lacks) == 0 {
+			vars["problem"] = vars["display"] + " " + i.Version + " has the name opencv4 there"
+			return vars, d.PkgConfig == "opencv" && major(i.Version) >= 4
+		}
+	}
+	vars["accepts"] = constraint
+	vars["problem"] = "has version " + list[0].Version + " here"
+	if len(lacks) > 0 {
+		vars["accepts"], vars["problem"] = "with "+strings.Join(lacks, ", "), "has no "+strings.Join(lacks, ", ")+" here"
+	}
+	return vars, true
+}
+
+// missingModules are the modules that an OpenCV lacks whose modules are known.
+func missingModules(i facts.Instance, asked []string) (out []string) {
+	if !i.HasPart("core") || i.HasPart("world") {
+		return nil
+	}
+	for _, module := range asked {
+		if !i.HasPart(module) {
+			out = append(out, module)
+		}
+	}
+	return out
+}
+
+// projectGPUCode compares the GPUs that a build file names with what the CUDA here
+// makes code for, and with the card.
+func projectGPUCode(e *evaluation, s subject) (map[string]string, bool) {
+	g := item[facts.GPUCode](s)
+	cuda, ok := e.facts.Active("cuda")
+	if !ok || cuda.Version == "" || len(g.Archs)+len(g.PTX) == 0 {
+		return nil, false
+	}
+	var refused []string
+	for _, sm := range slices.Concat(g.Archs, g.PTX) {
+		var none *recipes.NoRowError
+		_, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": cuda.Version}, "generation")
+		_, _, known := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": ""}, "generation")
+		if errors.As(err, &none) && known == nil && !slices.Contains(refused, sm) {
+			refused = append(refused, sm)
+		}
+	}
+	sm := BestGPU(e.facts)
+	vars := map[string]string{"gpu": "", "sm": sm, "arch": strings.ReplaceAll(sm, ".", "")}
+	if len(refused) > 0 {
+		vars["problem"] = fmt.Sprintf("CUDA %s makes no code for compute capability %s", cuda.Version, strings.Join(refused, ", "))
+		vars["refused"] = strings.Join(refused, ", ")
+		return vars, true
+	}
+	gpus, known := e.nvidiaGPUs()
+	if !known || slices.ContainsFunc(gpus, func(c facts.GPU) bool {
+		return runsOn(facts.Built{CUDAArchs: g.Archs, PTX: g.PTX}, c.ComputeCapability)
+	}) {
+		return nil, false
+	}
+	if _, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": cuda.Version}, "generation"); err != nil {
+		return nil, false // this CUDA makes none for the card: that is for other checks
+	}
+	vars["problem"] = fmt.Sprintf("the %s here (compute capability %s) runs none of that", cmp.Or(gpus[0].Name, "GPU"), sm)
+	return vars, true
 }

@@ -1,7 +1,6 @@
 package libfind
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"path"
@@ -87,7 +86,7 @@ func (s *search) openposeWeights(ctx context.Context, c *copyOf, tree string) {
 			why = "is missing"
 		case len(data) == 0:
 			why = "is empty"
-		case page(data):
+		case look.WebPage(data):
 			why = "is an HTML page, not a model"
 		default:
 			continue
@@ -103,12 +102,6 @@ func (s *search) openposeWeights(ctx context.Context, c *copyOf, tree string) {
 	c.unusable = &facts.Unusable{Reason: facts.MissingFile, Detail: strings.Join(wrong, "; "),
 		Remedy: fmt.Sprintf("Copy a complete %s from a mirror of OpenPose's models or another machine to %s. The server that getModels asks (posefs1.perception.cs.cmu.edu) is gone, so running it again does not help.",
 			h.Base(first), first)}
-}
-
-// page reports whether a file begins as a web page does.
-func page(data []byte) bool {
-	data = bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))))
-	return bytes.HasPrefix(data, []byte("<!doctype html")) || bytes.HasPrefix(data, []byte("<html"))
 }
 
 var (

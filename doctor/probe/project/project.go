@@ -29,9 +29,12 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	}
 	p := &prober{ctx: ctx, h: h}
 	p.goModule()
+	p.cmakeLists()
+	p.darknet()
 	if len(p.p.Kinds) == 0 {
 		return facts.Facts{}, ctx.Err()
 	}
+	p.models()
 	p.p.Folder = h.Dir
 	return facts.Facts{Project: p.p}, ctx.Err()
 }

@@ -4,6 +4,7 @@
 package look
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -304,6 +305,12 @@ func FirstLine(text string) string {
 func IsPath(s string) bool {
 	const longest = 4096
 	return s != "" && len(s) <= longest && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// WebPage reports whether a file begins as a web page does.
+func WebPage(data []byte) bool {
+	data = bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))))
+	return bytes.HasPrefix(data, []byte("<!doctype html")) || bytes.HasPrefix(data, []byte("<html"))
 }
 
 // EnvPath is the path in a variable, "" when it holds none.

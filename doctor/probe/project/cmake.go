@@ -1,0 +1,318 @@
+package project
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+)
+
+// packages are the names by which CMake files ask for a component, and cached
+// folders begin (OpenCV_DIR), in lower case.
+var packages = map[string]string{
+	"opencv": "opencv", "cuda": "cuda", "cudatoolkit": "cuda", "torch": "libtorch", "onnxruntime": "onnxruntime", "ncnn": "ncnn",
+	"openvino": "openvino", "tensorrt": "tensorrt", "caffe": "caffe", "darknet": "darknet", "openpose": "openpose",
+}
+
+// trees are the projects of others that people build in their own folder.
+var trees = []string{"openpose", "ncnn", "darknet", "opencv", "caffe"}
+
+// managers are files with which a package manager gives CMake its packages.
+var managers = []string{"vcpkg.json", "conanfile.txt", "conanfile.py"}
+
+// command is one call in a CMake file.
+type command struct {
+	name string // in lower case
+	args []string
+	line int
+}
+
+// commands reads the calls in a CMake file (cmake-language(7)).
+func commands(text string) (out []command) {
+	const most = 10_000
+	line := 1
+	for i := 0; i < len(text) && len(out) < most; {
+		n := 1
+		switch c := text[i]; {
+		case c == '#':
+			n = comment(text[i:])
+		case wordByte(c):
+			for i+n < len(text) && wordByte(text[i+n]) {
+				n++
+			}
+			rest := strings.TrimLeft(text[i+n:], " \t")
+			if strings.HasPrefix(rest, "(") {
+				open := len(text) - len(rest) + 1
+				args, used := arguments(text[open:])
+				out = append(out, command{strings.ToLower(text[i : i+n]), args, line})
+				n = open + used - i
+			}
+		}
+		line += strings.Count(text[i:i+n], "\n")
+		i += n
+	}
+	return out
+}
+
+func wordByte(c byte) bool {
+	return c == '_' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
+}
+
+// comment is the length of the comment that a text begins with.
+func comment(text string) int {
+	end, more := "\n", 0
+	if strings.HasPrefix(text, "#[[") {
+		end, more = "]]", 2
+	}
+	if i := strings.Index(text, end); i >= 0 {
+		return i + more
+	}
+	return len(text)
+}
+
+// arguments reads up to the parenthesis that closes a call, and says how much it
+// read.
+func arguments(text string) (args []string, n int) {
+	depth, start := 1, -1
+	end := func() {
+		if start >= 0 {
+			args, start = append(args, text[start:n]), -1
+		}
+	}
+	for n < len(text) {
+		switch c := text[n]; c {
+		case '"':
+			end()
+			from := n + 1
+			for n++; n < len(text) && text[n] != '"'; n++ {
+				if text[n] == '\\' {
+					n++
+				}
+			}
+			args = append(args, text[from:min(n, len(text))])
+		case '#':
+			end()
+			n += comment(text[n:])
+			continue
+		case ' ', '\t', '\r', '\n', ';':
+			end()
+		case '(', ')':
+			end()
+			if depth += map[byte]int{'(': 1, ')': -1}[c]; depth == 0 {
+				return args, n + 1
+			}
+		default:
+			if start < 0 {
+				start = n
+			}
+		}
+		n++
+	}
+	n = len(text)
+	end()
+	return args, n
+}
+
+// cmakeLists reads the CMakeLists.txt of the folder.
+func (p *prober) cmakeLists() {
+	file := p.h.Join(p.h.Dir, "CMakeLists.txt")
+	text := p.text(file)
+	if text == "" {
+		return
+	}
+	lines := strings.Split(text, "\n")
+	own := slices.ContainsFunc(managers, func(name string) bool { return p.h.Exists(p.ctx, p.h.Join(p.h.Dir, name)) })
+	var demands []facts.Demand
+	var code []facts.GPUCode
+	var kinds []string
+	depth := 0
+	for _, c := range commands(text) {
+		d := facts.Demand{By: "cmake", File: file, Line: c.line, Text: lines[c.line-1], Optional: depth > 0, Unsure: depth > 0 || own}
+		first := ""
+		if len(c.args) > 0 {
+			first = c.args[0]
+		}
+		switch c.name {
+		case "if", "foreach", "while", "function", "macro":
+			depth++
+		case "endif", "endforeach", "endwhile", "endfunction", "endmacro":
+			depth = max(0, depth-1)
+		case "cmake_minimum_required":
+			if depth == 0 && len(c.args) > 1 && first == "VERSION" && number(c.args[1]) {
+				d.Name, d.Component = "CMake", "cmake"
+				d.Version, d.Policies, _ = strings.Cut(c.args[1], "...")
+				demands = append(demands, d)
+			}
+		case "project":
+			if low := strings.ToLower(first); slices.Contains(trees, low) && depth == 0 {
+				kinds = append(kinds, low)
+			}
+			if depth == 0 && slices.Contains(c.args, "CUDA") {
+				d.Name, d.Component = "CUDA", "cuda"
+				demands = append(demands, d)
+			}
+		case "find_package":
+			if d.Component = packages[strings.ToLower(first)]; d.Component != "" {
+				demands = append(demands, findPackage(d, c.args))
+			}
+		case "set", "list":
+			own = own || strings.HasSuffix(first, "_DIR") && packages[strings.ToLower(strings.TrimSuffix(first, "_DIR"))] != "" ||
+				slices.Contains(c.args, "CMAKE_PREFIX_PATH") || slices.Contains(c.args, "CMAKE_MODULE_PATH")
+			if first == "CMAKE_CUDA_ARCHITECTURES" && depth == 0 {
+				code = append(code, architectures(facts.GPUCode{By: "cmake", Optional: true, File: file, Line: c.line, Text: strings.TrimSpace(d.Text)}, c.args[1:]))
+			}
+		case "fetchcontent_declare", "cpmaddpackage", "hunter_add_package", "externalproject_add":
+			own = true
+		}
+	}
+	if len(kinds) == 0 && !slices.ContainsFunc(demands, func(d facts.Demand) bool { return d.Component != "cmake" }) {
+		return // it is a project, but not one of ours
+	}
+	p.p.Kinds = append(append(p.p.Kinds, "cmake"), kinds...)
+	for _, d := range demands {
+		p.demand(d)
+	}
+	p.p.GPUCode = append(p.p.GPUCode, code...)
+	p.caches()
+}
+
+// number reports whether an argument is a version, and not a variable.
+func number(arg string) bool { return arg != "" && arg[0] >= '0' && arg[0] <= '9' }
+
+// findPackage reads find_package(NAME [version] [EXACT] [QUIET] [REQUIRED]
+// [COMPONENTS …]) (cmake-commands(7)).
+func findPackage(d facts.Demand, args []string) facts.Demand {
+	d.Name = args[0]
+	required, components := false, false
+	for i, arg := range args[1:] {
+		switch {
+		case i == 0 && number(arg):
+			d.Version, _, _ = strings.Cut(arg, "...")
+		case arg == "REQUIRED":
+			required, components = true, true // components may follow it
+		case arg == "COMPONENTS":
+			components = true
+		case arg == "QUIET":
+			d.Unsure, components = true, false
+		case strings.ToUpper(arg) == arg:
+			components = false // another keyword, or a variable
+		case components && !strings.Contains(arg, "$"):
+			d.Parts = append(d.Parts, strings.TrimPrefix(arg, "opencv_"))
+		}
+	}
+	d.Optional = d.Optional || !required
+	return d
+}
+
+// architectures reads the values of CMAKE_CUDA_ARCHITECTURES: 86 is machine code
+// and PTX, 86-real and 86-virtual one of them.
+func architectures(g facts.GPUCode, values []string) facts.GPUCode {
+	for _, v := range values {
+		digits, kind, _ := strings.Cut(v, "-")
+		sm := capability(digits)
+		if sm != "" && kind != "virtual" {
+			g.Archs = append(g.Archs, sm)
+		}
+		if sm != "" && kind != "real" {
+			g.PTX = append(g.PTX, sm)
+		}
+	}
+	return g
+}
+
+// capability is 8.6 for 86; "" for what is not one.
+func capability(digits string) string {
+	if len(digits) < 2 || len(digits) > 3 || strings.Trim(digits, "0123456789") != "" {
+		return ""
+	}
+	return fmt.Sprintf("%s.%s", digits[:len(digits)-1], digits[len(digits)-1:])
+}
+
+// caches reads what earlier runs of CMake remember, in the folders that people
+// and Visual Studio build in.
+func (p *prober) caches() {
+	dirs := []string{p.h.Dir, p.h.Join(p.h.Dir, "build")}
+	const most = 8
+	if presets := p.h.Glob(p.ctx, p.h.Join(p.h.Dir, "out", "build"), "*"); len(presets) <= most {
+		dirs = append(dirs, presets...)
+	}
+	for _, dir := range append(dirs, p.h.Join(p.h.Dir, "out", "build")) {
+		p.cache(dir)
+	}
+}
+
+func (p *prober) cache(dir string) {
+	const enough = 2 << 20 // OpenCV's has some 600 KiB
+	file := p.h.Join(dir, "CMakeCache.txt")
+	data, _, err := p.h.ReadFile(p.ctx, file, enough)
+	if err != nil {
+		return
+	}
+	var found []facts.Leftover
+	n := 0
+	for line := range strings.Lines(string(data)) {
+		n++
+		name, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
+		_, value, ok := strings.Cut(rest, "=")
+		if !ok || value == "" || strings.HasPrefix(name, "#") || strings.HasPrefix(name, "/") {
+			continue
+		}
+		l := facts.Leftover{Entry: name, Value: value, File: file, Line: n, Problem: facts.NamesNoFile}
+		switch {
+		case name == "CMAKE_CACHEFILE_DIR":
+			if !p.same(value, dir) {
+				l.Problem = facts.FromElsewhere
+				p.p.Leftovers = append(p.p.Leftovers, l) // all else follows from it
+				return
+			}
+		case remembered(name) && p.gone(value) && len(found) < 8:
+			found = append(found, l)
+		}
+	}
+	p.p.Leftovers = append(p.p.Leftovers, found...)
+}
+
+// remembered reports whether a cached entry is a path that CMake goes by when it
+// runs again.
+func remembered(name string) bool {
+	switch name {
+	case "CMAKE_HOME_DIRECTORY", "CMAKE_MAKE_PROGRAM", "CMAKE_GENERATOR_INSTANCE", "CMAKE_C_COMPILER", "CMAKE_CXX_COMPILER", "CMAKE_CUDA_COMPILER", "CUDA_TOOLKIT_ROOT_DIR", "CUDAToolkit_ROOT":
+		return true
+	}
+	pkg, ok := strings.CutSuffix(name, "_DIR")
+	return ok && packages[strings.ToLower(pkg)] != ""
+}
+
+// gone reports whether an absolute path is known to name nothing.
+func (p *prober) gone(value string) bool {
+	absolute := strings.HasPrefix(value, "/")
+	if p.h.Windows() {
+		absolute = len(value) > 2 && value[1] == ':'
+		value = strings.ReplaceAll(value, "/", `\`)
+	}
+	if !absolute {
+		return false
+	}
+	_, err := p.h.Stat(p.ctx, value)
+	return host.IsNotExist(err)
+}
+
+// same reports whether two paths are one folder, links followed.
+func (p *prober) same(a, b string) bool {
+	var keys []string
+	for _, name := range []string{a, b} {
+		if p.h.Windows() {
+			name = strings.ToLower(strings.ReplaceAll(name, "/", `\`))
+		}
+		if real, err := p.h.Resolve(p.ctx, name); err == nil {
+			name = real
+		}
+		keys = append(keys, strings.TrimRight(name, `\/`))
+	}
+	if p.h.Windows() {
+		return strings.EqualFold(keys[0], keys[1])
+	}
+	return keys[0] == keys[1]
+}

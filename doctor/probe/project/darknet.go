@@ -1,0 +1,86 @@
+package project
+
+import (
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+)
+
+// darknetFlags are the settings at the top of Darknet's Makefile.
+var darknetFlags = map[string]string{"GPU": "cuda", "CUDNN": "cudnn", "OPENCV": "opencv"}
+
+var generated = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`code=\[?([a-z0-9_,]+)`) })
+
+// darknet reads the Makefile of Darknet (pjreddie's and AlexeyAB's).
+func (p *prober) darknet() {
+	file := p.h.Join(p.h.Dir, "Makefile")
+	text := p.text(file)
+	if !strings.Contains(text, "EXEC=darknet") && !strings.Contains(text, "APPNAME=darknet") {
+		return
+	}
+	p.p.Kinds = append(p.p.Kinds, "darknet")
+	demands, code := parseDarknet(text)
+	for _, d := range demands {
+		d.File = file
+		p.demand(d)
+	}
+	for _, g := range code {
+		g.File = file
+		p.p.GPUCode = append(p.p.GPUCode, g)
+	}
+}
+
+// parseDarknet reads what a Makefile of Darknet is set to: the libraries to build
+// with and, with GPU=1, the GPUs to make code for.
+func parseDarknet(text string) (demands []facts.Demand, code []facts.GPUCode) {
+	seen := map[string]bool{}
+	lines := strings.Split(text, "\n")
+	for i := 0; i < len(lines); i++ {
+		setting, _, _ := strings.Cut(lines[i], "#")
+		name, value, ok := strings.Cut(setting, "=")
+		name = strings.TrimSpace(name)
+		if !ok || seen[name] || strings.TrimLeft(lines[i], " \t") != lines[i] {
+			continue
+		}
+		n, line := i+1, strings.TrimSpace(setting)
+		for strings.HasSuffix(strings.TrimSpace(value), `\`) && i+1 < len(lines) {
+			i++
+			value = strings.TrimSuffix(strings.TrimSpace(value), `\`) + " " + lines[i]
+		}
+		component := darknetFlags[name]
+		switch {
+		case component != "":
+			seen[name] = true
+			if strings.TrimSpace(value) == "1" {
+				demands = append(demands, facts.Demand{By: "makefile", Name: name, Component: component, Line: n, Text: line})
+			}
+		case name == "ARCH":
+			g := facts.GPUCode{By: "makefile", Line: n, Text: line}
+			for _, m := range generated().FindAllStringSubmatch(value, -1) {
+				for _, word := range strings.Split(m[1], ",") {
+					kind, digits, _ := strings.Cut(word, "_")
+					if sm := capability(digits); sm != "" && kind == "sm" {
+						g.Archs = append(g.Archs, sm)
+					} else if sm != "" && kind == "compute" {
+						g.PTX = append(g.PTX, sm)
+					}
+				}
+			}
+			code = []facts.GPUCode{g} // the last one counts
+		}
+	}
+	gpu := false
+	for i := range demands {
+		d := &demands[i]
+		gpu = gpu || d.Name == "GPU"
+		if d.Name == "OPENCV" && strings.Contains(text, "pkg-config") && !strings.Contains(text, "opencv4") {
+			d.PkgConfig = "opencv"
+		}
+	}
+	if !gpu {
+		code = nil
+	}
+	return demands, code
+}

@@ -1,0 +1,73 @@
+package project
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host/hosttest"
+)
+
+// TestCommands: calls, comments, quotes and nested parentheses of CMake files.
+func TestCommands(t *testing.T) {
+	got := commands("# find_package(A)\n#[[ set(B)\n]] Project(\"My \\\" App\"\n  CXX) # x\nif((A OR B) AND C)\nendif ()\nset(X a;b\n")
+	want := []command{
+		{"project", []string{`My \" App`, "CXX"}, 3}, {"if", []string{"A", "OR", "B", "AND", "C"}, 5}, {"endif", nil, 6}, {"set", []string{"X", "a", "b"}, 7},
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(command{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestDarknet: what counts of a Makefile.
+func TestDarknet(t *testing.T) {
+	demands, code := parseDarknet("GPU=1\nCUDNN=0\nOPENCV=1 # yes\nARCH= -gencode arch=compute_30,code=sm_30 \\\n  -gencode arch=compute_52,code=[sm_52,compute_52]\n# ARCH= code=sm_99\nEXEC=darknet\nifeq ($(GPU), 1)\n  GPU=0\nendif\n`pkg-config --libs opencv`\n")
+	if diff := cmp.Diff([]facts.Demand{
+		{By: "makefile", Name: "GPU", Component: "cuda", Line: 1, Text: "GPU=1"},
+		{By: "makefile", Name: "OPENCV", Component: "opencv", Line: 3, Text: "OPENCV=1", PkgConfig: "opencv"},
+	}, demands); diff != "" {
+		t.Error(diff)
+	}
+	if len(code) != 1 || !cmp.Equal(code[0].Archs, []string{"3.0", "5.2"}) || !cmp.Equal(code[0].PTX, []string{"5.2"}) || code[0].Line != 4 {
+		t.Errorf("code %+v", code)
+	}
+	if _, code := parseDarknet("GPU=0\nARCH= code=sm_30\nEXEC=darknet\n"); code != nil {
+		t.Errorf("without a GPU: %+v", code)
+	}
+}
+
+// TestNoProject: a home folder, and projects of other people's kinds.
+func TestNoProject(t *testing.T) {
+	for _, files := range []string{
+		"", "-- file /home/user/x.weights --\n", "-- file /home/user/Makefile --\nGPU=1\n", "-- file /home/user/CMakeLists.txt --\ncmake_minimum_required(VERSION 2.8)\nproject(x)\nfind_package(Qt5 REQUIRED)\n",
+		"-- file /home/user/go.mod --\nmodule x\n",
+	} {
+		f, err := Probe(t.Context(), hosttest.Parse(t, "-- cwd --\n/home/user\n-- dir /home/user --\n"+files))
+		if err != nil || f.Project.Folder != "" || f.Project.Kinds != nil {
+			t.Errorf("%q gives %+v, %v", files, f.Project, err)
+		}
+	}
+}
+
+// FuzzCommands: no text breaks the readers, and every line that they name is there.
+func FuzzCommands(f *testing.F) {
+	f.Add("project(x CUDA)\nfind_package(OpenCV 4 REQUIRED COMPONENTS core)\n#[[\n]]set(CMAKE_CUDA_ARCHITECTURES 50 \"86-real\")")
+	f.Add("GPU=1\nARCH= -gencode arch=compute_30,code=[sm_30,compute_30] \\\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		lines := strings.Count(text, "\n") + 1
+		for _, c := range commands(text) {
+			if c.line < 1 || c.line > lines {
+				t.Errorf("%q: line %d of %d", c.name, c.line, lines)
+			}
+			if len(c.args) > 0 {
+				findPackage(facts.Demand{}, c.args)
+				architectures(facts.GPUCode{}, c.args)
+			}
+		}
+		if demands, _ := parseDarknet(text); len(demands) > 3 {
+			t.Errorf("%+v", demands)
+		}
+	})
+}
