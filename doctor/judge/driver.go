@@ -88,13 +88,19 @@ func (e *evaluation) branchFor(sm string) string {
 	return ""
 }
 
+// driverFails reports whether NVIDIA's driver was found not to work: one that
+// answers runs the card, whatever tables and files say.
+func (e *evaluation) driverFails() bool {
+	return slices.ContainsFunc(e.facts.Components["nvidia-driver"], func(i facts.Instance) bool { return i.Unusable != nil })
+}
+
 // driverBranch finds a driver that does not support the card: one that has dropped
 // it, or one older than the card.
 func driverBranch(e *evaluation, _ subject) (map[string]string, bool) {
 	g, ok := e.ownCard()
 	version := e.installedDriver()
 	table, err := e.tables.Table("driver-gpu")
-	if !ok || err != nil || version == "" || g.ComputeCapability == "" {
+	if !ok || err != nil || version == "" || g.ComputeCapability == "" || !e.driverFails() {
 		return nil, false
 	}
 	if cards, _ := e.nvidiaGPUs(); len(cards) > 1 {
@@ -123,7 +129,7 @@ func moduleKind(want string) relation {
 		g, ok := e.ownCard()
 		sm, err := recipes.Version(g.ComputeCapability)
 		kind := e.facts.Environment.Module.Kind
-		if !ok || err != nil || kind == "" || kind == want {
+		if !ok || err != nil || kind == "" || kind == want || !e.driverFails() {
 			return nil, false
 		}
 		if cards, _ := e.nvidiaGPUs(); len(cards) > 1 {

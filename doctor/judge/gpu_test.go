@@ -39,7 +39,7 @@ func TestGPUChecks(t *testing.T) {
 			f.OS.ID = "void"
 			f.GPUs[0].PCI, f.GPUs[0].Driver = "0000:01:00.0", "nvidia"
 			f.Environment.Module = facts.Module{Loaded: true, Kind: kind}
-			with("nvidia-driver", facts.Instance{Version: "575.64.03"})(f)
+			with("nvidia-driver", facts.Instance{Version: "575.64.03", Unusable: &facts.Unusable{Reason: facts.NoDevice, Detail: "No devices were found"}})(f)
 		}
 	}
 	driver := func(version string) func(*facts.Facts) {
@@ -141,6 +141,10 @@ func TestGPUChecks(t *testing.T) {
 			with("nvidia-driver", facts.Instance{Version: "550.54.14"})(f)
 		}), "nvidia-driver.container", ""},
 		{"Blackwell with proprietary modules", "opencv-cuda", nil, host("12.0", modules("proprietary")), "nvidia-driver.open-modules", "open kernel modules"},
+		{"Blackwell with a driver that answers", "opencv-cuda", nil, host("12.0", func(f *facts.Facts) {
+			modules("proprietary")(f)
+			f.Components["nvidia-driver"][0].Unusable = nil
+		}), "nvidia-driver.open-modules", ""},
 		{"Blackwell with open modules", "opencv-cuda", nil, host("12.0", modules("open")), "nvidia-driver.open-modules", ""},
 		{"Ampere with proprietary modules", "opencv-cuda", nil, host("8.6", modules("proprietary")), "nvidia-driver.open-modules", ""},
 		{"Pascal with open modules", "opencv-cuda", nil, host("6.1", modules("open")), "nvidia-driver.closed-modules", "proprietary kernel modules"},
