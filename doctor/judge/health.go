@@ -68,11 +68,12 @@ func (e *evaluation) requiring(name string) (ids []string) {
 	return ids
 }
 
-// symptoms are what a failed requirement makes other findings say. Without the
-// card, nothing that serves it is missing. A CUDA that
+// symptoms are what a failed requirement makes other findings say. On a 32-bit
+// system no library for 64 bits can be used. Without the card, nothing that serves it is missing. A CUDA that
 // does not know the card is to be replaced, and with it what depends on it: the
 // driver that it wants may even be one that no longer runs the card.
 var symptoms = map[string][]string{
+	"cpu.arch":   {"onnxruntime.unusable", "libtorch.unusable", "tensorflow.unusable", "opencv.unusable", "ncnn.unusable"},
 	"gpu.nvidia": {"nvidia-driver.version", "cuda.version", "cuda.darknet", "cuda.gcc", "cudnn.version", "libtorch.backend", "onnxruntime.backend", "darknet.backend", "libtorch.cuda", "onnxruntime.cudnn"},
 	"cuda.sm":    {"cuda.driver", "cudnn.cuda", "opencv.gpu-code", "libtorch.gpu-code", "onnxruntime.gpu-code", "caffe.gpu-code"},
 }

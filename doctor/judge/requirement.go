@@ -479,6 +479,20 @@ func (e *evaluation) disk(c *recipes.DiskCheck) verdict {
 	return e.unknown("disks", "how much room there is for "+c.For, wanted)
 }
 
+// distributionsOwn reports whether the copy that is too old is the distribution's
+// own: its package manager has no newer one in the same release.
+func (e *evaluation) distributionsOwn(q *recipes.Requirement, manager string) bool {
+	if q.Component == nil || q.Component.Name == "" || q.Component.Version == "" || q.Manual == "" || manager != "apt" {
+		return false
+	}
+	i, ok := e.facts.Active(q.Component.Name)
+	if !ok || i.Version == "" || !strings.HasPrefix(i.Path, "/usr/") || !managed(i.Path) {
+		return false
+	}
+	holds, err := check(q.Component.Version, i.Version)
+	return err == nil && !holds
+}
+
 func (e *evaluation) fix(q *recipes.Requirement) string {
 	if q.Component != nil {
 		if text := OnJetson(q.Component.Name, e.facts); text != "" {
@@ -515,6 +529,9 @@ func (e *evaluation) fix(q *recipes.Requirement) string {
 		}
 	}
 	p, ok := ChooseFix(q, e.facts)
+	if ok && e.distributionsOwn(q, p.Manager) {
+		return "The distribution's package is this old. " + Manual(q, e.facts)
+	}
 	if !ok {
 		return cmp.Or(Manual(q, e.facts), "See the page of "+q.ID+".")
 	}

@@ -575,3 +575,28 @@ func BenchmarkEvaluate500(b *testing.B) {
 		}
 	}
 }
+
+// TestDistributionsOwn: installing the package that is here already is no advice
+// for a copy that is too old.
+func TestDistributionsOwn(t *testing.T) {
+	tables, err := recipes.EmbeddedTables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := recipes.Find("opencv-cuda", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, own := range map[string]bool{"/usr/bin/cmake": true, "": false} {
+		f := &facts.Facts{OS: facts.OS{Family: "linux", ID: "ubuntu", Arch: "amd64", User: facts.User{Admin: true}}}
+		f.Add("apt", facts.Instance{Version: "1.6.12", Active: true, Path: "/usr/bin/apt-get"})
+		if path != "" {
+			f.Add("cmake", facts.Instance{Version: "3.10.2", Active: true, Path: path})
+		}
+		for _, got := range Evaluate(r, tables, f).Findings {
+			if got.ID == "cmake.version" && strings.Contains(got.Fix, "apt-get install cmake") == own {
+				t.Errorf("cmake in %q: %s", path, got.Fix)
+			}
+		}
+	}
+}
