@@ -287,9 +287,6 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 		given[name] = value
 		pairs = append(pairs, name+" "+value)
 	}
-	if toolkit, ok := e.facts.Active("cuda"); ok && toolkit.Makes.Host != "" && c.Table == "cuda-gcc" {
-		given["gcc"] = toolkit.Makes.Host // what nvcc calls, whatever PATH has
-	}
 	if v, ok := e.machine(c, given, wanted); ok {
 		return v
 	}
@@ -333,9 +330,10 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 	return v
 }
 
-// hostGCC is the version of the GCC that CUDAHOSTCXX or NVCC_CCBIN gives to nvcc in
-// place of the first one on PATH; "" where none does.
+// hostGCC is the version of the GCC that nvcc was told to call in place of the
+// first one on PATH; "" where it was not told.
 func (e *evaluation) hostGCC() string {
+	// A compiler whose name has no version was asked for it.
 	for _, name := range []string{"g++", "gcc"} {
 		for _, i := range e.facts.Components[name] {
 			if _, err := recipes.Version(i.Version); err == nil && (slices.Contains(i.Via, "CUDAHOSTCXX") || slices.Contains(i.Via, "NVCC_CCBIN")) {
@@ -343,7 +341,8 @@ func (e *evaluation) hostGCC() string {
 			}
 		}
 	}
-	return ""
+	toolkit, _ := e.facts.Active("cuda")
+	return toolkit.Makes.Host
 }
 
 // given gives what a column of a table is on this host. Where false comes back,
