@@ -466,6 +466,8 @@ type Built struct {
 	// Compiler is msvc, mingw, gcc or clang; Toolset its version.
 	Compiler string `json:"compiler,omitempty"`
 	Toolset  string `json:"toolset,omitempty"`
+	// Python is the series of Python that its module was built for (3.7).
+	Python string `json:"python,omitempty"`
 	// CXXABI is the C++ ABI: "cxx11", "pre-cxx11", "msvc".
 	CXXABI string `json:"cxxabi,omitempty"`
 	// Runtime is the C runtime on Windows: "md", "mt", "msvcrt", "ucrt".

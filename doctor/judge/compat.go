@@ -459,7 +459,21 @@ func (e *evaluation) hostCompiler(column string, limit Limit, found string) stri
 			recipes.Display(column), limit.Accepts, e.compilerPackages(column, limit.newest), recipes.Display(column), major(found))
 	}
 	newest := fmt.Sprintf("14.%02d", limit.newest-1900)
-	return fmt.Sprintf("In the Visual Studio Installer, add %s and build with -T version=%s; or install a CUDA toolkit that supports MSVC %s.", msvcName(newest), newest, recipes.Series(found))
+	return fmt.Sprintf("In the Visual Studio Installer, add %s and build with -T %s; or install a CUDA toolkit that supports MSVC %s.", msvcName(newest), toolsetFlag(limit.newest-1900), recipes.Series(found))
+}
+
+// toolsetFlag is what CMake's -T says for toolset 14.minor: the family, and the
+// release where the family has several (CMAKE_GENERATOR_TOOLSET).
+func toolsetFlag(minor int) string {
+	switch {
+	case minor < 10:
+		return "v140"
+	case minor < 20:
+		return "v141"
+	case minor < 30:
+		return "v142"
+	}
+	return fmt.Sprintf("v143,version=14.%d", minor)
 }
 
 // compilerPackages names what a distribution calls an older GCC; "" where it has

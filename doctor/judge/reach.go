@@ -69,6 +69,9 @@ func (e *evaluation) notFound(name string, i facts.Instance) string {
 	if dir := binOf(name, i); e.isWindows() && dir != "" && !ownLookup(name) {
 		return fmt.Sprintf("%s is installed, but %s is not on PATH", label(name, i), dir)
 	}
+	if name == "vcredist" && i.Attrs["arch"] != "" {
+		return label(name, i) + " for " + i.Attrs["arch"] + " only"
+	}
 	if i.Path == "" {
 		return label(name, i) + " is where programs do not look"
 	}
@@ -119,6 +122,8 @@ func binOf(name string, i facts.Instance) string {
 
 func (e *evaluation) reachOnWindows(name string, other facts.Instance, active *facts.Instance) (string, *Action) {
 	switch name {
+	case "vcredist":
+		return "Install the current Visual C++ redistributable for x64: https://aka.ms/vs/17/release/vc_redist.x64.exe", nil
 	case "visual-studio":
 		if series, _, _ := strings.Cut(other.Version, "."); generator(series) != "" {
 			return fmt.Sprintf("Use the one in %s: cmake -G %q.", other.Path, generator(series)), nil

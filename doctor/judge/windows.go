@@ -245,6 +245,47 @@ func olderMinGWFirst(e *evaluation, s subject) (map[string]string, bool) {
 	return nil, false
 }
 
+// goArch finds a Go and a MinGW that make programs of different widths.
+func goArch(e *evaluation, s subject) (map[string]string, bool) {
+	mingw, ok := e.facts.Active("mingw")
+	ours, theirs := s.instance.Makes.Target, mingw.Makes.Target
+	if !ok || ours == "" || theirs == "" || ours == theirs || theirs != e.facts.OS.Arch {
+		return nil, false // a MinGW for another machine is mingw.cgo's
+	}
+	bits := map[string]string{"386": "32-bit", "amd64": "64-bit"}
+	return map[string]string{"go": cmp.Or(bits[ours], ours), "theirs": cmp.Or(bits[theirs], theirs), "mingw": folderOf(mingw.Path)}, true
+}
+
+// cmakeWithoutStudio finds MSYS's or Cygwin's CMake where Visual Studio is used.
+// They lie in usr\bin (MSYS2) and in Cygwin's bin; MinGW's CMake has the generators.
+func cmakeWithoutStudio(e *evaluation, s subject) (map[string]string, bool) {
+	low := strings.ToLower(s.instance.Path)
+	if !s.instance.Active || !strings.HasSuffix(low, `\usr\bin\cmake.exe`) && !strings.Contains(low, `\cygwin`) || !slices.Contains(e.touched(), "visual-studio") {
+		return nil, false
+	}
+	vars := map[string]string{"folder": folderOf(s.instance.Path)}
+	for _, other := range e.facts.Components["cmake"] {
+		if dir := folderOf(other.Path); !other.Active && other.Unusable == nil && !strings.HasSuffix(strings.ToLower(dir), `\usr\bin`) && strings.HasSuffix(strings.ToLower(other.Path), ".exe") {
+			vars["dir"] = dir
+			break
+		}
+	}
+	return vars, true
+}
+
+// pythonOfModule compares the Python that a module was built for with those here.
+func pythonOfModule(e *evaluation, s subject) (map[string]string, bool) {
+	built := s.instance.Built.Python
+	python, ok := e.facts.Active("python")
+	if built == "" || !ok || python.Version == "" || recipes.Series(python.Version) == built {
+		return nil, false
+	}
+	if slices.ContainsFunc(e.facts.Components["python"], func(i facts.Instance) bool { return recipes.Series(i.Version) == built }) {
+		return nil, false // py -V:3.7 starts it
+	}
+	return map[string]string{"built": built, "python": python.Version, "exe": python.Path}, true
+}
+
 // mingwRuntime finds an OpenCV whose C runtime is another than that of the MinGW
 // that links it.
 func mingwRuntime(e *evaluation, s subject) (map[string]string, bool) {
@@ -368,6 +409,7 @@ func dllNeeds(cause facts.Cause, elsewhere bool) relation {
 			case elsewhere && strings.HasPrefix(strings.ToLower(n.Name), "cudnn") && e.cudnnOffPath(): // cudnn.dll-path's
 			case strings.HasPrefix(strings.ToLower(n.Name), "cudnn") && e.failed("onnxruntime.cudnn"): // another cuDNN is there
 			case strings.HasPrefix(strings.ToLower(n.Name), "libgcc_s_") && e.failed("mingw.cgo"): // another MinGW is first
+			case (strings.HasPrefix(strings.ToLower(n.Name), "vcruntime140") || strings.HasPrefix(strings.ToLower(n.Name), "msvcp140")) && e.failed("vcredist.present"):
 			case strings.HasSuffix(by, "onnxruntime_providers_cuda.dll") && !e.usesCUDA():
 			default:
 				list = append(list, n)

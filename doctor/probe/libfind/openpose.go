@@ -161,6 +161,7 @@ func (s *search) openposePython(ctx context.Context, c *copyOf, tree string) {
 			if m == nil {
 				continue
 			}
+			c.built.Python = m[1] + "." + m[2]
 			if minor, err := strconv.Atoi(m[2]); err != nil || m[1] != "3" || minor < 8 {
 				continue
 			}

@@ -299,6 +299,13 @@ func goVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Insta
 		if h.OS == "darwin" {
 			inst.Makes.Target = machOArch(ctx, h, c.Real)
 		}
+		if h.Windows() { // the tools' folder names what they make programs for
+			for _, arch := range []string{"386", "amd64", "arm64"} {
+				if h.Exists(ctx, h.Join(h.DirOf(name), `pkg\tool\windows_`+arch)) {
+					inst.Makes.Target = arch
+				}
+			}
+		}
 		inst.Attrs["goroot"] = h.DirOf(h.DirOf(c.Real))
 		inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "file", Source: name, Detail: look.FirstLine(string(data))})
 	}
