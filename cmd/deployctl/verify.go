@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -33,6 +34,9 @@ scene, not trained.`,
 					return &pipeline.UsageError{Err: fmt.Errorf("--%s cannot be 0: leave it out for the default", name)}
 				}
 			}
+			if o.Limit <= 0 {
+				return &pipeline.UsageError{Err: fmt.Errorf("--limit must be a time, such as 10m")}
+			}
 			return whatFolders(func(f pipeline.Folders) error {
 				o.Folders = f
 				if cache != "" {
@@ -56,6 +60,7 @@ scene, not trained.`,
 	f.StringVar(&o.Target, "target", "cpu", "what the engine computes on: cpu, cpu_fp16, opencl, opencl_fp16, cuda, cuda_fp16")
 	f.IntVar(&o.Threads, "threads", 0, "threads of the engine (default: its own choice)")
 	f.IntVar(&o.Runs, "runs", 0, "timed runs (default: by level)")
+	f.DurationVar(&o.Limit, "limit", 5*time.Minute, "the longest `time` that the engine may run")
 	f.IntVar(&o.Level, "level", 2, "1 the engine loads, 2 one checked forward pass, 3 timed runs")
 	f.BoolVar(&o.Fresh, "fresh", false, "compile the worker and compute the reference anew, whatever the cache has")
 	f.StringVar(&o.Picture, "picture", "", "PNG or JPEG `file` to write the picture with boxes to (default: one for each network and image, in the cache)")

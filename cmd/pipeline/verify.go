@@ -33,6 +33,8 @@ type VerifyOptions struct {
 	Size                          int
 	Target                        string
 	Threads, Runs, Level          int
+	// Limit is the longest that the engine may run; 0 is 5 minutes.
+	Limit time.Duration
 	// Fresh uses no reference and no worker of the cache.
 	Fresh bool
 	// Picture is the file to draw, "" for one in the cache.
@@ -181,7 +183,7 @@ func (o VerifyOptions) options(h *host.Host, j *judge.Judgement) (verify.Options
 		return options, err
 	}
 	options.Size, options.Cache, options.Level, options.Process = o.Size, o.Folders.Cache, o.Level, h
-	options.Target, options.Threads, options.Runs, options.Fresh = o.Target, o.Threads, o.Runs, o.Fresh
+	options.Target, options.Threads, options.Runs, options.Limit, options.Fresh = o.Target, o.Threads, o.Runs, o.Limit, o.Fresh
 	options.PeakGFLOPS, options.CPUFeatures = j.Facts.CPU.PeakGFLOPS, j.Facts.CPU.Features
 	options.Progress = &progress{console: o.Console}
 	options.Pictures = filepath.Join(o.Folders.Cache, "verify")
