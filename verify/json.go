@@ -29,11 +29,13 @@ func (e Engine) MarshalJSON() ([]byte, error) {
 		MedianSeconds    *float64 `json:"median_s"`
 		P95Seconds       *float64 `json:"p95_s"`
 		GFLOPS           *float64 `json:"gflops"`
+		PeakGFLOPS       *float64 `json:"peak_gflops"`
 		PeakShare        *float64 `json:"peak_share"`
+		Spread           *float64 `json:"calibration_spread"`
 	}{
 		plain(e), measured(e.Threads), measured(e.ProcessorSeconds), measured(e.BuildSeconds), measured(e.StartSeconds),
 		measured(e.LoadSeconds), measured(e.FirstSeconds), measured(e.MinSeconds), measured(e.MedianSeconds),
-		measured(e.P95Seconds), measured(e.GFLOPS), measured(e.PeakShare),
+		measured(e.P95Seconds), measured(e.GFLOPS), measured(e.PeakGFLOPS), measured(e.PeakShare), measured(e.CalibrationSpread),
 	})
 }
 

@@ -3,6 +3,7 @@ package verify
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/deployctl/deployctl/verify/engine"
@@ -155,10 +156,15 @@ type Engine struct {
 	// Runs is how many steady runs the three above are of.
 	Runs   int     `json:"runs"`
 	GFLOPS float64 `json:"gflops"`
-	// PeakShare is GFLOPS over the machine's theoretical peak, 0 when that is
-	// not known.
-	PeakShare float64 `json:"peak_share"`
-	busy      float64 // start, load and all forward passes
+	// PeakGFLOPS is the rate of multiply-adds that was measured beside the runs, on
+	// the same target with as many threads, and PeakShare is GFLOPS over it; 0
+	// where it was not measured.
+	PeakGFLOPS float64 `json:"peak_gflops"`
+	PeakShare  float64 `json:"peak_share"`
+	// CalibrationSpread is how much longer the same known work took at most,
+	// between the runs, than at least: 1.1 is 10 % longer. 0: not measured.
+	CalibrationSpread float64 `json:"calibration_spread"`
+	busy              float64 // start, load and all forward passes
 }
 
 // Box is a detection in pixels of the picture: left, top, width, height.
@@ -199,7 +205,7 @@ func (r *Result) state() State {
 }
 
 // stats fills the figures from an answer.
-func (e *Engine) stats(a engine.Answer, warmup int, gflop, peak float64) {
+func (e *Engine) stats(a engine.Answer, warmup int, gflop float64) {
 	e.StartSeconds, e.LoadSeconds = a.StartSeconds, a.LoadSeconds
 	if len(a.RunSeconds) == 0 {
 		return
@@ -211,8 +217,17 @@ func (e *Engine) stats(a engine.Answer, warmup int, gflop, peak float64) {
 	if e.MedianSeconds > 0 {
 		e.GFLOPS = gflop / e.MedianSeconds
 	}
-	if peak > 0 {
-		e.PeakShare = e.GFLOPS / peak
+	switch {
+	case a.PeakDevice > 0:
+		e.PeakGFLOPS = a.PeakDevice
+	case e.Target == "cpu":
+		e.PeakGFLOPS = a.Peak
+	}
+	if e.PeakGFLOPS > 0 {
+		e.PeakShare = e.GFLOPS / e.PeakGFLOPS
+	}
+	if len(a.Calibration) > 1 && slices.Min(a.Calibration) > 0 {
+		e.CalibrationSpread = slices.Max(a.Calibration) / slices.Min(a.Calibration)
 	}
 	for _, s := range append(append([]float64{a.StartSeconds, a.LoadSeconds}, a.RunSeconds...), a.OtherSeconds...) {
 		e.busy += s

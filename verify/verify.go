@@ -64,7 +64,8 @@ type Options struct {
 	Warmup, Runs int
 	// Limit is the most time one engine's child may take; 0 is 5 minutes.
 	Limit time.Duration
-	// PeakGFLOPS is the machine's theoretical single-precision peak, 0 unknown.
+	// PeakGFLOPS is the processor's theoretical single-precision peak, for
+	// engines that measure none; 0 unknown.
 	PeakGFLOPS float64
 	// CPUFeatures explain a worker killed by an illegal instruction.
 	CPUFeatures []string
@@ -94,7 +95,7 @@ func (o *Options) defaults() error {
 		return &InputError{fmt.Sprintf("--size %d is not a multiple of 32: use %s", o.Size, near)}
 	}
 	if o.Runs == 0 {
-		o.Runs = map[int]int{LevelCheck: 4, LevelCompare: 20}[o.Level]
+		o.Runs = map[int]int{LevelCheck: 5, LevelCompare: 20}[o.Level]
 	}
 	if o.Warmup == 0 {
 		o.Warmup = map[int]int{LevelCheck: 1, LevelCompare: 2}[o.Level]
@@ -191,7 +192,7 @@ func run(ctx context.Context, o Options) (*Result, error) {
 		r.Engines = append(r.Engines, e)
 		inference += e.busy + workers[i].built.Seconds()
 	}
-	mine, boxes := ownResult(m, t, o.PeakGFLOPS, alone)
+	mine, boxes := ownResult(m, t, alone)
 	mine.place(v, m, boxes)
 	r.Engines = append(r.Engines, mine)
 	if best < 0 {
@@ -441,10 +442,10 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 		return nil, err
 	}
 	e.Backend, e.Target = r.a.Backend, r.a.Target
-	e.stats(r.a, o.Warmup, m.net.GFLOP(), o.PeakGFLOPS)
+	e.stats(r.a, o.Warmup, m.net.GFLOP())
 
 	c := judge.Case{
-		Net: m.net, Precision: judge.PrecisionOf(o.Target), Reference: ref.heads, Noise: ref.noise, OtherReference: ref.second, RunDiff: r.a.RunDiff,
+		Net: m.net, Precision: judge.PrecisionOf(o.Target), Reference: ref.heads, Noise: ref.noise, OtherReference: ref.second, RunDiff: r.a.RunDiff, RunMost: r.a.RunMost,
 		OtherSwapped: v.swapped, Expected: m.expected,
 		Asked: o.Backend + "/" + o.Target, Ran: e.Backend + "/" + e.Target,
 	}
@@ -467,9 +468,7 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 			*to = append(*to, judge.Tensor{Layer: t.Layer, Shape: t.Shape, Data: data})
 		}
 	}
-	if o.Target == "cpu" {
-		c.Rate, c.Peak = e.GFLOPS, o.PeakGFLOPS
-	}
+	c.Rate, c.Peak = e.GFLOPS, bound(o, r.a)
 	verdict := judge.Judge(c)
 	e.Arithmetic = usual(c.Precision)
 	if !verdict.OK {
@@ -526,7 +525,7 @@ func writeJob(dir string, o Options, m *model, v *view) (engine.Job, error) {
 
 // ownResult presents the reference as an engine, so that a machine with nothing
 // else has a result. alone: it ran undisturbed, so its time means something.
-func ownResult(m *model, t truth, peak float64, alone bool) (Engine, []detect.Box) {
+func ownResult(m *model, t truth, alone bool) (Engine, []detect.Box) {
 	v := judge.Judge(judge.Case{Net: m.net, Precision: judge.FP32, Reference: t.heads, Noise: t.noise, Heads: t.heads, Expected: m.expected})
 	e := Engine{Name: ReferenceName, Version: "pure Go", Backend: "go", Target: "cpu", State: OK, Reasons: v.Reasons}
 	if !v.OK {
@@ -536,7 +535,7 @@ func ownResult(m *model, t truth, peak float64, alone bool) (Engine, []detect.Bo
 		e.RelL2, e.MaxAbs = append(e.RelL2, 0), append(e.MaxAbs, 0)
 	}
 	if alone && !t.reused {
-		e.stats(engine.Answer{RunSeconds: []float64{t.seconds}}, 0, m.net.GFLOP(), peak)
+		e.stats(engine.Answer{RunSeconds: []float64{t.seconds}}, 0, m.net.GFLOP())
 	}
 	return e, v.Boxes
 }
@@ -596,12 +595,51 @@ func (r *Result) rank(level int) {
 	r.Gain = good[len(good)-1].MedianSeconds / good[0].MedianSeconds
 }
 
+// noisy is the spread of the calibration above which a machine was busy. Each of
+// its times is the best of three tries, which on an idle machine differ by less
+// than 5 %; a program beside it that takes one of two processors doubles them.
+const noisy = 1.25
+
+// on says on what an engine ran.
+func on(e Engine) string {
+	switch {
+	case e.Target != "cpu":
+		return "on " + e.Target
+	case e.Threads == 1:
+		return "with 1 thread"
+	}
+	return fmt.Sprintf("with %d threads", e.Threads)
+}
+
+// bound is the rate of plain multiply-adds that no engine can exceed here: that
+// of all processors, since engines may have more threads than they say, and that
+// of the target, since some layers run here and some there. 0 is not known: half
+// precision has rates of its own.
+func bound(o Options, a engine.Answer) float64 {
+	switch {
+	case o.Target == "cpu" && a.PeakAll > 0:
+		return a.PeakAll
+	case o.Target == "cpu":
+		return o.PeakGFLOPS
+	case a.PeakDevice > 0 && judge.PrecisionOf(o.Target) == judge.FP32:
+		return a.PeakAll + a.PeakDevice
+	}
+	return 0
+}
+
 // remarks notes what a reader of the figures should know.
 func (r *Result) remarks() {
 	for _, e := range r.Engines {
-		// Near idle the spread is about 12 %; half as much again is another load.
-		if e.Runs >= 3 && e.P95Seconds > 1.5*e.MinSeconds {
-			r.Notes = append(r.Notes, fmt.Sprintf("%s: times vary from %s to %s; the machine was busy with something else",
+		if e.PeakGFLOPS > 0 {
+			r.Notes = append(r.Notes, fmt.Sprintf("%s: its share is of %.0f GFLOP/s, the rate of multiply-adds measured here beside its runs, %s",
+				e.Name, e.PeakGFLOPS, on(e)))
+		}
+		switch {
+		case e.CalibrationSpread > noisy:
+			r.Notes = append(r.Notes, fmt.Sprintf("%s: the machine was busy with something else: the same known work took up to %.1f times as long between its runs, so the times are upper bounds",
+				e.Name, e.CalibrationSpread))
+		case e.CalibrationSpread > 0 && e.Runs >= 3 && e.P95Seconds > 1.5*e.MinSeconds:
+			r.Notes = append(r.Notes, fmt.Sprintf("%s: times vary from %s to %s, though the same known work took the same time between them: the engine varies, not the machine",
 				e.Name, duration(e.MinSeconds), duration(e.P95Seconds)))
 		}
 	}

@@ -241,7 +241,7 @@ func TestRun(t *testing.T) {
 	f := newFiles(t)
 	o := f.options(t, fake{name: "gocv"})
 	o.Picture = filepath.Join(t.TempDir(), "out", "boxes.png")
-	o.PeakGFLOPS = 100
+	o.Process = worker{spoil: func(a *engine.Answer) { a.Peak = 100 }}
 	r, err := Run(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

@@ -74,6 +74,8 @@ type Answer struct {
 	// first run's; -1 where a value is not finite.
 	Last    []Tensor  `json:"last"`
 	RunDiff []float64 `json:"run_diff"`
+	// RunMost has, for the same runs, the largest difference of any one value.
+	RunMost []float64 `json:"run_most"`
 	// Device is what the engine says it can run on; wanted where the target is
 	// not the processor. nil: it does not say.
 	Device *Device `json:"device,omitempty"`
@@ -82,6 +84,16 @@ type Answer struct {
 	// target is not the processor.
 	Processor        []Tensor `json:"processor,omitempty"`
 	ProcessorSeconds float64  `json:"processor_s,omitempty"`
+	// Peak is the rate of single-precision multiply-adds in registers that was
+	// measured with as many threads as the engine has, PeakAll the same with all
+	// processors that the worker may use, and PeakDevice that of the target where
+	// it is not the processor; each the best of many tries, 0 where it was not
+	// measured. Calibration are the times that one and the same piece of such
+	// work took: before, between and after the runs of Inputs[0].
+	Peak        float64   `json:"peak_gflops,omitempty"`
+	PeakAll     float64   `json:"peak_all_gflops,omitempty"`
+	PeakDevice  float64   `json:"peak_device_gflops,omitempty"`
+	Calibration []float64 `json:"calibration_s,omitempty"`
 	// Libraries are the shared libraries that were loaded when the work was
 	// done, absolute, as the operating system lists them.
 	Libraries []string `json:"libraries,omitempty"`

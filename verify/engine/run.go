@@ -214,6 +214,9 @@ func decodeAnswer(engine string, raw []byte, job Job, bad func(string, ...any) e
 	if want := job.Warmup + job.Runs + 1; len(job.Inputs) > 0 && len(a.RunDiff) != want {
 		return a, bad("the worker compared %d runs with the first, not %d", len(a.RunDiff), want)
 	}
+	if len(a.RunMost) > 0 && len(a.RunMost) != len(a.RunDiff) {
+		return a, bad("the worker compared the values of %d runs with the first, not of %d", len(a.RunMost), len(a.RunDiff))
+	}
 	last := 0
 	if len(job.Inputs) > 0 && job.Warmup+job.Runs > 1 {
 		last = 1
@@ -221,6 +224,11 @@ func decodeAnswer(engine string, raw []byte, job Job, bad func(string, ...any) e
 	for _, s := range append([]float64{a.LoadSeconds, a.ProcessorSeconds}, a.RunSeconds...) {
 		if math.IsNaN(s) || math.IsInf(s, 0) || s < 0 {
 			return a, bad("the worker reports a time of %v s", s)
+		}
+	}
+	for _, s := range append([]float64{a.Peak, a.PeakAll, a.PeakDevice}, a.Calibration...) {
+		if math.IsNaN(s) || math.IsInf(s, 0) || s < 0 {
+			return a, bad("the worker measured a peak or a calibration of %v", s)
 		}
 	}
 	for _, set := range []struct {

@@ -95,6 +95,8 @@ type Case struct {
 	// where they are not finite.
 	OtherReference, Last []Tensor
 	RunDiff              []float64
+	// RunMost is the largest difference of any one value from the first run.
+	RunMost []float64
 	// Rate and Peak are the engine's and the processor's GFLOP/s, 0 where one
 	// is not known.
 	Rate, Peak float64
@@ -615,8 +617,9 @@ func (v *Verdict) again(c Case, engine map[int]Tensor, tol Tolerance) {
 	if len(c.Repeat) > 0 {
 		repeat := byLayer(c.Repeat)
 		for i, ref := range c.Reference {
-			if d, _ := Distance(repeat[ref.Layer].Data, engine[ref.Layer].Data); !(d <= tol.Repeat) {
-				v.fail("head %d (layer %d) differs by %.2g between two runs on one input: a race, or state left over from another run", i, ref.Layer, d)
+			d, most := Distance(repeat[ref.Layer].Data, engine[ref.Layer].Data)
+			if !(d <= tol.Repeat) || !(most <= twice(limits(c, i))) {
+				v.fail("head %d (layer %d) differs by %.2g (one value by %.3g) between two runs on one input: a race, or state left over from another run", i, ref.Layer, d, most)
 			}
 		}
 	}

@@ -66,9 +66,14 @@ type answer struct {
 	Repeat      []tensor          `json:"repeat"`
 	Last        []tensor          `json:"last"`
 	RunDiff     []float64         `json:"run_diff"`
+	RunMost     []float64         `json:"run_most"`
 	Device      *device           `json:"device,omitempty"`
 	Processor   []tensor          `json:"processor,omitempty"`
 	ProcessorS  float64           `json:"processor_s,omitempty"`
+	Peak        float64           `json:"peak_gflops,omitempty"`
+	PeakAll     float64           `json:"peak_all_gflops,omitempty"`
+	PeakDevice  float64           `json:"peak_device_gflops,omitempty"`
+	Calibration []float64         `json:"calibration_s,omitempty"`
 	Libraries   []string          `json:"libraries,omitempty"`
 	Log         string            `json:"log,omitempty"`
 	Error       string            `json:"error,omitempty"`
@@ -271,6 +276,8 @@ func (n *network) passes(a *answer) (gocv.Mat, error) {
 	if err != nil {
 		return first, err
 	}
+	m := newMeter(j, a)
+	m.measure()
 	for i := 0; i < j.Warmup+j.Runs; i++ {
 		keep := ""
 		if i == 0 {
@@ -289,6 +296,7 @@ func (n *network) passes(a *answer) (gocv.Mat, error) {
 			a.Last = out
 		}
 		a.RunSeconds = append(a.RunSeconds, took)
+		m.measure()
 	}
 	for i := 1; i < len(j.Inputs); i++ {
 		blob, err := readBlob(j.Inputs[i], j.Width, j.Height)
@@ -308,7 +316,7 @@ func (n *network) passes(a *answer) (gocv.Mat, error) {
 		return first, err
 	}
 	a.OtherSecs = append(a.OtherSecs, took)
-	a.Repeat, a.RunDiff = out, n.seen.diffs
+	a.Repeat, a.RunDiff, a.RunMost = out, n.seen.diffs, n.seen.most
 	return first, nil
 }
 

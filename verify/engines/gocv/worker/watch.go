@@ -15,12 +15,13 @@ import (
 type watch struct {
 	first [][]float32
 	diffs []float64
+	most  []float64 // the largest difference of any one value
 }
 
 // add appends the largest relative L2 of any head, -1 where a value is not
 // finite.
 func (w *watch) add(mats []gocv.Mat, heads int) error {
-	worst := 0.0
+	worst, most := 0.0, 0.0
 	for i := 0; i < heads; i++ {
 		data, err := mats[i].DataPtrFloat32()
 		if err != nil {
@@ -30,13 +31,16 @@ func (w *watch) add(mats []gocv.Mat, heads int) error {
 			w.first = append(w.first, append([]float32(nil), data...))
 		}
 		d := distance(data, w.first[i])
+		for k := 0; d > 0 && k < len(data); k++ {
+			most = math.Max(most, math.Abs(float64(data[k])-float64(w.first[i][k])))
+		}
 		if d < 0 || worst < 0 {
 			worst = -1
 		} else {
 			worst = math.Max(worst, d)
 		}
 	}
-	w.diffs = append(w.diffs, worst)
+	w.diffs, w.most = append(w.diffs, worst), append(w.most, most)
 	return nil
 }
 
