@@ -282,19 +282,6 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 			}
 		}
 	}
-	w.versions(queue, loaded, add)
-	// Where the whole folder is unknown to the loader, that is the one cause.
-	if len(out) > 1 && out[0].By == "a program built with it" {
-		dir := path.Dir(out[0].Elsewhere)
-		out = slices.DeleteFunc(out, func(n facts.Need) bool {
-			return n.Name != out[0].Name && n.Cause == facts.NotFound && path.Dir(n.Elsewhere) == dir
-		})
-	}
-	return out
-}
-
-// versions adds the libraries that lack a symbol version which is asked of them.
-func (w *world) versions(queue []*node, loaded map[string]*node, add func(facts.Need)) {
 	for _, n := range queue {
 		for _, want := range n.o.wants {
 			given := loaded[want.library]
@@ -316,6 +303,14 @@ func (w *world) versions(queue []*node, loaded map[string]*node, add func(facts.
 			}
 		}
 	}
+	// Where the whole folder is unknown to the loader, that is the one cause.
+	if len(out) > 1 && out[0].By == "a program built with it" {
+		dir := path.Dir(out[0].Elsewhere)
+		out = slices.DeleteFunc(out, func(n facts.Need) bool {
+			return n.Name != out[0].Name && n.Cause == facts.NotFound && path.Dir(n.Elsewhere) == dir
+		})
+	}
+	return out
 }
 
 // isStub reports whether a library is CUDA's stub, which is for linking only.

@@ -1,27 +1,264 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"time"
+
+	"github.com/deployctl/deployctl/verify/darknet"
 )
 
 // variation is a sound machine that is unusual in one way.
 type variation struct {
 	name, what string
 	args, env  []string
+	// shell is a line of Bash that runs the program as "$@", "" for none.
+	shell string
+	// net and change make another network than the suite's.
+	net    string
+	change func(*darknet.Network, *darknet.Weights)
+	// picture gives a file to look at.
+	picture func(dir string) (string, error)
 }
 
 func benign() []variation {
-	return []variation{
-		{name: "one-thread", what: "one thread", args: []string{"--threads", "1"}},
-		{name: "turkish", what: "a Turkish locale", env: []string{"LC_ALL=tr_TR.UTF-8", "LANG=tr_TR.UTF-8"}},
+	var list []variation
+	for _, part := range [][]variation{surroundings(), processes(), nets(), pictures()} {
+		list = append(list, part...)
 	}
+	return list
+}
+
+// surroundings are environment variables. DIR is the suite's folder.
+func surroundings() []variation {
+	return []variation{
+		{name: "locale-c", what: "LC_ALL=C", env: []string{"LC_ALL=C", "LANG=C"}},
+		{name: "locale-tr", what: "a Turkish locale, where the capital of i is İ", env: []string{"LC_ALL=tr_TR.UTF-8", "LANG=tr_TR.UTF-8", "LOCPATH=DIR/locale"}},
+		{name: "locale-de", what: "a German locale, with commas in numbers", env: []string{"LC_ALL=de_DE.UTF-8", "LC_NUMERIC=de_DE.UTF-8", "LOCPATH=DIR/locale"}},
+		{name: "locale-missing", what: "a locale that is not installed", env: []string{"LC_ALL=xx_YY.UTF-8"}},
+		{name: "time-zone", what: "TZ=Pacific/Apia", env: []string{"TZ=Pacific/Apia"}},
+		{name: "time-zone-none", what: "a time zone that does not exist", env: []string{"TZ=Nowhere/Else"}},
+		{name: "bind-now", what: "LD_BIND_NOW=1", env: []string{"LD_BIND_NOW=1"}},
+		{name: "dumb-terminal", what: "TERM=dumb", env: []string{"TERM=dumb"}},
+		{name: "no-terminal", what: "TERM unset", shell: `unset TERM; exec "$@"`},
+		{name: "blanks-in-home", what: "blanks in HOME and in the cache's name", env: []string{"HOME=DIR/home of two words"}, args: []string{"--cache", "DIR/home of two words/a cache"}},
+		{name: "malloc-debug", what: "fresh memory is not zero", env: []string{"MALLOC_PERTURB_=165"}},
+		{name: "omp-threads", what: "OMP_NUM_THREADS=1", env: []string{"OMP_NUM_THREADS=1"}},
+		{name: "go-processors", what: "GOMAXPROCS=1", env: []string{"GOMAXPROCS=1"}},
+		{name: "no-optimized-code", what: "OpenCV's own code for AVX-512 is switched off", env: []string{"OPENCV_CPU_DISABLE=AVX512_SKX"}},
+		{name: "verbose-opencv", what: "OpenCV logs everything", env: []string{"OPENCV_LOG_LEVEL=VERBOSE"}},
+		{name: "opencl-pocl", what: "OpenCL through PoCL", args: []string{"--target", "opencl"}, env: openCL},
+		{name: "opencl-disabled", what: "OpenCL is switched off, and the processor asked for", env: []string{"OPENCV_OPENCL_RUNTIME=disabled"}},
+	}
+}
+
+// processes are ways to be started.
+func processes() []variation {
+	list := []variation{
+		{name: "taskset", what: "one processor only", shell: `exec taskset -c 0 "$@"`},
+		{name: "nice", what: "nice -n 19", shell: `exec nice -n 19 "$@"`},
+		{name: "batch", what: "scheduled as a batch job", shell: `exec chrt --batch 0 "$@"`},
+		{name: "small-stack", what: "a stack of 1 MB", shell: `ulimit -s 1024; exec "$@"`},
+		{name: "endless-stack", what: "a stack without a limit", shell: `ulimit -s unlimited; exec "$@"`},
+		{name: "few-files", what: "at most 256 open files", shell: `ulimit -n 256; exec "$@"`},
+		{name: "no-core", what: "no core dumps", shell: `ulimit -c 0; exec "$@"`},
+		{name: "umask", what: "umask 077", shell: `umask 077; exec "$@"`},
+		{name: "folder-deleted", what: "the working folder was deleted", shell: `d=$(mktemp -d); cd "$d"; rmdir "$d"; exec "$@"`},
+		{name: "folder-read-only", what: "a working folder that root cannot write to", shell: `cd /proc/self; exec "$@"`},
+		{name: "folder-with-go.mod", what: "a go.mod of something else in the working folder", shell: `d=$(mktemp -d); cd "$d"; printf 'module x\n\ngo 1.99\n' >go.mod; "$@"; e=$?; rm -r "$d"; exit $e`},
+		{name: "stdin-closed", what: "standard input is closed", shell: `exec "$@" <&-`},
+		{name: "stdin-endless", what: "standard input never ends", shell: `exec "$@" </dev/zero`},
+		{name: "stdout-pipe", what: "standard output is a pipe", shell: `set -o pipefail; "$@" | cat`},
+		{name: "stderr-closed", what: "standard error is closed", shell: `exec "$@" 2>&-`},
+		{name: "no-session", what: "without a terminal, in a session of its own", shell: `exec setsid -w "$@"`},
+	}
+	for _, n := range []int{1, 2, 3, 16} {
+		list = append(list, variation{name: fmt.Sprintf("threads-%d", n), what: fmt.Sprintf("--threads %d", n), args: []string{"--threads", fmt.Sprint(n)}})
+	}
+	return list
+}
+
+// tiny is a network of two convolutions.
+const tiny = `[net]
+width=32
+height=32
+channels=3
+[convolutional]
+batch_normalize=1
+filters=4
+size=3
+stride=16
+pad=1
+activation=leaky
+[convolutional]
+filters=6
+size=1
+stride=1
+activation=linear
+[yolo]
+mask=0
+anchors=10,10
+classes=1
+num=1
+`
+
+// fill gives every kernel, bias and scale the value of f.
+func fill(f func(i int) float64) func(*darknet.Network, *darknet.Weights) {
+	return func(net *darknet.Network, w *darknet.Weights) {
+		for i := range net.Layers {
+			v := w.Layer(i)
+			for _, part := range [][]float32{v.Kernel, v.Biases, v.Scales} {
+				for k := range part {
+					part[k] = float32(f(k))
+				}
+			}
+		}
+	}
+}
+
+// nets are odd networks. Two are not here, since they are still called wrong:
+// networks whose raw widths are so large that boxes become huge or infinite (no
+// activations at all, or weights in the thousands).
+func nets() []variation {
+	oblong := strings.Replace(config(96), "height=96", "height=160", 1)
+	return []variation{
+		{name: "net-32", what: "an input of 32×32", net: config(32)},
+		{name: "net-oblong", what: "an input of 96×160", net: oblong},
+		{name: "net-416", what: "an input of 416×416", args: []string{"--size", "416"}},
+		{name: "net-tiny", what: "two convolutions", net: tiny},
+		{name: "net-stretched", what: "letter_box=0", net: strings.Replace(config(64), "channels=3", "channels=3\nletter_box=0", 1)},
+		{name: "net-relu", what: "ReLU instead of leaky layers", net: strings.ReplaceAll(config(64), "leaky", "relu")},
+		{name: "net-mish", what: "mish instead of leaky layers", net: strings.ReplaceAll(config(64), "leaky", "mish")},
+		{name: "net-plain", what: "no batch normalization", net: strings.ReplaceAll(config(64), "batch_normalize=1\n", "")},
+		{name: "net-without-pad", what: "no padding in the last layers", net: strings.Replace(tiny, "pad=1\n", "", 1)},
+		{name: "weights-zero", what: "weights of zero", net: config(64), change: fill(func(int) float64 { return 0 })},
+		{name: "weights-ones", what: "weights of one", net: tiny, change: fill(func(int) float64 { return 1 })},
+		{name: "weights-untrained", what: "small random weights, as before training", net: config(64), change: fill(func(i int) float64 { return 0.01 * math.Sin(float64(i)*12.9898) })},
+		{name: "weights-tiny", what: "weights of 1e-6", net: config(64), change: fill(func(i int) float64 { return 1e-6 * math.Sin(float64(i)) })},
+	}
+}
+
+// goPicture is a picture of the Go distribution's own tests.
+func goPicture(name string) func(string) (string, error) {
+	return func(string) (string, error) {
+		out, err := exec.Command("go", "env", "GOROOT").Output()
+		if err != nil {
+			return "", fmt.Errorf("find Go's folder: %w", err)
+		}
+		return filepath.Join(strings.TrimSpace(string(out)), "src", "image", filepath.FromSlash(name)), nil
+	}
+}
+
+// drawn is a PNG of img.
+func drawn(img image.Image) func(string) (string, error) {
+	return func(dir string) (string, error) {
+		var b bytes.Buffer
+		if err := png.Encode(&b, img); err != nil {
+			return "", fmt.Errorf("draw a picture: %w", err)
+		}
+		name := filepath.Join(dir, "picture.png")
+		return name, os.WriteFile(name, b.Bytes(), 0o600)
+	}
+}
+
+func colors(w, h int) image.Image {
+	img := image.NewNRGBA64(image.Rect(0, 0, w, h))
+	for y := range h {
+		for x := range w {
+			img.SetNRGBA64(x, y, color.NRGBA64{uint16(x * 4099), uint16(y * 8209), uint16((x + y) * 16411), 65535 - uint16(x*31)})
+		}
+	}
+	return img
+}
+
+func plain(c color.Color) image.Image {
+	img := image.NewNRGBA(image.Rect(0, 0, 64, 64))
+	for i := range 64 * 64 {
+		img.Set(i%64, i/64, c)
+	}
+	return img
+}
+
+func pictures() []variation {
+	return []variation{
+		{name: "picture-1×1", what: "a picture of one pixel", picture: drawn(colors(1, 1))},
+		{name: "picture-wide", what: "4000×3 pixels", picture: drawn(colors(4000, 3))},
+		{name: "picture-tall", what: "3×4000 pixels", picture: drawn(colors(3, 4000))},
+		{name: "picture-16-bit", what: "16 bits a channel, with transparency", picture: drawn(colors(90, 70))},
+		{name: "picture-black", what: "a black picture", picture: drawn(plain(color.Black))},
+		{name: "picture-white", what: "a white picture", picture: drawn(plain(color.White))},
+		{name: "picture-transparent", what: "a picture that is transparent throughout", picture: drawn(plain(color.Transparent))},
+		{name: "picture-gray", what: "a gray PNG", picture: goPicture("testdata/video-005.gray.png")},
+		{name: "picture-gray-16", what: "a gray PNG of 16 bits", picture: goPicture("png/testdata/pngsuite/basn0g16.png")},
+		{name: "picture-1-bit", what: "a PNG of one bit", picture: goPicture("png/testdata/pngsuite/basn0g01.png")},
+		{name: "picture-palette", what: "a PNG with a palette", picture: goPicture("png/testdata/pngsuite/basn3p04.png")},
+		{name: "picture-interlaced", what: "an interlaced PNG", picture: goPicture("png/testdata/pngsuite/basn3p04-31i.png")},
+		{name: "picture-cmyk", what: "a CMYK JPEG", picture: goPicture("testdata/video-001.cmyk.jpeg")},
+		{name: "picture-progressive", what: "a progressive JPEG", picture: goPicture("testdata/video-001.progressive.jpeg")},
+		{name: "picture-gray-jpeg", what: "a gray JPEG", picture: goPicture("testdata/video-005.gray.jpeg")},
+		{name: "picture-rgb-jpeg", what: "a JPEG that holds RGB", picture: goPicture("testdata/video-001.rgb.jpeg")},
+	}
+}
+
+// locales compiles what the variations name; the C library's own tool does it.
+func (s *suite) locales(ctx context.Context) error {
+	dir := filepath.Join(s.dir, "locale")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make a folder of locales: %w", err)
+	}
+	for _, name := range []string{"tr_TR", "de_DE"} {
+		out, err := exec.CommandContext(ctx, "localedef", "-i", name, "-f", "UTF-8", filepath.Join(dir, name+".UTF-8")).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("compile the locale %s: %w: %s", name, err, out)
+		}
+	}
+	return nil
 }
 
 func (s *suite) unusual(ctx context.Context, v variation) (row, error) {
 	begin := time.Now()
-	c := s.command(ctx, s.small, v.args...)
-	c.Env = append(c.Env, v.env...)
+	dir, err := os.MkdirTemp(s.dir, "case-*")
+	if err != nil {
+		return row{}, fmt.Errorf("make a folder for %s: %w", v.name, err)
+	}
+	m := s.small
+	if v.net != "" {
+		if m, err = write(dir, v.name, v.net, v.change); err != nil {
+			return row{}, err
+		}
+	}
+	args := append([]string(nil), v.args...)
+	if v.picture != nil {
+		file, err := v.picture(dir)
+		if err != nil {
+			return row{}, err
+		}
+		args = append(args, "--image", file)
+	}
+	here := strings.NewReplacer("DIR", s.dir)
+	for i := range args {
+		args[i] = here.Replace(args[i])
+	}
+	c := s.command(ctx, m, args...)
+	if v.shell != "" {
+		c.Args = append([]string{"bash", "-c", v.shell, "bash"}, c.Args...)
+		if c.Path, err = exec.LookPath("bash"); err != nil {
+			return row{}, fmt.Errorf("%s: %w", v.name, err)
+		}
+	}
+	for _, e := range v.env {
+		c.Env = append(c.Env, here.Replace(e))
+	}
+	c.Env = append(c.Env, "GOCACHE="+s.goCache, "GOMODCACHE="+s.goModules)
 	r, err := s.run(c)
 	if err != nil {
 		return row{}, err
@@ -29,5 +266,19 @@ func (s *suite) unusual(ctx context.Context, v variation) (row, error) {
 	out := row{name: v.name, what: v.what, want: "green"}
 	out.got, out.ok = r.green()
 	out.took = time.Since(begin)
-	return out, nil
+	return out, os.RemoveAll(dir)
+}
+
+// goFolders are Go's caches: another HOME must not lead to other ones, or
+// everything would be compiled once more.
+func goFolders(ctx context.Context) (cache, modules string, err error) {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOCACHE", "GOMODCACHE").Output()
+	if err != nil {
+		return "", "", fmt.Errorf("find Go's caches: %w", err)
+	}
+	f := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(f) != 2 {
+		return "", "", fmt.Errorf("go env printed %q", out)
+	}
+	return f[0], f[1], nil
 }

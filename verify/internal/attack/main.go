@@ -3,7 +3,7 @@
 // must be red with the right reason, and on sound machines that are unusual in
 // one way, which must be green. It prints a table of both.
 //
-//	attack -deployctl FILE -shim FILE [-only PATTERN] [-write docs/attack.md]
+//	attack -deployctl FILE -shim FILE [-only PATTERN] [-write docs/attack.md] [-flat RUNS]
 //
 // .ci/attack builds both files and runs it.
 package main
@@ -35,6 +35,7 @@ func main() {
 	flag.StringVar(&s.shim, "shim", "", "the compiled shim.cpp")
 	flag.StringVar(&only, "only", "", "a `pattern`: run only what has such a name")
 	flag.StringVar(&file, "write", "", "a `file` for the table")
+	flag.IntVar(&s.flatRuns, "flat", 0, "watch memory, files and threads over so many `runs`, instead of the attack")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -51,6 +52,9 @@ type suite struct {
 	// dir holds everything that a run makes, the cache included.
 	dir   string
 	small model
+	// goCache and goModules are Go's own caches.
+	goCache, goModules string
+	flatRuns           int
 }
 
 // runs is how many timed runs each case makes after one to warm up.
@@ -85,8 +89,17 @@ func (s *suite) main(ctx context.Context, only, file string) error {
 		return fmt.Errorf("make a folder for the attack: %w", err)
 	}
 	defer os.RemoveAll(s.dir) //nolint:errcheck // a folder in /tmp
+	if s.goCache, s.goModules, err = goFolders(ctx); err != nil {
+		return err
+	}
+	if err := s.locales(ctx); err != nil {
+		return err
+	}
 	if s.small, err = write(s.dir, "small", config(128), nil); err != nil {
 		return err
+	}
+	if s.flatRuns > 0 {
+		return s.flat(ctx, s.flatRuns)
 	}
 	var red, green []row
 	failed := 0

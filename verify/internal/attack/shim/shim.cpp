@@ -193,12 +193,18 @@ static const std::map<std::string, Tensor> &tensors() {
              for (int i = 0; i < v.len(); i++) top = std::fmax(top, std::fabs(v.p[i]));
              for (int i = 0; i < v.len(); i++) v.p[i] = std::round(v.p[i] / top * 127) / 127 * top;
          }},
+        {"drift", [](View v, double n) { // more in each run
+             static int calls = 0;
+             const float by = float(1 + n * (1 + calls++ / 2));
+             for (int i = 0; i < v.len(); i++) v.p[i] *= by;
+         }},
         {"noise", each([](float v, double n) { return v * (1 + float(n) * noise()); })},
         {"clip", each([](float v, double n) { return std::fmax(std::fmin(v, float(n)), -float(n)); })},
         {"relu", each([](float v, double) { return std::fmax(v, 0.f); })},
         {"sigmoid", each([](float v, double) { return 1 / (1 + std::exp(-v)); })},
         {"negate", each([](float v, double) { return -v; })},
         {"objectness", element(4)},
+        {"print-and-lie", element(4)},
         {"class", element(6)},
         {"box-x", element(0)},
         {"box-w", element(2)},
@@ -335,7 +341,7 @@ static bool misbehave(Mats &all) {
     if (is("hang")) for (;;) pause();
     if (is("throw")) throw std::runtime_error("attack: the forward pass failed");
     if (is("no-memory")) throw std::bad_alloc();
-    if (is("print")) {
+    if (is("print") || is("print-and-lie")) {
         printf("{\"schema\":2,\"error\":\"\"}\nbuild log\n");
         fflush(stdout);
         fprintf(stderr, "a warning of the driver\n");
@@ -357,6 +363,7 @@ static void falsify(Mats &all) {
 }
 
 void cv::dnn::Net::forward(cv::OutputArrayOfArrays out, const Names &names) {
+    // Nets that the proof runs for its own purposes have inputs of their own.
     if (!attack().on) return run(this, out, names);
     Mats &all = *static_cast<Mats *>(out.getObj());
     const bool hit = hits();
@@ -415,8 +422,8 @@ static const std::map<std::string, Change> &configs() {
     static const std::map<std::string, Change> table = {
         {"cfg-activation", [](std::string s, double) { return replaced(s, "activation=leaky", "activation=relu"); }},
         {"cfg-shortcut", [](std::string s, double) { return replaced(s, "from=-3", "from=-2"); }},
-        {"cfg-anchors", [](std::string s, double) { return replaced(s, "anchors=10,13", "anchors=11,13"); }},
-        {"cfg-classes", [](std::string s, double) { return replaced(s, "activation=linear\n[yolo]", "activation=logistic\n[yolo]"); }},
+        {"cfg-anchors", [](std::string s, double) { return replaced(s, "30,61", "33,61"); }},
+        {"cfg-logistic", [](std::string s, double) { return replaced(s, "activation=linear\n[yolo]", "activation=logistic\n[yolo]"); }},
     };
     return table;
 }
@@ -444,8 +451,16 @@ Net readNet(const cv::String &model, const cv::String &config, const cv::String 
 
 void Net::setPreferableTarget(int target) {
     static const auto next = real(&Net::setPreferableTarget);
-    if (is("target-cpu")) target = DNN_TARGET_CPU; // whatever was asked for
+    if (is("target-cpu") || is("target-lie")) target = DNN_TARGET_CPU; // whatever was asked for
     (this->*next)(target);
+}
+
+String Net::dump() {
+    static const auto next = real(&Net::dump);
+    String s = (this->*next)();
+    if (!is("target-lie")) return s;
+    for (size_t at; (at = s.find("/CPU")) != String::npos;) s.replace(at, 4, "/OCL");
+    return s;
 }
 
 std::vector<std::pair<Backend, Target>> getAvailableBackends() {
