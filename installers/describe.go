@@ -57,6 +57,12 @@ func (p *Plan) Describe(w io.Writer) error {
 			}
 		}
 	}
+	if len(p.Kept) > 0 {
+		fmt.Fprintf(b, "\nStays:\n")
+		for _, k := range p.Kept {
+			fmt.Fprintf(b, "- %s: %s\n", some(k.Names, 12), k.Why)
+		}
+	}
 	if err := b.Flush(); err != nil {
 		return fmt.Errorf("show the plan: %w", err)
 	}

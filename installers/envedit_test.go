@@ -75,7 +75,7 @@ func TestEnvironmentThroughTheJournal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	undo, err := PlanUndo(ctx, h, facts.User{Admin: true}, records, AllRuns)
+	undo, err := PlanUndo(ctx, h, facts.User{Admin: true}, records, Undo{Run: AllRuns})
 	if err != nil || len(undo.Steps) != 2 {
 		t.Fatalf("%+v, %v", undo, err)
 	}

@@ -28,10 +28,14 @@ type machine struct {
 	// offer maps a package to what it needs; a version is always 1.0.
 	offer     map[string][]string
 	installed map[string]string // name → three-letter status
+	upgraded  []string          // have version 1.1
+	conf      map[string]string // configuration files that are not empty
 	lists     time.Time         // zero: no lists
 	journal   bool              // dpkg's own journal is there
 	free      uint64
 	tools     []string
+	// halfway, when set, is a package of which a killed purge left the configuration.
+	halfway string
 	// fault, when set, answers the next change instead of the machine.
 	fault func(m *machine, argv []string, line func(string)) (int, error)
 	// onLocks, when set, is what an apt-get that somebody left behind does each
@@ -70,6 +74,8 @@ func (m *machine) ReadFile(_ context.Context, n string, _ int64) ([]byte, bool, 
 		return []byte("1: POSIX  ADVISORY  WRITE 12 fe:00:77 0 EOF\n"), false, nil
 	case n == "/proc/locks":
 		return nil, false, nil
+	case m.conf[n] != "":
+		return []byte(m.conf[n]), false, nil
 	case n == "/proc/12/comm":
 		return []byte("apt-get\n"), false, nil
 	}
@@ -100,9 +106,22 @@ func (m *machine) Run(_ context.Context, c host.Command) (host.Output, error) {
 	defer m.mu.Unlock()
 	var b strings.Builder
 	switch {
+	case c.Argv[0] == "/usr/bin/dpkg-query" && strings.Contains(c.Argv[3], "Conffiles"):
+		for _, n := range c.Argv[4:] {
+			// The sum is that of an empty file.
+			fmt.Fprintf(&b, "%s\n /etc/%s.conf d41d8cd98f00b204e9800998ecf8427e\n", n, n)
+		}
+	case c.Argv[0] == "/usr/bin/dpkg-query" && strings.Contains(c.Argv[3], "Depends"):
+		for n, s := range m.installed {
+			fmt.Fprintf(&b, "%s\t%s\t, %s\t\n", s, n, strings.Join(m.offer[n], ", "))
+		}
 	case c.Argv[0] == "/usr/bin/dpkg-query":
 		for n, s := range m.installed {
-			fmt.Fprintf(&b, "%s\t%s\t1.0\n", s, n)
+			version := "1.0"
+			if slices.Contains(m.upgraded, n) {
+				version = "1.1"
+			}
+			fmt.Fprintf(&b, "%s\t%s\t%s\n", s, n, version)
 		}
 	case c.Argv[0] == "/usr/bin/sudo":
 	case c.Argv[0] == "/usr/bin/stat":
@@ -215,8 +234,15 @@ func (m *machine) Stream(ctx context.Context, job Job, line func(string)) (int, 
 			}
 		}
 	case "remove":
+		purge := slices.Contains(argv, "--purge")
+		if purge && m.halfway != "" {
+			m.installed[m.halfway], m.halfway = "pc ", ""
+			return -1, errors.New("killed")
+		}
 		for _, n := range names {
-			delete(m.installed, n)
+			if delete(m.installed, n); !purge {
+				m.installed[n] = "rc "
+			}
 		}
 	default:
 		return -1, errors.New("unexpected change " + Quote(argv))

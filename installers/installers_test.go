@@ -170,13 +170,20 @@ func TestApplyInstallsOnceAndUndoes(t *testing.T) {
 	if d := cmp.Diff([]string{"apt.update started", "apt.update done", "apt.install started", "apt.install done", "apt.install skipped"}, events); d != "" {
 		t.Error(d)
 	}
-	// Somebody builds on one of the packages: undo refuses, and names it.
+	// Somebody builds on one of the packages: it stays, and undo says why.
 	m.installed["theirs"], m.offer["theirs"] = "ii ", []string{"gcc"}
-	if _, err := PlanUndo(context.Background(), m.host(), facts.User{Admin: true}, records, ""); kindOf(err) != step.Changed || !strings.Contains(err.Error(), "theirs") {
-		t.Errorf("undo with a dependent: %v", err)
+	kept, err := PlanUndo(context.Background(), m.host(), facts.User{Admin: true}, records, Undo{})
+	if err != nil || len(kept.Steps) != 1 || len(kept.Steps[0].Undoes) != 0 {
+		t.Fatalf("undo with a dependent: %+v, %v", kept, err)
+	}
+	if d := cmp.Diff([]string{"cmake", "cmake-data", "g++"}, kept.Steps[0].Packages); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]Kept{{Names: []string{"gcc"}, Why: "theirs needs it"}}, kept.Kept); d != "" {
+		t.Error(d)
 	}
 	delete(m.installed, "theirs")
-	undo, err := PlanUndo(context.Background(), m.host(), facts.User{Admin: true}, records, "")
+	undo, err := PlanUndo(context.Background(), m.host(), facts.User{Admin: true}, records, Undo{})
 	if err != nil || len(undo.Steps) != 1 || undo.Steps[0].Effect != step.Destructive {
 		t.Fatalf("undo: %+v, %v", undo, err)
 	}
@@ -189,8 +196,68 @@ func TestApplyInstallsOnceAndUndoes(t *testing.T) {
 	if records, _, err = History(dir); err != nil {
 		t.Fatal(err)
 	}
-	if undo, err = PlanUndo(context.Background(), m.host(), facts.User{Admin: true}, records, AllRuns); err != nil || len(undo.Steps) != 0 {
+	if undo, err = PlanUndo(context.Background(), m.host(), facts.User{Admin: true}, records, Undo{Run: AllRuns}); err != nil || len(undo.Steps) != 0 {
 		t.Errorf("undo twice: %+v, %v", undo, err)
+	}
+}
+
+// TestUndoKeeps: what somebody upgraded, edited or builds on stays with a
+// reason, and the rest goes; a second undo takes what has become free.
+func TestUndoKeeps(t *testing.T) {
+	ctx, root := context.Background(), facts.User{Admin: true}
+	m, dir := newMachine(), t.TempDir()
+	if _, err := m.applier(t, dir).Apply(ctx, mustPlan(t, m, judgement(withApt("cmake"), withApt("g++"), withApt("ninja-build")))); err != nil {
+		t.Fatal(err)
+	}
+	undo := func(u Undo) *Plan {
+		t.Helper()
+		records, _, err := History(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := PlanUndo(ctx, m.host(), root, records, u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	if _, err := PlanUndo(ctx, m.host(), root, nil, Undo{Run: "wrong"}); !errors.As(err, new(*UnknownRunError)) {
+		t.Errorf("a run that is not in the journal: %v", err)
+	}
+	// g++ was upgraded and needs gcc; ninja's configuration was edited.
+	m.upgraded, m.conf = []string{"g++"}, map[string]string{"/etc/ninja-build.conf": "mine"}
+	p := undo(Undo{})
+	want := []Kept{
+		{Names: []string{"g++"}, Why: "upgraded or changed since deployctl installed it"},
+		{Names: []string{"/etc/ninja-build.conf"}, Why: "somebody edited it (undo --purge takes it, too)"},
+		{Names: []string{"gcc"}, Why: "g++ needs it"},
+	}
+	if d := cmp.Diff(want, p.Kept); d != "" {
+		t.Error(d)
+	}
+	m.halfway = "cmake"
+	if _, err := m.applier(t, dir).Apply(ctx, p); err == nil {
+		t.Fatal("the purge was not killed")
+	}
+	// The killed purge left cmake's configuration; it is not taken for a
+	// newcomer that needs the rest.
+	if _, err := m.applier(t, dir).Apply(ctx, undo(Undo{})); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(map[string]string{"bash": "ii ", "g++": "ii ", "gcc": "ii ", "ninja-build": "rc "}, m.installed); d != "" {
+		t.Error(d)
+	}
+	// Nothing but what stays is left, so there is nothing to do, until g++ is
+	// as it was and the configuration is asked for.
+	if p := undo(Undo{Run: AllRuns}); len(p.Steps) != 0 || len(p.Kept) != 3 {
+		t.Errorf("again: %+v", p)
+	}
+	m.upgraded = nil
+	if _, err := m.applier(t, dir).Apply(ctx, undo(Undo{Purge: true})); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(map[string]string{"bash": "ii "}, m.installed); d != "" {
+		t.Error(d)
 	}
 }
 
@@ -408,7 +475,7 @@ func TestKilledAtEveryRecord(t *testing.T) {
 			if cut == 8 {
 				continue // its install record tells a story this machine does not share
 			}
-			undo, err := PlanUndo(context.Background(), m.host(), facts.User{Admin: true}, records, AllRuns)
+			undo, err := PlanUndo(context.Background(), m.host(), facts.User{Admin: true}, records, Undo{Run: AllRuns})
 			if err != nil || len(undo.Steps) != 1 {
 				t.Errorf("cut %d: undo %+v, %v", cut, undo, err)
 				continue

@@ -88,7 +88,7 @@ func (c child) run(ctx context.Context) error {
 	if c.Undo {
 		var records []Record
 		if records, err = a.Settle(ctx); err == nil {
-			plan, err = PlanUndo(ctx, h, facts.User{Admin: true}, records, AllRuns)
+			plan, err = PlanUndo(ctx, h, facts.User{Admin: true}, records, Undo{Run: AllRuns})
 		}
 	} else {
 		plan, err = c.plan(ctx, h)

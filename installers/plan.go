@@ -24,6 +24,8 @@ type Plan struct {
 	Steps []Step `json:"steps"`
 	// Manual are the requirements that no step mends.
 	Manual []Manual `json:"manual,omitempty"`
+	// Kept is what an undo leaves where it is.
+	Kept []Kept `json:"kept,omitempty"`
 	// Elevation is how steps become root; zero when they need not.
 	Elevation elevate.Method `json:"-"`
 	// Blocked says why Apply would refuse (no way to become root); the plan is
@@ -512,7 +514,7 @@ func (p *Plan) install(m *pkgmgr.Manager, e estimate, names []string, mine []*wi
 
 // batches are the packages of one command each.
 func batches(m *pkgmgr.Manager, names []string) [][]string {
-	if !m.Alone {
+	if !m.Alone && len(names) > 0 {
 		return [][]string{names}
 	}
 	return slices.Collect(slices.Chunk(names, 1))

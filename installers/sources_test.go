@@ -252,7 +252,7 @@ func TestLockedAsksForTheNamedFilesOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	undo, err := PlanUndo(t.Context(), m.host(), j.Facts.OS.User, records, "")
+	undo, err := PlanUndo(t.Context(), m.host(), j.Facts.OS.User, records, Undo{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,12 +23,12 @@ func newUndo(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "undo",
 		Short: "Take back what deployctl installed, the last first",
-		Long: `Removes what the last run of deployctl added, and nothing else. It refuses when
-somebody changed it since, or when something else needs it by now.`,
+		Long: `Removes what the last run of deployctl added, and nothing else. What somebody
+changed since, and what something else needs by now, stays; the plan says why.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if all {
-				o.Run = installers.AllRuns
+				o.Undo.Run = installers.AllRuns
 			}
 			return withFolders(func(f pipeline.Folders) error {
 				o.Folders = f
@@ -37,8 +37,10 @@ somebody changed it since, or when something else needs it by now.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Run, "run", "", "the `run` to take back, as history lists it (default: the last)")
+	f.StringVar(&o.Undo.Run, "run", "", "the `run` to take back, as history lists it (default: the last)")
 	f.BoolVar(&all, "all", false, "take back every run")
+	f.BoolVar(&o.Undo.Purge, "purge", false, "remove configuration files that somebody edited, too")
+	cmd.MarkFlagsMutuallyExclusive("run", "all")
 	f.BoolVarP(&o.Yes, "yes", "y", false, "do not ask before the machine is changed")
 	f.BoolVar(&o.DryRun, "dry-run", false, "show the plan and change nothing")
 	return cmd

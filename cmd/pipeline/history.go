@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -86,7 +87,7 @@ func shorten(names []string, most int) string {
 type UndoOptions struct {
 	Console *console.Console
 	Folders Folders
-	Run     string
+	Undo    installers.Undo
 	Yes     bool
 	DryRun  bool
 }
@@ -106,11 +107,15 @@ func Undo(ctx context.Context, o UndoOptions) error {
 	if err != nil {
 		return err
 	}
-	plan, err := installers.PlanUndo(ctx, h, user, records, o.Run)
+	plan, err := installers.PlanUndo(ctx, h, user, records, o.Undo)
+	var unknown *installers.UnknownRunError
+	if errors.As(err, &unknown) {
+		return &UsageError{err}
+	}
 	if err != nil {
 		return err
 	}
-	if len(plan.Steps) == 0 && len(plan.Manual) == 0 {
+	if len(plan.Steps)+len(plan.Manual)+len(plan.Kept) == 0 {
 		o.Console.Note("There is nothing to take back.")
 		return nil
 	}
@@ -132,6 +137,13 @@ func Undo(ctx context.Context, o UndoOptions) error {
 	if err != nil {
 		return err
 	}
+	var gone []string
+	for _, s := range result.Steps {
+		for _, p := range s.Removed {
+			gone = append(gone, p.Name)
+		}
+	}
+	o.Console.Note("Removed %d: %s.", len(gone), shorten(gone, 6))
 	if _, due := result.Restart(plan); due {
 		o.Console.Note("Restart Windows: some of it takes effect only then.")
 		return verdict(judge.ExitPending)

@@ -100,6 +100,8 @@ func manager(own []string) *pkgmgr.Manager {
 			return quote(ctx, h, tool, own, packages)
 		},
 		QuoteRemove: quoteRemove,
+		Needed:      needed,
+		Edited:      edited,
 		Damage:      damage,
 		Busy:        busy,
 		NewProgress: NewProgress,
@@ -119,17 +121,11 @@ func change(command string, more, packages []string) []string {
 
 // installed reads dpkg's database. dpkg-query writes one line a package.
 func installed(ctx context.Context, h *host.Host) (map[string]pkgmgr.Installed, error) {
-	out, err := h.Run(ctx, host.Command{
-		Argv: []string{find(ctx, h, "dpkg-query"), "-W", "-f", `${db:Status-Abbrev}\t${binary:Package}\t${Version}\n`},
-		Env:  []string{"LC_ALL=C"},
-	})
+	text, err := dpkgQuery(ctx, h, `${db:Status-Abbrev}\t${binary:Package}\t${Version}\n`)
 	if err != nil {
-		return nil, fmt.Errorf("list the installed packages with dpkg-query: %w", err)
+		return nil, err
 	}
-	if out.Exit != 0 {
-		return nil, fmt.Errorf("list the installed packages: dpkg-query ended with exit status %d: %s", out.Exit, step.Clean(string(out.Stderr), 200))
-	}
-	return ParseInstalled(string(out.Stdout), nativeArch(h.Arch)), nil
+	return ParseInstalled(text, nativeArch(h.Arch)), nil
 }
 
 // nativeArch is Debian's name for a GOARCH.

@@ -93,6 +93,12 @@ type Manager struct {
 	Quote func(ctx context.Context, h *host.Host, tool string, packages []string) (Quote, error)
 	// QuoteRemove gives the packages that a removal would take away.
 	QuoteRemove func(ctx context.Context, h *host.Host, tool string, packages []string) ([]string, error)
+	// Needed gives those of the packages that must stay because others need
+	// them, each with one that does; nil where the manager cannot tell.
+	Needed func(ctx context.Context, h *host.Host, packages []string) (map[string]string, error)
+	// Edited gives those of the packages of which somebody edited a
+	// configuration file, with the file (nil: the manager has none).
+	Edited func(ctx context.Context, h *host.Host, packages []string) (map[string]string, error)
 	// Damage says whether an earlier run was interrupted (nil: never).
 	Damage func(ctx context.Context, h *host.Host) (Damage, error)
 	// Busy names the process of this manager that is changing packages now

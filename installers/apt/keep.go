@@ -1,0 +1,162 @@
+package apt
+
+import (
+	"context"
+	"crypto/md5" //nolint:gosec // dpkg's own sums; nothing is trusted by them
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/installers/step"
+)
+
+// dpkgQuery asks dpkg's database for fields of packages, all of them when no
+// name is given.
+func dpkgQuery(ctx context.Context, h *host.Host, format string, names ...string) (string, error) {
+	out, err := h.Run(ctx, host.Command{
+		Argv: append([]string{find(ctx, h, "dpkg-query"), "-W", "-f", format}, names...),
+		Env:  []string{"LC_ALL=C"},
+	})
+	if err != nil {
+		return "", fmt.Errorf("ask dpkg-query for packages: %w", err)
+	}
+	if out.Exit != 0 {
+		return "", fmt.Errorf("ask dpkg-query for packages: exit status %d: %s", out.Exit, step.Clean(string(out.Stderr), 200))
+	}
+	return string(out.Stdout), nil
+}
+
+// needed gives those of the packages that an installed package needs which is
+// not one of them, each with the name of one that does. What such a package
+// needs itself is needed, too.
+//
+// Source of the fields: deb-control(5) and Debian Policy 7.1. Versions are not
+// compared, since of each package one version is installed; a package that
+// satisfies several alternatives is kept only if no other does.
+func needed(ctx context.Context, h *host.Host, packages []string) (map[string]string, error) {
+	text, err := dpkgQuery(ctx, h, `${db:Status-Abbrev}\t${binary:Package}\t${Pre-Depends}, ${Depends}\t${Provides}\n`)
+	if err != nil {
+		return nil, err
+	}
+	type pkg struct {
+		name    string
+		depends [][]string
+	}
+	var queue []pkg             // stay, and are still to be looked at
+	leaving := map[string]pkg{} // by full name
+	staying := map[string]bool{}
+	givers := map[string][]string{} // bare or provided name to the packages that leave
+	for _, line := range strings.Split(text, "\n") {
+		f := strings.Split(line, "\t")
+		if len(f) != 4 || len(f[0]) < 2 || f[0][1] == 'n' || f[0][1] == 'c' {
+			continue
+		}
+		p := pkg{strings.TrimSuffix(f[1], ":"+nativeArch(h.Arch)), relations(f[2])}
+		names := []string{bare(p.name)}
+		for _, provided := range relations(f[3]) {
+			names = append(names, provided...)
+		}
+		if !slices.Contains(packages, p.name) {
+			queue = append(queue, p)
+			for _, n := range names {
+				staying[n] = true
+			}
+			continue
+		}
+		leaving[p.name] = p
+		for _, n := range names {
+			givers[n] = append(givers[n], p.name)
+		}
+	}
+	by := map[string]string{}
+	for len(queue) > 0 {
+		p := queue[0]
+		queue = queue[1:]
+		for _, alternatives := range p.depends {
+			if slices.ContainsFunc(alternatives, func(n string) bool { return staying[n] }) {
+				continue
+			}
+			for _, n := range alternatives {
+				for _, giver := range givers[n] {
+					if _, known := by[giver]; known {
+						continue
+					}
+					by[giver] = p.name
+					if why, kept := by[p.name]; kept {
+						by[giver] = why // the one outside that all are kept for
+					}
+					queue = append(queue, leaving[giver])
+				}
+				if len(givers[n]) > 0 {
+					break // the first alternative will do
+				}
+			}
+		}
+	}
+	return by, nil
+}
+
+// relations reads a field like "a (>= 1), b | c:any" into names.
+func relations(field string) [][]string {
+	var list [][]string
+	for _, part := range strings.Split(field, ",") {
+		var alternatives []string
+		for _, a := range strings.Split(part, "|") {
+			if f := strings.FieldsFunc(a, func(r rune) bool { return r == ' ' || r == '(' }); len(f) > 0 {
+				alternatives = append(alternatives, bare(f[0]))
+			}
+		}
+		if len(alternatives) > 0 {
+			list = append(list, alternatives)
+		}
+	}
+	return list
+}
+
+func bare(name string) string {
+	name, _, _ = strings.Cut(name, ":")
+	return name
+}
+
+// edited gives those of the packages of which a configuration file is not as it
+// came, with the file. One that cannot be read counts as edited: it would be
+// lost.
+func edited(ctx context.Context, h *host.Host, packages []string) (map[string]string, error) {
+	if len(packages) == 0 {
+		return nil, nil
+	}
+	text, err := dpkgQuery(ctx, h, `${binary:Package}\n${Conffiles}\n`, packages...)
+	if err != nil {
+		return nil, err
+	}
+	changed, name := map[string]string{}, ""
+	for _, line := range strings.Split(text, "\n") {
+		if line != "" && line[0] != ' ' {
+			name = strings.TrimSuffix(line, ":"+nativeArch(h.Arch))
+			continue
+		}
+		// " /etc/x.conf 0123456789abcdef0123456789abcdef", with "obsolete" or
+		// "remove-on-upgrade" after it where it is.
+		f := strings.Fields(line)
+		i := slices.IndexFunc(f, isSum)
+		if i < 1 {
+			continue
+		}
+		file := strings.Join(f[:i], " ")
+		data, _, err := h.ReadFile(ctx, file, host.MaxFile)
+		if host.IsNotExist(err) {
+			continue
+		}
+		if sum := md5.Sum(data); err != nil || hex.EncodeToString(sum[:]) != f[i] { //nolint:gosec // see the import
+			changed[name] = file
+		}
+	}
+	return changed, nil
+}
+
+func isSum(s string) bool {
+	raw, err := hex.DecodeString(s)
+	return err == nil && len(raw) == md5.Size
+}
