@@ -1,7 +1,9 @@
 package installers
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -39,8 +41,12 @@ func (e *HeldError) Error() string {
 func lock(dir string, me Holder) (release func() error, err error) {
 	path := filepath.Join(dir, "lock")
 	l := flock.New(path, flock.SetPermissions(0o600))
-	ok, err := l.TryLock()
-	if err != nil {
+	// A killed deployctl's lock can outlive it for a moment: a child that it was
+	// about to start has all its files until it becomes the other program.
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	ok, err := l.TryLockContext(ctx, 20*time.Millisecond)
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
 	about := filepath.Join(dir, "lock.json")
