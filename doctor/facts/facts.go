@@ -165,6 +165,8 @@ type Project struct {
 	GPUCode []GPUCode `json:"gpu_code,omitempty"`
 	// Leftovers are what earlier runs of CMake remember and is no longer so.
 	Leftovers []Leftover `json:"leftovers,omitempty"`
+	// Submodules are those of git that were not cloned.
+	Submodules []Submodule `json:"submodules,omitempty"`
 	// Models are the files that are named like models and are none.
 	Models []Model `json:"models,omitempty"`
 }
@@ -230,6 +232,13 @@ const (
 	FromElsewhere LeftoverProblem = "from-elsewhere" // the cache was made in another folder
 	NamesNoFile   LeftoverProblem = "names-no-file"
 )
+
+// Submodule is a folder that git fills from another repository, and that is empty.
+type Submodule struct {
+	Path string `json:"path"`
+	File string `json:"file"`
+	Line int    `json:"line"`
+}
 
 // Model is a file that is named like a model and is none.
 type Model struct {

@@ -79,6 +79,9 @@ func projectCMake(e *evaluation, s subject) (map[string]string, bool) {
 	}
 	vars := map[string]string{"todo": "Install CMake " + d.Version + " or newer."}
 	if len(list) == 0 {
+		if len(e.facts.Components["visual-studio"]) > 0 {
+			return nil, false // it may bring one of its own
+		}
 		vars["problem"] = "no CMake was found on this machine"
 		return vars, true
 	}

@@ -176,6 +176,24 @@ func (p *prober) cmakeLists() {
 	}
 	p.p.GPUCode = append(p.p.GPUCode, code...)
 	p.caches()
+	p.submodules()
+}
+
+// submodules looks for folders that git left empty (gitmodules(5)).
+func (p *prober) submodules() {
+	const most = 32
+	file, n := p.h.Join(p.h.Dir, ".gitmodules"), 0
+	for line := range strings.Lines(p.text(file)) {
+		n++
+		key, value, _ := strings.Cut(line, "=")
+		if value = strings.TrimSpace(value); strings.TrimSpace(key) != "path" || value == "" || len(p.p.Submodules) == most {
+			continue
+		}
+		dir := p.h.Join(p.h.Dir, value)
+		if entries, err := p.h.ReadDir(p.ctx, dir); err == nil && len(entries) == 0 {
+			p.p.Submodules = append(p.p.Submodules, facts.Submodule{Path: dir, File: file, Line: n})
+		}
+	}
 }
 
 // number reports whether an argument is a version, and not a variable.
