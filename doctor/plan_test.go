@@ -24,13 +24,13 @@ func TestPlansSayWhatDoctorSays(t *testing.T) {
 		"ok-ort-bundle":          {},
 		"ok-gocv-winlibs-conda":  {},
 		"openvino-opencv-no-ie":  {"setupvars.bat"},
-		"cuda123-vs1711":         {"-T v143,version=14.38", "built from source"},
+		"cuda123-vs1711":         {"-T v143,version=14.38", "Build OpenCV 4"},
 		"libtorch-driver-old":    {"527.41 or newer"},
 		"libtorch-251-blackwell": {"cu128 build"},
 		"openpose-490":           {"-T v140"},
 		"gocv-974":               {"Open a new terminal"},
-		"opencv-msvc-with-mingw": {"built from source"},
-		"opencv-21774":           {"Move ", "built from source"},
+		"opencv-msvc-with-mingw": {"Build OpenCV 4"},
+		"opencv-21774":           {"Move ", "Build OpenCV 4"},
 		"c14-ncnn-vulkan-docker": {"NVIDIA_DRIVER_CAPABILITIES"},
 	} {
 		at := slices.IndexFunc(append(own, shared...), func(a rightAnswer) bool { return a.Case == name })

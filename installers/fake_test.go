@@ -274,7 +274,7 @@ func judgement(fixes ...[]recipes.Fix) *judge.Judgement {
 	for i, f := range fixes {
 		id := fmt.Sprintf("req.%c", 'a'+i)
 		r.Requirements = append(r.Requirements, recipes.Requirement{ID: id, Fix: f, Manual: "Do it by hand."})
-		j.Findings = append(j.Findings, judge.Finding{ID: id, Title: "Title " + id, State: judge.Fail})
+		j.Findings = append(j.Findings, judge.Finding{ID: id, Title: "Title " + id, State: judge.Fail, Listed: true})
 	}
 	return j
 }

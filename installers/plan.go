@@ -26,6 +26,9 @@ type Plan struct {
 	Manual []Manual `json:"manual,omitempty"`
 	// Kept is what an undo leaves where it is.
 	Kept []Kept `json:"kept,omitempty"`
+	// Fixes are the words of doctor for what is planned otherwise than it said, and
+	// for what is left to a person: requirement to fix.
+	Fixes map[string]string `json:"-"`
 	// Elevation is how steps become root; zero when they need not.
 	Elevation elevate.Method `json:"-"`
 	// Blocked says why Apply would refuse (no way to become root); the plan is
@@ -39,7 +42,7 @@ type Manual struct {
 	Title       string `json:"title"`
 	// Reason says why it cannot be mended automatically.
 	Reason string `json:"reason"`
-	// Do is the recipe's sentence for doing it by hand, "" when it has none.
+	// Do is what doctor says to do.
 	Do string `json:"do,omitempty"`
 }
 
@@ -62,6 +65,8 @@ type choice struct {
 	packages []string
 	// before and after are the steps around the packages'.
 	before, after []Step
+	// text is what doctor says of an entry of the fix list.
+	text string
 	// again: the packages are installed and have lost files.
 	again bool
 }
@@ -89,8 +94,11 @@ func inUse(wishes []*wish) []*pkgmgr.Manager {
 // wish is a requirement to be mended and the fixes that could.
 type wish struct {
 	finding judge.Finding
-	manual  string
 	choices []choice
+	// byHand is what doctor says where no entry of the fix list helps.
+	byHand string
+	// dropped: its first choice turned out impossible.
+	dropped bool
 	// tried: there were choices, and each turned out impossible.
 	tried bool
 }
@@ -137,6 +145,7 @@ func makePlan(ctx context.Context, j *judge.Judgement, h *host.Host, places Plac
 		}
 	}
 	plan.surround(wishes)
+	plan.note(wishes)
 	order := map[string]int{}
 	for i, f := range j.Findings {
 		order[f.ID] = i
@@ -163,15 +172,14 @@ func (w ways) wish(ctx context.Context, f judge.Finding, r *recipes.Requirement,
 	case f.Reach:
 		return out, "a usable copy is installed, so nothing is installed again", nil
 	}
-	out.manual = r.Manual
-	if r.Component != nil {
-		out.manual = cmp.Or(judge.OnJetson(r.Component.Name, w.f), r.Manual)
-	}
+	out.byHand = judge.ByHand(r, w.f)
 	reason := "the recipe has no automatic fix for it"
 	if len(r.Fix) > 0 {
 		reason = "no fix in the recipe fits this system and its package managers"
 	}
-	for _, fix := range r.Fix {
+	for i := range r.Fix {
+		fix := r.Fix[i]
+		text := judge.FixText(r, &fix, w.f)
 		c, err := applicable(ctx, fix, w, with)
 		var cannot *Failure
 		if errors.As(err, &cannot) {
@@ -181,9 +189,14 @@ func (w ways) wish(ctx context.Context, f judge.Finding, r *recipes.Requirement,
 		if err != nil {
 			return nil, "", fmt.Errorf("recipe %s, requirement %s: %w", w.r.Name, r.ID, err)
 		}
-		if c != nil {
+		if c != nil && text != "" {
+			c.text = text
 			out.choices = append(out.choices, *c)
 		}
+	}
+	if len(out.choices) > 0 && !f.Listed {
+		// What doctor says fits this machine better than the list.
+		out.choices, reason = nil, "only a person can do this"
 	}
 	return out, reason, nil
 }
@@ -242,10 +255,24 @@ func (w ways) action(ctx context.Context, f judge.Finding, with []*pkgmgr.Manage
 	return c, "", nil
 }
 
+// note keeps what doctor has to say where the plan does not do what it said: a
+// package that it named cannot be had.
+func (p *Plan) note(wishes []*wish) {
+	p.Fixes = map[string]string{}
+	for _, w := range wishes {
+		if text := w.choices[0].text; text != "" && w.finding.Listed && w.dropped {
+			p.Fixes[w.finding.ID] = text
+		}
+	}
+	for _, m := range p.Manual {
+		p.Fixes[m.Requirement] = m.Do
+	}
+}
+
 func (p *Plan) giveUp(w *wish, reason string) {
 	do := w.finding.Fix
-	if do == "" || w.tried { // what it says to install cannot be had
-		do = cmp.Or(w.manual, do)
+	if do == "" || w.tried && w.finding.Action == nil { // what it says to install cannot be had
+		do = cmp.Or(w.byHand, do)
 	}
 	p.Manual = append(p.Manual, Manual{Requirement: w.finding.ID, Title: w.finding.Title, Reason: reason, Do: do})
 }
@@ -564,7 +591,7 @@ func (p *Plan) drop(wishes *[]*wish, why func(*wish) string) bool {
 			kept = append(kept, w)
 			continue
 		}
-		dropped = true
+		dropped, w.dropped = true, true
 		if w.choices = w.choices[1:]; len(w.choices) > 0 {
 			kept = append(kept, w)
 			continue

@@ -75,48 +75,10 @@ func (x examination) newReport(o DoctorOptions) *report.Report {
 	report.Fixable = x.judgement.Fixable()
 	report.FixCommand = "deployctl doctor --fix" + o.Recipe.flags()
 	report.Provable = !o.Fix && o.proves(x.judgement.Recipe)
-	elsewhere(report)
 	if o.Timings {
 		report.Timings = x.judgement.Facts.Timings
 	}
 	return report
-}
-
-// elsewhere names the recipes for this operating system where the one asked for
-// is for another.
-func elsewhere(r *report.Report) {
-	for i := range r.Findings {
-		f := &r.Findings[i]
-		if f.State != judge.Fail || f.Cause != judge.OtherSystem {
-			continue
-		}
-		purpose, _, _ := strings.Cut(r.Recipe, "-")
-		embedded, err := recipes.Embedded()
-		if err != nil {
-			return // the report says what is wrong without it
-		}
-		var names []string
-		for _, other := range embedded {
-			if strings.HasPrefix(other.Name, purpose) && forSystem(other, r.Host.Family) {
-				names = append(names, other.Name)
-			}
-		}
-		r.Fixable = false
-		f.Fix = "To see the recipes for this system, run deployctl recipe list."
-		if len(names) > 0 {
-			f.Fix = "Use a recipe for this system: deployctl doctor --recipe " + strings.Join(names, " or ")
-		}
-	}
-}
-
-// forSystem reports whether a recipe is for a family of operating systems.
-func forSystem(r *recipes.Recipe, family string) bool {
-	for _, q := range r.Requirements {
-		if q.OS != nil && !slices.Contains(q.OS.Family, family) {
-			return false
-		}
-	}
-	return true
 }
 
 // later is the live host as a shell opened now would see it, nil when that is
@@ -281,6 +243,12 @@ func (x *examination) plan(p *installers.Plan) {
 	x.report.Plan = orEmpty(p.Steps)
 	if len(p.Manual) > 0 {
 		x.report.Manual = p.Manual
+	}
+	for i := range x.report.Findings {
+		f := &x.report.Findings[i]
+		if fix := p.Fixes[f.ID]; fix != "" && f.Fix != "" {
+			f.Fix = fix
+		}
 	}
 }
 

@@ -21,7 +21,7 @@ const (
 // fitOf tells whether a recipe can be satisfied on a machine by installing
 // something. What is unknown speaks against nothing.
 func fitOf(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) fit {
-	if !forSystem(r, f.OS.Family) {
+	if !judge.ForSystem(r, f.OS.Family) {
 		return otherSystem
 	}
 	hardware := map[string]bool{}

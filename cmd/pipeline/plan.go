@@ -63,7 +63,7 @@ func Plan(ctx context.Context, o PlanOptions) error {
 	if o.Format == "json" {
 		err = s.WriteJSON(o.Console.Out)
 	} else {
-		err = s.WriteText(o.Console.Text())
+		err = s.WriteText(o.Console.Text(), o.Console.Width)
 	}
 	switch {
 	case err != nil:

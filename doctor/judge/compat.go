@@ -122,6 +122,7 @@ func (e *evaluation) libtorchAdvice(cuda string) string {
 		if err != nil {
 			continue
 		}
+		e.advise("libtorch", v)
 		return fmt.Sprintf("Install LibTorch %s.0 in its %s build, which is made for CUDA %s.", recipes.Series(v), build, recipes.Series(cuda))
 	}
 	return ""
@@ -402,7 +403,7 @@ func (e *evaluation) given(name, wanted string) (string, verdict, bool) {
 // waitingFor is the verdict on what cannot be checked before another failure is
 // fixed.
 func waitingFor(cause *Finding, wanted string) verdict {
-	return verdict{state: Skipped, cause: Waiting, wanted: wanted, found: "not checked: waiting for " + cause.Title + " (" + cause.ID + ")"}
+	return verdict{state: Skipped, cause: Waiting, after: cause.ID, wanted: wanted, found: "not checked: waiting for " + cause.Title + " (" + cause.ID + ")"}
 }
 
 // holds asks a component of the value that a row decided.

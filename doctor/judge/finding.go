@@ -45,9 +45,17 @@ type Finding struct {
 	// Action is Fix as a program carries it out, where one can; nil where it is a
 	// person's to do, or where the recipe's fix list says what to install.
 	Action *Action `json:"action,omitempty"`
+	// Listed: Fix is the first entry of the requirement's fix list that fits this
+	// machine, so that deployctl carries it out itself.
+	Listed bool `json:"-"`
 	// Reach: nothing is to be installed. Fix makes programs find a copy that is
 	// here already.
 	Reach bool `json:"-"`
+	// Advised are the versions of components that Fix says to install.
+	Advised map[string]string `json:"-"`
+	// After is the id of the finding that has to be fixed first, "" for none. A
+	// finding that has one is skipped.
+	After string `json:"-"`
 	// Doc is the anchor of the requirement's page.
 	Doc string `json:"doc"`
 }

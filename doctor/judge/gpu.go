@@ -308,6 +308,10 @@ func onlySoftware(e *evaluation, s subject) (map[string]string, bool) {
 	return map[string]string{"devices": strings.Join(found, ", ")}, len(found) > 0
 }
 
+// CUDAGone is the check that fails where no CUDA toolkit helps: the card is too
+// old for all of them.
+const CUDAGone = "gpu.cuda-gone"
+
 // driverElsewhere finds a machine without a CUDA driver where the driver is that
 // of another system: under WSL it is Windows', in a container the host's.
 func driverElsewhere(where string) relation {

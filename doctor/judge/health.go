@@ -123,7 +123,7 @@ func (s silence) apply(findings []Finding) {
 			f.Cause = Symptom
 		}
 		if f.State == Fail || f.State == Warn || f.State == Unknown || f.State == Pending {
-			f.State, f.Found, f.Fix, f.Action = Skipped, "not checked: fix "+s.cause+" first", "", nil
+			f.State, f.Found, f.Fix, f.Action, f.After = Skipped, "not checked: fix "+s.cause+" first", "", nil, s.cause
 			switch {
 			case s.needless:
 				f.Found, f.Cause = "not needed here ("+s.cause+")", NotNeeded

@@ -119,10 +119,12 @@ func (j *Judgement) narrow(r *recipes.Recipe) *Judgement {
 // onlyElsewhere leaves one finding where the recipe is for another operating
 // system: nothing else that it asks for matters here.
 func (j *Judgement) onlyElsewhere() {
-	for _, f := range j.Findings {
+	for at := range j.Findings {
+		f := &j.Findings[at]
 		if f.Cause != OtherSystem || f.State != Fail {
 			continue
 		}
+		f.Fix, f.Action, f.Listed = j.elsewhere(f.Fix), nil, false
 		for i := range j.Findings {
 			if other := &j.Findings[i]; other.ID != f.ID {
 				other.State, other.Found, other.Fix, other.Cause, other.Action = Skipped, "not for this operating system", "", "", nil
@@ -131,6 +133,34 @@ func (j *Judgement) onlyElsewhere() {
 		clear(j.Chosen)
 		return
 	}
+}
+
+// elsewhere names the recipes for this operating system with the same purpose;
+// manual is what the requirement itself says.
+func (j *Judgement) elsewhere(manual string) string {
+	list := strings.TrimSpace(manual + " To see the recipes for this system, run deployctl recipe list.")
+	purpose, _, _ := strings.Cut(j.Recipe.Name, "-")
+	embedded, err := recipes.Embedded()
+	if err != nil {
+		return list // the finding says what is wrong without it
+	}
+	var names []string
+	for _, other := range embedded {
+		if strings.HasPrefix(other.Name, purpose) && ForSystem(other, j.Facts.OS.Family) {
+			names = append(names, other.Name)
+		}
+	}
+	if len(names) == 0 {
+		return list
+	}
+	return "Use a recipe for this system: deployctl doctor --recipe " + strings.Join(names, " or ")
+}
+
+// ForSystem reports whether a recipe is for a family of operating systems.
+func ForSystem(r *recipes.Recipe, family string) bool {
+	return !slices.ContainsFunc(r.Requirements, func(q recipes.Requirement) bool {
+		return q.OS != nil && !slices.Contains(q.OS.Family, family)
+	})
 }
 
 // AfterRestart is what is left to do when an installer asked for a restart.
@@ -208,6 +238,11 @@ type evaluation struct {
 	gpuFailed *Finding
 	// judged are the findings on the recipe's requirements, for the health checks.
 	judged []Finding
+	// advised gathers what the fix of the finding that is being made says to
+	// install: component to version.
+	advised map[string]string
+	// listed: the fix of the finding that is being made is the recipe's list's.
+	listed bool
 	// touches is what touched gives, made at its first call.
 	touches []string
 }
@@ -219,6 +254,7 @@ type verdict struct {
 	where         string
 	fix           string  // "" asks for the recipe's fix
 	do            *Action // fix as a program carries it out
+	after         string  // the finding that has to be fixed first
 	reach         bool    // fix makes programs find a copy that is here
 	version, path string  // of the copy judged
 	cause         Cause
@@ -229,6 +265,7 @@ func (e *evaluation) judge(q *recipes.Requirement) Finding {
 		ID: q.ID, Title: q.Title, Severity: cmp.Or(q.Severity, recipes.Required), Why: q.Why,
 		Doc: cmp.Or(recipes.PagePath(q.ID), e.recipe.Source+"#"+q.ID),
 	}
+	e.advised, e.listed = nil, false
 	v, applies := e.applies(q.When)
 	if applies {
 		switch {
@@ -254,7 +291,7 @@ func (e *evaluation) judge(q *recipes.Requirement) Finding {
 		e.integration(q.Component, &v)
 	}
 	out.State, out.Wanted, out.Found, out.Where = v.state, v.wanted, v.found, v.where
-	out.Version, out.Path, out.Cause = v.version, v.path, v.cause
+	out.Version, out.Path, out.Cause, out.After = v.version, v.path, v.cause, v.after
 	if v.state == Fail {
 		switch out.Severity {
 		case recipes.Recommended:
@@ -269,7 +306,8 @@ func (e *evaluation) judge(q *recipes.Requirement) Finding {
 		out.Fix = cmp.Or(v.fix, "Fix the error above and run deployctl doctor again. To do it by hand: "+cmp.Or(q.Manual, q.Title))
 	default:
 		out.Fix = cmp.Or(v.fix, e.fix(q))
-		out.Action, out.Reach = v.do, v.reach
+		out.Action, out.Reach, out.Advised = v.do, v.reach, e.advised
+		out.Listed = e.listed && v.do == nil && !v.reach
 	}
 	return out
 }
@@ -528,14 +566,76 @@ func (e *evaluation) fix(q *recipes.Requirement) string {
 			}
 		}
 	}
-	p, ok := ChooseFix(q, e.facts)
-	if ok && e.distributionsOwn(q, p.Manager) {
-		return "The distribution's package is this old. " + Manual(q, e.facts)
+	for i := range q.Fix {
+		if text := FixText(q, &q.Fix[i], e.facts); text != "" {
+			if q.Fix[i].Build == "" && e.distributionsOwn(q, q.Fix[i].Packages().Manager) {
+				return "The distribution's package is this old. " + Manual(q, e.facts)
+			}
+			e.listed = true
+			return text
+		}
 	}
-	if !ok {
-		return cmp.Or(Manual(q, e.facts), "See the page of "+q.ID+".")
+	return ByHand(q, e.facts)
+}
+
+// ByHand is what a requirement says to do where no entry of its fix list helps.
+func ByHand(q *recipes.Requirement, f *facts.Facts) string {
+	return cmp.Or(Manual(q, f), "See the page of "+q.ID+".")
+}
+
+// FixText says what one entry of a requirement's fix list does; "" where it does
+// not fit this machine.
+func FixText(q *recipes.Requirement, fix *recipes.Fix, f *facts.Facts) string {
+	p, a := fix.Packages(), fix.Archive
+	switch {
+	case len(fix.Distro) > 0 && !onOS(fix.Distro, f.OS), len(p.Packages) > 0 && !managerHere(p.Manager, f):
+		return ""
+	case len(fix.CUDA) > 0:
+		return "deployctl doctor --fix runs NVIDIA's installer for " + strings.Join(fix.CUDA, ", ") + ". To do it by hand: " + ByHand(q, f)
+	case fix.Build != "":
+		if f.OS.Family == "windows" {
+			return ""
+		}
+		return "deployctl doctor --fix builds " + fix.Build + " from source. To do it by hand: " + ByHand(q, f)
+	case len(fix.NPM) > 0:
+		return "deployctl doctor --fix installs the libraries of the npm package " + strings.Join(fix.NPM, " and ") + ". To do it by hand: " + ByHand(q, f)
+	case a != nil:
+		if len(a.OS) > 0 && !slices.Contains(a.OS, f.OS.Family) || len(a.Arch) > 0 && !slices.Contains(a.Arch, f.CPU.Arch) {
+			return ""
+		}
+		return "deployctl doctor --fix unpacks " + a.Artifact + ". To do it by hand: " + ByHand(q, f)
+	case p.Manager == "visual-studio" && len(f.Components["visual-studio"]) == 0:
+		return ByHand(q, f) + " Or install the Build Tools: " + buildTools(p.Packages, f)
+	case len(p.Packages) > 0:
+		return installCommand(p, f.OS.User)
 	}
-	return installCommand(p, e.facts.OS.User)
+	return ""
+}
+
+// managerHere reports whether a package manager of a fix can be used here.
+func managerHere(name string, f *facts.Facts) bool {
+	switch name {
+	case "feature", "cuda": // every Windows has DISM, and a recipe names NVIDIA's installer
+		return f.OS.Family == "windows"
+	case "npm": // deployctl reads the registry itself
+		return true
+	case "visual-studio":
+		// Its installer adds nothing to an installation that is not complete. Where
+		// there is none, winget and Chocolatey bring in the Build Tools.
+		list := f.Components[name]
+		return slices.ContainsFunc(list, func(i facts.Instance) bool { return i.HasPart("complete") && i.Attrs["instance_id"] != "" }) ||
+			len(list) == 0 && f.OS.Family == "windows" && (len(f.Components["winget"]) > 0 || len(f.Components["choco"]) > 0)
+	}
+	return len(f.Components[name]) > 0
+}
+
+// buildTools installs Visual Studio's Build Tools with components.
+func buildTools(components []string, f *facts.Facts) string {
+	add := " --add " + strings.Join(components, " --add ")
+	if len(f.Components["winget"]) > 0 {
+		return `winget install --exact --id Microsoft.VisualStudio.2022.BuildTools --override "--quiet --wait --norestart` + add + `"`
+	}
+	return `as administrator: choco install visualstudio2022buildtools --package-parameters "` + add[1:] + `"`
 }
 
 // Manual is what a requirement says to do by hand, with what is known of this
@@ -554,9 +654,8 @@ func Manual(q *recipes.Requirement, f *facts.Facts) string {
 func ChooseFix(q *recipes.Requirement, f *facts.Facts) (recipes.Packages, bool) {
 	for i := range q.Fix {
 		p := q.Fix[i].Packages()
-		// Every Windows has DISM, which installs its features.
-		there := len(f.Components[p.Manager]) > 0 || p.Manager == "feature" && f.OS.Family == "windows"
-		if q.Fix[i].Build != "" || len(p.Packages) == 0 || !there {
+		there := managerHere(p.Manager, f) && !(p.Manager == "visual-studio" && len(f.Components[p.Manager]) == 0)
+		if q.Fix[i].Build != "" || len(p.Packages) == 0 || p.Manager == "npm" || p.Manager == "cuda" || !there {
 			continue
 		}
 		if len(q.Fix[i].Distro) == 0 || onOS(q.Fix[i].Distro, f.OS) {
@@ -579,23 +678,11 @@ func (j *Judgement) Fixable() bool {
 			}
 			continue
 		}
-		at := slices.IndexFunc(j.Recipe.Requirements, func(q recipes.Requirement) bool { return q.ID == f.ID })
-		if at < 0 || f.Reach {
-			continue
-		}
-		q := &j.Recipe.Requirements[at]
-		if _, ok := ChooseFix(q, j.Facts); ok || slices.ContainsFunc(q.Fix, j.applicable) {
+		if f.Listed {
 			return true
 		}
 	}
 	return false
-}
-
-// applicable reports whether a fix that needs no package manager fits the host.
-func (j *Judgement) applicable(f recipes.Fix) bool {
-	a := f.Archive
-	return f.Build != "" && j.Facts.OS.Family != "windows" || len(f.NPM) > 0 ||
-		a != nil && (len(a.OS) == 0 || slices.Contains(a.OS, j.Facts.OS.Family)) && (len(a.Arch) == 0 || slices.Contains(a.Arch, j.Facts.CPU.Arch))
 }
 
 // installCommand is the command a person would type. deployctl itself runs
@@ -724,13 +811,23 @@ func (e *evaluation) mismatch(none *recipes.NoRowError) string {
 	}
 	var steps []string
 	for _, m := range none.Misses {
-		if m.Column == "sm" {
-			return "" // nobody installs another card; the recipe says what else to do
+		if slices.Contains(recipes.Topics(), m.Column) { // nobody installs another GPU
+			if none.Table == "cudnn-cuda" {
+				return e.cudnnAdvice(&recipes.ComponentCheck{})
+			}
+			return ""
 		}
 		wanted, err := recipes.ParseConstraint(m.Wanted)
 		if err == nil {
 			if other := e.selectCopy(m.Column, func(v string) bool { ok, err := wanted.Check(v); return err == nil && ok }); other != "" {
 				return other
+			}
+		}
+		// Going back to a toolkit without code for this GPU would help nobody: the
+		// cuDNN has to follow the toolkit.
+		if m.Column == "cuda" && none.Table == "cudnn-cuda" && err == nil && BestGPU(e.facts) != "" && e.cudaFor(wanted) == "" {
+			if text := e.cudnnAdvice(&recipes.ComponentCheck{}); text != "" {
+				return text
 			}
 		}
 		if m.Column == "cuda" && len(none.Misses) == 1 {
@@ -975,6 +1072,7 @@ func (e *evaluation) besides(name string, active facts.Instance) string {
 			continue
 		}
 		if p, ok := ChooseFix(q, e.facts); ok {
+			e.listed = true
 			return fmt.Sprintf("%s; then remove the copy in %s, which programs find first%s", installCommand(p, e.facts.OS.User), active.Path, because(active))
 		}
 		return ""

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -109,7 +110,7 @@ func cudnnImport(_ *evaluation, s subject) (map[string]string, bool) {
 // instead of the active one; "" where there is none.
 func (e *evaluation) selectCopy(name string, accepts func(version string) bool) string {
 	for _, other := range e.facts.Components[name] {
-		if other.Active || other.Unusable != nil || !accepts(other.Version) {
+		if other.Active || other.Unusable != nil || !accepts(other.Version) || name == "cuda" && !e.compilesHere(other) {
 			continue
 		}
 		e.selected = append(e.selected, name)
@@ -123,6 +124,21 @@ func (e *evaluation) selectCopy(name string, accepts func(version string) bool) 
 		}
 	}
 	return ""
+}
+
+// compilesHere reports whether a CUDA toolkit generates code for this machine's GPU
+// and compiles with its MSVC; true where that is not known.
+func (e *evaluation) compilesHere(cuda facts.Instance) bool {
+	if msvc, ok := e.facts.Active("msvc"); ok && e.isWindows() && !e.accepts(cuda, msvc.Version) {
+		return false
+	}
+	sm := BestGPU(e.facts)
+	if sm == "" {
+		return true
+	}
+	_, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": cuda.Version}, "generation")
+	var none *recipes.NoRowError
+	return !errors.As(err, &none)
 }
 
 var firstNumber = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[0-9]+(\.[0-9]+)*`) })
@@ -183,6 +199,14 @@ func (e *evaluation) cudaFor(requirement recipes.Constraint) string {
 	return ""
 }
 
+// advise notes the version of a component that a fix says to install.
+func (e *evaluation) advise(component, version string) {
+	if e.advised == nil {
+		e.advised = map[string]string{}
+	}
+	e.advised[component] = version
+}
+
 // wingetCUDA is the newest release of a CUDA series that winget has, "" for none.
 // Source: manifests/n/Nvidia/CUDA of microsoft/winget-pkgs, read 2026-11-27.
 func wingetCUDA(series string) string {
@@ -207,6 +231,7 @@ func (e *evaluation) cudaAdvice(c *recipes.ComponentCheck) string {
 	if v == "" {
 		return ""
 	}
+	e.advise("cuda", v)
 	text := "Install CUDA Toolkit " + v + ", which has code for this GPU (compute capability " + BestGPU(e.facts) + ")"
 	if torch, ok := e.facts.Active("libtorch"); ok && slices.Contains(e.touched(), "libtorch") && strings.Contains(torch.Built.CUDA, ".") {
 		v = torch.Built.CUDA
@@ -280,6 +305,7 @@ func (e *evaluation) cudnnAdvice(c *recipes.ComponentCheck) string {
 			}
 			_, row, err := e.tables.Choose("cudnn-cuda", map[string]string{"cudnn": v, "cuda": cuda.Version, "sm": sm}, "gpus")
 			if err == nil && (row.Basis != recipes.Expected || expected) {
+				e.advise("cudnn", v)
 				return fmt.Sprintf("Install cuDNN %s for CUDA %d from NVIDIA's cuDNN archive. It supports this GPU (compute capability %s).", v, major(cuda.Version), sm)
 			}
 		}

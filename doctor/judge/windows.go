@@ -17,14 +17,14 @@ func (e *evaluation) integration(c *recipes.ComponentCheck, v *verdict) {
 	vs, ok := e.facts.Active("visual-studio")
 	cuda, okCUDA := e.facts.Active("cuda")
 	if !okCUDA && c.Name == "visual-studio" && c.Attr["cuda_customizations"] != "" {
-		*v = verdict{state: Skipped, wanted: v.wanted, found: "not checked: waiting for a CUDA Toolkit that programs find"}
+		*v = verdict{state: Skipped, wanted: v.wanted, after: "cuda", found: "not checked: waiting for a CUDA Toolkit that programs find"}
 		return
 	}
 	if c.Name != "visual-studio" || c.Attr["cuda_customizations"] == "" || v.cause != Lacking || !ok || !okCUDA {
 		return
 	}
 	if vs.Unusable != nil {
-		*v = verdict{state: Skipped, wanted: v.wanted, found: "not checked: waiting for a working Visual Studio (visual-studio.unusable)"}
+		*v = verdict{state: Skipped, wanted: v.wanted, after: "visual-studio.unusable", found: "not checked: waiting for a working Visual Studio (visual-studio.unusable)"}
 		return
 	}
 	if len(e.facts.Components["msvc"]) == 0 && slices.Contains(e.touched(), "msvc") {
@@ -85,8 +85,10 @@ func (e *evaluation) openposeAdvice(component string) string {
 	}
 	documented := fmt.Sprintf("what OpenPose %s documents for Visual Studio %s", release, year)
 	if component == "cudnn" {
+		e.advise("cudnn", cudnn)
 		return fmt.Sprintf("Install cuDNN %s for CUDA %s from NVIDIA's cuDNN archive: it is %s.", cudnn, recipes.Series(cuda), documented)
 	}
+	e.advise("cuda", cuda)
 	first := ""
 	if !ok {
 		first = "First install Visual Studio " + year + ". "

@@ -363,6 +363,12 @@ func (s Style) wrap(text string, used int) string {
 	return out.String()
 }
 
+// Wrap breaks text at spaces so that it fits a width in columns when its first
+// line starts at column used; the other lines start there, too. 0 does not wrap.
+func Wrap(text string, used, width int) string {
+	return strings.ReplaceAll(Style{Width: width}.wrap(text, used), "\n", "\n"+strings.Repeat(" ", used))
+}
+
 // dependency is the order in which components are installed: a compiler before
 // CUDA, whose installer writes into it, and CUDA before what is built with it.
 var dependency = []string{

@@ -109,7 +109,7 @@ func TestCases(t *testing.T) {
 				t.Fatal(err)
 			}
 			var plan bytes.Buffer
-			if err := solution.WriteText(&plan); err != nil {
+			if err := solution.WriteText(&plan, 0); err != nil {
 				t.Fatal(err)
 			}
 			s.golden(t, map[string]string{"findings": diagnosis(s, tables), "plan": plan.String()})

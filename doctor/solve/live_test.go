@@ -31,7 +31,7 @@ func TestLive(t *testing.T) {
 			continue
 		}
 		var text bytes.Buffer
-		if err := s.WriteText(&text); err != nil {
+		if err := s.WriteText(&text, 0); err != nil {
 			t.Fatal(err)
 		}
 		t.Logf("%s", text.String())

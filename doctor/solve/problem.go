@@ -70,15 +70,17 @@ type problem struct {
 	facts       *facts.Facts
 	tables      *recipes.Tables
 	recipe      *recipes.Recipe
-	// advice is what doctor says to do about a component, in its words.
-	advice map[string]string
+	// findings are what doctor says of the machine as it is.
+	findings []judge.Finding
+	// soon are the paths of copies that a new session finds, by component.
+	soon map[string]string
 }
 
 // build turns the recipe's required lines into variables and constraints.
 func build(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, offers []Offer, targets map[string]string) (*problem, error) {
-	p := &problem{index: map[string]int{}, facts: f, tables: t, recipe: r, advice: map[string]string{}}
+	p := &problem{index: map[string]int{}, facts: f, tables: t, recipe: r, findings: judge.Evaluate(r, t, f).Findings, soon: map[string]string{}}
 	now := map[string]judge.Finding{}
-	for _, finding := range judge.Evaluate(r, t, f).Findings {
+	for _, finding := range p.findings {
 		now[finding.ID] = finding
 		if finding.ID == "gpu.cuda-gone" && finding.State == judge.Fail { // no change on this machine helps
 			p.fixed = append(p.fixed, finding.Found+". "+finding.Fix)
@@ -98,9 +100,9 @@ func build(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, offers []Offer,
 			continue
 		}
 		ask = append(ask, q)
-		if finding := now[q.ID]; q.Component != nil && finding.State == judge.Fail {
+		if finding := now[q.ID]; q.Component != nil && finding.State == judge.Pending {
 			for _, name := range names(q.Component) {
-				p.advice[name] = finding.Fix
+				p.soon[name] = finding.Path
 			}
 		}
 	}
@@ -137,6 +139,7 @@ func build(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, offers []Offer,
 		if err != nil {
 			return nil, err
 		}
+		p.settled(q.ID, now[q.ID])
 	}
 	for _, name := range slices.Sorted(maps.Keys(targets)) {
 		if err := p.target(name, targets[name]); err != nil {
@@ -159,6 +162,29 @@ func names(c *recipes.ComponentCheck) []string {
 		return []string{c.Name}
 	}
 	return c.AnyOf
+}
+
+// settled lets a line be as it is where doctor does not object to that: it has
+// seen more than versions, another finding is the cause, a new session is all
+// that it takes, or nobody knows what is wrong.
+func (p *problem) settled(id string, f judge.Finding) {
+	switch {
+	case f.State == judge.Unknown:
+		if text := id + " could not be checked: " + strings.TrimPrefix(f.Found, "could not be checked: "); !slices.ContainsFunc(p.open, func(open string) bool { return strings.HasPrefix(open, id) }) {
+			p.open = append(p.open, text)
+		}
+	case f.After == judge.CUDAGone, f.State != judge.OK && f.State != judge.Pending && f.After == "":
+		return
+	}
+	for _, c := range p.constraints {
+		if c.id != id {
+			continue
+		}
+		asked := c.ok
+		c.ok = func(chosen []*candidate) bool {
+			return asked(chosen) || !slices.ContainsFunc(chosen, func(one *candidate) bool { return one.action != Keep })
+		}
+	}
 }
 
 // components are those of a compat check, topics left out.
@@ -224,7 +250,9 @@ func (p *problem) variable(name string, offers []Offer) {
 		}
 		for _, i := range list {
 			c := candidate{component: component, inst: i, action: Keep}
-			if !i.Active {
+			if soon := i.Path != "" && i.Path == p.soon[component]; soon {
+				has, active = true, i
+			} else if !i.Active {
 				c.action, c.how = Switch, judge.Reach(p.recipe, p.facts, component, i)
 			}
 			v.cands = append(v.cands, c)
@@ -261,12 +289,16 @@ func (p *problem) variable(name string, offers []Offer) {
 			v.cands = append(v.cands, c)
 		}
 		if len(alternatives) == 1 {
-			if len(list) == 0 {
+			if !has {
 				v.cands = append(v.cands, candidate{component: component, none: true, action: Keep})
-			} else {
+			}
+			if len(list) > 0 {
 				v.cands = append(v.cands, candidate{component: component, none: true, action: Remove, how: "uninstall", score: score(Remove, Cost{})})
 			}
 		}
+	}
+	if len(alternatives) > 1 && !slices.ContainsFunc(v.cands, func(c candidate) bool { return c.action == Keep }) {
+		v.cands = append(v.cands, candidate{component: alternatives[0], none: true, action: Keep})
 	}
 	for i := range v.cands {
 		if c := &v.cands[i]; c.action == Switch {

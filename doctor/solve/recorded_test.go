@@ -63,7 +63,7 @@ func TestRecorded(t *testing.T) {
 			}
 			var out bytes.Buffer
 			out.WriteString(diagnosis(scene{recipe: r, facts: f}, tables) + "\n")
-			if err := solution.WriteText(&out); err != nil {
+			if err := solution.WriteText(&out, 0); err != nil {
 				t.Fatal(err)
 			}
 			if ok, not := solve.Holds(r, tables, solve.Apply(f, solution)); solution.Feasible && len(solution.Open) == 0 && !ok {

@@ -11,6 +11,10 @@ import (
 type plan struct {
 	chosen []int // candidate of each variable
 	score  int64
+	// problem is what it was found for.
+	problem *problem
+	// narrowed: it keeps to the versions that doctor advises.
+	narrowed bool
 }
 
 // search finds the cheapest choice under the constraints (without those in

@@ -61,6 +61,9 @@ type Change struct {
 	To        string `json:"to,omitempty"`   // version to reach, "" for removed
 	// How says in a phrase what brings it: "apt: libopencv-dev".
 	How string `json:"how"`
+	// Covers are the findings that How repairs; none for a change that only the
+	// others make necessary.
+	Covers []string `json:"covers,omitempty"`
 	// Path is the copy that programs are to find, for Switch.
 	Path string `json:"path,omitempty"`
 	// Why names the requirements that do not hold without it, each with the row
@@ -68,14 +71,15 @@ type Change struct {
 	Why  []string `json:"why"`
 	Cost Cost     `json:"cost"`
 
-	title    string // for Repair: what will be so
+	title    string   // for Repair: what will be so
+	serves   []string // the lines that do not hold without it
 	instance facts.Instance
 	sets     map[string]map[string]string
 }
 
 // Solution is the answer. Feasible says that the changes make every required
 // line hold; then Conflict is empty. Otherwise Conflict says in sentences why
-// nothing can, and Changes is empty.
+// nothing can, and Changes has only what doctor says to repair all the same.
 type Solution struct {
 	Recipe   string            `json:"recipe"`
 	Feasible bool              `json:"feasible"`
@@ -166,9 +170,11 @@ func Solve(ctx context.Context, r *recipes.Recipe, t *recipes.Tables, f *facts.F
 	s.Open = p.open
 	if len(p.fixed) > 0 {
 		s.Conflict = p.fixed
+		p.repairs(s)
 		return s, nil
 	}
-	best, nodes, err := p.search(ctx, nil)
+	versions := advised(p.findings, o.Targets)
+	best, nodes, err := p.best(ctx, offers, o.Targets, versions)
 	if err != nil {
 		return nil, err
 	}
@@ -177,41 +183,86 @@ func Solve(ctx context.Context, r *recipes.Recipe, t *recipes.Tables, f *facts.F
 		if s.Conflict, err = p.explain(ctx); err != nil {
 			return nil, err
 		}
+		p.repairs(s)
 		return s, nil
 	}
 	s.Feasible, s.Score = true, best.score
-	p.changes(best, s)
-	s.repairs(r, t, f)
+	best.problem.changes(best, s)
+	if later := p.later(s); len(later) > 0 {
+		// What doctor will advise after the first changes counts, too.
+		maps.Copy(later, versions)
+		again, more, err := p.best(ctx, offers, o.Targets, later)
+		if err != nil {
+			return nil, err
+		}
+		s.Nodes += more
+		if again != nil && again.narrowed {
+			s.Changes, s.Cost, s.Untested, s.Score = []Change{}, Cost{}, nil, again.score
+			best = again
+			best.problem.changes(best, s)
+		}
+	}
+	best.problem.advise(s)
+	best.problem.repairs(s)
 	return s, nil
 }
 
-// repairs adds, before the other changes, what the health checks find wrong and
-// those leave as it is, each with the fix that doctor gives.
-func (s *Solution) repairs(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) {
-	own := func(id string) bool {
-		return slices.ContainsFunc(r.Requirements, func(q recipes.Requirement) bool { return q.ID == id })
-	}
-	left := map[string]bool{}
-	for _, finding := range judge.Evaluate(r, t, Apply(f, s)).Findings {
-		left[finding.ID] = finding.State == judge.Fail
-	}
-	first := []Change{}
-	for _, finding := range judge.Evaluate(r, t, f).Findings {
-		if finding.State != judge.Fail || own(finding.ID) || !left[finding.ID] {
+// best searches for a plan with the versions that doctor advises, and without
+// them only where there is none.
+func (p *problem) best(ctx context.Context, offers []Offer, targets, versions map[string]string) (*plan, int, error) {
+	for _, list := range [][]Offer{narrow(offers, versions), offers} {
+		if list == nil {
 			continue
 		}
-		component, _, _ := strings.Cut(finding.ID, ".")
-		change := Change{
-			Component: component, Action: Repair, title: finding.Title, How: finding.Fix, Path: finding.Path,
-			Why: []string{finding.ID + ": " + finding.Found},
+		q, err := build(p.recipe, p.tables, p.facts, list, targets)
+		if err != nil {
+			return nil, 0, err
 		}
-		if finding.Action == nil || len(finding.Action.Packages) == 0 {
-			change.Cost.Minutes = 1
+		best, nodes, err := q.search(ctx, nil)
+		if err != nil || best != nil {
+			if best != nil {
+				best.problem, best.narrowed = q, len(list) < len(offers)
+			}
+			return best, nodes, err
 		}
-		first = append(first, change)
-		s.Cost.Minutes += change.Cost.Minutes
 	}
-	s.Changes = append(first, s.Changes...)
+	return nil, 0, nil
+}
+
+// advised are the versions that the fixes of findings name.
+func advised(findings []judge.Finding, targets map[string]string) map[string]string {
+	versions := map[string]string{}
+	for _, f := range findings {
+		for name, v := range f.Advised {
+			if f.State == judge.Fail && versions[name] == "" && targets[name] == "" {
+				versions[name] = v
+			}
+		}
+	}
+	return versions
+}
+
+// narrow keeps one offer of each component that has an advised version; nil when
+// none has.
+func narrow(offers []Offer, versions map[string]string) []Offer {
+	if len(versions) == 0 {
+		return nil
+	}
+	var out []Offer
+	for _, o := range offers {
+		v := versions[o.Component]
+		if v == "" {
+			out = append(out, o)
+			continue
+		}
+		// The catalogue may not have it: what it says of the component's other
+		// versions is true of this one, too.
+		if !slices.ContainsFunc(out, func(have Offer) bool { return have.Component == o.Component }) {
+			o.Version = v
+			out = append(out, o)
+		}
+	}
+	return out
 }
 
 // Apply gives the facts as they would be after a feasible plan: what Evaluate

@@ -9,6 +9,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/deployctl/deployctl/doctor/judge"
+	"github.com/deployctl/deployctl/doctor/report"
+	"github.com/deployctl/deployctl/recipes"
 )
 
 // changes fills a solution from the best plan.
@@ -38,15 +42,9 @@ func (p *problem) changes(best *plan, s *Solution) {
 		if c.action == Switch {
 			change.Path = c.inst.Path
 		}
-		change.Why = p.reasons(v, chosen)
-		if fix := p.advice[c.component]; c.action != Switch && change.To != "" && strings.Contains(fix, change.To) {
-			change.How = fix
-		}
+		change.Why, change.serves = p.reasons(v, chosen)
 		s.Changes = append(s.Changes, change)
-		s.Cost.DownloadBytes += c.cost.DownloadBytes
-		s.Cost.Minutes += c.cost.Minutes
-		s.Cost.Reboot = s.Cost.Reboot || c.cost.Reboot
-		s.Cost.Heavy = s.Cost.Heavy || c.cost.Heavy
+		s.Cost = s.Cost.plus(c.cost)
 	}
 	for _, c := range p.constraints {
 		if c.untested == nil {
@@ -73,9 +71,129 @@ func (p *problem) changes(best *plan, s *Solution) {
 	})
 }
 
+// later are the versions that doctor will advise for changes that only the others
+// make necessary, where they are not those that the plan has.
+func (p *problem) later(s *Solution) map[string]string {
+	versions := map[string]string{}
+	for i := range s.Changes {
+		c := &s.Changes[i]
+		if len(p.covered(c, p.findings)) > 0 {
+			continue
+		}
+		for _, f := range p.covered(c, p.without(s, i)) {
+			if v := f.Advised[c.Component]; v != "" && s.Targets[c.Component] == "" {
+				versions[c.Component] = v
+			}
+		}
+	}
+	return versions
+}
+
+// covered are the failed findings that a change serves.
+func (p *problem) covered(c *Change, findings []judge.Finding) []judge.Finding {
+	return slices.DeleteFunc(slices.Clone(findings), func(f judge.Finding) bool {
+		return f.State != judge.Fail || f.Fix == "" || !slices.Contains(c.serves, f.ID)
+	})
+}
+
+// without is what doctor says after all changes but one.
+func (p *problem) without(s *Solution, i int) []judge.Finding {
+	others := *s
+	others.Changes = slices.Delete(slices.Clone(s.Changes), i, i+1)
+	return judge.Evaluate(p.recipe, p.tables, Apply(p.facts, &others)).Findings
+}
+
+// advise gives every change the words that doctor has for it. A change that only
+// the others make necessary gets those that doctor will have after them.
+func (p *problem) advise(s *Solution) {
+	after := map[string]judge.State{}
+	for _, f := range judge.Evaluate(p.recipe, p.tables, Apply(p.facts, s)).Findings {
+		after[f.ID] = f.State
+	}
+	for i := range s.Changes {
+		c := &s.Changes[i]
+		// A health check of the component is repaired by it, too.
+		gone := func(f judge.Finding) bool {
+			return strings.HasPrefix(f.ID, c.Component+".") && after[f.ID] != judge.Fail
+		}
+		if how, covers := words(p.findings, c, gone); how != "" {
+			c.How, c.Covers = how, covers
+			continue
+		}
+		if how, _ := words(p.without(s, i), c, func(judge.Finding) bool { return false }); how != "" {
+			c.How = how
+		}
+	}
+}
+
+// words are the fix of the finding that a change serves best, and all findings
+// with that fix.
+func words(findings []judge.Finding, c *Change, gone func(judge.Finding) bool) (how string, covers []string) {
+	rank := 0
+	for _, f := range findings {
+		serves := slices.Contains(c.serves, f.ID)
+		if f.State != judge.Fail || f.Fix == "" || !serves && !gone(f) {
+			continue
+		}
+		mine := 1
+		switch {
+		case serves && (f.Advised[c.Component] != "" || strings.Contains(f.Fix, recipes.Display(c.Component))):
+			mine = 4
+		case serves && strings.HasPrefix(f.ID, c.Component+"."):
+			mine = 3
+		case serves:
+			mine = 2
+		}
+		if mine > rank {
+			how, rank = f.Fix, mine
+		}
+	}
+	for _, f := range findings {
+		if how != "" && f.State == judge.Fail && f.Fix == how {
+			covers = append(covers, f.ID)
+		}
+	}
+	return how, covers
+}
+
+// repairs adds, before the other changes, what doctor says is wrong and none of
+// them covers, each fix once with all its findings.
+func (p *problem) repairs(s *Solution) {
+	changes := s.Changes
+	s.Changes = []Change{}
+	for _, f := range p.findings {
+		if f.State != judge.Fail && f.State != judge.Pending || f.Fix == "" || p.aside(f.ID) ||
+			slices.ContainsFunc(changes, func(c Change) bool { return slices.Contains(c.Covers, f.ID) }) {
+			continue
+		}
+		why := f.ID + ": " + f.Found
+		if i := slices.IndexFunc(s.Changes, func(c Change) bool { return c.Action == Repair && c.How == f.Fix }); i >= 0 {
+			s.Changes[i].Covers = append(s.Changes[i].Covers, f.ID)
+			s.Changes[i].Why = append(s.Changes[i].Why, why)
+			continue
+		}
+		component, _, _ := strings.Cut(f.ID, ".")
+		c := Change{Component: component, Action: Repair, title: f.Title, How: f.Fix, Path: f.Path, Why: []string{why}, Covers: []string{f.ID}}
+		if f.Action == nil || len(f.Action.Packages) == 0 {
+			c.Cost.Minutes = 1
+		}
+		s.Changes = append(s.Changes, c)
+		s.Cost.Minutes += c.Cost.Minutes
+	}
+	s.Changes = append(s.Changes, changes...)
+}
+
+// aside reports whether a finding is on what no installation changes; the
+// conflict says it with its fix.
+func (p *problem) aside(id string) bool {
+	return slices.ContainsFunc(p.recipe.Requirements, func(q recipes.Requirement) bool {
+		return q.ID == id && q.Component == nil && q.Compat == nil
+	})
+}
+
 // reasons says which lines do not hold when a component stays as it is while
-// everything else is as planned.
-func (p *problem) reasons(v int, chosen []*candidate) []string {
+// everything else is as planned, in words and by their ids.
+func (p *problem) reasons(v int, chosen []*candidate) (out, ids []string) {
 	was := candidate{component: p.vars[v].name, none: true}
 	for i := range p.vars[v].cands {
 		if c := &p.vars[v].cands[i]; c.action == Keep {
@@ -83,7 +201,6 @@ func (p *problem) reasons(v int, chosen []*candidate) []string {
 			break
 		}
 	}
-	var out []string
 	for _, c := range p.byVar[v] {
 		picked := make([]*candidate, len(c.scope))
 		var others []string
@@ -98,6 +215,7 @@ func (p *problem) reasons(v int, chosen []*candidate) []string {
 		if c.ok(picked) {
 			continue
 		}
+		ids = append(ids, c.id)
 		if was.none {
 			if c.own && c.id != "target" {
 				out = append(out, c.id+": it is not installed")
@@ -120,49 +238,97 @@ func (p *problem) reasons(v int, chosen []*candidate) []string {
 		for _, c := range p.byVar[v] {
 			if c.id != "" {
 				out = append(out, c.id)
+				ids = append(ids, c.id)
+			}
+		}
+	}
+	return out, ids
+}
+
+// WriteText shows a solution for people, on lines of a width in columns; 0 does
+// not wrap.
+func (s *Solution) WriteText(w io.Writer, width int) error {
+	b := bufio.NewWriter(w)
+	line := func(first, text string) { fmt.Fprintf(b, "%s\n", first+report.Wrap(text, len(first), width)) }
+	first := ""
+	for _, name := range slices.Sorted(maps.Keys(s.Targets)) {
+		first += fmt.Sprintf("With %s %s: ", recipes.Display(name), s.Targets[name])
+	}
+	groups := s.groups()
+	switch {
+	case !s.Feasible:
+		line("", first+"Recipe "+s.Recipe+" cannot be satisfied on this machine.")
+		for _, text := range s.Conflict {
+			line("  ", text)
+		}
+		if len(groups) > 0 {
+			line("\n", "What else is wrong:")
+		}
+	case len(groups) == 0:
+		line("", first+"Recipe "+s.Recipe+" needs no changes.")
+	default:
+		line("", fmt.Sprintf("%sRecipe %s needs %s: %s.", first, s.Recipe, count(len(groups), "change"), s.Cost))
+	}
+	for i, g := range groups {
+		fmt.Fprintln(b)
+		line(fmt.Sprintf("%d. ", i+1), g.title)
+		line("   how   ", g.how)
+		for _, why := range g.why {
+			line("   why   ", why)
+		}
+		if g.cost != (Cost{}) {
+			line("   cost  ", g.cost.String())
+		}
+	}
+	for _, text := range s.Untested {
+		fmt.Fprintln(b)
+		line("", text+" has not been tested. Run deployctl verify to find out whether it works.")
+	}
+	for _, text := range s.Open {
+		fmt.Fprintln(b)
+		line("", "Not considered: "+text)
+	}
+	if err := b.Flush(); err != nil {
+		return fmt.Errorf("show the plan: %w", err)
+	}
+	return nil
+}
+
+// group is a step: the changes that one thing to do brings about.
+type group struct {
+	title, how string
+	why        []string
+	cost       Cost
+}
+
+// groups joins the changes with the same words.
+func (s *Solution) groups() []group {
+	var out []group
+	for _, c := range s.Changes {
+		i := slices.IndexFunc(out, func(g group) bool { return g.how == c.How })
+		if i < 0 {
+			out = append(out, group{title: c.Title(), how: c.How, why: slices.Clone(c.Why), cost: c.Cost})
+			continue
+		}
+		g := &out[i]
+		g.title += "; " + c.Title()
+		g.cost = g.cost.plus(c.Cost)
+		for _, why := range c.Why {
+			if !slices.Contains(g.why, why) {
+				g.why = append(g.why, why)
 			}
 		}
 	}
 	return out
 }
 
-// WriteText shows a solution for people.
-func (s *Solution) WriteText(w io.Writer) error {
-	b := bufio.NewWriter(w)
-	for _, name := range slices.Sorted(maps.Keys(s.Targets)) {
-		fmt.Fprintf(b, "With %s %s: ", name, s.Targets[name])
-	}
-	switch {
-	case !s.Feasible:
-		fmt.Fprintf(b, "Recipe %s cannot be satisfied on this machine.\n", s.Recipe)
-		for _, line := range s.Conflict {
-			fmt.Fprintf(b, "  %s\n", line)
-		}
-	case len(s.Changes) == 0:
-		fmt.Fprintf(b, "Recipe %s needs no changes.\n", s.Recipe)
-	default:
-		fmt.Fprintf(b, "Recipe %s needs %s: %s.\n", s.Recipe, count(len(s.Changes), "change"), s.Cost)
-		for i, c := range s.Changes {
-			fmt.Fprintf(b, "\n%d. %s\n", i+1, c.Title())
-			fmt.Fprintf(b, "   how   %s\n", c.How)
-			for _, why := range c.Why {
-				fmt.Fprintf(b, "   why   %s\n", why)
-			}
-			if c.Cost != (Cost{}) {
-				fmt.Fprintf(b, "   cost  %s\n", c.Cost)
-			}
-		}
-	}
-	for _, text := range s.Untested {
-		fmt.Fprintf(b, "\n%s has not been tested. Run deployctl verify to find out whether it works.\n", text)
-	}
-	for _, text := range s.Open {
-		fmt.Fprintf(b, "\nNot considered: %s\n", text)
-	}
-	if err := b.Flush(); err != nil {
-		return fmt.Errorf("show the plan: %w", err)
-	}
-	return nil
+// plus adds up two costs.
+func (c Cost) plus(other Cost) Cost {
+	c.DownloadBytes += other.DownloadBytes
+	c.Minutes += other.Minutes
+	c.Reboot = c.Reboot || other.Reboot
+	c.Heavy = c.Heavy || other.Heavy
+	return c
 }
 
 // WriteJSON writes a solution as one JSON document.
@@ -181,7 +347,9 @@ func (s *Solution) WriteJSON(w io.Writer) error {
 
 // Title is a change in a line.
 func (c Change) Title() string {
-	to := label(c.Component, c.To)
+	name := recipes.Display(c.Component)
+	to := strings.TrimSpace(name + " " + c.To)
+	from := strings.TrimSpace(name + " " + c.From)
 	switch c.Action {
 	case Repair:
 		return "Repair: " + c.title
@@ -193,11 +361,11 @@ func (c Change) Title() string {
 	case Configure:
 		return fmt.Sprintf("Set up %s again", to)
 	case Upgrade:
-		return fmt.Sprintf("Upgrade %s from %s to %s", c.Component, c.From, cmp.Or(c.To, "a newer version"))
+		return fmt.Sprintf("Upgrade %s from %s to %s", name, c.From, cmp.Or(c.To, "a newer version"))
 	case Downgrade:
-		return fmt.Sprintf("Replace %s with %s", label(c.Component, c.From), c.To)
+		return fmt.Sprintf("Replace %s with %s", from, c.To)
 	case Remove:
-		return "Remove " + label(c.Component, c.From)
+		return "Remove " + from
 	}
 	if c.From != "" {
 		return fmt.Sprintf("Install %s and keep %s", to, c.From)

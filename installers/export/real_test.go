@@ -43,7 +43,7 @@ func inside(ctx context.Context) error {
 		Components: map[string][]facts.Instance{"apt": {{Path: "/usr/bin/apt"}}}}}
 	for _, name := range []string{"pkg-config", "ninja-build"} {
 		rec.Requirements = append(rec.Requirements, recipes.Requirement{ID: name, Fix: []recipes.Fix{{Apt: []string{name}}}})
-		j.Findings = append(j.Findings, judge.Finding{ID: name, State: judge.Fail})
+		j.Findings = append(j.Findings, judge.Finding{ID: name, State: judge.Fail, Listed: true})
 	}
 	plan, err := installers.MakePlan(ctx, j, host.Live(), installers.Places{})
 	if err != nil {

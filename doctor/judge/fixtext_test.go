@@ -1,0 +1,71 @@
+package judge
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// TestFixText: the words for an entry of a fix list name what deployctl would
+// install, and there are none where the entry does not fit the machine.
+func TestFixText(t *testing.T) {
+	q := &recipes.Requirement{ID: "x.y", Manual: "By hand."}
+	machine := func(family, id string, components ...string) *facts.Facts {
+		f := &facts.Facts{OS: facts.OS{Family: family, ID: id}, CPU: facts.CPU{Arch: "amd64"}}
+		for _, name := range components {
+			f.Add(name, facts.Instance{Version: "1", Active: true})
+		}
+		return f
+	}
+	complete := machine("windows", "windows")
+	complete.Add("visual-studio", facts.Instance{Has: []string{"complete"}, Attrs: map[string]string{"instance_id": "1"}})
+	studio := recipes.Fix{VisualStudio: []string{"Some.Component"}}
+	for _, tt := range []struct {
+		fix  recipes.Fix
+		f    *facts.Facts
+		want string // "" for an entry that does not fit
+	}{
+		{recipes.Fix{Apt: []string{"cmake"}}, machine("linux", "debian", "apt"), "apt-get install cmake"},
+		{recipes.Fix{Apt: []string{"cmake"}}, machine("linux", "fedora", "dnf"), ""},
+		{recipes.Fix{Apt: []string{"cmake"}, Distro: []string{"debian"}}, machine("linux", "ubuntu", "apt"), ""},
+		{recipes.Fix{Build: "opencv-4.10.0"}, machine("linux", "debian"), "--fix builds opencv-4.10.0 from source. To do it by hand: By hand."},
+		{recipes.Fix{Build: "opencv-4.10.0"}, machine("windows", "windows"), ""},
+		{recipes.Fix{NPM: []string{"onnxruntime-node"}}, machine("linux", "debian"), "npm package onnxruntime-node"},
+		{recipes.Fix{Archive: &recipes.ArchiveFix{Artifact: "a.tgz", OS: []string{"linux"}}}, machine("linux", "debian"), "unpacks a.tgz"},
+		{recipes.Fix{Archive: &recipes.ArchiveFix{Artifact: "a.tgz", OS: []string{"linux"}}}, machine("darwin", "macos"), ""},
+		{recipes.Fix{CUDA: []string{"nvcc_12.6"}, Installer: "cuda.exe"}, machine("windows", "windows"), "NVIDIA's installer for nvcc_12.6"},
+		{studio, complete, "Visual Studio Installer"},
+		{studio, machine("windows", "windows", "visual-studio"), ""}, // not complete
+		{studio, machine("windows", "windows", "winget"), `By hand. Or install the Build Tools: winget install --exact --id Microsoft.VisualStudio.2022.BuildTools --override "--quiet --wait --norestart --add Some.Component"`},
+		{studio, machine("windows", "windows", "choco"), "choco install visualstudio2022buildtools"},
+		{studio, machine("windows", "windows"), ""},
+	} {
+		got := FixText(q, &tt.fix, tt.f)
+		if (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
+			t.Errorf("%+v on %s: %q, want %q", tt.fix, tt.f.OS.ID, got, tt.want)
+		}
+	}
+}
+
+// TestListed: deployctl carries out the list's entry only where the finding says
+// what that entry does.
+func TestListed(t *testing.T) {
+	r := &recipes.Recipe{Name: "r", Requirements: []recipes.Requirement{{
+		ID: "cuda.version", Title: "CUDA", Severity: recipes.Required, Manual: "By hand.",
+		Component: &recipes.ComponentCheck{Name: "cuda"}, Fix: []recipes.Fix{{Apt: []string{"nvidia-cuda-toolkit"}}},
+	}}}
+	tables, err := recipes.EmbeddedTables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for board, listed := range map[string]bool{"": true, "jetson": false} {
+		f := &facts.Facts{OS: facts.OS{Family: "linux", ID: "ubuntu", Board: board}, Components: map[string][]facts.Instance{}}
+		f.Add("apt", facts.Instance{Version: "1", Active: true})
+		x := Evaluate(r, tables, f).Findings[0]
+		if x.State != Fail || x.Listed != listed || strings.Contains(x.Fix, "nvidia-cuda-toolkit") != listed {
+			t.Errorf("board %q: %s, listed %v, %q", board, x.State, x.Listed, x.Fix)
+		}
+	}
+}
