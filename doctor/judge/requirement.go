@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/recipes"
@@ -135,12 +136,15 @@ func (j *Judgement) onlyElsewhere() {
 	}
 }
 
+// embeddedRecipes are read once: parsing them takes longer than a judgement.
+var embeddedRecipes = sync.OnceValues(recipes.Embedded)
+
 // elsewhere names the recipes for this operating system with the same purpose;
 // manual is what the requirement itself says.
 func (j *Judgement) elsewhere(manual string) string {
 	list := strings.TrimSpace(manual + " To see the recipes for this system, run deployctl recipe list.")
 	purpose, _, _ := strings.Cut(j.Recipe.Name, "-")
-	embedded, err := recipes.Embedded()
+	embedded, err := embeddedRecipes()
 	if err != nil {
 		return list // the finding says what is wrong without it
 	}

@@ -173,7 +173,10 @@ func Solve(ctx context.Context, r *recipes.Recipe, t *recipes.Tables, f *facts.F
 		p.repairs(s)
 		return s, nil
 	}
-	versions := advised(p.findings, o.Targets)
+	versions := map[string]string{}
+	if o.Offers == nil { // who gives offers knows better than the catalogue
+		versions = advised(p.findings, o.Targets)
+	}
 	best, nodes, err := p.best(ctx, offers, o.Targets, versions)
 	if err != nil {
 		return nil, err
@@ -188,7 +191,7 @@ func Solve(ctx context.Context, r *recipes.Recipe, t *recipes.Tables, f *facts.F
 	}
 	s.Feasible, s.Score = true, best.score
 	best.problem.changes(best, s)
-	if later := p.later(s); len(later) > 0 {
+	if later := p.later(s); len(later) > 0 && o.Offers == nil {
 		// What doctor will advise after the first changes counts, too.
 		maps.Copy(later, versions)
 		again, more, err := p.best(ctx, offers, o.Targets, later)
