@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // Check is a component's own health rule. It is stated once and judged for every
@@ -100,15 +100,15 @@ func (d *Do) wrong() string {
 }
 
 var (
-	checkForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9{][a-z0-9{}.+-]*$`) })
-	wordForm  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{([a-z][a-zA-Z0-9_.-]*)\}`) })
+	checkForm = lazyregexp.New(`^[a-z0-9{][a-z0-9{}.+-]*$`)
+	wordForm  = lazyregexp.New(`\{([a-z][a-zA-Z0-9_.-]*)\}`)
 )
 
 // Fill replaces each {word} of a text by what lookup says; false when a word is
 // unknown or empty.
 func Fill(text string, lookup func(word string) string) (string, bool) {
 	whole := true
-	out := wordForm().ReplaceAllStringFunc(text, func(m string) string {
+	out := wordForm.Get().ReplaceAllStringFunc(text, func(m string) string {
 		value := lookup(m[1 : len(m)-1])
 		whole = whole && value != ""
 		return value
@@ -136,7 +136,7 @@ func (c *Check) lint(file string) (mistakes []error) {
 	wrong := func(format string, a ...any) {
 		mistakes = append(mistakes, fmt.Errorf("%s: check %q: %w", file, c.ID, fmt.Errorf(format, a...)))
 	}
-	if !checkForm().MatchString(c.ID) {
+	if !checkForm.MatchString(c.ID) {
 		wrong("an id is lower-case words joined by dots")
 	}
 	for _, field := range [][2]string{{"title", c.Title}, {"found", c.Found}, {"why", c.Why}, {"source", c.Source}} {

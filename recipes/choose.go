@@ -8,22 +8,22 @@ import (
 	"maps"
 	"net/url"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
+
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 var (
-	sha256Form   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{64}$`) })
-	choiceForm   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`) })
-	artifactForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$`) })
+	sha256Form   = lazyregexp.New(`^[0-9a-f]{64}$`)
+	choiceForm   = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+	artifactForm = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$`)
 )
 
 func lintParameters(r *Recipe, d *document) {
 	for _, name := range slices.Sorted(maps.Keys(r.Parameters)) {
 		p, at := r.Parameters[name], "$.parameters."+name
-		if !nameForm().MatchString(name) {
+		if !nameForm.MatchString(name) {
 			d.at(at, "parameter %q must be lower-case words joined by hyphens", name)
 		}
 		if strings.TrimSpace(p.Title) == "" {
@@ -33,7 +33,7 @@ func lintParameters(r *Recipe, d *document) {
 			d.at(at, "parameter %s needs at least two choices", name)
 		}
 		for i, c := range p.Choices {
-			if !choiceForm().MatchString(c) || slices.Contains(p.Choices[:i], c) {
+			if !choiceForm.MatchString(c) || slices.Contains(p.Choices[:i], c) {
 				d.at(fmt.Sprintf("%s.choices[%d]", at, i), "choice %q is no word or here a second time", c)
 			}
 		}
@@ -55,10 +55,10 @@ func (r *Recipe) parameter(name string, d *document, at string) (Parameter, bool
 // own apt fetches Debian's packages from.
 const DebianArchive = "debian:"
 
-var poolForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^pool(/[A-Za-z0-9][A-Za-z0-9.+~_-]*)+$`) })
+var poolForm = lazyregexp.New(`^pool(/[A-Za-z0-9][A-Za-z0-9.+~_-]*)+$`)
 
 func lintArtifact(a *Artifact, d *document, at string) {
-	if !artifactForm().MatchString(a.Name) {
+	if !artifactForm.MatchString(a.Name) {
 		d.at(at+".name", "artifact name %q must be a file name", a.Name)
 	}
 	for i, address := range append([]string{a.URL}, a.Mirrors...) {
@@ -67,7 +67,7 @@ func lintArtifact(a *Artifact, d *document, at string) {
 			key = fmt.Sprintf("%s.mirrors[%d]", at, i-1)
 		}
 		if pool, ok := strings.CutPrefix(address, DebianArchive); ok {
-			if !poolForm().MatchString(pool) {
+			if !poolForm.MatchString(pool) {
 				d.at(key, "%q must be %s and a path such as pool/main/o/opencv/NAME", address, DebianArchive)
 			}
 			continue
@@ -80,7 +80,7 @@ func lintArtifact(a *Artifact, d *document, at string) {
 	if a.Size == 0 {
 		d.at(at, "artifact %s needs its exact size", a.Name)
 	}
-	if !sha256Form().MatchString(a.SHA256) {
+	if !sha256Form.MatchString(a.SHA256) {
 		d.at(at+".sha256", "artifact %s needs its sha256: 64 lower-case hexadecimal digits", a.Name)
 	}
 	if strings.TrimSpace(a.Source) == "" {
@@ -198,7 +198,7 @@ func (r *Recipe) Select(only, skip, downgrade []string) (*Recipe, error) {
 // It opens nothing and runs nothing.
 func LoadPinned(data []byte, address, sum string) (*Recipe, error) {
 	want := strings.ToLower(strings.TrimSpace(sum))
-	if !sha256Form().MatchString(want) {
+	if !sha256Form.MatchString(want) {
 		return nil, fmt.Errorf("recipe %s: --sha256 must be 64 hexadecimal digits", address)
 	}
 	got := sha256.Sum256(data)
@@ -344,7 +344,7 @@ func Relate(relation, value string) (Constraint, error) {
 
 // New is a small recipe to begin from: it lints as it is.
 func New(name string) ([]byte, error) {
-	if !nameForm().MatchString(name) {
+	if !nameForm.MatchString(name) {
 		return nil, fmt.Errorf("recipe name %q must be lower-case words joined by hyphens, such as my-recipe", name)
 	}
 	return []byte(`# yaml-language-server: $schema=docs/schema/recipe.schema.json

@@ -341,7 +341,7 @@ func embeddedFiles(dir string) (map[string]string, error) {
 
 // Page returns the page of a requirement or finding id, in Markdown.
 func Page(id string) (string, bool) {
-	if !idForm().MatchString(id) {
+	if !idForm.MatchString(id) {
 		return "", false
 	}
 	// The embedded file system fails only for a name it does not have.

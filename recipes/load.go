@@ -6,29 +6,24 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
+
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 var (
-	nameForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`) })
-	idForm   = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^[a-z0-9]+([-+][a-z0-9+]*)*(\.[a-z0-9]+([-+][a-z0-9+]*)*)+$`)
-	})
+	nameForm = lazyregexp.New(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	idForm   = lazyregexp.New(`^[a-z0-9]+([-+][a-z0-9+]*)*(\.[a-z0-9]+([-+][a-z0-9+]*)*)+$`)
 	// A package name may not begin with a hyphen: the package manager would
 	// read it as an option.
-	packageForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9+._@/-]{0,127}$`) })
-	windowsForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`) }) // a feature, or a capability with ~
-	portForm    = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,127}(\[[a-z0-9-]+(,[a-z0-9-]+)*\])?(:[a-z0-9-]+)?$`)
-	})
+	packageForm = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9+._@/-]{0,127}$`)
+	windowsForm = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`) // a feature, or a capability with ~
+	portForm    = lazyregexp.New(`^[a-z0-9][a-z0-9-]{0,127}(\[[a-z0-9-]+(,[a-z0-9-]+)*\])?(:[a-z0-9-]+)?$`)
 	// A folder of deployctl's own, one beneath it, and a CMake cache entry.
-	folderForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,60}[a-z0-9]$`) })
-	insideForm = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$`)
-	})
-	optionForm   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,100}$`) })
-	nameWithDots = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(@[a-z0-9-]+/)?[a-z0-9][a-z0-9._-]{0,60}$`) })
-	partForm     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9._+-]*$`) })
+	folderForm   = lazyregexp.New(`^[a-z0-9][a-z0-9._-]{0,60}[a-z0-9]$`)
+	insideForm   = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$`)
+	optionForm   = lazyregexp.New(`^[A-Za-z][A-Za-z0-9_]{0,100}$`)
+	nameWithDots = lazyregexp.New(`^(@[a-z0-9-]+/)?[a-z0-9][a-z0-9._-]{0,60}$`)
+	partForm     = lazyregexp.New(`^[a-z0-9][a-z0-9._+-]*$`)
 )
 
 // Load reads one recipe and checks it; name is what mistakes call the file. It
@@ -65,13 +60,13 @@ func lint(r *Recipe, tables *Tables, d *document) {
 	if r.Schema != Schema {
 		d.at("$.schema", "schema must be %d, found %d", Schema, r.Schema)
 	}
-	if !nameForm().MatchString(r.Name) {
+	if !nameForm.MatchString(r.Name) {
 		d.at("$.name", "name %q must be lower-case words joined by hyphens, such as opencv-yolov3", r.Name)
 	}
 	if strings.TrimSpace(r.Title) == "" {
 		d.at("$.title", "title is missing")
 	}
-	if r.Extends != "" && !nameForm().MatchString(r.Extends) {
+	if r.Extends != "" && !nameForm.MatchString(r.Extends) {
 		d.at("$.extends", "extends takes the name of a recipe, found %q", r.Extends)
 	}
 	if len(r.Requirements) == 0 && r.Extends == "" {
@@ -121,7 +116,7 @@ func (d *document) constraint(path, text string) {
 }
 
 func lintRequirement(r *Recipe, q *Requirement, tables *Tables, d *document, path string) {
-	if !idForm().MatchString(q.ID) {
+	if !idForm.MatchString(q.ID) {
 		d.at(path+".id", "id %q must be lower-case words joined by dots, such as opencv.version", q.ID)
 	}
 	for _, text := range []struct{ key, value string }{{"title", q.Title}, {"why", q.Why}} {
@@ -237,7 +232,7 @@ func lintComponent(c *ComponentCheck, d *document, path string) {
 	d.words(path+".any_of", "component", c.AnyOf, Components())
 	d.constraint(path+".version", c.Version)
 	for i, part := range c.Has {
-		if !partForm().MatchString(part) {
+		if !partForm.MatchString(part) {
 			d.at(fmt.Sprintf("%s.has[%d]", path, i), "part %q must be lower case, such as dnn", part)
 		}
 	}
@@ -333,7 +328,7 @@ func lintBuild(r *Recipe, b *Build, d *document, path string) {
 	lintUnpacked(b.Strip, b.Name, b.Env, d, path, "name")
 	for _, key := range slices.Sorted(maps.Keys(b.Options)) {
 		at := path + ".options." + key
-		if !optionForm().MatchString(key) {
+		if !optionForm.MatchString(key) {
 			d.at(at, "%q is not the name of a CMake option", key)
 		}
 		if strings.HasPrefix(key, "CMAKE_INSTALL_PREFIX") || key == "CMAKE_STAGING_PREFIX" {
@@ -369,14 +364,14 @@ func lintUnpacked(strip int, into string, env map[string]string, d *document, pa
 	if strip < 0 || strip > 10 {
 		d.at(path+".strip", "strip must be 0 to 10, found %d", strip)
 	}
-	if !folderForm().MatchString(into) || strings.Contains(into, "..") {
+	if !folderForm.MatchString(into) || strings.Contains(into, "..") {
 		d.at(path+"."+key, key+" %q must be the name of one folder, such as opencv-4.10.0", into)
 	}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		// A variable that makes every later program load or run something is
 		// nothing that a recipe may set.
 		d.word(path+".env."+name, "variable that holds a list of folders", name, ListVariables())
-		if v := env[name]; v != "." && (!insideForm().MatchString(v) || strings.Contains(v, "..")) {
+		if v := env[name]; v != "." && (!insideForm.MatchString(v) || strings.Contains(v, "..")) {
 			d.at(path+".env."+name, "%q must be a folder beneath it, such as lib/pkgconfig", v)
 		}
 	}
@@ -395,13 +390,13 @@ type Packages struct {
 func (p Packages) form() *regexp.Regexp {
 	switch p.Manager {
 	case "vcpkg":
-		return portForm()
+		return portForm.Get()
 	case "feature":
-		return windowsForm()
+		return windowsForm.Get()
 	case "npm":
-		return nameWithDots()
+		return nameWithDots.Get()
 	}
-	return packageForm()
+	return packageForm.Get()
 }
 
 func (f *Fix) packages() []Packages {

@@ -121,7 +121,7 @@ func lintTable(t *Table, d *document) {
 	if t.Schema != Schema {
 		d.at("$.schema", "schema must be %d, found %d", Schema, t.Schema)
 	}
-	if !nameForm().MatchString(t.Name) {
+	if !nameForm.MatchString(t.Name) {
 		d.at("$.name", "name %q must be lower-case words joined by hyphens", t.Name)
 	}
 	if t.Title == "" {

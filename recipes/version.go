@@ -3,11 +3,11 @@ package recipes
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/hashicorp/go-version"
+
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // maxVersion is the longest version text that is looked at. The longest in
@@ -18,21 +18,17 @@ var (
 	// versionStart finds the release numbers: after an optional "v" or "go" and
 	// an optional Debian epoch ("1:"). Nine digits a number keep dates
 	// (20241114) and stay inside 64 bits; the library underneath has no bound.
-	versionStart = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^(?:v|V|go)?(?:[0-9]{1,4}:)?v?([0-9]{1,9}(?:\.[0-9]{1,9}){0,7})`)
-	})
+	versionStart = lazyregexp.New(`^(?:v|V|go)?(?:[0-9]{1,4}:)?v?([0-9]{1,9}(?:\.[0-9]{1,9}){0,7})`)
 	// versionPre finds a mark of "before the release" right behind the numbers.
 	// A single letter counts only with a number behind it and only a and b
 	// (Python's 3.13.0a1); "1.1.1w" is OpenSSL's patch letter and "9.2p1" a
 	// patch, both after the release.
-	versionPre = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?i)^[-._~]?((?:alpha|beta|rc|preview|pre|devel|dev|snapshot|nightly|cr)(?:[-.]?[0-9]{1,9})?|[ab][0-9]{1,9})(?:[^0-9a-z]|$)`)
-	})
+	versionPre = lazyregexp.New(`(?i)^[-._~]?((?:alpha|beta|rc|preview|pre|devel|dev|snapshot|nightly|cr)(?:[-.]?[0-9]{1,9})?|[ab][0-9]{1,9})(?:[^0-9a-z]|$)`)
 	// versionMore is a number part too long or a part too many: such a text is
 	// refused rather than cut to something else.
-	versionMore = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\.?[0-9]`) })
+	versionMore = lazyregexp.New(`^\.?[0-9]`)
 
-	constraintOp = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\s*(>=|<=|!=|~>|=|>|<)?`) })
+	constraintOp = lazyregexp.New(`^\s*(>=|<=|!=|~>|=|>|<)?`)
 )
 
 // Version reads a version as distributions, tools and headers write it and
@@ -59,15 +55,15 @@ func Version(s string) (*version.Version, error) {
 	if len(text) > maxVersion {
 		return nil, fmt.Errorf("version of %d characters: at most %d are read", len(text), maxVersion)
 	}
-	m := versionStart().FindStringSubmatchIndex(text)
+	m := versionStart.Get().FindStringSubmatchIndex(text)
 	if m == nil {
 		return nil, fmt.Errorf("%q is not a version: it does not start with a number", s)
 	}
 	numbers, rest := text[m[2]:m[3]], text[m[3]:]
-	if versionMore().MatchString(rest) {
+	if versionMore.MatchString(rest) {
 		return nil, fmt.Errorf("%q is not a version: too many or too long numbers", s)
 	}
-	if p := versionPre().FindStringSubmatch(rest); p != nil {
+	if p := versionPre.FindStringSubmatch(rest); p != nil {
 		numbers += "-" + strings.ToLower(p[1])
 	}
 	v, err := version.NewVersion(numbers)
@@ -105,7 +101,7 @@ func ParseConstraint(s string) (Constraint, error) {
 		if err != nil {
 			return Constraint{}, fmt.Errorf("constraint %q: %q is not one of =, !=, >, >=, <, <=, ~> and a version", s, strings.TrimSpace(single))
 		}
-		op := constraintOp().FindString(single)
+		op := constraintOp.FindString(single)
 		limit, err := version.NewVersion(strings.TrimSpace(single[len(op):]))
 		if err != nil {
 			return Constraint{}, fmt.Errorf("constraint %q: %w", s, err)

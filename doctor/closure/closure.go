@@ -13,17 +13,16 @@ import (
 	"errors"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/internal/parallel"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // maxObjects bounds how many files are read; Debian's OpenCV with everything
@@ -377,16 +376,14 @@ func (w *world) foreign(file string) *facts.Unusable {
 	return nil
 }
 
-var muslOwn = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^(ld-|linux-(vdso|gate))|^libc\.musl-`)
-})
+var muslOwn = lazyregexp.New(`^(ld-|linux-(vdso|gate))|^libc\.musl-`)
 
 // builtIn: the loader itself provides these.
 func (w *world) builtIn(name string) bool {
 	if w.libs.Musl && strings.HasPrefix(name, "ld-linux") {
 		return false // glibc's loader, which gcompat plays on Alpine
 	}
-	if muslOwn().MatchString(name) {
+	if muslOwn.MatchString(name) {
 		return true
 	}
 	return w.libs.Musl && strings.HasPrefix(name, "lib") && slices.Contains(ofLibc, stem(name))
@@ -557,12 +554,12 @@ func (w *world) elsewhere(name string, by *node, versions []string) string {
 	return ""
 }
 
-var soname = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(.+?)(?:-([0-9][0-9.]*))?\.so(?:\.([0-9].*))?$`) })
+var soname = lazyregexp.New(`^(.+?)(?:-([0-9][0-9.]*))?\.so(?:\.([0-9].*))?$`)
 
 // debian names the package of a SONAME as Debian's policy does (8.1): libtbb.so.12
 // is in libtbb12, libfoo2.so.3 in libfoo2-3, libfoo-1.2.so in libfoo-1.2.
 func debian(name string) []string {
-	m := soname().FindStringSubmatch(strings.ToLower(strings.ReplaceAll(name, "_", "-")))
+	m := soname.FindStringSubmatch(strings.ToLower(strings.ReplaceAll(name, "_", "-")))
 	if m == nil || m[2] == "" && m[3] == "" {
 		return nil
 	}

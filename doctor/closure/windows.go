@@ -5,13 +5,13 @@ import (
 	"debug/pe"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // desk is what Windows' loader sees: the folders it searches, and what was read
@@ -91,10 +91,8 @@ func (w *desk) runtime(files []string) string {
 }
 
 var (
-	cublasName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^cublas64_([0-9]+)\.dll$`) })
-	ortArchive = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`onnxruntime-win-x64-(?:gpu-)?(?:cuda([0-9]+)|gpu)-([0-9]+\.[0-9]+)`)
-	})
+	cublasName = lazyregexp.New(`^cublas64_([0-9]+)\.dll$`)
+	ortArchive = lazyregexp.New(`onnxruntime-win-x64-(?:gpu-)?(?:cuda([0-9]+)|gpu)-([0-9]+\.[0-9]+)`)
 )
 
 // cudaOf is the major version of CUDA that an ONNX Runtime is built for: what its
@@ -104,12 +102,12 @@ var (
 func (w *desk) cudaOf(in *facts.Instance) string {
 	if o := w.image(w.h.Join(in.Attrs["libdir"], "onnxruntime_providers_cuda.dll")); o != nil {
 		for _, name := range o.imports {
-			if m := cublasName().FindStringSubmatch(strings.ToLower(name)); m != nil {
+			if m := cublasName.FindStringSubmatch(strings.ToLower(name)); m != nil {
 				return m[1]
 			}
 		}
 	}
-	m := ortArchive().FindStringSubmatch(strings.ToLower(in.Path))
+	m := ortArchive.FindStringSubmatch(strings.ToLower(in.Path))
 	switch {
 	case m == nil:
 		return ""
@@ -301,18 +299,18 @@ func openPoseTree(dir string) string {
 	return dir
 }
 
-var openCVName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^((?:lib)?opencv_)[a-z0-9_]*?([0-9]{3,5})\.dll$`) })
+var openCVName = lazyregexp.New(`^((?:lib)?opencv_)[a-z0-9_]*?([0-9]{3,5})\.dll$`)
 
 // modules are the other DLLs of the copy's build. Plugins (videoio_ffmpeg and the
 // like) are loaded if they can be, and left out.
 func (w *desk) modules(in *facts.Instance, add func(string)) {
-	own := openCVName().FindStringSubmatch(strings.ToLower(in.Attrs["soname"]))
+	own := openCVName.FindStringSubmatch(strings.ToLower(in.Attrs["soname"]))
 	dir := in.Attrs["libdir"]
 	if own == nil || dir == "" {
 		return
 	}
 	for _, low := range slices.Sorted(maps.Keys(w.list(dir))) {
-		if m := openCVName().FindStringSubmatch(low); m != nil && m[1] == own[1] && m[2] == own[2] && !strings.Contains(low, "videoio_") {
+		if m := openCVName.FindStringSubmatch(low); m != nil && m[1] == own[1] && m[2] == own[2] && !strings.Contains(low, "videoio_") {
 			add(w.at(dir, low))
 		}
 	}

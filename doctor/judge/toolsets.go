@@ -3,14 +3,13 @@ package judge
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // toolsetForCUDA finds that the toolset Visual Studio builds with by default is
@@ -141,7 +140,7 @@ func (e *evaluation) compilesHere(cuda facts.Instance) bool {
 	return !errors.As(err, &none)
 }
 
-var firstNumber = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[0-9]+(\.[0-9]+)*`) })
+var firstNumber = lazyregexp.New(`[0-9]+(\.[0-9]+)*`)
 
 // series lists the versions that a table's conditions on a column begin at,
 // newest first.
@@ -152,7 +151,7 @@ func (e *evaluation) series(table, column string) []string {
 	}
 	var out []string
 	for _, row := range t.Rows {
-		if v := firstNumber().FindString(row.When[column]); v != "" && !slices.Contains(out, v) {
+		if v := firstNumber.FindString(row.When[column]); v != "" && !slices.Contains(out, v) {
 			out = append(out, v)
 		}
 	}

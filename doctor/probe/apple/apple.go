@@ -18,17 +18,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"sort"
 	"strings"
-	"sync"
 
 	"howett.net/plist"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // Provides are the component names of this probe.
@@ -229,7 +228,7 @@ func (p *prober) tools(f *facts.Facts, selected, how string) {
 	f.Add("xcode-clt", i)
 }
 
-var sdkName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(MacOSX|iPhoneOS|iPhoneSimulator)([0-9.]*)\.sdk$`) })
+var sdkName = lazyregexp.New(`^(MacOSX|iPhoneOS|iPhoneSimulator)([0-9.]*)\.sdk$`)
 
 // sdks adds the SDK folders of one platform, each once: MacOSX.sdk is usually
 // the folder, MacOSX15.1.sdk a link to it (or the other way round).
@@ -242,7 +241,7 @@ func (p *prober) sdks(f *facts.Facts, component, dir, platform string) bool {
 	}
 	found := false
 	for _, e := range entries {
-		m := sdkName().FindStringSubmatch(e.Name)
+		m := sdkName.FindStringSubmatch(e.Name)
 		if m == nil || m[1] != platform || len(seen) > maxSDKs || p.ctx.Err() != nil {
 			continue
 		}

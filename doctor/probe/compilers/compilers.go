@@ -14,13 +14,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // Provides are the component names of this probe.
@@ -32,9 +31,7 @@ const maxAsked = 24
 // compilerName takes apart what a compiler's file is called:
 // [triplet-](gcc|g++|clang|clang++)[-version]. A triplet has two parts at
 // least: c89-gcc and afl-gcc are wrappers.
-var compilerName = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^(?:([a-z0-9_.]+(?:-[a-z0-9_.]+)+)-|(musl)-)?(gcc|g\+\+|clang|clang\+\+)(?:-?(\d+(?:\.\d+){0,2}))?$`)
-})
+var compilerName = lazyregexp.New(`^(?:([a-z0-9_.]+(?:-[a-z0-9_.]+)+)-|(musl)-)?(gcc|g\+\+|clang|clang\+\+)(?:-?(\d+(?:\.\d+){0,2}))?$`)
 
 type candidate struct {
 	look.Copy
@@ -50,7 +47,7 @@ func (c candidate) plain() bool { return c.prefix == "" && c.suffix == "" }
 func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	index := look.NewIndex(ctx, h, func(name string) bool {
 		// The expression alone would cost more than the listing.
-		return (strings.Contains(name, "gcc") || strings.Contains(name, "g++") || strings.Contains(name, "clang")) && compilerName().MatchString(name)
+		return (strings.Contains(name, "gcc") || strings.Contains(name, "g++") || strings.Contains(name, "clang")) && compilerName.MatchString(name)
 	})
 	list := gather(ctx, h, index)
 	instances := make([]facts.Instance, len(list))
@@ -98,7 +95,7 @@ func gather(ctx context.Context, h *host.Host, index *look.Index) []candidate {
 	seen := map[string]bool{}
 	take := func(copies []look.Copy) {
 		for _, c := range copies {
-			m := compilerName().FindStringSubmatch(c.Name)
+			m := compilerName.FindStringSubmatch(c.Name)
 			if m == nil {
 				continue
 			}
@@ -172,11 +169,11 @@ func folders(ctx context.Context, h *host.Host) []string {
 var errNotOne = errors.New("not a compiler of this kind")
 
 var (
-	gccSays   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^gcc version (\d+(?:\.\d+)*)`) })
-	clangSays = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)clang version (\d+(?:\.\d+)*)`) })
-	anySays   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)(?:^gcc|clang) version (\d+(?:\.\d+)*)`) })
-	targetIs  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^Target:\s*(\S+)`) })
-	threadsIs = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^Thread model:\s*(\S+)`) })
+	gccSays   = lazyregexp.New(`(?m)^gcc version (\d+(?:\.\d+)*)`)
+	clangSays = lazyregexp.New(`(?m)clang version (\d+(?:\.\d+)*)`)
+	anySays   = lazyregexp.New(`(?m)(?:^gcc|clang) version (\d+(?:\.\d+)*)`)
+	targetIs  = lazyregexp.New(`(?m)^Target:\s*(\S+)`)
+	threadsIs = lazyregexp.New(`(?m)^Thread model:\s*(\S+)`)
 )
 
 // inspect asks a compiler what it is. Both families answer -v with version,
@@ -218,20 +215,20 @@ func inspect(ctx context.Context, h *host.Host, c candidate) (facts.Instance, er
 		}
 		return inst, nil
 	}
-	version, evidence, text, err := look.Ask(ctx, h, []string{path, "-v"}, anySays())
+	version, evidence, text, err := look.Ask(ctx, h, []string{path, "-v"}, anySays.Get())
 	inst.Evidence = []facts.Evidence{evidence}
 	if err != nil {
 		return inst, fmt.Errorf("ask %s for its version: %w", c.Path, err)
 	}
-	isClang := clangSays().MatchString(text) && !gccSays().MatchString(text)
+	isClang := clangSays.MatchString(text) && !gccSays.MatchString(text)
 	if strings.HasPrefix(c.kind, "g") && isClang {
 		return inst, errNotOne // macOS calls its clang gcc as well
 	}
 	inst.Version = version
-	if m := targetIs().FindStringSubmatch(text); m != nil {
+	if m := targetIs.FindStringSubmatch(text); m != nil {
 		inst.Attrs["target"] = m[1]
 	}
-	if m := threadsIs().FindStringSubmatch(text); m != nil {
+	if m := threadsIs.FindStringSubmatch(text); m != nil {
 		inst.Attrs["threads"] = m[1]
 	}
 	if strings.Contains(text, "Apple clang version") {
@@ -257,13 +254,13 @@ func clangByFolder(ctx context.Context, h *host.Host, c candidate) (version, sou
 	if len(found) != 1 {
 		return "", ""
 	}
-	if v := h.Base(found[0]); fullVersion().MatchString(v) {
+	if v := h.Base(found[0]); fullVersion.MatchString(v) {
 		return v, found[0]
 	}
 	return "", ""
 }
 
-var fullVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\d+\.\d+\.\d+$`) })
+var fullVersion = lazyregexp.New(`^\d+\.\d+\.\d+$`)
 
 // missingPart names the program behind a gcc driver that is not there: the
 // driver answers also when the package with the compiler proper is half removed.

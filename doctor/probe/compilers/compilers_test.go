@@ -161,7 +161,7 @@ func TestNames(t *testing.T) {
 		"gcc": true, "gcc-12": true, "g++-4.8": true, "clang++-19": true, "x86_64-linux-gnu-gcc-12": true, "arm-linux-gnueabihf-g++": true,
 		"clang19": true, "gcc48": true, "gcc-ar": false, "gcc-ar-12": false, "c89-gcc": false, "clang-format": false, "clang-tidy-19": false, "mygcc": false, "": false,
 	} {
-		if got := compilerName().MatchString(name); got != want {
+		if got := compilerName.MatchString(name); got != want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

@@ -11,11 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -23,6 +21,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/cgroup"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // Provides are the fact topics of this probe.
@@ -135,7 +134,7 @@ func (p *prober) allowed(all []Processor) []Processor {
 	if !ok {
 		return all
 	}
-	m := allowedLine().FindStringSubmatch(text)
+	m := allowedLine.FindStringSubmatch(text)
 	if m == nil {
 		return all
 	}
@@ -156,7 +155,7 @@ func (p *prober) allowed(all []Processor) []Processor {
 	return usable
 }
 
-var allowedLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^Cpus_allowed_list:\s*([0-9,-]+)`) })
+var allowedLine = lazyregexp.New(`(?m)^Cpus_allowed_list:\s*([0-9,-]+)`)
 
 // parseList reads a kernel list of numbers (0-3,8,10-11).
 func parseList(s string) map[int]bool {
@@ -240,12 +239,12 @@ func features(arch string, usable []Processor) []string {
 	return common
 }
 
-var armV = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\(v(\d)`) })
+var armV = lazyregexp.New(`\(v(\d)`)
 
 // armVersion is the major version of ARM's architecture. Kernels for ARMv6 say
 // "CPU architecture: 7"; the model's name, ending in (v6l), is right.
 func armVersion(c Processor) int {
-	if m := armV().FindStringSubmatch(c.Model); m != nil {
+	if m := armV.FindStringSubmatch(c.Model); m != nil {
 		return int(m[1][0] - '0')
 	}
 	switch a := c.Architecture; {
@@ -402,7 +401,7 @@ func (p *prober) armGroups(usable []Processor, has map[string]bool) []group {
 	return out
 }
 
-var nameGHz = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`@\s*([0-9]+(?:\.[0-9]+)?)\s*([GM])Hz`) })
+var nameGHz = lazyregexp.New(`@\s*([0-9]+(?:\.[0-9]+)?)\s*([GM])Hz`)
 
 // clock of a processor: the highest its governor allows, else the one in its
 // name, else the one at this moment, else half of Linux's BogoMIPS (x86 only:
@@ -442,7 +441,7 @@ func (p *prober) clock(c Processor) clock {
 }
 
 func clockInName(name string) float64 {
-	m := nameGHz().FindStringSubmatch(name)
+	m := nameGHz.FindStringSubmatch(name)
 	if m == nil {
 		return 0
 	}

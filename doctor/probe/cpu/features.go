@@ -1,12 +1,11 @@
 package cpu
 
 import (
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // armOthers are names in cpuinfo's Features that are no instruction sets.
@@ -54,13 +53,13 @@ func plain(f string) bool {
 	return f != "" && len(f) <= 32 && strings.Trim(f, "abcdefghijklmnopqrstuvwxyz0123456789_.-") == ""
 }
 
-var isaVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[0-9]+p[0-9]+`) })
+var isaVersion = lazyregexp.New(`[0-9]+p[0-9]+`)
 
 // riscvFeatures splits an ISA string (rv64imafdcv_zicsr_zba) into extensions.
 func riscvFeatures(isa string) []string {
 	// Old kernels give versions (i2p0m2p0) and the privilege modes s and u, which
 	// are no extensions.
-	isa = isaVersion().ReplaceAllString(strings.ToLower(isa), "")
+	isa = isaVersion.ReplaceAllString(strings.ToLower(isa), "")
 	base, rest, _ := strings.Cut(isa, "_")
 	var out []string
 	if len(base) > 4 && (strings.HasPrefix(base, "rv64") || strings.HasPrefix(base, "rv32")) {

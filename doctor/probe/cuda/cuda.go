@@ -246,7 +246,7 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 				in.Via = append(in.Via, via)
 			}
 			v := ""
-			if m := soFile().FindStringSubmatch(path.Base(real)); m != nil && strings.Contains(m[2], ".") {
+			if m := soFile.FindStringSubmatch(path.Base(real)); m != nil && strings.Contains(m[2], ".") {
 				v = m[2]
 				put("libcuda_version", v)
 			}
@@ -417,7 +417,7 @@ func (p *probe) look(ctx context.Context, root string) *kit {
 	p.parts(ctx, k)
 	// A folder's own name is the last resort: …/cuda-12.4, …\CUDA\v12.4.
 	if k.version == "" {
-		if v := strings.TrimPrefix(strings.TrimPrefix(strings.ToLower(h.Base(root)), "cuda-"), "v"); dotted().MatchString(v) {
+		if v := strings.TrimPrefix(strings.TrimPrefix(strings.ToLower(h.Base(root)), "cuda-"), "v"); dotted.MatchString(v) {
 			k.version = v
 			k.note("file", root, "the folder's name")
 		}

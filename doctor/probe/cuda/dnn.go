@@ -79,7 +79,7 @@ func (p *probe) mixedCuDNN(ctx context.Context, in *facts.Instance) *facts.Unusa
 		if file == "" || err != nil {
 			continue
 		}
-		m := soFile().FindStringSubmatch(path.Base(real))
+		m := soFile.FindStringSubmatch(path.Base(real))
 		// Only whole releases can be compared: 9.1.0 with 9.5.1.
 		if m != nil && strings.Count(m[2], ".") >= 2 && strings.Count(in.Version, ".") >= 2 && m[2] != in.Version {
 			other = append(other, real)

@@ -2,23 +2,19 @@ package cuda
 
 import (
 	"context"
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
+
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // The forms in which include/crt/host_config.h (include/host_config.h before
 // CUDA 9) states the host compilers that a toolkit takes: the condition on
 // _MSC_VER, and the numbers in the messages on GCC and Clang.
 var (
-	mscWindow = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?m)^#if _MSC_VER < (\d{4}) \|\| _MSC_VER (>=?) (\d{4})`)
-	})
-	gccLimit = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`gcc versions later than (\d{1,2})(?:\.\d+)? are not supported`)
-	})
-	clangLess = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`clang version must be less than (\d{1,2})\b`) })
+	mscWindow = lazyregexp.New(`(?m)^#if _MSC_VER < (\d{4}) \|\| _MSC_VER (>=?) (\d{4})`)
+	gccLimit  = lazyregexp.New(`gcc versions later than (\d{1,2})(?:\.\d+)? are not supported`)
+	clangLess = lazyregexp.New(`clang version must be less than (\d{1,2})\b`)
 )
 
 // ParseHostConfig reads the compilers that a toolkit's host_config.h accepts:
@@ -26,7 +22,7 @@ var (
 // versions), each inclusive. What the text does not state is left out.
 func ParseHostConfig(text string) map[string]string {
 	out := map[string]string{}
-	if m := mscWindow().FindStringSubmatch(text); m != nil {
+	if m := mscWindow.FindStringSubmatch(text); m != nil {
 		// Four digits always fit an int.
 		low, errLow := strconv.Atoi(m[1])
 		high, errHigh := strconv.Atoi(m[3])
@@ -37,10 +33,10 @@ func ParseHostConfig(text string) map[string]string {
 			out["msc_ver_min"], out["msc_ver_max"] = strconv.Itoa(low), strconv.Itoa(high)
 		}
 	}
-	if m := gccLimit().FindStringSubmatch(text); m != nil {
+	if m := gccLimit.FindStringSubmatch(text); m != nil {
 		out["gcc_max"] = m[1]
 	}
-	if m := clangLess().FindStringSubmatch(text); m != nil {
+	if m := clangLess.FindStringSubmatch(text); m != nil {
 		if n, err := strconv.Atoi(m[1]); err == nil && n > 1 {
 			out["clang_max"] = strconv.Itoa(n - 1)
 		}
@@ -71,7 +67,7 @@ func (p *probe) limits(ctx context.Context, k *kit) {
 }
 
 // gccName is a GCC's program with its version: gcc-11, x86_64-linux-gnu-g++-13.
-var gccName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?:^|[/-])g(?:cc|\+\+)-(\d+)$`) })
+var gccName = lazyregexp.New(`(?:^|[/-])g(?:cc|\+\+)-(\d+)$`)
 
 // hostGCC is the major version of the GCC that nvcc is told to call instead of the
 // one on PATH: by a variable (CUDA Compiler Driver documentation, NVCC_CCBIN and
@@ -107,7 +103,7 @@ func (p *probe) hostGCC(ctx context.Context, k *kit) string {
 			continue
 		}
 		for _, name := range []string{program, p.real(ctx, program)} {
-			if m := gccName().FindStringSubmatch(name); m != nil {
+			if m := gccName.FindStringSubmatch(name); m != nil {
 				return m[1]
 			}
 		}

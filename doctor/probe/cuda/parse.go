@@ -2,28 +2,20 @@ package cuda
 
 import (
 	"encoding/json"
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
+
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 var (
-	nvccRelease = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`compilation tools,[ \t]+release[ \t]+([0-9]+\.[0-9]+)(?:,[ \t]*V([0-9]+(?:\.[0-9]+)+))?`)
-	})
-	nvrm = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?m)^NVRM version:.*?[ \t]([0-9]+\.[0-9]+(?:\.[0-9]+)*)(?:[ \t]|$)`)
-	})
-	cudaMacro = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?m)^[ \t]*#[ \t]*define[ \t]+(CUDA_VERSION|CUDART_VERSION)[ \t]+\(?([0-9]{4,6})`)
-	})
-	versionTxt  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?mi)CUDA Version[ \t]+([0-9]+(?:\.[0-9]+)+)`) })
-	jsonVersion = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`"cuda"[ \t\r\n]*:[ \t\r\n]*\{[^{}]*"version"[ \t\r\n]*:[ \t\r\n]*"([^"]*)"`)
-	})
-	dotted = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]+(?:\.[0-9]+)+$`) })
-	soFile = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(lib[a-zA-Z0-9_]+)\.so\.([0-9]+(?:\.[0-9]+)*)$`) })
+	nvccRelease = lazyregexp.New(`compilation tools,[ \t]+release[ \t]+([0-9]+\.[0-9]+)(?:,[ \t]*V([0-9]+(?:\.[0-9]+)+))?`)
+	nvrm        = lazyregexp.New(`(?m)^NVRM version:.*?[ \t]([0-9]+\.[0-9]+(?:\.[0-9]+)*)(?:[ \t]|$)`)
+	cudaMacro   = lazyregexp.New(`(?m)^[ \t]*#[ \t]*define[ \t]+(CUDA_VERSION|CUDART_VERSION)[ \t]+\(?([0-9]{4,6})`)
+	versionTxt  = lazyregexp.New(`(?mi)CUDA Version[ \t]+([0-9]+(?:\.[0-9]+)+)`)
+	jsonVersion = lazyregexp.New(`"cuda"[ \t\r\n]*:[ \t\r\n]*\{[^{}]*"version"[ \t\r\n]*:[ \t\r\n]*"([^"]*)"`)
+	dotted      = lazyregexp.New(`^[0-9]+(?:\.[0-9]+)+$`)
+	soFile      = lazyregexp.New(`^(lib[a-zA-Z0-9_]+)\.so\.([0-9]+(?:\.[0-9]+)*)$`)
 )
 
 // Compiler is what nvcc --version says.
@@ -34,7 +26,7 @@ type Compiler struct {
 
 // ParseNVCC reads the output of nvcc --version; of several the first.
 func ParseNVCC(text string) (Compiler, bool) {
-	m := nvccRelease().FindStringSubmatch(text)
+	m := nvccRelease.FindStringSubmatch(text)
 	if m == nil {
 		return Compiler{}, false
 	}
@@ -56,7 +48,7 @@ type KernelDriver struct {
 // Kernel Module  535.54.03  …") and the open ones' ("… Open Kernel Module for
 // x86_64  525.60.11  …").
 func ParseKernelDriver(text string) (KernelDriver, bool) {
-	m := nvrm().FindStringSubmatch(text)
+	m := nvrm.FindStringSubmatch(text)
 	if m == nil {
 		return KernelDriver{}, false
 	}
@@ -66,7 +58,7 @@ func ParseKernelDriver(text string) (KernelDriver, bool) {
 // headerVersion reads CUDA_VERSION or CUDART_VERSION: 12060 is 12.6, 9020 is
 // 9.2 (cuda.h: 1000 × major + 10 × minor).
 func headerVersion(text string) string {
-	m := cudaMacro().FindStringSubmatch(text)
+	m := cudaMacro.FindStringSubmatch(text)
 	if m == nil {
 		return ""
 	}
@@ -107,15 +99,15 @@ func ParseVersions(text string) (Versions, bool) {
 	}
 	if err := json.Unmarshal([]byte(text), &parts); err == nil {
 		for name, p := range parts {
-			if dotted().MatchString(p.Version) {
+			if dotted.MatchString(p.Version) {
 				v.Parts[name] = p.Version
 			}
 		}
 		v.CUDA = v.Parts["cuda"]
 		delete(v.Parts, "cuda")
-	} else if m := jsonVersion().FindStringSubmatch(text); m != nil && dotted().MatchString(m[1]) {
+	} else if m := jsonVersion.FindStringSubmatch(text); m != nil && dotted.MatchString(m[1]) {
 		v.CUDA = m[1]
-	} else if m := versionTxt().FindStringSubmatch(text); m != nil {
+	} else if m := versionTxt.FindStringSubmatch(text); m != nil {
 		v.CUDA = m[1]
 	}
 	return v, v.CUDA != "" || len(v.Parts) > 0
@@ -125,7 +117,7 @@ func ParseVersions(text string) (Versions, bool) {
 // 32.0.15.6094 is 560.94 (the last five digits).
 func WindowsDriver(v string) string {
 	digits := strings.ReplaceAll(v, ".", "")
-	if !dotted().MatchString(v) || strings.Count(v, ".") != 3 || len(digits) < 5 {
+	if !dotted.MatchString(v) || strings.Count(v, ".") != 3 || len(digits) < 5 {
 		return ""
 	}
 	d := digits[len(digits)-5:]

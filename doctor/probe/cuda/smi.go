@@ -2,10 +2,10 @@ package cuda
 
 import (
 	"encoding/csv"
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
+
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // SMI is what nvidia-smi says of the driver.
@@ -38,33 +38,29 @@ const maxGPUs = 256
 
 var (
 	// Since 610 the header says KMD and CUDA UMD.
-	smiHeader = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`NVIDIA-SMI[ \t]+([0-9][0-9.]*)`) })
-	smiDriver = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?:Driver|KMD) Version[ \t]*:[ \t]*([0-9][0-9.]*)`) })
-	smiCUDA   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`CUDA (?:UMD )?Version[ \t]*:[ \t]*([0-9][0-9.]*)`) })
+	smiHeader = lazyregexp.New(`NVIDIA-SMI[ \t]+([0-9][0-9.]*)`)
+	smiDriver = lazyregexp.New(`(?:Driver|KMD) Version[ \t]*:[ \t]*([0-9][0-9.]*)`)
+	smiCUDA   = lazyregexp.New(`CUDA (?:UMD )?Version[ \t]*:[ \t]*([0-9][0-9.]*)`)
 	// Jetson's GPU is not on PCI.
-	smiGPU = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^\|[ \t]+[0-9]+\.?[ \t]+.*?[ \t]*\|[ \t]*(?:[0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-9A-Fa-f]|N/A[ \t]+N/A)`)
-	})
-	smiFailed = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?mi)^.*(?:NVIDIA-SMI has failed|NVIDIA-SMI couldn't find|Failed to initialize NVML|No devices were found|couldn't communicate with the NVIDIA driver|Unable to determine the device handle).*$`)
-	})
+	smiGPU    = lazyregexp.New(`^\|[ \t]+[0-9]+\.?[ \t]+.*?[ \t]*\|[ \t]*(?:[0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-9A-Fa-f]|N/A[ \t]+N/A)`)
+	smiFailed = lazyregexp.New(`(?mi)^.*(?:NVIDIA-SMI has failed|NVIDIA-SMI couldn't find|Failed to initialize NVML|No devices were found|couldn't communicate with the NVIDIA driver|Unable to determine the device handle).*$`)
 )
 
 // ParseSMI reads the table that nvidia-smi prints without options, of any
 // release, or the error in its place.
 func ParseSMI(text string) SMI {
-	at := smiHeader().FindStringIndex(text)
+	at := smiHeader.FindStringIndex(text)
 	if at == nil || strings.Contains(line(text, at[0]), "has failed") {
-		return SMI{Err: strings.TrimSpace(smiFailed().FindString(text))}
+		return SMI{Err: strings.TrimSpace(smiFailed.FindString(text))}
 	}
 	var s SMI
 	head := line(text, at[0])
-	if m := smiDriver().FindStringSubmatch(head); m != nil {
+	if m := smiDriver.FindStringSubmatch(head); m != nil {
 		s.Driver = m[1]
-	} else if m := smiHeader().FindStringSubmatch(head); m != nil {
+	} else if m := smiHeader.FindStringSubmatch(head); m != nil {
 		s.Driver = m[1] // Jetson's driver has no version of its own
 	}
-	if m := smiCUDA().FindStringSubmatch(head); m != nil {
+	if m := smiCUDA.FindStringSubmatch(head); m != nil {
 		s.CUDA = m[1]
 	}
 	for row := range strings.SplitSeq(text[at[0]:], "\n") {
@@ -72,7 +68,7 @@ func ParseSMI(text string) SMI {
 		if strings.Contains(row, "Processes") || strings.Contains(row, "processes:") || strings.Contains(row, "MIG devices") {
 			break
 		}
-		if smiGPU().MatchString(strings.TrimSpace(row)) {
+		if smiGPU.MatchString(strings.TrimSpace(row)) {
 			s.GPUs++
 		}
 	}

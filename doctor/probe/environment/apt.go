@@ -2,15 +2,14 @@ package environment
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
-var aptProxy = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)(?:^|[\s:{;])Proxy\s+"([^"]*)"`) })
+var aptProxy = lazyregexp.New(`(?i)(?:^|[\s:{;])Proxy\s+"([^"]*)"`)
 
 // aptProxies lists the proxies that apt refuses. It takes no scheme for granted,
 // and has none but http, https and socks5h (apt, methods/http.cc, "Unsupported
@@ -37,7 +36,7 @@ func (p *prober) aptProxies() {
 			if strings.HasPrefix(line, "//") || strings.HasPrefix(line, "#") {
 				continue
 			}
-			for _, m := range aptProxy().FindAllStringSubmatch(line, -1) {
+			for _, m := range aptProxy.FindAllStringSubmatch(line, -1) {
 				p.aptProxy(file, m[1])
 			}
 		}

@@ -12,18 +12,17 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"sort"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/cuda"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // Components this package provides, besides the topic gpus.
@@ -109,7 +108,7 @@ func (p *probe) small(ctx context.Context, name string) string {
 	return strings.Trim(string(data), " \t\r\n\x00")
 }
 
-var hexID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^0x[0-9a-f]{4,8}$`) })
+var hexID = lazyregexp.New(`^0x[0-9a-f]{4,8}$`)
 
 // pci lists the display and accelerator devices of the PCI bus.
 func (p *probe) pci(ctx context.Context) {
@@ -123,11 +122,11 @@ func (p *probe) pci(ctx context.Context) {
 		class := p.small(ctx, dir+"/class")
 		// 03 display controllers, 12 processing accelerators (PCI Code and ID
 		// Assignment Specification).
-		if !hexID().MatchString(class) || !strings.HasPrefix(class, "0x03") && !strings.HasPrefix(class, "0x12") {
+		if !hexID.MatchString(class) || !strings.HasPrefix(class, "0x03") && !strings.HasPrefix(class, "0x12") {
 			continue
 		}
 		vendor, device := p.small(ctx, dir+"/vendor"), p.small(ctx, dir+"/device")
-		if !hexID().MatchString(vendor) || !hexID().MatchString(device) {
+		if !hexID.MatchString(vendor) || !hexID.MatchString(device) {
 			continue
 		}
 		v, d := vendor[2:], device[2:]
@@ -324,7 +323,7 @@ func render(driver, compatible string) bool {
 	return false
 }
 
-var tegraRelease = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`R([0-9]+) \(release\), REVISION: ([0-9.]+)`) })
+var tegraRelease = lazyregexp.New(`R([0-9]+) \(release\), REVISION: ([0-9.]+)`)
 
 // tegras gives the compute capability of NVIDIA's boards by their chip
 // (NVIDIA, "CUDA GPU Compute Capability", Jetson products).
@@ -350,7 +349,7 @@ func (p *probe) jetson(ctx context.Context) {
 	}
 	const release = "/etc/nv_tegra_release"
 	if text := p.small(ctx, release); text != "" {
-		if m := tegraRelease().FindStringSubmatch(text); m != nil {
+		if m := tegraRelease.FindStringSubmatch(text); m != nil {
 			g.Attrs["l4t"] = m[1] + "." + m[2]
 			g.DriverVersion = g.Attrs["l4t"]
 			g.Evidence = append(g.Evidence, facts.Evidence{Kind: "file", Source: release, Detail: m[0]})
@@ -395,7 +394,7 @@ func (p *probe) nvidia(ctx context.Context) {
 	}
 }
 
-var rocmVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]+(?:\.[0-9]+)+`) })
+var rocmVersion = lazyregexp.New(`^[0-9]+(?:\.[0-9]+)+`)
 
 // rocm finds AMD's compute stack.
 func (p *probe) rocm(ctx context.Context) {
@@ -445,7 +444,7 @@ func (p *probe) rocm(ctx context.Context) {
 func (p *probe) rocmAt(ctx context.Context, root string) *facts.Instance {
 	for _, name := range []string{".info/version", ".info/version-dev", "share/rocm/version"} {
 		text := p.small(ctx, path.Join(root, name))
-		v := rocmVersion().FindString(text)
+		v := rocmVersion.FindString(text)
 		if v == "" {
 			continue
 		}

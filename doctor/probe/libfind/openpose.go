@@ -4,14 +4,13 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // openposeModels are the networks that an OpenPose tree has below models, the
@@ -105,8 +104,8 @@ func (s *search) openposeWeights(ctx context.Context, c *copyOf, tree string) {
 }
 
 var (
-	cudaDLL  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^cudart64_(\d+)\.dll$`) })
-	cudnnDLL = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^cudnn64_(\d+)\.dll$`) })
+	cudaDLL  = lazyregexp.New(`^cudart64_(\d+)\.dll$`)
+	cudnnDLL = lazyregexp.New(`^cudnn64_(\d+)\.dll$`)
 )
 
 // carried reads the CUDA and cuDNN that a tree brings beside its programs, out
@@ -118,13 +117,13 @@ func (s *search) carried(ctx context.Context, c *copyOf, folders []string, tree 
 		for _, e := range s.list(ctx, s.h.Join(tree, folder)) {
 			low := strings.ToLower(e.Name)
 			file := s.h.Join(tree, folder, e.Name)
-			if m := cudaDLL().FindStringSubmatch(low); m != nil && c.built.CUDA == "" {
+			if m := cudaDLL.FindStringSubmatch(low); m != nil && c.built.CUDA == "" {
 				if c.built.CUDA = runtimeRelease(m[1]); c.built.CUDA != "" {
 					c.carries = file
 					c.note("file", file, "CUDA "+c.built.CUDA)
 				}
 			}
-			if m := cudnnDLL().FindStringSubmatch(low); m != nil && c.built.CuDNN == "" {
+			if m := cudnnDLL.FindStringSubmatch(low); m != nil && c.built.CuDNN == "" {
 				c.built.CuDNN = m[1]
 				c.note("file", file, "cuDNN "+m[1])
 			}
@@ -146,7 +145,7 @@ func runtimeRelease(number string) string {
 	return fmt.Sprintf("%d.%d", n/10, n%10)
 }
 
-var pydName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^pyopenpose\.cp(\d)(\d+)-.*\.pyd$`) })
+var pydName = lazyregexp.New(`^pyopenpose\.cp(\d)(\d+)-.*\.pyd$`)
 
 // openposePython looks at the Python module. Python 3.8 and newer load the DLLs
 // that a module needs from its own folder, Python's, System32 and the folders
@@ -157,7 +156,7 @@ func (s *search) openposePython(ctx context.Context, c *copyOf, tree string) {
 	for _, folder := range []string{`build\python\openpose\Release`, `build\python\openpose`, `python\openpose\Release`, `python\openpose`, `bin\python\openpose\Release`, `bin\python\openpose`} {
 		dir := h.Join(tree, folder)
 		for _, e := range s.list(ctx, dir) {
-			m := pydName().FindStringSubmatch(strings.ToLower(e.Name))
+			m := pydName.FindStringSubmatch(strings.ToLower(e.Name))
 			if m == nil {
 				continue
 			}

@@ -5,13 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/doctor/probe/opencv"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 const (
@@ -29,9 +28,7 @@ type site struct {
 	env string
 }
 
-var pythonFolder = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)^(?:python|pypy)[-_]?[0-9][0-9.]*t?(?:-(?:32|64|arm64))?$`)
-})
+var pythonFolder = lazyregexp.New(`(?i)^(?:python|pypy)[-_]?[0-9][0-9.]*t?(?:-(?:32|64|arm64))?$`)
 
 // condas are the names of the folders that conda's installers unpack into.
 var condas = []string{"miniconda3", "anaconda3", "miniforge3", "mambaforge", "micromamba"}
@@ -56,7 +53,7 @@ func (w *world) sites(ctx context.Context) []site {
 		}
 		lib := path.Join(root, "lib")
 		for _, e := range w.list(ctx, lib) {
-			if pythonFolder().MatchString(e.Name) || e.Name == "python3" {
+			if pythonFolder.MatchString(e.Name) || e.Name == "python3" {
 				env := root
 				if root == "/usr" {
 					env = ""
@@ -68,7 +65,7 @@ func (w *world) sites(ctx context.Context) []site {
 	}
 	if place := w.envPath("APPDATA"); w.h.Windows() && place != "" {
 		for _, e := range w.list(ctx, w.h.Join(place, "Python")) {
-			if pythonFolder().MatchString(e.Name) {
+			if pythonFolder.MatchString(e.Name) {
 				add(w.h.Join(place, "Python", e.Name, "site-packages"), "")
 			}
 		}
@@ -121,7 +118,7 @@ func (w *world) pythonRoots(ctx context.Context) []string {
 				continue
 			}
 			for _, e := range w.list(ctx, place) {
-				if pythonFolder().MatchString(e.Name) {
+				if pythonFolder.MatchString(e.Name) {
 					roots = append(roots, h.Join(place, e.Name))
 				}
 			}
@@ -270,7 +267,7 @@ func (s *search) onnxWheel(ctx context.Context, c *copyOf) {
 	}
 }
 
-var ciBuild = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^ci_build *= *(True|False)`) })
+var ciBuild = lazyregexp.New(`(?m)^ci_build *= *(True|False)`)
 
 // openCVWheel says what OpenCV's Python module was built for. The project's own
 // wheels are built without CUDA and with OpenCL, OpenCV's default (opencv-python,
@@ -282,7 +279,7 @@ func (s *search) openCVWheel(ctx context.Context, c *copyOf) {
 		c.version = strings.Join(parts[:3], ".")
 	}
 	if text, ok := s.text(ctx, s.h.Join(c.prefix, "version.py")); ok {
-		if m := ciBuild().FindStringSubmatch(text); m != nil && m[1] == "True" {
+		if m := ciBuild.FindStringSubmatch(text); m != nil && m[1] == "True" {
 			c.built.Backends = []string{"cpu", "opencl"}
 			return
 		}

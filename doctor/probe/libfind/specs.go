@@ -1,12 +1,11 @@
 package libfind
 
 import (
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/probe/opencv"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // spec is what is known of one framework's files. Library names are without
@@ -60,10 +59,8 @@ type spec struct {
 }
 
 var (
-	cxx11ABI  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`_GLIBCXX_USE_CXX11_ABI=([01])`) })
-	caffeCUDA = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?mi)^[ \t]*set[ \t]*\([ \t]*Caffe_(HAVE_CUDA|HAVE_CUDNN|CPU_ONLY)[ \t]+([A-Za-z0-9]+)`)
-	})
+	cxx11ABI  = lazyregexp.New(`_GLIBCXX_USE_CXX11_ABI=([01])`)
+	caffeCUDA = lazyregexp.New(`(?mi)^[ \t]*set[ \t]*\([ \t]*Caffe_(HAVE_CUDA|HAVE_CUDNN|CPU_ONLY)[ \t]+([A-Za-z0-9]+)`)
 )
 
 // version is the release that a header's macros give, "" for none.
@@ -119,7 +116,7 @@ func mathRows() []spec {
 			component: "openblas", libs: []string{"openblas", "openblasp", "openblaso", "openblas64_", "openblas64"}, dlls: []string{"libopenblas", "openblas", "libopenblas_64"},
 			parts:   map[string]string{"openblas64_": "ilp64", "openblas64": "ilp64"},
 			headers: []string{"openblas_config.h", "openblas/openblas_config.h"},
-			release: func(d map[string]string) string { return inText().FindString(d["OPENBLAS_VERSION"]) },
+			release: func(d map[string]string) string { return inText.FindString(d["OPENBLAS_VERSION"]) },
 			suffix: func(s string) string {
 				if strings.Count(s, ".") < 2 {
 					return "" // libopenblas.so.0, .so.0.3
@@ -240,7 +237,7 @@ func networkRows() []spec {
 			},
 			cmake: []string{"Torch"}, cmakeFirst: true,
 			config: func(text string) map[string]string {
-				if m := cxx11ABI().FindStringSubmatch(text); m != nil {
+				if m := cxx11ABI.FindStringSubmatch(text); m != nil {
 					return map[string]string{"cxx11_abi": m[1]}
 				}
 				return nil
@@ -347,7 +344,7 @@ func ncnnDetails(d map[string]string) (map[string]string, []string) {
 
 func caffeConfig(text string) map[string]string {
 	attrs := map[string]string{}
-	for _, m := range caffeCUDA().FindAllStringSubmatch(text, -1) {
+	for _, m := range caffeCUDA.FindAllStringSubmatch(text, -1) {
 		value := "no"
 		switch strings.ToUpper(m[2]) {
 		case "TRUE", "ON", "1", "YES":

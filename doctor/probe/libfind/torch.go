@@ -2,24 +2,22 @@ package libfind
 
 import (
 	"context"
-	"regexp"
 	"strings"
-	"sync"
+
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 var (
 	// officialBuild is how PyTorch names the builds of its releases: 2.4.0+cu121,
 	// 2.4.0+cpu. A build of somebody's own is 2.4.0a0+git1a2b3c4.
-	officialBuild = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\d+\.\d+\.\d+\+(cpu|cu(\d{2,3}))$`) })
-	torchVersion  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^__version__\s*=\s*'([^']+)'`) })
-	torchBackend  = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?m)^(cuda|hip|xpu)(?:\s*:[^=\n]*)?\s*=\s*(?:'([0-9][^']*)'|None)`)
-	})
+	officialBuild = lazyregexp.New(`^\d+\.\d+\.\d+\+(cpu|cu(\d{2,3}))$`)
+	torchVersion  = lazyregexp.New(`(?m)^__version__\s*=\s*'([^']+)'`)
+	torchBackend  = lazyregexp.New(`(?m)^(cuda|hip|xpu)(?:\s*:[^=\n]*)?\s*=\s*(?:'([0-9][^']*)'|None)`)
 )
 
 // torchBuild notes which of PyTorch's own builds a copy is, by its whole version.
 func (c *copyOf) torchBuild(version string) {
-	m := officialBuild().FindStringSubmatch(strings.TrimSpace(version))
+	m := officialBuild.FindStringSubmatch(strings.TrimSpace(version))
 	if m == nil {
 		return
 	}
@@ -38,11 +36,11 @@ func (s *search) torchModule(ctx context.Context, c *copyOf) {
 	if !ok {
 		return
 	}
-	if m := torchVersion().FindStringSubmatch(text); m != nil {
+	if m := torchVersion.FindStringSubmatch(text); m != nil {
 		c.torchBuild(m[1])
 	}
 	backends, told := []string{"cpu"}, false
-	for _, m := range torchBackend().FindAllStringSubmatch(text, -1) {
+	for _, m := range torchBackend.FindAllStringSubmatch(text, -1) {
 		told = told || m[1] == "cuda"
 		if m[2] != "" {
 			backends = append(backends, map[string]string{"hip": "rocm"}[m[1]])

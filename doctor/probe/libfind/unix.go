@@ -4,14 +4,13 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"sort"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // unix finds the copies of Linux and macOS and settles their lookups.
@@ -349,13 +348,13 @@ func (s *search) holding(real string) *copyOf {
 }
 
 // Debian's folders of the builds of OpenBLAS.
-var openblasBuild = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^openblas(?:64)?-(pthread|openmp|serial)$`) })
+var openblasBuild = lazyregexp.New(`^openblas(?:64)?-(pthread|openmp|serial)$`)
 
-var pluginFolder = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^openvino-[0-9.]+$`) })
+var pluginFolder = lazyregexp.New(`^openvino-[0-9.]+$`)
 
 // partsBeside lists the further libraries of a copy, whose own is named stem.
 func (s *search) partsBeside(ctx context.Context, dir, stem string, c *copyOf) {
-	if m := openblasBuild().FindStringSubmatch(path.Base(dir)); m != nil {
+	if m := openblasBuild.FindStringSubmatch(path.Base(dir)); m != nil {
 		c.set("threading", m[1])
 		return // every build's file is libopenblasp there
 	}
@@ -379,7 +378,7 @@ func (s *search) partsBeside(ctx context.Context, dir, stem string, c *copyOf) {
 	dirs := []string{dir}
 	if s.spec.component == "openvino" {
 		for _, e := range s.list(ctx, dir) {
-			if pluginFolder().MatchString(e.Name) {
+			if pluginFolder.MatchString(e.Name) {
 				dirs = append(dirs, path.Join(dir, e.Name))
 			}
 		}
@@ -702,7 +701,7 @@ func folderVersion(parent, name string, s *spec) string {
 			return ok && err == nil
 		}) || low == s.component || s.component == "libtorch" && low == "pytorch"
 	}
-	if number, _, _ := strings.Cut(name, "_"); wholeVersion().MatchString(number) && strings.Contains(number, ".") && matches(parent) {
+	if number, _, _ := strings.Cut(name, "_"); wholeVersion.MatchString(number) && strings.Contains(number, ".") && matches(parent) {
 		return number
 	}
 	if !matches(name) {
@@ -716,7 +715,7 @@ func folderVersion(parent, name string, s *spec) string {
 		}
 		return ""
 	}
-	return inText().FindString(name)
+	return inText.FindString(name)
 }
 
 // readBinaries looks into libraries and programs for what no file beside tells.

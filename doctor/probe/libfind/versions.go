@@ -5,7 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
+
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // defines reads the macros of a C header: name to value without quotes, the
@@ -70,9 +71,9 @@ func joined(d map[string]string, names ...string) string {
 }
 
 // A version anywhere in a text, at least two numbers.
-var inText = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[0-9]{1,8}(?:\.[0-9]{1,8}){1,3}`) })
+var inText = lazyregexp.New(`[0-9]{1,8}(?:\.[0-9]{1,8}){1,3}`)
 
-var wholeVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{1,8}(?:\.[0-9]{1,8}){0,4}$`) })
+var wholeVersion = lazyregexp.New(`^[0-9]{1,8}(?:\.[0-9]{1,8}){0,4}$`)
 
 // bare returns a text's leading version ("2.1.0+cu121" is 2.1.0), "" for none.
 func bare(v string) string {
@@ -81,7 +82,7 @@ func bare(v string) string {
 		v = v[:i]
 	}
 	v = strings.Trim(v, ".")
-	if !wholeVersion().MatchString(v) {
+	if !wholeVersion.MatchString(v) {
 		return ""
 	}
 	return v
@@ -161,15 +162,13 @@ func mklVersion(d map[string]string) string {
 	return joined(d, "__INTEL_MKL__", "__INTEL_MKL_UPDATE__", "__INTEL_MKL_PATCH__")
 }
 
-var packageVersion = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?mi)^[ \t]*set[ \t]*\([ \t]*([A-Za-z_]+)[ \t]+"?v?([0-9][0-9.]*)`)
-})
+var packageVersion = lazyregexp.New(`(?mi)^[ \t]*set[ \t]*\([ \t]*([A-Za-z_]+)[ \t]+"?v?([0-9][0-9.]*)`)
 
 // cmakeVersion reads PACKAGE_VERSION, or one of the packages' own X_VERSION, out
 // of a CMake package file.
 func cmakeVersion(text string, packages []string) string {
 	own := ""
-	for _, m := range packageVersion().FindAllStringSubmatch(text, -1) {
+	for _, m := range packageVersion.FindAllStringSubmatch(text, -1) {
 		if strings.EqualFold(m[1], "PACKAGE_VERSION") {
 			return bare(m[2])
 		}
@@ -193,19 +192,13 @@ type libName struct {
 }
 
 var (
-	sharedName = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^lib([A-Za-z0-9_+-]+?)(?:-r([0-9]+(?:\.[0-9]+)+)(?:\.dev)?)?\.so(?:\.([0-9]+(?:\.[0-9]+)*[a-z]?))?(?:-rc[0-9]+)?$`)
-	})
-	dylibName = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^lib([A-Za-z0-9_+-]+?)(?:-r([0-9]+(?:\.[0-9]+)+)(?:\.dev)?)?(?:\.([0-9]+(?:\.[0-9]+)*))?\.dylib$`)
-	})
-	staticName = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^lib([A-Za-z0-9_+-]+?)(?:-r([0-9]+(?:\.[0-9]+)+))?\.a$`)
-	})
+	sharedName = lazyregexp.New(`^lib([A-Za-z0-9_+-]+?)(?:-r([0-9]+(?:\.[0-9]+)+)(?:\.dev)?)?\.so(?:\.([0-9]+(?:\.[0-9]+)*[a-z]?))?(?:-rc[0-9]+)?$`)
+	dylibName  = lazyregexp.New(`^lib([A-Za-z0-9_+-]+?)(?:-r([0-9]+(?:\.[0-9]+)+)(?:\.dev)?)?(?:\.([0-9]+(?:\.[0-9]+)*))?\.dylib$`)
+	staticName = lazyregexp.New(`^lib([A-Za-z0-9_+-]+?)(?:-r([0-9]+(?:\.[0-9]+)+))?\.a$`)
 )
 
 func parseLibName(name string) (libName, bool) {
-	for _, re := range []*regexp.Regexp{sharedName(), dylibName()} {
+	for _, re := range []*regexp.Regexp{sharedName.Get(), dylibName.Get()} {
 		if m := re.FindStringSubmatch(name); m != nil {
 			suffix := m[2]
 			if suffix == "" {
@@ -214,7 +207,7 @@ func parseLibName(name string) (libName, bool) {
 			return libName{stem: m[1], suffix: suffix}, true
 		}
 	}
-	if m := staticName().FindStringSubmatch(name); m != nil {
+	if m := staticName.FindStringSubmatch(name); m != nil {
 		return libName{stem: m[1], suffix: m[2], static: true}, true
 	}
 	return libName{}, false
@@ -247,30 +240,26 @@ func normal(name string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '-' || r == '_' || r == '.' }), "-")
 }
 
-var infoFolder = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_.]*?)-([0-9][0-9A-Za-z.+!_]*?)(?:-py[0-9.]+)?\.(?:dist|egg)-info$`)
-})
+var infoFolder = lazyregexp.New(`^([A-Za-z0-9][A-Za-z0-9_.]*?)-([0-9][0-9A-Za-z.+!_]*?)(?:-py[0-9.]+)?\.(?:dist|egg)-info$`)
 
 // parseInfoFolder reads the name of a package's metadata folder:
 // torch-2.1.0+cu121.dist-info, onnxruntime-1.21.egg-info.
 func parseInfoFolder(folder string) (name, version string, ok bool) {
-	m := infoFolder().FindStringSubmatch(folder)
+	m := infoFolder.FindStringSubmatch(folder)
 	if m == nil {
 		return "", "", false
 	}
 	return normal(m[1]), m[2], true
 }
 
-var fileVersion = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`F\x00i\x00l\x00e\x00V\x00e\x00r\x00s\x00i\x00o\x00n\x00(?:\x00\x00)+((?:[0-9.,]\x00|\x20\x00){3,40})`)
-})
+var fileVersion = lazyregexp.New(`F\x00i\x00l\x00e\x00V\x00e\x00r\x00s\x00i\x00o\x00n\x00(?:\x00\x00)+((?:[0-9.,]\x00|\x20\x00){3,40})`)
 
 // resourceVersion reads what follows VS_VERSION_INFO in a DLL: the text
 // FileVersion of its version resource (UTF-16). A number of five and more
 // digits is a build's date, not a part of the release (onnxruntime.dll of
 // Windows says 1.17.20240301.2).
 func resourceVersion(data []byte) string {
-	m := fileVersion().FindSubmatch(data)
+	m := fileVersion.Get().FindSubmatch(data)
 	if m == nil {
 		return ""
 	}

@@ -166,7 +166,7 @@ func FuzzDefines(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		d := defines(text)
 		for _, s := range all {
-			if v := s.version(d); v != "" && !wholeVersion().MatchString(v) {
+			if v := s.version(d); v != "" && !wholeVersion.MatchString(v) {
 				t.Errorf("%s reads %q", s.component, v)
 			}
 			if s.details != nil {
@@ -190,7 +190,7 @@ func FuzzFileNames(f *testing.F) {
 			t.Errorf("%q has stem %q", name, n.stem)
 		}
 		for _, s := range all {
-			if v := s.suffix(n.suffix); v != "" && !wholeVersion().MatchString(v) {
+			if v := s.suffix(n.suffix); v != "" && !wholeVersion.MatchString(v) {
 				t.Errorf("%s reads %q in %q", s.component, v, name)
 			}
 		}
@@ -203,15 +203,15 @@ func FuzzTexts(f *testing.F) {
 	f.Add(resource("1.17.20240301.2"), "")
 	f.Fuzz(func(t *testing.T, text, folder string) {
 		metadata(text)
-		if v := cmakeVersion(text, []string{"Torch"}); v != "" && !wholeVersion().MatchString(v) {
+		if v := cmakeVersion(text, []string{"Torch"}); v != "" && !wholeVersion.MatchString(v) {
 			t.Errorf("CMake version %q", v)
 		}
-		if v := resourceVersion([]byte(text)); v != "" && !wholeVersion().MatchString(v) {
+		if v := resourceVersion([]byte(text)); v != "" && !wholeVersion.MatchString(v) {
 			t.Errorf("resource version %q", v)
 		}
 		parseInfoFolder(folder)
 		for _, s := range specs() {
-			if v := folderVersion(s.component, folder, &s); v != "" && !wholeVersion().MatchString(v) {
+			if v := folderVersion(s.component, folder, &s); v != "" && !wholeVersion.MatchString(v) {
 				t.Errorf("%s: folder version %q", s.component, v)
 			}
 		}

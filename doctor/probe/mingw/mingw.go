@@ -18,13 +18,13 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/go-version"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // Limits on what a full disk or PATH can make the probe do.
@@ -396,16 +396,10 @@ func (d *Compiler) derive(exe string) {
 }
 
 var (
-	versionFolder = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\d+(\.\d+){0,3}$`) })
-	msvcrtMacro   = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?m)^\s*#\s*define\s+__MSVCRT_VERSION__\s+0x([0-9A-Fa-f]+)`)
-	})
-	runtimeMacro = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?m)^\s*#\s*define\s+__MINGW64_VERSION_(MAJOR|MINOR|BUGFIX)\s+(\d+)`)
-	})
-	gthread = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`_GTHR_(POSIX|WIN32|MCF)_H|gthr-(posix|win32|mcf)\.h`)
-	})
+	versionFolder = lazyregexp.New(`^\d+(\.\d+){0,3}$`)
+	msvcrtMacro   = lazyregexp.New(`(?m)^\s*#\s*define\s+__MSVCRT_VERSION__\s+0x([0-9A-Fa-f]+)`)
+	runtimeMacro  = lazyregexp.New(`(?m)^\s*#\s*define\s+__MINGW64_VERSION_(MAJOR|MINOR|BUGFIX)\s+(\d+)`)
+	gthread       = lazyregexp.New(`_GTHR_(POSIX|WIN32|MCF)_H|gthr-(posix|win32|mcf)\.h`)
 )
 
 // fromFiles reads what lies beside a compiler: lib\gcc\<target>\<version> or
@@ -463,7 +457,7 @@ func (p *prober) fromFiles(exe string) Compiler {
 			if err != nil {
 				continue
 			}
-			if m := gthread().FindStringSubmatch(text); m != nil {
+			if m := gthread.FindStringSubmatch(text); m != nil {
 				d.Threads = strings.ToLower(m[1] + m[2])
 			}
 		}
@@ -490,7 +484,7 @@ func (p *prober) versions(dir string) []string {
 	}
 	var out []string
 	for _, e := range entries {
-		if versionFolder().MatchString(e.Name) {
+		if versionFolder.MatchString(e.Name) {
 			out = append(out, e.Name)
 		}
 	}
@@ -505,7 +499,7 @@ func (p *prober) versions(dir string) []string {
 // CRT reads mingw-w64's _mingw.h: the default C runtime is UCRT where
 // __MSVCRT_VERSION__ is 0xE00 or more.
 func CRT(header string) string {
-	m := msvcrtMacro().FindStringSubmatch(header)
+	m := msvcrtMacro.FindStringSubmatch(header)
 	if m == nil {
 		return ""
 	}
@@ -522,7 +516,7 @@ func CRT(header string) string {
 // RuntimeVersion reads mingw-w64's _mingw_mac.h.
 func RuntimeVersion(header string) string {
 	parts := map[string]string{}
-	for _, m := range runtimeMacro().FindAllStringSubmatch(header, -1) {
+	for _, m := range runtimeMacro.FindAllStringSubmatch(header, -1) {
 		parts[m[1]] = m[2]
 	}
 	if parts["MAJOR"] == "" {
@@ -532,22 +526,16 @@ func RuntimeVersion(header string) string {
 }
 
 var (
-	gccVersion = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?m)^(?:.*\bgcc(?:\.exe)?|gcc|.*-gcc[\w.-]*) version (\d+(?:\.\d+)*)\S*(.*)$`)
-	})
-	clangVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^(.*?)clang version (\d+(?:\.\d+)*)`) })
-	shortGCC     = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?m)^\S*g(?:cc|\+\+)\S* \(([^)]*(?:\([^)]*\)[^)]*)*)\) (\d+\.\d+(?:\.\d+)?)`)
-	})
-	targetLine   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?mi)^Target: *(\S+)`) })
-	threadLine   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?mi)^Thread model: *(\w+)`) })
-	threadFlag   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`--enable-threads=(\w+)`) })
-	installedDir = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?mi)^InstalledDir: *(.+?)\s*$`) })
-	collectGCC   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?mi)^COLLECT_GCC=(.+?)\s*$`) })
-	pkgModel     = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?i)\b(?:x86_64|i686|aarch64)-(?:(ucrt|msvcrt)-)?(posix|win32|mcf)-(seh|sjlj|dwarf)`)
-	})
-	dumpMachine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_]+(?:-[A-Za-z0-9_.]+){1,3}$|^mingw32$`) })
+	gccVersion   = lazyregexp.New(`(?m)^(?:.*\bgcc(?:\.exe)?|gcc|.*-gcc[\w.-]*) version (\d+(?:\.\d+)*)\S*(.*)$`)
+	clangVersion = lazyregexp.New(`(?m)^(.*?)clang version (\d+(?:\.\d+)*)`)
+	shortGCC     = lazyregexp.New(`(?m)^\S*g(?:cc|\+\+)\S* \(([^)]*(?:\([^)]*\)[^)]*)*)\) (\d+\.\d+(?:\.\d+)?)`)
+	targetLine   = lazyregexp.New(`(?mi)^Target: *(\S+)`)
+	threadLine   = lazyregexp.New(`(?mi)^Thread model: *(\w+)`)
+	threadFlag   = lazyregexp.New(`--enable-threads=(\w+)`)
+	installedDir = lazyregexp.New(`(?mi)^InstalledDir: *(.+?)\s*$`)
+	collectGCC   = lazyregexp.New(`(?mi)^COLLECT_GCC=(.+?)\s*$`)
+	pkgModel     = lazyregexp.New(`(?i)\b(?:x86_64|i686|aarch64)-(?:(ucrt|msvcrt)-)?(posix|win32|mcf)-(seh|sjlj|dwarf)`)
+	dumpMachine  = lazyregexp.New(`^[A-Za-z0-9_]+(?:-[A-Za-z0-9_.]+){1,3}$|^mingw32$`)
 )
 
 // ParseVersion reads what gcc and clang print for -v, --version or
@@ -556,28 +544,28 @@ func ParseVersion(text string) Compiler {
 	var d Compiler
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	note := "" // the packager's words in brackets
-	if m := clangVersion().FindStringSubmatch(text); m != nil {
+	if m := clangVersion.FindStringSubmatch(text); m != nil {
 		d.Compiler, d.Version = "clang", m[2]
-	} else if m := gccVersion().FindStringSubmatch(text); m != nil {
+	} else if m := gccVersion.FindStringSubmatch(text); m != nil {
 		d.Compiler, d.Version, note = "gcc", m[1], m[2]
-	} else if m := shortGCC().FindStringSubmatch(text); m != nil {
+	} else if m := shortGCC.FindStringSubmatch(text); m != nil {
 		d.Compiler, d.Version, note = "gcc", m[2], m[1]
 	}
-	if m := targetLine().FindStringSubmatch(text); m != nil {
+	if m := targetLine.FindStringSubmatch(text); m != nil {
 		d.Target = m[1]
-	} else if line := strings.TrimSpace(text); dumpMachine().MatchString(line) {
+	} else if line := strings.TrimSpace(text); dumpMachine.MatchString(line) {
 		d.Target = line
 	}
-	if m := threadLine().FindStringSubmatch(text); m != nil {
+	if m := threadLine.FindStringSubmatch(text); m != nil {
 		d.Threads = strings.ToLower(m[1])
-	} else if m := threadFlag().FindStringSubmatch(text); m != nil {
+	} else if m := threadFlag.FindStringSubmatch(text); m != nil {
 		d.Threads = strings.ToLower(m[1])
 	}
 	if d.Threads == "single" {
 		d.Threads = "none"
 	}
 	lower := strings.ToLower(text)
-	if m := pkgModel().FindStringSubmatch(text); m != nil {
+	if m := pkgModel.FindStringSubmatch(text); m != nil {
 		d.Exceptions = strings.ToLower(m[3])
 		d.CRT = strings.ToLower(m[1])
 		if d.Threads == "" {
@@ -596,7 +584,7 @@ func ParseVersion(text string) Compiler {
 	}
 	d.Distribution = distribution(lower, strings.ToLower(note))
 	if d.Distribution == "" {
-		for _, re := range []*regexp.Regexp{installedDir(), collectGCC()} {
+		for _, re := range []*regexp.Regexp{installedDir.Get(), collectGCC.Get()} {
 			if m := re.FindStringSubmatch(text); m != nil && strings.Contains(strings.ToLower(m[1]), "llvm-mingw") {
 				d.Distribution = "llvm-mingw"
 			}

@@ -15,16 +15,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"sort"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // Provides are the component names of this probe.
@@ -194,7 +193,7 @@ func (p *prober) sdks() []facts.Instance {
 	return out
 }
 
-var platformName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^android-(\d+)(\.\d+)?(-ext\d+)?$`) })
+var platformName = lazyregexp.New(`^android-(\d+)(\.\d+)?(-ext\d+)?$`)
 
 // platforms lists android-34 and the like, newest first.
 func (p *prober) platforms(sdk string) []string {
@@ -202,7 +201,7 @@ func (p *prober) platforms(sdk string) []string {
 	p.problem("Android platforms", err)
 	var out []string
 	for _, e := range entries {
-		m := platformName().FindStringSubmatch(e.Name)
+		m := platformName.FindStringSubmatch(e.Name)
 		if m == nil {
 			continue
 		}
@@ -312,7 +311,7 @@ func (p *prober) ndks(sdks []facts.Instance) []facts.Instance {
 	return out
 }
 
-var oldRelease = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^r(\d+)([a-z]?)`) })
+var oldRelease = lazyregexp.New(`^r(\d+)([a-z]?)`)
 
 func (p *prober) ndk(dir, from string) (facts.Instance, bool) {
 	i := facts.Instance{Path: dir, Attrs: map[string]string{}}
@@ -329,7 +328,7 @@ func (p *prober) ndk(dir, from string) (facts.Instance, bool) {
 		}
 		i.Evidence = append(i.Evidence, facts.Evidence{Kind: "file", Source: file, Detail: props["Pkg.Revision"]})
 	} else if text, err := p.h.Text(p.ctx, p.h.Join(dir, "RELEASE.TXT")); err == nil { // up to r10
-		if m := oldRelease().FindStringSubmatch(strings.TrimSpace(text)); m != nil {
+		if m := oldRelease.FindStringSubmatch(strings.TrimSpace(text)); m != nil {
 			minor := 0
 			if m[2] != "" {
 				minor = int(m[2][0] - 'a')

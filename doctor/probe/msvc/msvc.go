@@ -18,17 +18,16 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"sort"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // Provides are the component names of this probe.
@@ -505,9 +504,7 @@ const (
 	componentCMake      = "Microsoft.VisualStudio.Component.VC.CMake.Project"
 )
 
-var sdkComponent = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)^Microsoft\.VisualStudio\.Component\.Windows(10|11|81)SDK(\.|$)`)
-})
+var sdkComponent = lazyregexp.New(`(?i)^Microsoft\.VisualStudio\.Component\.Windows(10|11|81)SDK(\.|$)`)
 
 // inspect looks at the installation's own folder.
 func (p *prober) inspect(s *studio, sdkOnMachine bool) {
@@ -583,7 +580,7 @@ func (s *studio) components(h *host.Host, sdkOnMachine bool) {
 			}
 		}
 	}
-	sdk := slices.ContainsFunc(all, sdkComponent().MatchString)
+	sdk := slices.ContainsFunc(all, sdkComponent.MatchString)
 	if sdk {
 		s.has = append(s.has, "windows-sdk")
 	}
@@ -601,7 +598,7 @@ func (s *studio) components(h *host.Host, sdkOnMachine bool) {
 		if strings.Contains(id, ".Component.") || strings.Contains(id, ".ComponentGroup.") || strings.Contains(id, ".Workload.") {
 			shown = append(shown, id)
 		}
-		if strings.Contains(id, ".Component.VC.") || strings.Contains(id, ".Workload.") || sdkComponent().MatchString(id) {
+		if strings.Contains(id, ".Component.VC.") || strings.Contains(id, ".Workload.") || sdkComponent.MatchString(id) {
 			s.has = append(s.has, id)
 		}
 	}
@@ -644,7 +641,7 @@ func targetOf(goarch string) string {
 	return goarch // arm64, arm
 }
 
-var toolsetName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\d+\.\d+(\.\d+)*$`) })
+var toolsetName = lazyregexp.New(`^\d+\.\d+(\.\d+)*$`)
 
 // findToolsets lists VC\Tools\MSVC\<version>, or the one toolset that 2015 and
 // older have in VC\bin.
@@ -656,7 +653,7 @@ func (p *prober) findToolsets(s *studio) {
 		p.problem("list toolsets", err)
 	}
 	for _, e := range entries {
-		if !toolsetName().MatchString(e.Name) {
+		if !toolsetName.MatchString(e.Name) {
 			continue
 		}
 		t := toolset{version: e.Name, path: j(base, e.Name)}
@@ -698,9 +695,7 @@ func (p *prober) compiler(t *toolset, hostArch, target, cl string) {
 	}
 }
 
-var crtBuild = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`#\s*define\s+_VC_CRT_(MAJOR|MINOR|BUILD)_VERSION\s+(\d+)`)
-})
+var crtBuild = lazyregexp.New(`#\s*define\s+_VC_CRT_(MAJOR|MINOR|BUILD)_VERSION\s+(\d+)`)
 
 // legacyToolset reads VC\include\crtversion.h, which carries the compiler's
 // build (24215 for 2015 Update 3).
@@ -710,7 +705,7 @@ func (s *studio) legacyToolset(p *prober) string {
 	if err != nil {
 		return v
 	}
-	for _, m := range crtBuild().FindAllStringSubmatch(text, -1) {
+	for _, m := range crtBuild.FindAllStringSubmatch(text, -1) {
 		if m[1] == "BUILD" {
 			return v + "." + m[2]
 		}
@@ -732,14 +727,14 @@ func (p *prober) defaultToolset(s *studio) string {
 		if err != nil {
 			continue
 		}
-		if v := strings.TrimSpace(strings.TrimPrefix(string(data), "\ufeff")); toolsetName().MatchString(v) {
+		if v := strings.TrimSpace(strings.TrimPrefix(string(data), "\ufeff")); toolsetName.MatchString(v) {
 			return v
 		}
 	}
 	return ""
 }
 
-var cudaProps = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^CUDA (\d+\.\d+)\.props$`) })
+var cudaProps = lazyregexp.New(`(?i)^CUDA (\d+\.\d+)\.props$`)
 
 // findCUDA lists the CUDA versions whose build customisation this copy has.
 // CUDA's installer writes them into the Visual Studios it finds, so one
@@ -764,7 +759,7 @@ func (p *prober) findCUDA(s *studio) {
 		}
 		s.attrs["build_customizations"] = dir
 		for _, e := range entries {
-			if m := cudaProps().FindStringSubmatch(e.Name); m != nil && !slices.Contains(s.cuda, m[1]) {
+			if m := cudaProps.FindStringSubmatch(e.Name); m != nil && !slices.Contains(s.cuda, m[1]) {
 				s.cuda = append(s.cuda, m[1])
 			}
 		}

@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
+
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // Setup is what Visual Studio's installer says of one instance, in state.json of
@@ -398,7 +398,7 @@ func trimSlash(p string) string {
 	return t
 }
 
-var jsonLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\s*"(\w+)"\s*:\s*(.*?),?\s*$`) })
+var jsonLine = lazyregexp.New(`^\s*"(\w+)"\s*:\s*(.*?),?\s*$`)
 
 // parseJSONLines reads indented JSON line by line, for a text whose quotes were
 // eaten by a wrong console code page or that was cut.
@@ -422,7 +422,7 @@ func parseJSONLines(text string) []Setup {
 			}
 			continue
 		}
-		m := jsonLine().FindStringSubmatch(line)
+		m := jsonLine.FindStringSubmatch(line)
 		if m == nil {
 			continue
 		}

@@ -1,15 +1,14 @@
 package msvc
 
 import (
-	"regexp"
 	"slices"
 	"sort"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // MSCVer derives _MSC_VER from a toolset version: 14.39.33519 gives 1939. 0
@@ -193,7 +192,7 @@ func (p *prober) msbuilds() []facts.Instance {
 	return out
 }
 
-var sdkVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^10\.0\.\d+(\.\d+)?$`) })
+var sdkVersion = lazyregexp.New(`^10\.0\.\d+(\.\d+)?$`)
 
 // sdks lists the Windows SDKs: Include\10.0.x folders of every installed root,
 // and 8.1. vcvars takes the newest whose um\winsdkver.h is there.
@@ -219,7 +218,7 @@ func (p *prober) sdks() []facts.Instance {
 			old = append(old, dir)
 		}
 		for _, sub := range k.Subkeys {
-			if sdkVersion().MatchString(sub) && !slices.Contains(listed, sub) {
+			if sdkVersion.MatchString(sub) && !slices.Contains(listed, sub) {
 				listed = append(listed, sub)
 			}
 		}
@@ -236,7 +235,7 @@ func (p *prober) sdks() []facts.Instance {
 			continue
 		}
 		for _, e := range entries {
-			if sdkVersion().MatchString(e.Name) {
+			if sdkVersion.MatchString(e.Name) {
 				out = append(out, p.sdk(root, e.Name, roots[strings.ToLower(root)], slices.Contains(listed, e.Name)))
 			}
 		}

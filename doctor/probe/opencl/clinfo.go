@@ -1,10 +1,10 @@
 package opencl
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
+
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // Platform is one OpenCL platform with its devices.
@@ -41,10 +41,10 @@ const (
 )
 
 var (
-	rawPrefix = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[ \t]*\[[^\]\s]*/[^\]\s]*\][ \t]*`) })
+	rawPrefix = lazyregexp.New(`^[ \t]*\[[^\]\s]*/[^\]\s]*\][ \t]*`)
 	// What stands in a value's place when the driver refused to tell it:
 	// <printDeviceInfo:0: get CL_DEVICE_NAME size : error -6>.
-	refused = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^<.*\berror -?[0-9]+>$`) })
+	refused = lazyregexp.New(`^<.*\berror -?[0-9]+>$`)
 )
 
 // parseRaw reads the output of clinfo --raw: first all platforms, then each one
@@ -74,7 +74,7 @@ type parser struct {
 // split cuts a line at the first gap of two blanks or a tab; it may stand behind
 // a prefix that names platform and device.
 func split(line string) (key, value string) {
-	body := strings.TrimLeft(rawPrefix().ReplaceAllString(line, ""), " \t")
+	body := strings.TrimLeft(rawPrefix.ReplaceAllString(line, ""), " \t")
 	gap := len(body)
 	if i := strings.Index(body, "  "); i >= 0 {
 		gap = i
@@ -83,7 +83,7 @@ func split(line string) (key, value string) {
 		gap = i
 	}
 	value = strings.TrimSpace(body[gap:])
-	if refused().MatchString(value) {
+	if refused.MatchString(value) {
 		value = ""
 	}
 	return body[:gap], value

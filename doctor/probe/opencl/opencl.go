@@ -15,11 +15,9 @@ import (
 	"maps"
 	"path"
 	"reflect"
-	"regexp"
 	"slices"
 	"sort"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -29,6 +27,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/doctor/probe/libfind"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // Components this package provides.
@@ -464,7 +463,7 @@ func askOne(ctx context.Context, h *host.Host, argv []string, d *driver) error {
 
 // goCrash is how Go's runtime, which ask runs on, reports a crash in foreign
 // code before it ends with status 2.
-var goCrash = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^(?:(SIG[A-Z]+): |Exception (0x[0-9a-f]+))`) })
+var goCrash = lazyregexp.New(`(?m)^(?:(SIG[A-Z]+): |Exception (0x[0-9a-f]+))`)
 
 // crash names what ended a child, "" when it ended by itself.
 func crash(out host.Output) string {
@@ -474,13 +473,13 @@ func crash(out host.Output) string {
 	case uint32(out.Exit) >= 0xC0000000 && out.Exit != -1: // an NTSTATUS
 		return fmt.Sprintf("0x%08X", uint32(out.Exit))
 	}
-	if m := goCrash().FindSubmatch(out.Stderr); m != nil && out.Exit != 0 {
+	if m := goCrash.Get().FindSubmatch(out.Stderr); m != nil && out.Exit != 0 {
 		return string(m[1]) + string(m[2])
 	}
 	return ""
 }
 
-var clVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`OpenCL (?:C )?([0-9]+\.[0-9]+)`) })
+var clVersion = lazyregexp.New(`OpenCL (?:C )?([0-9]+\.[0-9]+)`)
 
 // answered fills in what the driver says.
 func (d *driver) answered(platforms []Platform) {
@@ -491,7 +490,7 @@ func (d *driver) answered(platforms []Platform) {
 			continue
 		}
 		if i == 0 {
-			if m := clVersion().FindStringSubmatch(p.Version); m != nil {
+			if m := clVersion.FindStringSubmatch(p.Version); m != nil {
 				d.version = m[1]
 			}
 			put(d.attrs, "platform", p.Name)

@@ -4,13 +4,12 @@
 package opencv
 
 import (
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/deployctl/deployctl/doctor/probe/internal/pasted"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // BuildInfo is the text of cv::getBuildInformation, which CMake also prints at
@@ -40,9 +39,7 @@ const (
 	valueColumn = 20
 )
 
-var headLine = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`General configuration for (?i:OpenCV)[ \t]+([0-9][0-9A-Za-z.+_-]*)`)
-})
+var headLine = lazyregexp.New(`General configuration for (?i:OpenCV)[ \t]+([0-9][0-9A-Za-z.+_-]*)`)
 
 // ParseBuildInfo finds the text in a library's bytes, a program's output, a
 // CMake log (lines begin with "-- ") or OpenCV's own version_string.inc (lines
@@ -51,7 +48,7 @@ func ParseBuildInfo(text string) (BuildInfo, bool) {
 	if strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") {
 		text = pasted.Clean(text) // UTF-16, as PowerShell's > writes it
 	}
-	at := headLine().FindStringSubmatchIndex(text)
+	at := headLine.Get().FindStringSubmatchIndex(text)
 	if at == nil {
 		return BuildInfo{}, false
 	}

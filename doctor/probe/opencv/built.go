@@ -3,17 +3,16 @@ package opencv
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 var (
-	verForm  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\(ver ([0-9]+(?:\.[0-9]+)*)`) })
-	archForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9]{1,2})\.?([0-9])[a-z]?$`) })
+	verForm  = lazyregexp.New(`\(ver ([0-9]+(?:\.[0-9]+)*)`)
+	archForm = lazyregexp.New(`^([0-9]{1,2})\.?([0-9])[a-z]?$`)
 )
 
 // Built fills in what the text says that a library for an architecture was
@@ -23,13 +22,13 @@ func (b BuildInfo) Built(arch string, out *facts.Built) {
 	out.CPU = baseline(arch, attrs["build.cpu_baseline"])
 	cuda, known := attrs["build.cuda"]
 	if known && Yes(cuda) {
-		if m := verForm().FindStringSubmatch(cuda); m != nil {
+		if m := verForm.FindStringSubmatch(cuda); m != nil {
 			out.CUDA = m[1]
 		}
 		out.CUDAArchs, out.PTX = archs(attrs["build.cuda_arch"]), archs(attrs["build.cuda_ptx"])
 	}
 	if v := attrs["build.cudnn"]; Yes(v) {
-		if m := verForm().FindStringSubmatch(v); m != nil {
+		if m := verForm.FindStringSubmatch(v); m != nil {
 			out.CuDNN = m[1]
 		}
 	}
@@ -40,7 +39,7 @@ func (b BuildInfo) Built(arch string, out *facts.Built) {
 func archs(text string) []string {
 	var out []string
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' || r == ';' }) {
-		m := archForm().FindStringSubmatch(word)
+		m := archForm.FindStringSubmatch(word)
 		if m == nil {
 			return nil
 		}

@@ -1,10 +1,10 @@
 package opencv
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
+
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // DLLName is what the file name of a DLL says.
@@ -16,13 +16,11 @@ type DLLName struct {
 }
 
 // Every module's name ends in a letter (features2d, calib3d).
-var dllName = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^(lib)?opencv_([a-z0-9_]*[a-z])([0-9]|[0-9]{3,5})(d?)\.dll$`)
-})
+var dllName = lazyregexp.New(`^(lib)?opencv_([a-z0-9_]*[a-z])([0-9]|[0-9]{3,5})(d?)\.dll$`)
 
 // ParseDLL reads the file name of a DLL.
 func ParseDLL(name string) (DLLName, bool) {
-	m := dllName().FindStringSubmatch(strings.ToLower(name))
+	m := dllName.FindStringSubmatch(strings.ToLower(name))
 	if m == nil {
 		return DLLName{}, false
 	}

@@ -2,14 +2,13 @@ package osprobe
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // loaders are the run-time linkers of glibc (each port's ABI document fixes
@@ -79,9 +78,9 @@ func (p *prober) libc() {
 // release version 2.36.").
 const glibcMark = "release version "
 
-var glibcBanner = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^release version (\d+\.\d+(?:\.\d+)?)`) })
+var glibcBanner = lazyregexp.New(`^release version (\d+\.\d+(?:\.\d+)?)`)
 
-var libcFile = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?:^|/)(?:libc|ld)-(\d+\.\d+(?:\.\d+)?)\.so$`) })
+var libcFile = lazyregexp.New(`(?:^|/)(?:libc|ld)-(\d+\.\d+(?:\.\d+)?)\.so$`)
 
 func (p *prober) glibc() bool {
 	candidates := loaders(p.arch())
@@ -94,7 +93,7 @@ func (p *prober) glibc() bool {
 		}
 		// Until 2.33 the file itself was named after the version.
 		if real, err := p.h.Resolve(p.ctx, name); err == nil {
-			if m := libcFile().FindStringSubmatch(real); m != nil {
+			if m := libcFile.FindStringSubmatch(real); m != nil {
 				p.os.Libc.Kind, p.os.Libc.Version = "glibc", m[1]
 				p.evidence("file", name, real)
 				return true
@@ -103,7 +102,7 @@ func (p *prober) glibc() bool {
 		const banner = 48
 		found, err := p.h.Search(p.ctx, name, glibcMark, host.MaxFile, banner)
 		p.fail(err)
-		if m := glibcBanner().FindSubmatch(found); m != nil {
+		if m := glibcBanner.Get().FindSubmatch(found); m != nil {
 			p.os.Libc.Kind, p.os.Libc.Version = "glibc", string(m[1])
 			p.evidence("file", name, string(m[0]))
 			return true
@@ -113,7 +112,7 @@ func (p *prober) glibc() bool {
 }
 
 // muslVersion is the version that musl's loader keeps as a text of its own.
-var muslVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\x00(1\.\d+\.\d+)(?:[-_][0-9a-z.-]+)?\x00`) })
+var muslVersion = lazyregexp.New(`^\x00(1\.\d+\.\d+)(?:[-_][0-9a-z.-]+)?\x00`)
 
 func (p *prober) musl() bool {
 	loaders := p.h.Glob(p.ctx, "/lib", "ld-musl-*.so.1")
@@ -126,7 +125,7 @@ func (p *prober) musl() bool {
 		const text = 32
 		found, err := p.h.Search(p.ctx, name, mark, host.MaxFile, text)
 		p.fail(err)
-		if m := muslVersion().FindSubmatch(found); m != nil {
+		if m := muslVersion.Get().FindSubmatch(found); m != nil {
 			p.os.Libc.Version = string(m[1])
 			break
 		}
@@ -135,7 +134,7 @@ func (p *prober) musl() bool {
 	return true
 }
 
-var stdcxxFile = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`libstdc\+\+\.so\.6\.0\.(\d+)$`) })
+var stdcxxFile = lazyregexp.New(`libstdc\+\+\.so\.6\.0\.(\d+)$`)
 
 // libstdcxx finds the newest symbol versions that a C++ program may ask for.
 // The linker writes the names of the versions a library defines one after the
@@ -155,7 +154,7 @@ func (p *prober) libstdcxx() {
 			// libstdc++.so.6.0.N defines up to GLIBCXX_3.4.N (GCC manual, ABI
 			// policy and guidelines, "Version numbers").
 			if real, err := p.h.Resolve(p.ctx, name); err == nil {
-				if m := stdcxxFile().FindStringSubmatch(real); m != nil {
+				if m := stdcxxFile.FindStringSubmatch(real); m != nil {
 					p.os.Libc.GLIBCXX = "3.4." + m[1]
 				}
 			}

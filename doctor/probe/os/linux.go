@@ -1,13 +1,12 @@
 package osprobe
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/probe/internal/cgroup"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 func (p *prober) linux() {
@@ -64,10 +63,8 @@ func (p *prober) distribution() {
 }
 
 var (
-	redhatLine = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?i)^(.*?)\s+(?:linux\s+)?(?:server\s+|workstation\s+|stream\s+)*release\s+([0-9.]+)(?:\s*\(([^)]*)\))?`)
-	})
-	versionNum = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[0-9]+(?:\.[0-9]+)*`) })
+	redhatLine = lazyregexp.New(`(?i)^(.*?)\s+(?:linux\s+)?(?:server\s+|workstation\s+|stream\s+)*release\s+([0-9.]+)(?:\s*\(([^)]*)\))?`)
+	versionNum = lazyregexp.New(`[0-9]+(?:\.[0-9]+)*`)
 )
 
 // oldRelease reads what distributions wrote before os-release, or what is left
@@ -83,7 +80,7 @@ func (p *prober) oldRelease() {
 		if !ok {
 			continue
 		}
-		m := redhatLine().FindStringSubmatch(strings.TrimSpace(text))
+		m := redhatLine.FindStringSubmatch(strings.TrimSpace(text))
 		if m == nil {
 			continue
 		}
@@ -101,7 +98,7 @@ func (p *prober) oldRelease() {
 		found(file, text, id, m[2], like...)
 		return
 	}
-	if text, ok := p.text("/etc/alpine-release"); ok && versionNum().MatchString(text) {
+	if text, ok := p.text("/etc/alpine-release"); ok && versionNum.MatchString(text) {
 		found("/etc/alpine-release", "Alpine Linux v"+text, "alpine", look.Clean(text))
 		return
 	}
@@ -118,15 +115,15 @@ func (p *prober) oldRelease() {
 	}
 	if text, ok := p.text("/etc/debian_version"); ok {
 		text = look.Clean(text)
-		version, _, _ := strings.Cut(versionNum().FindString(text), ".")
+		version, _, _ := strings.Cut(versionNum.FindString(text), ".")
 		found("/etc/debian_version", "Debian GNU/Linux "+text, "debian", version)
 		if name, _, ok := strings.Cut(text, "/"); ok {
 			p.os.Codename = name
 		}
 		return
 	}
-	if text, ok := p.text("/etc/SuSE-release"); ok && versionNum().MatchString(text) {
-		found("/etc/SuSE-release", text, "opensuse", versionNum().FindString(text), "suse")
+	if text, ok := p.text("/etc/SuSE-release"); ok && versionNum.MatchString(text) {
+		found("/etc/SuSE-release", text, "opensuse", versionNum.FindString(text), "suse")
 	}
 }
 
@@ -145,8 +142,8 @@ func (p *prober) debianDetails() {
 }
 
 var (
-	uidLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^Uid:\s+(\d+)\s+(\d+)`) })
-	l4tLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`R(\d+)\s*\(release\),\s*REVISION:\s*([0-9.]+)`) })
+	uidLine = lazyregexp.New(`(?m)^Uid:\s+(\d+)\s+(\d+)`)
+	l4tLine = lazyregexp.New(`R(\d+)\s*\(release\),\s*REVISION:\s*([0-9.]+)`)
 )
 
 // container tells what this process is enclosed in. The innermost wins;
@@ -266,7 +263,7 @@ func (p *prober) chroot() {
 // board names the machine where a file does: Jetson, Raspberry Pi, a PC's maker.
 func (p *prober) board() {
 	if text, ok := p.optional("/etc/nv_tegra_release"); ok {
-		if m := l4tLine().FindStringSubmatch(text); m != nil {
+		if m := l4tLine.FindStringSubmatch(text); m != nil {
 			p.set("l4t", m[1]+"."+m[2])
 			p.os.Board = "jetson"
 			p.evidence("file", "/etc/nv_tegra_release", look.Clean(strings.SplitN(text, "\n", 2)[0]))
@@ -288,7 +285,7 @@ func (p *prober) board() {
 func (p *prober) user() {
 	uid, known := -1, false
 	if text, ok := p.text("/proc/self/status"); ok {
-		if m := uidLine().FindStringSubmatch(text); m != nil {
+		if m := uidLine.FindStringSubmatch(text); m != nil {
 			if n, err := strconv.Atoi(m[2]); err == nil {
 				uid, known = n, true
 				p.evidence("file", "/proc/self/status", "effective user id "+m[2])

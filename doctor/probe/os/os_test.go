@@ -86,7 +86,7 @@ func TestContainers(t *testing.T) {
 		{"docker by control group", "-- file /proc/self/cgroup --\n4:memory:/docker/0123\n", "docker"},
 		{"podman by control group", "-- file /proc/self/cgroup --\n0::/machine.slice/libpod-0123.scope\n", "podman"},
 		{"kubernetes by control group", "-- file /proc/self/cgroup --\n4:memory:/kubepods/burstable/pod1/2\n", "kubernetes"},
-		{"kubernetes by variable()", "-- env --\nKUBERNETES_SERVICE_HOST=10.0.0.1\n", "kubernetes"},
+		{"kubernetes by variable.Get()", "-- env --\nKUBERNETES_SERVICE_HOST=10.0.0.1\n", "kubernetes"},
 		{"wsl 1", "-- file /proc/sys/kernel/osrelease --\n4.4.0-19041-Microsoft\n", "wsl1"},
 		{"wsl 2", "-- file /proc/sys/kernel/osrelease --\n5.15.90.1-microsoft-standard-WSL2\n", "wsl2"},
 		{"docker in wsl 2", "-- file /.dockerenv --\n-- file /proc/sys/kernel/osrelease --\n5.15.90.1-microsoft-standard-WSL2\n", "docker"},

@@ -1,13 +1,12 @@
 package osprobe
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 const currentVersion = `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion`
@@ -75,7 +74,7 @@ func (p *prober) windowsVersion(key host.Key) {
 		display = text("ReleaseId")
 	}
 	p.set("display_version", display)
-	release := versionNum().FindString(p.os.Name)
+	release := versionNum.FindString(p.os.Name)
 	if server {
 		p.set("server", "yes")
 		p.os.Like = []string{"windows-server"}
@@ -175,13 +174,13 @@ func (p *prober) windowsEnvironment() {
 
 const maxStale = 32
 
-var variable = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`%([^%;\\/]+)%`) })
+var variable = lazyregexp.New(`%([^%;\\/]+)%`)
 
 // expand fills in %NAME%, as Windows does when a session starts: from the
 // registry's own values first, as this session may not know new ones.
 func (p *prober) expand(text string, values map[string]string) string {
 	for range 4 { // values name one another
-		next := variable().ReplaceAllStringFunc(text, func(m string) string {
+		next := variable.Get().ReplaceAllStringFunc(text, func(m string) string {
 			name := m[1 : len(m)-1]
 			if v := values[strings.ToLower(name)]; v != "" {
 				return v

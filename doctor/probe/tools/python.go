@@ -2,18 +2,17 @@ package tools
 
 import (
 	"context"
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 var (
-	cfgVersion    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^version(?:_info)?\s*=\s*(\d+\.\d+\.\d+)`) })
-	folderVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?:[a-z]+-)?(\d+\.\d+\.\d+)(?:[a-z]+\d+)?$`) })
+	cfgVersion    = lazyregexp.New(`(?m)^version(?:_info)?\s*=\s*(\d+\.\d+\.\d+)`)
+	folderVersion = lazyregexp.New(`^(?:[a-z]+-)?(\d+\.\d+\.\d+)(?:[a-z]+\d+)?$`)
 )
 
 // pythonVersion tells Python's version from what lies around it: a virtual
@@ -32,7 +31,7 @@ func pythonVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.I
 			continue
 		}
 		inst.Attrs["venv"] = dir
-		if m := cfgVersion().FindStringSubmatch(string(data)); m != nil {
+		if m := cfgVersion.FindStringSubmatch(string(data)); m != nil {
 			inst.Version = m[1]
 			inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "file", Source: cfg, Detail: look.FirstLine(m[0])})
 			return
@@ -42,7 +41,7 @@ func pythonVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.I
 		if !strings.Contains(program, manager) {
 			continue
 		}
-		if m := folderVersion().FindStringSubmatch(h.Base(root)); m != nil {
+		if m := folderVersion.FindStringSubmatch(h.Base(root)); m != nil {
 			inst.Version = m[1]
 			inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "file", Source: root})
 			return

@@ -16,15 +16,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // The groups of the table; each is a probe, so that they run side by side.
@@ -174,7 +173,7 @@ func inspect(ctx context.Context, h *host.Host, t *tool, c look.Copy, deb string
 	if t.component == "pkg-config" && (h.Base(c.Real) == "pkgconf" || strings.HasPrefix(version, "1.") || strings.HasPrefix(version, "2.")) {
 		inst.Attrs["implementation"] = "pkgconf" // the original stops at 0.29.2
 	}
-	if m := goPlatform().FindStringSubmatch(text); t.component == "go" && m != nil {
+	if m := goPlatform.FindStringSubmatch(text); t.component == "go" && m != nil {
 		inst.Makes.Target = m[1]
 	}
 	if t.component == "git" && strings.Contains(text, "Apple Git") {
@@ -269,11 +268,11 @@ func registered(ctx context.Context, h *host.Host, r registry, view string) []st
 	return out
 }
 
-var goVersionLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^go(\d+(?:\.\d+)*(?:rc\d+|beta\d+)?)\s`) })
+var goVersionLine = lazyregexp.New(`^go(\d+(?:\.\d+)*(?:rc\d+|beta\d+)?)\s`)
 
 // goPlatform is what go version ends with: the system and architecture that it
 // builds for.
-var goPlatform = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^go version \S+.* [a-z0-9]+/([a-z0-9]+)\s*$`) })
+var goPlatform = lazyregexp.New(`(?m)^go version \S+.* [a-z0-9]+/([a-z0-9]+)\s*$`)
 
 // machOArch is the architecture of a Mac's program (mach-o/loader.h, cputype);
 // "" for one of several.
@@ -294,7 +293,7 @@ func goVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Insta
 	if err != nil {
 		return // a shim or a distribution's own layout: it will be asked
 	}
-	if m := goVersionLine().FindStringSubmatch(string(data) + "\n"); m != nil {
+	if m := goVersionLine.FindStringSubmatch(string(data) + "\n"); m != nil {
 		inst.Version = m[1]
 		if h.OS == "darwin" {
 			inst.Makes.Target = machOArch(ctx, h, c.Real)
@@ -313,7 +312,7 @@ func goVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Insta
 
 // bazelVersion: only the variable that pins bazelisk's choice is read.
 func bazelVersion(_ context.Context, h *host.Host, c look.Copy, inst *facts.Instance) {
-	if m := bazelFile().FindStringSubmatch(h.Base(c.Real)); m != nil {
+	if m := bazelFile.FindStringSubmatch(h.Base(c.Real)); m != nil {
 		inst.Version = m[1]
 		inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "file", Source: c.Real})
 		return
@@ -326,4 +325,4 @@ func bazelVersion(_ context.Context, h *host.Host, c look.Copy, inst *facts.Inst
 	inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "file", Source: c.Path, Detail: "not run: bazel starts a server, bazelisk downloads"})
 }
 
-var bazelFile = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^bazel-(\d+\.\d+\.\d+)`) })
+var bazelFile = lazyregexp.New(`^bazel-(\d+\.\d+\.\d+)`)

@@ -6,11 +6,11 @@ import (
 	"encoding/xml"
 	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // small is enough of the files read here, but for package databases.
@@ -35,9 +35,9 @@ func tell(inst *facts.Instance, version, source string) {
 }
 
 var (
-	dnfConst  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^VERSION\s*=\s*['"](\d+(?:\.\d+)+)`) })
-	yumInit   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^__version__\s*=\s*['"](\d+(?:\.\d+)+)`) })
-	pacmanDir = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^pacman-(\d+(?:\.\d+)+)-\d+$`) })
+	dnfConst  = lazyregexp.New(`(?m)^VERSION\s*=\s*['"](\d+(?:\.\d+)+)`)
+	yumInit   = lazyregexp.New(`(?m)^__version__\s*=\s*['"](\d+(?:\.\d+)+)`)
+	pacmanDir = lazyregexp.New(`^pacman-(\d+(?:\.\d+)+)-\d+$`)
 )
 
 // dnfVersion reads the version from the Python packages of dnf 4 and yum 3,
@@ -49,12 +49,12 @@ func dnfVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Inst
 	for _, lib := range []string{"/usr/lib", "/usr/lib64"} {
 		for _, dir := range h.Glob(ctx, lib, "python*") {
 			name := dir + "/site-packages/dnf/const.py"
-			if m := dnfConst().FindStringSubmatch(read(ctx, h, name, small)); m != nil {
+			if m := dnfConst.FindStringSubmatch(read(ctx, h, name, small)); m != nil {
 				tell(inst, m[1], name)
 				return
 			}
 			name = dir + "/site-packages/yum/__init__.py"
-			if m := yumInit().FindStringSubmatch(read(ctx, h, name, small)); m != nil {
+			if m := yumInit.FindStringSubmatch(read(ctx, h, name, small)); m != nil {
 				tell(inst, m[1], name)
 				return
 			}
@@ -65,7 +65,7 @@ func dnfVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Inst
 // pacmanVersion reads the name of pacman's own entry in its database.
 func pacmanVersion(ctx context.Context, h *host.Host, _ look.Copy, inst *facts.Instance) {
 	for _, p := range h.Glob(ctx, "/var/lib/pacman/local", "pacman-[0-9]*") {
-		if m := pacmanDir().FindStringSubmatch(h.Base(p)); m != nil {
+		if m := pacmanDir.FindStringSubmatch(h.Base(p)); m != nil {
 			tell(inst, m[1], p)
 			return
 		}
@@ -91,7 +91,7 @@ func apkVersion(ctx context.Context, h *host.Host, _ look.Copy, inst *facts.Inst
 	}
 }
 
-var commit = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{40,64}$`) })
+var commit = lazyregexp.New(`^[0-9a-f]{40,64}$`)
 
 // brewVersion reads the description that Homebrew keeps of its commit; brew
 // itself is a script that takes long to start.
@@ -102,7 +102,7 @@ func brewVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Ins
 	if ref, ok := strings.CutPrefix(head, "ref: "); ok && look.IsPath(ref) && !strings.Contains(ref, "..") {
 		head = strings.TrimSpace(read(ctx, h, root+"/.git/"+ref, 4096))
 	}
-	if !commit().MatchString(head) {
+	if !commit.MatchString(head) {
 		return
 	}
 	name := root + "/.git/describe-cache/" + head
@@ -150,16 +150,16 @@ func chocoVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.In
 	tell(inst, spec.Metadata.Version, name)
 }
 
-var scoopHeading = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^## \[v(\d+\.\d+\.\d+)\]`) })
+var scoopHeading = lazyregexp.New(`(?m)^## \[v(\d+\.\d+\.\d+)\]`)
 
 func scoopVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Instance) {
 	name := h.Join(h.DirOf(h.DirOf(c.Path)), `apps\scoop\current\CHANGELOG.md`)
-	if m := scoopHeading().FindStringSubmatch(read(ctx, h, name, small)); m != nil {
+	if m := scoopHeading.FindStringSubmatch(read(ctx, h, name, small)); m != nil {
 		tell(inst, m[1], name)
 	}
 }
 
-var vcpkgTag = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^VCPKG_TOOL_RELEASE_TAG=(\S+)`) })
+var vcpkgTag = lazyregexp.New(`(?m)^VCPKG_TOOL_RELEASE_TAG=(\S+)`)
 
 // vcpkgVersion reads which tool release (a date) the checkout asks for.
 func vcpkgVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Instance) {
@@ -168,19 +168,19 @@ func vcpkgVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.In
 		inst.Attrs["root"] = root
 	}
 	name := h.Join(root, "scripts", "vcpkg-tool-metadata.txt")
-	if m := vcpkgTag().FindStringSubmatch(read(ctx, h, name, small)); m != nil {
+	if m := vcpkgTag.FindStringSubmatch(read(ctx, h, name, small)); m != nil {
 		tell(inst, m[1], name)
 	}
 }
 
-var condaMeta = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(conda|mamba)-(\d+(?:\.\d+)+)-[^-]*\.json$`) })
+var condaMeta = lazyregexp.New(`^(conda|mamba)-(\d+(?:\.\d+)+)-[^-]*\.json$`)
 
 // condaVersion reads the record of conda's own package.
 func condaVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Instance) {
 	root := h.DirOf(h.DirOf(c.Real))
 	meta := h.Join(root, "conda-meta")
 	for _, p := range h.Glob(ctx, meta, c.Name+"-[0-9]*.json") {
-		if m := condaMeta().FindStringSubmatch(h.Base(p)); m != nil && m[1] == c.Name {
+		if m := condaMeta.FindStringSubmatch(h.Base(p)); m != nil && m[1] == c.Name {
 			inst.Attrs["root"] = root
 			tell(inst, m[2], p)
 			return
@@ -188,11 +188,11 @@ func condaVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.In
 	}
 }
 
-var storePath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^/nix/store/[a-z0-9]+-nix-(\d+(?:\.\d+)+)`) })
+var storePath = lazyregexp.New(`^/nix/store/[a-z0-9]+-nix-(\d+(?:\.\d+)+)`)
 
 // nixVersion reads the version from the store path that the program is in.
 func nixVersion(_ context.Context, _ *host.Host, c look.Copy, inst *facts.Instance) {
-	if m := storePath().FindStringSubmatch(c.Real); m != nil {
+	if m := storePath.FindStringSubmatch(c.Real); m != nil {
 		tell(inst, m[1], c.Real)
 	}
 }

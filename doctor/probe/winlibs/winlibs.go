@@ -15,14 +15,13 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // Provides are the component names of this probe.
@@ -206,7 +205,7 @@ func v14(version string) int {
 	return n
 }
 
-var redistText = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[vV]?(\d+\.\d+(?:\.\d+){0,2})`) })
+var redistText = lazyregexp.New(`^[vV]?(\d+\.\d+(?:\.\d+){0,2})`)
 
 // RedistVersion reads a Runtimes key: the numbers Major, Minor, Bld and Rbld,
 // else the text Version (v14.38.33135.00). false means that the key says that
@@ -235,7 +234,7 @@ func RedistVersion(k host.Key) (string, bool) {
 		return fmt.Sprintf("%d.%d.%d.%d", major, minor, build, revision), true
 	}
 	for n, v := range k.Values {
-		if m := redistText().FindStringSubmatch(v.String); strings.EqualFold(n, "Version") && m != nil {
+		if m := redistText.FindStringSubmatch(v.String); strings.EqualFold(n, "Version") && m != nil {
 			return m[1], true
 		}
 	}

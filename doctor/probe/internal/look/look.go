@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -22,6 +21,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/internal/parallel"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 const (
@@ -405,13 +405,13 @@ func installedVersion(text string) string {
 }
 
 // debVersion takes the leading number out of [epoch:]upstream[-revision].
-var debVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?:\d+:)?(\d+(?:\.\d+)*)`) })
+var debVersion = lazyregexp.New(`^(?:\d+:)?(\d+(?:\.\d+)*)`)
 
 // Upstream is the number in the upstream part of a Debian or RPM-like version:
 // what distributions add (2.7.14build2, 2.2.4+deb11u1) would read as a
 // pre-release.
 func Upstream(version string) string {
-	if m := debVersion().FindStringSubmatch(version); m != nil {
+	if m := debVersion.FindStringSubmatch(version); m != nil {
 		return m[1]
 	}
 	return version

@@ -6,24 +6,20 @@ package pasted
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
-	"sync"
 	"unicode/utf16"
+
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 var (
 	// Escape sequences of ECMA-48: CSI (colours, cursor) and OSC (titles, links).
-	escapes = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile("\x1b(?:\\[[0-9:;<=>?]*[ -/]*[@-~]|\\][^\x07\x1b\n]*(?:\x07|\x1b\\\\)?|[()][0-9A-B]|[=>])")
-	})
-	quoted = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^[ \t]*> ?`) })
+	escapes = lazyregexp.New("\x1b(?:\\[[0-9:;<=>?]*[ -/]*[@-~]|\\][^\x07\x1b\n]*(?:\x07|\x1b\\\\)?|[()][0-9A-B]|[=>])")
+	quoted  = lazyregexp.New(`(?m)^[ \t]*> ?`)
 	// What GitHub Actions, GitLab, Jenkins, Azure and docker put before a line:
 	// an RFC 3339 time, in brackets or not, GitLab's stream number (00O, 01E+).
 	// gh run view --log also puts the job and the step, parted by tabs.
-	stamp = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?m)^(?:[^\t\n]*\t[^\t\n]*\t\x{feff}?)?\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?\]?(?: [0-9]{2}[OE][+ ]?| |$)`)
-	})
+	stamp = lazyregexp.New(`(?m)^(?:[^\t\n]*\t[^\t\n]*\t\x{feff}?)?\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?\]?(?: [0-9]{2}[OE][+ ]?| |$)`)
 )
 
 // Clean removes a byte order mark, turns UTF-16 with one into UTF-8, and
@@ -32,7 +28,7 @@ var (
 func Clean(text string) string {
 	text = decode(text)
 	if strings.Contains(text, "\x1b") {
-		text = escapes().ReplaceAllString(text, "")
+		text = escapes.ReplaceAllString(text, "")
 	}
 	if strings.Contains(text, "\r\n") {
 		// Twice converted text has two.
@@ -43,10 +39,10 @@ func Clean(text string) string {
 		text = strings.ReplaceAll(text, "\u00a0", " ")
 	}
 	if stamped(text) {
-		text = stamp().ReplaceAllString(text, "")
+		text = stamp.ReplaceAllString(text, "")
 	}
 	if strings.HasPrefix(strings.TrimLeft(text, " \t\n"), "> ") {
-		text = quoted().ReplaceAllString(text, "")
+		text = quoted.ReplaceAllString(text, "")
 	}
 	return text
 }
