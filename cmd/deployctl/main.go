@@ -40,10 +40,7 @@ func run(args []string, c *console.Console) int {
 		ctx, hung = signal.NotifyContext(ctx, syscall.SIGHUP)
 		defer hung()
 	}
-	go func() {
-		<-ctx.Done()
-		stop()
-	}()
+	context.AfterFunc(ctx, stop)
 
 	written := &counter{to: c.Out}
 	c.Out = written

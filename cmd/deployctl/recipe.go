@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -69,7 +71,27 @@ func selectRecipe(f *pflag.FlagSet, s *pipeline.Selection) {
 	f.StringVar(&s.Name, "recipe", recipes.Default, "what to judge against: a `recipe`'s name, file or https address")
 	f.StringVar(&s.SHA256, "recipe-sha256", "", "the `hash` that a recipe from an https address must have")
 	f.StringArrayVar(&s.Set, "set", nil, "choose a recipe's parameter, as `name=value` (gpu=cuda)")
-	f.StringSliceVar(&s.Only, "only", nil, "judge only these requirement `ids` (cuda. for all that begin so)")
-	f.StringSliceVar(&s.Skip, "skip", nil, "leave these requirement `ids` out")
-	f.StringSliceVar(&s.Downgrade, "downgrade", nil, "make these requirement `ids` one step milder")
+	f.Var(list{&s.Only}, "only", "judge only these requirement `ids` (cuda. for all that begin so)")
+	f.Var(list{&s.Skip}, "skip", "leave these requirement `ids` out")
+	f.Var(list{&s.Downgrade}, "downgrade", "make these requirement `ids` one step milder")
 }
+
+// list is a flag whose values are parted by commas. pflag's own kind makes a
+// writer of CSV for each flag, and start-up pays for all their buffers.
+type list struct{ to *[]string }
+
+func (l list) Set(text string) error {
+	if text != "" {
+		*l.to = append(*l.to, strings.Split(text, ",")...)
+	}
+	return nil
+}
+
+func (l list) String() string {
+	if l.to == nil {
+		return ""
+	}
+	return strings.Join(*l.to, ",")
+}
+
+func (l list) Type() string { return "strings" }
