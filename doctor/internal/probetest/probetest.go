@@ -408,6 +408,18 @@ func Windows(t *testing.T, text string, names ...string) *host.Host {
 	return hosttest.Parse(t, all+text)
 }
 
+// Of gives a probe as a function that ends the test when the probe fails.
+func Of(look func(context.Context, *host.Host) (facts.Facts, error)) func(*testing.T, *host.Host) facts.Facts {
+	return func(t *testing.T, h *host.Host) facts.Facts {
+		t.Helper()
+		f, err := look(t.Context(), h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+}
+
 // Stuck is a machine on which no process ever exits.
 type Stuck struct{ host.World }
 

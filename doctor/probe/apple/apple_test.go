@@ -10,19 +10,12 @@ import (
 	"howett.net/plist"
 
 	"github.com/deployctl/deployctl/doctor/facts"
-	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 	"github.com/deployctl/deployctl/doctor/probe/apple"
 )
 
-func probe(t *testing.T, h *host.Host) facts.Facts {
-	t.Helper()
-	f, err := apple.Probe(t.Context(), h)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
+var probe = probetest.Of(apple.Probe)
 
 // row is an instance in short.
 func rows(f facts.Facts) map[string][]string {
@@ -188,6 +181,9 @@ a file where a folder should be
 -- file /opt/homebrew --
 not a folder
 `)
+	if f := probe(t, hosttest.Empty("linux", "amd64")); len(f.Components) != 0 {
+		t.Errorf("Linux: %v", f.Components)
+	}
 	f := probe(t, h)
 	if len(f.Components["xcode"]) != 0 || f.Components["xcode-clt"][0].Attrs["state"] == "" || len(f.Problems) == 0 {
 		t.Errorf("%v %v", f.Components, f.Problems)

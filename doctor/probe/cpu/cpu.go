@@ -256,43 +256,49 @@ func armVersion(c Processor) int {
 	return 0
 }
 
-// eachCore calls f for every kind of ARM core and how many there are, in the
-// order in which they first appear.
-func eachCore(list []Processor, f func(core armCore, n int)) {
+const maxKinds = 8 // more kinds of core than any chip has: garbage
+
+// kinds parts processors by their kind of ARM core, in the order in which they
+// first appear.
+func kinds(list []Processor) [][]Processor {
 	type id struct{ implementer, part int }
-	counts := map[id]int{}
-	var order []id
+	at := map[id]int{}
+	var out [][]Processor
 	for _, c := range list {
 		k := id{c.Implementer, c.Part}
-		if counts[k] == 0 {
-			order = append(order, k)
+		n, known := at[k]
+		if !known {
+			if len(out) == maxKinds {
+				continue
+			}
+			n, out = len(out), append(out, nil)
+			at[k] = n
 		}
-		counts[k]++
+		out[n] = append(out[n], c)
 	}
-	for _, k := range order {
-		f(coreOf(k.implementer, k.part), counts[k])
-	}
+	return out
 }
 
-const maxKinds = 8 // more kinds of core than any chip has: garbage
+// core is what is known of a processor's ARM core.
+func (c Processor) core() armCore { return coreOf(c.Implementer, c.Part) }
 
 func coreNames(list []Processor) string {
 	var names []string
-	eachCore(list, func(c armCore, _ int) {
-		if c.name != "" && len(names) < maxKinds {
-			names = append(names, c.name)
+	for _, kind := range kinds(list) {
+		if name := kind[0].core().name; name != "" {
+			names = append(names, name)
 		}
-	})
+	}
 	return strings.Join(names, " + ")
 }
 
 func coreCounts(list []Processor) string {
 	var parts []string
-	eachCore(list, func(c armCore, n int) {
-		if c.name != "" && len(parts) < maxKinds {
-			parts = append(parts, fmt.Sprintf("%d × %s", n, c.name))
+	for _, kind := range kinds(list) {
+		if name := kind[0].core().name; name != "" {
+			parts = append(parts, fmt.Sprintf("%d × %s", len(kind), name))
 		}
-	})
+	}
 	return strings.Join(parts, ", ")
 }
 
@@ -305,6 +311,9 @@ func (p *prober) topology(all []Processor) {
 // physical counts the cores behind processors: distinct pairs of package and
 // core number, or what the packages say of themselves, or one each (ARM).
 func physical(list []Processor) int {
+	if len(list) == 0 {
+		return 0
+	}
 	type id struct{ pkg, core int }
 	cores := map[id]bool{}
 	unnumbered := 0
@@ -327,10 +336,7 @@ func physical(list []Processor) int {
 // groups parts the usable processors into kinds of equal cores, each with its
 // clock and throughput.
 func (p *prober) groups(usable []Processor) []group {
-	has := map[string]bool{}
-	for _, f := range p.cpu.Features {
-		has[f] = true
-	}
+	has := set(p.cpu.Features)
 	if usable[0].Implementer >= 0 {
 		return p.armGroups(usable, has)
 	}
@@ -351,7 +357,7 @@ func (p *prober) groups(usable []Processor) []group {
 				big = append(big, c)
 			}
 		}
-		p.set("cores", fmt.Sprintf("%d performance, %d efficiency", physical2(big), physical2(little)))
+		p.set("cores", fmt.Sprintf("%d performance, %d efficiency", physical(big), physical(little)))
 		var out []group
 		if len(big) > 0 {
 			out = append(out, group{"performance", float64(physical(big)), p.clock(big[0]), unit})
@@ -362,13 +368,6 @@ func (p *prober) groups(usable []Processor) []group {
 		return out
 	}
 	return []group{{"", float64(physical(usable)), p.clock(first), unit}}
-}
-
-func physical2(list []Processor) int {
-	if len(list) == 0 {
-		return 0
-	}
-	return physical(list)
 }
 
 // atomThroughput of the efficiency cores of a hybrid chip: Gracemont and
@@ -383,20 +382,10 @@ func atomThroughput(model int) throughput {
 }
 
 func (p *prober) armGroups(usable []Processor, has map[string]bool) []group {
-	type id struct{ implementer, part int }
-	byKind := map[id][]Processor{}
-	var order []id
-	for _, c := range usable {
-		k := id{c.Implementer, c.Part}
-		if byKind[k] == nil && len(order) < maxKinds {
-			order = append(order, k)
-		}
-		byKind[k] = append(byKind[k], c)
-	}
 	var out []group
-	for _, k := range order {
-		core := coreOf(k.implementer, k.part)
-		out = append(out, group{core.name, float64(physical(byKind[k])), p.clock(byKind[k][0]), armThroughput(core, has)})
+	for _, kind := range kinds(usable) {
+		core := kind[0].core()
+		out = append(out, group{core.name, float64(physical(kind)), p.clock(kind[0]), armThroughput(core, has)})
 	}
 	return out
 }

@@ -101,10 +101,7 @@ func (p *prober) cpuid() {
 
 // finish fills in cores, clock and peak of a machine with one kind of core.
 func (p *prober) finish(family, model int, core armCore, k clock) {
-	has := map[string]bool{}
-	for _, f := range p.cpu.Features {
-		has[f] = true
-	}
+	has := set(p.cpu.Features)
 	var unit throughput
 	switch p.cpu.Arch {
 	case "amd64", "386":

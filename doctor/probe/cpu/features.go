@@ -10,12 +10,12 @@ import (
 
 // armOthers are names in cpuinfo's Features that are no instruction sets.
 func armOthers() map[string]bool {
-	return set(`evtstrm cpuid swp half fastmult edsp java thumb thumbee tls lpae vfpd32 26bit gpa armcpuid tlsi wp`)
+	return set(strings.Fields(`evtstrm cpuid swp half fastmult edsp java thumb thumbee tls lpae vfpd32 26bit gpa armcpuid tlsi wp`))
 }
 
-func set(words string) map[string]bool {
+func set(words []string) map[string]bool {
 	m := map[string]bool{}
-	for _, w := range strings.Fields(words) {
+	for _, w := range words {
 		m[w] = true
 	}
 	return m
@@ -24,7 +24,7 @@ func set(words string) map[string]bool {
 // normalise turns flags of the architecture into the vocabulary, sorted and
 // without repeats.
 func normalise(arch string, flags []string) []string {
-	x86, others := set(recipes.X86Features), armOthers()
+	x86, others := set(strings.Fields(recipes.X86Features)), armOthers()
 	var out []string
 	for _, f := range flags {
 		f = recipes.CanonicalFeature(strings.ToLower(f))
@@ -84,10 +84,7 @@ func riscvFeatures(isa string) []string {
 // Levels"), for ARM the newest version of the architecture of which every
 // mandatory extension that Linux reports is there (Arm ARM DDI 0487, chapter A2).
 func level(arch string, features []string, armVersion int) string {
-	has := map[string]bool{}
-	for _, f := range features {
-		has[f] = true
-	}
+	has := set(features)
 	switch arch {
 	case "amd64":
 		return x86Level(has)
@@ -113,45 +110,44 @@ func all(has map[string]bool, words string) bool {
 	return true
 }
 
+// step is one rung of a ladder of levels: what it needs besides the one below.
+type step struct{ name, needs string }
+
+// reached is the highest rung whose needs, and those below it, are all there.
+func reached(has map[string]bool, lowest string, ladder []step) string {
+	for _, s := range ladder {
+		if !all(has, s.needs) {
+			break
+		}
+		lowest = s.name
+	}
+	return lowest
+}
+
 func x86Level(has map[string]bool) string {
-	steps := []struct{ name, needs string }{
+	return reached(has, "", []step{
 		{"x86-64-v1", "cmov cx8 fxsr mmx sse sse2"},
 		{"x86-64-v2", "cx16 lahf_lm popcnt sse3 sse4_1 sse4_2 ssse3"},
 		{"x86-64-v3", "avx avx2 bmi1 bmi2 f16c fma lzcnt movbe"}, // OSXSAVE follows from avx: Linux and cpuid hide avx without it
 		{"x86-64-v4", "avx512f avx512bw avx512cd avx512dq avx512vl"},
-	}
-	reached := ""
-	for _, s := range steps {
-		if !all(has, s.needs) {
-			break
-		}
-		reached = s.name
-	}
-	return reached
+	})
 }
 
 func arm64Level(has map[string]bool) string {
 	if !has["neon"] {
 		return ""
 	}
-	steps := []struct{ name, needs string }{
+	level := reached(has, "armv8.0", []step{
 		{"armv8.1", "atomics asimdrdm crc32"},
 		{"armv8.2", "dcpop"},
 		{"armv8.3", "jscvt fcma lrcpc"},
 		{"armv8.4", "dotprod dit uscat ilrcpc flagm"},
 		{"armv8.5", "flagm2 frint sb"},
 		{"armv8.6", "bf16 i8mm"},
-	}
-	reached := "armv8.0"
-	for _, s := range steps {
-		if !all(has, s.needs) {
-			break
-		}
-		reached = s.name
-	}
+	})
 	// Armv9.0 is Armv8.5 with SVE2.
-	if has["sve2"] && (reached == "armv8.5" || reached == "armv8.6") {
+	if has["sve2"] && (level == "armv8.5" || level == "armv8.6") {
 		return "armv9.0"
 	}
-	return reached
+	return level
 }

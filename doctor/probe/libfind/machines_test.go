@@ -12,14 +12,12 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 )
 
 func found(t *testing.T, h *host.Host) facts.Facts {
 	t.Helper()
-	f, err := Probe(t.Context(), h)
-	if err != nil {
-		t.Fatalf("Probe: %v", err)
-	}
+	f := probetest.Of(Probe)(t, h)
 	f.Sort()
 	return f
 }

@@ -7,18 +7,11 @@ import (
 	"testing"
 
 	"github.com/deployctl/deployctl/doctor/facts"
-	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 )
 
-func probeOpenCV(t *testing.T, h *host.Host) facts.Facts {
-	t.Helper()
-	f, err := ProbeOpenCV(t.Context(), h)
-	if err != nil {
-		t.Fatalf("ProbeOpenCV: %v", err)
-	}
-	return f
-}
+var probeOpenCV = probetest.Of(ProbeOpenCV)
 
 func fixture(t *testing.T, files ...string) string {
 	t.Helper()

@@ -11,6 +11,7 @@
 package mingw
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -66,13 +67,6 @@ type prober struct {
 	runs int
 }
 
-func (p *prober) env(name, usual string) string {
-	if v := p.h.Env(name); v != "" {
-		return v
-	}
-	return usual
-}
-
 // environments are MSYS2's (msys2.org/docs/environments).
 func environments() []string {
 	return []string{"ucrt64", "clang64", "clangarm64", "mingw64", "mingw32", "clang32"}
@@ -82,7 +76,7 @@ func environments() []string {
 func (p *prober) msys2() []facts.Instance {
 	candidates := []string{
 		p.h.Env("MSYS2_ROOT"), p.h.Env("MSYS2_PATH"), `C:\msys64`, `C:\msys32`, `C:\tools\msys64`, `D:\msys64`,
-		p.h.Join(p.env("USERPROFILE", `C:\Users\Default`), `scoop\apps\msys2\current`),
+		p.h.Join(cmp.Or(p.h.Env("USERPROFILE"), `C:\Users\Default`), `scoop\apps\msys2\current`),
 	}
 	// A folder on PATH inside another root: D:\dev\msys64\ucrt64\bin.
 	for _, dir := range p.h.PathDirs() {
@@ -217,7 +211,7 @@ func (p *prober) runtimeFirst(i *facts.Instance) {
 	if err != nil {
 		return // linked statically, or LLVM's
 	}
-	root := p.env("SystemRoot", `C:\Windows`)
+	root := cmp.Or(p.h.Env("SystemRoot"), `C:\Windows`)
 	for _, dir := range append([]string{p.h.Join(root, "System32"), root}, p.h.PathDirs()...) {
 		file := p.h.Join(dir, name)
 		if strings.EqualFold(file, own) {
@@ -241,7 +235,7 @@ func (p *prober) folders(msys []facts.Instance) []string {
 			out = append(out, p.h.Join(root.Path, e, "bin"))
 		}
 	}
-	home := p.env("USERPROFILE", `C:\Users\Default`)
+	home := cmp.Or(p.h.Env("USERPROFILE"), `C:\Users\Default`)
 	for _, dir := range []string{
 		`C:\mingw64`, `C:\mingw32`, `C:\MinGW`, `C:\TDM-GCC-64`, `C:\TDM-GCC-32`, `C:\winlibs\mingw64`,
 		`C:\ProgramData\mingw64\mingw64`, `C:\ProgramData\chocolatey\lib\mingw\tools\install\mingw64`, `C:\tools\mingw64`,
@@ -257,8 +251,8 @@ func (p *prober) folders(msys []facts.Instance) []string {
 		{`C:\Program Files (x86)\mingw-w64`, "*", `mingw32\bin`},
 		{`C:\Qt\Tools`, "*mingw*", "bin"},
 		{`C:\`, "llvm-mingw*", "bin"},
-		{p.h.Join(p.env("LOCALAPPDATA", p.h.Join(home, `AppData\Local`)), `Microsoft\WinGet\Packages`), "brechtsanders.winlibs*", `mingw64\bin`},
-		{p.h.Join(p.env("LOCALAPPDATA", p.h.Join(home, `AppData\Local`)), `Microsoft\WinGet\Packages`), "martinstorsjo.llvm-mingw*", `bin`},
+		{p.h.Join(cmp.Or(p.h.Env("LOCALAPPDATA"), p.h.Join(home, `AppData\Local`)), `Microsoft\WinGet\Packages`), "brechtsanders.winlibs*", `mingw64\bin`},
+		{p.h.Join(cmp.Or(p.h.Env("LOCALAPPDATA"), p.h.Join(home, `AppData\Local`)), `Microsoft\WinGet\Packages`), "martinstorsjo.llvm-mingw*", `bin`},
 	} {
 		found := p.h.Glob(p.ctx, parent.dir, parent.pattern)
 		for _, dir := range found[:min(len(found), 8)] {

@@ -12,18 +12,12 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/host/hosttest"
 	"github.com/deployctl/deployctl/doctor/internal/probetest"
 	"github.com/deployctl/deployctl/doctor/probe/mingw"
 )
 
-func probe(t *testing.T, h *host.Host) facts.Facts {
-	t.Helper()
-	f, err := mingw.Probe(t.Context(), h)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
+var probe = probetest.Of(mingw.Probe)
 
 func TestThreeOnPath(t *testing.T) {
 	f := probe(t, probetest.Windows(t, "", "windows-mingw-three"))
@@ -133,6 +127,10 @@ func TestParseVersion(t *testing.T) {
 			"clang version 13.0.1\nTarget: x86_64-pc-windows-msvc\nThread model: posix\nInstalledDir: C:\\LLVM\\bin\n",
 			mingw.Compiler{Compiler: "clang", Version: "13.0.1", Target: "x86_64-pc-windows-msvc", Threads: "posix"},
 		},
+		"Strawberry Perl": {
+			"Target: x86_64-w64-mingw32\nConfigured with: --enable-seh-exceptions\nThread model: posix\ngcc version 13.1.0 (x86_64-posix-seh, Built by strawberryperl.com project)\n",
+			mingw.Compiler{Compiler: "gcc", Version: "13.1.0", Target: "x86_64-w64-mingw32", Threads: "posix", Exceptions: "seh", Distribution: "strawberry"},
+		},
 		"dumpmachine":    {"x86_64-w64-mingw32\r\n", mingw.Compiler{Target: "x86_64-w64-mingw32"}},
 		"not a compiler": {"Access is denied.\n", mingw.Compiler{}},
 		"empty":          {"", mingw.Compiler{}},
@@ -158,8 +156,10 @@ func TestHeaders(t *testing.T) {
 }
 
 func TestBareAndHostileHosts(t *testing.T) {
-	if f := probe(t, probetest.Windows(t, "")); len(f.Components) != 0 {
-		t.Errorf("a bare Windows: %v", f.Components)
+	for _, h := range []*host.Host{hosttest.Empty("linux", "amd64"), probetest.Windows(t, "")} {
+		if f := probe(t, h); len(f.Components) != 0 {
+			t.Errorf("%s: %v", h.OS, f.Components)
+		}
 	}
 	path := strings.Repeat(`C:\nowhere\`+strings.Repeat("x", 40)+`;`, 5_000)
 	h := probetest.Windows(t, `

@@ -9,19 +9,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/deployctl/deployctl/doctor/facts"
-	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 	"github.com/deployctl/deployctl/doctor/probe/mobile"
 )
 
-func probe(t *testing.T, h *host.Host) facts.Facts {
-	t.Helper()
-	f, err := mobile.Probe(t.Context(), h)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
+var probe = probetest.Of(mobile.Probe)
 
 func strip(f facts.Facts) map[string][]facts.Instance {
 	for _, list := range f.Components {

@@ -15,6 +15,7 @@
 package msvc
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -127,20 +128,12 @@ func (p *prober) problem(what string, err error) {
 	}
 }
 
-// env returns a Windows folder variable, or where it usually points.
-func (p *prober) env(name, usual string) string {
-	if v := p.h.Env(name); v != "" {
-		return v
-	}
-	return usual
-}
-
 func (p *prober) programFiles() []string {
 	var out []string
 	for _, dir := range []string{
-		p.env("ProgramFiles(x86)", `C:\Program Files (x86)`),
-		p.env("ProgramW6432", `C:\Program Files`),
-		p.env("ProgramFiles", `C:\Program Files`),
+		cmp.Or(p.h.Env("ProgramFiles(x86)"), `C:\Program Files (x86)`),
+		cmp.Or(p.h.Env("ProgramW6432"), `C:\Program Files`),
+		cmp.Or(p.h.Env("ProgramFiles"), `C:\Program Files`),
 	} {
 		if !slices.ContainsFunc(out, func(d string) bool { return strings.EqualFold(d, dir) }) {
 			out = append(out, dir)
@@ -229,7 +222,7 @@ func (s *studio) merge(o Setup) {
 // fromCache reads %ProgramData%\Microsoft\VisualStudio\Packages\_Instances\<id>\state.json,
 // or where a policy moved that cache.
 func (p *prober) fromCache() {
-	caches := []string{p.h.Join(p.env("ProgramData", `C:\ProgramData`), `Microsoft\VisualStudio\Packages`)}
+	caches := []string{p.h.Join(cmp.Or(p.h.Env("ProgramData"), `C:\ProgramData`), `Microsoft\VisualStudio\Packages`)}
 	for _, key := range []string{`HKLM\SOFTWARE\Policies\Microsoft\VisualStudio\Setup`, `HKLM\SOFTWARE\Microsoft\VisualStudio\Setup`} {
 		for _, k := range p.registry(key) {
 			dir := trimSlash(value(k, "CachePath"))

@@ -11,19 +11,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/deployctl/deployctl/doctor/facts"
-	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/internal/probetest"
 	"github.com/deployctl/deployctl/doctor/probe/msvc"
 )
 
-func probe(t *testing.T, h *host.Host) facts.Facts {
-	t.Helper()
-	f, err := msvc.Probe(t.Context(), h)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
+var probe = probetest.Of(msvc.Probe)
 
 // want is what a test says of an instance: only the attributes it names.
 type want struct {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
@@ -34,10 +35,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	if !h.Windows() {
 		return facts.Facts{}, nil
 	}
-	p := &prober{ctx: ctx, h: h, root: h.Env("SystemRoot")}
-	if p.root == "" {
-		p.root = `C:\Windows`
-	}
+	p := &prober{ctx: ctx, h: h, root: look.SystemRoot(h)}
 	var f facts.Facts
 	for _, i := range p.redists() {
 		f.Add("vcredist", i)

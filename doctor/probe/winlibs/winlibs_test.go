@@ -7,21 +7,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
 	"github.com/deployctl/deployctl/doctor/internal/probetest"
 	"github.com/deployctl/deployctl/doctor/probe/winlibs"
 )
 
-func probe(t *testing.T, h *host.Host) facts.Facts {
-	t.Helper()
-	f, err := winlibs.Probe(t.Context(), h)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
+var probe = probetest.Of(winlibs.Probe)
 
 func TestRedistributables(t *testing.T) {
 	f := probe(t, probetest.Windows(t, "", "windows-vcredist"))
@@ -96,8 +88,10 @@ Major=dword:99999999999999999999
 Installed=maybe
 -- deny C:\Windows\System32 --
 `)
-	if f := probe(t, h); len(f.Components) != 0 {
-		t.Errorf("hostile: %v", f.Components)
+	for _, h := range []*host.Host{hosttest.Empty("linux", "amd64"), h} {
+		if f := probe(t, h); len(f.Components) != 0 {
+			t.Errorf("%s: %v", h.OS, f.Components)
+		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
