@@ -12,8 +12,6 @@ type Platform struct {
 	Name    string   `json:"name"`
 	Vendor  string   `json:"vendor,omitempty"`
 	Version string   `json:"version,omitempty"` // OpenCL 3.0 CUDA 12.2.147
-	Profile string   `json:"profile,omitempty"`
-	Suffix  string   `json:"suffix,omitempty"` // the ICD's: NV, INTEL, POCL
 	Devices []Device `json:"devices,omitempty"`
 }
 
@@ -25,7 +23,6 @@ type Device struct {
 	Driver  string `json:"driver,omitempty"`
 	Type    string `json:"type,omitempty"` // CPU, GPU, Accelerator …
 	Units   int    `json:"units,omitempty"`
-	MHz     int    `json:"mhz,omitempty"`
 	// Memory is the global memory in bytes.
 	Memory uint64 `json:"memory,omitempty"`
 	// Unavailable: the device says it cannot be used now.
@@ -144,10 +141,6 @@ func (p *Platform) field(key, value string) {
 		set(&p.Vendor, value)
 	case "CL_PLATFORM_VERSION":
 		set(&p.Version, value)
-	case "CL_PLATFORM_PROFILE":
-		set(&p.Profile, value)
-	case "CL_PLATFORM_ICD_SUFFIX_KHR":
-		set(&p.Suffix, value)
 	}
 }
 
@@ -164,9 +157,9 @@ func (d *Device) field(key, value string) {
 	case "CL_DRIVER_VERSION":
 		set(&d.Driver, value)
 	case "CL_DEVICE_MAX_COMPUTE_UNITS":
-		setInt(&d.Units, value)
-	case "CL_DEVICE_MAX_CLOCK_FREQUENCY":
-		setInt(&d.MHz, value)
+		if n, err := strconv.Atoi(leadingDigits(value)); err == nil && d.Units == 0 {
+			d.Units = n
+		}
 	case "CL_DEVICE_GLOBAL_MEM_SIZE":
 		if n, err := strconv.ParseUint(leadingDigits(value), 10, 64); err == nil && d.Memory == 0 {
 			d.Memory = n
@@ -201,12 +194,6 @@ func deviceType(v string) string {
 func set(to *string, value string) {
 	if *to == "" {
 		*to = value
-	}
-}
-
-func setInt(to *int, value string) {
-	if n, err := strconv.Atoi(leadingDigits(value)); err == nil && *to == 0 {
-		*to = n
 	}
 }
 

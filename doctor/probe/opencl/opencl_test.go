@@ -27,16 +27,16 @@ func TestParseRaw(t *testing.T) {
 		want []Platform
 	}{
 		"two platforms": {twoPlatforms, []Platform{
-			{Name: "Example GPU", Vendor: "Example Corp.", Version: "OpenCL 3.0 EX 1.2", Profile: "FULL_PROFILE", Suffix: "EX", Devices: []Device{
-				{Name: "Example X1 [0x9b41]", Board: "Example Board", Vendor: "Example Corp.", Version: "OpenCL 3.0 EX", Driver: "535.54.03", Type: "GPU", Units: 20, MHz: 1777, Memory: 8361148416, Extensions: "cl_khr_fp64 cl_khr_icd"},
+			{Name: "Example GPU", Vendor: "Example Corp.", Version: "OpenCL 3.0 EX 1.2", Devices: []Device{
+				{Name: "Example X1 [0x9b41]", Board: "Example Board", Vendor: "Example Corp.", Version: "OpenCL 3.0 EX", Driver: "535.54.03", Type: "GPU", Units: 20, Memory: 8361148416, Extensions: "cl_khr_fp64 cl_khr_icd"},
 				{Name: "Example X2", Type: "GPU", Unavailable: true},
 			}},
-			{Name: "Portable Computing Language", Vendor: "The pocl project", Version: "OpenCL 2.0 pocl 1.8", Profile: "FULL_PROFILE", Devices: []Device{
+			{Name: "Portable Computing Language", Vendor: "The pocl project", Version: "OpenCL 2.0 pocl 1.8", Devices: []Device{
 				{Name: "pthread-example", Type: "CPU, Default"},
 			}},
 		}},
 		"one platform": {raw, []Platform{
-			{Name: "Portable Computing Language", Vendor: "The pocl project", Version: "OpenCL 3.0 PoCL 3.1", Suffix: "POCL", Devices: []Device{
+			{Name: "Portable Computing Language", Vendor: "The pocl project", Version: "OpenCL 3.0 PoCL 3.1", Devices: []Device{
 				{Name: "cpu-example", Version: "OpenCL 3.0 PoCL", Driver: "3.1", Type: "CPU", Units: 4, Memory: 7879217152, Extensions: "cl_khr_fp64 cl_khr_spir"},
 			}},
 		}},

@@ -32,15 +32,12 @@ const (
 
 	deviceTypeAll = 0xFFFFFFFF
 
-	platformProfile = 0x0900
 	platformVersion = 0x0901
 	platformName    = 0x0902
 	platformVendor  = 0x0903
-	platformSuffix  = 0x0920 // cl_khr_icd
 
 	deviceType       = 0x1000
 	deviceUnits      = 0x1002
-	deviceMHz        = 0x100C
 	deviceMemory     = 0x101F
 	deviceAvailable  = 0x1027
 	deviceName       = 0x102B
@@ -146,7 +143,6 @@ func platform(p *object) opencl.Platform {
 	purego.RegisterFunc(&info, p.table.getPlatformInfo)
 	out := opencl.Platform{
 		Name: text(info, p, platformName), Vendor: text(info, p, platformVendor), Version: text(info, p, platformVersion),
-		Profile: text(info, p, platformProfile), Suffix: text(info, p, platformSuffix),
 	}
 	var devices func(p *object, kind uint64, n uint32, devices **object, count *uint32) int32
 	purego.RegisterFunc(&devices, p.table.getDeviceIDs)
@@ -172,7 +168,7 @@ func device(d *object) opencl.Device {
 	out := opencl.Device{
 		Name: text(info, d, deviceName), Vendor: text(info, d, deviceVendor), Version: text(info, d, deviceVersion),
 		Driver: text(info, d, driverVersion), Extensions: text(info, d, deviceExtensions),
-		Units: int(number(info, d, deviceUnits)), MHz: int(number(info, d, deviceMHz)), Memory: number(info, d, deviceMemory),
+		Units: int(number(info, d, deviceUnits)), Memory: number(info, d, deviceMemory),
 		Unavailable: number(info, d, deviceAvailable) == 0, Type: kinds(number(info, d, deviceType)),
 	}
 	if strings.Contains(out.Extensions, "cl_amd_device_attribute_query") {
