@@ -85,8 +85,7 @@ func TestFieldsOfCPUInfo(t *testing.T) {
 			p.Model, p.Features, p.BogoMIPS, p.MHz, p.Physical, p.Core = "Loongson-3A5000", "cpucfg lam lsx", 5000, 2500, 1, 5
 		})}},
 	} {
-		for form, text := range map[string]string{"": c.text, " with a mark": "\ufeff" + c.text, " with Windows lines": strings.ReplaceAll(c.text, "\n", "\r\n"),
-			" quoted": "> " + strings.ReplaceAll(c.text, "\n", "\n> ")} {
+		for form, text := range map[string]string{"": c.text, " with Windows lines": strings.ReplaceAll(c.text, "\n", "\r\n")} {
 			if diff := cmp.Diff(c.want, ParseCPUInfo(text).Processors); diff != "" {
 				t.Errorf("%s%s (-want +got):\n%s", name, form, diff)
 			}

@@ -4,8 +4,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-
-	"github.com/deployctl/deployctl/doctor/probe/internal/pasted"
 )
 
 // maxProcessors bounds how many entries of a list are taken; Linux itself ends
@@ -51,7 +49,7 @@ func ParseCPUInfo(text string) Info {
 	info := Info{Common: empty}
 	var last *Processor // the entry that lines belong to
 	inEntry := false
-	for line := range strings.Lines(pasted.Clean(text)) {
+	for line := range strings.Lines(text) {
 		key, value, ok := strings.Cut(line, ":")
 		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
 		if !ok {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/deployctl/deployctl/doctor/probe/internal/pasted"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
@@ -45,9 +44,6 @@ var headLine = lazyregexp.New(`General configuration for (?i:OpenCV)[ \t]+([0-9]
 // CMake log (lines begin with "-- ") or OpenCV's own version_string.inc (lines
 // are C literals). It reports false when the text is not there.
 func ParseBuildInfo(text string) (BuildInfo, bool) {
-	if strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") {
-		text = pasted.Clean(text) // UTF-16, as PowerShell's > writes it
-	}
 	at := headLine.Get().FindStringSubmatchIndex(text)
 	if at == nil {
 		return BuildInfo{}, false
@@ -60,7 +56,7 @@ func ParseBuildInfo(text string) (BuildInfo, bool) {
 	if end := strings.IndexByte(text, 0); end >= 0 {
 		text = text[:end]
 	}
-	text = pasted.Clean(text)
+	text = strings.ReplaceAll(text, "\r\n", "\n")
 	heading, _, _ := strings.Cut(text, "\n")
 	_, base := plain(heading[:max(0, strings.Index(heading, marker[:len("General")]))+len("General")])
 	section, first := "", true
