@@ -130,6 +130,9 @@ func lintRequirement(r *Recipe, q *Requirement, tables *Tables, d *document, pat
 	if (q.Severity == "" || q.Severity == Required) && len(q.Fix) == 0 && strings.TrimSpace(q.Manual) == "" {
 		d.at(path, "requirement %s is required, so it needs a fix or a manual way to make it hold", q.ID)
 	}
+	for _, system := range slices.Sorted(maps.Keys(q.ManualOn)) {
+		d.word(path+".manual_on", "operating system", system, append(Families(), Distributions()...))
+	}
 	if w := q.When; w != nil {
 		d.words(path+".when.os", "operating system", w.OS, append(Families(), Distributions()...))
 		d.words(path+".when.arch", "architecture", w.Arch, Arches())

@@ -59,7 +59,7 @@ func TestLoadMistakes(t *testing.T) {
 		{"unknown key", "title: A small", "titel: A small", []string{`f.yaml:3:1: unknown key "titel"; did you mean title?`}},
 		{"unknown key inside", "    why:", "    wyh:", []string{`f.yaml:8:5: unknown key "wyh"; did you mean why?`}},
 		{"key of nothing like it", "    why:", "    reason_for_it:", []string{
-			`f.yaml:8:5: unknown key "reason_for_it"; known: id, title, severity, when, why, manual, os, cpu, memory, disk, component, compat, gpu, fix`}},
+			`f.yaml:8:5: unknown key "reason_for_it"; known: id, title, severity, when, why, manual, manual_on, os, cpu, memory, disk, component, compat, gpu, fix`}},
 		{"unknown severity", "required", "requierd", []string{`f.yaml:7:15: unknown severity "requierd"; did you mean required?`}},
 		{"unknown component", "name: go}", "name: opencll}", []string{`f.yaml:9:23: unknown component "opencll"; did you mean opencl?`}},
 		{"unknown package manager", "apt:", "atp:", []string{`f.yaml:11:9: unknown key "atp"; did you mean apt?`}},

@@ -50,9 +50,18 @@ func Markdown(r *Recipe) []byte {
 		if q.Severity != Required {
 			id += " (" + string(q.Severity) + ")"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", id, cell(q.When.String()), cell(q.Wants()), cell(q.Why), cell(q.Manual))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", id, cell(q.When.String()), cell(q.Wants()), cell(q.Why), cell(byHand(q)))
 	}
 	return b.Bytes()
+}
+
+// byHand is what a requirement says to do by hand, on every system.
+func byHand(q *Requirement) string {
+	text := q.Manual
+	for _, family := range slices.Sorted(maps.Keys(q.ManualOn)) {
+		text += " (" + family + ": " + q.ManualOn[family] + ")"
+	}
+	return text
 }
 
 func cell(s string) string {

@@ -116,6 +116,8 @@ type Requirement struct {
 	Why string `yaml:"why" json:"why"`
 	// Manual is the smallest fix by hand, one sentence, for when no Fix applies.
 	Manual string `yaml:"manual,omitempty" json:"manual,omitempty"`
+	// ManualOn replaces Manual on families of systems and distributions.
+	ManualOn map[string]string `yaml:"manual_on,omitempty" json:"manual_on,omitempty"`
 
 	OS        *OSCheck        `yaml:"os,omitempty" json:"os,omitempty"`
 	CPU       *CPUCheck       `yaml:"cpu,omitempty" json:"cpu,omitempty"`

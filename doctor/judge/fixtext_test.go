@@ -49,6 +49,29 @@ func TestFixText(t *testing.T) {
 	}
 }
 
+// TestPackagedOld: a package that is known to be too old is not advised.
+func TestPackagedOld(t *testing.T) {
+	r := &recipes.Recipe{Name: "r", Requirements: []recipes.Requirement{{
+		ID: "opencv.version", Title: "OpenCV", Severity: recipes.Required, Manual: "Build it.", ManualOn: map[string]string{"debian": "Build it here."},
+		Component: &recipes.ComponentCheck{Name: "opencv", Version: ">= 4.5"}, Fix: []recipes.Fix{{Apt: []string{"libopencv-dev"}}},
+	}}}
+	tables, err := recipes.EmbeddedTables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ id, name, version, want string }{
+		{"ubuntu", "Ubuntu 20.04.6 LTS", "20.04", "The package of Ubuntu 20.04.6 LTS is OpenCV 4.2.0. Build it here."},
+		{"ubuntu", "Ubuntu 24.04 LTS", "24.04", "apt-get install libopencv-dev"},
+		{"devuan", "Devuan", "5", "apt-get install libopencv-dev"},
+	} {
+		f := &facts.Facts{OS: facts.OS{Family: "linux", ID: tt.id, Name: tt.name, Version: tt.version, Like: []string{"debian"}, User: facts.User{Admin: true}}, CPU: facts.CPU{Arch: "amd64"}}
+		f.Add("apt", facts.Instance{Version: "2", Active: true})
+		if got := Evaluate(r, tables, f).Findings[0].Fix; got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
 // TestListed: deployctl carries out the list's entry only where the finding says
 // what that entry does.
 func TestListed(t *testing.T) {

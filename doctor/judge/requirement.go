@@ -307,7 +307,7 @@ func (e *evaluation) judge(q *recipes.Requirement) Finding {
 	switch v.state {
 	case OK, Skipped:
 	case Unknown:
-		out.Fix = cmp.Or(v.fix, "Fix the error above and run deployctl doctor again. To do it by hand: "+cmp.Or(q.Manual, q.Title))
+		out.Fix = cmp.Or(v.fix, "Fix the error above and run deployctl doctor again. To do it by hand: "+cmp.Or(Manual(q, e.facts), q.Title))
 	default:
 		out.Fix = cmp.Or(v.fix, e.fix(q))
 		out.Action, out.Reach, out.Advised = v.do, v.reach, e.advised
@@ -521,18 +521,25 @@ func (e *evaluation) disk(c *recipes.DiskCheck) verdict {
 	return e.unknown("disks", "how much room there is for "+c.For, wanted)
 }
 
-// distributionsOwn reports whether the copy that is too old is the distribution's
-// own: its package manager has no newer one in the same release.
-func (e *evaluation) distributionsOwn(q *recipes.Requirement, manager string) bool {
-	if q.Component == nil || q.Component.Name == "" || q.Component.Version == "" || q.Manual == "" || manager != "apt" {
-		return false
+// packagedOld says, in a sentence, that the package of a fix is older than what
+// is required: the copy that is too old is the distribution's own, or the
+// release's version is known. "" where that is not so.
+func (e *evaluation) packagedOld(q *recipes.Requirement, fix *recipes.Fix) string {
+	manager := fix.Packages().Manager
+	if q.Component == nil || q.Component.Name == "" || q.Component.Version == "" || q.Manual == "" || fix.Build != "" || manager != "apt" {
+		return ""
 	}
-	i, ok := e.facts.Active(q.Component.Name)
-	if !ok || i.Version == "" || !strings.HasPrefix(i.Path, "/usr/") || !managed(i.Path) {
-		return false
+	older := func(version string) bool {
+		holds, err := check(q.Component.Version, version)
+		return version != "" && err == nil && !holds
 	}
-	holds, err := check(q.Component.Version, i.Version)
-	return err == nil && !holds
+	if i, ok := e.facts.Active(q.Component.Name); ok && strings.HasPrefix(i.Path, "/usr/") && managed(i.Path) && older(i.Version) {
+		return "The distribution's package is this old."
+	}
+	if have := recipes.Packaged(e.facts.OS.ID, e.facts.OS.Version)[q.Component.Name]; older(have) {
+		return fmt.Sprintf("The package of %s is %s.", systemName(e.facts.OS), recipes.Display(q.Component.Name)+" "+have)
+	}
+	return ""
 }
 
 func (e *evaluation) fix(q *recipes.Requirement) string {
@@ -572,8 +579,8 @@ func (e *evaluation) fix(q *recipes.Requirement) string {
 	}
 	for i := range q.Fix {
 		if text := FixText(q, &q.Fix[i], e.facts); text != "" {
-			if q.Fix[i].Build == "" && e.distributionsOwn(q, q.Fix[i].Packages().Manager) {
-				return "The distribution's package is this old. " + Manual(q, e.facts)
+			if old := e.packagedOld(q, &q.Fix[i]); old != "" {
+				return old + " " + Manual(q, e.facts)
 			}
 			e.listed = true
 			return text
@@ -645,10 +652,17 @@ func buildTools(components []string, f *facts.Facts) string {
 // Manual is what a requirement says to do by hand, with what is known of this
 // machine in it.
 func Manual(q *recipes.Requirement, f *facts.Facts) string {
-	if sm := BestGPU(f); sm != "" {
-		return strings.ReplaceAll(q.Manual, "<compute capability>", sm)
+	text := q.Manual
+	for _, system := range slices.Concat([]string{f.OS.ID}, f.OS.Like, []string{f.OS.Family}) {
+		if on, ok := q.ManualOn[system]; ok {
+			text = on
+			break
+		}
 	}
-	return q.Manual
+	if sm := BestGPU(f); sm != "" {
+		return strings.ReplaceAll(text, "<compute capability>", sm)
+	}
+	return text
 }
 
 // ChooseFix returns what the first fix installs whose package manager this

@@ -161,7 +161,7 @@ func TestEvaluate(t *testing.T) {
 				return f
 			}(),
 			wants: []want{
-				{"opencv.version", Fail, "OpenCV 5.0.0", "opencv4 package from the user repository"},
+				{"opencv.version", Fail, "OpenCV 5.0.0", "opencv4 of the user repository"},
 				{"gocv.release", Skipped, "waiting for OpenCV 4 with dnn and headers (opencv.version)", ""},
 			}, exit: ExitFail, strict: ExitFail,
 		},

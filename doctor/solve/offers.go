@@ -58,41 +58,6 @@ func usual(component, family string) Cost {
 	}
 }
 
-// packaged are versions in the distributions' own sources, as apt named them on
-// 2026-11-23 (release pockets): distribution and release, then component.
-func packaged(o facts.OS) map[string]string {
-	series := func(opencv, cmake, gxx, golang, libtorch, onnxruntime string) map[string]string {
-		m := map[string]string{"opencv": opencv, "cmake": cmake, "g++": gxx, "gcc": gxx, "go": golang}
-		if libtorch != "" {
-			m["libtorch"] = libtorch
-		}
-		if onnxruntime != "" {
-			m["onnxruntime"] = onnxruntime
-		}
-		return m
-	}
-	if o.ID == "macos" {
-		return map[string]string{"opencv": "4.14.0"} // opencv@4, by the formula's mirror in 2026
-	}
-	switch o.ID + " " + o.Version {
-	case "debian 11":
-		return series("4.5.1", "3.18.4", "10.2", "1.15", "1.7.1", "")
-	case "debian 12":
-		return series("4.6.0", "3.25.1", "12.2", "1.19", "1.13.1", "")
-	case "debian 13":
-		return series("4.10.0", "3.31.6", "14.2", "1.24", "2.6.0", "1.21.0")
-	case "ubuntu 20.04":
-		return series("4.2.0", "3.16.3", "9.3", "1.13", "", "")
-	case "ubuntu 22.04":
-		return series("4.5.4", "3.22.1", "11.2", "1.18", "1.8.1", "")
-	case "ubuntu 24.04":
-		return series("4.6.0", "3.28.3", "13.2", "1.22", "", "")
-	case "ubuntu 26.04":
-		return series("4.10.0", "4.2.3", "15.2", "1.26", "2.9.1", "1.23.2")
-	}
-	return nil
-}
-
 // olderGCC are the major versions below the default that a distribution
 // packages; read from the package lists of Debian 12 and 13.
 func olderGCC(o facts.OS) []string {
@@ -277,7 +242,7 @@ func fromPackages(w *wish, name string, f *facts.Facts, add adder) bool {
 		if !ok || names(q.Component)[0] != name {
 			continue
 		}
-		have := packaged(f.OS)
+		have := recipes.Packaged(f.OS.ID, f.OS.Version)
 		how, version := judge.InstallCommand(p, f), have[name]
 		if have != nil && version == "" && (name == "onnxruntime" || name == "libtorch") {
 			continue // this release has no such package
@@ -349,7 +314,7 @@ func fromVendor(name string, t *recipes.Tables, f *facts.Facts, add adder) bool 
 			}
 			add(major, "apt: "+packages+", chosen by CUDAHOSTCXX or update-alternatives", cost)
 		}
-		return len(f.Components["apt"]) > 0 && packaged(f.OS)[name] != ""
+		return len(f.Components["apt"]) > 0 && recipes.Packaged(f.OS.ID, f.OS.Version)[name] != ""
 	case "mingw":
 		add("8.1.0", "MinGW-w64 8.1.0 or newer, x86-64, posix threads, seh", cost)
 	case "cmake":

@@ -1,0 +1,59 @@
+package recipes
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/goccy/go-yaml"
+)
+
+// release is what a release of a distribution packages.
+type release struct {
+	Distribution string `yaml:"distribution"`
+	// Release is VERSION_ID of os-release(5), "" for every release.
+	Release string `yaml:"release"`
+	// Versions are by component.
+	Versions map[string]string `yaml:"versions"`
+	Source   string            `yaml:"source"`
+}
+
+var releases = sync.OnceValues(func() ([]release, error) {
+	const name = "library/providers/packages.yaml"
+	data, err := library.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read the embedded versions of packages: %w", err)
+	}
+	var list []release
+	if err := yaml.UnmarshalWithOptions(data, &list, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	var mistakes []error
+	for _, r := range list {
+		if r.Distribution == "" || len(r.Versions) == 0 || r.Source == "" {
+			mistakes = append(mistakes, fmt.Errorf("%s: %s %s: distribution, versions and source are required", name, r.Distribution, r.Release))
+		}
+		for c := range r.Versions {
+			if _, ok := FindComponent(c); !ok {
+				mistakes = append(mistakes, fmt.Errorf("%s: %s %s: no component is called %s", name, r.Distribution, r.Release, c))
+			}
+		}
+	}
+	return list, errors.Join(mistakes...)
+})
+
+// Packaged gives the versions of components in the own package sources of a
+// distribution's release (ID and VERSION_ID of os-release); nil where they are
+// not known. It panics if the embedded list does not load, which a test excludes.
+func Packaged(distribution, version string) map[string]string {
+	list, err := releases()
+	if err != nil {
+		panic(err)
+	}
+	for _, r := range list {
+		if r.Distribution == distribution && (r.Release == "" || r.Release == version) {
+			return r.Versions
+		}
+	}
+	return nil
+}
