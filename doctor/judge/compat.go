@@ -325,7 +325,7 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 	// NVIDIA ships a JetPack's CUDA, cuDNN and driver together.
 	if row.Basis == recipes.Expected && e.facts.OS.Board != "jetson" {
 		v.state = Warn
-		v.found = displayed(pairs) + ": a pair that nobody has tested"
+		v.found = displayed(pairs) + ": expected to work together, but in no list of tested pairs"
 		v.fix = "Run deployctl verify to find out whether the pair works" + e.tested(c, given) + "."
 	}
 	return v

@@ -143,7 +143,7 @@ func projectComponent(e *evaluation, s subject) (map[string]string, bool) {
 			continue
 		}
 		if lacks = missingModules(i, d.Parts); len(lacks) == 0 {
-			vars["problem"] = vars["display"] + " " + i.Version + " has the name opencv4 there"
+			vars["problem"] = "pkg-config knows only as opencv4 here"
 			return vars, d.PkgConfig == "opencv" && major(i.Version) >= 4
 		}
 	}

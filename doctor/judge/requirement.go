@@ -761,11 +761,11 @@ func featureCommand(names []string) string {
 		case title == "Media.MediaFeaturePack":
 			out = append(out, "Settings > System > Optional features: add Media Feature Pack; or as administrator: DISM /Online /Add-Capability /CapabilityName:"+n+". Then restart Windows")
 		case capability:
-			out = append(out, "as administrator: DISM /Online /Add-Capability /CapabilityName:"+n)
+			out = append(out, "As administrator: DISM /Online /Add-Capability /CapabilityName:"+n)
 		case n == "ServerMediaFoundation":
-			out = append(out, "in PowerShell as administrator: Install-WindowsFeature Server-Media-Foundation -Restart")
+			out = append(out, "In PowerShell as administrator: Install-WindowsFeature Server-Media-Foundation -Restart")
 		default:
-			out = append(out, "as administrator: DISM /Online /Enable-Feature /All /FeatureName:"+n)
+			out = append(out, "As administrator: DISM /Online /Enable-Feature /All /FeatureName:"+n)
 		}
 	}
 	return strings.Join(out, "; ")
