@@ -45,6 +45,10 @@ type Applier struct {
 	LockTries int
 	LockPause time.Duration
 
+	// After is an earlier result of the same run, which Apply then goes on with:
+	// one run in the history, taken back by one undo. Zero begins a run.
+	After Result
+
 	// wrote is told of each record that is on the disk; tests die there.
 	wrote func(n int)
 }
@@ -116,7 +120,7 @@ type run struct {
 // what was done. It is the caller's part to probe again afterwards.
 func (a *Applier) Apply(ctx context.Context, plan *Plan) (Result, error) {
 	now := a.Host.Now()
-	r := &run{Applier: a, plan: plan, id: fmt.Sprintf("%s-%d", now.UTC().Format("20060102T150405.000"), os.Getpid())}
+	r := &run{Applier: a, plan: plan, id: cmp.Or(a.After.Run, fmt.Sprintf("%s-%d", now.UTC().Format("20060102T150405.000"), os.Getpid()))}
 	if plan.Blocked != nil {
 		return Result{}, plan.Blocked
 	}
@@ -310,7 +314,7 @@ func (r *run) step(ctx context.Context, s Step) (StepResult, error) {
 	if err != nil {
 		return StepResult{Outcome: WasFailed}, err
 	}
-	rec := Record{Run: r.id, Seq: r.seq, Step: s, Log: r.log}
+	rec := Record{Run: r.id, Seq: len(r.After.Steps) + r.seq, Step: s, Log: r.log}
 	if done {
 		rec.Time, rec.Event = r.Host.Now(), Skipped
 		return StepResult{Outcome: WasSkipped, Note: "already done"}, r.write(rec)

@@ -261,6 +261,45 @@ func TestUndoKeeps(t *testing.T) {
 	}
 }
 
+// TestRoundsAreOneRun: what Apply goes on with is one run in the history, and one
+// undo takes it back.
+func TestRoundsAreOneRun(t *testing.T) {
+	ctx := context.Background()
+	m, dir := newMachine(), t.TempDir()
+	first, err := m.applier(t, dir).Apply(ctx, mustPlan(t, m, judgement(withApt("cmake"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := m.applier(t, dir)
+	a.After = first
+	m.now = m.now.Add(time.Minute)
+	second, err := a.Apply(ctx, mustPlan(t, m, judgement(withApt("g++"))))
+	if err != nil || second.Run != first.Run || second.Log != first.Log {
+		t.Fatalf("%+v, %v", second, err)
+	}
+	records, _, err := History(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := map[string]int{}
+	for _, r := range records {
+		keys[r.Key()+string(r.Event)]++
+	}
+	if len(keys) != len(records) {
+		t.Errorf("records share a key: %v", keys)
+	}
+	undo, err := PlanUndo(ctx, m.host(), facts.User{Admin: true}, records, Undo{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.applier(t, dir).Apply(ctx, undo); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(map[string]string{"bash": "ii "}, m.installed); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestFailuresSayWhatWasDone(t *testing.T) {
 	says := func(exit int, lines ...string) func(*machine, []string, func(string)) (int, error) {
 		return func(_ *machine, _ []string, line func(string)) (int, error) {

@@ -61,7 +61,7 @@ func (r *run) work(ctx context.Context, s Step, w worker) (StepResult, error) {
 	if err != nil {
 		return failed, r.broken(ctx, "before "+s.ID, err)
 	}
-	rec := Record{Run: r.id, Seq: r.seq, Step: s, Log: r.log}
+	rec := Record{Run: r.id, Seq: len(r.After.Steps) + r.seq, Step: s, Log: r.log}
 	if done {
 		rec.Time, rec.Event = r.Host.Now(), Skipped
 		return StepResult{Outcome: WasSkipped, Note: "already done"}, r.write(rec)

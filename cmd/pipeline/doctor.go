@@ -303,69 +303,123 @@ func (o DoctorOptions) describe(plan *installers.Plan) error {
 	return plan.Describe(o.Console.Text())
 }
 
+// mostRounds bounds how often --fix plans: what one round installs can show what
+// else is needed (a compiler that is there now, and not on PATH), and a third
+// round has not been seen to be.
+const mostRounds = 3
+
 // fix walks the rest of the pipeline: plan, consent, apply, look again, prove.
 func (o DoctorOptions) fix(ctx context.Context, x examination, r *recipes.Recipe, t *recipes.Tables) error {
 	if o.DryRun {
 		return o.dryRun(ctx, x)
 	}
-	plan, err := o.plan(ctx, x)
-	if err != nil {
-		return o.broken(x.report, err)
-	}
-	x.plan(plan)
-	if len(plan.Steps) > 0 {
-		text := o.Format == "text"
-		if text {
-			if err := o.write(x.report); err != nil {
-				return err
-			}
-			if err := o.describe(plan); err != nil {
-				return err
-			}
-		}
-		agreed, err := consent(ctx, o.Console, o.Yes, plan)
+	var run repair
+	for range mostRounds {
+		more, err := o.round(ctx, &x, r, t, &run)
 		if err != nil {
 			return err
 		}
-		if !agreed {
-			o.Console.Note("Nothing was changed.")
-			if !text {
-				if err := o.write(x.report); err != nil {
-					return err
-				}
-			}
-			return verdict(x.report.Exit)
-		}
-		result, err := apply(ctx, o.Console, o.Folders, x.host, x.judgement.Facts.OS.User.Admin, plan, o.Offline)
-		if err != nil {
-			return o.broken(x.report, err)
-		}
-		// The installer's word is not taken for it: look again.
-		applied := x.report.Plan
-		// In a new shell, where this one's environment is older.
-		again := host.Live()
-		if h, err := later(ctx, again, x.judgement.Facts.OS.User); err != nil {
-			return err
-		} else if h != nil {
-			again = h
-			o.Console.Note("  new shells find what was installed; this one does not yet")
-		}
-		x = examine(ctx, again, r, t, o)
-		if served, due := result.Restart(plan); due {
-			x.judgement.AwaitRestart(served)
-			x.report = x.newReport(o)
-		}
-		x.report.Plan = applied
-		if len(plan.Manual) > 0 {
-			x.report.Manual = plan.Manual
-		}
-		if text {
-			if _, err := fmt.Fprintln(o.Console.Text()); err != nil {
-				return err
-			}
+		if !more {
+			break
 		}
 	}
 	return o.prove(ctx, x, r)
+}
+
+// repair is what the rounds of one --fix have done.
+type repair struct {
+	plan   installers.Plan // their steps, and what the first left to a person
+	result installers.Result
+	told   bool // that only new shells find it
+}
+
+// round plans, asks, carries out and looks again; more says that another round
+// may find something new to do. What the user did not agree to is a verdict,
+// unless earlier rounds changed something.
+func (o DoctorOptions) round(ctx context.Context, x *examination, r *recipes.Recipe, t *recipes.Tables, run *repair) (more bool, err error) {
+	plan, err := o.plan(ctx, *x)
+	if err != nil {
+		return false, o.broken(x.report, err)
+	}
+	first := len(run.plan.Steps) == 0
+	if first {
+		x.plan(plan)
+	}
+	if len(plan.Steps) == 0 || !first && !adds(run.plan.Steps, plan.Steps) {
+		return false, nil
+	}
+	text := o.Format == "text"
+	if text {
+		if err := o.write(x.report); err != nil {
+			return false, err
+		}
+		if err := o.describe(plan); err != nil {
+			return false, err
+		}
+	}
+	agreed, err := consent(ctx, o.Console, o.Yes, plan)
+	switch {
+	case err != nil:
+		return false, err
+	case !agreed && !first:
+		return false, nil
+	case !agreed:
+		o.Console.Note("Nothing was changed.")
+		if !text {
+			if err := o.write(x.report); err != nil {
+				return false, err
+			}
+		}
+		return false, verdict(x.report.Exit)
+	}
+	result, err := apply(ctx, o.Console, o.Folders, x.host, x.judgement.Facts.OS.User.Admin, plan, o.Offline, run.result)
+	if err != nil {
+		return false, o.broken(x.report, err)
+	}
+	run.plan.Steps = append(run.plan.Steps, plan.Steps...)
+	result.Steps = append(run.result.Steps, result.Steps...)
+	run.result = result
+	if first {
+		run.plan.Manual = plan.Manual
+	}
+	// The installer's word is not taken for it: look again, in a new shell, where
+	// this one's environment is older.
+	again := host.Live()
+	if h, err := later(ctx, again, x.judgement.Facts.OS.User); err != nil {
+		return false, err
+	} else if h != nil {
+		again = h
+		if !run.told {
+			o.Console.Note("  new shells find what was installed; this one does not yet")
+		}
+		run.told = true
+	}
+	*x = examine(ctx, again, r, t, o)
+	served, due := run.result.Restart(&run.plan)
+	if due {
+		x.judgement.AwaitRestart(served)
+		x.report = x.newReport(o)
+	}
+	x.report.Plan = orEmpty(run.plan.Steps)
+	if len(run.plan.Manual) > 0 {
+		x.report.Manual = run.plan.Manual
+	}
+	if text {
+		if _, err := fmt.Fprintln(o.Console.Text()); err != nil {
+			return false, err
+		}
+	}
+	return !due && x.report.Attention(judge.Fail, judge.Warn), nil
+}
+
+// adds reports whether a plan has a step that none of those done is.
+func adds(done, plan []installers.Step) bool {
+	what := func(s installers.Step) string {
+		return fmt.Sprint(s.ID, s.Mechanism, s.Action, s.Packages, s.Argv, s.Env)
+	}
+	return slices.ContainsFunc(plan, func(s installers.Step) bool {
+		return !slices.ContainsFunc(done, func(d installers.Step) bool { return what(d) == what(s) })
+	})
 }
 
 // consent asks before anything is changed. Without a terminal only --yes will do.

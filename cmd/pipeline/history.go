@@ -133,7 +133,7 @@ func Undo(ctx context.Context, o UndoOptions) error {
 		o.Console.Note("Nothing was changed.")
 		return nil
 	}
-	result, err := apply(ctx, o.Console, o.Folders, h, user.Admin, plan, false)
+	result, err := apply(ctx, o.Console, o.Folders, h, user.Admin, plan, false, installers.Result{})
 	if err != nil {
 		return err
 	}
@@ -162,13 +162,13 @@ func applier(h *host.Host, folders Folders, admin bool) (*installers.Applier, er
 }
 
 // apply carries a plan out and shows how it goes.
-func apply(ctx context.Context, c *console.Console, folders Folders, h *host.Host, admin bool, plan *installers.Plan, offline bool) (installers.Result, error) {
+func apply(ctx context.Context, c *console.Console, folders Folders, h *host.Host, admin bool, plan *installers.Plan, offline bool, after installers.Result) (installers.Result, error) {
 	a, err := applier(h, folders, admin)
 	if err != nil {
 		return installers.Result{}, err
 	}
 	show := &stepProgress{console: c, plan: plan}
-	a.Report, a.Fetch.Offline = show.report, offline
+	a.Report, a.Fetch.Offline, a.After = show.report, offline, after
 	if c.InTTY {
 		a.Ask = elevate.Foreground
 	}
