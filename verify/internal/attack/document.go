@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -37,7 +38,11 @@ in one way; each must pass.
 	return b.Bytes()
 }
 
+// scratch is a folder of one run, which is another one each time.
+var scratch = regexp.MustCompile(`/\S*/job-\d+/`)
+
 // cell fits a text in a cell of a table.
 func cell(s string) string {
+	s = scratch.ReplaceAllString(s, "")
 	return strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;").Replace(s)
 }
