@@ -146,17 +146,18 @@ func (live) Search(ctx context.Context, name, marker string, limit int64, want i
 			return nil, err
 		}
 		defer f.Close() //nolint:errcheck // read-only
-		return searchIn(ctx, io.LimitReader(f, limit), marker, want)
+		return searchIn(ctx, f, limit, marker, want)
 	})
 }
 
-// searchIn streams r in pieces that overlap by the marker's length, so that a
+// searchIn streams r, up to limit bytes, in pieces that overlap by the marker's length, so that a
 // marker across two pieces is found too.
-func searchIn(ctx context.Context, r io.Reader, marker string, want int) ([]byte, error) {
+func searchIn(ctx context.Context, r io.Reader, limit int64, marker string, want int) ([]byte, error) {
 	if marker == "" || want <= 0 {
 		return nil, nil
 	}
-	buf := make([]byte, 0, 1<<20+len(marker))
+	r = io.LimitReader(r, limit)
+	buf := make([]byte, 0, int(min(limit, 1<<20))+len(marker))
 	for {
 		// await has given up on us by then; the disk should be spared too.
 		if err := ctx.Err(); err != nil {

@@ -451,7 +451,7 @@ func (r *replay) Search(ctx context.Context, name, marker string, limit int64, w
 	if err := decodeErr("search "+name, f.Err); err != nil {
 		return nil, err
 	}
-	return searchIn(ctx, bytes.NewReader(f.Data[:min(int64(len(f.Data)), limit)]), marker, want)
+	return searchIn(ctx, bytes.NewReader(f.Data), limit, marker, want)
 }
 
 func (r *replay) ReadDir(ctx context.Context, name string) ([]Entry, error) {

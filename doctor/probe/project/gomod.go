@@ -1,11 +1,17 @@
 package project
 
 import (
+	"go/build/constraint"
+	"go/parser"
+	"go/token"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
 )
 
 const gocv = "gocv.io/x/gocv"
@@ -25,7 +31,7 @@ func (p *prober) goModule() {
 		dir = parent
 	}
 	m := parseGoMod(text, gocv)
-	if m.line == 0 {
+	if m.line == 0 || p.tagged(dir) {
 		return
 	}
 	d := facts.Demand{By: "go.mod", Name: gocv, Component: "opencv", Version: m.version, File: p.h.Join(dir, "go.mod"), Line: m.line, Text: m.text, Replaced: m.instead}
@@ -47,6 +53,69 @@ func (p *prober) goModule() {
 	d.OwnFlags = strings.Contains(p.h.Env("GOFLAGS"), "customenv") || strings.Contains(p.h.Env("CGO_LDFLAGS"), "opencv")
 	p.p.Kinds = append(p.p.Kinds, "gocv")
 	p.demand(d)
+}
+
+// tagged reports whether gocv is imported in files of the module that an ordinary
+// go build leaves out (deployctl's own are such). Where no file imports it, go.mod
+// is believed. Folders and files are bounded; what lies beyond them is not known.
+func (p *prober) tagged(root string) bool {
+	const mostFolders, mostFiles, head = 400, 2000, 4 << 10
+	seen, files := false, 0
+	for folders := []string{root}; len(folders) > 0 && len(folders) < mostFolders && files < mostFiles; folders = folders[1:] {
+		list, err := p.h.ReadDir(p.ctx, folders[0])
+		if err != nil || folders[0] != root && slices.ContainsFunc(list, func(e host.Entry) bool { return e.Name == "go.mod" }) {
+			continue
+		}
+		for _, e := range list {
+			file := p.h.Join(folders[0], e.Name)
+			switch {
+			case strings.HasPrefix(e.Name, ".") || strings.HasPrefix(e.Name, "_"), e.Name == "testdata", e.Name == "vendor", strings.HasSuffix(e.Name, "_test.go"):
+				continue // as the go command does (go help packages)
+			case e.Dir:
+				folders = append(folders, file)
+				continue
+			case !strings.HasSuffix(e.Name, ".go"):
+				continue
+			}
+			files++
+			// Only files that have the name are read, and no more of them than that.
+			if found, err := p.h.Search(p.ctx, file, `"`+gocv, head, len(gocv)); err != nil || found == nil {
+				continue
+			}
+			data, _, err := p.h.ReadFile(p.ctx, file, head)
+			if err != nil {
+				continue
+			}
+			imports, ordinary := p.source(data)
+			if imports && ordinary {
+				return false
+			}
+			seen = seen || imports
+		}
+	}
+	return seen
+}
+
+// source reports whether the beginning of a Go file imports gocv, and whether a
+// build without tags takes the file; true where Go does not understand its line.
+func (p *prober) source(text []byte) (imports, ordinary bool) {
+	f, err := parser.ParseFile(token.NewFileSet(), "", text, parser.ImportsOnly|parser.ParseComments)
+	if f == nil {
+		return err == nil, true
+	}
+	for _, i := range f.Imports {
+		imports = imports || i.Path.Value == strconv.Quote(gocv) || strings.HasPrefix(i.Path.Value, `"`+gocv+"/")
+	}
+	for _, group := range f.Comments {
+		for _, c := range group.List {
+			if x, err := constraint.Parse(c.Text); err == nil && c.Pos() < f.Package {
+				return imports, x.Eval(func(tag string) bool {
+					return tag == p.h.OS || tag == p.h.Arch || tag == "cgo" || tag == "gc" || strings.HasPrefix(tag, "go1.") || tag == "unix" && p.h.OS != "windows"
+				})
+			}
+		}
+	}
+	return imports, true
 }
 
 // release finds the version that gocv's version.go declares.

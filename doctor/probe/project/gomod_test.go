@@ -3,6 +3,8 @@ package project
 import (
 	"strings"
 	"testing"
+
+	"github.com/deployctl/deployctl/doctor/host/hosttest"
 )
 
 // TestGoMod: the lines of a go.mod that say which gocv is built.
@@ -21,6 +23,34 @@ func TestGoMod(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			if got := parseGoMod(c.text, gocv); got != c.want {
 				t.Errorf("%+v, not %+v", got, c.want)
+			}
+		})
+	}
+}
+
+// TestTagged: a gocv that only files with a build tag import is not what go build
+// compiles; a go.mod without sources is believed.
+func TestTagged(t *testing.T) {
+	const mod = "-- platform --\nlinux/amd64\n-- cwd --\n/p\n-- file /p/go.mod --\nmodule x\nrequire gocv.io/x/gocv v0.43.0\n"
+	const tagged = "-- file /p/worker/main.go --\n//go:build worker\n\npackage main\n\nimport (\n\t\"fmt\"\n\n\t\"gocv.io/x/gocv\"\n)\n"
+	for name, c := range map[string]struct {
+		files string
+		want  bool // asked for
+	}{
+		"no sources":      {"", true},
+		"an import":       {"-- file /p/main.go --\npackage main\n\nimport \"gocv.io/x/gocv\"\n", true},
+		"a tag":           {tagged, false},
+		"a name only":     {tagged + "-- file /p/main.go --\npackage main\n\nconst module = \"gocv.io/x/gocv\"\n", false},
+		"both":            {tagged + "-- file /p/cuda/main.go --\npackage main\n\nimport \"gocv.io/x/gocv/cuda\"\n", true},
+		"this system":     {"-- file /p/main.go --\n//go:build linux && cgo\n\npackage main\n\nimport cv \"gocv.io/x/gocv\"\n", true},
+		"another system":  {"-- file /p/main.go --\n//go:build windows\n\npackage main\n\nimport cv \"gocv.io/x/gocv\"\n", false},
+		"another module":  {tagged + "-- file /p/sub/go.mod --\nmodule y\n-- file /p/sub/main.go --\npackage main\n\nimport \"gocv.io/x/gocv\"\n", false},
+		"tests are apart": {tagged + "-- file /p/x_test.go --\npackage main\n\nimport \"gocv.io/x/gocv\"\n", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, err := Probe(t.Context(), hosttest.Parse(t, mod+c.files))
+			if err != nil || (f.Project.Folder != "") != c.want {
+				t.Errorf("%+v, %v", f.Project, err)
 			}
 		})
 	}
