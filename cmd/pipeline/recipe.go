@@ -131,9 +131,20 @@ func RecipeSchema(c *console.Console, tables bool) error {
 func Explain(c *console.Console, folders Folders, id string) error {
 	page, ok := recipes.Page(id)
 	if !ok {
+		tables, err := recipes.EmbeddedTables()
+		if err != nil {
+			return err
+		}
+		checks, err := tables.Checks()
+		if err != nil {
+			return err
+		}
+		page = recipes.CheckPage(checks, id)
+	}
+	if page == "" {
 		r, err := recipes.Find(id, folders.Recipes)
 		if err != nil {
-			return usagef("there is no page for %q: give a requirement's id, as doctor --format json shows it, or a recipe's name", id)
+			return usagef("there is no page for %q: give an id that doctor shows in brackets, or a recipe's name", id)
 		}
 		page = string(recipes.Markdown(r))
 	}
