@@ -229,7 +229,7 @@ func TestUndoKeeps(t *testing.T) {
 	p := undo(Undo{})
 	want := []Kept{
 		{Names: []string{"g++"}, Why: "upgraded or changed since deployctl installed it"},
-		{Names: []string{"/etc/ninja-build.conf"}, Why: "somebody edited it (undo --purge takes it, too)"},
+		{Names: []string{"/etc/ninja-build.conf"}, Why: "edited since it was installed (undo --purge removes it)"},
 		{Names: []string{"gcc"}, Why: "g++ needs it"},
 	}
 	if d := cmp.Diff(want, p.Kept); d != "" {

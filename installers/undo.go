@@ -18,7 +18,7 @@ import (
 // AllRuns asks PlanUndo for everything deployctl ever added.
 const AllRuns = "all"
 
-// Undo says what PlanUndo shall take back.
+// Undo says what PlanUndo is to take back.
 type Undo struct {
 	// Run is a run's id, AllRuns, or "" for the latest run that added anything
 	// still there.
@@ -200,7 +200,7 @@ func (t *removal) add(ctx context.Context, h *host.Host, r Record, plan *Plan) (
 		before := slices.Contains(r.Leftover, p.Name)
 		file, mine := edited[p.Name]
 		if mine {
-			plan.keep("somebody edited it (undo --purge takes it, too)", file)
+			plan.keep("edited since it was installed (undo --purge removes it)", file)
 			whole = false
 		}
 		switch {

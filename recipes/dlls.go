@@ -22,13 +22,9 @@ type DLL struct {
 }
 
 var dlls = sync.OnceValues(func() ([]DLL, error) {
-	data, err := library.ReadFile("library/providers/dlls.yaml")
+	list, err := embeddedList[DLL]("library/providers/dlls.yaml")
 	if err != nil {
-		return nil, fmt.Errorf("read the embedded names of DLLs: %w", err)
-	}
-	var list []DLL
-	if err := yaml.UnmarshalWithOptions(data, &list, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("library/providers/dlls.yaml: %w", err)
+		return nil, err
 	}
 	var mistakes []error
 	for _, d := range list {
@@ -43,6 +39,18 @@ var dlls = sync.OnceValues(func() ([]DLL, error) {
 	}
 	return list, errors.Join(mistakes...)
 })
+
+// embeddedList reads a YAML list that is part of the program.
+func embeddedList[T any](name string) (list []T, err error) {
+	data, err := library.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read an embedded list: %w", err)
+	}
+	if err := yaml.UnmarshalWithOptions(data, &list, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return list, nil
+}
 
 // ProviderOf says what provides a DLL; false when that is not known.
 func ProviderOf(name string) (DLL, bool, error) {

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-
-	"github.com/goccy/go-yaml"
 )
 
 // release is what a release of a distribution packages.
@@ -20,13 +18,9 @@ type release struct {
 
 var releases = sync.OnceValues(func() ([]release, error) {
 	const name = "library/providers/packages.yaml"
-	data, err := library.ReadFile(name)
+	list, err := embeddedList[release](name)
 	if err != nil {
-		return nil, fmt.Errorf("read the embedded versions of packages: %w", err)
-	}
-	var list []release
-	if err := yaml.UnmarshalWithOptions(data, &list, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, err
 	}
 	var mistakes []error
 	for _, r := range list {

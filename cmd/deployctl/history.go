@@ -23,8 +23,8 @@ func newUndo(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "undo",
 		Short: "Take back what deployctl installed, the last first",
-		Long: `Removes what the last run of deployctl added, and nothing else. What somebody
-changed since, and what something else needs by now, stays; the plan says why.`,
+		Long: `Removes what the last run of deployctl added, and nothing else. What was
+changed since, and what something else now needs, stays; the plan says why.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if all {
@@ -39,7 +39,7 @@ changed since, and what something else needs by now, stays; the plan says why.`,
 	f := cmd.Flags()
 	f.StringVar(&o.Undo.Run, "run", "", "the `run` to take back, as history lists it (default: the last)")
 	f.BoolVar(&all, "all", false, "take back every run")
-	f.BoolVar(&o.Undo.Purge, "purge", false, "remove configuration files that somebody edited, too")
+	f.BoolVar(&o.Undo.Purge, "purge", false, "also remove configuration files that were edited")
 	cmd.MarkFlagsMutuallyExclusive("run", "all")
 	f.BoolVarP(&o.Yes, "yes", "y", false, "do not ask before the machine is changed")
 	f.BoolVar(&o.DryRun, "dry-run", false, "show the plan and change nothing")

@@ -101,8 +101,8 @@ installs or mends it when asked, and proves the result with a real YOLOv3
 forward pass.
 
 Exit codes: 0 all required hold, 1 deployctl or a step failed or was stopped, 2
-usage or bad recipe, 3 a requirement fails, 4 only warnings (with --strict), 5 a requirement
-is unknown, 6 pending.`,
+usage or bad recipe, 3 a requirement fails, 4 only warnings (with --strict), 5 a
+requirement is unknown, 6 pending.`,
 		Example: `  deployctl doctor                 what is missing here (changes nothing)
   deployctl doctor --fix           install it, then prove it
   deployctl verify                 the proof alone`,

@@ -143,7 +143,9 @@ func Undo(ctx context.Context, o UndoOptions) error {
 			gone = append(gone, p.Name)
 		}
 	}
-	o.Console.Note("Removed %d: %s.", len(gone), shorten(gone, 6))
+	if len(gone) > 0 {
+		o.Console.Note("Removed %d: %s.", len(gone), shorten(gone, 6))
+	}
 	if _, due := result.Restart(plan); due {
 		o.Console.Note("Restart Windows: some of it takes effect only then.")
 		return verdict(judge.ExitPending)
