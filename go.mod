@@ -3,30 +3,18 @@ module github.com/deployctl/deployctl
 go 1.26.0
 
 require (
-	github.com/bodgit/sevenzip v1.6.5
 	github.com/google/go-cmp v0.7.0
 	github.com/hashicorp/go-version v1.9.0
 	github.com/klauspost/compress v1.20.3
 	github.com/klauspost/cpuid/v2 v2.4.2
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/ulikunitz/xz v0.5.17
-	go4.org v0.0.0-20260112195520-a5071408f32f
 	howett.net/plist v1.0.1
 )
 
 require (
 	golang.org/x/mod v0.41.0
 	golang.org/x/sync v0.24.0
-)
-
-require (
-	github.com/andybalholm/brotli v1.2.2 // indirect
-	github.com/bodgit/plumbing v1.3.0 // indirect
-	github.com/bodgit/windows v1.0.1 // indirect
-	github.com/hashicorp/golang-lru/v2 v2.0.7 // indirect
-	github.com/pierrec/lz4/v4 v4.1.27 // indirect
-	github.com/spf13/afero v1.15.0 // indirect
-	github.com/stangelandcl/ppmd v0.1.1 // indirect
 )
 
 require (

@@ -674,7 +674,6 @@ func TestArgv(t *testing.T) {
 			{windows, "choco", []string{"Microsoft.VisualStudio.Component.VC.Tools.x86.x64"}},
 			{windows, `C:\VS`, []string{"Microsoft.VisualStudio.Product.BuildTools", "Microsoft.VisualStudio.Component.VC.Tools.x86.x64"}},
 		},
-		"cuda":   {{windows, `C:\Users\u v\cache\setup\cuda_12.6.3_561.17_windows.exe`, []string{"nvcc_12.6", "cudart_12.6"}}},
 		"vcpkg":  {{windows, `C:\src\vcpkg`, []string{"opencv4[dnn]", "opencv4[jpeg]", "zlib"}}, {linux, "/opt/vcpkg", []string{"opencv4", "opencv4[dnn]"}}},
 		"conan":  {{linux, "", []string{"opencv/4.10.0"}}},
 		"ldconf": {{linux, "", []string{"opencv=/opt/opencv/lib"}}},

@@ -14,7 +14,6 @@ import (
 	"github.com/deployctl/deployctl/installers/brew"
 	"github.com/deployctl/deployctl/installers/choco"
 	"github.com/deployctl/deployctl/installers/conan"
-	"github.com/deployctl/deployctl/installers/cuda"
 	"github.com/deployctl/deployctl/installers/dnf"
 	"github.com/deployctl/deployctl/installers/feature"
 	"github.com/deployctl/deployctl/installers/ldconf"
@@ -39,11 +38,11 @@ type (
 )
 
 // managers is the one list that wires the package managers. A plan has them in
-// this order: CUDA's installer writes into the Visual Studios that are there.
+// this order.
 func managers() []*pkgmgr.Manager {
 	return []*pkgmgr.Manager{
 		apt.Manager(), dnf.Manager(), pacman.Manager(), apk.Manager(), zypper.Manager(), brew.Manager(),
-		winget.Manager(), choco.Manager(), scoop.Manager(), msys2.Manager(), feature.Manager(), vsinstaller.Manager(), cuda.Manager(),
+		winget.Manager(), choco.Manager(), scoop.Manager(), msys2.Manager(), feature.Manager(), vsinstaller.Manager(),
 		vcpkg.Manager(), conan.Manager(), ldconf.Manager(),
 	}
 }

@@ -299,9 +299,6 @@ func applicable(ctx context.Context, fix recipes.Fix, around ways, with []*pkgmg
 		if err != nil {
 			return nil, err
 		}
-		if fix.Installer != "" {
-			target = around.setup(fix.Installer)
-		}
 		c.manager, c.packages = m.For(around.h, target), names
 	}
 	if named && c.manager == nil || !distroFits(fix.Distro, around.f.OS) {
@@ -309,8 +306,8 @@ func applicable(ctx context.Context, fix recipes.Fix, around ways, with []*pkgmg
 	}
 	var ok bool
 	var err error
-	c.before, c.after, ok, err = around.steps(ctx, fix)
-	if err != nil || !ok || !named && len(c.before)+len(c.after) == 0 {
+	c.after, ok, err = around.steps(ctx, fix)
+	if err != nil || !ok || !named && len(c.after) == 0 {
 		return nil, err
 	}
 	return c, nil

@@ -29,31 +29,29 @@ type ways struct {
 	places Places
 }
 
-// steps are what a fix takes besides packages: before them and after them. ok is
-// false when the fix does not fit this host.
-func (w ways) steps(ctx context.Context, fix recipes.Fix) (before, after []Step, ok bool, err error) {
+// steps are what a fix takes besides packages, after them. ok is false when the
+// fix does not fit this host.
+func (w ways) steps(ctx context.Context, fix recipes.Fix) (after []Step, ok bool, err error) {
 	switch {
 	case fix.Archive != nil:
 		a := fix.Archive
 		if len(a.OS) > 0 && !slices.Contains(a.OS, w.f.OS.Family) || len(a.Arch) > 0 && !slices.Contains(a.Arch, w.f.CPU.Arch) {
-			return nil, nil, false, nil
+			return nil, false, nil
 		}
 		after, err = w.archive(ctx, *a)
 	case fix.Build != "":
 		i := slices.IndexFunc(w.r.Builds, func(b recipes.Build) bool { return b.Name == fix.Build })
 		if i < 0 {
-			return nil, nil, false, fmt.Errorf("recipe %s has no build %q", w.r.Name, fix.Build)
+			return nil, false, fmt.Errorf("recipe %s has no build %q", w.r.Name, fix.Build)
 		}
 		if w.h.Windows() {
-			return nil, nil, false, nil // DESTDIR and Ninja with MSVC's environment were never run there
+			return nil, false, nil // DESTDIR and Ninja with MSVC's environment were never run there
 		}
 		after, err = w.build(ctx, w.r.Builds[i])
 	case len(fix.NPM) > 0:
 		after, err = w.npm(ctx, fix.NPM)
-	case fix.Installer != "":
-		before, err = w.installer(ctx, fix.Installer)
 	}
-	return before, after, true, err
+	return after, true, err
 }
 
 // artifact finds an artifact of the recipe and plans its fetching.
@@ -106,9 +104,6 @@ func (w ways) unpack(id, title string, u step.Unpack, unpacked int64) Step {
 func format(name string) (string, error) {
 	if f := archive.ByName(name); f != "" {
 		return string(f), nil
-	}
-	if strings.HasSuffix(name, ".exe") {
-		return string(archive.SevenZip), nil // it unpacks itself, as OpenCV's package for Windows
 	}
 	return "", fmt.Errorf("what kind of archive %s is cannot be told from its name", name)
 }
@@ -231,16 +226,3 @@ func (w ways) place(name, sum string, size int64, to string) Step {
 		Place: &step.Place{SHA256: sum, Size: size, Path: to},
 	}
 }
-
-// installer fetches a silent installer and gives it its own name: Windows runs
-// no file without the extension.
-func (w ways) installer(ctx context.Context, name string) ([]Step, error) {
-	a, fetch, err := w.artifact(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	return []Step{fetch, w.place(a.Name, a.SHA256, int64(a.Size), w.setup(a.Name))}, nil
-}
-
-// setup is where an installer of the name lies.
-func (w ways) setup(name string) string { return w.h.Join(w.places.Cache, "setup", name) }

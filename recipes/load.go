@@ -318,12 +318,6 @@ func lintFix(r *Recipe, f *Fix, d *document, path string) {
 	if ways == 0 {
 		d.at(path, "a fix needs the packages of exactly one package manager, found 0, or an archive or a build")
 	}
-	if (f.Installer != "") != (len(f.CUDA) > 0) {
-		d.at(path, "cuda and installer go together: the parts, and the artifact that installs them")
-	}
-	if f.Installer != "" {
-		r.artifact(f.Installer, d, path+".installer")
-	}
 }
 
 func lintBuild(r *Recipe, b *Build, d *document, path string) {
@@ -406,7 +400,7 @@ func (f *Fix) packages() []Packages {
 	return []Packages{
 		{"apt", f.Apt}, {"dnf", f.Dnf}, {"pacman", f.Pacman}, {"apk", f.Apk}, {"zypper", f.Zypper}, {"brew", f.Brew},
 		{"winget", f.Winget}, {"choco", f.Choco}, {"scoop", f.Scoop}, {"vcpkg", f.Vcpkg}, {"conan", f.Conan}, {"msys2", f.MSYS2},
-		{"visual-studio", f.VisualStudio}, {"cuda", f.CUDA}, {"feature", f.Feature}, {"npm", f.NPM},
+		{"visual-studio", f.VisualStudio}, {"feature", f.Feature}, {"npm", f.NPM},
 	}
 }
 

@@ -243,15 +243,10 @@ type Fix struct {
 	// VisualStudio are component ids that are added to the newest installed
 	// Visual Studio.
 	VisualStudio []string `yaml:"visual-studio,omitempty" json:"visual-studio,omitempty"`
-	// CUDA are parts of NVIDIA's silent installer (nvcc_12.6); Installer is it.
-	CUDA []string `yaml:"cuda,omitempty" json:"cuda,omitempty"`
 	// Feature are optional features of Windows.
 	Feature []string `yaml:"feature,omitempty" json:"feature,omitempty"`
 	// NPM are packages of the npm registry whose libraries deployctl knows.
 	NPM []string `yaml:"npm,omitempty" json:"npm,omitempty"`
-
-	// Installer names the artifact that CUDA's parts are installed by.
-	Installer string `yaml:"installer,omitempty" json:"installer,omitempty"`
 
 	Archive *ArchiveFix `yaml:"archive,omitempty" json:"archive,omitempty"`
 	// Build is the name of one of the recipe's builds.

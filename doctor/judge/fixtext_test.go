@@ -35,7 +35,6 @@ func TestFixText(t *testing.T) {
 		{recipes.Fix{NPM: []string{"onnxruntime-node"}}, machine("linux", "debian"), "npm package onnxruntime-node"},
 		{recipes.Fix{Archive: &recipes.ArchiveFix{Artifact: "a.tgz", OS: []string{"linux"}}}, machine("linux", "debian"), "unpacks a.tgz"},
 		{recipes.Fix{Archive: &recipes.ArchiveFix{Artifact: "a.tgz", OS: []string{"linux"}}}, machine("darwin", "macos"), ""},
-		{recipes.Fix{CUDA: []string{"nvcc_12.6"}, Installer: "cuda.exe"}, machine("windows", "windows"), "NVIDIA's installer for nvcc_12.6"},
 		{studio, complete, "Visual Studio Installer"},
 		{studio, machine("windows", "windows", "visual-studio"), ""}, // not complete
 		{studio, machine("windows", "windows", "winget"), `By hand. Or install the Build Tools: winget install --exact --id Microsoft.VisualStudio.2022.BuildTools --override "--quiet --wait --norestart --add Some.Component"`},

@@ -601,8 +601,6 @@ func FixText(q *recipes.Requirement, fix *recipes.Fix, f *facts.Facts) string {
 	switch {
 	case len(fix.Distro) > 0 && !onOS(fix.Distro, f.OS), len(p.Packages) > 0 && !managerHere(p.Manager, f):
 		return ""
-	case len(fix.CUDA) > 0:
-		return "deployctl doctor --fix runs NVIDIA's installer for " + strings.Join(fix.CUDA, ", ") + ". To do it by hand: " + ByHand(q, f)
 	case fix.Build != "":
 		if f.OS.Family == "windows" {
 			return ""
@@ -626,7 +624,7 @@ func FixText(q *recipes.Requirement, fix *recipes.Fix, f *facts.Facts) string {
 // managerHere reports whether a package manager of a fix can be used here.
 func managerHere(name string, f *facts.Facts) bool {
 	switch name {
-	case "feature", "cuda": // every Windows has DISM, and a recipe names NVIDIA's installer
+	case "feature": // every Windows has DISM
 		return f.OS.Family == "windows"
 	case "npm": // deployctl reads the registry itself
 		return true
@@ -673,7 +671,7 @@ func ChooseFix(q *recipes.Requirement, f *facts.Facts) (recipes.Packages, bool) 
 	for i := range q.Fix {
 		p := q.Fix[i].Packages()
 		there := managerHere(p.Manager, f) && !(p.Manager == "visual-studio" && len(f.Components[p.Manager]) == 0)
-		if q.Fix[i].Build != "" || len(p.Packages) == 0 || p.Manager == "npm" || p.Manager == "cuda" || !there {
+		if q.Fix[i].Build != "" || len(p.Packages) == 0 || p.Manager == "npm" || !there {
 			continue
 		}
 		if len(q.Fix[i].Distro) == 0 || onOS(q.Fix[i].Distro, f.OS) {

@@ -1,6 +1,5 @@
-// Package archive unpacks zip, tar, tar.gz (npm's tarballs too), tar.xz,
-// tar.zst, 7z (self-extracting programs too), deb and rpm files that others
-// made. It owns what an archive may contain and how large it may become. It
+// Package archive unpacks zip (Python wheels too), tar, tar.gz (npm's tarballs
+// too), tar.xz and tar.zst files that others made. It owns what an archive may contain and how large it may become. It
 // must never write outside the folder it was given, follow a link, make a
 // special file, keep a set-uid bit, run anything of a package, or leave a half
 // unpacked folder behind.
@@ -10,15 +9,8 @@
 // another program cannot lead outside; the folder is renamed when all is well.
 // The rules on names come before, so that a refusal has a reason.
 //
-// Libraries: archive/tar, archive/zip and compress/gzip of Go, ulikunitz/xz,
-// klauspost/compress/zstd, bodgit/sevenzip. The last believes what a header
-// says, so sevenzip_header.go checks headers before it sees them.
-//
-// The outer layers of deb and rpm are read here: ar, cpio and rpm's headers are
-// fixed fields of 60, 110 and 16 bytes. The libraries there are take a damaged
-// number for 0 (blakesmith/ar, cavaliergopher/cpio), a cut cpio for its end
-// (the same) or a negative size (pault.ag/go/debian), or bring OpenPGP, cgo and
-// a second xz with them (pault.ag/go/debian, sassoftware/go-rpmutils).
+// Libraries: archive/tar, archive/zip and compress/gzip of Go, ulikunitz/xz and
+// klauspost/compress/zstd.
 package archive
 
 import (
@@ -48,15 +40,25 @@ type Format string
 
 // The formats.
 const (
-	Zip      Format = "zip"
-	Tar      Format = "tar"
-	TarGz    Format = "tar.gz"
-	TarXz    Format = "tar.xz"
-	TarZst   Format = "tar.zst"
-	SevenZip Format = "7z" // also behind a program, as self-extracting .exe files have it
-	Deb      Format = "deb"
-	Rpm      Format = "rpm"
+	Zip    Format = "zip"
+	Tar    Format = "tar"
+	TarGz  Format = "tar.gz"
+	TarXz  Format = "tar.xz"
+	TarZst Format = "tar.zst"
 )
+
+// ByName gives the format that a file's name says, "" when it says none.
+func ByName(name string) Format {
+	name = strings.ToLower(filepath.Base(name))
+	for end, format := range map[string]Format{
+		".zip": Zip, ".whl": Zip, ".tar": Tar, ".tar.gz": TarGz, ".tgz": TarGz, ".tar.xz": TarXz, ".txz": TarXz, ".tar.zst": TarZst, ".tzst": TarZst,
+	} {
+		if strings.HasSuffix(name, end) {
+			return format
+		}
+	}
+	return ""
+}
 
 // Limits bound what an archive may become. Zero fields mean the defaults.
 type Limits struct {
@@ -246,21 +248,14 @@ func (x *extraction) read(f *os.File, format Format) error {
 		return x.decompress(f, xzipped, x.tar)
 	case TarZst:
 		return x.decompress(f, zstandard, x.tar)
-	case SevenZip:
-		return x.sevenZip(f)
-	case Deb:
-		return x.deb(f)
-	case Rpm:
-		return x.rpm(f)
 	}
 	return fmt.Errorf("unpack %s: no format is called %q", x.archive, step.Clean(string(format), 20))
 }
 
-// compression is how a stream inside an archive, or around it, is packed.
+// compression is how a tar file is packed.
 type compression string
 
 const (
-	stored    compression = ""
 	gzipped   compression = "gz"
 	xzipped   compression = "xz"
 	zstandard compression = "zst"
@@ -269,8 +264,6 @@ const (
 // decompress hands a stream's content to read.
 func (x *extraction) decompress(r io.Reader, how compression, read func(io.Reader) error) error {
 	switch how {
-	case stored:
-		return read(r)
 	case gzipped:
 		z, err := gzip.NewReader(bufio.NewReaderSize(r, 1<<20))
 		if err != nil {
@@ -327,12 +320,6 @@ func xzDictionary(head []byte) int64 {
 	if bits > 40 {
 		return 0 // the library refuses it
 	}
-	return lzma2Dictionary(bits)
-}
-
-// lzma2Dictionary gives the size of a dictionary, in bytes, from LZMA2's
-// property, 0 to 40 (".xz file format" 1.2.1, section 5.3.1; 7z has the same).
-func lzma2Dictionary(bits byte) int64 {
 	if bits == 40 {
 		return 1<<32 - 1
 	}

@@ -723,11 +723,11 @@ func windowsPlan() []installers.Step {
 		return installers.Step{ID: name + ".fetch", Mechanism: "fetch", Action: step.Install, Fetch: &step.Fetch{Name: name, Size: 95e6, SHA256: sum, Mirrors: mirrors}}
 	}
 	return []installers.Step{
-		fetch("cuda_12.6.exe", setup, "https://example.org/cuda_12.6.exe", "https://example.com/cuda_12.6.exe"),
-		{ID: "cuda_12.6.exe.place", Title: "Put cuda_12.6.exe where it is looked for", Mechanism: "place", Action: step.Install,
-			Place: &step.Place{SHA256: setup, Size: 95e6, Path: cache + `\setup\cuda_12.6.exe`}},
-		{ID: "cuda.install", Title: "Install nvcc_12.6", Mechanism: "cuda", Action: step.Install, Needs: []step.Need{step.Admin}, Packages: []string{"nvcc_12.6"},
-			Argv: []string{cache + `\setup\cuda_12.6.exe`, "-s", "nvcc_12.6"}},
+		fetch("setup.bin", setup, "https://example.org/setup.bin", "https://example.com/setup.bin"),
+		{ID: "setup.bin.place", Title: "Put setup.bin where it is looked for", Mechanism: "place", Action: step.Install,
+			Place: &step.Place{SHA256: setup, Size: 95e6, Path: cache + `\setup\setup.bin`}},
+		{ID: "choco.install", Title: "Install ninja", Mechanism: "choco", Action: step.Install, Needs: []step.Need{step.Admin}, Packages: []string{"ninja"},
+			Argv: []string{`C:\ProgramData\chocolatey\bin\choco.exe`, "install", "ninja"}},
 		fetch("library.zip", library, "https://example.org/library.zip"),
 		{ID: "library.unpack", Title: "Unpack library.zip", Mechanism: "unpack", Action: step.Install,
 			Unpack: &step.Unpack{SHA256: library, Size: 95e6, Format: "zip", Strip: 1, Into: opt + `\library`}},

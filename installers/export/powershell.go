@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/installers/choco"
-	"github.com/deployctl/deployctl/installers/cuda"
 	"github.com/deployctl/deployctl/installers/feature"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/vsinstaller"
@@ -134,7 +133,7 @@ func writePowerShell(p *page, tasks []task) {
 // managers are the package managers whose exit statuses mean more than success
 // and failure.
 func managers() []*pkgmgr.Manager {
-	return []*pkgmgr.Manager{winget.Manager(), choco.Manager(), feature.Manager(), vsinstaller.Manager(), cuda.Manager()}
+	return []*pkgmgr.Manager{winget.Manager(), choco.Manager(), feature.Manager(), vsinstaller.Manager()}
 }
 
 // powerShellExits gives the exit statuses of a manager's success, "" where they

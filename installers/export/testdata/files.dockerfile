@@ -79,8 +79,6 @@ RUN set -eu; \
       tools='tar cmake bsdtar' how=xo; \
       case "$1" in \
         zip) tools='unzip cmake bsdtar';; \
-        7z | rpm) tools='cmake bsdtar';; \
-        deb) tools='dpkg-deb';; \
         tar.gz) how=xoz;; \
         tar.xz) how=xoJ;; \
       esac; \
@@ -89,13 +87,12 @@ RUN set -eu; \
         rm -rf -- "$3"; \
         mkdir -- "$3"; \
         case "$tool" in \
-          dpkg-deb) dpkg-deb -x "$2" "$3" && return 0;; \
           unzip) (cd -- "$3" && unzip -q "$2") && return 0;; \
           cmake) (cd -- "$3" && cmake -E tar xf "$2") && return 0;; \
           *) (cd -- "$3" && "$tool" "-${how}f" "$2") && return 0;; \
         esac; \
       done; \
-      fail "nothing here unpacks $1 (tried $tools): install unzip for zip, xz-utils for tar.xz, zstd for tar.zst, cmake for 7z and rpm"; \
+      fail "nothing here unpacks $1 (tried $tools): install unzip for zip, xz-utils for tar.xz, zstd for tar.zst, or cmake"; \
     }; \
     unpack() ( \
       umask 022; \

@@ -150,22 +150,22 @@ function Set-Remembered([string] $Scope, [string] $Name, [string] $Value, [bool]
 
 try {
 
-# 1 of 6: Put cuda_12.6.exe where it is looked for. It fetches cuda_12.6.exe
-# (95.0 MB) where it is not done already.
+# 1 of 6: Put setup.bin where it is looked for. It fetches setup.bin (95.0 MB)
+# where it is not done already.
 # Undo: remove the file C:\Users\Ann
-# O'Neil\AppData\Local\deployctl\setup\cuda_12.6.exe.
-Write-Host '== Put cuda_12.6.exe where it is looked for'
-if (Test-Placed 'C:\Users\Ann O''Neil\AppData\Local\deployctl\setup\cuda_12.6.exe' '8fb6d5f37e8055ce720bd0b1d56587f88c0071f285966ba17e72b2b12672aa73') { Write-Host 'done already' } else {
-    $file = Get-Planned '8fb6d5f37e8055ce720bd0b1d56587f88c0071f285966ba17e72b2b12672aa73' 95000000 @('https://example.org/cuda_12.6.exe', 'https://example.com/cuda_12.6.exe')
-    Set-Placed $file 'C:\Users\Ann O''Neil\AppData\Local\deployctl\setup\.cuda_12.6.exe.deployctl-partial' 'C:\Users\Ann O''Neil\AppData\Local\deployctl\setup\cuda_12.6.exe'
+# O'Neil\AppData\Local\deployctl\setup\setup.bin.
+Write-Host '== Put setup.bin where it is looked for'
+if (Test-Placed 'C:\Users\Ann O''Neil\AppData\Local\deployctl\setup\setup.bin' '8fb6d5f37e8055ce720bd0b1d56587f88c0071f285966ba17e72b2b12672aa73') { Write-Host 'done already' } else {
+    $file = Get-Planned '8fb6d5f37e8055ce720bd0b1d56587f88c0071f285966ba17e72b2b12672aa73' 95000000 @('https://example.org/setup.bin', 'https://example.com/setup.bin')
+    Set-Placed $file 'C:\Users\Ann O''Neil\AppData\Local\deployctl\setup\.setup.bin.deployctl-partial' 'C:\Users\Ann O''Neil\AppData\Local\deployctl\setup\setup.bin'
 }
 
-# 2 of 6: Install nvcc_12.6.
-# Undo: remove the packages that it adds; nothing here records which.
-Write-Host '== Install nvcc_12.6'
+# 2 of 6: Install ninja.
+# Undo: choco uninstall ninja; look first at what it would take along.
+Write-Host '== Install ninja'
 Invoke-AsRoot @(
-    'C:\Users\Ann O''Neil\AppData\Local\deployctl\setup\cuda_12.6.exe', '-s', 'nvcc_12.6'
-) @() @(3010, 1641)
+    'C:\ProgramData\chocolatey\bin\choco.exe', 'install', 'ninja'
+) @(1614) @(3010, 1641)
 
 # 3 of 6: Unpack library.zip. It fetches library.zip (95.0 MB) where it is not
 # done already.
