@@ -77,6 +77,7 @@ func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/machines.yaml")
 	judgeCases(t, "testdata/unix.yaml")
 	judgeCases(t, "testdata/unix-whole.yaml")
+	judgeCases(t, "testdata/unix-more.yaml")
 	judgeCases(t, "testdata/windows.yaml")
 	judgeCases(t, "testdata/project.yaml")
 }

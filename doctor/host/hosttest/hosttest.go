@@ -18,6 +18,7 @@
 //	run "/usr/bin/gcc" "--version"     a process: argv, each element quoted as Go does;
 //	                       standard output, after optional lines "#exit N", "#signal NAME",
 //	                       "#error TEXT" and "#stderr TEXT"; the program itself is made executable
+//	gone /etc/x.conf       takes back what earlier sections named there and below
 //	reg 64 HKLM\SOFTWARE\X lines name=text or name=dword:N; sub-keys follow from other sections
 //
 // What a fixture does not name does not exist.
@@ -28,6 +29,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -82,7 +84,7 @@ func Recording(text string) (*host.Recording, error) {
 	archive := txtar.Parse([]byte(text))
 	r := host.NewRecording("linux", "amd64", Time)
 	regKeys := map[string][2]string{} // lower-case key with view → view, spelling
-	for _, f := range archive.Files {
+	for _, f := range withoutGone(archive.Files) {
 		kind, arg, _ := strings.Cut(f.Name, " ")
 		body := string(f.Data)
 		switch kind {
@@ -162,6 +164,24 @@ func Recording(text string) (*host.Recording, error) {
 	}
 	r.Complete()
 	return r, nil
+}
+
+// withoutGone leaves out what a later section says is gone.
+func withoutGone(files []txtar.File) []txtar.File {
+	var out []txtar.File
+	for _, f := range files {
+		gone, ok := strings.CutPrefix(f.Name, "gone ")
+		if !ok {
+			out = append(out, f)
+			continue
+		}
+		out = slices.DeleteFunc(out, func(f txtar.File) bool {
+			_, arg, _ := strings.Cut(f.Name, " ")
+			name, _, _ := strings.Cut(strings.TrimPrefix(arg, `"`), `"`)
+			return name == gone || strings.HasPrefix(name, strings.TrimSuffix(gone, "/")+"/")
+		})
+	}
+	return out
 }
 
 func lines(s string) []string {
