@@ -151,6 +151,7 @@ const (
 	NotForCgo    VariableProblem = "not-for-cgo"   // Microsoft's compiler, which cgo cannot use
 	NotForNVCC   VariableProblem = "not-for-nvcc"  // a host compiler that nvcc refuses on this system
 	FlagsMissing VariableProblem = "flags-missing" // it turns off what finds a library, and nothing else names it
+	HidesGPUs    VariableProblem = "hides-gpus"    // programs find no GPU with it
 	FolderGone   VariableProblem = "folder-gone"   // its flags name a folder that is not here
 )
 

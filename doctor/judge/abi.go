@@ -86,3 +86,37 @@ func brewFormula(e *evaluation, s subject) (map[string]string, bool) {
 	}
 	return vars, true
 }
+
+// cltOutdated finds command-line tools that are older than the oldest for this
+// macOS (Homebrew, Library/Homebrew/os/mac/xcode.rb): an upgrade of macOS keeps them.
+func cltOutdated(e *evaluation, s subject) (map[string]string, bool) {
+	system := major(e.facts.OS.Version)
+	least := map[int]string{11: "12.5", 12: "13.0", 13: "14.0", 14: "15.0", 15: "16.0"}[system]
+	if system >= 26 {
+		least = strconv.Itoa(system) + ".0"
+	}
+	if least == "" || !s.instance.Active || s.instance.Unusable != nil {
+		return nil, false
+	}
+	enough, err := check(">= "+least, s.instance.Version)
+	return map[string]string{"least": least}, err == nil && !enough
+}
+
+// noPackageFile finds an OpenCV that somebody built here without opencv4.pc, by
+// which gocv finds it, and that lacks nothing else.
+func noPackageFile(e *evaluation, s subject) (map[string]string, bool) {
+	i := s.instance
+	if !slices.Contains(e.touched(), "pkg-config") || !i.Active || i.HasPart("pkg-config") || !i.HasPart("headers") || managed(i.Path) || strings.Contains(i.Path, "homebrew") {
+		return nil, false
+	}
+	for n := range e.recipe.Requirements {
+		q := e.recipe.Requirements[n].Component
+		if q == nil || q.Name != "opencv" || !slices.Contains(q.Has, "pkg-config") {
+			continue
+		}
+		enough, err := check(q.Version, i.Version)
+		lacks := slices.ContainsFunc(q.Has, func(part string) bool { return part != "pkg-config" && !i.HasPart(part) })
+		return map[string]string{"sudo": e.sudo()}, err == nil && enough && !lacks
+	}
+	return nil, false
+}

@@ -43,3 +43,14 @@ func (e *evaluation) usesKFD() bool {
 		return strings.Contains(i.Path, "amdocl")
 	})
 }
+
+// uvmMissing finds NVIDIA's driver without the device file by which CUDA manages
+// memory; nvidia-smi does not need it.
+func uvmMissing(e *evaluation, _ subject) (map[string]string, bool) {
+	i := slices.IndexFunc(e.facts.GPUs, func(g facts.GPU) bool { return g.Vendor == "nvidia" && g.NoNode == "/dev/nvidia-uvm" })
+	driver, ok := e.facts.Active("nvidia-driver")
+	if i < 0 || !ok || driver.Unusable != nil || !e.usesCUDA() {
+		return nil, false
+	}
+	return map[string]string{"where": DriverHost(e.facts), "sudo": e.sudo(), "node": e.facts.GPUs[i].NoNode}, true
+}

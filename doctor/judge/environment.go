@@ -156,3 +156,11 @@ func goTarget(e *evaluation, s subject) (map[string]string, bool) {
 	}
 	return map[string]string{"target": target, "own": own}, true
 }
+
+// gpusHidden finds a variable that hides every GPU from CUDA.
+func gpusHidden(e *evaluation, s subject) (map[string]string, bool) {
+	if !e.usesCUDA() {
+		return nil, false
+	}
+	return variables(facts.HidesGPUs)(e, s)
+}

@@ -54,6 +54,19 @@ func gocvVendored(_ *evaluation, s subject) (map[string]string, bool) {
 	return nil, d.Vendored != "" && d.Version != "" && d.Vendored != d.Version
 }
 
+// goDirective finds a go line of three numbers, which Go before 1.21 refuses (Go
+// Toolchains, "Go versions"). A line that is only newer is no reason for it to stop,
+// and a newer Go fetches the one that is asked for.
+func goDirective(e *evaluation, s subject) (map[string]string, bool) {
+	d := item[facts.Demand](s)
+	have, ok := e.facts.Active("go")
+	if !ok || strings.Count(d.Version, ".") < 2 {
+		return nil, false
+	}
+	old, err := check("< 1.21", have.Version)
+	return map[string]string{"have": have.Version, "series": recipes.Series(have.Version)}, err == nil && old
+}
+
 // gocvNaming is the newest gocv that names the libraries of an OpenCV on Windows.
 func (e *evaluation) gocvNaming(opencv string) string {
 	table, err := e.tables.Table("gocv-release")

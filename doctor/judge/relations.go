@@ -74,6 +74,10 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"runtime-too-old":      runtimeTooOld,
 
 		"brew-formula":             brewFormula,
+		"clt-outdated":             cltOutdated,
+		"go-directive":             goDirective,
+		"gpus-hidden":              gpusHidden,
+		"no-package-file":          noPackageFile,
 		"distribution-level":       distributionLevel,
 		"glibc-on-musl":            glibcOnMusl,
 		"old-cxx-abi":              oldCXXABI,
@@ -109,6 +113,7 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"module-refused":           moduleRefused,
 		"node-denied":              nodeDenied,
 		"node-missing":             nodeMissing,
+		"uvm-missing":              uvmMissing,
 		"nouveau-holds":            nouveauHolds,
 		"nvidia-without-vulkan":    nvidiaWithoutVulkan,
 		"only-software-beside-gpu": softwareBesideGPU,

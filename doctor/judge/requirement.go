@@ -1101,7 +1101,8 @@ func (e *evaluation) besides(name string, active facts.Instance) string {
 func managed(p string) bool {
 	return p == "" || p == "/usr" || p == "/" ||
 		strings.HasPrefix(p, "/usr/") && !strings.HasPrefix(p, "/usr/local/") && p != "/usr/local" ||
-		strings.HasPrefix(p, "/bin/") || strings.HasPrefix(p, "/lib")
+		strings.HasPrefix(p, "/bin/") || strings.HasPrefix(p, "/lib") ||
+		strings.HasPrefix(p, "/nix/store/") || strings.HasPrefix(p, "/gnu/store/") || strings.HasPrefix(p, "/snap/")
 }
 
 func label(name string, i facts.Instance) string {

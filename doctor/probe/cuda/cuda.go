@@ -235,6 +235,12 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 		if lib == "" && h.Exists(ctx, "/usr/lib/wsl/lib/libcuda.so.1") {
 			lib = "/usr/lib/wsl/lib/libcuda.so.1"
 			put("wsl", "yes")
+			if p.libs.CacheErr == nil { // wsl.conf's ldconfig=false leaves it out
+				in.Unusable = &facts.Unusable{
+					Reason: facts.NotRegistered, Detail: "the loader does not look in /usr/lib/wsl/lib, where the driver of Windows is (libcuda.so.1)",
+					Remedy: "echo /usr/lib/wsl/lib | sudo tee /etc/ld.so.conf.d/ld.wsl.conf && sudo ldconfig",
+				}
+			}
 		}
 		if lib != "" {
 			real, err := h.Resolve(ctx, lib)
@@ -278,6 +284,13 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 		}
 		in.Evidence = append(in.Evidence, facts.Evidence{Kind: "command", Source: program, Detail: detail})
 		put("gpus", fmt.Sprint(smi.GPUs))
+	}
+	if smi.NoMIG && in.Unusable == nil {
+		// NVIDIA, MIG User Guide: CUDA lists no GPU whose MIG mode is on but its instances.
+		in.Unusable = &facts.Unusable{
+			Reason: facts.NoDevice, Detail: "MIG is on and has no instance, so that CUDA programs find no GPU",
+			Remedy: "sudo nvidia-smi mig -cgi 0 -C makes one instance of the whole GPU; sudo nvidia-smi -mig 0 turns MIG off. In a container, do it on the host.",
+		}
 	}
 	if smi.Err != "" {
 		put("problem", smi.Err)

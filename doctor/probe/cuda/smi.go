@@ -17,6 +17,8 @@ type SMI struct {
 	CUDA string
 	// GPUs counts the devices.
 	GPUs int
+	// NoMIG: the only GPU is in MIG mode and has no instance.
+	NoMIG bool
 	// Err is nvidia-smi's own error, as one line.
 	Err string
 }
@@ -72,6 +74,7 @@ func ParseSMI(text string) SMI {
 			s.GPUs++
 		}
 	}
+	s.NoMIG = s.GPUs == 1 && strings.Contains(text, "No MIG devices found")
 	return s
 }
 

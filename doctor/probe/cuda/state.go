@@ -13,7 +13,19 @@ import (
 // inContainer reports whether this is a container that is given its GPU by the
 // NVIDIA Container Toolkit or its like.
 func inContainer(ctx context.Context, h *host.Host) bool {
-	return h.Exists(ctx, "/.dockerenv") || h.Exists(ctx, "/run/.containerenv") || h.Env("KUBERNETES_SERVICE_HOST") != "" || h.Env("container") != ""
+	return h.Exists(ctx, "/.dockerenv") || h.Exists(ctx, "/run/.containerenv") || h.Env("KUBERNETES_SERVICE_HOST") != "" || h.Env("container") != "" || h.Exists(ctx, "/.singularity.d")
+}
+
+// again says how to start a container again with its GPU. Podman takes devices of
+// CDI (NVIDIA Container Toolkit, "Support for CDI"), Apptainer a flag of its own.
+func again(ctx context.Context, h *host.Host, options string) string {
+	switch {
+	case h.Exists(ctx, "/.singularity.d"):
+		return "Start the container again with: apptainer exec --nv IMAGE PROGRAM"
+	case h.Exists(ctx, "/run/.containerenv"):
+		return "Start the container again with: podman run --device nvidia.com/gpu=all IMAGE (if Podman does not know that device, run on the host: sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml)"
+	}
+	return "Start the container again with: docker run --gpus all " + options + "IMAGE"
 }
 
 // inPod reports whether this is a container that Kubernetes started.
@@ -36,9 +48,9 @@ func DriverFile(ctx context.Context, h *host.Host, file, library string) *facts.
 	switch {
 	case nvidiaDriver(library) && inContainer(ctx, h) && graphics:
 		// Source: NVIDIA Container Toolkit, "Driver Capabilities".
-		u.Remedy = "Start the container again with the graphics capability: docker run --gpus all -e NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics IMAGE"
+		u.Remedy = again(ctx, h, "-e NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics ")
 	case nvidiaDriver(library) && inContainer(ctx, h):
-		u.Remedy = "Start the container again with: docker run --gpus all -e NVIDIA_DRIVER_CAPABILITIES=compute,utility IMAGE"
+		u.Remedy = again(ctx, h, computeUtility)
 	case nvidiaDriver(library) && inWSL(ctx, h):
 		u.Remedy = "Delete " + file + ": a Linux driver installed inside WSL left it, and WSL uses the driver of Windows."
 	case h.Windows():
@@ -82,22 +94,24 @@ func (p *probe) computePackage(ctx context.Context, library string) string {
 // "Running GPU Jobs", and issues 406 and 478 there).
 const podWithGPU = `Ask for the GPU in the pod's spec: "nvidia.com/gpu: 1" under resources.limits, and runtimeClassName: nvidia where NVIDIA's runtime is not the node's default`
 
-// inRun says how to start a container again with its GPU.
-func (p *probe) inRun() string {
+const computeUtility = "-e NVIDIA_DRIVER_CAPABILITIES=compute,utility "
+
+// inRun says how this container is to be started, or asked for in a pod's spec.
+func (p *probe) inRun(ctx context.Context) string {
 	if inPod(p.h) {
 		if v, set := p.h.Getenv("NVIDIA_DRIVER_CAPABILITIES"); set && !strings.Contains(v, "compute") && v != "all" {
 			return "NVIDIA_DRIVER_CAPABILITIES=" + v + " leaves CUDA out. Set it to compute,utility in the pod's spec."
 		}
 		return podWithGPU + "."
 	}
-	again := "Start the container again with: docker run --gpus all -e NVIDIA_DRIVER_CAPABILITIES=compute,utility IMAGE"
+	todo := again(ctx, p.h, computeUtility)
 	if v, set := p.h.Getenv("NVIDIA_VISIBLE_DEVICES"); set && (v == "" || v == "void" || v == "none") {
-		again = "NVIDIA_VISIBLE_DEVICES=" + v + " hides the GPUs. Start the container again with: docker run --gpus all -e NVIDIA_VISIBLE_DEVICES=all -e NVIDIA_DRIVER_CAPABILITIES=compute,utility IMAGE"
+		todo = "NVIDIA_VISIBLE_DEVICES=" + v + " hides the GPUs. " + again(ctx, p.h, "-e NVIDIA_VISIBLE_DEVICES=all "+computeUtility)
 	}
 	if v, set := p.h.Getenv("NVIDIA_DRIVER_CAPABILITIES"); set && !strings.Contains(v, "compute") && v != "all" && v != "" {
-		again = "NVIDIA_DRIVER_CAPABILITIES=" + v + " leaves CUDA out. " + again
+		todo = "NVIDIA_DRIVER_CAPABILITIES=" + v + " leaves CUDA out. " + todo
 	}
-	return again
+	return todo
 }
 
 // desktopDriver reports whether a library's number is a driver's (390.157,
@@ -159,7 +173,7 @@ func (p *probe) mismatched(ctx context.Context, kernel, library string) *facts.U
 		u.Remedy = "Install the libraries of driver " + kernel + " in this container (NVIDIA's installer of that version with --no-kernel-module)."
 	case inContainer(ctx, p.h) && (look.Newer(kernel, library) || p.computePackage(ctx, "libcuda.so."+library) != ""):
 		u.Reason, u.Detail = facts.Mismatch, fmt.Sprintf("this image brings the libraries of NVIDIA driver %s, and the host's kernel module is %s", library, kernel)
-		u.Remedy = "Remove the driver's packages from the image. docker run --gpus all puts the host's libraries in."
+		u.Remedy = "Remove the driver's packages from the image; the host's libraries are put in. " + again(ctx, p.h, "")
 	case inContainer(ctx, p.h):
 		u.Remedy = "Restart the host: its driver was updated and the old kernel module is still loaded."
 	}
@@ -179,7 +193,7 @@ func (p *probe) failing(ctx context.Context, text string) *facts.Unusable {
 	case inWSL(ctx, p.h):
 		u.Remedy = "Update the NVIDIA driver on Windows, then run: wsl --shutdown. Do not install a Linux driver inside WSL."
 	case inContainer(ctx, p.h) && !p.h.Exists(ctx, "/dev/nvidiactl") && p.h.Exists(ctx, "/dev"):
-		u.Detail, u.Remedy = text+" (this container has no /dev/nvidiactl)", p.inRun()
+		u.Detail, u.Remedy = text+" (this container has no /dev/nvidiactl)", p.inRun(ctx)
 	case inContainer(ctx, p.h) && strings.Contains(low, "unknown error"):
 		// Source: NVIDIA Container Toolkit, troubleshooting: containers lose
 		// their GPUs when systemd reloads.
@@ -188,7 +202,7 @@ func (p *probe) failing(ctx context.Context, text string) *facts.Unusable {
 			u.Remedy = "Delete this pod, so that it is restarted. It lost its access to the GPU, as containers do when systemd reloads its units on the node. The driver is fine."
 		}
 	case inContainer(ctx, p.h):
-		u.Remedy = "Make nvidia-smi work on the host, then start the container again with: docker run --gpus all IMAGE"
+		u.Remedy = "Make nvidia-smi work on the host first. " + again(ctx, p.h, "")
 	case strings.Contains(low, "no devices were found"):
 		u.Reason, u.Remedy = facts.NoDevice, "Run sudo dmesg | grep -i nvrm. It says why the driver does not start the card."
 	case strings.Contains(low, "communicate with the nvidia driver"), strings.Contains(low, "driver not loaded"):
@@ -208,10 +222,10 @@ func (p *probe) withoutLibcuda(ctx context.Context, version string) *facts.Unusa
 	case inWSL(ctx, p.h):
 		u.Remedy = "Update the NVIDIA driver on Windows, then run: wsl --shutdown. Do not install a Linux driver inside WSL."
 	case inContainer(ctx, p.h):
-		if !p.h.Exists(ctx, "/dev/nvidiactl") {
+		if !p.h.Exists(ctx, "/dev/nvidiactl") || p.h.Exists(ctx, "/.singularity.d") { // Apptainer binds the host's /dev
 			u.Detail = "this container was started without the host's GPU: it has neither libcuda.so.1 nor /dev/nvidiactl"
 		}
-		u.Remedy = p.inRun()
+		u.Remedy = p.inRun(ctx)
 	case len(p.f.Components[Driver]) == 0 && version == "":
 		return nil
 	default:

@@ -31,6 +31,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	}
 	p.folders()
 	p.goVariables()
+	p.hidden()
 	p.compilers()
 	p.customEnv()
 	p.proxies()

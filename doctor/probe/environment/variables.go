@@ -74,6 +74,17 @@ func (p *prober) goVariables() {
 	}
 }
 
+// hidden notes a variable that hides every GPU from CUDA programs: they see the
+// devices before the first entry that names none (CUDA C++ Programming Guide, "CUDA
+// Environment Variables"). NoDevFiles is Slurm's for a job without a GPU.
+func (p *prober) hidden() {
+	const name = "CUDA_VISIBLE_DEVICES"
+	v, set := p.h.Getenv(name)
+	if first, _, _ := strings.Cut(strings.TrimSpace(v), ","); set && (first == "" || first[0] == '-' || first == "NoDevFiles" || first == "none") {
+		p.note(name, v, facts.HidesGPUs, "")
+	}
+}
+
 // splitPath finds a path in cgo's flags that a blank cuts in two: -I/home/me/My
 // Libs is the folder /home/me/My and a file Libs. Quotes keep it together.
 func splitPath(flags string) string {

@@ -20,6 +20,12 @@ func (p *probe) access(ctx context.Context) {
 		var files []string
 		switch g.Vendor {
 		case "nvidia":
+			// Device files of the kernel's own show that /dev is known. nvidia-modprobe
+			// makes this one when a program asks for it.
+			const uvm = "/dev/nvidia-uvm"
+			if e := p.h.Exists; e(ctx, "/dev/null") && e(ctx, "/dev/nvidiactl") && !e(ctx, uvm) && len(p.h.LookPath(ctx, "nvidia-modprobe")) == 0 {
+				g.NoNode = uvm
+			}
 			// The driver's; those of a Jetson, of JetPack 6 and before; WSL's.
 			files = []string{"/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvmap", "/dev/nvgpu/igpu0/ctrl", "/dev/nvhost-ctrl-gpu", "/dev/dxg"}
 		case "amd":

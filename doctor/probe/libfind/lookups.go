@@ -318,6 +318,7 @@ func (s *search) conflicts(ctx context.Context, b build, active *copyOf) []strin
 		file, via := s.libs.Find(ctx, active.soname)
 		runs := s.holding(s.real(ctx, file))
 		switch {
+		case strings.Contains(active.libDir, "/store/"): // Nix's and Guix' linkers write the path into programs
 		case file == "" && (managedDir(active.libDir) || s.spec.gocv && (active == b.byPkg || active == b.byLink)):
 			say("programs built against %s do not start, as the loader finds no %s: run ldconfig, after adding %s to /etc/ld.so.conf.d if it is not there", name(active), active.soname, active.libDir)
 		case runs != nil && runs != active:

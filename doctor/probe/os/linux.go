@@ -161,6 +161,9 @@ func (p *prober) container() {
 	if p.h.Exists(p.ctx, "/run/.containerenv") {
 		set("podman", "/run/.containerenv", "")
 	}
+	if p.h.Exists(p.ctx, "/.singularity.d") {
+		set("apptainer", "/.singularity.d", "")
+	}
 	// systemd and its like leave the manager's name (container interface,
 	// systemd.io/CONTAINER_INTERFACE).
 	if text, ok := p.optional("/run/systemd/container"); ok && look.Clean(text) != "" {

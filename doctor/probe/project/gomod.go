@@ -12,6 +12,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 const gocv = "gocv.io/x/gocv"
@@ -53,7 +54,12 @@ func (p *prober) goModule() {
 	d.OwnFlags = strings.Contains(p.h.Env("GOFLAGS"), "customenv") || strings.Contains(p.h.Env("CGO_LDFLAGS"), "opencv")
 	p.p.Kinds = append(p.p.Kinds, "gocv")
 	p.demand(d)
+	if g := goDirective.Get().FindStringSubmatchIndex(text); g != nil {
+		p.demand(facts.Demand{By: "go.mod", Name: "go", Component: "go", Version: text[g[2]:g[3]], File: d.File, Line: strings.Count(text[:g[2]], "\n") + 1, Text: text[g[0]:g[1]]})
+	}
 }
+
+var goDirective = lazyregexp.New(`(?m)^go[ \t]+([0-9][0-9a-z.]*)`)
 
 // tagged reports whether gocv is imported in files of the module that an ordinary
 // go build leaves out (deployctl's own are such). Where no file imports it, go.mod
