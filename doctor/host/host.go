@@ -128,6 +128,17 @@ type Key struct {
 	Subkeys []string         `json:"subkeys,omitempty"`
 }
 
+// Value is the value of a name, and whether there is one. Names ignore case, as
+// everything in the registry does.
+func (k Key) Value(name string) (Value, bool) {
+	for n, v := range k.Values {
+		if strings.EqualFold(n, name) {
+			return v, true
+		}
+	}
+	return Value{}, false
+}
+
 // Value is one registry value. String holds REG_SZ, REG_EXPAND_SZ and
 // REG_MULTI_SZ (joined by newlines); Int holds REG_DWORD and REG_QWORD.
 type Value struct {
@@ -243,6 +254,14 @@ func (h *Host) Text(ctx context.Context, name string) (string, error) {
 func (h *Host) Exists(ctx context.Context, name string) bool {
 	_, err := h.Stat(ctx, name)
 	return err == nil
+}
+
+// Real is a path with every link followed, and the path itself where that fails.
+func (h *Host) Real(ctx context.Context, name string) string {
+	if real, err := h.Resolve(ctx, name); err == nil {
+		return real
+	}
+	return name
 }
 
 // Env returns the variable or "".

@@ -11,7 +11,7 @@ import (
 type CacheEntry struct {
 	Soname string
 	Path   string
-	// Flags are the entry's type and architecture bits, see archFlags.
+	// Flags are the entry's type and architecture bits.
 	Flags int32
 }
 
@@ -74,26 +74,4 @@ func cString(data []byte, at uint32) (string, bool) {
 		return "", false
 	}
 	return string(data[at : int(at)+end]), true
-}
-
-// archFlags are the bits of an entry's flags that name its architecture
-// (glibc dl-cache.h, FLAG_*); an absent architecture takes every entry.
-func archFlags(goarch string) (int32, bool) {
-	switch goarch {
-	case "386":
-		return 0x0000, true
-	case "amd64":
-		return 0x0300, true
-	case "s390x":
-		return 0x0400, true
-	case "ppc64le", "ppc64":
-		return 0x0500, true
-	case "arm":
-		return 0x0900, true // hard float
-	case "arm64":
-		return 0x0a00, true
-	case "riscv64":
-		return 0x1000, true // double float
-	}
-	return 0, false
 }

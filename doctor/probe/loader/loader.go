@@ -5,6 +5,7 @@
 package loader
 
 import (
+	"cmp"
 	"context"
 	"path"
 	"sort"
@@ -37,43 +38,47 @@ type Libraries struct {
 	real map[string]string
 }
 
-// Triplet is Debian's multiarch name of an architecture, "" if not known.
-func Triplet(goarch string) string {
-	switch goarch {
-	case "amd64":
-		return "x86_64-linux-gnu"
-	case "386":
-		return "i386-linux-gnu"
-	case "arm64":
-		return "aarch64-linux-gnu"
-	case "arm":
-		return "arm-linux-gnueabihf"
-	case "riscv64":
-		return "riscv64-linux-gnu"
-	case "ppc64le":
-		return "powerpc64le-linux-gnu"
-	case "s390x":
-		return "s390x-linux-gnu"
-	case "loong64":
-		return "loongarch64-linux-gnu"
-	}
-	return ""
+// arch is how Linux names an architecture.
+type arch struct {
+	triplet string // Debian's multiarch name
+	musl    string // in the names of musl's files, where that is not GOARCH
+	// cached are the bits of a cache entry's flags (glibc dl-cache.h, FLAG_*); -1
+	// where they are not known, so that every entry is taken.
+	cached int32
+	// loaders are glibc's (each port's ABI document fixes the path; glibc,
+	// sysdeps/unix/sysv/linux/*/shlib-versions).
+	loaders []string
 }
+
+var arches = map[string]arch{
+	"amd64":   {"x86_64-linux-gnu", "x86_64", 0x0300, []string{"/lib64/ld-linux-x86-64.so.2"}},
+	"386":     {"i386-linux-gnu", "i386", 0x0000, []string{"/lib/ld-linux.so.2"}},
+	"arm64":   {"aarch64-linux-gnu", "aarch64", 0x0a00, []string{"/lib/ld-linux-aarch64.so.1", "/lib64/ld-linux-aarch64.so.1"}},
+	"arm":     {"arm-linux-gnueabihf", "armhf", 0x0900, []string{"/lib/ld-linux-armhf.so.3", "/lib/ld-linux.so.3"}}, // hard float
+	"riscv64": {"riscv64-linux-gnu", "", 0x1000, []string{"/lib/ld-linux-riscv64-lp64d.so.1"}},                      // double float
+	"ppc64le": {"powerpc64le-linux-gnu", "", 0x0500, []string{"/lib64/ld64.so.2"}},
+	"s390x":   {"s390x-linux-gnu", "", 0x0400, []string{"/lib/ld64.so.1"}},
+	"loong64": {"loongarch64-linux-gnu", "", -1, []string{"/lib64/ld-linux-loongarch-lp64d.so.1"}},
+}
+
+// Triplet is Debian's multiarch name of an architecture, "" if not known.
+func Triplet(goarch string) string { return arches[goarch].triplet }
+
+// Loaders are the run-time linkers of glibc for an architecture.
+func Loaders(goarch string) []string { return arches[goarch].loaders }
 
 // Open reads the loader's configuration.
 func Open(ctx context.Context, h *host.Host) *Libraries {
 	l := &Libraries{h: h, dirs: map[string][]string{}, real: map[string]string{}}
 	l.Env = SplitPath(h.Env("LD_LIBRARY_PATH"))
-	triplet := Triplet(h.Arch)
-	for _, base := range []string{"/lib", "/usr/lib"} {
-		if triplet != "" {
-			l.Default = append(l.Default, base+"/"+triplet)
-		}
+	if t := Triplet(h.Arch); t != "" {
+		l.Default = []string{"/lib/" + t, "/usr/lib/" + t}
 	}
 	l.Default = append(l.Default, "/lib64", "/usr/lib64", "/lib", "/usr/lib")
 	seen := map[string]bool{}
 	l.conf(ctx, "/etc/ld.so.conf", seen)
-	if musl := muslArch(h.Arch); h.Exists(ctx, "/lib/ld-musl-"+musl+".so.1") {
+	own, known := arches[h.Arch]
+	if musl := cmp.Or(own.musl, h.Arch); h.Exists(ctx, "/lib/ld-musl-"+musl+".so.1") {
 		l.Musl = true
 		// The folders in the file replace those built in.
 		l.Default = []string{"/lib", "/usr/local/lib", "/usr/lib"}
@@ -90,28 +95,13 @@ func Open(ctx context.Context, h *host.Host) *Libraries {
 	default:
 		all, err := ParseCache(data)
 		l.CacheErr = err
-		want, known := archFlags(h.Arch)
 		for _, e := range all {
-			if !known || e.Flags&0xff00 == want {
+			if !known || own.cached < 0 || e.Flags&0xff00 == own.cached {
 				l.Cache = append(l.Cache, e)
 			}
 		}
 	}
 	return l
-}
-
-func muslArch(goarch string) string {
-	switch goarch {
-	case "amd64":
-		return "x86_64"
-	case "386":
-		return "i386"
-	case "arm64":
-		return "aarch64"
-	case "arm":
-		return "armhf"
-	}
-	return goarch
 }
 
 // conf reads one file of ld.so.conf's form; seen also bounds loops of includes.
@@ -175,12 +165,8 @@ func (l *Libraries) Real(ctx context.Context, dir string) string {
 	if r, ok := l.real[dir]; ok {
 		return r
 	}
-	r, err := l.h.Resolve(ctx, dir)
-	if err != nil {
-		r = dir
-	}
-	l.real[dir] = r
-	return r
+	l.real[dir] = l.h.Real(ctx, dir)
+	return l.real[dir]
 }
 
 // names lists a folder once.
@@ -294,21 +280,4 @@ func (l *Libraries) LinkDirs() []string {
 		dirs = append(dirs, "/usr/local/lib/"+t)
 	}
 	return append(dirs, "/usr/local/lib64", "/usr/local/lib")
-}
-
-// Link returns the file that -lNAME takes: in each folder the shared library
-// before the archive.
-func (l *Libraries) Link(ctx context.Context, name string, dirs []string) string {
-	for _, dir := range dirs {
-		files := []string{"lib" + name + ".so", "lib" + name + ".a"}
-		if l.h.OS == "darwin" {
-			files = []string{"lib" + name + ".dylib", "lib" + name + ".tbd", "lib" + name + ".a"}
-		}
-		for _, file := range files {
-			if l.has(ctx, dir, file) {
-				return dir + "/" + file
-			}
-		}
-	}
-	return ""
 }

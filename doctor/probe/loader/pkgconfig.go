@@ -11,17 +11,11 @@ import (
 // Package is a .pc file as pkg-config would answer for it.
 type Package struct {
 	File    string
-	Name    string
 	Version string
 	// Vars are the variables, expanded.
 	Vars map[string]string
-	// Include and Lib are the folders of -I in Cflags and -L in Libs; Links the
-	// names of -l, without lib.
-	Include, Lib, Links []string
-	// Libs and Cflags are the expanded lines.
-	Libs, Cflags string
-	// Requires are the names of other packages, without versions.
-	Requires []string
+	// Include and Lib are the folders of -I in Cflags and -L in Libs.
+	Include, Lib []string
 }
 
 const maxExpand = 64 << 10
@@ -30,6 +24,7 @@ const maxExpand = 64 << 10
 // itself mostly does; a reference to an unknown variable expands to nothing.
 func ParsePackage(file, text string) Package {
 	p := Package{File: file, Vars: map[string]string{"pcfiledir": path.Dir(file)}}
+	libs, cflags := "", ""
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\\\n", " ")
 	for line := range strings.SplitSeq(text, "\n") {
 		line, _, _ = strings.Cut(line, "#")
@@ -45,38 +40,25 @@ func ParsePackage(file, text string) Package {
 			continue
 		}
 		switch strings.ToLower(key) {
-		case "name":
-			p.Name = value
 		case "version":
 			p.Version = value
 		case "libs":
-			p.Libs = value
+			libs = value
 		case "cflags":
-			p.Cflags = value
-		case "requires":
-			for _, f := range strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }) {
-				if strings.Trim(f, "<>=!.0123456789") != "" {
-					p.Requires = append(p.Requires, f)
-				}
-			}
+			cflags = value
 		}
 	}
-	for _, word := range words(p.Cflags) {
+	for _, word := range words(cflags) {
 		if dir, ok := strings.CutPrefix(word, "-I"); ok && dir != "" {
 			p.Include = append(p.Include, path.Clean(dir))
 		}
 	}
-	for _, word := range words(p.Libs) {
+	for _, word := range words(libs) {
 		if dir, ok := strings.CutPrefix(word, "-L"); ok && dir != "" {
 			p.Lib = append(p.Lib, path.Clean(dir))
-		} else if name, ok := strings.CutPrefix(word, "-l"); ok && name != "" {
-			p.Links = append(p.Links, name)
 		} else if strings.HasPrefix(word, "/") {
 			// OpenCV 2.4 and some distributions name the files themselves.
 			p.Lib = append(p.Lib, path.Dir(word))
-			name := strings.TrimPrefix(path.Base(word), "lib")
-			name, _, _ = strings.Cut(name, ".")
-			p.Links = append(p.Links, name)
 		}
 	}
 	return p
@@ -193,15 +175,4 @@ func PkgConfigDirs(ctx context.Context, h *host.Host) []string {
 		dirs = append(dirs, "/usr/local/lib/pkgconfig", "/usr/local/share/pkgconfig")
 	}
 	return append(dirs, "/usr/lib64/pkgconfig", "/usr/lib/pkgconfig", "/usr/share/pkgconfig")
-}
-
-// PkgConfig returns the package of that name that pkg-config would take.
-func PkgConfig(ctx context.Context, h *host.Host, dirs []string, name string) (Package, bool) {
-	for _, dir := range dirs {
-		file := path.Join(dir, name+".pc")
-		if text, err := h.Text(ctx, file); err == nil {
-			return ParsePackage(file, text), true
-		}
-	}
-	return Package{}, false
 }

@@ -3,50 +3,26 @@ package osprobe
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
-
-// loaders are the run-time linkers of glibc (each port's ABI document fixes
-// the path; glibc, sysdeps/unix/sysv/linux/*/shlib-versions).
-func loaders(arch string) []string {
-	switch arch {
-	case "amd64":
-		return []string{"/lib64/ld-linux-x86-64.so.2"}
-	case "386":
-		return []string{"/lib/ld-linux.so.2"}
-	case "arm64":
-		return []string{"/lib/ld-linux-aarch64.so.1", "/lib64/ld-linux-aarch64.so.1"}
-	case "arm":
-		return []string{"/lib/ld-linux-armhf.so.3", "/lib/ld-linux.so.3"}
-	case "riscv64":
-		return []string{"/lib/ld-linux-riscv64-lp64d.so.1"}
-	case "ppc64le":
-		return []string{"/lib64/ld64.so.2"}
-	case "s390x":
-		return []string{"/lib/ld64.so.1"}
-	case "loong64":
-		return []string{"/lib64/ld-linux-loongarch-lp64d.so.1"}
-	}
-	return nil
-}
 
 // narrower tells a 32-bit system on a 64-bit kernel, as Raspberry Pi OS for the
 // Pi 3 and 4 is: it has the loader of the narrower architecture only.
 func (p *prober) narrower() {
 	narrow := map[string]string{"arm64": "arm", "amd64": "386"}[p.h.Arch]
 	has := func(arch string) bool {
-		return slices.ContainsFunc(loaders(arch), func(file string) bool { return p.h.Exists(p.ctx, file) })
+		return slices.ContainsFunc(loader.Loaders(arch), func(file string) bool { return p.h.Exists(p.ctx, file) })
 	}
 	if narrow == "" || has(p.h.Arch) || !has(narrow) || len(p.h.Glob(p.ctx, "/lib", "ld-musl-*.so.1")) > 0 {
 		return
 	}
 	p.os.Arch = narrow
-	p.evidence("file", loaders(narrow)[0], "the only loader here")
+	p.evidence("file", loader.Loaders(narrow)[0], "the only loader here")
 }
 
 // arch is that of the programs here.
@@ -83,7 +59,7 @@ var glibcBanner = lazyregexp.New(`^release version (\d+\.\d+(?:\.\d+)?)`)
 var libcFile = lazyregexp.New(`(?:^|/)(?:libc|ld)-(\d+\.\d+(?:\.\d+)?)\.so$`)
 
 func (p *prober) glibc() bool {
-	candidates := loaders(p.arch())
+	candidates := slices.Clone(loader.Loaders(p.arch()))
 	for _, dir := range libDirs(p.arch()) {
 		candidates = append(candidates, dir+"/libc.so.6")
 	}
@@ -178,23 +154,9 @@ func newest(names []string, prefix string) string {
 	best := ""
 	for _, name := range names {
 		v, ok := strings.CutPrefix(name, prefix)
-		if ok && v != "" && strings.Trim(v, "0123456789.") == "" && (best == "" || less(best, v)) {
+		if ok && strings.Trim(v, "0123456789.") == "" && look.Newer(v, best) {
 			best = v
 		}
 	}
 	return best
-}
-
-func less(a, b string) bool {
-	for a != "" || b != "" {
-		var x, y string
-		x, a, _ = strings.Cut(a, ".")
-		y, b, _ = strings.Cut(b, ".")
-		m, _ := strconv.Atoi(x) // digits only; too many of them make the largest int
-		n, _ := strconv.Atoi(y)
-		if m != n {
-			return m < n
-		}
-	}
-	return false
 }
