@@ -22,8 +22,6 @@ import (
 	"sort"
 	"strings"
 
-	"howett.net/plist"
-
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
@@ -122,11 +120,11 @@ func (p *prober) xcodes(f *facts.Facts, selected, how string) {
 			if err != nil || info.ShortVersion == "" {
 				continue
 			}
-			i.Version = look.Version(info.ShortVersion)
+			i.Version = look.Version(string(info.ShortVersion))
 			if build := cmp.Or(info.ProductBuild, info.DTXcodeBuild); build != "" {
-				i.Attrs["build"] = build
+				i.Attrs["build"] = string(build)
 			}
-			i.Evidence = append(i.Evidence, facts.Evidence{Kind: "file", Source: file, Detail: info.ShortVersion})
+			i.Evidence = append(i.Evidence, facts.Evidence{Kind: "file", Source: file, Detail: string(info.ShortVersion)})
 			break
 		}
 		if !p.h.Exists(p.ctx, developer) {
@@ -208,8 +206,8 @@ func (p *prober) tools(f *facts.Facts, selected, how string) {
 			continue
 		}
 		// 15.3.0.0.1.1708646388: the last number is a time stamp.
-		i.Version = shorten(info.PackageVersion)
-		i.Evidence = []facts.Evidence{{Kind: "file", Source: receipt, Detail: info.PackageVersion}}
+		i.Version = shorten(string(info.PackageVersion))
+		i.Evidence = []facts.Evidence{{Kind: "file", Source: receipt, Detail: string(info.PackageVersion)}}
 		break
 	}
 	if p.h.Exists(p.ctx, clang) {
@@ -246,10 +244,7 @@ func (p *prober) sdks(f *facts.Facts, component, dir, platform string) bool {
 			continue
 		}
 		path := dir + "/" + e.Name
-		real, err := p.h.Resolve(p.ctx, path)
-		if err != nil {
-			real = path
-		}
+		real := p.h.Real(p.ctx, path)
 		if seen[real] {
 			found = true
 			continue
@@ -265,7 +260,7 @@ func (p *prober) sdks(f *facts.Facts, component, dir, platform string) bool {
 			}
 			i.Evidence[0].Source += "/SDKSettings.json"
 		} else if info, err := p.plist(real + "/SDKSettings.plist"); err == nil { // before Xcode 10
-			i.Version = cmp.Or(info.SDKVersion, i.Version)
+			i.Version = cmp.Or(string(info.Version), i.Version)
 			i.Evidence[0].Source += "/SDKSettings.plist"
 		}
 		i.Version = look.Version(i.Version)
@@ -315,64 +310,22 @@ func (p *prober) choose(list []facts.Instance, component, selected string) {
 	}
 }
 
-// Info is what deployctl reads of property lists.
-type Info struct {
-	ShortVersion   string // CFBundleShortVersionString
-	ProductBuild   string // ProductBuildVersion
-	DTXcodeBuild   string
-	PackageVersion string
-	SDKVersion     string // Version
-}
-
 // maxPlist is more than any file read here has (Info.plist of Xcode: 60 kB).
 const maxPlist = 4 << 20
 
-func (p *prober) plist(file string) (Info, error) {
+func (p *prober) plist(file string) (look.Plist, error) {
 	data, truncated, err := p.h.ReadFile(p.ctx, file, maxPlist)
 	if err != nil {
-		return Info{}, fmt.Errorf("read %s: %w", file, err)
+		return look.Plist{}, fmt.Errorf("read %s: %w", file, err)
 	}
 	if truncated {
-		return Info{}, fmt.Errorf("read %s: %w", file, host.ErrTooLarge)
+		return look.Plist{}, fmt.Errorf("read %s: %w", file, host.ErrTooLarge)
 	}
-	info, err := ParsePlist(data)
+	info, err := look.ParsePlist(data)
 	if err != nil {
-		return Info{}, fmt.Errorf("read %s: %w", file, err)
+		err = fmt.Errorf("read %s: %w", file, err)
 	}
-	return info, nil
-}
-
-// ParsePlist reads a property list in its binary, XML or text form.
-func ParsePlist(data []byte) (Info, error) {
-	// Into named fields only: a small binary list can share its arrays so that
-	// unfolding the whole of it would fill the memory.
-	var f struct {
-		Short   text `plist:"CFBundleShortVersionString"`
-		Product text `plist:"ProductBuildVersion"`
-		DTXcode text `plist:"DTXcodeBuild"`
-		Package text `plist:"PackageVersion"`
-		SDK     text `plist:"Version"`
-	}
-	if _, err := plist.Unmarshal(data, &f); err != nil {
-		return Info{}, fmt.Errorf("property list: %w", err)
-	}
-	return Info{
-		ShortVersion: string(f.Short), ProductBuild: string(f.Product), DTXcodeBuild: string(f.DTXcode),
-		PackageVersion: string(f.Package), SDKVersion: string(f.SDK),
-	}, nil
-}
-
-// text is a string that another type in its place leaves empty, so that it does
-// not hide its neighbours.
-type text string
-
-// UnmarshalPlist takes a string and passes over anything else.
-func (t *text) UnmarshalPlist(unmarshal func(any) error) error {
-	var s string
-	if unmarshal(&s) == nil {
-		*t = text(s)
-	}
-	return nil
+	return info, err
 }
 
 // brew finds Homebrew's prefixes. Each is for one architecture: bottles of the
@@ -434,7 +387,7 @@ func (p *prober) frameworks(f *facts.Facts) {
 		i := facts.Instance{Path: dir, Active: true, Via: []string{"system"}, Evidence: []facts.Evidence{{Kind: "file", Source: dir}}}
 		for _, file := range []string{dir + "/Resources/version.plist", dir + "/Resources/Info.plist"} {
 			if info, err := p.plist(file); err == nil && info.ShortVersion != "" {
-				i.Version = look.Version(info.ShortVersion)
+				i.Version = look.Version(string(info.ShortVersion))
 				break
 			}
 		}

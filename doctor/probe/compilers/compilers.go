@@ -11,6 +11,7 @@
 package compilers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -130,11 +131,7 @@ func named(ctx context.Context, h *host.Host) (list []look.Copy) {
 		if h.Windows() || !strings.HasPrefix(path, "/") || err != nil || !info.Exec || info.Dir {
 			continue
 		}
-		real, err := h.Resolve(ctx, path)
-		if err != nil {
-			real = path
-		}
-		list = append(list, look.Copy{Name: h.Base(path), Path: path, Real: real})
+		list = append(list, look.Copy{Name: h.Base(path), Path: path, Real: h.Real(ctx, path)})
 	}
 	return list
 }
@@ -295,10 +292,7 @@ func missingPart(ctx context.Context, h *host.Host, c candidate, inst facts.Inst
 
 // cross reports whether a compiler makes programs for another kind of machine.
 func cross(h *host.Host, c candidate, inst facts.Instance) bool {
-	target := inst.Attrs["target"]
-	if target == "" {
-		target = c.prefix
-	}
+	target := cmp.Or(inst.Attrs["target"], c.prefix)
 	if target == "" {
 		return false
 	}

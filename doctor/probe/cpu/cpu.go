@@ -191,9 +191,7 @@ func (p *prober) describe(info Info, usable []Processor) {
 		}
 		p.set("cores", coreCounts(usable))
 	}
-	if p.cpu.Model == "" {
-		p.cpu.Model = look.Clean(info.Hardware)
-	}
+	p.cpu.Model = cmp.Or(p.cpu.Model, look.Clean(info.Hardware))
 	// Intel pads its names with spaces; the name as it stands is kept beside.
 	if raw := first.Model; p.cpu.Model != raw && printable(raw) {
 		p.cpu.Attrs["model_name"] = raw

@@ -120,17 +120,9 @@ func (p *prober) finish(family, model int, core armCore, k clock) {
 
 // vendorID gives vendors the names that Linux shows.
 func vendorID(v string) string {
-	switch strings.ToLower(v) {
-	case "intel":
-		return "GenuineIntel"
-	case "amd":
-		return "AuthenticAMD"
-	case "hygon":
-		return "HygonGenuine"
-	case "via":
-		return "CentaurHauls"
-	case "vendorunknown", "unknown":
-		return ""
+	names := map[string]string{"intel": "GenuineIntel", "amd": "AuthenticAMD", "hygon": "HygonGenuine", "via": "CentaurHauls", "vendorunknown": "", "unknown": ""}
+	if name, ok := names[strings.ToLower(v)]; ok {
+		return name
 	}
 	return look.Clean(v)
 }

@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 	"strings"
@@ -90,9 +91,7 @@ func ParseCPUInfo(text string) Info {
 			info.Hardware = value
 			continue
 		case "Model", "machine": // "model" is x86's number
-			if info.Board == "" {
-				info.Board = value
-			}
+			info.Board = cmp.Or(info.Board, value)
 			continue
 		case "Revision", "Serial":
 			continue

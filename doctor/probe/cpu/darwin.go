@@ -5,20 +5,13 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
 // darwin asks sysctl(8) for the two trees that describe the processor.
 func (p *prober) darwin() {
-	argv := []string{"/usr/sbin/sysctl", "machdep.cpu", "hw", "sysctl.proc_translated"}
-	out, err := p.h.Run(p.ctx, host.Command{Argv: argv})
-	if err != nil {
-		p.fail(fmt.Errorf("run %s: %w", argv[0], err))
-		p.cpuid()
-		return
-	}
-	v := parseSysctl(string(out.Stdout))
+	v, evidence, err := look.Sysctl(p.ctx, p.h, "machdep.cpu", "hw", "sysctl.proc_translated")
+	p.fail(err)
 	if v["hw.ncpu"] == "" && v["machdep.cpu.brand_string"] == "" {
 		p.cpuid()
 		return
@@ -36,7 +29,8 @@ func (p *prober) darwin() {
 	if p.cpu.Physical == 0 {
 		p.cpu.Physical = p.cpu.Logical
 	}
-	p.evidence("command", strings.Join(argv, " "), p.cpu.Model)
+	evidence.Detail = p.cpu.Model
+	p.cpu.Evidence = append(p.cpu.Evidence, evidence)
 	if v["hw.optional.arm64"] == "1" {
 		p.apple(v, number)
 		return
@@ -79,17 +73,6 @@ func macFlags(flags []string) []string {
 	return out
 }
 
-// parseSysctl reads "name: value" lines.
-func parseSysctl(text string) map[string]string {
-	values := map[string]string{}
-	for line := range strings.Lines(text) {
-		if name, value, ok := strings.Cut(line, ":"); ok {
-			values[strings.TrimSpace(name)] = look.Clean(value)
-		}
-	}
-	return values
-}
-
 // apple describes Apple silicon, also to a translated (Rosetta) process: what
 // is compiled for the machine runs natively.
 func (p *prober) apple(v map[string]string, number func(string) int) {
@@ -104,7 +87,7 @@ func (p *prober) apple(v map[string]string, number func(string) int) {
 			continue
 		}
 		if f, ok := strings.CutPrefix(name, "hw.optional.arm.FEAT_"); ok {
-			flags = append(flags, appleFeature(f)...)
+			flags = append(flags, strings.Fields(appleFeatures[f])...)
 		}
 	}
 	if v["hw.optional.armv8_1_atomics"] == "1" {
@@ -139,53 +122,12 @@ func (p *prober) apple(v map[string]string, number func(string) int) {
 	}
 }
 
-// appleFeature maps ARM's names of features to the vocabulary.
-func appleFeature(name string) []string {
-	switch name {
-	case "DotProd":
-		return []string{"dotprod"}
-	case "FP16":
-		return []string{"fphp", "asimdhp"}
-	case "BF16":
-		return []string{"bf16"}
-	case "I8MM":
-		return []string{"i8mm"}
-	case "LSE":
-		return []string{"atomics"}
-	case "LSE2":
-		return []string{"uscat"}
-	case "RDM":
-		return []string{"asimdrdm"}
-	case "FHM":
-		return []string{"asimdfhm"}
-	case "FCMA":
-		return []string{"fcma"}
-	case "JSCVT":
-		return []string{"jscvt"}
-	case "LRCPC":
-		return []string{"lrcpc"}
-	case "LRCPC2":
-		return []string{"ilrcpc"}
-	case "DPB":
-		return []string{"dcpop"}
-	case "DPB2":
-		return []string{"dcpodp"}
-	case "DIT":
-		return []string{"dit"}
-	case "FlagM":
-		return []string{"flagm"}
-	case "FlagM2":
-		return []string{"flagm2"}
-	case "FRINTTS":
-		return []string{"frint"}
-	case "SB":
-		return []string{"sb"}
-	case "SHA1", "SHA3", "SHA512", "AES", "PMULL", "SME", "SME2", "SVE", "SVE2", "CRC32":
-		return []string{strings.ToLower(name)}
-	case "SHA256":
-		return []string{"sha2"}
-	}
-	return nil
+// appleFeatures maps ARM's names of features to the vocabulary.
+var appleFeatures = map[string]string{
+	"AES": "aes", "BF16": "bf16", "CRC32": "crc32", "DIT": "dit", "DPB": "dcpop", "DPB2": "dcpodp", "DotProd": "dotprod", "FCMA": "fcma", "FHM": "asimdfhm",
+	"FP16": "fphp asimdhp", "FRINTTS": "frint", "FlagM": "flagm", "FlagM2": "flagm2", "I8MM": "i8mm", "JSCVT": "jscvt", "LRCPC": "lrcpc", "LRCPC2": "ilrcpc",
+	"LSE": "atomics", "LSE2": "uscat", "PMULL": "pmull", "RDM": "asimdrdm", "SB": "sb", "SHA1": "sha1", "SHA256": "sha2", "SHA3": "sha3", "SHA512": "sha512",
+	"SME": "sme", "SME2": "sme2", "SVE": "sve", "SVE2": "sve2",
 }
 
 // appleClock is the highest clock of the performance and the efficiency cores

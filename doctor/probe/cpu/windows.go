@@ -1,10 +1,10 @@
 package cpu
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
@@ -23,26 +23,24 @@ func (p *prober) windows() {
 	if err != nil {
 		return
 	}
-	values := map[string]host.Value{}
-	for name, v := range key.Values {
-		values[strings.ToLower(name)] = v
+	value := func(name string) host.Value {
+		v, _ := key.Value(name)
+		return v
 	}
-	name, mhz := look.Clean(values["processornamestring"].String), float64(values["~mhz"].Int)
-	if p.cpu.Model == "" {
-		p.cpu.Model = name
-	}
+	name, mhz := look.Clean(value("ProcessorNameString").String), float64(value("~MHz").Int)
+	p.cpu.Model = cmp.Or(p.cpu.Model, name)
 	if p.cpu.Vendor == "" {
-		p.cpu.Vendor = look.Clean(values["vendoridentifier"].String)
+		p.cpu.Vendor = look.Clean(value("VendorIdentifier").String)
 	}
 	if n := len(list.Subkeys); p.cpu.Logical == 0 && n > 0 {
 		p.cpu.Logical, p.cpu.Physical = min(n, maxProcessors), min(n, maxProcessors)
 	}
 	p.evidence("registry", centralProcessor+`\0`, name)
 	if p.h.Arch == "arm64" {
-		p.armRegisters(values)
+		p.armRegisters(key)
 	}
 	core := armCore{}
-	if midr := values["cp 4000"].Int; midr != 0 && p.h.Arch == "arm64" {
+	if midr := value("CP 4000").Int; midr != 0 && p.h.Arch == "arm64" {
 		core = coreOf(int(midr>>24&0xff), int(midr>>4&0xfff))
 		p.set("cores", core.name)
 	}
@@ -73,9 +71,10 @@ func (p *prober) windows() {
 // armRegisters decodes ARM's feature registers, which Windows keeps as values
 // named after their encoding: CP 4000 is MIDR_EL1, CP 4020 is ID_AA64PFR0_EL1, CP 4030
 // ID_AA64ISAR0_EL1, CP 4031 ID_AA64ISAR1_EL1 (fields: Arm ARM DDI 0487, D24).
-func (p *prober) armRegisters(values map[string]host.Value) {
+func (p *prober) armRegisters(key host.Key) {
 	field := func(register string, shift uint) uint64 {
-		return values[register].Int >> shift & 0xf
+		v, _ := key.Value(register)
+		return v.Int >> shift & 0xf
 	}
 	const absent = 0xf // ID_AA64PFR0: no floating point
 	found := slices.Clone(p.cpu.Features)
@@ -84,8 +83,8 @@ func (p *prober) armRegisters(values map[string]host.Value) {
 			found = append(found, name)
 		}
 	}
-	const pfr0, isar0, isar1 = "cp 4020", "cp 4030", "cp 4031"
-	if _, ok := values[pfr0]; ok {
+	const pfr0, isar0, isar1 = "CP 4020", "CP 4030", "CP 4031"
+	if _, ok := key.Value(pfr0); ok {
 		add("fphp", field(pfr0, 16) == 1)
 		add("asimdhp", field(pfr0, 20) == 1)
 		add("sve", field(pfr0, 32) >= 1 && field(pfr0, 32) != absent)

@@ -243,10 +243,7 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 			}
 		}
 		if lib != "" {
-			real, err := h.Resolve(ctx, lib)
-			if err != nil {
-				real = lib
-			}
+			real := h.Real(ctx, lib)
 			put("libcuda", real)
 			if via != "" {
 				in.Via = append(in.Via, via)
@@ -274,9 +271,7 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 		}
 	}
 	if smi.Driver != "" {
-		if in.Version == "" {
-			in.Version = smi.Driver
-		}
+		in.Version = cmp.Or(in.Version, smi.Driver)
 		put("driver_max_cuda", smi.CUDA)
 		detail := "Driver Version: " + smi.Driver
 		if smi.CUDA != "" {
@@ -300,9 +295,7 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 	if in.Version == "" && in.Path == "" && smi.Err == "" {
 		return
 	}
-	if in.Path == "" {
-		in.Path = program
-	}
+	in.Path = cmp.Or(in.Path, program)
 	if in.Unusable == nil && in.Attrs["libcuda"] == "" && !h.Windows() {
 		in.Unusable = p.withoutLibcuda(ctx, in.Version)
 	}
@@ -469,9 +462,7 @@ func (p *probe) parts(ctx context.Context, k *kit) {
 			name := strings.TrimPrefix(e.Name, "lib")
 			base, rest, ok := strings.Cut(name, ".")
 			if part := wanted[base]; ok && part != "" && (strings.HasPrefix(rest, "so") || rest == "lib") {
-				if k.lib == "" {
-					k.lib = dir
-				}
+				k.lib = cmp.Or(k.lib, dir)
 				k.has = append(k.has, part)
 			}
 		}
@@ -494,10 +485,7 @@ func (p *probe) toolkits(ctx context.Context) {
 		if i == 0 {
 			via = "PATH"
 		}
-		real, err := h.Resolve(ctx, nvcc)
-		if err != nil {
-			real = nvcc
-		}
+		real := h.Real(ctx, nvcc)
 		k := p.at(ctx, h.DirOf(h.DirOf(real)), via)
 		if k == nil || k.include == "" && !h.Windows() {
 			// Debian's /usr/bin/nvcc is a script or leads into a private folder;
@@ -518,9 +506,7 @@ func (p *probe) toolkits(ctx context.Context) {
 			k.note("file", nvcc, "")
 			p.kits = append(p.kits, k)
 		}
-		if k.nvcc == "" {
-			k.nvcc = nvcc
-		}
+		k.nvcc = cmp.Or(k.nvcc, nvcc)
 	}
 	for _, v := range []string{"CUDA_PATH", "CUDA_HOME", "CUDA_ROOT", "CUDAToolkit_ROOT", "CUDA_TOOLKIT_ROOT_DIR"} {
 		if root := h.Env(v); root != "" {
@@ -575,9 +561,7 @@ func (p *probe) askNVCC(ctx context.Context) {
 		}
 		if c, ok := ParseNVCC(string(out.Stdout)); ok {
 			k.nvccVersion = c.Version
-			if k.version == "" {
-				k.version = c.Release
-			}
+			k.version = cmp.Or(k.version, c.Release)
 			k.note("command", k.nvcc+" --version", "release "+c.Release+", V"+c.Version)
 		}
 	}
@@ -651,10 +635,7 @@ func (p *probe) settleToolkits(ctx context.Context) {
 		if k.nvcc == "" {
 			continue
 		}
-		version := k.nvccVersion
-		if version == "" {
-			version = k.version
-		}
+		version := cmp.Or(k.nvccVersion, k.version)
 		in := facts.Instance{Version: version, Path: k.nvcc, Attrs: map[string]string{"toolkit": k.root}, Evidence: k.evidence}
 		if slices.Contains(k.via, "PATH") {
 			in.Active, in.Via = true, []string{"PATH"}

@@ -102,19 +102,11 @@ func (p *probe) hostGCC(ctx context.Context, k *kit) string {
 		if !p.h.Exists(ctx, program) {
 			continue
 		}
-		for _, name := range []string{program, p.real(ctx, program)} {
+		for _, name := range []string{program, p.h.Real(ctx, program)} {
 			if m := gccName.FindStringSubmatch(name); m != nil {
 				return m[1]
 			}
 		}
 	}
 	return ""
-}
-
-// real follows the links of a file.
-func (p *probe) real(ctx context.Context, file string) string {
-	if real, err := p.h.Resolve(ctx, file); err == nil {
-		return real
-	}
-	return file
 }

@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"cmp"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -31,9 +32,7 @@ func ParseNVCC(text string) (Compiler, bool) {
 		return Compiler{}, false
 	}
 	c := Compiler{Release: m[1], Version: m[2]}
-	if c.Version == "" {
-		c.Version = c.Release
-	}
+	c.Version = cmp.Or(c.Version, c.Release)
 	return c, true
 }
 

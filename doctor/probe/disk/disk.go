@@ -3,6 +3,7 @@
 package disk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -98,10 +99,7 @@ func Tmp(h *host.Host) string {
 func system(ctx context.Context, h *host.Host) []string {
 	switch h.OS {
 	case "windows":
-		drive := look.EnvPath(h, "SystemDrive")
-		if drive == "" {
-			drive = "C:"
-		}
+		drive := cmp.Or(look.EnvPath(h, "SystemDrive"), "C:")
 		return []string{drive + `\`}
 	case "darwin":
 		// "/" is a sealed, read-only volume; Homebrew and CLT go to the data volume.

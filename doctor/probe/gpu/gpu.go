@@ -135,9 +135,7 @@ func (p *probe) pci(ctx context.Context) {
 			Attrs:    map[string]string{"class": class[2:]},
 			Evidence: []facts.Evidence{{Kind: "file", Source: dir, Detail: "class " + class + ", vendor " + vendor + ", device " + device}},
 		}
-		if g.Vendor == "" {
-			g.Vendor = v
-		}
+		g.Vendor = cmp.Or(g.Vendor, v)
 		if link, err := p.h.Resolve(ctx, dir+"/driver"); err == nil {
 			g.Driver = path.Base(link)
 			g.DriverVersion = p.small(ctx, "/sys/module/"+g.Driver+"/version")
@@ -474,10 +472,7 @@ func (p *probe) loaders(ctx context.Context) {
 		if file == "" {
 			continue
 		}
-		real, err := p.h.Resolve(ctx, file)
-		if err != nil {
-			real = file
-		}
+		real := p.h.Real(ctx, file)
 		in := facts.Instance{Path: real, Active: true, Via: []string{via}, Evidence: []facts.Evidence{{Kind: "file", Source: file}}}
 		if _, v, ok := strings.Cut(path.Base(real), ".so."); ok && strings.Contains(v, ".") {
 			in.Version = v

@@ -1,6 +1,7 @@
 package gpu
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -210,9 +211,7 @@ func (p *probe) windows(ctx context.Context) {
 		}
 		if s := k.Values["ProviderName"].String; s != "" {
 			g.Attrs["provider"] = s
-			if g.Vendor == "" {
-				g.Vendor = strings.ToLower(strings.Fields(s + " ?")[0])
-			}
+			g.Vendor = cmp.Or(g.Vendor, strings.ToLower(strings.Fields(s + " ?")[0]))
 		}
 		if s := k.Values["DriverDate"].String; s != "" {
 			g.Attrs["driver_date"] = s

@@ -1,6 +1,7 @@
 package libfind
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -37,10 +38,7 @@ func (s *search) darknetHeader(ctx context.Context, base string, c *copyOf) {
 // -dont_show AlexeyAB's (and hank-ai's), the usage line is everybody's. Whether
 // it computes with CUDA stands among the libraries it needs.
 func (s *search) darknetFlavour(ctx context.Context, c *copyOf) {
-	file := c.program
-	if file == "" {
-		file = c.lib
-	}
+	file := cmp.Or(c.program, c.lib)
 	if file == "" {
 		return
 	}

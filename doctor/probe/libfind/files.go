@@ -1,6 +1,7 @@
 package libfind
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -99,9 +100,7 @@ func (s *search) fileHeaders(ctx context.Context, bases []string) {
 			c = s.add(&copyOf{prefix: b})
 		}
 		c.version = better(c.version, version)
-		if c.include == "" {
-			c.include = b
-		}
+		c.include = cmp.Or(c.include, b)
 		c.note("header", file, strings.TrimSpace("headers of "+version))
 		if first == nil {
 			first = c

@@ -167,10 +167,8 @@ type copyOf struct {
 	unusable      *facts.Unusable
 	built         facts.Built
 	// whole: the one file says all that the copy can compute with.
-	whole bool
-	needs []facts.Need
-	// carries is the CUDA runtime that the copy brings along.
-	carries  string
+	whole    bool
+	needs    []facts.Need
 	unseen   *facts.Unseen
 	evidence []facts.Evidence
 	conflict string
@@ -673,9 +671,7 @@ func (s *search) cmakePackage(ctx context.Context, dir string) *copyOf {
 	}
 	where := s.real(ctx, conf.file)
 	c := s.at(s.prefixOf(s.h.DirOf(where)), conf.version, where)
-	if c.cmake == "" {
-		c.cmake = conf.file
-	}
+	c.cmake = cmp.Or(c.cmake, conf.file)
 	detail := "CMake package"
 	if conf.version != "" {
 		detail += " of " + conf.version

@@ -1,6 +1,7 @@
 package libfind
 
 import (
+	"cmp"
 	"context"
 	"path"
 	"slices"
@@ -111,10 +112,7 @@ func (s *search) condaMisses(ctx context.Context, program, name string) bool {
 // openCVBins are the folders of a tree on Windows where OpenCV's build puts
 // DLLs: build\x64\vc16\bin, install\x64\mingw\bin.
 func (w *world) openCVBins(ctx context.Context, tree string) []string {
-	arch := map[string]string{"386": "x86", "arm64": "ARM64"}[w.h.Arch]
-	if arch == "" {
-		arch = "x64"
-	}
+	arch := cmp.Or(map[string]string{"386": "x86", "arm64": "ARM64"}[w.h.Arch], "x64")
 	var out []string
 	for _, sub := range []string{"", "build", "install", `build\install`, `opencv\build`} {
 		base := w.h.Join(tree, sub)

@@ -1,6 +1,7 @@
 package libfind
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -90,9 +91,7 @@ func (s *search) openposeWeights(ctx context.Context, c *copyOf, tree string) {
 		default:
 			continue
 		}
-		if first == "" {
-			first = file
-		}
+		first = cmp.Or(first, file)
 		wrong = append(wrong, "the model file "+file+" "+why)
 	}
 	if len(wrong) == 0 {
@@ -119,7 +118,6 @@ func (s *search) carried(ctx context.Context, c *copyOf, folders []string, tree 
 			file := s.h.Join(tree, folder, e.Name)
 			if m := cudaDLL.FindStringSubmatch(low); m != nil && c.built.CUDA == "" {
 				if c.built.CUDA = runtimeRelease(m[1]); c.built.CUDA != "" {
-					c.carries = file
 					c.note("file", file, "CUDA "+c.built.CUDA)
 				}
 			}

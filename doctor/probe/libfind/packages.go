@@ -1,6 +1,7 @@
 package libfind
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -397,14 +398,9 @@ func (s *search) node(ctx context.Context, dir, name string) {
 
 // nodeBinary finds the library in onnxruntime-node: bin/napi-v6/linux/x64/libonnxruntime.so.1.
 func (s *search) nodeBinary(ctx context.Context, dir string, c *copyOf) {
-	platform := map[string]string{"windows": "win32"}[s.h.OS]
-	if platform == "" {
-		platform = s.h.OS
-	}
+	platform := cmp.Or(map[string]string{"windows": "win32"}[s.h.OS], s.h.OS)
 	arch := map[string]string{"amd64": "x64"}[s.h.Arch]
-	if arch == "" {
-		arch = s.h.Arch
-	}
+	arch = cmp.Or(arch, s.h.Arch)
 	for _, napi := range s.list(ctx, s.h.Join(dir, "bin")) {
 		if !strings.HasPrefix(napi.Name, "napi-v") {
 			continue

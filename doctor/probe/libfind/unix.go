@@ -1,6 +1,7 @@
 package libfind
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -85,10 +86,7 @@ func (w *world) trees(ctx context.Context) []string {
 		places = append(places, home, home+"/.local", home+"/src", home+"/opt")
 		// What it unpacks for this user, and runtimes that were pulled.
 		for _, own := range []struct{ variable, usual, sub string }{{"XDG_DATA_HOME", ".local/share", ""}, {"XDG_CACHE_HOME", ".cache", "runtimes"}} {
-			base := w.envPath(own.variable)
-			if base == "" {
-				base = path.Join(home, own.usual)
-			}
+			base := cmp.Or(w.envPath(own.variable), path.Join(home, own.usual))
 			places = append(places, path.Join(base, "deployctl", own.sub))
 		}
 		add(home + "/.local")
@@ -280,9 +278,7 @@ func (s *search) libraries(ctx context.Context, dir string) {
 					soname = base
 				}
 			}
-			if soname == "" {
-				soname = path.Base(files[0].path)
-			}
+			soname = cmp.Or(soname, path.Base(files[0].path))
 			c := s.holding(real)
 			if c == nil {
 				c = s.place(real, version)
@@ -512,9 +508,7 @@ func (s *search) packages(ctx context.Context, all []packageFile) {
 			continue
 		}
 		c := s.ofPackage(ctx, p)
-		if c.pc == "" {
-			c.pc = p.File
-		}
+		c.pc = cmp.Or(c.pc, p.File)
 		c.note("file", p.File, "Version: "+p.Version)
 	}
 }

@@ -1,6 +1,7 @@
 package libfind
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strconv"
@@ -200,10 +201,7 @@ var (
 func parseLibName(name string) (libName, bool) {
 	for _, re := range []*regexp.Regexp{sharedName.Get(), dylibName.Get()} {
 		if m := re.FindStringSubmatch(name); m != nil {
-			suffix := m[2]
-			if suffix == "" {
-				suffix = m[3]
-			}
+			suffix := cmp.Or(m[2], m[3])
 			return libName{stem: m[1], suffix: suffix}, true
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/cgroup"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
 // Provides are the fact topics of this probe.
@@ -131,19 +132,12 @@ func groupLimit(ctx context.Context, h *host.Host) (limit uint64, source string,
 
 // darwin asks sysctl(8); the free pages and those that only cache files can be had.
 func darwin(ctx context.Context, h *host.Host) (facts.Memory, []error) {
-	argv := []string{"/usr/sbin/sysctl", "hw.memsize", "hw.pagesize", "vm.page_free_count", "vm.page_pageable_external_count", "vm.swapusage"}
-	out, err := h.Run(ctx, host.Command{Argv: argv})
-	if err != nil {
-		if host.IsNotExist(err) {
-			return facts.Memory{}, nil
-		}
-		return facts.Memory{}, []error{fmt.Errorf("run %s: %w", argv[0], err)}
+	values, evidence, err := look.Sysctl(ctx, h, "hw.memsize", "hw.pagesize", "vm.page_free_count", "vm.page_pageable_external_count", "vm.swapusage")
+	if host.IsNotExist(err) {
+		return facts.Memory{}, nil
 	}
-	values := map[string]string{}
-	for line := range strings.Lines(string(out.Stdout)) {
-		if name, value, ok := strings.Cut(line, ":"); ok {
-			values[strings.TrimSpace(name)] = strings.TrimSpace(value)
-		}
+	if err != nil {
+		return facts.Memory{}, []error{err}
 	}
 	number := func(name string) uint64 {
 		n, err := strconv.ParseUint(values[name], 10, 64)
@@ -154,7 +148,8 @@ func darwin(ctx context.Context, h *host.Host) (facts.Memory, []error) {
 	}
 	m := facts.Memory{Total: number("hw.memsize"), Swap: swapTotal(values["vm.swapusage"])}
 	m.Available = min((number("vm.page_free_count")+number("vm.page_pageable_external_count"))*number("hw.pagesize"), m.Total)
-	m.Evidence = []facts.Evidence{{Kind: "command", Source: strings.Join(argv, " "), Detail: fmt.Sprintf("hw.memsize %d", m.Total)}}
+	evidence.Detail = fmt.Sprintf("hw.memsize %d", m.Total)
+	m.Evidence = []facts.Evidence{evidence}
 	return m, nil
 }
 

@@ -562,9 +562,7 @@ func ParseVersion(text string) Compiler {
 	if m := pkgModel.FindStringSubmatch(text); m != nil {
 		d.Exceptions = strings.ToLower(m[3])
 		d.CRT = strings.ToLower(m[1])
-		if d.Threads == "" {
-			d.Threads = strings.ToLower(m[2])
-		}
+		d.Threads = cmp.Or(d.Threads, strings.ToLower(m[2]))
 	}
 	if d.Exceptions == "" && d.Compiler == "gcc" {
 		d.Exceptions = exceptions(lower, d.Target)

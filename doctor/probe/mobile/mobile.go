@@ -12,6 +12,7 @@
 package mobile
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -123,10 +124,7 @@ func (p *prober) roots() []candidate {
 
 // same folds a folder's spelling.
 func (p *prober) same(dir string) string {
-	if real, err := p.h.Resolve(p.ctx, dir); err == nil {
-		dir = real
-	}
-	dir = strings.TrimRight(dir, `/\`)
+	dir = strings.TrimRight(p.h.Real(p.ctx, dir), `/\`)
 	if p.h.Windows() {
 		dir = strings.ToLower(strings.ReplaceAll(dir, "/", `\`))
 	}
@@ -323,9 +321,7 @@ func (p *prober) ndk(dir, from string) (facts.Instance, bool) {
 	if props, ok := p.properties(file); ok {
 		i.Version = look.Version(props["Pkg.Revision"])
 		i.Attrs["release"] = props["Pkg.ReleaseName"]
-		if i.Attrs["release"] == "" {
-			i.Attrs["release"] = Release(props["Pkg.Revision"])
-		}
+		i.Attrs["release"] = cmp.Or(i.Attrs["release"], Release(props["Pkg.Revision"]))
 		i.Evidence = append(i.Evidence, facts.Evidence{Kind: "file", Source: file, Detail: props["Pkg.Revision"]})
 	} else if text, err := p.h.Text(p.ctx, p.h.Join(dir, "RELEASE.TXT")); err == nil { // up to r10
 		if m := oldRelease.FindStringSubmatch(strings.TrimSpace(text)); m != nil {
@@ -413,11 +409,7 @@ func (p *prober) adbs(sdks []facts.Instance) []facts.Instance {
 		})
 	}
 	revision := func(exe string) string {
-		real, err := p.h.Resolve(p.ctx, exe)
-		if err != nil {
-			real = exe
-		}
-		text, err := p.h.Text(p.ctx, p.h.Join(p.h.DirOf(real), "source.properties"))
+		text, err := p.h.Text(p.ctx, p.h.Join(p.h.DirOf(p.h.Real(p.ctx, exe)), "source.properties"))
 		if err != nil {
 			return ""
 		}

@@ -157,15 +157,11 @@ func (p *prober) registry(key string) []host.Key {
 }
 
 func value(k host.Key, name string) string {
-	for n, v := range k.Values {
-		if strings.EqualFold(n, name) {
-			if v.String == "" && v.Int != 0 {
-				return strconv.FormatUint(v.Int, 10)
-			}
-			return v.String
-		}
+	v, _ := k.Value(name)
+	if v.String == "" && v.Int != 0 {
+		return strconv.FormatUint(v.Int, 10)
 	}
-	return ""
+	return v.String
 }
 
 // add merges a record with what is known of the same folder.
@@ -193,11 +189,10 @@ func (p *prober) add(s Setup, source string, ev facts.Evidence) *studio {
 // asks setup itself.
 func (s *studio) merge(o Setup) {
 	for _, f := range []struct{ to, from *string }{
-		{&s.InstanceID, &o.InstanceID}, {&s.Name, &o.Name}, {&s.Path, &o.Path}, {&s.Version, &o.Version},
+		{&s.InstanceID, &o.InstanceID}, {&s.Path, &o.Path}, {&s.Version, &o.Version},
 		{&s.DisplayVersion, &o.DisplayVersion}, {&s.DisplayName, &o.DisplayName}, {&s.ProductID, &o.ProductID},
-		{&s.ProductPath, &o.ProductPath}, {&s.ChannelID, &o.ChannelID}, {&s.Nickname, &o.Nickname},
-		{&s.InstallDate, &o.InstallDate}, {&s.UpdateDate, &o.UpdateDate}, {&s.LineVersion, &o.LineVersion},
-		{&s.Milestone, &o.Milestone},
+		{&s.ChannelID, &o.ChannelID}, {&s.Nickname, &o.Nickname}, {&s.UpdateDate, &o.UpdateDate},
+		{&s.LineVersion, &o.LineVersion}, {&s.Milestone, &o.Milestone},
 	} {
 		if *f.to == "" {
 			*f.to = *f.from
@@ -471,22 +466,21 @@ func majorOf(ver string) int {
 // line is what depends on the major version. Sources: cpp-docs
 // overview/compiler-versions, CMake's generator pages.
 type line struct {
-	year      string
-	toolset   string // newest of the line
-	vctargets string // MSBuild\Microsoft\VC\<this>
-	sdk       string // the SDK component that the line's C++ workload installs
+	year    string
+	toolset string // newest of the line
+	sdk     string // the SDK component that the line's C++ workload installs
 }
 
 func lineOf(major int) line {
 	return map[int]line{
-		10: {"2010", "v100", "", ""},
-		11: {"2012", "v110", "", ""},
-		12: {"2013", "v120", "", ""},
-		14: {"2015", "v140", "", ""},
-		15: {"2017", "v141", "v150", "Microsoft.VisualStudio.Component.Windows10SDK.17763"},
-		16: {"2019", "v142", "v160", "Microsoft.VisualStudio.Component.Windows10SDK.19041"},
-		17: {"2022", "v143", "v170", "Microsoft.VisualStudio.Component.Windows11SDK.22621"},
-		18: {"2026", "v145", "v180", "Microsoft.VisualStudio.Component.Windows11SDK.26100"},
+		10: {"2010", "v100", ""},
+		11: {"2012", "v110", ""},
+		12: {"2013", "v120", ""},
+		14: {"2015", "v140", ""},
+		15: {"2017", "v141", "Microsoft.VisualStudio.Component.Windows10SDK.17763"},
+		16: {"2019", "v142", "Microsoft.VisualStudio.Component.Windows10SDK.19041"},
+		17: {"2022", "v143", "Microsoft.VisualStudio.Component.Windows11SDK.22621"},
+		18: {"2026", "v145", "Microsoft.VisualStudio.Component.Windows11SDK.26100"},
 	}[major]
 }
 
@@ -560,7 +554,7 @@ func (s *studio) components(h *host.Host, sdkOnMachine bool) {
 	if h.Arch == "arm64" {
 		tools = componentToolsARM64
 	}
-	target := targetOf(h.Arch)
+	target := look.WindowsArch(h.Arch)
 	usable := slices.ContainsFunc(s.sets, func(t toolset) bool { return t.cl != "" })
 	if usable {
 		s.has = append(s.has, "vctools")
@@ -624,16 +618,6 @@ func promptTarget(arch string) string {
 	return map[string]string{"x64": "amd64", "x86": "386", "arm64": "arm64", "arm": "arm"}[strings.ToLower(arch)]
 }
 
-func targetOf(goarch string) string {
-	switch goarch {
-	case "amd64":
-		return "x64"
-	case "386":
-		return "x86"
-	}
-	return goarch // arm64, arm
-}
-
 var toolsetName = lazyregexp.New(`^\d+\.\d+(\.\d+)*$`)
 
 // findToolsets lists VC\Tools\MSVC\<version>, or the one toolset that 2015 and
@@ -682,7 +666,7 @@ func (p *prober) findToolsets(s *studio) {
 // on its own architecture.
 func (p *prober) compiler(t *toolset, hostArch, target, cl string) {
 	t.compilers = append(t.compilers, hostArch+"/"+target)
-	own := targetOf(p.h.Arch)
+	own := look.WindowsArch(p.h.Arch)
 	if target == own && (t.cl == "" || hostArch == own) {
 		t.cl = cl
 	}

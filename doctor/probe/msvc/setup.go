@@ -1,6 +1,7 @@
 package msvc
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,17 +15,14 @@ import (
 // the setup cache or through vswhere's JSON.
 type Setup struct {
 	InstanceID string
-	Name       string // VisualStudio/17.10.1+34928.147
 	Path       string // installation folder, no trailing slash
 	Version    string // 17.10.34928.147
 	// DisplayVersion is what people see: 17.10.1, 18.0.0 Insiders.
 	DisplayVersion string
 	DisplayName    string
 	ProductID      string // Microsoft.VisualStudio.Product.BuildTools
-	ProductPath    string // devenv.exe or LaunchDevCmd.bat
 	ChannelID      string // VisualStudio.17.Release
 	Nickname       string
-	InstallDate    string
 	UpdateDate     string
 	LineVersion    string // 2017 … 2026, or 18 in early previews
 	Milestone      string // RTW, Preview, Insiders
@@ -234,8 +232,6 @@ func fromObject(obj map[string]any) Setup {
 			switch k {
 			case "product":
 				flat["productid"] = scalar(v["id"])
-			case "launchparams":
-				flat["launchfile"] = scalar(v["fileName"])
 			case "errors":
 				s.Failed = failed(v)
 			default:
@@ -276,16 +272,13 @@ func (s *Setup) fill(flat map[string]string) {
 		return ""
 	}
 	s.InstanceID = first("instanceid")
-	s.Name = first("installationname")
 	s.Path = trimSlash(first("installationpath", "resolvedinstallationpath"))
 	s.Version = first("installationversion", "catalog_buildversion")
 	s.DisplayVersion = first("catalog_productdisplayversion")
 	s.DisplayName = first("displayname", "title")
 	s.ProductID = first("productid")
-	s.ProductPath = first("productpath", "launchfile")
 	s.ChannelID = first("channelid", "installedchannelid")
 	s.Nickname = first("properties_nickname", "nickname")
-	s.InstallDate = first("installdate")
 	s.UpdateDate = first("updatedate")
 	s.LineVersion = first("catalog_productlineversion")
 	s.Milestone = first("catalog_productmilestone")
@@ -383,9 +376,7 @@ func title(list []any) string {
 		if strings.HasPrefix(strings.ToLower(scalar(r["language"])), "en") && t != "" {
 			return t
 		}
-		if first == "" {
-			first = t
-		}
+		first = cmp.Or(first, t)
 	}
 	return first
 }

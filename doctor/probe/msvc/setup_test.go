@@ -21,10 +21,9 @@ var (
 )
 
 var vswhereWant = msvc.Setup{
-	InstanceID: "4f1e2d3c", Name: "VisualStudio/18.0.1+11217.181", Path: `D:\VS\18\Professional`, Version: "18.0.11217.181",
+	InstanceID: "4f1e2d3c", Path: `D:\VS\18\Professional`, Version: "18.0.11217.181",
 	DisplayVersion: "18.0.1", DisplayName: "Visual Studio Professional 2026",
-	ProductID: "Microsoft.VisualStudio.Product.Professional", ProductPath: `D:\VS\18\Professional\Common7\IDE\devenv.exe`,
-	ChannelID: "VisualStudio.18.Release", Nickname: "work", InstallDate: "2025-11-20T08:15:00Z",
+	ProductID: "Microsoft.VisualStudio.Product.Professional", ChannelID: "VisualStudio.18.Release", Nickname: "work",
 	UpdateDate: "2025-11-20T08:15:00.1234567Z", LineVersion: "18", Milestone: "RTW",
 	Prerelease: ptr(false), Complete: ptr(true), Launchable: ptr(true), RebootRequired: ptr(false), State: ptr(uint32(0xFFFFFFFF)),
 }
@@ -106,10 +105,10 @@ func TestParseVSWhereShortForms(t *testing.T) {
 
 func TestParseState(t *testing.T) {
 	want := msvc.Setup{
-		Name: "VisualStudioPreview/17.11.0-pre.1.1+34929.205", Path: `C:\VS\Preview`, Version: "17.11.34929.205",
+		Path: `C:\VS\Preview`, Version: "17.11.34929.205",
 		DisplayVersion: "17.11.0 Preview 1.1", DisplayName: "Visual Studio Enterprise 2022",
-		ProductID: "Microsoft.VisualStudio.Product.Enterprise", ProductPath: `Common7\IDE\devenv.exe`,
-		ChannelID: "VisualStudio.17.Preview", InstallDate: "2024-05-01T10:00:00.5Z", UpdateDate: "2024-06-01T10:00:00.5Z",
+		ProductID: "Microsoft.VisualStudio.Product.Enterprise", ChannelID: "VisualStudio.17.Preview",
+		UpdateDate:  "2024-06-01T10:00:00.5Z",
 		LineVersion: "2022", Milestone: "Preview", Prerelease: ptr(true), Registered: ptr(true),
 		Packages: []string{"Microsoft.VisualStudio.Product.Enterprise", "Microsoft.VisualStudio.Component.VC.Tools.x86.x64"},
 		Selected: []string{"Microsoft.VisualStudio.Workload.NativeDesktop"},

@@ -120,7 +120,7 @@ func (t toolset) instance(p *prober, s *studio) facts.Instance {
 		a["cl"] = t.cl
 		has = append(has, "cl")
 	} else {
-		a["state"] = "no cl.exe that builds for " + targetOf(p.h.Arch)
+		a["state"] = "no cl.exe that builds for " + look.WindowsArch(p.h.Arch)
 	}
 	for _, pair := range t.compilers {
 		_, target, _ := strings.Cut(pair, "/")
@@ -252,7 +252,7 @@ func (p *prober) sdks() []facts.Instance {
 }
 
 func (p *prober) sdk(root, v string, ev facts.Evidence, listed bool) facts.Instance {
-	arch := targetOf(p.h.Arch)
+	arch := look.WindowsArch(p.h.Arch)
 	j := p.h.Join
 	i := facts.Instance{
 		Version: v, Path: j(root, "Include", v),

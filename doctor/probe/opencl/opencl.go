@@ -365,16 +365,8 @@ func registered(ctx context.Context, h *host.Host) ([]*driver, []error) {
 			}
 			dev, err := h.RegistryKey(ctx, top+`\`+sub, "64")
 			note(err)
-			for name, v := range dev.Values {
-				view := ""
-				switch {
-				case strings.EqualFold(name, "OpenCLDriverName"):
-					view = "64"
-				case strings.EqualFold(name, "OpenCLDriverNameWow"):
-					view = "32"
-				default:
-					continue
-				}
+			for view, name := range map[string]string{"64": "OpenCLDriverName", "32": "OpenCLDriverNameWow"} {
+				v, _ := dev.Value(name)
 				for dll := range strings.SplitSeq(v.String, "\n") {
 					add(top+`\`+sub, strings.TrimSpace(dll), view, false)
 				}

@@ -1,6 +1,7 @@
 package osprobe
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -42,13 +43,9 @@ func (p *prober) distribution() {
 		}
 		p.os.Like = strings.Fields(strings.ToLower(r["ID_LIKE"]))
 		p.os.Name = r["PRETTY_NAME"]
-		if p.os.Name == "" {
-			p.os.Name = strings.TrimSpace(r["NAME"] + " " + r["VERSION"])
-		}
+		p.os.Name = cmp.Or(p.os.Name, strings.TrimSpace(r["NAME"]+" "+r["VERSION"]))
 		p.os.Version, p.os.Codename = r["VERSION_ID"], r["VERSION_CODENAME"]
-		if p.os.Codename == "" {
-			p.os.Codename = r["UBUNTU_CODENAME"]
-		}
+		p.os.Codename = cmp.Or(p.os.Codename, r["UBUNTU_CODENAME"])
 		p.set("variant", r["VARIANT_ID"])
 		p.set("build_id", r["BUILD_ID"])
 		p.evidence("file", name, p.os.Name)
@@ -136,9 +133,7 @@ func (p *prober) debianDetails() {
 			p.os.Codename = name
 		}
 	}
-	if p.os.Version == "" {
-		p.os.Version = debianRelease(p.os.Codename)
-	}
+	p.os.Version = cmp.Or(p.os.Version, debianReleases[p.os.Codename])
 }
 
 var (
@@ -186,10 +181,7 @@ func (p *prober) container() {
 				if !strings.Contains(m.Path, "/"+kind) {
 					continue
 				}
-				name := map[string]string{"libpod": "podman", "kubepods": "kubernetes"}[kind]
-				if name == "" {
-					name = kind
-				}
+				name := cmp.Or(map[string]string{"libpod": "podman", "kubepods": "kubernetes"}[kind], kind)
 				set(name, "/proc/self/cgroup", m.Path)
 			}
 		}

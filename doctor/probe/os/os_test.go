@@ -206,31 +206,6 @@ func FuzzParseRelease(f *testing.F) {
 	})
 }
 
-func FuzzPlist(f *testing.F) {
-	f.Add("<plist><dict><key>ProductVersion</key><string>15.1</string></dict></plist>")
-	f.Add("<dict><key>A</key><array><string>x</string></array><dict></dict></array></array><string>")
-	f.Fuzz(func(t *testing.T, text string) {
-		values, err := plist(text)
-		if err == nil && values == nil {
-			t.Error("no values and no error")
-		}
-	})
-}
-
-func FuzzNewest(f *testing.F) {
-	f.Add("GLIBCXX_3.4.9\x00GLIBCXX_3.4.30\x00GLIBCXX_\x00GLIBCXX_99999999999999999999.1\x00GLIBCXX_..")
-	f.Fuzz(func(t *testing.T, text string) {
-		names := strings.Split(text, "\x00")
-		best := newest(names, "GLIBCXX_")
-		for _, n := range names {
-			v, ok := strings.CutPrefix(n, "GLIBCXX_")
-			if ok && v != "" && strings.Trim(v, "0123456789.") == "" && less(best, v) {
-				t.Errorf("%q is newer than %q", v, best)
-			}
-		}
-	})
-}
-
 // TestStalePath: what the registry has on PATH and the session has not.
 func TestStalePath(t *testing.T) {
 	const host = `-- platform --

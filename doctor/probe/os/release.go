@@ -43,25 +43,7 @@ func unquote(v string) string {
 	return b.String()
 }
 
-// debianRelease is the release number of a Debian code name. Testing and
+// debianReleases are the release numbers of Debian's code names. Testing and
 // unstable carry no VERSION_ID, only the name of the release to come
 // (Debian's release list, www.debian.org/releases).
-func debianRelease(codename string) string {
-	switch codename {
-	case "stretch":
-		return "9"
-	case "buster":
-		return "10"
-	case "bullseye":
-		return "11"
-	case "bookworm":
-		return "12"
-	case "trixie":
-		return "13"
-	case "forky":
-		return "14"
-	case "duke":
-		return "15"
-	}
-	return ""
-}
+var debianReleases = map[string]string{"stretch": "9", "buster": "10", "bullseye": "11", "bookworm": "12", "trixie": "13", "forky": "14", "duke": "15"}

@@ -1,6 +1,8 @@
 package osprobe
 
 import (
+	"cmp"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -39,28 +41,23 @@ func (p *prober) systemFile(name string) string {
 }
 
 func (p *prober) windowsVersion(key host.Key) {
-	// Value names ignore case, as everything in the registry does.
-	values := map[string]host.Value{}
-	for name, v := range key.Values {
-		values[strings.ToLower(name)] = v
+	text := func(name string) string {
+		v, _ := key.Value(name)
+		return look.Clean(v.String)
 	}
-	text := func(name string) string { return look.Clean(values[strings.ToLower(name)].String) }
-
-	build := text("CurrentBuildNumber")
-	if build == "" {
-		build = text("CurrentBuild")
-	}
+	build := cmp.Or(text("CurrentBuildNumber"), text("CurrentBuild"))
 	number, _ := strconv.Atoi(build) // not a number: 0, older than everything
 	version := text("CurrentVersion")
-	if major := values["currentmajorversionnumber"].Int; major > 0 {
+	if major, _ := key.Value("CurrentMajorVersionNumber"); major.Int > 0 {
 		// CurrentVersion stays 6.3 since Windows 8.1.
-		version = strconv.FormatUint(major, 10) + "." + strconv.FormatUint(values["currentminorversionnumber"].Int, 10)
+		minor, _ := key.Value("CurrentMinorVersionNumber")
+		version = fmt.Sprintf("%d.%d", major.Int, minor.Int)
 	}
 	p.os.ID = "windows"
 	p.os.Version = strings.Trim(version+"."+build, ".")
 	p.os.Kernel = p.os.Version
 	p.os.Build = build
-	if ubr, ok := values["ubr"]; ok && build != "" {
+	if ubr, ok := key.Value("UBR"); ok && build != "" {
 		p.os.Build += "." + strconv.FormatUint(ubr.Int, 10)
 	}
 	p.os.Edition = text("EditionID")
@@ -69,10 +66,7 @@ func (p *prober) windowsVersion(key host.Key) {
 	installation := text("InstallationType") // Client, Server, Server Core, Nano Server
 	server := strings.Contains(strings.ToLower(installation), "server") || strings.HasPrefix(p.os.Edition, "Server")
 	p.set("installation_type", installation)
-	display := text("DisplayVersion")
-	if display == "" {
-		display = text("ReleaseId")
-	}
+	display := cmp.Or(text("DisplayVersion"), text("ReleaseId"))
 	p.set("display_version", display)
 	release := versionNum.FindString(p.os.Name)
 	if server {
@@ -111,17 +105,7 @@ func mediaVariant(edition string) string {
 
 // goarch maps Windows' names of architectures.
 func goarch(name string) string {
-	switch strings.ToUpper(strings.TrimSpace(name)) {
-	case "AMD64":
-		return "amd64"
-	case "ARM64":
-		return "arm64"
-	case "X86":
-		return "386"
-	case "ARM":
-		return "arm"
-	}
-	return ""
+	return map[string]string{"AMD64": "amd64", "ARM64": "arm64", "X86": "386", "ARM": "arm"}[strings.ToUpper(strings.TrimSpace(name))]
 }
 
 // windowsEnvironment reads the environment that new sessions get from the
@@ -144,13 +128,7 @@ func (p *prober) windowsEnvironment() {
 			}
 		}
 	}
-	native := goarch(values["processor_architecture"])
-	if native == "" {
-		native = goarch(p.h.Env("PROCESSOR_ARCHITEW6432"))
-	}
-	if native == "" {
-		native = goarch(p.h.Env("PROCESSOR_ARCHITECTURE"))
-	}
+	native := cmp.Or(goarch(values["processor_architecture"]), goarch(p.h.Env("PROCESSOR_ARCHITEW6432")), goarch(p.h.Env("PROCESSOR_ARCHITECTURE")))
 	if native != "" && native != p.h.Arch {
 		p.set("emulated", p.h.Arch)
 		p.os.Arch = native
@@ -228,10 +206,8 @@ func (p *prober) longPaths() {
 		return
 	}
 	state := "off"
-	for name, v := range key.Values {
-		if strings.EqualFold(name, "LongPathsEnabled") && v.Int == 1 {
-			state = "on"
-		}
+	if v, _ := key.Value("LongPathsEnabled"); v.Int == 1 {
+		state = "on"
 	}
 	p.os.LongPaths = state
 	p.set("long_paths", state)

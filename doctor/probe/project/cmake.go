@@ -324,10 +324,7 @@ func (p *prober) same(a, b string) bool {
 		if p.h.Windows() {
 			name = strings.ToLower(strings.ReplaceAll(name, "/", `\`))
 		}
-		if real, err := p.h.Resolve(p.ctx, name); err == nil {
-			name = real
-		}
-		keys = append(keys, strings.TrimRight(name, `\/`))
+		keys = append(keys, strings.TrimRight(p.h.Real(p.ctx, name), `\/`))
 	}
 	if p.h.Windows() {
 		return strings.EqualFold(keys[0], keys[1])

@@ -12,6 +12,7 @@ package winlibs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -65,15 +66,7 @@ type prober struct {
 // system is a file in the folder of this machine's own architecture.
 func (p *prober) system(name string) string { return p.h.Join(p.root, "System32", name) }
 
-func (p *prober) own() string {
-	if p.h.Arch == "amd64" {
-		return "x64"
-	}
-	if p.h.Arch == "386" {
-		return "x86"
-	}
-	return p.h.Arch
-}
+func (p *prober) own() string { return look.WindowsArch(p.h.Arch) }
 
 // folder is where libraries of an architecture live; "" where Windows keeps
 // them apart from both (arm64 on arm64 is System32 like any other own one).
@@ -142,9 +135,7 @@ func (p *prober) redist(r runtime, arch string) (facts.Instance, bool) {
 				continue
 			}
 			i.Evidence = append(i.Evidence, facts.Evidence{Kind: "registry", Source: key, Detail: view + "-bit view: " + v})
-			if i.Version == "" {
-				i.Version = v
-			}
+			i.Version = cmp.Or(i.Version, v)
 		}
 	}
 	dir := p.folder(arch)
@@ -153,9 +144,7 @@ func (p *prober) redist(r runtime, arch string) (facts.Instance, bool) {
 		for n, name := range append(append([]string{}, r.must...), r.also...) {
 			if file := p.h.Join(dir, name); p.h.Exists(p.ctx, file) {
 				there = append(there, name)
-				if i.Path == "" {
-					i.Path = file
-				}
+				i.Path = cmp.Or(i.Path, file)
 			} else if n < len(r.must) {
 				missing = append(missing, name)
 			}
@@ -210,16 +199,12 @@ var redistText = lazyregexp.New(`^[vV]?(\d+\.\d+(?:\.\d+){0,2})`)
 // nothing is installed.
 func RedistVersion(k host.Key) (string, bool) {
 	number := func(name string) (uint64, bool) {
-		for n, v := range k.Values {
-			if strings.EqualFold(n, name) {
-				if v.String != "" {
-					i, err := strconv.ParseUint(v.String, 10, 32)
-					return i, err == nil
-				}
-				return v.Int, true
-			}
+		v, ok := k.Value(name)
+		if v.String != "" {
+			i, err := strconv.ParseUint(v.String, 10, 32)
+			return i, err == nil
 		}
-		return 0, false
+		return v.Int, ok
 	}
 	if installed, ok := number("Installed"); ok && installed == 0 {
 		return "", false
@@ -231,10 +216,9 @@ func RedistVersion(k host.Key) (string, bool) {
 		revision, _ := number("Rbld")
 		return fmt.Sprintf("%d.%d.%d.%d", major, minor, build, revision), true
 	}
-	for n, v := range k.Values {
-		if m := redistText.FindStringSubmatch(v.String); strings.EqualFold(n, "Version") && m != nil {
-			return m[1], true
-		}
+	v, _ := k.Value("Version")
+	if m := redistText.FindStringSubmatch(v.String); m != nil {
+		return m[1], true
 	}
 	return "", false
 }
@@ -269,9 +253,7 @@ func (p *prober) mediaFoundation() (facts.Instance, bool) {
 		}
 		i.Has = append(i.Has, name)
 		i.Evidence = append(i.Evidence, facts.Evidence{Kind: "file", Source: file})
-		if i.Path == "" {
-			i.Path = file
-		}
+		i.Path = cmp.Or(i.Path, file)
 	}
 	if len(i.Has) == 0 {
 		return i, false

@@ -183,9 +183,7 @@ func (x *Index) add(ctx context.Context, found []Copy, dir, name string, onPath 
 	if x.h.Windows() && info.Size == 0 && strings.Contains(strings.ToLower(dir), `\microsoft\windowsapps`) {
 		return found // an app execution alias that opens the Store when nothing is installed
 	}
-	if c.Real, err = x.h.Resolve(ctx, c.Path); err != nil {
-		c.Real = c.Path
-	}
+	c.Real = x.h.Real(ctx, c.Path)
 	for _, other := range found {
 		// A wrapper such as ccache answers to many names and is each of them.
 		if x.fold(other.Real) == x.fold(c.Real) && (other.Name == c.Name || !Wrapper(x.h.Base(c.Real))) {
@@ -321,6 +319,11 @@ func EnvPath(h *host.Host, name string) string {
 	return ""
 }
 
+// WindowsArch is how Microsoft's tools name an architecture.
+func WindowsArch(goarch string) string {
+	return cmp.Or(map[string]string{"amd64": "x64", "386": "x86"}[goarch], goarch) // arm64, arm
+}
+
 // SystemRoot is the folder of Windows.
 func SystemRoot(h *host.Host) string {
 	return cmp.Or(EnvPath(h, "SystemRoot"), `C:\Windows`)
@@ -437,6 +440,23 @@ func AppleTool(ctx context.Context, h *host.Host, name string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// Sysctl asks macOS for values by name (sysctl(8)). The command names each in its
+// answer ("name: value"), so that one that the kernel does not know is only left out.
+func Sysctl(ctx context.Context, h *host.Host, names ...string) (map[string]string, facts.Evidence, error) {
+	argv := append([]string{"/usr/sbin/sysctl"}, names...)
+	out, err := h.Run(ctx, host.Command{Argv: argv})
+	if err != nil {
+		return nil, facts.Evidence{}, fmt.Errorf("run %s: %w", argv[0], err)
+	}
+	values := map[string]string{}
+	for line := range strings.Lines(string(out.Stdout)) {
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			values[strings.TrimSpace(name)] = Clean(value)
+		}
+	}
+	return values, facts.Evidence{Kind: "command", Source: strings.Join(argv, " ")}, nil
 }
 
 // Version gives a version that hashicorp/go-version reads, or "".

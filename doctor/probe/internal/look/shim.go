@@ -80,10 +80,7 @@ func pyenvTarget(ctx context.Context, h *host.Host, c Copy) (target, source stri
 			if err != nil || !info.Exec {
 				continue
 			}
-			if real, err := h.Resolve(ctx, path); err == nil {
-				path = real
-			}
-			return path, source
+			return h.Real(ctx, path), source
 		}
 	}
 	return "", ""
