@@ -120,6 +120,9 @@ func runOne(ctx context.Context, h *host.Host, p probe.Probe) answer {
 			a.err = ctx.Err()
 		}
 	}
+	if a.err == nil {
+		a.err = ctx.Err() // what it did not come to is unknown, whatever it says
+	}
 	if errors.Is(a.err, context.DeadlineExceeded) {
 		a.err = fmt.Errorf("the %s probe did not finish within %s: %w", p.Name, timeout, a.err)
 	}

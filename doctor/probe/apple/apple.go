@@ -48,14 +48,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	}
 	p.brew(&f)
 	p.frameworks(&f)
-	if err := ctx.Err(); err != nil {
-		return f, fmt.Errorf("look for Apple's tools: %w", err)
-	}
-	if len(p.problems) > 0 {
-		f.Problems = append(f.Problems, facts.Problem{
-			Probe: "apple", Covers: []string{"xcode", "xcode-clt", "macos-sdk", "ios-sdk"}, Error: strings.Join(p.problems, "; "),
-		})
-	}
+	f.Problems = p.problems.Facts("xcode", "xcode-clt", "macos-sdk", "ios-sdk")
 	return f, nil
 }
 
@@ -68,15 +61,10 @@ const (
 type prober struct {
 	ctx      context.Context
 	h        *host.Host
-	problems []string
+	problems look.Problems
 }
 
-func (p *prober) problem(what string, err error) {
-	if err == nil || host.IsNotExist(err) || p.ctx.Err() != nil || len(p.problems) >= 10 {
-		return
-	}
-	p.problems = append(p.problems, what+": "+err.Error())
-}
+func (p *prober) problem(what string, err error) { p.problems.Note(p.ctx, what, err) }
 
 // selected is the active developer folder in xcode-select's order:
 // DEVELOPER_DIR, the link it writes, then its defaults.

@@ -1,8 +1,6 @@
 package apple_test
 
 import (
-	"context"
-	"errors"
 	"strings"
 	"testing"
 
@@ -136,11 +134,6 @@ not a folder
 	f := probe(t, h)
 	if len(f.Components["xcode"]) != 0 || f.Components["xcode-clt"][0].Attrs["state"] == "" || len(f.Problems) == 0 {
 		t.Errorf("%v %v", f.Components, f.Problems)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := apple.Probe(ctx, h); !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: %v", err)
 	}
 }
 

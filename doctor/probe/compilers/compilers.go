@@ -86,7 +86,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 		inst.Via = append(inst.Via, namedBy(h, c)...)
 		f.Add(component, inst)
 	}
-	return f, errors.Join(ctx.Err(), crashed)
+	return f, crashed
 }
 
 // gather lists the compilers on PATH, plain names before others so that a copy

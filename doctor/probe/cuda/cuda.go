@@ -73,7 +73,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	if smiErr != nil {
 		p.problem(smiErr, Driver)
 	}
-	return p.f, errors.Join(ctx.Err(), crashed)
+	return p.f, crashed
 }
 
 type probe struct {

@@ -115,7 +115,7 @@ func find(ctx context.Context, h *host.Host, extra *Extra, components ...string)
 		}
 	}
 	f.Problems = w.problems
-	return f, errors.Join(ctx.Err(), errors.Join(w.errs...))
+	return f, errors.Join(w.errs...)
 }
 
 // world is what the searches for all components share: nothing is read twice.

@@ -13,7 +13,6 @@ package mingw
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"regexp"
 	"slices"
 	"sort"
@@ -54,9 +53,6 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	}
 	for _, i := range p.compilers(roots) {
 		f.Add("mingw", i)
-	}
-	if err := ctx.Err(); err != nil {
-		return f, fmt.Errorf("look for MinGW compilers: %w", err)
 	}
 	return f, nil
 }

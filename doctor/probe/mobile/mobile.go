@@ -15,7 +15,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"sort"
 	"strconv"
@@ -48,12 +47,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	for _, i := range p.adbs(f.Components["android-sdk"]) {
 		f.Add("adb", i)
 	}
-	if err := ctx.Err(); err != nil {
-		return f, fmt.Errorf("look for mobile tools: %w", err)
-	}
-	if len(p.problems) > 0 {
-		f.Problems = append(f.Problems, facts.Problem{Probe: "mobile", Covers: []string{"android-sdk", "android-ndk"}, Error: strings.Join(p.problems, "; ")})
-	}
+	f.Problems = p.problems.Facts("android-sdk", "android-ndk")
 	return f, nil
 }
 
@@ -61,15 +55,10 @@ type prober struct {
 	ctx      context.Context
 	h        *host.Host
 	exe      string // ".exe" on Windows
-	problems []string
+	problems look.Problems
 }
 
-func (p *prober) problem(what string, err error) {
-	if err == nil || host.IsNotExist(err) || p.ctx.Err() != nil || len(p.problems) >= 10 {
-		return
-	}
-	p.problems = append(p.problems, what+": "+err.Error())
-}
+func (p *prober) problem(what string, err error) { p.problems.Note(p.ctx, what, err) }
 
 // maxFolders bounds how many roots and NDKs are looked into.
 const maxFolders = 32

@@ -65,17 +65,9 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	for _, i := range p.msbuilds() {
 		f.Add("msbuild", i)
 	}
-	if err := ctx.Err(); err != nil {
-		return f, fmt.Errorf("look for visual studio: %w", err)
-	}
-	if len(p.problems) > 0 {
-		// Each problem is about where instances may be listed, so the versions
-		// of Windows SDKs are certain all the same.
-		f.Problems = append(f.Problems, facts.Problem{
-			Probe: "msvc", Covers: []string{"visual-studio", "msvc", "msbuild"},
-			Error: strings.Join(p.problems, "; "),
-		})
-	}
+	// Each problem is about where instances may be listed, so the versions of
+	// Windows SDKs are certain all the same.
+	f.Problems = p.problems.Facts("visual-studio", "msvc", "msbuild")
 	return f, nil
 }
 
@@ -86,7 +78,7 @@ type prober struct {
 	ctx      context.Context
 	h        *host.Host
 	studios  []*studio
-	problems []string
+	problems look.Problems
 }
 
 // studio is one copy of Visual Studio while it is being looked at.
@@ -119,14 +111,7 @@ type toolset struct {
 	cl        string // the one for this machine's own architecture
 }
 
-func (p *prober) problem(what string, err error) {
-	if err == nil || host.IsNotExist(err) || p.ctx.Err() != nil {
-		return
-	}
-	if len(p.problems) < 20 {
-		p.problems = append(p.problems, what+": "+err.Error())
-	}
-}
+func (p *prober) problem(what string, err error) { p.problems.Note(p.ctx, what, err) }
 
 func (p *prober) programFiles() []string {
 	var out []string

@@ -114,7 +114,7 @@ func run(ctx context.Context, h *host.Host, ask []string) (facts.Facts, error) {
 				Evidence: []facts.Evidence{{Kind: "file", Source: framework}},
 			})
 		}
-		return f, ctx.Err()
+		return f, nil
 	default:
 		libs := loader.Open(ctx, h)
 		drivers, errs = listed(ctx, h, libs)
@@ -158,7 +158,7 @@ func run(ctx context.Context, h *host.Host, ask []string) (facts.Facts, error) {
 		f.Add(Component, in)
 	}
 	markActive(f.Components[Component])
-	return f, errors.Join(ctx.Err(), errors.Join(errs...))
+	return f, errors.Join(errs...)
 }
 
 // unregistered finds drivers that are here and that no .icd file names, where no

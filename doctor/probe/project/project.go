@@ -32,11 +32,11 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	p.cmakeLists()
 	p.darknet()
 	if len(p.p.Kinds) == 0 {
-		return facts.Facts{}, ctx.Err()
+		return facts.Facts{}, nil
 	}
 	p.models()
 	p.p.Folder = h.Dir
-	return facts.Facts{Project: p.p}, ctx.Err()
+	return facts.Facts{Project: p.p}, nil
 }
 
 type prober struct {

@@ -104,7 +104,7 @@ func find(ctx context.Context, h *host.Host, group string, rows []tool) (facts.F
 		}
 		f.Add(name, l.inst)
 	}
-	return f, errors.Join(ctx.Err(), failed, crashed)
+	return f, errors.Join(failed, crashed)
 }
 
 // same is equal for the names of one copy: a shim and the program behind it, and

@@ -47,12 +47,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	if i, ok := p.mediaFoundation(); ok {
 		f.Add("media-foundation", i)
 	}
-	if err := ctx.Err(); err != nil {
-		return f, fmt.Errorf("look for the runtime libraries: %w", err)
-	}
-	if len(p.problems) > 0 {
-		f.Problems = append(f.Problems, facts.Problem{Probe: "winlibs", Covers: []string{"vcredist"}, Error: strings.Join(p.problems, "; ")})
-	}
+	f.Problems = p.problems.Facts("vcredist")
 	return f, nil
 }
 
@@ -60,7 +55,7 @@ type prober struct {
 	ctx      context.Context
 	h        *host.Host
 	root     string // C:\Windows
-	problems []string
+	problems look.Problems
 }
 
 // system is a file in the folder of this machine's own architecture.
@@ -124,14 +119,9 @@ func (p *prober) redist(r runtime, arch string) (facts.Instance, bool) {
 	} {
 		for _, view := range []string{"64", "32"} {
 			k, err := p.h.RegistryKey(p.ctx, key, view)
-			if err != nil {
-				if !host.IsNotExist(err) && p.ctx.Err() == nil && len(p.problems) < 10 {
-					p.problems = append(p.problems, err.Error())
-				}
-				continue
-			}
+			p.problems.Note(p.ctx, key, err)
 			v, ok := RedistVersion(k)
-			if !ok {
+			if err != nil || !ok {
 				continue
 			}
 			i.Evidence = append(i.Evidence, facts.Evidence{Kind: "registry", Source: key, Detail: view + "-bit view: " + v})

@@ -341,6 +341,26 @@ func Hides(err error) bool {
 	return err != nil && !host.IsNotExist(err) && !slices.ContainsFunc([]error{host.ErrNotRecorded, host.ErrUnsupported, context.Canceled, context.DeadlineExceeded}, func(e error) bool { return errors.Is(err, e) })
 }
 
+// Problems are what a probe could not look at.
+type Problems []string
+
+// Note keeps an error, unless it says that something is not there or that the probe
+// was stopped.
+func (p *Problems) Note(ctx context.Context, what string, err error) {
+	const most = 20
+	if err != nil && !host.IsNotExist(err) && ctx.Err() == nil && len(*p) < most {
+		*p = append(*p, what+": "+err.Error())
+	}
+}
+
+// Facts makes one problem of them, of the components named; nil for none.
+func (p Problems) Facts(covers ...string) []facts.Problem {
+	if len(p) == 0 {
+		return nil
+	}
+	return []facts.Problem{{Covers: covers, Error: strings.Join(p, "; ")}}
+}
+
 // maxText is the most bytes that Clean leaves.
 const maxText = 300
 
