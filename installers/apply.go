@@ -7,17 +7,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"sort"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/installers/cmake"
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/elevate"
-	"github.com/deployctl/deployctl/installers/files"
-	"github.com/deployctl/deployctl/installers/pkgmgr"
+	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
 )
 
@@ -195,16 +193,14 @@ func (r *run) locked(ctx context.Context) (Result, error) {
 func (r *run) settle(ctx context.Context, records []Record) ([]Record, error) {
 	var settled []Record
 	for _, open := range Unfinished(records) {
-		if err := r.idle(ctx, open); err != nil {
-			return settled, err
-		}
-		if err := files.Sweep(open.Step); err != nil {
-			return settled, fmt.Errorf("clear away what the interrupted run %s left: %w", open.Run, err)
-		}
-		after, known, err := r.now(ctx, open.Step)
-		if !known {
+		m := r.tools().mechanism(open.Step)
+		if m == nil {
 			return settled, fmt.Errorf("the journal tells of an interrupted step by %q, which this deployctl does not know; use the version that wrote %s", open.Step.Mechanism, filepath.Join(r.State, journalFile))
 		}
+		if err := m.Settle(ctx, open.Step, r.wait(ctx, open.Step.ID)); err != nil {
+			return settled, err
+		}
+		after, err := m.State(ctx, open.Step)
 		if err != nil {
 			return settled, fmt.Errorf("see what the interrupted run %s did: %w", open.Run, err)
 		}
@@ -219,52 +215,51 @@ func (r *run) settle(ctx context.Context, records []Record) ([]Record, error) {
 	return settled, nil
 }
 
-// idle waits for the package manager of a killed run, which goes on without it:
-// what that run added is known only when the manager has ended.
-func (r *run) idle(ctx context.Context, open Record) error {
-	m := managerOf(r.Host, open.Step.Mechanism, open.Step.Target)
-	if m == nil || m.Busy == nil {
-		return nil
-	}
-	tries, pause := r.patience()
-	for try := 1; ; try++ {
-		who := m.Busy(ctx, r.Host)
-		switch {
-		case ctx.Err() != nil:
-			return stopped(ctx.Err())
-		case who == "":
-			return nil
-		case try > tries:
-			return &Failure{Kind: step.Locked,
-				Cause: "an earlier run of deployctl was killed, and the package manager that it started is still at work: " + who,
-				Next:  "let it finish, then run deployctl again"}
-		}
-		r.tell(Progress{StepID: open.Step.ID, Phase: step.Waiting, Percent: -1, Message: "waiting for what an interrupted run began: " + who})
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
+// wait is the mechanism.Wait of a killed run's step.
+func (r *run) wait(ctx context.Context, id string) mechanism.Wait {
+	return func(busy func() string) error {
+		for try := 1; ; try++ {
+			who := busy()
+			switch {
+			case ctx.Err() != nil:
+				return step.Stopped(ctx.Err())
+			case who == "":
+				return nil
+			case try > r.tries():
+				return &Failure{Kind: step.Locked,
+					Cause: "an earlier run of deployctl was killed, and the package manager that it started is still at work: " + who,
+					Next:  "let it finish, then run deployctl again"}
+			}
+			r.tell(Progress{StepID: id, Phase: step.Waiting, Percent: -1, Message: "waiting for what an interrupted run began: " + who})
+			select {
+			case <-ctx.Done():
+			case <-time.After(r.pause()):
+			}
 		}
 	}
 }
 
-// patience is how often and how long apart a locked manager is tried again.
-func (r *run) patience() (tries int, pause time.Duration) {
-	return cmp.Or(r.LockTries, 10), cmp.Or(r.LockPause, 3*time.Second)
+// tries and pause are how often and how long apart a locked manager is tried again.
+func (r *run) tries() int           { return cmp.Or(r.LockTries, 10) }
+func (r *run) pause() time.Duration { return cmp.Or(r.LockPause, 3*time.Second) }
+
+// tools are those of this run, for the step under way.
+func (r *run) tools() tools {
+	return tools{host: r.Host, fetch: r.Fetch, run: r.command, stream: r.stream, limit: r.Limit, tries: r.tries(), pause: r.pause(),
+		repairFollows: r.plan != nil && r.seq < len(r.plan.Steps) && r.plan.Steps[r.seq].Action == step.FixBroken}
 }
 
-// now is the state of what a step's mechanism works on; known is false for a
-// mechanism that this deployctl does not have.
-func (r *run) now(ctx context.Context, s Step) (state map[string]pkgmgr.Installed, known bool, err error) {
-	if w := r.workers()[s.Mechanism]; w != nil {
-		made, err := w.State(ctx, s)
-		return installed(made), true, err
-	}
-	m := managerOf(r.Host, s.Mechanism, s.Target)
-	if m == nil {
-		return nil, false, nil
-	}
-	state, err = m.State(ctx, r.Host, s.Packages)
-	return state, true, err
+// command runs one command of a build; output goes to the log.
+func (r *run) command(ctx context.Context, job cmake.Command, onLine func(string)) (int, error) {
+	inner, cancel := context.WithTimeout(ctx, cmp.Or(r.Limit, 6*time.Hour)) // a large build on a small machine
+	defer cancel()
+	return r.Exec.Stream(inner, Job{Argv: job.Argv, Dir: job.Dir, Env: job.Env, Owned: true, Hold: job.Hold, Log: r.log}, onLine)
+}
+
+// stream runs the command of a package manager's step.
+func (r *run) stream(ctx context.Context, s Step, onLine func(string)) (int, error) {
+	return r.Exec.Stream(ctx, Job{Argv: s.Argv, Log: r.log, Elevated: r.plan.Elevation.Wrap(nil),
+		UAC: r.plan.Elevation.UAC() && s.NeedsAny(step.Admin)}, onLine)
 }
 
 func (r *run) steps(ctx context.Context, result *Result) error {
@@ -283,98 +278,103 @@ func (r *run) steps(ctx context.Context, result *Result) error {
 		}
 	}
 	if err := ctx.Err(); err != nil {
-		return stopped(err)
+		return step.Stopped(err)
 	}
 	return nil
 }
 
 // step runs one step between two journal records.
 func (r *run) step(ctx context.Context, s Step) (StepResult, error) {
-	if w := r.workers()[s.Mechanism]; w != nil {
-		if ctx.Err() != nil {
-			return StepResult{Outcome: NotRun}, stopped(ctx.Err())
-		}
-		return r.work(ctx, s, w)
-	}
-	m := managerFor(r.Host, s)
+	failed := StepResult{Outcome: WasFailed}
+	m := r.tools().mechanism(s)
 	if m == nil {
-		return StepResult{Outcome: WasFailed}, fmt.Errorf("step %s: no mechanism is called %q", s.ID, s.Mechanism)
+		return failed, fmt.Errorf("step %s: no mechanism is called %q", s.ID, s.Mechanism)
 	}
 	if ctx.Err() != nil {
-		return StepResult{Outcome: NotRun}, stopped(ctx.Err())
+		return StepResult{Outcome: NotRun}, step.Stopped(ctx.Err())
 	}
-	if len(s.Argv) == 0 || m.CheckNames(s.Packages) != nil {
-		return StepResult{Outcome: WasFailed}, fmt.Errorf("step %s is not one that deployctl planned", s.ID)
-	}
-	before, err := m.State(ctx, r.Host, s.Packages)
+	before := func(err error) error { return broken(ctx, fmt.Errorf("before %s: %w", s.ID, err)) }
+	check, err := m.Check(ctx, s)
 	if err != nil {
-		return StepResult{Outcome: WasFailed}, fmt.Errorf("before %s: %w", s.ID, err)
-	}
-	quote, done, err := r.check(ctx, m, s, before)
-	if err != nil {
-		return StepResult{Outcome: WasFailed}, err
+		return failed, before(err)
 	}
 	rec := Record{Run: r.id, Seq: len(r.After.Steps) + r.seq, Step: s, Log: r.log}
-	if done {
+	if check.Done {
 		rec.Time, rec.Event = r.Host.Now(), Skipped
 		return StepResult{Outcome: WasSkipped, Note: "already done"}, r.write(rec)
 	}
-	if err := r.room(ctx, m, quote); err != nil {
-		return StepResult{Outcome: WasFailed}, err
+	for _, room := range check.Room {
+		if err := r.fits(ctx, room); err != nil {
+			return failed, err
+		}
 	}
+	if check.Before == nil {
+		if check.Before, err = m.State(ctx, s); err != nil {
+			return failed, before(err)
+		}
+	}
+	started := begin(rec, check.Before)
+	started.Time = r.Host.Now()
+	if err := r.write(started); err != nil {
+		return failed, err
+	}
+	if check.Note != "" {
+		r.tell(Progress{StepID: s.ID, Phase: step.Downloading, Message: check.Note})
+	}
+	ended, err := m.Apply(ctx, s, func(p Progress) {
+		p.StepID = s.ID
+		r.tell(p)
+	})
+	return r.close(ctx, m, started, ended, err)
+}
 
-	started := rec
-	started.Time, started.Event, started.Before = r.Host.Now(), Started, map[string]string{}
+// begin makes the record that a step has begun, with what was there before.
+func begin(rec Record, before mechanism.State) Record {
+	rec.Event, rec.Before = Started, map[string]string{}
 	for name, p := range before {
 		if p.Leftover {
-			started.Leftover = append(started.Leftover, name)
+			rec.Leftover = append(rec.Leftover, name)
 			continue
 		}
-		started.Before[name] = p.Version
+		rec.Before[name] = p.Version
 	}
-	sort.Strings(started.Leftover)
-	if err := r.write(started); err != nil {
-		return StepResult{Outcome: WasFailed}, err
-	}
-	if s.Cost.Estimated && len(quote.Change) > 0 {
-		r.tell(Progress{StepID: s.ID, Phase: step.Downloading, Message: fmt.Sprintf("%s: %s to download, %s of disk",
-			plural(len(quote.Change), "package"), step.Bytes(quote.DownloadBytes), step.Bytes(quote.DiskBytes))})
-	}
-	exit, lines, runErr := r.stream(ctx, m, s)
+	sort.Strings(rec.Leftover)
+	return rec
+}
 
-	// Whatever happened, and even when the user has stopped us, look at what
-	// is installed now: that, not the exit status, is what was done.
+// close looks at the machine, whatever happened and even when the user has
+// stopped the step, and writes what was done. When it cannot look, the record
+// stays open, and the next run settles it.
+func (r *run) close(ctx context.Context, m mechanism.Mechanism, started Record, ended mechanism.Ended, applied error) (StepResult, error) {
+	s := started.Step
 	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookLimit)
 	defer cancel()
-	rec.Exit, rec.Leftover = exit, started.Leftover
 	res := StepResult{Outcome: WasDone}
-	failure := r.failure(ctx, m, exit, lines, runErr)
-	after, err := m.State(look, r.Host, s.Packages)
+	after, err := m.State(look, s)
 	if err != nil {
-		failure = cmpFailure(failure, &Failure{Kind: step.Other, Err: err, Cause: "what " + s.ID + " did could not be read: " + err.Error(), Next: "run deployctl again"})
-		after = nil
-	} else {
-		rec.Added, rec.Changed, rec.Removed = diff(started.Before, after)
-		told := failure
-		failure, res.Note = r.confirm(look, m, s, failure, lines, after)
-		if told == nil && failure != nil && slices.Contains(m.Reboot, exit) {
-			failure, res.Note = nil, "what it did shows after the restart"
+		res.Outcome = WasFailed
+		unseen := &Failure{Kind: step.Other, Err: err, Cause: "what " + s.ID + " did could not be read: " + err.Error(), Next: "run deployctl again, which looks once more"}
+		if applied != nil {
+			return res, broken(ctx, applied)
 		}
+		return res, unseen
 	}
-	if failure == nil && slices.Contains(m.Reboot, exit) {
-		res.Reboot = true
-		rec.Reboot = true
-	}
-	res.Added, res.Changed, res.Removed = rec.Added, rec.Changed, rec.Removed
-	rec.Time, rec.Event, rec.Failure = r.Host.Now(), Done, failure
-	if failure != nil {
+	rec := started
+	rec.Before, rec.Exit = nil, ended.Exit
+	rec.Added, rec.Changed, rec.Removed = diff(started.Before, after)
+	res.Note, err = m.Confirm(look, s, ended, applied, after)
+	rec.Failure = broken(ctx, err)
+	rec.Reboot = ended.Reboot && rec.Failure == nil
+	res.Added, res.Changed, res.Removed, res.Reboot = rec.Added, rec.Changed, rec.Removed, rec.Reboot
+	rec.Time, rec.Event = r.Host.Now(), Done
+	if rec.Failure != nil {
 		rec.Event, res.Outcome = Failed, WasFailed
 	}
 	if err := r.write(rec); err != nil {
 		return res, err
 	}
-	if failure != nil {
-		return res, failure
+	if rec.Failure != nil {
+		return res, rec.Failure
 	}
 	return res, nil
 }
@@ -389,81 +389,10 @@ func (r *run) write(rec Record) error {
 	return nil
 }
 
-func cmpFailure(first, second *Failure) *Failure {
-	if first != nil {
-		return first
-	}
-	return second
-}
-
-// check says whether the step is done already, and what it would take now.
-func (r *run) check(ctx context.Context, m *pkgmgr.Manager, s Step, before map[string]pkgmgr.Installed) (q pkgmgr.Quote, done bool, err error) {
-	switch s.Action {
-	case step.Configure, step.FixBroken:
-		d, err := m.Damage(ctx, r.Host)
-		if err != nil {
-			return q, false, fmt.Errorf("before %s: %w", s.ID, err)
-		}
-		if s.Action == step.FixBroken && d.Journal {
-			return q, false, nil
-		}
-		return q, !d.Journal && len(d.Broken) == 0, nil
-	case step.Refresh, step.Reinstall:
-		return q, false, nil
-	case step.Remove:
-		for _, n := range s.Packages {
-			if p, ok := before[n]; ok && !p.Leftover {
-				return q, false, nil
-			}
-		}
-		return q, true, nil
-	case step.Install:
-		if m.Quote == nil {
-			for _, n := range s.Packages {
-				if !before[n].Ready {
-					return q, false, nil
-				}
-			}
-			return q, true, nil
-		}
-		q, err = m.Quote(ctx, r.Host, m.Find(ctx, r.Host), s.Packages)
-		switch {
-		case errors.As(err, new(*Failure)):
-			return q, false, err // says its cause and next action itself
-		case err != nil:
-			return q, false, fmt.Errorf("before %s: %w", s.ID, err)
-		case len(q.NotFound) > 0:
-			return q, false, &Failure{Kind: step.NotFound,
-				Cause: "not in this system's package sources: " + step.Clean(strings.Join(q.NotFound, ", "), 300),
-				Next:  "add the source that has it, or install it by hand"}
-		case len(q.Remove) > 0:
-			return q, false, &Failure{Kind: step.Conflict,
-				Cause: "installing " + some(s.Packages, 3) + " would remove " + some(q.Remove, 5),
-				Next:  "deployctl removes nothing on its own; decide by hand with apt-get install"}
-		}
-		return q, len(q.Change) == 0, nil
-	}
-	return q, false, fmt.Errorf("step %s: no action is called %q", s.ID, s.Action)
-}
-
-// room refuses to begin what the disk cannot hold. Archives and unpacked files
-// are counted together, since both are there at the same time.
-func (r *run) room(ctx context.Context, m *pkgmgr.Manager, q pkgmgr.Quote) error {
-	for i, dir := range m.Disks {
-		need := q.DiskBytes
-		if i == 0 {
-			need = q.DownloadBytes
-		}
-		if err := r.fits(ctx, dir, need, "free some room (apt-get clean gives back the package cache), then run deployctl again"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // fits refuses a folder whose file system is read-only or has less room than
 // is needed.
-func (r *run) fits(ctx context.Context, dir string, need int64, next string) error {
+func (r *run) fits(ctx context.Context, room mechanism.Room) error {
+	dir, need := room.Dir, room.Bytes
 	if need <= 0 {
 		return nil
 	}
@@ -475,50 +404,9 @@ func (r *run) fits(ctx context.Context, dir string, need int64, next string) err
 		return &Failure{Kind: step.ReadOnly, Cause: dir + " is on a file system that is mounted read-only", Next: "mount it writable, then run deployctl again"}
 	case d.Free < uint64(need):
 		return &Failure{Kind: step.DiskFull,
-			Cause: fmt.Sprintf("%s needs %s and has %s free", dir, step.Bytes(need), step.Bytes(int64(min(d.Free, 1<<62)))), Next: next}
+			Cause: fmt.Sprintf("%s needs %s and has %s free", dir, step.Bytes(need), step.Bytes(int64(min(d.Free, 1<<62)))), Next: room.Next}
 	}
 	return nil
-}
-
-// stream runs the command, again when the package manager was locked.
-func (r *run) stream(ctx context.Context, m *pkgmgr.Manager, s Step) (int, []string, error) {
-	limit := cmp.Or(r.Limit, m.Limit, time.Hour)
-	tries, pause := r.patience()
-	inner, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() {
-		r.tell(Progress{StepID: s.ID, Phase: step.Stopping, Percent: -1, Message: "stopping: the package under way is finished first"})
-	})
-	defer stop()
-	for try := 1; ; try++ {
-		t := &tail{}
-		progress := func(string) (Progress, bool) { return Progress{}, false }
-		if m.NewProgress != nil {
-			progress = m.NewProgress()
-		}
-		exit, err := r.Exec.Stream(inner, Job{Argv: s.Argv, Log: r.log, Elevated: r.plan.Elevation.Wrap(nil),
-			UAC: r.plan.Elevation.UAC() && s.NeedsAny(step.Admin)}, func(line string) {
-			if p, ok := progress(line); ok {
-				p.StepID = s.ID
-				r.tell(p)
-			}
-			t.add(line)
-		})
-		lines := t.lines()
-		if err != nil || exit == 0 || try == tries || s.Action == step.Install || s.Action == step.Remove {
-			return exit, lines, err // apt itself has waited for the lock there
-		}
-		f := m.Explain(exit, lines)
-		if f.Kind != step.Locked {
-			return exit, lines, nil
-		}
-		r.tell(Progress{StepID: s.ID, Phase: step.Waiting, Percent: -1, Message: "waiting: " + f.Cause})
-		select {
-		case <-inner.Done():
-			return exit, lines, inner.Err()
-		case <-time.After(pause):
-		}
-	}
 }
 
 func (r *run) tell(p Progress) {
@@ -534,102 +422,25 @@ func (r *run) tell(p Progress) {
 	r.Report(p)
 }
 
-// failure names what went wrong, nil for an exit status of 0.
-func (r *run) failure(ctx context.Context, m *pkgmgr.Manager, exit int, lines []string, err error) *Failure {
-	var named *Failure
+// broken makes any error of a step a *Failure, nil of none.
+func broken(ctx context.Context, err error) *Failure {
+	var f *Failure
 	switch {
-	case ctx.Err() != nil:
-		return stopped(ctx.Err())
-	case errors.Is(err, context.DeadlineExceeded):
-		return &Failure{Kind: step.TimedOut, Err: err, Cause: m.Tool + " took longer than its limit and was stopped", Next: "see the log, then run deployctl again: it goes on from there"}
-	case errors.As(err, &named):
-		return named
-	case err != nil:
-		return &Failure{Kind: step.Other, Err: err, Cause: err.Error(), Next: "see the log, then run deployctl again"}
-	case exit == 0 || slices.Contains(m.Succeeded, exit) || slices.Contains(m.Reboot, exit):
+	case err == nil:
 		return nil
-	}
-	if f := elevate.Explain(lines); f != nil {
+	case ctx.Err() != nil:
+		return step.Stopped(ctx.Err())
+	case errors.As(err, &f):
 		return f
+	case errors.Is(err, context.DeadlineExceeded):
+		return &Failure{Kind: step.TimedOut, Err: err, Cause: err.Error() + ": it took longer than its limit and was stopped", Next: "see the log, then run deployctl again: it goes on from there"}
 	}
-	return m.Explain(exit, lines)
-}
-
-func stopped(err error) *Failure {
-	return &Failure{Kind: step.Cancelled, Err: err, Cause: "stopped by the user", Next: "run deployctl again to go on from here"}
-}
-
-// confirm compares the step's purpose with the machine: a success that shows
-// no effect is a failure, and a failure whose purpose is met is none.
-func (r *run) confirm(ctx context.Context, m *pkgmgr.Manager, s Step, failure *Failure, lines []string, after map[string]pkgmgr.Installed) (f *Failure, note string) {
-	switch s.Action {
-	case step.Install, step.Reinstall:
-		var absent []string
-		for _, n := range s.Packages {
-			if !after[n].Ready {
-				absent = append(absent, n)
-			}
-		}
-		if failure != nil && failure.Kind == step.Cancelled && len(absent) == 0 {
-			return nil, "finished before it stopped"
-		}
-		if failure != nil || len(absent) == 0 {
-			return failure, ""
-		}
-		if m.Quote != nil {
-			// A virtual package is never listed itself; nothing is left to
-			// change when something provides it.
-			if q, err := m.Quote(ctx, r.Host, m.Find(ctx, r.Host), absent); err == nil && len(q.NotFound) == 0 && len(q.Change) == 0 {
-				return nil, ""
-			}
-		}
-		return &Failure{Kind: step.Other, Cause: m.Tool + " reported success, but " + some(absent, 5) + " is not installed", Next: "see the log, then run deployctl again"}, ""
-	case step.Remove:
-		for _, n := range s.Packages {
-			if p, ok := after[n]; failure == nil && ok && !p.Leftover {
-				return &Failure{Kind: step.Other, Cause: m.Tool + " reported success, but " + n + " is still installed", Next: "see the log, then run deployctl again"}, ""
-			}
-		}
-		return failure, ""
-	case step.Configure, step.FixBroken:
-		d, err := m.Damage(ctx, r.Host)
-		if err != nil {
-			return cmpFailure(failure, &Failure{Kind: step.Other, Err: err, Cause: err.Error(), Next: "run deployctl again"}), ""
-		}
-		if s.Action == step.Configure && failure != nil && failure.Kind != step.Cancelled && failure.Kind != step.Locked && failure.Kind != step.Refused && !d.Journal && r.repairFollows() {
-			// dpkg alone cannot configure a package whose dependencies were
-			// not unpacked yet; the next step brings them in.
-			return nil, "left for the next step: " + some(d.Broken, 5)
-		}
-		if failure == nil && (d.Journal || s.Action == step.FixBroken && len(d.Broken) > 0) {
-			return &Failure{Kind: step.Interrupted, Cause: "the interrupted package installation could not be finished: " + some(d.Broken, 5), Next: "see the log; dpkg --audit lists the packages"}, ""
-		}
-		return failure, ""
-	case step.Refresh:
-		if failure != nil {
-			return failure, ""
-		}
-		// apt-get update ends with 0 even when it could fetch nothing at all.
-		trouble := m.Explain(100, lines)
-		if trouble.Kind == step.Other {
-			return nil, ""
-		}
-		if slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "Get:") || strings.HasPrefix(l, "Hit:") }) {
-			return nil, "some lists could not be fetched: " + strings.Join(trouble.Detail, "; ")
-		}
-		return trouble, ""
-	}
-	return failure, ""
-}
-
-// repairFollows reports whether the plan's next step is the fix-broken one.
-func (r *run) repairFollows() bool {
-	return r.seq < len(r.plan.Steps) && r.plan.Steps[r.seq].Action == step.FixBroken
+	return &Failure{Kind: step.Other, Err: err, Cause: err.Error(), Next: "fix what it says, then run deployctl again"}
 }
 
 // diff compares two states of a package database. Packages that left only
 // their configuration count as absent.
-func diff(before map[string]string, after map[string]pkgmgr.Installed) (added, changed, removed []Package) {
+func diff(before map[string]string, after mechanism.State) (added, changed, removed []Package) {
 	for name, p := range after {
 		if p.Leftover {
 			continue
@@ -652,24 +463,6 @@ func diff(before map[string]string, after map[string]pkgmgr.Installed) (added, c
 	}
 	return added, changed, removed
 }
-
-// tail keeps the first and last lines of an output: the cause is in one of the
-// two, and a package that prints for ever must not fill the memory.
-type tail struct {
-	head, last []string
-}
-
-func (t *tail) add(line string) {
-	if len(t.head) < 100 {
-		t.head = append(t.head, line)
-		return
-	}
-	if t.last = append(t.last, line); len(t.last) > 400 {
-		t.last = append(t.last[:0], t.last[200:]...)
-	}
-}
-
-func (t *tail) lines() []string { return append(slices.Clone(t.head), t.last...) }
 
 // pruneLogs keeps the newest logs, whose names begin with the time, and this
 // run's own: with the clock set back it is not among the newest.

@@ -4,9 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"maps"
-	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/installers/step"
@@ -60,66 +57,13 @@ func (p *Plan) Describe(w io.Writer) error {
 	if len(p.Kept) > 0 {
 		fmt.Fprintf(b, "\nStays:\n")
 		for _, k := range p.Kept {
-			fmt.Fprintf(b, "- %s: %s\n", some(k.Names, 12), k.Why)
+			fmt.Fprintf(b, "- %s: %s\n", step.Some(k.Names, 12), k.Why)
 		}
 	}
 	if err := b.Flush(); err != nil {
 		return fmt.Errorf("show the plan: %w", err)
 	}
 	return nil
-}
-
-// what says what a step does, exactly: its command, or the files and settings
-// that it changes.
-func what(s Step) (label, text string) {
-	switch {
-	case len(s.Argv) > 0 && s.Build != nil && len(s.Build.Env) > 0:
-		return "runs", Quote(append(append([]string{"env"}, s.Build.Env...), s.Argv...))
-	case len(s.Argv) > 0:
-		return "runs", Quote(s.Argv)
-	case s.Fetch != nil:
-		return "does", fmt.Sprintf("fetches %s (%d bytes, sha256 %s)", step.Clean(strings.Join(s.Fetch.Mirrors, ", or "), 500), s.Fetch.Size, s.Fetch.SHA256)
-	case len(s.Files) > 0:
-		hosts := map[string]bool{}
-		var size int64
-		for _, f := range s.Files {
-			size += f.Size
-			for _, m := range f.Mirrors {
-				if u, err := url.Parse(m); err == nil {
-					hosts[u.Host] = true
-				}
-			}
-		}
-		return "does", fmt.Sprintf("fetches what is not here yet of %s (%d bytes), each by its sha256, from %s", plural(len(s.Files), "file"), size,
-			step.Clean(strings.Join(slices.Sorted(maps.Keys(hosts)), ", "), 300))
-	case s.Unpack != nil && len(s.Unpack.Files) > 0:
-		return "does", fmt.Sprintf("takes %s out of the archive into %s", plural(len(s.Unpack.Files), "file"), s.Unpack.Into)
-	case s.Unpack != nil:
-		return "does", "unpacks into " + s.Unpack.Into
-	case s.Place != nil:
-		return "does", "puts a file at " + s.Place.Path
-	case len(s.Take) > 0:
-		var names []string
-		for _, t := range s.Take {
-			if t.Was != "" {
-				names = append(names, t.Name+" (back to "+step.Clean(t.Was, 100)+")")
-				continue
-			}
-			names = append(names, t.Name)
-		}
-		return "does", "removes " + strings.Join(names, ", ")
-	case len(s.Env) > 0:
-		var edits []string
-		for _, e := range s.Env {
-			if e.Prepend {
-				edits = append(edits, e.Value+" first in "+e.Name)
-			} else {
-				edits = append(edits, e.Name+"="+e.Value)
-			}
-		}
-		return "does", "sets for later shells of this " + s.Env[0].Scope + ": " + strings.Join(edits, ", ")
-	}
-	return "does", "nothing"
 }
 
 func needsText(s Step) string {
@@ -164,20 +108,4 @@ func plural(n int, word string) string {
 		return "1 " + word
 	}
 	return fmt.Sprintf("%d %ss", n, word)
-}
-
-// Quote writes an argv so that a POSIX shell would read the same words back.
-// It is for showing; deployctl never hands it to a shell.
-func Quote(argv []string) string {
-	words := make([]string, len(argv))
-	for i, a := range argv {
-		safe := a != "" && strings.IndexFunc(a, func(r rune) bool {
-			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("@%+=:,./_-", r))
-		}) < 0
-		if !safe {
-			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
-		}
-		words[i] = a
-	}
-	return strings.Join(words, " ")
 }

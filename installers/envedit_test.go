@@ -44,7 +44,7 @@ func TestEnvironmentThroughTheJournal(t *testing.T) {
 	a := &Applier{Host: h, State: state}
 	plan := func(dir string) *Plan {
 		return &Plan{Steps: []Step{{ID: dir + ".env", Mechanism: "envedit", Action: step.Install, Effect: step.Write, Needs: []step.Need{step.NewShell},
-			Env: []step.Env{{Name: "PATH", Value: "/opt/" + dir + "/bin", Prepend: true, Scope: "user"}}}}}
+			With: step.Edits{{Name: "PATH", Value: "/opt/" + dir + "/bin", Prepend: true, Scope: "user"}}}}}
 	}
 	for _, dir := range []string{"x", "y"} {
 		res, err := a.Apply(ctx, plan(dir))

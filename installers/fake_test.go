@@ -15,6 +15,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/judge"
+	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes"
 )
 
@@ -32,6 +33,7 @@ type machine struct {
 	conf      map[string]string // configuration files that are not empty
 	lists     time.Time         // zero: no lists
 	journal   bool              // dpkg's own journal is there
+	blind     bool              // dpkg's database cannot be read
 	free      uint64
 	tools     []string
 	// halfway, when set, is a package of which a killed purge left the configuration.
@@ -106,6 +108,8 @@ func (m *machine) Run(_ context.Context, c host.Command) (host.Output, error) {
 	defer m.mu.Unlock()
 	var b strings.Builder
 	switch {
+	case c.Argv[0] == "/usr/bin/dpkg-query" && m.blind:
+		return host.Output{Exit: 2, Stderr: []byte("dpkg-query: error: failed to open package info file")}, nil
 	case c.Argv[0] == "/usr/bin/dpkg-query" && strings.Contains(c.Argv[3], "Conffiles"):
 		for _, n := range c.Argv[4:] {
 			// The sum is that of an empty file.
@@ -245,7 +249,7 @@ func (m *machine) Stream(ctx context.Context, job Job, line func(string)) (int, 
 			}
 		}
 	default:
-		return -1, errors.New("unexpected change " + Quote(argv))
+		return -1, errors.New("unexpected change " + step.Quote(argv))
 	}
 	return 0, ctx.Err()
 }

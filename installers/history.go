@@ -9,7 +9,7 @@ func Edits(records []Record) []step.Env {
 	var edits []step.Env
 	for _, r := range records {
 		if (r.Event == Done || r.Event == CutOff) && r.Step.Action != step.Remove && len(r.Added)+len(r.Changed) > 0 && !undone[r.Key()] {
-			edits = append(edits, r.Step.Env...)
+			edits = append(edits, r.Step.Edits()...)
 		}
 	}
 	return edits

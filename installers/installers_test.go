@@ -357,6 +357,62 @@ func TestFailuresSayWhatWasDone(t *testing.T) {
 	}
 }
 
+// TestUnreadDatabaseIsSettledLater: when the package database cannot be read after
+// a step, the record stays open, and the next run finds out what was added.
+func TestUnreadDatabaseIsSettledLater(t *testing.T) {
+	ctx, dir, m := context.Background(), t.TempDir(), newMachine()
+	m.fault = func(m *machine, _ []string, _ func(string)) (int, error) {
+		m.installed["cmake"], m.installed["cmake-data"], m.blind = "ii ", "ii ", true
+		return 0, nil
+	}
+	res, err := m.applier(t, dir).Apply(ctx, mustPlan(t, m, judgement(withApt("cmake"))))
+	if kindOf(err) != step.Other || !strings.Contains(err.Error(), "could not be read") || res.Steps[0].Outcome != WasFailed {
+		t.Errorf("got %v, %+v", err, res.Steps)
+	}
+	if _, err := m.applier(t, dir).Settle(ctx); err == nil {
+		t.Error("settled without a look")
+	}
+	m.blind = false
+	records, err := m.applier(t, dir).Settle(ctx)
+	if err != nil || len(records) != 2 || records[1].Event != CutOff || len(records[1].Added) != 2 {
+		t.Fatalf("settled %+v, %v", records, err)
+	}
+	undo, err := PlanUndo(ctx, m.host(), facts.User{Admin: true}, records, Undo{})
+	if err != nil || len(undo.Steps) != 1 || len(undo.Steps[0].Packages) != 2 {
+		t.Errorf("undo %+v, %v", undo, err)
+	}
+}
+
+// TestOldJournals: what an earlier deployctl wrote can be taken back.
+func TestOldJournals(t *testing.T) {
+	dir := t.TempDir()
+	path, folder := filepath.Join(dir, "model.bin"), filepath.Join(dir, "data-1.0")
+	if err := errors.Join(os.WriteFile(path, []byte("model"), 0o644), os.Mkdir(folder, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	const sum, empty = "9372c470eeadd5ecd9c3c74c2b3cb633f8e2f2fad799250a0f70d652b6b825e4", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	name := func(p string) string { text, _ := json.Marshal(p); return string(text) }
+	records, torn := parseJournal([]byte(`{"schema":1,"run":"1-1","seq":1,"time":"2026-11-01T00:00:00Z","event":"done","step":{"id":"data.unpack","title":"Unpack","effect":"write","needs":[],"cost":{"download_bytes":0,"disk_bytes":1,"minutes":0.1},"argv":null,"requirements":["a"],"undo":"","mechanism":"unpack","action":"install","unpack":{"sha256":"x","size":1,"format":"tar.gz","into":` + name(folder) + `}},"added":[{"name":` + name(folder) + `,"version":"tree:` + empty + `"}]}
+{"schema":1,"run":"1-1","seq":2,"time":"2026-11-01T00:00:00Z","event":"done","step":{"id":"model.place","title":"Put","effect":"write","needs":[],"cost":{"download_bytes":0,"disk_bytes":1,"minutes":0.1},"argv":null,"requirements":["a"],"undo":"","mechanism":"place","action":"install","place":{"sha256":"` + sum + `","size":5,"path":` + name(path) + `}},"added":[{"name":` + name(path) + `,"version":"sha256:` + sum + `"}]}
+{"schema":1,"run":"1-1","seq":3,"time":"2026-11-01T00:00:00Z","event":"done","step":{"id":"data.env","title":"Let","effect":"write","needs":["new shell"],"cost":{"download_bytes":0,"disk_bytes":0,"minutes":0.1},"argv":null,"requirements":["a"],"undo":"","mechanism":"envedit","action":"install","env":[{"name":"PATH","value":"/opt/x","prepend":true,"scope":"user"}]},"added":[{"name":"PATH+=/opt/x (/nowhere/.profile)","version":"listed"}]}
+`))
+	if torn != 0 || len(records) != 3 || len(Edits(records)) != 1 {
+		t.Fatalf("%d records, %d torn, edits %v", len(records), torn, Edits(records))
+	}
+	undo, err := PlanUndo(context.Background(), hosttest.Empty("linux", "amd64"), facts.User{Admin: true}, records, Undo{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"model.place.undo", "data.unpack.undo"}, ids(undo)); d != "" {
+		t.Error(d)
+	}
+	for _, s := range undo.Steps {
+		if d := cmp.Diff([]string{"1-1/" + map[string]string{"model.place.undo": "2", "data.unpack.undo": "1"}[s.ID]}, s.Undoes); d != "" {
+			t.Error(d)
+		}
+	}
+}
+
 func TestNoRoomAndNoListsStopBeforeTheStep(t *testing.T) {
 	m, dir := newMachine(), t.TempDir()
 	m.free = 1500
@@ -691,7 +747,7 @@ func TestArgv(t *testing.T) {
 				tool = m.Find(context.Background(), s.host)
 			}
 			line := func(what string, args []string) {
-				b.WriteString(m.Name + " " + what + ": " + Quote(m.Argv(tool, args)) + "\n")
+				b.WriteString(m.Name + " " + what + ": " + step.Quote(m.Argv(tool, args)) + "\n")
 			}
 			line("install", m.Install(s.names))
 			byOther := s.target == "winget" || s.target == "choco" // Build Tools through a package manager
@@ -784,8 +840,8 @@ func TestPlanFollowsTheFinding(t *testing.T) {
 			p := mustPlan(t, newMachine(), j)
 			var argv, env, manual, gives string
 			for _, s := range p.Steps {
-				argv += Quote(s.Argv)
-				for _, e := range s.Env {
+				argv += step.Quote(s.Argv)
+				for _, e := range s.Edits() {
 					env += e.Name + "=" + e.Value
 				}
 			}

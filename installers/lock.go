@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/deployctl/deployctl/installers/step"
 )
 
 // Holder is who holds the lock.
@@ -32,7 +34,7 @@ func (e *HeldError) Error() string {
 		return "another deployctl is changing this machine (it holds " + e.Path + "); wait for it to end, then run this again"
 	}
 	return fmt.Sprintf("another deployctl is changing this machine: process %d since %s (%s); wait for it to end, then run this again",
-		e.Holder.PID, e.Holder.Since.Local().Format("15:04:05 on 2 Jan"), Quote(e.Holder.Command))
+		e.Holder.PID, e.Holder.Since.Local().Format("15:04:05 on 2 Jan"), step.Quote(e.Holder.Command))
 }
 
 // lock takes the one cross-process lock of a state folder. The system gives it

@@ -36,16 +36,6 @@ type Plan struct {
 	Blocked *Failure `json:"blocked,omitempty"`
 }
 
-// Manual is a requirement left to a person.
-type Manual struct {
-	Requirement string `json:"requirement"`
-	Title       string `json:"title"`
-	// Reason says why it cannot be mended automatically.
-	Reason string `json:"reason"`
-	// Do is what doctor says to do.
-	Do string `json:"do,omitempty"`
-}
-
 // Sum adds up the steps' costs, sizes in bytes; sure is false when some
 // step's cost is not known yet.
 func (p *Plan) Sum() (download, disk int64, minutes float64, sure bool) {
@@ -238,7 +228,7 @@ func (w ways) action(ctx context.Context, f judge.Finding, with []*pkgmgr.Manage
 			tool := m.Find(ctx, w.h)
 			c.again = true
 			c.before = []Step{{
-				ID: name + ".reinstall." + packages[0], Title: "Reinstall " + some(packages, 6) + ", which has lost a file", Effect: step.Write, Needs: needs(m, step.Network),
+				ID: name + ".reinstall." + packages[0], Title: "Reinstall " + step.Some(packages, 6) + ", which has lost a file", Effect: step.Write, Needs: m.Needs(step.Network),
 				Mechanism: name, Action: step.Reinstall, Packages: packages, Argv: m.Argv(tool, m.Reinstall(packages)),
 				Cost: Cost{Minutes: 0.2, Estimated: true, Note: name + " does not tell before it starts"},
 				Undo: "nothing to undo: the same packages are installed again",
@@ -381,7 +371,7 @@ func (p *Plan) use(ctx context.Context, h *host.Host, m *pkgmgr.Manager, wishes 
 	if len(mine) == 0 {
 		return false, nil
 	}
-	names = unique(names)
+	names = step.Unique(names)
 	e, dropped, err := p.ask(ctx, h, m, names, wishes)
 	if err != nil || dropped {
 		return dropped, err
@@ -494,7 +484,7 @@ func (p *Plan) install(m *pkgmgr.Manager, e estimate, names []string, mine []*wi
 	if m.Refresh != nil && (!e.lists.Fresh || len(quote.NotFound) > 0) {
 		p.Steps = append(p.Steps, Step{
 			ID: m.Name + ".update", Title: "Fetch the package lists", Effect: step.Write,
-			Needs: needs(m, step.Network), Requirements: ids, Mechanism: m.Name, Action: step.Refresh,
+			Needs: m.Needs(step.Network), Requirements: ids, Mechanism: m.Name, Action: step.Refresh,
 			Cost: Cost{DownloadBytes: 10e6, DiskBytes: 50e6, Minutes: 0.2, Estimated: true, Note: "a guess for the main archive; each further source adds its own list"},
 			Argv: m.Argv(e.tool, m.Refresh()),
 			Undo: "nothing to undo: the lists are a cache",
@@ -510,7 +500,7 @@ func (p *Plan) install(m *pkgmgr.Manager, e estimate, names []string, mine []*wi
 	if m.Remove == nil {
 		undo = "by hand: " + m.NoRemove
 	}
-	for i, batch := range batches(m, names) {
+	for i, batch := range m.Batches(names) {
 		id := m.Name + ".install"
 		if m.Alone {
 			id, quote = id+"."+batch[0], pkgmgr.Quote{}
@@ -521,12 +511,12 @@ func (p *Plan) install(m *pkgmgr.Manager, e estimate, names []string, mine []*wi
 		if i > 0 {
 			cost = Cost{Note: note, Estimated: note != ""} // told with the first
 		}
-		what, need := title(batch, quote), needs(m, step.Network)
+		what, need := title(batch, quote), m.Needs(step.Network)
 		if m.Title != nil {
 			what = m.Title(batch)
 		}
 		if m.Name == ldconf.Name {
-			need = needs(m)
+			need = m.Needs()
 		}
 		p.Steps = append(p.Steps, Step{
 			ID: id, Title: what, Effect: step.Write,
@@ -534,14 +524,6 @@ func (p *Plan) install(m *pkgmgr.Manager, e estimate, names []string, mine []*wi
 			Target: m.Target, Note: m.Note, Cost: cost, Argv: m.Argv(e.tool, m.Install(batch)), Undo: undo,
 		})
 	}
-}
-
-// batches are the packages of one command each.
-func batches(m *pkgmgr.Manager, names []string) [][]string {
-	if !m.Alone && len(names) > 0 {
-		return [][]string{names}
-	}
-	return slices.Collect(slices.Chunk(names, 1))
 }
 
 // serves gives the requirements of the wishes that want one of the packages.
@@ -560,7 +542,7 @@ func (p *Plan) repair(m *pkgmgr.Manager, tool string, d pkgmgr.Damage, ids []str
 	if (d.Journal || len(d.Broken) > 0) && m.Configure != nil {
 		p.Steps = append(p.Steps, Step{
 			ID: m.Name + ".configure", Title: "Finish the package installation that was interrupted", Effect: step.Write,
-			Needs: needs(m), Requirements: ids, Mechanism: m.Name, Action: step.Configure,
+			Needs: m.Needs(), Requirements: ids, Mechanism: m.Name, Action: step.Configure,
 			Cost: Cost{Minutes: 0.5, Estimated: true, Note: "the files are on the disk already"},
 			Argv: m.Argv(m.Configure()[0], m.Configure()[1:]),
 			Undo: "nothing to undo: it finishes what another run began",
@@ -568,8 +550,8 @@ func (p *Plan) repair(m *pkgmgr.Manager, tool string, d pkgmgr.Damage, ids []str
 	}
 	if len(d.Broken) > 0 && m.FixBroken != nil {
 		p.Steps = append(p.Steps, Step{
-			ID: m.Name + ".fix-broken", Title: "Complete the packages left half installed: " + some(d.Broken, 5), Effect: step.Write,
-			Needs: needs(m, step.Network), Requirements: ids, Mechanism: m.Name, Action: step.FixBroken,
+			ID: m.Name + ".fix-broken", Title: "Complete the packages left half installed: " + step.Some(d.Broken, 5), Effect: step.Write,
+			Needs: m.Needs(step.Network), Requirements: ids, Mechanism: m.Name, Action: step.FixBroken,
 			Cost: Cost{Minutes: 0.5, Estimated: true, Note: "left out when finishing the interrupted run mends them"},
 			Argv: m.Argv(tool, m.FixBroken()),
 			Undo: "deployctl undo removes exactly the packages this step adds",
@@ -624,16 +606,8 @@ func (p *Plan) elevate(ctx context.Context, h *host.Host, user facts.User) error
 	return nil
 }
 
-func needs(m *pkgmgr.Manager, more ...step.Need) []step.Need {
-	list := []step.Need{}
-	if m.Admin {
-		list = append(list, step.Admin)
-	}
-	return append(list, more...)
-}
-
 func title(names []string, q pkgmgr.Quote) string {
-	t := "Install " + some(names, 6)
+	t := "Install " + step.Some(names, 6)
 	if more := len(q.Change) - len(names); more > 0 {
 		t += fmt.Sprintf(" and %d packages they need", more)
 		if more == 1 {
@@ -643,23 +617,10 @@ func title(names []string, q pkgmgr.Quote) string {
 	return t
 }
 
-func some(names []string, n int) string {
-	if len(names) <= n {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:n], ", "), len(names)-n)
-}
-
 // reason is the innermost sentence for people.
 func reason(err error) string {
 	if errors.Is(err, host.ErrNotRecorded) {
 		return "the snapshot does not say"
 	}
 	return err.Error()
-}
-
-func unique(names []string) []string {
-	out := slices.Clone(names)
-	sort.Strings(out)
-	return slices.Compact(out)
 }

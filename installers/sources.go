@@ -85,15 +85,22 @@ func (e *MissingError) Error() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
+// fetches are the files that a step brings.
+func fetches(s Step) []step.Fetch {
+	switch with := s.With.(type) {
+	case *step.Fetch:
+		return []step.Fetch{*with}
+	case step.Files:
+		return with
+	}
+	return nil
+}
+
 // missing are the files that the plan would have to fetch. The bytes of those
 // that are there are hashed.
 func (p *Plan) missing(ctx context.Context, h *host.Host, s *store.Store) (missing []step.Fetch, err error) {
 	for _, st := range p.Steps {
-		wanted := st.Files
-		if st.Fetch != nil {
-			wanted = append(slices.Clone(wanted), *st.Fetch)
-		}
-		for _, f := range wanted {
+		for _, f := range fetches(st) {
 			_, err := s.Get(ctx, store.Sum(f.SHA256), f.Size)
 			var corrupt *store.CorruptError
 			if errors.Is(err, store.ErrAbsent) || errors.As(err, &corrupt) {
@@ -143,13 +150,14 @@ func lockedPlan(ctx context.Context, j *judge.Judgement, h *host.Host, places Pl
 	var wanted []lockfile.Package
 	for i := range plan.Steps {
 		s := &plan.Steps[i]
+		file, fetch := s.With.(*step.Fetch)
 		switch {
-		case s.Fetch != nil:
-			locked, ok := lock.Find(s.Fetch.SHA256)
+		case fetch:
+			locked, ok := lock.Find(file.SHA256)
 			if !ok {
-				return nil, notLocked(s.Fetch.Name)
+				return nil, notLocked(file.Name)
 			}
-			s.Fetch.Mirrors, s.Fetch.Trusted = locked.Mirrors, locked.Trusted
+			file.Mirrors, file.Trusted = locked.Mirrors, locked.Trusted
 		case s.Mechanism == "apt" && s.Action == step.FixBroken:
 			wanted = lock.Packages // which ones it takes shows only later
 			s.Repository = dir
@@ -266,8 +274,8 @@ func (p *Plan) fetchFirst(local apt.Local, packages []lockfile.Package, modules 
 	}
 	p.Steps = slices.Insert(p.Steps, 0, Step{
 		ID: "locked.fetch", Title: "Fetch what the lockfile names: " + strings.Join(parts, ", "), Effect: step.Write, Needs: []step.Need{step.Network},
-		Cost: Cost{DownloadBytes: bytes, DiskBytes: bytes, Minutes: step.Minutes(bytes, 0)}, Requirements: unique(serves),
+		Cost: Cost{DownloadBytes: bytes, DiskBytes: bytes, Minutes: step.Minutes(bytes, 0)}, Requirements: step.Unique(serves),
 		Undo:      "nothing to undo: it is kept in deployctl's cache",
-		Mechanism: "fetch-all", Action: step.Install, Files: list,
+		Mechanism: "fetch-all", Action: step.Install, With: step.Files(list),
 	})
 }

@@ -228,8 +228,8 @@ func TestLockedAsksForTheNamedFilesOnly(t *testing.T) {
 	if s := p.Steps[1]; s.NeedsAny(step.Network) || !slices.Equal(s.Packages, []string{"cmake", "g++"}) || !p.Steps[0].NeedsAny(step.Network) {
 		t.Errorf("steps %+v", p.Steps)
 	}
-	if n := l.Bytes(); p.Steps[0].Cost.DownloadBytes != n || len(p.Steps[0].Files) != 5 {
-		t.Errorf("%d files, %d bytes, want 5 and %d", len(p.Steps[0].Files), p.Steps[0].Cost.DownloadBytes, n)
+	if n := l.Bytes(); p.Steps[0].Cost.DownloadBytes != n || len(fetches(p.Steps[0])) != 5 {
+		t.Errorf("%d files, %d bytes, want 5 and %d", len(fetches(p.Steps[0])), p.Steps[0].Cost.DownloadBytes, n)
 	}
 	if len(m.server.requests()) > 0 {
 		t.Errorf("the plan asked for %q", m.server.requests())

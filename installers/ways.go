@@ -88,7 +88,7 @@ func fetchStep(f step.Fetch) Step {
 		ID: f.Name + ".fetch", Title: "Fetch " + f.Name, Effect: step.Write, Needs: []step.Need{step.Network},
 		Cost:      Cost{DownloadBytes: f.Size, DiskBytes: f.Size, Minutes: step.Minutes(f.Size, 0)},
 		Undo:      "nothing to undo: it is kept in deployctl's cache",
-		Mechanism: "fetch", Action: step.Install, Fetch: &f,
+		Mechanism: "fetch", Action: step.Install, With: &f,
 	}
 }
 
@@ -97,7 +97,7 @@ func (w ways) unpack(id, title string, u step.Unpack, unpacked int64) Step {
 	return Step{
 		ID: id, Title: title, Effect: step.Write, Needs: []step.Need{},
 		Cost: Cost{DiskBytes: unpacked, Minutes: step.Minutes(0, unpacked), Note: "the unpacked size is an estimate"},
-		Undo: undo, Mechanism: "unpack", Action: step.Install, Unpack: &u,
+		Undo: undo, Mechanism: "unpack", Action: step.Install, With: &u,
 	}
 }
 
@@ -163,7 +163,7 @@ func (w ways) env(name, dir string, variables map[string]string) []Step {
 		ID: name + ".env", Title: "Let new shells find " + name + " (" + strings.Join(slices.Sorted(maps.Keys(variables)), ", ") + ")",
 		Effect: step.Write, Needs: []step.Need{step.NewShell}, Cost: Cost{Minutes: 0.1},
 		Undo:      "deployctl undo takes the entries out again, unless somebody changed them",
-		Mechanism: "envedit", Action: step.Install, Env: edits,
+		Mechanism: "envedit", Action: step.Install, With: step.Edits(edits),
 	}}
 }
 
@@ -175,7 +175,7 @@ func (w ways) edit(id string, edits []step.Env) Step {
 	}
 	return Step{
 		ID: id + ".env", Title: "Put " + strings.Join(names, " and ") + " for new shells", Effect: step.Write, Needs: []step.Need{step.NewShell}, Cost: Cost{Minutes: 0.1},
-		Undo: "deployctl undo takes the entries out again, unless somebody changed them", Mechanism: "envedit", Action: step.Install, Env: edits,
+		Undo: "deployctl undo takes the entries out again, unless somebody changed them", Mechanism: "envedit", Action: step.Install, With: step.Edits(edits),
 	}
 }
 
@@ -223,6 +223,6 @@ func (w ways) place(name, sum string, size int64, to string) Step {
 	return Step{
 		ID: name + ".place", Title: "Put " + name + " where it is looked for", Effect: step.Write, Needs: []step.Need{}, Cost: Cost{Minutes: 0.1},
 		Undo: "deployctl undo removes " + to + ", unless somebody changed it", Mechanism: "place", Action: step.Install,
-		Place: &step.Place{SHA256: sum, Size: size, Path: to},
+		With: &step.Place{SHA256: sum, Size: size, Path: to},
 	}
 }

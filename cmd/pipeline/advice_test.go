@@ -249,7 +249,7 @@ func (a advice) does(s installers.Step, f judge.Finding) {
 			words = append(words, p)
 		}
 	}
-	for _, e := range s.Env {
+	for _, e := range s.Edits() {
 		words = append(words, e.Value)
 	}
 	for _, w := range words {

@@ -76,7 +76,7 @@ func sameFile(a, b string) bool {
 func fetchAll(ctx context.Context, c *console.Console, l *lockfile.Lock, s *store.Store) error {
 	wanted := slices.DeleteFunc(l.All(), func(f step.Fetch) bool { return l.Program != nil && f.SHA256 == l.Program.SHA256 })
 	bar := &bytesBar{console: c, name: fmt.Sprintf("fetch %d files", len(wanted))}
-	err := files.FetchAll{Options: download.Options{Store: s}}.Do(ctx, step.Step{Files: wanted}, func(p step.Progress) { bar.set(p.Bytes, p.Total) })
+	err := files.FetchAll{Options: download.Options{Store: s}}.Fetch(ctx, wanted, func(p step.Progress) { bar.set(p.Bytes, p.Total) })
 	bar.end()
 	return err
 }

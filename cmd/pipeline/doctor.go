@@ -415,7 +415,7 @@ func (o DoctorOptions) round(ctx context.Context, x *examination, r *recipes.Rec
 // adds reports whether a plan has a step that none of those done is.
 func adds(done, plan []installers.Step) bool {
 	what := func(s installers.Step) string {
-		return fmt.Sprint(s.ID, s.Mechanism, s.Action, s.Packages, s.Argv, s.Env)
+		return fmt.Sprint(s.ID, s.Mechanism, s.Action, s.Packages, s.Argv, s.Edits())
 	}
 	return slices.ContainsFunc(plan, func(s installers.Step) bool {
 		return !slices.ContainsFunc(done, func(d installers.Step) bool { return what(d) == what(s) })

@@ -10,10 +10,10 @@ import (
 // TestAdds: a further round of --fix is only for steps that were not tried.
 func TestAdds(t *testing.T) {
 	install := installers.Step{ID: "apt.install", Mechanism: "apt", Action: step.Install, Packages: []string{"g++"}, Cost: installers.Cost{Minutes: 2}}
-	again, path := install, installers.Step{ID: "env", Mechanism: "env", Env: []step.Env{{Name: "PATH", Value: "/opt/bin"}}}
+	again, path := install, installers.Step{ID: "env", Mechanism: "env", With: step.Edits{{Name: "PATH", Value: "/opt/bin"}}}
 	again.Cost.Minutes = 1
 	other := path
-	other.Env = []step.Env{{Name: "PATH", Value: "/opt/other"}}
+	other.With = step.Edits{{Name: "PATH", Value: "/opt/other"}}
 	for _, c := range []struct {
 		name       string
 		done, plan []installers.Step

@@ -139,9 +139,10 @@ func (o LockOptions) packages(ctx context.Context, h *host.Host, j *judge.Judgem
 		o.Console.Note("not locked: %s (%s)", m.Title, m.Reason)
 	}
 	for _, s := range plan.Steps {
+		file, fetch := s.With.(*step.Fetch)
 		switch {
-		case s.Fetch != nil:
-			l.Files = addFile(l.Files, *s.Fetch)
+		case fetch:
+			l.Files = addFile(l.Files, *file)
 		case s.Mechanism == "apt" && s.Action == step.Install:
 			if l.Packages, err = apt.Locked(ctx, h, s.Packages, lists); err != nil {
 				return err
@@ -303,12 +304,12 @@ func (o DoctorOptions) modules(ctx context.Context, release string) (string, err
 		}
 	}
 	s := store.New(o.Folders.Cache)
-	missing := step.Step{}
+	var missing []step.Fetch
 	for _, m := range o.lock.Modules {
-		missing.Files = append(missing.Files, m.File)
+		missing = append(missing, m.File)
 	}
 	fetch := files.FetchAll{Options: download.Options{Store: s, Offline: o.Offline}}
-	if err := fetch.Do(ctx, missing, func(step.Progress) {}); err != nil {
+	if err := fetch.Fetch(ctx, missing, func(step.Progress) {}); err != nil {
 		return "", err
 	}
 	return goproxy.Lay(ctx, o.lock.Modules, s, filepath.Join(o.Folders.Cache, "goproxy"))

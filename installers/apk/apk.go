@@ -19,6 +19,7 @@ const database = "/lib/apk/db/installed"
 func Manager() *pkgmgr.Manager {
 	return &pkgmgr.Manager{
 		Name: "apk", Tool: "apk", Path: "/sbin/apk", Admin: true,
+		UndoBy: "apk del", Clean: []string{"rm -rf /var/cache/apk/*"},
 		Of: func(f recipes.Fix) []string { return f.Apk },
 		// A leading "!" would mean "must be absent", "@" a repository tag and
 		// "=<>~" a version; none of them passes.

@@ -58,6 +58,7 @@ func Manager() *pkgmgr.Manager { return manager(nil) }
 func manager(own []string) *pkgmgr.Manager {
 	return &pkgmgr.Manager{
 		Name: "apt", Tool: "apt-get", Path: "/usr/bin/apt-get", Admin: true,
+		UndoBy: "apt-get --purge autoremove", Clean: []string{"/usr/bin/apt-get clean", "rm -rf /var/lib/apt/lists/*"}, Unchanged: `(^|\n)0 upgraded, 0 newly installed, 0 to remove`,
 		Env: []string{"DEBIAN_FRONTEND=noninteractive", "LC_ALL=C",
 			// Restarting services and showing changelogs is not this program's business.
 			"NEEDRESTART_SUSPEND=1", "APT_LISTCHANGES_FRONTEND=none"},

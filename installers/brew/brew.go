@@ -17,8 +17,9 @@ import (
 func Manager() *pkgmgr.Manager {
 	return &pkgmgr.Manager{
 		Name: "brew", Tool: "brew", Path: "/opt/homebrew/bin/brew",
-		Env: []string{"HOMEBREW_NO_ANALYTICS=1", "HOMEBREW_NO_ENV_HINTS=1", "HOMEBREW_NO_INSTALL_CLEANUP=1", "NONINTERACTIVE=1"},
-		Of:  func(f recipes.Fix) []string { return f.Brew },
+		UndoBy: "brew uninstall",
+		Env:    []string{"HOMEBREW_NO_ANALYTICS=1", "HOMEBREW_NO_ENV_HINTS=1", "HOMEBREW_NO_INSTALL_CLEANUP=1", "NONINTERACTIVE=1"},
+		Of:     func(f recipes.Fix) []string { return f.Brew },
 		// A formula of the main tap, with a version suffix (go@1.22). No slash:
 		// a tap would fetch and run somebody's Ruby.
 		Valid: regexp.MustCompile(`^[a-z0-9][a-z0-9+._-]*(@[0-9][0-9.]*)?$`),

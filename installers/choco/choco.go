@@ -23,7 +23,8 @@ import (
 func Manager() *pkgmgr.Manager {
 	return &pkgmgr.Manager{
 		Name: "choco", Tool: "choco", Path: usual + `\bin\choco.exe`, Where: Where, Admin: true,
-		Of: func(f recipes.Fix) []string { return f.Choco },
+		UndoBy: "choco uninstall",
+		Of:     func(f recipes.Fix) []string { return f.Choco },
 		// Lower case as the repository shows them. No name that ends in .config:
 		// choco reads one as a file that lists packages.
 		Valid:   regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*(\.([0-9][a-z0-9_-]*|install|portable|commandline|tool|app|extension|template|hook))*$`),

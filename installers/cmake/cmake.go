@@ -12,11 +12,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/deployctl/deployctl/installers/files"
+	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 )
@@ -49,15 +51,14 @@ type Worker struct {
 // State is the product's digest for the install stage and for a removal. The
 // other stages work in a folder that is the unpack step's.
 func (Worker) State(ctx context.Context, s step.Step) (map[string]string, error) {
-	switch {
-	case s.Action == step.Remove:
+	if s.Action == step.Remove {
 		return files.Takes(ctx, s.Take)
-	case s.Build == nil:
-		return nil, errors.New("this is no step that deployctl planned")
-	case s.Build.Stage == Install:
-		return files.Takes(ctx, []step.Take{{Name: s.Build.Product}})
 	}
-	return nil, nil
+	b, err := step.As[*step.Build](s)
+	if err != nil || b.Stage != Install {
+		return nil, err
+	}
+	return files.Takes(ctx, []step.Take{{Name: b.Product}})
 }
 
 // Done reports whether the stage, or the whole build, has been done with the
@@ -66,16 +67,55 @@ func (w Worker) Done(_ context.Context, s step.Step) (bool, error) {
 	if s.Action == step.Remove {
 		return files.Gone(s.Take)
 	}
-	if s.Build == nil {
-		return false, errors.New("this is no step that deployctl planned")
+	b, err := step.As[*step.Build](s)
+	if err != nil {
+		return false, err
 	}
-	if done, err := stamped(filepath.Join(s.Build.Product, stamp), s.Build.Key); done || err != nil {
+	if done, err := stamped(filepath.Join(b.Product, stamp), b.Key); done || err != nil {
 		return done, err
 	}
-	if s.Build.Stage == Install {
+	if b.Stage == Install {
 		return false, nil
 	}
-	return stamped(stageStamp(s.Build), s.Build.Key)
+	return stamped(stageStamp(b), b.Key)
+}
+
+// Sweep removes an installation that is not whole.
+func (Worker) Sweep(s step.Step) error {
+	var product []string
+	if b, ok := s.With.(*step.Build); ok {
+		product = []string{b.Product}
+	}
+	return files.SweepPartial(s, product...)
+}
+
+// Room is the folder of sources and objects.
+func (Worker) Room(s step.Step) string {
+	if b, ok := s.With.(*step.Build); ok {
+		return b.Work
+	}
+	return ""
+}
+
+// Describe is the command with its environment.
+func (Worker) Describe(s step.Step) (label, text string) {
+	if b, ok := s.With.(*step.Build); ok && len(b.Env) > 0 {
+		return "runs", step.Quote(slices.Concat([]string{"env"}, b.Env, s.Argv))
+	}
+	return "runs", step.Quote(s.Argv)
+}
+
+// Export is the same command and folders.
+func (Worker) Export(s step.Step) mechanism.Script {
+	b, ok := s.With.(*step.Build)
+	if !ok {
+		return mechanism.Script{}
+	}
+	x := mechanism.Script{With: b, Undo: step.Clean(s.Undo, 300)}
+	if b.Staged != "" {
+		x.Undo = "remove the folder " + step.Clean(b.Product, 300)
+	}
+	return x
 }
 
 func stageStamp(b *step.Build) string { return filepath.Join(b.Work, stamp+"-"+b.Stage) }
@@ -96,18 +136,20 @@ func (w Worker) Do(ctx context.Context, s step.Step, tell func(step.Progress)) e
 	if s.Action == step.Remove {
 		return files.Remove(ctx, s.Take)
 	}
-	b := s.Build
+	b, err := step.As[*step.Build](s)
+	if err != nil {
+		return err
+	}
 	hold, err := take(ctx, b.Work, func() {
 		tell(step.Progress{Phase: step.Waiting, Percent: -1, Message: "waiting for the compilers that an earlier run left"})
 	})
 	if err != nil {
 		return err
 	}
-	return errors.Join(w.stage(ctx, s, hold, tell), hold.Close())
+	return errors.Join(w.stage(ctx, s, b, hold, tell), hold.Close())
 }
 
-func (w Worker) stage(ctx context.Context, s step.Step, hold *os.File, tell func(step.Progress)) error {
-	b := s.Build
+func (w Worker) stage(ctx context.Context, s step.Step, b *step.Build, hold *os.File, tell func(step.Progress)) error {
 	switch b.Stage {
 	case Configure:
 		// A cache left by another configuration would outlive its options.
@@ -124,7 +166,7 @@ func (w Worker) stage(ctx context.Context, s step.Step, hold *os.File, tell func
 	}
 	argv := s.Argv
 	for {
-		lines, exit, err := w.run(ctx, s, argv, hold, tell)
+		lines, exit, err := w.run(ctx, s, b, argv, hold, tell)
 		if err != nil {
 			return err
 		}
@@ -203,14 +245,14 @@ func percent(line string) (float64, string, bool) {
 // keep is how many of the last lines are looked at for a cause.
 const keep = 400
 
-func (w Worker) run(ctx context.Context, s step.Step, argv []string, hold *os.File, tell func(step.Progress)) ([]string, int, error) {
+func (w Worker) run(ctx context.Context, s step.Step, b *step.Build, argv []string, hold *os.File, tell func(step.Progress)) ([]string, int, error) {
 	var lines []string
 	begin := -1.0
-	if s.Build.Stage == Compile {
+	if b.Stage == Compile {
 		begin = 0 // it counts from there
 	}
 	tell(step.Progress{Phase: step.Installing, Percent: begin, Message: s.Title})
-	exit, err := w.Run(ctx, Command{Argv: argv, Dir: s.Build.Dir, Env: s.Build.Env, Hold: hold}, func(line string) {
+	exit, err := w.Run(ctx, Command{Argv: argv, Dir: b.Dir, Env: b.Env, Hold: hold}, func(line string) {
 		if lines = append(lines, line); len(lines) > 2*keep {
 			lines = append(lines[:0], lines[keep:]...)
 		}

@@ -81,7 +81,7 @@ func TestKeyNamesWhatTheProductIsMadeFrom(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return steps[2].Build.Key
+		return steps[2].With.(*step.Build).Key
 	}
 	base := key(func(*Source) {})
 	for name, change := range map[string]func(*Source){
@@ -108,7 +108,7 @@ func build(t *testing.T, stage string) step.Step {
 	if err := os.MkdirAll(b.Dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return step.Step{ID: "thing." + stage, Argv: []string{"/usr/bin/ninja", "-C", b.Dir, "-j", "8"}, Build: b}
+	return step.Step{ID: "thing." + stage, Argv: []string{"/usr/bin/ninja", "-C", b.Dir, "-j", "8"}, With: b}
 }
 
 func TestFewerCompilersWhenOneIsKilled(t *testing.T) {
@@ -137,7 +137,7 @@ func TestFewerCompilersWhenOneIsKilled(t *testing.T) {
 	if done, err := w.Done(t.Context(), s); err != nil || !done {
 		t.Errorf("done is %v, %v", done, err)
 	}
-	s.Build.Key = "k2"
+	s.With.(*step.Build).Key = "k2"
 	if done, err := w.Done(t.Context(), s); err != nil || done {
 		t.Errorf("with another key done is %v, %v", done, err)
 	}
@@ -145,7 +145,7 @@ func TestFewerCompilersWhenOneIsKilled(t *testing.T) {
 
 func TestInstallAppearsWhole(t *testing.T) {
 	s := build(t, Install)
-	b := s.Build
+	b := s.With.(*step.Build)
 	left := filepath.Join(b.Staged, "left by a killed run")
 	if err := os.MkdirAll(left, 0o755); err != nil {
 		t.Fatal(err)
@@ -169,7 +169,7 @@ func TestInstallAppearsWhole(t *testing.T) {
 	if err != nil || len(state) != 1 {
 		t.Errorf("state %v, %v", state, err)
 	}
-	s.Build.Key = "k2"
+	s.With.(*step.Build).Key = "k2"
 	if err := w.Do(t.Context(), s, func(step.Progress) {}); err == nil {
 		t.Error("another build's product was written over")
 	}

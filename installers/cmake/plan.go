@@ -74,7 +74,7 @@ func Steps(h *host.Host, s Source) ([]step.Step, error) {
 		st.cost.Minutes = max(0.1, st.cost.Minutes)
 		steps = append(steps, step.Step{
 			ID: s.Build.Name + "." + st.name, Title: st.title, Effect: step.Write, Needs: []step.Need{}, Cost: st.cost,
-			Argv: st.argv, Undo: undo, Mechanism: "cmake", Action: step.Install, Build: b,
+			Argv: st.argv, Undo: undo, Mechanism: "cmake", Action: step.Install, With: b,
 		})
 	}
 	return steps, nil

@@ -24,7 +24,8 @@ import (
 func Manager() *pkgmgr.Manager {
 	return &pkgmgr.Manager{
 		Name: "conan", Tool: "conan", Path: "conan",
-		Of: func(f recipes.Fix) []string { return f.Conan },
+		UndoBy: "conan remove",
+		Of:     func(f recipes.Fix) []string { return f.Conan },
 		// name/version, with @user/channel: no range, no option.
 		Valid: regexp.MustCompile(`^[a-z0-9_][a-z0-9_+.-]*/[a-z0-9_][a-z0-9_+.-]*(@[a-z0-9_][a-z0-9_+.-]*/[a-z0-9_][a-z0-9_+.-]*)?$`),
 		Limit: 6 * time.Hour, // it may compile

@@ -14,6 +14,7 @@ import (
 func Manager() *pkgmgr.Manager {
 	return &pkgmgr.Manager{
 		Name: "dnf", Tool: "dnf", Path: "/usr/bin/dnf", Admin: true,
+		UndoBy: "dnf remove", Clean: []string{"/usr/bin/dnf clean all"}, Unchanged: "Nothing to do",
 		Env: []string{"LC_ALL=C"},
 		Of:  func(f recipes.Fix) []string { return f.Dnf },
 		// A letter or digit first, so that neither an option nor a group

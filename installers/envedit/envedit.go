@@ -29,6 +29,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 )
@@ -167,24 +168,57 @@ func (w Worker) Do(ctx context.Context, s step.Step, tell func(step.Progress)) e
 	return err
 }
 
+// Sweep has nothing to do: a file in somebody's home is written under a name that
+// the next edit writes over.
+func (Worker) Sweep(step.Step) error { return nil }
+
+// Room is none worth speaking of.
+func (Worker) Room(step.Step) string { return "" }
+
+// Describe names each edit.
+func (Worker) Describe(s step.Step) (label, text string) {
+	edits, err := step.As[step.Edits](s)
+	if err != nil {
+		return "does", "nothing"
+	}
+	var list []string
+	for _, e := range edits {
+		if e.Prepend {
+			list = append(list, e.Value+" first in "+e.Name)
+		} else {
+			list = append(list, e.Name+"="+e.Value)
+		}
+	}
+	return "does", "sets for later shells of this " + edits[0].Scope + ": " + strings.Join(list, ", ")
+}
+
+// Export is the same edits.
+func (Worker) Export(s step.Step) mechanism.Script {
+	return mechanism.Script{With: s.With, Undo: "take the lines out again"}
+}
+
 func changed(name string) error {
 	return &step.Failure{Kind: step.Changed, Cause: name + " was changed since deployctl made it", Next: "look at it and take it back by hand if it is not wanted"}
 }
 
 // notPlanned is the error for a step that no plan of deployctl has.
 func notPlanned(why string) error {
-	return errors.New("this is no step that deployctl planned: " + why)
+	return fmt.Errorf("%w: %s", step.ErrNotPlanned, why)
 }
 
 // targets are the step's edits in each of their places; of a removal, those
 // that it takes back.
 func (w Worker) targets(s step.Step) ([]target, error) {
-	if err := check(s.Env, w.Host.Windows()); err != nil {
+	edits, err := step.As[step.Edits](s)
+	if err != nil {
+		return nil, err
+	}
+	if err := check(edits, w.Host.Windows()); err != nil {
 		return nil, err
 	}
 	var out []target
 	if s.Action != step.Remove {
-		for _, e := range s.Env {
+		for _, e := range edits {
 			places, err := w.places(e)
 			if err != nil {
 				return nil, err
@@ -199,7 +233,7 @@ func (w Worker) targets(s step.Step) ([]target, error) {
 		return nil, notPlanned("it takes nothing back")
 	}
 	for _, take := range s.Take {
-		t, ok := w.taken(take.Name, s.Env)
+		t, ok := w.taken(take.Name, edits)
 		if !ok || t.edit.Prepend && take.Was != "" {
 			return nil, notPlanned(step.Clean(take.Name, 200) + " is none of its edits")
 		}

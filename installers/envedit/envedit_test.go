@@ -40,7 +40,7 @@ func setting(name, value, scope string) step.Env {
 }
 
 func install(edits ...step.Env) step.Step {
-	return step.Step{ID: "envedit.set", Mechanism: "envedit", Action: step.Install, Title: "Set", Env: edits}
+	return step.Step{ID: "envedit.set", Mechanism: "envedit", Action: step.Install, Title: "Set", With: step.Edits(edits)}
 }
 
 // apply does what installers.Apply does: done, state, do, done, state. The
@@ -87,7 +87,7 @@ func undo(t *testing.T, w Worker, takes []step.Take, edits ...step.Env) error {
 	if len(takes) == 0 {
 		return nil
 	}
-	s := step.Step{ID: "envedit.set.undo", Mechanism: "envedit", Action: step.Remove, Env: edits, Take: takes}
+	s := step.Step{ID: "envedit.set.undo", Mechanism: "envedit", Action: step.Remove, With: step.Edits(edits), Take: takes}
 	state, err := w.State(t.Context(), s)
 	if err != nil {
 		return err
@@ -202,7 +202,7 @@ func TestRefusesWhatWasNotPlanned(t *testing.T) {
 			{{Name: "PATH+=/x (/home/u/.profile)", Version: listed, Was: "something"}},
 			{{Name: "/home/u/.profile", Version: listed}},
 		} {
-			s := step.Step{Action: step.Remove, Env: []step.Env{good}, Take: takes}
+			s := step.Step{Action: step.Remove, With: step.Edits{good}, Take: takes}
 			if err := w.Do(t.Context(), s, func(step.Progress) {}); err == nil || !strings.Contains(err.Error(), "no step that deployctl planned") {
 				t.Errorf("%v: %v", takes, err)
 			}

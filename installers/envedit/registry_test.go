@@ -146,7 +146,7 @@ func TestRegistryUndo(t *testing.T) {
 		t.Errorf("changed since: %v", err)
 	}
 	// Also when it is changed between plan and apply.
-	s := step.Step{Action: step.Remove, Env: []step.Env{d}, Take: takes}
+	s := step.Step{Action: step.Remove, With: step.Edits{d}, Take: takes}
 	if err := w.Do(t.Context(), s, func(step.Progress) {}); kind(err) != step.Changed || r.values[id(userKey, "X_DIR")].Text != "2" {
 		t.Errorf("changed since: %v", err)
 	}

@@ -95,10 +95,8 @@ func changed(t task) string {
 	switch {
 	case t.cache:
 		return "false"
-	case t.tool == "apt":
-		return `deployctl_step.stdout is not search('(^|\n)0 upgraded, 0 newly installed, 0 to remove')`
-	case t.tool == "dnf", t.tool == "zypper":
-		return `deployctl_step.stdout is not search('Nothing to do')`
+	case t.by != nil && t.by.Unchanged != "":
+		return "deployctl_step.stdout is not search('" + t.by.Unchanged + "')"
 	}
 	return "true"
 }

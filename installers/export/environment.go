@@ -122,7 +122,7 @@ func posixEnvStep(edits []step.Env) *posix {
 func dockerEnv(edits []step.Env) []string {
 	var lines []string
 	for _, e := range edits {
-		l := "ENV " + e.Name + "=" + shellWord(e.Value)
+		l := "ENV " + e.Name + "=" + step.Word(e.Value)
 		if e.Prepend {
 			l += fmt.Sprintf(`"${%[1]s:+:${%[1]s}}"`, e.Name)
 		}

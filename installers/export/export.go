@@ -10,6 +10,7 @@ package export
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -19,7 +20,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/installers"
 	"github.com/deployctl/deployctl/installers/apt"
-	"github.com/deployctl/deployctl/installers/ldconf"
+	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
 )
 
@@ -85,8 +86,8 @@ type task struct {
 	// argv is without the planning machine's way to become root.
 	argv  []string
 	admin bool
-	tool  string // the mechanism
-	cache bool   // fetches lists only
+	by    *pkgmgr.Manager // nil for what is no package manager's
+	cache bool            // fetches lists only
 	// posix or windows (PowerShell) are what a step on files does.
 	posix   *posix
 	windows []string
@@ -102,35 +103,42 @@ func prepare(format Format, plan *installers.Plan) ([]task, error) {
 	prefix := plan.Elevation.Wrap(nil)
 	fetched := map[string]*step.Fetch{}
 	for _, s := range plan.Steps {
-		if s.Fetch != nil {
-			fetched[s.Fetch.SHA256] = s.Fetch
+		if f, ok := s.With.(*step.Fetch); ok {
+			fetched[f.SHA256] = f
 		}
 	}
 	var tasks []task
 	refreshed := false
 	for _, s := range plan.Steps {
-		if s.Fetch != nil {
-			continue // fetched by the steps that use it
+		x := installers.Script(s)
+		if x.Skip {
+			continue
 		}
-		if s.Repository != "" || len(s.Files) > 0 {
-			return nil, fmt.Errorf("step %s takes packages of a lockfile, which deployctl alone makes a source of: write the plan without the lockfile", s.ID)
+		if x.Refuse != "" {
+			return nil, fmt.Errorf("step %s %s", s.ID, x.Refuse)
 		}
-		t := task{title: step.Clean(s.Title, 200), argv: s.Argv, admin: s.NeedsAny(step.Admin), tool: s.Mechanism, cache: s.Action == step.Refresh, undo: undo(s), env: s.Env}
+		t := task{title: step.Clean(s.Title, 200), argv: s.Argv, admin: s.NeedsAny(step.Admin), by: installers.ManagerOf(s.Mechanism), cache: s.Action == step.Refresh, undo: cmp.Or(x.Undo, step.Clean(s.Undo, 300)), env: s.Edits()}
 		if len(s.Requirements) > 0 {
 			t.purpose = step.Clean("For "+strings.Join(s.Requirements, ", "), 500) + "."
 		}
 		if t.admin && len(prefix) > 0 && len(s.Argv) > len(prefix) && slices.Equal(s.Argv[:len(prefix)], prefix) {
 			t.argv = s.Argv[len(prefix):]
 		}
-		why := refuse(format, allWords(s))
-		if why == "" && format == Ansible && s.Build == nil {
+		o, words := opOf(x, s.Argv), s.Argv
+		if o != nil {
+			words = slices.Concat(words, o.words)
+		}
+		why := refuse(format, words)
+		if why == "" && format == Ansible && o == nil {
 			why = expanded(s.Argv)
 		}
 		if why != "" {
 			return nil, &ArgumentError{Step: s.ID, Format: format, Why: why}
 		}
-		if err := onFiles(format, &t, s, fetched); err != nil {
-			return nil, err
+		if o != nil {
+			if err := onFiles(format, &t, o, s, fetched); err != nil {
+				return nil, err
+			}
 		}
 		if !t.onFiles() && len(t.argv) == 0 {
 			return nil, fmt.Errorf("step %s has no command", s.ID)
@@ -142,7 +150,7 @@ func prepare(format Format, plan *installers.Plan) ([]task, error) {
 			// The planning machine had fresh lists; the next one may have none.
 			m := apt.Manager()
 			tasks = append(tasks, task{title: "Fetch the package lists", purpose: "A fresh machine has none.",
-				undo: "nothing to undo: the lists are a cache", argv: m.Argv(m.Path, m.Refresh()), admin: m.Admin, tool: "apt", cache: true})
+				undo: "nothing to undo: the lists are a cache", argv: m.Argv(m.Path, m.Refresh()), admin: m.Admin, by: m, cache: true})
 			refreshed = true
 		}
 		tasks = append(tasks, t)
@@ -174,60 +182,6 @@ func expanded(argv []string) string {
 		}
 	}
 	return ""
-}
-
-// allWords are a step's words that come into a script.
-func allWords(s installers.Step) []string {
-	words := slices.Clone(s.Argv)
-	if u := s.Unpack; u != nil {
-		words = append(words, u.Format, u.Into, u.Product)
-		for from, to := range u.Files {
-			words = append(words, from, to)
-		}
-	}
-	if p := s.Place; p != nil {
-		words = append(words, p.Path)
-	}
-	if b := s.Build; b != nil {
-		words = append(append(words, b.Stage, b.Dir, b.Work, b.Product, b.Staged, b.Key), b.Env...)
-	}
-	for _, e := range s.Env {
-		words = append(words, e.Name, e.Value, e.Scope)
-	}
-	for _, t := range s.Take {
-		words = append(words, t.Name)
-	}
-	return words
-}
-
-// undo says how a step is taken back without deployctl's journal.
-func undo(s installers.Step) string {
-	how := map[string]string{
-		"apt": "apt-get --purge autoremove", "dnf": "dnf remove", "pacman": "pacman -Rns",
-		"apk": "apk del", "zypper": "zypper remove --clean-deps", "brew": "brew uninstall",
-		"winget": "winget uninstall --exact --id", "choco": "choco uninstall", "scoop": "scoop uninstall", "conan": "conan remove", "msys2": "pacman -Rs",
-	}[s.Mechanism]
-	switch {
-	case s.Unpack != nil && !s.Unpack.Work:
-		return "remove the folder " + step.Clean(s.Unpack.Into, 300)
-	case s.Place != nil:
-		return "remove the file " + step.Clean(s.Place.Path, 300)
-	case s.Build != nil && s.Build.Staged != "":
-		return "remove the folder " + step.Clean(s.Build.Product, 300)
-	case len(s.Env) > 0:
-		return "take the lines out again"
-	case s.Build != nil, s.Unpack != nil:
-		return step.Clean(s.Undo, 300)
-	case s.Mechanism == ldconf.Name, s.Action == step.Reinstall:
-		return step.Clean(strings.TrimPrefix(s.Undo, "deployctl undo "), 300)
-	case s.Action == step.Install && how != "":
-		return how + " " + shellWords(s.Packages) + "; look first at what it would take along"
-	case s.Action == step.Install, s.Action == step.FixBroken:
-		return "remove the packages that it adds; nothing here records which"
-	case s.Action == step.Remove:
-		return "install the packages again"
-	}
-	return step.Clean(s.Undo, 300)
 }
 
 // page is the output; a bufio.Writer keeps the first error for Flush.

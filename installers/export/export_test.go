@@ -215,7 +215,7 @@ func TestShellBecomesRoot(t *testing.T) {
 	if err := Write(&b, Shell, plan, About{}); err != nil {
 		t.Fatal(err)
 	}
-	got := sh(t, "PATH="+shellWord(dir)+":$PATH\n"+b.String())
+	got := sh(t, "PATH="+step.Word(dir)+":$PATH\n"+b.String())
 	if d := cmp.Diff([]string{"user", "sudo", "root"}, got); d != "" {
 		t.Error(d)
 	}
@@ -430,7 +430,7 @@ func FuzzQuoting(f *testing.F) {
 		if !utf8.ValidString(w) || strings.ContainsRune(w, 0) {
 			return
 		}
-		if got := sh(t, "printf '%s\\0' "+shellWord(w)); len(got) != 1 || got[0] != w {
+		if got := sh(t, "printf '%s\\0' "+step.Word(w)); len(got) != 1 || got[0] != w {
 			t.Errorf("sh: %q became %q", w, got)
 		}
 		if got := powerShellRead(powerShellWord(w)); len(got) != 1 || got[0] != w {

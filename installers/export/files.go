@@ -1,46 +1,113 @@
 package export
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/deployctl/deployctl/installers"
-	"github.com/deployctl/deployctl/installers/files"
+	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 )
 
+// op is what a step does to files or settings.
+type op struct {
+	words []string // that come into a script
+	paths []string // that it works at
+	sum   string   // of the file that it uses, "" for none
+	bad   string   // why no plan of deployctl's own has it
+	// posix and windows are its lines; windows is nil for what deployctl does not
+	// do there.
+	posix   func(f *step.Fetch) *posix
+	windows func(f *step.Fetch) []string
+}
+
+// opOf is the one place that knows the kinds of payload; nil for a command.
+func opOf(x mechanism.Script, argv []string) *op {
+	switch with := x.With.(type) {
+	case *step.Unpack:
+		o := &op{words: []string{with.Format, with.Into, with.Product}, paths: []string{with.Into}, sum: with.SHA256}
+		for from, to := range with.Files {
+			o.words = append(o.words, from, to)
+		}
+		if with.Product != "" {
+			o.paths = append(o.paths, with.Product)
+		}
+		o.posix = func(f *step.Fetch) *posix { return posixUnpackStep(with, f) }
+		o.windows = func(f *step.Fetch) []string { return windowsUnpackStep(with, f) }
+		return o
+	case *step.Place:
+		return &op{words: []string{with.Path}, paths: []string{with.Path}, sum: with.SHA256,
+			posix:   func(f *step.Fetch) *posix { return posixPlaceStep(with, f) },
+			windows: func(f *step.Fetch) []string { return windowsPlaceStep(with, f) }}
+	case *step.Build:
+		o := &op{paths: []string{with.Dir, with.Work, with.Product}, posix: func(*step.Fetch) *posix { return posixBuildStep(with, argv) }}
+		o.words = slices.Concat([]string{with.Stage, with.Dir, with.Work, with.Product, with.Staged, with.Key}, with.Env)
+		if with.Staged != "" {
+			o.paths = append(o.paths, with.Staged)
+		}
+		if len(argv) == 0 {
+			o.bad = "builds from source in a way that deployctl does not"
+		}
+		for _, kv := range with.Env {
+			if name, _, ok := strings.Cut(kv, "="); !ok || !variable().MatchString(name) {
+				o.bad = "sets something that is no variable"
+			}
+		}
+		return o
+	case step.Edits:
+		o := &op{posix: func(*step.Fetch) *posix { return posixEnvStep(with) }, windows: func(*step.Fetch) []string { return windowsEnvStep(with) }}
+		for _, e := range with {
+			o.words = append(o.words, e.Name, e.Value, e.Scope)
+			o.bad = cmp.Or(o.bad, badEdit(e, with[0]))
+		}
+		return o
+	}
+	if len(x.Remove) > 0 {
+		return &op{words: x.Remove, paths: x.Remove, posix: func(*step.Fetch) *posix { return posixTidyStep(x.Remove) },
+			windows: func(*step.Fetch) []string { return windowsTidyStep(x.Remove) }}
+	}
+	return nil
+}
+
+// onWindows reports whether the op is for Windows; why it is none of deployctl's
+// own, unless "".
+func (o *op) onWindows(edits step.Edits) (windows bool, bad string) {
+	windows = len(o.paths) > 0 && windowsPath().MatchString(o.paths[0])
+	for _, e := range edits {
+		windows = windows || windowsPath().MatchString(e.Value)
+	}
+	for _, p := range o.paths {
+		if !windows && (!path.IsAbs(p) || path.Clean(p) != p || p == "/") || windows && !windowsPath().MatchString(p) {
+			return windows, cmp.Or(o.bad, "works at a path that is not absolute")
+		}
+	}
+	if windows && o.windows == nil {
+		return windows, "builds from source in a way that deployctl does not"
+	}
+	return windows, o.bad
+}
+
 // onFiles makes a step that works on files ready: lines of PowerShell where its
 // paths are those of Windows, of a POSIX shell elsewhere. Those become a
-// command (/bin/sh -c) where the language or root has to start them. Other
-// steps are left as they are.
-func onFiles(format Format, t *task, s installers.Step, fetched map[string]*step.Fetch) error {
-	paths, sum := pathsOf(s)
-	if paths == nil && len(s.Env) == 0 {
-		return nil
-	}
+// command (/bin/sh -c) where the language or root has to start them.
+func onFiles(format Format, t *task, o *op, s installers.Step, fetched map[string]*step.Fetch) error {
 	bad := func(why string) error { return fmt.Errorf("step %s %s; this is no plan of deployctl's own", s.ID, why) }
-	windows := len(paths) > 0 && windowsPath().MatchString(paths[0])
-	for _, e := range s.Env {
-		windows = windows || windowsPath().MatchString(e.Value)
-		if why := badEdit(e, s.Env[0]); why != "" {
-			return bad(why)
-		}
-	}
-	for _, p := range paths {
-		if !windows && (!path.IsAbs(p) || path.Clean(p) != p || p == "/") || windows && !windowsPath().MatchString(p) {
-			return bad("works at a path that is not absolute")
-		}
+	windows, why := o.onWindows(t.env)
+	if why != "" {
+		return bad(why)
 	}
 	if windows && format != PowerShell {
 		return fmt.Errorf("step %s is for Windows: write the plan as ps1", s.ID)
 	}
 	var f *step.Fetch
-	if sum != "" {
-		if f = fetched[sum]; f == nil || !store.Sum(sum).Valid() || len(f.Mirrors) == 0 {
+	if o.sum != "" {
+		if f = fetched[o.sum]; f == nil || !store.Sum(o.sum).Valid() || len(f.Mirrors) == 0 {
 			return bad("uses a file that no step before fetches")
 		}
 		for _, m := range f.Mirrors {
@@ -53,35 +120,12 @@ func onFiles(format Format, t *task, s installers.Step, fetched map[string]*step
 		}
 		t.purpose = strings.TrimSpace(fmt.Sprintf("%s It fetches %s (%s) where it is not done already.", t.purpose, step.Clean(f.Name, 100), step.Bytes(f.Size)))
 	}
-	switch {
-	case s.Unpack != nil && windows:
-		t.windows = windowsUnpackStep(s.Unpack, f)
-	case s.Unpack != nil:
-		t.posix = posixUnpackStep(s.Unpack, f)
-	case s.Place != nil && windows:
-		t.windows = windowsPlaceStep(s.Place, f)
-	case s.Place != nil:
-		t.posix = posixPlaceStep(s.Place, f)
-	case s.Build != nil && windows, s.Build != nil && len(s.Argv) == 0:
-		return bad("builds from source in a way that deployctl does not")
-	case s.Build != nil:
-		for _, kv := range s.Build.Env {
-			if name, _, ok := strings.Cut(kv, "="); !ok || !variable().MatchString(name) {
-				return bad("sets something that is no variable")
-			}
-		}
-		t.posix = posixBuildStep(s.Build, s.Argv)
-	case len(s.Env) > 0 && windows:
-		t.windows = windowsEnvStep(s.Env)
-	case len(s.Env) > 0:
-		t.posix = posixEnvStep(s.Env)
-	case windows:
-		t.windows = windowsTidyStep(s.Take)
-	default:
-		t.posix = posixTidyStep(s.Take)
+	if t.argv, t.paths = nil, len(o.paths) > 0; windows {
+		t.windows = o.windows(f)
+		return nil
 	}
-	t.argv, t.paths = nil, len(paths) > 0
-	if t.posix != nil && (format == PowerShell || format == Shell && t.admin) {
+	t.posix = o.posix(f)
+	if format == PowerShell || format == Shell && t.admin {
 		t.argv, t.posix = []string{"/bin/sh", "-c", t.posix.text()}, nil
 	}
 	return nil
@@ -91,31 +135,3 @@ var (
 	windowsPath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z]:\\[^\\]`) })
 	variable    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) })
 )
-
-// pathsOf are the absolute paths that a step on files works at, nil for other
-// steps, and the file that it uses.
-func pathsOf(s installers.Step) (paths []string, sum string) {
-	switch {
-	case s.Unpack != nil:
-		paths = []string{s.Unpack.Into}
-		if s.Unpack.Product != "" {
-			paths = append(paths, s.Unpack.Product)
-		}
-		return paths, s.Unpack.SHA256
-	case s.Place != nil:
-		return []string{s.Place.Path}, s.Place.SHA256
-	case s.Build != nil:
-		paths = []string{s.Build.Dir, s.Build.Work, s.Build.Product}
-		if s.Build.Staged != "" {
-			paths = append(paths, s.Build.Staged)
-		}
-		return paths, ""
-	case s.Action == step.Tidy:
-		for _, t := range s.Take {
-			if t.Version == files.Scratch {
-				paths = append(paths, t.Name)
-			}
-		}
-	}
-	return paths, ""
-}

@@ -212,7 +212,7 @@ func (s *server) fetch(name string, data []byte) installers.Step {
 	s.files.Store(name, data)
 	s.files.Store("wrong-"+name, bytes.ToUpper(data))
 	return installers.Step{ID: name + ".fetch", Title: "Fetch " + name, Mechanism: "fetch", Action: step.Install,
-		Fetch: &step.Fetch{Name: name, Size: int64(len(data)), SHA256: sumOf(data), Trusted: true,
+		With: &step.Fetch{Name: name, Size: int64(len(data)), SHA256: sumOf(data), Trusted: true,
 			Mirrors: []string{s.URL + "/wrong-" + name, s.URL + "/absent", s.URL + "/" + name}}}
 }
 
@@ -239,30 +239,30 @@ func everyKind(t *testing.T, s *server, dir string) []installers.Step {
 	}
 	build := func(stage string, env []string, staged string, argv ...string) installers.Step {
 		return installers.Step{ID: "x." + stage, Title: stage + " x", Mechanism: "cmake", Action: step.Install, Argv: append([]string{tool}, argv...),
-			Undo:  "nothing to undo",
-			Build: &step.Build{Stage: stage, Dir: work + "/build", Work: work, Env: append([]string{"LC_ALL=C"}, env...), Product: product, Staged: staged, Key: "k e'y"}}
+			Undo: "nothing to undo",
+			With: &step.Build{Stage: stage, Dir: work + "/build", Work: work, Env: append([]string{"LC_ALL=C"}, env...), Product: product, Staged: staged, Key: "k e'y"}}
 	}
 	return []installers.Step{
 		s.fetch("sources.tar.gz", sources),
 		{ID: "x.unpack", Title: "Unpack sources.tar.gz", Mechanism: "unpack", Action: step.Install, Undo: "nothing to undo",
-			Unpack: &step.Unpack{SHA256: sumOf(sources), Size: int64(len(sources)), Format: "tar.gz", Strip: 1, Into: work + "/source", Work: true, Product: product}},
+			With: &step.Unpack{SHA256: sumOf(sources), Size: int64(len(sources)), Format: "tar.gz", Strip: 1, Into: work + "/source", Work: true, Product: product}},
 		build("configure", nil, "", "-S", work+"/source", "-B", work+"/build", "-DA=b c;d"),
 		build("compile", nil, "", "--build", work+"/build", "--parallel", "2"),
 		build("install", []string{"DESTDIR=" + staged}, staged, "--install", work+"/build"),
-		{ID: "x.env", Title: "Let new shells find x (PATH, PKG_CONFIG_PATH)", Mechanism: "envedit", Action: step.Install, Env: []step.Env{
+		{ID: "x.env", Title: "Let new shells find x (PATH, PKG_CONFIG_PATH)", Mechanism: "envedit", Action: step.Install, With: step.Edits{
 			{Name: "PATH", Value: product + "/bin", Prepend: true, Scope: "user"},
 			{Name: "PKG_CONFIG_PATH", Value: product + "/lib/pkgconfig", Prepend: true, Scope: "user"}}},
 		{ID: "x.tidy", Title: "Remove the sources and objects of the build", Mechanism: "unpack", Action: step.Tidy, Undo: "nothing to undo: only the build needed them",
 			Take: []step.Take{{Name: work, Version: files.Scratch}}},
 		s.fetch("library.zip", library),
 		{ID: "l.unpack", Title: "Take the libraries out of library.zip", Mechanism: "unpack", Action: step.Install,
-			Unpack: &step.Unpack{SHA256: sumOf(library), Size: int64(len(library)), Format: "zip", Into: dir + "/cache/runtimes/l",
+			With: &step.Unpack{SHA256: sumOf(library), Size: int64(len(library)), Format: "zip", Into: dir + "/cache/runtimes/l",
 				Files: map[string]string{"top-1.0/lib/liba.so.1": "lib/liba.so.1", "top-1.0/bin/run me.sh": "run"}}},
 		{ID: "s.unpack", Title: "Unpack sources.tar.gz again", Mechanism: "unpack", Action: step.Install,
-			Unpack: &step.Unpack{SHA256: sumOf(sources), Size: int64(len(sources)), Format: "tar.gz", Into: dir + "/opt/whole"}},
+			With: &step.Unpack{SHA256: sumOf(sources), Size: int64(len(sources)), Format: "tar.gz", Into: dir + "/opt/whole"}},
 		s.fetch("model.weights", weights),
 		{ID: "m.place", Title: "Put model.weights where it is looked for", Mechanism: "place", Action: step.Install,
-			Place: &step.Place{SHA256: sumOf(weights), Size: int64(len(weights)), Path: dir + "/cache/models/model.weights"}},
+			With: &step.Place{SHA256: sumOf(weights), Size: int64(len(weights)), Path: dir + "/cache/models/model.weights"}},
 	}
 }
 
@@ -437,7 +437,7 @@ func TestFetchers(t *testing.T) {
 			}
 			to := dir + "/to/model"
 			steps := []installers.Step{s.fetch("model", data), {ID: "m.place", Title: "Put", Mechanism: "place", Action: step.Install,
-				Place: &step.Place{SHA256: sumOf(data), Size: int64(len(data)), Path: to}}}
+				With: &step.Place{SHA256: sumOf(data), Size: int64(len(data)), Path: to}}}
 			var b bytes.Buffer
 			if err := Write(&b, Shell, &installers.Plan{Steps: steps}, About{}); err != nil {
 				t.Fatal(err)
@@ -499,7 +499,7 @@ func TestHostilePaths(t *testing.T) {
 			data, small := tarGz(t, entries), tarGz(t, []entry{{name: "a file", body: "a", mode: 0o644}})
 			steps := []installers.Step{s.fetch("names.tar.gz", data), s.fetch("small.tar.gz", small), s.fetch("weights", weights)}
 			steps = append(steps, installers.Step{ID: "picks", Title: "picks", Mechanism: "unpack", Action: step.Install,
-				Unpack: &step.Unpack{SHA256: sumOf(data), Size: int64(len(data)), Format: "tar.gz", Into: dir + "/picked", Files: picks}})
+				With: &step.Unpack{SHA256: sumOf(data), Size: int64(len(data)), Format: "tar.gz", Into: dir + "/picked", Files: picks}})
 			var paths []string
 			for part := range slices.Chunk(all, 5) { // each step is a process
 				paths = append(paths, fmt.Sprintf("%s/%d/%s", dir, len(paths), strings.Join(part, "/")))
@@ -509,8 +509,8 @@ func TestHostilePaths(t *testing.T) {
 					t.Fatal(err)
 				}
 				steps = append(steps,
-					installers.Step{ID: "p", Title: "p", Mechanism: "place", Action: step.Install, Place: &step.Place{SHA256: sumOf(weights), Size: int64(len(weights)), Path: p}},
-					installers.Step{ID: "u", Title: "u", Mechanism: "unpack", Action: step.Install, Unpack: &step.Unpack{SHA256: sumOf(small), Size: int64(len(small)), Format: "tar.gz", Into: p + ".d"}},
+					installers.Step{ID: "p", Title: "p", Mechanism: "place", Action: step.Install, With: &step.Place{SHA256: sumOf(weights), Size: int64(len(weights)), Path: p}},
+					installers.Step{ID: "u", Title: "u", Mechanism: "unpack", Action: step.Install, With: &step.Unpack{SHA256: sumOf(small), Size: int64(len(small)), Format: "tar.gz", Into: p + ".d"}},
 					installers.Step{ID: "t", Title: "t", Mechanism: "unpack", Action: step.Tidy, Take: []step.Take{{Name: p + ".work", Version: files.Scratch}}})
 			}
 			out, err := run(t, f, steps, "HOME="+dir)
@@ -557,8 +557,8 @@ func TestHostileCommands(t *testing.T) {
 		}
 		data := []byte("x")
 		for name, text := range map[string]string{
-			"curl": "#!/bin/sh\nfor a; do :; done\nprintf '%s\\0' \"$a\" >>" + shellWord(dir+"/urls") + "\nexit 1\n",
-			"tool": "#!/bin/sh\nprintf '%s\\0' \"$@\" >" + shellWord(dir+"/args") + "\nenv -0 >" + shellWord(dir+"/env") + "\n",
+			"curl": "#!/bin/sh\nfor a; do :; done\nprintf '%s\\0' \"$a\" >>" + step.Word(dir+"/urls") + "\nexit 1\n",
+			"tool": "#!/bin/sh\nprintf '%s\\0' \"$@\" >" + step.Word(dir+"/args") + "\nenv -0 >" + step.Word(dir+"/env") + "\n",
 		} {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755); err != nil {
 				t.Fatal(err)
@@ -569,9 +569,9 @@ func TestHostileCommands(t *testing.T) {
 		}
 		steps := []installers.Step{
 			{ID: "b", Title: "b", Mechanism: "cmake", Action: step.Install, Argv: append([]string{dir + "/tool"}, args...),
-				Build: &step.Build{Stage: "configure", Dir: dir + "/work/build", Work: dir + "/work", Env: env, Product: dir + "/product", Key: "k"}},
-			{ID: "f", Fetch: &step.Fetch{Name: "x", Size: 1, SHA256: sumOf(data), Mirrors: mirrors}},
-			{ID: "p", Title: "p", Mechanism: "place", Action: step.Install, Place: &step.Place{SHA256: sumOf(data), Size: 1, Path: dir + "/x"}},
+				With: &step.Build{Stage: "configure", Dir: dir + "/work/build", Work: dir + "/work", Env: env, Product: dir + "/product", Key: "k"}},
+			{ID: "f", Mechanism: "fetch", With: &step.Fetch{Name: "x", Size: 1, SHA256: sumOf(data), Mirrors: mirrors}},
+			{ID: "p", Title: "p", Mechanism: "place", Action: step.Install, With: &step.Place{SHA256: sumOf(data), Size: 1, Path: dir + "/x"}},
 		}
 		if out, err := run(t, f, steps, "PATH="+dir+":/usr/bin:/bin"); err == nil || !strings.Contains(out, "no address gave the file") {
 			t.Fatalf("%s: %v:\n%.2000s", f, err, out)
@@ -611,11 +611,11 @@ func TestHostileValues(t *testing.T) {
 		}
 		edits = append(edits, step.Env{Name: "LIST", Value: "/it's $(id)", Prepend: true, Scope: "user"}, step.Env{Name: "LIST", Value: "/second", Prepend: true, Scope: "user"})
 		want, names = append(want, "/second:/it's $(id):/old"), append(names, `"$LIST"`)
-		steps := []installers.Step{{ID: "e", Title: "e", Mechanism: "envedit", Action: step.Install, Env: edits}}
+		steps := []installers.Step{{ID: "e", Title: "e", Mechanism: "envedit", Action: step.Install, With: step.Edits(edits)}}
 		if out, err := run(t, f, steps, "HOME="+dir); err != nil {
 			t.Fatalf("%s: %v:\n%s", f, err, out)
 		}
-		got := sh(t, "set -u; LIST=/old; . "+shellWord(dir+"/.profile")+"; . "+shellWord(dir+"/.profile")+"; printf '%s\\0' "+strings.Join(names, " "))
+		got := sh(t, "set -u; LIST=/old; . "+step.Word(dir+"/.profile")+"; . "+step.Word(dir+"/.profile")+"; printf '%s\\0' "+strings.Join(names, " "))
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("%s: %s", f, d)
 		}
@@ -637,8 +637,8 @@ func TestHostileValues(t *testing.T) {
 // what package envedit makes of the same edits.
 func TestProfilesAsEnvedit(t *testing.T) {
 	edits := []step.Env{{Name: "PATH", Value: "/opt/it's/bin", Prepend: true, Scope: "user"}, {Name: "X_DIR", Value: "/opt/$x", Scope: "user"}, {Name: "PATH", Value: "/opt/b", Prepend: true, Scope: "user"}}
-	s := step.Step{ID: "x.env", Title: "x", Mechanism: "envedit", Action: step.Install, Env: edits}
-	other := step.Step{ID: "y.env", Mechanism: "envedit", Action: step.Install, Env: []step.Env{{Name: "PATH", Value: "/opt/y", Prepend: true, Scope: "user"}, {Name: "X_DIR", Value: "/opt/before", Scope: "user"}}}
+	s := step.Step{ID: "x.env", Title: "x", Mechanism: "envedit", Action: step.Install, With: step.Edits(edits)}
+	other := step.Step{ID: "y.env", Mechanism: "envedit", Action: step.Install, With: step.Edits{{Name: "PATH", Value: "/opt/y", Prepend: true, Scope: "user"}, {Name: "X_DIR", Value: "/opt/before", Scope: "user"}}}
 	for name, before := range map[string]map[string]string{
 		"none":               {},
 		"empty":              {".profile": ""},
@@ -687,31 +687,31 @@ func filesPlan() *installers.Plan {
 	sum := sumOf(nil)
 	build := func(stage, staged string, env []string, argv ...string) installers.Step {
 		return installers.Step{ID: "opencv-4.10.0." + stage, Title: stage + " opencv-4.10.0", Mechanism: "cmake", Action: step.Install, Argv: append([]string{"/usr/bin/cmake"}, argv...),
-			Undo:  "nothing to undo: it works in a folder that goes with the build",
-			Build: &step.Build{Stage: stage, Dir: work + "/build", Work: work, Env: append([]string{"LC_ALL=C"}, env...), Product: product, Staged: staged, Key: sum}}
+			Undo: "nothing to undo: it works in a folder that goes with the build",
+			With: &step.Build{Stage: stage, Dir: work + "/build", Work: work, Env: append([]string{"LC_ALL=C"}, env...), Product: product, Staged: staged, Key: sum}}
 	}
 	fetch := func(name, sum string, mirrors ...string) installers.Step {
-		return installers.Step{ID: name + ".fetch", Mechanism: "fetch", Action: step.Install, Fetch: &step.Fetch{Name: name, Size: 95e6, SHA256: sum, Mirrors: mirrors}}
+		return installers.Step{ID: name + ".fetch", Mechanism: "fetch", Action: step.Install, With: &step.Fetch{Name: name, Size: 95e6, SHA256: sum, Mirrors: mirrors}}
 	}
 	library, model := sumOf([]byte("library")), sumOf([]byte("model"))
 	return &installers.Plan{Steps: []installers.Step{
 		aptStep("cmake", "ninja-build"),
 		fetch("opencv-4.10.0.tar.xz", sum, "https://example.org/opencv-4.10.0.tar.xz", "https://example.com/mirror/opencv-4.10.0.tar.xz"),
 		{ID: "opencv-4.10.0.unpack", Title: "Unpack opencv-4.10.0.tar.xz", Mechanism: "unpack", Action: step.Install, Requirements: []string{"opencv.tuned"}, Undo: "nothing to undo: the folder goes with the build",
-			Unpack: &step.Unpack{SHA256: sum, Size: 95e6, Format: "tar.xz", Strip: 1, Into: work + "/source", Work: true, Product: product}},
+			With: &step.Unpack{SHA256: sum, Size: 95e6, Format: "tar.xz", Strip: 1, Into: work + "/source", Work: true, Product: product}},
 		build("configure", "", nil, "-S", work+"/source", "-B", work+"/build", "-G", "Ninja", "-DCMAKE_INSTALL_PREFIX="+product, "-DCPU_BASELINE=NEON;NEON_FP16"),
 		build("compile", "", nil, "--build", work+"/build", "--parallel", "4"),
 		build("install", staged, []string{"DESTDIR=" + staged}, "--install", work+"/build"),
 		{ID: "opencv-4.10.0.env", Title: "Let new shells find opencv-4.10.0 (PKG_CONFIG_PATH)", Mechanism: "envedit", Action: step.Install,
-			Env: []step.Env{{Name: "PKG_CONFIG_PATH", Value: product + "/lib/pkgconfig", Prepend: true, Scope: "machine"}}},
+			With: step.Edits{{Name: "PKG_CONFIG_PATH", Value: product + "/lib/pkgconfig", Prepend: true, Scope: "machine"}}},
 		{ID: "opencv-4.10.0.tidy", Title: "Remove the sources and objects of the build", Mechanism: "unpack", Action: step.Tidy, Undo: "nothing to undo: only the build needed them",
 			Take: []step.Take{{Name: work, Version: files.Scratch}}},
 		fetch("library.zip", library, "https://example.org/library.zip"),
 		{ID: "library.unpack", Title: "Take the library out of library.zip", Mechanism: "unpack", Action: step.Install,
-			Unpack: &step.Unpack{SHA256: library, Size: 95e6, Format: "zip", Into: "/root/.cache/deployctl/runtimes/library", Files: map[string]string{"package/liba.so.1": "lib/liba.so.1"}}},
+			With: &step.Unpack{SHA256: library, Size: 95e6, Format: "zip", Into: "/root/.cache/deployctl/runtimes/library", Files: map[string]string{"package/liba.so.1": "lib/liba.so.1"}}},
 		fetch("yolov3.weights", model, "https://example.org/yolov3.weights"),
 		{ID: "yolov3.weights.place", Title: "Put yolov3.weights where it is looked for", Mechanism: "place", Action: step.Install,
-			Place: &step.Place{SHA256: model, Size: 95e6, Path: "/root/.cache/deployctl/models/yolov3.weights"}},
+			With: &step.Place{SHA256: model, Size: 95e6, Path: "/root/.cache/deployctl/models/yolov3.weights"}},
 	}}
 }
 
@@ -720,21 +720,21 @@ func windowsPlan() []installers.Step {
 	setup, library := sumOf([]byte("setup")), sumOf([]byte("library"))
 	const opt, cache = `C:\Users\Ann O'Neil\AppData\Local\deployctl\opt`, `C:\Users\Ann O'Neil\AppData\Local\deployctl`
 	fetch := func(name, sum string, mirrors ...string) installers.Step {
-		return installers.Step{ID: name + ".fetch", Mechanism: "fetch", Action: step.Install, Fetch: &step.Fetch{Name: name, Size: 95e6, SHA256: sum, Mirrors: mirrors}}
+		return installers.Step{ID: name + ".fetch", Mechanism: "fetch", Action: step.Install, With: &step.Fetch{Name: name, Size: 95e6, SHA256: sum, Mirrors: mirrors}}
 	}
 	return []installers.Step{
 		fetch("setup.bin", setup, "https://example.org/setup.bin", "https://example.com/setup.bin"),
 		{ID: "setup.bin.place", Title: "Put setup.bin where it is looked for", Mechanism: "place", Action: step.Install,
-			Place: &step.Place{SHA256: setup, Size: 95e6, Path: cache + `\setup\setup.bin`}},
+			With: &step.Place{SHA256: setup, Size: 95e6, Path: cache + `\setup\setup.bin`}},
 		{ID: "choco.install", Title: "Install ninja", Mechanism: "choco", Action: step.Install, Needs: []step.Need{step.Admin}, Packages: []string{"ninja"},
 			Argv: []string{`C:\ProgramData\chocolatey\bin\choco.exe`, "install", "ninja"}},
 		fetch("library.zip", library, "https://example.org/library.zip"),
 		{ID: "library.unpack", Title: "Unpack library.zip", Mechanism: "unpack", Action: step.Install,
-			Unpack: &step.Unpack{SHA256: library, Size: 95e6, Format: "zip", Strip: 1, Into: opt + `\library`}},
+			With: &step.Unpack{SHA256: library, Size: 95e6, Format: "zip", Strip: 1, Into: opt + `\library`}},
 		{ID: "taken.unpack", Title: "Take the library out of library.zip", Mechanism: "unpack", Action: step.Install,
-			Unpack: &step.Unpack{SHA256: library, Size: 95e6, Format: "zip", Into: opt + `\taken`, Work: true, Product: opt + `\other`, Files: map[string]string{"package/a.dll": "lib/a.dll"}}},
+			With: &step.Unpack{SHA256: library, Size: 95e6, Format: "zip", Into: opt + `\taken`, Work: true, Product: opt + `\other`, Files: map[string]string{"package/a.dll": "lib/a.dll"}}},
 		{ID: "library.env", Title: "Let new shells find library (PATH)", Mechanism: "envedit", Action: step.Install,
-			Env: []step.Env{{Name: "PATH", Value: opt + `\library\bin`, Prepend: true, Scope: "user"}}},
+			With: step.Edits{{Name: "PATH", Value: opt + `\library\bin`, Prepend: true, Scope: "user"}}},
 		{ID: "library.tidy", Title: "Remove what only the steps before needed", Mechanism: "unpack", Action: step.Tidy,
 			Take: []step.Take{{Name: opt + `\taken`, Version: files.Scratch}}},
 	}
@@ -768,7 +768,7 @@ func TestWindows(t *testing.T) {
 func TestLockfile(t *testing.T) {
 	s := aptStep("cmake")
 	s.Repository = "/root/.cache/deployctl/apt/x"
-	for _, steps := range [][]installers.Step{{s}, {{ID: "files.fetch", Files: []step.Fetch{{Name: "x"}}}}} {
+	for _, steps := range [][]installers.Step{{s}, {{ID: "files.fetch", Mechanism: "fetch-all", With: step.Files{{Name: "x"}}}}} {
 		if err := Write(&bytes.Buffer{}, Shell, &installers.Plan{Steps: steps}, About{}); err == nil || !strings.Contains(err.Error(), "lockfile") {
 			t.Error(err)
 		}
@@ -789,7 +789,7 @@ func TestHostileWindows(t *testing.T) {
 				[]string{into, w, "done already", f.SHA256, f.Mirrors[0], w, partial, into, w, "to" + w}},
 			{windowsPlaceStep(&step.Place{Path: into, SHA256: f.SHA256}, f),
 				[]string{into, f.SHA256, "done already", f.SHA256, f.Mirrors[0], w, partial, into}},
-			{windowsTidyStep([]step.Take{{Name: w}}), []string{w, w, "done already"}},
+			{windowsTidyStep([]string{w}), []string{w, w, "done already"}},
 			{windowsEnvStep([]step.Env{{Name: "N", Value: w, Scope: "user"}}), []string{"user", "N", w}},
 		} {
 			if d := cmp.Diff(c.want, powerShellRead(strings.Join(c.got, "\n"))); d != "" {
@@ -803,20 +803,20 @@ func TestHostileWindows(t *testing.T) {
 func TestRefusedFiles(t *testing.T) {
 	s := serve(t)
 	for name, spoil := range map[string]func([]installers.Step){
-		"a plain address":        func(x []installers.Step) { x[0].Fetch.Trusted = false },
-		"another scheme":         func(x []installers.Step) { x[0].Fetch.Mirrors[0] = "file:///etc/passwd" },
-		"no address":             func(x []installers.Step) { x[0].Fetch.Mirrors = nil },
-		"a wrong hash":           func(x []installers.Step) { x[1].Unpack.SHA256 = "../x" },
-		"a relative path":        func(x []installers.Step) { x[1].Unpack.Into = "x" },
+		"a plain address":        func(x []installers.Step) { x[0].With.(*step.Fetch).Trusted = false },
+		"another scheme":         func(x []installers.Step) { x[0].With.(*step.Fetch).Mirrors[0] = "file:///etc/passwd" },
+		"no address":             func(x []installers.Step) { x[0].With.(*step.Fetch).Mirrors = nil },
+		"a wrong hash":           func(x []installers.Step) { x[1].With.(*step.Unpack).SHA256 = "../x" },
+		"a relative path":        func(x []installers.Step) { x[1].With.(*step.Unpack).Into = "x" },
 		"the root":               func(x []installers.Step) { x[6].Take[0].Name = "/" },
 		"a path with ..":         func(x []installers.Step) { x[6].Take[0].Name = "/a/../b" },
-		"no variable":            func(x []installers.Step) { x[5].Env[0].Name = "A;id" },
-		"no scope":               func(x []installers.Step) { x[5].Env[0].Scope = "" },
-		"a line break":           func(x []installers.Step) { x[5].Env[0].Value = "a\nid" },
-		"a variable's name":      func(x []installers.Step) { x[2].Build.Env[0] = "id" },
+		"no variable":            func(x []installers.Step) { x[5].Edits()[0].Name = "A;id" },
+		"no scope":               func(x []installers.Step) { x[5].Edits()[0].Scope = "" },
+		"a line break":           func(x []installers.Step) { x[5].Edits()[0].Value = "a\nid" },
+		"a variable's name":      func(x []installers.Step) { x[2].With.(*step.Build).Env[0] = "id" },
 		"a build of nothing":     func(x []installers.Step) { x[2].Argv = nil },
-		"a zero byte":            func(x []installers.Step) { x[1].Unpack.Into = "/a\x00b" },
-		"bytes that are no text": func(x []installers.Step) { x[0].Fetch.Mirrors[0] += "\xff" },
+		"a zero byte":            func(x []installers.Step) { x[1].With.(*step.Unpack).Into = "/a\x00b" },
+		"bytes that are no text": func(x []installers.Step) { x[0].With.(*step.Fetch).Mirrors[0] += "\xff" },
 		"something to remove":    func(x []installers.Step) { x[6].Take[0].Version = "tree:0" },
 	} {
 		for _, f := range Formats() {

@@ -5,11 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/deployctl/deployctl/installers/choco"
-	"github.com/deployctl/deployctl/installers/feature"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
-	"github.com/deployctl/deployctl/installers/vsinstaller"
-	"github.com/deployctl/deployctl/installers/winget"
 )
 
 // powerShellWord quotes for PowerShell. In a single-quoted string only a single
@@ -123,22 +119,16 @@ func writePowerShell(p *page, tasks []task) {
 			}
 		}
 		p.line("Write-Host %s", powerShellWord("== "+t.title))
-		p.line("%s @(\n    %s\n)%s", verb, strings.Join(foldWords(words, 92), "\n    "), powerShellExits(t.tool))
+		p.line("%s @(\n    %s\n)%s", verb, strings.Join(foldWords(words, 92), "\n    "), powerShellExits(t.by))
 	}
 	if onFiles {
 		p.line("\n} finally {\n    if ([System.IO.Directory]::Exists($Work)) { Remove-Item -LiteralPath $Work -Recurse -Force }\n}")
 	}
 }
 
-// managers are the package managers whose exit statuses mean more than success
-// and failure.
-func managers() []*pkgmgr.Manager {
-	return []*pkgmgr.Manager{winget.Manager(), choco.Manager(), feature.Manager(), vsinstaller.Manager()}
-}
-
 // powerShellExits gives the exit statuses of a manager's success, "" where they
 // are the usual ones. Windows' are unsigned, .NET's are not.
-func powerShellExits(mechanism string) string {
+func powerShellExits(m *pkgmgr.Manager) string {
 	list := func(codes []int) string {
 		words := make([]string, len(codes))
 		for i, c := range codes {
@@ -146,12 +136,10 @@ func powerShellExits(mechanism string) string {
 		}
 		return "@(" + strings.Join(words, ", ") + ")"
 	}
-	for _, m := range managers() {
-		if m.Name == mechanism && len(m.Succeeded)+len(m.Reboot) > 0 {
-			return " " + list(m.Succeeded) + " " + list(m.Reboot)
-		}
+	if m == nil || len(m.Succeeded)+len(m.Reboot) == 0 {
+		return ""
 	}
-	return ""
+	return " " + list(m.Succeeded) + " " + list(m.Reboot)
 }
 
 func ascii(s string) bool {

@@ -133,10 +133,10 @@ func windowsPlaceStep(to *step.Place, f *step.Fetch) []string {
 	}
 }
 
-func windowsTidyStep(takes []step.Take) []string {
+func windowsTidyStep(names []string) []string {
 	var lines []string
-	for _, t := range takes {
-		lines = append(lines, powerShellCall("", "if (Test-Path-Exactly", t.Name)+powerShellCall(") { ", "Remove-Item -Recurse -Force -LiteralPath", t.Name)+" } else { Write-Host 'done already' }")
+	for _, name := range names {
+		lines = append(lines, powerShellCall("", "if (Test-Path-Exactly", name)+powerShellCall(") { ", "Remove-Item -Recurse -Force -LiteralPath", name)+" } else { Write-Host 'done already' }")
 	}
 	return lines
 }

@@ -3,26 +3,9 @@ package export
 import (
 	"slices"
 	"strings"
+
+	"github.com/deployctl/deployctl/installers/step"
 )
-
-// shellWord quotes one word for a POSIX shell (POSIX.1-2017, XCU 2.2): inside
-// single quotes every character but the single quote stands for itself.
-func shellWord(s string) string {
-	if s != "" && strings.IndexFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("@%+=:,./_-", r))
-	}) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
-func shellWords(argv []string) string {
-	words := make([]string, len(argv))
-	for i, a := range argv {
-		words[i] = shellWord(a)
-	}
-	return strings.Join(words, " ")
-}
 
 // command gives the quoted words of a command. The first word is quoted unless
 // it is a plain path: "a=b" would be an assignment there and "if" a keyword.
@@ -32,7 +15,7 @@ func command(prefix string, argv []string) []string {
 		words = append(words, prefix)
 	}
 	for i, a := range argv {
-		w := shellWord(a)
+		w := step.Word(a)
 		if i == 0 && prefix == "" && w == a && (a[0] != '/' || strings.Contains(a, "=")) {
 			w = "'" + a + "'"
 		}
@@ -72,7 +55,7 @@ func writeShell(p *page, tasks []task) {
 		p.line("")
 		p.explain("", i, len(tasks), t)
 		if t.posix != nil {
-			p.line("printf '%%s\\n' %s >&2", shellWord("== "+t.title))
+			p.line("printf '%%s\\n' %s >&2", step.Word("== "+t.title))
 			p.line("{\n%s\n} </dev/null", strings.Join(t.posix.lines, "\n"))
 			continue
 		}
@@ -80,22 +63,10 @@ func writeShell(p *page, tasks []task) {
 		if t.admin {
 			prefix = "as_root"
 		}
-		p.line("printf '%%s\\n' %s >&2", shellWord("== "+t.title))
+		p.line("printf '%%s\\n' %s >&2", step.Word("== "+t.title))
 		// No input: the script itself may come through a pipe (… | sh).
 		p.line("%s </dev/null", strings.Join(foldWords(command(prefix, t.argv), 92), " \\\n  "))
 	}
-}
-
-// clean empties what a package manager keeps for later; it belongs into the
-// layer that filled it, since a later layer cannot make an image smaller.
-func clean(tool string) []string {
-	return map[string][]string{
-		"apt":    {"/usr/bin/apt-get clean", "rm -rf /var/lib/apt/lists/*"},
-		"dnf":    {"/usr/bin/dnf clean all"},
-		"zypper": {"/usr/bin/zypper clean --all"},
-		"pacman": {"rm -rf /var/cache/pacman/pkg/*"},
-		"apk":    {"rm -rf /var/cache/apk/*"},
-	}[tool]
 }
 
 // image is the official image of a distribution, "" where none is known.
@@ -192,15 +163,14 @@ func dockerCommands(layer []task) []string {
 	return lines
 }
 
-// cleanUp empties the caches of the package managers that a layer used.
-func cleanUp(layer []task) []string {
-	var commands, tools []string
-	for _, t := range layer {
-		if t.onFiles() || slices.Contains(tools, t.tool) {
+// cleanUp empties the caches of the package managers that a layer used: a later
+// layer cannot make an image smaller.
+func cleanUp(layer []task) (commands []string) {
+	for i, t := range layer {
+		if t.by == nil || slices.ContainsFunc(layer[:i], func(u task) bool { return u.by != nil && u.by.Name == t.by.Name }) {
 			continue
 		}
-		tools = append(tools, t.tool)
-		for _, c := range clean(t.tool) {
+		for _, c := range t.by.Clean {
 			commands = append(commands, c+";")
 		}
 	}

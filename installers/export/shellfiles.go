@@ -172,7 +172,7 @@ func partial(p string) string {
 func posixUnpackStep(u *step.Unpack, f *step.Fetch) *posix {
 	p := &posix{helpers: []helper{posixBasics, posixFetch, posixUnpack}}
 	if u.Product != "" {
-		p.unless("exists "+shellWord(u.Product)+" || exists", u.Into)
+		p.unless("exists "+step.Word(u.Product)+" || exists", u.Into)
 	} else {
 		p.unless("exists", u.Into)
 	}
@@ -221,7 +221,7 @@ func posixBuildStep(b *step.Build, argv []string) *posix {
 	}
 	p.call("    ", "", argv, "")
 	p.line("  );")
-	p.call("  ", `printf '%s\n'`, []string{b.Key}, " >"+shellWord(stamp))
+	p.call("  ", `printf '%s\n'`, []string{b.Key}, " >"+step.Word(stamp))
 	if b.Staged != "" {
 		p.do("mkdir -p --", path.Dir(b.Product))
 		p.do("mv --", made, b.Product)
@@ -231,11 +231,11 @@ func posixBuildStep(b *step.Build, argv []string) *posix {
 	return p
 }
 
-func posixTidyStep(takes []step.Take) *posix {
+func posixTidyStep(names []string) *posix {
 	p := &posix{helpers: []helper{posixBasics}}
-	for _, t := range takes {
-		p.line("if exists " + shellWord(t.Name) + "; then")
-		p.do("rm -rf --", t.Name)
+	for _, name := range names {
+		p.line("if exists " + step.Word(name) + "; then")
+		p.do("rm -rf --", name)
 		p.line("else already; fi;")
 	}
 	return p

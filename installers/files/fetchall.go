@@ -2,13 +2,18 @@ package files
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"maps"
+	"net/url"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/deployctl/deployctl/installers/download"
+	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 )
@@ -28,11 +33,12 @@ func (FetchAll) State(context.Context, step.Step) (map[string]string, error) { r
 // Done reports whether all files are in the store and have their names. The
 // bytes are hashed.
 func (f FetchAll) Done(ctx context.Context, s step.Step) (bool, error) {
-	if len(s.Files) == 0 {
-		return false, errors.New("this is no step that deployctl planned")
+	list, err := step.As[step.Files](s)
+	if err != nil {
+		return false, err
 	}
-	for _, file := range s.Files {
-		done, err := Fetch(f).Done(ctx, step.Step{Fetch: &file})
+	for _, file := range list {
+		done, err := Fetch(f).here(ctx, file)
 		if err != nil || !done {
 			return false, err
 		}
@@ -49,17 +55,26 @@ func (f FetchAll) Done(ctx context.Context, s step.Step) (bool, error) {
 // Do fetches what is missing and gives each file its name. It stops at the
 // first file that cannot be had; the errors are those of download.Fetch.
 func (f FetchAll) Do(ctx context.Context, s step.Step, tell func(step.Progress)) error {
+	list, err := step.As[step.Files](s)
+	if err != nil {
+		return err
+	}
+	return f.Fetch(ctx, list, tell)
+}
+
+// Fetch is Do for a list of files.
+func (f FetchAll) Fetch(ctx context.Context, list []step.Fetch, tell func(step.Progress)) error {
 	if f.Options.Client == nil {
 		f.Options.Client = download.NewClient() // one for all keeps connections
 	}
-	sum := &progress{done: make([]int64, len(s.Files)), tell: tell}
-	for _, file := range s.Files {
+	sum := &progress{done: make([]int64, len(list)), tell: tell}
+	for _, file := range list {
 		sum.total += file.Size
 	}
 	tell(step.Progress{Phase: step.Downloading, Percent: -1, Total: sum.total})
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(together)
-	for i, file := range s.Files {
+	for i, file := range list {
 		work.Go(func() error { return f.one(ctx, file, func(n int64) { sum.set(i, n) }) })
 	}
 	return work.Wait()
@@ -78,6 +93,41 @@ func (f FetchAll) one(ctx context.Context, file step.Fetch, tell func(int64)) er
 		return nil
 	}
 	return o.Store.Place(ctx, store.Sum(file.SHA256), file.Path)
+}
+
+// Sweep leaves what was fetched so far: the next fetch goes on with it.
+func (FetchAll) Sweep(step.Step) error { return nil }
+
+// Room is left to the downloads, which know how much of the files is there.
+func (FetchAll) Room(step.Step) string { return "" }
+
+// Describe says how much comes from where.
+func (FetchAll) Describe(s step.Step) (label, text string) {
+	list, err := step.As[step.Files](s)
+	if err != nil {
+		return "does", "nothing"
+	}
+	hosts := map[string]bool{}
+	var size int64
+	for _, f := range list {
+		size += f.Size
+		for _, m := range f.Mirrors {
+			if u, err := url.Parse(m); err == nil {
+				hosts[u.Host] = true
+			}
+		}
+	}
+	many := fmt.Sprintf("%d files", len(list))
+	if len(list) == 1 {
+		many = "1 file"
+	}
+	return "does", fmt.Sprintf("fetches what is not here yet of %s (%d bytes), each by its sha256, from %s", many, size,
+		step.Clean(strings.Join(slices.Sorted(maps.Keys(hosts)), ", "), 300))
+}
+
+// Export refuses: the files are a lockfile's.
+func (FetchAll) Export(step.Step) mechanism.Script {
+	return mechanism.Script{Refuse: mechanism.FromLockfile}
 }
 
 // Stored reports whether the store has a file of the size by that name. The

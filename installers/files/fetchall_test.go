@@ -26,13 +26,14 @@ func TestFetchAll(t *testing.T) {
 	defer server.Close()
 	cache := t.TempDir()
 	f := FetchAll{Options: download.Options{Store: store.New(cache), Client: server.Client()}}
-	s := step.Step{Mechanism: "fetch-all"}
+	var list step.Files
 	for i := range 20 {
 		path := fmt.Sprintf("/%02d", i)
 		sum := sha256.Sum256([]byte("the file " + path))
-		s.Files = append(s.Files, step.Fetch{Name: path, Size: int64(len("the file " + path)), SHA256: hex.EncodeToString(sum[:]), Mirrors: []string{server.URL + path}, Trusted: true,
+		list = append(list, step.Fetch{Name: path, Size: int64(len("the file " + path)), SHA256: hex.EncodeToString(sum[:]), Mirrors: []string{server.URL + path}, Trusted: true,
 			Path: filepath.Join(cache, "pool", path[1:]+".deb")})
 	}
+	s := step.Step{Mechanism: "fetch-all", With: list}
 	if done, err := f.Done(t.Context(), s); err != nil || done {
 		t.Fatal(done, err)
 	}
@@ -48,12 +49,12 @@ func TestFetchAll(t *testing.T) {
 	if done, err := f.Done(t.Context(), s); err != nil || !done || last != total || total != 20*int64(len("the file /00")) || asked.Load() != 20 {
 		t.Errorf("done %v %v, %d of %d bytes, %d requests", done, err, last, total, asked.Load())
 	}
-	if data, err := os.ReadFile(s.Files[7].Path); err != nil || string(data) != "the file /07" {
+	if data, err := os.ReadFile(list[7].Path); err != nil || string(data) != "the file /07" {
 		t.Errorf("%q %v", data, err)
 	}
 
 	// A name that is gone is given again, without a request, also offline.
-	if err := os.Remove(s.Files[7].Path); err != nil {
+	if err := os.Remove(list[7].Path); err != nil {
 		t.Fatal(err)
 	}
 	f.Options.Offline = true
@@ -65,7 +66,7 @@ func TestFetchAll(t *testing.T) {
 	}
 
 	// One that cannot be had ends it.
-	if err := os.Remove(f.Options.Store.Path(store.Sum(s.Files[3].SHA256))); err != nil {
+	if err := os.Remove(f.Options.Store.Path(store.Sum(list[3].SHA256))); err != nil {
 		t.Fatal(err)
 	}
 	var missing *download.Error

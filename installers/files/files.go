@@ -12,9 +12,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/deployctl/deployctl/installers/archive"
 	"github.com/deployctl/deployctl/installers/download"
+	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 )
@@ -28,10 +30,18 @@ func (Fetch) State(context.Context, step.Step) (map[string]string, error) { retu
 
 // Done reports whether the store has the file. The bytes are hashed.
 func (f Fetch) Done(ctx context.Context, s step.Step) (bool, error) {
-	if s.Fetch == nil || !store.Sum(s.Fetch.SHA256).Valid() {
-		return false, errors.New("this is no step that deployctl planned")
+	file, err := step.As[*step.Fetch](s)
+	if err != nil {
+		return false, err
 	}
-	_, err := f.Options.Store.Get(ctx, store.Sum(s.Fetch.SHA256), s.Fetch.Size)
+	return f.here(ctx, *file)
+}
+
+func (f Fetch) here(ctx context.Context, file step.Fetch) (bool, error) {
+	if !store.Sum(file.SHA256).Valid() {
+		return false, step.ErrNotPlanned
+	}
+	_, err := f.Options.Store.Get(ctx, store.Sum(file.SHA256), file.Size)
 	var corrupt *store.CorruptError
 	switch {
 	case err == nil:
@@ -44,8 +54,12 @@ func (f Fetch) Done(ctx context.Context, s step.Step) (bool, error) {
 
 // Do fetches the file. The errors are those of download.Fetch.
 func (f Fetch) Do(ctx context.Context, s step.Step, tell func(step.Progress)) error {
+	file, err := step.As[*step.Fetch](s)
+	if err != nil {
+		return err
+	}
 	o := f.Options
-	o.AllowHTTP = o.AllowHTTP || s.Fetch.Trusted
+	o.AllowHTTP = o.AllowHTTP || file.Trusted
 	o.Progress = func(p download.Progress) {
 		phase := step.Downloading
 		if p.Phase == download.Waiting {
@@ -53,9 +67,27 @@ func (f Fetch) Do(ctx context.Context, s step.Step, tell func(step.Progress)) er
 		}
 		tell(step.Progress{Phase: phase, Percent: -1, Bytes: p.Done, Total: p.Total, Message: p.Note})
 	}
-	_, err := download.Fetch(ctx, Artifact(*s.Fetch), o)
+	_, err = download.Fetch(ctx, Artifact(*file), o)
 	return err
 }
+
+// Sweep leaves what was fetched so far: the next fetch goes on with it.
+func (Fetch) Sweep(step.Step) error { return nil }
+
+// Room is left to the download, which knows how much of the file is there.
+func (Fetch) Room(step.Step) string { return "" }
+
+// Describe names the addresses and the file's hash.
+func (Fetch) Describe(s step.Step) (label, text string) {
+	f, err := step.As[*step.Fetch](s)
+	if err != nil {
+		return "does", ""
+	}
+	return "does", fmt.Sprintf("fetches %s (%d bytes, sha256 %s)", step.Clean(strings.Join(f.Mirrors, ", or "), 500), f.Size, f.SHA256)
+}
+
+// Export leaves the file to the steps that use it.
+func (Fetch) Export(step.Step) mechanism.Script { return mechanism.Script{Skip: true} }
 
 // Artifact is a step's file as something to fetch.
 func Artifact(f step.Fetch) download.Artifact {
@@ -74,14 +106,15 @@ func (Unpack) State(ctx context.Context, s step.Step) (map[string]string, error)
 	if s.Action == step.Remove || s.Action == step.Tidy {
 		return Takes(ctx, s.Take)
 	}
-	if s.Unpack == nil {
-		return nil, errors.New("this is no step that deployctl planned")
+	u, err := step.As[*step.Unpack](s)
+	if err != nil {
+		return nil, err
 	}
-	if s.Unpack.Work {
+	if u.Work {
 		// All of it: later steps put their files beside the sources.
-		return Takes(ctx, []step.Take{{Name: filepath.Dir(s.Unpack.Into), Version: Scratch}})
+		return Takes(ctx, []step.Take{{Name: filepath.Dir(u.Into), Version: Scratch}})
 	}
-	return Takes(ctx, []step.Take{{Name: s.Unpack.Into}})
+	return Takes(ctx, []step.Take{{Name: u.Into}})
 }
 
 // Done reports whether the folder is there (it appears whole or not at all) or
@@ -90,10 +123,11 @@ func (Unpack) Done(_ context.Context, s step.Step) (bool, error) {
 	if s.Action == step.Remove || s.Action == step.Tidy {
 		return Gone(s.Take)
 	}
-	if s.Unpack == nil {
-		return false, errors.New("this is no step that deployctl planned")
+	u, err := step.As[*step.Unpack](s)
+	if err != nil {
+		return false, err
 	}
-	for _, dir := range []string{s.Unpack.Product, s.Unpack.Into} {
+	for _, dir := range []string{u.Product, u.Into} {
 		if dir == "" {
 			continue
 		}
@@ -105,27 +139,80 @@ func (Unpack) Done(_ context.Context, s step.Step) (bool, error) {
 }
 
 // Do unpacks, or removes. The errors are those of archive.Extract.
-func (u Unpack) Do(ctx context.Context, s step.Step, tell func(step.Progress)) error {
+func (m Unpack) Do(ctx context.Context, s step.Step, tell func(step.Progress)) error {
 	tell(step.Progress{Phase: step.Installing, Percent: -1, Message: s.Title})
 	if s.Action == step.Remove || s.Action == step.Tidy {
 		return Remove(ctx, s.Take)
 	}
-	path, err := u.Store.Get(ctx, store.Sum(s.Unpack.SHA256), s.Unpack.Size)
-	if err != nil {
-		return fmt.Errorf("take the archive out of the store: %w", err)
-	}
-	o := archive.Options{Strip: s.Unpack.Strip}
-	if len(s.Unpack.Files) > 0 {
-		o.Pick = func(name string) string { return s.Unpack.Files[name] }
-	}
-	res, err := archive.Extract(ctx, path, archive.Format(s.Unpack.Format), s.Unpack.Into, o)
+	u, err := step.As[*step.Unpack](s)
 	if err != nil {
 		return err
 	}
-	if n := len(s.Unpack.Files); n > 0 && res.Files != n {
-		return errors.Join(fmt.Errorf("the archive holds %d of the %d files that were wanted", res.Files, n), RemoveTree(s.Unpack.Into))
+	path, err := m.Store.Get(ctx, store.Sum(u.SHA256), u.Size)
+	if err != nil {
+		return fmt.Errorf("take the archive out of the store: %w", err)
+	}
+	o := archive.Options{Strip: u.Strip}
+	if len(u.Files) > 0 {
+		o.Pick = func(name string) string { return u.Files[name] }
+	}
+	res, err := archive.Extract(ctx, path, archive.Format(u.Format), u.Into, o)
+	if err != nil {
+		return err
+	}
+	if n := len(u.Files); n > 0 && res.Files != n {
+		return errors.Join(fmt.Errorf("the archive holds %d of the %d files that were wanted", res.Files, n), RemoveTree(u.Into))
 	}
 	return nil
+}
+
+// Sweep removes a folder that is not whole.
+func (Unpack) Sweep(s step.Step) error {
+	var into []string
+	if u, ok := s.With.(*step.Unpack); ok {
+		into = []string{u.Into}
+	}
+	return SweepPartial(s, into...)
+}
+
+// Room is beside the folder.
+func (Unpack) Room(s step.Step) string {
+	if u, ok := s.With.(*step.Unpack); ok {
+		return filepath.Dir(u.Into)
+	}
+	return ""
+}
+
+// Describe names the folder.
+func (Unpack) Describe(s step.Step) (label, text string) {
+	u, ok := s.With.(*step.Unpack)
+	switch {
+	case !ok:
+		return "does", "nothing"
+	case len(u.Files) == 1:
+		return "does", "takes 1 file out of the archive into " + u.Into
+	case len(u.Files) > 0:
+		return "does", fmt.Sprintf("takes %d files out of the archive into %s", len(u.Files), u.Into)
+	}
+	return "does", "unpacks into " + u.Into
+}
+
+// Export is the same archive and folder; of a removal, the folders that only
+// other steps needed.
+func (Unpack) Export(s step.Step) mechanism.Script {
+	var x mechanism.Script
+	if u, ok := s.With.(*step.Unpack); ok && s.Action == step.Install {
+		if x.With = u; !u.Work {
+			x.Undo = "remove the folder " + step.Clean(u.Into, 300)
+		}
+		return x
+	}
+	for _, t := range s.Take {
+		if t.Version == Scratch {
+			x.Remove = append(x.Remove, t.Name)
+		}
+	}
+	return x
 }
 
 // Place is the mechanism "place": a file of the store at a path.
@@ -136,10 +223,11 @@ func (Place) State(ctx context.Context, s step.Step) (map[string]string, error) 
 	if s.Action == step.Remove {
 		return Takes(ctx, s.Take)
 	}
-	if s.Place == nil {
-		return nil, errors.New("this is no step that deployctl planned")
+	f, err := step.As[*step.Place](s)
+	if err != nil {
+		return nil, err
 	}
-	return Takes(ctx, []step.Take{{Name: s.Place.Path}})
+	return Takes(ctx, []step.Take{{Name: f.Path}})
 }
 
 // Done reports whether the file is there with the right bytes; for a removal,
@@ -148,8 +236,12 @@ func (p Place) Done(ctx context.Context, s step.Step) (bool, error) {
 	if s.Action == step.Remove {
 		return Gone(s.Take)
 	}
+	f, err := step.As[*step.Place](s)
+	if err != nil {
+		return false, err
+	}
 	state, err := p.State(ctx, s)
-	return err == nil && state[s.Place.Path] == "sha256:"+s.Place.SHA256, err
+	return err == nil && state[f.Path] == "sha256:"+f.SHA256, err
 }
 
 // Do places or removes the file. Another file of the name is somebody else's
@@ -158,16 +250,56 @@ func (p Place) Do(ctx context.Context, s step.Step, _ func(step.Progress)) error
 	if s.Action == step.Remove {
 		return Remove(ctx, s.Take)
 	}
-	if there, err := exists(s.Place.Path); err != nil || there {
+	f, err := step.As[*step.Place](s)
+	if err != nil {
+		return err
+	}
+	if there, err := exists(f.Path); err != nil || there {
 		if err == nil {
-			err = &step.Failure{Kind: step.Changed, Cause: s.Place.Path + " is there already and is another file", Next: "move it away if it is not wanted, then run deployctl again"}
+			err = &step.Failure{Kind: step.Changed, Cause: f.Path + " is there already and is another file", Next: "move it away if it is not wanted, then run deployctl again"}
 		}
 		return err
 	}
-	if _, err := p.Store.Get(ctx, store.Sum(s.Place.SHA256), s.Place.Size); err != nil {
+	if _, err := p.Store.Get(ctx, store.Sum(f.SHA256), f.Size); err != nil {
 		return fmt.Errorf("take the file out of the store: %w", err)
 	}
-	return p.Store.Place(ctx, store.Sum(s.Place.SHA256), s.Place.Path)
+	return p.Store.Place(ctx, store.Sum(f.SHA256), f.Path)
+}
+
+// Sweep removes a file that is not whole.
+func (Place) Sweep(s step.Step) error {
+	if f, ok := s.With.(*step.Place); ok {
+		// The store's name for it is the same, of a file.
+		if err := os.Remove(archive.Partial(f.Path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return store.Explain(f.Path, err)
+		}
+	}
+	return SweepPartial(s)
+}
+
+// Room is the file's folder.
+func (Place) Room(s step.Step) string {
+	if f, ok := s.With.(*step.Place); ok {
+		return filepath.Dir(f.Path)
+	}
+	return ""
+}
+
+// Describe names the file.
+func (Place) Describe(s step.Step) (label, text string) {
+	if f, ok := s.With.(*step.Place); ok {
+		return "does", "puts a file at " + f.Path
+	}
+	return "does", "nothing"
+}
+
+// Export is the same file.
+func (Place) Export(s step.Step) mechanism.Script {
+	f, ok := s.With.(*step.Place)
+	if !ok {
+		return mechanism.Script{}
+	}
+	return mechanism.Script{With: f, Undo: "remove the file " + step.Clean(f.Path, 300)}
 }
 
 func exists(path string) (bool, error) {
@@ -265,28 +397,15 @@ func RemoveTree(path string) error {
 	return archive.RemovePartial(going)
 }
 
-// Sweep removes what a killed run may have left unfinished of a step's files:
-// nobody may come back to the step.
-func Sweep(s step.Step) error {
-	var paths []string
+// SweepPartial removes what a killed run may have left unfinished of folders, and
+// of what the step takes back.
+func SweepPartial(s step.Step, folders ...string) error {
 	for _, t := range s.Take {
-		paths = append(paths, t.Name)
+		folders = append(folders, t.Name)
 	}
-	if s.Unpack != nil {
-		paths = append(paths, s.Unpack.Into)
-	}
-	if s.Build != nil {
-		paths = append(paths, s.Build.Product)
-	}
-	if s.Place != nil {
-		// The store's name for it is the same, of a file.
-		if err := os.Remove(archive.Partial(s.Place.Path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return store.Explain(s.Place.Path, err)
-		}
-	}
-	for _, p := range paths {
+	for _, p := range folders {
 		if !filepath.IsAbs(p) {
-			continue // a setting
+			continue
 		}
 		if err := archive.RemovePartial(archive.Partial(p)); err != nil {
 			return err

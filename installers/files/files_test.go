@@ -48,7 +48,7 @@ func quiet(step.Progress) {}
 func TestPlaceAndTakeBack(t *testing.T) {
 	s, sum := stored(t, []byte("weights"))
 	to := filepath.Join(t.TempDir(), "models", "w.bin")
-	place := step.Step{Place: &step.Place{SHA256: sum, Size: 7, Path: to}}
+	place := step.Step{With: &step.Place{SHA256: sum, Size: 7, Path: to}}
 	w := Place{Store: s}
 	check := func(want bool) {
 		t.Helper()
@@ -105,7 +105,7 @@ func TestUnpackAndTakeBack(t *testing.T) {
 	data := archived(t)
 	s, sum := stored(t, data)
 	into := filepath.Join(t.TempDir(), "opt", "thing-1.0")
-	unpack := step.Step{Unpack: &step.Unpack{SHA256: sum, Size: int64(len(data)), Format: "tar.gz", Strip: 1, Into: into}}
+	unpack := step.Step{With: &step.Unpack{SHA256: sum, Size: int64(len(data)), Format: "tar.gz", Strip: 1, Into: into}}
 	w := Unpack{Store: s}
 	if err := w.Do(t.Context(), unpack, quiet); err != nil {
 		t.Fatal(err)
@@ -148,8 +148,8 @@ func TestSweep(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s := step.Step{Unpack: &step.Unpack{Into: into}, Build: &step.Build{Product: product}, Take: []step.Take{{Name: taken}, {Name: "PATH+=/x (file)"}}}
-	if err := Sweep(s); err != nil {
+	s := step.Step{With: &step.Unpack{Into: into}, Take: []step.Take{{Name: taken}, {Name: "PATH+=/x (file)"}}}
+	if err := errors.Join(Unpack{}.Sweep(s), SweepPartial(s, product)); err != nil {
 		t.Fatal(err)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 || left[0].Name() != "a" {
@@ -161,19 +161,20 @@ func TestUnpackPicksOrRefuses(t *testing.T) {
 	data := archived(t)
 	s, sum := stored(t, data)
 	into := filepath.Join(t.TempDir(), "lib")
-	one := step.Step{Unpack: &step.Unpack{SHA256: sum, Size: int64(len(data)), Format: "tar.gz", Files: map[string]string{"top/share/data": "d"}, Into: into}}
+	u := &step.Unpack{SHA256: sum, Size: int64(len(data)), Format: "tar.gz", Files: map[string]string{"top/share/data": "d"}, Into: into}
+	one := step.Step{With: u}
 	if err := (Unpack{Store: s}).Do(t.Context(), one, quiet); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := os.ReadFile(filepath.Join(into, "d")); err != nil || string(got) != "data" {
 		t.Errorf("%q, %v", got, err)
 	}
-	one.Unpack.Into += "2"
-	one.Unpack.Files["top/none"] = "n"
+	u.Into += "2"
+	u.Files["top/none"] = "n"
 	if err := (Unpack{Store: s}).Do(t.Context(), one, quiet); err == nil {
 		t.Error("a file that is not in the archive was not missed")
 	}
-	if _, err := os.Lstat(one.Unpack.Into); err == nil {
+	if _, err := os.Lstat(u.Into); err == nil {
 		t.Error("half a folder was kept")
 	}
 }

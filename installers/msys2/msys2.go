@@ -22,6 +22,7 @@ func Manager() *pkgmgr.Manager {
 	arch := pacman.Manager()
 	m := pkgmgr.Manager{
 		Name: "msys2", Tool: "pacman.exe", Path: `C:\msys64\usr\bin\pacman.exe`,
+		UndoBy: "pacman -Rs",
 		Pick: func(f *facts.Facts) (string, error) {
 			if i, ok := f.Active("msys2"); ok {
 				return i.Path, nil

@@ -17,6 +17,7 @@ import (
 func Manager() *pkgmgr.Manager {
 	return &pkgmgr.Manager{
 		Name: "pacman", Tool: "pacman", Path: "/usr/bin/pacman", Admin: true,
+		UndoBy: "pacman -Rns", Clean: []string{"rm -rf /var/cache/pacman/pkg/*"},
 		Env: []string{"LC_ALL=C"},
 		Of:  func(f recipes.Fix) []string { return f.Pacman },
 		// PKGBUILD(5): alphanumerics and @ . _ + -, not starting with - or a

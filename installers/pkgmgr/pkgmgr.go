@@ -16,6 +16,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes"
 )
@@ -54,6 +55,14 @@ type Manager struct {
 	// and "" for what is said of packages.
 	Title func(packages []string) string
 	Undo  string
+	// UndoBy is the command by which a person removes packages, "" for none.
+	UndoBy string
+	// Clean are commands that empty what the manager keeps for later; they belong
+	// into the layer of an image that filled it.
+	Clean []string
+	// Unchanged is a pattern of what it says when nothing was to be done, "" where
+	// that is not known.
+	Unchanged string
 	// Admin: changes need root.
 	Admin bool
 	// Sources says where its packages come from, in a sentence; "" is "this
@@ -119,14 +128,7 @@ type Manager struct {
 }
 
 // Installed is one package on the machine.
-type Installed struct {
-	Version string
-	// Ready: unpacked and configured. A package that only left its
-	// configuration behind has Version and is not Ready.
-	Ready bool
-	// Leftover: removed, its configuration files remain.
-	Leftover bool
-}
+type Installed = mechanism.Installed
 
 // Lists is the state of the package lists.
 type Lists struct {
@@ -179,6 +181,23 @@ func (m *Manager) State(ctx context.Context, h *host.Host, packages []string) (m
 		return m.Look(ctx, h, packages)
 	}
 	return m.Installed(ctx, h)
+}
+
+// Needs are the needs of a step of the manager.
+func (m *Manager) Needs(more ...step.Need) []step.Need {
+	list := []step.Need{}
+	if m.Admin {
+		list = append(list, step.Admin)
+	}
+	return append(list, more...)
+}
+
+// Batches are the packages of one command each.
+func (m *Manager) Batches(names []string) [][]string {
+	if !m.Alone && len(names) > 0 {
+		return [][]string{names}
+	}
+	return slices.Collect(slices.Chunk(names, 1))
 }
 
 // CheckNames refuses anything that is not plainly a package name.

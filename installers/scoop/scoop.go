@@ -24,6 +24,7 @@ import (
 func Manager() *pkgmgr.Manager {
 	m := pkgmgr.Manager{
 		Name: "scoop", Tool: "powershell", Path: `C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe`,
+		UndoBy:    "scoop uninstall",
 		Of:        func(f recipes.Fix) []string { return f.Scoop },
 		Valid:     regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*$`),
 		Installed: installed,

@@ -4,7 +4,10 @@
 package step
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -84,17 +87,105 @@ type Step struct {
 	// Undoes names the journal records (run/seq) that a removal takes back.
 	Undoes []string `json:"undoes,omitempty"`
 
-	// What the mechanisms that work on files need; at most one is set, by the
-	// mechanism. Paths are absolute and in the machine's own form.
-	Fetch  *Fetch  `json:"fetch,omitempty"`
-	Unpack *Unpack `json:"unpack,omitempty"`
-	Place  *Place  `json:"place,omitempty"`
-	Build  *Build  `json:"build,omitempty"`
-	Env    []Env   `json:"env,omitempty"`
-	// Files are fetched together in one step.
-	Files []Fetch `json:"files,omitempty"`
-	// Take is what a removal by such a mechanism takes back.
+	// With is what the step's mechanism works with, nil where packages and argv
+	// say all. Paths in it are absolute and in the machine's own form.
+	With Payload `json:"-"`
+	// Take is what a removal of files or settings takes back.
 	Take []Take `json:"take,omitempty"`
+}
+
+// Payload is what a mechanism's steps carry besides the common fields: one type
+// for each kind of step. In JSON it is the step's key of that type's name, which
+// a plan and a journal have had from the beginning.
+type Payload interface{ payload() }
+
+func (*Fetch) payload()  {}
+func (*Unpack) payload() {}
+func (*Place) payload()  {}
+func (*Build) payload()  {}
+func (Edits) payload()   {}
+func (Files) payload()   {}
+
+// Files are fetched together in one step.
+type Files []Fetch
+
+// Edits are lasting changes of the environment that one step makes.
+type Edits []Env
+
+// common is a step without its own JSON, wire what stands in JSON.
+type (
+	common Step
+	wire   struct {
+		common
+		Fetch  *Fetch  `json:"fetch,omitempty"`
+		Unpack *Unpack `json:"unpack,omitempty"`
+		Place  *Place  `json:"place,omitempty"`
+		Build  *Build  `json:"build,omitempty"`
+		Env    Edits   `json:"env,omitempty"`
+		Files  Files   `json:"files,omitempty"`
+	}
+)
+
+// MarshalJSON writes the payload under its own key.
+func (s Step) MarshalJSON() ([]byte, error) {
+	w := wire{common: common(s)}
+	switch p := s.With.(type) {
+	case *Fetch:
+		w.Fetch = p
+	case *Unpack:
+		w.Unpack = p
+	case *Place:
+		w.Place = p
+	case *Build:
+		w.Build = p
+	case Edits:
+		w.Env = p
+	case Files:
+		w.Files = p
+	}
+	return json.Marshal(w)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (s *Step) UnmarshalJSON(data []byte) error {
+	var w wire
+	if err := json.Unmarshal(data, &w); err != nil {
+		return err
+	}
+	*s = Step(w.common)
+	switch {
+	case w.Fetch != nil:
+		s.With = w.Fetch
+	case w.Unpack != nil:
+		s.With = w.Unpack
+	case w.Place != nil:
+		s.With = w.Place
+	case w.Build != nil:
+		s.With = w.Build
+	case len(w.Env) > 0:
+		s.With = w.Env
+	case len(w.Files) > 0:
+		s.With = w.Files
+	}
+	return nil
+}
+
+// Edits are the changes of the environment that the step makes.
+func (s Step) Edits() Edits {
+	e, _ := s.With.(Edits)
+	return e
+}
+
+// ErrNotPlanned is the error for a step that no plan of deployctl has.
+var ErrNotPlanned = errors.New("this is no step that deployctl planned")
+
+// As gives a step's payload of the type that its mechanism works with.
+func As[P Payload](s Step) (P, error) {
+	p, ok := s.With.(P)
+	if !ok {
+		return p, ErrNotPlanned
+	}
+	return p, nil
 }
 
 // Fetch brings a published file into the store of fetched files.
@@ -262,6 +353,11 @@ func (f *Failure) Error() string {
 // Unwrap gives the error beneath, if any.
 func (f *Failure) Unwrap() error { return f.Err }
 
+// Stopped is the failure of what the user stopped.
+func Stopped(err error) *Failure {
+	return &Failure{Kind: Cancelled, Err: err, Cause: "stopped by the user", Next: "run deployctl again to go on from here"}
+}
+
 // Clean makes a tool's line safe to show: no control characters, so that no
 // package can move the cursor or recolour the terminal, and at most max runes.
 func Clean(line string, max int) string {
@@ -299,6 +395,42 @@ func Bytes(n int64) string {
 		return fmt.Sprintf("%s%.0f %s", sign, v, units[u])
 	}
 	return fmt.Sprintf("%s%.1f %s", sign, v, units[u])
+}
+
+// Some names the first n of a list, and how many more there are.
+func Some(names []string, n int) string {
+	if len(names) <= n {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:n], ", "), len(names)-n)
+}
+
+// Unique sorts names and drops repeated ones.
+func Unique(names []string) []string {
+	out := slices.Clone(names)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// Quote writes an argv so that a POSIX shell would read the same words back.
+// It is for showing; deployctl never hands it to a shell.
+func Quote(argv []string) string {
+	words := make([]string, len(argv))
+	for i, a := range argv {
+		words[i] = Word(a)
+	}
+	return strings.Join(words, " ")
+}
+
+// Word quotes one word for a POSIX shell (POSIX.1-2017, XCU 2.2): inside single
+// quotes every character but the single quote stands for itself.
+func Word(s string) string {
+	if s != "" && strings.IndexFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("@%+=:,./_-", r))
+	}) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // Minutes is a rough time for fetching and unpacking: 5 MB/s down and 12 MB/s

@@ -1,6 +1,9 @@
 package step
 
 import (
+	"encoding/json"
+	"errors"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -21,5 +24,28 @@ func TestClean(t *testing.T) {
 	}
 	if got := Clean(strings.Repeat("a", 60), 50); got != strings.Repeat("a", 50)+"…" {
 		t.Errorf("long: %q", got)
+	}
+}
+
+// TestPayloadsInJSON: each kind of payload has the key that plans and journals have
+// always had, and is read again.
+func TestPayloadsInJSON(t *testing.T) {
+	for key, with := range map[string]Payload{
+		"fetch": &Fetch{Name: "a"}, "unpack": &Unpack{Into: "/a"}, "place": &Place{Path: "/a"}, "build": &Build{Stage: "compile"},
+		"env": Edits{{Name: "PATH"}}, "files": Files{{Name: "a"}}, "": nil,
+	} {
+		s := Step{ID: "x", Mechanism: "m", With: with, Take: []Take{{Name: "t"}}}
+		data, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back Step
+		var keys map[string]json.RawMessage
+		if err := errors.Join(json.Unmarshal(data, &back), json.Unmarshal(data, &keys)); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(back.With, with) || back.ID != "x" || len(back.Take) != 1 || key != "" && keys[key] == nil {
+			t.Errorf("%s: %s became %+v", key, data, back)
+		}
 	}
 }

@@ -34,7 +34,8 @@ const (
 func Manager() *pkgmgr.Manager {
 	return &pkgmgr.Manager{
 		Name: "winget", Tool: "winget", Path: `C:\Users\Default\AppData\Local\Microsoft\WindowsApps\winget.exe`, Where: Where,
-		Of: func(f recipes.Fix) []string { return f.Winget },
+		UndoBy: "winget uninstall --exact --id",
+		Of:     func(f recipes.Fix) []string { return f.Winget },
 		// Publisher.Package, at least two parts (winget-pkgs' own rule); the
 		// first character is no hyphen, so that no option passes.
 		Valid:   regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9+_-]*(\.[A-Za-z0-9+_-]+)+$`),

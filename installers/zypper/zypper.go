@@ -14,6 +14,7 @@ import (
 func Manager() *pkgmgr.Manager {
 	return &pkgmgr.Manager{
 		Name: "zypper", Tool: "zypper", Path: "/usr/bin/zypper", Admin: true,
+		UndoBy: "zypper remove --clean-deps", Clean: []string{"/usr/bin/zypper clean --all"}, Unchanged: "Nothing to do",
 		Env: []string{"LC_ALL=C"},
 		Of:  func(f recipes.Fix) []string { return f.Zypper },
 		// No leading "!", "-" or "~" (zypper: remove instead), no "@" or "=".

@@ -1,0 +1,313 @@
+package pkgmgr
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/installers/elevate"
+	"github.com/deployctl/deployctl/installers/mechanism"
+	"github.com/deployctl/deployctl/installers/step"
+)
+
+// Mechanism carries out the steps of a package manager: the one adapter between
+// the descriptors and what applies a plan.
+type Mechanism struct {
+	*Manager
+	Host *host.Host
+	// Stream runs a step's command and hands over its lines.
+	Stream func(ctx context.Context, s step.Step, onLine func(string)) (exit int, err error)
+	// AtMost is how long a command may take; 0 is the manager's own limit.
+	AtMost time.Duration
+	// Tries and Pause are how often and how long apart a command that found the
+	// manager locked is tried again.
+	Tries int
+	Pause time.Duration
+	// RepairFollows: the plan's next step completes broken packages.
+	RepairFollows bool
+}
+
+// State is what is installed, or of what the step names.
+func (m Mechanism) State(ctx context.Context, s step.Step) (mechanism.State, error) {
+	return m.Manager.State(ctx, m.Host, s.Packages)
+}
+
+// Check asks the manager itself, where it can tell before it starts.
+func (m Mechanism) Check(ctx context.Context, s step.Step) (mechanism.Check, error) {
+	if len(s.Argv) == 0 || m.CheckNames(s.Packages) != nil {
+		return mechanism.Check{}, step.ErrNotPlanned
+	}
+	before, err := m.State(ctx, s)
+	if err != nil {
+		return mechanism.Check{}, err
+	}
+	q, done, err := m.quote(ctx, s, before)
+	if err != nil || done {
+		return mechanism.Check{Done: done}, err
+	}
+	c := mechanism.Check{Before: before}
+	// Archives and unpacked files are counted together, since both are there at
+	// the same time.
+	for i, dir := range m.Disks {
+		room := mechanism.Room{Dir: dir, Bytes: q.DiskBytes, Next: "free some disk space" + m.frees() + ", then run deployctl again"}
+		if i == 0 {
+			room.Bytes = q.DownloadBytes
+		}
+		c.Room = append(c.Room, room)
+	}
+	if s.Cost.Estimated && len(q.Change) > 0 {
+		c.Note = fmt.Sprintf("%s to install: %s to download, %s of disk", packages(len(q.Change)), step.Bytes(q.DownloadBytes), step.Bytes(q.DiskBytes))
+	}
+	return c, nil
+}
+
+func (m Mechanism) frees() string {
+	if len(m.Clean) == 0 || m.Clean[0] != m.Path+" clean" {
+		return ""
+	}
+	return " (" + m.Tool + " clean empties the package cache)"
+}
+
+func packages(n int) string {
+	if n == 1 {
+		return "1 package"
+	}
+	return fmt.Sprintf("%d packages", n)
+}
+
+// quote says what the step would take now, and whether it is done.
+func (m Mechanism) quote(ctx context.Context, s step.Step, before mechanism.State) (q Quote, done bool, err error) {
+	switch s.Action {
+	case step.Configure, step.FixBroken:
+		d, err := m.Damage(ctx, m.Host)
+		if err != nil || s.Action == step.FixBroken && d.Journal {
+			return q, false, err
+		}
+		return q, !d.Journal && len(d.Broken) == 0, nil
+	case step.Refresh, step.Reinstall:
+		return q, false, nil
+	case step.Remove:
+		return q, !slices.ContainsFunc(s.Packages, func(n string) bool { return there(before, n) }), nil
+	case step.Install:
+		if m.Quote == nil {
+			return q, len(absent(s.Packages, before)) == 0, nil
+		}
+		q, err = m.Quote(ctx, m.Host, m.Find(ctx, m.Host), s.Packages)
+		switch {
+		case err != nil:
+		case len(q.NotFound) > 0:
+			err = &step.Failure{Kind: step.NotFound,
+				Cause: "not in this system's package sources: " + step.Clean(strings.Join(q.NotFound, ", "), 300),
+				Next:  "add the source that has it, or install it by hand"}
+		case len(q.Remove) > 0:
+			err = &step.Failure{Kind: step.Conflict,
+				Cause: "installing " + step.Some(s.Packages, 3) + " would remove " + step.Some(q.Remove, 5),
+				Next:  "deployctl removes nothing on its own; decide by hand with " + m.Tool}
+		}
+		return q, err == nil && len(q.Change) == 0, err
+	}
+	return q, false, fmt.Errorf("no action is called %q", s.Action)
+}
+
+// there reports whether a package is installed, not only its configuration left.
+func there(state mechanism.State, name string) bool {
+	p, ok := state[name]
+	return ok && !p.Leftover
+}
+
+func absent(names []string, state mechanism.State) (list []string) {
+	for _, n := range names {
+		if !state[n].Ready {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// Apply runs the command, again when the manager was locked.
+func (m Mechanism) Apply(ctx context.Context, s step.Step, tell func(step.Progress)) (mechanism.Ended, error) {
+	stop := context.AfterFunc(ctx, func() {
+		tell(step.Progress{Phase: step.Stopping, Percent: -1, Message: "stopping: the package under way is finished first"})
+	})
+	defer stop()
+	inner, cancel := context.WithTimeout(ctx, cmp.Or(m.AtMost, m.Limit, time.Hour))
+	defer cancel()
+	for try := 1; ; try++ {
+		t := &tail{}
+		progress := func(string) (step.Progress, bool) { return step.Progress{}, false }
+		if m.NewProgress != nil {
+			progress = m.NewProgress()
+		}
+		exit, err := m.Stream(inner, s, func(line string) {
+			if p, ok := progress(line); ok {
+				tell(p)
+			}
+			t.add(line)
+		})
+		ended := mechanism.Ended{Exit: exit, Lines: t.lines(), Reboot: slices.Contains(m.Reboot, exit)}
+		// apt itself has waited for the lock when it installs and removes.
+		if err == nil && exit != 0 && try < m.Tries && s.Action != step.Install && s.Action != step.Remove {
+			if f := m.Explain(exit, ended.Lines); f.Kind == step.Locked {
+				tell(step.Progress{Phase: step.Waiting, Percent: -1, Message: "waiting: " + f.Cause})
+				select {
+				case <-inner.Done():
+					err = inner.Err()
+				case <-time.After(m.Pause):
+					continue
+				}
+			}
+		}
+		return ended, m.failure(ctx, ended, err)
+	}
+}
+
+// failure names what went wrong, nil for a success.
+func (m Mechanism) failure(ctx context.Context, ended mechanism.Ended, err error) error {
+	switch exit := ended.Exit; {
+	case ctx.Err() != nil:
+		return step.Stopped(ctx.Err())
+	case errors.Is(err, context.DeadlineExceeded):
+		return &step.Failure{Kind: step.TimedOut, Err: err, Cause: m.Tool + " took longer than its limit and was stopped", Next: "see the log, then run deployctl again: it goes on from there"}
+	case err != nil:
+		return err
+	case exit == 0, slices.Contains(m.Succeeded, exit), ended.Reboot:
+		return nil
+	}
+	if f := elevate.Explain(ended.Lines); f != nil {
+		return f
+	}
+	return m.Explain(ended.Exit, ended.Lines)
+}
+
+// Confirm looks at what is installed now: that, not the exit status, is what was
+// done.
+func (m Mechanism) Confirm(ctx context.Context, s step.Step, ended mechanism.Ended, applied error, after mechanism.State) (note string, err error) {
+	switch s.Action {
+	case step.Install, step.Reinstall:
+		note, err = m.installed(ctx, s, applied, after)
+	case step.Remove:
+		err = applied
+		for _, n := range s.Packages {
+			if err == nil && there(after, n) {
+				err = m.noEffect(n + " is still installed")
+			}
+		}
+	case step.Configure, step.FixBroken:
+		note, err = m.repaired(ctx, s, applied)
+	case step.Refresh:
+		note, err = m.refreshed(ended, applied)
+	default:
+		err = applied
+	}
+	if applied == nil && err != nil && ended.Reboot {
+		return "what it did shows after the restart", nil
+	}
+	return note, err
+}
+
+func (m Mechanism) noEffect(what string) error {
+	return &step.Failure{Kind: step.Other, Cause: m.Tool + " reported success, but " + what, Next: "see the log, then run deployctl again"}
+}
+
+func (m Mechanism) installed(ctx context.Context, s step.Step, applied error, after mechanism.State) (string, error) {
+	missing := absent(s.Packages, after)
+	var f *step.Failure
+	switch {
+	case len(missing) == 0 && errors.As(applied, &f) && f.Kind == step.Cancelled:
+		return "finished before it stopped", nil
+	case applied != nil || len(missing) == 0:
+		return "", applied
+	case m.Quote != nil:
+		// A virtual package is never listed itself; nothing is left to change when
+		// something provides it.
+		if q, err := m.Quote(ctx, m.Host, m.Find(ctx, m.Host), missing); err == nil && len(q.NotFound)+len(q.Change) == 0 {
+			return "", nil
+		}
+	}
+	return "", m.noEffect(step.Some(missing, 5) + " is not installed")
+}
+
+func (m Mechanism) repaired(ctx context.Context, s step.Step, applied error) (string, error) {
+	d, err := m.Damage(ctx, m.Host)
+	if err != nil {
+		return "", cmp.Or(applied, err)
+	}
+	var f *step.Failure
+	if s.Action == step.Configure && errors.As(applied, &f) && f.Kind != step.Cancelled && f.Kind != step.Locked && f.Kind != step.Refused && !d.Journal && m.RepairFollows {
+		// dpkg alone cannot configure a package whose dependencies were not
+		// unpacked yet; the next step brings them in.
+		return "left for the next step: " + step.Some(d.Broken, 5), nil
+	}
+	if applied == nil && (d.Journal || s.Action == step.FixBroken && len(d.Broken) > 0) {
+		return "", &step.Failure{Kind: step.Interrupted, Cause: "the interrupted package installation could not be finished: " + step.Some(d.Broken, 5), Next: "see the log; dpkg --audit lists the packages"}
+	}
+	return "", applied
+}
+
+func (m Mechanism) refreshed(ended mechanism.Ended, applied error) (string, error) {
+	if applied != nil {
+		return "", applied
+	}
+	// apt-get update ends with 0 even when it could fetch nothing at all.
+	trouble := m.Explain(100, ended.Lines)
+	if trouble.Kind == step.Other {
+		return "", nil
+	}
+	if slices.ContainsFunc(ended.Lines, func(l string) bool { return strings.HasPrefix(l, "Get:") || strings.HasPrefix(l, "Hit:") }) {
+		return "some lists could not be fetched: " + strings.Join(trouble.Detail, "; "), nil
+	}
+	return "", trouble
+}
+
+// Settle waits for the manager of a killed run, which goes on without it: what
+// that run added is known only when the manager has ended.
+func (m Mechanism) Settle(ctx context.Context, _ step.Step, wait mechanism.Wait) error {
+	if m.Busy == nil {
+		return nil
+	}
+	return wait(func() string { return m.Busy(ctx, m.Host) })
+}
+
+// Describe is the command.
+func (m Mechanism) Describe(s step.Step) (label, text string) { return "runs", step.Quote(s.Argv) }
+
+// Export is the command; a lockfile's packages have no source elsewhere.
+func (m Mechanism) Export(s step.Step) mechanism.Script {
+	var x mechanism.Script
+	switch {
+	case s.Repository != "":
+		x.Refuse = mechanism.FromLockfile
+	case s.Action == step.Remove:
+		x.Undo = "install the packages again"
+	case s.Action == step.FixBroken, s.Action == step.Install && m.UndoBy == "" && m.Manager.Undo == "":
+		x.Undo = "remove the packages that it adds; nothing here records which"
+	case s.Action == step.Install && m.UndoBy != "":
+		x.Undo = m.UndoBy + " " + step.Quote(s.Packages) + "; look first at what it would take along"
+	default:
+		x.Undo = step.Clean(strings.TrimPrefix(s.Undo, "deployctl undo "), 300)
+	}
+	return x
+}
+
+// tail keeps the first and last lines of an output: the cause is in one of the
+// two, and a package that prints for ever must not fill the memory.
+type tail struct {
+	head, last []string
+}
+
+func (t *tail) add(line string) {
+	if len(t.head) < 100 {
+		t.head = append(t.head, line)
+		return
+	}
+	if t.last = append(t.last, line); len(t.last) > 400 {
+		t.last = append(t.last[:0], t.last[200:]...)
+	}
+}
+
+func (t *tail) lines() []string { return append(slices.Clone(t.head), t.last...) }
