@@ -120,3 +120,27 @@ func noPackageFile(e *evaluation, s subject) (map[string]string, bool) {
 	}
 	return nil, false
 }
+
+// packageOfNothing finds a package file that pkg-config takes and whose OpenCV was
+// removed.
+func packageOfNothing(e *evaluation, s subject) (map[string]string, bool) {
+	i := s.instance
+	gone := slices.Contains(i.Via, "pkg-config") && i.Places.PkgConfig != "" && i.Places.Lib == "" && i.Places.Include == "" && !i.HasPart("headers") && !i.HasPart("core")
+	return map[string]string{"sudo": e.sudo()}, gone && !managed(i.Places.PkgConfig) && slices.Contains(e.touched(), "pkg-config")
+}
+
+// otherOpenCV finds a program that was linked with another series of OpenCV than the
+// one here, as after an upgrade of the distribution.
+func otherOpenCV(e *evaluation, s subject) (map[string]string, bool) {
+	opencv, ok := e.facts.Active("opencv")
+	if !ok || opencv.Version == "" || !opencv.HasPart("shared") {
+		return nil, false
+	}
+	vars, ok := needVars(e, s, func(n facts.Need) bool {
+		return n.Cause == facts.NotFound && n.Elsewhere == "" && n.Package == "" && strings.HasPrefix(n.Name, "libopencv_")
+	})
+	if ok {
+		vars["opencv"] = opencv.Version
+	}
+	return vars, ok
+}

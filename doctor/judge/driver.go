@@ -240,3 +240,17 @@ func softwareBesideGPU(e *evaluation, s subject) (map[string]string, bool) {
 	vars["vendor"], vars["gpu"] = g.Vendor, cmp.Or(g.Name, "the GPU")
 	return vars, true
 }
+
+// compatOnGeForce finds CUDA's forward compatibility package on cards that it does
+// not support: it is for data center cards, and CUDA stops with error 804 elsewhere.
+func compatOnGeForce(e *evaluation, s subject) (map[string]string, bool) {
+	if !strings.Contains(s.instance.Path, "/compat/") || !e.usesCUDA() {
+		return nil, false
+	}
+	for _, g := range e.facts.GPUs {
+		if g.Vendor == "nvidia" && strings.Contains(g.Name, "GeForce") {
+			return map[string]string{"gpu": g.Name, "folder": folderOf(s.instance.Path), "by": strings.Join(s.instance.Via, ", ")}, true
+		}
+	}
+	return nil, false
+}

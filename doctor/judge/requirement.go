@@ -1151,7 +1151,8 @@ func Shadow(name string, f *facts.Facts) (Finding, bool) {
 		}
 		var own []string
 		for _, via := range other.Via {
-			if !slices.Contains(active.Via, via) {
+			// A host compiler for nvcc is another one on purpose.
+			if !slices.Contains(active.Via, via) && via != "NVCC_CCBIN" && via != "CUDAHOSTCXX" {
 				own = append(own, via)
 			}
 		}

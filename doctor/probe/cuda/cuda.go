@@ -261,8 +261,8 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 				in.Unusable = p.foreignOnJetson(ctx, real, own)
 			}
 			switch {
-			case in.Version == "":
-				in.Version = v
+			case in.Version == "" || desktopDriver(v) && strings.Contains(real, "/compat/"):
+				in.Version = v // with CUDA's forward compatibility package, what programs use
 				in.Path = real
 			case in.Unusable != nil:
 			case desktopDriver(v) && v != in.Version && !strings.Contains(real, "/stubs/") && !strings.Contains(real, "/compat/"):

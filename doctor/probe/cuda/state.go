@@ -19,7 +19,10 @@ func inContainer(ctx context.Context, h *host.Host) bool {
 // again says how to start a container again with its GPU. Podman takes devices of
 // CDI (NVIDIA Container Toolkit, "Support for CDI"), Apptainer a flag of its own.
 func again(ctx context.Context, h *host.Host, options string) string {
+	board, err := h.Text(ctx, "/proc/device-tree/compatible")
 	switch {
+	case err == nil && strings.Contains(board, "nvidia,tegra"):
+		return "Start the container again with: docker run --runtime nvidia IMAGE"
 	case h.Exists(ctx, "/.singularity.d"):
 		return "Start the container again with: apptainer exec --nv IMAGE PROGRAM"
 	case h.Exists(ctx, "/run/.containerenv"):
@@ -192,6 +195,9 @@ func (p *probe) failing(ctx context.Context, text string) *facts.Unusable {
 		}
 	case inWSL(ctx, p.h):
 		u.Remedy = "Update the NVIDIA driver on Windows, then run: wsl --shutdown. Do not install a Linux driver inside WSL."
+	case strings.Contains(low, "is lost"), strings.Contains(low, "fallen off the bus"):
+		// Xid 79; NVIDIA, XID Errors.
+		u.Remedy = "Restart the machine (of a container, its host). If the GPU is lost again, check its power cables, its seat and its cooling; sudo dmesg | grep -i xid shows when it happened."
 	case inContainer(ctx, p.h) && !p.h.Exists(ctx, "/dev/nvidiactl") && p.h.Exists(ctx, "/dev"):
 		u.Detail, u.Remedy = text+" (this container has no /dev/nvidiactl)", p.inRun(ctx)
 	case inContainer(ctx, p.h) && strings.Contains(low, "unknown error"):
