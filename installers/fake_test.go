@@ -283,7 +283,9 @@ func judgement(fixes ...[]recipes.Fix) *judge.Judgement {
 	return j
 }
 
-func withApt(names ...string) []recipes.Fix { return []recipes.Fix{{Apt: names}} }
+func withApt(names ...string) []recipes.Fix {
+	return []recipes.Fix{{Packages: recipes.PackageSet{"apt": names}}}
+}
 
 func mustPlan(t *testing.T, m *machine, j *judge.Judgement) *Plan {
 	t.Helper()

@@ -60,8 +60,8 @@ func ids(p *Plan) (list []string) {
 
 func TestPlanMergesAndDescribes(t *testing.T) {
 	m := newMachine()
-	j := judgement(withApt("cmake", "bash"), withApt("cmake", "g++"), nil, []recipes.Fix{{Brew: []string{"cmake"}}}, withApt("bash"), withApt("nosuchpkg"),
-		[]recipes.Fix{{Distro: []string{"fedora"}, Apt: []string{"gcc"}}, {Distro: []string{"debian"}, Apt: []string{"ninja-build"}}})
+	j := judgement(withApt("cmake", "bash"), withApt("cmake", "g++"), nil, []recipes.Fix{{Packages: recipes.PackageSet{"brew": {"cmake"}}}}, withApt("bash"), withApt("nosuchpkg"),
+		[]recipes.Fix{{Distro: []string{"fedora"}, Packages: recipes.PackageSet{"apt": {"gcc"}}}, {Distro: []string{"debian"}, Packages: recipes.PackageSet{"apt": {"ninja-build"}}}})
 	j.Facts.OS.User.Admin = false
 	p := mustPlan(t, m, j)
 	if d := cmp.Diff([]string{"apt.install"}, ids(p)); d != "" {
@@ -129,8 +129,8 @@ func TestDescribeWithoutLists(t *testing.T) {
 
 func TestPlanRefusesHostileNames(t *testing.T) {
 	for _, bad := range []string{"-oDpkg::Pre-Install-Pkgs::=/tmp/x", "bash-", "cmake=1", "a b"} {
-		for _, fix := range []recipes.Fix{{Apt: []string{bad}}, {Dnf: []string{bad}}, {Pacman: []string{bad}}, {Apk: []string{bad}}, {Zypper: []string{bad}}, {Brew: []string{bad}}} {
-			if bad == "bash-" && fix.Apt == nil {
+		for _, fix := range []recipes.Fix{{Packages: recipes.PackageSet{"apt": {bad}}}, {Packages: recipes.PackageSet{"dnf": {bad}}}, {Packages: recipes.PackageSet{"pacman": {bad}}}, {Packages: recipes.PackageSet{"apk": {bad}}}, {Packages: recipes.PackageSet{"zypper": {bad}}}, {Packages: recipes.PackageSet{"brew": {bad}}}} {
+			if bad == "bash-" && fix.Packages["apt"] == nil {
 				continue // only apt gives a trailing minus a meaning
 			}
 			if _, err := MakePlan(context.Background(), judgement([]recipes.Fix{fix}), newMachine().host(), Places{}); err == nil {
@@ -704,6 +704,39 @@ func TestUnwritableStateChangesNothing(t *testing.T) {
 	}
 	if _, err := m.applier(t, filepath.Join(file, "state")).Apply(context.Background(), mustPlan(t, m, judgement(withApt("cmake")))); err == nil || len(m.ran) != 0 {
 		t.Errorf("got %v, ran %q", err, m.ran)
+	}
+}
+
+// TestManagersAreWired: what a recipe can name can be carried out, and refuses an
+// option passed off as a package.
+func TestManagersAreWired(t *testing.T) {
+	for _, m := range recipes.Managers() {
+		wired := ManagerOf(m.Name)
+		if m.Name == "npm" { // deployctl reads the registry itself
+			continue
+		}
+		if wired == nil {
+			t.Errorf("%s can be named in a recipe, and nothing carries it out", m.Name)
+			continue
+		}
+		for _, bad := range []string{"", "-x", "--help", "a b", "a;b", "a\n", "$(id)"} {
+			if m.Names(bad) || wired.CheckNames([]string{bad}) == nil {
+				t.Errorf("%s takes %q for a package", m.Name, bad)
+			}
+		}
+	}
+}
+
+// TestOneMatcher: an entry for a whole family of systems is planned where doctor
+// advises it.
+func TestOneMatcher(t *testing.T) {
+	for distro, want := range map[string]bool{"linux": true, "debian": true, "fedora": false, "windows": false} {
+		fix := recipes.Fix{Distro: []string{distro}, Packages: recipes.PackageSet{"apt": {"cmake"}}}
+		j := judgement([]recipes.Fix{fix})
+		p := mustPlan(t, newMachine(), j)
+		if got := len(p.Steps) > 0; got != want || judge.Fits(&fix, j.Facts) != want {
+			t.Errorf("%s: planned %v, fits %v, want %v", distro, got, judge.Fits(&fix, j.Facts), want)
+		}
 	}
 }
 

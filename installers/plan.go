@@ -291,23 +291,15 @@ func applicable(ctx context.Context, fix recipes.Fix, around ways, with []*pkgmg
 		}
 		c.manager, c.packages = m.For(around.h, target), names
 	}
-	if named && c.manager == nil || !distroFits(fix.Distro, around.f.OS) {
+	if named && c.manager == nil || !judge.Fits(&fix, around.f) {
 		return nil, nil
 	}
-	var ok bool
 	var err error
-	c.after, ok, err = around.steps(ctx, fix)
-	if err != nil || !ok || !named && len(c.after) == 0 {
+	c.after, err = around.steps(ctx, fix)
+	if err != nil || !named && len(c.after) == 0 {
 		return nil, err
 	}
 	return c, nil
-}
-
-func distroFits(distro []string, os facts.OS) bool {
-	if len(distro) == 0 || slices.Contains(distro, os.ID) {
-		return true
-	}
-	return slices.ContainsFunc(os.Like, func(like string) bool { return slices.Contains(distro, like) })
 }
 
 // surround puts the steps of the wishes' choices around the packages', each

@@ -29,29 +29,19 @@ type ways struct {
 	places Places
 }
 
-// steps are what a fix takes besides packages, after them. ok is false when the
-// fix does not fit this host.
-func (w ways) steps(ctx context.Context, fix recipes.Fix) (after []Step, ok bool, err error) {
+// steps are what a fix takes besides packages, after them.
+func (w ways) steps(ctx context.Context, fix recipes.Fix) ([]Step, error) {
 	switch {
 	case fix.Archive != nil:
-		a := fix.Archive
-		if len(a.OS) > 0 && !slices.Contains(a.OS, w.f.OS.Family) || len(a.Arch) > 0 && !slices.Contains(a.Arch, w.f.CPU.Arch) {
-			return nil, false, nil
-		}
-		after, err = w.archive(ctx, *a)
+		return w.archive(ctx, *fix.Archive)
 	case fix.Build != "":
 		i := slices.IndexFunc(w.r.Builds, func(b recipes.Build) bool { return b.Name == fix.Build })
 		if i < 0 {
-			return nil, false, fmt.Errorf("recipe %s has no build %q", w.r.Name, fix.Build)
+			return nil, fmt.Errorf("recipe %s has no build %q", w.r.Name, fix.Build)
 		}
-		if w.h.Windows() {
-			return nil, false, nil // DESTDIR and Ninja with MSVC's environment were never run there
-		}
-		after, err = w.build(ctx, w.r.Builds[i])
-	case len(fix.NPM) > 0:
-		after, err = w.npm(ctx, fix.NPM)
+		return w.build(ctx, w.r.Builds[i])
 	}
-	return after, true, err
+	return w.npm(ctx, fix.Packages["npm"])
 }
 
 // artifact finds an artifact of the recipe and plans its fetching.

@@ -3,7 +3,6 @@ package recipes
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -13,17 +12,11 @@ import (
 var (
 	nameForm = lazyregexp.New(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	idForm   = lazyregexp.New(`^[a-z0-9]+([-+][a-z0-9+]*)*(\.[a-z0-9]+([-+][a-z0-9+]*)*)+$`)
-	// A package name may not begin with a hyphen: the package manager would
-	// read it as an option.
-	packageForm = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9+._@/-]{0,127}$`)
-	windowsForm = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`) // a feature, or a capability with ~
-	portForm    = lazyregexp.New(`^[a-z0-9][a-z0-9-]{0,127}(\[[a-z0-9-]+(,[a-z0-9-]+)*\])?(:[a-z0-9-]+)?$`)
 	// A folder of deployctl's own, one beneath it, and a CMake cache entry.
-	folderForm   = lazyregexp.New(`^[a-z0-9][a-z0-9._-]{0,60}[a-z0-9]$`)
-	insideForm   = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$`)
-	optionForm   = lazyregexp.New(`^[A-Za-z][A-Za-z0-9_]{0,100}$`)
-	nameWithDots = lazyregexp.New(`^(@[a-z0-9-]+/)?[a-z0-9][a-z0-9._-]{0,60}$`)
-	partForm     = lazyregexp.New(`^[a-z0-9][a-z0-9._+-]*$`)
+	folderForm = lazyregexp.New(`^[a-z0-9][a-z0-9._-]{0,60}[a-z0-9]$`)
+	insideForm = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$`)
+	optionForm = lazyregexp.New(`^[A-Za-z][A-Za-z0-9_]{0,100}$`)
+	partForm   = lazyregexp.New(`^[a-z0-9][a-z0-9._+-]*$`)
 )
 
 // Load reads one recipe and checks it; name is what mistakes call the file. It
@@ -283,13 +276,13 @@ func lintCompat(r *Recipe, c *CompatCheck, tables *Tables, d *document, path str
 func lintFix(r *Recipe, f *Fix, d *document, path string) {
 	d.words(path+".distro", "distribution", f.Distro, append(Families(), Distributions()...))
 	ways := 0
-	for _, m := range f.packages() {
-		if len(m.Packages) > 0 {
+	for _, m := range managers {
+		if len(f.Packages[m.Name]) > 0 {
 			ways++
 		}
-		for i, p := range m.Packages {
-			if !m.form().MatchString(p) {
-				d.at(fmt.Sprintf("%s.%s[%d]", path, m.Manager, i), "%q is not a package name", p)
+		for i, p := range f.Packages[m.Name] {
+			if !m.Names(p) {
+				d.at(fmt.Sprintf("%s.%s[%d]", path, m.Name, i), "%q is not a package name", p)
 			}
 		}
 	}
@@ -372,44 +365,4 @@ func lintUnpacked(strip int, into string, env map[string]string, d *document, pa
 			d.at(path+".env."+name, "%q must be a folder beneath it, such as lib/pkgconfig", v)
 		}
 	}
-}
-
-// Packages is what one package manager would install.
-type Packages struct {
-	// Manager is the name of the package manager, which is the field's in a
-	// recipe: apt, dnf, winget …
-	Manager  string
-	Packages []string
-}
-
-// form is what a name of this manager may look like. None begins with a hyphen
-// or slash, which the manager would read as an option.
-func (p Packages) form() *regexp.Regexp {
-	switch p.Manager {
-	case "vcpkg":
-		return portForm.Get()
-	case "feature":
-		return windowsForm.Get()
-	case "npm":
-		return nameWithDots.Get()
-	}
-	return packageForm.Get()
-}
-
-func (f *Fix) packages() []Packages {
-	return []Packages{
-		{"apt", f.Apt}, {"dnf", f.Dnf}, {"pacman", f.Pacman}, {"apk", f.Apk}, {"zypper", f.Zypper}, {"brew", f.Brew},
-		{"winget", f.Winget}, {"choco", f.Choco}, {"scoop", f.Scoop}, {"vcpkg", f.Vcpkg}, {"conan", f.Conan}, {"msys2", f.MSYS2},
-		{"visual-studio", f.VisualStudio}, {"feature", f.Feature}, {"npm", f.NPM},
-	}
-}
-
-// Packages returns the fix's package manager and packages.
-func (f *Fix) Packages() Packages {
-	for _, p := range f.packages() {
-		if len(p.Packages) > 0 {
-			return p
-		}
-	}
-	return Packages{}
 }

@@ -1,6 +1,7 @@
 package recipes
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -41,7 +42,7 @@ func TestLoadSmall(t *testing.T) {
 	}
 	want := &Recipe{Schema: 1, Name: "small", Title: "A small one", Source: "small.yaml", Requirements: []Requirement{{
 		ID: "go.version", Title: "Go", Severity: Required, Why: "It compiles.",
-		Component: &ComponentCheck{Name: "go"}, Fix: []Fix{{Apt: []string{"golang-go"}}},
+		Component: &ComponentCheck{Name: "go"}, Fix: []Fix{{Packages: PackageSet{"apt": {"golang-go"}}}},
 	}}}
 	if diff := cmp.Diff(want, r); diff != "" {
 		t.Error(diff)
@@ -491,6 +492,25 @@ func TestUnknownDetails(t *testing.T) {
 			t.Errorf("%s: %v", asked, err)
 		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
 			t.Errorf("%s: %v, want %q", asked, err, want)
+		}
+	}
+}
+
+// TestFixKeys: in JSON each package manager is a key of the fix, in a fixed order,
+// as in YAML: a lockfile knows its recipe by these bytes.
+func TestFixKeys(t *testing.T) {
+	r, err := Load([]byte("schema: 1\nname: a\ntitle: t\nrequirements:\n  - {id: a.b, title: t, why: w, component: {name: go}, fix: [{apt: [g++], distro: [debian], note: n}, {winget: [GoLang.Go]}]}\n"), "a.yaml", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.Marshal(r.Requirements[0].Fix)
+	if want := `[{"distro":["debian"],"apt":["g++"],"note":"n"},{"winget":["GoLang.Go"]}]`; err != nil || string(got) != want {
+		t.Errorf("%s, %v", got, err)
+	}
+	for text, want := range map[string]string{"{atp: [x]}": "did you mean apt?", "{apt: [x1], apt: [y1]}": "already defined", "{apt: [--force]}": "is not a package name", "{apt: [x1], dnf: [x]}": "exactly one package manager, found 2", "{winget: [Go]}": "is not a package name"} {
+		_, err := Load([]byte("schema: 1\nname: a\ntitle: t\nrequirements:\n  - {id: a.b, title: t, why: w, component: {name: go}, fix: ["+text+"]}\n"), "a.yaml", nil)
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "a.yaml:5:") {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }

@@ -228,25 +228,8 @@ type GPUCheck struct {
 type Fix struct {
 	// Distro limits the fix to distribution ids (or ids they are like).
 	Distro []string `yaml:"distro,omitempty" json:"distro,omitempty"`
-	Apt    []string `yaml:"apt,omitempty" json:"apt,omitempty"`
-	Dnf    []string `yaml:"dnf,omitempty" json:"dnf,omitempty"`
-	Pacman []string `yaml:"pacman,omitempty" json:"pacman,omitempty"`
-	Apk    []string `yaml:"apk,omitempty" json:"apk,omitempty"`
-	Zypper []string `yaml:"zypper,omitempty" json:"zypper,omitempty"`
-	Brew   []string `yaml:"brew,omitempty" json:"brew,omitempty"`
-	Winget []string `yaml:"winget,omitempty" json:"winget,omitempty"` // package ids
-	Choco  []string `yaml:"choco,omitempty" json:"choco,omitempty"`
-	Scoop  []string `yaml:"scoop,omitempty" json:"scoop,omitempty"`
-	Vcpkg  []string `yaml:"vcpkg,omitempty" json:"vcpkg,omitempty"` // ports, with features: opencv4[dnn]
-	Conan  []string `yaml:"conan,omitempty" json:"conan,omitempty"` // references: opencv/4.10.0
-	MSYS2  []string `yaml:"msys2,omitempty" json:"msys2,omitempty"` // packages of MSYS2's pacman
-	// VisualStudio are component ids that are added to the newest installed
-	// Visual Studio.
-	VisualStudio []string `yaml:"visual-studio,omitempty" json:"visual-studio,omitempty"`
-	// Feature are optional features of Windows.
-	Feature []string `yaml:"feature,omitempty" json:"feature,omitempty"`
-	// NPM are packages of the npm registry whose libraries deployctl knows.
-	NPM []string `yaml:"npm,omitempty" json:"npm,omitempty"`
+	// Packages are the packages of one package manager.
+	Packages PackageSet `yaml:",inline" json:"-"`
 
 	Archive *ArchiveFix `yaml:"archive,omitempty" json:"archive,omitempty"`
 	// Build is the name of one of the recipe's builds.

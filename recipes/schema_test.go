@@ -55,8 +55,11 @@ func generate(t *testing.T, v any, id, title string) []byte {
 		}
 	}
 	if f, ok := s.Definitions["Fix"]; ok {
-		for _, way := range append((&Fix{}).packages(), Packages{Manager: "archive"}) {
-			f.OneOf = append(f.OneOf, &gen.Schema{Required: []string{way.Manager}})
+		for _, m := range Managers() {
+			f.Properties.Set(m.Name, &gen.Schema{Type: "array", Items: &gen.Schema{Type: "string"}, Description: m.About})
+		}
+		for _, m := range append(Managers(), Manager{Name: "archive"}) {
+			f.OneOf = append(f.OneOf, &gen.Schema{Required: []string{m.Name}})
 		}
 		// A build stands alone, or beside the packages that it needs.
 		alone := &gen.Schema{Required: []string{"build"}, Not: &gen.Schema{AnyOf: slices.Clone(f.OneOf)}}

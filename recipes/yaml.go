@@ -270,7 +270,16 @@ func (d *document) structure(n ast.Node, v reflect.Value, path string, depth int
 	}
 	fields := map[string]int{}
 	var known []string
+	var packages reflect.Value // of a fix: one key for each package manager
 	for i := range v.NumField() {
+		if v.Type().Field(i).Type == reflect.TypeFor[PackageSet]() {
+			packages = v.Field(i)
+			for _, m := range managers {
+				fields[m.Name] = i
+				known = append(known, m.Name)
+			}
+			continue
+		}
 		key, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
 		if key != "" && key != "-" {
 			fields[key] = i
@@ -295,6 +304,15 @@ func (d *document) structure(n ast.Node, v reflect.Value, path string, depth int
 			if _, ok := scalar(p.Value); ok {
 				d.places[path+"."+key] = p.Value.GetToken().Position
 			}
+		}
+		if packages.IsValid() && v.Type().Field(i).Type == packages.Type() {
+			var names []string
+			d.value(p.Value, reflect.ValueOf(&names).Elem(), path+"."+key, depth+1)
+			if packages.IsNil() {
+				packages.Set(reflect.ValueOf(PackageSet{}))
+			}
+			packages.SetMapIndex(reflect.ValueOf(key), reflect.ValueOf(names))
+			continue
 		}
 		d.value(p.Value, v.Field(i), path+"."+key, depth+1)
 	}

@@ -258,7 +258,7 @@ func versions(component string, j *judge.Judgement, packages []lockfile.Package)
 		}
 		locked := ""
 		for _, fix := range q.Fix {
-			for _, name := range fix.Apt {
+			for _, name := range fix.Packages["apt"] {
 				for _, p := range packages {
 					if p.Name == name {
 						locked = upstream(p.Version)

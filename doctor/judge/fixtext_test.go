@@ -21,18 +21,18 @@ func TestFixText(t *testing.T) {
 	}
 	complete := machine("windows", "windows")
 	complete.Add("visual-studio", facts.Instance{Has: []string{"complete"}, Attrs: map[string]string{"instance_id": "1"}})
-	studio := recipes.Fix{VisualStudio: []string{"Some.Component"}}
+	studio := recipes.Fix{Packages: recipes.PackageSet{"visual-studio": {"Some.Component"}}}
 	for _, tt := range []struct {
 		fix  recipes.Fix
 		f    *facts.Facts
 		want string // "" for an entry that does not fit
 	}{
-		{recipes.Fix{Apt: []string{"cmake"}}, machine("linux", "debian", "apt"), "apt-get install cmake"},
-		{recipes.Fix{Apt: []string{"cmake"}}, machine("linux", "fedora", "dnf"), ""},
-		{recipes.Fix{Apt: []string{"cmake"}, Distro: []string{"debian"}}, machine("linux", "ubuntu", "apt"), ""},
+		{recipes.Fix{Packages: recipes.PackageSet{"apt": {"cmake"}}}, machine("linux", "debian", "apt"), "apt-get install cmake"},
+		{recipes.Fix{Packages: recipes.PackageSet{"apt": {"cmake"}}}, machine("linux", "fedora", "dnf"), ""},
+		{recipes.Fix{Packages: recipes.PackageSet{"apt": {"cmake"}}, Distro: []string{"debian"}}, machine("linux", "ubuntu", "apt"), ""},
 		{recipes.Fix{Build: "opencv-4.10.0"}, machine("linux", "debian"), "--fix builds opencv-4.10.0 from source. To do it by hand: By hand."},
 		{recipes.Fix{Build: "opencv-4.10.0"}, machine("windows", "windows"), ""},
-		{recipes.Fix{NPM: []string{"onnxruntime-node"}}, machine("linux", "debian"), "npm package onnxruntime-node"},
+		{recipes.Fix{Packages: recipes.PackageSet{"npm": {"onnxruntime-node"}}}, machine("linux", "debian"), "npm package onnxruntime-node"},
 		{recipes.Fix{Archive: &recipes.ArchiveFix{Artifact: "a.tgz", OS: []string{"linux"}}}, machine("linux", "debian"), "unpacks a.tgz"},
 		{recipes.Fix{Archive: &recipes.ArchiveFix{Artifact: "a.tgz", OS: []string{"linux"}}}, machine("darwin", "macos"), ""},
 		{studio, complete, "Visual Studio Installer"},
@@ -52,7 +52,7 @@ func TestFixText(t *testing.T) {
 func TestPackagedOld(t *testing.T) {
 	r := &recipes.Recipe{Name: "r", Requirements: []recipes.Requirement{{
 		ID: "opencv.version", Title: "OpenCV", Severity: recipes.Required, Manual: "Build it.", ManualOn: map[string]string{"debian": "Build it here."},
-		Component: &recipes.ComponentCheck{Name: "opencv", Version: ">= 4.5"}, Fix: []recipes.Fix{{Apt: []string{"libopencv-dev"}}},
+		Component: &recipes.ComponentCheck{Name: "opencv", Version: ">= 4.5"}, Fix: []recipes.Fix{{Packages: recipes.PackageSet{"apt": {"libopencv-dev"}}}},
 	}}}
 	tables, err := recipes.EmbeddedTables()
 	if err != nil {
@@ -76,7 +76,7 @@ func TestPackagedOld(t *testing.T) {
 func TestListed(t *testing.T) {
 	r := &recipes.Recipe{Name: "r", Requirements: []recipes.Requirement{{
 		ID: "cuda.version", Title: "CUDA", Severity: recipes.Required, Manual: "By hand.",
-		Component: &recipes.ComponentCheck{Name: "cuda"}, Fix: []recipes.Fix{{Apt: []string{"nvidia-cuda-toolkit"}}},
+		Component: &recipes.ComponentCheck{Name: "cuda"}, Fix: []recipes.Fix{{Packages: recipes.PackageSet{"apt": {"nvidia-cuda-toolkit"}}}},
 	}}}
 	tables, err := recipes.EmbeddedTables()
 	if err != nil {

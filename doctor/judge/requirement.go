@@ -525,7 +525,7 @@ func (e *evaluation) disk(c *recipes.DiskCheck) verdict {
 // is required: the copy that is too old is the distribution's own, or the
 // release's version is known. "" where that is not so.
 func (e *evaluation) packagedOld(q *recipes.Requirement, fix *recipes.Fix) string {
-	manager := fix.Packages().Manager
+	manager := fix.Installs().Manager
 	if q.Component == nil || q.Component.Name == "" || q.Component.Version == "" || q.Manual == "" || fix.Build != "" || manager != "apt" {
 		return ""
 	}
@@ -597,28 +597,37 @@ func ByHand(q *recipes.Requirement, f *facts.Facts) string {
 // FixText says what one entry of a requirement's fix list does; "" where it does
 // not fit this machine.
 func FixText(q *recipes.Requirement, fix *recipes.Fix, f *facts.Facts) string {
-	p, a := fix.Packages(), fix.Archive
+	p := fix.Installs()
 	switch {
-	case len(fix.Distro) > 0 && !onOS(fix.Distro, f.OS), len(p.Packages) > 0 && !managerHere(p.Manager, f):
+	case !Fits(fix, f):
 		return ""
 	case fix.Build != "":
-		if f.OS.Family == "windows" {
-			return ""
-		}
 		return "deployctl doctor --fix builds " + fix.Build + " from source. To do it by hand: " + ByHand(q, f)
-	case len(fix.NPM) > 0:
-		return "deployctl doctor --fix installs the libraries of the npm package " + strings.Join(fix.NPM, " and ") + ". To do it by hand: " + ByHand(q, f)
-	case a != nil:
-		if len(a.OS) > 0 && !slices.Contains(a.OS, f.OS.Family) || len(a.Arch) > 0 && !slices.Contains(a.Arch, f.CPU.Arch) {
-			return ""
-		}
-		return "deployctl doctor --fix unpacks " + a.Artifact + ". To do it by hand: " + ByHand(q, f)
+	case p.Manager == "npm":
+		return "deployctl doctor --fix installs the libraries of the npm package " + strings.Join(p.Packages, " and ") + ". To do it by hand: " + ByHand(q, f)
+	case fix.Archive != nil:
+		return "deployctl doctor --fix unpacks " + fix.Archive.Artifact + ". To do it by hand: " + ByHand(q, f)
 	case p.Manager == "visual-studio" && len(f.Components["visual-studio"]) == 0:
 		return ByHand(q, f) + " Or install the Build Tools: " + buildTools(p.Packages, f)
 	case len(p.Packages) > 0:
 		return installCommand(p, f.OS.User)
 	}
 	return ""
+}
+
+// Fits reports whether an entry of a fix list is for this machine. It decides in
+// advice, plan and --fix alike.
+func Fits(fix *recipes.Fix, f *facts.Facts) bool {
+	p, a := fix.Installs(), fix.Archive
+	switch {
+	case len(fix.Distro) > 0 && !onOS(fix.Distro, f.OS), p.Manager != "" && !managerHere(p.Manager, f):
+		return false
+	case fix.Build != "":
+		return f.OS.Family != "windows" // DESTDIR and Ninja with MSVC's environment were never run there
+	case a != nil:
+		return (len(a.OS) == 0 || slices.Contains(a.OS, f.OS.Family)) && (len(a.Arch) == 0 || slices.Contains(a.Arch, f.CPU.Arch))
+	}
+	return true
 }
 
 // managerHere reports whether a package manager of a fix can be used here.
@@ -669,12 +678,9 @@ func Manual(q *recipes.Requirement, f *facts.Facts) string {
 // nothing.
 func ChooseFix(q *recipes.Requirement, f *facts.Facts) (recipes.Packages, bool) {
 	for i := range q.Fix {
-		p := q.Fix[i].Packages()
-		there := managerHere(p.Manager, f) && !(p.Manager == "visual-studio" && len(f.Components[p.Manager]) == 0)
-		if q.Fix[i].Build != "" || len(p.Packages) == 0 || p.Manager == "npm" || !there {
-			continue
-		}
-		if len(q.Fix[i].Distro) == 0 || onOS(q.Fix[i].Distro, f.OS) {
+		p := q.Fix[i].Installs()
+		bringsIn := p.Manager == "visual-studio" && len(f.Components[p.Manager]) == 0 // the Build Tools, which are more than was asked for
+		if q.Fix[i].Build == "" && p.Manager != "" && p.Manager != "npm" && !bringsIn && Fits(&q.Fix[i], f) {
 			return p, true
 		}
 	}
@@ -704,31 +710,23 @@ func (j *Judgement) Fixable() bool {
 // installCommand is the command a person would type. deployctl itself runs
 // argv lists made by its installers, never this text.
 func installCommand(p recipes.Packages, u facts.User) string {
-	verb := map[string]string{
-		"apt": "apt-get install", "dnf": "dnf install", "pacman": "pacman -S --needed", "apk": "apk add",
-		"zypper": "zypper install", "brew": "brew install",
-	}[p.Manager]
-	command := cmp.Or(verb, p.Manager+" install") + " " + strings.Join(p.Packages, " ")
-	switch p.Manager {
-	case "winget": // --id takes one
-		return "winget install --exact --id " + strings.Join(p.Packages, "; winget install --exact --id ")
-	case "feature":
-		return featureCommand(p.Packages)
-	case "msys2":
-		return "in an MSYS2 shell: pacman -S --needed " + strings.Join(p.Packages, " ")
-	case "visual-studio":
-		return "In the Visual Studio Installer, choose Modify and add " + installerNames(p.Packages) + "."
-	case "choco":
-		if !u.Admin {
-			return "as administrator: " + command
-		}
-		return command
-	case "scoop", "vcpkg", "conan":
-		return command
-	}
+	m, _ := recipes.FindManager(p.Manager)
+	command := m.Command + " " + strings.Join(p.Packages, " ")
 	switch {
-	case u.Admin || p.Manager == "brew":
+	case p.Manager == "winget": // --id takes one
+		return "winget install --exact --id " + strings.Join(p.Packages, "; winget install --exact --id ")
+	case p.Manager == "conan":
+		return "conan install --requires=" + strings.Join(p.Packages, " --requires=") + " --build=missing"
+	case p.Manager == "feature":
+		return featureCommand(p.Packages)
+	case p.Manager == "msys2":
+		return "in an MSYS2 shell: pacman -S --needed " + strings.Join(p.Packages, " ")
+	case p.Manager == "visual-studio":
+		return "In the Visual Studio Installer, choose Modify and add " + installerNames(p.Packages) + "."
+	case !m.Root || u.Admin:
 		return command
+	case p.Manager == "choco":
+		return "as administrator: " + command
 	case len(u.Elevate) > 0:
 		return u.Elevate[0] + " " + command
 	}

@@ -528,7 +528,7 @@ func TestEvaluateBadRecipe(t *testing.T) {
 
 func TestChooseFix(t *testing.T) {
 	q := &recipes.Requirement{Fix: []recipes.Fix{
-		{Distro: []string{"ubuntu"}, Apt: []string{"a"}}, {Apt: []string{"b"}}, {Brew: []string{"c"}},
+		{Distro: []string{"ubuntu"}, Packages: recipes.PackageSet{"apt": {"a"}}}, {Packages: recipes.PackageSet{"apt": {"b"}}}, {Packages: recipes.PackageSet{"brew": {"c"}}},
 	}}
 	on := func(os facts.OS, manager string) *facts.Facts {
 		f := &facts.Facts{OS: os}

@@ -5,12 +5,10 @@ package apk
 
 import (
 	"context"
-	"regexp"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
-	"github.com/deployctl/deployctl/recipes"
 )
 
 const database = "/lib/apk/db/installed"
@@ -20,10 +18,6 @@ func Manager() *pkgmgr.Manager {
 	return &pkgmgr.Manager{
 		Name: "apk", Tool: "apk", Path: "/sbin/apk", Admin: true,
 		UndoBy: "apk del", Clean: []string{"rm -rf /var/cache/apk/*"},
-		Of: func(f recipes.Fix) []string { return f.Apk },
-		// A leading "!" would mean "must be absent", "@" a repository tag and
-		// "=<>~" a version; none of them passes.
-		Valid: regexp.MustCompile(`^[a-z0-9][a-z0-9+._-]*$`),
 		Install: func(p []string) []string {
 			return append([]string{"add", "--no-progress", "--wait", "30", "--update-cache", "--"}, p...)
 		},

@@ -24,7 +24,6 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
-	"github.com/deployctl/deployctl/recipes"
 )
 
 const (
@@ -62,11 +61,6 @@ func manager(own []string) *pkgmgr.Manager {
 		Env: []string{"DEBIAN_FRONTEND=noninteractive", "LC_ALL=C",
 			// Restarting services and showing changelogs is not this program's business.
 			"NEEDRESTART_SUSPEND=1", "APT_LISTCHANGES_FRONTEND=none"},
-		Of: func(f recipes.Fix) []string { return f.Apt },
-		// Policy 5.6.1: lower case letters, digits, plus, minus, full stop; at
-		// least two, the first a letter or digit. A trailing minus is left out:
-		// apt would read "name-" as "remove name".
-		Valid: regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]*[a-z0-9+.](:[a-z0-9-]*[a-z0-9])?$`),
 		Install: func(packages []string) []string {
 			return change("install", append([]string{"--no-install-recommends"}, own...), packages)
 		},

@@ -5,11 +5,9 @@ package brew
 
 import (
 	"context"
-	"regexp"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
-	"github.com/deployctl/deployctl/recipes"
 )
 
 // Manager returns the Homebrew manager. It refuses to run as root, so it is
@@ -19,10 +17,6 @@ func Manager() *pkgmgr.Manager {
 		Name: "brew", Tool: "brew", Path: "/opt/homebrew/bin/brew",
 		UndoBy: "brew uninstall",
 		Env:    []string{"HOMEBREW_NO_ANALYTICS=1", "HOMEBREW_NO_ENV_HINTS=1", "HOMEBREW_NO_INSTALL_CLEANUP=1", "NONINTERACTIVE=1"},
-		Of:     func(f recipes.Fix) []string { return f.Brew },
-		// A formula of the main tap, with a version suffix (go@1.22). No slash:
-		// a tap would fetch and run somebody's Ruby.
-		Valid: regexp.MustCompile(`^[a-z0-9][a-z0-9+._-]*(@[0-9][0-9.]*)?$`),
 		Install: func(p []string) []string {
 			return append([]string{"install", "--formula", "--"}, p...)
 		},

@@ -9,25 +9,19 @@ import (
 	"context"
 	"encoding/xml"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
-	"github.com/deployctl/deployctl/recipes"
 )
 
 // Manager returns the Chocolatey manager. Its folder belongs to administrators.
 func Manager() *pkgmgr.Manager {
 	return &pkgmgr.Manager{
 		Name: "choco", Tool: "choco", Path: usual + `\bin\choco.exe`, Where: Where, Admin: true,
-		UndoBy: "choco uninstall",
-		Of:     func(f recipes.Fix) []string { return f.Choco },
-		// Lower case as the repository shows them. No name that ends in .config:
-		// choco reads one as a file that lists packages.
-		Valid:   regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*(\.([0-9][a-z0-9_-]*|install|portable|commandline|tool|app|extension|template|hook))*$`),
+		UndoBy:  "choco uninstall",
 		Limit:   3 * time.Hour,
 		Install: Install,
 		Remove: func(p []string, _ bool) []string {

@@ -9,14 +9,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
-	"github.com/deployctl/deployctl/recipes"
 )
 
 // Manager returns the Conan manager. It fills the user's own cache; what makes a
@@ -25,11 +23,8 @@ func Manager() *pkgmgr.Manager {
 	return &pkgmgr.Manager{
 		Name: "conan", Tool: "conan", Path: "conan",
 		UndoBy: "conan remove",
-		Of:     func(f recipes.Fix) []string { return f.Conan },
-		// name/version, with @user/channel: no range, no option.
-		Valid: regexp.MustCompile(`^[a-z0-9_][a-z0-9_+.-]*/[a-z0-9_][a-z0-9_+.-]*(@[a-z0-9_][a-z0-9_+.-]*/[a-z0-9_][a-z0-9_+.-]*)?$`),
-		Limit: 6 * time.Hour, // it may compile
-		Note:  "Conan compiles what its servers do not have for this compiler",
+		Limit:  6 * time.Hour, // it may compile
+		Note:   "Conan compiles what its servers do not have for this compiler",
 		Install: func(p []string) []string {
 			args := []string{"install"}
 			for _, ref := range p {

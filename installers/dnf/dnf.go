@@ -4,10 +4,7 @@
 package dnf
 
 import (
-	"regexp"
-
 	"github.com/deployctl/deployctl/installers/pkgmgr"
-	"github.com/deployctl/deployctl/recipes"
 )
 
 // Manager returns the dnf manager. dnf fetches its lists itself.
@@ -16,10 +13,6 @@ func Manager() *pkgmgr.Manager {
 		Name: "dnf", Tool: "dnf", Path: "/usr/bin/dnf", Admin: true,
 		UndoBy: "dnf remove", Clean: []string{"/usr/bin/dnf clean all"}, Unchanged: "Nothing to do",
 		Env: []string{"LC_ALL=C"},
-		Of:  func(f recipes.Fix) []string { return f.Dnf },
-		// A letter or digit first, so that neither an option nor a group
-		// ("@development") passes; no glob characters.
-		Valid: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9+._-]*$`),
 		Install: func(p []string) []string {
 			return append([]string{"install", "--assumeyes", "--setopt=install_weak_deps=False", "--"}, p...)
 		},

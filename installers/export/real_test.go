@@ -42,7 +42,7 @@ func inside(ctx context.Context) error {
 		OS:         facts.OS{Family: "linux", ID: "debian", Version: "12", User: facts.User{Admin: true}},
 		Components: map[string][]facts.Instance{"apt": {{Path: "/usr/bin/apt"}}}}}
 	for _, name := range []string{"pkg-config", "ninja-build"} {
-		rec.Requirements = append(rec.Requirements, recipes.Requirement{ID: name, Fix: []recipes.Fix{{Apt: []string{name}}}})
+		rec.Requirements = append(rec.Requirements, recipes.Requirement{ID: name, Fix: []recipes.Fix{{Packages: recipes.PackageSet{"apt": {name}}}}})
 		j.Findings = append(j.Findings, judge.Finding{ID: name, State: judge.Fail, Listed: true})
 	}
 	plan, err := installers.MakePlan(ctx, j, host.Live(), installers.Places{})

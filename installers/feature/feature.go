@@ -20,7 +20,6 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
-	"github.com/deployctl/deployctl/recipes"
 )
 
 // Manager returns the manager of Windows' features. A name with ~ is a
@@ -35,8 +34,6 @@ func Manager() *pkgmgr.Manager {
 			}
 			return "", nil
 		},
-		Of:    func(f recipes.Fix) []string { return f.Feature },
-		Valid: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*(~[A-Za-z0-9_-]*~[A-Za-z0-9_-]*~[A-Za-z0-9_-]*~[0-9.]+)?$`),
 		Alone: true, // the two kinds have commands of their own
 		Limit: 2 * time.Hour,
 		Install: func(p []string) []string {

@@ -19,7 +19,6 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
-	"github.com/deployctl/deployctl/recipes"
 )
 
 // Name is the mechanism.
@@ -44,7 +43,6 @@ func Manager() *pkgmgr.Manager {
 			}
 			return "", nil
 		},
-		Of:    func(recipes.Fix) []string { return nil }, // health checks ask for it, recipes do not
 		Valid: regexp.MustCompile(`^[a-z0-9][a-z0-9+._-]*=/[A-Za-z0-9/+._-]+$`),
 		Title: func(p []string) string {
 			_, dir := split(p[0])

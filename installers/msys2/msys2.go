@@ -6,13 +6,11 @@ package msys2
 
 import (
 	"context"
-	"regexp"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pacman"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
-	"github.com/deployctl/deployctl/recipes"
 )
 
 // Manager returns the manager of MSYS2's packages; its target is the root
@@ -29,8 +27,6 @@ func Manager() *pkgmgr.Manager {
 			}
 			return "", pkgmgr.ErrAbsent
 		},
-		Of:      func(f recipes.Fix) []string { return f.MSYS2 },
-		Valid:   regexp.MustCompile(`^[a-z0-9][a-z0-9+._-]*$`),
 		Install: arch.Install, Remove: arch.Remove, Explain: arch.Explain,
 	}
 	m.On = func(h *host.Host, root string) *pkgmgr.Manager {

@@ -5,11 +5,9 @@ package pacman
 
 import (
 	"context"
-	"regexp"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
-	"github.com/deployctl/deployctl/recipes"
 )
 
 // Manager returns the pacman manager. The lists are not refreshed apart: a
@@ -19,10 +17,6 @@ func Manager() *pkgmgr.Manager {
 		Name: "pacman", Tool: "pacman", Path: "/usr/bin/pacman", Admin: true,
 		UndoBy: "pacman -Rns", Clean: []string{"rm -rf /var/cache/pacman/pkg/*"},
 		Env: []string{"LC_ALL=C"},
-		Of:  func(f recipes.Fix) []string { return f.Pacman },
-		// PKGBUILD(5): alphanumerics and @ . _ + -, not starting with - or a
-		// full stop. @ is left out: nothing a recipe wants has one.
-		Valid: regexp.MustCompile(`^[a-z0-9][a-z0-9+._-]*$`),
 		Install: func(p []string) []string {
 			return append([]string{"-S", "--noconfirm", "--needed", "--noprogressbar", "--"}, p...)
 		},

@@ -70,10 +70,11 @@ type Manager struct {
 	Sources string
 	// Env goes into the argv of every change (env K=V … tool).
 	Env []string
-	// Of picks this manager's packages out of a fix.
-	Of func(recipes.Fix) []string
-	// Valid is what a package name may look like. It is what keeps a recipe
-	// from passing an option or a version pin off as a package.
+	// Split takes the packages of a fix apart into those that are looked up and
+	// journaled each by itself; nil where they are that already.
+	Split func(packages []string) []string
+	// Valid is what a name may look like where that is not what recipes say of the
+	// manager (recipes.Manager); nil otherwise.
 	Valid *regexp.Regexp
 
 	// Install, Remove (purge: with its configuration) give the arguments after
@@ -200,10 +201,23 @@ func (m *Manager) Batches(names []string) [][]string {
 	return slices.Collect(slices.Chunk(names, 1))
 }
 
+// Of gives this manager's packages of a fix.
+func (m *Manager) Of(f recipes.Fix) []string {
+	if m.Split != nil {
+		return m.Split(f.Packages[m.Name])
+	}
+	return f.Packages[m.Name]
+}
+
 // CheckNames refuses anything that is not plainly a package name.
 func (m *Manager) CheckNames(names []string) error {
+	valid := func(n string) bool { return len(n) <= 200 && m.Valid.MatchString(n) }
+	if m.Valid == nil {
+		known, _ := recipes.FindManager(m.Name)
+		valid = known.Names
+	}
 	for _, n := range names {
-		if len(n) > 200 || !m.Valid.MatchString(n) {
+		if !valid(n) {
 			return fmt.Errorf("%q is not a package name that deployctl passes to %s", step.Clean(n, 60), m.Name)
 		}
 	}

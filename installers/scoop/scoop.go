@@ -10,12 +10,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
-	"github.com/deployctl/deployctl/recipes"
 )
 
 // Manager returns the Scoop manager, completed for a host by On: Scoop is a
@@ -25,8 +23,6 @@ func Manager() *pkgmgr.Manager {
 	m := pkgmgr.Manager{
 		Name: "scoop", Tool: "powershell", Path: `C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe`,
 		UndoBy:    "scoop uninstall",
-		Of:        func(f recipes.Fix) []string { return f.Scoop },
-		Valid:     regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*$`),
 		Installed: installed,
 		Explain: pkgmgr.WindowsExplainer("scoop", nil, []pkgmgr.Rule{
 			pkgmgr.NotFound("couldn't find manifest for"),

@@ -19,7 +19,6 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
-	"github.com/deployctl/deployctl/recipes"
 )
 
 // Manager returns the vcpkg manager. Its target is the root folder of a vcpkg,
@@ -39,7 +38,7 @@ func Manager() *pkgmgr.Manager {
 			}
 			return "", pkgmgr.ErrAbsent
 		},
-		Of: func(f recipes.Fix) []string { return split(f.Vcpkg) },
+		Split: split,
 		// A port with at most one feature: split has taken them apart.
 		Valid: regexp.MustCompile(`^[a-z0-9][a-z0-9-]*(\[[a-z0-9-]+\])?$`),
 		Limit: 6 * time.Hour, // it compiles

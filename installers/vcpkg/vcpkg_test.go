@@ -78,7 +78,7 @@ func TestInstalled(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	m := Manager()
-	names := m.Of(recipes.Fix{Vcpkg: []string{"opencv4[dnn,jpeg]", "zlib"}})
+	names := m.Of(recipes.Fix{Packages: recipes.PackageSet{"vcpkg": {"opencv4[dnn,jpeg]", "zlib"}}})
 	if d := cmp.Diff([]string{"opencv4[dnn]", "opencv4[jpeg]", "zlib"}, names); d != "" {
 		t.Error(d)
 	}
@@ -86,7 +86,7 @@ func TestNames(t *testing.T) {
 		t.Error(d)
 	}
 	for _, refused := range []string{"opencv4[core]", "opencv4[core,dnn]", "opencv4:x86-windows", "opencv4[]", "opencv4[dnn"} {
-		if m.CheckNames(m.Of(recipes.Fix{Vcpkg: []string{refused}})) == nil {
+		if m.CheckNames(m.Of(recipes.Fix{Packages: recipes.PackageSet{"vcpkg": {refused}}})) == nil {
 			t.Errorf("%q is let through", refused)
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -44,11 +43,7 @@ const product = "Microsoft.VisualStudio.Product."
 func Manager() *pkgmgr.Manager {
 	m := pkgmgr.Manager{
 		Name: "visual-studio", Tool: "setup.exe", Path: `C:\Program Files (x86)\Microsoft Visual Studio\Installer\setup.exe`, Admin: true,
-		Pick: Pick,
-		Of:   func(f recipes.Fix) []string { return f.VisualStudio },
-		// Microsoft.VisualStudio.Component.VC.Tools.x86.x64: words with dots.
-		// No semicolon: ";includeRecommended" after an id would bring in more.
-		Valid:   regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)+$`),
+		Pick:    Pick,
 		Limit:   4 * time.Hour,
 		Note:    "Visual Studio must be closed",
 		Reboot:  []int{pkgmgr.RebootRequired, pkgmgr.RebootInitiated},

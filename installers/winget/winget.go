@@ -10,13 +10,11 @@ package winget
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
-	"github.com/deployctl/deployctl/recipes"
 )
 
 // The statuses that are no failures.
@@ -34,11 +32,7 @@ const (
 func Manager() *pkgmgr.Manager {
 	return &pkgmgr.Manager{
 		Name: "winget", Tool: "winget", Path: `C:\Users\Default\AppData\Local\Microsoft\WindowsApps\winget.exe`, Where: Where,
-		UndoBy: "winget uninstall --exact --id",
-		Of:     func(f recipes.Fix) []string { return f.Winget },
-		// Publisher.Package, at least two parts (winget-pkgs' own rule); the
-		// first character is no hyphen, so that no option passes.
-		Valid:   regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9+_-]*(\.[A-Za-z0-9+_-]+)+$`),
+		UndoBy:  "winget uninstall --exact --id",
 		Alone:   true, // --id takes one
 		Note:    "the package's own installer may ask Windows for administrator rights (UAC)",
 		Install: func(p []string) []string { return Install(p[0]) },

@@ -4,10 +4,7 @@
 package zypper
 
 import (
-	"regexp"
-
 	"github.com/deployctl/deployctl/installers/pkgmgr"
-	"github.com/deployctl/deployctl/recipes"
 )
 
 // Manager returns the zypper manager. zypper refreshes its lists itself.
@@ -16,9 +13,6 @@ func Manager() *pkgmgr.Manager {
 		Name: "zypper", Tool: "zypper", Path: "/usr/bin/zypper", Admin: true,
 		UndoBy: "zypper remove --clean-deps", Clean: []string{"/usr/bin/zypper clean --all"}, Unchanged: "Nothing to do",
 		Env: []string{"LC_ALL=C"},
-		Of:  func(f recipes.Fix) []string { return f.Zypper },
-		// No leading "!", "-" or "~" (zypper: remove instead), no "@" or "=".
-		Valid: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9+._-]*$`),
 		Install: func(p []string) []string {
 			return append([]string{"--non-interactive", "install", "--no-recommends", "--"}, p...)
 		},
