@@ -135,11 +135,3 @@ func (p *process) signal(sig syscall.Signal, name string, targets ...int) error 
 	}
 	return nil
 }
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}

@@ -82,6 +82,3 @@ func (p *process) kill() error {
 	}
 	return windows.TerminateJobObject(p.job, 1)
 }
-
-// syncDir does nothing: Windows has no way to flush a folder's entry.
-func syncDir(string) error { return nil }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/doctor/host"
 )
 
@@ -117,7 +118,7 @@ func (j *journal) mend() error {
 			}
 		}
 	}
-	return syncDir(j.dir)
+	return durable.SyncDir(j.dir)
 }
 
 func (j *journal) write(r Record) error {

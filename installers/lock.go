@@ -11,6 +11,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/installers/step"
 )
 
@@ -66,8 +67,8 @@ func lock(dir string, me Holder) (release func() error, err error) {
 	if err == nil {
 		// A fixed name, since only the holder writes: a kill leaves nothing that
 		// the next holder does not write over.
-		if err = os.WriteFile(about+".deployctl-partial", data, 0o600); err == nil {
-			err = os.Rename(about+".deployctl-partial", about)
+		if err = os.WriteFile(durable.Partial(about), data, 0o600); err == nil {
+			err = os.Rename(durable.Partial(about), about)
 		}
 	}
 	if err != nil {

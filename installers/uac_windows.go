@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/sys/windows"
 
+	"github.com/deployctl/deployctl/installers/step"
+
 	"github.com/deployctl/deployctl/installers/elevate"
 )
 
@@ -43,7 +45,7 @@ const (
 // Sources: learn.microsoft.com/windows/win32/api/shellapi/nf-shellapi-shellexecuteexw
 // and ns-shellapi-shellexecuteinfow.
 func startUAC(job Job, out *os.File) (*process, error) {
-	if _, err := fmt.Fprintf(out, "deployctl: starting %s as administrator; its output is not visible to deployctl\n", Quote(job.Argv)); err != nil {
+	if _, err := fmt.Fprintf(out, "deployctl: starting %s as administrator; its output is not visible to deployctl\n", step.Quote(job.Argv)); err != nil {
 		return nil, fmt.Errorf("write the log: %w", err)
 	}
 	words := make([]string, len(job.Argv)-1)

@@ -13,10 +13,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/renameio/v2/maybe"
-
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/doctor"
+	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/report"
@@ -148,8 +147,8 @@ func Snapshot(ctx context.Context, o SnapshotOptions) error {
 	if err := host.WriteSnapshot(&archive, rec); err != nil {
 		return err
 	}
-	// Atomic where the system can, so that a full disk leaves no half archive.
-	if err := maybe.WriteFile(o.Output, archive.Bytes(), 0o600); err != nil {
+	// A full disk leaves no half archive.
+	if err := durable.WriteFile(o.Output, archive.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("write the snapshot: %w (choose another place with --output)", err)
 	}
 	o.Console.Note("wrote %s; look inside before you send it: tar -tzf %s", o.Output, o.Output)

@@ -11,8 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/renameio/v2/maybe"
-
+	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/lockfile"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
@@ -109,7 +108,7 @@ func (l Local) Write(ctx context.Context, h *host.Host, packages []lockfile.Pack
 		// apt compares the same hashes again, from the index beside it.
 		l.sources(): "deb [trusted=yes] file:" + address + " ./\n",
 	} {
-		if err := maybe.WriteFile(name, []byte(text), 0o644); err != nil {
+		if err := durable.WriteFile(name, []byte(text), 0o644); err != nil {
 			return store.Explain(name, err)
 		}
 	}

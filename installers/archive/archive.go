@@ -31,6 +31,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
 
+	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 )
@@ -147,7 +148,7 @@ func Extract(ctx context.Context, name string, format Format, dest string, o Opt
 		err = os.Chmod(temp, 0o755) // until now for this user only
 	}
 	if err == nil {
-		err = os.Rename(temp, dest)
+		err = durable.Rename(temp, dest)
 	}
 	if err != nil {
 		return Result{}, errors.Join(store.Explain(dest, err), RemovePartial(temp))

@@ -7,27 +7,22 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/installers/store"
 )
 
-// Partial is the folder that a destination is unpacked into before it gets its
-// name, and removed from: beside it, since a rename does not cross file systems, and always the
-// same, so that what a killed run left is found by the next.
-func Partial(dest string) string {
-	return filepath.Join(filepath.Dir(dest), "."+filepath.Base(dest)+".deployctl-partial")
-}
-
-// makePartial makes that folder, empty and for this user only. A leftover is
+// makePartial makes the folder that a destination is unpacked into before it gets
+// its name, empty and for this user only. A leftover is
 // removed first.
 func makePartial(dest string) (string, error) {
-	dir := Partial(dest)
+	dir := durable.Partial(dest)
 	if err := RemovePartial(dir); err != nil {
 		return "", err
 	}
 	return dir, store.Explain(dir, os.Mkdir(dir, 0o700))
 }
 
-// RemovePartial removes the folder with all in it, if it is there. Anything
+// RemovePartial removes such a folder with all in it, if it is there. Anything
 // else of that name, a link to a folder too, is not deployctl's: it stays and
 // is an error.
 func RemovePartial(dir string) error {

@@ -27,6 +27,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/archive"
 	"github.com/deployctl/deployctl/installers/lockfile"
@@ -70,34 +71,12 @@ func place(l *lockfile.Lock, f step.Fetch) string {
 // Create writes the bundle of a lock, whose files must be in the store. The file
 // appears whole or not at all. tell, unless nil, is told how many bytes of how
 // many are written.
-func Create(ctx context.Context, l *lockfile.Lock, s *store.Store, name string, tell func(done, total int64)) (err error) {
+func Create(ctx context.Context, l *lockfile.Lock, s *store.Store, name string, tell func(done, total int64)) error {
 	text, err := l.Encode()
 	if err != nil {
 		return err
 	}
-	out, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".deployctl-partial-*")
-	if err != nil {
-		return store.Explain(name, err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(out.Name()))
-		}
-	}()
-	err = write(ctx, l, text, s, out, tell)
-	if err == nil {
-		err = store.Explain(name, out.Chmod(0o644))
-	}
-	if err == nil {
-		err = store.Explain(name, out.Sync())
-	}
-	if cerr := out.Close(); err == nil {
-		err = store.Explain(name, cerr)
-	}
-	if err != nil {
-		return err
-	}
-	return store.Explain(name, os.Rename(out.Name(), name))
+	return store.Explain(name, durable.Write(name, 0o644, func(w io.Writer) error { return write(ctx, l, text, s, w, tell) }))
 }
 
 func write(ctx context.Context, l *lockfile.Lock, text []byte, s *store.Store, out io.Writer, tell func(done, total int64)) error {

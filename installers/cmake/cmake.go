@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/installers/files"
 	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
@@ -214,7 +215,7 @@ func publish(b *step.Build) error {
 	if err := os.MkdirAll(filepath.Dir(b.Product), 0o755); err != nil {
 		return store.Explain(b.Product, err)
 	}
-	if err := os.Rename(made, b.Product); err != nil {
+	if err := durable.Rename(made, b.Product); err != nil {
 		return store.Explain(b.Product, err)
 	}
 	return store.Explain(b.Staged, os.RemoveAll(b.Staged))

@@ -49,7 +49,7 @@ func Steps(h *host.Host, s Source) ([]step.Step, error) {
 	key := s.key(configure)
 	// DESTDIR puts the whole product path beneath the staging folder, which
 	// lies beside the product: a rename does not cross file systems.
-	staged := h.Join(h.DirOf(s.Product), "."+h.Base(s.Product)+".deployctl-partial") // archive.Partial, in the host's form
+	staged := h.Join(h.DirOf(s.Product), "."+h.Base(s.Product)+".deployctl-partial") // durable.Partial, in the host's form
 	stages := []struct {
 		name, title string
 		argv        []string

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/installers/step"
 )
 
@@ -57,11 +58,6 @@ func read(path string) (file, error) {
 	return f, err
 }
 
-// partial is the name of what a file is written as before it is whole.
-func (f file) partial() string {
-	return filepath.Join(filepath.Dir(f.path), "."+filepath.Base(f.path)+".deployctl-partial")
-}
-
 // replace gives the file new content, with the mode and owner that it had; a
 // new file is for all to read. A kill at any time leaves the old or the new
 // content; what it leaves besides has one name, and goes with the next call.
@@ -69,7 +65,7 @@ func (f file) replace(content string) error {
 	if err := f.tidy(); err != nil {
 		return err
 	}
-	out, err := os.OpenFile(f.partial(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	out, err := os.OpenFile(durable.Partial(f.path), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
@@ -84,17 +80,10 @@ func (f file) replace(content string) error {
 	if err == nil {
 		_, err = out.WriteString(content)
 	}
-	if err == nil {
-		err = out.Sync()
-	}
-	err = errors.Join(err, out.Close())
-	if err == nil {
-		err = os.Rename(f.partial(), f.path)
-	}
 	if err != nil {
-		return errors.Join(err, f.tidy())
+		return errors.Join(err, out.Close(), f.tidy())
 	}
-	return syncDir(filepath.Dir(f.path))
+	return durable.Commit(out, f.path)
 }
 
 // remove removes the file.
@@ -105,11 +94,11 @@ func (f file) remove() error {
 	if err := os.Remove(f.path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(f.path))
+	return durable.SyncDir(filepath.Dir(f.path))
 }
 
 func (f file) tidy() error {
-	if err := os.Remove(f.partial()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(durable.Partial(f.path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil

@@ -3,7 +3,6 @@
 package envedit
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"syscall"
@@ -23,13 +22,4 @@ func chown(f *os.File, old fs.FileInfo) error {
 		return nil
 	}
 	return f.Chown(int(was.Uid), int(was.Gid))
-}
-
-// syncDir makes a rename last.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

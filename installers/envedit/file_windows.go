@@ -8,5 +8,3 @@ import (
 // On Windows only the files of GitHub Actions are written. They take the owner
 // and rights of their folder.
 func chown(*os.File, fs.FileInfo) error { return nil }
-
-func syncDir(string) error { return nil }

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/installers/archive"
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/mechanism"
@@ -270,7 +271,7 @@ func (p Place) Do(ctx context.Context, s step.Step, _ func(step.Progress)) error
 func (Place) Sweep(s step.Step) error {
 	if f, ok := s.With.(*step.Place); ok {
 		// The store's name for it is the same, of a file.
-		if err := os.Remove(archive.Partial(f.Path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(durable.Partial(f.Path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return store.Explain(f.Path, err)
 		}
 	}
@@ -378,7 +379,7 @@ func Remove(ctx context.Context, takes []step.Take) error {
 // RemoveTree removes a file or folder. A folder is renamed first: what a kill
 // leaves then has the name of something unfinished, not of something whole.
 func RemoveTree(path string) error {
-	going := archive.Partial(path)
+	going := durable.Partial(path)
 	if err := archive.RemovePartial(going); err != nil {
 		return err
 	}
@@ -407,7 +408,7 @@ func SweepPartial(s step.Step, folders ...string) error {
 		if !filepath.IsAbs(p) {
 			continue
 		}
-		if err := archive.RemovePartial(archive.Partial(p)); err != nil {
+		if err := archive.RemovePartial(durable.Partial(p)); err != nil {
 			return err
 		}
 	}

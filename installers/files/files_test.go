@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/deployctl/deployctl/installers/archive"
+	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 )
@@ -126,7 +126,7 @@ func TestUnpackAndTakeBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What a kill in the middle of an earlier removal left is in nobody's way.
-	if err := os.MkdirAll(filepath.Join(archive.Partial(into), "x"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(durable.Partial(into), "x"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Do(t.Context(), undo, quiet); err != nil {
@@ -143,7 +143,7 @@ func TestUnpackAndTakeBack(t *testing.T) {
 func TestSweep(t *testing.T) {
 	dir := t.TempDir()
 	into, product, taken := filepath.Join(dir, "a"), filepath.Join(dir, "b"), filepath.Join(dir, "c")
-	for _, p := range []string{archive.Partial(into), archive.Partial(product), archive.Partial(taken), into} {
+	for _, p := range []string{durable.Partial(into), durable.Partial(product), durable.Partial(taken), into} {
 		if err := os.MkdirAll(filepath.Join(p, "x"), 0o755); err != nil {
 			t.Fatal(err)
 		}

@@ -19,9 +19,9 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/google/renameio/v2/maybe"
 	"golang.org/x/mod/module"
 
+	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/download"
@@ -258,7 +258,7 @@ func (l *Lock) Save(name string) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return store.Explain(name, err)
 	}
-	return store.Explain(name, maybe.WriteFile(name, data, 0o644))
+	return store.Explain(name, durable.WriteFile(name, data, 0o644))
 }
 
 var (

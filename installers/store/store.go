@@ -28,6 +28,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/doctor/host/ownership"
 	"github.com/deployctl/deployctl/installers/step"
 )
@@ -195,17 +196,10 @@ func (s *Store) Publish(temp string, sum Sum) (string, error) {
 	if err != nil {
 		return "", Explain(temp, err)
 	}
-	err = f.Sync()
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
+	if err = errors.Join(f.Sync(), f.Close()); err != nil {
 		return "", Explain(temp, err)
 	}
-	if err := rename(temp, path); err != nil {
-		return "", Explain(path, err)
-	}
-	return path, syncDir(filepath.Dir(path))
+	return path, Explain(path, durable.Rename(temp, path))
 }
 
 // Place puts a stored file at another path: the same bytes by a hard link where
@@ -222,21 +216,18 @@ func (s *Store) Place(ctx context.Context, sum Sum, path string) error {
 	if err != nil {
 		return err
 	}
-	temp := filepath.Join(dir, "."+filepath.Base(path)+".deployctl-partial")
+	temp := durable.Partial(path)
 	if err = remove(temp); err == nil {
 		if os.Link(s.Path(sum), temp) != nil {
 			err = copyFile(ctx, s.Path(sum), temp)
 		}
 	}
 	if err == nil {
-		err = rename(temp, path)
+		err = durable.Rename(temp, path)
 	}
 	// Also after success: renaming one hard link of a file onto another one
 	// does nothing and leaves the first (rename(2)).
-	if err = errors.Join(err, remove(temp), unlock()); err != nil {
-		return Explain(path, err)
-	}
-	return syncDir(dir)
+	return Explain(path, errors.Join(err, remove(temp), unlock()))
 }
 
 // remove removes a file that need not be there.
@@ -276,32 +267,6 @@ func (s *Store) Discard(sum Sum) error {
 
 // MkdirAll makes a folder for this user only.
 func MkdirAll(dir string) error { return Explain(dir, os.MkdirAll(dir, 0o700)) }
-
-// rename moves a file onto another. On Windows a virus scanner may hold a new
-// file for a moment, which makes the rename fail; there it is tried again.
-func rename(from, to string) error {
-	err := os.Rename(from, to)
-	for i := 0; runtime.GOOS == "windows" && err != nil && errors.Is(err, fs.ErrPermission) && i < 20; i++ {
-		time.Sleep(100 * time.Millisecond)
-		err = os.Rename(from, to)
-	}
-	return err
-}
-
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil // a folder cannot be synced there
-	}
-	f, err := os.Open(dir)
-	if err != nil {
-		return Explain(dir, err)
-	}
-	err = f.Sync()
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	return Explain(dir, err)
-}
 
 // Explain turns a failure to write at path into a *step.Failure where the cause
 // is the disk (full, read-only, no permission), and wraps any other. nil stays

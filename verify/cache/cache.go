@@ -5,13 +5,14 @@
 package cache
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/deployctl/deployctl/doctor/durable"
 )
 
 // What can be wrong with a place; test with errors.Is.
@@ -93,38 +94,7 @@ func Write(path string, needed int64, fill func(io.Writer) error) error {
 	if err := MkdirAll(filepath.Dir(path)); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".tmp-*")
-	if err != nil {
-		return Explain(path, needed, err)
-	}
-	err = write(f, path, fill)
-	if err != nil {
-		// The failure is what counts; a leftover temporary file is removed as
-		// well as can be done.
-		return errors.Join(Explain(path, needed, err), ignoreMissing(os.Remove(f.Name())))
-	}
-	return nil
-}
-
-func write(f *os.File, path string, fill func(io.Writer) error) error {
-	b := bufio.NewWriterSize(f, 1<<20)
-	err := fill(b)
-	if err == nil {
-		err = b.Flush()
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return SyncDir(filepath.Dir(path))
+	return Explain(path, needed, durable.Write(path, 0o600, fill))
 }
 
 func ignoreMissing(err error) error {

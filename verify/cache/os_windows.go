@@ -11,6 +11,3 @@ func diskFull(err error) bool {
 }
 
 func readOnly(err error) bool { return errors.Is(err, windows.ERROR_WRITE_PROTECT) }
-
-// SyncDir has nothing to do: NTFS journals names.
-func SyncDir(string) error { return nil }

@@ -24,6 +24,7 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/hashicorp/go-version"
 
+	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/engine"
@@ -251,10 +252,7 @@ func (b *builder) finish(tmp, dir, key string, recipe []string, took time.Durati
 	if err := cache.WriteBytes(filepath.Join(tmp, "manifest.json"), m); err != nil {
 		return err
 	}
-	if err := os.Rename(tmp, dir); err != nil {
-		return cache.Explain(dir, 0, err)
-	}
-	return cache.Explain(dir, 0, cache.SyncDir(filepath.Dir(dir)))
+	return cache.Explain(dir, 0, durable.Rename(tmp, dir))
 }
 
 // cached reports a finished worker whose bytes are those that were built here,

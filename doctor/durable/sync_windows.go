@@ -1,0 +1,4 @@
+package durable
+
+// SyncDir has nothing to do: NTFS journals names.
+func SyncDir(string) error { return nil }
