@@ -241,6 +241,23 @@ func softwareBesideGPU(e *evaluation, s subject) (map[string]string, bool) {
 	return vars, true
 }
 
+// noOpenCLOfNVIDIA finds a system whose NVIDIA GPU no OpenCL driver serves, where no
+// other GPU's driver is in its place.
+func noOpenCLOfNVIDIA(e *evaluation, _ subject) (map[string]string, bool) {
+	system := map[string]string{"wsl": "WSL", "jetson": "Jetson"}[DriverHost(e.facts)]
+	if system == "" || !slices.Contains(e.touched(), "opencl") {
+		return nil, false
+	}
+	nvidia := slices.ContainsFunc(e.facts.GPUs, func(g facts.GPU) bool { return g.Vendor == "nvidia" })
+	for _, i := range e.facts.Components["opencl"] {
+		// A driver whose devices are not known may be another GPU's.
+		if i.Unusable == nil && !slices.ContainsFunc(i.Devices, func(d facts.Device) bool { return d.Software }) {
+			return nil, false
+		}
+	}
+	return map[string]string{"system": system}, nvidia
+}
+
 // compatOnGeForce finds CUDA's forward compatibility package on cards that it does
 // not support: it is for data center cards, and CUDA stops with error 804 elsewhere.
 func compatOnGeForce(e *evaluation, s subject) (map[string]string, bool) {

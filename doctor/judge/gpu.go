@@ -198,6 +198,11 @@ func (e *evaluation) libtorchFor(sm string) string {
 // runsOnCode is runsOn for a build whose code is known.
 func runsOnCode(b facts.Built, sm string) bool { return len(b.CUDAArchs) > 0 && runsOn(b, sm) }
 
+// ofTegra are the compute capabilities of Jetsons and their like, which run machine
+// code for no other and whose own no other runs (CUDA C++ Programming Guide, "Binary
+// Compatibility").
+var ofTegra = map[string]bool{"3.2": true, "5.3": true, "6.2": true, "7.2": true, "8.7": true}
+
 // runsOn reports whether code was built in that a card of that capability runs;
 // true where a capability is not understood.
 func runsOn(b facts.Built, sm string) bool {
@@ -207,6 +212,9 @@ func runsOn(b facts.Built, sm string) bool {
 	}
 	for _, arch := range b.CUDAArchs {
 		v, err := recipes.Version(arch)
+		if err == nil && arch != sm && (ofTegra[arch] || ofTegra[sm]) {
+			continue
+		}
 		if err != nil || v.Segments()[0] == card.Segments()[0] && !v.GreaterThan(card) {
 			return true
 		}

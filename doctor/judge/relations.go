@@ -115,6 +115,7 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"module-not-loaded":        moduleNotLoaded,
 		"module-refused":           moduleRefused,
 		"node-denied":              nodeDenied,
+		"no-opencl-of-nvidia":      noOpenCLOfNVIDIA,
 		"node-missing":             nodeMissing,
 		"uvm-missing":              uvmMissing,
 		"nouveau-holds":            nouveauHolds,
