@@ -51,6 +51,9 @@ func fillWindows(ctx context.Context, h *host.Host, f *facts.Facts) error {
 			if list[i].Unusable != nil || !list[i].Active && list[i].Attrs["program"] == "" && name != "openpose" {
 				continue
 			}
+			if list[i].Unusable = w.foreign(list[i].Attrs["lib"]); list[i].Unusable != nil {
+				continue
+			}
 			if roots := w.roots(name, &list[i]); len(roots) > 0 {
 				if needs := w.needs(roots); ctx.Err() == nil {
 					list[i].Needs = append(list[i].Needs, needs...)
@@ -68,6 +71,24 @@ func fillWindows(ctx context.Context, h *host.Host, f *facts.Facts) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// foreign is why programs here cannot load a library: it is made for another
+// architecture. Windows for ARM runs x64 and x86 programs with their libraries.
+func (w *desk) foreign(file string) *facts.Unusable {
+	names := map[uint16]string{pe.IMAGE_FILE_MACHINE_AMD64: "x64", pe.IMAGE_FILE_MACHINE_I386: "x86", pe.IMAGE_FILE_MACHINE_ARM64: "arm64"}
+	if !strings.HasSuffix(strings.ToLower(file), ".dll") || w.h.Arch != "amd64" {
+		return nil
+	}
+	o := w.image(file)
+	if o == nil || names[o.machine] == "" || names[o.machine] == "x64" {
+		return nil
+	}
+	return &facts.Unusable{
+		Reason: facts.WrongArch,
+		Detail: file + " is made for " + names[o.machine] + ", and the programs of this system are for x64",
+		Remedy: "Install the build for x64 (win-x64, x86_64 or amd64 in its name) in place of it.",
+	}
 }
 
 // runtime is the C runtime that MinGW's files were built for; "" where they cannot
@@ -228,6 +249,10 @@ func (w *desk) elsewhere(f *facts.Facts) {
 			case "openpose":
 				for _, sub := range []string{`build\bin`, `build\x64\Release`, "bin", `3rdparty\windows\caffe\bin`, `3rdparty\windows\caffe3rdparty\bin`, `3rdparty\windows\opencv\x64\vc15\bin`} {
 					add(w.h.Join(openPoseTree(i.Path), sub))
+				}
+			case "python": // NVIDIA's wheels
+				for _, part := range []string{"cudnn", "cublas", "cuda_runtime", "cufft", "curand"} {
+					add(w.h.Join(w.h.DirOf(i.Path), `Lib\site-packages\nvidia`, part, "bin"))
 				}
 			case "cudnn", "cuda-runtime", "mingw", "tensorrt":
 				if at := strings.LastIndexByte(i.Path, '\\'); at > 0 {

@@ -153,6 +153,8 @@ const (
 	FlagsMissing VariableProblem = "flags-missing" // it turns off what finds a library, and nothing else names it
 	HidesGPUs    VariableProblem = "hides-gpus"    // programs find no GPU with it
 	FolderGone   VariableProblem = "folder-gone"   // its flags name a folder that is not here
+	OwnFlags     VariableProblem = "own-flags"     // gocv's own flags are turned off or added to; the value is the version that they name
+	Generator    VariableProblem = "generator"     // it chooses CMake's generator, which may not be here
 )
 
 // Project is what the current folder is to be built from, as its files have it.
@@ -232,6 +234,7 @@ type LeftoverProblem string
 const (
 	FromElsewhere LeftoverProblem = "from-elsewhere" // the cache was made in another folder
 	NamesNoFile   LeftoverProblem = "names-no-file"
+	OfGenerator   LeftoverProblem = "generator" // the generator or platform, which may not be here or not fit
 )
 
 // Submodule is a folder that git fills from another repository, and that is empty.

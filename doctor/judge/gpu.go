@@ -240,14 +240,23 @@ func (e *evaluation) driverTooOld(cuda string) bool {
 
 // driverForBuild compares the CUDA that a library was built with, and brings
 // along or asks for, with the driver. The toolkit on the machine has no say in it.
+// Of 11 and newer, only the major version may be known: then the least that any of
+// its releases asks for counts.
 func driverForBuild(e *evaluation, s subject) (map[string]string, bool) {
 	cuda := s.instance.Built.CUDA
+	built := cuda
+	if cuda == "11" {
+		cuda = "11.1" // 11.0 asks for an older driver still
+	}
+	if gpu := e.recipe.Setting("gpu"); gpu == "cpu" || gpu == "opencl" {
+		return nil, false
+	}
 	driver, ok := e.facts.Active("nvidia-driver")
 	if cuda == "" || !ok || driver.Unusable != nil || driver.Version == "" || !e.usesCUDA() || e.facts.OS.Board != "" {
 		return nil, false
 	}
 	least, _, err := e.tables.Choose("cuda-driver", map[string]string{"os": e.facts.OS.Family, "cuda": cuda}, "driver_minor")
-	return map[string]string{"cuda": cuda, "least": least, "driver": driver.Version}, err == nil && e.driverTooOld(cuda)
+	return map[string]string{"cuda": built, "least": least, "driver": driver.Version}, err == nil && e.driverTooOld(cuda)
 }
 
 // runtimeSuffices finds a library for CUDA that has the DLLs of its CUDA and of

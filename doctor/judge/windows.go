@@ -440,7 +440,7 @@ func dllNeeds(cause facts.Cause, elsewhere bool) relation {
 			names = append(names[:5], fmt.Sprintf("%d more", len(names)-5))
 		}
 		vars["libraries"], vars["from"], vars["get"] = strings.Join(names, ", "), strings.Join(from, " and "), strings.Join(steps, " ")
-		vars["folders"] = strings.Join(from, ";")
+		vars["folders"], vars["wheel"] = strings.Join(from, ";"), wheelDLLs(names, from)
 		if top, _, ok := strings.Cut(vars["from"], `\deployment_tools\`); ok { // OpenVINO up to 2021
 			vars["setupvars"] = top + `\bin\setupvars.bat`
 		}

@@ -32,6 +32,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	p.folders()
 	p.goVariables()
 	p.hidden()
+	p.generators()
 	p.compilers()
 	p.customEnv()
 	p.proxies()

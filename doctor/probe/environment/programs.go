@@ -85,10 +85,16 @@ func (p *prober) customEnv() {
 			flag = f
 		}
 	}
+	own := strings.Contains(p.goVariable("CGO_LDFLAGS"), "opencv")
+	if p.h.Windows() && (flag != "" || own) {
+		_, core, _ := strings.Cut(p.goVariable("CGO_LDFLAGS")+" ", "-lopencv_core")
+		digits, _, _ := strings.Cut(core, " ")
+		p.note("CGO_LDFLAGS", digits, facts.OwnFlags, "")
+	}
 	if flag == "" {
 		return
 	}
-	if !strings.Contains(p.goVariable("CGO_LDFLAGS"), "opencv") {
+	if !own {
 		p.note("GOFLAGS", flag, facts.FlagsMissing, "CGO_LDFLAGS")
 	}
 	p.flagFolders("CGO_LDFLAGS", "-L")

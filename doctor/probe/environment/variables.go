@@ -85,6 +85,15 @@ func (p *prober) hidden() {
 	}
 }
 
+// generators lists the variables that choose CMake's generator (cmake-env-variables(7)).
+func (p *prober) generators() {
+	for _, name := range []string{"CMAKE_GENERATOR", "CMAKE_GENERATOR_PLATFORM"} {
+		if v := p.h.Env(name); v != "" && p.h.Windows() {
+			p.note(name, v, facts.Generator, "")
+		}
+	}
+}
+
 // splitPath finds a path in cgo's flags that a blank cuts in two: -I/home/me/My
 // Libs is the folder /home/me/My and a file Libs. Quotes keep it together.
 func splitPath(flags string) string {

@@ -39,6 +39,7 @@ func (s *search) openposeTrees(ctx context.Context, trees []string) {
 			}
 		}
 		s.openposeWeights(ctx, c, tree)
+		s.openposeArchives(ctx, c, h.Join(tree, `3rdparty\windows`))
 		if h.Windows() {
 			s.carried(ctx, c, []string{"bin", `build\bin`, `build\x64\Release`, `3rdparty\windows\caffe\bin`, `3rdparty\windows\caffe3rdparty\bin`}, tree)
 			s.openposePython(ctx, c, tree)
@@ -100,6 +101,24 @@ func (s *search) openposeWeights(ctx context.Context, c *copyOf, tree string) {
 	c.unusable = &facts.Unusable{Reason: facts.MissingFile, Detail: strings.Join(wrong, "; "),
 		Remedy: fmt.Sprintf("Copy a complete %s from a mirror of OpenPose's models or another machine to %s. The server that getModels asks (posefs1.perception.cs.cmu.edu) is gone, so running it again does not help.",
 			h.Base(first), first)}
+}
+
+// openposeArchives looks at the archives of libraries that OpenPose's CMakeLists.txt
+// downloads and unpacks on Windows: a proxy may have answered with a page.
+func (s *search) openposeArchives(ctx context.Context, c *copyOf, dir string) {
+	var wrong []string
+	for _, e := range s.list(ctx, dir) {
+		if !strings.HasSuffix(strings.ToLower(e.Name), ".zip") {
+			continue
+		}
+		if data, _, err := s.h.ReadFile(ctx, s.h.Join(dir, e.Name), 512); err == nil && (len(data) == 0 || look.WebPage(data)) {
+			wrong = append(wrong, e.Name)
+		}
+	}
+	if len(wrong) > 0 {
+		c.unusable = &facts.Unusable{Reason: facts.MissingFile, Detail: fmt.Sprintf("not an archive but empty or an HTML page in %s: %s", dir, strings.Join(wrong, ", ")),
+			Remedy: fmt.Sprintf("Delete these files, download the archives of the same names with a browser from a mirror of OpenPose's 3rdparty files, and unpack them in %s. Behind a proxy, running CMake again brings the same page.", dir)}
+	}
 }
 
 var (

@@ -189,6 +189,8 @@ type dllGroup struct {
 	core  string
 	best  int // the pattern that core matches
 	parts []string
+	// debugCore is core's debug build. It stands for core where that is not there.
+	debugCore string
 }
 
 // dllGroups sorts the files of one folder: into one copy, or into one for each
@@ -226,10 +228,18 @@ func (s *search) dllGroups(ctx context.Context, dir string) (groups []*dllGroup,
 			}
 		}
 		for i, pattern := range names[:g.best] {
-			if ok, err := path.Match(pattern, low); ok && err == nil && !strings.HasSuffix(low, "d.dll") {
+			ok, err := path.Match(pattern, low)
+			if ok && err == nil && of.debug {
+				g.debugCore = e.Name
+			} else if ok && err == nil && !strings.HasSuffix(low, "d.dll") {
 				g.core, g.best = e.Name, i
 				break
 			}
+		}
+	}
+	for _, g := range groups {
+		if g.core == "" {
+			g.core = g.debugCore
 		}
 	}
 	return slices.DeleteFunc(groups, func(g *dllGroup) bool { return g.core == "" }), static
@@ -294,6 +304,10 @@ func (s *search) placeDLL(lib string, g *dllGroup) *copyOf {
 	}
 	if g.debug {
 		c.set("debug", "yes")
+	}
+	if g.core == g.debugCore {
+		c.unusable = &facts.Unusable{Reason: facts.Incomplete, Detail: fmt.Sprintf("only the debug build of OpenCV is in %s (%s), whose runtime comes only with Visual Studio", dir, g.core),
+			Remedy: "Copy the DLLs of the release build (without the d at the end of their names) there, or put the folder that has them first on PATH."}
 	}
 	return c
 }

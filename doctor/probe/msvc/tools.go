@@ -279,6 +279,10 @@ func (p *prober) sdk(root, v string, ev facts.Evidence, listed bool) facts.Insta
 	if len(missing) > 0 {
 		i.Attrs["state"] = "incomplete: no " + strings.Join(missing, ", ") + " for " + arch
 	}
+	if !i.HasPart("um") && !i.HasPart("lib") {
+		i.Unusable = &facts.Unusable{Reason: facts.Incomplete, Detail: "the Windows SDK " + v + " in " + i.Path + " has no um folder (windows.h) and no libraries of Windows",
+			Remedy: "In the Visual Studio Installer, choose Modify > Individual components and add a Windows 10 or 11 SDK."}
+	}
 	return i
 }
 

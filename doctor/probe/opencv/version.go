@@ -16,7 +16,7 @@ type DLLName struct {
 }
 
 // Every module's name ends in a letter (features2d, calib3d).
-var dllName = lazyregexp.New(`^(lib)?opencv_([a-z0-9_]*[a-z])([0-9]|[0-9]{3,5})(d?)\.dll$`)
+var dllName = lazyregexp.New(`^(lib)?opencv_([a-z0-9_]*[a-z])(-[0-9]{3}|[0-9]|[0-9]{3,5})(d?)\.dll$`)
 
 // ParseDLL reads the file name of a DLL.
 func ParseDLL(name string) (DLLName, bool) {
@@ -53,6 +53,9 @@ func SoVersion(suffix string) string {
 // digits are taken apart by what was released: 2.4.x and 3.4.x grew two-digit
 // patches, 4.x and later two-digit minors.
 func dllVersion(digits string) string {
+	if so, ok := strings.CutPrefix(digits, "-"); ok { // MSYS2's packages: libopencv_core-413.dll
+		return SoVersion(so)
+	}
 	if strings.Trim(digits, "0123456789") != "" {
 		return ""
 	}

@@ -285,6 +285,9 @@ func (p *prober) cache(dir string) {
 				p.p.Leftovers = append(p.p.Leftovers, l) // all else follows from it
 				return
 			}
+		case p.h.Windows() && (name == "CMAKE_GENERATOR" || name == "CMAKE_GENERATOR_PLATFORM"):
+			l.Problem = facts.OfGenerator
+			found = append(found, l)
 		case remembered(name) && p.gone(value) && len(found) < 8:
 			found = append(found, l)
 		}
