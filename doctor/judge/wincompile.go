@@ -33,6 +33,9 @@ func cudnnOfOtherCUDA(e *evaluation, s subject) (map[string]string, bool) {
 	if !e.isWindows() || !ok || cuda.Path == "" || root == "" || series == recipes.Series(cuda.Version) || !slices.Contains(e.touched(), "cuda") {
 		return nil, false
 	}
+	if slices.ContainsFunc([]string{"cudnn.cuda", "openpose.cuda", "cuda.sm", "cuda.version"}, e.failed) {
+		return nil, false // another CUDA is to be used anyway
+	}
 	for _, other := range e.facts.Components["cudnn"] {
 		at, of := cudaFolder(other.Path)
 		if at == "" && other.Path != "" || of == recipes.Series(cuda.Version) {
