@@ -65,6 +65,8 @@ func fillWindows(ctx context.Context, h *host.Host, f *facts.Facts) error {
 			switch {
 			case name == "cudnn":
 				w.zlib(&list[i])
+			case name == "openpose":
+				w.ffmpeg(&list[i])
 			case name == "onnxruntime" && list[i].Built.CUDA == "" && list[i].HasPart("cuda"):
 				list[i].Built.CUDA = w.cudaOf(&list[i])
 			}
@@ -152,6 +154,28 @@ func (w *desk) zlib(in *facts.Instance) {
 	s := seat{file: in.Path, app: w.h.DirOf(in.Path)}
 	if w.find(name, s) == "" && !w.unsure(s) {
 		in.Needs = append(in.Needs, facts.Need{Name: name, By: in.Path, Cause: facts.OnCall, Elsewhere: w.beside(name)})
+	}
+}
+
+var worldName = lazyregexp.New(`^opencv_world([0-9]+)\.dll$`)
+
+// ffmpeg: OpenCV opens most video files through a plugin that it loads by name
+// from its own folder (opencv_videoio_ffmpeg450_64.dll; before 4.1 opencv_ffmpeg).
+// Nothing is said of folders of which few files are known.
+func (w *desk) ffmpeg(in *facts.Instance) {
+	const whole = 12
+	for _, sub := range []string{"bin", `build\x64\Release`} {
+		dir := w.h.Join(openPoseTree(in.Path), sub)
+		names := slices.Sorted(maps.Keys(w.list(dir)))
+		if len(names) < whole || w.at(dir, "OpenPoseDemo.exe") == "" || slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, "ffmpeg") }) {
+			continue
+		}
+		for _, n := range names {
+			if m := worldName.FindStringSubmatch(n); m != nil {
+				in.Needs = append(in.Needs, facts.Need{Name: "opencv_videoio_ffmpeg" + m[1] + "_64.dll", By: w.h.Join(dir, n), Cause: facts.OnCall})
+				return
+			}
+		}
 	}
 }
 

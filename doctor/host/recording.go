@@ -287,7 +287,12 @@ func (r *recorder) RegistryKey(ctx context.Context, key, view string) (Key, erro
 
 func (r *recorder) Disk(ctx context.Context, name string) (Disk, error) {
 	d, err := r.World.Disk(ctx, name)
-	keep(r, r.rec.Disks, name, DiskAnswer{d, encodeErr(err)})
+	r.mu.Lock()
+	_, asked := r.rec.Disks[name]
+	r.mu.Unlock()
+	if !asked { // the first answer stays: free space changes while probes look
+		keep(r, r.rec.Disks, name, DiskAnswer{d, encodeErr(err)})
+	}
 	return d, err
 }
 

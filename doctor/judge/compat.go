@@ -99,7 +99,7 @@ func (e *evaluation) olderCUDA(cuda, sm string) string {
 	if err != nil || e.facts.OS.Board != "" {
 		return ""
 	}
-	v := e.cudaFor(any)
+	v := e.cudaFor(any, true)
 	if v == "" || !newer(cuda, v) {
 		return ""
 	}

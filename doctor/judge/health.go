@@ -73,9 +73,11 @@ func (e *evaluation) requiring(name string) (ids []string) {
 // does not know the card is to be replaced, and with it what depends on it: the
 // driver that it wants may even be one that no longer runs the card.
 var symptoms = map[string][]string{
-	"cpu.arch":   {"onnxruntime.unusable", "libtorch.unusable", "tensorflow.unusable", "opencv.unusable", "ncnn.unusable"},
-	"gpu.nvidia": {"nvidia-driver.version", "cuda.version", "cuda.darknet", "cuda.gcc", "cudnn.version", "libtorch.backend", "onnxruntime.backend", "darknet.backend", "libtorch.cuda", "onnxruntime.cudnn"},
-	"cuda.sm":    {"cuda.driver", "cudnn.cuda", "opencv.gpu-code", "libtorch.gpu-code", "onnxruntime.gpu-code", "caffe.gpu-code"},
+	"cpu.amd64":     {"mingw.cgo", "go.arch"},
+	"openpose.cuda": {"cuda.msvc", "cuda.vs-integration", "cudnn.cuda"},
+	"cpu.arch":      {"onnxruntime.unusable", "libtorch.unusable", "tensorflow.unusable", "opencv.unusable", "ncnn.unusable"},
+	"gpu.nvidia":    {"nvidia-driver.version", "cuda.version", "cuda.darknet", "cuda.gcc", "cudnn.version", "libtorch.backend", "onnxruntime.backend", "darknet.backend", "libtorch.cuda", "onnxruntime.cudnn"},
+	"cuda.sm":       {"cuda.driver", "cudnn.cuda", "opencv.gpu-code", "libtorch.gpu-code", "onnxruntime.gpu-code", "caffe.gpu-code"},
 }
 
 // inPlace moves the findings of checks, which come after known others, before the

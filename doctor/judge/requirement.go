@@ -839,7 +839,7 @@ func (e *evaluation) mismatch(none *recipes.NoRowError) string {
 		}
 		// Going back to a toolkit without code for this GPU would help nobody: the
 		// cuDNN has to follow the toolkit.
-		if m.Column == "cuda" && none.Table == "cudnn-cuda" && err == nil && BestGPU(e.facts) != "" && e.cudaFor(wanted) == "" {
+		if m.Column == "cuda" && none.Table == "cudnn-cuda" && err == nil && BestGPU(e.facts) != "" && e.cudaFor(wanted, true) == "" {
 			if text := e.cudnnAdvice(&recipes.ComponentCheck{}); text != "" {
 				return text
 			}

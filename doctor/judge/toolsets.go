@@ -168,9 +168,9 @@ func (e *evaluation) series(table, column string) []string {
 }
 
 // cudaFor is the newest CUDA toolkit that generates code for this machine's GPU,
-// runs on its driver and compiles with its MSVC; "" when none does, or the GPU is
-// not known.
-func (e *evaluation) cudaFor(requirement recipes.Constraint) string {
+// compiles with its MSVC and, with onDriver, runs on its driver; "" when none does, or
+// the GPU is not known.
+func (e *evaluation) cudaFor(requirement recipes.Constraint, onDriver bool) string {
 	sm := BestGPU(e.facts)
 	if sm == "" {
 		return ""
@@ -184,7 +184,7 @@ func (e *evaluation) cudaFor(requirement recipes.Constraint) string {
 		if _, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": v}, "generation"); err != nil {
 			continue
 		}
-		if hasDriver && driver.Version != "" && e.facts.OS.Board == "" {
+		if onDriver && hasDriver && driver.Version != "" && e.facts.OS.Board == "" {
 			least, _, err := e.tables.Choose("cuda-driver", map[string]string{"os": e.facts.OS.Family, "cuda": v}, "driver_minor")
 			if err != nil || newer(least, driver.Version) {
 				continue
@@ -226,12 +226,18 @@ func (e *evaluation) cudaAdvice(c *recipes.ComponentCheck) string {
 	if err != nil || e.facts.OS.Board != "" {
 		return ""
 	}
-	v := e.cudaFor(requirement)
+	v, first := e.cudaFor(requirement, true), ""
+	if v == "" && e.facts.OS.Family == "windows" {
+		v = e.cudaFor(requirement, false)
+		if least, _, err := e.tables.Choose("cuda-driver", map[string]string{"os": "windows", "cuda": v}, "driver_minor"); err == nil && v != "" {
+			first = "Update the NVIDIA driver to " + least + " or newer from https://www.nvidia.com/drivers. "
+		}
+	}
 	if v == "" {
 		return ""
 	}
 	e.advise("cuda", v)
-	text := "Install CUDA Toolkit " + v + ", which has code for this GPU (compute capability " + BestGPU(e.facts) + ")"
+	text := first + "Install CUDA Toolkit " + v + ", which has code for this GPU (compute capability " + BestGPU(e.facts) + ")"
 	if torch, ok := e.facts.Active("libtorch"); ok && slices.Contains(e.touched(), "libtorch") && strings.Contains(torch.Built.CUDA, ".") {
 		v = torch.Built.CUDA
 		text = "Install CUDA Toolkit " + v + ", which the LibTorch in " + torch.Path + " is built for"
@@ -258,7 +264,7 @@ func (e *evaluation) opencvCUDAAdvice(q *recipes.Requirement) string {
 	cuda, ok := e.facts.Active("cuda")
 	cudnn, okCuDNN := e.facts.Active("cudnn")
 	manual := Manual(q, e.facts)
-	if _, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": BestGPU(e.facts), "cuda": cuda.Version}, "generation"); err != nil {
+	if _, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": BestGPU(e.facts), "cuda": cuda.Version}, "generation"); err != nil || !e.acceptsCUDA(cuda.Version) {
 		return "" // another CUDA comes first
 	}
 	if !ok || !okCuDNN || !strings.HasPrefix(manual, build) || !strings.Contains(manual, "OPENCV_DNN_CUDA") {
@@ -291,7 +297,7 @@ func (e *evaluation) cudnnAdvice(c *recipes.ComponentCheck) string {
 	cuda, ok := e.facts.Active("cuda")
 	if !ok {
 		any, _ := recipes.ParseConstraint(">= 9.2")
-		cuda.Version = e.cudaFor(any)
+		cuda.Version = e.cudaFor(any, true)
 	}
 	if cuda.Version == "" {
 		return ""

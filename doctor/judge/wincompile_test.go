@@ -82,6 +82,8 @@ func TestWindowsBuilds(t *testing.T) {
 		{name: "later releases build dnn for older cards", components: machine{"opencv": one(arch("4.5.1", "3.0", "7.5")), "cuda": one(cuda("10.2"))}},
 		{name: "a driver older than the CUDA that a program brings", components: machine{"openpose": one(carried), "nvidia-driver": one(driver("441.66"))}, id: "openpose.driver", state: Fail, fix: "452.39 or newer"},
 		{name: "a driver that is new enough for it", components: machine{"openpose": one(carried), "nvidia-driver": one(driver("456.38"))}},
+		{name: "no plugin for video files", components: machine{"openpose": one(facts.Instance{Version: "1.7.0", Path: `C:\op`, Active: true, Needs: []facts.Need{{Name: "opencv_videoio_ffmpeg450_64.dll", By: `C:\op\bin\opencv_world450.dll`, Cause: facts.OnCall}}})}, id: "openpose.ffmpeg", state: Warn, fix: `to C:\op\bin`},
+		{name: "a variable of an OpenCV that is gone", components: machine{"opencv": one(facts.Instance{Version: "4.10.0", Path: `C:\cv`, Active: true, Via: []string{"dll"}, Stale: []facts.Stale{{Variable: "OpenCV_DIR", Folder: `C:\old`}}})}, id: "opencv.variable", state: Warn, fix: `OpenCV_DIR to the OpenCV in C:\cv`},
 		{name: "a display without a GPU", gpus: hyperV, id: "opencl.virtual-display", state: Fail, fix: "Use the CPU"},
 		{name: "a GPU beside it", gpus: append([]facts.GPU{{Vendor: "nvidia", Name: "RTX 3060"}}, hyperV...)},
 		{name: "an OpenCL for the CPU", components: machine{"opencl": one(facts.Instance{Version: "3.0", Active: true, Path: `C:\Windows\System32\intelocl64.dll`})}, gpus: hyperV},

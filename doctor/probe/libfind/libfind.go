@@ -78,7 +78,7 @@ func ProbeOpenCV(ctx context.Context, h *host.Host) (facts.Facts, error) {
 // or the folder of its Python or npm package.
 //
 // Attrs, each where known: lib, libdir, soname, include, pc, cmake (files and
-// folders); why (why this copy is the active one), stale (variables that name nothing), env (variables
+// folders); why (why this copy is the active one), env (variables
 // that name this copy), kind (wheel, npm), package and package_version, build
 // (cu121), cxx11_abi, cpu_runtime, gpu_runtime, flavour, header_version, threading,
 // shadowed.
@@ -142,7 +142,7 @@ type search struct {
 	spec   *spec
 	copies []*copyOf
 	// stale are variables that name a folder without a copy.
-	stale []string
+	stale []facts.Stale
 }
 
 // copyOf is one copy.
@@ -224,9 +224,6 @@ func (c *copyOf) instance(ctx context.Context, s *search) facts.Instance {
 	if c.headerVersion != "" && c.headerVersion != c.version {
 		c.set("header_version", c.headerVersion)
 	}
-	if c.active {
-		c.set("stale", strings.Join(s.stale, "; "))
-	}
 	for key, value := range c.attrs {
 		c.attrs[key] = clip(value)
 	}
@@ -242,6 +239,9 @@ func (c *copyOf) instance(ctx context.Context, s *search) facts.Instance {
 	}
 	if s.spec.file {
 		i.Path = cmp.Or(c.lib, c.include)
+	}
+	if c.active {
+		i.Stale = s.stale
 	}
 	if c.pc != "" {
 		i.Places.PkgConfig = s.stable(ctx, s.h.DirOf(c.pc))

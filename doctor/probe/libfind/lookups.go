@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 )
 
@@ -220,7 +221,7 @@ func (s *search) named(names func(value string) func(*copyOf) bool) {
 			}
 		}
 		if !hit && len(s.stale) < 8 {
-			s.stale = append(s.stale, fmt.Sprintf("%s is %s, where no %s is", v, value, s.spec.component))
+			s.stale = append(s.stale, facts.Stale{Variable: v, Folder: value})
 		}
 	}
 }

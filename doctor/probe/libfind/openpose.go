@@ -111,12 +111,12 @@ func (s *search) openposeArchives(ctx context.Context, c *copyOf, dir string) {
 		if !strings.HasSuffix(strings.ToLower(e.Name), ".zip") {
 			continue
 		}
-		if data, _, err := s.h.ReadFile(ctx, s.h.Join(dir, e.Name), 512); err == nil && (len(data) == 0 || look.WebPage(data)) {
+		if data, _, err := s.h.ReadFile(ctx, s.h.Join(dir, e.Name), 512); err == nil && look.WebPage(data) {
 			wrong = append(wrong, e.Name)
 		}
 	}
 	if len(wrong) > 0 {
-		c.unusable = &facts.Unusable{Reason: facts.MissingFile, Detail: fmt.Sprintf("not an archive but empty or an HTML page in %s: %s", dir, strings.Join(wrong, ", ")),
+		c.unusable = &facts.Unusable{Reason: facts.MissingFile, Detail: fmt.Sprintf("HTML pages in place of archives in %s: %s", dir, strings.Join(wrong, ", ")),
 			Remedy: fmt.Sprintf("Delete these files, download the archives of the same names with a browser from a mirror of OpenPose's 3rdparty files, and unpack them in %s. Behind a proxy, running CMake again brings the same page.", dir)}
 	}
 }

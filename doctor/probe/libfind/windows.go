@@ -457,7 +457,7 @@ func (c *copyOf) mixed(include, headers, library string) {
 func windowsNamed(value string) func(*copyOf) bool {
 	low := strings.ToLower(value)
 	return func(c *copyOf) bool {
-		return within(strings.ToLower(c.libDir), low) || strings.EqualFold(c.prefix, value) || strings.EqualFold(c.prefix, prefixOf(value)) || strings.EqualFold(c.libDir, value) || within(strings.ToLower(c.prefix), low)
+		return within(strings.ToLower(c.libDir), low) || strings.EqualFold(c.prefix, value) || strings.EqualFold(c.prefix, prefixOf(value)) || strings.EqualFold(c.libDir, value) || within(strings.ToLower(c.prefix), low) || len(c.prefix) > 3 && within(low, strings.ToLower(c.prefix))
 	}
 }
 

@@ -141,7 +141,11 @@ func (p *prober) windowsEnvironment() {
 		have[folded(dir)] = true
 	}
 	for _, dir := range paths {
-		dir = look.Clean(p.expand(strings.Trim(strings.TrimSpace(dir), `"`), values))
+		dir = strings.Trim(strings.TrimSpace(dir), `"`)
+		if strings.Contains(dir, "%") && strings.Contains(strings.ToLower(p.h.Env("PATH")), strings.ToLower(dir)) { // no session fills it in
+			continue
+		}
+		dir = look.Clean(p.expand(dir, values))
 		if len(dir) < 3 || dir[1] != ':' || have[folded(dir)] || len(p.os.StalePath) == maxStale || !p.h.Exists(p.ctx, dir) {
 			continue
 		}
