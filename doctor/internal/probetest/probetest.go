@@ -502,3 +502,18 @@ func Brief(list []facts.Instance) []string {
 	}
 	return out
 }
+
+// Same reports how a value differs from the one that is wanted; what says of which
+// case, "" where the test's name does.
+func Same(t testing.TB, what string, want, got any, options ...cmp.Option) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, options...); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// Copies compares the copies of a component with what Brief is to give of them.
+func Copies(t testing.TB, f facts.Facts, component string, want ...string) {
+	t.Helper()
+	Same(t, component, want, Brief(f.Components[component]))
+}

@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
 	"github.com/deployctl/deployctl/doctor/internal/probetest"
@@ -39,7 +37,7 @@ func TestAppleSiliconWithIntelBrewFirst(t *testing.T) {
 	const dev = "/Applications/Xcode.app/Contents/Developer"
 	f := probe(t, hosttest.Load(t, "../../testdata/hosts/macos-15-arm64.txtar"))
 	f.Sort()
-	if diff := cmp.Diff(map[string][]string{
+	probetest.Same(t, "", map[string][]string{
 		"xcode":     {"16.1 /Applications/Xcode.app active via xcode-select has MacOSX,clang,iPhoneOS,iPhoneSimulator,xcodebuild"},
 		"xcode-clt": {"16.1.0 /Library/Developer/CommandLineTools has clang,MacOSX"},
 		"macos-sdk": {
@@ -58,9 +56,7 @@ func TestAppleSiliconWithIntelBrewFirst(t *testing.T) {
 		"coreml":           {" /System/Library/Frameworks/CoreML.framework active via system has neural-engine"},
 		"opencl-framework": {" /System/Library/Frameworks/OpenCL.framework active via system"},
 		"accelerate":       {" /System/Library/Frameworks/Accelerate.framework active via system"},
-	}, rows(f)); diff != "" {
-		t.Error(diff)
-	}
+	}, rows(f))
 	if got := f.Components["xcode"][0].Attrs["build"]; got != "16B40" {
 		t.Errorf("build %s", got)
 	}
@@ -80,16 +76,14 @@ DEVELOPER_DIR=/Library/Developer/CommandLineTools/
 -- exec /usr/local/bin/brew --
 `))
 	f.Sort()
-	if diff := cmp.Diff(map[string][]string{
+	probetest.Same(t, "", map[string][]string{
 		"xcode-clt": {" /Library/Developer/CommandLineTools active via DEVELOPER_DIR has MacOSX (incomplete: no /Library/Developer/CommandLineTools/usr/bin/clang)"},
 		"macos-sdk": {
 			"11.3 /Library/Developer/CommandLineTools/SDKs/MacOSX11.3.sdk active via SDKROOT",
 			"12.1 /Library/Developer/CommandLineTools/SDKs/MacOSX12.1.sdk",
 		},
 		"homebrew": {" /usr/local active via "},
-	}, rows(f)); diff != "" {
-		t.Error(diff)
-	}
+	}, rows(f))
 }
 
 func TestSeveralXcodes(t *testing.T) {

@@ -299,7 +299,7 @@ func cross(h *host.Host, c candidate, inst facts.Instance) bool {
 	if c.prefix == "musl" {
 		return true
 	}
-	if arch := tripletArch(target); arch != "" && arch != h.Arch {
+	if arch := look.TripletArch(target); arch != "" && arch != h.Arch {
 		return !(h.OS == "darwin" && strings.Contains(target, "apple")) // every Apple clang makes both
 	}
 	switch h.OS {
@@ -316,32 +316,6 @@ func cross(h *host.Host, c candidate, inst facts.Instance) bool {
 		return !strings.Contains(target, "apple")
 	}
 	return false
-}
-
-// tripletArch is the GOARCH of a target triplet, "" when not known.
-func tripletArch(target string) string {
-	arch, _, _ := strings.Cut(target, "-")
-	switch {
-	case arch == "x86_64" || arch == "amd64":
-		return "amd64"
-	case arch == "i386" || arch == "i486" || arch == "i586" || arch == "i686":
-		return "386"
-	case arch == "aarch64" || arch == "arm64":
-		return "arm64"
-	case strings.HasPrefix(arch, "arm"):
-		return "arm"
-	case arch == "riscv64":
-		return "riscv64"
-	case arch == "powerpc64le" || arch == "ppc64le":
-		return "ppc64le"
-	case arch == "s390x":
-		return "s390x"
-	case arch == "loongarch64":
-		return "loong64"
-	case strings.HasPrefix(arch, "mips") || strings.HasPrefix(arch, "sparc") || strings.HasPrefix(arch, "powerpc") || arch == "avr" || arch == "riscv32":
-		return arch
-	}
-	return ""
 }
 
 // namedBy lists the variables that name this very compiler.

@@ -15,11 +15,7 @@ import (
 
 func find(t *testing.T, fixture string) facts.Facts {
 	t.Helper()
-	f, err := Probe(t.Context(), hosttest.Parse(t, fixture))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
+	return probetest.Of(Probe)(t, hosttest.Parse(t, fixture))
 }
 
 // gcc is the section of a working gcc or g++.
@@ -31,9 +27,7 @@ const env = "-- env --\nPATH=/usr/local/bin:/usr/bin\n"
 
 func TestGccWithoutGpp(t *testing.T) {
 	f := find(t, env+gcc("/usr/bin/gcc", "12.2.0", "x86_64-linux-gnu"))
-	if diff := cmp.Diff([]string{"*12.2.0 /usr/bin/gcc"}, probetest.Brief(f.Components["gcc"])); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Copies(t, f, "gcc", "*12.2.0 /usr/bin/gcc")
 	if f.Components["g++"] != nil || len(f.Problems) != 0 {
 		t.Errorf("g++ %v, problems %v", f.Components["g++"], f.Problems)
 	}
@@ -41,16 +35,12 @@ func TestGccWithoutGpp(t *testing.T) {
 
 func TestVersionedNamesOnlyAreNotActive(t *testing.T) {
 	f := find(t, env+gcc("/usr/bin/gcc-11", "11.4.0", "x86_64-linux-gnu")+gcc("/usr/bin/gcc-9", "9.5.0", "x86_64-linux-gnu"))
-	if diff := cmp.Diff([]string{"11.4.0 /usr/bin/gcc-11", "9.5.0 /usr/bin/gcc-9"}, probetest.Brief(f.Components["gcc"])); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Copies(t, f, "gcc", "11.4.0 /usr/bin/gcc-11", "9.5.0 /usr/bin/gcc-9")
 }
 
 func TestFirstOnPathWins(t *testing.T) {
 	f := find(t, env+gcc("/usr/bin/g++", "12.2.0", "x86_64-linux-gnu")+gcc("/usr/local/bin/g++", "14.1.0", "x86_64-pc-linux-gnu"))
-	if diff := cmp.Diff([]string{"*14.1.0 /usr/local/bin/g++", "12.2.0 /usr/bin/g++"}, probetest.Brief(f.Components["g++"])); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Copies(t, f, "g++", "*14.1.0 /usr/local/bin/g++", "12.2.0 /usr/bin/g++")
 }
 
 // TestNamedByVariable: a compiler that only a variable leads to is found, and the
@@ -60,9 +50,7 @@ func TestNamedByVariable(t *testing.T) {
 	if diff := cmp.Diff([]string{"*14.2.0 /usr/bin/g++", "11.4.0 /opt/gcc-11/bin/g++"}, probetest.Brief(f.Components["g++"])); diff != "" {
 		t.Fatal(diff)
 	}
-	if diff := cmp.Diff([][]string{{"PATH"}, {"CUDAHOSTCXX"}, {"PATH", "CC"}}, [][]string{f.Components["g++"][0].Via, f.Components["g++"][1].Via, f.Components["gcc"][0].Via}); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Same(t, "", [][]string{{"PATH"}, {"CUDAHOSTCXX"}, {"PATH", "CC"}}, [][]string{f.Components["g++"][0].Via, f.Components["g++"][1].Via, f.Components["gcc"][0].Via})
 }
 
 func TestCrossCompilers(t *testing.T) {
@@ -111,12 +99,8 @@ func TestClangs(t *testing.T) {
 #stderr Ubuntu clang version 18.1.3 (1ubuntu1)
 #stderr Target: x86_64-pc-linux-gnu
 `)
-	if diff := cmp.Diff([]string{"*14.0.6 /usr/bin/clang", "18.1.3 /usr/lib/llvm-18/bin/clang"}, probetest.Brief(f.Components["clang"])); diff != "" {
-		t.Error(diff)
-	}
-	if diff := cmp.Diff([]string{"*14.0.6 /usr/bin/clang++"}, probetest.Brief(f.Components["clang++"])); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Copies(t, f, "clang", "*14.0.6 /usr/bin/clang", "18.1.3 /usr/lib/llvm-18/bin/clang")
+	probetest.Copies(t, f, "clang++", "*14.0.6 /usr/bin/clang++")
 }
 
 func TestHalfRemovedCompiler(t *testing.T) {
@@ -129,9 +113,7 @@ func TestHalfRemovedCompiler(t *testing.T) {
 
 func TestUnusableCompiler(t *testing.T) {
 	f := find(t, env+"-- exec /usr/bin/gcc --\n-- run \"/usr/bin/gcc\" \"-v\" --\n#error exec format error\n")
-	if diff := cmp.Diff([]string{"* /usr/bin/gcc"}, probetest.Brief(f.Components["gcc"])); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Copies(t, f, "gcc", "* /usr/bin/gcc")
 	if len(f.Problems) != 1 || !strings.Contains(f.Problems[0].Error, "exec format error") {
 		t.Errorf("problems %+v", f.Problems)
 	}
@@ -148,9 +130,7 @@ func TestMacStubs(t *testing.T) {
 		fmt.Fprintf(&b, "-- run %q \"-v\" --\n#stderr Apple clang version 15.0.0 (clang-1500.3.9.4)\n#stderr Target: arm64-apple-darwin23.4.0\n", tool+name)
 	}
 	f := find(t, stubs+b.String())
-	if diff := cmp.Diff([]string{"*15.0.0 /usr/bin/clang"}, probetest.Brief(f.Components["clang"])); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Copies(t, f, "clang", "*15.0.0 /usr/bin/clang")
 	if f.Components["gcc"] != nil || f.Components["g++"] != nil {
 		t.Errorf("Apple's clang was taken for gcc: %v", f.Components)
 	}

@@ -7,19 +7,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 )
 
 func probeCPU(t *testing.T, fixture string) facts.CPU {
 	t.Helper()
-	f, err := Probe(t.Context(), hosttest.Parse(t, fixture))
-	if err != nil {
-		t.Error(err)
-	}
-	return f.CPU
+	return probetest.Of(Probe)(t, hosttest.Parse(t, fixture)).CPU
 }
 
 func TestOldFormsOfCPUInfo(t *testing.T) {
@@ -47,9 +42,7 @@ func TestOldFormsOfCPUInfo(t *testing.T) {
 			if got.Logical != c.processors || got.Model != c.model || got.Level != c.level {
 				t.Errorf("got %d processors, %q, %q; want %d, %q, %q", got.Logical, got.Model, got.Level, c.processors, c.model, c.level)
 			}
-			if diff := cmp.Diff(c.features, got.Features); diff != "" {
-				t.Error(diff)
-			}
+			probetest.Same(t, "", c.features, got.Features)
 		})
 	}
 }
@@ -85,9 +78,7 @@ func TestFieldsOfCPUInfo(t *testing.T) {
 		})}},
 	} {
 		for form, text := range map[string]string{"": c.text, " with Windows lines": strings.ReplaceAll(c.text, "\n", "\r\n")} {
-			if diff := cmp.Diff(c.want, ParseCPUInfo(text).Processors); diff != "" {
-				t.Errorf("%s%s (-want +got):\n%s", name, form, diff)
-			}
+			probetest.Same(t, name+form, c.want, ParseCPUInfo(text).Processors)
 		}
 	}
 }
@@ -178,6 +169,12 @@ func TestThroughput(t *testing.T) {
 	} {
 		if got := armThroughput(coreOf(c.implementer, c.part), map[string]bool{"neon": true}); got.flop != c.want {
 			t.Errorf("%x/%x: %+v, want %d", c.implementer, c.part, got, c.want)
+		}
+	}
+	for line := range strings.Lines(armCores) {
+		var implementer, part, flop int
+		if _, err := fmt.Sscanf(line, "%x:%x %d", &implementer, &part, &flop); line[0] != '#' && (err != nil || coreOf(implementer, part).flop != flop) {
+			t.Errorf("%q: %v", line, err)
 		}
 	}
 }

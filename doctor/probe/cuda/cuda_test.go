@@ -9,13 +9,15 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 )
+
+var probed = probetest.Of(Probe)
 
 //go:embed testdata/nvidia-smi.txt
 var tables []byte
@@ -54,9 +56,7 @@ func TestSMI(t *testing.T) {
 	}
 	for name, text := range texts {
 		for form, text := range map[string]string{"": text, " with Windows lines": strings.ReplaceAll(text, "\n", "\r\n"), " below a warning": "a warning\n" + text} {
-			if diff := cmp.Diff(want[name], ParseSMI(text)); diff != "" {
-				t.Errorf("%s%s (-want +got):\n%s", name, form, diff)
-			}
+			probetest.Same(t, name+form, want[name], ParseSMI(text))
 		}
 	}
 }
@@ -66,15 +66,11 @@ func TestQuery(t *testing.T) {
 		{Name: "NVIDIA H200", PCI: "0000:8d:00.0", UUID: "GPU-1", Memory: 143771 << 20, ComputeCap: "9.0", Driver: "580.126.09"},
 		{Index: 1, Name: "NVIDIA, odd", PCI: "0000:8e:00.0", UUID: "GPU-2", Driver: "580.126.09"},
 	}
-	if diff := cmp.Diff(want, ParseQuery(query)); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Same(t, "", want, ParseQuery(query))
 	for form, text := range map[string]string{
 		"Windows lines": strings.ReplaceAll(query, "\n", "\r\n"), "a prompt": "PS C:\\> nvidia-smi --query-gpu=index,name --format=csv\n" + query,
 	} {
-		if diff := cmp.Diff(want, ParseQuery(text)); diff != "" {
-			t.Errorf("with %s: %s", form, diff)
-		}
+		probetest.Same(t, "with "+form, want, ParseQuery(text))
 	}
 	odd := ParseQuery("warning: something\npci.baseClass, vgpu_driver_capability.heterogenous_multivGPU, name, memory.total [MiB]\n0x3, 0, Tesla T4, 15360\n")
 	if len(odd) != 1 || odd[0].Name != "Tesla T4" || odd[0].Memory != 15360<<20 {
@@ -200,10 +196,7 @@ func find(list []facts.Instance, version string) facts.Instance {
 }
 
 func TestDriverToolkitAndRuntimeAreThreeFacts(t *testing.T) {
-	f, err := Probe(t.Context(), hosttest.Load(t, "testdata/linux.txtar"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := probed(t, hosttest.Load(t, "testdata/linux.txtar"))
 	driver, _ := f.Active(Driver)
 	if driver.Version != "535.54.03" || driver.Attrs["driver_max_cuda"] != "12.2" || driver.Attrs["modules"] != "proprietary" {
 		t.Errorf("driver: %+v", driver)
@@ -250,10 +243,7 @@ func TestPlacesThatAreNotCUDA(t *testing.T) {
 	const leftover = "/opt/cuda_12.4.1_550.54.15_linux.run"
 	h := hosttest.Parse(t, "-- env --\nPATH=/usr/bin\nCUDA_HOME="+leftover+"\nCUDA_PATH=/nowhere\nCUDAToolkit_ROOT=/locked\n-- file "+leftover+" --\n#!/bin/sh\n-- deny /locked/include/cuda.h --\n-- dir /locked --\n"+
 		"-- file /usr/local/cuda-12.4/include/cuda.h --\n#define CUDA_VERSION 12040\n-- exec /usr/local/cuda-12.4/bin/nvcc --\n-- file /usr/local/cuda-12.4/version.json --\n{\"cuda\": {\"name\": \"CUDA SDK\", \"version\": \"12.4.1\"}}\n")
-	f, err := Probe(t.Context(), &host.Host{World: realFiles{h.World}, OS: h.OS, Arch: h.Arch})
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := probed(t, &host.Host{World: realFiles{h.World}, OS: h.OS, Arch: h.Arch})
 	if c := f.Components[Toolkit]; len(c) != 1 || c[0].Version != "12.4.1" {
 		t.Errorf("toolkits: %+v", c)
 	}
@@ -292,10 +282,7 @@ func TestHangingAndFailingSMI(t *testing.T) {
 }
 
 func TestWindows(t *testing.T) {
-	f, err := Probe(t.Context(), hosttest.Load(t, "testdata/windows.txtar"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := probed(t, hosttest.Load(t, "testdata/windows.txtar"))
 	if d, _ := f.Active(Driver); d.Version != "560.94" {
 		t.Errorf("driver: %+v", d)
 	}

@@ -4,10 +4,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 )
 
 func TestParseHostConfig(t *testing.T) {
@@ -24,9 +23,7 @@ func TestParseHostConfig(t *testing.T) {
 		{"windows turned round", "#if _MSC_VER < 1940 || _MSC_VER >= 1910\n", map[string]string{}},
 		{"nothing", "#include \"crt/host_config.h\"\n", map[string]string{}},
 	} {
-		if diff := cmp.Diff(tt.want, ParseHostConfig(tt.text)); diff != "" {
-			t.Errorf("%s: %s", tt.name, diff)
-		}
+		probetest.Same(t, tt.name, tt.want, ParseHostConfig(tt.text))
 	}
 }
 
@@ -44,7 +41,7 @@ func FuzzParseHostConfig(f *testing.F) {
 
 // TestHostConfig: the attributes stand on the toolkit whose header they are from.
 func TestHostConfig(t *testing.T) {
-	f, err := Probe(t.Context(), hosttest.Parse(t, `
+	f := probed(t, hosttest.Parse(t, `
 -- exec /usr/local/cuda-12.4/bin/nvcc --
 -- file /usr/local/cuda-12.4/include/cuda.h --
 #define CUDA_VERSION 12040
@@ -54,9 +51,6 @@ func TestHostConfig(t *testing.T) {
 -- link /usr/local/cuda --
 /usr/local/cuda-12.4
 `))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var kit facts.Instance
 	for _, i := range f.Components[Toolkit] {
 		kit = i

@@ -66,10 +66,7 @@ func TestMixedCuDNN(t *testing.T) {
 		{"two majors side by side", library(dir, "libcudnn", "9.5.1") + library(dir, "libcudnn_ops", "9.5.1") + library(dir, "libcudnn", "8.9.7") + library(dir, "libcudnn_ops_infer", "8.9.7"), ""},
 		{"releases that are not known", "-- file " + dir + "libcudnn.so.9 --\n-- file " + dir + "libcudnn_ops.so.9 --\n", ""},
 	} {
-		f, err := Probe(t.Context(), hosttest.Parse(t, c.files))
-		if err != nil {
-			t.Fatal(err)
-		}
+		f := probed(t, hosttest.Parse(t, c.files))
 		in, ok := f.Active(CuDNN)
 		if !ok || (in.Unusable == nil) != (c.want == "") || c.want != "" && (in.Unusable.Reason != facts.Mismatch || !strings.Contains(in.Unusable.Detail, c.want)) {
 			t.Errorf("%s: %+v %+v", c.name, in, in.Unusable)

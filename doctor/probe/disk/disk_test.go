@@ -3,10 +3,11 @@ package disk
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 )
+
+var probed = probetest.Of(Probe)
 
 func TestWhereThingsAreWritten(t *testing.T) {
 	const windows = "-- platform --\nwindows/amd64\n-- disk C:\\ --\n1000 100 NTFS\n-- disk D:\\ --\n2000 200 NTFS\n"
@@ -24,28 +25,20 @@ func TestWhereThingsAreWritten(t *testing.T) {
 		{"macos", "-- platform --\ndarwin/arm64\n-- env --\nHOME=/Users/u\nTMPDIR=/var/folders/x/T/\n-- disk / --\n1000 100 apfs\n-- dir /opt/homebrew --\n", map[string]string{"cache": "/Users/u/Library/Caches/deployctl", "tmp": "/var/folders/x/T/", "system": "/opt/homebrew"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f, err := Probe(t.Context(), hosttest.Parse(t, c.fixture))
-			if err != nil {
-				t.Fatal(err)
-			}
+			f := probed(t, hosttest.Parse(t, c.fixture))
 			got := map[string]string{}
 			for _, d := range f.Disks {
 				if _, ok := got[d.Purpose]; !ok {
 					got[d.Purpose] = d.Path
 				}
 			}
-			if diff := cmp.Diff(c.want, got); diff != "" {
-				t.Error(diff)
-			}
+			probetest.Same(t, "", c.want, got)
 		})
 	}
 }
 
 func TestOneEntryForEachFileSystem(t *testing.T) {
-	f, err := Probe(t.Context(), hosttest.Parse(t, "-- disk / --\n1000 100 ext4 ro\n-- dir /usr --\n-- disk /var --\n50 40 xfs\n-- dir /var --\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := probed(t, hosttest.Parse(t, "-- disk / --\n1000 100 ext4 ro\n-- dir /usr --\n-- disk /var --\n50 40 xfs\n-- dir /var --\n"))
 	var system []string
 	for _, d := range f.Disks {
 		if d.Purpose == "system" {
@@ -55,7 +48,5 @@ func TestOneEntryForEachFileSystem(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff([]string{"/var", "/"}, system); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Same(t, "", []string{"/var", "/"}, system)
 }

@@ -3,10 +3,9 @@ package environment_test
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 	"github.com/deployctl/deployctl/doctor/probe/environment"
 )
 
@@ -92,13 +91,8 @@ func TestEnvironment(t *testing.T) {
 		{"a folder that is gone beside gocv's own flags", env("CGO_LDFLAGS=-L/opt/cv/lib\n"), facts.Environment{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f, err := environment.Probe(t.Context(), hosttest.Parse(t, c.host))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(c.want, f.Environment); diff != "" {
-				t.Error(diff)
-			}
+			f := probetest.Of(environment.Probe)(t, hosttest.Parse(t, c.host))
+			probetest.Same(t, "", c.want, f.Environment)
 		})
 	}
 }

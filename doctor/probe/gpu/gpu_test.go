@@ -6,18 +6,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 )
 
 func TestLinux(t *testing.T) {
-	f, err := Probe(t.Context(), hosttest.Load(t, "testdata/linux.txtar"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := probetest.Of(Probe)(t, hosttest.Load(t, "testdata/linux.txtar"))
 	want := []facts.GPU{
 		{
 			Vendor: "nvidia", Name: "NVIDIA GeForce RTX 4090", PCI: "0000:01:00.0", ID: "10de:2684", Driver: "nvidia", DriverVersion: "535.54.03",
@@ -33,9 +30,7 @@ func TestLinux(t *testing.T) {
 			Attrs: map[string]string{"class": "030000", "problem": "no kernel driver is bound to it"},
 		},
 	}
-	if diff := cmp.Diff(want, f.GPUs, cmpopts.IgnoreFields(facts.GPU{}, "Evidence")); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Same(t, "", want, f.GPUs, cmpopts.IgnoreFields(facts.GPU{}, "Evidence"))
 	if r, _ := f.Active(ROCm); r.Version != "6.0.2" || r.Path != "/opt/rocm-6.0.2" || !r.HasPart("kfd") || !r.HasPart("hipcc") || !slices.Contains(r.Via, "/opt/rocm") {
 		t.Errorf("rocm: %+v", f.Components[ROCm])
 	}

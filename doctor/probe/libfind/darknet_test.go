@@ -3,11 +3,10 @@ package libfind_test
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 	"github.com/deployctl/deployctl/doctor/probe/internal/fatbin/fatbintest"
 	"github.com/deployctl/deployctl/doctor/probe/libfind"
 )
@@ -27,7 +26,5 @@ func TestDarknetCode(t *testing.T) {
 		t.Fatalf("%v, %+v", err, f.Components["darknet"])
 	}
 	want := facts.Built{Backends: []string{"cpu", "cuda"}, CUDAArchs: []string{"6.1"}, PTX: []string{"6.1"}}
-	if diff := cmp.Diff(want, f.Components["darknet"][0].Built); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Same(t, "", want, f.Components["darknet"][0].Built)
 }

@@ -37,7 +37,7 @@ func (w *world) files(ctx context.Context, extra Extra) {
 			for _, dir := range s.ownDirs(ctx, append(w.libs.Dirs(ctx), extra.Libs...), nil) {
 				s.libraries(ctx, dir)
 			}
-			if s.spec.release != nil {
+			if s.spec.versioned() {
 				// Programs load libcudnn.so.9; libcudnn.so alone is for the linker.
 				s.copies = slices.DeleteFunc(s.copies, func(c *copyOf) bool { return parseSuffix(c.soname) == "" })
 			}
@@ -87,13 +87,13 @@ func (s *search) fileHeaders(ctx context.Context, bases []string) {
 			continue
 		}
 		file, _, version, _ := s.findHeaders(ctx, b)
-		if real := s.real(ctx, file); file == "" || seen[real] || version == "" && s.spec.release != nil {
+		if real := s.real(ctx, file); file == "" || seen[real] || version == "" && s.spec.versioned() {
 			continue
 		} else {
 			seen[real] = true
 		}
 		c := s.ofVersion(version)
-		if c == nil && s.spec.release == nil {
+		if c == nil && !s.spec.versioned() {
 			continue // headers of no release say nothing of a library
 		}
 		if c == nil {
@@ -106,7 +106,7 @@ func (s *search) fileHeaders(ctx context.Context, bases []string) {
 			first = c
 		}
 	}
-	if s.spec.release == nil {
+	if !s.spec.versioned() {
 		return
 	}
 	active := slices.IndexFunc(s.copies, func(c *copyOf) bool { return c.active })
@@ -150,7 +150,7 @@ func asItIs(digits string) string { return digits }
 // and serves all of 11, 12 is 12.
 func cudartRelease(number string) string {
 	switch {
-	case len(number) == 2 && number[0] >= '6':
+	case len(number) == 2 && number[0] >= '2':
 		return number[:1] + "." + number[1:]
 	case len(number) == 3:
 		return number[:2] + "." + number[2:]

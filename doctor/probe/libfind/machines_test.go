@@ -7,8 +7,6 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
@@ -53,9 +51,7 @@ func TestDebian13(t *testing.T) {
 		"openblas":    {"0.3.29 /usr active by pkg-config,include,link,ldconfig"},
 		"tbb":         {"2022.1.0 /usr active by pkg-config,include,link,cmake,ldconfig"},
 	}
-	if diff := cmp.Diff(want, brief(f)); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Same(t, "", want, brief(f))
 	for name, list := range f.Components {
 		if c := list[0].Conflict; c != "" {
 			t.Errorf("%s: a plain Debian has no conflict: %s", name, c)
@@ -96,9 +92,7 @@ func TestHandMade(t *testing.T) {
 		"tbb":         {"2021.8 /usr active by link", "2021.11 /opt/intel/oneapi/tbb/2021.11 by LD_LIBRARY_PATH"},
 		"tensorflow":  {"2.15.0 /usr/local active by link", "2.14.1 /usr/local by include"},
 	}
-	if diff := cmp.Diff(want, brief(f)); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Same(t, "", want, brief(f))
 	for _, w := range []struct{ component, key, part string }{
 		{"onnxruntime", "conflict", "compiles with the headers of 1.19 in /usr/local/include but links the libraries of 1.21.0 in /usr"},
 		{"onnxruntime", "conflict", "the loader finds /opt/onnxruntime-linux-x64-1.17.1/lib/libonnxruntime.so.1 (1.17.1 in /opt/onnxruntime-linux-x64-1.17.1) through LD_LIBRARY_PATH"},
@@ -132,9 +126,7 @@ func TestPackages(t *testing.T) {
 		"openvino":    {"2024.6.0 " + site + "openvino wheel"},
 		"tensorflow":  {"2.15.0 " + site + "tensorflow wheel", "2.9.1 /usr/local/lib/node_modules/@tensorflow/tfjs-node npm"},
 	}
-	if diff := cmp.Diff(want, brief(f)); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Same(t, "", want, brief(f))
 	for _, w := range []struct {
 		component string
 		index     int
@@ -210,9 +202,7 @@ func TestWindows(t *testing.T) {
 		"openpose": {`1.7.0 D:\openpose-1.7.0`},
 		"openvino": {`2024.6.0 C:\Program Files (x86)\Intel\openvino_2024\runtime active`},
 	}
-	if diff := cmp.Diff(want, brief(f)); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Same(t, "", want, brief(f))
 	for _, w := range []struct{ component, key, part string }{
 		{"onnxruntime", "conflict", `finds C:\Windows\System32\onnxruntime.dll (1.17) before C:\onnxruntime-win-x64-1.20.1\lib\onnxruntime.dll (1.20.1)`},
 		{"libtorch", "build", "cu124"},
@@ -232,9 +222,7 @@ func TestMacOS(t *testing.T) {
 		"onnxruntime": {"1.22.2 /opt/homebrew/Cellar/onnxruntime/1.22.2 active by pkg-config"},
 		"openblas":    {"0.3.30 /opt/homebrew/Cellar/openblas/0.3.30"},
 	}
-	if diff := cmp.Diff(want, brief(f)); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Same(t, "", want, brief(f))
 }
 
 // TestDarknets: the three flavours, told by their files alone.

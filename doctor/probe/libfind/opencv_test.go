@@ -252,10 +252,7 @@ func TestPkgConfigOnPath(t *testing.T) {
 		{"conda's was not asked", "-- exec /opt/conda/bin/pkg-config --\n-- file /opt/conda/conda-meta/history --\n", &facts.Unseen{By: "/opt/conda/bin/pkg-config", Folder: "/usr/lib/pkgconfig"}},
 		{"conda has its own", "-- exec /opt/conda/bin/pkg-config --\n-- file /opt/conda/conda-meta/history --\n-- file /opt/conda/share/pkgconfig/opencv4.pc --\n", nil},
 	} {
-		f, err := ProbeOpenCV(t.Context(), hosttest.Parse(t, machine+c.run))
-		if err != nil {
-			t.Fatal(err)
-		}
+		f := probeOpenCV(t, hosttest.Parse(t, machine+c.run))
 		in, ok := f.Active("opencv")
 		if !ok || (in.Unseen == nil) != (c.want == nil) || c.want != nil && *in.Unseen != *c.want {
 			t.Errorf("%s: unseen = %+v, want %+v", c.name, in.Unseen, c.want)

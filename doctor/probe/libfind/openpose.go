@@ -148,18 +148,14 @@ func (s *search) carried(ctx context.Context, c *copyOf, folders []string, tree 
 	}
 }
 
-// runtimeRelease reads the number in cudart64_NUMBER.dll.
+// runtimeRelease is the CUDA that a program needs for cudart64_NUMBER.dll: from 11 on
+// any of the major version.
 func runtimeRelease(number string) string {
-	n, err := strconv.Atoi(number)
-	switch {
-	case err != nil || n < 12:
-		return ""
-	case n < 20: // cudart64_12
-		return number
-	case n >= 110 && n < 200:
-		return strconv.Itoa(n / 10)
+	v := cudartRelease(number)
+	if major, _, _ := strings.Cut(v, "."); len(major) == 2 {
+		return major
 	}
-	return fmt.Sprintf("%d.%d", n/10, n%10)
+	return v
 }
 
 var pydName = lazyregexp.New(`^pyopenpose\.cp(\d)(\d+)-.*\.pyd$`)

@@ -29,7 +29,10 @@ type spec struct {
 	includes []string
 	// headers are files below an include folder, the one with the version first.
 	headers []string
-	// release reads the version out of the macros of a header.
+	// macros are those of a header that make the version, several where releases
+	// differ: the numbers one by one, or one macro with all of it.
+	macros [][]string
+	// release reads the version out of the macros where that is not enough.
 	release func(d map[string]string) string
 	// suffix reads the version out of a library's file name; dotted where unset.
 	suffix func(suffix string) string
@@ -65,11 +68,23 @@ var (
 
 // version is the release that a header's macros give, "" for none.
 func (s *spec) version(macros map[string]string) string {
-	if s.release == nil {
-		return ""
+	if s.release != nil {
+		return s.release(macros)
 	}
-	return s.release(macros)
+	for _, names := range s.macros {
+		v := joined(macros, names...)
+		if len(names) == 1 {
+			v = bare(macros[names[0]])
+		}
+		if v != "" {
+			return v
+		}
+	}
+	return ""
 }
+
+// versioned reports whether the headers say which release they are of.
+func (s *spec) versioned() bool { return s.release != nil || s.macros != nil }
 
 // specs is the table of what is known.
 func specs() []spec {
@@ -103,12 +118,7 @@ func mathRows() []spec {
 		{
 			component: "onednn", libs: []string{"dnnl", "mkldnn"},
 			headers: []string{"oneapi/dnnl/dnnl_version.h", "dnnl_version.h", "mkldnn_version.h"},
-			release: func(d map[string]string) string {
-				if v := joined(d, "DNNL_VERSION_MAJOR", "DNNL_VERSION_MINOR", "DNNL_VERSION_PATCH"); v != "" {
-					return v
-				}
-				return joined(d, "MKLDNN_VERSION_MAJOR", "MKLDNN_VERSION_MINOR", "MKLDNN_VERSION_PATCH")
-			},
+			macros:  [][]string{{"DNNL_VERSION_MAJOR", "DNNL_VERSION_MINOR", "DNNL_VERSION_PATCH"}, {"MKLDNN_VERSION_MAJOR", "MKLDNN_VERSION_MINOR", "MKLDNN_VERSION_PATCH"}},
 			details: dnnlRuntimes, pc: []string{"dnnl"}, cmake: []string{"dnnl", "oneDNN", "mkldnn"},
 			env: []string{"DNNLROOT", "DNNL_ROOT", "dnnl_ROOT", "dnnl_DIR", "ONEDNN_ROOT"}, folders: []string{"dnnl*", "onednn*"}, wheels: []string{"onednn", "onednn-devel"},
 		},
@@ -129,10 +139,7 @@ func mathRows() []spec {
 		{
 			component: "tbb", libs: []string{"tbb"}, dlls: []string{"tbb12", "tbb"}, parts: map[string]string{"tbbmalloc": "malloc", "tbbbind_2_5": "bind"},
 			headers: []string{"oneapi/tbb/version.h", "tbb/tbb_stddef.h", "tbb/version.h"},
-			release: func(d map[string]string) string {
-				return joined(d, "TBB_VERSION_MAJOR", "TBB_VERSION_MINOR", "TBB_VERSION_PATCH")
-			},
-			suffix: tbbSuffix, pc: []string{"tbb"}, cmake: []string{"TBB"}, env: []string{"TBBROOT", "TBB_ROOT", "TBB_DIR"}, folders: []string{"tbb*", "onetbb*"}, wheels: []string{"tbb", "tbb-devel"},
+			macros:  [][]string{{"TBB_VERSION_MAJOR", "TBB_VERSION_MINOR", "TBB_VERSION_PATCH"}}, suffix: tbbSuffix, pc: []string{"tbb"}, cmake: []string{"TBB"}, env: []string{"TBBROOT", "TBB_ROOT", "TBB_DIR"}, folders: []string{"tbb*", "onetbb*"}, wheels: []string{"tbb", "tbb-devel"},
 		},
 	}
 }
@@ -154,26 +161,18 @@ func visionRows() []spec {
 			component: "openpose", libs: []string{"openpose", "openpose_core"},
 			parts:   map[string]string{"openpose_pose": "pose", "openpose_face": "face", "openpose_hand": "hand", "openpose_gpu": "gpu", "openpose_unity": "unity"},
 			headers: []string{"openpose/core/macros.hpp", "openpose/utilities/openCv.hpp", "openpose/headers.hpp"},
-			release: func(d map[string]string) string { return bare(d["OPEN_POSE_VERSION_STRING"]) },
-			cmake:   []string{"OpenPose"}, cmakeFirst: true,
+			macros:  [][]string{{"OPEN_POSE_VERSION_STRING"}}, cmake: []string{"OpenPose"}, cmakeFirst: true,
 			env: []string{"OpenPose_DIR", "OpenPose_ROOT", "OPENPOSE_ROOT", "OPENPOSE_HOME", "OPENPOSE_DIR", "OPENPOSE_PATH"}, folders: []string{"openpose*"},
 		},
 		{
 			component: "darknet", libs: []string{"darknet", "dark"}, dlls: []string{"darknet", "dark", "yolo_cpp_dll"},
 			headers: []string{"darknet_version.h", "darknet.h", "yolo_v2_class.hpp", "darknet/darknet.h"},
-			release: func(d map[string]string) string {
-				if v := bare(d["DARKNET_VERSION_SHORT"]); v != "" {
-					return v
-				}
-				return bare(d["DARKNET_VERSION_STRING"])
-			},
-			cmake: []string{"Darknet"}, env: []string{"DARKNET_PATH", "DARKNET_HOME", "DARKNET_ROOT", "Darknet_DIR"}, folders: []string{"darknet*"},
+			macros:  [][]string{{"DARKNET_VERSION_SHORT"}, {"DARKNET_VERSION_STRING"}}, cmake: []string{"Darknet"}, env: []string{"DARKNET_PATH", "DARKNET_HOME", "DARKNET_ROOT", "Darknet_DIR"}, folders: []string{"darknet*"},
 			programs: []string{"darknet"},
 		},
 		{
 			component: "caffe", libs: []string{"caffe", "caffe-nv"}, dlls: []string{"caffe"}, headers: []string{"caffe/caffe.hpp"},
-			release: func(d map[string]string) string { return bare(d["CAFFE_VERSION"]) },
-			cmake:   []string{"Caffe"}, config: caffeConfig, env: []string{"CAFFE_ROOT", "Caffe_ROOT", "CAFFE_HOME", "Caffe_DIR", "CAFFE_DIR"},
+			macros: [][]string{{"CAFFE_VERSION"}}, cmake: []string{"Caffe"}, config: caffeConfig, env: []string{"CAFFE_ROOT", "Caffe_ROOT", "CAFFE_HOME", "Caffe_DIR", "CAFFE_DIR"},
 			folders: []string{"caffe", "caffe-*"}, programs: []string{"caffe"},
 		},
 	}
@@ -190,13 +189,8 @@ func networkRows() []spec {
 				"inference_engine_c_api": "c", "MKLDNNPlugin": "cpu", "clDNNPlugin": "gpu", "openvino_hetero_plugin": "hetero",
 			},
 			headers: []string{"openvino/core/version.hpp", "ie/ie_version.hpp", "inference_engine/ie_version.hpp", "ie_version.hpp"},
-			release: func(d map[string]string) string {
-				if v := joined(d, "OPENVINO_VERSION_MAJOR", "OPENVINO_VERSION_MINOR", "OPENVINO_VERSION_PATCH"); v != "" {
-					return v
-				}
-				return joined(d, "IE_VERSION_MAJOR", "IE_VERSION_MINOR", "IE_VERSION_PATCH")
-			},
-			suffix: openvinoSuffix, pc: []string{"openvino"}, cmake: []string{"OpenVINO", "InferenceEngine"}, cmakeFirst: true,
+			macros:  [][]string{{"OPENVINO_VERSION_MAJOR", "OPENVINO_VERSION_MINOR", "OPENVINO_VERSION_PATCH"}, {"IE_VERSION_MAJOR", "IE_VERSION_MINOR", "IE_VERSION_PATCH"}},
+			suffix:  openvinoSuffix, pc: []string{"openvino"}, cmake: []string{"OpenVINO", "InferenceEngine"}, cmakeFirst: true,
 			env:     []string{"INTEL_OPENVINO_DIR", "OpenVINO_DIR", "InferenceEngine_DIR", "OPENVINO_ROOT"},
 			folders: []string{"openvino*", "w_openvino*", "l_openvino*", "m_openvino*"}, wheels: []string{"openvino"}, npm: []string{"openvino-node"},
 		},
@@ -229,13 +223,8 @@ func networkRows() []spec {
 				"torch_python": "python", "torch_cpu": "cpu", "c10": "c10",
 			},
 			headers: []string{"torch/version.h", "torch/headeronly/version.h", "torch/csrc/api/include/torch/version.h", "torch/script.h"},
-			release: func(d map[string]string) string {
-				if v := bare(d["TORCH_VERSION"]); v != "" {
-					return v
-				}
-				return joined(d, "TORCH_VERSION_MAJOR", "TORCH_VERSION_MINOR", "TORCH_VERSION_PATCH")
-			},
-			cmake: []string{"Torch"}, cmakeFirst: true,
+			macros:  [][]string{{"TORCH_VERSION"}, {"TORCH_VERSION_MAJOR", "TORCH_VERSION_MINOR", "TORCH_VERSION_PATCH"}},
+			cmake:   []string{"Torch"}, cmakeFirst: true,
 			config: func(text string) map[string]string {
 				if m := cxx11ABI.FindStringSubmatch(text); m != nil {
 					return map[string]string{"cxx11_abi": m[1]}
@@ -248,10 +237,7 @@ func networkRows() []spec {
 			component: "tensorflow", libs: []string{"tensorflow", "tensorflow_cc", "tensorflow_framework"}, dlls: []string{"tensorflow", "tensorflow_cc"},
 			parts:   map[string]string{"tensorflow": "c", "tensorflow_cc": "cc", "tensorflow_framework": "framework"},
 			headers: []string{"tensorflow/core/public/release_version.h", "tensorflow/core/public/version.h", "tensorflow/c/c_api.h"},
-			release: func(d map[string]string) string {
-				return joined(d, "TF_MAJOR_VERSION", "TF_MINOR_VERSION", "TF_PATCH_VERSION")
-			},
-			pc: []string{"tensorflow", "tensorflow_cc"}, cmake: []string{"TensorflowCC", "TensorFlow"},
+			macros:  [][]string{{"TF_MAJOR_VERSION", "TF_MINOR_VERSION", "TF_PATCH_VERSION"}}, pc: []string{"tensorflow", "tensorflow_cc"}, cmake: []string{"TensorflowCC", "TensorFlow"},
 			env: []string{"TENSORFLOW_DIR", "TENSORFLOW_ROOT", "TENSORFLOW_HOME", "LIBTENSORFLOW_DIR", "TensorFlow_DIR"}, folders: []string{"libtensorflow*", "tensorflow*"},
 			wheels: []string{"tensorflow", "tensorflow-cpu", "tensorflow-gpu", "tensorflow-intel", "tensorflow-macos", "tensorflow-rocm"}, npm: []string{"@tensorflow/tfjs-node", "@tensorflow/tfjs-node-gpu"},
 		},
@@ -270,10 +256,8 @@ func smallRows() []spec {
 		{
 			component: "mace", libs: []string{"mace", "mace_static"}, parts: map[string]string{"mace_static": "static"},
 			headers: []string{"mace/public/version.h", "mace/public/mace.h", "mace/core/mace.h"},
-			release: func(d map[string]string) string {
-				return joined(d, "MACE_MAJOR_VERSION", "MACE_MINOR_VERSION", "MACE_PATCH_VERSION")
-			},
-			env: []string{"MACE_ROOT", "MACE_HOME"}, folders: []string{"mace", "libmace*"},
+			macros:  [][]string{{"MACE_MAJOR_VERSION", "MACE_MINOR_VERSION", "MACE_PATCH_VERSION"}},
+			env:     []string{"MACE_ROOT", "MACE_HOME"}, folders: []string{"mace", "libmace*"},
 		},
 		{
 			component: "executorch", libs: []string{"executorch"},
@@ -297,10 +281,7 @@ func fileRows() []spec {
 		{
 			component: "cudnn", file: true, libs: []string{"cudnn"}, dlls: []string{"cudnn64_*"}, dll: numberedDLL("cudnn64_", asItIs), suffix: bare,
 			headers: []string{"cudnn_version.h", "cudnn_version_v9.h", "cudnn_version_v8.h", "cudnn.h"}, // since 8, cudnn.h only includes the others
-			release: func(d map[string]string) string {
-				return joined(d, "CUDNN_MAJOR", "CUDNN_MINOR", "CUDNN_PATCHLEVEL")
-			},
-			env: []string{"CUDNN_INCLUDE", "CUDNN_INCLUDE_DIR", "CUDNN_PATH"},
+			macros:  [][]string{{"CUDNN_MAJOR", "CUDNN_MINOR", "CUDNN_PATCHLEVEL"}}, env: []string{"CUDNN_INCLUDE", "CUDNN_INCLUDE_DIR", "CUDNN_PATH"},
 		},
 		{
 			component: "tensorrt", file: true, libs: []string{"nvinfer"}, dlls: []string{"nvinfer_*"}, dll: numberedDLL("nvinfer_", asItIs), suffix: bare,

@@ -10,7 +10,7 @@ import (
 var (
 	// officialBuild is how PyTorch names the builds of its releases: 2.4.0+cu121,
 	// 2.4.0+cpu. A build of somebody's own is 2.4.0a0+git1a2b3c4.
-	officialBuild = lazyregexp.New(`^\d+\.\d+\.\d+\+(cpu|cu(\d{2,3}))$`)
+	officialBuild = lazyregexp.New(`^\d+\.\d+\.\d+\+(cpu|cu\d{2,3})$`)
 	torchVersion  = lazyregexp.New(`(?m)^__version__\s*=\s*'([^']+)'`)
 	torchBackend  = lazyregexp.New(`(?m)^(cuda|hip|xpu)(?:\s*:[^=\n]*)?\s*=\s*(?:'([0-9][^']*)'|None)`)
 )
@@ -22,9 +22,7 @@ func (c *copyOf) torchBuild(version string) {
 		return
 	}
 	c.built.Build = m[1]
-	if digits := m[2]; digits != "" {
-		c.built.CUDA = digits[:len(digits)-1] + "." + digits[len(digits)-1:] // cu92, cu121
-	} else {
+	if c.built.CUDA = cudaOfBuild(m[1]); c.built.CUDA == "" {
 		c.built.Backends = []string{"cpu"}
 	}
 }

@@ -3,10 +3,9 @@ package libfind_test
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 	"github.com/deployctl/deployctl/doctor/probe/libfind"
 )
 
@@ -37,9 +36,7 @@ func TestTorchBuild(t *testing.T) {
 			t.Errorf("%s: %v, %+v", c.name, err, f.Components["libtorch"])
 			continue
 		}
-		if diff := cmp.Diff(c.want, f.Components["libtorch"][0].Built); diff != "" {
-			t.Errorf("%s: %s", c.name, diff)
-		}
+		probetest.Same(t, c.name, c.want, f.Components["libtorch"][0].Built)
 	}
 }
 
@@ -61,8 +58,6 @@ func TestONNXWheel(t *testing.T) {
 			t.Errorf("%s: %v, %+v", c.name, err, f.Components["onnxruntime"])
 			continue
 		}
-		if diff := cmp.Diff(c.want, f.Components["onnxruntime"][0].Built.Backends); diff != "" {
-			t.Errorf("%s: %s", c.name, diff)
-		}
+		probetest.Same(t, c.name, c.want, f.Components["onnxruntime"][0].Built.Backends)
 	}
 }

@@ -53,7 +53,7 @@ func TestHeaders(t *testing.T) {
 		{"caffe", "#define CAFFE_VERSION 1.0.0-rc5\n", "1.0.0"},
 	} {
 		s := specOf(t, c.component)
-		if got := s.release(defines(c.text)); got != c.want {
+		if got := s.version(defines(c.text)); got != c.want {
 			t.Errorf("%s %q: got %q, want %q", c.component, c.text, got, c.want)
 		}
 	}

@@ -6,9 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 )
 
 // cache makes the bytes of an ld.so.cache.
@@ -41,9 +40,7 @@ func TestParseCache(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s:\n%s", name, diff)
-		}
+		probetest.Same(t, name, want, got)
 	}
 	whole := cache(binary.LittleEndian, want...)
 	for _, cut := range []int{0, 10, 30, 60} {
@@ -89,9 +86,7 @@ include /etc/ld.so.conf
 	if l.CacheErr != nil {
 		t.Fatal(l.CacheErr)
 	}
-	if diff := cmp.Diff([]string{"/usr/local/lib", "/opt/conf", "/opt/two", "/opt/three"}, l.Conf); diff != "" {
-		t.Errorf("ld.so.conf:\n%s", diff)
-	}
+	probetest.Same(t, "ld.so.conf", []string{"/usr/local/lib", "/opt/conf", "/opt/two", "/opt/three"}, l.Conf)
 	for soname, want := range map[string][2]string{
 		"liba.so.1":    {"/opt/first/liba.so.1", "LD_LIBRARY_PATH"},
 		"libb.so.1":    {"/opt/conf/libb.so.1", "ldconfig"},
@@ -142,9 +137,7 @@ func TestParsePackage(t *testing.T) {
 		Lib:     []string{"/opt/my dir/lib", "/with space", "/abs"},
 	}
 	got.Vars = nil
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Same(t, "", want, got)
 }
 
 func TestPkgConfigOrder(t *testing.T) {

@@ -6,17 +6,14 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 )
 
 const meminfo = "-- file /proc/meminfo --\nMemTotal:        8000000 kB\nMemFree:          100000 kB\nMemAvailable:    6000000 kB\nSwapTotal:       2000000 kB\nHugePages_Total:       0\n"
 
 func probeMemory(t *testing.T, fixture string) facts.Memory {
 	t.Helper()
-	f, err := Probe(t.Context(), hosttest.Parse(t, fixture))
-	if err != nil {
-		t.Error(err)
-	}
-	return f.Memory
+	return probetest.Of(Probe)(t, hosttest.Parse(t, fixture)).Memory
 }
 
 func TestLimits(t *testing.T) {

@@ -20,10 +20,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-version"
-
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
@@ -207,7 +206,7 @@ func (p *prober) runtimeFirst(i *facts.Instance) {
 	if err != nil {
 		return // linked statically, or LLVM's
 	}
-	root := cmp.Or(p.h.Env("SystemRoot"), `C:\Windows`)
+	root := look.SystemRoot(p.h)
 	for _, dir := range append([]string{p.h.Join(root, "System32"), root}, p.h.PathDirs()...) {
 		file := p.h.Join(dir, name)
 		if strings.EqualFold(file, own) {
@@ -283,9 +282,7 @@ func (p *prober) compiler(exe string) (facts.Instance, bool) {
 	}
 	d.derive(exe)
 	i := facts.Instance{Path: exe, Attrs: map[string]string{}, Makes: facts.Makes{Target: d.Arch, Threads: d.Threads, Runtime: d.CRT}, Evidence: ev}
-	if _, err := version.NewVersion(d.Version); err == nil {
-		i.Version = d.Version
-	}
+	i.Version = look.Version(d.Version)
 	for k, v := range map[string]string{
 		"compiler": d.Compiler, "target": d.Target, "arch": d.Arch, "threads": d.Threads, "exceptions": d.Exceptions,
 		"crt": d.CRT, "distribution": d.Distribution, "kind": d.Kind, "mingw_w64": d.Runtime,
@@ -338,17 +335,7 @@ func (d *Compiler) merge(o Compiler) {
 // derive fills in what follows from the rest.
 func (d *Compiler) derive(exe string) {
 	t := strings.ToLower(d.Target)
-	cpu, _, _ := strings.Cut(t, "-")
-	switch cpu {
-	case "x86_64", "amd64":
-		d.Arch = "amd64"
-	case "i386", "i486", "i586", "i686", "mingw32":
-		d.Arch = "386"
-	case "aarch64", "arm64":
-		d.Arch = "arm64"
-	case "armv7", "arm":
-		d.Arch = "arm"
-	}
+	d.Arch = look.TripletArch(t)
 	switch {
 	case strings.Contains(t, "cygwin"), strings.HasSuffix(t, "-msys"):
 		d.Kind = "cygwin"
@@ -478,11 +465,7 @@ func (p *prober) versions(dir string) []string {
 			out = append(out, e.Name)
 		}
 	}
-	sort.SliceStable(out, func(a, b int) bool {
-		va, errA := version.NewVersion(out[a])
-		vb, errB := version.NewVersion(out[b])
-		return errA == nil && errB == nil && va.LessThan(vb)
-	})
+	sort.SliceStable(out, func(a, b int) bool { return look.Newer(out[b], out[a]) })
 	return out
 }
 

@@ -7,8 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
@@ -59,9 +57,7 @@ func TestThreeOnPath(t *testing.T) {
 			Makes: facts.Makes{Target: "amd64", Threads: "posix", Runtime: "ucrt"},
 		},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Same(t, "", want, got)
 	msys := f.Components["msys2"]
 	if len(msys) != 1 || msys[0].Path != `C:\msys64` || !msys[0].HasPart("ucrt64") || !msys[0].HasPart("clang64") || msys[0].HasPart("mingw64") {
 		t.Errorf("msys2: %+v", msys)
@@ -135,9 +131,7 @@ func TestParseVersion(t *testing.T) {
 		"empty":          {"", mingw.Compiler{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, mingw.ParseVersion(c.text)); diff != "" {
-				t.Error(diff)
-			}
+			probetest.Same(t, "", c.want, mingw.ParseVersion(c.text))
 		})
 	}
 }

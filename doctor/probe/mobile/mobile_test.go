@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
 	"github.com/deployctl/deployctl/doctor/internal/probetest"
@@ -44,9 +42,7 @@ func TestLinuxWithAndroid(t *testing.T) {
 			Attrs: map[string]string{"devices": "not asked: adb would start a server"},
 		}},
 	}
-	if diff := cmp.Diff(want, strip(probe(t, h))); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Same(t, "", want, strip(probe(t, h)))
 }
 
 func TestWindowsAndMacDefaults(t *testing.T) {

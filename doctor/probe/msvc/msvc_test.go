@@ -7,8 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/internal/probetest"
 	"github.com/deployctl/deployctl/doctor/probe/msvc"
@@ -227,13 +225,11 @@ MZ
 	for _, i := range f.Components["visual-studio"] {
 		states = append(states, i.Version+" "+i.Attrs["complete"]+" "+i.Attrs["state"])
 	}
-	if diff := cmp.Diff([]string{
+	probetest.Same(t, "", []string{
 		" false setup began it and left no record of what it installed; where it was installed is not known",
 		"17.8.1.1 false its setup record is damaged; its folder is gone or cannot be read; setup did not finish: no product is registered",
 		"17.0 false the folder is there but setup has no record of it",
-	}, states); diff != "" {
-		t.Error(diff)
-	}
+	}, states)
 	if i, ok := f.Active("msvc"); !ok || i.Version != "14.38.33130" {
 		t.Errorf("msvc %v", f.Components["msvc"])
 	}

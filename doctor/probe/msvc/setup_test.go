@@ -5,8 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 	"github.com/deployctl/deployctl/doctor/probe/msvc"
 )
 
@@ -39,9 +38,7 @@ func TestParseVSWhereForms(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff([]msvc.Setup{vswhereWant}, got); diff != "" {
-				t.Error(diff)
-			}
+			probetest.Same(t, "", []msvc.Setup{vswhereWant}, got)
 		})
 	}
 }
@@ -92,15 +89,13 @@ func TestParseVSWhereShortForms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]msvc.Setup{
+	probetest.Same(t, "", []msvc.Setup{
 		{InstanceID: "VisualStudio.14.0", Path: `C:\VS 14.0`, Version: "14.0"},
 		{
 			InstanceID: "2a", Path: `C:\`, ProductID: "Microsoft.VisualStudio.Product.WDExpress",
 			Packages: []string{"Microsoft.VisualStudio.Product.WDExpress", "Microsoft.VisualStudio.Component.VC.Tools.x86.x64"},
 		},
-	}, got); diff != "" {
-		t.Error(diff)
-	}
+	}, got)
 }
 
 func TestParseState(t *testing.T) {
@@ -119,9 +114,7 @@ func TestParseState(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Error(diff)
-		}
+		probetest.Same(t, "", want, got)
 	}
 	got, err := msvc.ParseState([]byte(stateJSON[:strings.Index(stateJSON, `"launchParams"`)]))
 	if err == nil || got.Version != want.Version || got.Path != want.Path || *got.Registered {

@@ -7,10 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 )
 
 // Outputs of clinfo --raw.
@@ -49,9 +48,7 @@ func TestParseRaw(t *testing.T) {
 		"else": {"bash: clinfo: command not found\n", nil},
 	} {
 		for form, text := range map[string]string{"": c.text, " with tabs": strings.ReplaceAll(c.text, "    ", "\t")} {
-			if diff := cmp.Diff(c.want, parseRaw(text)); diff != "" {
-				t.Errorf("%s%s (-want +got):\n%s", name, form, diff)
-			}
+			probetest.Same(t, name+form, c.want, parseRaw(text))
 		}
 	}
 }
@@ -162,10 +159,7 @@ func TestEnvironmentNamesNoDriver(t *testing.T) {
 }
 
 func TestWindowsRegistry(t *testing.T) {
-	f, err := Probe(t.Context(), hosttest.Load(t, "testdata/windows-registry.txtar"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := probetest.Of(Probe)(t, hosttest.Load(t, "testdata/windows-registry.txtar"))
 	got := map[string]string{}
 	for _, i := range f.Components[Component] {
 		got[i.Attrs["view"]+" "+i.Attrs["library"]] = i.Attrs["state"]
@@ -174,9 +168,7 @@ func TestWindowsRegistry(t *testing.T) {
 		`64 C:\Windows\System32\IntelOpenCL64.dll`: "", `64 C:\off\amdocl64.dll`: "disabled", `32 C:\gone\intelocl32.dll`: "missing",
 		`64 C:\Windows\System32\DriverStore\nv\nvopencl64.dll`: "", `32 C:\Windows\System32\DriverStore\nv\nvopencl32.dll`: "missing",
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Same(t, "", want, got)
 	if len(f.Components[Loader]) != 1 {
 		t.Errorf("loader: %+v", f.Components[Loader])
 	}

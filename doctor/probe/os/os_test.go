@@ -5,20 +5,17 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 )
+
+var probed = probetest.Of(Probe)
 
 func probeOS(t *testing.T, fixture string) facts.OS {
 	t.Helper()
-	f, err := Probe(t.Context(), hosttest.Parse(t, fixture))
-	if err != nil {
-		t.Error(err)
-	}
-	return f.OS
+	return probed(t, hosttest.Parse(t, fixture)).OS
 }
 
 func TestParseRelease(t *testing.T) {
@@ -35,9 +32,7 @@ func TestParseRelease(t *testing.T) {
 		{"one quote", `NAME="`, map[string]string{"NAME": `"`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, parseRelease(c.text)); diff != "" {
-				t.Error(diff)
-			}
+			probetest.Same(t, "", c.want, parseRelease(c.text))
 		})
 	}
 }
@@ -123,9 +118,7 @@ func TestLibc(t *testing.T) {
 		{"libstdc++ by its file's name", "-- file /usr/lib64/libstdc++.so.6.0.19 --\nstripped\n-- link /usr/lib64/libstdc++.so.6 --\n/usr/lib64/libstdc++.so.6.0.19\n", facts.Libc{GLIBCXX: "3.4.19"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, probeOS(t, c.fixture).Libc); diff != "" {
-				t.Error(diff)
-			}
+			probetest.Same(t, "", c.want, probeOS(t, c.fixture).Libc)
 		})
 	}
 }
@@ -137,10 +130,7 @@ func TestLibraryOfThisMachine(t *testing.T) {
 	if h.OS != "linux" {
 		t.Skip("skipped: looks for libstdc++.so.6 as Linux has it")
 	}
-	f, err := Probe(t.Context(), h)
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := probed(t, h)
 	for _, e := range f.OS.Evidence {
 		if !strings.HasSuffix(e.Source, "libstdc++.so.6") {
 			continue
@@ -226,9 +216,7 @@ PATH=%USERPROFILE%\bin;c:\go\bin
 -- file C:\Windows\explorer.exe --
 `
 	want := []string{`C:\opencv\bin`, `C:\cv\x64\bin`, `C:\Users\ada\bin`}
-	if diff := cmp.Diff(want, probeOS(t, host).StalePath); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Same(t, "", want, probeOS(t, host).StalePath)
 	if got := probeOS(t, "-- platform --\nwindows/amd64\n-- env --\nPATH=C:\\Windows\n").StalePath; got != nil {
 		t.Errorf("without a registry: %q", got)
 	}

@@ -1,17 +1,16 @@
 package project
 
 import (
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // darknetFlags are the settings at the top of Darknet's Makefile.
 var darknetFlags = map[string]string{"GPU": "cuda", "CUDNN": "cudnn", "OPENCV": "opencv"}
 
-var generated = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`code=\[?([a-z0-9_,]+)`) })
+var generated = lazyregexp.New(`code=\[?([a-z0-9_,]+)`)
 
 // darknet reads the Makefile of Darknet (pjreddie's and AlexeyAB's).
 func (p *prober) darknet() {
@@ -58,7 +57,7 @@ func parseDarknet(text string) (demands []facts.Demand, code []facts.GPUCode) {
 			}
 		case name == "ARCH":
 			g := facts.GPUCode{By: "makefile", Line: n, Text: line}
-			for _, m := range generated().FindAllStringSubmatch(value, -1) {
+			for _, m := range generated.FindAllStringSubmatch(value, -1) {
 				for _, word := range strings.Split(m[1], ",") {
 					kind, digits, _ := strings.Cut(word, "_")
 					if sm := capability(digits); sm != "" && kind == "sm" {

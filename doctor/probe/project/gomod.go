@@ -4,11 +4,9 @@ import (
 	"go/build/constraint"
 	"go/parser"
 	"go/token"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
@@ -125,10 +123,10 @@ func (p *prober) source(text []byte) (imports, ordinary bool) {
 }
 
 // release finds the version that gocv's version.go declares.
-var release = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`GoCVVersion\s*=\s*"([0-9.]+)"`) })
+var release = lazyregexp.New(`GoCVVersion\s*=\s*"([0-9.]+)"`)
 
 func constant(source string) string {
-	if m := release().FindStringSubmatch(source); m != nil {
+	if m := release.FindStringSubmatch(source); m != nil {
 		return m[1]
 	}
 	return ""

@@ -8,6 +8,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 )
 
 // TestCommands: calls, comments, quotes and nested parentheses of CMake files.
@@ -16,20 +17,16 @@ func TestCommands(t *testing.T) {
 	want := []command{
 		{"project", []string{`My \" App`, "CXX"}, 3}, {"if", []string{"A", "OR", "B", "AND", "C"}, 5}, {"endif", nil, 6}, {"set", []string{"X", "a", "b"}, 7},
 	}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(command{})); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Same(t, "", want, got, cmp.AllowUnexported(command{}))
 }
 
 // TestDarknet: what counts of a Makefile.
 func TestDarknet(t *testing.T) {
 	demands, code := parseDarknet("GPU=1\nCUDNN=0\nOPENCV=1 # yes\nARCH= -gencode arch=compute_30,code=sm_30 \\\n  -gencode arch=compute_52,code=[sm_52,compute_52]\n# ARCH= code=sm_99\nEXEC=darknet\nifeq ($(GPU), 1)\n  GPU=0\nendif\n`pkg-config --libs opencv`\n")
-	if diff := cmp.Diff([]facts.Demand{
+	probetest.Same(t, "", []facts.Demand{
 		{By: "makefile", Name: "GPU", Component: "cuda", Line: 1, Text: "GPU=1"},
 		{By: "makefile", Name: "OPENCV", Component: "opencv", Line: 3, Text: "OPENCV=1", PkgConfig: "opencv"},
-	}, demands); diff != "" {
-		t.Error(diff)
-	}
+	}, demands)
 	if len(code) != 1 || !cmp.Equal(code[0].Archs, []string{"3.0", "5.2"}) || !cmp.Equal(code[0].PTX, []string{"5.2"}) || code[0].Line != 4 {
 		t.Errorf("code %+v", code)
 	}

@@ -3,8 +3,6 @@ package tools
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
 	"github.com/deployctl/deployctl/doctor/internal/probetest"
 )
@@ -42,9 +40,7 @@ func TestVersionsFromFiles(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", c.component, err)
 		}
-		if diff := cmp.Diff([]string{c.want}, probetest.Brief(f.Components[c.component])); diff != "" {
-			t.Errorf("%s: %s", c.component, diff)
-		}
+		probetest.Copies(t, f, c.component, c.want)
 		if len(f.Problems) != 0 {
 			t.Errorf("%s: %v", c.component, f.Problems)
 		}
@@ -56,7 +52,5 @@ func TestUnreadablePackageListIsAnError(t *testing.T) {
 	if err == nil {
 		t.Error("no error")
 	}
-	if diff := cmp.Diff([]string{"*2.6.1 /usr/bin/apt-get"}, probetest.Brief(f.Components["apt"])); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Copies(t, f, "apt", "*2.6.1 /usr/bin/apt-get")
 }

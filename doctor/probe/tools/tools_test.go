@@ -6,8 +6,6 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/internal/probetest"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
 )
@@ -46,9 +44,7 @@ func TestWhatToolsSay(t *testing.T) {
 		{"swig", "swig", `"-version"`, "\nSWIG Version 4.1.0\n", "4.1.0"},
 	} {
 		f := buildTools(t, env+"-- run \"/usr/bin/"+c.program+"\" "+c.args+" --\n"+c.says+"\n")
-		if diff := cmp.Diff([]string{"*" + c.want + " /usr/bin/" + c.program}, probetest.Brief(f.Components[c.component])); diff != "" {
-			t.Errorf("%s says %q: %s", c.program, c.says, diff)
-		}
+		probetest.Copies(t, f, c.component, "*"+c.want+" /usr/bin/"+c.program)
 	}
 }
 
@@ -64,9 +60,7 @@ go1.19.8
 go1.23.0
 time 2024-08-07T19:21:44Z
 `)
-	if diff := cmp.Diff([]string{"*1.19.8 /usr/bin/go", "1.23.0 /usr/local/go/bin/go"}, probetest.Brief(f.Components["go"])); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Copies(t, f, "go", "*1.19.8 /usr/bin/go", "1.23.0 /usr/local/go/bin/go")
 	if v := f.Components["go"][0]; v.Evidence[0].Kind != "file" || v.Attrs["goroot"] != "/usr/lib/go-1.19" {
 		t.Errorf("%+v", v)
 	}
@@ -84,9 +78,7 @@ func TestPythonWithoutRunningIt(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := buildTools(t, c.fixture)
-			if diff := cmp.Diff([]string{c.want}, probetest.Brief(f.Components["python"])); diff != "" {
-				t.Error(diff)
-			}
+			probetest.Copies(t, f, "python", c.want)
 			if len(f.Problems) != 0 {
 				t.Error(f.Problems)
 			}
@@ -96,23 +88,17 @@ func TestPythonWithoutRunningIt(t *testing.T) {
 
 func TestShimThatStandsForTheNext(t *testing.T) {
 	f := buildTools(t, "-- env --\nPATH=/home/u/.pyenv/shims:/usr/bin\n-- exec /home/u/.pyenv/shims/python3 --\n#!/bin/sh\nexec pyenv exec python3\n-- file /home/u/.pyenv/version --\nsystem\n-- run \"/usr/bin/python3\" \"--version\" --\nPython 3.11.2\n")
-	if diff := cmp.Diff([]string{"*3.11.2 /usr/bin/python3"}, probetest.Brief(f.Components["python"])); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Copies(t, f, "python", "*3.11.2 /usr/bin/python3")
 }
 
 func TestBazelIsNotRun(t *testing.T) {
 	f := buildTools(t, env+"-- exec /usr/local/bin/bazel-7.1.0-linux-x86_64 --\n-- link /usr/local/bin/bazel --\n/usr/local/bin/bazel-7.1.0-linux-x86_64\n-- exec /usr/bin/bazelisk --\n")
-	if diff := cmp.Diff([]string{"*7.1.0 /usr/local/bin/bazel", " /usr/bin/bazelisk"}, probetest.Brief(f.Components["bazel"])); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Copies(t, f, "bazel", "*7.1.0 /usr/local/bin/bazel", " /usr/bin/bazelisk")
 }
 
 func TestUnusableTool(t *testing.T) {
 	f := buildTools(t, env+"-- run \"/usr/bin/cmake\" \"--version\" --\n#exit 127\n#stderr cmake: error while loading shared libraries: libarchive.so.13\n")
-	if diff := cmp.Diff([]string{"* /usr/bin/cmake"}, probetest.Brief(f.Components["cmake"])); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Copies(t, f, "cmake", "* /usr/bin/cmake")
 	if len(f.Problems) != 1 || !strings.Contains(f.Problems[0].Error, "libarchive.so.13") || f.Problems[0].Covers[0] != "cmake" {
 		t.Errorf("%+v", f.Problems)
 	}
@@ -158,12 +144,8 @@ cmake version 3.20.0
 -- run "C:\\Users\\u\\AppData\\Local\\Programs\\Python\\Python312\\python.exe" "--version" --
 Python 3.12.4
 `)
-	if diff := cmp.Diff([]string{`3.20.0 D:\CMake\bin\cmake.exe`}, probetest.Brief(f.Components["cmake"])); diff != "" {
-		t.Error(diff)
-	}
-	if diff := cmp.Diff([]string{`3.12.4 C:\Users\u\AppData\Local\Programs\Python\Python312\python.exe`}, probetest.Brief(f.Components["python"])); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Copies(t, f, "cmake", `3.20.0 D:\CMake\bin\cmake.exe`)
+	probetest.Copies(t, f, "python", `3.12.4 C:\Users\u\AppData\Local\Programs\Python\Python312\python.exe`)
 }
 
 func TestMacStubsWithoutToolsAreNothing(t *testing.T) {

@@ -4,9 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 	"github.com/deployctl/deployctl/doctor/probe/internal/cgroup"
 )
 
@@ -77,9 +76,7 @@ func TestLevels(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			fixture := "-- file /proc/self/cgroup --\n" + c.cgroup + "-- file /proc/self/mountinfo --\n" + c.mountinfo
-			if diff := cmp.Diff(c.want, dirs(t, fixture, c.controller)); diff != "" {
-				t.Error(diff)
-			}
+			probetest.Same(t, "", c.want, dirs(t, fixture, c.controller))
 		})
 	}
 	if got := dirs(t, "", "memory"); got != nil {

@@ -319,6 +319,27 @@ func EnvPath(h *host.Host, name string) string {
 	return ""
 }
 
+// tripletArches are the GOARCHs of the first words of target triplets.
+var tripletArches = map[string]string{
+	"x86_64": "amd64", "amd64": "amd64", "i386": "386", "i486": "386", "i586": "386", "i686": "386", "mingw32": "386", "aarch64": "arm64", "arm64": "arm64",
+	"riscv64": "riscv64", "powerpc64le": "ppc64le", "ppc64le": "ppc64le", "s390x": "s390x", "loongarch64": "loong64", "avr": "avr", "riscv32": "riscv32",
+}
+
+// TripletArch is the GOARCH of a target triplet, or its own word for one that Go
+// does not know; "" when not known.
+func TripletArch(target string) string {
+	arch, _, _ := strings.Cut(strings.ToLower(target), "-")
+	switch {
+	case tripletArches[arch] != "":
+		return tripletArches[arch]
+	case strings.HasPrefix(arch, "arm"):
+		return "arm"
+	case strings.HasPrefix(arch, "mips"), strings.HasPrefix(arch, "sparc"), strings.HasPrefix(arch, "powerpc"):
+		return arch
+	}
+	return ""
+}
+
 // WindowsArch is how Microsoft's tools name an architecture.
 func WindowsArch(goarch string) string {
 	return cmp.Or(map[string]string{"amd64": "x64", "386": "x86"}[goarch], goarch) // arm64, arm

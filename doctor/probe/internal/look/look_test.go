@@ -8,10 +8,9 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
@@ -42,14 +41,10 @@ not executable
 -- dir /usr/bin/python --
 -- exec /extra/bin/python3 --
 `)
-	if diff := cmp.Diff([]string{"/opt/bin", "/usr/bin", "/bin"}, h.PathDirs()); diff != "" {
-		t.Errorf("a relative folder of PATH is used: %s", diff)
-	}
+	probetest.Same(t, "a relative folder of PATH is used", []string{"/opt/bin", "/usr/bin", "/bin"}, h.PathDirs())
 	x := look.NewIndex(t.Context(), h, look.Names("python3", "python"))
 	got := paths(x.Find(t.Context(), []string{"python3", "python"}, "/extra/bin", "/missing"))
-	if diff := cmp.Diff([]string{"*/opt/bin/python", "*/usr/bin/python3", "/extra/bin/python3"}, got); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Same(t, "", []string{"*/opt/bin/python", "*/usr/bin/python3", "/extra/bin/python3"}, got)
 }
 
 func TestFindInFolderThatCannotBeListed(t *testing.T) {
@@ -62,9 +57,7 @@ func TestFindInFolderThatCannotBeListed(t *testing.T) {
 	r.Dirs["/secret"] = l
 	h := host.Replay(r)
 	x := look.NewIndex(t.Context(), h, look.Names("gcc"))
-	if diff := cmp.Diff([]string{"*/secret/gcc"}, paths(x.Find(t.Context(), []string{"gcc"}))); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Same(t, "", []string{"*/secret/gcc"}, paths(x.Find(t.Context(), []string{"gcc"})))
 }
 
 func TestWrappersAnswerToEveryName(t *testing.T) {
@@ -79,9 +72,7 @@ PATH=/usr/lib/ccache:/usr/bin
 -- exec /usr/bin/gcc --
 `)
 	x := look.NewIndex(t.Context(), h, look.Names("gcc", "gcc-12"))
-	if diff := cmp.Diff([]string{"*/usr/lib/ccache/gcc", "*/usr/lib/ccache/gcc-12", "*/usr/bin/gcc"}, paths(x.Find(t.Context(), []string{"gcc", "gcc-12"}))); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Same(t, "", []string{"*/usr/lib/ccache/gcc", "*/usr/lib/ccache/gcc-12", "*/usr/bin/gcc"}, paths(x.Find(t.Context(), []string{"gcc", "gcc-12"})))
 }
 
 func TestWindowsNames(t *testing.T) {
@@ -99,12 +90,8 @@ x
 not a program
 `)
 	x := look.NewIndex(t.Context(), h, look.Names("python", "scoop"))
-	if diff := cmp.Diff([]string{`*C:\Tools\Python.EXE`}, paths(x.Find(t.Context(), []string{"python"}))); diff != "" {
-		t.Error(diff)
-	}
-	if diff := cmp.Diff([]string{`*C:\Tools\scoop.cmd`}, paths(x.Find(t.Context(), []string{"scoop"}))); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Same(t, "", []string{`*C:\Tools\Python.EXE`}, paths(x.Find(t.Context(), []string{"python"})))
+	probetest.Same(t, "", []string{`*C:\Tools\scoop.cmd`}, paths(x.Find(t.Context(), []string{"scoop"})))
 }
 
 func TestManyCopiesAreBounded(t *testing.T) {
@@ -177,9 +164,7 @@ Version: 1
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]string{"apt": "2.6.1"}, got); diff != "" {
-		t.Error(diff)
-	}
+	probetest.Same(t, "", map[string]string{"apt": "2.6.1"}, got)
 	for in, want := range map[string]string{
 		"2.6.1": "2.6.1", "2.7.14build2": "2.7.14", "1:2.3-4": "2.3", "2.63+24.04ubuntu0.1": "2.63", "2.14.4-r0": "2.14.4", "unknown": "unknown",
 	} {

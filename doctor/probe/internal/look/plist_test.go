@@ -3,9 +3,9 @@ package look_test
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"howett.net/plist"
 
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
@@ -24,9 +24,7 @@ func TestParsePlistForms(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s: %s", plist.FormatNames[format], diff)
-		}
+		probetest.Same(t, plist.FormatNames[format], want, got)
 	}
 }
 
