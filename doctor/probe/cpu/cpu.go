@@ -533,17 +533,13 @@ func (p *prober) virtual(info Info) {
 }
 
 func hypervisorOf(machine string) string {
-	for _, k := range []struct{ text, name string }{
+	name := look.Containing(machine, [][2]string{
 		{"QEMU", "qemu"}, {"KVM", "kvm"}, {"OpenStack", "kvm"}, {"Amazon EC2", "amazon"}, {"VMware", "vmware"}, {"VMW", "vmware"},
 		{"innotek GmbH", "oracle"}, {"VirtualBox", "oracle"}, {"Xen", "xen"}, {"Bochs", "bochs"}, {"Parallels", "parallels"},
 		{"BHYVE", "bhyve"}, {"Google Compute Engine", "google"}, {"Apple Virtualization", "apple"}, {"Firecracker", "firecracker"},
-	} {
-		if strings.Contains(machine, k.text) {
-			return k.name
-		}
-	}
-	if strings.Contains(machine, "Microsoft Corporation") && strings.Contains(machine, "Virtual Machine") {
+	})
+	if name == "" && strings.Contains(machine, "Microsoft Corporation") && strings.Contains(machine, "Virtual Machine") {
 		return "microsoft"
 	}
-	return ""
+	return name
 }

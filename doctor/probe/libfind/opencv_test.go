@@ -1,7 +1,6 @@
 package libfind
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -17,11 +16,7 @@ func fixture(t *testing.T, files ...string) string {
 	t.Helper()
 	var b strings.Builder
 	for _, f := range files {
-		data, err := os.ReadFile("testdata/opencv-" + f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.Write(data)
+		b.WriteString(read(t, "testdata/opencv-"+f))
 	}
 	return b.String()
 }

@@ -70,13 +70,7 @@ func (w *world) trees(ctx context.Context) []string {
 			}
 		}
 	}
-	for _, s := range w.specs {
-		for _, v := range s.env {
-			if d := w.envPath(v); d != "" {
-				add(d, prefixOf(d))
-			}
-		}
-	}
+	add(w.namedTrees()...)
 	add(w.envPath("CONDA_PREFIX"), w.envPath("VIRTUAL_ENV"))
 	add(loader.SplitPath(w.h.Env("CMAKE_PREFIX_PATH"))...)
 	home := w.envPath("HOME")
@@ -122,6 +116,18 @@ func (w *world) trees(ctx context.Context) []string {
 	}
 	if w.h.OS == "darwin" {
 		add(w.kegs(ctx)...)
+	}
+	return out
+}
+
+// namedTrees are those that variables name.
+func (w *world) namedTrees() (out []string) {
+	for _, s := range w.specs {
+		for _, v := range s.env {
+			if d := w.envPath(v); d != "" {
+				out = append(out, d, prefixOf(d))
+			}
+		}
 	}
 	return out
 }
@@ -628,40 +634,10 @@ func (s *search) allConfigs(ctx context.Context) {
 // build-version (2.1.0+cu121), ONNX Runtime's VERSION_NUMBER, OpenVINO's
 // runtime/version.txt (2024.6.0-17404-…). A folder's own name is the last resort.
 func (s *search) releaseFiles(ctx context.Context) {
+	name := map[string]string{"libtorch": "build-version", "onnxruntime": "VERSION_NUMBER", "openvino": "version.txt"}[s.spec.component]
 	for _, c := range s.copies {
-		for _, name := range []string{"build-version", "VERSION_NUMBER", "version.txt"} {
-			switch {
-			case name == "build-version" && s.spec.component != "libtorch",
-				name == "VERSION_NUMBER" && s.spec.component != "onnxruntime",
-				name == "version.txt" && s.spec.component != "openvino":
-				continue
-			}
-			if s.entry(ctx, c.prefix, name) == "" {
-				continue
-			}
-			file := s.h.Join(c.prefix, name)
-			text, ok := s.text(ctx, file)
-			if !ok {
-				continue
-			}
-			first := look.FirstLine(text)
-			v := bare(first)
-			if v == "" || !strings.Contains(v, ".") {
-				continue
-			}
-			c.note("file", file, first)
-			if _, build, ok := strings.Cut(first, "+"); ok {
-				c.set("build", build)
-				c.built.CUDA = cudaOfBuild(build)
-			}
-			if s.spec.component == "libtorch" {
-				c.torchBuild(first)
-			}
-			if agree(c.version, v) {
-				c.version = better(c.version, v)
-			} else {
-				c.conflict = fmt.Sprintf("%s says %s but its other files say %s", file, v, c.version)
-			}
+		if name != "" && s.entry(ctx, c.prefix, name) != "" {
+			s.releaseFile(ctx, c, s.h.Join(c.prefix, name))
 		}
 		if c.version == "" && c.kind == "" {
 			for _, dir := range []string{c.prefix, s.h.DirOf(c.prefix)} {
@@ -671,6 +647,28 @@ func (s *search) releaseFiles(ctx context.Context) {
 				}
 			}
 		}
+	}
+}
+
+func (s *search) releaseFile(ctx context.Context, c *copyOf, file string) {
+	text, _ := s.text(ctx, file)
+	first := look.FirstLine(text)
+	v := bare(first)
+	if !strings.Contains(v, ".") {
+		return
+	}
+	c.note("file", file, first)
+	if _, build, ok := strings.Cut(first, "+"); ok {
+		c.set("build", build)
+		c.built.CUDA = cudaOfBuild(build)
+	}
+	if s.spec.component == "libtorch" {
+		c.torchBuild(first)
+	}
+	if agree(c.version, v) {
+		c.version = better(c.version, v)
+	} else {
+		c.conflict = fmt.Sprintf("%s says %s but its other files say %s", file, v, c.version)
 	}
 }
 

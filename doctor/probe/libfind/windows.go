@@ -98,13 +98,8 @@ func (w *world) windowsTrees(ctx context.Context) []string {
 			out = append(out, d)
 		}
 	}
-	for _, s := range w.specs {
-		for _, v := range s.env {
-			if d := w.envPath(v); d != "" {
-				add(d)
-				add(prefixOf(d))
-			}
-		}
+	for _, d := range w.namedTrees() {
+		add(d)
 	}
 	for _, d := range strings.Split(h.Env("CMAKE_PREFIX_PATH"), ";") {
 		if look.IsPath(d) && len(d) > 2 && d[1] == ':' {

@@ -63,18 +63,13 @@ func TestBrokenMeminfoIsAnError(t *testing.T) {
 func FuzzParseMeminfo(f *testing.F) {
 	f.Add("MemTotal: 8000000 kB\nMemFree: 1 kB\nCached: 2 kB\nSwapTotal: 0 kB\n")
 	f.Add("MemTotal: 18446744073709551615 kB\nMemAvailable: 18446744073709551615 kB\n:\nX:\n")
+	f.Add("total = 2048.00M  used = 1.00M")
+	f.Add("total = NaN")
 	f.Fuzz(func(t *testing.T, text string) {
 		m, err := ParseMeminfo(text)
 		if err == nil && (m.Total == 0 || m.Available > m.Total) {
 			t.Errorf("%+v", m)
 		}
-	})
-}
-
-func FuzzSwapTotal(f *testing.F) {
-	f.Add("total = 2048.00M  used = 1.00M")
-	f.Add("total = NaN")
-	f.Fuzz(func(t *testing.T, text string) {
 		if n := swapTotal(text); n > 1<<50 {
 			t.Errorf("%d", n)
 		}

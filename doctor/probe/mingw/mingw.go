@@ -348,16 +348,11 @@ func (d *Compiler) derive(exe string) {
 	}
 	p := strings.ToLower(strings.ReplaceAll(exe, "/", `\`))
 	if d.Distribution == "" {
-		for _, c := range []struct{ in, name string }{
+		d.Distribution = look.Containing(p, [][2]string{
 			{`\llvm-mingw`, "llvm-mingw"}, {`\tdm-gcc`, "tdm"}, {`winlibs`, "winlibs"}, {`\strawberry\`, "strawberry"},
 			{`\qt\tools\`, "qt"}, {`\codeblocks\`, "codeblocks"}, {`\ucrt64\bin`, "msys2"}, {`\clang64\bin`, "msys2"},
 			{`\clangarm64\bin`, "msys2"}, {`\msys64\`, "msys2"}, {`\msys2\`, "msys2"},
-		} {
-			if strings.Contains(p, c.in) {
-				d.Distribution = c.name
-				break
-			}
-		}
+		})
 	}
 	if d.CRT == "" {
 		switch {

@@ -66,6 +66,29 @@ const maxFolders = 32
 // candidate is a folder and where its name came from.
 type candidate struct{ dir, from string }
 
+// named are the folders that variables name.
+func (p *prober) named(variables ...string) (out []candidate) {
+	for _, name := range variables {
+		if dir := p.h.Env(name); dir != "" {
+			out = append(out, candidate{dir, name})
+		}
+	}
+	return out
+}
+
+// distinct leaves out folders that are listed before under another spelling.
+func (p *prober) distinct(list []candidate) (out []candidate) {
+	seen := map[string]bool{}
+	for _, c := range list {
+		c.dir = strings.TrimRight(c.dir, `/\`)
+		if key := p.same(c.dir); c.dir != "" && !seen[key] && p.ctx.Err() == nil {
+			seen[key] = true
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 func (p *prober) home() string {
 	if p.h.Windows() {
 		return p.h.Env("USERPROFILE")
@@ -76,12 +99,7 @@ func (p *prober) home() string {
 // roots are the SDK folders in the order in which Android's tools take them:
 // ANDROID_HOME, the older ANDROID_SDK_ROOT, then the installers' defaults.
 func (p *prober) roots() []candidate {
-	var out []candidate
-	for _, name := range []string{"ANDROID_HOME", "ANDROID_SDK_ROOT", "ANDROID_SDK"} {
-		if dir := p.h.Env(name); dir != "" {
-			out = append(out, candidate{dir, name})
-		}
-	}
+	out := p.named("ANDROID_HOME", "ANDROID_SDK_ROOT", "ANDROID_SDK")
 	home := p.home()
 	var usual []string
 	switch p.h.OS {
@@ -122,13 +140,10 @@ func (p *prober) same(dir string) string {
 
 func (p *prober) sdks() []facts.Instance {
 	var out []facts.Instance
-	seen := map[string]bool{}
-	for _, c := range p.roots() {
-		dir := strings.TrimRight(c.dir, `/\`)
-		if key := p.same(dir); dir == "" || seen[key] || len(out) == maxFolders || p.ctx.Err() != nil {
-			continue
-		} else {
-			seen[key] = true
+	for _, c := range p.distinct(p.roots()) {
+		dir := c.dir
+		if len(out) == maxFolders {
+			break
 		}
 		if _, err := p.h.Stat(p.ctx, dir); err != nil {
 			p.problem("Android SDK", err)
@@ -249,12 +264,7 @@ func ParseProperties(text string) map[string]string {
 
 // ndks looks at the variables that build systems read, then in the SDKs.
 func (p *prober) ndks(sdks []facts.Instance) []facts.Instance {
-	var list []candidate
-	for _, name := range []string{"ANDROID_NDK_HOME", "ANDROID_NDK_ROOT", "ANDROID_NDK", "ANDROID_NDK_LATEST_HOME", "NDK_ROOT"} {
-		if dir := p.h.Env(name); dir != "" {
-			list = append(list, candidate{dir, name})
-		}
-	}
+	list := p.named("ANDROID_NDK_HOME", "ANDROID_NDK_ROOT", "ANDROID_NDK", "ANDROID_NDK_LATEST_HOME", "NDK_ROOT")
 	for _, sdk := range sdks {
 		base := p.h.Join(sdk.Path, "ndk")
 		for _, v := range p.versions(base) {
@@ -277,15 +287,11 @@ func (p *prober) ndks(sdks []facts.Instance) []facts.Instance {
 		}
 	}
 	var out []facts.Instance
-	seen := map[string]bool{}
-	for _, c := range list {
-		dir := strings.TrimRight(c.dir, `/\`)
-		if key := p.same(dir); seen[key] || len(out) == maxFolders || p.ctx.Err() != nil {
-			continue
-		} else {
-			seen[key] = true
+	for _, c := range p.distinct(list) {
+		if len(out) == maxFolders {
+			break
 		}
-		if i, ok := p.ndk(dir, c.from); ok {
+		if i, ok := p.ndk(c.dir, c.from); ok {
 			out = append(out, i)
 		}
 	}

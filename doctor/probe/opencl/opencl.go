@@ -199,22 +199,14 @@ func markActive(list []facts.Instance) {
 }
 
 // makers tells drivers by their library's name.
-var makers = []struct{ part, name string }{
+var makers = [][2]string{
 	{"nvidia-opencl", "NVIDIA"}, {"nvopencl", "NVIDIA"}, {"igdrcl", "Intel graphics (NEO)"}, {"intelocl", "Intel CPU"},
 	{"amdocl", "AMD"}, {"pocl", "PoCL"}, {"rusticl", "Mesa rusticl"}, {"mesaopencl", "Mesa clover"}, {"beignet", "Intel graphics (Beignet)"},
 	{"mali", "ARM Mali"}, {"pvrocl", "Imagination PowerVR"}, {"openclon12", "Microsoft OpenCLOn12"}, {"alteracl", "Intel FPGA"},
 	{"clvk", "clvk (Vulkan)"}, {"xilinxopencl", "Xilinx"}, {"adreno", "Qualcomm Adreno"}, {"gc_vivante", "Vivante"}, {"vivante", "Vivante"}, {"oclgrind", "Oclgrind"},
 }
 
-func maker(library string) string {
-	library = strings.ToLower(library)
-	for _, m := range makers {
-		if strings.Contains(library, m.part) {
-			return m.name
-		}
-	}
-	return ""
-}
+func maker(library string) string { return look.Containing(strings.ToLower(library), makers) }
 
 // libraryAt is the file, or "" where it cannot be a library: a variable may name
 // anything. The head of one that cannot be read is not known.

@@ -34,6 +34,15 @@ func tell(inst *facts.Instance, version, source string) {
 	inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "file", Source: source, Detail: version})
 }
 
+// tellBy tells the version that an expression finds in a file, and whether it did.
+func tellBy(ctx context.Context, h *host.Host, inst *facts.Instance, file string, version *lazyregexp.Regexp) bool {
+	m := version.FindStringSubmatch(read(ctx, h, file, small))
+	if m != nil {
+		tell(inst, m[1], file)
+	}
+	return m != nil
+}
+
 var (
 	dnfConst  = lazyregexp.New(`(?m)^VERSION\s*=\s*['"](\d+(?:\.\d+)+)`)
 	yumInit   = lazyregexp.New(`(?m)^__version__\s*=\s*['"](\d+(?:\.\d+)+)`)
@@ -48,14 +57,7 @@ func dnfVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Inst
 	}
 	for _, lib := range []string{"/usr/lib", "/usr/lib64"} {
 		for _, dir := range h.Glob(ctx, lib, "python*") {
-			name := dir + "/site-packages/dnf/const.py"
-			if m := dnfConst.FindStringSubmatch(read(ctx, h, name, small)); m != nil {
-				tell(inst, m[1], name)
-				return
-			}
-			name = dir + "/site-packages/yum/__init__.py"
-			if m := yumInit.FindStringSubmatch(read(ctx, h, name, small)); m != nil {
-				tell(inst, m[1], name)
+			if tellBy(ctx, h, inst, dir+"/site-packages/dnf/const.py", dnfConst) || tellBy(ctx, h, inst, dir+"/site-packages/yum/__init__.py", yumInit) {
 				return
 			}
 		}
@@ -154,9 +156,7 @@ var scoopHeading = lazyregexp.New(`(?m)^## \[v(\d+\.\d+\.\d+)\]`)
 
 func scoopVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Instance) {
 	name := h.Join(h.DirOf(h.DirOf(c.Path)), `apps\scoop\current\CHANGELOG.md`)
-	if m := scoopHeading.FindStringSubmatch(read(ctx, h, name, small)); m != nil {
-		tell(inst, m[1], name)
-	}
+	tellBy(ctx, h, inst, name, scoopHeading)
 }
 
 var vcpkgTag = lazyregexp.New(`(?m)^VCPKG_TOOL_RELEASE_TAG=(\S+)`)
@@ -168,9 +168,7 @@ func vcpkgVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.In
 		inst.Attrs["root"] = root
 	}
 	name := h.Join(root, "scripts", "vcpkg-tool-metadata.txt")
-	if m := vcpkgTag.FindStringSubmatch(read(ctx, h, name, small)); m != nil {
-		tell(inst, m[1], name)
-	}
+	tellBy(ctx, h, inst, name, vcpkgTag)
 }
 
 var condaMeta = lazyregexp.New(`^(conda|mamba)-(\d+(?:\.\d+)+)-[^-]*\.json$`)

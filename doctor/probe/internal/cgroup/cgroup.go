@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
@@ -43,11 +44,11 @@ func Levels(ctx context.Context, h *host.Host, controller string) ([]Group, erro
 	var levels []Group
 	for _, m := range Members(own) {
 		v2 := len(m.Controllers) == 0
-		if !v2 && !contains(m.Controllers, controller) {
+		if !v2 && !slices.Contains(m.Controllers, controller) {
 			continue
 		}
 		for _, mount := range mounts {
-			if v2 && mount.Type == "cgroup2" || !v2 && mount.Type == "cgroup" && contains(mount.Options, controller) {
+			if v2 && mount.Type == "cgroup2" || !v2 && mount.Type == "cgroup" && slices.Contains(mount.Options, controller) {
 				levels = append(levels, climb(mount, m.Path, v2)...)
 				break
 			}
@@ -144,13 +145,4 @@ func unescape(s string) string {
 		return s
 	}
 	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }

@@ -340,6 +340,16 @@ func TripletArch(target string) string {
 	return ""
 }
 
+// Containing is the name in the first row whose text a string contains; "" for none.
+func Containing(s string, rows [][2]string) string {
+	for _, row := range rows {
+		if strings.Contains(s, row[0]) {
+			return row[1]
+		}
+	}
+	return ""
+}
+
 // WindowsArch is how Microsoft's tools name an architecture.
 func WindowsArch(goarch string) string {
 	return cmp.Or(map[string]string{"amd64": "x64", "386": "x86"}[goarch], goarch) // arm64, arm
