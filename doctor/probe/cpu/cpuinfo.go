@@ -197,28 +197,16 @@ func megahertz(value string) float64 {
 
 // inherit fills what an entry leaves out with what is said of all.
 func (p *Processor) inherit(c Processor) {
-	text := func(to *string, from string) {
-		if *to == "" {
-			*to = from
-		}
-	}
 	number := func(to *int, from int) {
 		if *to < 0 {
 			*to = from
 		}
 	}
-	text(&p.Vendor, c.Vendor)
-	text(&p.Model, c.Model)
-	text(&p.Features, c.Features)
-	text(&p.Architecture, c.Architecture)
+	p.Vendor, p.Model = cmp.Or(p.Vendor, c.Vendor), cmp.Or(p.Model, c.Model)
+	p.Features, p.Architecture = cmp.Or(p.Features, c.Features), cmp.Or(p.Architecture, c.Architecture)
+	p.MHz, p.BogoMIPS = cmp.Or(p.MHz, c.MHz), cmp.Or(p.BogoMIPS, c.BogoMIPS)
 	number(&p.Family, c.Family)
 	number(&p.ModelNum, c.ModelNum)
 	number(&p.Implementer, c.Implementer)
 	number(&p.Part, c.Part)
-	if p.MHz == 0 {
-		p.MHz = c.MHz
-	}
-	if p.BogoMIPS == 0 {
-		p.BogoMIPS = c.BogoMIPS
-	}
 }

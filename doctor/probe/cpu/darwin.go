@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -26,9 +27,7 @@ func (p *prober) darwin() {
 	p.cpu.Model = v["machdep.cpu.brand_string"]
 	p.cpu.Logical = min(max(number("hw.logicalcpu"), number("hw.ncpu")), maxProcessors)
 	p.cpu.Physical = min(number("hw.physicalcpu"), p.cpu.Logical)
-	if p.cpu.Physical == 0 {
-		p.cpu.Physical = p.cpu.Logical
-	}
+	p.cpu.Physical = cmp.Or(p.cpu.Physical, p.cpu.Logical)
 	evidence.Detail = p.cpu.Model
 	p.cpu.Evidence = append(p.cpu.Evidence, evidence)
 	if v["hw.optional.arm64"] == "1" {
@@ -104,10 +103,7 @@ func (p *prober) apple(v map[string]string, number func(string) int) {
 
 	fast, slow := appleClock(p.cpu.Model)
 	why := "the highest clock this chip is known to reach"
-	big, little := number("hw.perflevel0.physicalcpu"), number("hw.perflevel1.physicalcpu")
-	if big == 0 {
-		big = p.cpu.Physical
-	}
+	big, little := cmp.Or(number("hw.perflevel0.physicalcpu"), p.cpu.Physical), number("hw.perflevel1.physicalcpu")
 	groups := []group{{"performance", float64(big), clock{fast, why}, throughput{32, "4 FMA pipes of 128 bits, AMX and SME not counted"}}}
 	if little > 0 {
 		groups = append(groups, group{"efficiency", float64(little), clock{slow, why}, throughput{16, "2 FMA pipes of 128 bits"}})

@@ -102,12 +102,7 @@ func level(arch string, features []string, armVersion int) string {
 }
 
 func all(has map[string]bool, words string) bool {
-	for _, w := range strings.Fields(words) {
-		if !has[w] {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(strings.Fields(words), func(w string) bool { return !has[w] })
 }
 
 // step is one rung of a ladder of levels: what it needs besides the one below.

@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -115,15 +116,10 @@ func oneFMA(model int) bool {
 // most of Silver and Gold 5 have one unit (Intel's product pages, "number of
 // AVX-512 FMA units").
 func lowXeon(model int, name string) bool {
-	if model != 0x55 {
+	if model != 0x55 || strings.Contains(name, "Gold 5122") || strings.Contains(name, "Gold 5222") {
 		return false
 	}
-	for _, s := range []string{"Bronze 3", "Silver 4", "Gold 51", "Gold 52", "D-21"} {
-		if strings.Contains(name, s) && !strings.Contains(name, "Gold 5122") && !strings.Contains(name, "Gold 5222") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]string{"Bronze 3", "Silver 4", "Gold 51", "Gold 52", "D-21"}, func(s string) bool { return strings.Contains(name, s) })
 }
 
 // armThroughput is what the table of cores says, or one 128-bit pipe.

@@ -60,7 +60,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	var group parallel.Group
 	program, present := "", p.present(ctx)
 	if present {
-		program = p.smiProgram(ctx)
+		program = Program(ctx, h)
 	}
 	if program != "" {
 		group.Go(func() { smi, smiErr = runSMI(ctx, h, program) })
@@ -125,12 +125,8 @@ func (p *probe) present(ctx context.Context) bool {
 	if h.Windows() {
 		return h.Exists(ctx, h.Join(look.SystemRoot(h), "System32", "nvcuda.dll"))
 	}
-	for _, f := range []string{"/dev/nvidiactl", "/dev/nvidia0", "/proc/driver/nvidia/version", "/usr/lib/wsl/lib/libcuda.so.1"} {
-		if h.Exists(ctx, f) {
-			return true
-		}
-	}
-	return false
+	files := []string{"/dev/nvidiactl", "/dev/nvidia0", "/proc/driver/nvidia/version", "/usr/lib/wsl/lib/libcuda.so.1"}
+	return slices.ContainsFunc(files, func(file string) bool { return h.Exists(ctx, file) })
 }
 
 // Program returns the path of nvidia-smi, "" if there is none.
@@ -155,8 +151,6 @@ func Program(ctx context.Context, h *host.Host) string {
 	}
 	return ""
 }
-
-func (p *probe) smiProgram(ctx context.Context) string { return Program(ctx, p.h) }
 
 func runSMI(ctx context.Context, h *host.Host, program string) (SMI, error) {
 	ctx, cancel := context.WithTimeout(ctx, smiTimeout)

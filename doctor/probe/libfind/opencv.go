@@ -101,12 +101,8 @@ func (s *search) condaMisses(ctx context.Context, program, name string) bool {
 		return false
 	}
 	dirs := append(loader.SplitPath(s.h.Env("PKG_CONFIG_PATH")), loader.SplitPath(s.h.Env("PKG_CONFIG_LIBDIR"))...)
-	for _, dir := range append(dirs, prefix+"/lib/pkgconfig", prefix+"/share/pkgconfig") {
-		if s.h.Exists(ctx, path.Join(dir, name+".pc")) {
-			return false
-		}
-	}
-	return true
+	dirs = append(dirs, prefix+"/lib/pkgconfig", prefix+"/share/pkgconfig")
+	return !slices.ContainsFunc(dirs, func(dir string) bool { return s.h.Exists(ctx, path.Join(dir, name+".pc")) })
 }
 
 // openCVBins are the folders of a tree on Windows where OpenCV's build puts

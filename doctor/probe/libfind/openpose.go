@@ -53,12 +53,8 @@ func ownedBy(tree string, c *copyOf) bool {
 
 // openposeTree tells a tree of OpenPose from a folder that is only named so.
 func (s *search) openposeTree(ctx context.Context, tree string) bool {
-	for _, at := range [][2]string{{"models", "getModels.bat"}, {"models", "getModels.sh"}, {"include", "openpose"}, {"bin", "OpenPoseDemo.exe"}, {"python", "openpose"}, {`build\python`, "openpose"}} {
-		if s.entry(ctx, s.h.Join(tree, at[0]), at[1]) != "" {
-			return true
-		}
-	}
-	return false
+	marks := [][2]string{{"models", "getModels.bat"}, {"models", "getModels.sh"}, {"include", "openpose"}, {"bin", "OpenPoseDemo.exe"}, {"python", "openpose"}, {`build\python`, "openpose"}}
+	return slices.ContainsFunc(marks, func(at [2]string) bool { return s.entry(ctx, s.h.Join(tree, at[0]), at[1]) != "" })
 }
 
 // openposeWeights looks at the model files of a tree. getModels asks

@@ -326,9 +326,7 @@ func (d *Compiler) merge(o Compiler) {
 		{&d.Compiler, &o.Compiler}, {&d.Version, &o.Version}, {&d.Target, &o.Target}, {&d.Threads, &o.Threads},
 		{&d.Exceptions, &o.Exceptions}, {&d.CRT, &o.CRT}, {&d.Distribution, &o.Distribution}, {&d.Runtime, &o.Runtime},
 	} {
-		if *f.to == "" {
-			*f.to = *f.from
-		}
+		*f.to = cmp.Or(*f.to, *f.from)
 	}
 }
 

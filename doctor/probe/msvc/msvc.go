@@ -179,9 +179,7 @@ func (s *studio) merge(o Setup) {
 		{&s.ChannelID, &o.ChannelID}, {&s.Nickname, &o.Nickname}, {&s.UpdateDate, &o.UpdateDate},
 		{&s.LineVersion, &o.LineVersion}, {&s.Milestone, &o.Milestone},
 	} {
-		if *f.to == "" {
-			*f.to = *f.from
-		}
+		*f.to = cmp.Or(*f.to, *f.from)
 	}
 	for _, f := range []struct{ to, from **bool }{
 		{&s.Prerelease, &o.Prerelease}, {&s.Complete, &o.Complete}, {&s.Launchable, &o.Launchable},
@@ -259,9 +257,7 @@ func (p *prober) fromState(file, id string, reboot map[string]bool) {
 	if err != nil {
 		s.notes = append(s.notes, "its setup record is damaged")
 	}
-	if s.Registered == nil {
-		s.Registered = rec.Registered
-	}
+	s.Registered = cmp.Or(s.Registered, rec.Registered)
 	if s.RebootRequired == nil {
 		r := reboot[strings.ToLower(id)]
 		s.RebootRequired = &r

@@ -1,6 +1,7 @@
 package opencl
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -178,24 +179,12 @@ func deviceType(v string) string {
 	var out []string
 	for part := range strings.SplitSeq(v, "|") {
 		part = strings.TrimPrefix(strings.TrimSpace(part), "CL_DEVICE_TYPE_")
-		switch part {
-		case "ACCELERATOR":
-			part = "Accelerator"
-		case "DEFAULT":
-			part = "Default"
-		case "CUSTOM":
-			part = "Custom"
-		}
-		out = append(out, part)
+		out = append(out, cmp.Or(map[string]string{"ACCELERATOR": "Accelerator", "DEFAULT": "Default", "CUSTOM": "Custom"}[part], part))
 	}
 	return strings.Join(out, ", ")
 }
 
-func set(to *string, value string) {
-	if *to == "" {
-		*to = value
-	}
-}
+func set(to *string, value string) { *to = cmp.Or(*to, value) }
 
 func leadingDigits(s string) string {
 	for i := range len(s) {

@@ -81,18 +81,13 @@ func (p *prober) oldRelease() {
 		if m == nil {
 			continue
 		}
-		id, like := "rhel", []string{"fedora"}
-		switch name := strings.ToLower(m[1]); {
-		case strings.HasPrefix(name, "fedora"):
-			id, like = "fedora", nil
-		case strings.HasPrefix(name, "centos"):
-			id, like = "centos", []string{"rhel", "fedora"}
-		case strings.HasPrefix(name, "rocky"):
-			id, like = "rocky", []string{"rhel", "centos", "fedora"}
-		case strings.HasPrefix(name, "alma"):
-			id, like = "almalinux", []string{"rhel", "centos", "fedora"}
+		id, like := "rhel", "fedora"
+		for _, d := range [][3]string{{"fedora", "fedora", ""}, {"centos", "centos", "rhel fedora"}, {"rocky", "rocky", "rhel centos fedora"}, {"alma", "almalinux", "rhel centos fedora"}} {
+			if strings.HasPrefix(strings.ToLower(m[1]), d[0]) {
+				id, like = d[1], d[2]
+			}
 		}
-		found(file, text, id, m[2], like...)
+		found(file, text, id, m[2], strings.Fields(like)...)
 		return
 	}
 	if text, ok := p.text("/etc/alpine-release"); ok && versionNum.MatchString(text) {
