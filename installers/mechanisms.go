@@ -17,7 +17,6 @@ import (
 	"github.com/deployctl/deployctl/installers/brew"
 	"github.com/deployctl/deployctl/installers/choco"
 	"github.com/deployctl/deployctl/installers/cmake"
-	"github.com/deployctl/deployctl/installers/conan"
 	"github.com/deployctl/deployctl/installers/dnf"
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/envedit"
@@ -53,7 +52,7 @@ func managers() []*pkgmgr.Manager {
 	return []*pkgmgr.Manager{
 		apt.Manager(), dnf.Manager(), pacman.Manager(), apk.Manager(), zypper.Manager(), brew.Manager(),
 		winget.Manager(), choco.Manager(), scoop.Manager(), msys2.Manager(), feature.Manager(), vsinstaller.Manager(),
-		vcpkg.Manager(), conan.Manager(), ldconf.Manager(),
+		vcpkg.Manager(), ldconf.Manager(),
 	}
 }
 

@@ -2,7 +2,6 @@ package installers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -84,10 +83,16 @@ func (p *Plan) takeBack(ctx context.Context, t tools, records []Record, purge bo
 		g := known[key]
 		if g == nil {
 			g = &group{by: t.mechanism(r.Step)}
-			if g.by == nil {
-				return false, fmt.Errorf("undo: no mechanism is called %q", r.Step.Mechanism)
+			known[key] = g
+			if g.by != nil {
+				groups = append(groups, g)
 			}
-			known[key], groups = g, append(groups, g)
+		}
+		if g.by == nil { // an older deployctl's
+			for _, added := range r.Added {
+				p.Kept = mechanism.Keep(p.Kept, "this deployctl does not know how to remove what "+r.Step.Mechanism+" installed", added.Name)
+			}
+			continue
 		}
 		g.made = append(g.made, mechanism.Made{Key: r.Key(), Step: r.Step, Added: r.Added, Changed: r.Changed, Leftover: r.Leftover})
 		g.at = append(g.at, i)
@@ -111,10 +116,4 @@ func (p *Plan) takeBack(ctx context.Context, t tools, records []Record, purge bo
 		p.Steps = append(p.Steps, back[i]...)
 	}
 	return found, nil
-}
-
-// WasStopped reports whether the error is the user's own stop.
-func WasStopped(err error) bool {
-	var f *Failure
-	return errors.As(err, &f) && f.Kind == step.Cancelled
 }

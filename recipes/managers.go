@@ -55,8 +55,6 @@ var managers = []Manager{
 	{Name: "choco", Command: "choco install", Root: true, Form: lazyregexp.New(`^[a-z0-9][a-z0-9_-]*(\.([0-9][a-z0-9_-]*|install|portable|commandline|tool|app|extension|template|hook))*$`)},
 	{Name: "scoop", Command: "scoop install", Form: lazyregexp.New(`^[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*$`)},
 	{Name: "vcpkg", About: "ports, with features: opencv4[dnn]", Command: "vcpkg install", Form: lazyregexp.New(`^[a-z0-9][a-z0-9-]*(\[[a-z0-9-]+(,[a-z0-9-]+)*\])?$`)},
-	// name/version, with @user/channel: no range, no option.
-	{Name: "conan", About: "references: opencv/4.10.0", Command: "conan install", Form: lazyregexp.New(`^[a-z0-9_][a-z0-9_+.-]*/[a-z0-9_][a-z0-9_+.-]*(@[a-z0-9_][a-z0-9_+.-]*/[a-z0-9_][a-z0-9_+.-]*)?$`)},
 	{Name: "msys2", About: "packages of MSYS2's pacman", Form: lazyregexp.New(`^[a-z0-9][a-z0-9+._-]*$`)},
 	// Microsoft.VisualStudio.Component.VC.Tools.x86.x64: words with dots. No
 	// semicolon: ";includeRecommended" after an id would bring in more.

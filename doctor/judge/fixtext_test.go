@@ -35,6 +35,8 @@ func TestFixText(t *testing.T) {
 		{recipes.Fix{Packages: recipes.PackageSet{"npm": {"onnxruntime-node"}}}, machine("linux", "debian"), "npm package onnxruntime-node"},
 		{recipes.Fix{Archive: &recipes.ArchiveFix{Artifact: "a.tgz", OS: []string{"linux"}}}, machine("linux", "debian"), "unpacks a.tgz"},
 		{recipes.Fix{Archive: &recipes.ArchiveFix{Artifact: "a.tgz", OS: []string{"linux"}}}, machine("darwin", "macos"), ""},
+		{recipes.Fix{Distro: []string{"windows"}, Packages: recipes.PackageSet{"vcpkg": {"opencv4[dnn,opencl]"}}}, machine("windows", "windows", "vcpkg"), "vcpkg install opencv4[dnn,opencl]"},
+		{recipes.Fix{Distro: []string{"windows"}, Packages: recipes.PackageSet{"vcpkg": {"opencv4[dnn,opencl]"}}}, machine("linux", "debian", "vcpkg"), ""},
 		{studio, complete, "Visual Studio Installer"},
 		{studio, machine("windows", "windows", "visual-studio"), ""}, // not complete
 		{studio, machine("windows", "windows", "winget"), `By hand. Or install the Build Tools: winget install --exact --id Microsoft.VisualStudio.2022.BuildTools --override "--quiet --wait --norestart --add Some.Component"`},

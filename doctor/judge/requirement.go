@@ -715,8 +715,6 @@ func installCommand(p recipes.Packages, u facts.User) string {
 	switch {
 	case p.Manager == "winget": // --id takes one
 		return "winget install --exact --id " + strings.Join(p.Packages, "; winget install --exact --id ")
-	case p.Manager == "conan":
-		return "conan install --requires=" + strings.Join(p.Packages, " --requires=") + " --build=missing"
 	case p.Manager == "feature":
 		return featureCommand(p.Packages)
 	case p.Manager == "msys2":

@@ -1,7 +1,6 @@
 // Command standin plays the installers of Windows for .ci/windows: winget,
-// choco, Scoop's PowerShell, DISM, Visual Studio's setup, CUDA's installer,
-// vcpkg, conan and MSYS2's pacman, by the name it is called by. It notes its
-// arguments, changes what the real one would be seen to have changed, and ends
+// choco, Scoop's PowerShell, DISM, Visual Studio's setup, vcpkg and MSYS2's
+// pacman, by the name it is called by. It notes its arguments, changes what the real one would be seen to have changed, and ends
 // with the status that a file tells.
 //
 // In C:\standin:
@@ -64,12 +63,6 @@ func answer(name string, args []string) bool {
 			}
 		}
 		fmt.Print("\r\nThe operation completed successfully.\r\n")
-	case name == "conan" && args[0] == "list":
-		recipes := map[string]any{}
-		for _, ref := range lines("conan.txt") {
-			recipes[ref] = map[string]any{"revisions": map[string]any{"a": map[string]any{"packages": map[string]any{"b": map[string]any{}}}}}
-		}
-		must(json.NewEncoder(os.Stdout).Encode(map[string]any{"Local Cache": recipes}))
 	case name == "pacman" && args[0] == "-Q":
 		for _, p := range lines("pacman.txt") {
 			fmt.Println(p, "14.2.0-1")
@@ -178,13 +171,6 @@ func change(name string, args []string, status int) {
 		put(filepath.Join(home, "features.txt"), strings.Join(list, "\n"))
 	case "setup":
 		studio(after(args, "--installPath"), args)
-	case "cuda":
-		for _, part := range args[1 : len(args)-1] {
-			what, version, _ := strings.Cut(part, "_")
-			dir := filepath.Join(`C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA`, "v"+version)
-			put(filepath.Join(dir, "version.json"), `{"cuda":{"name":"CUDA SDK","version":"`+version+`.3"}}`)
-			put(filepath.Join(dir, map[string]string{"nvcc": `bin\nvcc.exe`, "cudart": `lib\x64\cudart.lib`}[what]), "MZ")
-		}
 	case "vcpkg":
 		file := `C:\vcpkg\installed\vcpkg\status`
 		var text strings.Builder
@@ -201,15 +187,6 @@ func change(name string, args []string, status int) {
 			}
 		}
 		put(file, text.String())
-	case "conan":
-		for _, a := range args {
-			if ref, ok := strings.CutPrefix(a, "--requires="); ok {
-				edit("conan.txt", ref, true)
-			}
-		}
-		if args[0] == "remove" {
-			edit("conan.txt", args[1], false)
-		}
 	case "pacman":
 		for _, p := range args[slices.Index(args, "--")+1:] {
 			edit("pacman.txt", p, args[0] == "-S")
