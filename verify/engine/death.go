@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -131,18 +132,35 @@ func (d *Death) starved(log string, err error) bool {
 // outOfMemory names the limit where there is one; limit 0 is none.
 func (d *Death) outOfMemory(what string, limit uint64) {
 	d.Cause, d.Subject = Memory, what
-	d.Why, d.Fix = "ran out of memory", "free memory or raise the limit; YOLOv3 needs about 1 GB in OpenCV"
+	d.Why, d.Fix = "ran out of memory", "free memory or raise the limit; YOLOv3 needs about 1 GB"
 	if limit > 0 {
 		d.Why = fmt.Sprintf("ran out of address space, which is limited to %.1f GB here (ulimit -v)", float64(limit)/1e9)
 		d.Fix = "raise the limit (ulimit -v unlimited) and run again"
 	}
 }
 
+// Runs is what a death's sentences say of the library that an engine runs.
+type Runs struct {
+	// Component is its name in the facts, Display in sentences.
+	Component, Display string
+	// Remedy knows the library's messages that have one clear remedy, "" for
+	// others; nil where none is known.
+	Remedy func(exception string) string
+}
+
+// copies is the next action where the wrong copy of the library may be used.
+func (l Runs) copies() string {
+	if l.Component == "" {
+		return "deployctl doctor names the copies in use"
+	}
+	return "deployctl shadow " + l.Component + " shows every copy"
+}
+
 // Translate turns the end of a worker into a Death. err is what the process
 // runner returned, limit the deadline the worker had, cpu the processor's
 // feature names (both cpuid's and Linux's spellings are understood).
-func Translate(engine string, out host.Output, err error, limit time.Duration, cpu []string) *Death {
-	d := &Death{Engine: engine, Cause: Exit, Err: err, Log: printed(out)}
+func Translate(w Worker, out host.Output, err error, limit time.Duration, cpu []string) *Death {
+	d := &Death{Engine: w.Engine, Cause: Exit, Err: err, Log: printed(out)}
 	log := string(out.Stderr)
 
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -164,10 +182,10 @@ func Translate(engine string, out host.Output, err error, limit time.Duration, c
 	}
 
 	// The loader comes first: nothing of the program ran then.
-	if d.refused(log) || d.threw(log) {
+	if d.refused(log) || d.threw(log, w.Runs) {
 		return d
 	}
-	d.ended(out, log, cpu)
+	d.ended(out, log, w.Runs, cpu)
 	return d
 }
 
@@ -209,7 +227,7 @@ func (d *Death) refused(log string) bool {
 }
 
 // threw recognizes an uncaught C++ exception.
-func (d *Death) threw(log string) bool {
+func (d *Death) threw(log string, library Runs) bool {
 	kind, what := "", ""
 	if m := reWhat().FindStringSubmatch(log); m != nil {
 		kind, what = m[1], oneLine(m[2])
@@ -225,14 +243,18 @@ func (d *Death) threw(log string) bool {
 		if what != "" {
 			why += ": " + clip(what, 300)
 		}
-		d.set(Exception, what, why, exceptionFix(what))
+		remedy := "the exception is the library's own message"
+		if library.Remedy != nil {
+			remedy = cmp.Or(library.Remedy(what), remedy)
+		}
+		d.set(Exception, what, why, remedy)
 		return true
 	}
 	return false
 }
 
 // ended reads the signal or the status that a process ended with.
-func (d *Death) ended(out host.Output, log string, cpu []string) {
+func (d *Death) ended(out host.Output, log string, library Runs, cpu []string) {
 	name := out.Signal
 	if name == "" {
 		if m := reGoSignal().FindStringSubmatch(log); m != nil {
@@ -254,21 +276,21 @@ func (d *Death) ended(out host.Output, log string, cpu []string) {
 	case name == "segmentation fault" || name == "SIGSEGV" || name == "bus error" || name == "SIGBUS" ||
 		out.Exit == 128+11 || out.Exit == 128+7 || status == statusAccessViolation || status == statusStackOverflow:
 		d.set(Segfault, "", "crashed inside the library (invalid memory access)",
-			"headers and library are often of two versions then: deployctl shadow opencv shows every copy; deployctl verify --fresh builds the worker anew")
+			"headers and library are often of two versions then: "+library.copies()+"; deployctl verify --fresh builds the worker anew")
 		return
 	case status == statusDLLNotFound:
 		d.set(Library, "", "a DLL it needs is not found (0xC0000135)",
-			"add the folder of OpenCV's DLLs to PATH; deployctl shadow opencv shows the copies")
+			"add the folder of "+cmp.Or(library.Display, "the library")+"'s DLLs to PATH; "+library.copies())
 		return
 	case status == statusEntryNotFound || status == statusOrdinalNotFound:
 		d.set(Symbol, "", fmt.Sprintf("a DLL it needs is of another version: an entry point is missing (0x%08X)", status),
-			"another copy is found first on PATH; deployctl shadow opencv shows them")
+			"another copy is found first on PATH; "+library.copies())
 		return
 	case status == statusInvalidImage:
-		d.set(Symbol, "", "a DLL it needs is for another processor, 32 against 64 bits (0xC000007B)", "deployctl shadow opencv shows the copies and what they were built for")
+		d.set(Symbol, "", "a DLL it needs is for another processor, 32 against 64 bits (0xC000007B)", library.copies()+", and what it was built for")
 		return
 	case status == statusDLLInitFailed:
-		d.set(Library, "", "a DLL it needs failed to start (0xC0000142)", "deployctl shadow opencv shows the copies")
+		d.set(Library, "", "a DLL it needs failed to start (0xC0000142)", library.copies())
 		return
 	case name == "aborted" || name == "SIGABRT" || out.Exit == 128+6 || status == statusStackBuffer:
 		d.set(Abort, "", "a library called abort()"+lastLine(said(log)), "the full text is in the log")
@@ -284,21 +306,6 @@ func (d *Death) ended(out host.Output, log string, cpu []string) {
 	}
 	d.set(Exit, "", fmt.Sprintf("the worker ended with status %d%s", out.Exit, lastLine(log)),
 		"run deployctl verify --fresh to build the worker anew")
-}
-
-// exceptionFix knows the few OpenCV messages that have one clear remedy.
-func exceptionFix(what string) string {
-	switch {
-	case strings.Contains(what, "Darknet importer has been removed"), strings.Contains(what, "Cannot determine an origin framework"):
-		return "OpenCV 5 no longer reads Darknet files; install OpenCV 4.5.1 or newer below 5"
-	case strings.Contains(what, "Failed to parse NetParameter file"):
-		return "OpenCV cannot read the configuration or the weights; check that both belong together and are complete"
-	case strings.Contains(what, "Unknown layer type"), strings.Contains(what, "Unknown activation"):
-		return "this OpenCV is too old for the network; a newer 4.x knows the layer"
-	case strings.Contains(what, "is not supported"), strings.Contains(what, "not implemented"):
-		return "this OpenCV was built without what the network or the chosen backend needs"
-	}
-	return "the exception is the library's own message"
 }
 
 // levels lists instruction sets in the order in which libraries adopt them,

@@ -74,7 +74,7 @@ func TestTranslate(t *testing.T) {
 		{"32-bit DLL", host.Output{Exit: 0xC000007B}, nil, nil, Symbol, "32 against 64", ""},
 		{"DLL failed", host.Output{Exit: 0xC0000142}, nil, nil, Library, "0xC0000142", ""},
 		{"cv::Exception through Go", host.Output{Exit: 2, Stderr: []byte(goAbort)}, nil, nil, Exception, "Failed to parse NetParameter file: /x/net.cfg", "SIGABRT"},
-		{"OpenCV 5", host.Output{Exit: -1, Signal: "aborted", Stderr: []byte("terminate called after throwing an instance of 'cv::Exception'\n  what():  OpenCV(5.0.0) dnn_read.cpp:94: error: (-213:The function/feature is not implemented) Darknet importer has been removed in function 'readNet'\n")}, nil, nil, Exception, "install OpenCV 4", ""},
+		{"OpenCV 5", host.Output{Exit: -1, Signal: "aborted", Stderr: []byte("terminate called after throwing an instance of 'cv::Exception'\n  what():  OpenCV(5.0.0) dnn_read.cpp:94: error: (-213:The function/feature is not implemented) Darknet importer has been removed in function 'readNet'\n")}, nil, nil, Exception, "so says the library: OpenCV(5.0.0)", ""},
 		{"libc++", host.Output{Exit: -1, Signal: "abort trap", Stderr: []byte("libc++abi: terminating due to uncaught exception of type cv::Exception: OpenCV(4.11.0) x.cpp:1: error: (-215:Assertion failed) total > 0\n")}, nil, nil, Exception, "Assertion failed", ""},
 		{"exception without text", host.Output{Exit: -1, Signal: "aborted", Stderr: []byte("terminate called after throwing an instance of 'int'\n")}, nil, nil, Exception, "uncaught int", ""},
 		{"abort", host.Output{Exit: -1, Signal: "aborted", Stderr: []byte("free(): invalid pointer\n")}, nil, nil, Abort, "free(): invalid pointer", ""},
@@ -83,7 +83,12 @@ func TestTranslate(t *testing.T) {
 		{"a status", host.Output{Exit: 3, Stderr: []byte("something odd\n\n")}, nil, nil, Exit, "status 3 (something odd)", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := Translate("gocv", c.out, c.err, time.Minute, c.cpu)
+			d := Translate(Worker{Engine: "gocv", Runs: Runs{Component: "opencv", Display: "OpenCV", Remedy: func(what string) string {
+				if strings.Contains(what, "importer has been removed") {
+					return "so says the library: " + what
+				}
+				return ""
+			}}}, c.out, c.err, time.Minute, c.cpu)
 			text := d.Error()
 			if d.Cause != c.cause {
 				t.Errorf("cause is %q, want %q: %s", d.Cause, c.cause, text)
@@ -101,6 +106,26 @@ func TestTranslate(t *testing.T) {
 	}
 }
 
+// TestNoLibraryIsAssumed: what is said of one engine's library is not said of
+// another's.
+func TestNoLibraryIsAssumed(t *testing.T) {
+	for _, c := range []struct {
+		library Runs
+		want    string
+	}{{Runs{Component: "onnxruntime", Display: "ONNX Runtime"}, "folder of ONNX Runtime's DLLs to PATH; deployctl shadow onnxruntime shows"}, {Runs{}, "folder of the library's DLLs to PATH; deployctl doctor"}} {
+		for _, exit := range []int{0xC0000135, 0xC0000139, 0xC000007B, 0xC0000142, 0xC0000005} {
+			d := Translate(Worker{Engine: "e", Runs: c.library}, host.Output{Exit: exit}, nil, time.Second, nil)
+			if text := d.Error(); strings.Contains(strings.ToLower(text), "opencv") || exit == 0xC0000135 && !strings.Contains(text, c.want) {
+				t.Errorf("%x: %s", exit, text)
+			}
+		}
+		d := Translate(Worker{Engine: "e", Runs: c.library}, host.Output{Exit: 134, Stderr: []byte("terminate called after throwing an instance of 'x::E'\n  what():  Darknet importer has been removed\n")}, nil, time.Second, nil)
+		if strings.Contains(d.Fix, "OpenCV") {
+			t.Error(d.Fix)
+		}
+	}
+}
+
 func TestAddressSpaceIsNamed(t *testing.T) {
 	d := &Death{Engine: "x"}
 	d.outOfMemory("", 2_000_000_000)
@@ -114,7 +139,7 @@ func FuzzTranslate(f *testing.F) {
 	f.Add([]byte("error while loading shared libraries: x: y"), 127, "aborted")
 	f.Add([]byte("terminate called after throwing an instance of ''\n what(): \xff"), -1, "killed")
 	f.Fuzz(func(t *testing.T, log []byte, exit int, signal string) {
-		d := Translate("e", host.Output{Stderr: log, Exit: exit, Signal: signal}, nil, time.Second, []string{"avx"})
+		d := Translate(Worker{Engine: "e"}, host.Output{Stderr: log, Exit: exit, Signal: signal}, nil, time.Second, []string{"avx"})
 		if d.Why == "" || d.Cause == "" {
 			t.Fatal("nothing said")
 		}

@@ -70,6 +70,8 @@ type Worker struct {
 	// Inspect, when not nil, corrects an answer by what the engine wrote to its
 	// log: a library that falls back to the CPU says so only there.
 	Inspect func(*Answer)
+	// Runs says what explanations of a death call the engine's library.
+	Runs Runs
 	// Copy is the copy of the engine's library that the worker was linked with,
 	// nil when there is none to compare with.
 	Copy *Copy
@@ -145,7 +147,7 @@ func Execute(ctx context.Context, p Process, w Worker, job Job, limit time.Durat
 		return Answer{}, fmt.Errorf("run %s: %w", w.Engine, context.Cause(ctx))
 	}
 	if err != nil || out.Exit != 0 || out.Signal != "" {
-		d := Translate(w.Engine, out, err, limit, cpu)
+		d := Translate(w, out, err, limit, cpu)
 		d.blame(ctx, p, w)
 		return Answer{}, d
 	}

@@ -318,8 +318,24 @@ func (b *builder) worker(exe string) engine.Worker {
 		Env:     []string{"OPENCV_LOG_LEVEL=WARNING"},
 		Inspect: executed,
 		Copy:    b.copy(),
+		Runs:    engine.Runs{Component: "opencv", Display: "OpenCV", Remedy: remedy},
 	}
 	return w
+}
+
+// remedy knows the few OpenCV messages that have one clear remedy.
+func remedy(what string) string {
+	switch {
+	case strings.Contains(what, "Darknet importer has been removed"), strings.Contains(what, "Cannot determine an origin framework"):
+		return "OpenCV 5 no longer reads Darknet files; install OpenCV 4.5.1 or newer below 5"
+	case strings.Contains(what, "Failed to parse NetParameter file"):
+		return "OpenCV cannot read the configuration or the weights; check that both belong together and are complete"
+	case strings.Contains(what, "Unknown layer type"), strings.Contains(what, "Unknown activation"):
+		return "this OpenCV is too old for the network; a newer 4.x knows the layer"
+	case strings.Contains(what, "is not supported"), strings.Contains(what, "not implemented"):
+		return "this OpenCV was built without what the network or the chosen backend needs"
+	}
+	return ""
 }
 
 // copy is the OpenCV that the worker was linked with.

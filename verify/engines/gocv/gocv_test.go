@@ -553,3 +553,15 @@ func TestProxy(t *testing.T) {
 		t.Errorf("asked %d times, %d builds, %q", asked, g.builds(), env)
 	}
 }
+
+// TestRemedies: OpenCV's messages with one clear remedy.
+func TestRemedies(t *testing.T) {
+	for what, want := range map[string]string{
+		"OpenCV(5.0.0) dnn_read.cpp:94: error: (-213) Darknet importer has been removed in function 'readNet'": "install OpenCV 4",
+		"Failed to parse NetParameter file: /x/net.cfg":                                                        "belong together", "Unknown layer type: [mish]": "too old", "backend is not supported": "built without", "total > 0": "",
+	} {
+		if got := remedy(what); (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: %q", what, got)
+		}
+	}
+}
