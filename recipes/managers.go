@@ -1,9 +1,10 @@
 package recipes
 
 import (
-	"bytes"
 	"encoding/json"
+	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
@@ -101,34 +102,35 @@ func (f *Fix) Installs() Packages {
 	return Packages{}
 }
 
-// MarshalJSON writes the managers as keys of the fix, in the order of the list:
-// a lockfile knows its recipe by these bytes.
+// MarshalJSON writes the managers as keys of the fix, in the order of the list,
+// where Packages stands: a lockfile knows its recipe by these bytes.
 func (f Fix) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
+	b := []byte("{")
 	add := func(key string, value any) error {
 		text, err := json.Marshal(value)
-		if b.Len() > 0 {
-			b.WriteByte(',')
+		if len(b) > 1 {
+			b = append(b, ',')
 		}
-		b.WriteString(`"` + key + `":`)
-		b.Write(text)
+		b = append(append(b, `"`+key+`":`...), text...)
 		return err
 	}
-	type field struct {
-		key   string
-		value any
-		there bool
-	}
-	fields := []field{{"distro", f.Distro, len(f.Distro) > 0}}
-	for _, m := range managers {
-		fields = append(fields, field{m.Name, f.Packages[m.Name], len(f.Packages[m.Name]) > 0})
-	}
-	for _, x := range append(fields, field{"archive", f.Archive, f.Archive != nil}, field{"build", f.Build, f.Build != ""}, field{"note", f.Note, f.Note != ""}) {
-		if x.there {
-			if err := add(x.key, x.value); err != nil {
+	v := reflect.ValueOf(f)
+	for i := range v.NumField() {
+		if v.Type().Field(i).Type == reflect.TypeFor[PackageSet]() {
+			for _, m := range managers {
+				if names := f.Packages[m.Name]; len(names) > 0 {
+					if err := add(m.Name, names); err != nil {
+						return nil, err
+					}
+				}
+			}
+			continue
+		}
+		if key, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ","); !v.Field(i).IsZero() {
+			if err := add(key, v.Field(i).Interface()); err != nil {
 				return nil, err
 			}
 		}
 	}
-	return append(append([]byte("{"), b.Bytes()...), '}'), nil
+	return append(b, '}'), nil
 }
