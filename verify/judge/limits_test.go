@@ -183,7 +183,13 @@ func TestOddWeights(t *testing.T) {
 			}
 		}
 	}
-	for name, b := range map[string]*bench{"all zero": zero, "boxes of no area": flat, "boxes thinner than a pixel": thin} {
+	huge := newBench(t)
+	for _, h := range huge.net.Heads() {
+		for k := range huge.weights.Layer(h).Kernel {
+			huge.weights.Layer(h).Kernel[k] *= 3000 // widths up to exp(thousands)
+		}
+	}
+	for name, b := range map[string]*bench{"all zero": zero, "boxes of no area": flat, "boxes thinner than a pixel": thin, "boxes of any size": huge} {
 		b.judgeBy(t)
 		c := b.answer(t, sound(), b.weights)
 		c.Expected = nil

@@ -125,9 +125,25 @@ func fill(f func(i int) float64) func(*darknet.Network, *darknet.Weights) {
 	}
 }
 
-// nets are odd networks. Two are not here, since they are still called wrong:
-// networks whose raw widths are so large that boxes become huge or infinite (no
-// activations at all, or weights in the thousands).
+// scaled multiplies every kernel; above what float32 survives, batch
+// normalization takes the factor back.
+func scaled(by float64) func(*darknet.Network, *darknet.Weights) {
+	return func(net *darknet.Network, w *darknet.Weights) {
+		for i := range net.Layers {
+			v := w.Layer(i)
+			for k := range v.Kernel {
+				v.Kernel[k] *= float32(by)
+			}
+			for k := range v.Variances {
+				if by > 1000 {
+					v.Variances[k] *= float32(by * by)
+				}
+			}
+		}
+	}
+}
+
+// nets are odd networks.
 func nets() []variation {
 	oblong := strings.Replace(config(96), "height=96", "height=160", 1)
 	return []variation{
@@ -138,11 +154,15 @@ func nets() []variation {
 		{name: "net-stretched", what: "letter_box=0", net: strings.Replace(config(64), "channels=3", "channels=3\nletter_box=0", 1)},
 		{name: "net-relu", what: "ReLU instead of leaky layers", net: strings.ReplaceAll(config(64), "leaky", "relu")},
 		{name: "net-mish", what: "mish instead of leaky layers", net: strings.ReplaceAll(config(64), "leaky", "mish")},
+		{name: "net-linear", what: "no activation in any layer", net: strings.ReplaceAll(config(64), "leaky", "linear")},
 		{name: "net-plain", what: "no batch normalization", net: strings.ReplaceAll(config(64), "batch_normalize=1\n", "")},
 		{name: "net-without-pad", what: "no padding in the last layers", net: strings.Replace(tiny, "pad=1\n", "", 1)},
 		{name: "weights-zero", what: "weights of zero", net: config(64), change: fill(func(int) float64 { return 0 })},
 		{name: "weights-ones", what: "weights of one", net: tiny, change: fill(func(int) float64 { return 1 })},
 		{name: "weights-untrained", what: "small random weights, as before training", net: config(64), change: fill(func(i int) float64 { return 0.01 * math.Sin(float64(i)*12.9898) })},
+		{name: "weights-hundreds", what: "kernels times 100: boxes of any size, infinite ones, too", net: config(64), change: scaled(100)},
+		{name: "weights-thousands", what: "weights in the thousands, tamed by batch normalization but for the heads", net: config(64), change: scaled(30000)},
+		{name: "weights-thousands-tiny", what: "two convolutions with weights in the thousands", net: tiny, change: fill(func(i int) float64 { return 3000 * math.Sin(float64(i)*12.9898) })},
 		{name: "weights-tiny", what: "weights of 1e-6", net: config(64), change: fill(func(i int) float64 { return 1e-6 * math.Sin(float64(i)) })},
 	}
 }
