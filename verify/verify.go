@@ -445,21 +445,18 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 	e.stats(r.a, o.Warmup, m.net.GFLOP())
 
 	c := judge.Case{
-		Net: m.net, Precision: judge.PrecisionOf(o.Target), Reference: ref.heads, Noise: ref.noise, OtherReference: ref.second, RunDiff: r.a.RunDiff, RunMost: r.a.RunMost,
+		Net: m.net, Precision: judge.PrecisionOf(o.Target), Reference: ref.heads, Noise: ref.noise, OtherReference: ref.second, RunDiff: r.a.RunDiff, RunMost: r.a.RunMost, RunRows: r.a.RunRows,
 		OtherSwapped: v.swapped, Expected: m.expected,
 		Asked: o.Backend + "/" + o.Target, Ran: e.Backend + "/" + e.Target,
 	}
 	for _, part := range []struct {
 		from        []engine.Tensor
 		heads, rows *[]judge.Tensor
-	}{{r.a.Outputs, &c.Heads, &c.Rows}, {r.a.Others, &c.Other, nil}, {r.a.Repeat, &c.Repeat, nil}, {r.a.Last, &c.Last, nil}} {
+	}{{r.a.Outputs, &c.Heads, &c.Rows}, {r.a.Others, &c.Other, &c.OtherRows}, {r.a.Repeat, &c.Repeat, &c.RepeatRows}, {r.a.Last, &c.Last, &c.LastRows}} {
 		for _, t := range part.from {
 			to := part.heads
 			if t.Kind == "rows" {
 				to = part.rows
-			}
-			if to == nil {
-				continue
 			}
 			data, err := t.Load()
 			if err != nil {

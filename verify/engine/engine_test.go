@@ -233,6 +233,7 @@ func TestExecuteRefusesAnswers(t *testing.T) {
 		{"no repeat", func(a *Answer) { a.Repeat = nil }, nil, `"repeat"`},
 		{"no last run", func(a *Answer) { a.Last = nil }, nil, `"last"`},
 		{"no comparison of the runs", func(a *Answer) { a.RunDiff = nil }, nil, "compared 0 runs"},
+		{"boxes of other runs", func(a *Answer) { a.RunRows = []int{0} }, nil, "compared the boxes of 1 runs"},
 		{"no others", func(a *Answer) { a.Others = nil }, nil, `"others"`},
 		{"a file elsewhere", func(a *Answer) { a.Outputs[0].File = "/etc/passwd" }, nil, "outside"},
 		{"a file above", func(a *Answer) {

@@ -63,12 +63,12 @@ type Answer struct {
 	RunSeconds  []float64 `json:"run_s"`
 	// OtherSeconds are the forward passes that Others and Repeat came from.
 	OtherSeconds []float64 `json:"other_s,omitempty"`
-	// Outputs of Inputs[0], heads and rows; Others of Inputs[1:] and Repeat of
-	// Inputs[0] again, heads at least.
+	// Outputs of Inputs[0], Others of Inputs[1:] and Repeat of Inputs[0] again:
+	// heads, and rows where the engine decodes.
 	Outputs []Tensor `json:"outputs"`
 	Others  []Tensor `json:"others"`
 	Repeat  []Tensor `json:"repeat"`
-	// Last are the heads of the last run of Inputs[0] that was timed, where
+	// Last are heads and rows of the last run of Inputs[0] that was timed, where
 	// there was more than one. RunDiff has, for each run of Inputs[0] in order,
 	// the repeat check included, the largest relative L2 of any head from the
 	// first run's; -1 where a value is not finite.
@@ -76,6 +76,9 @@ type Answer struct {
 	RunDiff []float64 `json:"run_diff"`
 	// RunMost has, for the same runs, the largest difference of any one value.
 	RunMost []float64 `json:"run_most"`
+	// RunRows counts, for the same runs, the values of rows that differ from the
+	// first run's though all heads are the same; nil: not compared.
+	RunRows []int `json:"run_rows,omitempty"`
 	// Device is what the engine says it can run on; wanted where the target is
 	// not the processor. nil: it does not say.
 	Device *Device `json:"device,omitempty"`

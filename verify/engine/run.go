@@ -219,6 +219,9 @@ func decodeAnswer(engine string, raw []byte, job Job, bad func(string, ...any) e
 	if len(a.RunMost) > 0 && len(a.RunMost) != len(a.RunDiff) {
 		return a, bad("the worker compared the values of %d runs with the first, not of %d", len(a.RunMost), len(a.RunDiff))
 	}
+	if len(a.RunRows) > 0 && len(a.RunRows) != len(a.RunDiff) {
+		return a, bad("the worker compared the boxes of %d runs with the first, not of %d", len(a.RunRows), len(a.RunDiff))
+	}
 	last := 0
 	if len(job.Inputs) > 0 && job.Warmup+job.Runs > 1 {
 		last = 1

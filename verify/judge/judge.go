@@ -95,8 +95,14 @@ type Case struct {
 	// where they are not finite.
 	OtherReference, Last []Tensor
 	RunDiff              []float64
-	// RunMost is the largest difference of any one value from the first run.
+	// RunMost is the largest difference of any one value from the first run, and
+	// RunRows the number of decoded values that differ from the first run's though
+	// the heads do not.
 	RunMost []float64
+	RunRows []int
+	// OtherRows, RepeatRows and LastRows are the engine's own decoding of Other,
+	// Repeat and Last.
+	OtherRows, RepeatRows, LastRows []Tensor
 	// Rate and Peak are the engine's and the processor's GFLOP/s, 0 where one
 	// is not known.
 	Rate, Peak float64
@@ -477,8 +483,8 @@ func (v *Verdict) precision(c Case, engine map[int]Tensor) {
 		for i, ref := range c.Reference {
 			for k, x := range engine[ref.Layer].Data {
 				// Values that are so in truth, as all are that zero weights give,
-				// show nothing.
-				if coarse(c.Noise[i].Data[k]) {
+				// show nothing, nor do those that may become zero.
+				if coarse(c.Noise[i].Data[k]) || math.Abs(float64(c.Noise[i].Data[k])) <= flushed {
 					continue
 				}
 				count++

@@ -189,6 +189,27 @@ func TestOddWeights(t *testing.T) {
 			huge.weights.Layer(h).Kernel[k] *= 3000 // widths up to exp(thousands)
 		}
 	}
+	faint := newBench(t)
+	for _, h := range faint.net.Heads() {
+		for k := range faint.weights.Layer(h).Kernel {
+			faint.weights.Layer(h).Kernel[k] *= 0x1p-130
+		}
+		clear(faint.weights.Layer(h).Biases)
+	}
+	faint.judgeBy(t)
+	flushes := sound() // an engine that takes numbers below 2⁻¹²⁶ for zero
+	flushes.fault = func(_ int, out []float64) {
+		for k, x := range out {
+			if math.Abs(x) < 0x1p-126 {
+				out[k] = 0
+			}
+		}
+	}
+	c := faint.answer(t, flushes, faint.weights)
+	c.Expected = nil
+	if v := Judge(c); !v.OK {
+		t.Errorf("numbers that become zero: a sound engine is refused: %s", strings.Join(v.Reasons, "; "))
+	}
 	for name, b := range map[string]*bench{"all zero": zero, "boxes of no area": flat, "boxes thinner than a pixel": thin, "boxes of any size": huge} {
 		b.judgeBy(t)
 		c := b.answer(t, sound(), b.weights)

@@ -76,6 +76,58 @@ func TestMoves(t *testing.T) {
 	}
 }
 
+// TestSuppressed: where [yolo] has an nms_threshold, a box that a stronger one
+// overlaps may be gone from the engine's own decoding, no other.
+func TestSuppressed(t *testing.T) {
+	rows := detect.Rows{Classes: 2, Data: []float32{
+		0.5, 0.5, 0.2, 0.2, 1, 0.9, 0.1,
+		0.51, 0.5, 0.2, 0.2, 1, 0.8, 0.7,
+		0.9, 0.5, 0.1, 0.1, 1, 0.6, 0.1,
+	}}
+	half, none := 0.45, 0.0
+	for _, c := range []struct {
+		row, class int
+		limit      *float64
+		want       bool
+	}{
+		{1, 0, &half, true},
+		{1, 0, nil, false},
+		{1, 0, &none, false},
+		{0, 0, &half, false}, // the stronger of the two
+		{1, 1, &half, false}, // the other is of another class
+		{2, 0, &half, false}, // overlaps nothing
+	} {
+		if got := suppressed(rows, c.row, c.class, c.limit, For(FP32)); got != c.want {
+			t.Errorf("row %d, class %d: %v", c.row, c.class, got)
+		}
+	}
+}
+
+// TestLaterDecoding: a wrong decoding is found in every pass, and in a run that
+// is kept nowhere.
+func TestLaterDecoding(t *testing.T) {
+	b := newBench(t)
+	for when, rows := range map[string]func(*Case) *[]Tensor{
+		"for another input, layer":                       func(c *Case) *[]Tensor { return &c.OtherRows },
+		"in the last timed run, layer":                   func(c *Case) *[]Tensor { return &c.LastRows },
+		"when the first input is given again, layer":     func(c *Case) *[]Tensor { return &c.RepeatRows },
+		"run 2 of 3 on the same input gave other boxes ": nil,
+	} {
+		c := b.answer(t, sound(), b.weights)
+		c.OtherRows, c.LastRows, c.RepeatRows = decode(t, b.net, c.Other), decode(t, b.net, c.Last), decode(t, b.net, c.Repeat)
+		c.RunRows = []int{0, 0, 0}
+		if v := Judge(c); !v.OK {
+			t.Fatalf("a sound engine is refused: %v", v.Reasons)
+		}
+		if rows == nil {
+			c.RunRows[1] = 1
+		} else {
+			(*rows(&c))[0].Data[4] += 0.1
+		}
+		refused(t, Judge(c), when)
+	}
+}
+
 // TestOwnDecoding: the rows are judged by the engine's own heads, so that a head
 // that is off by what its limit permits does not make them wrong; infinite
 // widths that are not so are.

@@ -56,6 +56,14 @@ func surroundings() []variation {
 		{name: "go-processors", what: "GOMAXPROCS=1", env: []string{"GOMAXPROCS=1"}},
 		{name: "no-optimized-code", what: "OpenCV's own code for AVX-512 is switched off", env: []string{"OPENCV_CPU_DISABLE=AVX512_SKX"}},
 		{name: "verbose-opencv", what: "OpenCV logs everything", env: []string{"OPENCV_LOG_LEVEL=VERBOSE"}},
+		{name: "ulp-noise", what: "sums in another order each time: noise of 16 roundings", env: lying("all:noise:1e-6")},
+		{name: "flushed", what: "numbers below 2⁻¹²⁶ become zero", env: lying("all:flush"), net: config(64), change: faint},
+		{name: "flushed-some", what: "the same where only some are", env: lying("all:flush"), net: config(64), change: fainter},
+		{name: "little-environment", what: "no variables but PATH", shell: `exec env -i "PATH=$PATH" "GOCACHE=$GOCACHE" "GOMODCACHE=$GOMODCACHE" "$@"`},
+		{name: "no-home", what: "HOME unset", shell: `unset HOME; exec "$@"`},
+		{name: "no-temporary-folder", what: "TMPDIR names a folder that does not exist", env: []string{"TMPDIR=DIR/none"}},
+		{name: "loader-path-empty", what: "an LD_LIBRARY_PATH of empty parts", env: []string{"LD_LIBRARY_PATH=::"}},
+		{name: "no-collector", what: "GOGC=off", env: []string{"GOGC=off"}},
 		{name: "opencl-pocl", what: "OpenCL through PoCL", args: []string{"--target", "opencl"}, env: openCL},
 		{name: "opencl-disabled", what: "OpenCL is switched off, and the processor asked for", env: []string{"OPENCV_OPENCL_RUNTIME=disabled"}},
 	}
@@ -79,6 +87,11 @@ func processes() []variation {
 		{name: "stdin-endless", what: "standard input never ends", shell: `exec "$@" </dev/zero`},
 		{name: "stdout-pipe", what: "standard output is a pipe", shell: `set -o pipefail; "$@" | cat`},
 		{name: "stderr-closed", what: "standard error is closed", shell: `exec "$@" 2>&-`},
+		{name: "all-closed", what: "standard input and standard error are closed", shell: `exec "$@" <&- 2>&-`},
+		{name: "signals-ignored", what: "SIGCHLD, SIGPIPE and SIGHUP are ignored", shell: `trap '' CHLD PIPE HUP; exec "$@"`},
+		{name: "two-at-once", what: "two proofs with one cache at the same time", shell: `"$@" >/dev/null & "$@"; e=$?; wait $! && exit $e`},
+		{name: "address-space", what: "an address space of 6 GB", shell: `ulimit -v 6000000; exec "$@"`},
+		{name: "idle", what: "scheduled only when nothing else runs", shell: `exec chrt --idle 0 "$@"`},
 		{name: "no-session", what: "without a terminal, in a session of its own", shell: `exec setsid -w "$@"`},
 	}
 	for _, n := range []int{1, 2, 3, 16} {
@@ -125,6 +138,26 @@ func fill(f func(i int) float64) func(*darknet.Network, *darknet.Weights) {
 	}
 }
 
+// faint makes heads of numbers that are too small to be normal, fainter some.
+func faint(net *darknet.Network, w *darknet.Weights) { faintness(net, w, 1e-40) }
+
+func fainter(net *darknet.Network, w *darknet.Weights) { faintness(net, w, 1e-37) }
+
+func faintness(net *darknet.Network, w *darknet.Weights, by float64) {
+	for _, h := range net.Heads() {
+		v := w.Layer(h)
+		for k := range v.Kernel {
+			v.Kernel[k] *= float32(by)
+		}
+		clear(v.Biases)
+	}
+}
+
+// lying preloads the engine that lies, for what is not a lie.
+func lying(spec string) []string {
+	return []string{"LD_PRELOAD=SHIM", "ATTACK=" + spec, fmt.Sprintf("ATTACK_RUNS=%d", 1+runs)}
+}
+
 // scaled multiplies every kernel; above what float32 survives, batch
 // normalization takes the factor back.
 func scaled(by float64) func(*darknet.Network, *darknet.Weights) {
@@ -152,6 +185,13 @@ func nets() []variation {
 		{name: "net-416", what: "an input of 416×416", args: []string{"--size", "416"}},
 		{name: "net-tiny", what: "two convolutions", net: tiny},
 		{name: "net-stretched", what: "letter_box=0", net: strings.Replace(config(64), "channels=3", "channels=3\nletter_box=0", 1)},
+		{name: "net-training", what: "a configuration for training: batch=64", net: strings.Replace(config(64), "channels=3", "batch=64\nsubdivisions=16\nchannels=3\nmomentum=0.9", 1)},
+		{name: "net-crlf", what: "lines that end as on Windows", net: strings.ReplaceAll(config(64), "\n", "\r\n")},
+		{name: "net-spaced", what: "blanks, comments and empty lines", net: strings.NewReplacer("=", " = ", "[route]", "\n# a comment\n\n[route]").Replace(config(64))},
+		{name: "net-thinned", what: "nms_threshold=0.45 in [yolo]", net: strings.ReplaceAll(config(64), "num=6\n", "num=6\nnms_threshold=0.45\n")},
+		{name: "net-scale-xy", what: "scale_x_y=1.05", net: strings.ReplaceAll(config(64), "num=6\n", "num=6\nscale_x_y=1.05\n")},
+		{name: "net-threshold", what: "thresh=0.5 in [yolo]", net: strings.ReplaceAll(config(64), "num=6\n", "num=6\nthresh=0.5\n")},
+		{name: "net-logistic-heads", what: "heads that end in a logistic activation", net: strings.ReplaceAll(config(64), "activation=linear\n[yolo]", "activation=logistic\n[yolo]")},
 		{name: "net-relu", what: "ReLU instead of leaky layers", net: strings.ReplaceAll(config(64), "leaky", "relu")},
 		{name: "net-mish", what: "mish instead of leaky layers", net: strings.ReplaceAll(config(64), "leaky", "mish")},
 		{name: "net-linear", what: "no activation in any layer", net: strings.ReplaceAll(config(64), "leaky", "linear")},
@@ -264,7 +304,7 @@ func (s *suite) unusual(ctx context.Context, v variation) (row, error) {
 		}
 		args = append(args, "--image", file)
 	}
-	here := strings.NewReplacer("DIR", s.dir)
+	here := strings.NewReplacer("DIR", s.dir, "SHIM", s.shim)
 	for i := range args {
 		args[i] = here.Replace(args[i])
 	}

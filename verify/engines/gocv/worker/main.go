@@ -67,6 +67,7 @@ type answer struct {
 	Last        []tensor          `json:"last"`
 	RunDiff     []float64         `json:"run_diff"`
 	RunMost     []float64         `json:"run_most"`
+	RunRows     []int             `json:"run_rows"`
 	Device      *device           `json:"device,omitempty"`
 	Processor   []tensor          `json:"processor,omitempty"`
 	ProcessorS  float64           `json:"processor_s,omitempty"`
@@ -218,8 +219,7 @@ func open(j job, backend, target int) (*network, error) {
 }
 
 // forward runs the network once. keep begins the names of the files that the
-// layers are written to, "" for none; rows are written for "first" only, since
-// decoding is compared once.
+// layers are written to, "" for none.
 func (n *network) forward(blob gocv.Mat, input int, keep string) ([]tensor, float64, error) {
 	start := time.Now()
 	n.net.SetInput(blob, "")
@@ -251,9 +251,6 @@ func (n *network) forward(blob gocv.Mat, input int, keep string) ([]tensor, floa
 			t.Layer = n.job.Heads[i]
 		} else {
 			t.Kind, t.Layer = "rows", n.job.Yolos[i-len(n.job.Heads)]
-			if keep != "first" {
-				continue
-			}
 		}
 		t.Shape = mats[i].Size()
 		t.File = filepath.Join(n.job.OutDir, fmt.Sprintf("%s-%s.f32", keep, n.names[i]))
@@ -316,7 +313,7 @@ func (n *network) passes(a *answer) (gocv.Mat, error) {
 		return first, err
 	}
 	a.OtherSecs = append(a.OtherSecs, took)
-	a.Repeat, a.RunDiff, a.RunMost = out, n.seen.diffs, n.seen.most
+	a.Repeat, a.RunDiff, a.RunMost, a.RunRows = out, n.seen.diffs, n.seen.most, n.seen.rows
 	return first, nil
 }
 

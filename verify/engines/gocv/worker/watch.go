@@ -16,6 +16,9 @@ type watch struct {
 	first [][]float32
 	diffs []float64
 	most  []float64 // the largest difference of any one value
+	// rows counts the values of the engine's own decoding that are others than
+	// in the first run though all heads are the same, to the last bit.
+	rows []int
 }
 
 // add appends the largest relative L2 of any head, -1 where a value is not
@@ -40,8 +43,35 @@ func (w *watch) add(mats []gocv.Mat, heads int) error {
 			worst = math.Max(worst, d)
 		}
 	}
-	w.diffs, w.most = append(w.diffs, worst), append(w.most, most)
+	rows := 0
+	for i := heads; i < len(mats); i++ {
+		data, err := mats[i].DataPtrFloat32()
+		if err != nil {
+			return fmt.Errorf("read the boxes of head %d: %v", i-heads, err)
+		}
+		if len(w.first) == i {
+			w.first = append(w.first, append([]float32(nil), data...))
+		}
+		if worst == 0 {
+			rows += others(data, w.first[i])
+		}
+	}
+	w.diffs, w.most, w.rows = append(w.diffs, worst), append(w.most, most), append(w.rows, rows)
 	return nil
+}
+
+// others counts the values of data that are not those of first, bit by bit.
+func others(data, first []float32) int {
+	n := len(data) - len(first)
+	if n != 0 {
+		return len(data) + len(first)
+	}
+	for k, v := range data {
+		if math.Float32bits(v) != math.Float32bits(first[k]) {
+			n++
+		}
+	}
+	return n
 }
 
 func distance(data, first []float32) float64 {

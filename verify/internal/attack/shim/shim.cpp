@@ -224,6 +224,10 @@ static const std::map<std::string, Tensor> &tensors() {
         {"channel-zero", [](View v, double) { std::fill(v.p + 7 * v.plane(), v.p + 8 * v.plane(), 0.f); }},
         {"row-zero", [](View v, double) { for (int c = 0; c < v.c; c++) std::fill(v.p + c * v.plane(), v.p + c * v.plane() + v.w, 0.f); }},
         {"pixel", [](View v, double n) { v.p[v.len() / 2] += float(n); }},
+        {"lower", [](View v, double) { permute(v, [v](int c, int y, int x) { return (c * v.h + std::max(y - 1, 0)) * v.w + x; }); }},
+        {"bytes", each([](float v, double) { return std::round(v * 255) / 255; })},
+        {"edge", [](View v, double n) { for (int i = v.w - 1; i < v.len(); i += v.w) v.p[i] *= float(n); }},
+        {"flush", each([](float v, double) { return std::fpclassify(v) == FP_SUBNORMAL ? 0.f : v; })},
     };
     return table;
 }
@@ -273,6 +277,14 @@ static const std::map<std::string, Outputs> &outputs() {
              const View v = view(all[0]);
              v.p[v.len() / 2] = view(state().first_outputs[0]).p[v.len() / 2];
          }},
+        {"stale-tile", [](Mats &all, double) { // a corner of one head is the first input's
+             if (!state().other_input) return;
+             const View v = view(all[0]), old = view(state().first_outputs[0]);
+             for (int c = 0; c < v.c; c++)
+                 for (int y = 0; y < 2; y++)
+                     for (int x = 0; x < 2; x++) v.p[(c * v.h + y) * v.w + x] = old.p[(c * v.h + y) * v.w + x];
+         }},
+        {"exchange-channels-one", [](Mats &all, double) { tensors().at("exchange-channels")(view(all[1]), 0); }},
         {"exchange-heads", [](Mats &all, double) { std::swap(all[0], all[1]); }},
         {"missing-head", [](Mats &all, double) { all.pop_back(); }},
         {"empty-head", [](Mats &all, double) { all[0] = Mat(); }},
@@ -292,6 +304,31 @@ static const std::map<std::string, Outputs> &outputs() {
         {"rows-size", [](Mats &all, double n) { Mat &m = all[size_t(heads(all))]; m.ptr<float>()[2] *= float(n); }},
         {"rows-class", [](Mats &all, double n) { Mat &m = all[size_t(heads(all))]; m.ptr<float>()[m.total() - 1] += float(n); }},
         {"rows-reversed", [](Mats &all, double) { Mat &m = all[size_t(heads(all))]; Mat out; cv::flip(m, out, 0); m = out; }},
+        {"rows-nms", [](Mats &all, double) { // a box that nothing stronger overlaps is suppressed
+             Mat &m = all[size_t(heads(all))];
+             float *best = m.ptr<float>();
+             for (float *p = best; p < m.ptr<float>() + m.total(); p += entries)
+                 if (p[4] > best[4]) best = p;
+             std::fill(best + 5, best + entries, 0.f);
+         }},
+        {"rows-scale", [](Mats &all, double n) {
+             Mat &m = all[size_t(heads(all))];
+             for (size_t i = 0; i < m.total(); i += size_t(entries))
+                 for (size_t k = 0; k < 4; k++) m.ptr<float>()[i + k] *= float(n);
+         }},
+        {"rows-transposed", [](Mats &all, double) { // cells by column, not by row
+             Mat &m = all[size_t(heads(all))];
+             const View v = view(all[0]);
+             const std::vector<float> old(m.ptr<float>(), m.ptr<float>() + m.total());
+             for (int y = 0; y < v.h; y++)
+                 for (int x = 0; x < v.w; x++)
+                     std::copy_n(&old[size_t((x * v.h + y) * v.c)], v.c, m.ptr<float>() + (y * v.w + x) * v.c);
+         }},
+        {"rows-sigmoid", [](Mats &all, double) { // the logistic function once more
+             Mat &m = all[size_t(heads(all))];
+             for (size_t i = 4; i < m.total(); i += size_t(entries)) m.ptr<float>()[i] = 1 / (1 + std::exp(-m.ptr<float>()[i]));
+         }},
+        {"rows-inf", [](Mats &all, double) { all[size_t(heads(all))].ptr<float>()[2] = INFINITY; }},
         {"rows-nan", [](Mats &all, double n) { (void)n; all[size_t(heads(all))].ptr<float>()[0] = NAN; }},
         {"quiet", [](Mats &, double) {}},
     };
@@ -413,6 +450,10 @@ static const std::map<std::string, Change> &weights() {
         {"weights-bfloat", weight([](float v, size_t, double) { return bfloat(v); })},
         {"weights-scale", weight([](float v, size_t, double n) { return float(v * n); })},
         {"weights-one", weight([](float v, size_t i, double) { return i == 1000 ? -v : v; })},
+        {"weights-int8", weight([](float v, size_t, double) { return std::round(v * 64) / 64; })},
+        // Batch normalization's variances of the first layer, of 16 filters, lie
+        // behind the header's 5 values, its biases, scales and means.
+        {"weights-epsilon", weight([](float v, size_t i, double n) { return i >= 5 + 48 && i < 5 + 64 ? float(v + n) : v; })},
         {"weights-shift", [](std::string s, double) { return s.substr(0, 20) + s.substr(24) + s.substr(20, 4); }},
     };
     return table;
@@ -423,6 +464,7 @@ static const std::map<std::string, Change> &configs() {
         {"cfg-activation", [](std::string s, double) { return replaced(s, "activation=leaky", "activation=relu"); }},
         {"cfg-shortcut", [](std::string s, double) { return replaced(s, "from=-3", "from=-2"); }},
         {"cfg-anchors", [](std::string s, double) { return replaced(s, "30,61", "33,61"); }},
+        {"cfg-mask", [](std::string s, double) { return replaced(s, "mask=3,4,5", "mask=0,1,2"); }},
         {"cfg-logistic", [](std::string s, double) { return replaced(s, "activation=linear\n[yolo]", "activation=logistic\n[yolo]"); }},
     };
     return table;
