@@ -131,7 +131,8 @@ func TestProcessorsBits(t *testing.T) {
 	}
 	head := func(v float32) []judge.Tensor { return []judge.Tensor{{Layer: 2, Data: []float32{v, 1}}} }
 	file := write(t, filepath.Join(t.TempDir(), "head"), engine.AppendFloats(nil, []float32{3, 1}))
-	a := engine.Answer{Device: gpu(), Processor: []engine.Tensor{{Kind: "head", Layer: 2, Shape: []int{2}, File: file}}}
+	// The rows are not what is compared.
+	a := engine.Answer{Device: gpu(), Processor: []engine.Tensor{{Kind: "head", Layer: 2, Shape: []int{2}, File: file}, {Kind: "rows", Layer: 3, Shape: []int{2}, File: file}}}
 	for _, c := range []struct {
 		heads, other []judge.Tensor
 		state        State
