@@ -31,6 +31,7 @@ import (
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/vcpkg"
 	"github.com/deployctl/deployctl/installers/vsinstaller"
+	"github.com/deployctl/deployctl/installers/wheel"
 	"github.com/deployctl/deployctl/installers/winget"
 	"github.com/deployctl/deployctl/installers/zypper"
 )
@@ -92,12 +93,13 @@ type tools struct {
 // settings; the package managers are in managers.
 func (t tools) workers() map[string]mechanism.Worker {
 	return map[string]mechanism.Worker{
-		"fetch":     files.Fetch{Options: t.fetch},
-		"fetch-all": files.FetchAll{Options: t.fetch},
+		"fetch":     files.Fetch{Options: t.fetch, Index: wheel.Fetcher(t.host)},
+		"fetch-all": files.FetchAll{Options: t.fetch, Index: wheel.Fetcher(t.host)},
 		"unpack":    files.Unpack{Store: t.fetch.Store},
 		"place":     files.Place{Store: t.fetch.Store},
 		"cmake":     cmake.Worker{Run: t.run},
 		"envedit":   envedit.Worker{Host: t.host},
+		wheel.Name:  wheel.Worker{Store: t.fetch.Store},
 	}
 }
 

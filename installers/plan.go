@@ -174,6 +174,7 @@ func (w ways) wish(ctx context.Context, f judge.Finding, r *recipes.Requirement,
 		var cannot *Failure
 		if errors.As(err, &cannot) {
 			reason = cannot.Error()
+			out.dropped = out.dropped || text != "" && len(out.choices) == 0 // doctor may have said this one
 			continue
 		}
 		if err != nil {

@@ -10,14 +10,19 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/installers/apt"
 	"github.com/deployctl/deployctl/installers/archive"
 	"github.com/deployctl/deployctl/installers/cmake"
 	"github.com/deployctl/deployctl/installers/files"
+	"github.com/deployctl/deployctl/installers/ldconf"
 	"github.com/deployctl/deployctl/installers/models"
 	"github.com/deployctl/deployctl/installers/npm"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/installers/wheel"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/wheeltag"
 )
 
 // ways plans the fixes that need no package manager, and what surrounds those
@@ -40,6 +45,8 @@ func (w ways) steps(ctx context.Context, fix recipes.Fix) ([]Step, error) {
 			return nil, fmt.Errorf("recipe %s has no build %q", w.r.Name, fix.Build)
 		}
 		return w.build(ctx, w.r.Builds[i])
+	case len(fix.Wheel) > 0:
+		return w.wheels(ctx, fix.Wheel)
 	}
 	return w.npm(ctx, fix.Packages["npm"])
 }
@@ -200,6 +207,52 @@ func (w ways) npm(ctx context.Context, names []string) ([]Step, error) {
 		steps = append(steps, w.env(p.Folder, into, map[string]string{variable: "lib"})...)
 	}
 	return steps, nil
+}
+
+// wheels plans what is unpacked from Python wheels.
+func (w ways) wheels(ctx context.Context, list []recipes.Wheel) ([]Step, error) {
+	var steps []Step
+	here := store.New(w.places.Cache)
+	for _, wh := range list {
+		f, ok := wheeltag.Pick(wh, judge.WheelTarget(w.f))
+		if !ok {
+			return nil, &step.Failure{Kind: step.NotFound, Cause: wh.Project + " " + wh.Version + " has no wheel for " + judge.WheelTarget(w.f).String(), Next: "install it another way"}
+		}
+		file := step.Fetch{Name: f.File, Size: int64(f.Size), SHA256: f.SHA256, Project: wh.Project}
+		if !files.Stored(here, file) {
+			if _, err := wheel.Read(ctx, w.h); err != nil {
+				return nil, err // no index is known: not this way
+			}
+		}
+		into := w.h.Join(w.places.Opt, wh.Name)
+		steps = append(steps, fetchStep(file), Step{
+			ID: wh.Name + ".wheel", Title: "Unpack " + wh.Project + " " + wh.Version + " from its Python wheel into " + into, Effect: step.Write, Needs: []step.Need{},
+			Cost: Cost{DiskBytes: 3 * int64(f.Size), Minutes: step.Minutes(0, 3*int64(f.Size)), Note: "the unpacked size is an estimate"},
+			Undo: "deployctl undo removes " + into + ", unless somebody changed it", Mechanism: wheel.Name, Action: step.Install, With: wheel.Unpack(wh, f, w.h.OS, into),
+		})
+		// The loader's own configuration serves every program at once; only root
+		// can write it.
+		system := wh.Loader != "" && w.places.Scope == "machine" && w.f.OS.Libc.Kind == "glibc"
+		if system {
+			steps = append(steps, w.loader(ctx, wh, w.h.Join(into, wh.Loader)))
+		}
+		steps = append(steps, w.env(wh.Name, into, wheel.Folders(wh, w.h.OS, system))...)
+	}
+	return steps, nil
+}
+
+// loader lets the dynamic loader look in a folder.
+func (w ways) loader(ctx context.Context, wh recipes.Wheel, folder string) Step {
+	m := ldconf.Manager()
+	file := "deployctl-" + wh.Name
+	if wh.Behind { // the files are read in the order of their names
+		file = "zz-" + file
+	}
+	entry := []string{ldconf.Package(file, folder)}
+	return Step{
+		ID: wh.Name + ".loader", Title: m.Title(entry), Effect: step.Write, Needs: m.Needs(), Cost: Cost{Minutes: 0.1}, Undo: m.Undo,
+		Mechanism: m.Name, Action: step.Install, Packages: entry, Argv: m.Argv(m.Find(ctx, w.h), m.Install(entry)),
+	}
 }
 
 func (w ways) model(m models.Model) []Step {

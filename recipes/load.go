@@ -308,8 +308,17 @@ func lintFix(r *Recipe, f *Fix, d *document, path string) {
 			d.word(path+".build", "build", f.Build, known)
 		}
 	}
+	if len(f.Wheel) > 0 {
+		ways++
+		for i := range f.Wheel {
+			lintWheel(&f.Wheel[i], d, fmt.Sprintf("%s.wheel[%d]", path, i))
+		}
+		if ways > 1 {
+			d.at(path, "a fix with wheels stands alone")
+		}
+	}
 	if ways == 0 {
-		d.at(path, "a fix needs the packages of exactly one package manager, found 0, or an archive or a build")
+		d.at(path, "a fix needs the packages of exactly one package manager, found 0, or an archive, a build or wheels")
 	}
 }
 

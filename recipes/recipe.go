@@ -234,6 +234,8 @@ type Fix struct {
 	Archive *ArchiveFix `yaml:"archive,omitempty" json:"archive,omitempty"`
 	// Build is the name of one of the recipe's builds.
 	Build string `yaml:"build,omitempty" json:"build,omitempty"`
+	// Wheel are what is unpacked from the Python package index, all of them.
+	Wheel []Wheel `yaml:"wheel,omitempty" json:"wheel,omitempty"`
 
 	Note string `yaml:"note,omitempty" json:"note,omitempty"`
 }

@@ -58,7 +58,7 @@ func generate(t *testing.T, v any, id, title string) []byte {
 		for _, m := range Managers() {
 			f.Properties.Set(m.Name, &gen.Schema{Type: "array", Items: &gen.Schema{Type: "string"}, Description: m.About})
 		}
-		for _, m := range append(Managers(), Manager{Name: "archive"}) {
+		for _, m := range append(Managers(), Manager{Name: "archive"}, Manager{Name: "wheel"}) {
 			f.OneOf = append(f.OneOf, &gen.Schema{Required: []string{m.Name}})
 		}
 		// A build stands alone, or beside the packages that it needs.

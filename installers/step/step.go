@@ -105,6 +105,7 @@ func (*Place) payload()  {}
 func (*Build) payload()  {}
 func (Edits) payload()   {}
 func (Files) payload()   {}
+func (*Wheel) payload()  {}
 
 // Files are fetched together in one step.
 type Files []Fetch
@@ -123,6 +124,7 @@ type (
 		Build  *Build  `json:"build,omitempty"`
 		Env    Edits   `json:"env,omitempty"`
 		Files  Files   `json:"files,omitempty"`
+		Wheel  *Wheel  `json:"wheel,omitempty"`
 	}
 )
 
@@ -142,6 +144,8 @@ func (s Step) MarshalJSON() ([]byte, error) {
 		w.Env = p
 	case Files:
 		w.Files = p
+	case *Wheel:
+		w.Wheel = p
 	}
 	return json.Marshal(w)
 }
@@ -166,6 +170,8 @@ func (s *Step) UnmarshalJSON(data []byte) error {
 		s.With = w.Env
 	case len(w.Files) > 0:
 		s.With = w.Files
+	case w.Wheel != nil:
+		s.With = w.Wheel
 	}
 	return nil
 }
@@ -201,6 +207,26 @@ type Fetch struct {
 	// Path is where the file also gets a name, beneath the cache folder, for a
 	// reader that wants one; "" for nowhere.
 	Path string `json:"path,omitempty"`
+	// Project is set for a wheel: Name is looked up among this project's files on
+	// the index that pip is set up with, when it is fetched. It has no mirrors.
+	Project string `json:"project,omitempty"`
+}
+
+// Wheel unpacks parts of a fetched Python wheel into a folder that must not
+// exist; it appears whole or not at all.
+type Wheel struct {
+	File   string `json:"file"`
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"`
+	Into   string `json:"into"`
+	// Pick maps patterns of names to folders beneath Into; see recipes.Wheel.
+	Pick map[string]string `json:"pick"`
+	// Libraries is the folder whose libraries get the names that the loader and
+	// linkers ask for; Links are further links, path to target.
+	Libraries string            `json:"libraries,omitempty"`
+	Links     map[string]string `json:"links,omitempty"`
+	// Write are files that are written beside them: path to text.
+	Write map[string]string `json:"write,omitempty"`
 }
 
 // Unpack unpacks a fetched archive into a folder that must not exist; it

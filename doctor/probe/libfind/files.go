@@ -80,6 +80,15 @@ func (s *search) fileHeaders(ctx context.Context, bases []string) {
 			bases = append(bases, s.h.Join(place, e.Name, "include"))
 		}
 	}
+	if !s.h.Windows() && s.spec.release != nil {
+		// Python's wheels of cuDNN have libcudnn.so.9 and no longer name; what is
+		// beside it says which release it is.
+		for _, c := range s.copies {
+			if c.libDir != "" && !strings.Contains(c.version, ".") {
+				bases = append(bases, s.h.Join(s.h.DirOf(c.libDir), "include"))
+			}
+		}
+	}
 	seen := map[string]bool{}
 	var first *copyOf // with headers
 	for _, b := range bases {
