@@ -20,7 +20,10 @@ type Wheel struct {
 	// Requires limits it to machines whose components have certain versions:
 	// cuda: ">= 12, < 13".
 	Requires map[string]string `yaml:"requires,omitempty" json:"requires,omitempty"`
-	// Wheels are its files, one for each kind of system.
+	// Instructions are features of the processor that its code is compiled for:
+	// avx. Those that its name for the architecture includes are left out.
+	Instructions []string `yaml:"instructions,omitempty" json:"instructions,omitempty"`
+	// Files are what is published of it, one for each kind of system.
 	Files []WheelFile `yaml:"files" json:"files"`
 	// Take maps patterns of names in the wheel to folders. What the pattern's
 	// part before its first wildcard does not hold is kept of a name: with
@@ -37,7 +40,7 @@ type Wheel struct {
 	// Behind: the loader is to find other copies first. It is for wheels that hold
 	// common libraries of others, such as TBB.
 	Behind bool `yaml:"behind,omitempty" json:"behind,omitempty"`
-	// Prefix is the folder beneath which find_package finds the wheel's own CMake
+	// Prefix is the folder below which find_package finds the wheel's own CMake
 	// package.
 	Prefix string `yaml:"prefix,omitempty" json:"prefix,omitempty"`
 	// PkgConfig and CMake are packages that deployctl writes, where the wheel
@@ -98,6 +101,7 @@ func lintWheel(w *Wheel, d *document, path string) {
 			d.at(path+".requires."+name, "%v", err)
 		}
 	}
+	d.words(path+".instructions", "feature", w.Instructions, Features())
 	if len(w.Take) == 0 {
 		d.at(path, "wheel %s needs take: which of its files go where", w.Name)
 	}
@@ -106,17 +110,17 @@ func lintWheel(w *Wheel, d *document, path string) {
 			d.at(path+".take."+glob, "%q must be a pattern of names in the wheel, such as torch/lib/*.dll", glob)
 		}
 		if !inside(w.Take[glob]) {
-			d.at(path+".take."+glob, "%q must be a folder beneath it, such as lib", w.Take[glob])
+			d.at(path+".take."+glob, "%q must be a folder inside it, such as lib", w.Take[glob])
 		}
 	}
 	for _, link := range slices.Sorted(maps.Keys(w.Links)) {
 		if !inside(link) || !libraryForm.MatchString(w.Links[link]) {
-			d.at(path+".links."+link, "a link needs a path beneath the folder and the name of a file beside it, such as lib/libx.so: libx.so.2")
+			d.at(path+".links."+link, "a link needs a path inside the folder and the name of a file next to it, such as lib/libx.so: libx.so.2")
 		}
 	}
 	for key, folder := range map[string]string{"loader": w.Loader, "programs": w.Programs, "prefix": w.Prefix} {
 		if folder != "" && !inside(folder) {
-			d.at(path+"."+key, "%q must be a folder beneath it, such as lib", folder)
+			d.at(path+"."+key, "%q must be a folder inside it, such as lib", folder)
 		}
 	}
 	for key, packages := range map[string]map[string][]string{"pkgconfig": w.PkgConfig, "cmake": w.CMake} {

@@ -24,12 +24,18 @@ func WheelTarget(f *facts.Facts) wheeltag.Target {
 }
 
 // wheelsFit says whether this machine can use every wheel of a fix: one of its
-// files by its tags, and the components that it requires by their versions. What
+// files by its tags, its instructions, and the components that it requires by
+// their versions. What
 // is not known does not fit.
 func wheelsFit(fix *recipes.Fix, f *facts.Facts) bool {
 	for _, w := range fix.Wheel {
 		if _, ok := wheeltag.Pick(w, WheelTarget(f)); !ok {
 			return false
+		}
+		for _, feature := range w.Instructions {
+			if !hasFeature(f.CPU.Features, feature) {
+				return false
+			}
 		}
 		for name, text := range w.Requires {
 			c, err := recipes.ParseConstraint(text)

@@ -147,6 +147,32 @@ func TestFits(t *testing.T) {
 	}
 }
 
+// TestWheel: a wheel is locked by its project, name and hash; it has no address,
+// and its name cannot lead anywhere.
+func TestWheel(t *testing.T) {
+	file := step.Fetch{Name: "onnxruntime-1.20.1-cp313-cp313-win_amd64.whl", Size: 5, SHA256: sum("e"), Project: "onnxruntime"}
+	for _, tt := range []struct {
+		name   string
+		change func(f *step.Fetch)
+		ok     bool
+	}{
+		{"as it is", func(*step.Fetch) {}, true},
+		{"without a project", func(f *step.Fetch) { f.Project = "" }, false},
+		{"a project that leads elsewhere", func(f *step.Fetch) { f.Project = "../x" }, false},
+		{"a name that leads elsewhere", func(f *step.Fetch) { f.Name = "../../x-1-py3-none-any.whl" }, false},
+		{"a name of something else", func(f *step.Fetch) { f.Name = "onnxruntime.tar.gz" }, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l, f := sample(t), file
+			tt.change(&f)
+			l.Files = append(l.Files, f)
+			if err := l.Check(); (err == nil) != tt.ok {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"schema":1}`))
 	f.Add([]byte(fmt.Sprintf(`{"schema":1,"recipe":{"name":"a","sha256":"%s"},"system":{"os":"debian","arch":"amd64"},"packages":[{}]}`, sum("a"))))

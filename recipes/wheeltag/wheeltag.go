@@ -21,7 +21,7 @@ type Target struct {
 	Glibc, Musl string
 	// MacOS is the system's release: 14.5.
 	MacOS string
-	// Python is the interpreter's release (3.11) where one shall import the
+	// Python is the interpreter's release (3.11) where one is to import the
 	// wheel; "" where its files are used without one, and its own requirements
 	// on Python do not count.
 	Python string
