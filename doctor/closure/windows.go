@@ -163,7 +163,7 @@ var worldName = lazyregexp.New(`^opencv_world([0-9]+)\.dll$`)
 // from its own folder (opencv_videoio_ffmpeg450_64.dll; before 4.1 opencv_ffmpeg).
 // Nothing is said of folders of which few files are known.
 func (w *desk) ffmpeg(in *facts.Instance) {
-	const whole = 12
+	const whole = 18
 	for _, sub := range []string{"bin", `build\x64\Release`} {
 		dir := w.h.Join(openPoseTree(in.Path), sub)
 		names := slices.Sorted(maps.Keys(w.list(dir)))

@@ -36,6 +36,11 @@ func cudnnOfOtherCUDA(e *evaluation, s subject) (map[string]string, bool) {
 	if slices.ContainsFunc([]string{"cudnn.cuda", "openpose.cuda", "cuda.sm", "cuda.version"}, e.failed) {
 		return nil, false // another CUDA is to be used anyway
 	}
+	for _, name := range e.touched() {
+		if i, ok := e.facts.Active(name); ok && i.Built.CUDA != "" && major(i.Built.CUDA) == major(series) && major(series) != major(cuda.Version) {
+			return nil, false // what is built here uses that one
+		}
+	}
 	for _, other := range e.facts.Components["cudnn"] {
 		at, of := cudaFolder(other.Path)
 		if at == "" && other.Path != "" || of == recipes.Series(cuda.Version) {

@@ -54,6 +54,7 @@ func TestWindowsBuilds(t *testing.T) {
 		fix        string
 	}{
 		{name: "cuDNN in another major version's CUDA", components: machine{"cuda": one(cuda("12.4")), "cudnn": one(cudnn(cudas+"11.8", "headers"))}, id: "cudnn.other-cuda", state: Fail, fix: "a cuDNN for CUDA 12 into " + cudas + "12.4"},
+		{name: "cuDNN in the CUDA that OpenCV is built for", components: machine{"cuda": one(cuda("12.4")), "cudnn": one(cudnn(cudas+"10.2", "headers")), "opencv": one(arch("4.5.1", "7.5"))}},
 		{name: "cuDNN in another CUDA of the same major version", components: machine{"cuda": one(cuda("12.4")), "cudnn": one(cudnn(cudas+"12.1", "headers"))}, id: "cudnn.other-cuda", state: Fail, fix: "Copy cuDNN's files from " + cudas + "12.1"},
 		{name: "cuDNN in its CUDA", components: machine{"cuda": one(cuda("12.4")), "cudnn": one(cudnn(cudas+"12.4", "headers"))}},
 		{name: "cuDNN in both", components: machine{"cuda": one(cuda("12.4")), "cudnn": one(cudnn(cudas+"11.8", "headers"), cudnn(cudas+"12.4", "headers"))}},
