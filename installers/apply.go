@@ -258,8 +258,11 @@ func (r *run) command(ctx context.Context, job cmake.Command, onLine func(string
 
 // stream runs the command of a package manager's step.
 func (r *run) stream(ctx context.Context, s Step, onLine func(string)) (int, error) {
-	return r.Exec.Stream(ctx, Job{Argv: s.Argv, Log: r.log, Elevated: r.plan.Elevation.Wrap(nil),
-		UAC: r.plan.Elevation.UAC() && s.NeedsAny(step.Admin)}, onLine)
+	job := Job{Argv: s.Argv, Log: r.log, Elevated: r.plan.Elevation.Wrap(nil), UAC: r.plan.Elevation.UAC() && s.NeedsAny(step.Admin)}
+	if r.plan.Elevation.Bare { // sudo passes the language on, and nothing else of what env would set
+		job.Env, job.Alone = []string{"LC_ALL=C"}, true
+	}
+	return r.Exec.Stream(ctx, job, onLine)
 }
 
 func (r *run) steps(ctx context.Context, result *Result) error {

@@ -24,6 +24,9 @@ type Job struct {
 	// them die with their job.
 	Owned bool
 	Hold  *os.File
+	// Alone: without a terminal, on which a package's script could ask (debconf
+	// does, where sudo has dropped DEBIAN_FRONTEND). Not on Windows.
+	Alone bool
 	// UAC: start it as administrator by Windows' question. Nothing that it
 	// prints reaches the log, it inherits nothing, and neither stopping nor
 	// killing it need succeed: it belongs to somebody more powerful.

@@ -35,7 +35,7 @@ func start(job Job, out *os.File) (*process, error) {
 	}
 	// Its own group: the terminal's Ctrl-C must not reach dpkg in the middle of
 	// a package, and a kill must reach every child.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: !job.Alone, Setsid: job.Alone}
 	if job.Owned {
 		dieWithParent(cmd.SysProcAttr)
 	}

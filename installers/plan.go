@@ -590,10 +590,16 @@ func (p *Plan) elevate(ctx context.Context, h *host.Host, user facts.User) error
 		}
 		return nil
 	}
-	p.Elevation = method
+	var commands [][]string
+	for _, s := range p.Steps {
+		if s.NeedsAny(step.Admin) {
+			commands = append(commands, s.Argv)
+		}
+	}
+	p.Elevation = method.For(ctx, h, commands)
 	for i, s := range p.Steps {
 		if s.NeedsAny(step.Admin) {
-			p.Steps[i].Argv = method.Wrap(s.Argv)
+			p.Steps[i].Argv = p.Elevation.Wrap(s.Argv)
 		}
 	}
 	return nil

@@ -6,7 +6,8 @@
 //
 // The environment a step needs travels in its argv (env K=V … tool), because
 // sudo and doas clear the environment and only some sudoers rules let
-// "sudo K=V" through; env behaves the same under all three.
+// "sudo K=V" through; env behaves the same under all three. Where a sudoers rule
+// allows the tool alone, env is left out (Method.Bare).
 package elevate
 
 import (
@@ -14,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -25,6 +27,10 @@ import (
 type Method struct {
 	Name string // sudo, doas, pkexec, uac; "" when already administrator
 	Path string // "" for uac, which is no program
+	// Bare: sudo's rules allow the tools themselves and not env before them. What
+	// env would set is then in sudo's own environment, of which it passes on the
+	// language (env_check in sudoers(5)) and little else.
+	Bare bool
 }
 
 const uac = "uac"
@@ -58,6 +64,39 @@ func Find(ctx context.Context, h *host.Host, user facts.User) (Method, error) {
 		Next:  "run deployctl as root (su -), or install sudo and add this user to it"}
 }
 
+// For fits the method to the commands that will run: Bare where sudo says that
+// this user may run each of them without a password, and not with env in front.
+func (m Method) For(ctx context.Context, h *host.Host, commands [][]string) Method {
+	bare := m
+	bare.Bare = true
+	if m.Name == "sudo" && m.forbidden(ctx, h, commands) != nil && bare.forbidden(ctx, h, commands) == nil {
+		return bare
+	}
+	return m
+}
+
+// forbidden is the first command that sudo does not allow, or cannot tell about
+// without a password; nil when there is none.
+func (m Method) forbidden(ctx context.Context, h *host.Host, commands [][]string) []string {
+	for _, c := range commands {
+		argv := m.command(c)
+		out, err := h.Run(ctx, host.Command{Argv: append([]string{m.Path, "-n", "-l", "--"}, argv...), Env: []string{"LC_ALL=C"}})
+		if err != nil || out.Exit != 0 {
+			return argv
+		}
+	}
+	return nil
+}
+
+// command is argv as the method runs it: without env and its settings when Bare.
+func (m Method) command(argv []string) []string {
+	if !m.Bare || len(argv) == 0 || argv[0] != "/usr/bin/env" {
+		return argv
+	}
+	tool := slices.IndexFunc(argv[1:], func(a string) bool { return !strings.Contains(a, "=") })
+	return argv[1+max(tool, 0):]
+}
+
 // Wrap puts the method before argv. The tool is told never to ask: Ready has
 // asked before, and a step runs in its own process group, where reading the
 // terminal would stop it for ever.
@@ -74,7 +113,7 @@ func (m Method) Wrap(argv []string) []string {
 		// A graphical agent may still ask; the built-in one needs the terminal.
 		prefix = []string{m.Path, "--disable-internal-agent"}
 	}
-	return append(prefix, argv...)
+	return append(prefix, m.command(argv)...)
 }
 
 // Terminal runs a command in the foreground with this process's terminal, so
@@ -91,8 +130,8 @@ func Foreground(ctx context.Context, argv []string) error {
 // Ready makes sure that Wrap will work now: without a question where possible,
 // else by letting the tool ask on the terminal; ask is nil without one.
 func (m Method) Ready(ctx context.Context, h *host.Host, ask Terminal) error {
-	if m.Name == "" || m.Name == "pkexec" || m.UAC() {
-		return nil // pkexec and UAC remember nothing: each step is authorised on its own
+	if m.Name == "" || m.Name == "pkexec" || m.UAC() || m.Bare {
+		return nil // pkexec and UAC remember nothing: each step is authorised on its own; For has asked for Bare
 	}
 	out, err := h.Run(ctx, host.Command{Argv: m.Wrap([]string{"/bin/true"}), Env: []string{"LC_ALL=C"}})
 	if err == nil && out.Exit == 0 {

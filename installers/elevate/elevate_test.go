@@ -48,9 +48,9 @@ func TestWrap(t *testing.T) {
 	}{
 		{Method{}, "/usr/bin/apt-get update"},
 		{Method{Name: "uac"}, "/usr/bin/apt-get update"},
-		{Method{"sudo", "/usr/bin/sudo"}, "/usr/bin/sudo -n -- /usr/bin/apt-get update"},
-		{Method{"doas", "/usr/bin/doas"}, "/usr/bin/doas -n -- /usr/bin/apt-get update"},
-		{Method{"pkexec", "/usr/bin/pkexec"}, "/usr/bin/pkexec --disable-internal-agent /usr/bin/apt-get update"},
+		{Method{Name: "sudo", Path: "/usr/bin/sudo"}, "/usr/bin/sudo -n -- /usr/bin/apt-get update"},
+		{Method{Name: "doas", Path: "/usr/bin/doas"}, "/usr/bin/doas -n -- /usr/bin/apt-get update"},
+		{Method{Name: "pkexec", Path: "/usr/bin/pkexec"}, "/usr/bin/pkexec --disable-internal-agent /usr/bin/apt-get update"},
 	} {
 		if d := cmp.Diff(c.want, strings.Join(c.m.Wrap(argv), " ")); d != "" {
 			t.Error(d)
@@ -74,7 +74,7 @@ func (s *sudo) Run(context.Context, host.Command) (host.Output, error) {
 
 func TestReady(t *testing.T) {
 	ctx := context.Background()
-	m := Method{"sudo", "/usr/bin/sudo"}
+	m := Method{Name: "sudo", Path: "/usr/bin/sudo"}
 	w := &sudo{said: "sudo: a password is required\n"}
 	h := &host.Host{World: w, OS: "linux", Arch: "amd64"}
 	kind := func(err error) step.Kind {
@@ -102,6 +102,45 @@ func TestReady(t *testing.T) {
 	}
 	if err := m.Ready(ctx, h, nil); err != nil {
 		t.Errorf("remembered: %v", err)
+	}
+}
+
+// rules answers "sudo -n -l -- COMMAND" for the commands that begin so.
+type rules struct {
+	host.World
+	allowed []string
+}
+
+func (r rules) Run(_ context.Context, c host.Command) (host.Output, error) {
+	command := strings.TrimPrefix(strings.Join(c.Argv, " "), "/usr/bin/sudo -n -l -- ")
+	for _, a := range r.allowed {
+		if strings.HasPrefix(command, a) {
+			return host.Output{Stdout: []byte(command)}, nil
+		}
+	}
+	return host.Output{Exit: 1}, nil
+}
+
+// A sudoers rule for the package manager alone is enough; one for everything
+// keeps the environment in the command.
+func TestForRules(t *testing.T) {
+	install := []string{"/usr/bin/env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C", "/usr/bin/apt-get", "install", "--", "g++"}
+	linker := []string{"/usr/sbin/ldconfig"}
+	for _, c := range []struct {
+		allowed  []string
+		commands [][]string
+		want     string // the first command as it runs
+	}{
+		{[]string{"/"}, [][]string{install, linker}, "/usr/bin/sudo -n -- /usr/bin/env DEBIAN_FRONTEND=noninteractive LC_ALL=C /usr/bin/apt-get install -- g++"},
+		{[]string{"/usr/bin/apt-get"}, [][]string{install}, "/usr/bin/sudo -n -- /usr/bin/apt-get install -- g++"},
+		{[]string{"/usr/bin/apt-get"}, [][]string{install, linker}, "/usr/bin/sudo -n -- /usr/bin/env DEBIAN_FRONTEND=noninteractive LC_ALL=C /usr/bin/apt-get install -- g++"},
+		{nil, [][]string{install}, "/usr/bin/sudo -n -- /usr/bin/env DEBIAN_FRONTEND=noninteractive LC_ALL=C /usr/bin/apt-get install -- g++"},
+	} {
+		h := &host.Host{World: rules{allowed: c.allowed}, OS: "linux", Arch: "amd64"}
+		m := Method{Name: "sudo", Path: "/usr/bin/sudo"}.For(context.Background(), h, c.commands)
+		if d := cmp.Diff(c.want, strings.Join(m.Wrap(install), " ")); d != "" {
+			t.Errorf("allowed %q: %s", c.allowed, d)
+		}
 	}
 }
 
