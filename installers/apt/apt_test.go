@@ -161,6 +161,7 @@ func TestExplain(t *testing.T) {
 		{step.NoPrivilege, "root", "E: Could not open lock file /var/lib/dpkg/lock-frontend - open (13: Permission denied)\nE: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), are you root?"},
 		{step.NoPrivilege, "root", "dpkg: error: requested operation requires superuser privilege"},
 		{step.Interrupted, "interrupted", "E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem."},
+		{step.NoNetwork, "login", "Err:1 http://mirror.example/debian bookworm InRelease\n  Clearsigned file isn't valid, got 'NOSPLIT' (does the network require authentication?)\nE: Failed to fetch http://mirror.example/debian/dists/bookworm/InRelease  Clearsigned file isn't valid, got 'NOSPLIT' (does the network require authentication?)\nE: The repository 'http://mirror.example/debian bookworm InRelease' is not signed."},
 		{step.HashMismatch, "hash", "E: Failed to fetch http://mirror.example/rsync.deb  Hash Sum mismatch\nE: Unable to fetch some archives, maybe run apt-get update or try with --fix-missing?"},
 		{step.Conflict, "unmet", "The following packages have unmet dependencies:\n rsync : Depends: libpopt0 (>= 1.14) but it is not going to be installed\nE: Unable to correct problems, you have held broken packages."},
 		{step.Conflict, "unmet", "E: Packages need to be removed but remove is disabled."},

@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"mime"
 	"net/http"
 	"net/url"
 	"os"
@@ -406,6 +407,18 @@ func changed() error {
 	return &answer{kind: step.HashMismatch, text: "changed the file midway", again: true, restart: true}
 }
 
+// ErrWebPage is an answer that is not the server's.
+var ErrWebPage = errors.New("a web page came in its place, of a network that wants a login (open any http page in a browser) or of a proxy that blocks it")
+
+// WebPage reports whether an answer is a web page, or says itself that the
+// network wants a login (RFC 6585, 6). No file that deployctl fetches is a page;
+// a server that calls a file so must still be believed where its length is right.
+func WebPage(resp *http.Response) bool {
+	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	return resp.StatusCode == http.StatusNetworkAuthenticationRequired ||
+		resp.StatusCode == http.StatusOK && err == nil && (kind == "text/html" || kind == "application/xhtml+xml")
+}
+
 // accept judges status, length, range and validator.
 func (p *part) accept(resp *http.Response) error {
 	v := validator(resp.Header)
@@ -416,9 +429,10 @@ func (p *part) accept(resp *http.Response) error {
 			return changed()
 		}
 		return &answer{kind: step.Other, text: "does not send parts any more", again: true, fewer: true}
+	case resp.ContentLength != p.a.Size && WebPage(resp):
+		return &answer{kind: step.NoNetwork, text: "was not reached", err: ErrWebPage}
 	case code == http.StatusOK && resp.ContentLength >= 0 && resp.ContentLength != p.a.Size:
-		// Also what a hotel's login page looks like; what was fetched before is
-		// kept for the next mirror.
+		// What was fetched before is kept for the next mirror.
 		return &answer{kind: step.HashMismatch, text: fmt.Sprintf("has a file of another size (%d bytes where %d are expected)", resp.ContentLength, p.a.Size)}
 	case code == http.StatusOK:
 		return nil

@@ -307,6 +307,15 @@ func (s *setup) kind(err error, want step.Kind) {
 const half = 3 << 19
 
 // TestFaults is the fault table: what a server does and what comes of it.
+// page answers with a web page, as a hotel's network does.
+func page(status int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.WriteHeader(status)
+		w.Write([]byte("<html>please pay</html>")) //nolint:errcheck // the client may be gone
+	}
+}
+
 func TestFaults(t *testing.T) {
 	whole := serve(content, `"a"`)
 	for _, c := range []struct {
@@ -334,6 +343,13 @@ func TestFaults(t *testing.T) {
 		{name: "oversize", handlers: []http.HandlerFunc{serve(append(bytes.Clone(content), 1), "")}, want: step.HashMismatch, requests: 1, says: "another size"},
 		{name: "oversize, no length", handlers: []http.HandlerFunc{chunked(append(bytes.Clone(content), other...))}, want: step.HashMismatch, requests: 1, says: "more bytes"},
 		{name: "a login page", handlers: []http.HandlerFunc{chunked([]byte("<html>please pay</html>"))}, want: step.NoNetwork, requests: 4, says: "ended after 23"},
+		{name: "a login page that says what it is", handlers: []http.HandlerFunc{page(200)}, want: step.NoNetwork, requests: 1, says: "wants a login"},
+		{name: "a network that wants a login", handlers: []http.HandlerFunc{page(511)}, want: step.NoNetwork, requests: 1, says: "wants a login"},
+		{name: "the file, called a page", handlers: []http.HandlerFunc{func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			w.Header().Set("Content-Length", strconv.Itoa(len(content)))
+			w.Write(content) //nolint:errcheck // the client may be gone
+		}}, requests: 1},
 		{name: "cut after half, then 500", handlers: []http.HandlerFunc{cut(content, half, ""), status(500)}, want: step.NoNetwork, requests: 5, kept: true, says: "need not be fetched again"},
 		{name: "cut after half, then a login page", handlers: []http.HandlerFunc{cut(content, half, ""), chunked([]byte("<html>"))}, want: step.NoNetwork, says: "ended after 6"},
 		{name: "length too long", handlers: []http.HandlerFunc{func(w http.ResponseWriter, _ *http.Request) {

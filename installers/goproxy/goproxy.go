@@ -119,6 +119,9 @@ func get(ctx context.Context, client *http.Client, address string, w io.Writer) 
 		return 0, failed(err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // read-only
+	if download.WebPage(resp) {
+		return 0, failed(download.ErrWebPage)
+	}
 	if resp.StatusCode != http.StatusOK {
 		return 0, failed(errors.New(resp.Status))
 	}

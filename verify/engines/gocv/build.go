@@ -257,10 +257,10 @@ func missing(log string, o Options) (why, fix string) {
 		}
 		return "pkg-config does not know opencv4: OpenCV's development files are missing or not where it looks",
 			"install libopencv-dev (deployctl doctor --fix), or set PKG_CONFIG_PATH to the folder of opencv4.pc"
-	case has("dial tcp", "no such host", "connection refused", "proxyconnect", "i/o timeout", "TLS handshake", "x509:",
-		"403 Forbidden", "404 Not Found", "407 Proxy", "410 Gone", "502 Bad Gateway", "503 Service", "module lookup disabled", "unexpected EOF", "server misbehaving"):
-		return "the Go module gocv.io/x/gocv " + o.Release + " could not be fetched",
-			"check the network, or set GOPROXY to a mirror (file:///… works offline)"
+	case has("dial tcp", "no such host", "connection refused", "proxyconnect", "i/o timeout", "TLS handshake", "x509:", "not a valid zip file", "invalid character '<'",
+		"403 Forbidden", "404 Not Found", "407 Proxy", "410 Gone", "511 Network", "502 Bad Gateway", "503 Service", "module lookup disabled", "unexpected EOF", "server misbehaving"):
+		why, fix = unfetched(has)
+		return "the Go module gocv.io/x/gocv " + o.Release + " could not be fetched: " + why, fix
 	case reGoTooOld().MatchString(log):
 		return "this Go is too old: gocv " + o.Release + " needs Go " + firstGroup(reGoTooOld(), log), "install a newer Go, or choose an older gocv"
 	case has("Too many open files", "too many open files"):
@@ -272,6 +272,25 @@ func missing(log string, o Options) (why, fix string) {
 		return "the compiler ran out of memory (about 1 GB is needed)", "free memory or add swap"
 	}
 	return "", ""
+}
+
+// unfetched tells apart why the Go command could not fetch a module.
+func unfetched(has func(...string) bool) (why, fix string) {
+	switch {
+	case has("certificate has expired or is not yet valid"):
+		return "by this machine's clock the server's certificate is not valid", "set the clock right (see date)"
+	case has("x509:"):
+		return "this machine does not trust the server's certificate", "install the certificate authorities (the package ca-certificates), and add that of a proxy which inspects TLS"
+	case has("407 Proxy", "proxyconnect"):
+		return "the proxy did not let it through", "check HTTPS_PROXY: its address, and its user name and password"
+	case has("no such host", "server misbehaving"):
+		return "the server's name was not found (DNS)", "check the network and /etc/resolv.conf, or set GOPROXY to a mirror (file:///… works offline)"
+	case has("404 Not Found", "410 Gone", "module lookup disabled", "403 Forbidden"):
+		return "GOPROXY's server does not hand it out", "set GOPROXY to a mirror that has it (file:///… works offline)"
+	case has("511 Network", "not a valid zip file", "invalid character '<'"):
+		return "a web page came in its place", "log in to the network (open any http page in a browser), or check the proxy"
+	}
+	return "the server was not reached", "check the network, or set GOPROXY to a mirror (file:///… works offline)"
 }
 
 func tooFewDescriptors() (why, fix string) {
