@@ -48,6 +48,7 @@ func TestEnvironment(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := &facts.Facts{OS: facts.OS{Family: "linux", ID: "debian", Arch: "amd64"}, Environment: c.e}
+			f.Add("apt", facts.Instance{Path: "/usr/bin/apt-get", Active: true})
 			builds := Evaluate(&recipes.Recipe{Name: "test", Components: []string{"g++", "go", "opencv"}}, tables, f).Findings
 			if len(builds) != 1 || builds[0].ID != c.id || builds[0].State != c.state || !strings.Contains(builds[0].Fix, c.fix) {
 				t.Errorf("%+v", builds)
