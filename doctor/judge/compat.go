@@ -209,7 +209,10 @@ func (e *evaluation) noGPU(vendors []string) verdict {
 		v.found += ", only " + cmp.Or(e.facts.GPUs[0].Name, "one by "+vendorName(e.facts.GPUs[0].Vendor))
 	}
 	if slices.Contains(e.recipe.Parameters["gpu"].Choices, "cpu") {
-		v.fix = "Use the CPU: deployctl doctor --recipe " + e.recipe.Name + " --set gpu=cpu. For the GPU, add a card, or pass one through to this virtual machine."
+		v.fix = "Use the CPU: deployctl doctor --recipe " + e.recipe.Name + " --set gpu=cpu."
+		if e.facts.OS.Family != "darwin" { // no driver or CUDA is made for it
+			v.fix += " For the GPU, add a card, or pass one through to this virtual machine."
+		}
 	}
 	return v
 }

@@ -60,7 +60,7 @@ func cudaGone(e *evaluation, _ subject) (map[string]string, bool) {
 		for _, toolkit := range cudaReleases {
 			if row.Meets("cuda", toolkit) {
 				last = toolkit
-				if e.acceptsCUDA(toolkit) {
+				if e.acceptsCUDA(toolkit) && !e.outlived(toolkit) {
 					return nil, false
 				}
 			}
@@ -76,6 +76,13 @@ func cudaGone(e *evaluation, _ subject) (map[string]string, bool) {
 // CUDA Toolkit Archive). A later one has dropped no fewer cards.
 var cudaReleases = []string{"8.0", "9.0", "9.1", "9.2", "10.0", "10.1", "10.2", "11.0", "11.1", "11.2", "11.3", "11.4", "11.5", "11.6", "11.7", "11.8",
 	"12.0", "12.1", "12.2", "12.3", "12.4", "12.5", "12.6", "12.8", "12.9", "13.0", "13.1", "13.2"}
+
+// outlived reports whether this Linux is too new for a toolkit: CUDA 8 takes no GCC
+// after 5 (table cuda-gcc), which distributions with glibc 2.31 no longer have.
+func (e *evaluation) outlived(toolkit string) bool {
+	newEnough, err := check(">= 2.31", e.facts.OS.Libc.Version)
+	return major(toolkit) < 9 && e.facts.OS.Libc.Kind == "glibc" && err == nil && newEnough
+}
 
 // acceptsCUDA reports whether the recipe's own requirements accept a toolkit.
 func (e *evaluation) acceptsCUDA(toolkit string) bool {
@@ -365,6 +372,10 @@ func (e *evaluation) update(name string, c recipes.Constraint) string {
 		return text
 	}
 	if name == "nvidia-driver" {
+		last := e.branchFor(BestGPU(e.facts))
+		if enough, err := check(c.String(), last+".999"); last != "" && last != "current" && err == nil && !enough {
+			return "Keep the driver: branch " + last + " is the last that supports this GPU. Use builds for an older CUDA, or the CPU."
+		}
 		switch DriverHost(e.facts) {
 		case "wsl":
 			return fmt.Sprintf("Install NVIDIA driver %s on Windows, then run: wsl --shutdown. Do not install a Linux driver inside WSL.", c)

@@ -66,6 +66,13 @@ func OnJetson(name string, f *facts.Facts) string {
 	return ""
 }
 
+// ofJetPack says where builds with CUDA for a Jetson come from: what PyTorch and ONNX
+// Runtime publish is for servers with ARM and desktop cards (NVIDIA, Installing
+// PyTorch for Jetson Platform; elinux.org, Jetson Zoo).
+func ofJetPack(name string) string {
+	return "Install NVIDIA's " + map[string]string{"libtorch": "PyTorch", "onnxruntime": "ONNX Runtime GPU"}[name] + " wheel for this JetPack (NVIDIA's Jetson pages list them), or build " + recipes.Display(name) + " here with CUDA. Its makers' own builds have no code for a Jetson."
+}
+
 // jetsonCUDA finds a CUDA that this release of Jetson Linux does not run: one for
 // desktop cards, or for another JetPack.
 func jetsonCUDA(e *evaluation, s subject) (map[string]string, bool) {

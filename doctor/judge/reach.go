@@ -242,6 +242,8 @@ func (e *evaluation) reachOnMac(name string, other facts.Instance, active *facts
 		do.Env = []EnvEdit{{Name: "PKG_CONFIG_PATH", Value: pc}}
 	case active != nil && slices.Contains(active.Via, "PATH"), active == nil && other.Places.Bin != "" && other.Places.Lib == "":
 		do.Env = []EnvEdit{{Name: "PATH", Value: programs(name, other)}}
+	case active == nil && strings.HasPrefix(other.Path, "/opt/homebrew/bin/"):
+		return `Put Homebrew's programs on PATH: eval "$(/opt/homebrew/bin/brew shellenv)"`, nil
 	case other.Places.CMake != "":
 		return fmt.Sprintf("Give CMake -D%s_DIR=%s.", cmakeName(name), other.Places.CMake), nil
 	case other.Places.Lib != "":

@@ -569,7 +569,13 @@ func (e *evaluation) fix(q *recipes.Requirement) string {
 			if text := e.cudnnAdvice(q.Component); text != "" {
 				return text
 			}
-		case "libtorch":
+		case "libtorch", "onnxruntime":
+			if e.facts.OS.Board == "jetson" && e.recipe.Setting("gpu") == "cuda" {
+				return ofJetPack(q.Component.Name)
+			}
+			if q.Component.Name == "onnxruntime" {
+				break
+			}
 			if cuda, ok := e.facts.Active("cuda"); ok && e.recipe.Setting("gpu") == "cuda" {
 				if text := e.libtorchAdvice(cuda.Version); text != "" {
 					return text

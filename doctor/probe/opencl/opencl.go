@@ -165,9 +165,11 @@ func run(ctx context.Context, h *host.Host, ask []string) (facts.Facts, error) {
 // other is registered: container images come without the file.
 func unregistered(ctx context.Context, h *host.Host, f *facts.Facts) {
 	libs := loader.Open(ctx, h)
+	// What a driver for cards left in WSL or on a Jetson serves nothing there.
+	stray := h.Exists(ctx, "/dev/dxg") || h.Exists(ctx, "/etc/nv_tegra_release")
 	for _, d := range []struct{ library, icd string }{{"libnvidia-opencl.so.1", "nvidia.icd"}, {"libpocl.so.2", "pocl.icd"}} {
 		file, _ := libs.Find(ctx, d.library)
-		if file == "" {
+		if file == "" || stray && d.icd == "nvidia.icd" {
 			continue
 		}
 		f.Add(Component, facts.Instance{
