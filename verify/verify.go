@@ -559,7 +559,7 @@ func (o *Options) draw(m *model, v *view, boxes []Box) (string, error) {
 		return "", nil
 	}
 	// Once more: a minute has passed since the options were checked.
-	if err := o.spare(file); err != nil {
+	if err := refused(o.pictureFile().Check(file)); err != nil {
 		return "", err
 	}
 	var list []detect.Box

@@ -17,6 +17,7 @@ import (
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 	"github.com/deployctl/deployctl/installers/wheel"
+	"github.com/deployctl/deployctl/verify/output"
 )
 
 // BundleOptions are what BundleCreate depends on.
@@ -30,11 +31,12 @@ type BundleOptions struct {
 
 // BundleCreate writes one file with all that a machine without a network needs.
 func BundleCreate(ctx context.Context, o BundleOptions) error {
-	if sameFile(o.Lock, o.Output) {
-		return usagef("--output %s is the file given with --lock: name another file", o.Output)
+	place, err := outputFile("a bundle", isBundle, o.Output, output.Input{Flag: "--lock", File: o.Lock})
+	if err != nil {
+		return err
 	}
+	o.Output = place
 	var l *lockfile.Lock
-	var err error
 	if o.Lock == "" {
 		l, err = o.make(ctx)
 	} else if l, err = lockfile.Load(o.Lock); err == nil {
@@ -63,14 +65,6 @@ func BundleCreate(ctx context.Context, o BundleOptions) error {
 	}
 	_, err = fmt.Fprintln(o.Console.Text(), o.Output+": "+contents(l))
 	return err
-}
-
-// sameFile reports whether two names mean one file that is there, through links
-// too.
-func sameFile(a, b string) bool {
-	infoA, errA := os.Stat(a)
-	infoB, errB := os.Stat(b)
-	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
 }
 
 // fetchAll brings the lock's files into the store; what is there is not fetched

@@ -135,6 +135,11 @@ type SnapshotOptions struct {
 
 // Snapshot records this machine, redacted, into one file.
 func Snapshot(ctx context.Context, o SnapshotOptions) error {
+	place, err := outputFile("a deployctl snapshot", isSnapshot, o.Output)
+	if err != nil {
+		return err
+	}
+	o.Output = place
 	h, rec := host.Record(host.Live())
 	if _, err := look(ctx, h, o.Deep); err != nil {
 		return err

@@ -42,6 +42,11 @@ type LockOptions struct {
 // Lock writes down every file that "doctor --fix" would take on this machine. It
 // changes nothing: apt's lists are fetched into a folder of their own.
 func Lock(ctx context.Context, o LockOptions) error {
+	place, err := outputFile("a lockfile", isLock, o.Output)
+	if err != nil {
+		return err
+	}
+	o.Output = place
 	l, err := o.make(ctx)
 	if err != nil {
 		return err
