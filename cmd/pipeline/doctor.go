@@ -578,7 +578,7 @@ func (o DoctorOptions) prove(ctx context.Context, x examination, r *recipes.Reci
 	if o.lock != nil || o.Offline {
 		v.modules = o.modules
 	}
-	proof, err := prove(ctx, v, x.host, x.judgement)
+	proof, err := prove(ctx, v, func() (*host.Host, *judge.Judgement, error) { return x.host, x.judgement, nil })
 	if err != nil {
 		return o.broken(x.report, err)
 	}

@@ -72,16 +72,16 @@ func Verify(ctx context.Context, o VerifyOptions) error {
 	if err := o.checkPicture(); err != nil {
 		return err
 	}
-	p, err := heed(ctx, func() (proof, error) {
+	p, err := prove(ctx, o, func() (*host.Host, *judge.Judgement, error) {
 		r, t, err := o.Recipe.load(ctx, o.Folders)
 		if err != nil {
-			return proof{}, err
+			return nil, nil, err
 		}
 		h, f, err := lookAnew(ctx, host.Live())
 		if err != nil {
-			return proof{}, err
+			return nil, nil, err
 		}
-		return prove(ctx, o, h, judge.Evaluate(r, t, f))
+		return h, judge.Evaluate(r, t, f), nil
 	})
 	if err != nil {
 		return err
@@ -205,16 +205,23 @@ func (o VerifyOptions) options(h *host.Host, j *judge.Judgement) (verify.Options
 	return options, nil
 }
 
-// prove runs the engine that the options name on the machine that was judged,
-// in the environment of the host.
-func prove(ctx context.Context, o VerifyOptions, h *host.Host, j *judge.Judgement) (proof, error) {
-	options, err := o.options(h, j)
+// prove runs the engine that the options name on a machine that was judged, in
+// the environment of its host. A signal ends it, looking at the machine included.
+func prove(ctx context.Context, o VerifyOptions, machine func() (*host.Host, *judge.Judgement, error)) (proof, error) {
+	result, err := heed(ctx, func() (*verify.Result, error) {
+		h, j, err := machine()
+		if err != nil {
+			return nil, err
+		}
+		options, err := o.options(h, j)
+		if err != nil {
+			return nil, err
+		}
+		r, err := verify.Run(ctx, options)
+		return r, asUsage(o, err)
+	})
 	if err != nil {
 		return proof{}, err
-	}
-	result, err := heed(ctx, func() (*verify.Result, error) { return verify.Run(ctx, options) })
-	if err != nil {
-		return proof{}, asUsage(o, err)
 	}
 	exit := judge.ExitOK
 	switch result.State {
