@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/deployctl/deployctl/doctor/host/ownership"
 )
 
 // UnsafeError is a file or folder of the cache that another user could have
@@ -75,6 +77,16 @@ func Secure(root string, parts ...string) (string, error) {
 		}
 	}
 	return at, nil
+}
+
+// private reports nil when only this user and root can change the file or the
+// folder's entries.
+func private(path string) error {
+	why, err := ownership.Private(path)
+	if err == nil && why != "" {
+		return &UnsafeError{path, why}
+	}
+	return err
 }
 
 // secretSize is that of SHA-256, as RFC 2104 advises for a key.

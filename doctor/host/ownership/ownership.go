@@ -1,5 +1,5 @@
-// Package ownership answers one question about this machine: may root rely on
-// what lies below a folder? It reads owners and modes and changes nothing. The
+// Package ownership answers one question about this machine: who else can change
+// what lies at a path? It reads owners and modes and changes nothing. The
 // installers and verify ask it before every use of a cache.
 package ownership
 

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -60,21 +62,77 @@ func chain(path string) (existing string, err error) {
 }
 
 func safe(path string, info fs.FileInfo) error {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	mode := info.Mode()
-	switch {
-	case !ok:
-		return &UnsafeError{path, "its owner is unknown"}
-	case st.Uid != 0:
-		return &UnsafeError{path, fmt.Sprintf("it belongs to another user (uid %d)", st.Uid)}
-	// In a sticky folder (/tmp) others cannot rename or remove what is root's,
-	// and a link's own mode means nothing.
-	case mode&fs.ModeSymlink != 0, mode.IsDir() && mode&fs.ModeSticky != 0:
+	// In a sticky folder (/tmp) others cannot rename or remove what is root's.
+	sticky := info.IsDir() && info.Mode()&fs.ModeSticky != 0
+	why := fault(path, info)
+	if why == "" || sticky && owner(info) == "" {
 		return nil
-	case mode&0o002 != 0:
-		return &UnsafeError{path, "every user may write to it"}
-	case mode&0o020 != 0 && st.Gid != 0:
-		return &UnsafeError{path, fmt.Sprintf("its group (gid %d) may write to it", st.Gid)}
 	}
-	return nil
+	return &UnsafeError{path, why}
+}
+
+// Private says why another user than this one and root could change a file or
+// the entries of a folder, "" when none can. Links are followed where they are
+// this user's own or root's.
+func Private(path string) (why string, err error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return "", err
+	}
+	if info.Mode()&fs.ModeSymlink != 0 {
+		if why := owner(info); why != "" {
+			return why, nil
+		}
+		if info, err = os.Stat(path); err != nil {
+			return "", err
+		}
+	}
+	return fault(path, info), nil
+}
+
+// fault is the rule: what belongs to this user or to root, and only they may
+// write to. A link's own mode means nothing.
+func fault(path string, info fs.FileInfo) string {
+	if why := owner(info); why != "" {
+		return why
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	switch mode := info.Mode(); {
+	case mode&fs.ModeSymlink != 0:
+		return ""
+	case mode&0o002 != 0:
+		return "every user may write to it"
+	case mode&0o020 != 0 && (!ok || hasACL(path) || !ownGroup(int(st.Gid))):
+		return "its group may write to it"
+	}
+	return ""
+}
+
+// owner says why a file's owner could change it, "" where that is this user or
+// root.
+func owner(info fs.FileInfo) string {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return "its owner is unknown"
+	}
+	if uid := int(st.Uid); uid != 0 && uid != os.Geteuid() {
+		return fmt.Sprintf("it belongs to another user (uid %d)", uid)
+	}
+	return ""
+}
+
+// ownGroup reports whether a group has no other members than this user:
+// distributions that make such a group for each user also let it write (umask
+// 002). Root's group is root's own.
+func ownGroup(gid int) bool {
+	euid := os.Geteuid()
+	if euid == 0 && gid == 0 {
+		return true
+	}
+	if gid != os.Getegid() {
+		return false
+	}
+	u, errU := user.LookupId(strconv.Itoa(euid))
+	g, errG := user.LookupGroupId(strconv.Itoa(gid))
+	return errU == nil && errG == nil && u.Username == g.Name
 }

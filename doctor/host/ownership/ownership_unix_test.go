@@ -40,3 +40,50 @@ func TestRootOnly(t *testing.T) {
 		}
 	}
 }
+
+// TestPrivate: the rule that caches of any user are judged by.
+func TestPrivate(t *testing.T) {
+	top := t.TempDir()
+	file := filepath.Join(top, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string]struct {
+		spoil func() error
+		safe  bool
+	}{
+		"closed":         {func() error { return os.Chmod(file, 0o600) }, true},
+		"read by all":    {func() error { return os.Chmod(file, 0o644) }, true},
+		"written by all": {func() error { return os.Chmod(file, 0o666) }, false},
+	}
+	if os.Geteuid() == 0 {
+		cases["root's group may write"] = struct {
+			spoil func() error
+			safe  bool
+		}{func() error { return errors.Join(os.Chown(file, 0, 0), os.Chmod(file, 0o660)) }, true}
+		cases["another group may write"] = struct {
+			spoil func() error
+			safe  bool
+		}{func() error { return errors.Join(os.Chown(file, 0, 12345), os.Chmod(file, 0o660)) }, false}
+		cases["another user's"] = struct {
+			spoil func() error
+			safe  bool
+		}{func() error { return errors.Join(os.Chmod(file, 0o600), os.Chown(file, 12345, 0)) }, false}
+	}
+	for name, c := range cases {
+		if os.Geteuid() == 0 {
+			if err := os.Chown(file, 0, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := c.spoil(); err != nil {
+			t.Fatal(err)
+		}
+		if why, err := Private(file); err != nil || (why == "") != c.safe {
+			t.Errorf("%s: %q, %v", name, why, err)
+		}
+	}
+	if _, err := Private(filepath.Join(top, "none")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a missing file: %v", err)
+	}
+}
