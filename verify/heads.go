@@ -21,6 +21,7 @@ import (
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engine"
+	"github.com/deployctl/deployctl/verify/internal/nets"
 	"github.com/deployctl/deployctl/verify/judge"
 	"github.com/deployctl/deployctl/verify/reference"
 )
@@ -248,64 +249,29 @@ func writeHeads(root, file, key string, t truth) error {
 }
 
 // probe is a network of a few thousand operations with every kind of layer.
-const probe = `[net]
-width=32
-height=32
-channels=3
-[convolutional]
-batch_normalize=1
-filters=8
-size=3
-stride=2
-pad=1
-activation=leaky
-[convolutional]
-batch_normalize=1
-filters=8
-size=3
-stride=1
-pad=1
-activation=mish
-[shortcut]
-from=-2
-activation=linear
-[maxpool]
-size=2
-stride=2
-[convolutional]
-filters=8
-size=1
-stride=1
-activation=linear
-[upsample]
-stride=2
-[route]
-layers=-1,2
-[convolutional]
-filters=6
-size=1
-stride=1
-activation=linear
-[yolo]
-mask=0
-anchors=10,10
-classes=1
-num=1
-`
+func probe() string {
+	return nets.Net(32, 32,
+		nets.Conv(8, 3, 2, "leaky", "batch_normalize=1", "pad=1"),
+		nets.Conv(8, 3, 1, "mish", "batch_normalize=1", "pad=1"),
+		"[shortcut]\nfrom=-2\nactivation=linear\n",
+		"[maxpool]\nsize=2\nstride=2\n",
+		nets.Conv(8, 1, 1, "linear"),
+		"[upsample]\nstride=2\n",
+		"[route]\nlayers=-1,2\n",
+		nets.Conv(6, 1, 1, "linear"),
+		nets.Yolo("0", "10,10", 1, 1))
+}
 
 // fingerprint is a hash of what the reference makes of a tiny network: cached
 // heads of a deployctl whose reference computed differently are not reused.
 func fingerprint(ctx context.Context) (string, error) {
-	net, err := darknet.ParseConfig(strings.NewReader(probe), "fingerprint")
+	net, err := darknet.ParseConfig(strings.NewReader(probe()), "fingerprint")
 	if err != nil {
 		return "", err
 	}
 	w := darknet.NewWeights(net)
-	state := uint32(1)
-	next := func() float32 {
-		state = state*1664525 + 1013904223 // Numerical Recipes' generator; any would do
-		return float32(state>>8) / (1 << 24)
-	}
+	r := nets.Randoms(1)
+	next := func() float32 { return float32(r.Unit()) }
 	for i := range w.Data {
 		w.Data[i] = next() - 0.4
 	}

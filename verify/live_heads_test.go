@@ -4,15 +4,14 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/gocv"
+	"github.com/deployctl/deployctl/verify/engines/gocv/gocvtest"
 )
 
 // headCfg is a network with two heads that end in what is given; upsample
@@ -62,37 +61,14 @@ func writeNet(t *testing.T, cfg string) (config, weights string) {
 	return config, weights
 }
 
-// live is the gocv engine of this machine, nil where it was not asked for.
-func live(t *testing.T) (engine.Engine, *host.Host, string) {
-	t.Helper()
-	dir := os.Getenv("DEPLOYCTL_TEST_GOCV_CACHE")
-	if dir == "" {
-		t.Skip("set DEPLOYCTL_TEST_GOCV_CACHE to a cache folder to run networks through this machine's OpenCV")
-	}
-	release := os.Getenv("DEPLOYCTL_TEST_GOCV")
-	if release == "" {
-		release = "v0.31.0"
-	}
-	goTool, err := exec.LookPath("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	opencv, err := exec.Command("pkg-config", "--modversion", "opencv4").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := host.Live()
-	return gocv.New(gocv.Options{Process: h, Cache: dir, Release: release, Go: goTool, OpenCVVersion: strings.TrimSpace(string(opencv))}), h, dir
-}
-
 // TestLiveHeads: whatever follows the convolution before [yolo] is part of the
 // head, in OpenCV as in the reference.
 func TestLiveHeads(t *testing.T) {
-	e, h, dir := live(t)
+	live := gocvtest.Live(t)
 	for name, tail := range heads() {
 		t.Run(name, func(t *testing.T) {
 			config, weights := writeNet(t, headCfg(tail))
-			r, err := Run(t.Context(), Options{Config: config, Weights: weights, Cache: dir, Process: h, Engines: []engine.Engine{e}, Runs: 2})
+			r, err := Run(t.Context(), Options{Config: config, Weights: weights, Cache: live.Cache, Process: live.Process, Engines: []engine.Engine{gocv.New(live)}, Runs: 2})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -106,10 +82,10 @@ func TestLiveHeads(t *testing.T) {
 // TestLiveThreshold: OpenCV decodes with the thresh of [yolo], 0 included, and
 // its decoding is judged by it.
 func TestLiveThreshold(t *testing.T) {
-	e, h, dir := live(t)
+	live := gocvtest.Live(t)
 	for _, line := range []string{"", "thresh=0\n", "thresh=0.6\n", "nms_threshold=0\n"} {
 		config, weights := writeNet(t, strings.ReplaceAll(small, "classes=2\n", "classes=2\n"+line))
-		r, err := Run(t.Context(), Options{Config: config, Weights: weights, Cache: dir, Process: h, Engines: []engine.Engine{e}, Runs: 2})
+		r, err := Run(t.Context(), Options{Config: config, Weights: weights, Cache: live.Cache, Process: live.Process, Engines: []engine.Engine{gocv.New(live)}, Runs: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,11 +98,11 @@ func TestLiveThreshold(t *testing.T) {
 // TestLiveLetterBox: OpenCV gives what the reference does for both ways to lay
 // a picture on the input, and the boxes lie on the picture.
 func TestLiveLetterBox(t *testing.T) {
-	e, h, dir := live(t)
+	live := gocvtest.Live(t)
 	f := newFiles(t)
 	for _, box := range []int{0, 1} {
 		config, weights := writeNet(t, strings.Replace(small, "channels=3", fmt.Sprintf("channels=3\nletter_box=%d", box), 1))
-		r, err := Run(t.Context(), Options{Config: config, Weights: weights, Image: f.image, Cache: dir, Process: h, Engines: []engine.Engine{e}, Runs: 2})
+		r, err := Run(t.Context(), Options{Config: config, Weights: weights, Image: f.image, Cache: live.Cache, Process: live.Process, Engines: []engine.Engine{gocv.New(live)}, Runs: 2})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,7 +3,6 @@ package verify
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -11,42 +10,25 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/gocv"
+	"github.com/deployctl/deployctl/verify/engines/gocv/gocvtest"
 )
 
 // TestLive proves this machine for real with the full YOLOv3. It takes a
 // minute the first time and needs OpenCV, so it runs only when asked for.
 func TestLive(t *testing.T) {
-	dir := os.Getenv("DEPLOYCTL_TEST_GOCV_CACHE")
-	if dir == "" {
-		t.Skip("set DEPLOYCTL_TEST_GOCV_CACHE to a cache folder (and DEPLOYCTL_TEST_GOCV to a release) to prove this machine for real")
-	}
-	release := os.Getenv("DEPLOYCTL_TEST_GOCV")
-	if release == "" {
-		release = "v0.31.0"
-	}
+	live := gocvtest.Live(t)
 	level, err := strconv.Atoi(os.Getenv("DEPLOYCTL_TEST_LEVEL"))
 	if err != nil {
 		level = LevelCheck
 	}
-	goTool, err := exec.LookPath("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	opencv, err := exec.Command("pkg-config", "--modversion", "opencv4").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := host.Live()
-	id, err := h.CPUID()
+	id, err := host.Live().CPUID()
 	if err != nil {
 		t.Fatal(err)
 	}
 	r, err := Run(t.Context(), Options{
-		Cache: dir, Picture: dir + "/picture.png", Level: level, Process: h, CPUFeatures: id.Features,
+		Cache: live.Cache, Picture: live.Cache + "/picture.png", Level: level, Process: live.Process, CPUFeatures: id.Features,
 		Config: os.Getenv("DEPLOYCTL_TEST_CFG"), Weights: os.Getenv("DEPLOYCTL_TEST_WEIGHTS"),
-		Engines: []engine.Engine{gocv.New(gocv.Options{
-			Process: h, Cache: dir, Release: release, Go: goTool, OpenCVVersion: strings.TrimSpace(string(opencv)),
-		})},
+		Engines: []engine.Engine{gocv.New(live)},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/deployctl/deployctl/verify/darknet"
+	"github.com/deployctl/deployctl/verify/internal/nets"
 )
 
 func TestRoundFactors(t *testing.T) {
@@ -29,37 +30,12 @@ func TestRoundFactors(t *testing.T) {
 	}
 }
 
-const chain = `[net]
-width=32
-height=32
-channels=3
-[convolutional]
-filters=16
-size=3
-stride=1
-pad=1
-activation=leaky
-[convolutional]
-filters=16
-size=3
-stride=1
-pad=1
-activation=leaky
-[convolutional]
-filters=6
-size=1
-stride=1
-activation=linear
-[yolo]
-mask=0
-anchors=10,10
-classes=1
-num=1
-`
-
 // chainNet has weights that are multiplied by a factor in each layer.
 func chainNet(t *testing.T, factors ...float32) (*darknet.Network, *darknet.Weights, []float32) {
 	t.Helper()
+	chain := nets.Net(32, 32,
+		nets.Conv(16, 3, 1, "leaky", "pad=1"), nets.Conv(16, 3, 1, "leaky", "pad=1"), nets.Conv(6, 1, 1, "linear"),
+		nets.Yolo("0", "10,10", 1, 1))
 	net, err := darknet.ParseConfig(strings.NewReader(chain), "chain")
 	if err != nil {
 		t.Fatal(err)

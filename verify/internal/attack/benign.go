@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/deployctl/deployctl/verify/darknet"
+	"github.com/deployctl/deployctl/verify/internal/nets"
 )
 
 // variation is a sound machine that is unusual in one way.
@@ -32,7 +33,7 @@ type variation struct {
 
 func benign() []variation {
 	var list []variation
-	for _, part := range [][]variation{surroundings(), processes(), nets(), pictures()} {
+	for _, part := range [][]variation{surroundings(), processes(), networkKinds(), pictures()} {
 		list = append(list, part...)
 	}
 	return list
@@ -101,28 +102,8 @@ func processes() []variation {
 }
 
 // tiny is a network of two convolutions.
-const tiny = `[net]
-width=32
-height=32
-channels=3
-[convolutional]
-batch_normalize=1
-filters=4
-size=3
-stride=16
-pad=1
-activation=leaky
-[convolutional]
-filters=6
-size=1
-stride=1
-activation=linear
-[yolo]
-mask=0
-anchors=10,10
-classes=1
-num=1
-`
+var tiny = nets.Net(32, 32,
+	nets.Conv(4, 3, 16, "leaky", "batch_normalize=1", "pad=1"), nets.Conv(6, 1, 1, "linear"), nets.Yolo("0", "10,10", 1, 1))
 
 // fill gives every kernel, bias and scale the value of f.
 func fill(f func(i int) float64) func(*darknet.Network, *darknet.Weights) {
@@ -176,8 +157,8 @@ func scaled(by float64) func(*darknet.Network, *darknet.Weights) {
 	}
 }
 
-// nets are odd networks.
-func nets() []variation {
+// networkKinds are odd networks.
+func networkKinds() []variation {
 	oblong := strings.Replace(config(96), "height=96", "height=160", 1)
 	return []variation{
 		{name: "net-32", what: "an input of 32×32", net: config(32)},

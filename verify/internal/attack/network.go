@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/verify/darknet"
+	"github.com/deployctl/deployctl/verify/internal/nets"
 )
 
 // classes and entries are of the suite's network; shim.cpp relies on them.
@@ -17,24 +18,31 @@ const (
 	entries = 5 + classes
 )
 
+// entries are those of an anchor in the network that is proven: COCO's 80
+// classes in the whole of YOLOv3.
+func (s *suite) entries() int {
+	if s.full {
+		return 85
+	}
+	return entries
+}
+
 // config describes a network of a third of a GFLOP at 128×128: the kinds of
 // layers that YOLOv3 has, two heads, and enough work to see when it is skipped.
 func config(size int) string {
-	var b strings.Builder
+	var list []string
+	add := func(sections ...string) { list = append(list, sections...) }
 	conv := func(filters, kernel, stride int) {
-		fmt.Fprintf(&b, "[convolutional]\nbatch_normalize=1\nfilters=%d\nsize=%d\nstride=%d\npad=1\nactivation=leaky\n", filters, kernel, stride)
+		add(nets.Conv(filters, kernel, stride, "leaky", "batch_normalize=1", "pad=1"))
 	}
 	residual := func(filters int) {
 		conv(filters/2, 1, 1)
 		conv(filters, 3, 1)
-		b.WriteString("[shortcut]\nfrom=-3\nactivation=linear\n")
+		add("[shortcut]\nfrom=-3\nactivation=linear\n")
 	}
-	head := func(mask, anchors string) {
-		fmt.Fprintf(&b, "[convolutional]\nfilters=%d\nsize=1\nstride=1\npad=1\nactivation=linear\n", 3*entries)
-		fmt.Fprintf(&b, "[yolo]\nmask=%s\nanchors=%s\nclasses=%d\nnum=6\n", mask, anchors, classes)
+	head := func(mask string) {
+		add(nets.Conv(3*entries, 1, 1, "linear", "pad=1"), nets.Yolo(mask, "10,13, 16,30, 33,23, 30,61, 62,45, 59,119", classes, 6))
 	}
-	const anchors = "10,13, 16,30, 33,23, 30,61, 62,45, 59,119"
-	fmt.Fprintf(&b, "[net]\nwidth=%d\nheight=%d\nchannels=3\n", size, size)
 	conv(16, 3, 1)
 	conv(32, 3, 2)
 	conv(64, 3, 2)
@@ -42,28 +50,20 @@ func config(size int) string {
 	residual(64)
 	conv(128, 3, 2)
 	residual(128)
-	head("3,4,5", anchors)
-	b.WriteString("[route]\nlayers=-3\n")
+	head("3,4,5")
+	add("[route]\nlayers=-3\n")
 	conv(64, 1, 1)
-	b.WriteString("[upsample]\nstride=2\n[route]\nlayers=-1,8\n")
+	add("[upsample]\nstride=2\n", "[route]\nlayers=-1,8\n")
 	conv(64, 3, 1)
-	head("0,1,2", anchors)
-	return b.String()
-}
-
-// randoms are numbers in -1…1 that are the same everywhere.
-type randoms uint32
-
-func (r *randoms) next() float64 {
-	*r = *r*1664525 + 1013904223 // Numerical Recipes' generator
-	return float64(*r>>8)/(1<<23) - 1
+	head("0,1,2")
+	return nets.Net(size, size, list...)
 }
 
 // weigh fills a network with numbers that keep the size of what passes through
 // it, as trained weights do; a few boxes reach 50 %.
 func weigh(net *darknet.Network) *darknet.Weights {
 	w := darknet.NewWeights(net)
-	r := randoms(1)
+	r := nets.Randoms(1)
 	for i := range net.Layers {
 		l := &net.Layers[i]
 		if l.Kind != darknet.Convolutional {
@@ -76,18 +76,18 @@ func weigh(net *darknet.Network) *darknet.Weights {
 			spread *= 0.8
 		}
 		for k := range v.Kernel {
-			v.Kernel[k] = float32(spread * r.next())
+			v.Kernel[k] = float32(spread * r.Sign())
 		}
 		for f := range v.Biases {
-			v.Biases[f] = float32(0.1 * r.next())
+			v.Biases[f] = float32(0.1 * r.Sign())
 			if !l.Conv.BatchNorm && f%entries == 4 {
 				v.Biases[f] -= 3 // most cells see nothing
 			}
 		}
 		for f := range v.Variances {
-			v.Scales[f] = float32(1 + 0.2*r.next())
-			v.Means[f] = float32(0.1 * r.next())
-			v.Variances[f] = float32(1 + 0.3*r.next())
+			v.Scales[f] = float32(1 + 0.2*r.Sign())
+			v.Means[f] = float32(0.1 * r.Sign())
+			v.Variances[f] = float32(1 + 0.3*r.Sign())
 		}
 	}
 	return w
