@@ -83,6 +83,15 @@ func resolveSelfTest(ctx context.Context, o Options) (*model, error) {
 	if err != nil {
 		return nil, err
 	}
+	// What another user put there could be changed after it was checked.
+	for _, name := range []string{"selftest.cfg", "selftest.weights", "selftest.names"} {
+		var unsafe *cache.UnsafeError
+		if file := filepath.Join(dir, name); errors.As(cache.Trusted(o.Cache, file), &unsafe) {
+			if err := os.Remove(file); err != nil {
+				return nil, errors.Join(unsafe, err)
+			}
+		}
+	}
 	files, err := selftest.Ensure(ctx, dir)
 	if err != nil {
 		if ctx.Err() != nil {

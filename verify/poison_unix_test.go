@@ -100,6 +100,27 @@ func TestUnsafeCacheIsRefused(t *testing.T) {
 	}
 }
 
+// TestPlantedSelfTest: the weights that deployctl brings along are written anew
+// where another user could change them after they were checked.
+func TestPlantedSelfTest(t *testing.T) {
+	f := newFiles(t)
+	o := f.options(t)
+	o.Config, o.Weights, o.Names, o.Size, o.Image = "", "", "", 32, f.image
+	m, err := resolve(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(m.weights.Path, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if m, err = resolve(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(m.weights.Path); err != nil || info.Mode().Perm()&0o022 != 0 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
 // TestPlantedWeights: what lies where the published weights belong is used only
 // if it is those.
 func TestPlantedWeights(t *testing.T) {
