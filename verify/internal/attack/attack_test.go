@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,17 +19,26 @@ func TestMutants(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := map[string]bool{}
-	for _, m := range mutants() {
-		if seen[m.name] || seen[m.spec+strings.Join(m.args, " ")] {
+	for _, m := range append(mutants(), wholes()...) {
+		how := fmt.Sprint(m.spec, m.args, strings.HasPrefix(m.name, "full-"))
+		if seen[m.name] || seen[how] {
 			t.Errorf("%s: twice", m.name)
 		}
-		seen[m.name], seen[m.spec+strings.Join(m.args, " ")] = true, true
+		seen[m.name], seen[how] = true, true
 		if _, err := regexp.Compile(m.reason); err != nil || m.what == "" {
 			t.Errorf("%s: %q, %v", m.name, m.what, err)
 		}
 		f := strings.Split(m.spec, ":")
 		if len(f) < 2 || len(f) > 3 || !strings.Contains(string(shim), `"`+f[0]+`"`) || !strings.Contains(string(shim), `"`+strings.TrimPrefix(f[1], "input-")+`"`) && !strings.Contains(string(shim), `"`+f[1]+`"`) {
 			t.Errorf("%s: shim.cpp does not know %s", m.name, m.spec)
+		}
+	}
+	for _, p := range plants() {
+		if seen[p.name] || p.what == "" || p.reason != "" && p.used {
+			t.Errorf("%s: twice, or says nothing", p.name)
+		}
+		if _, err := regexp.Compile(p.reason); err != nil {
+			t.Errorf("%s: %v", p.name, err)
 		}
 	}
 	for _, v := range benign() {

@@ -1,9 +1,11 @@
 // Command attack tries the proof from outside: deployctl verify on a small
 // network with an engine that lies in one way at a time (shim/shim.cpp), which
 // must be red with the right reason, and on sound machines that are unusual in
-// one way, which must be green. It prints a table of both.
+// one way, which must be green, and with caches that were damaged or planted, as
+// root and as a user. It prints a table of all. With -full it tells a few lies
+// about the whole of YOLOv3 instead.
 //
-//	attack -deployctl FILE -shim FILE [-only PATTERN] [-write docs/attack.md] [-flat RUNS]
+//	attack -deployctl FILE -shim FILE [-only PATTERN] [-write docs/attack.md] [-full] [-flat RUNS]
 //
 // .ci/attack builds both files and runs it.
 package main
@@ -20,8 +22,11 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -36,6 +41,8 @@ func main() {
 	flag.StringVar(&only, "only", "", "a `pattern`: run only what has such a name")
 	flag.StringVar(&file, "write", "", "a `file` for the table")
 	flag.IntVar(&s.flatRuns, "flat", 0, "watch memory, files and threads over so many `runs`, instead of the attack")
+	flag.BoolVar(&s.full, "full", false, "a few lies about the whole of YOLOv3, instead of all about a small network")
+	flag.IntVar(&s.parallel, "parallel", runtime.NumCPU(), "how many `cases` run at a time")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -55,6 +62,8 @@ type suite struct {
 	// goCache and goModules are Go's own caches.
 	goCache, goModules string
 	flatRuns           int
+	full               bool
+	parallel           int
 }
 
 // runs is how many timed runs each case makes after one to warm up.
@@ -66,6 +75,8 @@ type report struct {
 	state   verify.State
 	reasons []string // the likely cause first
 	text    string   // what it said on standard error
+	reused  bool     // the reference lay in the cache
+	built   bool     // a worker was compiled
 }
 
 // said is everything that a reason may be in.
@@ -98,51 +109,140 @@ func (s *suite) main(ctx context.Context, only, file string) error {
 	if s.small, err = write(s.dir, "small", config(128), nil); err != nil {
 		return err
 	}
+	if s.full {
+		s.small = model{} // the network that deployctl brings along
+	}
 	if s.flatRuns > 0 {
 		return s.flat(ctx, s.flatRuns)
 	}
-	var red, green []row
-	failed := 0
-	count := func(list []row, r row) []row {
+	cases, err := s.cases(ctx, pattern)
+	if err != nil {
+		return err
+	}
+	failed, err := s.all(ctx, cases)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d of %d passed\n", len(cases)-failed, len(cases))
+	if file != "" {
+		if err := os.WriteFile(file, document(cases), 0o644); err != nil {
+			return fmt.Errorf("write the table: %w", err)
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d cases did not come out as they must", failed, len(cases))
+	}
+	return nil
+}
+
+// Chapters of the table.
+const (
+	lies = iota
+	unusual
+	caches
+)
+
+// attempt is one case of the suite.
+type attempt struct {
+	chapter int
+	name    string
+	run     func() (row, error)
+	// alone: it is about time, so nothing else may run meanwhile.
+	alone bool
+	row   row
+}
+
+// cases are those that the pattern names. The first compiles the worker, and
+// shows that the shim alone does nothing.
+func (s *suite) cases(ctx context.Context, pattern *regexp.Regexp) ([]attempt, error) {
+	var list []attempt
+	add := func(a attempt) {
+		if len(list) == 0 || pattern.MatchString(a.name) {
+			list = append(list, a)
+		}
+	}
+	all := mutants()
+	if s.full {
+		all = wholes()
+	}
+	for _, m := range append([]mutant{{name: "control", spec: "all:quiet", what: "the shim alone, which changes nothing"}}, all...) {
+		add(attempt{chapter: lies, name: m.name, alone: m.timed || len(list) == 0, run: func() (row, error) { return s.attacked(ctx, m) }})
+	}
+	if s.full {
+		return list, nil
+	}
+	for _, b := range benign() {
+		add(attempt{chapter: unusual, name: b.name, run: func() (row, error) { return s.unusual(ctx, b) }})
+	}
+	var users []account
+	for _, name := range []string{"root", "user"} {
+		for _, p := range plants() {
+			if !pattern.MatchString(name + "-" + p.name) {
+				continue
+			}
+			if users == nil {
+				var err error
+				if users, err = s.accounts(ctx); err != nil {
+					return nil, err
+				}
+			}
+			a := users[slices.IndexFunc(users, func(a account) bool { return a.name == name })]
+			add(attempt{chapter: caches, name: name + "-" + p.name, run: func() (row, error) { return s.planted(ctx, a, p) }})
+		}
+	}
+	return list, nil
+}
+
+// all runs the cases, those that bear it side by side, and counts what failed.
+func (s *suite) all(ctx context.Context, cases []attempt) (failed int, err error) {
+	var mu sync.Mutex
+	one := func(a *attempt) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		r, err := a.run()
+		if err != nil {
+			return err
+		}
+		a.row = r
+		mu.Lock()
+		defer mu.Unlock()
 		mark := "ok"
 		if !r.ok {
 			mark = "FAILED"
 			failed++
 		}
 		fmt.Printf("%-6s %5.1f s  %s: %s\n", mark, r.took.Seconds(), r.name, r.got)
-		return append(list, r)
+		return nil
 	}
-	// The first compiles the worker, and shows that the shim alone does nothing.
-	for _, m := range append([]mutant{{name: "control", spec: "all:quiet", what: "the shim alone, which changes nothing"}}, mutants()...) {
-		if m.name != "control" && !pattern.MatchString(m.name) {
-			continue
-		}
-		r, err := s.attacked(ctx, m)
-		if err != nil {
-			return err
-		}
-		red = count(red, r)
-	}
-	for _, b := range benign() {
-		if !pattern.MatchString(b.name) {
-			continue
-		}
-		r, err := s.unusual(ctx, b)
-		if err != nil {
-			return err
-		}
-		green = count(green, r)
-	}
-	fmt.Printf("%d of %d passed\n", len(red)+len(green)-failed, len(red)+len(green))
-	if file != "" {
-		if err := os.WriteFile(file, document(red, green), 0o644); err != nil {
-			return fmt.Errorf("write the table: %w", err)
+	for i := range cases {
+		if cases[i].alone {
+			if err := one(&cases[i]); err != nil {
+				return failed, err
+			}
 		}
 	}
-	if failed > 0 {
-		return fmt.Errorf("%d of %d cases did not come out as they must", failed, len(red)+len(green))
+	next := make(chan *attempt)
+	ends := make(chan error, s.parallel)
+	for range s.parallel {
+		go func() {
+			var errs error
+			for a := range next {
+				errs = errors.Join(errs, one(a))
+			}
+			ends <- errs
+		}()
 	}
-	return nil
+	for i := range cases {
+		if !cases[i].alone {
+			next <- &cases[i]
+		}
+	}
+	close(next)
+	for range s.parallel {
+		err = errors.Join(err, <-ends)
+	}
+	return failed, err
 }
 
 // attacked runs a mutant. It must fail, and say why.
@@ -150,7 +250,7 @@ func (s *suite) attacked(ctx context.Context, m mutant) (row, error) {
 	begin := time.Now()
 	c := s.command(ctx, s.small, m.args...)
 	c.Env = append(c.Env, m.env...)
-	c.Env = append(c.Env, "LD_PRELOAD="+s.shim, "ATTACK="+m.spec, "ATTACK_RUNS="+strconv.Itoa(1+runs))
+	c.Env = append(c.Env, "LD_PRELOAD="+s.shim, "ATTACK="+m.spec, "ATTACK_RUNS="+strconv.Itoa(1+runs), "ATTACK_ENTRIES="+strconv.Itoa(s.entries()))
 	r, err := s.run(c)
 	if err != nil {
 		return row{}, err
@@ -161,16 +261,20 @@ func (s *suite) attacked(ctx context.Context, m mutant) (row, error) {
 		out.got, out.ok = r.green()
 		return out, nil
 	}
-	at := regexp.MustCompile(m.reason)
+	out.got, out.ok = r.red(m.reason)
+	return out, nil
+}
+
+// red reports whether the proof failed, with the right reason.
+func (r report) red(reason string) (string, bool) {
+	at := regexp.MustCompile(reason)
 	switch {
 	case r.exit == 0 || r.state == verify.OK:
-		out.got = "green"
+		return "green", false
 	case !at.MatchString(r.said()):
-		out.got = fmt.Sprintf("exit %d, for another reason: %s", r.exit, strings.TrimSpace(r.said()))
-	default:
-		out.ok, out.got = true, r.reason(at)
+		return fmt.Sprintf("exit %d, for another reason: %s", r.exit, strings.TrimSpace(r.said())), false
 	}
-	return out, nil
+	return r.reason(at), true
 }
 
 // reason is the line that has the right reason.
@@ -215,8 +319,9 @@ func (s *suite) run(c *exec.Cmd) (report, error) {
 	if err := json.Unmarshal(out.Bytes(), &result); err != nil {
 		return r, fmt.Errorf("%s wrote no JSON: %w", c, err)
 	}
-	r.state = result.State
+	r.state, r.reused = result.State, result.Reference.Reused
 	for _, e := range result.Engines {
+		r.built = r.built || e.BuildSeconds > 0
 		if e.State == verify.OK {
 			continue
 		}

@@ -34,8 +34,9 @@ using Mats = std::vector<Mat>;
 using Names = std::vector<cv::String>;
 
 // The suite's network (network.go): every head has three anchors of eight
-// channels each: x, y, w, h, objectness and three classes.
-static const int entries = 8;
+// channels each: x, y, w, h, objectness and three classes. Other networks have
+// as many as ATTACK_ENTRIES says.
+static const int entries = getenv("ATTACK_ENTRIES") != nullptr ? atoi(getenv("ATTACK_ENTRIES")) : 8;
 
 struct Attack {
     std::string when, what;
