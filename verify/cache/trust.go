@@ -50,7 +50,8 @@ func Trusted(root, path string) error {
 }
 
 // Secure makes a folder of the cache and returns its path. A folder on the way
-// that another user could change is removed first, with all that is in it; the
+// that another user could change, or a file in its place, is removed first, with
+// all that is in it; the
 // root itself is not deployctl's to remove and is an *UnsafeError.
 func Secure(root string, parts ...string) (string, error) {
 	if err := MkdirAll(root); err != nil {
@@ -71,6 +72,11 @@ func Secure(root string, parts ...string) (string, error) {
 			}
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			return "", Explain(at, 0, err)
+		}
+		if info, err := os.Stat(at); err == nil && !info.IsDir() {
+			if err := os.Remove(at); err != nil {
+				return "", Explain(at, 0, err)
+			}
 		}
 		if err := os.Mkdir(at, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return "", Explain(at, 0, err)

@@ -96,6 +96,13 @@ func TestSecureRemovesWhatOthersCouldWrite(t *testing.T) {
 	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the file is still there: %v", err)
 	}
+	a := filepath.Join(root, "a")
+	if err := errors.Join(os.RemoveAll(a), os.WriteFile(a, []byte("x"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := Secure(root, "a", "b"); err != nil || again != dir {
+		t.Errorf("a file in place of a folder: %v", err)
+	}
 	if err := os.Chmod(root, 0o777); err != nil {
 		t.Fatal(err)
 	}
