@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes"
 )
 
 // Describe writes the whole plan for consent: each step with its effect, needs,
@@ -14,13 +15,9 @@ import (
 func (p *Plan) Describe(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	if len(p.Steps) > 0 {
-		download, disk, minutes, sure := p.Sum()
-		if sure {
-			fmt.Fprintf(b, "Plan: %s, %s to download, %s of disk, about %s\n", plural(len(p.Steps), "step"),
-				step.Bytes(download), step.Bytes(disk), duration(minutes))
-		} else {
-			fmt.Fprintf(b, "Plan: %s; not every size is known yet\n", plural(len(p.Steps), "step"))
-		}
+		cost := p.Cost()
+		cost.Note = ""
+		fmt.Fprintf(b, "Plan: %s, %s\n", plural(len(p.Steps), "step"), costText(cost))
 	}
 	for i, s := range p.Steps {
 		fmt.Fprintf(b, "\n%d. %s\n", i+1, step.Clean(s.Title, 200))
@@ -78,29 +75,22 @@ func needsText(s Step) string {
 }
 
 func costText(c Cost) string {
-	text := ""
-	switch {
-	case strings.HasPrefix(c.Note, "unknown"):
-		text = "size " + c.Note
-	case c.Estimated && c.DownloadBytes == 0 && c.DiskBytes == 0:
-		text = "size not known (" + c.Note + ")"
-	default:
-		text = fmt.Sprintf("%s to download, %s of disk", step.Bytes(c.DownloadBytes), step.Bytes(c.DiskBytes))
-		if c.Note != "" {
-			text += " (" + c.Note + ")"
-		}
+	var parts []string
+	if c.DownloadBytes > 0 || !c.Estimated {
+		parts = append(parts, recipes.Size(c.DownloadBytes, c.Estimated)+" to download")
+	}
+	// What is used on the disk is known only where the sizes are.
+	if !c.Estimated {
+		parts = append(parts, recipes.FormatBytes(c.DiskBytes)+" of disk")
 	}
 	if c.Minutes > 0 {
-		text += ", about " + duration(c.Minutes)
+		parts = append(parts, recipes.Duration(c.Minutes))
+	}
+	text := strings.Join(parts, ", ")
+	if c.Note != "" {
+		text = strings.TrimSpace(text + " (" + c.Note + ")")
 	}
 	return text
-}
-
-func duration(minutes float64) string {
-	if minutes < 1 {
-		return fmt.Sprintf("%.0f s", minutes*60)
-	}
-	return fmt.Sprintf("%.1f min", minutes)
 }
 
 func plural(n int, word string) string {

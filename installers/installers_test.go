@@ -110,7 +110,7 @@ func TestPlanAgeOfLists(t *testing.T) {
 		if d := cmp.Diff(c.want, ids(p)); d != "" {
 			t.Errorf("%s: %s", c.name, d)
 		}
-		if _, _, _, sure := p.Sum(); sure != c.sure {
+		if sure := !p.Cost().Estimated; sure != c.sure {
 			t.Errorf("%s: sure %v", c.name, sure)
 		}
 	}

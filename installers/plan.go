@@ -36,17 +36,13 @@ type Plan struct {
 	Blocked *Failure `json:"blocked,omitempty"`
 }
 
-// Sum adds up the steps' costs, sizes in bytes; sure is false when some
-// step's cost is not known yet.
-func (p *Plan) Sum() (download, disk int64, minutes float64, sure bool) {
-	sure = true
+// Cost adds up the steps' costs. It is the one sum that doctor's closing line,
+// plan and --fix show.
+func (p *Plan) Cost() (sum Cost) {
 	for _, s := range p.Steps {
-		download += s.Cost.DownloadBytes
-		disk += s.Cost.DiskBytes
-		minutes += s.Cost.Minutes
-		sure = sure && !s.Cost.Estimated
+		sum = sum.Plus(s.Cost)
 	}
-	return download, disk, minutes, sure
+	return sum
 }
 
 // choice is one applicable fix of a requirement.
@@ -91,6 +87,8 @@ type wish struct {
 	dropped bool
 	// tried: there were choices, and each turned out impossible.
 	tried bool
+	// component is what its packages bring, "" for what is not a component.
+	component string
 }
 
 // MakePlan turns the failing and warning findings into steps. For each it takes
@@ -104,6 +102,15 @@ func MakePlan(ctx context.Context, j *judge.Judgement, h *host.Host, places Plac
 }
 
 func makePlan(ctx context.Context, j *judge.Judgement, h *host.Host, places Places, with []*pkgmgr.Manager) (*Plan, error) {
+	plan, err := layOut(ctx, j, h, places, with)
+	if err != nil {
+		return nil, err
+	}
+	return plan, plan.elevate(ctx, h, j.Facts.OS.User)
+}
+
+// layOut is a plan that does not know yet how its steps become root.
+func layOut(ctx context.Context, j *judge.Judgement, h *host.Host, places Places, with []*pkgmgr.Manager) (*Plan, error) {
 	plan := &Plan{}
 	around := ways{h: h, f: j.Facts, r: j.Recipe, places: places}
 	reqs := map[string]*recipes.Requirement{}
@@ -141,8 +148,7 @@ func makePlan(ctx context.Context, j *judge.Judgement, h *host.Host, places Plac
 		order[f.ID] = i
 	}
 	sort.SliceStable(plan.Manual, func(a, b int) bool { return order[plan.Manual[a].Requirement] < order[plan.Manual[b].Requirement] })
-	err := plan.elevate(ctx, h, j.Facts.OS.User)
-	return plan, err
+	return plan, nil
 }
 
 // wish gathers the ways to fix a finding. Without any, the reason says why there
@@ -161,6 +167,9 @@ func (w ways) wish(ctx context.Context, f judge.Finding, r *recipes.Requirement,
 		return out, "only a person can do this", nil
 	case f.Reach:
 		return out, "a usable copy is installed, so nothing is installed again", nil
+	}
+	if c := r.Component; c != nil {
+		out.component = cmp.Or(append([]string{c.Name}, c.AnyOf...)...)
 	}
 	out.byHand = judge.ByHand(r, w.f)
 	reason := "the recipe has no automatic fix for it"
@@ -424,13 +433,13 @@ func (p *Plan) ask(ctx context.Context, h *host.Host, m *pkgmgr.Manager, names [
 	}
 	switch {
 	case e.listErr != nil:
-		e.note = "unknown: " + reason(e.listErr)
+		e.note = "the exact size is unknown: " + reason(e.listErr)
 		return e, false, nil
 	case m.Quote == nil:
 		e.note = m.Name + " does not tell before it starts"
 		return e, false, nil
 	case !e.lists.Present:
-		e.note = "unknown until the package lists are fetched"
+		e.note = "the exact size is unknown until the package lists are fetched"
 		return e, false, nil
 	}
 	var qerr error
@@ -440,9 +449,9 @@ func (p *Plan) ask(ctx context.Context, h *host.Host, m *pkgmgr.Manager, names [
 	case qerr != nil && ctx.Err() != nil:
 		return e, false, fmt.Errorf("plan with %s: %w", m.Name, ctx.Err())
 	case errors.As(qerr, &failure):
-		e.note = "unknown: " + failure.Cause
+		e.note = "the exact size is unknown: " + failure.Cause
 	case qerr != nil:
-		e.note = "unknown: " + reason(qerr)
+		e.note = "the exact size is unknown: " + reason(qerr)
 	case len(e.quote.NotFound) > 0 && e.lists.Fresh:
 		if p.drop(wishes, func(w *wish) string {
 			if !w.choices[0].by(m) {
@@ -457,9 +466,9 @@ func (p *Plan) ask(ctx context.Context, h *host.Host, m *pkgmgr.Manager, names [
 		}) {
 			return e, true, nil
 		}
-		e.note = "unknown: " + strings.Join(e.quote.NotFound, ", ") + " not found"
+		e.note = "the exact size is unknown: " + strings.Join(e.quote.NotFound, ", ") + " was not found"
 	case len(e.quote.NotFound) > 0:
-		e.note = "unknown until the package lists are fetched again"
+		e.note = "the exact size is unknown until the package lists are fetched again"
 	case len(e.quote.Remove) > 0:
 		return e, because("installing it would remove " + strings.Join(e.quote.Remove, ", ") + ", which deployctl does not do"), nil
 	}
@@ -483,16 +492,15 @@ func (p *Plan) install(m *pkgmgr.Manager, e estimate, names []string, mine []*wi
 			Undo: "nothing to undo: the lists are a cache",
 		})
 	}
-	cost := Cost{DownloadBytes: quote.DownloadBytes, DiskBytes: quote.DiskBytes, Minutes: step.Minutes(quote.DownloadBytes, quote.DiskBytes), Note: note, Estimated: note != ""}
-	if note != "" {
-		cost.Minutes = 0 // a guess about nothing
-	} else if !e.lists.Fresh {
+	cost := Cost{DownloadBytes: quote.DownloadBytes, DiskBytes: quote.DiskBytes, Minutes: step.Minutes(quote.DownloadBytes, quote.DiskBytes)}
+	if note == "" && !e.lists.Fresh {
 		cost.Note = "by package lists older than a day"
 	}
 	undo := cmp.Or(m.Undo, "deployctl undo removes exactly the packages this step adds, unless something else needs them by then")
 	if m.Remove == nil {
 		undo = "by hand: " + m.NoRemove
 	}
+	counted := map[string]bool{}
 	for i, batch := range m.Batches(names) {
 		id := m.Name + ".install"
 		if m.Alone {
@@ -501,8 +509,11 @@ func (p *Plan) install(m *pkgmgr.Manager, e estimate, names []string, mine []*wi
 		if used[id]++; used[id] > 1 {
 			id = fmt.Sprintf("%s-%d", id, used[id]) // another target
 		}
-		if i > 0 {
-			cost = Cost{Note: note, Estimated: note != ""} // told with the first
+		if note != "" {
+			cost = usual(mine, batch, counted)
+			cost.Note = note
+		} else if i > 0 {
+			cost = Cost{} // told with the first
 		}
 		what, need := title(batch, quote), m.Needs(step.Network)
 		if m.Title != nil {

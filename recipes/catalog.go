@@ -29,30 +29,14 @@ type Component struct {
 	Cost Cost
 }
 
-// Cost is what a component's installation takes: rounded sizes of the vendors'
-// installers, and of packages with what they depend on. They order plans and are
-// never shown as promises.
-type Cost struct {
-	Download uint64 // bytes
-	Minutes  float64
-	// Heavy: nobody should get it as a side effect.
-	Heavy bool
-	// Restart lists the operating systems that must restart afterwards.
-	Restart []string
-}
-
-const (
-	mb = 1_000_000
-	gb = 1000 * mb
-)
-
 // Catalog lists every component, sorted by name. The caller gets a list of its
 // own; what the entries refer to is shared and must not be changed.
 func Catalog() []Component { return slices.Clone(catalog()) }
 
 // catalog is made when it is first needed: judging looks names up often.
 var catalog = sync.OnceValue(func() []Component {
-	small := Cost{Download: 30 * mb, Minutes: 1}
+	small := smallCost()
+	tiny := Cost{Download: 1 * mb, Minutes: 0.2}
 	words := strings.Fields
 	return []Component{
 		{Name: "accelerate", Display: "Accelerate", Cost: small},
@@ -65,10 +49,10 @@ var catalog = sync.OnceValue(func() []Component {
 		{Name: "brew", Display: "Homebrew", Attrs: words("root"), Cost: small},
 		{Name: "caffe", Display: "Caffe", Parts: words("dev headers shared"), Attrs: words("env include lib libdir soname why"), Cost: small},
 		{Name: "caffe2", Display: "Caffe2", Cost: small},
-		{Name: "ccache", Display: "ccache", Cost: small},
+		{Name: "ccache", Display: "ccache", Cost: tiny},
 		{Name: "choco", Display: "Chocolatey", Cost: small},
-		{Name: "clang", Display: "Clang", Parts: words("c"), Attrs: words("real target threads vendor"), Cost: Cost{Download: 150 * mb, Minutes: 2}},
-		{Name: "clang++", Display: "Clang (C++)", Cost: Cost{Download: 150 * mb, Minutes: 2}},
+		{Name: "clang", Display: "Clang", Parts: words("c"), Attrs: words("real target threads vendor"), Cost: Cost{Download: 85 * mb, Minutes: 1}},
+		{Name: "clang++", Display: "Clang (C++)", Cost: Cost{Download: 85 * mb, Minutes: 1}},
 		{Name: "cmake", Display: "CMake", Cost: small},
 		{Name: "conan", Display: "Conan", Cost: small},
 		{Name: "conda", Display: "conda", Attrs: words("root"), Cost: small},
@@ -99,10 +83,10 @@ var catalog = sync.OnceValue(func() []Component {
 		{Name: "emerge", Display: "Portage", Cost: small},
 		{Name: "executorch", Display: "ExecuTorch", Cost: small},
 		{Name: "flatpak", Display: "Flatpak", Attrs: words("package"), Cost: small},
-		{Name: "g++", Display: "g++", Parts: words("c++"), Attrs: words("distribution real target threads wrapper"), Cost: Cost{Download: 150 * mb, Minutes: 2}},
-		{Name: "gcc", Display: "GCC", Parts: words("c"), Attrs: words("distribution real target threads wrapper"), Cost: Cost{Download: 150 * mb, Minutes: 2}},
+		{Name: "g++", Display: "g++", Parts: words("c++"), Attrs: words("distribution real target threads wrapper"), Cost: Cost{Download: 70 * mb, Minutes: 1}},
+		{Name: "gcc", Display: "GCC", Parts: words("c"), Attrs: words("distribution real target threads wrapper"), Cost: Cost{Download: 60 * mb, Minutes: 1}},
 		{Name: "git", Display: "Git", Attrs: words("real vendor"), Cost: small},
-		{Name: "go", Display: "Go", Attrs: words("goroot real"), Cost: Cost{Download: 150 * mb, Minutes: 2}},
+		{Name: "go", Display: "Go", Attrs: words("goroot real"), Cost: Cost{Download: 80 * mb, Minutes: 1}},
 		{Name: "homebrew", Display: "Homebrew", Attrs: words("arch brew native state"), Cost: small},
 		{Name: "ios-sdk", Display: "iOS SDK", Attrs: words("canonical_name platform"), Cost: small},
 		{Name: "level-zero", Display: "Level Zero", Cost: small},
@@ -115,7 +99,7 @@ var catalog = sync.OnceValue(func() []Component {
 		},
 		{Name: "mace", Display: "MACE", Cost: small},
 		{Name: "macos-sdk", Display: "macOS SDK", Attrs: words("canonical_name platform"), Cost: small},
-		{Name: "make", Display: "make", Cost: small},
+		{Name: "make", Display: "make", Cost: tiny},
 		{Name: "media-foundation", Display: "Media Foundation", Cost: Cost{Download: 50 * mb, Minutes: 5, Restart: []string{"windows"}}},
 		{Name: "metal", Display: "Metal", Parts: words("mps"), Cost: small},
 		{
@@ -137,7 +121,7 @@ var catalog = sync.OnceValue(func() []Component {
 			Cost:  Cost{Download: 2 * gb, Minutes: 10},
 		},
 		{Name: "msys2", Display: "MSYS2", Cost: small},
-		{Name: "nasm", Display: "NASM", Cost: small},
+		{Name: "nasm", Display: "NASM", Cost: tiny},
 		{
 			Name: "ncnn", Display: "ncnn",
 			Parts: words("cmake dev headers int8 static vulkan"),
@@ -145,7 +129,7 @@ var catalog = sync.OnceValue(func() []Component {
 			ABI:   1, ABIWhy: "ncnn gives no ABI promise between releases",
 			Cost: small,
 		},
-		{Name: "ninja", Display: "Ninja", Cost: small},
+		{Name: "ninja", Display: "Ninja", Cost: tiny},
 		{Name: "nix", Display: "Nix", Cost: small},
 		{Name: "npm", Display: "npm", Cost: small},
 		{Name: "nvcc", Display: "nvcc", Attrs: words("toolkit"), Cost: small},
@@ -182,7 +166,7 @@ var catalog = sync.OnceValue(func() []Component {
 			Parts: words("alphamat aruco bgsegm bioinspired calib3d ccalib cmake core cuda cudaarithm cudabgsegm cudacodec cudafeatures2d cudafilters cudaimgproc cudalegacy cudaobjdetect cudaoptflow cudastereo cudawarping cudev cudnn datasets dev dnn dnn_objdetect dnn_superres dpm face features2d ffmpeg flann freetype fuzzy gapi gstreamer gtk hdf headers hfs highgui img_hash imgcodecs imgproc intensity_transform java line_descriptor mcc ml objdetect opencl openvino optflow ovis phase_unwrapping photo pkg-config plot python3 qt quality rapid reg rgbd saliency sfm shape shared static stereo stitching structured_light superres surface_matching tbb text tracking ts video videoio viz wechat_qrcode world xfeatures2d ximgproc xobjdetect xphoto"),
 			Attrs: words("build. abi cmake debug env header_version include lib libdir pc shadowed soname stale status why"),
 			ABI:   2, ABIWhy: "OpenCV 4 puts major and minor into its libraries' sonames",
-			Cost: Cost{Download: 300 * mb, Minutes: 3},
+			Cost: Cost{Download: 250 * mb, Minutes: 2.3},
 		},
 		{Name: "opencv-python", Display: "opencv-python", Attrs: words("kind package package_version"), Cost: small},
 		{
@@ -200,7 +184,7 @@ var catalog = sync.OnceValue(func() []Component {
 		},
 		{Name: "pacman", Display: "pacman", Cost: small},
 		{Name: "pip", Display: "pip", Cost: small},
-		{Name: "pkg-config", Display: "pkg-config", Attrs: words("implementation real"), Cost: small},
+		{Name: "pkg-config", Display: "pkg-config", Attrs: words("implementation real"), Cost: tiny},
 		{Name: "port", Display: "MacPorts", Cost: small},
 		{Name: "protoc", Display: "protoc", Cost: small},
 		{Name: "python", Display: "Python", Attrs: words("real"), ABI: 2, ABIWhy: "extension modules are built for one minor version of Python", Cost: small},

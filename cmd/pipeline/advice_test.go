@@ -17,6 +17,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/report"
 	"github.com/deployctl/deployctl/doctor/solve"
 	"github.com/deployctl/deployctl/installers"
+	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes"
 )
 
@@ -27,12 +28,12 @@ type recorded struct {
 	Set          map[string]string
 }
 
-// recordedMachines are all of doctor/testdata, and those of shared/cases where
+// recordedMachines are those of tables in doctor/testdata, and those of shared/cases where
 // that folder is beside this checkout.
-func recordedMachines(t *testing.T) []recorded {
+func recordedMachines(t *testing.T, tables ...string) []recorded {
 	t.Helper()
 	var all []recorded
-	for _, table := range []string{"machines", "unix", "cases"} {
+	for _, table := range append(tables, "cases") {
 		data, err := os.ReadFile(filepath.Join("..", "..", "doctor", "testdata", table+".yaml"))
 		if err != nil {
 			t.Fatal(err)
@@ -89,7 +90,7 @@ func TestOneAdvice(t *testing.T) {
 		t.Fatal(err)
 	}
 	counts := map[string]int{}
-	for _, m := range recordedMachines(t) {
+	for _, m := range recordedMachines(t, "machines", "unix", "unix-whole") {
 		h := m.host(t)
 		f := doctor.Probe(t.Context(), h, doctor.Probes(false))
 		// The machine's own recipe, and one that nobody thought of here: on Unix
@@ -235,9 +236,122 @@ func (a advice) byFix(h *host.Host) {
 			}
 		}
 	}
-	if fixable := a.judgement.Fixable(); !fixable && len(plan.Steps) > 0 {
-		a.t.Errorf("%s: doctor does not offer --fix, which has %d steps", a.name, len(plan.Steps))
+}
+
+// TestNext: on every recorded machine doctor's closing line, plan and --fix agree
+// about the next command and what it takes.
+func TestNext(t *testing.T) {
+	tables, err := recipes.EmbeddedTables()
+	if err != nil {
+		t.Fatal(err)
 	}
+	counts := map[string]int{}
+	for _, m := range recordedMachines(t, "machines", "unix", "unix-whole", "windows", "project") {
+		h := m.host(t)
+		f := doctor.Probe(t.Context(), h, doctor.Probes(false))
+		a := advice{t: t, name: m.Case, tables: tables, facts: f, recipe: m.recipe(t, m.Recipe), counts: counts}
+		a.judgement = judge.Evaluate(a.recipe, tables, f)
+		places, err := installers.PlacesOf(h, f.OS.User, "")
+		if err != nil {
+			t.Errorf("%s: %v", m.Case, err)
+			continue
+		}
+		plan, err := installers.MakePlan(t.Context(), a.judgement, h, places)
+		if err != nil {
+			t.Errorf("%s: %v", m.Case, err)
+			continue
+		}
+		a.byCost(h, plan)
+	}
+	if counts["commands"] < 12 || counts["sizes"] < 5 || counts["nothing to run"] < 100 {
+		t.Errorf("fewer are compared than there should be: %v", counts)
+	}
+}
+
+// byCost: doctor's closing line, plan and --fix name the same command with the same
+// size and time, and only where that command does something about what is wrong.
+func (a advice) byCost(h *host.Host, plan *installers.Plan) {
+	outlined, err := outline(a.t.Context(), a.judgement, h, Folders{}, true)
+	if err != nil {
+		a.t.Errorf("%s: %v", a.name, err)
+		return
+	}
+	selection := Selection{Name: a.recipe.Name}
+	said := report.New(a.judgement, false)
+	said.Fix = selection.fix(outlined)
+	var doctor, fix strings.Builder
+	if err := said.WriteText(&doctor, report.Style{}); err != nil {
+		a.t.Fatal(err)
+	}
+	if err := plan.Describe(&fix); err != nil {
+		a.t.Fatal(err)
+	}
+	run := said.Run()
+	if run == "" {
+		if strings.Contains(doctor.String(), "Run `deployctl doctor --fix") {
+			a.t.Errorf("%s: doctor offers a command that changes nothing:\n%s", a.name, &doctor)
+		}
+		a.counts["nothing to run"]++
+		return
+	}
+	a.counts["commands"]++
+	if len(plan.Steps) == 0 || !slices.ContainsFunc(plan.Steps, func(s installers.Step) bool {
+		return slices.ContainsFunc(a.judgement.Findings, func(f judge.Finding) bool {
+			return (f.State == judge.Fail || f.State == judge.Warn) && slices.Contains(s.Requirements, f.ID)
+		})
+	}) {
+		a.t.Errorf("%s: %q would change nothing", a.name, run)
+	}
+	sum := plan.Cost()
+	figures := []string{recipes.Duration(sum.Minutes)}
+	if sum.DownloadBytes > 0 {
+		figures = append(figures, recipes.Size(sum.DownloadBytes, sum.Estimated))
+		a.counts["sizes"]++
+	}
+	first, _, _ := strings.Cut(fix.String(), "\n")
+	for _, figure := range figures {
+		if !strings.Contains(doctor.String(), run) || !strings.Contains(run, figure) || !strings.Contains(first, figure) {
+			a.t.Errorf("%s: %q of --fix (%s) is not in what doctor says: %s", a.name, figure, first, run)
+		}
+	}
+	s, err := solve.Solve(a.t.Context(), a.recipe, a.tables, a.facts, solve.Options{})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	s.Price(priceOf(outlined))
+	var cost solve.Cost
+	for _, c := range s.Changes {
+		if !c.ByHand && len(c.Covers) > 0 {
+			cost.DownloadBytes += c.Cost.DownloadBytes
+		}
+	}
+	// Plan's changes are of what is required; the lists of packages are no change.
+	only := sum.DownloadBytes - warned(plan, a.judgement)
+	if cost.DownloadBytes != only && cost.DownloadBytes != only-listsOf(plan) {
+		a.t.Errorf("%s: plan says %d bytes and --fix %d", a.name, cost.DownloadBytes, only)
+	}
+}
+
+// warned is what steps take that serve warnings alone.
+func warned(plan *installers.Plan, j *judge.Judgement) (bytes int64) {
+	for _, s := range plan.Steps {
+		if !slices.ContainsFunc(j.Findings, func(f judge.Finding) bool {
+			return f.State == judge.Fail && slices.Contains(s.Requirements, f.ID)
+		}) {
+			bytes += s.Cost.DownloadBytes
+		}
+	}
+	return bytes
+}
+
+// listsOf is what fetching the package lists takes, which is no change of plan's.
+func listsOf(plan *installers.Plan) (bytes int64) {
+	for _, s := range plan.Steps {
+		if s.Action == step.Refresh {
+			bytes += s.Cost.DownloadBytes
+		}
+	}
+	return bytes
 }
 
 // does: a step does no more than the fix says.

@@ -72,8 +72,6 @@ func examine(ctx context.Context, h *host.Host, r *recipes.Recipe, t *recipes.Ta
 func (x examination) newReport(o DoctorOptions) *report.Report {
 	report := report.New(x.judgement, o.Strict)
 	report.Host.Recorded = o.From != ""
-	report.Fixable = x.judgement.Fixable()
-	report.FixCommand = "deployctl doctor --fix" + o.Recipe.flags()
 	report.Provable = !o.Fix && o.proves(x.judgement.Recipe)
 	if o.Timings {
 		report.Timings = x.judgement.Facts.Timings
@@ -164,6 +162,13 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 	case o.DryRun:
 		return o.dryRun(ctx, x)
 	}
+	if x.report.Attention(judge.Fail, judge.Warn) {
+		outline, err := outline(ctx, x.judgement, h, o.Folders, o.From != "")
+		if err != nil {
+			return o.broken(x.report, err)
+		}
+		x.report.Fix = o.Recipe.fix(outline)
+	}
 	if o.Recipe.Name == recipes.Default {
 		if x.report.Others, err = others(r.Name, x.judgement.Facts, t, recipes.Embedded); err != nil {
 			return err
@@ -174,7 +179,7 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 		if err != nil {
 			return o.broken(x.report, err)
 		}
-		x.plan(plan)
+		x.plan(plan, o)
 	}
 	if err := o.write(x.report); err != nil {
 		return err
@@ -239,8 +244,8 @@ func (o DoctorOptions) loadLock(recipe string) (*lockfile.Lock, error) {
 	return l, nil
 }
 
-func (x *examination) plan(p *installers.Plan) {
-	x.report.Plan = orEmpty(p.Steps)
+func (x *examination) plan(p *installers.Plan, o DoctorOptions) {
+	x.report.Plan, x.report.Fix = orEmpty(p.Steps), o.Recipe.fix(p)
 	if len(p.Manual) > 0 {
 		x.report.Manual = p.Manual
 	}
@@ -280,7 +285,7 @@ func (o DoctorOptions) dryRun(ctx context.Context, x examination) error {
 	} else if err != nil {
 		return o.broken(x.report, err)
 	}
-	x.plan(plan)
+	x.plan(plan, o)
 	if err := o.write(x.report); err != nil {
 		return err
 	}
@@ -343,7 +348,7 @@ func (o DoctorOptions) round(ctx context.Context, x *examination, r *recipes.Rec
 	}
 	first := len(run.plan.Steps) == 0
 	if first {
-		x.plan(plan)
+		x.plan(plan, o)
 	}
 	if len(plan.Steps) == 0 || !first && !adds(run.plan.Steps, plan.Steps) {
 		return false, nil

@@ -2,11 +2,13 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/judge"
+	"github.com/deployctl/deployctl/doctor/report"
 	"github.com/deployctl/deployctl/doctor/solve"
 	"github.com/deployctl/deployctl/installers"
 	"github.com/deployctl/deployctl/installers/export"
@@ -60,10 +62,21 @@ func Plan(ctx context.Context, o PlanOptions) error {
 	if err != nil {
 		return err
 	}
+	j := judge.Evaluate(r, t, f)
+	said := report.New(j, false)
+	if len(targets) == 0 { // --fix has no targets
+		steps, err := outline(ctx, j, h, o.Folders, o.From != "")
+		if err != nil {
+			return err
+		}
+		said.Fix = o.Recipe.fix(steps)
+		s.Fix = said.Fix
+		s.Price(priceOf(steps))
+	}
 	if o.Format == "json" {
 		err = s.WriteJSON(o.Console.Out)
-	} else {
-		err = s.WriteText(o.Console.Text(), o.Console.Width)
+	} else if err = s.WriteText(o.Console.Text(), o.Console.Width); err == nil && said.Run() != "" {
+		_, err = fmt.Fprintf(o.Console.Text(), "\n%s\n", report.Wrap(said.Run(), 0, o.Console.Width))
 	}
 	switch {
 	case err != nil:
@@ -76,16 +89,47 @@ func Plan(ctx context.Context, o PlanOptions) error {
 	return nil
 }
 
+// priceOf gives what the steps for some findings take.
+func priceOf(plan *installers.Plan) func(findings []string) (cost solve.Cost, known, any bool) {
+	return func(findings []string) (sum solve.Cost, known, any bool) {
+		known = true
+		for _, s := range plan.Steps {
+			others := slices.DeleteFunc(slices.Clone(s.Requirements), func(id string) bool { return slices.Contains(findings, id) })
+			if len(others) == len(s.Requirements) {
+				continue
+			}
+			any = true
+			known = known && len(others) == 0
+			sum.DownloadBytes += s.Cost.DownloadBytes
+			sum.Minutes += s.Cost.Minutes
+		}
+		return sum, known && any, any
+	}
+}
+
+// outline is the installers' plan without asking a package manager; one without
+// steps where there is no folder to install into, so that --fix refuses.
+func outline(ctx context.Context, j *judge.Judgement, h *host.Host, folders Folders, recorded bool) (*installers.Plan, error) {
+	places, err := places(h, j, folders, recorded)
+	if err != nil {
+		return &installers.Plan{}, nil
+	}
+	return installers.Outline(ctx, j, h, places)
+}
+
 // makePlan plans with the folders of the machine that was judged: this user's
 // cache on this machine, the account's own on one in a snapshot.
 func makePlan(ctx context.Context, j *judge.Judgement, h *host.Host, folders Folders, recorded bool, from installers.Sources) (*installers.Plan, error) {
-	cache := folders.Cache
-	if recorded {
-		cache = ""
-	}
-	places, err := installers.PlacesOf(h, j.Facts.OS.User, cache)
+	places, err := places(h, j, folders, recorded)
 	if err != nil {
 		return nil, err
 	}
 	return installers.MakePlanFrom(ctx, j, h, places, from)
+}
+
+func places(h *host.Host, j *judge.Judgement, folders Folders, recorded bool) (installers.Places, error) {
+	if recorded {
+		folders.Cache = ""
+	}
+	return installers.PlacesOf(h, j.Facts.OS.User, folders.Cache)
 }

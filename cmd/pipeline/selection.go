@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/deployctl/deployctl/doctor/report"
+	"github.com/deployctl/deployctl/installers"
 	"github.com/deployctl/deployctl/recipes"
 )
 
@@ -83,6 +86,23 @@ func fetchRecipe(ctx context.Context, address string) ([]byte, error) {
 		return nil, usagef("%s is longer than a recipe can be (%d KiB)", address, maxRecipe>>10)
 	}
 	return data, nil
+}
+
+// fix is the command that carries out a plan, nil where it has no steps.
+func (s Selection) fix(plan *installers.Plan) *report.Fix {
+	if len(plan.Steps) == 0 {
+		return nil
+	}
+	cost := plan.Cost()
+	f := &report.Fix{Command: "deployctl doctor --fix" + s.flags(), DownloadBytes: cost.DownloadBytes, Minutes: cost.Minutes, Estimated: cost.Estimated}
+	for _, step := range plan.Steps {
+		for _, id := range step.Requirements {
+			if !slices.Contains(f.Findings, id) {
+				f.Findings = append(f.Findings, id)
+			}
+		}
+	}
+	return f
 }
 
 // flags are what a command line needs to make the same choice again.

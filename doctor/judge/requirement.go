@@ -701,26 +701,6 @@ func ChooseFix(q *recipes.Requirement, f *facts.Facts) (recipes.Packages, bool) 
 	return recipes.Packages{}, false
 }
 
-// Fixable reports whether a fix of some finding is one that deployctl carries
-// out itself.
-func (j *Judgement) Fixable() bool {
-	for _, f := range j.Findings {
-		if f.State != Fail && f.State != Warn {
-			continue
-		}
-		if f.Action != nil {
-			if ok, _ := f.Action.Automatic(j.Facts.OS); ok {
-				return true
-			}
-			continue
-		}
-		if f.Listed {
-			return true
-		}
-	}
-	return false
-}
-
 // installCommand is the command a person would type. deployctl itself runs
 // argv lists made by its installers, never this text.
 func installCommand(p recipes.Packages, u facts.User) string {

@@ -40,15 +40,35 @@ type Report struct {
 	Timings []facts.Timing      `json:"timings,omitempty"`
 	// Next is what must be done before this can be judged to its end.
 	Next string `json:"next,omitempty"`
-	// Fixable: FixCommand would change something here. Provable: deployctl can
-	// run the recipe's engine. Both are said in the closing sentence.
-	Fixable    bool   `json:"-"`
-	FixCommand string `json:"-"`
-	Provable   bool   `json:"-"`
+	// Fix is what a command would change here, nil for nothing.
+	Fix *Fix `json:"fix,omitempty"`
+	// Provable: deployctl can run the recipe's engine.
+	Provable bool `json:"-"`
 	// Others names, in a sentence, the recipes for what else was found here.
 	Others string `json:"others,omitempty"`
 	// Error says why the run stopped early.
 	Error string `json:"error,omitempty"`
+}
+
+// Fix is a command that fixes findings, with what it takes. It comes from the
+// installers' plan, which this package does not know.
+type Fix struct {
+	Command string `json:"command"`
+	// Findings are the ids of those that it fixes.
+	Findings      []string `json:"findings"`
+	DownloadBytes int64    `json:"download_bytes"`
+	Minutes       float64  `json:"minutes"`
+	// Estimated: no package manager was asked for the sizes.
+	Estimated bool `json:"estimated,omitempty"`
+}
+
+// Cost is what it takes, in words.
+func (f *Fix) Cost() string {
+	cost := recipes.Duration(f.Minutes)
+	if f.DownloadBytes > 0 {
+		cost = recipes.Size(f.DownloadBytes, f.Estimated) + ", " + cost
+	}
+	return cost
 }
 
 // HostSummary is the line that says which machine was judged.
@@ -260,12 +280,16 @@ func (r *Report) collapsed(b *strings.Builder, s Style, state judge.State) {
 
 // closing says in a sentence where one stands and what to do.
 func (r *Report) closing() string {
-	var problems, open, pending []string
-	warnings := 0
+	var missing, problems, open, pending []string
+	failed, warnings := 0, 0
 	for _, f := range r.inOrder() {
 		switch {
+		case f.State == judge.Fail && f.Cause == judge.NotInstalled:
+			missing = append(missing, f.Title)
+			failed++
 		case f.State == judge.Fail:
 			problems = append(problems, f.Title)
+			failed++
 		case f.State == judge.Unknown && f.Severity != recipes.Recommended && f.Severity != recipes.Info:
 			open = append(open, f.Title)
 		case f.State == judge.Pending:
@@ -276,10 +300,13 @@ func (r *Report) closing() string {
 	}
 	var text string
 	switch {
-	case len(problems) > 0:
-		text = count(len(problems), "problem") + ": " + strings.Join(problems, ", ") + "."
-		if r.Fixable {
-			text += " Run " + r.FixCommand + "."
+	case failed > 0:
+		if len(missing) > 0 {
+			problems = append([]string{isMissing(missing)}, problems...)
+		}
+		text = count(failed, "problem") + ": " + strings.Join(problems, "; ") + "."
+		if next := r.Run(); next != "" {
+			text += " " + next
 		}
 	case len(open) > 0:
 		text = count(len(open), "check") + " could not be made: " + strings.Join(open, ", ") + "."
@@ -289,11 +316,53 @@ func (r *Report) closing() string {
 		text = "No problems found for " + r.Recipe + "."
 		if warnings > 0 {
 			text = "No problems found for " + r.Recipe + ", " + count(warnings, "warning") + "."
+			if next := r.Run(); next != "" {
+				text += " " + next
+			}
 		} else if r.Provable && !r.Host.Recorded {
-			text += " Run deployctl verify to prove it with a real forward pass."
+			text += " Run `deployctl verify` to prove it with a real forward pass."
 		}
 	}
 	return text
+}
+
+// Run says which command fixes the problems, or the warnings where there are no
+// problems, and what it takes; "" where none fixes any.
+func (r *Report) Run() string {
+	if r.Fix == nil {
+		return ""
+	}
+	count := map[judge.State]int{}
+	fixed := map[judge.State]int{}
+	for _, f := range r.Findings {
+		count[f.State]++
+		if slices.Contains(r.Fix.Findings, f.ID) {
+			fixed[f.State]++
+		}
+	}
+	state := judge.Fail
+	if count[state] == 0 {
+		state = judge.Warn
+	}
+	switch fixed[state] {
+	case 0:
+		return ""
+	case count[state]:
+		return fmt.Sprintf("Run `%s` (%s).", r.Fix.Command, r.Fix.Cost())
+	}
+	return fmt.Sprintf("Run `%s` for %d of them (%s).", r.Fix.Command, fixed[state], r.Fix.Cost())
+}
+
+// isMissing says that things are missing: A is, A and B are.
+func isMissing(list []string) string {
+	last := len(list) - 1
+	switch last {
+	case 0:
+		return list[0] + " is missing"
+	case 1:
+		return list[0] + " and " + list[1] + " are missing"
+	}
+	return strings.Join(list[:last], ", ") + ", and " + list[last] + " are missing"
 }
 
 func count(n int, noun string) string {
@@ -409,8 +478,8 @@ func atoms(text string, room int) []string {
 					n = k
 				}
 			}
-		case slices.Contains(commands, bare):
-			for i+n < len(words) && !strings.ContainsAny(words[i+n-1][len(words[i+n-1])-1:], ".,;:") {
+		case slices.Contains(commands, strings.TrimPrefix(bare, "`")):
+			for i+n < len(words) && !strings.ContainsAny(words[i+n-1][len(words[i+n-1])-1:], ".,;:`") {
 				n++
 			}
 		}

@@ -26,14 +26,14 @@ func TestWidths(t *testing.T) {
 		{ID: "memory.total", Title: "Memory", State: judge.OK, Found: "8.0 GiB"},
 	}}
 	r := report.New(j, false)
-	r.Fixable, r.FixCommand = true, "deployctl doctor --fix --recipe opencv-cuda"
+	r.Fix = &report.Fix{Command: "deployctl doctor --fix --recipe opencv-cuda", Findings: []string{"cuda.version", "visual-studio.cxx"}, DownloadBytes: 149e6, Minutes: 2}
 	for _, width := range []int{60, 80, 120} {
 		var b strings.Builder
 		if err := r.WriteText(&b, report.Style{Width: width}); err != nil {
 			t.Fatal(err)
 		}
 		text := b.String()
-		whole := []string{"149 MB", "2 min", "8.0 GiB", "deployctl doctor --fix --recipe opencv-cuda."}
+		whole := []string{"149 MB", "2 min", "8.0 GiB", "`deployctl doctor --fix --recipe opencv-cuda`"}
 		if width > 60 {
 			whole = append(whole, `C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v12.4\bin`, "winget install --exact --id Microsoft.VisualStudio.2022")
 		}
@@ -57,6 +57,45 @@ func TestWidths(t *testing.T) {
 		}
 		if text != string(want) {
 			t.Errorf("%s (run with -update to accept):\n%s", golden, text)
+		}
+	}
+}
+
+// TestClosing: the last sentence says what is missing and what to run, for how many
+// of the problems, and never a command that fixes none.
+func TestClosing(t *testing.T) {
+	missing := func(id, title string) judge.Finding {
+		return judge.Finding{ID: id, Title: title, State: judge.Fail, Cause: judge.NotInstalled, Found: "not installed"}
+	}
+	opencv, cuda, cudnn := missing("opencv.version", "OpenCV 4"), missing("cuda.version", "CUDA Toolkit"), missing("cudnn.version", "cuDNN")
+	broken := judge.Finding{ID: "opencv.cpu", Title: "OpenCV for this CPU", State: judge.Fail}
+	warning := judge.Finding{ID: "ninja.present", Title: "Ninja", State: judge.Warn}
+	fix := func(ids ...string) *report.Fix {
+		return &report.Fix{Command: "deployctl doctor --fix", Findings: ids, DownloadBytes: 149e6, Minutes: 2}
+	}
+	for _, c := range []struct {
+		name     string
+		findings []judge.Finding
+		fix      *report.Fix
+		want     string
+	}{
+		{"one", []judge.Finding{opencv}, fix("opencv.version"), "1 problem: OpenCV 4 is missing. Run `deployctl doctor --fix` (149 MB, about 2 min)."},
+		{"one of two", []judge.Finding{opencv, cuda}, fix("opencv.version"), "2 problems: CUDA Toolkit and OpenCV 4 are missing. Run `deployctl doctor --fix` for 1 of them (149 MB, about 2 min)."},
+		{"three and another", []judge.Finding{opencv, cuda, cudnn, broken}, nil, "4 problems: CUDA Toolkit, cuDNN, and OpenCV 4 are missing; OpenCV for this CPU."},
+		{"only a warning is fixed", []judge.Finding{broken, warning}, fix("ninja.present"), "1 problem: OpenCV for this CPU."},
+		{"a warning", []judge.Finding{warning}, fix("ninja.present"), "No problems found for r, 1 warning. Run `deployctl doctor --fix` (149 MB, about 2 min)."},
+		{"nothing to download", []judge.Finding{broken}, &report.Fix{Command: "deployctl doctor --fix", Findings: []string{"opencv.cpu"}, Minutes: 0.1}, "1 problem: OpenCV for this CPU. Run `deployctl doctor --fix` (about 6 s)."},
+		{"healthy", nil, nil, "No problems found for r."},
+	} {
+		r := report.New(&judge.Judgement{Recipe: &recipes.Recipe{Name: "r"}, Facts: machine(nil), Findings: c.findings}, false)
+		r.Fix = c.fix
+		var b strings.Builder
+		if err := r.WriteText(&b, report.Style{}); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSpace(b.String()), "\n")
+		if got := lines[len(lines)-1]; got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
 }

@@ -51,11 +51,8 @@ func beside(component string) bool {
 
 // usual is what a component's installation takes, by the catalog.
 func usual(component, family string) Cost {
-	c, _ := recipes.FindComponent(component)
-	return Cost{
-		DownloadBytes: int64(c.Cost.Download), Minutes: c.Cost.Minutes, Heavy: c.Cost.Heavy,
-		Reboot: slices.Contains(c.Cost.Restart, family),
-	}
+	c := recipes.UsualCost(component)
+	return Cost{DownloadBytes: int64(c.Download), Minutes: c.Minutes, Heavy: c.Heavy, Reboot: slices.Contains(c.Restart, family)}
 }
 
 // olderGCC are the major versions below the default that a distribution

@@ -25,6 +25,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/judge"
+	"github.com/deployctl/deployctl/doctor/report"
 	"github.com/deployctl/deployctl/recipes"
 )
 
@@ -70,6 +71,8 @@ type Change struct {
 	// or reason, most important first.
 	Why  []string `json:"why"`
 	Cost Cost     `json:"cost"`
+	// ByHand: deployctl has no step for it.
+	ByHand bool `json:"by_hand,omitempty"`
 
 	title    string   // for Repair: what will be so
 	serves   []string // the lines that do not hold without it
@@ -92,6 +95,10 @@ type Solution struct {
 	// Open lists what could not be taken into account, and why: components
 	// that no probe could look at, lines only hardware could mend.
 	Open []string `json:"open,omitempty"`
+	// Warnings are what doctor recommends and the recipe does not require.
+	Warnings []Change `json:"warnings,omitempty"`
+	// Fix is the command that makes those changes which deployctl has steps for.
+	Fix *report.Fix `json:"fix,omitempty"`
 	// Untested names pairs that the plan rests on and that nobody has tried.
 	Untested []string `json:"untested,omitempty"`
 	// Score is what was minimised (see score); 0 means nothing to do.

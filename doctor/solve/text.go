@@ -116,12 +116,21 @@ func (p *problem) advise(s *Solution) {
 		gone := func(f judge.Finding) bool {
 			return strings.HasPrefix(f.ID, c.Component+".") && after[f.ID] != judge.Fail
 		}
-		if how, covers := words(p.findings, c, gone); how != "" {
-			c.How, c.Covers = how, covers
+		found := p.findings
+		how, covers := words(found, c, gone)
+		if how == "" {
+			found = p.without(s, i)
+			how, _ = words(found, c, func(judge.Finding) bool { return false })
+		}
+		if how == "" {
 			continue
 		}
-		if how, _ := words(p.without(s, i), c, func(judge.Finding) bool { return false }); how != "" {
-			c.How = how
+		c.How, c.Covers = how, covers
+		// The words name the version that doctor advises, whatever was computed.
+		for _, f := range found {
+			if v := f.Advised[c.Component]; v != "" && f.Fix == how && s.Targets[c.Component] == "" {
+				c.To = v
+			}
 		}
 	}
 }
@@ -162,25 +171,50 @@ func (p *problem) repairs(s *Solution) {
 	changes := s.Changes
 	s.Changes = []Change{}
 	for _, f := range p.findings {
+		if f.State == judge.Warn {
+			s.Warnings = append(s.Warnings, repair(f))
+		}
 		if f.State != judge.Fail && f.State != judge.Pending || f.Fix == "" || p.aside(f.ID) ||
 			slices.ContainsFunc(changes, func(c Change) bool { return slices.Contains(c.Covers, f.ID) }) {
 			continue
 		}
-		why := f.ID + ": " + f.Found
+		c := repair(f)
 		if i := slices.IndexFunc(s.Changes, func(c Change) bool { return c.Action == Repair && c.How == f.Fix }); i >= 0 {
 			s.Changes[i].Covers = append(s.Changes[i].Covers, f.ID)
-			s.Changes[i].Why = append(s.Changes[i].Why, why)
+			s.Changes[i].Why = append(s.Changes[i].Why, c.Why...)
 			continue
 		}
-		component, _, _ := strings.Cut(f.ID, ".")
-		c := Change{Component: component, Action: Repair, title: f.Title, How: f.Fix, Path: f.Path, Why: []string{why}, Covers: []string{f.ID}}
-		if f.Action == nil || len(f.Action.Packages) == 0 {
-			c.Cost.Minutes = 1
-		}
 		s.Changes = append(s.Changes, c)
-		s.Cost.Minutes += c.Cost.Minutes
 	}
 	s.Changes = append(s.Changes, changes...)
+}
+
+// repair is what doctor says of a finding, as a change.
+func repair(f judge.Finding) Change {
+	component, _, _ := strings.Cut(f.ID, ".")
+	return Change{Component: component, Action: Repair, title: f.Title, How: f.Fix, Path: f.Path, Why: []string{f.ID + ": " + f.Found}, Covers: []string{f.ID}}
+}
+
+// Price puts in what the installers' steps for the findings of a change take:
+// known is false where that is not theirs alone. A change without steps is left to
+// a person.
+func (s *Solution) Price(steps func(findings []string) (cost Cost, known, any bool)) {
+	s.Cost = Cost{}
+	priced := map[string]bool{}
+	for i := range s.Changes {
+		c := &s.Changes[i]
+		if len(c.Covers) > 0 {
+			cost, known, any := steps(c.Covers)
+			c.ByHand = !any
+			if known {
+				if priced[c.How] { // what one command does is counted once
+					cost = Cost{}
+				}
+				c.Cost.DownloadBytes, c.Cost.Minutes, priced[c.How] = cost.DownloadBytes, cost.Minutes, true
+			}
+		}
+		s.Cost = s.Cost.plus(c.Cost)
+	}
 }
 
 // aside reports whether a finding is on what no installation changes; the
@@ -266,6 +300,8 @@ func (s *Solution) WriteText(w io.Writer, width int) error {
 		}
 	case len(groups) == 0:
 		line("", first+"Recipe "+s.Recipe+" needs no changes.")
+	case s.onlyByHand():
+		line("", fmt.Sprintf("%sRecipe %s needs nothing installed. %s to fix by hand:", first, s.Recipe, count(len(groups), "problem")))
 	default:
 		line("", fmt.Sprintf("%sRecipe %s needs %s: %s.", first, s.Recipe, count(len(groups), "change"), s.Cost))
 	}
@@ -280,6 +316,12 @@ func (s *Solution) WriteText(w io.Writer, width int) error {
 			line("   cost  ", g.cost.String())
 		}
 	}
+	if len(s.Warnings) > 0 {
+		line("\n", "Recommended, but not required:")
+	}
+	for _, c := range s.Warnings {
+		line("- ", c.title+": "+c.How)
+	}
 	for _, text := range s.Untested {
 		fmt.Fprintln(b)
 		line("", text+" has not been tested. Run deployctl verify to find out whether it works.")
@@ -292,6 +334,11 @@ func (s *Solution) WriteText(w io.Writer, width int) error {
 		return fmt.Errorf("show the plan: %w", err)
 	}
 	return nil
+}
+
+// onlyByHand: nothing is installed, and there are no steps for what is to be fixed.
+func (s *Solution) onlyByHand() bool {
+	return !slices.ContainsFunc(s.Changes, func(c Change) bool { return c.Action != Repair || !c.ByHand })
 }
 
 // group is a step: the changes that one thing to do brings about.
@@ -376,16 +423,13 @@ func (c Change) Title() string {
 // String gives a cost in words; sizes are estimates.
 func (c Cost) String() string {
 	var parts []string
-	switch {
-	case c.DownloadBytes >= gb:
-		parts = append(parts, fmt.Sprintf("about %.1f GB to download", float64(c.DownloadBytes)/1e9))
-	case c.DownloadBytes > 0:
-		parts = append(parts, fmt.Sprintf("about %d MB to download", c.DownloadBytes/mb))
-	default:
+	if c.DownloadBytes > 0 {
+		parts = append(parts, recipes.Size(c.DownloadBytes, true)+" to download")
+	} else {
 		parts = append(parts, "nothing to download")
 	}
-	if c.Minutes >= 1 {
-		parts = append(parts, fmt.Sprintf("about %.0f min", c.Minutes))
+	if c.Minutes > 0 {
+		parts = append(parts, recipes.Duration(c.Minutes))
 	}
 	if c.Reboot {
 		parts = append(parts, "a restart")

@@ -30,7 +30,7 @@ func TestPlanWidths(t *testing.T) {
 		}
 		whole := strings.Join(strings.Fields(text), " ")
 		for _, want := range []string{
-			"needs 2 changes", "1. Install CUDA Toolkit 12.9.1; Install cuDNN 9.10.2", "how " + how, "about 4.0 GB to download, about 12 min", "2. Upgrade CMake from 3.10.1 to 4.2",
+			"needs 2 changes", "1. Install CUDA Toolkit 12.9.1; Install cuDNN 9.10.2", "how " + how, "about 4 GB to download, about 12 min", "2. Upgrade CMake from 3.10.1 to 4.2",
 		} {
 			if !strings.Contains(whole, want) {
 				t.Errorf("%d columns: no %q in\n%s", width, want, text)

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/deployctl/deployctl/recipes"
 )
 
 // Effect says how far a step goes.
@@ -54,9 +56,17 @@ type Cost struct {
 	DiskBytes int64 `json:"disk_bytes"`
 	// Minutes is a rough time, always an estimate.
 	Minutes float64 `json:"minutes"`
-	// Estimated: the two sizes are not known; Note says why.
+	// Estimated: the sizes are the catalog's or guesses; Note says why.
 	Estimated bool   `json:"estimated,omitempty"`
 	Note      string `json:"note,omitempty"`
+}
+
+// Plus adds up two costs. A sum with an estimate is one.
+func (c Cost) Plus(other Cost) Cost {
+	return Cost{
+		DownloadBytes: c.DownloadBytes + other.DownloadBytes, DiskBytes: c.DiskBytes + other.DiskBytes,
+		Minutes: c.Minutes + other.Minutes, Estimated: c.Estimated || other.Estimated,
+	}
 }
 
 // Step is one change to a machine.
@@ -407,21 +417,7 @@ func Clean(line string, max int) string {
 }
 
 // Bytes writes a size for people, in decimal units as package managers do.
-func Bytes(n int64) string {
-	sign := ""
-	if n < 0 {
-		sign, n = "-", -n
-	}
-	units := []string{"B", "kB", "MB", "GB", "TB"}
-	v, u := float64(n), 0
-	for v >= 999.5 && u < len(units)-1 {
-		v, u = v/1000, u+1
-	}
-	if u == 0 || v >= 99.95 {
-		return fmt.Sprintf("%s%.0f %s", sign, v, units[u])
-	}
-	return fmt.Sprintf("%s%.1f %s", sign, v, units[u])
-}
+func Bytes(n int64) string { return recipes.FormatBytes(n) }
 
 // Some names the first n of a list, and how many more there are.
 func Some(names []string, n int) string {
