@@ -20,9 +20,9 @@ func newLock(c *console.Console) *cobra.Command {
 	o := pipeline.LockOptions{Console: c}
 	cmd := &cobra.Command{
 		Use:   "lock",
-		Short: "Write down every file that --fix would take here, with size and hash",
+		Short: "List every file that --fix would use here, with size and hash",
 		Long: `Writes a lockfile: the packages, artifacts and Go modules that "doctor --fix"
-would take on this machine for a recipe, each with its size, SHA-256 and
+would use on this machine for a recipe, each with its size, SHA-256 and
 addresses. Nothing is installed, and apt's own lists are left as they are.
 
 What this machine has already is not in the plan and so not in the lockfile:
@@ -45,7 +45,7 @@ lock on a machine (or in a chroot) like the one it is for.`,
 func newBundle(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bundle",
-		Short: "Carry all that --fix takes to a machine without a network, in one file",
+		Short: "Carry what --fix needs to a machine without a network, in one file",
 		Example: `  deployctl bundle create --output yolov3.bundle.tar     where there is a network
   deployctl bundle import yolov3.bundle.tar              where there is none
   deployctl doctor --fix --offline`,
@@ -56,7 +56,8 @@ func newBundle(c *console.Console) *cobra.Command {
 	create := &cobra.Command{
 		Use: "create --output FILE", Short: "Fetch what a lockfile names and put it into one file",
 		Long: `Fetches all that a lockfile names, or that "deployctl lock" would write down on
-this machine, and puts it into one file. An interrupted run goes on where it was.`,
+this machine, and puts it into one file. An interrupted run goes on where it
+was.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withFolders(func(f pipeline.Folders) error {
@@ -78,7 +79,7 @@ this machine, and puts it into one file. An interrupted run goes on where it was
 	}
 	list.Flags().StringVar(&format, "format", "text", "text, or json: its lockfile")
 	cmd.AddCommand(create, list, &cobra.Command{
-		Use: "import FILE", Short: "Check every file of a bundle and take them in; needs no root and no network", Args: exactArg("a bundle"),
+		Use: "import FILE", Short: "Check and import every file of a bundle; needs no root and no network", Args: exactArg("a bundle"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withFolders(func(f pipeline.Folders) error {
 				return pipeline.BundleImport(cmd.Context(), c, f, args[0])

@@ -13,7 +13,7 @@ func newFacts(c *console.Console) *cobra.Command {
 	o := pipeline.FactsOptions{Console: c}
 	cmd := &cobra.Command{
 		Use:   "facts",
-		Short: "Print what is so on this machine, as JSON",
+		Short: "Print everything detected on this machine, as JSON",
 		Long: `Prints everything the probes know about this machine (or a snapshot) as one
 JSON document, each fact with its evidence. The schema is published in
 docs/schema/facts.schema.json.`,
@@ -53,9 +53,9 @@ func newDiff(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff A B",
 		Short: "Compare two machines: what breaks first, then what matters",
-		Long: `Compares two machines: A, on which a program was built or works, and B, on which
-it shall run. Each is a snapshot, a JSON file from "deployctl facts", or the word
-"here" for this machine.`,
+		Long: `Compares two machines: A, on which a program was built or works, and B, on
+which it shall run. Each is a snapshot, a JSON file from "deployctl facts", or
+the word "here" for this machine.`,
 		Example: `  deployctl diff build-server.tgz here`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {

@@ -22,7 +22,7 @@ func newUndo(c *console.Console) *cobra.Command {
 	all := false
 	cmd := &cobra.Command{
 		Use:   "undo",
-		Short: "Take back what deployctl installed, the last first",
+		Short: "Uninstall what deployctl installed, most recent first",
 		Long: `Removes what the last run of deployctl added, and nothing else. What was
 changed since, and what something else now needs, stays; the plan says why.`,
 		Args: noArgs,
@@ -37,8 +37,8 @@ changed since, and what something else now needs, stays; the plan says why.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Undo.Run, "run", "", "the `run` to take back, as history lists it (default: the last)")
-	f.BoolVar(&all, "all", false, "take back every run")
+	f.StringVar(&o.Undo.Run, "run", "", "the `run` to undo, as history lists it (default: the last)")
+	f.BoolVar(&all, "all", false, "undo every run")
 	f.BoolVar(&o.Undo.Purge, "purge", false, "also remove configuration files that were edited")
 	cmd.MarkFlagsMutuallyExclusive("run", "all")
 	f.BoolVarP(&o.Yes, "yes", "y", false, "do not ask before the machine is changed")

@@ -1,11 +1,12 @@
-// Command deployctl finds out what a machine lacks to run a deep network,
-// mends it, and proves it with a real forward pass.
+// Command deployctl finds out what a machine lacks to run a deep network, repairs
+// it, and proves it with a real forward pass.
 //
 // This package turns flags into options and results into exit codes. What the
 // commands do is in cmd/pipeline.
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,12 +17,14 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/cmd/pipeline"
 	"github.com/deployctl/deployctl/doctor/judge"
+	"github.com/deployctl/deployctl/doctor/report"
 )
 
 func main() { os.Exit(run(os.Args[1:], console.System())) }
@@ -96,13 +99,12 @@ func newRoot(c *console.Console) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "deployctl",
 		Short: "Make a machine run a deep network, and prove it",
-		Long: `deployctl looks at this machine, says what it lacks to run a trained network,
-installs or mends it when asked, and proves the result with a real YOLOv3
-forward pass.
+		Long: `deployctl checks what this machine lacks to run a trained network, installs or
+repairs it when asked, and proves the result with a real YOLOv3 forward pass.
 
-Exit codes: 0 all required hold, 1 deployctl or a step failed or was stopped, 2
-usage or bad recipe, 3 a requirement fails, 4 only warnings (with --strict), 5 a
-requirement is unknown, 6 pending.`,
+Exit codes: 0 all requirements pass, 1 deployctl or a step failed or was
+stopped, 2 usage or bad recipe, 3 a requirement fails, 4 only warnings (with
+--strict), 5 a requirement is unknown, 6 a restart or a new session is needed.`,
 		Example: `  deployctl doctor                 what is missing here (changes nothing)
   deployctl doctor --fix           install it, then prove it
   deployctl verify                 the proof alone`,
@@ -123,7 +125,36 @@ requirement is unknown, 6 pending.`,
 	root.AddCommand(
 		newDoctor(c), newVerify(c), newFacts(c), newSnapshot(c), newDiff(c), newShadow(c), newPlan(c), newLock(c), newBundle(c), newModels(c), newCache(c), newRuntimes(c), newRecipe(c), newExplain(c), newHistory(c), newUndo(c),
 	)
+	usage := root.UsageFunc()
+	root.SetUsageFunc(func(cmd *cobra.Command) error {
+		to := cmd.OutOrStderr()
+		var text strings.Builder
+		cmd.SetOut(&text)
+		defer cmd.SetOut(to)
+		if err := usage(cmd); err != nil {
+			return err
+		}
+		_, err := io.WriteString(to, columns(text.String(), cmp.Or(c.Width, 80)))
+		return err
+	})
 	return root
+}
+
+// columns wraps lines to a width; the rest of a description stands under it.
+func columns(text string, width int) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if utf8.RuneCountInString(line) <= width {
+			continue
+		}
+		// The description begins after the last gap of two blanks.
+		at := len(line) - len(strings.TrimLeft(line, " "))
+		if gap := strings.LastIndex(line, "  "); gap >= at {
+			at = gap + 2
+		}
+		lines[i] = line[:at] + report.Wrap(line[at:], at, width)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // whatFolders hands a command that looks only the folders that this user has; a

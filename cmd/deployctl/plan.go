@@ -11,10 +11,11 @@ func newPlan(c *console.Console) *cobra.Command {
 	o := pipeline.PlanOptions{Console: c}
 	cmd := &cobra.Command{
 		Use:   "plan",
-		Short: "Say the smallest change that makes a recipe hold, and why",
-		Long: `Finds the cheapest set of changes after which every required line of a recipe
-holds, and says which rows of the compatibility tables make each necessary; or
-says that there is none, and which rows exclude one another. Changes nothing.
+		Short: "Show the smallest set of changes that satisfies a recipe, and why",
+		Long: `Finds the cheapest set of changes that satisfies every requirement of a recipe,
+and shows why each is necessary. Where there is none, it shows which
+requirements exclude one another. It also lists what is left to fix by hand.
+Changes nothing.
 
 With --format sh, ps1, dockerfile or ansible it writes the steps of
 "doctor --fix" in that language; each runs without deployctl.`,

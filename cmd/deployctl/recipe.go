@@ -32,7 +32,7 @@ func newRecipe(c *console.Console) *cobra.Command {
 			},
 		},
 		&cobra.Command{
-			Use: "lint FILE", Short: "Check a recipe file; mistakes are told with line and column", Args: exactArg("a recipe file"),
+			Use: "lint FILE", Short: "Check a recipe file; errors are reported with line and column", Args: exactArg("a recipe file"),
 			RunE: func(_ *cobra.Command, args []string) error { return pipeline.RecipeLint(c, args[0]) },
 		},
 		&cobra.Command{
@@ -57,7 +57,7 @@ func newRecipeSchema(c *console.Console) *cobra.Command {
 func newExplain(c *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:     "explain ID",
-		Short:   "Print the page of a requirement or recipe: what, why, and how to fix it by hand",
+		Short:   "Explain a requirement or recipe: what, why, and how to fix it by hand",
 		Example: `  deployctl explain opencv.version`,
 		Args:    exactArg("a requirement's id, as doctor --format json shows it, or a recipe's name"),
 		RunE: func(_ *cobra.Command, args []string) error {

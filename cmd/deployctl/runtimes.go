@@ -19,8 +19,8 @@ func newRuntimes(c *console.Console) *cobra.Command {
 		Use:   "pull onnxruntime",
 		Short: "Take ONNX Runtime's CPU library out of its npm package, pinned by hash",
 		Long: `Fetches one tarball from the registry that this machine's npm client is set to,
-checks it against its pinned hash, and unpacks only the libraries for one system.
-No code of the package runs. Headers are not part of it.`,
+checks it against its pinned hash, and unpacks only the libraries for one
+system. No code of the package runs. Headers are not part of it.`,
 		Example: `  deployctl runtimes pull onnxruntime --to /opt
   deployctl runtimes pull onnxruntime --system windows/amd64 --to dist`,
 		Args: exactArg("the runtime: onnxruntime"),

@@ -16,9 +16,9 @@ func newVerify(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Prove the set-up with a real YOLOv3 forward pass",
-		Long: `Runs a real YOLOv3 (107 layers, 62 million parameters) through the engine, compares
-every raw output with the built-in reference engine, times it, and draws the
-boxes into a picture.
+		Long: `Runs a real YOLOv3 (107 layers, 62 million parameters) through the engine,
+compares every raw output with the built-in reference engine, times it, and
+draws the boxes into a picture.
 
 Without weights of your own, and without the official ones in the cache, it uses
 self-test weights: the same network at the same cost, calibrated on an embedded

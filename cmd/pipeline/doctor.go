@@ -554,9 +554,10 @@ func (o DoctorOptions) proves(r *recipes.Recipe) bool {
 	return r.Verify != nil && o.Level > 0 && canRun(r.Verify.Engine)
 }
 
-// prove ends a fix: where all required hold, the recipe's engine shows it.
+// prove ends a fix: where the machine has all that is required, the recipe's engine
+// shows it. What is wrong with the user's own project is reported all the same.
 func (o DoctorOptions) prove(ctx context.Context, x examination, r *recipes.Recipe) error {
-	ready := x.report.Exit == judge.ExitOK || x.report.Exit == judge.ExitStrict
+	ready := x.judgement.Machine().Exit(false) == judge.ExitOK
 	if !ready || !o.proves(r) {
 		if err := o.write(x.report); err != nil {
 			return err

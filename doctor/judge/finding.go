@@ -53,6 +53,9 @@ type Finding struct {
 	Reach bool `json:"-"`
 	// Advised are the versions of components that Fix says to install.
 	Advised map[string]string `json:"-"`
+	// Project: it is on the user's project in the current folder, and says nothing
+	// of the machine.
+	Project bool `json:"-"`
 	// After is the id of the finding that has to be fixed first, "" for none. A
 	// finding that has one is skipped.
 	After string `json:"-"`

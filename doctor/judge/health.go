@@ -222,7 +222,7 @@ func (e *evaluation) healthOf(c *recipes.Check, s *subject) (Finding, bool) {
 			return Finding{}, false
 		}
 	}
-	f := Finding{Severity: c.Severity, Why: c.Why}
+	f := Finding{Severity: c.Severity, Why: c.Why, Project: strings.HasPrefix(c.Of, "project.")}
 	f.ID, _ = recipes.Fill(c.ID, s.word)
 	f.Title, _ = recipes.Fill(c.Title, s.word)
 	f.Found, _ = recipes.Fill(c.Found, s.word)

@@ -220,6 +220,13 @@ func (j *Judgement) Exit(strict bool) int {
 	return ExitOK
 }
 
+// Machine is the judgement without the findings on the user's project.
+func (j *Judgement) Machine() *Judgement {
+	out := *j
+	out.Findings = slices.DeleteFunc(slices.Clone(j.Findings), func(f Finding) bool { return f.Project })
+	return &out
+}
+
 // Summary counts the findings by state; a state without findings is absent.
 func (j *Judgement) Summary() map[State]int {
 	counts := map[State]int{}

@@ -115,7 +115,10 @@ func runtime(e *evaluation, s subject) (vars map[string]string, have, needs int,
 // vcruntime140_1.dll, which came with that runtime.
 func runtimeTooOld(e *evaluation, s subject) (map[string]string, bool) {
 	vars, have, needs, ok := runtime(e, s)
-	return vars, ok && have < 20 && needs >= 20
+	missed := slices.ContainsFunc(s.instance.Needs, func(n facts.Need) bool {
+		return n.Cause == facts.NotFound && strings.EqualFold(n.Name, "vcruntime140_1.dll")
+	})
+	return vars, ok && have < 20 && needs >= 20 && !missed // library-missing says so
 }
 
 // runtimeCrash: ONNX Runtime 1.18.1, and 1.21 and newer, crash with the runtime

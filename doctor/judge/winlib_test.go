@@ -26,6 +26,8 @@ func TestWindowsRuntimeAndModules(t *testing.T) {
 		{"a little older", "msvc", facts.Instance{Version: "14.44.35207"}, "14.40.33810.0", "", ""},
 		{"the same", "msvc", facts.Instance{Version: "14.16.27023"}, "14.16.27012.6", "", ""},
 		{"OpenCV of v142 on the runtime of 2017", "opencv", facts.Instance{Version: "4.8.1", Built: facts.Built{Compiler: "msvc", Toolset: "v142"}}, "14.16.27012.6", "opencv.runtime-too-old", "vcruntime140_1.dll"},
+		{"OpenCV of v142 whose DLL is missed by name", "opencv", facts.Instance{Version: "4.8.1", Built: facts.Built{Compiler: "msvc", Toolset: "v142"},
+			Needs: []facts.Need{{Name: "VCRUNTIME140_1.dll", By: `C:\opencv\opencv_world481.dll`, Cause: facts.NotFound}}}, "14.16.27012.6", "opencv.library-missing", "VCRUNTIME140_1.dll"},
 		{"OpenCV of v141", "opencv", facts.Instance{Version: "4.1.0", Built: facts.Built{Compiler: "msvc", Toolset: "v141"}}, "14.16.27012.6", "", ""},
 		{"ONNX Runtime 1.21 on the runtime of 2019", "onnxruntime", facts.Instance{Version: "1.21.0"}, "14.29.30153.0", "onnxruntime.runtime-crash", "14.38"},
 		{"ONNX Runtime 1.21 on the runtime of 17.8", "onnxruntime", facts.Instance{Version: "1.21.0"}, "14.38.33135.0", "", ""},

@@ -2,7 +2,6 @@ package solve
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -469,10 +468,7 @@ func drivers(t *recipes.Tables, family string) []string {
 	})
 }
 
-// describe names an offer's version with its component.
+// label names a component with its version.
 func label(component, version string) string {
-	if version == "" {
-		return component
-	}
-	return fmt.Sprintf("%s %s", component, version)
+	return strings.TrimSpace(recipes.Display(component) + " " + version)
 }

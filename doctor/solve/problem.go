@@ -28,7 +28,7 @@ type candidate struct {
 
 func (c *candidate) label() string {
 	if c.none {
-		return "no " + c.component
+		return "no " + recipes.Display(c.component)
 	}
 	return label(c.component, c.inst.Version)
 }
@@ -52,6 +52,8 @@ type constraint struct {
 	why func() string
 	// untested reports a pair that nobody has tried.
 	untested func([]*candidate) string
+	// asks is what an own line asks, where why says more.
+	asks string
 	// own marks a line on a component itself, and not between components.
 	own bool
 	// context names what else a table was asked for: openpose 1.6.0.
@@ -360,9 +362,17 @@ func (p *problem) component(q *recipes.Requirement) error {
 		return nil
 	}
 	wants := q.Wants()
+	if rest, ok := strings.CutPrefix(wants, c.Name+" "); ok {
+		wants = label(c.Name, rest)
+	}
+	asks := "requires " + wants
+	if len(c.Attr) > 0 { // a condition on a detail is the recipe's, not for people
+		asks = "requires " + q.Title
+	}
 	p.constraints = append(p.constraints, &constraint{
 		id: q.ID, scope: scope, own: true,
-		why: func() string { return fmt.Sprintf("%s requires %s", q.ID, wants) },
+		asks: asks,
+		why:  func() string { return fmt.Sprintf("%s (%s) requires %s", q.Title, q.ID, wants) },
 		ok: func(chosen []*candidate) bool {
 			first := chosen[0]
 			if c.Absent {
@@ -424,7 +434,7 @@ func (p *problem) target(name, text string) error {
 	}
 	p.constraints = append(p.constraints, &constraint{
 		id: "target", scope: scope, own: true,
-		why: func() string { return fmt.Sprintf("the target is %s %s", name, text) },
+		why: func() string { return fmt.Sprintf("the target is %s", label(name, text)) },
 		ok: func(chosen []*candidate) bool {
 			if chosen[0].none {
 				return false
@@ -453,7 +463,9 @@ func (p *problem) world() {
 			own := p.vars[i].name
 			p.constraints = append(p.constraints, &constraint{
 				scope: []int{i, scope[0]},
-				why:   func() string { return fmt.Sprintf("each %s is part of its own %s", own, name) },
+				why: func() string {
+					return fmt.Sprintf("each %s is part of its own %s", recipes.Display(own), recipes.Display(name))
+				},
 				ok: func(chosen []*candidate) bool {
 					want, asks := chosen[0].requires[name]
 					if !asks {

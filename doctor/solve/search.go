@@ -5,6 +5,8 @@ import (
 	"context"
 	"slices"
 	"strings"
+
+	"github.com/deployctl/deployctl/recipes"
 )
 
 // plan is a complete choice.
@@ -258,9 +260,12 @@ func (p *problem) explain(ctx context.Context) ([]string, error) {
 		}
 	}
 	slices.Sort(list)
+	for i, name := range list {
+		list[i] = recipes.Display(name)
+	}
 	meets := "all of these."
 	if len(out) == 1 {
 		meets = "this."
 	}
-	return append(out, "No version of "+strings.Join(list, ", ")+" that could be had meets "+meets), nil
+	return append(out, "No available version of "+strings.Join(list, ", ")+" meets "+meets), nil
 }

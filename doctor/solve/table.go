@@ -1,6 +1,7 @@
 package solve
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math/bits"
@@ -137,7 +138,14 @@ func (p *problem) compat(q *recipes.Requirement) error {
 func pairs(known map[string]string) string {
 	var out []string
 	for _, column := range slices.Sorted(maps.Keys(known)) {
-		out = append(out, column+" "+known[column])
+		switch value := known[column]; column {
+		case "sm":
+			out = append(out, "compute capability "+value)
+		case "os":
+			out = append(out, cmp.Or(map[string]string{"linux": "Linux", "windows": "Windows", "darwin": "macOS"}[value], value))
+		default:
+			out = append(out, label(column, value))
+		}
 	}
 	return strings.Join(out, " and ")
 }
@@ -264,11 +272,14 @@ func (l *lookup) untested(chosen []*candidate) string {
 	if known || at < 0 || l.table.Rows[at].Basis != recipes.Expected {
 		return ""
 	}
-	var list []string
-	for _, c := range chosen {
-		list = append(list, c.label())
+	list := make([]string, len(chosen))
+	for i, c := range chosen {
+		list[i] = c.label()
 	}
-	return fmt.Sprintf("%s (table %s: %s)", strings.Join(list, " with "), l.table.Name, l.table.Rows[at].Source)
+	if len(list) == 1 {
+		return fmt.Sprintf("%s (table %s: %s)", list[0], l.table.Name, l.table.Rows[at].Source)
+	}
+	return fmt.Sprintf("%s with %s (table %s: %s)", list[0], strings.Join(list[1:], " and "), l.table.Name, l.table.Rows[at].Source)
 }
 
 // whyTable says what a table allows, narrowed to what is fixed.
@@ -313,12 +324,12 @@ func (p *problem) whyTable(q *recipes.Requirement, l *lookup, scope []int, known
 		var parts []string
 		for _, column := range free {
 			if want := row.When[column]; want != "" {
-				parts = append(parts, column+" "+want)
+				parts = append(parts, label(column, want))
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(l.check.Holds)) {
 			if c, err := recipes.Relate(l.check.Holds[name], row.Then[l.check.Choose]); err == nil {
-				parts = append(parts, name+" "+c.String())
+				parts = append(parts, label(name, c.String()))
 			}
 		}
 		if option := strings.Join(parts, " with "); option != "" && !slices.Contains(options, option) {

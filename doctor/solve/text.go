@@ -257,11 +257,15 @@ func (p *problem) reasons(v int, chosen []*candidate) (out, ids []string) {
 			continue // of tables the line on the component itself says enough
 		}
 		text := cmp.Or(c.id, "toolsets") + ": "
+		if at := slices.IndexFunc(p.findings, func(f judge.Finding) bool { return f.ID == c.id && f.State == judge.Fail }); at >= 0 && c.own {
+			out = append(out, text+p.findings[at].Found) // doctor's words
+			continue
+		}
 		if c.context != "" {
 			others = append(others, c.context)
 		}
 		if c.own || len(others) == 0 {
-			text += strings.TrimPrefix(c.why(), c.id+" ") + "; this is " + was.label()
+			text += cmp.Or(c.asks, c.why()) + "; this is " + was.label()
 		} else {
 			text += fmt.Sprintf("%s does not work with %s", was.label(), strings.Join(others, " and "))
 		}
