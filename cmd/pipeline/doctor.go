@@ -596,6 +596,10 @@ func (o DoctorOptions) prove(ctx context.Context, x examination, r *recipes.Reci
 		}
 	} else if err := proof.write(o.Console); err != nil {
 		return err
+	} else if x.judgement.Exit(false) != judge.ExitOK { // the project's problems have the last word
+		if _, err := fmt.Fprintf(o.Console.Text(), "\n%s\n", report.Wrap(x.report.Closing(), 0, o.Console.Width)); err != nil {
+			return err
+		}
 	}
 	if proof.exit != judge.ExitOK {
 		return verdict(proof.exit)

@@ -164,7 +164,7 @@ func (r *Report) WriteText(w io.Writer, s Style) error {
 		}
 		r.collapsed(b, s, state)
 	}
-	fmt.Fprintf(b, "\n%s\n", s.wrap(r.closing(), 0))
+	fmt.Fprintf(b, "\n%s\n", s.wrap(r.Closing(), 0))
 	if r.Others != "" {
 		fmt.Fprintf(b, "%s\n", s.wrap(r.Others, 0))
 	}
@@ -278,8 +278,8 @@ func (r *Report) collapsed(b *strings.Builder, s Style, state judge.State) {
 	}
 }
 
-// closing says in a sentence where one stands and what to do.
-func (r *Report) closing() string {
+// Closing says in a sentence where one stands and what to do.
+func (r *Report) Closing() string {
 	var missing, problems, open, pending []string
 	failed, warnings := 0, 0
 	for _, f := range r.inOrder() {
