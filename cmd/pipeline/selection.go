@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -36,6 +37,9 @@ func (s Selection) load(ctx context.Context, folders Folders) (*recipes.Recipe, 
 	}
 	var r *recipes.Recipe
 	if strings.HasPrefix(s.Name, "https://") {
+		if u, err := url.Parse(s.Name); err == nil && u.User != nil {
+			return nil, nil, usagef("a recipe's address must not hold a user name or a password, since reports show it: download the recipe and name the file instead")
+		}
 		if s.SHA256 == "" {
 			return nil, nil, usagef("a recipe from an address is taken only with its hash: add --recipe-sha256")
 		}

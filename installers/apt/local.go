@@ -264,6 +264,13 @@ func match(addresses, stanzas []string) ([]lockfile.Package, error) {
 	var list []lockfile.Package
 	for _, address := range addresses {
 		u, err := url.Parse(address)
+		if err == nil && u.User != nil { // a password is for apt, not for a lockfile or a message
+			u.User = nil
+			address = u.String()
+		}
+		if err != nil {
+			address = "an address that cannot be read"
+		}
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" {
 			return nil, &step.Failure{Kind: step.NotFound, Cause: "apt would take " + step.Clean(address, 200) + ", which is not fetched by http or https",
 				Next: "use a source of that kind in apt's sources"}

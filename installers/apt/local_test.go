@@ -47,6 +47,15 @@ func TestMatch(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
+	secret := strings.Replace(address, "//", "//me:secret@", 1)
+	if got, err = match([]string{secret}, []string{stanza}); err != nil || got[0].File.Mirrors[0] != address {
+		t.Errorf("an address with a password: %v, %v", got, err)
+	}
+	for _, bad := range []string{"ftp://me:secret@mirror.example/x.deb", "https://me:secret@mirror.example/nowhere.deb", "https://me:secret@[/x.deb"} {
+		if _, err := match([]string{bad}, []string{stanza}); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
 	for _, bad := range []string{"file:/srv/pool/main/g/gcc-defaults/g++_12.2.0-3_amd64.deb", "cdrom:[x]/y.deb", "http://mirror.example/pool/other.deb", "http://mirror.example/nowhere.deb", "%"} {
 		var f *step.Failure
 		if _, err := match([]string{bad}, []string{stanza}); !errors.As(err, &f) || f.Next == "" {
