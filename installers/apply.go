@@ -405,6 +405,8 @@ func (r *run) fits(ctx context.Context, room mechanism.Room) error {
 		return nil // not an answer, so no reason to refuse: the work itself will tell
 	case d.ReadOnly:
 		return &Failure{Kind: step.ReadOnly, Cause: dir + " is on a file system that is mounted read-only", Next: "mount it writable, then run deployctl again"}
+	case d.NoInodes:
+		return &Failure{Kind: step.DiskFull, Cause: dir + " is on a file system that has room but no inodes left for further files (df -i)", Next: "remove many small files there (old caches), then run deployctl again"}
 	case d.Free < uint64(need):
 		return &Failure{Kind: step.DiskFull,
 			Cause: fmt.Sprintf("%s needs %s and has %s free", dir, step.Bytes(need), step.Bytes(int64(min(d.Free, 1<<62)))), Next: room.Next}

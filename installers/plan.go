@@ -544,13 +544,7 @@ func serves(wishes []*wish, names []string) []string {
 // repair plans what an interrupted run makes necessary.
 func (p *Plan) repair(m *pkgmgr.Manager, tool string, d pkgmgr.Damage, ids []string) {
 	if (d.Journal || len(d.Broken) > 0) && m.Configure != nil {
-		p.Steps = append(p.Steps, Step{
-			ID: m.Name + ".configure", Title: "Finish the package installation that was interrupted", Effect: step.Write,
-			Needs: m.Needs(), Requirements: ids, Mechanism: m.Name, Action: step.Configure,
-			Cost: Cost{Minutes: 0.5, Estimated: true, Note: "the files are on the disk already"},
-			Argv: m.Argv(m.Configure()[0], m.Configure()[1:]),
-			Undo: "nothing to undo: it finishes what another run began",
-		})
+		p.Steps = append(p.Steps, m.Finish(ids))
 	}
 	if len(d.Broken) > 0 && m.FixBroken != nil {
 		p.Steps = append(p.Steps, Step{

@@ -160,6 +160,7 @@ func TestClosing(t *testing.T) {
 		"Not proven: only the built-in reference engine ran (yolov4, self-test weights, the embedded scene).": {
 			Network: net, Weights: Weights{Kind: SelfTest}, Engines: []Engine{ref}},
 		"Not proven: gocv on cuda cannot be used here: all heads are off.":  {Level: LevelLoad, Engines: []Engine{bad}},
+		"Not proven: no engine was asked for, and level 1 runs no network.": {Level: LevelLoad},
 		"Not proven: gocv on cuda loads here, but level 1 runs no network.": {Level: LevelLoad, Engines: []Engine{{Name: "gocv", Target: "cuda", State: OK}}},
 		"Proven: gocv on cuda and onnx on cpu run yolov4 with self-test weights on the embedded scene correctly, 12.3 ms per image.": {
 			Network: net, Weights: Weights{Kind: SelfTest}, Engines: []Engine{good, {Name: "onnx", Target: "cpu", State: OK}, ref}},

@@ -154,6 +154,8 @@ func (r *Result) closing() string {
 		return fmt.Sprintf("Not proven: %s did not pass %s: %s.", list(failed), with, why)
 	case r.Level == LevelLoad && len(good) > 0:
 		return fmt.Sprintf("Not proven: %s %s here, but level 1 runs no network.", list(good), plural(len(good), "loads", "load"))
+	case r.Level == LevelLoad:
+		return "Not proven: no engine was asked for, and level 1 runs no network."
 	case len(good) == 0:
 		return fmt.Sprintf("Not proven: only the built-in reference engine ran %s.", with)
 	}

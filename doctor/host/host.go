@@ -153,6 +153,9 @@ type Disk struct {
 	// Kind is the file system's name where known (ext4, tmpfs, NTFS).
 	Kind     string `json:"kind,omitempty"`
 	ReadOnly bool   `json:"readonly,omitempty"`
+	// NoInodes: no file can be made, however much room there is. False on file
+	// systems that make inodes as they need them.
+	NoInodes bool `json:"no_inodes,omitempty"`
 }
 
 // Memory is the machine's memory in bytes, before any container's limit.

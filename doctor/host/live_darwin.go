@@ -24,7 +24,7 @@ func statfs(name string) (Disk, error) {
 	const readOnly = 1 // MNT_RDONLY, sys/mount.h
 	return Disk{
 		Total: s.Blocks * uint64(s.Bsize), Free: s.Bavail * uint64(s.Bsize),
-		Kind: kind.String(), ReadOnly: s.Flags&readOnly != 0,
+		Kind: kind.String(), ReadOnly: s.Flags&readOnly != 0, NoInodes: s.Files > 0 && s.Ffree == 0,
 	}, nil
 }
 

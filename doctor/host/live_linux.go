@@ -23,7 +23,7 @@ func statfs(name string) (Disk, error) {
 	const readOnly = 1 // ST_RDONLY, statfs(2)
 	return Disk{
 		Total: s.Blocks * size, Free: s.Bavail * size,
-		Kind: fsNames[int64(s.Type)], ReadOnly: s.Flags&readOnly != 0,
+		Kind: fsNames[int64(s.Type)], ReadOnly: s.Flags&readOnly != 0, NoInodes: s.Files > 0 && s.Ffree == 0,
 	}, nil
 }
 

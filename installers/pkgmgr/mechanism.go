@@ -66,6 +66,19 @@ func (m Mechanism) Check(ctx context.Context, s step.Step) (mechanism.Check, err
 	return c, nil
 }
 
+// Finish is the step that completes what an interrupted run of the manager began.
+// The manager has Configure.
+func (m *Manager) Finish(requirements []string) step.Step {
+	argv := m.Configure()
+	return step.Step{
+		ID: m.Name + ".configure", Title: "Finish the package installation that was interrupted", Effect: step.Write,
+		Needs: m.Needs(), Requirements: requirements, Mechanism: m.Name, Action: step.Configure,
+		Cost: step.Cost{Minutes: 0.5, Estimated: true, Note: "the files are on the disk already"},
+		Argv: m.Argv(argv[0], argv[1:]),
+		Undo: "nothing to undo: it finishes what another run began",
+	}
+}
+
 func (m Mechanism) frees() string {
 	if len(m.Clean) == 0 || m.Clean[0] != m.Path+" clean" {
 		return ""

@@ -1,11 +1,16 @@
 package pkgmgr
 
 import (
+	"context"
+	"regexp"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/installers/mechanism"
+	"github.com/deployctl/deployctl/installers/step"
 )
 
 func TestParseNameVersion(t *testing.T) {
@@ -35,5 +40,36 @@ func TestFindLooksForRootsToolsInTheSystemsFolders(t *testing.T) {
 	}
 	if m.Admin = false; m.Find(t.Context(), h) != "/home/me/bin/tool" {
 		t.Errorf("as the user: %s", m.Find(t.Context(), h))
+	}
+}
+
+// TestUndoFinishesWhatWasInterrupted: while dpkg's journal is there, it refuses
+// to remove anything.
+func TestUndoFinishesWhatWasInterrupted(t *testing.T) {
+	for _, pending := range []bool{true, false} {
+		m := Mechanism{Host: hosttest.Empty("linux", "amd64"), Manager: &Manager{Name: "apt", Tool: "apt-get", Path: "/usr/bin/apt-get",
+			Valid: regexp.MustCompile("."),
+			Installed: func(context.Context, *host.Host) (map[string]Installed, error) {
+				return map[string]Installed{"nasm": {Version: "2", Ready: true}}, nil
+			},
+			Damage:    func(context.Context, *host.Host) (Damage, error) { return Damage{Journal: pending}, nil },
+			Configure: func() []string { return []string{"/usr/bin/dpkg", "--configure", "-a"} },
+			Remove:    func(names []string, _ bool) []string { return append([]string{"remove"}, names...) },
+		}}
+		u, err := m.Undo(t.Context(), []mechanism.Made{{Key: "1", Step: step.Step{Mechanism: "apt"}, Added: []step.Package{{Name: "nasm", Version: "2"}}}}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []step.Action
+		for _, b := range u.Steps {
+			got = append(got, b.Step.Action)
+		}
+		want := []step.Action{step.Configure, step.Remove}
+		if !pending {
+			want = want[1:]
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("pending %v: %s", pending, d)
+		}
 	}
 }

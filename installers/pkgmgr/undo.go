@@ -131,7 +131,17 @@ func (t *removal) steps(ctx context.Context) ([]step.Step, error) {
 			rest = append(rest, n)
 		}
 	}
-	steps := t.remove(soft, ".keeping", false, tool)
+	var steps []step.Step
+	if m.Damage != nil && m.Configure != nil {
+		d, err := m.Damage(ctx, m.Host)
+		if err != nil {
+			return nil, fmt.Errorf("undo with %s: %w", m.Name, err)
+		}
+		if d.Journal { // the manager would refuse to remove anything
+			steps = append(steps, m.Finish(step.Unique(t.serves)))
+		}
+	}
+	steps = append(steps, t.remove(soft, ".keeping", false, tool)...)
 	steps = append(steps, t.remove(rest, "", true, tool)...)
 	if len(steps) > 0 {
 		// The last one closes the records: a run that stops half way is taken
