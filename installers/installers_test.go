@@ -160,8 +160,8 @@ func TestApplyInstallsOnceAndUndoes(t *testing.T) {
 		t.Error(d)
 	}
 	records, torn, err := History(dir)
-	if err != nil || torn != 0 {
-		t.Fatalf("history: %d torn, %v", torn, err)
+	if err != nil || torn != (Unread{}) {
+		t.Fatalf("history: %+v, %v", torn, err)
 	}
 	var events []string
 	for _, r := range records {
@@ -397,8 +397,8 @@ func TestOldJournals(t *testing.T) {
 {"schema":1,"run":"1-1","seq":3,"time":"2026-11-01T00:00:00Z","event":"done","step":{"id":"data.env","title":"Let","effect":"write","needs":["new shell"],"cost":{"download_bytes":0,"disk_bytes":0,"minutes":0.1},"argv":null,"requirements":["a"],"undo":"","mechanism":"envedit","action":"install","env":[{"name":"PATH","value":"/opt/x","prepend":true,"scope":"user"}]},"added":[{"name":"PATH+=/opt/x (/nowhere/.profile)","version":"listed"}]}
 {"schema":1,"run":"1-1","seq":4,"time":"2026-11-01T00:00:00Z","event":"done","step":{"id":"conan.install","title":"Install","effect":"write","needs":[],"cost":{"download_bytes":0,"disk_bytes":0,"minutes":0.1},"argv":["conan"],"requirements":["a"],"undo":"","mechanism":"conan","action":"install","packages":["zlib/1.3.1"]},"added":[{"name":"zlib/1.3.1","version":"1.3.1"}]}
 `))
-	if torn != 0 || len(records) != 4 || len(Edits(records)) != 1 {
-		t.Fatalf("%d records, %d torn, edits %v", len(records), torn, Edits(records))
+	if torn != (Unread{}) || len(records) != 4 || len(Edits(records)) != 1 {
+		t.Fatalf("%d records, %+v, edits %v", len(records), torn, Edits(records))
 	}
 	undo, err := PlanUndo(context.Background(), hosttest.Empty("linux", "amd64"), facts.User{Admin: true}, records, Undo{})
 	if err != nil {
@@ -568,8 +568,8 @@ func TestKilledAtEveryRecord(t *testing.T) {
 				t.Errorf("cut %d: %s", cut, d)
 			}
 			records, bad, err := History(again)
-			if err != nil || len(Unfinished(records)) != 0 || bad > 1 {
-				t.Errorf("cut %d: %d torn, unfinished %v, %v", cut, bad, Unfinished(records), err)
+			if err != nil || len(Unfinished(records)) != 0 || bad.Torn > 1 || bad.Newer > 0 {
+				t.Errorf("cut %d: %+v, unfinished %v, %v", cut, bad, Unfinished(records), err)
 			}
 			if cut == 8 {
 				continue // its install record tells a story this machine does not share
@@ -891,13 +891,32 @@ func TestPlanFollowsTheFinding(t *testing.T) {
 	}
 }
 
+// TestUnreadIsTold: a line that is cut short and one of a later schema are
+// counted and said, and keep nothing else from being read.
+func TestUnreadIsTold(t *testing.T) {
+	records, unread := parseJournal([]byte(`{"schema":1,"run":"a","seq":1,"event":"done"}
+{"schema":1,"run":"b","se
+{"schema":2,"run":"c","seq":"x","event":"done"}
+{"schema":1,"run":"d","seq":1,"event":"done"}
+`))
+	if len(records) != 2 || unread != (Unread{Torn: 1, Newer: 1}) {
+		t.Errorf("%d records, %+v", len(records), unread)
+	}
+	if text := unread.String(); !strings.Contains(text, "1 damaged line ") || !strings.Contains(text, "1 line of a newer deployctl") {
+		t.Error(text)
+	}
+	if text := (Unread{}).String(); text != "" {
+		t.Error(text)
+	}
+}
+
 func FuzzJournal(f *testing.F) {
 	f.Add([]byte("{\"run\":\"a\",\"seq\":1,\"event\":\"started\",\"before\":{\"x\":\"1\"}}\n{\"run\":\"a\"\n\x00\xff"))
 	f.Add([]byte("null\n[]\n{}\n{\"run\":\"a\",\"seq\":1,\"event\":\"done\"}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		records, torn := parseJournal(data)
-		if len(records)+torn > bytes.Count(data, []byte("\n"))+1 {
-			t.Errorf("%d records and %d torn lines", len(records), torn)
+		if len(records)+torn.Torn+torn.Newer > bytes.Count(data, []byte("\n"))+1 {
+			t.Errorf("%d records and %+v", len(records), torn)
 		}
 		Unfinished(records)
 	})

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/durable"
@@ -87,6 +88,9 @@ type journal struct {
 	dir string
 }
 
+// schema is that of the records which this deployctl writes.
+const schema = 1
+
 func openJournal(dir string) (*journal, error) {
 	path := filepath.Join(dir, journalFile)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
@@ -122,7 +126,7 @@ func (j *journal) mend() error {
 }
 
 func (j *journal) write(r Record) error {
-	r.Schema = 1
+	r.Schema = schema
 	line, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("write the journal: %w", err)
@@ -136,33 +140,57 @@ func (j *journal) write(r Record) error {
 	return nil
 }
 
-// History reads the journal, oldest first. torn counts lines that are no
-// record (a crash cut them short). No journal yet is an empty history.
-func History(dir string) (records []Record, torn int, err error) {
-	data, err := os.ReadFile(filepath.Join(dir, journalFile))
-	if os.IsNotExist(err) {
-		return nil, 0, nil
-	}
-	if err != nil {
-		return nil, 0, fmt.Errorf("read the journal: %w", err)
-	}
-	records, torn = parseJournal(data)
-	return records, torn, nil
+// Unread counts the journal's lines whose records are not known.
+type Unread struct {
+	Torn  int // no record: a crash cut them short
+	Newer int // of a schema that this deployctl does not know
 }
 
-func parseJournal(data []byte) (records []Record, torn int) {
+// String says it in a sentence, "" when every line was read.
+func (u Unread) String() string {
+	var parts []string
+	if u.Torn > 0 {
+		parts = append(parts, plural(u.Torn, "damaged line")+" (a crash, or the disk)")
+	}
+	if u.Newer > 0 {
+		parts = append(parts, plural(u.Newer, "line")+" of a newer deployctl (use that version to undo them)")
+	}
+	if parts == nil {
+		return ""
+	}
+	return "The journal has " + strings.Join(parts, " and ") + ". What they tell of is left as it is."
+}
+
+// History reads the journal, oldest first. No journal yet is an empty history.
+func History(dir string) (records []Record, unread Unread, err error) {
+	data, err := os.ReadFile(filepath.Join(dir, journalFile))
+	if os.IsNotExist(err) {
+		return nil, Unread{}, nil
+	}
+	if err != nil {
+		return nil, Unread{}, fmt.Errorf("read the journal: %w", err)
+	}
+	records, unread = parseJournal(data)
+	return records, unread, nil
+}
+
+func parseJournal(data []byte) (records []Record, unread Unread) {
 	for _, line := range bytes.Split(data, []byte{'\n'}) {
 		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
 		var r Record
-		if err := json.Unmarshal(line, &r); err != nil || r.Run == "" || r.Event == "" {
-			torn++
-			continue
+		err := json.Unmarshal(line, &r)
+		switch {
+		case r.Schema > schema:
+			unread.Newer++
+		case err != nil || r.Run == "" || r.Event == "":
+			unread.Torn++
+		default:
+			records = append(records, r)
 		}
-		records = append(records, r)
 	}
-	return records, torn
+	return records, unread
 }
 
 // Unfinished gives the Started records that nothing followed: runs that were

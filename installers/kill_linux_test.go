@@ -327,8 +327,8 @@ func withoutCache(tree map[string]string) map[string]string {
 func records(t *testing.T, c child) int {
 	t.Helper()
 	list, torn, err := History(c.path("state"))
-	if err != nil || torn != 0 {
-		t.Fatalf("journal: %v, %d torn lines", err, torn)
+	if err != nil || torn != (Unread{}) {
+		t.Fatalf("journal: %v, %+v", err, torn)
 	}
 	return len(list)
 }

@@ -83,10 +83,11 @@ func (x examination) newReport(o DoctorOptions) *report.Report {
 // how this process sees it, too. It differs after deployctl has made lasting
 // changes of the environment, and on Windows after an installer has.
 func later(ctx context.Context, h *host.Host, user facts.User) (*host.Host, error) {
-	if _, err := installers.StateDir(h, user.Admin); err != nil {
+	state, err := installers.StateDir(h, user.Admin)
+	if err != nil {
 		return nil, nil // without a folder for a journal, nothing was changed
 	}
-	records, _, err := journal(h, user)
+	records, _, err := installers.History(state)
 	if errors.Is(err, fs.ErrPermission) || host.IsNotExist(err) {
 		return nil, nil // looking does without; what would write to it refuses
 	}

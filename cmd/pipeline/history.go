@@ -30,19 +30,24 @@ func account(ctx context.Context, h *host.Host) facts.User {
 	return doctor.Probe(ctx, h, own).OS.User
 }
 
-func journal(h *host.Host, user facts.User) ([]installers.Record, string, error) {
+// journal reads what deployctl did here for this user, and says on c what of it
+// cannot be read.
+func journal(c *console.Console, h *host.Host, user facts.User) ([]installers.Record, string, error) {
 	state, err := installers.StateDir(h, user.Admin)
 	if err != nil {
 		return nil, "", err
 	}
-	records, _, err := installers.History(state)
+	records, unread, err := installers.History(state)
+	if why := unread.String(); why != "" {
+		c.Note("%s", why)
+	}
 	return records, state, err
 }
 
 // History prints one line for each step that deployctl carried out.
 func History(ctx context.Context, c *console.Console) error {
 	h := host.Live()
-	records, state, err := journal(h, account(ctx, h))
+	records, state, err := journal(c, h, account(ctx, h))
 	if err != nil {
 		return err
 	}
@@ -105,6 +110,9 @@ func Undo(ctx context.Context, o UndoOptions) error {
 	records, err := a.Settle(ctx)
 	show.finish()
 	if err != nil {
+		return err
+	}
+	if _, _, err := journal(o.Console, h, user); err != nil {
 		return err
 	}
 	plan, err := installers.PlanUndo(ctx, h, user, records, o.Undo)

@@ -80,7 +80,7 @@ func (s *search) fileHeaders(ctx context.Context, bases []string) {
 			bases = append(bases, s.h.Join(place, e.Name, "include"))
 		}
 	}
-	if !s.h.Windows() && s.spec.release != nil {
+	if !s.h.Windows() && s.spec.versioned() {
 		// Python's wheels of cuDNN have libcudnn.so.9 and no longer name; what is
 		// beside it says which release it is.
 		for _, c := range s.copies {
