@@ -90,7 +90,7 @@ func fetchStep(f step.Fetch) Step {
 }
 
 func (w ways) unpack(id, title string, u step.Unpack, unpacked int64) Step {
-	undo := "deployctl undo removes " + u.Into + ", unless somebody changed it"
+	undo := "deployctl undo removes " + u.Into + ", unless someone changed it"
 	return Step{
 		ID: id, Title: title, Effect: step.Write, Needs: []step.Need{},
 		Cost: Cost{DiskBytes: unpacked, Minutes: step.Minutes(0, unpacked), Note: "the unpacked size is an estimate"},
@@ -159,7 +159,7 @@ func (w ways) env(name, dir string, variables map[string]string) []Step {
 	return []Step{{
 		ID: name + ".env", Title: "Let new shells find " + name + " (" + strings.Join(slices.Sorted(maps.Keys(variables)), ", ") + ")",
 		Effect: step.Write, Needs: []step.Need{step.NewShell}, Cost: Cost{Minutes: 0.1},
-		Undo:      "deployctl undo takes the entries out again, unless somebody changed them",
+		Undo:      "deployctl undo takes the entries out again, unless someone changed them",
 		Mechanism: "envedit", Action: step.Install, With: step.Edits(edits),
 	}}
 }
@@ -172,7 +172,7 @@ func (w ways) edit(id string, edits []step.Env) Step {
 	}
 	return Step{
 		ID: id + ".env", Title: "Put " + strings.Join(names, " and ") + " for new shells", Effect: step.Write, Needs: []step.Need{step.NewShell}, Cost: Cost{Minutes: 0.1},
-		Undo: "deployctl undo takes the entries out again, unless somebody changed them", Mechanism: "envedit", Action: step.Install, With: step.Edits(edits),
+		Undo: "deployctl undo takes the entries out again, unless someone changed them", Mechanism: "envedit", Action: step.Install, With: step.Edits(edits),
 	}
 }
 
@@ -228,7 +228,7 @@ func (w ways) wheels(ctx context.Context, list []recipes.Wheel) ([]Step, error) 
 		steps = append(steps, fetchStep(file), Step{
 			ID: wh.Name + ".wheel", Title: "Unpack " + wh.Project + " " + wh.Version + " from its Python wheel into " + into, Effect: step.Write, Needs: []step.Need{},
 			Cost: Cost{DiskBytes: 3 * int64(f.Size), Minutes: step.Minutes(0, 3*int64(f.Size)), Note: "the unpacked size is an estimate"},
-			Undo: "deployctl undo removes " + into + ", unless somebody changed it", Mechanism: wheel.Name, Action: step.Install, With: wheel.Unpack(wh, f, w.h.OS, into),
+			Undo: "deployctl undo removes " + into + ", unless someone changed it", Mechanism: wheel.Name, Action: step.Install, With: wheel.Unpack(wh, f, w.h.OS, into),
 		})
 		// The loader's own configuration serves every program at once; only root
 		// can write it.
@@ -265,7 +265,7 @@ func (w ways) model(m models.Model) []Step {
 func (w ways) place(name, sum string, size int64, to string) Step {
 	return Step{
 		ID: name + ".place", Title: "Put " + name + " where it is looked for", Effect: step.Write, Needs: []step.Need{}, Cost: Cost{Minutes: 0.1},
-		Undo: "deployctl undo removes " + to + ", unless somebody changed it", Mechanism: "place", Action: step.Install,
+		Undo: "deployctl undo removes " + to + ", unless someone changed it", Mechanism: "place", Action: step.Install,
 		With: &step.Place{SHA256: sum, Size: size, Path: to},
 	}
 }

@@ -69,7 +69,7 @@ func Steps(h *host.Host, s Source) ([]step.Step, error) {
 		undo := "nothing to undo: it works in a folder that goes with the build"
 		if st.name == Install {
 			b.Staged = staged
-			undo = "deployctl undo removes " + s.Product + ", unless somebody changed it"
+			undo = "deployctl undo removes " + s.Product + ", unless someone changed it"
 		}
 		st.cost.Minutes = max(0.1, st.cost.Minutes)
 		steps = append(steps, step.Step{

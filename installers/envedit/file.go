@@ -51,7 +51,7 @@ func read(path string) (file, error) {
 		return file{}, err
 	}
 	if !f.info.Mode().IsRegular() || f.info.Size() > maxFile {
-		return file{}, &step.Failure{Kind: step.Other, Cause: path + " is no file of a size that a person would write", Next: "look at it, then run deployctl again"}
+		return file{}, &step.Failure{Kind: step.Other, Cause: path + " is not a settings file: it is too large, or not a plain file", Next: "look at it, then run deployctl again"}
 	}
 	data, err := os.ReadFile(f.path)
 	f.content = string(data)

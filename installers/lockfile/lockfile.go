@@ -317,7 +317,7 @@ func (l *Lock) Check() error {
 	}
 	for _, m := range l.Modules {
 		if module.Check(m.Path, m.Version) != nil || m.Ext != "mod" && m.Ext != "zip" {
-			return refuse("%q is no file of a Go module", step.Clean(m.Path+"@"+m.Version+"."+m.Ext, 120))
+			return refuse("%q is not a file of a Go module", step.Clean(m.Path+"@"+m.Version+"."+m.Ext, 120))
 		}
 		if err := cmp.Or(once("module "+m.Path+"@"+m.Version+"."+m.Ext), file(m.File, true)); err != nil {
 			return err
@@ -342,7 +342,7 @@ func (l *Lock) Check() error {
 // check compares the fields with the stanza, which is what apt believes.
 func (p Package) check() error {
 	if !packageName().MatchString(p.Name) || !architecture().MatchString(p.Architecture) || !packageVersion().MatchString(p.Version) {
-		return refuse("%q is no package of apt's", step.Clean(p.Name+" "+p.Version+" "+p.Architecture, 120))
+		return refuse("%q is not an apt package", step.Clean(p.Name+" "+p.Version+" "+p.Architecture, 120))
 	}
 	fields, err := p.Fields()
 	if err != nil {

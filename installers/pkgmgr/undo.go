@@ -117,7 +117,7 @@ func (t *removal) steps(ctx context.Context) ([]step.Step, error) {
 		extra := slices.DeleteFunc(remove, func(n string) bool { return slices.Contains(names, n) })
 		if len(extra) > 0 {
 			return nil, &step.Failure{Kind: step.Changed,
-				Cause: "packages that are not being undone need these by now: " + step.Some(extra, 8),
+				Cause: "packages that stay need these: " + step.Some(extra, 8),
 				Next:  "remove them first if they are not wanted (or undo all runs together), then undo again"}
 		}
 	}
