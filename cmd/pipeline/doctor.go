@@ -329,7 +329,32 @@ func (o DoctorOptions) fix(ctx context.Context, x examination, r *recipes.Recipe
 			break
 		}
 	}
+	// A second --fix in the same shell ends as the first did.
+	if len(run.plan.Steps) == 0 && x.report.Attention(judge.Pending) {
+		if err := o.lookAgain(ctx, &x, r, t, &run); err != nil {
+			return err
+		}
+	}
 	return o.prove(ctx, x, r)
+}
+
+// lookAgain examines the machine as it is now, in a new shell where this one's
+// environment is older.
+func (o DoctorOptions) lookAgain(ctx context.Context, x *examination, r *recipes.Recipe, t *recipes.Tables, run *repair) error {
+	again := host.Live()
+	h, err := later(ctx, again, x.judgement.Facts.OS.User)
+	if err != nil {
+		return err
+	}
+	if h != nil {
+		again = h
+		if !run.told {
+			o.Console.Note("  new shells find what was installed; this one does not yet")
+		}
+		run.told = true
+	}
+	*x = examine(ctx, again, r, t, o)
+	return nil
 }
 
 // repair is what the rounds of one --fix have done.
@@ -388,19 +413,10 @@ func (o DoctorOptions) round(ctx context.Context, x *examination, r *recipes.Rec
 	if first {
 		run.plan.Manual = plan.Manual
 	}
-	// The installer's word is not taken for it: look again, in a new shell, where
-	// this one's environment is older.
-	again := host.Live()
-	if h, err := later(ctx, again, x.judgement.Facts.OS.User); err != nil {
+	// The installer's word is not taken for it.
+	if err := o.lookAgain(ctx, x, r, t, run); err != nil {
 		return false, err
-	} else if h != nil {
-		again = h
-		if !run.told {
-			o.Console.Note("  new shells find what was installed; this one does not yet")
-		}
-		run.told = true
 	}
-	*x = examine(ctx, again, r, t, o)
 	served, due := run.result.Restart(&run.plan)
 	if due {
 		x.judgement.AwaitRestart(served)
