@@ -93,6 +93,11 @@ func (e *evaluation) inNewSession(name string, i facts.Instance) bool {
 	})
 }
 
+// isProgram reports whether a copy is a program or has some, on Unix.
+func isProgram(i facts.Instance) bool {
+	return i.Places.Bin != "" || path.Base(path.Dir(i.Path)) == "bin"
+}
+
 // programs is the folder of a copy's programs on Unix.
 func programs(name string, i facts.Instance) string {
 	if name == "homebrew" { // its path is the prefix
@@ -203,7 +208,7 @@ func (e *evaluation) reachOnLinux(name string, other facts.Instance, active *fac
 		do.Env = []EnvEdit{{Name: "PKG_CONFIG_PATH", Value: pc}}
 	case other.Places.CMake != "" && by("cmake") && !found("cmake"):
 		cmake = fmt.Sprintf("Give CMake -D%s_DIR=%s", cmakeName(name), other.Places.CMake)
-	case lib == "" && other.Places.Bin == "" && (active == nil || !slices.Contains(active.Via, "PATH")):
+	case lib == "" && !isProgram(other) && (active == nil || !slices.Contains(active.Via, "PATH")):
 		return "", nil
 	case lib == "" || active != nil && slices.Contains(active.Via, "PATH"):
 		do.Env = []EnvEdit{{Name: "PATH", Value: programs(name, other)}}
@@ -240,7 +245,7 @@ func (e *evaluation) reachOnMac(name string, other facts.Instance, active *facts
 	switch {
 	case pc != "" && (active == nil || slices.Contains(active.Via, "pkg-config")):
 		do.Env = []EnvEdit{{Name: "PKG_CONFIG_PATH", Value: pc}}
-	case active != nil && slices.Contains(active.Via, "PATH"), active == nil && other.Places.Bin != "" && other.Places.Lib == "":
+	case active != nil && slices.Contains(active.Via, "PATH"), active == nil && isProgram(other) && other.Places.Lib == "" && !strings.HasPrefix(other.Path, "/opt/homebrew/bin/"):
 		do.Env = []EnvEdit{{Name: "PATH", Value: programs(name, other)}}
 	case active == nil && strings.HasPrefix(other.Path, "/opt/homebrew/bin/"):
 		return `Put Homebrew's programs on PATH: eval "$(/opt/homebrew/bin/brew shellenv)"`, nil
