@@ -289,7 +289,7 @@ func withApt(names ...string) []recipes.Fix {
 
 func mustPlan(t *testing.T, m *machine, j *judge.Judgement) *Plan {
 	t.Helper()
-	p, err := MakePlan(context.Background(), j, m.host(), Places{})
+	p, err := MakePlan(context.Background(), j, m.host(), Places{}, Sources{})
 	if err != nil {
 		t.Fatal(err)
 	}

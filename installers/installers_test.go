@@ -133,7 +133,7 @@ func TestPlanRefusesHostileNames(t *testing.T) {
 			if bad == "bash-" && fix.Packages["apt"] == nil {
 				continue // only apt gives a trailing minus a meaning
 			}
-			if _, err := MakePlan(context.Background(), judgement([]recipes.Fix{fix}), newMachine().host(), Places{}); err == nil {
+			if _, err := MakePlan(context.Background(), judgement([]recipes.Fix{fix}), newMachine().host(), Places{}, Sources{}); err == nil {
 				t.Errorf("%q was let through in %+v", bad, fix)
 			}
 		}

@@ -105,7 +105,7 @@ func (c child) plan(ctx context.Context, h *host.Host) (*Plan, error) {
 	j := judgement(withApt("tool-a", "tool-b"))
 	j.Recipe.Artifacts = []recipes.Artifact{c.Src, c.Arch}
 	places := Places{Cache: c.path("home/.cache/deployctl"), Opt: c.path("opt"), Scope: "user"}
-	plan, err := MakePlan(ctx, j, h, places)
+	plan, err := MakePlan(ctx, j, h, places, Sources{})
 	if err != nil {
 		return nil, err
 	}

@@ -91,16 +91,6 @@ type wish struct {
 	component string
 }
 
-// MakePlan turns the failing and warning findings into steps. For each it takes
-// the first fix whose package manager is among the facts and whose distribution
-// fits; packages of one manager become one step, and what is fetched, unpacked
-// or built follows in steps of its own. A package that fresh lists do not know
-// moves the requirement to its next fix. It changes nothing. A recipe with a
-// package name that is no package name is an error.
-func MakePlan(ctx context.Context, j *judge.Judgement, h *host.Host, places Places) (*Plan, error) {
-	return MakePlanFrom(ctx, j, h, places, Sources{})
-}
-
 func makePlan(ctx context.Context, j *judge.Judgement, h *host.Host, places Places, with []*pkgmgr.Manager) (*Plan, error) {
 	plan, err := layOut(ctx, j, h, places, with)
 	if err != nil {

@@ -32,13 +32,17 @@ type Sources struct {
 	Lists string
 }
 
-// MakePlanFrom is MakePlan with files from certain sources only. A lock that is
-// for another system or recipe is refused; Offline, so is a plan that needs a
-// file which is not on this machine: the error is a *MissingError, and nothing
-// was changed.
+// MakePlan turns the failing and warning findings into steps. For each it takes
+// the first fix whose package manager is among the facts and whose distribution
+// fits; packages of one manager become one step, and what is fetched, unpacked
+// or built follows in steps of its own. A package that fresh lists do not know
+// moves the requirement to its next fix. It changes nothing. What a recipe calls
+// a package and no manager would is an error.
 //
+// A lock that is for another system or recipe is refused; Offline, so is a plan
+// that needs a file which is not on this machine: the error is a *MissingError.
 // With a lock or offline, apt is the only package manager.
-func MakePlanFrom(ctx context.Context, j *judge.Judgement, h *host.Host, places Places, from Sources) (*Plan, error) {
+func MakePlan(ctx context.Context, j *judge.Judgement, h *host.Host, places Places, from Sources) (*Plan, error) {
 	var plan *Plan
 	var err error
 	switch {

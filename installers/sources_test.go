@@ -218,7 +218,7 @@ func TestLockedAsksForTheNamedFilesOnly(t *testing.T) {
 	}
 	m.lists = m.lists.AddDate(-1, 0, 0) // old lists are not refreshed
 	before := len(m.installed)
-	p, err := MakePlanFrom(t.Context(), j, m.host(), places, Sources{Lock: l})
+	p, err := MakePlan(t.Context(), j, m.host(), places, Sources{Lock: l})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +262,7 @@ func TestLockedAsksForTheNamedFilesOnly(t *testing.T) {
 	if len(m.installed) != before {
 		t.Errorf("undo left %v", m.installed)
 	}
-	if p, err = MakePlanFrom(t.Context(), j, m.host(), places, Sources{Lock: l, Offline: true}); err != nil {
+	if p, err = MakePlan(t.Context(), j, m.host(), places, Sources{Lock: l, Offline: true}); err != nil {
 		t.Fatal(err)
 	}
 	if p.Steps[0].NeedsAny(step.Network) || p.Steps[0].Cost.DownloadBytes != 0 {
@@ -286,7 +286,7 @@ func TestOfflineNamesWhatIsMissing(t *testing.T) {
 		{"a lock", Sources{Lock: l, Offline: true}, 5},
 		{"apt's cache", Sources{Offline: true}, 4},
 	} {
-		_, err := MakePlanFrom(t.Context(), j, m.host(), places, c.from)
+		_, err := MakePlan(t.Context(), j, m.host(), places, c.from)
 		var missing *MissingError
 		if !errors.As(err, &missing) || len(missing.Files) != c.files {
 			t.Fatalf("%s: %v", c.name, err)
@@ -306,7 +306,7 @@ func TestOfflineFromAptsCache(t *testing.T) {
 	m, j, _, places := locking(t)
 	m.cached = []string{"cmake", "cmake-data", "g++", "gcc"}
 	m.lists = m.lists.AddDate(-1, 0, 0)
-	p, err := MakePlanFrom(t.Context(), j, m.host(), places, Sources{Offline: true})
+	p, err := MakePlan(t.Context(), j, m.host(), places, Sources{Offline: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -328,7 +328,7 @@ func TestLockOfAnotherMachine(t *testing.T) {
 	m, j, l, places := locking(t)
 	other := *j.Facts
 	other.OS.Version = "22.04"
-	_, err := MakePlanFrom(t.Context(), &judge.Judgement{Recipe: j.Recipe, Findings: j.Findings, Facts: &other}, m.host(), places, Sources{Lock: l})
+	_, err := MakePlan(t.Context(), &judge.Judgement{Recipe: j.Recipe, Findings: j.Findings, Facts: &other}, m.host(), places, Sources{Lock: l})
 	var refused *lockfile.Error
 	if !errors.As(err, &refused) {
 		t.Errorf("another release: %v", err)
@@ -336,7 +336,7 @@ func TestLockOfAnotherMachine(t *testing.T) {
 	// It was made where gcc and cmake were installed already.
 	less := *l
 	less.Packages = slices.DeleteFunc(slices.Clone(l.Packages), func(p lockfile.Package) bool { return p.Name == "cmake" })
-	p, err := MakePlanFrom(t.Context(), j, m.host(), places, Sources{Lock: &less})
+	p, err := MakePlan(t.Context(), j, m.host(), places, Sources{Lock: &less})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -356,7 +356,7 @@ func TestLockedBytesAreChecked(t *testing.T) {
 			l.Packages[i].File.Mirrors = []string{m.server.URL + "/pool/xcc.deb"}
 		}
 	}
-	p, err := MakePlanFrom(t.Context(), j, m.host(), places, Sources{Lock: l})
+	p, err := MakePlan(t.Context(), j, m.host(), places, Sources{Lock: l})
 	if err != nil {
 		t.Fatal(err)
 	}

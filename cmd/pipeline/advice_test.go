@@ -203,7 +203,7 @@ func (a advice) byFix(h *host.Host) {
 		a.t.Errorf("%s: %v", a.name, err)
 		return
 	}
-	plan, err := installers.MakePlan(a.t.Context(), a.judgement, h, places)
+	plan, err := installers.MakePlan(a.t.Context(), a.judgement, h, places, installers.Sources{})
 	if err != nil {
 		a.t.Errorf("%s: %v", a.name, err)
 		return
@@ -256,7 +256,7 @@ func TestNext(t *testing.T) {
 			t.Errorf("%s: %v", m.Case, err)
 			continue
 		}
-		plan, err := installers.MakePlan(t.Context(), a.judgement, h, places)
+		plan, err := installers.MakePlan(t.Context(), a.judgement, h, places, installers.Sources{})
 		if err != nil {
 			t.Errorf("%s: %v", m.Case, err)
 			continue

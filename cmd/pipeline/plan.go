@@ -124,7 +124,7 @@ func makePlan(ctx context.Context, j *judge.Judgement, h *host.Host, folders Fol
 	if err != nil {
 		return nil, err
 	}
-	return installers.MakePlanFrom(ctx, j, h, places, from)
+	return installers.MakePlan(ctx, j, h, places, from)
 }
 
 func places(h *host.Host, j *judge.Judgement, folders Folders, recorded bool) (installers.Places, error) {

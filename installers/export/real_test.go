@@ -45,7 +45,7 @@ func inside(ctx context.Context) error {
 		rec.Requirements = append(rec.Requirements, recipes.Requirement{ID: name, Fix: []recipes.Fix{{Packages: recipes.PackageSet{"apt": {name}}}}})
 		j.Findings = append(j.Findings, judge.Finding{ID: name, State: judge.Fail, Listed: true})
 	}
-	plan, err := installers.MakePlan(ctx, j, host.Live(), installers.Places{})
+	plan, err := installers.MakePlan(ctx, j, host.Live(), installers.Places{}, installers.Sources{})
 	if err != nil {
 		return err
 	}
