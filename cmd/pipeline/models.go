@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/mattn/go-runewidth"
 
@@ -89,7 +90,7 @@ func (t *transfer) report(p download.Progress) {
 	t.task.Set(p.Done)
 	if p.Note != "" && p.Note != t.note {
 		t.note = p.Note
-		t.console.Note("  %s: %s", p.Mirror, p.Note)
+		t.console.Note("  %s", strings.TrimPrefix(p.Mirror+": "+p.Note, ": ")) // a note about this machine has no mirror
 	}
 }
 
