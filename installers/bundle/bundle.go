@@ -134,10 +134,35 @@ func write(ctx context.Context, l *lockfile.Lock, text []byte, s *store.Store, o
 	return nil
 }
 
-// List reads the lockfile of a bundle, and nothing else of it.
+// List reads the lockfile of a bundle, and sees that all its files are there, by
+// name and size; Import hashes them. One that is cut short is an *Error.
 func List(name string) (*lockfile.Lock, error) {
 	l, _, err := head(name)
-	return l, err
+	if err != nil {
+		return nil, err
+	}
+	f, err := host.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("open the bundle: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // read-only
+	sizes := map[string]int64{}
+	for t := tar.NewReader(f); ; {
+		h, err := t.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, &Error{File: name, Why: "it is cut short or damaged", Err: err}
+		}
+		sizes[h.Name] = h.Size
+	}
+	for _, f := range l.All() {
+		if size, ok := sizes[place(l, f)]; !ok || size != f.Size {
+			return nil, &Error{File: name, Why: f.Name + " is in its lockfile and not in it: it is cut short"}
+		}
+	}
+	return l, nil
 }
 
 // head reads the lockfile and its size.

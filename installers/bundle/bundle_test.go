@@ -257,6 +257,9 @@ func TestImportRefuses(t *testing.T) {
 			if err := os.WriteFile(name, c.data, 0o600); err != nil {
 				t.Fatal(err)
 			}
+			if _, err := List(name); err == nil && (strings.HasPrefix(c.name, "cut") || c.name == "file missing") {
+				t.Error("it is listed as if it were whole")
+			}
 			_, err := Import(t.Context(), name, cache, nil)
 			var refused *Error
 			if !errors.As(err, &refused) || !strings.Contains(err.Error(), c.why) || strings.Contains(err.Error(), "\n") {
