@@ -93,9 +93,11 @@ func (e *evaluation) inNewSession(name string, i facts.Instance) bool {
 	})
 }
 
-// isProgram reports whether a copy is a program or has some, on Unix.
+// isProgram reports whether a copy is a program or has some, on Unix, in a folder
+// that is for PATH. Debian's folder of one LLVM is not: its programs are in
+// /usr/bin under names of their own (clang++-15).
 func isProgram(i facts.Instance) bool {
-	return i.Places.Bin != "" || path.Base(path.Dir(i.Path)) == "bin"
+	return i.Places.Bin != "" || path.Base(path.Dir(i.Path)) == "bin" && !strings.HasPrefix(i.Path, "/usr/lib/llvm-")
 }
 
 // programs is the folder of a copy's programs on Unix.

@@ -48,6 +48,7 @@ func TestReach(t *testing.T) {
 		{"CMake", "libtorch", linux, []facts.Instance{{Version: "4.0", Path: "/opt/torch", Via: nil, Places: facts.Places{CMake: "/opt/torch/share/cmake/Torch"}}}, Fail, "where programs do not look", "-DTorch_DIR=/opt/torch/share/cmake/Torch"},
 		{"a program", "cmake", linux, []facts.Instance{{Version: "3.1", Path: "/usr/bin/cmake", Active: true, Via: []string{"PATH"}}, {Version: "4.1", Path: "/opt/cmake/bin/cmake"}}, Fail, "comes first", "export PATH=/opt/cmake/bin:$PATH"},
 		{"a program that PATH does not lead to", "cmake", linux, []facts.Instance{{Version: "4.1", Path: "/opt/cmake/bin/cmake"}}, Fail, "where programs do not look", "export PATH=/opt/cmake/bin:$PATH"},
+		{"the folder of one LLVM", "clang", linux, []facts.Instance{{Version: "4.1", Path: "/usr/lib/llvm-4.0/bin/clang"}}, Fail, "where programs do not look", "deployctl shadow clang"},
 		{"such a program on a Mac", "cmake", mac, []facts.Instance{{Version: "4.1", Path: "/opt/cmake/bin/cmake"}}, Fail, "where programs do not look", "export PATH=/opt/cmake/bin:$PATH"},
 		{"a kernel's file is no folder to add", "nvidia-driver", linux, []facts.Instance{{Version: "4.1", Path: "/proc/driver/nvidia/version"}}, Fail, "where programs do not look", "deployctl shadow nvidia-driver"},
 		{"pkg-config on a Mac", "opencv", mac, []facts.Instance{{Version: "4.9.0", Path: "/opt/cv", Places: facts.Places{PkgConfig: "/opt/cv/lib/pkgconfig"}}}, Fail, "where programs do not look", "export PKG_CONFIG_PATH=/opt/cv/lib/pkgconfig"},
