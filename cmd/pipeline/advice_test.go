@@ -344,7 +344,8 @@ func warned(plan *installers.Plan, j *judge.Judgement) (bytes int64) {
 	return bytes
 }
 
-// listsOf is what fetching the package lists takes, which is no change of plan's.
+// listsOf is what fetching the package lists takes, which plan does not count as a
+// change.
 func listsOf(plan *installers.Plan) (bytes int64) {
 	for _, s := range plan.Steps {
 		if s.Action == step.Refresh {

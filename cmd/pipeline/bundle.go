@@ -31,7 +31,7 @@ type BundleOptions struct {
 
 // BundleCreate writes one file with all that a machine without a network needs.
 func BundleCreate(ctx context.Context, o BundleOptions) error {
-	place, err := outputFile("a bundle", isBundle, o.Output, output.Input{Flag: "--lock", File: o.Lock})
+	place, err := outputFile("a bundle", bundle.Is, o.Output, output.Input{Flag: "--lock", File: o.Lock})
 	if err != nil {
 		return err
 	}

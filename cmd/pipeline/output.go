@@ -5,7 +5,6 @@ import (
 	"os"
 
 	"github.com/deployctl/deployctl/doctor/host"
-	"github.com/deployctl/deployctl/installers/bundle"
 	"github.com/deployctl/deployctl/installers/lockfile"
 	"github.com/deployctl/deployctl/verify/output"
 )
@@ -40,10 +39,5 @@ func isSnapshot(file string) bool {
 
 func isLock(file string) bool {
 	_, err := lockfile.Load(file)
-	return err == nil
-}
-
-func isBundle(file string) bool {
-	_, err := bundle.List(file)
 	return err == nil
 }

@@ -134,6 +134,18 @@ func write(ctx context.Context, l *lockfile.Lock, text []byte, s *store.Store, o
 	return nil
 }
 
+// Is reports whether a file begins as a bundle does; one that is cut short later
+// is a bundle, too.
+func Is(name string) bool {
+	_, _, err := head(name)
+	return err == nil
+}
+
+// cutShort is that a file of the lockfile is not in the bundle.
+func cutShort(name string, f step.Fetch) *Error {
+	return &Error{File: name, Why: f.Name + " is in its lockfile and not in it: it is cut short"}
+}
+
 // List reads the lockfile of a bundle, and sees that all its files are there, by
 // name and size; Import hashes them. One that is cut short is an *Error.
 func List(name string) (*lockfile.Lock, error) {
@@ -159,7 +171,7 @@ func List(name string) (*lockfile.Lock, error) {
 	}
 	for _, f := range l.All() {
 		if size, ok := sizes[place(l, f)]; !ok || size != f.Size {
-			return nil, &Error{File: name, Why: f.Name + " is in its lockfile and not in it: it is cut short"}
+			return nil, cutShort(name, f)
 		}
 	}
 	return l, nil
@@ -298,7 +310,7 @@ func take(ctx context.Context, name string, l *lockfile.Lock, temp, cache string
 	}
 	for _, f := range wanted {
 		if found[f.SHA256] == "" {
-			return &Error{File: name, Why: f.Name + " is in its lockfile and not in it: it is cut short"}
+			return cutShort(name, f)
 		}
 	}
 	s := store.New(cache)

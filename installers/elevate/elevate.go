@@ -69,23 +69,19 @@ func Find(ctx context.Context, h *host.Host, user facts.User) (Method, error) {
 func (m Method) For(ctx context.Context, h *host.Host, commands [][]string) Method {
 	bare := m
 	bare.Bare = true
-	if m.Name == "sudo" && m.forbidden(ctx, h, commands) != nil && bare.forbidden(ctx, h, commands) == nil {
+	if m.Name == "sudo" && !m.allows(ctx, h, commands) && bare.allows(ctx, h, commands) {
 		return bare
 	}
 	return m
 }
 
-// forbidden is the first command that sudo does not allow, or cannot tell about
-// without a password; nil when there is none.
-func (m Method) forbidden(ctx context.Context, h *host.Host, commands [][]string) []string {
-	for _, c := range commands {
-		argv := m.command(c)
-		out, err := h.Run(ctx, host.Command{Argv: append([]string{m.Path, "-n", "-l", "--"}, argv...), Env: []string{"LC_ALL=C"}})
-		if err != nil || out.Exit != 0 {
-			return argv
-		}
-	}
-	return nil
+// allows reports whether sudo says, without a password, that every command may be
+// run.
+func (m Method) allows(ctx context.Context, h *host.Host, commands [][]string) bool {
+	return !slices.ContainsFunc(commands, func(c []string) bool {
+		out, err := h.Run(ctx, host.Command{Argv: append([]string{m.Path, "-n", "-l", "--"}, m.command(c)...), Env: []string{"LC_ALL=C"}})
+		return err != nil || out.Exit != 0
+	})
 }
 
 // command is argv as the method runs it: without env and its settings when Bare.

@@ -86,7 +86,7 @@ type task struct {
 	// argv is without the planning machine's way to become root.
 	argv  []string
 	admin bool
-	by    *pkgmgr.Manager // nil for what is no package manager's
+	by    *pkgmgr.Manager // nil where no package manager does it
 	cache bool            // fetches lists only
 	// posix or windows (PowerShell) are what a step on files does.
 	posix   *posix
