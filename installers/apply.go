@@ -136,20 +136,21 @@ func (a *Applier) Apply(ctx context.Context, plan *Plan) (Result, error) {
 	return result, err
 }
 
-// Settle closes the records of killed runs and gives the whole history. Apply
-// does so itself; a plan that is made from the history (PlanUndo) needs it
-// before. It changes nothing but the journal; the error may be a *HeldError.
-func (a *Applier) Settle(ctx context.Context) ([]Record, error) {
-	records, _, err := History(a.State)
+// Settle closes the records of killed runs and gives the whole history, and what
+// of it cannot be read. Apply does so itself; a plan that is made from the history
+// (PlanUndo) needs it before. It changes nothing but the journal; the error may be
+// a *HeldError.
+func (a *Applier) Settle(ctx context.Context) ([]Record, Unread, error) {
+	records, unread, err := History(a.State)
 	if err != nil || len(Unfinished(records)) == 0 {
-		return records, err
+		return records, unread, err
 	}
 	release, err := lock(a.State, Holder{PID: os.Getpid(), Since: a.Host.Now(), Command: a.Command})
 	if err != nil {
-		return nil, err
+		return nil, unread, err
 	}
 	r := &run{Applier: a}
-	records, _, err = History(a.State) // again, now that nobody else writes
+	records, unread, err = History(a.State) // again, now that nobody else writes
 	if err == nil {
 		r.journal, err = openJournal(a.State)
 	}
@@ -159,7 +160,7 @@ func (a *Applier) Settle(ctx context.Context) ([]Record, error) {
 		records = append(records, settled...)
 		err = errors.Join(err, r.journal.f.Close())
 	}
-	return records, errors.Join(err, release())
+	return records, unread, errors.Join(err, release())
 }
 
 func (r *run) locked(ctx context.Context) (Result, error) {

@@ -369,11 +369,11 @@ func TestUnreadDatabaseIsSettledLater(t *testing.T) {
 	if kindOf(err) != step.Other || !strings.Contains(err.Error(), "could not be read") || res.Steps[0].Outcome != WasFailed {
 		t.Errorf("got %v, %+v", err, res.Steps)
 	}
-	if _, err := m.applier(t, dir).Settle(ctx); err == nil {
+	if _, _, err := m.applier(t, dir).Settle(ctx); err == nil {
 		t.Error("settled without a look")
 	}
 	m.blind = false
-	records, err := m.applier(t, dir).Settle(ctx)
+	records, _, err := m.applier(t, dir).Settle(ctx)
 	if err != nil || len(records) != 2 || records[1].Event != CutOff || len(records[1].Added) != 2 {
 		t.Fatalf("settled %+v, %v", records, err)
 	}
@@ -624,7 +624,7 @@ func TestKilledRunsAptIsWaitedFor(t *testing.T) {
 	a.LockTries = 5
 	var told []string
 	a.Report = func(p Progress) { told = append(told, p.Message) }
-	records, err := a.Settle(context.Background())
+	records, _, err := a.Settle(context.Background())
 	if err != nil || len(records) != 2 || records[1].Event != CutOff || len(records[1].Added) != 2 {
 		t.Errorf("settled %+v, %v", records, err)
 	}

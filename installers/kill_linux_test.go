@@ -87,7 +87,7 @@ func (c child) run(ctx context.Context) error {
 	var err error
 	if c.Undo {
 		var records []Record
-		if records, err = a.Settle(ctx); err == nil {
+		if records, _, err = a.Settle(ctx); err == nil {
 			plan, err = PlanUndo(ctx, h, facts.User{Admin: true}, records, Undo{Run: AllRuns})
 		}
 	} else {

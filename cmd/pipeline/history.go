@@ -30,27 +30,25 @@ func account(ctx context.Context, h *host.Host) facts.User {
 	return doctor.Probe(ctx, h, own).OS.User
 }
 
-// journal reads what deployctl did here for this user, and says on c what of it
-// cannot be read.
-func journal(c *console.Console, h *host.Host, user facts.User) ([]installers.Record, string, error) {
-	state, err := installers.StateDir(h, user.Admin)
-	if err != nil {
-		return nil, "", err
-	}
-	records, unread, err := installers.History(state)
+// tell says what of the journal cannot be read.
+func tell(c *console.Console, unread installers.Unread) {
 	if why := unread.String(); why != "" {
 		c.Note("%s", why)
 	}
-	return records, state, err
 }
 
 // History prints one line for each step that deployctl carried out.
 func History(ctx context.Context, c *console.Console) error {
 	h := host.Live()
-	records, state, err := journal(c, h, account(ctx, h))
+	state, err := installers.StateDir(h, account(ctx, h).Admin)
 	if err != nil {
 		return err
 	}
+	records, unread, err := installers.History(state)
+	if err != nil {
+		return err
+	}
+	tell(c, unread)
 	n := 0
 	for _, r := range records {
 		if r.Event == installers.Started {
@@ -107,14 +105,12 @@ func Undo(ctx context.Context, o UndoOptions) error {
 	}
 	show := &stepProgress{console: o.Console}
 	a.Report = show.report
-	records, err := a.Settle(ctx)
+	records, unread, err := a.Settle(ctx)
 	show.finish()
 	if err != nil {
 		return err
 	}
-	if _, _, err := journal(o.Console, h, user); err != nil {
-		return err
-	}
+	tell(o.Console, unread)
 	plan, err := installers.PlanUndo(ctx, h, user, records, o.Undo)
 	var unknown *installers.UnknownRunError
 	if errors.As(err, &unknown) {
