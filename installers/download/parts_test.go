@@ -231,13 +231,16 @@ func TestPartsAtOnce(t *testing.T) {
 	for _, n := range []int{2, 4} {
 		g := newGate(int32(n))
 		var open, most atomic.Int32
-		m := newMirror(t, g.hold(func(w http.ResponseWriter, r *http.Request) {
+		held := g.hold(serve(content, `"a"`))
+		// Counted before the gate: the last to come opens it, and those that it
+		// lets go may be gone before the last is counted.
+		m := newMirror(t, func(w http.ResponseWriter, r *http.Request) {
 			now := open.Add(1)
 			defer open.Add(-1)
 			for old := most.Load(); now > old && !most.CompareAndSwap(old, now); old = most.Load() {
 			}
-			serve(content, `"a"`)(w, r)
-		}))
+			held(w, r)
+		})
 		s := newParts(t, m)
 		s.o.Parts = n
 		s.good(Fetch(t.Context(), s.a, s.o))
