@@ -32,23 +32,15 @@ func main() { os.Exit(run(os.Args[1:], console.System())) }
 // run is main with its world as parameters: the arguments and the console in,
 // the exit code out.
 func run(args []string, c *console.Console) int {
-	// The first signal cancels and lets work end cleanly; a second one, with
-	// the handler gone, ends the process at once.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if !signal.Ignored(syscall.SIGHUP) { // as nohup wants it
-		// A terminal that is closed sends this twice, by the shell and by the
-		// kernel: it stays caught to the end.
-		var hung context.CancelFunc
-		ctx, hung = signal.NotifyContext(ctx, syscall.SIGHUP)
-		defer hung()
-	}
-	context.AfterFunc(ctx, stop)
-
+	ctx, end := context.WithCancel(context.Background())
+	defer end()
 	written := &counter{to: c.Out}
 	c.Out = written
 	root := newRoot(c)
 	root.SetArgs(args)
+	// Not before a command runs: --version and --help need no handler, and three
+	// of them take a tenth of their time.
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { cmd.SetContext(untilSignal(cmd.Context())) }
 	cmd, err := root.ExecuteContextC(ctx)
 	exit := exitCode(err, c)
 	if err != nil && written.n == 0 && asksJSON(cmd) {
@@ -57,6 +49,21 @@ func run(args []string, c *console.Console) int {
 		_ = json.NewEncoder(c.Out).Encode(map[string]any{"schema": 1, "error": err.Error(), "exit": exit})
 	}
 	return exit
+}
+
+// untilSignal is a context that the first signal cancels, so that work ends
+// cleanly. A second one, with the handler gone, ends the process at once.
+func untilSignal(base context.Context) context.Context {
+	ctx, stop := signal.NotifyContext(base, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup wants it
+		// A terminal that is closed sends this twice, by the shell and by the
+		// kernel: it stays caught to the end.
+		var hung context.CancelFunc
+		ctx, hung = signal.NotifyContext(ctx, syscall.SIGHUP)
+		context.AfterFunc(base, hung)
+	}
+	context.AfterFunc(ctx, stop)
+	return ctx
 }
 
 // counter counts what was written to the standard output.
