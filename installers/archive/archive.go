@@ -1,16 +1,15 @@
 // Package archive unpacks zip (Python wheels too), tar, tar.gz (npm's tarballs
-// too), tar.xz and tar.zst files that others made. It owns what an archive may contain and how large it may become. It
-// must never write outside the folder it was given, follow a link, make a
-// special file, keep a set-uid bit, run anything of a package, or leave a half
-// unpacked folder behind.
+// too) and tar.xz files that others made. It owns what an archive may contain and
+// how large it may become. It must never write outside the folder it was given,
+// follow a link, make a special file, keep a set-uid bit, run anything of a
+// package, or leave a half unpacked folder behind.
 //
 // Everything goes into a temporary folder through os.Root, which opens each
 // part of a path beneath the last one (openat), so that even a race with
 // another program cannot lead outside; the folder is renamed when all is well.
 // The rules on names come before, so that a refusal has a reason.
 //
-// Libraries: archive/tar, archive/zip and compress/gzip of Go, ulikunitz/xz and
-// klauspost/compress/zstd.
+// Libraries: archive/tar, archive/zip and compress/gzip of Go, and ulikunitz/xz.
 package archive
 
 import (
@@ -28,7 +27,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
 
 	"github.com/deployctl/deployctl/doctor/durable"
@@ -41,18 +39,17 @@ type Format string
 
 // The formats.
 const (
-	Zip    Format = "zip"
-	Tar    Format = "tar"
-	TarGz  Format = "tar.gz"
-	TarXz  Format = "tar.xz"
-	TarZst Format = "tar.zst"
+	Zip   Format = "zip"
+	Tar   Format = "tar"
+	TarGz Format = "tar.gz"
+	TarXz Format = "tar.xz"
 )
 
 // ByName gives the format that a file's name says, "" when it says none.
 func ByName(name string) Format {
 	name = strings.ToLower(filepath.Base(name))
 	for end, format := range map[string]Format{
-		".zip": Zip, ".whl": Zip, ".tar": Tar, ".tar.gz": TarGz, ".tgz": TarGz, ".tar.xz": TarXz, ".txz": TarXz, ".tar.zst": TarZst, ".tzst": TarZst,
+		".zip": Zip, ".whl": Zip, ".tar": Tar, ".tar.gz": TarGz, ".tgz": TarGz, ".tar.xz": TarXz, ".txz": TarXz,
 	} {
 		if strings.HasSuffix(name, end) {
 			return format
@@ -237,8 +234,6 @@ func (x *extraction) damaged(entry string, err error) error {
 		return x.ctx.Err()
 	case errors.Is(err, zip.ErrAlgorithm):
 		return x.refuse(entry, Unsupported, err)
-	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
-		return x.refuse(entry, Bomb, err)
 	}
 	return x.refuse(entry, Damaged, err)
 }
@@ -253,8 +248,6 @@ func (x *extraction) read(f *os.File, format Format) error {
 		return x.decompress(f, gzipped, x.tar)
 	case TarXz:
 		return x.decompress(f, xzipped, x.tar)
-	case TarZst:
-		return x.decompress(f, zstandard, x.tar)
 	}
 	return fmt.Errorf("unpack %s: no format is called %q", x.archive, step.Clean(string(format), 20))
 }
@@ -263,9 +256,8 @@ func (x *extraction) read(f *os.File, format Format) error {
 type compression string
 
 const (
-	gzipped   compression = "gz"
-	xzipped   compression = "xz"
-	zstandard compression = "zst"
+	gzipped compression = "gz"
+	xzipped compression = "xz"
 )
 
 // decompress hands a stream's content to read.
@@ -292,13 +284,6 @@ func (x *extraction) decompress(r io.Reader, how compression, read func(io.Reade
 		if err != nil {
 			return x.damaged("", err)
 		}
-		return read(z)
-	case zstandard:
-		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
-		if err != nil {
-			return x.damaged("", err)
-		}
-		defer z.Close()
 		return read(z)
 	}
 	return x.refuse("", Unsupported, fmt.Errorf("it is packed with %q", step.Clean(string(how), 20)))

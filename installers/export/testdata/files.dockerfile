@@ -92,7 +92,7 @@ RUN set -eu; \
           *) (cd -- "$3" && "$tool" "-${how}f" "$2") && return 0;; \
         esac; \
       done; \
-      fail "nothing here unpacks $1 (tried $tools): install unzip for zip, xz-utils for tar.xz, zstd for tar.zst, or cmake"; \
+      fail "nothing here unpacks $1 (tried $tools): install unzip for zip, xz-utils for tar.xz, or cmake"; \
     }; \
     unpack() ( \
       umask 022; \
