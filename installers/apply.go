@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,8 +40,10 @@ type Applier struct {
 	// Limit bounds one step; 0 means the mechanism's own limit: 60 minutes for
 	// most package managers, 6 hours for a build.
 	Limit time.Duration
-	// LockTries and LockPause are how often and how long apart a step that
-	// found the package manager locked is tried again; 0 means 10 times, 3 s.
+	// LockTries and LockPause are how often and how long apart it is looked whether
+	// the package manager's lock is free; 0 means for 10 minutes, every 3 s. A
+	// command that finds a lock whose holder cannot be seen is tried 10 times at
+	// most.
 	LockTries int
 	LockPause time.Duration
 
@@ -138,9 +142,33 @@ func (a *Applier) Apply(ctx context.Context, plan *Plan) (Result, error) {
 
 // Settle closes the records of killed runs and gives the whole history, and what
 // of it cannot be read. Apply does so itself; a plan that is made from the history
-// (PlanUndo) needs it before. It changes nothing but the journal; the error may be
-// a *HeldError.
+// (PlanUndo) needs it before, and that nobody else is changing packages, which it
+// waits for. It changes nothing but the journal; the error may be a *HeldError.
 func (a *Applier) Settle(ctx context.Context) ([]Record, Unread, error) {
+	records, unread, err := a.settled(ctx)
+	if err == nil {
+		err = (&run{Applier: a}).idle(ctx, records)
+	}
+	return records, unread, err
+}
+
+// idle waits until nobody changes what the records were about.
+func (r *run) idle(ctx context.Context, records []Record) error {
+	seen := map[string]bool{}
+	for _, rec := range records {
+		m := r.tools().mechanism(rec.Step)
+		if m == nil || seen[rec.Step.Mechanism] {
+			continue
+		}
+		seen[rec.Step.Mechanism] = true
+		if err := m.Idle(ctx, rec.Step, r.wait(ctx, rec.Step.ID, false)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Applier) settled(ctx context.Context) ([]Record, Unread, error) {
 	records, unread, err := History(a.State)
 	if err != nil || len(Unfinished(records)) == 0 {
 		return records, unread, err
@@ -198,7 +226,7 @@ func (r *run) settle(ctx context.Context, records []Record) ([]Record, error) {
 		if m == nil {
 			return settled, fmt.Errorf("the journal tells of an interrupted step by %q, which this deployctl does not know; use the version that wrote %s", open.Step.Mechanism, filepath.Join(r.State, journalFile))
 		}
-		if err := m.Settle(ctx, open.Step, r.wait(ctx, open.Step.ID)); err != nil {
+		if err := m.Settle(ctx, open.Step, r.wait(ctx, open.Step.ID, true)); err != nil {
 			return settled, err
 		}
 		after, err := m.State(ctx, open.Step)
@@ -216,8 +244,15 @@ func (r *run) settle(ctx context.Context, records []Record) ([]Record, error) {
 	return settled, nil
 }
 
-// wait is the mechanism.Wait of a killed run's step.
-func (r *run) wait(ctx context.Context, id string) mechanism.Wait {
+// wait is the mechanism.Wait of a step, which a killed run may have begun.
+func (r *run) wait(ctx context.Context, id string, killed bool) mechanism.Wait {
+	f := Failure{Kind: step.Locked, Cause: "another program holds the package manager's lock: ", Next: "let it finish (unattended upgrades take minutes), then run deployctl again"}
+	waiting := "waiting for another package manager: "
+	if killed {
+		f.Cause = "an earlier run of deployctl was killed, and a package manager is still at work: "
+		f.Next = "let it finish, then run deployctl again"
+		waiting = "waiting for what an interrupted run began: "
+	}
 	return func(busy func() string) error {
 		for try := 1; ; try++ {
 			who := busy()
@@ -226,12 +261,11 @@ func (r *run) wait(ctx context.Context, id string) mechanism.Wait {
 				return step.Stopped(ctx.Err())
 			case who == "":
 				return nil
-			case try > r.tries():
-				return &Failure{Kind: step.Locked,
-					Cause: "an earlier run of deployctl was killed, and the package manager that it started is still at work: " + who,
-					Next:  "let it finish, then run deployctl again"}
+			case try > cmp.Or(r.LockTries, 200):
+				f.Cause += who
+				return &f
 			}
-			r.tell(Progress{StepID: id, Phase: step.Waiting, Percent: -1, Message: "waiting for what an interrupted run began: " + who})
+			r.tell(Progress{StepID: id, Phase: step.Waiting, Percent: -1, Message: waiting + who})
 			select {
 			case <-ctx.Done():
 			case <-time.After(r.pause()):
@@ -298,6 +332,9 @@ func (r *run) step(ctx context.Context, s Step) (StepResult, error) {
 		return StepResult{Outcome: NotRun}, step.Stopped(ctx.Err())
 	}
 	before := func(err error) error { return broken(ctx, fmt.Errorf("before %s: %w", s.ID, err)) }
+	if err := m.Idle(ctx, s, r.wait(ctx, s.ID, false)); err != nil {
+		return failed, before(err)
+	}
 	check, err := m.Check(ctx, s)
 	if err != nil {
 		return failed, before(err)
@@ -307,10 +344,8 @@ func (r *run) step(ctx context.Context, s Step) (StepResult, error) {
 		rec.Time, rec.Event = r.Host.Now(), Skipped
 		return StepResult{Outcome: WasSkipped, Note: "already done"}, r.write(rec)
 	}
-	for _, room := range check.Room {
-		if err := r.fits(ctx, room); err != nil {
-			return failed, err
-		}
+	if err := r.fits(ctx, slices.Concat(check.Room, r.later())); err != nil {
+		return failed, err
 	}
 	if check.Before == nil {
 		if check.Before, err = m.State(ctx, s); err != nil {
@@ -393,26 +428,69 @@ func (r *run) write(rec Record) error {
 	return nil
 }
 
-// fits refuses a folder whose file system is read-only or has less room than
-// is needed.
-func (r *run) fits(ctx context.Context, room mechanism.Room) error {
-	dir, need := room.Dir, room.Bytes
-	if need <= 0 {
-		return nil
+// later is what the steps after this one are planned to need: a plan that does not
+// fit on the disk as a whole is not begun.
+func (r *run) later() []mechanism.Room {
+	var list []mechanism.Room
+	for _, s := range r.plan.Steps[min(r.seq, len(r.plan.Steps)):] {
+		if m := r.tools().mechanism(s); m != nil {
+			list = append(list, m.Room(s)...)
+		}
 	}
-	d, err := r.Host.Disk(ctx, dir)
-	switch {
-	case err != nil:
-		return nil // not an answer, so no reason to refuse: the work itself will tell
-	case d.ReadOnly:
-		return &Failure{Kind: step.ReadOnly, Cause: dir + " is on a file system that is mounted read-only", Next: "mount it writable, then run deployctl again"}
-	case d.NoInodes:
-		return &Failure{Kind: step.DiskFull, Cause: dir + " is on a file system that has room but no inodes left for further files (df -i)", Next: "remove many small files there (old caches), then run deployctl again"}
-	case d.Free < uint64(need):
-		return &Failure{Kind: step.DiskFull,
-			Cause: fmt.Sprintf("%s needs %s and has %s free", dir, step.Bytes(need), step.Bytes(int64(min(d.Free, 1<<62)))), Next: room.Next}
+	return list
+}
+
+// space is what the folders of one file system need together.
+type space struct {
+	disk host.Disk
+	dirs []string
+	need int64
+	next string
+}
+
+// fits refuses folders whose file system is read-only, or has less room than all
+// of its folders need together.
+func (r *run) fits(ctx context.Context, rooms []mechanism.Room) error {
+	var list []*space
+	for _, room := range rooms {
+		if room.Bytes <= 0 {
+			continue
+		}
+		d, err := r.Host.Disk(ctx, room.Dir)
+		switch {
+		case err != nil:
+			continue // not an answer, so no reason to refuse: the work itself will tell
+		case d.ReadOnly:
+			return &Failure{Kind: step.ReadOnly, Cause: room.Dir + " is on a file system that is mounted read-only", Next: "mount it writable, then run deployctl again"}
+		case d.NoInodes:
+			return &Failure{Kind: step.DiskFull, Cause: room.Dir + " is on a file system that has room but no inodes left for further files (df -i)", Next: "remove many small files there (old caches), then run deployctl again"}
+		}
+		i := slices.IndexFunc(list, func(s *space) bool {
+			return slices.Contains(s.dirs, room.Dir) || d.ID != "" && s.disk.ID == d.ID
+		})
+		if i < 0 {
+			i, list = len(list), append(list, &space{disk: d, next: room.Next})
+		}
+		list[i].need += room.Bytes
+		if !slices.Contains(list[i].dirs, room.Dir) {
+			list[i].dirs = append(list[i].dirs, room.Dir)
+		}
+	}
+	for _, s := range list {
+		if s.disk.Free < uint64(s.need) {
+			return s.full()
+		}
 	}
 	return nil
+}
+
+func (s *space) full() error {
+	need, free := step.Bytes(s.need), step.Bytes(int64(min(s.disk.Free, 1<<62)))
+	cause := fmt.Sprintf("%s needs %s and has %s free", s.dirs[0], need, free)
+	if last := len(s.dirs) - 1; last > 0 {
+		cause = fmt.Sprintf("%s and %s are on one file system, which needs %s and has %s free", strings.Join(s.dirs[:last], ", "), s.dirs[last], need, free)
+	}
+	return &Failure{Kind: step.DiskFull, Cause: cause, Next: s.next}
 }
 
 func (r *run) tell(p Progress) {

@@ -66,7 +66,7 @@ func (m *machine) Getenv(k string) (string, bool) {
 }
 func (m *machine) Resolve(_ context.Context, n string) (string, error) { return n, nil }
 func (m *machine) Disk(context.Context, string) (host.Disk, error) {
-	return host.Disk{Total: 1 << 41, Free: m.free}, nil
+	return host.Disk{Total: 1 << 41, Free: m.free, ID: "1"}, nil
 }
 func (m *machine) ReadFile(_ context.Context, n string, _ int64) ([]byte, bool, error) {
 	m.mu.Lock()
@@ -129,7 +129,7 @@ func (m *machine) Run(_ context.Context, c host.Command) (host.Output, error) {
 		}
 	case c.Argv[0] == "/usr/bin/sudo":
 	case c.Argv[0] == "/usr/bin/stat":
-		b.WriteString("77\n78\n")
+		b.WriteString("65024 77\n65024 78\n")
 	case c.Argv[0] == "/usr/bin/apt-get" && slices.Contains(c.Argv, "install"):
 		want, missing := m.closure(packages(c.Argv))
 		if len(missing) > 0 {

@@ -32,7 +32,7 @@ func Outline(ctx context.Context, j *judge.Judgement, h *host.Host, places Place
 func unasked(m *pkgmgr.Manager) *pkgmgr.Manager {
 	out := *m
 	out.Installed = func(context.Context, *host.Host) (map[string]pkgmgr.Installed, error) { return nil, nil }
-	out.Quote, out.Damage = nil, nil
+	out.Quote, out.Damage, out.Busy = nil, nil, nil
 	if m.On != nil {
 		out.On = func(h *host.Host, target string) *pkgmgr.Manager { return unasked(m.On(h, target)) }
 	}

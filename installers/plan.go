@@ -348,6 +348,7 @@ type estimate struct {
 	lists     pkgmgr.Lists
 	quote     pkgmgr.Quote
 	note      string // why the sizes are unknown
+	busy      string // who is changing packages now
 }
 
 // use builds the steps of one manager, as round does for all.
@@ -412,7 +413,10 @@ func (p *Plan) ask(ctx context.Context, h *host.Host, m *pkgmgr.Manager, names [
 		// What was done could not be seen afterwards.
 		return e, because(failure.Error()), nil
 	}
-	if m.Damage != nil && e.listErr == nil {
+	if m.Busy != nil {
+		e.busy = m.Busy(ctx, h)
+	}
+	if m.Damage != nil && e.listErr == nil && e.busy == "" { // what somebody is still doing is not broken
 		if e.damage, err = m.Damage(ctx, h); err != nil {
 			return e, false, fmt.Errorf("plan with %s: %w", m.Name, err)
 		}
@@ -433,6 +437,10 @@ func (p *Plan) ask(ctx context.Context, h *host.Host, m *pkgmgr.Manager, names [
 		return e, false, nil
 	}
 	var qerr error
+	if e.busy != "" {
+		e.note = "the exact size is unknown while another package manager is at work (" + e.busy + "), which deployctl waits for"
+		return e, false, nil
+	}
 	e.quote, qerr = m.Quote(ctx, h, e.tool, names)
 	var failure *Failure
 	switch {

@@ -492,6 +492,9 @@ func (s *stepProgress) report(p installers.Progress) {
 	}
 	s.stopping = p.Phase == step.Stopping
 	key := p.StepID + "/" + string(p.Phase)
+	if p.Phase == step.Waiting {
+		key += "/" + p.Message // somebody else, now
+	}
 	if key != s.key {
 		s.finish()
 		name := string(p.Phase)

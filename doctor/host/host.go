@@ -156,6 +156,9 @@ type Disk struct {
 	// NoInodes: no file can be made, however much room there is. False on file
 	// systems that make inodes as they need them.
 	NoInodes bool `json:"no_inodes,omitempty"`
+	// ID is equal for folders of one file system, "" where that is unknown. A
+	// recording does not keep it: it means nothing on another machine.
+	ID string `json:"-"`
 }
 
 // Memory is the machine's memory in bytes, before any container's limit.

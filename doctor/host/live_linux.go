@@ -22,9 +22,22 @@ func statfs(name string) (Disk, error) {
 	size := uint64(s.Bsize)
 	const readOnly = 1 // ST_RDONLY, statfs(2)
 	return Disk{
-		Total: s.Blocks * size, Free: s.Bavail * size,
+		ID: fileSystem(name, fsNames[int64(s.Type)], s.Blocks), Total: s.Blocks * size, Free: s.Bavail * size,
 		Kind: fsNames[int64(s.Type)], ReadOnly: s.Flags&readOnly != 0, NoInodes: s.Files > 0 && s.Ffree == 0,
 	}, nil
+}
+
+// fileSystem tells file systems apart by their device. The subvolumes of btrfs
+// have a device each and share their space.
+func fileSystem(name, kind string, blocks uint64) string {
+	var s syscall.Stat_t
+	switch {
+	case kind == "btrfs":
+		return fmt.Sprintf("btrfs %d", blocks)
+	case syscall.Stat(name, &s) != nil:
+		return ""
+	}
+	return strconv.FormatUint(s.Dev, 10)
 }
 
 // killMarked ends every process whose environment carries the mark, and returns

@@ -345,37 +345,67 @@ func damage(ctx context.Context, h *host.Host) (pkgmgr.Damage, error) {
 	return d, nil
 }
 
-// locks are the files that apt-get and dpkg lock while they change packages.
-var locks = [...]string{"/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock"}
+// locks are the files that apt and dpkg lock while they change packages, lists
+// and archives.
+var locks = [...]string{"/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", listsDir + "/lock", "/var/cache/apt/archives/lock"}
+
+// lockers are the programs that take these locks, by the kernel's names, which
+// have 15 letters at most.
+var lockers = [...]string{"apt", "apt-get", "aptitude", "dpkg", "unattended-upgr", "packagekitd", "aptd", "synaptic"}
 
 // busy looks in the kernel's list of locks, which every user may read, while
-// asking for the lock itself would need root. The list names files by their
-// number alone, so the process must be an apt-get or dpkg, too.
+// asking for the lock itself would need root. The list names files by device and
+// number. On some file systems (overlay, btrfs) the device is not the one that
+// stat tells: there, the process must be one of the lockers.
 func busy(ctx context.Context, h *host.Host) string {
-	out, err := h.Run(ctx, host.Command{Argv: append([]string{find(ctx, h, "stat"), "-c", "%i", "--"}, locks[:]...), Env: []string{"LC_ALL=C"}})
+	out, err := h.Run(ctx, host.Command{Argv: append([]string{find(ctx, h, "stat"), "-c", "%d %i", "--"}, locks[:]...), Env: []string{"LC_ALL=C"}})
 	if err != nil {
 		return ""
 	}
-	files := strings.Fields(string(out.Stdout))
 	data, _, err := h.ReadFile(ctx, "/proc/locks", host.MaxFile)
 	if err != nil {
 		return ""
 	}
-	// 1: POSIX  ADVISORY  WRITE 6518 fe:00:131334 0 EOF
-	for _, line := range strings.Split(string(data), "\n") {
-		f := strings.Fields(line)
-		if len(f) < 6 || f[1] != "POSIX" || f[3] != "WRITE" || !slices.Contains(files, f[5][strings.LastIndex(f[5], ":")+1:]) {
+	held := strings.Split(string(data), "\n")
+	for _, lock := range strings.Split(string(out.Stdout), "\n") {
+		var dev, inode uint64
+		if _, err := fmt.Sscan(lock, &dev, &inode); err != nil {
 			continue
 		}
-		if n, err := strconv.Atoi(f[4]); err != nil || n <= 0 {
-			continue // not a process of this container
-		}
-		name, _, err := h.ReadFile(ctx, "/proc/"+f[4]+"/comm", 100)
-		if comm := strings.TrimSpace(string(name)); err == nil && (comm == "apt-get" || comm == "dpkg") {
-			return "process " + f[4] + " (" + comm + ")"
+		for _, line := range held {
+			pid, file, ok := writeLock(line)
+			very := file == lockName(dev, inode)
+			if !ok || !very && !strings.HasSuffix(file, fmt.Sprintf(":%d", inode)) {
+				continue
+			}
+			name, _, err := h.ReadFile(ctx, "/proc/"+pid+"/comm", 100)
+			comm := step.Clean(strings.TrimSpace(string(name)), 40)
+			if err == nil && (very || slices.Contains(lockers[:], comm)) {
+				return "process " + pid + " (" + comm + ")"
+			}
 		}
 	}
 	return ""
+}
+
+// writeLock reads a line of /proc/locks: "1: POSIX  ADVISORY  WRITE 6518
+// fe:00:131334 0 EOF". Those who wait, and processes outside this container, are
+// left out.
+func writeLock(line string) (pid, file string, ok bool) {
+	f := strings.Fields(line)
+	if len(f) < 6 || f[1] != "POSIX" || f[3] != "WRITE" {
+		return "", "", false
+	}
+	n, err := strconv.Atoi(f[4])
+	return f[4], f[5], err == nil && n > 0
+}
+
+// lockName is how /proc/locks names a file; the parts of a device's number are as
+// in makedev(3) of Linux.
+func lockName(dev, inode uint64) string {
+	major := dev>>8&0xfff | dev>>32&^0xfff
+	minor := dev&0xff | dev>>12&^0xff
+	return fmt.Sprintf("%02x:%02x:%d", major, minor, inode)
 }
 
 // find gives one of apt's, dpkg's or the system's own programs.

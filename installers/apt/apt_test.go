@@ -118,15 +118,21 @@ Processing triggers for libc-bin (2.36) ...`, "\n") {
 }
 
 func TestBusy(t *testing.T) {
-	stat := `run "/usr/bin/stat" "-c" "%i" "--" "/var/lib/dpkg/lock-frontend" "/var/lib/dpkg/lock" --
-131334
-131335
+	stat := `run "/usr/bin/stat" "-c" "%d %i" "--" "/var/lib/dpkg/lock-frontend" "/var/lib/dpkg/lock" "/var/lib/apt/lists/lock" "/var/cache/apt/archives/lock" --
+65024 131334
+65024 131335
+65024 131336
+65024 131337
 `
 	path := "-- env --\nPATH=/usr/bin\n"
 	for _, c := range []struct{ name, locks, comm, want string }{
 		{"apt-get holds it", "1: FLOCK  ADVISORY  WRITE 9 fe:00:131334 0 EOF\n2: POSIX  ADVISORY  WRITE 12 fe:00:131334 0 EOF\n", "apt-get", "process 12 (apt-get)"},
 		{"dpkg alone", "1: POSIX  ADVISORY  WRITE 12 00:2f:131335 0 EOF\n", "dpkg", "process 12 (dpkg)"},
-		{"somebody else's file of that number", "1: POSIX  ADVISORY  WRITE 12 fe:00:131334 0 EOF\n", "postgres", ""},
+		{"unattended upgrades, on btrfs", "1: POSIX  ADVISORY  WRITE 12 00:2f:131334 0 EOF\n", "unattended-upgr", "process 12 (unattended-upgr)"},
+		{"lists are being fetched", "1: POSIX  ADVISORY  WRITE 12 fe:00:131336 0 EOF\n", "apt-get", "process 12 (apt-get)"},
+		{"archives are being fetched", "1: POSIX  ADVISORY  WRITE 12 fe:00:131337 0 EOF\n", "apt-get", "process 12 (apt-get)"},
+		{"any program with the very file", "1: POSIX  ADVISORY  WRITE 12 fe:00:131334 0 EOF\n", "perl", "process 12 (perl)"},
+		{"somebody else's file of that number", "1: POSIX  ADVISORY  WRITE 12 08:01:131334 0 EOF\n", "postgres", ""},
 		{"another file", "1: POSIX  ADVISORY  WRITE 12 fe:00:1313340 0 EOF\n", "apt-get", ""},
 		{"a process outside this container", "1: POSIX  ADVISORY  WRITE -1 fe:00:131334 0 EOF\n", "apt-get", ""},
 		{"a reader, and one who waits", "1: POSIX  ADVISORY  READ 12 fe:00:131334 0 EOF\n1: -> POSIX  ADVISORY  WRITE 12 fe:00:131334 0 EOF\n", "apt-get", ""},

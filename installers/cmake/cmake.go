@@ -91,11 +91,13 @@ func (Worker) Sweep(s step.Step) error {
 }
 
 // Room is the folder of sources and objects.
-func (Worker) Room(s step.Step) string {
-	if b, ok := s.With.(*step.Build); ok {
-		return b.Work
+func (Worker) Room(s step.Step) (string, int64) {
+	b, ok := s.With.(*step.Build)
+	if !ok {
+		return "", 0
 	}
-	return ""
+	_, bytes := files.Beside(b.Product, s.Cost.DiskBytes)
+	return b.Work, bytes
 }
 
 // Describe is the command with its environment.

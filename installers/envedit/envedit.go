@@ -173,7 +173,7 @@ func (w Worker) Do(ctx context.Context, s step.Step, tell func(step.Progress)) e
 func (Worker) Sweep(step.Step) error { return nil }
 
 // Room is none worth speaking of.
-func (Worker) Room(step.Step) string { return "" }
+func (Worker) Room(step.Step) (string, int64) { return "", 0 }
 
 // Describe names each edit.
 func (Worker) Describe(s step.Step) (label, text string) {

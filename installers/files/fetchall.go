@@ -102,8 +102,30 @@ func (f FetchAll) one(ctx context.Context, file step.Fetch, tell func(int64)) er
 // Sweep leaves what was fetched so far: the next fetch goes on with it.
 func (FetchAll) Sweep(step.Step) error { return nil }
 
-// Room is left to the downloads, which know how much of the files is there.
-func (FetchAll) Room(step.Step) string { return "" }
+// Room is the store, for what is not there yet.
+func (f FetchAll) Room(s step.Step) (string, int64) {
+	list, ok := s.With.(step.Files)
+	if !ok || f.Options.Store == nil {
+		return "", 0
+	}
+	var bytes int64
+	for _, file := range list {
+		bytes += missing(f.Options.Store, file)
+	}
+	return f.Options.Store.Folder(), bytes
+}
+
+// missing is how much of a file is still to be fetched.
+func missing(s *store.Store, file step.Fetch) int64 {
+	if !store.Sum(file.SHA256).Valid() || Stored(s, file) {
+		return 0
+	}
+	part, _ := s.Partial(store.Sum(file.SHA256))
+	if info, err := os.Lstat(part); err == nil {
+		return max(0, file.Size-info.Size())
+	}
+	return file.Size
+}
 
 // Describe says how much comes from where.
 func (FetchAll) Describe(s step.Step) (label, text string) {

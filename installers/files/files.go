@@ -94,8 +94,14 @@ func (f Fetch) Do(ctx context.Context, s step.Step, tell func(step.Progress)) er
 // Sweep leaves what was fetched so far: the next fetch goes on with it.
 func (Fetch) Sweep(step.Step) error { return nil }
 
-// Room is left to the download, which knows how much of the file is there.
-func (Fetch) Room(step.Step) string { return "" }
+// Room is the store, for what is not there yet.
+func (f Fetch) Room(s step.Step) (string, int64) {
+	file, ok := s.With.(*step.Fetch)
+	if !ok || f.Options.Store == nil {
+		return "", 0
+	}
+	return f.Options.Store.Folder(), missing(f.Options.Store, *file)
+}
 
 // Describe names the addresses and the file's hash.
 func (Fetch) Describe(s step.Step) (label, text string) {
@@ -199,11 +205,20 @@ func (Unpack) Sweep(s step.Step) error {
 }
 
 // Room is beside the folder.
-func (Unpack) Room(s step.Step) string {
+func (Unpack) Room(s step.Step) (string, int64) {
 	if u, ok := s.With.(*step.Unpack); ok {
-		return filepath.Dir(u.Into)
+		return Beside(u.Into, s.Cost.DiskBytes)
 	}
-	return ""
+	return "", 0
+}
+
+// Beside is the folder of a path and the bytes that the path needs there: none
+// when it is there, since it appears whole or not at all.
+func Beside(path string, bytes int64) (string, int64) {
+	if _, err := os.Lstat(path); err == nil {
+		bytes = 0
+	}
+	return filepath.Dir(path), bytes
 }
 
 // Describe names the folder.
@@ -301,11 +316,11 @@ func (Place) Sweep(s step.Step) error {
 }
 
 // Room is the file's folder.
-func (Place) Room(s step.Step) string {
+func (Place) Room(s step.Step) (string, int64) {
 	if f, ok := s.With.(*step.Place); ok {
-		return filepath.Dir(f.Path)
+		return Beside(f.Path, s.Cost.DiskBytes)
 	}
-	return ""
+	return "", 0
 }
 
 // Describe names the file.

@@ -19,6 +19,11 @@ type Mechanism interface {
 	// State is what is there now of what the step makes or takes back. What was
 	// made by nobody has no entry.
 	State(ctx context.Context, s step.Step) (State, error)
+	// Idle waits for whoever else works with what the step works with (another
+	// package manager). What is half done while somebody is at work is not broken.
+	Idle(ctx context.Context, s step.Step, wait Wait) error
+	// Room is the disk space that the step is planned to need.
+	Room(s step.Step) []Room
 	// Check says whether the step's purpose is met, and what carrying it out
 	// would take. An error refuses to begin.
 	Check(ctx context.Context, s step.Step) (Check, error)
@@ -71,7 +76,7 @@ type Check struct {
 	Done bool
 	// Before is the state, where finding out took reading it; nil otherwise.
 	Before State
-	// Room is the disk space that the step needs.
+	// Room is the disk space that the step needs, by what is known now.
 	Room []Room
 	// Note is told when the step begins, "" for nothing.
 	Note string

@@ -21,8 +21,9 @@ type Worker interface {
 	Do(ctx context.Context, s step.Step, tell func(step.Progress)) error
 	// Sweep removes what a killed run may have left unfinished.
 	Sweep(s step.Step) error
-	// Room is the folder that needs the step's disk space, "" for none.
-	Room(s step.Step) string
+	// Room is the folder that needs disk space and how much, "" for none. What is
+	// there already needs none.
+	Room(s step.Step) (dir string, bytes int64)
 	// Describe says exactly what the step does, which is no removal.
 	Describe(s step.Step) (label, text string)
 	// Export is the step for languages that need no deployctl.
@@ -43,11 +44,18 @@ func (m worker) State(ctx context.Context, s step.Step) (State, error) {
 // takes long.
 func (m worker) Check(ctx context.Context, s step.Step) (Check, error) {
 	done, err := m.w.Done(ctx, s)
-	c := Check{Done: done}
-	if dir := m.w.Room(s); dir != "" {
-		c.Room = []Room{{Dir: dir, Bytes: s.Cost.DiskBytes, Next: "free some disk space, then run deployctl again"}}
+	return Check{Done: done, Room: m.Room(s)}, err
+}
+
+// Idle is at once: nobody else works on deployctl's own files.
+func (m worker) Idle(context.Context, step.Step, Wait) error { return nil }
+
+func (m worker) Room(s step.Step) []Room {
+	dir, bytes := m.w.Room(s)
+	if dir == "" {
+		return nil
 	}
-	return c, err
+	return []Room{{Dir: dir, Bytes: bytes, Next: "free some disk space, then run deployctl again"}}
 }
 
 func (m worker) Apply(ctx context.Context, s step.Step, tell func(step.Progress)) (Ended, error) {

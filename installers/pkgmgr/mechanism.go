@@ -51,19 +51,42 @@ func (m Mechanism) Check(ctx context.Context, s step.Step) (mechanism.Check, err
 		return mechanism.Check{Done: done}, err
 	}
 	c := mechanism.Check{Before: before}
-	// Archives and unpacked files are counted together, since both are there at
-	// the same time.
-	for i, dir := range m.Disks {
-		room := mechanism.Room{Dir: dir, Bytes: q.DiskBytes, Next: "free some disk space" + m.frees() + ", then run deployctl again"}
-		if i == 0 {
-			room.Bytes = q.DownloadBytes
-		}
-		c.Room = append(c.Room, room)
-	}
+	c.Room = m.room(q.DownloadBytes, q.DiskBytes)
 	if s.Cost.Estimated && len(q.Change) > 0 {
 		c.Note = fmt.Sprintf("%s to install: %s to download, %s of disk", packages(len(q.Change)), step.Bytes(q.DownloadBytes), step.Bytes(q.DiskBytes))
 	}
 	return c, nil
+}
+
+// room is what the folders need. The archives and the unpacked files are there at
+// the same time.
+func (m Mechanism) room(download, disk int64) []mechanism.Room {
+	var list []mechanism.Room
+	for i, dir := range m.Disks {
+		room := mechanism.Room{Dir: dir, Bytes: disk, Next: "free some disk space" + m.frees() + ", then run deployctl again"}
+		if i == 0 {
+			room.Bytes = download
+		}
+		list = append(list, room)
+	}
+	return list
+}
+
+// Room is by the cost in the plan: the manager's own figures, where it had any.
+// Package lists replace older ones and need little.
+func (m Mechanism) Room(s step.Step) []mechanism.Room {
+	if s.Action != step.Install && s.Action != step.Reinstall {
+		return nil
+	}
+	return m.room(s.Cost.DownloadBytes, s.Cost.DiskBytes)
+}
+
+// Idle waits for another run of the manager, or of another program that uses it.
+func (m Mechanism) Idle(ctx context.Context, _ step.Step, wait mechanism.Wait) error {
+	if m.Busy == nil || m.Host == nil {
+		return nil
+	}
+	return wait(func() string { return m.Busy(ctx, m.Host) })
 }
 
 // Finish is the step that completes what an interrupted run of the manager began.
@@ -279,11 +302,8 @@ func (m Mechanism) refreshed(ended mechanism.Ended, applied error) (string, erro
 
 // Settle waits for the manager of a killed run, which goes on without it: what
 // that run added is known only when the manager has ended.
-func (m Mechanism) Settle(ctx context.Context, _ step.Step, wait mechanism.Wait) error {
-	if m.Busy == nil {
-		return nil
-	}
-	return wait(func() string { return m.Busy(ctx, m.Host) })
+func (m Mechanism) Settle(ctx context.Context, s step.Step, wait mechanism.Wait) error {
+	return m.Idle(ctx, s, wait)
 }
 
 // Describe is the command.

@@ -111,9 +111,9 @@ type Manager struct {
 	Edited func(ctx context.Context, h *host.Host, packages []string) (map[string]string, error)
 	// Damage says whether an earlier run was interrupted (nil: never).
 	Damage func(ctx context.Context, h *host.Host) (Damage, error)
-	// Busy names the process of this manager that is changing packages now
-	// ("process 12 (apt-get)"), "" when there is none or nobody can tell (nil:
-	// nobody can).
+	// Busy names the process that holds the manager's locks now ("process 12
+	// (unattended-upgr)"), "" when there is none or nobody can tell (nil: nobody
+	// can).
 	Busy func(ctx context.Context, h *host.Host) string
 	// NewProgress gives a reader of one run's lines; it answers false for a
 	// line that is not about progress. May be nil.

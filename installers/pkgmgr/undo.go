@@ -137,7 +137,7 @@ func (t *removal) steps(ctx context.Context) ([]step.Step, error) {
 		if err != nil {
 			return nil, fmt.Errorf("undo with %s: %w", m.Name, err)
 		}
-		if d.Journal { // the manager would refuse to remove anything
+		if d.Journal && (m.Busy == nil || m.Busy(ctx, m.Host) == "") { // the manager would refuse to remove anything
 			steps = append(steps, m.Finish(step.Unique(t.serves)))
 		}
 	}

@@ -48,6 +48,9 @@ func (s Sum) Valid() bool {
 	return len(s) == 64 && strings.Trim(string(s), "0123456789abcdef") == ""
 }
 
+// Folder is where everything in the store lies.
+func (s *Store) Folder() string { return s.dir }
+
 // Path is where the whole file is, or would be.
 func (s *Store) Path(sum Sum) string {
 	return filepath.Join(s.dir, "sha256", string(sum[:2]), string(sum))

@@ -13,7 +13,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -121,11 +120,11 @@ func (Worker) Sweep(s step.Step) error {
 }
 
 // Room is beside the folder.
-func (Worker) Room(s step.Step) string {
+func (Worker) Room(s step.Step) (string, int64) {
 	if w, ok := s.With.(*step.Wheel); ok {
-		return filepath.Dir(w.Into)
+		return files.Beside(w.Into, s.Cost.DiskBytes)
 	}
-	return ""
+	return "", 0
 }
 
 // Describe names the wheel and the folder.

@@ -1,0 +1,114 @@
+package installers
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/deployctl/deployctl/installers/download"
+	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/installers/store"
+)
+
+// atWork is a machine on which another apt-get is in the middle of its packages
+// for some looks at the locks; what it leaves half done meanwhile is not broken.
+func atWork(looks int) *machine {
+	m := newMachine()
+	m.journal, m.installed["ninja-build"] = true, "iU "
+	m.onLocks = func(m *machine) bool {
+		if looks--; looks < 0 {
+			m.journal, m.installed["ninja-build"] = false, "ii "
+		}
+		return looks >= 0
+	}
+	return m
+}
+
+// TestRunningDpkgIsWaitedFor: a dpkg that is at work is not an interrupted one.
+func TestRunningDpkgIsWaitedFor(t *testing.T) {
+	m, dir := atWork(3), t.TempDir()
+	plan := mustPlan(t, m, judgement(withApt("cmake")))
+	if len(plan.Steps) != 1 || !strings.Contains(plan.Steps[0].Cost.Note, "process 12 (apt-get)") {
+		t.Fatalf("planned %+v", plan.Steps)
+	}
+	a := m.applier(t, dir)
+	var told []string
+	a.Report = func(p Progress) {
+		if p.Phase == step.Waiting {
+			told = append(told, p.Message)
+		}
+	}
+	if _, err := a.Apply(context.Background(), plan); err != nil {
+		t.Fatal(err)
+	}
+	if len(told) != 2 || told[0] != "waiting for another package manager: process 12 (apt-get)" || !slices.Equal(m.ran, []string{"install cmake"}) {
+		t.Errorf("told %q, ran %q", told, m.ran)
+	}
+
+	// A plan to undo is made when nobody changes packages.
+	m.onLocks, told = atWork(2).onLocks, nil
+	if _, _, err := a.Settle(context.Background()); err != nil || len(told) != 2 {
+		t.Errorf("before an undo: %v, told %q", err, told)
+	}
+
+	// One that was interrupted, with nobody at work, is finished as before.
+	m = atWork(0)
+	m.onLocks = nil
+	if plan := mustPlan(t, m, judgement(withApt("cmake"))); len(plan.Steps) < 2 || plan.Steps[0].Action != step.Configure {
+		t.Errorf("planned %+v", plan.Steps)
+	}
+
+	// A plan to finish an interrupted run, made before somebody else began.
+	plan = mustPlan(t, m, judgement(withApt("cmake")))
+	m.onLocks = atWork(2).onLocks
+	if _, err := m.applier(t, t.TempDir()).Apply(context.Background(), plan); err != nil || slices.Contains(m.ran, "configure") {
+		t.Errorf("%v, ran %q", err, m.ran)
+	}
+
+	// One that does not end: nothing is begun.
+	m = atWork(100)
+	_, err := m.applier(t, t.TempDir()).Apply(context.Background(), mustPlan(t, m, judgement(withApt("cmake"))))
+	if kindOf(err) != step.Locked || !strings.Contains(err.Error(), "another program holds the package manager's lock: process 12 (apt-get)") || len(m.ran) != 0 {
+		t.Errorf("got %v, ran %q", err, m.ran)
+	}
+}
+
+// TestWholePlanMustFit: a plan whose first step alone would fit is not begun.
+func TestWholePlanMustFit(t *testing.T) {
+	for _, c := range []struct {
+		free  uint64
+		wrong string // "" for enough
+	}{
+		{1 << 20, ""},
+		// cmake and cmake-data are 2 kB to fetch and 10 kB unpacked; the archive is
+		// fetched and unpacked after them.
+		{40_000, "/var/cache/apt/archives, /usr, DIR/cache/store and DIR/opt are on one file system, which needs 52.0 kB and has 40.0 kB free"},
+	} {
+		m, dir := newMachine(), t.TempDir()
+		m.free = c.free
+		plan := mustPlan(t, m, judgement(withApt("cmake")))
+		sum := strings.Repeat("ab", 32)
+		w := ways{h: m.host()}
+		plan.Steps = append(plan.Steps,
+			fetchStep(step.Fetch{Name: "data.zip", Size: 10_000, SHA256: sum, Mirrors: []string{"https://mirror.example/data.zip"}}),
+			w.unpack("data.unpack", "Unpack data.zip", step.Unpack{SHA256: sum, Size: 10_000, Format: "zip", Into: filepath.Join(dir, "opt/data")}, 30_000))
+		a := m.applier(t, dir)
+		a.Fetch = download.Options{Store: store.New(filepath.Join(dir, "cache")), Offline: true}
+		_, err := a.Apply(context.Background(), plan)
+		if c.wrong == "" {
+			if kindOf(err) == step.DiskFull || len(m.ran) != 1 {
+				t.Errorf("with room: %v, ran %q", err, m.ran)
+			}
+			continue
+		}
+		want := strings.ReplaceAll(c.wrong, "DIR", dir)
+		if kindOf(err) != step.DiskFull || !strings.Contains(err.Error(), want) || len(m.ran) != 0 {
+			t.Errorf("got %v, ran %q; want %q", err, m.ran, want)
+		}
+		if records, _, err := History(dir); err != nil || len(records) != 0 {
+			t.Errorf("it began something: %+v, %v", records, err)
+		}
+	}
+}
