@@ -388,6 +388,9 @@ func (b *builder) recipe(goVersion string) ([]string, error) {
 		"tags " + b.tags(),
 		"go " + goVersion + " " + runtime.GOOS + "/" + runtime.GOARCH,
 	}
+	if b.trims() {
+		list = append(list, "without "+strings.Join(unused, " "))
+	}
 	return append(list, b.inputs()...), nil
 }
 

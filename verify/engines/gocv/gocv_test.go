@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/verify/cache"
@@ -71,6 +72,9 @@ type goCommand struct {
 	block chan struct{} // when not nil, a build waits for it
 	began chan struct{}
 	wrote string
+
+	source    string // of gocv, which it finds
+	unfetched string // what it says when it cannot
 }
 
 func (g *goCommand) Run(ctx context.Context, cmd host.Command) (host.Output, error) {
@@ -79,6 +83,12 @@ func (g *goCommand) Run(ctx context.Context, cmd host.Command) (host.Output, err
 	g.mu.Unlock()
 	if cmd.Argv[1] == "version" {
 		return host.Output{Stdout: []byte("go version go1.19.8 linux/amd64\n")}, nil
+	}
+	if cmd.Argv[1] == "list" {
+		if g.unfetched != "" {
+			return host.Output{Stderr: []byte(g.unfetched), Exit: 1}, nil
+		}
+		return host.Output{Stdout: []byte(g.source + "\n")}, nil
 	}
 	if g.began != nil {
 		close(g.began)
@@ -125,6 +135,15 @@ func (g *goCommand) builds() int {
 }
 
 func options(t *testing.T, g *goCommand) Options {
+	g.source = t.TempDir()
+	for _, name := range []string{
+		"aruco.cpp", "aruco.go", "cgo.go", "core.cpp", "core.go", "core.h", "core_string.go", "core_test.go", "dnn.cpp", "dnn.go",
+		"go.mod", "mat_noprofile.go", "README.md", "svd.cpp", "svd.go", "svd.h", "version.go", "video.go", "videoio.cpp", "videoio_string.go",
+	} {
+		if err := os.WriteFile(filepath.Join(g.source, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return Options{Process: g, Cache: t.TempDir(), Release: "v0.31.0", Go: "/usr/bin/go", OpenCVVersion: "4.6.0", CXXVersion: "12.2"}
 }
 
@@ -216,6 +235,54 @@ func TestOldGoIsNotGivenNewFlags(t *testing.T) {
 	}
 	if slices.Contains(g.calls[0].Argv, "-buildvcs=false") {
 		t.Error("Go 1.15 does not know -buildvcs")
+	}
+}
+
+// TestUnusedFiles: the parts of gocv that the worker does without are left out
+// of its build, by gocv's own tags where it has them.
+func TestUnusedFiles(t *testing.T) {
+	g := &goCommand{}
+	o := options(t, g)
+	w, err := New(o).Prepare(t.Context(), engine.Silent{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Dir(w.Argv[0])
+	var got []string
+	entries, err := os.ReadDir(filepath.Join(dir, "gocv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	want := []string{
+		"cgo.go", "core.cpp", "core.go", "core.h", "core_string.go", "dnn.cpp", "dnn.go", "go.mod", "mat_noprofile.go", "svd.h", "version.go",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, "go.mod")); err != nil || !strings.HasSuffix(string(text), "\nreplace gocv.io/x/gocv => ./gocv\n") {
+		t.Errorf("go.mod: %s %v", text, err)
+	}
+
+	o.Release = "v0.43.0"
+	if w, err = New(o).Prepare(t.Context(), engine.Silent{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(filepath.Dir(w.Argv[0]), "gocv")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a copy where gocv has tags: %v", err)
+	}
+}
+
+// TestUnfetched: where gocv cannot be fetched nothing is compiled, and the reason
+// is the Go command's.
+func TestUnfetched(t *testing.T) {
+	g := &goCommand{unfetched: "gocv.io/x/gocv@v0.31.0: Get \"https://proxy.invalid/gocv.io/x/gocv/@v/v0.31.0.zip\": dial tcp: lookup proxy.invalid: no such host\n"}
+	_, err := New(options(t, g)).Prepare(t.Context(), engine.Silent{})
+	var u *engine.Unavailable
+	if !errors.As(err, &u) || !strings.Contains(u.Why, "the server's name was not found") || u.Broken || g.builds() != 0 {
+		t.Errorf("%v after %d builds", err, g.builds())
 	}
 }
 
