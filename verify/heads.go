@@ -77,6 +77,13 @@ type oracle struct {
 	weights *darknet.Weights // loaded when first needed
 }
 
+func newOracle(o Options, m *model, v *view) *oracle {
+	return &oracle{
+		model: m, half: judge.PrecisionOf(o.Target) == judge.FP16, second: v.second,
+		cache: o.Cache, fresh: o.Fresh || o.Level == LevelCompare,
+	}
+}
+
 // heads gives the reference's raw heads for one input. The key holds the
 // content of everything that decides them: the weights, the configuration, the
 // input, this program, and what its arithmetic gives on this processor.

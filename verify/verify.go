@@ -115,6 +115,24 @@ func (o *Options) defaults() error {
 	return nil
 }
 
+// Ahead puts into the cache what Run will need and no engine has a part in: the
+// self-test's weights and the reference's heads. It is for the time in which a
+// package manager is at work; Run does again what could not be done, and says why.
+func Ahead(ctx context.Context, o Options) error {
+	if err := o.defaults(); err != nil || o.Level != LevelCheck || o.Fresh {
+		return err
+	}
+	if err := writable(o.Cache); err != nil {
+		return err
+	}
+	m, v, err := prepare(ctx, o)
+	if err != nil {
+		return err
+	}
+	_, err = newOracle(o, m, v).heads(ctx, v.first)
+	return err
+}
+
 // Run proves. An error means that no proof could be attempted (bad input, no
 // room, cancelled); an engine that fails is part of the Result.
 func Run(ctx context.Context, o Options) (*Result, error) {
@@ -171,7 +189,7 @@ func run(ctx context.Context, o Options) (*Result, error) {
 		r.Notes = append(r.Notes, fmt.Sprintf("line %d: the key %s had no effect here; an engine may see it differently", k.Line, k.Key))
 	}
 
-	or := &oracle{model: m, half: judge.PrecisionOf(o.Target) == judge.FP16, second: v.second, cache: o.Cache, fresh: o.Fresh || o.Level == LevelCompare}
+	or := newOracle(o, m, v)
 	alone := o.Level == LevelCompare || len(o.Engines) == 0
 	workers, t, inference, err := compute(ctx, o, or, v.first, alone)
 	if err != nil {

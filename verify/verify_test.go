@@ -302,6 +302,38 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestAhead: what was made ahead is what the proof then finds.
+func TestAhead(t *testing.T) {
+	f := newFiles(t)
+	o := f.options(t, fake{name: "gocv"})
+	for _, c := range []struct {
+		name   string
+		change func(*Options)
+		reused bool
+	}{
+		{"another level", func(o *Options) { o.Level = LevelCompare }, false},
+		{"made anew", func(o *Options) { o.Fresh = true }, false},
+		{"another target", func(o *Options) { o.Target = "opencl_fp16" }, false},
+		{"the proof's own", func(*Options) {}, true},
+	} {
+		o.Cache = t.TempDir()
+		ahead := o
+		c.change(&ahead)
+		if err := Ahead(t.Context(), ahead); err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if r, err := Run(t.Context(), o); err != nil || r.Reference.Reused != c.reused {
+			t.Errorf("%s: %+v %v", c.name, r, err)
+		}
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	o.Cache = t.TempDir()
+	if err := Ahead(stopped, o); err == nil {
+		t.Error("a stopped one says nothing")
+	}
+}
+
 // TestJSON pins the keys of the published form.
 func TestJSON(t *testing.T) {
 	f := newFiles(t)

@@ -39,8 +39,10 @@ type Console struct {
 	errWidth int
 	// throttle is the least time between two drawings of a bar; 0 means 100 ms.
 	throttle time.Duration
-	mu       sync.Mutex
-	shown    *Task // whose bar is on the last line of Err, nil for none
+	// alive is how often a task tells a log that it goes on; 0 means 15 s.
+	alive time.Duration
+	mu    sync.Mutex
+	shown *Task // whose bar is on the last line of Err, nil for none
 }
 
 // System returns the console of this process. NO_COLOR (https://no-color.org),
@@ -139,8 +141,8 @@ type Task struct {
 }
 
 // Start begins to show a task: a bar with the time gone and the time left when
-// total is positive, a spinner with the time otherwise. Without a terminal only
-// its end is told, in one line.
+// total is positive, a spinner with the time otherwise. Without a terminal its end
+// is told, in one line, and every 15 s before that it goes on.
 func (c *Console) Start(name string, total int64) *Task { return c.start(name, total, false) }
 
 // StartBytes is Start for work counted in bytes: the bar also shows sizes and
@@ -151,6 +153,7 @@ func (c *Console) start(name string, total int64, bytes bool) *Task {
 	name = Printable(name)
 	t := &Task{c: c, name: name, total: total, bytes: bytes, began: c.Now(), stop: make(chan struct{})}
 	if !c.ErrTTY {
+		t.wg.Go(t.goesOn)
 		return t
 	}
 	if total <= 0 {
@@ -196,6 +199,38 @@ func (c *Console) start(name string, total int64, bytes bool) *Task {
 		})
 	}
 	return t
+}
+
+// goesOn tells a log, which may be watched or have a limit on silence, that the
+// task is at work, and how far it is.
+func (t *Task) goesOn() {
+	tick := time.NewTicker(cmp.Or(t.c.alive, 15*time.Second))
+	defer tick.Stop()
+	for {
+		select {
+		case <-t.stop:
+			return
+		case <-tick.C:
+		}
+		t.mu.Lock()
+		far := ""
+		if t.total > 0 {
+			far = fmt.Sprintf(": %d %%", 100*t.at/t.total)
+		}
+		t.mu.Unlock()
+		t.c.Note("  %s%s  (%s so far)", t.name, far, short(t.c.Now().Sub(t.began)))
+	}
+}
+
+// Late is a task that is shown only when it takes more than a second. End it.
+func (c *Console) Late(name string) (end func()) {
+	began := make(chan *Task, 1)
+	timer := time.AfterFunc(time.Second, func() { began <- c.Start(name, -1) })
+	return func() {
+		if !timer.Stop() {
+			(<-began).Done("")
+		}
+	}
 }
 
 // fit cuts a name so that it and what is drawn beside it take one line: a

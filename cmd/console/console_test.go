@@ -87,6 +87,42 @@ func drawn(errOut *bytes.Buffer) []string {
 	return lines
 }
 
+// TestGoesOn: without a terminal a long task tells that it goes on, and no more
+// once it has ended.
+func TestGoesOn(t *testing.T) {
+	c, _, _ := test("", false)
+	lines := make(chan string)
+	c.Err, c.alive = lineWriter(lines), time.Millisecond
+	task := c.Start("install", 1000)
+	task.Set(420)
+	for !strings.HasPrefix(<-lines, "  install: 42 %  (") { // the first may come before Set
+	}
+	go task.Done("")
+	for line := range lines {
+		if strings.HasSuffix(line, "so far)\n") {
+			continue
+		}
+		if !strings.HasPrefix(line, "  install  (") {
+			t.Errorf("at the end: %q", line)
+		}
+		break
+	}
+}
+
+// lineWriter hands over what is written.
+type lineWriter chan string
+
+func (w lineWriter) Write(p []byte) (int, error) { w <- string(p); return len(p), nil }
+
+// TestLate: what is quick is not told.
+func TestLate(t *testing.T) {
+	c, _, errOut := test("", false)
+	c.Late("look")()
+	if errOut.Len() > 0 {
+		t.Errorf("told %q", errOut)
+	}
+}
+
 func TestBytes(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -23,6 +23,7 @@ import (
 	"github.com/deployctl/deployctl/installers/lockfile"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/verify"
 )
 
 // DoctorOptions are what Doctor depends on.
@@ -215,6 +216,7 @@ func (o DoctorOptions) check() error {
 
 // plan is what would mend the host.
 func (o DoctorOptions) plan(ctx context.Context, x examination) (*installers.Plan, error) {
+	defer o.Console.Late("ask what is to be installed")()
 	plan, err := makePlan(ctx, x.judgement, x.host, o.Folders, o.From != "", installers.Sources{Lock: o.lock, Offline: o.Offline})
 	if err == nil && o.Offline && o.lock == nil && len(plan.Steps) > 0 && o.proves(x.judgement.Recipe) {
 		err = modulesHere(ctx, x)
@@ -403,7 +405,9 @@ func (o DoctorOptions) round(ctx context.Context, x *examination, r *recipes.Rec
 		}
 		return false, verdict(x.report.Exit)
 	}
+	ahead := o.ahead(ctx, x.host, r, plan)
 	result, err := apply(ctx, o.Console, o.Folders, x.host, x.judgement.Facts.OS.User.Admin, plan, o.Offline, run.result)
+	ahead(err == nil)
 	if err != nil {
 		return false, o.broken(x.report, err)
 	}
@@ -574,6 +578,54 @@ func (o DoctorOptions) proves(r *recipes.Recipe) bool {
 	return r.Verify != nil && o.Level > 0 && canRun(r.Verify.Engine)
 }
 
+// proof is how the recipe is proven.
+func (o DoctorOptions) proof(r *recipes.Recipe) VerifyOptions {
+	v := o.Verify
+	v.Engine = r.Verify.Engine
+	v.Console, v.Folders, v.Format, v.Level = o.Console, o.Folders, o.Format, o.Level
+	return v
+}
+
+// aheadRoom is what must stay free beside what the plan takes.
+const aheadRoom = 2_000_000_000
+
+// ahead makes what the proof needs while the plan is carried out, where there is
+// room for both. The function it returns ends that: it waits for what is useful,
+// and stops what is not.
+func (o DoctorOptions) ahead(ctx context.Context, h *host.Host, r *recipes.Recipe, plan *installers.Plan) (end func(useful bool)) {
+	none := func(bool) {}
+	if !o.proves(r) {
+		return none
+	}
+	options, err := o.proof(r).asked()
+	if err != nil {
+		return none // the proof says so, here and below
+	}
+	cost := plan.Cost()
+	room, err := h.Disk(ctx, o.Folders.Cache)
+	if err != nil || room.Free < uint64(cost.DownloadBytes+cost.DiskBytes+aheadRoom) {
+		return none
+	}
+	ctx, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		// Whatever goes wrong here does so again in the proof, where it is told. A
+		// crash must not end the process under a package manager.
+		defer func() { _ = recover() }()
+		_ = verify.Ahead(ctx, options)
+	}()
+	return func(useful bool) {
+		defer stop()
+		if !useful {
+			stop()
+		}
+		shown := o.Console.Late("prepare the proof")
+		<-done
+		shown()
+	}
+}
+
 // prove ends a fix: where the machine has all that is required, the recipe's engine
 // shows it. What is wrong with the user's own project is reported all the same.
 func (o DoctorOptions) prove(ctx context.Context, x examination, r *recipes.Recipe) error {
@@ -598,9 +650,7 @@ func (o DoctorOptions) prove(ctx context.Context, x examination, r *recipes.Reci
 			return err
 		}
 	}
-	v := o.Verify
-	v.Engine = r.Verify.Engine
-	v.Console, v.Folders, v.Format, v.Level = o.Console, o.Folders, o.Format, o.Level
+	v := o.proof(r)
 	if o.lock != nil || o.Offline {
 		v.modules = o.modules
 	}

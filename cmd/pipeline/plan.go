@@ -52,7 +52,9 @@ func Plan(ctx context.Context, o PlanOptions) error {
 		return err
 	}
 	if asScript {
+		planned := o.Console.Late("ask what is to be installed")
 		plan, err := makePlan(ctx, judge.Evaluate(r, t, f), h, o.Folders, o.From != "", installers.Sources{})
+		planned()
 		if err != nil {
 			return err
 		}

@@ -175,15 +175,22 @@ func lookAnew(ctx context.Context, h *host.Host) (*host.Host, *facts.Facts, erro
 	return anew, f, err
 }
 
+// asked are verify's options as far as the user decides them.
+func (o VerifyOptions) asked() (verify.Options, error) {
+	options, err := o.files()
+	options.Size, options.Cache, options.Level = o.Size, o.Folders.Cache, o.Level
+	options.Target, options.Threads, options.Runs, options.Limit, options.Fresh = o.Target, o.Threads, o.Runs, o.Limit, o.Fresh
+	return options, err
+}
+
 // options are verify's for the machine that was judged: the engine is built and
 // run in the environment of the host.
 func (o VerifyOptions) options(h *host.Host, j *judge.Judgement) (verify.Options, error) {
-	options, err := o.files()
+	options, err := o.asked()
 	if err != nil {
 		return options, err
 	}
-	options.Size, options.Cache, options.Level, options.Process = o.Size, o.Folders.Cache, o.Level, h
-	options.Target, options.Threads, options.Runs, options.Limit, options.Fresh = o.Target, o.Threads, o.Runs, o.Limit, o.Fresh
+	options.Process = h
 	options.PeakGFLOPS, options.CPUFeatures = j.Facts.CPU.PeakGFLOPS, j.Facts.CPU.Features
 	options.Progress = &progress{console: o.Console}
 	options.Pictures = filepath.Join(o.Folders.Cache, "verify")
