@@ -114,7 +114,11 @@ func (g *goCommand) Run(ctx context.Context, cmd host.Command) (host.Output, err
 			}
 		}
 	}
-	out := cmd.Argv[slices.Index(cmd.Argv, "-o")+1]
+	at := slices.Index(cmd.Argv, "-o")
+	if at < 0 {
+		return host.Output{}, fmt.Errorf("the stand-in does not know %q", cmd.Argv)
+	}
+	out := cmd.Argv[at+1]
 	text := g.wrote
 	if text == "" {
 		text = "worker"
