@@ -129,6 +129,21 @@ func TestNothingThere(t *testing.T) {
 	}
 }
 
+// TestErrorsReplay: what went wrong is told in the same words from a recording.
+func TestErrorsReplay(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "go")
+	if err := os.WriteFile(file, []byte("text"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	rec, r := host.Record(host.Live())
+	cmd := host.Command{Argv: []string{file}}
+	_, live := rec.Run(t.Context(), cmd)
+	_, replayed := host.Replay(r).Run(t.Context(), cmd)
+	if live == nil || replayed == nil || live.Error() != replayed.Error() {
+		t.Errorf("live: %v\nreplayed: %v", live, replayed)
+	}
+}
+
 func TestReadingNeverBlocks(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("skipped: Windows has no FIFOs in the file system")

@@ -141,6 +141,8 @@ func decodeErr(what, text string) error {
 		cause = errors.New(text)
 		if slices.ContainsFunc(oldAbsent, func(words string) bool { return strings.HasSuffix(text, words) }) {
 			cause = fs.ErrNotExist
+		} else if _, subject, _ := strings.Cut(what, " "); strings.Contains(text, subject) {
+			return cause // the live host's own words, which say what was attempted
 		}
 	}
 	return fmt.Errorf("%s: %w", what, cause)
