@@ -33,11 +33,13 @@ type Report struct {
 	// this package does not know; nil when they did not run.
 	Plan any `json:"plan"`
 	// Manual lists what the plan leaves to a person.
-	Manual  any                 `json:"manual,omitempty"`
-	Summary map[judge.State]int `json:"summary"`
-	Exit    int                 `json:"exit"`
-	Proof   any                 `json:"proof,omitempty"`
-	Timings []facts.Timing      `json:"timings,omitempty"`
+	Manual any `json:"manual,omitempty"`
+	// noManager lists the package managers that were looked for where there is none.
+	noManager []string
+	Summary   map[judge.State]int `json:"summary"`
+	Exit      int                 `json:"exit"`
+	Proof     any                 `json:"proof,omitempty"`
+	Timings   []facts.Timing      `json:"timings,omitempty"`
 	// Next is what must be done before this can be judged to its end.
 	Next string `json:"next,omitempty"`
 	// Fix is what a command would change here, nil for nothing.
@@ -103,6 +105,7 @@ func New(j *judge.Judgement, strict bool) *Report {
 		r.Summary[state] = 0
 	}
 	maps.Copy(r.Summary, j.Summary())
+	r.noManager = noManager(f)
 	if j.Restart {
 		r.Next = judge.AfterRestart
 	}
@@ -288,12 +291,12 @@ func (r *Report) Closing() string {
 			missing = append(missing, f.Title)
 			failed++
 		case f.State == judge.Fail:
-			problems = append(problems, f.Title)
+			problems = append(problems, inSentence(f.Title))
 			failed++
 		case f.State == judge.Unknown && f.Severity != recipes.Recommended && f.Severity != recipes.Info:
-			open = append(open, f.Title)
+			open = append(open, inSentence(f.Title))
 		case f.State == judge.Pending:
-			pending = append(pending, f.Title)
+			pending = append(pending, inSentence(f.Title))
 		case f.State == judge.Warn || f.State == judge.Unknown:
 			warnings++
 		}
@@ -307,6 +310,9 @@ func (r *Report) Closing() string {
 		text = count(failed, "problem") + ": " + strings.Join(problems, "; ") + "."
 		if next := r.Run(); next != "" {
 			text += " " + next
+		} else if len(missing) > 0 && len(r.noManager) > 0 {
+			text += " deployctl can install nothing here: it found no package manager (" + strings.Join(r.noManager, ", ") +
+				"). Install by hand what is missing, then run `deployctl doctor` again."
 		}
 	case len(open) > 0:
 		text = count(len(open), "check") + " could not be made: " + strings.Join(open, ", ") + "."
@@ -351,6 +357,30 @@ func (r *Report) Run() string {
 		return fmt.Sprintf("Run `%s` (%s).", r.Fix.Command, r.Fix.Cost())
 	}
 	return fmt.Sprintf("Run `%s` for %d of them (%s).", r.Fix.Command, fixed[state], r.Fix.Cost())
+}
+
+// inSentence is a title where a sentence goes on.
+func inSentence(title string) string {
+	for _, article := range []string{"A ", "An ", "The "} {
+		if strings.HasPrefix(title, article) {
+			return strings.ToLower(title[:1]) + title[1:]
+		}
+	}
+	return title
+}
+
+// noManager lists the package managers of an operating system where none of them
+// was found.
+func noManager(f *facts.Facts) []string {
+	managers := map[string][]string{
+		"linux": {"apt", "apk", "brew", "dnf", "pacman", "zypper"}, "darwin": {"brew"}, "windows": {"choco", "scoop", "winget"},
+	}[f.OS.Family]
+	for _, name := range managers {
+		if len(f.Components[name]) > 0 {
+			return nil
+		}
+	}
+	return managers
 }
 
 // isMissing says that things are missing: A is, A and B are.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/doctor/report"
 	"github.com/deployctl/deployctl/recipes"
@@ -86,8 +87,16 @@ func TestClosing(t *testing.T) {
 		{"a warning", []judge.Finding{warning}, fix("ninja.present"), "No problems found for r, 1 warning. Run `deployctl doctor --fix` (149 MB, about 2 min)."},
 		{"nothing to download", []judge.Finding{broken}, &report.Fix{Command: "deployctl doctor --fix", Findings: []string{"opencv.cpu"}, Minutes: 0.1}, "1 problem: OpenCV for this CPU. Run `deployctl doctor --fix` (about 6 s)."},
 		{"healthy", nil, nil, "No problems found for r."},
+		{"an article", []judge.Finding{opencv, {ID: "go.cache", Title: "A folder for Go's build cache", State: judge.Fail}}, nil, "2 problems: OpenCV 4 is missing; a folder for Go's build cache."},
+		{"no package manager", []judge.Finding{opencv}, nil, "1 problem: OpenCV 4 is missing. deployctl can install nothing here: it found no package manager (apt, apk, brew, dnf, pacman, zypper). Install by hand what is missing, then run `deployctl doctor` again."},
+		{"no package manager, and nothing to install", []judge.Finding{broken}, nil, "1 problem: OpenCV for this CPU."},
 	} {
-		r := report.New(&judge.Judgement{Recipe: &recipes.Recipe{Name: "r"}, Facts: machine(nil), Findings: c.findings}, false)
+		f := machine(nil)
+		f.OS.Family, f.Components = "linux", map[string][]facts.Instance{"apt": {{}}}
+		if strings.HasPrefix(c.name, "no package manager") {
+			f.Components = nil
+		}
+		r := report.New(&judge.Judgement{Recipe: &recipes.Recipe{Name: "r"}, Facts: f, Findings: c.findings}, false)
 		r.Fix = c.fix
 		var b strings.Builder
 		if err := r.WriteText(&b, report.Style{}); err != nil {
