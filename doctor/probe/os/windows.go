@@ -24,7 +24,6 @@ func (p *prober) windows() {
 		p.windowsVersion(key)
 	}
 	p.windowsEnvironment()
-	p.mediaFoundation()
 	p.longPaths()
 	p.wine()
 	p.windowsUser()
@@ -178,28 +177,6 @@ func (p *prober) expand(text string, values map[string]string) string {
 		text = next
 	}
 	return text
-}
-
-// mediaFoundation looks for the libraries that OpenCV's MSMF back end loads.
-func (p *prober) mediaFoundation() {
-	var missing []string
-	names := []string{"mfplat.dll", "mf.dll", "mfreadwrite.dll"}
-	for _, name := range names {
-		if !p.h.Exists(p.ctx, p.systemFile(name)) {
-			missing = append(missing, name)
-		}
-	}
-	state := "yes"
-	switch len(missing) {
-	case 0:
-	case len(names):
-		state = "no"
-	default:
-		state = "partial"
-	}
-	p.set("media_foundation", state)
-	p.set("media_foundation_missing", strings.Join(missing, " "))
-	p.evidence("file", p.systemFile("mfplat.dll"), "Media Foundation: "+state)
 }
 
 func (p *prober) longPaths() {
