@@ -118,8 +118,14 @@ func (s subject) action(do *recipes.Do) *Action {
 		if !whole || !wholeToo {
 			return nil
 		}
-		edit.Value, edit.Before = value, before
-		a.Env = []EnvEdit{edit}
+		edit.Before = before
+		folders := []string{value}
+		if s.e.isWindows() {
+			folders = strings.Split(value, ";")
+		}
+		for _, edit.Value = range folders {
+			a.Env = append(a.Env, edit)
+		}
 	}
 	return &a
 }

@@ -78,6 +78,7 @@ type Change struct {
 	serves   []string // the lines that do not hold without it
 	instance facts.Instance
 	sets     map[string]map[string]string
+	with     []Change // what this one brings about by itself
 }
 
 // Solution is the answer. Feasible says that the changes make every required
@@ -283,7 +284,11 @@ func Apply(f *facts.Facts, s *Solution) *facts.Facts {
 	if out.Components == nil {
 		out.Components = map[string][]facts.Instance{}
 	}
+	var changes []Change
 	for _, c := range s.Changes {
+		changes = append(append(changes, c), c.with...)
+	}
+	for _, c := range changes {
 		if c.Action == Repair {
 			continue // no component changes its version
 		}

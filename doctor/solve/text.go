@@ -69,6 +69,25 @@ func (p *problem) changes(best *plan, s *Solution) {
 		}
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a.Component, b.Component))
 	})
+	s.Changes = withToolset(s.Changes)
+}
+
+// withToolset leaves the compiler to the change that makes builds use another
+// Visual Studio, whose default toolset its generator selects.
+func withToolset(changes []Change) []Change {
+	studio := slices.IndexFunc(changes, func(c Change) bool { return c.Component == "visual-studio" && c.Action == Switch })
+	if studio < 0 {
+		return changes
+	}
+	inside := strings.ToLower(strings.TrimRight(changes[studio].Path, `\`)) + `\`
+	toolset := slices.IndexFunc(changes, func(c Change) bool {
+		return c.Component == "msvc" && c.Action == Switch && c.instance.HasPart("default") && strings.HasPrefix(strings.ToLower(c.Path), inside)
+	})
+	if toolset < 0 {
+		return changes
+	}
+	changes[studio].with = []Change{changes[toolset]}
+	return slices.Delete(changes, toolset, toolset+1)
 }
 
 // later are the versions that doctor will advise for changes that only the others
