@@ -71,9 +71,14 @@ func (e *evaluation) requiring(name string) (ids []string) {
 // symptoms are what a failed requirement makes other findings say. On a 32-bit
 // system no library for 64 bits can be used. Without the card, nothing that serves it is missing. A CUDA that
 // does not know the card is to be replaced, and with it what depends on it: the
-// driver that it wants may even be one that no longer runs the card.
+// driver that it wants may even be one that no longer runs the card. Visual Studio
+// brings the compiler and a Windows SDK, and a MinGW that makes programs for
+// another machine is replaced whatever else is wrong with it.
 var symptoms = map[string][]string{
 	"cpu.amd64":     {"mingw.cgo", "go.arch"},
+	"vs.version":    {"msvc.present", "windows-sdk.present"},
+	"openpose.vs":   {"msvc.present", "windows-sdk.present"},
+	"mingw.cgo":     {"mingw.version", "mingw.threads", "mingw.order", "mingw.runtime"},
 	"openpose.cuda": {"cuda.msvc", "cuda.vs-integration", "cudnn.cuda"},
 	"cpu.arch":      {"onnxruntime.unusable", "libtorch.unusable", "tensorflow.unusable", "opencv.unusable", "ncnn.unusable"},
 	"gpu.nvidia": {"gpu.memory", "nvidia-driver.version", "cuda.version", "cuda.darknet", "cuda.gcc", "cudnn.version", "libtorch.backend", "onnxruntime.backend", "darknet.backend", "libtorch.cuda", "onnxruntime.cudnn",

@@ -603,7 +603,15 @@ func (e *evaluation) fix(q *recipes.Requirement) string {
 }
 
 // ByHand is what a requirement says to do where no entry of its fix list helps.
+// A part of Visual Studio is added to the one that is here, once that works.
 func ByHand(q *recipes.Requirement, f *facts.Facts) string {
+	if slices.ContainsFunc(f.Components["visual-studio"], func(i facts.Instance) bool { return major(i.Version) >= 15 }) && q.Component != nil && q.Component.Name != "visual-studio" {
+		for i := range q.Fix {
+			if p := q.Fix[i].Installs(); p.Manager == "visual-studio" {
+				return installCommand(p, f.OS.User)
+			}
+		}
+	}
 	return cmp.Or(Manual(q, f), "See the page of "+q.ID+".")
 }
 

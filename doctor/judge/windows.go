@@ -49,6 +49,9 @@ func (e *evaluation) integration(c *recipes.ComponentCheck, v *verdict) {
 		v.fix += strings.ToUpper(again[:1]) + again[1:] + "."
 		return
 	}
+	if v.fix != "" {
+		v.fix += "Or: "
+	}
 	v.fix += fmt.Sprintf(`As administrator, copy every file of %s\extras\visual_studio_integration\MSBuildExtensions to %s. Or %s.`, strings.TrimRight(cuda.Path, `\`), to, again)
 }
 
@@ -411,6 +414,7 @@ func dllNeeds(cause facts.Cause, elsewhere bool) relation {
 			case elsewhere && strings.HasPrefix(strings.ToLower(n.Name), "cudnn") && e.cudnnOffPath(): // cudnn.dll-path's
 			case strings.HasPrefix(strings.ToLower(n.Name), "cudnn") && e.failed("onnxruntime.cudnn"): // another cuDNN is there
 			case strings.HasPrefix(strings.ToLower(n.Name), "libgcc_s_") && e.failed("mingw.cgo"): // another MinGW is first
+			case ofMediaFoundation(n.Name) && e.failed("media-foundation.present"):
 			case (strings.HasPrefix(strings.ToLower(n.Name), "vcruntime140") || strings.HasPrefix(strings.ToLower(n.Name), "msvcp140")) && e.failed("vcredist.present"):
 			case strings.HasSuffix(by, "onnxruntime_providers_cuda.dll") && !e.usesCUDA():
 			default:
@@ -441,6 +445,9 @@ func dllNeeds(cause facts.Cause, elsewhere bool) relation {
 		}
 		vars["libraries"], vars["from"], vars["get"] = strings.Join(names, ", "), strings.Join(from, " and "), strings.Join(steps, " ")
 		vars["folders"], vars["wheel"] = strings.Join(from, ";"), wheelDLLs(names, from)
+		if slices.ContainsFunc(names, ofMediaFoundation) {
+			vars["media"] = "media-foundation.present"
+		}
 		if top, _, ok := strings.Cut(vars["from"], `\deployment_tools\`); ok { // OpenVINO up to 2021
 			vars["setupvars"] = top + `\bin\setupvars.bat`
 		}
@@ -454,6 +461,11 @@ func dllNeeds(cause facts.Cause, elsewhere bool) relation {
 		}
 		return vars, true
 	}
+}
+
+// ofMediaFoundation: Media Foundation brings that DLL.
+func ofMediaFoundation(name string) bool {
+	return slices.Contains([]string{"mf.dll", "mfplat.dll", "mfreadwrite.dll", "mfcore.dll"}, strings.ToLower(name))
 }
 
 // getDLLs is where missing DLLs come from, a sentence for each provider; those of
