@@ -1,6 +1,7 @@
 package closure_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/deployctl/deployctl/doctor/closure"
@@ -24,6 +25,16 @@ func FuzzFill(f *testing.F) {
 			if err := closure.Fill(t.Context(), host.Replay(r), &facts); err != nil {
 				t.Errorf("%s: %v", system, err)
 			}
+		}
+	})
+}
+
+func FuzzFileVersion(f *testing.F) {
+	f.Add([]byte("\xbd\x04\xef\xfe\x00\x00\x01\x00\x26\x00\x0e\x00\x00\x00\x6f\x81"))
+	f.Add([]byte{0xbd, 0x04, 0xef, 0xfe, 0xbd, 0x04, 0xef, 0xfe})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if v := closure.FileVersion(data); v != "" && strings.Count(v, ".") != 3 {
+			t.Errorf("version %q", v)
 		}
 	})
 }

@@ -1,10 +1,12 @@
 package closure
 
 import (
+	"bytes"
 	"context"
 	"debug/pe"
 	"encoding/binary"
 	"errors"
+	"fmt"
 
 	"github.com/deployctl/deployctl/doctor/host"
 )
@@ -15,6 +17,9 @@ type image struct {
 	// imports are needed at the start; what is only loaded when it is first
 	// called (delay imports) is left out.
 	imports []string
+	// linker is the version of the linker that made it (14.40), which for MSVC is
+	// that of the toolset; "" where another made it.
+	linker string
 }
 
 // Limits against hostile files.
@@ -48,9 +53,12 @@ func readImage(ctx context.Context, h *host.Host, file string) (*image, error) {
 	out := &image{machine: order.Uint16(head[4:])}
 	count, size := int(order.Uint16(head[6:])), uint64(order.Uint16(head[20:]))
 	at += uint64(len(head))
-	magic, err := p.at(at, 2)
+	magic, err := p.at(at, 4)
 	if err != nil {
 		return nil, err
+	}
+	if magic[2] == 14 {
+		out.linker = fmt.Sprintf("14.%02d", magic[3])
 	}
 	directories := map[uint16]uint64{0x10b: 96, 0x20b: 112}[order.Uint16(magic)]
 	if directories == 0 || count > maxSections || size < directories+8*(pe.IMAGE_DIRECTORY_ENTRY_IMPORT+1) {
@@ -102,4 +110,24 @@ func readImage(ctx context.Context, h *host.Host, file string) (*image, error) {
 		out.imports = append(out.imports, text)
 	}
 	return nil, errNoPE
+}
+
+// versionKey is the key of a version resource, in UTF-16.
+const versionKey = "V\x00S\x00_\x00V\x00E\x00R\x00S\x00I\x00O\x00N\x00_\x00I\x00N\x00F\x00O\x00"
+
+// FileVersion finds a library's VS_FIXEDFILEINFO (winver.h: signature
+// 0xFEEF04BD, structure version, then the file version as two 32-bit halves)
+// and gives 14.38.33135.0, or "".
+func FileVersion(data []byte) string {
+	for {
+		at := bytes.Index(data, []byte{0xbd, 0x04, 0xef, 0xfe})
+		if at < 0 || len(data) < at+16 {
+			return ""
+		}
+		ms, ls := binary.LittleEndian.Uint32(data[at+8:]), binary.LittleEndian.Uint32(data[at+12:])
+		if binary.LittleEndian.Uint32(data[at+4:]) == 0x10000 && ms != 0 {
+			return fmt.Sprintf("%d.%d.%d.%d", ms>>16, ms&0xffff, ls>>16, ls&0xffff)
+		}
+		data = data[at+4:]
+	}
 }

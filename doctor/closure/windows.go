@@ -27,6 +27,7 @@ type desk struct {
 	stats        map[string]string // files of Windows' own folders
 	unread       map[string]bool   // folders that could not be looked into
 	whole        bool              // System32 is listed as a whole
+	noUCRT       bool              // an old Windows without the Universal C runtime
 	read         int
 }
 
@@ -44,6 +45,7 @@ func fillWindows(ctx context.Context, h *host.Host, f *facts.Facts) error {
 		}
 	}
 	w.whole = w.at(w.system, "user32.dll") != "" && w.at(w.system, "advapi32.dll") != ""
+	w.noUCRT = w.whole && strings.HasPrefix(f.OS.Version, "6.") && w.at(w.system, "ucrtbase.dll") == ""
 	w.elsewhere(f)
 	for _, name := range slices.Sorted(maps.Keys(f.Components)) {
 		list := f.Components[name]
@@ -55,8 +57,9 @@ func fillWindows(ctx context.Context, h *host.Host, f *facts.Facts) error {
 				continue
 			}
 			if roots := w.roots(name, &list[i]); len(roots) > 0 {
-				if needs := w.needs(roots); ctx.Err() == nil {
+				if needs, loaded := w.needs(roots); ctx.Err() == nil {
 					list[i].Needs = append(list[i].Needs, needs...)
+					list[i].OwnRuntime = w.ownRuntime(loaded)
 				}
 				if name == "opencv" && list[i].Built.Runtime == "" {
 					list[i].Built.Runtime = w.runtime(roots)
@@ -65,8 +68,14 @@ func fillWindows(ctx context.Context, h *host.Host, f *facts.Facts) error {
 			switch {
 			case name == "cudnn":
 				w.zlib(&list[i])
+				w.cudnnParts(&list[i], w.h.DirOf(list[i].Path))
+			case name == "libtorch", name == "caffe":
+				w.cudnnParts(&list[i], list[i].Attrs["libdir"])
 			case name == "openpose":
 				w.ffmpeg(&list[i])
+				if list[i].Built.Backends == nil {
+					list[i].Built.Backends = w.openPoseBackends(openPoseTree(list[i].Path))
+				}
 			case name == "onnxruntime" && list[i].Built.CUDA == "" && list[i].HasPart("cuda"):
 				list[i].Built.CUDA = w.cudaOf(&list[i])
 			}
@@ -155,6 +164,107 @@ func (w *desk) zlib(in *facts.Instance) {
 	if w.find(name, s) == "" && !w.unsure(s) {
 		in.Needs = append(in.Needs, facts.Need{Name: name, By: in.Path, Cause: facts.OnCall, Elsewhere: w.beside(name)})
 	}
+}
+
+// CuDNNParts are the libraries that cudnn64_8.dll and cudnn64_9.dll load by name
+// for inference when they are first called (NVIDIA, cuDNN API reference of 8 and
+// 9, "sub-libraries").
+func CuDNNParts(major string) []string {
+	switch major {
+	case "8":
+		return []string{"cudnn_ops_infer64_8.dll", "cudnn_cnn_infer64_8.dll", "cudnn_adv_infer64_8.dll"}
+	case "9":
+		return []string{"cudnn_graph64_9.dll", "cudnn_ops64_9.dll", "cudnn_cnn64_9.dll", "cudnn_adv64_9.dll", "cudnn_heuristic64_9.dll", "cudnn_engines_precompiled64_9.dll", "cudnn_engines_runtime_compiled64_9.dll"}
+	}
+	return nil
+}
+
+// cudnnParts notes the parts of the cuDNN in a folder that are missing while
+// others are there: a virus scanner took one, or a copy was cut short. Of cuDNN
+// itself, a 9 without any is noted, too. adv is for recurrent networks.
+func (w *desk) cudnnParts(in *facts.Instance, dir string) {
+	for _, major := range []string{"8", "9"} {
+		main := "cudnn64_" + major + ".dll"
+		if dir == "" || w.at(dir, main) == "" {
+			continue
+		}
+		var missing []facts.Need
+		there := 0
+		s := seat{file: w.h.Join(dir, main), app: dir}
+		for _, part := range CuDNNParts(major) {
+			switch {
+			case strings.HasPrefix(part, "cudnn_adv"):
+			case w.at(dir, part) != "":
+				there++
+			case w.find(part, s) == "" && !w.unsure(s):
+				missing = append(missing, facts.Need{Name: part, By: s.file, Cause: facts.PartMissing, Elsewhere: w.beside(part)})
+			}
+		}
+		alone := there == 0 && major == "9" && strings.EqualFold(in.Path, s.file) && w.at(dir, "torch_cpu.dll") == ""
+		if there > 0 || alone && len(missing) == len(CuDNNParts(major))-1 {
+			in.Needs = append(in.Needs, missing...)
+		}
+	}
+}
+
+// openPoseBackends is what an OpenPose computes with, by what its Caffe and its
+// own library import; nil where that cannot be seen.
+func (w *desk) openPoseBackends(tree string) []string {
+	for _, sub := range []string{"bin", `build\x64\Release`, `x64\Release`} {
+		dir := w.h.Join(tree, sub)
+		if w.at(dir, "OpenPoseDemo.exe") == "" {
+			continue
+		}
+		dirs := []string{dir, w.h.Join(tree, `build\bin`)}
+		caffe, own := w.image(w.in(dirs, "caffe.dll")), w.image(w.in(dirs, "openpose.dll"))
+		if caffe == nil || own == nil || len(caffe.imports) < 3 {
+			return nil
+		}
+		uses := func(prefixes ...string) bool {
+			return slices.ContainsFunc(slices.Concat(caffe.imports, own.imports), func(name string) bool {
+				return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(strings.ToLower(name), p) })
+			})
+		}
+		switch {
+		case uses("cudart", "cublas", "cudnn", "curand", "nvcuda"):
+			return []string{"cuda"}
+		case uses("opencl"):
+			return []string{"opencl"}
+		case w.in(dirs, "cudart64_*.dll") != "":
+			return nil
+		}
+		return []string{"cpu"}
+	}
+	return nil
+}
+
+// ownRuntime is the Visual C++ runtime that a program finds before the system's,
+// with the newest of the linkers that made the files which use it.
+func (w *desk) ownRuntime(loaded []seat) *facts.OwnRuntime {
+	const name = "msvcp140.dll"
+	var own *facts.OwnRuntime
+	for _, s := range loaded {
+		if s.o == nil || !slices.ContainsFunc(s.o.imports, func(i string) bool { return strings.EqualFold(i, name) }) {
+			continue
+		}
+		file := w.find(name, s)
+		if file == "" || strings.EqualFold(w.h.DirOf(file), w.system) || !strings.EqualFold(w.h.DirOf(file), s.app) && !strings.EqualFold(w.h.DirOf(file), w.h.DirOf(s.file)) {
+			continue
+		}
+		if own == nil {
+			own = &facts.OwnRuntime{File: file, By: s.file}
+			if data, err := w.h.Search(w.ctx, file, versionKey, 64<<20, 4<<10); err == nil {
+				own.Version = FileVersion(data)
+			}
+		}
+		if s.o.linker > own.Linker { // 14.16 and 14.40 are of one length
+			own.Linker, own.By = s.o.linker, s.file
+		}
+	}
+	if own == nil || own.Version == "" {
+		return nil
+	}
+	return own
 }
 
 var worldName = lazyregexp.New(`^opencv_world([0-9]+)\.dll$`)
@@ -375,15 +485,14 @@ type seat struct {
 	python bool
 }
 
-func (w *desk) needs(roots []string) []facts.Need {
-	var out []facts.Need
+// needs are the DLLs that are missing or wrong, and the files that were loaded.
+func (w *desk) needs(roots []string) (out []facts.Need, queue []seat) {
 	add := func(n facts.Need) {
 		if !slices.ContainsFunc(out, func(o facts.Need) bool { return strings.EqualFold(o.Name, n.Name) && o.Cause == n.Cause }) {
 			out = append(out, n)
 		}
 	}
 	loaded := map[string]bool{}
-	var queue []seat
 	for _, file := range roots {
 		// A library's own folder counts as the program's: there it is copied, or
 		// the folder is on PATH.
@@ -435,7 +544,7 @@ func (w *desk) needs(roots []string) []facts.Need {
 			}
 		}
 	}
-	return out
+	return out, queue
 }
 
 // find follows Microsoft's "Dynamic-link library search order": the program's
@@ -491,10 +600,14 @@ func (w *desk) knownImports(file string) []string {
 	return nil
 }
 
-// ofWindows: API sets are names that every Windows resolves by itself, and where
+// ofWindows: API sets are names that every Windows resolves by itself, but for
+// those of the C runtime before Windows 10 (Microsoft, KB2999226), and where
 // a recording does not list all of System32, its usual libraries are taken for
 // granted.
 func (w *desk) ofWindows(name string) bool {
+	if w.noUCRT && strings.HasPrefix(name, "api-ms-win-crt-") {
+		return false
+	}
 	if strings.HasPrefix(name, "api-ms-") || strings.HasPrefix(name, "ext-ms-") {
 		return true
 	}

@@ -411,8 +411,11 @@ type Instance struct {
 	Devices []Device `json:"devices,omitempty"`
 	// Needs are the shared libraries that this copy needs and that the loader
 	// would not give it as they should be. Satisfied ones are not listed.
-	Needs    []Need     `json:"needs,omitempty"`
-	Evidence []Evidence `json:"evidence,omitempty"`
+	Needs []Need `json:"needs,omitempty"`
+	// OwnRuntime is the Visual C++ runtime beside its files; nil where they use the
+	// system's.
+	OwnRuntime *OwnRuntime `json:"own_runtime,omitempty"`
+	Evidence   []Evidence  `json:"evidence,omitempty"`
 	// Unknown: see Facts.Unknown.
 	Unknown map[string]json.RawMessage `json:"-"`
 }
@@ -538,6 +541,17 @@ type Need struct {
 	Elsewhere string `json:"elsewhere,omitempty"`
 }
 
+// OwnRuntime is a copy of the Visual C++ runtime that programs find before the
+// system's, because it lies beside them.
+type OwnRuntime struct {
+	File    string `json:"file"`    // msvcp140.dll
+	Version string `json:"version"` // of it
+	// By is the file with the newest Linker, the version of the toolset that made
+	// it (14.40), of those that use the runtime.
+	By     string `json:"by"`
+	Linker string `json:"linker,omitempty"`
+}
+
 // Cause is why a needed library does not do.
 type Cause string
 
@@ -550,6 +564,8 @@ const (
 	Foreign    Cause = "foreign" // another copy of the same library comes first
 	FromDriver Cause = "driver"  // only the GPU's driver brings it
 	OnCall     Cause = "on-call" // not found; it is loaded by name when it is first used
+	// PartMissing: it is loaded by name and not found, and others of its set are there.
+	PartMissing Cause = "part-missing"
 )
 
 // HasPart reports whether the instance lists the part.

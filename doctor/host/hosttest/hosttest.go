@@ -178,7 +178,7 @@ func withoutGone(files []txtar.File) []txtar.File {
 		out = slices.DeleteFunc(out, func(f txtar.File) bool {
 			_, arg, _ := strings.Cut(f.Name, " ")
 			name, _, _ := strings.Cut(strings.TrimPrefix(arg, `"`), `"`)
-			return name == gone || strings.HasPrefix(name, strings.TrimSuffix(gone, "/")+"/")
+			return name == gone || strings.HasPrefix(name, strings.TrimSuffix(gone, "/")+"/") || strings.HasPrefix(name, strings.TrimSuffix(gone, `\`)+`\`)
 		})
 	}
 	return out

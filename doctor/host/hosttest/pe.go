@@ -14,11 +14,14 @@ import (
 //	machine amd64      (386, arm64; default amd64)
 //	import KERNEL32.dll
 //	delay nvcuda.dll
+//	linker 14.40
+//	version 14.38.33135.0
 //	text whatever else stands in the file
 func peImage(body string) ([]byte, error) {
 	machine, magic, directories := uint16(pe.IMAGE_FILE_MACHINE_AMD64), uint16(0x20b), 112
 	var imports, delayed []string
 	var text string
+	var linker [2]byte
 	for _, line := range lines(body) {
 		word, value, _ := strings.Cut(line, " ")
 		switch word {
@@ -36,6 +39,21 @@ func peImage(body string) ([]byte, error) {
 			imports = append(imports, value)
 		case "delay":
 			delayed = append(delayed, value)
+		case "linker":
+			if _, err := fmt.Sscanf(value, "%d.%d", &linker[0], &linker[1]); err != nil {
+				return nil, fmt.Errorf("linker %q: %w", value, err)
+			}
+		case "version":
+			var v [4]uint32
+			if _, err := fmt.Sscanf(value, "%d.%d.%d.%d", &v[0], &v[1], &v[2], &v[3]); err != nil {
+				return nil, fmt.Errorf("version %q: %w", value, err)
+			}
+			var info bytes.Buffer
+			for _, c := range "VS_VERSION_INFO" {
+				put(&info, uint16(c))
+			}
+			put(&info, uint32(0), uint32(0xfeef04bd), uint32(0x10000), v[0]<<16|v[1], v[2]<<16|v[3])
+			text += info.String()
 		case "text":
 			text += value + "\n"
 		default:
@@ -70,6 +88,7 @@ func peImage(body string) ([]byte, error) {
 	put(&out, pe.FileHeader{Machine: machine, NumberOfSections: 1, SizeOfOptionalHeader: uint16(optional), Characteristics: pe.IMAGE_FILE_EXECUTABLE_IMAGE})
 	header := make([]byte, optional)
 	binary.LittleEndian.PutUint16(header, magic)
+	copy(header[2:], linker[:])
 	binary.LittleEndian.PutUint32(header[directories-4:], 16)
 	directory := func(n, at, size int) {
 		binary.LittleEndian.PutUint32(header[directories+8*n:], uint32(at))

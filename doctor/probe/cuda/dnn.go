@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/deployctl/deployctl/doctor/closure"
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/doctor/probe/libfind"
@@ -69,7 +70,7 @@ func (p *probe) mixedCuDNN(ctx context.Context, in *facts.Instance) *facts.Unusa
 	major, _, _ := strings.Cut(in.Version, ".")
 	var other []string
 	// The last one came with 9.2x and not with the others, so none is incomplete without it.
-	for _, dll := range append(cudnnParts(major), "cudnn_engines_tensor_ir64_"+major+".dll") {
+	for _, dll := range append(closure.CuDNNParts(major), "cudnn_engines_tensor_ir64_"+major+".dll") {
 		name := "lib" + strings.TrimSuffix(dll, "64_"+major+".dll") + ".so." + major
 		file := path.Join(path.Dir(in.Path), name)
 		if !p.h.Exists(ctx, file) && len(in.Via) > 0 {
@@ -93,24 +94,11 @@ func (p *probe) mixedCuDNN(ctx context.Context, in *facts.Instance) *facts.Unusa
 		Remedy: "Install one cuDNN release whole: remove the files libcudnn* of the other release, and let its package or archive put all of them into " + path.Dir(in.Path) + "."}
 }
 
-// cudnnParts are the libraries that cudnn64_8.dll and cudnn64_9.dll load by name
-// for inference when they are first called (NVIDIA, cuDNN API reference of 8 and
-// 9, "sub-libraries").
-func cudnnParts(major string) []string {
-	switch major {
-	case "8":
-		return []string{"cudnn_ops_infer64_8.dll", "cudnn_cnn_infer64_8.dll", "cudnn_adv_infer64_8.dll"}
-	case "9":
-		return []string{"cudnn_graph64_9.dll", "cudnn_ops64_9.dll", "cudnn_cnn64_9.dll", "cudnn_adv64_9.dll", "cudnn_heuristic64_9.dll", "cudnn_engines_precompiled64_9.dll", "cudnn_engines_runtime_compiled64_9.dll"}
-	}
-	return nil
-}
-
 // incompleteCuDNN says which of the libraries that the one in dir loads are
 // neither beside it nor in the other folders that are searched.
 func (p *probe) incompleteCuDNN(ctx context.Context, dir, name string, dirs []string) *facts.Unusable {
 	major := strings.TrimSuffix(strings.TrimPrefix(name, "cudnn64_"), ".dll")
-	parts := cudnnParts(major)
+	parts := closure.CuDNNParts(major)
 	var missing []string
 	for _, part := range parts {
 		if !slices.ContainsFunc(append([]string{dir}, dirs...), func(d string) bool { return p.h.Exists(ctx, p.h.Join(d, part)) }) {

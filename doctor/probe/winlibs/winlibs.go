@@ -11,15 +11,14 @@
 package winlibs
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/deployctl/deployctl/doctor/closure"
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
@@ -148,7 +147,7 @@ func (p *prober) redist(r runtime, arch string) (facts.Instance, bool) {
 		i.Attrs["registered"] = "false"
 		i.Evidence = []facts.Evidence{{Kind: "file", Source: i.Path}}
 		if data, _, err := p.h.ReadFile(p.ctx, i.Path, 1<<20); err == nil {
-			i.Version = FileVersion(data)
+			i.Version = closure.FileVersion(data)
 		}
 	} else {
 		i.Attrs["registered"] = "true"
@@ -211,23 +210,6 @@ func RedistVersion(k host.Key) (string, bool) {
 		return m[1], true
 	}
 	return "", false
-}
-
-// FileVersion finds a library's VS_FIXEDFILEINFO (winver.h: signature
-// 0xFEEF04BD, structure version, then the file version as two 32-bit halves)
-// and gives 14.38.33135.0, or "".
-func FileVersion(data []byte) string {
-	for {
-		at := bytes.Index(data, []byte{0xbd, 0x04, 0xef, 0xfe})
-		if at < 0 || len(data) < at+16 {
-			return ""
-		}
-		ms, ls := binary.LittleEndian.Uint32(data[at+8:]), binary.LittleEndian.Uint32(data[at+12:])
-		if binary.LittleEndian.Uint32(data[at+4:]) == 0x10000 && ms != 0 {
-			return fmt.Sprintf("%d.%d.%d.%d", ms>>16, ms&0xffff, ls>>16, ls&0xffff)
-		}
-		data = data[at+4:]
-	}
 }
 
 // mediaFoundation is active when the three libraries that OpenCV's MSMF backend

@@ -2,7 +2,6 @@ package winlibs_test
 
 import (
 	"encoding/binary"
-	"strings"
 	"testing"
 
 	"github.com/deployctl/deployctl/doctor/host"
@@ -99,16 +98,6 @@ func fixed(a, b, c, d uint16) []byte {
 	out = binary.LittleEndian.AppendUint32(out, 0x10000)
 	out = binary.LittleEndian.AppendUint32(out, uint32(a)<<16|uint32(b))
 	return binary.LittleEndian.AppendUint32(out, uint32(c)<<16|uint32(d))
-}
-
-func FuzzFileVersion(f *testing.F) {
-	f.Add(fixed(14, 38, 33135, 0))
-	f.Add([]byte{0xbd, 0x04, 0xef, 0xfe, 0xbd, 0x04, 0xef, 0xfe})
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if v := winlibs.FileVersion(data); v != "" && strings.Count(v, ".") != 3 {
-			t.Errorf("version %q", v)
-		}
-	})
 }
 
 func FuzzRedistVersion(f *testing.F) {
