@@ -168,14 +168,15 @@ func names(c *recipes.ComponentCheck) []string {
 
 // settled lets a line be as it is where doctor does not object to that: it has
 // seen more than versions, another finding is the cause, a new session is all
-// that it takes, or nobody knows what is wrong.
+// that it takes, or nobody knows what is wrong. The parts of Visual Studio are
+// changes of their own, though the finding on it speaks for them.
 func (p *problem) settled(id string, f judge.Finding) {
 	switch {
 	case f.State == judge.Unknown:
 		if text := id + " could not be checked: " + strings.TrimPrefix(f.Found, "could not be checked: "); !slices.ContainsFunc(p.open, func(open string) bool { return strings.HasPrefix(open, id) }) {
 			p.open = append(p.open, text)
 		}
-	case f.After == judge.CUDAGone, f.State != judge.OK && f.State != judge.Pending && f.After == "":
+	case f.After == judge.CUDAGone, id == "msvc.present", id == "windows-sdk.present", f.State != judge.OK && f.State != judge.Pending && f.After == "":
 		return
 	}
 	for _, c := range p.constraints {

@@ -72,9 +72,19 @@ func (p *problem) changes(best *plan, s *Solution) {
 	s.Changes = withToolset(s.Changes)
 }
 
-// withToolset leaves the compiler to the change that makes builds use another
-// Visual Studio, whose default toolset its generator selects.
+// withToolset leaves the compiler and the SDK to the change that installs Visual
+// Studio with its workload for C++, and the compiler to the one that makes builds
+// use another Visual Studio, whose default toolset its generator selects.
 func withToolset(changes []Change) []Change {
+	if at := slices.IndexFunc(changes, func(c Change) bool { return c.Component == "visual-studio" && c.Action == Install }); at >= 0 {
+		studio := &changes[at]
+		for _, c := range changes {
+			if ofWorkload(c) {
+				studio.with, studio.Cost = append(studio.with, c), studio.Cost.plus(c.Cost)
+			}
+		}
+		return slices.DeleteFunc(changes, ofWorkload)
+	}
 	studio := slices.IndexFunc(changes, func(c Change) bool { return c.Component == "visual-studio" && c.Action == Switch })
 	if studio < 0 {
 		return changes
@@ -88,6 +98,14 @@ func withToolset(changes []Change) []Change {
 	}
 	changes[studio].with = []Change{changes[toolset]}
 	return slices.Delete(changes, toolset, toolset+1)
+}
+
+// ofWorkload reports whether a change brings what every Visual Studio for C++ has:
+// no line asks for a certain version of it.
+func ofWorkload(c Change) bool {
+	return c.Action == Install && (c.Component == "msvc" || c.Component == "windows-sdk") && !slices.ContainsFunc(c.serves, func(id string) bool {
+		return id != "" && id != "msvc.present" && id != "windows-sdk.present"
+	})
 }
 
 // later are the versions that doctor will advise for changes that only the others
