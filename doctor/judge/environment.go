@@ -3,6 +3,7 @@ package judge
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/recipes"
@@ -92,7 +93,7 @@ func goSetting(problems ...facts.VariableProblem) relation {
 // something is compiled with it.
 func compilerGone(e *evaluation, _ subject) (map[string]string, bool) {
 	for _, v := range e.facts.Environment.Variables {
-		forCUDA := v.Name == "CUDAHOSTCXX" || v.Name == "NVCC_CCBIN"
+		forCUDA := v.Name == "CUDAHOSTCXX" || strings.HasPrefix(v.Name, "NVCC_")
 		// Visual Studio's generators and MSBuild do not read CC and CXX; Go does.
 		reads := e.builds() && (!e.isWindows() || slices.Contains(e.touched(), "go"))
 		if forCUDA {

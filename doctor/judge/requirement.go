@@ -32,6 +32,7 @@ func Evaluate(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) *Judgement {
 
 // evaluate judges a recipe as a whole.
 func evaluate(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) *Judgement {
+	f = linkable(r, f)
 	j := &Judgement{Recipe: r, Facts: f, Chosen: map[string]string{}}
 	e := &evaluation{recipe: r, tables: t, facts: f, chosen: j.Chosen, done: map[string]*Finding{}}
 	first := make([]Finding, len(r.Requirements))

@@ -102,8 +102,59 @@ func (e *evaluation) generatorHere(generator string) (instead string, here bool)
 	return instead, false
 }
 
+// studioHere reports whether a Visual Studio is in a folder, and gives the folder
+// of one that is here; true where nothing is known. A version may follow the
+// folder (cmake-variables(7), CMAKE_GENERATOR_INSTANCE).
+func (e *evaluation) studioHere(value string) (instead string, here bool) {
+	folder, _, _ := strings.Cut(value, ",")
+	plain := func(path string) string {
+		return strings.ToLower(strings.TrimRight(strings.ReplaceAll(path, "/", `\`), `\`))
+	}
+	if _, failed := e.facts.Problem("visual-studio"); failed || !strings.ContainsAny(folder, `\/`) || len(e.facts.Components["visual-studio"]) == 0 {
+		return "", true
+	}
+	for _, vs := range e.facts.Components["visual-studio"] {
+		if vs.Path == "" || plain(vs.Path) == plain(folder) {
+			return "", true
+		}
+		if instead == "" && vs.Unusable == nil {
+			instead = vs.Path
+		}
+	}
+	return instead, false
+}
+
+// toolsetHere is studioHere for a toolset: "v141", "v143,version=14.29". What
+// else follows (host=x64, cuda=12.1) is not looked at.
+func (e *evaluation) toolsetHere(value string) (instead string, here bool) {
+	words := strings.Split(value, ",")
+	family, version := words[0], ""
+	for _, w := range words[1:] {
+		if v, ok := strings.CutPrefix(w, "version="); ok {
+			version = v
+		}
+	}
+	list := e.facts.Components["msvc"]
+	if _, failed := e.facts.Problem("msvc"); failed || len(list) == 0 || len(family) != 4 || !strings.HasPrefix(family, "v14") {
+		return "", true
+	}
+	for _, c := range list {
+		own, _, _ := strings.Cut(toolsetFlag(minor14(c.Version)), ",")
+		if minor14(c.Version) >= 50 {
+			own = "v145" // Visual Studio 2026
+		}
+		if c.Version == "" || own == family && strings.HasPrefix(c.Version+".", version) {
+			return "", true
+		}
+		if instead == "" {
+			instead = own
+		}
+	}
+	return instead, false
+}
+
 // generatorGone finds a variable that makes CMake choose a Visual Studio that is
-// not here, or 32-bit programs.
+// not here, a toolset that it does not have, or 32-bit programs.
 func generatorGone(e *evaluation, _ subject) (map[string]string, bool) {
 	if !slices.Contains(e.touched(), "cmake") || !slices.Contains(e.touched(), "visual-studio") {
 		return nil, false
@@ -121,6 +172,16 @@ func generatorGone(e *evaluation, _ subject) (map[string]string, bool) {
 		case v.Name == "CMAKE_GENERATOR_PLATFORM" && strings.EqualFold(v.Value, "Win32") && e.facts.OS.Arch == "amd64":
 			vars["problem"], vars["instead"] = "makes 32-bit programs", "x64"
 			return vars, true
+		case v.Name == "CMAKE_GENERATOR_INSTANCE":
+			if instead, here := e.studioHere(v.Value); !here {
+				vars["problem"], vars["instead"] = "is the folder of no Visual Studio on this machine", instead
+				return vars, true
+			}
+		case v.Name == "CMAKE_GENERATOR_TOOLSET":
+			if instead, here := e.toolsetHere(v.Value); !here {
+				vars["problem"], vars["instead"] = "is not installed", instead
+				return vars, true
+			}
 		}
 	}
 	return nil, false

@@ -3,6 +3,7 @@ package judge
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -205,6 +206,26 @@ func offPath(e *evaluation, s subject) (map[string]string, bool) {
 	return vars, true
 }
 
+// linkable makes the OpenCV that MinGW can link the active one where Windows finds
+// its DLLs, too. MSVC's have other names (opencv_world481.dll, libopencv_core481.dll),
+// so that neither hides the other.
+func linkable(r *recipes.Recipe, f *facts.Facts) *facts.Facts {
+	list := f.Components["opencv"]
+	at := slices.IndexFunc(list, func(i facts.Instance) bool {
+		return i.Built.Compiler == "mingw" && i.Unusable == nil && slices.Contains(i.Via, "dll")
+	})
+	if at <= 0 || f.OS.Family != "windows" || !list[0].Active || list[0].Built.Compiler != "msvc" || r.Verify == nil || r.Verify.Engine != "gocv" {
+		return f
+	}
+	out := *f
+	out.Components = maps.Clone(f.Components)
+	list = slices.Clone(list)
+	list[0].Active, list[0].Conflict, list[at].Active = false, "", true
+	list[0], list[at] = list[at], list[0]
+	out.Components["opencv"] = list
+	return &out
+}
+
 // gocvWorld finds an OpenCV that was built as one library for MinGW: gocv's
 // cgo.go names each module to the linker.
 func gocvWorld(e *evaluation, s subject) (map[string]string, bool) {
@@ -246,6 +267,66 @@ func olderMinGWFirst(e *evaluation, s subject) (map[string]string, bool) {
 			continue
 		}
 		return map[string]string{"other": other.Version, "dir": folderOf(other.Path), "folder": folderOf(first.Path)}, true
+	}
+	return nil, false
+}
+
+// mingwWithoutCxx finds a MinGW that was installed for C alone.
+func mingwWithoutCxx(_ *evaluation, s subject) (map[string]string, bool) {
+	i := s.instance
+	return map[string]string{"folder": folderOf(i.Path)}, i.Active && i.HasPart("gcc") && !i.HasPart("c++") && strings.HasSuffix(strings.ToLower(folderOf(i.Path)), `\bin`)
+}
+
+// mingwWithoutMake finds a MinGW that cannot build gocv's OpenCV, where that is
+// yet to be built.
+func mingwWithoutMake(e *evaluation, s subject) (map[string]string, bool) {
+	if e.recipe.Verify == nil || e.recipe.Verify.Engine != "gocv" || slices.ContainsFunc(e.facts.Components["opencv"], func(i facts.Instance) bool { return i.Built.Compiler == "mingw" }) {
+		return nil, false
+	}
+	for _, i := range e.facts.Components["mingw"] {
+		if i.HasPart("make") && (i.Active || slices.Contains(i.Via, "PATH")) {
+			return nil, false
+		}
+	}
+	folder := folderOf(s.instance.Path)
+	vars := map[string]string{"folder": folder}
+	for sub, environment := range map[string]string{`\ucrt64\bin`: "ucrt-x86_64", `\mingw64\bin`: "x86_64", `\clang64\bin`: "clang-x86_64"} {
+		if strings.HasSuffix(strings.ToLower(folder), sub) && len(e.facts.Components["msys2"]) > 0 {
+			vars["environment"] = environment
+		}
+	}
+	return vars, s.instance.Active && s.instance.HasPart("c++")
+}
+
+// libtorchCompiler finds a machine whose compilers are all older than LibTorch's
+// headers take (Visual Studio 2019; pytorch/pytorch issue 51209).
+func libtorchCompiler(e *evaluation, s subject) (map[string]string, bool) {
+	newest := ""
+	for _, c := range e.facts.Components["msvc"] {
+		if minor := minor14(c.Version); minor >= 20 || minor == 0 && !strings.HasPrefix(c.Version, "14.0") {
+			return nil, false
+		}
+		if newest == "" || newer(c.Version, newest) {
+			newest = c.Version
+		}
+	}
+	since, err := check(">= 1.7", s.instance.Version)
+	return map[string]string{"msvc": newest}, err == nil && since && newest != ""
+}
+
+// otherFoundFirst finds a copy that CMake builds programs with and that is not
+// the one whose DLLs they find: a torch\lib of pip before LibTorch's.
+func otherFoundFirst(e *evaluation, s subject) (map[string]string, bool) {
+	first := s.instance
+	if !e.isWindows() || !first.Active || !slices.Contains(first.Via, "dll") || slices.Contains(first.Via, "cmake") || inSystem32(binOf(s.name, *first)) {
+		return nil, false
+	}
+	for _, other := range e.facts.Components[s.name] {
+		dir, folder := binOf(s.name, other), binOf(s.name, *first)
+		if !slices.Contains(other.Via, "cmake") || other.Version == "" || first.Version == "" || other.Version == first.Version || dir == "" || folder == "" {
+			continue
+		}
+		return map[string]string{"other": other.Version, "dir": dir, "have": first.Version, "folder": folder}, true
 	}
 	return nil, false
 }
@@ -411,6 +492,7 @@ func dllNeeds(cause facts.Cause, elsewhere bool) relation {
 			switch {
 			case n.Cause != cause, (n.Elsewhere != "") != elsewhere:
 			case s.name == "openpose" && strings.HasSuffix(by, ".pyd"): // pythonModule's
+			case s.name == "opencv" && !s.instance.Active && s.instance.Built.Compiler == "msvc" && slices.Contains(e.touched(), "mingw"): // linkable's
 			case elsewhere && strings.HasPrefix(strings.ToLower(n.Name), "cudnn") && e.cudnnOffPath(): // cudnn.dll-path's
 			case strings.HasPrefix(strings.ToLower(n.Name), "cudnn") && e.failed("onnxruntime.cudnn"): // another cuDNN is there
 			case strings.HasPrefix(strings.ToLower(n.Name), "libgcc_s_") && e.failed("mingw.cgo"): // another MinGW is first

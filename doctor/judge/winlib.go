@@ -127,8 +127,34 @@ func runtimeTooOld(e *evaluation, s subject) (map[string]string, bool) {
 func runtimeCrash(e *evaluation, s subject) (map[string]string, bool) {
 	vars, have, _, _ := runtime(e, s)
 	version := s.instance.Version
+	return vars, ortNeeds38(version) && s.instance.OwnRuntime == nil && have >= 20 && have < 38 && s.instance.Attrs["kind"] == ""
+}
+
+func ortNeeds38(version string) bool {
 	newer, err := check(">= 1.21", version)
-	return vars, err == nil && (newer || version == "1.18.1") && have >= 20 && have < 38 && s.instance.Attrs["kind"] == ""
+	return err == nil && (newer || version == "1.18.1")
+}
+
+// ownRuntime makes the relation for a Visual C++ runtime beside a copy's files
+// that is older than they need; crash tells those with which they are known to
+// crash (std::mutex before 14.40, ONNX Runtime before 14.38) from the others.
+func ownRuntime(crash bool) relation {
+	return func(e *evaluation, s subject) (map[string]string, bool) {
+		own := s.instance.OwnRuntime
+		if own == nil {
+			return nil, false
+		}
+		have, needs, crashes := minor14(own.Version), minor14(own.Linker), false
+		if s.name == "onnxruntime" && ortNeeds38(s.instance.Version) && have < 38 {
+			needs, crashes = max(needs, 38), true
+		}
+		crashes = crashes || needs >= 40 && have < 40
+		vars := map[string]string{"copy": own.File, "have": own.Version, "by": own.By, "needs": "14." + strconv.Itoa(needs), "folder": folderOf(own.File)}
+		if redist, ok := e.facts.Active("vcredist"); ok && minor14(redist.Version) >= needs {
+			vars["system"] = redist.Version
+		}
+		return vars, have > 0 && needs > have && crash == crashes
+	}
 }
 
 // runtimeMutex: std::mutex of 14.40 (Visual Studio 2022 17.10) has a constexpr

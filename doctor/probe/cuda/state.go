@@ -211,6 +211,9 @@ func (p *probe) failing(ctx context.Context, text string) *facts.Unusable {
 		u.Remedy = "Make nvidia-smi work on the host first. " + again(ctx, p.h, "")
 	case strings.Contains(low, "no devices were found"):
 		u.Reason, u.Remedy = facts.NoDevice, "Run sudo dmesg | grep -i nvrm. It says why the driver does not start the card."
+		if p.h.Windows() {
+			u.Remedy = "Open Device Manager > Display adapters. Enable the NVIDIA card if it is disabled; else its properties say why it does not start (a code). Then reinstall the NVIDIA driver and restart Windows."
+		}
 	case strings.Contains(low, "communicate with the nvidia driver"), strings.Contains(low, "driver not loaded"):
 		u.Remedy = "Run sudo modprobe nvidia. If it fails, the module is not built for the running kernel (install its headers and rebuild it with dkms) or Secure Boot blocks it."
 		if p.h.Windows() {

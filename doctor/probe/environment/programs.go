@@ -6,6 +6,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // compilers lists the variables that name a compiler which is not here, or, on
@@ -13,10 +14,14 @@ import (
 // alone (NVIDIA, CUDA Installation Guide for Windows; nvcc, NVCC_CCBIN), and cgo needs
 // one that understands GCC's options (cmd/cgo).
 func (p *prober) compilers() {
-	for _, name := range []string{"CC", "CXX", "CUDAHOSTCXX", "NVCC_CCBIN"} {
+	for _, name := range []string{"CC", "CXX", "CUDAHOSTCXX", "NVCC_CCBIN", "NVCC_PREPEND_FLAGS", "NVCC_APPEND_FLAGS"} {
 		value := p.h.Env(name)
-		if name == "CC" || name == "CXX" {
+		switch name {
+		case "CC", "CXX":
 			value = p.goVariable(name)
+		case "NVCC_PREPEND_FLAGS", "NVCC_APPEND_FLAGS": // the compiler, or its folder
+			value = compilerFlag.FindString(value)
+			value = strings.TrimLeft(strings.TrimPrefix(strings.TrimPrefix(value, "-ccbin"), "--compiler-bindir"), " =")
 		}
 		program := firstWord(value)
 		if program == "" {
@@ -33,6 +38,9 @@ func (p *prober) compilers() {
 		}
 	}
 }
+
+// compilerFlag is nvcc's option for the host compiler, and what follows it.
+var compilerFlag = lazyregexp.New(`(?:-ccbin|--compiler-bindir)[ =].*`)
 
 // firstWord is the program of a command line; what is in quotes is one word.
 func firstWord(line string) string {

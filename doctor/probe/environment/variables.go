@@ -87,7 +87,7 @@ func (p *prober) hidden() {
 
 // generators lists the variables that choose CMake's generator (cmake-env-variables(7)).
 func (p *prober) generators() {
-	for _, name := range []string{"CMAKE_GENERATOR", "CMAKE_GENERATOR_PLATFORM"} {
+	for _, name := range []string{"CMAKE_GENERATOR", "CMAKE_GENERATOR_PLATFORM", "CMAKE_GENERATOR_INSTANCE", "CMAKE_GENERATOR_TOOLSET"} {
 		if v := p.h.Env(name); v != "" && p.h.Windows() {
 			p.note(name, v, facts.Generator, "")
 		}
