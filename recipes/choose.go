@@ -34,7 +34,7 @@ func lintParameters(r *Recipe, d *document) {
 		}
 		for i, c := range p.Choices {
 			if !choiceForm.MatchString(c) || slices.Contains(p.Choices[:i], c) {
-				d.at(fmt.Sprintf("%s.choices[%d]", at, i), "choice %q is no word or here a second time", c)
+				d.at(fmt.Sprintf("%s.choices[%d]", at, i), "choice %q is not a word, or is here twice", c)
 			}
 		}
 		d.word(at+".default", "default of "+name, p.Default, p.Choices)

@@ -72,7 +72,7 @@ func fetchRecipe(ctx context.Context, address string) ([]byte, error) {
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, usagef("%s is no address: %w", address, err)
+		return nil, usagef("%s is not an address: %w", address, err)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

@@ -188,7 +188,7 @@ func head(name string) (*lockfile.Lock, int64, error) {
 	h, err := t.Next()
 	switch {
 	case err != nil:
-		return nil, 0, &Error{File: name, Why: "it is no tar file", Err: err}
+		return nil, 0, &Error{File: name, Why: "it is not a tar file", Err: err}
 	case h.Name != lockfile.Name || h.Typeflag != tar.TypeReg:
 		return nil, 0, &Error{File: name, Why: "it does not begin with " + lockfile.Name}
 	}

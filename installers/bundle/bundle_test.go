@@ -219,8 +219,8 @@ func TestImportRefuses(t *testing.T) {
 		data []byte
 		why  string
 	}{
-		{"no tar", []byte(strings.Repeat("not a tar file ", 100)), "no tar file"},
-		{"empty", nil, "no tar file"},
+		{"no tar", []byte(strings.Repeat("not a tar file ", 100)), "not a tar file"},
+		{"empty", nil, "not a tar file"},
 		{"path escape", plus(tar.Header{Name: "../../etc/cron.d/x", Size: 1}, "x"), "../../etc/cron.d/x"},
 		{"absolute path", plus(tar.Header{Name: "/etc/cron.d/x", Size: 1}, "x"), "/etc/cron.d/x"},
 		{"symbolic link out", plus(tar.Header{Name: "sha256/link", Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"}, ""), "a link that leads out"},
@@ -249,7 +249,7 @@ func TestImportRefuses(t *testing.T) {
 		{"lockfile of another schema", lock(`"schema": 1`, `"schema": 9`), "schema 9"},
 		{"lockfile with a path for a name", lock(`"trial"`, `"../../x"`), "which recipe"},
 		{"lockfile with a file placed elsewhere", lock(`"mirrors"`, `"path": "/etc/cron.d/x", "mirrors"`), "path"},
-		{"lockfile is no JSON", with(lockfile.Name, "{"), "no JSON"},
+		{"lockfile is no JSON", with(lockfile.Name, "{"), "not a JSON"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -375,7 +375,7 @@ func check(edits []step.Env, windows bool) error {
 	for i, e := range edits {
 		switch {
 		case !variable().MatchString(e.Name):
-			return notPlanned(fmt.Sprintf("%.100q is no variable's name", e.Name))
+			return notPlanned(fmt.Sprintf("%.100q is not the name of a variable", e.Name))
 		case e.Scope != User && e.Scope != Machine:
 			return notPlanned(fmt.Sprintf("%s: the scope %.100q is neither user nor machine", e.Name, e.Scope))
 		case e.Value == "" || !utf8.ValidString(e.Value) || strings.ContainsAny(e.Value, "\x00\r\n"):

@@ -173,7 +173,7 @@ func TestRefusesWhatWasNotPlanned(t *testing.T) {
 			_, doneErr := w.Done(t.Context(), install(edits...))
 			doErr := w.Do(t.Context(), install(edits...), func(step.Progress) {})
 			for _, err := range []error{stateErr, doneErr, doErr} {
-				if err == nil || !strings.Contains(err.Error(), "this is no step that deployctl planned") {
+				if err == nil || !strings.Contains(err.Error(), "deployctl did not plan this step") {
 					t.Errorf("got %v", err)
 				}
 			}
@@ -203,7 +203,7 @@ func TestRefusesWhatWasNotPlanned(t *testing.T) {
 			{{Name: "/home/u/.profile", Version: listed}},
 		} {
 			s := step.Step{Action: step.Remove, With: step.Edits{good}, Take: takes}
-			if err := w.Do(t.Context(), s, func(step.Progress) {}); err == nil || !strings.Contains(err.Error(), "no step that deployctl planned") {
+			if err := w.Do(t.Context(), s, func(step.Progress) {}); err == nil || !strings.Contains(err.Error(), "deployctl did not plan this step") {
 				t.Errorf("%v: %v", takes, err)
 			}
 		}

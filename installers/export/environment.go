@@ -135,9 +135,9 @@ func dockerEnv(edits []step.Env) []string {
 func badEdit(e, first step.Env) string {
 	switch {
 	case !variable().MatchString(e.Name):
-		return "sets something that is no variable"
+		return "sets something that is not a variable"
 	case e.Scope != "user" && e.Scope != "machine" || e.Scope != first.Scope:
-		return "sets a variable for nobody known"
+		return "sets a variable for an unknown user"
 	case e.Value == "" || strings.ContainsAny(e.Value, "\r\n") || strings.Contains(e.Value, lineTag):
 		return "sets a variable to what fits on no line"
 	}

@@ -54,7 +54,7 @@ type ArgumentError struct {
 
 // Error is one sentence with the step.
 func (e *ArgumentError) Error() string {
-	return fmt.Sprintf("step %s cannot be written as %s: an argument %s; this is no plan of deployctl's own", e.Step, e.Format, e.Why)
+	return fmt.Sprintf("step %s cannot be written as %s: an argument %s; deployctl did not make this plan", e.Step, e.Format, e.Why)
 }
 
 // Write writes the plan's steps in the format. The output depends on the

@@ -56,7 +56,7 @@ func opOf(x mechanism.Script, argv []string) *op {
 		}
 		for _, kv := range with.Env {
 			if name, _, ok := strings.Cut(kv, "="); !ok || !variable().MatchString(name) {
-				o.bad = "sets something that is no variable"
+				o.bad = "sets something that is not a variable"
 			}
 		}
 		return o
@@ -97,7 +97,7 @@ func (o *op) onWindows(edits step.Edits) (windows bool, bad string) {
 // paths are those of Windows, of a POSIX shell elsewhere. Those become a
 // command (/bin/sh -c) where the language or root has to start them.
 func onFiles(format Format, t *task, o *op, s installers.Step, fetched map[string]*step.Fetch) error {
-	bad := func(why string) error { return fmt.Errorf("step %s %s; this is no plan of deployctl's own", s.ID, why) }
+	bad := func(why string) error { return fmt.Errorf("step %s %s; deployctl did not make this plan", s.ID, why) }
 	windows, why := o.onWindows(t.env)
 	if why != "" {
 		return bad(why)

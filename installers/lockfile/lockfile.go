@@ -209,7 +209,7 @@ func Read(r io.Reader) (*Lock, error) {
 		Schema int `json:"schema"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
-		e := refuse("it is no JSON document")
+		e := refuse("it is not a JSON document")
 		e.Err = err
 		return nil, e
 	}
@@ -330,7 +330,7 @@ func (l *Lock) Check() error {
 	}
 	for _, m := range l.Models {
 		if !plainName().MatchString(m) {
-			return refuse("%q is no name of a model", step.Clean(m, 60))
+			return refuse("%q is not the name of a model", step.Clean(m, 60))
 		}
 	}
 	if l.Program != nil {
@@ -373,7 +373,7 @@ func (p Package) Fields() ([][2]string, error) {
 		line = strings.TrimSuffix(line, "\n")
 		name, value, ok := strings.Cut(line, ":")
 		if !ok || name == "" || strings.ContainsAny(name, " \t#") || strings.ContainsAny(line, "\r\x00") {
-			return nil, fmt.Errorf("%q is no field", step.Clean(line, 60))
+			return nil, fmt.Errorf("%q is not a field", step.Clean(line, 60))
 		}
 		list = append(list, [2]string{name, strings.TrimSpace(value)})
 	}

@@ -86,8 +86,8 @@ func TestReadRefuses(t *testing.T) {
 		{`SHA256: aa`, `SHA256: bb`, "says SHA256"},
 		{`SHA256: ` + sum("a") + `\n`, ``, "0 times"},
 		{`Depends: `, `Size: 1356\nsize: 1356\nDepends: `, "3 times"},
-		{`Depends: `, `\nPackage: evil\nDepends: `, "no field"},
-		{`Depends: `, ` folded\nDepends: `, "no field"},
+		{`Depends: `, `\nPackage: evil\nDepends: `, "not a field"},
+		{`Depends: `, ` folded\nDepends: `, "not a field"},
 		{`"size": 1356`, `"size": 0`, "says Size"},
 		{`"sha256": "` + sum("c") + `"`, `"sha256": "` + sum("C") + `"`, "sha256"},
 		{`"sha256": "` + sum("c") + `"`, `"sha256": "` + sum("b") + `"`, "two sizes"},
@@ -98,7 +98,7 @@ func TestReadRefuses(t *testing.T) {
 		{`"path": "gocv.io/x/gocv"`, `"path": "../../x"`, "not a file of a Go module"},
 		{`"version": "v0.31.0"`, `"version": "latest"`, "not a file of a Go module"},
 		{`"ext": "zip"`, `"ext": "sh"`, "not a file of a Go module"},
-		{`"yolov3"`, `"../yolov3"`, "no name of a model"},
+		{`"yolov3"`, `"../yolov3"`, "not the name of a model"},
 	} {
 		altered := strings.Replace(string(text), c.old, c.new, 1)
 		if altered == string(text) {

@@ -74,7 +74,7 @@ func Parse(data []byte) ([]Model, error) {
 	seen := map[string]bool{}
 	for _, m := range doc.Models {
 		if !plain().MatchString(m.Name) || !plain().MatchString(m.File) {
-			return nil, fmt.Errorf("read the list of models: %q in %q is no plain name", step.Clean(m.Name, 60), step.Clean(m.File, 60))
+			return nil, fmt.Errorf("read the list of models: %q in %q is not a plain name", step.Clean(m.Name, 60), step.Clean(m.File, 60))
 		}
 		if seen[m.Name] || seen["file "+m.File] {
 			return nil, fmt.Errorf("read the list of models: %s or its file is there twice", m.Name)
@@ -143,7 +143,7 @@ type StrangeError struct {
 // Error is one sentence.
 func (e *StrangeError) Error() string {
 	if e.Like != "" {
-		return fmt.Sprintf("%s has the size of %s and other bytes (sha256 %s): it is damaged or was trained by somebody else; use it with --weights", e.Path, e.Like, e.SHA256)
+		return fmt.Sprintf("%s has the size of %s and other bytes (sha256 %s): it is damaged or was trained by someone else; use it with --weights", e.Path, e.Like, e.SHA256)
 	}
 	return fmt.Sprintf("%s has %d bytes, which is the size of none of the published models: it is cut short or another file; use it with --weights", e.Path, e.Size)
 }

@@ -47,7 +47,7 @@ func (r Rows) Row(i int) []float32 {
 // ([anchors·(5+classes), H, W]) into rows.
 func Decode(net *darknet.Network, yolo int, head []float32) (Rows, error) {
 	if yolo < 0 || yolo >= len(net.Layers) || net.Layers[yolo].Kind != darknet.Yolo {
-		return Rows{}, fmt.Errorf("decode: layer %d of %s is no yolo layer", yolo, net.Name)
+		return Rows{}, fmt.Errorf("decode: layer %d of %s is not a yolo layer", yolo, net.Name)
 	}
 	l := &net.Layers[yolo]
 	p := l.Yolo
@@ -92,7 +92,7 @@ func decodeRow(net *darknet.Network, l *darknet.Layer, anchor, cell int, src, ro
 // the rows that cannot reach the threshold; nearly all of them.
 func Scan(net *darknet.Network, yolo int, head []float32, threshold float64) ([]Box, error) {
 	if yolo < 0 || yolo >= len(net.Layers) || net.Layers[yolo].Kind != darknet.Yolo {
-		return nil, fmt.Errorf("decode: layer %d of %s is no yolo layer", yolo, net.Name)
+		return nil, fmt.Errorf("decode: layer %d of %s is not a yolo layer", yolo, net.Name)
 	}
 	l := &net.Layers[yolo]
 	if len(head) != l.In.Len() {

@@ -138,7 +138,7 @@ func Planes(img *image.NRGBA) []float32 {
 // FromPlanes is the inverse of Planes, rounding and clamping.
 func FromPlanes(data []float32, w, h int) (*image.NRGBA, error) {
 	if w < 1 || h < 1 || len(data) != 3*w*h {
-		return nil, fmt.Errorf("%d values are no picture of %d×%d", len(data), w, h)
+		return nil, fmt.Errorf("%d values do not make a picture of %d×%d", len(data), w, h)
 	}
 	img := image.NewNRGBA(image.Rect(0, 0, w, h))
 	for y := range h {

@@ -123,12 +123,12 @@ func lister(lib uintptr) (listFunc, error) {
 	if err != nil {
 		getter, err := symbol(lib, "clGetExtensionFunctionAddress")
 		if err != nil {
-			return nil, errors.New("it is no OpenCL driver: it exports neither clIcdGetPlatformIDsKHR nor clGetExtensionFunctionAddress")
+			return nil, errors.New("it is not an OpenCL driver: it exports neither clIcdGetPlatformIDsKHR nor clGetExtensionFunctionAddress")
 		}
 		var get func(name string) uintptr
 		purego.RegisterFunc(&get, getter)
 		if address = get(name); address == 0 {
-			return nil, errors.New("it is no OpenCL driver: it does not know clIcdGetPlatformIDsKHR")
+			return nil, errors.New("it is not an OpenCL driver: it does not know clIcdGetPlatformIDsKHR")
 		}
 	}
 	var list listFunc
