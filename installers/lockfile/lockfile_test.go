@@ -75,7 +75,7 @@ func TestReadRefuses(t *testing.T) {
 	for _, c := range []struct{ old, new, why string }{
 		{`"schema": 1`, `"schema": 2`, "schema 2"},
 		{`"schema": 1`, `"schema": 1, "hooks": []`, "unknown field"},
-		{`{`, `x`, "no JSON"},
+		{`{`, `x`, "not a JSON"},
 		{`"name": "trial"`, `"name": "../trial"`, "which recipe"},
 		{`"os": "debian"`, `"os": ""`, "which system"},
 		{`"name": "g++",`, `"name": "-oFoo",`, "not an apt package"},
