@@ -375,7 +375,13 @@ func (p *Plan) use(ctx context.Context, h *host.Host, m *pkgmgr.Manager, wishes 
 	for _, c := range e.quote.Change {
 		changes[c.Name] = true
 	}
-	stays := func(n string) bool { return e.installed[n].Ready && !changes[n] }
+	newer := map[string]bool{} // that an installation may bring in a newer version of
+	for _, w := range mine {
+		for _, n := range w.choices[0].packages {
+			newer[n] = newer[n] || m.Upgrades && w.finding.Cause == judge.WrongVersion
+		}
+	}
+	stays := func(n string) bool { return e.installed[n].Ready && !changes[n] && !newer[n] }
 	if e.listErr == nil && (e.note == "" || m.Quote == nil || !e.lists.Present) {
 		if p.drop(wishes, func(w *wish) string {
 			if !w.choices[0].by(m) || len(w.choices[0].after) > 0 || slices.ContainsFunc(w.choices[0].packages, func(n string) bool { return !stays(n) }) {

@@ -180,8 +180,27 @@ func apply(ctx context.Context, c *console.Console, folders Folders, h *host.Hos
 	}
 	result, err := a.Apply(ctx, plan)
 	show.end(result, err)
+	if err != nil {
+		err = told(plan, result, err)
+	}
 	if _, none := os.Stat(result.Log); err != nil && none == nil {
 		return result, fmt.Errorf("%w\n  what was said is in %s", err, result.Log)
 	}
 	return result, err
+}
+
+// told puts before a step's failure what was tried, and after it the lines by
+// which the tool itself said why.
+func told(plan *installers.Plan, result installers.Result, err error) error {
+	for i, r := range result.Steps {
+		if r.Outcome == installers.WasFailed && i < len(plan.Steps) {
+			err = fmt.Errorf("%s: %w", plan.Steps[i].Title, err)
+		}
+	}
+	if f := new(installers.Failure); errors.As(err, &f) {
+		for _, line := range f.Detail {
+			err = fmt.Errorf("%w\n  | %s", err, line)
+		}
+	}
+	return err
 }

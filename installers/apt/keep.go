@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
 )
 
@@ -29,73 +30,28 @@ func dpkgQuery(ctx context.Context, h *host.Host, format string, names ...string
 }
 
 // needed gives those of the packages that an installed package needs which is
-// not one of them, each with the name of one that does. What such a package
-// needs itself is needed, too.
+// not one of them; see pkgmgr.Needed.
 //
-// Source of the fields: deb-control(5) and Debian Policy 7.1. Versions are not
-// compared, since of each package one version is installed; a package that
-// satisfies several alternatives is kept only if no other does.
+// Source of the fields: deb-control(5) and Debian Policy 7.1.
 func needed(ctx context.Context, h *host.Host, packages []string) (map[string]string, error) {
 	text, err := dpkgQuery(ctx, h, `${db:Status-Abbrev}\t${binary:Package}\t${Pre-Depends}, ${Depends}\t${Provides}\n`)
 	if err != nil {
 		return nil, err
 	}
-	type pkg struct {
-		name    string
-		depends [][]string
-	}
-	var queue []pkg             // stay, and are still to be looked at
-	leaving := map[string]pkg{} // by full name
-	staying := map[string]bool{}
-	givers := map[string][]string{} // bare or provided name to the packages that leave
+	var list []pkgmgr.Relations
 	for _, line := range strings.Split(text, "\n") {
 		f := strings.Split(line, "\t")
 		if len(f) != 4 || len(f[0]) < 2 || f[0][1] == 'n' || f[0][1] == 'c' {
 			continue
 		}
-		p := pkg{strings.TrimSuffix(f[1], ":"+nativeArch(h.Arch)), relations(f[2])}
-		names := []string{bare(p.name)}
+		p := pkgmgr.Relations{Name: strings.TrimSuffix(f[1], ":"+nativeArch(h.Arch)), Depends: relations(f[2])}
+		p.Gives = []string{bare(p.Name)}
 		for _, provided := range relations(f[3]) {
-			names = append(names, provided...)
+			p.Gives = append(p.Gives, provided...)
 		}
-		if !slices.Contains(packages, p.name) {
-			queue = append(queue, p)
-			for _, n := range names {
-				staying[n] = true
-			}
-			continue
-		}
-		leaving[p.name] = p
-		for _, n := range names {
-			givers[n] = append(givers[n], p.name)
-		}
+		list = append(list, p)
 	}
-	by := map[string]string{}
-	for len(queue) > 0 {
-		p := queue[0]
-		queue = queue[1:]
-		for _, alternatives := range p.depends {
-			if slices.ContainsFunc(alternatives, func(n string) bool { return staying[n] }) {
-				continue
-			}
-			for _, n := range alternatives {
-				for _, giver := range givers[n] {
-					if _, known := by[giver]; known {
-						continue
-					}
-					by[giver] = p.name
-					if why, kept := by[p.name]; kept {
-						by[giver] = why // the one outside that all are kept for
-					}
-					queue = append(queue, leaving[giver])
-				}
-				if len(givers[n]) > 0 {
-					break // the first alternative will do
-				}
-			}
-		}
-	}
-	return by, nil
+	return pkgmgr.Needed(list, packages), nil
 }
 
 // relations reads a field like "a (>= 1), b | c:any" into names.

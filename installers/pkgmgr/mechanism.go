@@ -131,7 +131,7 @@ func (m Mechanism) quote(ctx context.Context, s step.Step, before mechanism.Stat
 		return q, !slices.ContainsFunc(s.Packages, func(n string) bool { return there(before, n) }), nil
 	case step.Install:
 		if m.Quote == nil {
-			return q, len(absent(s.Packages, before)) == 0, nil
+			return q, len(m.absent(ctx, s.Packages, before)) == 0 && !m.Upgrades, nil
 		}
 		q, err = m.Quote(ctx, m.Host, m.Find(ctx, m.Host), s.Packages)
 		switch {
@@ -156,9 +156,9 @@ func there(state mechanism.State, name string) bool {
 	return ok && !p.Leftover
 }
 
-func absent(names []string, state mechanism.State) (list []string) {
+func (m Mechanism) absent(ctx context.Context, names []string, state mechanism.State) (list []string) {
 	for _, n := range names {
-		if !state[n].Ready {
+		if !state[n].Ready && (m.Provided == nil || !m.Provided(ctx, m.Host, n)) {
 			list = append(list, n)
 		}
 	}
@@ -186,8 +186,8 @@ func (m Mechanism) Apply(ctx context.Context, s step.Step, tell func(step.Progre
 			t.add(line)
 		})
 		ended := mechanism.Ended{Exit: exit, Lines: t.lines(), Reboot: slices.Contains(m.Reboot, exit)}
-		// apt itself has waited for the lock when it installs and removes.
-		if err == nil && exit != 0 && try < m.Tries && s.Action != step.Install && s.Action != step.Remove {
+		// apt and apk themselves have waited for the lock when they install and remove.
+		if err == nil && exit != 0 && try < m.Tries && (m.Retries || s.Action != step.Install && s.Action != step.Remove) {
 			if f := m.Explain(exit, ended.Lines); f.Kind == step.Locked {
 				tell(step.Progress{Phase: step.Waiting, Percent: -1, Message: "waiting: " + f.Cause})
 				select {
@@ -198,8 +198,32 @@ func (m Mechanism) Apply(ctx context.Context, s step.Step, tell func(step.Progre
 				}
 			}
 		}
-		return ended, m.failure(ctx, ended, err)
+		failed := m.failure(ctx, ended, err)
+		if failed != nil && s.Action == step.Install && m.Withdraw != nil {
+			failed = errors.Join(failed, m.withdraw(ctx, s))
+		}
+		return ended, failed
 	}
+}
+
+// withdraw takes back what a failed installation left asked for, even when the user
+// has stopped it.
+func (m Mechanism) withdraw(ctx context.Context, s step.Step) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	args := m.Manager.Withdraw(ctx, m.Host, s.Packages)
+	if args == nil {
+		return nil
+	}
+	s.Argv = m.Argv(m.Find(ctx, m.Host), args)
+	exit, err := m.Stream(ctx, s, func(string) {})
+	if err == nil && exit != 0 {
+		err = fmt.Errorf("exit status %d", exit)
+	}
+	if err != nil {
+		return fmt.Errorf("take back the request for %s: %w", step.Some(s.Packages, 5), err)
+	}
+	return nil
 }
 
 // failure names what went wrong, nil for a success.
@@ -217,7 +241,23 @@ func (m Mechanism) failure(ctx context.Context, ended mechanism.Ended, err error
 	if f := elevate.Explain(ended.Lines); f != nil {
 		return f
 	}
-	return m.Explain(ended.Exit, ended.Lines)
+	f := m.Explain(ended.Exit, ended.Lines)
+	if dir := m.full(ctx); f.Kind == step.Other && dir != "" {
+		f.Kind, f.Cause, f.Next = step.DiskFull, "there is not enough disk space in "+dir, "free some disk space"+m.frees()+", then run deployctl again"
+	}
+	return f
+}
+
+// full is a folder of the manager whose disk is full, "" for none. Not every
+// manager says so when it cannot write.
+func (m Mechanism) full(ctx context.Context) string {
+	const little = 4 << 20
+	for _, dir := range m.Disks {
+		if d, err := m.Host.Disk(ctx, dir); err == nil && (d.Free < little || d.NoInodes) {
+			return dir
+		}
+	}
+	return ""
 }
 
 // Confirm looks at what is installed now: that, not the exit status, is what was
@@ -225,7 +265,7 @@ func (m Mechanism) failure(ctx context.Context, ended mechanism.Ended, err error
 func (m Mechanism) Confirm(ctx context.Context, s step.Step, ended mechanism.Ended, applied error, after mechanism.State) (note string, err error) {
 	switch s.Action {
 	case step.Install, step.Reinstall:
-		note, err = m.installed(ctx, s, applied, after)
+		note, err = m.installed(ctx, s, ended, applied, after)
 	case step.Remove:
 		err = applied
 		for _, n := range s.Packages {
@@ -250,14 +290,21 @@ func (m Mechanism) noEffect(what string) error {
 	return &step.Failure{Kind: step.Other, Cause: m.Tool + " reported success, but " + what, Next: "see the log, then run deployctl again"}
 }
 
-func (m Mechanism) installed(ctx context.Context, s step.Step, applied error, after mechanism.State) (string, error) {
-	missing := absent(s.Packages, after)
+func (m Mechanism) installed(ctx context.Context, s step.Step, ended mechanism.Ended, applied error, after mechanism.State) (string, error) {
+	missing := m.absent(ctx, s.Packages, after)
 	var f *step.Failure
 	switch {
 	case len(missing) == 0 && errors.As(applied, &f) && f.Kind == step.Cancelled:
 		return "finished before it stopped", nil
-	case applied != nil || len(missing) == 0:
+	case applied != nil:
 		return "", applied
+	case len(missing) == 0:
+		if f = m.leftOut(ended); f != nil {
+			return "installed, although " + f.Cause, nil
+		}
+		return "", nil
+	case m.leftOut(ended) != nil:
+		return "", m.leftOut(ended)
 	case m.Quote != nil:
 		// A virtual package is never listed itself; nothing is left to change when
 		// something provides it.
@@ -266,6 +313,18 @@ func (m Mechanism) installed(ctx context.Context, s step.Step, applied error, af
 		}
 	}
 	return "", m.noEffect(step.Some(missing, 5) + " is not installed")
+}
+
+// leftOut says what a run that ended well left out, as zypper does with a source
+// that it cannot read; nil for nothing.
+func (m Mechanism) leftOut(ended mechanism.Ended) *step.Failure {
+	if !slices.Contains(m.Succeeded, ended.Exit) {
+		return nil
+	}
+	if f := m.Explain(ended.Exit, ended.Lines); f.Kind != step.Other {
+		return f
+	}
+	return nil
 }
 
 func (m Mechanism) repaired(ctx context.Context, s step.Step, applied error) (string, error) {

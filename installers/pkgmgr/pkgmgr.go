@@ -65,6 +65,15 @@ type Manager struct {
 	Unchanged string
 	// Admin: changes need root.
 	Admin bool
+	// Retries: it does not wait for its lock itself, so a command that found it
+	// held is tried again.
+	Retries bool
+	// Upgrades: installing what is installed upgrades it, where the manager cannot
+	// tell before whether there is a newer one.
+	Upgrades bool
+	// Saves: a removal deletes the configuration and saves what somebody edited
+	// under another name; only undo --purge asks for more.
+	Saves bool
 	// Sources says where its packages come from, in a sentence; "" is "this
 	// system's sources".
 	Sources string
@@ -89,6 +98,9 @@ type Manager struct {
 	// Reinstall gives the arguments that install packages again which have lost
 	// files, and others anew; nil where there is no such command.
 	Reinstall func(packages []string) []string
+	// Withdraw gives the arguments that take back what a failed installation left
+	// asked for, nil for nothing (nil: a failure leaves nothing).
+	Withdraw  func(ctx context.Context, h *host.Host, packages []string) []string
 	FixBroken func() []string
 
 	// Installed is what is installed now, by name. Where the whole list cannot
@@ -106,6 +118,9 @@ type Manager struct {
 	// Needed gives those of the packages that must stay because others need
 	// them, each with one that does; nil where the manager cannot tell.
 	Needed func(ctx context.Context, h *host.Host, packages []string) (map[string]string, error)
+	// Provided reports whether an installed package gives a name that no package
+	// has (nil: names are packages, or Quote tells).
+	Provided func(ctx context.Context, h *host.Host, name string) bool
 	// Edited gives those of the packages of which somebody edited a
 	// configuration file, with the file (nil: the manager has none).
 	Edited func(ctx context.Context, h *host.Host, packages []string) (map[string]string, error)
@@ -259,6 +274,27 @@ type Rule struct {
 	Any         []string
 	Kind        step.Kind
 	Cause, Next string
+	// Names is a pattern whose group is what the cause is about (a package, a
+	// process), which is added to it; "" for none.
+	Names string
+}
+
+// cause is the rule's, with the names that the lines have.
+func (r Rule) cause(lines []string) string {
+	if r.Names == "" {
+		return r.Cause
+	}
+	var names []string
+	pattern := regexp.MustCompile(r.Names)
+	for _, line := range lines {
+		if m := pattern.FindStringSubmatch(line); m != nil && len(names) < 20 {
+			names = append(names, step.Clean(m[1], 100))
+		}
+	}
+	if len(names) == 0 {
+		return r.Cause
+	}
+	return r.Cause + ": " + step.Some(step.Unique(names), 5)
 }
 
 // Match applies the first rule that fits any line; nil when none does. The
@@ -279,7 +315,7 @@ func Match(rules []Rule, lines []string) *step.Failure {
 			}
 		}
 		if len(detail) > 0 {
-			return &step.Failure{Kind: r.Kind, Cause: r.Cause, Next: r.Next, Detail: detail}
+			return &step.Failure{Kind: r.Kind, Cause: r.cause(lines), Next: r.Next, Detail: detail}
 		}
 	}
 	return nil
@@ -298,5 +334,5 @@ func Unexplained(tool string, exit int, lines []string) *step.Failure {
 	}
 	return &step.Failure{Kind: step.Other, Detail: last,
 		Cause: fmt.Sprintf("%s ended with exit status %d", tool, exit),
-		Next:  "read its last lines in the log, mend what they say and run deployctl again"}
+		Next:  "read its last lines in the log, fix what they say and run deployctl again"}
 }

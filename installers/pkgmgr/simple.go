@@ -43,21 +43,20 @@ func ParseNameVersion(text string) map[string]Installed {
 	return list
 }
 
-// RPM lists what rpm has installed; dnf and zypper share its database.
-func RPM(ctx context.Context, h *host.Host) (map[string]Installed, error) {
-	return List(ctx, h, []string{"/usr/bin/rpm", "-qa", "--qf", `%{NAME} %{EVR}\n`}, ParseNameVersion)
-}
-
 // Common are the causes that every manager reports in the C library's words.
 func Common(tool string) []Rule {
 	again := "then run deployctl again"
 	return []Rule{
-		{Kind: step.DiskFull, Any: []string{"no space left on device", "not enough free disk space", "not enough space", "disk quota exceeded"},
-			Cause: "there is not enough room on the disk", Next: "free some, " + again},
+		{Kind: step.DiskFull, Any: []string{"no space left on device", "not enough free disk space", "not enough space", "disk quota exceeded", "more space on the", "failed writing received data to disk"},
+			Cause: "there is not enough disk space", Next: "free some disk space, " + again},
 		{Kind: step.ReadOnly, Any: []string{"read-only file system"},
 			Cause: "the file system is mounted read-only", Next: "mount it writable, " + again},
-		{Kind: step.NoNetwork, Any: []string{"could not resolve host", "temporary failure", "network is unreachable", "connection refused", "connection timed out", "network error", "failed to download metadata", "failed retrieving file"},
+		{Kind: step.Untrusted, Any: []string{"ssl certificate", "certificate verify failed", "certificate problem"},
+			Cause: "the certificate of the package server is not trusted here", Next: "set the clock right, or install ca-certificates and your network's own certificate, " + again},
+		{Kind: step.NoNetwork, Any: []string{"could not resolve host", "temporary failure", "network is unreachable", "connection refused", "connection timed out", "could not connect", "failed to connect", "network error"},
 			Cause: "the package server could not be reached", Next: "check the network and the proxy settings of " + tool + ", " + again},
+		{Kind: step.NoNetwork, Any: []string{"failed to download metadata", "failed retrieving file", "failed to retrieve new repository metadata"},
+			Cause: "a list or package could not be fetched from the package server", Next: "check the address of the source in the settings of " + tool + ", " + again},
 		{Kind: step.NoPrivilege, Any: []string{"permission denied", "superuser privileges", "you cannot perform this operation unless you are root", "root privileges are required"},
 			Cause: "the package manager needs root", Next: "run deployctl as root, or install sudo and add this user to it"},
 	}
@@ -79,20 +78,21 @@ func Locked(any ...string) Rule {
 		Next: "let it finish, then run deployctl again"}
 }
 
-// NotFound makes the rule for a package that no source has.
-func NotFound(any ...string) Rule {
-	return Rule{Any: any, Kind: step.NotFound, Cause: "a package is not in this system's sources",
+// NotFound makes the rule for a package that no source has; names is a pattern whose
+// group is the package.
+func NotFound(names string, any ...string) Rule {
+	return Rule{Any: any, Names: names, Kind: step.NotFound, Cause: "a package is not in this system's sources",
 		Next: "add the source that has it, or install it by hand"}
 }
 
 // Conflict makes the rule for packages that do not fit together.
 func Conflict(any ...string) Rule {
 	return Rule{Any: any, Kind: step.Conflict, Cause: "the packages do not fit together with what is installed",
-		Next: "mend what the lines below name, then run deployctl again"}
+		Next: "fix what the lines below name, then run deployctl again"}
 }
 
 // Untrusted makes the rule for a signature or hash that is wrong.
 func Untrusted(any ...string) Rule {
 	return Rule{Any: any, Kind: step.Untrusted, Cause: "a package or list could not be trusted (its signature or hash is wrong)",
-		Next: "mend the source's key or choose another mirror, then run deployctl again"}
+		Next: "fix the source's key or choose another mirror, then run deployctl again"}
 }

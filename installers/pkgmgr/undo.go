@@ -19,6 +19,11 @@ func (m Mechanism) Undo(ctx context.Context, made []mechanism.Made, purge bool) 
 	t := &removal{m: m, purge: purge, soft: map[string]bool{}, records: map[string][]string{}}
 	var u mechanism.Undoing
 	for _, r := range made {
+		for _, p := range r.Changed {
+			t.changed = append(t.changed, step.Package{Name: p.Name, Version: p.Version})
+		}
+	}
+	for _, r := range made {
 		found, err := t.add(ctx, r)
 		if err != nil {
 			return u, err
@@ -39,6 +44,8 @@ type removal struct {
 	purge     bool // edited configuration goes, too
 	installed mechanism.State
 	names     []string
+	// changed are the versions that deployctl itself brought packages to.
+	changed []step.Package
 	// soft are the packages whose configuration stays: it was there before, or
 	// somebody edited it.
 	soft map[string]bool
@@ -82,7 +89,7 @@ func (t *removal) add(ctx context.Context, r mechanism.Made) (bool, error) {
 		switch {
 		case !ok, now.Leftover && (before || mine):
 			continue
-		case !now.Leftover && now.Version != p.Version:
+		case !now.Leftover && now.Version != p.Version && !slices.Contains(t.changed, step.Package{Name: p.Name, Version: now.Version}):
 			t.keep("upgraded or changed since deployctl installed it", p.Name)
 			whole = false
 			continue
@@ -90,6 +97,13 @@ func (t *removal) add(ctx context.Context, r mechanism.Made) (bool, error) {
 		found = true
 		t.names = append(t.names, p.Name)
 		t.soft[p.Name] = t.soft[p.Name] || before || mine
+	}
+	if found && t.m.Withdraw != nil { // a name that a package provides stays asked for
+		for _, n := range r.Step.Packages {
+			if _, ok := t.installed[n]; !ok {
+				t.names = append(t.names, n)
+			}
+		}
 	}
 	if found {
 		t.serves = append(t.serves, r.Step.Requirements...)
@@ -142,7 +156,7 @@ func (t *removal) steps(ctx context.Context) ([]step.Step, error) {
 		}
 	}
 	steps = append(steps, t.remove(soft, ".keeping", false, tool)...)
-	steps = append(steps, t.remove(rest, "", true, tool)...)
+	steps = append(steps, t.remove(rest, "", t.purge || !m.Saves, tool)...)
 	if len(steps) > 0 {
 		// The last one closes the records: a run that stops half way is taken
 		// up again by the next undo.
