@@ -27,7 +27,7 @@ type desk struct {
 	stats        map[string]string // files of Windows' own folders
 	unread       map[string]bool   // folders that could not be looked into
 	whole        bool              // System32 is listed as a whole
-	noUCRT       bool              // an old Windows without the Universal C runtime
+	lacks        []string          // API sets that this Windows does not have, by their beginnings
 	read         int
 }
 
@@ -45,7 +45,12 @@ func fillWindows(ctx context.Context, h *host.Host, f *facts.Facts) error {
 		}
 	}
 	w.whole = w.at(w.system, "user32.dll") != "" && w.at(w.system, "advapi32.dll") != ""
-	w.noUCRT = w.whole && strings.HasPrefix(f.OS.Version, "6.") && w.at(w.system, "ucrtbase.dll") == ""
+	if w.whole && strings.HasPrefix(f.OS.Version, "6.") && w.at(w.system, "ucrtbase.dll") == "" {
+		w.lacks = append(w.lacks, "api-ms-win-crt-")
+	}
+	if w.whole && strings.HasPrefix(f.OS.Version, "6.1") { // files of their own there
+		w.lacks = append(w.lacks, "api-ms-win-downlevel-")
+	}
 	w.elsewhere(f)
 	for _, name := range slices.Sorted(maps.Keys(f.Components)) {
 		list := f.Components[name]
@@ -200,8 +205,10 @@ func (w *desk) cudnnParts(in *facts.Instance, dir string) {
 				missing = append(missing, facts.Need{Name: part, By: s.file, Cause: facts.PartMissing, Elsewhere: w.beside(part)})
 			}
 		}
+		// A recording may name a few of them only.
+		few := there > 0 && len(missing) <= 2
 		alone := there == 0 && major == "9" && strings.EqualFold(in.Path, s.file) && w.at(dir, "torch_cpu.dll") == ""
-		if there > 0 || alone && len(missing) == len(CuDNNParts(major))-1 {
+		if few || alone && len(missing) == len(CuDNNParts(major))-1 {
 			in.Needs = append(in.Needs, missing...)
 		}
 	}
@@ -217,7 +224,7 @@ func (w *desk) openPoseBackends(tree string) []string {
 		}
 		dirs := []string{dir, w.h.Join(tree, `build\bin`)}
 		caffe, own := w.image(w.in(dirs, "caffe.dll")), w.image(w.in(dirs, "openpose.dll"))
-		if caffe == nil || own == nil || len(caffe.imports) < 3 {
+		if caffe == nil || own == nil {
 			return nil
 		}
 		uses := func(prefixes ...string) bool {
@@ -230,10 +237,10 @@ func (w *desk) openPoseBackends(tree string) []string {
 			return []string{"cuda"}
 		case uses("opencl"):
 			return []string{"opencl"}
-		case w.in(dirs, "cudart64_*.dll") != "":
-			return nil
+		case uses("libopenblas", "openblas", "mkl") && w.in(dirs, "cudart64_*.dll") == "":
+			return []string{"cpu"}
 		}
-		return []string{"cpu"}
+		return nil
 	}
 	return nil
 }
@@ -601,11 +608,12 @@ func (w *desk) knownImports(file string) []string {
 }
 
 // ofWindows: API sets are names that every Windows resolves by itself, but for
-// those of the C runtime before Windows 10 (Microsoft, KB2999226), and where
+// those of the C runtime before Windows 10 (Microsoft, KB2999226) and the downlevel
+// ones of Windows 7 (KB2670838), and where
 // a recording does not list all of System32, its usual libraries are taken for
 // granted.
 func (w *desk) ofWindows(name string) bool {
-	if w.noUCRT && strings.HasPrefix(name, "api-ms-win-crt-") {
+	if slices.ContainsFunc(w.lacks, func(set string) bool { return strings.HasPrefix(name, set) }) {
 		return false
 	}
 	if strings.HasPrefix(name, "api-ms-") || strings.HasPrefix(name, "ext-ms-") {

@@ -149,3 +149,30 @@ func TestBuiltForCUDA(t *testing.T) {
 		}
 	}
 }
+
+// TestOldWindows: API sets that Windows 7 and 8.1 have only after an update.
+func TestOldWindows(t *testing.T) {
+	const machine = "-- platform --\nwindows/amd64\n-- env --\nSystemRoot=C:\\Windows\nPATH=C:\\Windows\\System32\n" +
+		"-- file C:\\Windows\\System32\\user32.dll --\nMZ\n-- file C:\\Windows\\System32\\advapi32.dll --\nMZ\n" +
+		"-- pe C:\\app\\darknet.exe --\nimport api-ms-win-crt-heap-l1-1-0.dll\nimport api-ms-win-downlevel-shlwapi-l1-1-0.dll\n"
+	const ucrt = "-- file C:\\Windows\\System32\\ucrtbase.dll --\nMZ\n"
+	for _, c := range []struct{ version, host, want string }{
+		{"10.0.19045", machine, ""},
+		{"6.3.9600", machine, "api-ms-win-crt-heap-l1-1-0.dll "},
+		{"6.3.9600", machine + ucrt, ""},
+		{"6.1.7601", machine + ucrt, "api-ms-win-downlevel-shlwapi-l1-1-0.dll "},
+		{"6.1.7601", machine + ucrt + "-- file C:\\Windows\\System32\\api-ms-win-downlevel-shlwapi-l1-1-0.dll --\nMZ\n", ""},
+	} {
+		f := &facts.Facts{OS: facts.OS{Version: c.version}, Components: map[string][]facts.Instance{"darknet": {{Active: true, Attrs: map[string]string{"program": `C:\app\darknet.exe`}}}}}
+		if err := closure.Fill(t.Context(), hosttest.Parse(t, c.host), f); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, n := range f.Components["darknet"][0].Needs {
+			got += n.Name + " "
+		}
+		if got != c.want {
+			t.Errorf("Windows %s: %q, want %q", c.version, got, c.want)
+		}
+	}
+}

@@ -47,6 +47,9 @@ func (p *probe) libraries(ctx context.Context) {
 	list := found.Components[CuDNN]
 	for i := range list {
 		in := &list[i]
+		if in.HasPart("headers") && h.Windows() {
+			in.Places.Include = p.headersBeside(ctx, in)
+		}
 		if in.HasPart("headers") {
 			in.Places.Lib = cmp.Or(p.importLibrary(ctx, in.Places.Include), in.Places.Lib)
 		}
@@ -112,6 +115,20 @@ func (p *probe) incompleteCuDNN(ctx context.Context, dir, name string, dirs []st
 	return &facts.Unusable{Reason: facts.Incomplete,
 		Detail: fmt.Sprintf("the cuDNN in %s is not complete: %s loads %s, which %s not on PATH", strings.TrimRight(dir, `\`), name, strings.Join(missing, ", "), isOrAre(len(missing))),
 		Remedy: "Copy every DLL of the same cuDNN archive's bin folder to " + strings.TrimRight(dir, `\`) + ", not cudnn64 alone."}
+}
+
+// headersBeside is the folder of the headers that belong to the DLLs: where they
+// lie in folders by CUDA version, that of the same one.
+func (p *probe) headersBeside(ctx context.Context, in *facts.Instance) string {
+	dir := p.h.DirOf(in.Path)
+	if strings.EqualFold(p.h.Base(dir), "x64") {
+		dir = p.h.DirOf(dir)
+	}
+	own := p.h.Join(p.h.DirOf(in.Places.Include), p.h.Base(dir))
+	if strings.Contains(p.h.Base(dir), ".") && p.h.Exists(ctx, p.h.Join(own, "cudnn.h")) {
+		return own
+	}
+	return in.Places.Include
 }
 
 func isOrAre(n int) string {

@@ -18,7 +18,8 @@ import (
 func (w *world) windows(ctx context.Context) {
 	h := w.h
 	searched := w.searched()
-	dirs := slices.Clone(searched)
+	stale, _, _ := look.StalePath(ctx, h) // an error is the operating system's probe's to tell
+	dirs := slices.Concat(searched, stale)
 	trees := w.windowsTrees(ctx)
 	for _, tree := range trees {
 		if len(w.list(ctx, tree)) == 0 {

@@ -157,12 +157,9 @@ func (p *prober) choose(list []facts.Instance, onPath []string) {
 	if want == "" && len(onPath) > 0 {
 		want, from = onPath[0], "PATH"
 	}
-	if want == "" {
-		return
-	}
 	for n := range list {
 		i := &list[n]
-		if !strings.EqualFold(p.h.DirOf(i.Path), p.h.DirOf(want)) {
+		if want == "" || !strings.EqualFold(p.h.DirOf(i.Path), p.h.DirOf(want)) {
 			continue
 		}
 		i.Active = true
@@ -254,7 +251,9 @@ func (p *prober) folders(msys []facts.Instance) []string {
 			out = append(out, p.h.Join(dir, parent.sub))
 		}
 	}
-	return out
+	// An error is the operating system's probe's to tell.
+	stale, _, _ := look.StalePath(p.ctx, p.h)
+	return append(out, stale...)
 }
 
 // compiler describes one compiler folder.

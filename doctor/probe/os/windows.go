@@ -8,7 +8,6 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
-	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 const currentVersion = `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion`
@@ -112,71 +111,14 @@ func goarch(name string) string {
 // emulated process. What it has on PATH and this session has not, a terminal
 // that is opened now will have.
 func (p *prober) windowsEnvironment() {
-	values := map[string]string{} // by folded name
-	var paths []string
-	for _, key := range []string{`HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment`, `HKCU\Environment`} {
-		k, err := p.h.RegistryKey(p.ctx, key, "64")
-		if strings.HasPrefix(key, "HKLM") {
-			p.fail(err)
-		}
-		for name, v := range k.Values {
-			if strings.EqualFold(name, "Path") {
-				paths = append(paths, strings.Split(v.String, ";")...)
-			} else {
-				values[strings.ToLower(name)] = v.String
-			}
-		}
-	}
+	stale, values, err := look.StalePath(p.ctx, p.h)
+	p.fail(err)
+	p.os.StalePath = stale
 	native := cmp.Or(goarch(values["processor_architecture"]), goarch(p.h.Env("PROCESSOR_ARCHITEW6432")), goarch(p.h.Env("PROCESSOR_ARCHITECTURE")))
 	if native != "" && native != p.h.Arch {
 		p.set("emulated", p.h.Arch)
 		p.os.Arch = native
 	}
-	folded := func(dir string) string {
-		return strings.ToLower(strings.TrimRight(strings.ReplaceAll(dir, "/", `\`), `\`))
-	}
-	have := map[string]bool{}
-	for _, dir := range p.h.PathDirs() {
-		have[folded(dir)] = true
-	}
-	for _, dir := range paths {
-		dir = strings.Trim(strings.TrimSpace(dir), `"`)
-		if strings.Contains(dir, "%") && strings.Contains(strings.ToLower(p.h.Env("PATH")), strings.ToLower(dir)) { // no session fills it in
-			continue
-		}
-		dir = look.Clean(p.expand(dir, values))
-		if len(dir) < 3 || dir[1] != ':' || have[folded(dir)] || len(p.os.StalePath) == maxStale || !p.h.Exists(p.ctx, dir) {
-			continue
-		}
-		have[folded(dir)] = true
-		p.os.StalePath = append(p.os.StalePath, dir)
-	}
-}
-
-const maxStale = 32
-
-var variable = lazyregexp.New(`%([^%;\\/]+)%`)
-
-// expand fills in %NAME%, as Windows does when a session starts: from the
-// registry's own values first, as this session may not know new ones.
-func (p *prober) expand(text string, values map[string]string) string {
-	for range 4 { // values name one another
-		next := variable.Get().ReplaceAllStringFunc(text, func(m string) string {
-			name := m[1 : len(m)-1]
-			if v := values[strings.ToLower(name)]; v != "" {
-				return v
-			}
-			if v := p.h.Env(name); v != "" {
-				return v
-			}
-			return m
-		})
-		if next == text || len(next) > 4096 {
-			break
-		}
-		text = next
-	}
-	return text
 }
 
 func (p *prober) longPaths() {

@@ -62,13 +62,16 @@ func find(ctx context.Context, h *host.Host, group string, rows []tool) (facts.F
 	}
 	index := look.NewIndex(ctx, h, look.Names(names...))
 	var list []found
-	var debs []string
+	var debs, stale []string
+	if h.Windows() { // an error is the operating system's probe's to tell
+		stale, _, _ = look.StalePath(ctx, h)
+	}
 	for i := range rows {
 		t := &rows[i]
 		if t.on != "" && t.on != h.OS {
 			continue
 		}
-		for _, c := range index.Find(ctx, t.names, t.folders(ctx, h, group)...) {
+		for _, c := range index.Find(ctx, t.names, append(t.folders(ctx, h, group), stale...)...) {
 			list = append(list, found{tool: t, copy: c})
 			if t.deb != "" {
 				debs = append(debs, t.deb)
