@@ -52,6 +52,11 @@ func (e *evaluation) health(findings []Finding) []Finding {
 			}
 		}
 	}
+	for _, f := range findings[known:] {
+		if f.ID == "visual-studio.unusable" { // repairing it brings back its parts
+			silences = append(silences, silence{pattern: "msvc.present", cause: f.ID}, silence{pattern: "windows-sdk.present", cause: f.ID})
+		}
+	}
 	for _, s := range silences {
 		s.apply(findings)
 	}

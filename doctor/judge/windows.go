@@ -146,6 +146,9 @@ func (e *evaluation) cudnnOffPath() bool {
 func cudnnLayout(e *evaluation, s subject) (map[string]string, bool) {
 	lib, include := s.instance.Places.Lib, s.instance.Places.Include
 	parts := strings.Split(strings.ToLower(lib), `\lib\`)
+	if cuda, ok := e.facts.Active("cuda"); ok && len(parts) == 2 && major(parts[1]) > 0 && major(parts[1]) != major(cuda.Version) {
+		return nil, false // it is for another CUDA
+	}
 	if len(parts) != 2 || parts[1] == "x64" || !strings.HasSuffix(parts[1], `\x64`) || !e.isWindows() || !slices.Contains(e.touched(), "opencv") {
 		return nil, false
 	}
@@ -274,7 +277,7 @@ func olderMinGWFirst(e *evaluation, s subject) (map[string]string, bool) {
 // mingwWithoutCxx finds a MinGW that was installed for C alone.
 func mingwWithoutCxx(_ *evaluation, s subject) (map[string]string, bool) {
 	i := s.instance
-	return map[string]string{"folder": folderOf(i.Path)}, i.Active && i.HasPart("gcc") && !i.HasPart("c++") && strings.HasSuffix(strings.ToLower(folderOf(i.Path)), `\bin`)
+	return map[string]string{"folder": folderOf(i.Path)}, i.Active && i.HasPart("gcc") && i.HasPart("make") && !i.HasPart("c++") && strings.HasSuffix(strings.ToLower(folderOf(i.Path)), `\bin`)
 }
 
 // mingwWithoutMake finds a MinGW that cannot build gocv's OpenCV, where that is
@@ -299,7 +302,8 @@ func mingwWithoutMake(e *evaluation, s subject) (map[string]string, bool) {
 }
 
 // libtorchCompiler finds a machine whose compilers are all older than LibTorch's
-// headers take (Visual Studio 2019; pytorch/pytorch issue 51209).
+// headers take: those of 1.7 stopped in Visual Studio 2017 in places (pytorch/pytorch
+// issue 51209), those of 2.0 are C++17.
 func libtorchCompiler(e *evaluation, s subject) (map[string]string, bool) {
 	newest := ""
 	for _, c := range e.facts.Components["msvc"] {
@@ -310,7 +314,7 @@ func libtorchCompiler(e *evaluation, s subject) (map[string]string, bool) {
 			newest = c.Version
 		}
 	}
-	since, err := check(">= 1.7", s.instance.Version)
+	since, err := check(">= 2.0", s.instance.Version)
 	return map[string]string{"msvc": newest}, err == nil && since && newest != ""
 }
 
@@ -498,6 +502,7 @@ func dllNeeds(cause facts.Cause, elsewhere bool) relation {
 			case strings.HasPrefix(strings.ToLower(n.Name), "libgcc_s_") && e.failed("mingw.cgo"): // another MinGW is first
 			case ofMediaFoundation(n.Name) && e.failed("media-foundation.present"):
 			case (strings.HasPrefix(strings.ToLower(n.Name), "vcruntime140") || strings.HasPrefix(strings.ToLower(n.Name), "msvcp140")) && e.failed("vcredist.present"):
+			case cause == facts.FromDriver && e.driverFailed(n.Name):
 			case strings.HasSuffix(by, "onnxruntime_providers_cuda.dll") && !e.usesCUDA():
 			default:
 				list = append(list, n)
@@ -543,6 +548,12 @@ func dllNeeds(cause facts.Cause, elsewhere bool) relation {
 		}
 		return vars, true
 	}
+}
+
+// driverFailed reports whether the requirement on the driver that brings a DLL
+// says already that it is missing.
+func (e *evaluation) driverFailed(dll string) bool {
+	return e.failed(map[string]string{"vulkan-1.dll": "vulkan.driver", "opencl.dll": "opencl.driver", "nvcuda.dll": "nvidia-driver.version"}[strings.ToLower(dll)])
 }
 
 // ofMediaFoundation: Media Foundation brings that DLL.
