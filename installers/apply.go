@@ -381,6 +381,14 @@ func begin(rec Record, before mechanism.State) Record {
 	return rec
 }
 
+// basis is what a step's work is compared with.
+func basis(started Record, ended mechanism.Ended) map[string]string {
+	if ended.Before == nil {
+		return started.Before
+	}
+	return begin(started, ended.Before).Before
+}
+
 // close looks at the machine, whatever happened and even when the user has
 // stopped the step, and writes what was done. When it cannot look, the record
 // stays open, and the next run settles it.
@@ -400,7 +408,7 @@ func (r *run) close(ctx context.Context, m mechanism.Mechanism, started Record, 
 	}
 	rec := started
 	rec.Before, rec.Exit = nil, ended.Exit
-	rec.Added, rec.Changed, rec.Removed = diff(started.Before, after)
+	rec.Added, rec.Changed, rec.Removed = diff(basis(started, ended), after)
 	res.Note, err = m.Confirm(look, s, ended, applied, after)
 	rec.Failure = broken(ctx, err)
 	rec.Reboot = ended.Reboot && rec.Failure == nil

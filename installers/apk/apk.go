@@ -24,13 +24,13 @@ const world = "/etc/apk/world"
 // Manager returns the apk manager.
 func Manager() *pkgmgr.Manager {
 	return &pkgmgr.Manager{
-		Name: "apk", Tool: "apk", Path: "/sbin/apk", Admin: true, Upgrades: true, Saves: true,
+		Name: "apk", Tool: "apk", Path: "/sbin/apk", Admin: true, Retries: true, Upgrades: true, Saves: true,
 		UndoBy: "apk del", Clean: []string{"rm -rf /var/cache/apk/*"},
 		Install: func(p []string) []string {
-			return append([]string{"add", "--no-progress", "--wait", "30", "--update-cache", "--upgrade", "--"}, p...)
+			return append([]string{"add", "--no-progress", "--update-cache", "--upgrade", "--"}, p...)
 		},
 		Remove: func(p []string, purge bool) []string {
-			args := []string{"del", "--no-progress", "--wait", "30"}
+			args := []string{"del", "--no-progress"}
 			if purge {
 				args = append(args, "--purge")
 			}
@@ -106,7 +106,7 @@ func withdraw(ctx context.Context, h *host.Host, packages []string) []string {
 	if len(left) == 0 {
 		return nil
 	}
-	return append([]string{"del", "--no-progress", "--wait", "30", "--"}, left...)
+	return append([]string{"del", "--no-progress", "--"}, left...)
 }
 
 // bare is a dependency's name without version and repository; "" for what must not

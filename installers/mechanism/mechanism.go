@@ -91,6 +91,10 @@ type Room struct {
 
 // Ended is how the work of a step ended.
 type Ended struct {
+	// Before is what was there when the command began that did the work, nil for
+	// what the step found: another program may have changed packages while it
+	// waited for that program's lock.
+	Before State
 	Exit   int
 	Lines  []string // the first and last ones of the output
 	Reboot bool     // the rest is done after a restart

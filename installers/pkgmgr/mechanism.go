@@ -173,6 +173,7 @@ func (m Mechanism) Apply(ctx context.Context, s step.Step, tell func(step.Progre
 	defer stop()
 	inner, cancel := context.WithTimeout(ctx, cmp.Or(m.AtMost, m.Limit, time.Hour))
 	defer cancel()
+	var before mechanism.State
 	for try := 1; ; try++ {
 		t := &tail{}
 		progress := func(string) (step.Progress, bool) { return step.Progress{}, false }
@@ -185,8 +186,8 @@ func (m Mechanism) Apply(ctx context.Context, s step.Step, tell func(step.Progre
 			}
 			t.add(line)
 		})
-		ended := mechanism.Ended{Exit: exit, Lines: t.lines(), Reboot: slices.Contains(m.Reboot, exit)}
-		// apt and apk themselves have waited for the lock when they install and remove.
+		ended := mechanism.Ended{Before: before, Exit: exit, Lines: t.lines(), Reboot: slices.Contains(m.Reboot, exit)}
+		// apt itself has waited for the lock when it installs and removes.
 		if err == nil && exit != 0 && try < m.Tries && (m.Retries || s.Action != step.Install && s.Action != step.Remove) {
 			if f := m.Explain(exit, ended.Lines); f.Kind == step.Locked {
 				tell(step.Progress{Phase: step.Waiting, Percent: -1, Message: "waiting: " + f.Cause})
@@ -194,6 +195,10 @@ func (m Mechanism) Apply(ctx context.Context, s step.Step, tell func(step.Progre
 				case <-inner.Done():
 					err = inner.Err()
 				case <-time.After(m.Pause):
+					// What the other program installed meanwhile is not this step's.
+					if now, err := m.State(inner, s); err == nil && now != nil {
+						before = now
+					}
 					continue
 				}
 			}

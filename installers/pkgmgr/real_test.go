@@ -213,3 +213,25 @@ func TestUndoTakesBackTheNameThatWasAskedFor(t *testing.T) {
 		t.Errorf("%v %+v", err, u.Steps)
 	}
 }
+
+// TestWhatAnotherProgramInstalledMeanwhileIsNotOurs: a command waits until another
+// program has installed something, and undo must leave that alone.
+func TestWhatAnotherProgramInstalledMeanwhileIsNotOurs(t *testing.T) {
+	for _, waits := range []bool{true, false} {
+		has, n := map[string]Installed{}, 0
+		m := Mechanism{Host: hosttest.Empty("linux", "amd64"), Manager: small(has), Tries: 4, Pause: time.Nanosecond,
+			Stream: func(_ context.Context, _ step.Step, onLine func(string)) (int, error) {
+				if n++; n > 1 || !waits {
+					return 0, nil
+				}
+				has["theirs"] = Installed{Version: "1", Ready: true}
+				onLine("error: failed to init transaction (unable to lock database)")
+				return 1, nil
+			}}
+		m.Retries = true
+		ended, err := m.Apply(t.Context(), step.Step{Action: step.Install}, func(step.Progress) {})
+		if _, known := ended.Before["theirs"]; err != nil || known != waits || (ended.Before == nil) == waits {
+			t.Errorf("waits %v: %+v %v", waits, ended.Before, err)
+		}
+	}
+}
