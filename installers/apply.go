@@ -27,6 +27,13 @@ type Applier struct {
 	Exec Executor
 	// State is the folder of journal, lock and logs (StateDir); it is created.
 	State string
+	// Machine is the folder of the machine's own history where State is a user's
+	// (MachineDir); "" where State is all there is. Shared: everybody may read
+	// State's history.
+	Machine string
+	Shared  bool
+	// User is who runs deployctl, for the history.
+	User string
 	// Command is what the lock says this process is doing.
 	Command []string
 	// Fetch says how files are fetched: its store, and whether the network may
@@ -85,6 +92,8 @@ type Result struct {
 	Steps []StepResult `json:"steps"`
 	// Log is the file with everything the package managers said.
 	Log string `json:"log"`
+	// Note is what a person should know of the run as a whole.
+	Note string `json:"note,omitempty"`
 	// Recovered are the steps of killed runs that this one settled first.
 	Recovered []Record `json:"-"`
 }
@@ -112,6 +121,7 @@ type run struct {
 	log     string
 	seq     int
 	journal *journal
+	keeper  *keeper // writes the machine's history, nil where State has all
 	plan    *Plan
 	mu      sync.Mutex // held while Report runs
 	records int        // written by this run
@@ -129,7 +139,12 @@ func (a *Applier) Apply(ctx context.Context, plan *Plan) (Result, error) {
 	if err := os.MkdirAll(filepath.Join(a.State, "logs"), 0o700); err != nil {
 		return Result{}, fmt.Errorf("make the folder for deployctl's journal: %w", err)
 	}
-	release, err := lock(a.State, Holder{PID: os.Getpid(), Since: now, Command: a.Command})
+	if a.Shared {
+		if err := os.Chmod(a.State, 0o755); err != nil { //nolint:gosec // everybody may read the machine's history
+			return Result{}, fmt.Errorf("make the folder for deployctl's journal: %w", err)
+		}
+	}
+	release, err := lock(a.State, a.me())
 	if err != nil {
 		return Result{}, err
 	}
@@ -145,11 +160,26 @@ func (a *Applier) Apply(ctx context.Context, plan *Plan) (Result, error) {
 // (PlanUndo) needs it before, and that nobody else is changing packages, which it
 // waits for. It changes nothing but the journal; the error may be a *HeldError.
 func (a *Applier) Settle(ctx context.Context) ([]Record, Unread, error) {
-	records, unread, err := a.settled(ctx)
+	_, _, err := a.settled(ctx)
+	if err != nil {
+		return nil, Unread{}, err
+	}
+	r := &run{Applier: a}
+	records, unread, err := Histories(a.State, a.Machine)
 	if err == nil {
-		err = (&run{Applier: a}).idle(ctx, records)
+		err = r.idle(ctx, records)
+	}
+	if err == nil {
+		var open []Record
+		open, err = r.look(ctx, records)
+		records = append(records, open...)
 	}
 	return records, unread, err
+}
+
+// me is this process as the holder of a lock.
+func (a *Applier) me() Holder {
+	return Holder{PID: os.Getpid(), Since: a.Host.Now(), Command: a.Command}
 }
 
 // idle waits until nobody changes what the records were about.
@@ -173,14 +203,14 @@ func (a *Applier) settled(ctx context.Context) ([]Record, Unread, error) {
 	if err != nil || len(Unfinished(records)) == 0 {
 		return records, unread, err
 	}
-	release, err := lock(a.State, Holder{PID: os.Getpid(), Since: a.Host.Now(), Command: a.Command})
+	release, err := lock(a.State, a.me())
 	if err != nil {
 		return nil, unread, err
 	}
 	r := &run{Applier: a}
 	records, unread, err = History(a.State) // again, now that nobody else writes
 	if err == nil {
-		r.journal, err = openJournal(a.State)
+		r.journal, err = openJournal(a.State, a.Shared)
 	}
 	if err == nil {
 		var settled []Record
@@ -198,7 +228,7 @@ func (r *run) locked(ctx context.Context) (Result, error) {
 	if err != nil {
 		return result, err
 	}
-	if r.journal, err = openJournal(r.State); err != nil {
+	if r.journal, err = openJournal(r.State, r.Shared); err != nil {
 		return result, err
 	}
 	result.Recovered, err = r.settle(ctx, records)
@@ -206,7 +236,15 @@ func (r *run) locked(ctx context.Context) (Result, error) {
 		err = r.plan.Elevation.Ready(ctx, r.Host, r.Ask)
 	}
 	if err == nil {
+		err = r.share(ctx, &result)
+	}
+	if err == nil {
 		err = r.steps(ctx, &result)
+	}
+	if r.keeper != nil {
+		if cerr := r.keeper.close(); cerr != nil && err == nil {
+			err = fmt.Errorf("close the machine's history: %w", cerr)
+		}
 	}
 	if cerr := r.journal.f.Close(); cerr != nil && err == nil {
 		err = fmt.Errorf("close the journal: %w", cerr)
@@ -222,26 +260,35 @@ func (r *run) locked(ctx context.Context) (Result, error) {
 func (r *run) settle(ctx context.Context, records []Record) ([]Record, error) {
 	var settled []Record
 	for _, open := range Unfinished(records) {
-		m := r.tools().mechanism(open.Step)
-		if m == nil {
-			return settled, fmt.Errorf("the journal tells of an interrupted step by %q, which this deployctl does not know; use the version that wrote %s", open.Step.Mechanism, filepath.Join(r.State, journalFile))
-		}
-		if err := m.Settle(ctx, open.Step, r.wait(ctx, open.Step.ID, true)); err != nil {
+		rec, err := r.cutOff(ctx, open)
+		if err != nil {
 			return settled, err
 		}
-		after, err := m.State(ctx, open.Step)
-		if err != nil {
-			return settled, fmt.Errorf("see what the interrupted run %s did: %w", open.Run, err)
-		}
-		rec := Record{Run: open.Run, Seq: open.Seq, Time: r.Host.Now(), Event: CutOff, Step: open.Step, Leftover: open.Leftover, Log: open.Log,
-			Failure: &Failure{Kind: step.Interrupted, Cause: "deployctl was stopped during this step"}}
-		rec.Added, rec.Changed, rec.Removed = diff(open.Before, after)
 		if err := r.write(rec); err != nil {
 			return settled, err
 		}
 		settled = append(settled, rec)
 	}
 	return settled, nil
+}
+
+// cutOff is the record that closes a killed run's.
+func (r *run) cutOff(ctx context.Context, open Record) (Record, error) {
+	m := r.tools().mechanism(open.Step)
+	if m == nil {
+		return Record{}, fmt.Errorf("the journal tells of an interrupted step by %q, which this deployctl does not know; use the version that wrote %s", open.Step.Mechanism, filepath.Join(r.State, journalFile))
+	}
+	if err := m.Settle(ctx, open.Step, r.wait(ctx, open.Step.ID, true)); err != nil {
+		return Record{}, err
+	}
+	after, err := m.State(ctx, open.Step)
+	if err != nil {
+		return Record{}, fmt.Errorf("see what the interrupted run %s did: %w", open.Run, err)
+	}
+	rec := Record{Run: open.Run, Seq: open.Seq, Time: r.Host.Now(), Event: CutOff, Step: open.Step, Leftover: open.Leftover, Log: open.Log, User: open.User,
+		Failure: &Failure{Kind: step.Interrupted, Cause: "deployctl was stopped during this step"}}
+	rec.Added, rec.Changed, rec.Removed = diff(open.Before, after)
+	return rec, nil
 }
 
 // wait is the mechanism.Wait of a step, which a killed run may have begun.
@@ -281,7 +328,7 @@ func (r *run) pause() time.Duration { return cmp.Or(r.LockPause, 3*time.Second) 
 // tools are those of this run, for the step under way.
 func (r *run) tools() tools {
 	return tools{host: r.Host, fetch: r.Fetch, run: r.command, stream: r.stream, limit: r.Limit, tries: r.tries(), pause: r.pause(),
-		repairFollows: r.plan != nil && r.seq < len(r.plan.Steps) && r.plan.Steps[r.seq].Action == step.FixBroken}
+		repairFollows: r.plan != nil && r.seq < len(r.plan.Steps) && slices.Contains([]step.Action{step.FixBroken, step.Remove}, r.plan.Steps[r.seq].Action)}
 }
 
 // command runs one command of a build; output goes to the log.
@@ -339,7 +386,7 @@ func (r *run) step(ctx context.Context, s Step) (StepResult, error) {
 	if err != nil {
 		return failed, before(err)
 	}
-	rec := Record{Run: r.id, Seq: len(r.After.Steps) + r.seq, Step: s, Log: r.log}
+	rec := Record{Run: r.id, Seq: len(r.After.Steps) + r.seq, Step: s, Log: r.log, User: r.User}
 	if check.Done {
 		rec.Time, rec.Event = r.Host.Now(), Skipped
 		return StepResult{Outcome: WasSkipped, Note: "already done"}, r.write(rec)
@@ -427,7 +474,11 @@ func (r *run) close(ctx context.Context, m mechanism.Mechanism, started Record, 
 }
 
 func (r *run) write(rec Record) error {
-	if err := r.journal.write(rec); err != nil {
+	write := r.journal.write
+	if r.keeper != nil && asRoot(rec.Step) {
+		write = r.keeper.write
+	}
+	if err := write(rec); err != nil {
 		return err
 	}
 	if r.records++; r.wrote != nil {

@@ -37,7 +37,11 @@ func (p *Plan) Describe(w io.Writer) error {
 	case p.Elevation.UAC():
 		fmt.Fprintf(b, "\nOnly the steps that need admin run as administrator; deployctl itself does not. Windows\nasks for each of them (UAC), and what they print is not visible to deployctl.\n")
 	case p.Elevation.Name != "":
-		fmt.Fprintf(b, "\nOnly the commands that begin with %s run as root; deployctl itself does not.\n", p.Elevation.Path)
+		also := ", and the shell that records them,"
+		if p.Elevation.Bare {
+			also = ""
+		}
+		fmt.Fprintf(b, "\nOnly the commands that begin with %s%s run as root; deployctl itself does not.\n", p.Elevation.Path, also)
 	}
 	if p.Blocked != nil {
 		fmt.Fprintf(b, "\nThis plan cannot be applied: %s.\n", p.Blocked)

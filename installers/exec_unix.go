@@ -45,6 +45,10 @@ func start(job Job, out *os.File) (*process, error) {
 	return &process{cmd: cmd, elevated: job.Elevated}, nil
 }
 
+// apart puts a command into a process group of its own, which the terminal's
+// Ctrl-C does not reach.
+func apart(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+
 func (p *process) wait() (int, error) {
 	err := p.cmd.Wait()
 	var exit *exec.ExitError

@@ -19,6 +19,9 @@ type process struct {
 	runas windows.Handle
 }
 
+// apart is for Unix: Windows has no history that root writes for a user.
+func apart(*exec.Cmd) {}
+
 func start(job Job, out *os.File) (*process, error) {
 	if job.UAC {
 		return startUAC(job, out)

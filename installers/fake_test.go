@@ -127,7 +127,7 @@ func (m *machine) Run(_ context.Context, c host.Command) (host.Output, error) {
 			}
 			fmt.Fprintf(&b, "%s\t%s\t%s\n", s, n, version)
 		}
-	case c.Argv[0] == "/usr/bin/sudo":
+	case strings.HasSuffix(c.Argv[0], "/sudo"):
 	case c.Argv[0] == "/usr/bin/stat":
 		b.WriteString("65024 77\n65024 78\n")
 	case c.Argv[0] == "/usr/bin/apt-get" && slices.Contains(c.Argv, "install"):

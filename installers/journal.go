@@ -52,6 +52,10 @@ type Record struct {
 	Exit    int       `json:"exit,omitempty"`
 	Reboot  bool      `json:"reboot,omitempty"`
 	Log     string    `json:"log,omitempty"`
+	// User is who ran deployctl, "" for root.
+	User string `json:"user,omitempty"`
+	// Shared: read from the machine's history by a user who is not root.
+	Shared bool `json:"-"`
 }
 
 // Key names the record's step within the journal.
@@ -91,14 +95,20 @@ type journal struct {
 // schema is that of the records which this deployctl writes.
 const schema = 1
 
-func openJournal(dir string) (*journal, error) {
+func openJournal(dir string, shared bool) (*journal, error) {
 	path := filepath.Join(dir, journalFile)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
 	j := &journal{f: f, dir: dir}
-	if err := j.mend(); err != nil {
+	if shared {
+		err = f.Chmod(0o644)
+	}
+	if err == nil {
+		err = j.mend()
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the journal %s: %w", path, err), f.Close())
 	}
 	return j, nil
@@ -126,12 +136,11 @@ func (j *journal) mend() error {
 }
 
 func (j *journal) write(r Record) error {
-	r.Schema = schema
-	line, err := json.Marshal(r)
+	line, err := r.line()
 	if err != nil {
-		return fmt.Errorf("write the journal: %w", err)
+		return err
 	}
-	if _, err := j.f.Write(append(line, '\n')); err != nil {
+	if _, err := j.f.Write(line); err != nil {
 		return fmt.Errorf("write the journal %s: %w", j.f.Name(), err)
 	}
 	if err := j.f.Sync(); err != nil {
@@ -140,10 +149,22 @@ func (j *journal) write(r Record) error {
 	return nil
 }
 
+// line is the record as a line of the journal.
+func (r Record) line() ([]byte, error) {
+	r.Schema = schema
+	line, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("write the journal: %w", err)
+	}
+	return append(line, '\n'), nil
+}
+
 // Unread counts the journal's lines whose records are not known.
 type Unread struct {
 	Torn  int // no record: a crash cut them short
 	Newer int // of a schema that this deployctl does not know
+	// Private: the machine's own history, which this user may not read.
+	Private bool
 }
 
 // String says it in a sentence, "" when every line was read.
@@ -155,10 +176,14 @@ func (u Unread) String() string {
 	if u.Newer > 0 {
 		parts = append(parts, plural(u.Newer, "line")+" of a newer deployctl (use that version to undo them)")
 	}
-	if parts == nil {
-		return ""
+	var text string
+	if parts != nil {
+		text = "The journal has " + strings.Join(parts, " and ") + ". What they tell of is left as it is."
 	}
-	return "The journal has " + strings.Join(parts, " and ") + ". What they tell of is left as it is."
+	if u.Private {
+		text = strings.TrimSpace(text + " The machine's own history in " + machineState + " cannot be read by this user; sudo deployctl history shows it.")
+	}
+	return text
 }
 
 // History reads the journal, oldest first. No journal yet is an empty history.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
@@ -110,5 +111,41 @@ func TestWholePlanMustFit(t *testing.T) {
 		if records, _, err := History(dir); err != nil || len(records) != 0 {
 			t.Errorf("it began something: %+v, %v", records, err)
 		}
+	}
+}
+
+// TestUndoOfTornPackages: a package that was being unpacked when everything died
+// is installed again before it is removed; what that brings in is not forgotten.
+func TestUndoOfTornPackages(t *testing.T) {
+	m, dir := newMachine(), t.TempDir()
+	ctx := context.Background()
+	if _, err := m.applier(t, dir).Apply(ctx, mustPlan(t, m, judgement(withApt("cmake")))); err != nil {
+		t.Fatal(err)
+	}
+	m.installed["cmake"], m.journal, m.ran = "iHR", true, nil
+	a := m.applier(t, dir)
+	records, _, err := a.Settle(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := PlanUndo(ctx, m.host(), facts.User{Admin: true}, records, Undo{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Apply(ctx, plan); err != nil || len(m.installed) != 1 || !slices.Equal(m.ran, []string{"configure", "fix-broken", "remove cmake cmake-data"}) {
+		t.Errorf("%v, ran %q, left %v", err, m.ran, m.installed)
+	}
+	// Somebody else's torn package is not this undo's to complete.
+	m, dir = newMachine(), t.TempDir()
+	if _, err := m.applier(t, dir).Apply(ctx, mustPlan(t, m, judgement(withApt("cmake")))); err != nil {
+		t.Fatal(err)
+	}
+	m.installed["theirs"] = "iHR"
+	records, _, err = m.applier(t, dir).Settle(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plan, err = PlanUndo(ctx, m.host(), facts.User{Admin: true}, records, Undo{}); err != nil || len(plan.Steps) != 1 {
+		t.Errorf("%v, %+v", err, plan)
 	}
 }

@@ -551,13 +551,7 @@ func (p *Plan) repair(m *pkgmgr.Manager, tool string, d pkgmgr.Damage, ids []str
 		p.Steps = append(p.Steps, m.Finish(ids))
 	}
 	if len(d.Broken) > 0 && m.FixBroken != nil {
-		p.Steps = append(p.Steps, Step{
-			ID: m.Name + ".fix-broken", Title: "Complete the packages left half installed: " + step.Some(d.Broken, 5), Effect: step.Write,
-			Needs: m.Needs(step.Network), Requirements: ids, Mechanism: m.Name, Action: step.FixBroken,
-			Cost: Cost{Minutes: 0.5, Estimated: true, Note: "left out when finishing the interrupted run mends them"},
-			Argv: m.Argv(tool, m.FixBroken()),
-			Undo: "deployctl undo removes exactly the packages this step adds",
-		})
+		p.Steps = append(p.Steps, m.Complete(tool, d.Broken, ids))
 	}
 }
 

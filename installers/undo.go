@@ -8,6 +8,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/installers/elevate"
 	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
 )
@@ -37,6 +38,10 @@ func (e *UnknownRunError) Error() string {
 func PlanUndo(ctx context.Context, h *host.Host, user facts.User, records []Record, u Undo) (*Plan, error) {
 	if u.Run != "" && u.Run != AllRuns && !slices.ContainsFunc(records, func(r Record) bool { return r.Run == u.Run }) {
 		return nil, &UnknownRunError{u.Run}
+	}
+	if _, err := elevate.Find(ctx, h, user); err != nil && (u.Run == "" || u.Run == AllRuns) {
+		// Without a way to root, what runs as root did is not this user's to undo.
+		records = slices.DeleteFunc(slices.Clone(records), func(r Record) bool { return r.Shared })
 	}
 	undone := undoneBy(records)
 	var open []Record // newest first
@@ -79,6 +84,12 @@ func (p *Plan) takeBack(ctx context.Context, t tools, records []Record, purge bo
 	var groups []*group
 	known := map[string]*group{}
 	for i, r := range records {
+		if r.Shared && !asRoot(r.Step) {
+			for _, made := range slices.Concat(r.Added, r.Changed) {
+				p.Kept = mechanism.Keep(p.Kept, "root made it: sudo deployctl undo --run "+r.Run+" takes it back", made.Name)
+			}
+			continue
+		}
 		key := r.Step.Mechanism + "\x00" + r.Step.Target
 		g := known[key]
 		if g == nil {

@@ -88,7 +88,7 @@ func later(ctx context.Context, h *host.Host, user facts.User) (*host.Host, erro
 	if err != nil {
 		return nil, nil // without a folder for a journal, nothing was changed
 	}
-	records, _, err := installers.History(state)
+	records, _, err := installers.Histories(state, installers.MachineDir(h, user.Admin))
 	if errors.Is(err, fs.ErrPermission) || host.IsNotExist(err) {
 		return nil, nil // looking does without; what would write to it refuses
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/cmd/console"
@@ -16,6 +17,7 @@ import (
 	"github.com/deployctl/deployctl/installers"
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/elevate"
+	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 )
 
@@ -40,11 +42,12 @@ func tell(c *console.Console, unread installers.Unread) {
 // History prints one line for each step that deployctl carried out.
 func History(ctx context.Context, c *console.Console) error {
 	h := host.Live()
-	state, err := installers.StateDir(h, account(ctx, h).Admin)
+	admin := account(ctx, h).Admin
+	state, err := installers.StateDir(h, admin)
 	if err != nil {
 		return err
 	}
-	records, unread, err := installers.History(state)
+	records, unread, err := installers.Histories(state, installers.MachineDir(h, admin))
 	if err != nil {
 		return err
 	}
@@ -68,6 +71,9 @@ func History(ctx context.Context, c *console.Console) error {
 		}
 		if len(r.Removed) > 0 {
 			added += fmt.Sprintf("  removed %d", len(r.Removed))
+		}
+		if r.User != "" {
+			added += "  by " + step.Clean(r.User, 40)
 		}
 		if _, err := fmt.Fprintf(c.Text(), "%s  %s  %-11s %s%s\n", r.Run, r.Time.Local().Format("2006-01-02 15:04"), r.Event, r.Step.Title, added); err != nil {
 			return err
@@ -138,6 +144,9 @@ func Undo(ctx context.Context, o UndoOptions) error {
 		return nil
 	}
 	result, err := apply(ctx, o.Console, o.Folders, h, user.Admin, plan, false, installers.Result{})
+	if err == nil && repaired(result) {
+		result, err = o.again(ctx, h, user, a, result)
+	}
 	if err != nil {
 		return err
 	}
@@ -157,13 +166,37 @@ func Undo(ctx context.Context, o UndoOptions) error {
 	return nil
 }
 
+// repaired reports whether an undo had to add packages before it could remove any.
+func repaired(result installers.Result) bool {
+	return slices.ContainsFunc(result.Steps, func(s installers.StepResult) bool { return len(s.Added) > 0 })
+}
+
+// again takes back what an undo added itself, as part of the same run.
+func (o UndoOptions) again(ctx context.Context, h *host.Host, user facts.User, a *installers.Applier, done installers.Result) (installers.Result, error) {
+	records, _, err := a.Settle(ctx)
+	if err != nil {
+		return done, err
+	}
+	plan, err := installers.PlanUndo(ctx, h, user, records, installers.Undo{Run: done.Run, Purge: o.Undo.Purge})
+	if err != nil || len(plan.Steps) == 0 {
+		return done, err
+	}
+	more, err := apply(ctx, o.Console, o.Folders, h, user.Admin, plan, false, done)
+	more.Steps = append(done.Steps, more.Steps...)
+	return more, err
+}
+
 // applier is what carries plans out on this machine.
 func applier(h *host.Host, folders Folders, admin bool) (*installers.Applier, error) {
 	state, err := installers.StateDir(h, admin)
 	if err != nil {
 		return nil, err
 	}
-	return &installers.Applier{Host: h, Exec: installers.Live{}, State: state, Command: os.Args,
+	name := ""
+	if installers.MachineDir(h, admin) != "" {
+		name = h.Env("USER")
+	}
+	return &installers.Applier{Host: h, Exec: installers.Live{}, State: state, Machine: installers.MachineDir(h, admin), Shared: installers.Shared(h, state), User: name, Command: os.Args,
 		Fetch: download.Options{Store: store.New(folders.Cache)}}, nil
 }
 
@@ -182,6 +215,9 @@ func apply(ctx context.Context, c *console.Console, folders Folders, h *host.Hos
 	show.end(result, err)
 	if err != nil {
 		err = told(plan, result, err)
+	}
+	if result.Note != "" {
+		c.Note("%s", result.Note)
 	}
 	if _, none := os.Stat(result.Log); err != nil && none == nil {
 		return result, fmt.Errorf("%w\n  what was said is in %s", err, result.Log)

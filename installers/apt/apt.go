@@ -153,6 +153,7 @@ func ParseInstalled(text, native string) map[string]pkgmgr.Installed {
 			// already, but dpkg still has work: not ready.
 			Ready:    f[0][1] == 'i' && (len(f[0]) < 3 || f[0][2] == ' '),
 			Leftover: f[0][1] == 'c',
+			Torn:     len(f[0]) > 2 && f[0][2] == 'R',
 		}
 	}
 	return list
@@ -340,8 +341,12 @@ func damage(ctx context.Context, h *host.Host) (pkgmgr.Damage, error) {
 		if !p.Ready && !p.Leftover {
 			d.Broken = append(d.Broken, name)
 		}
+		if p.Torn {
+			d.Torn = append(d.Torn, name)
+		}
 	}
 	sort.Strings(d.Broken)
+	sort.Strings(d.Torn)
 	return d, nil
 }
 

@@ -59,6 +59,8 @@ type Installed struct {
 	Ready bool
 	// Leftover: removed, its configuration files remain.
 	Leftover bool
+	// Torn: half unpacked; it must be installed again before it can be removed.
+	Torn bool
 }
 
 // Versions is a state in which everything is ready.

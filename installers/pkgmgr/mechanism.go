@@ -28,7 +28,7 @@ type Mechanism struct {
 	// manager locked is tried again.
 	Tries int
 	Pause time.Duration
-	// RepairFollows: the plan's next step completes broken packages.
+	// RepairFollows: the plan's next step completes or removes broken packages.
 	RepairFollows bool
 }
 
@@ -102,6 +102,18 @@ func (m *Manager) Finish(requirements []string) step.Step {
 	}
 }
 
+// Complete is the step that completes packages which are neither installed nor
+// absent. The manager has FixBroken.
+func (m *Manager) Complete(tool string, broken, requirements []string) step.Step {
+	return step.Step{
+		ID: m.Name + ".fix-broken", Title: "Complete the packages left half installed: " + step.Some(broken, 5), Effect: step.Write,
+		Needs: m.Needs(step.Network), Requirements: requirements, Mechanism: m.Name, Action: step.FixBroken,
+		Cost: step.Cost{Minutes: 0.5, Estimated: true, Note: "left out when finishing the interrupted run fixes them"},
+		Argv: m.Argv(tool, m.FixBroken()),
+		Undo: "deployctl undo removes exactly the packages this step adds",
+	}
+}
+
 func (m Mechanism) frees() string {
 	if len(m.Clean) == 0 || m.Clean[0] != m.Path+" clean" {
 		return ""
@@ -124,7 +136,7 @@ func (m Mechanism) quote(ctx context.Context, s step.Step, before mechanism.Stat
 		if err != nil || s.Action == step.FixBroken && d.Journal {
 			return q, false, err
 		}
-		return q, !d.Journal && len(d.Broken) == 0, nil
+		return q, !d.Journal && len(about(s, d.Broken)) == 0, nil
 	case step.Refresh, step.Reinstall:
 		return q, false, nil
 	case step.Remove:
@@ -148,6 +160,14 @@ func (m Mechanism) quote(ctx context.Context, s step.Step, before mechanism.Stat
 		return q, err == nil && len(q.Change) == 0, err
 	}
 	return q, false, fmt.Errorf("no action is called %q", s.Action)
+}
+
+// about are those of the packages that a repair is for: of all, where it names none.
+func about(s step.Step, broken []string) []string {
+	if len(s.Packages) == 0 {
+		return broken
+	}
+	return slices.DeleteFunc(slices.Clone(broken), func(n string) bool { return !slices.Contains(s.Packages, n) })
 }
 
 // there reports whether a package is installed, not only its configuration left.
@@ -343,8 +363,8 @@ func (m Mechanism) repaired(ctx context.Context, s step.Step, applied error) (st
 		// unpacked yet; the next step brings them in.
 		return "left for the next step: " + step.Some(d.Broken, 5), nil
 	}
-	if applied == nil && (d.Journal || s.Action == step.FixBroken && len(d.Broken) > 0) {
-		return "", &step.Failure{Kind: step.Interrupted, Cause: "the interrupted package installation could not be finished: " + step.Some(d.Broken, 5), Next: "see the log; dpkg --audit lists the packages"}
+	if left := about(s, d.Broken); applied == nil && (d.Journal || s.Action == step.FixBroken && len(left) > 0) {
+		return "", &step.Failure{Kind: step.Interrupted, Cause: "the interrupted package installation could not be finished: " + step.Some(left, 5), Next: "see the log; dpkg --audit lists the packages"}
 	}
 	return "", applied
 }

@@ -167,8 +167,9 @@ type Quote struct {
 type Damage struct {
 	// Journal: the manager refuses to work until Configure has run.
 	Journal bool
-	// Broken are packages neither installed nor absent.
-	Broken []string
+	// Broken are packages neither installed nor absent. Torn are those of them that
+	// were being unpacked, and must be installed again before anything else.
+	Broken, Torn []string
 }
 
 // For gives the manager completed for a host and a target.

@@ -145,15 +145,9 @@ func (t *removal) steps(ctx context.Context) ([]step.Step, error) {
 			rest = append(rest, n)
 		}
 	}
-	var steps []step.Step
-	if m.Damage != nil && m.Configure != nil {
-		d, err := m.Damage(ctx, m.Host)
-		if err != nil {
-			return nil, fmt.Errorf("undo with %s: %w", m.Name, err)
-		}
-		if d.Journal && (m.Busy == nil || m.Busy(ctx, m.Host) == "") { // the manager would refuse to remove anything
-			steps = append(steps, m.Finish(step.Unique(t.serves)))
-		}
+	steps, err := t.repair(ctx, names, tool)
+	if err != nil {
+		return nil, fmt.Errorf("undo with %s: %w", m.Name, err)
 	}
 	steps = append(steps, t.remove(soft, ".keeping", false, tool)...)
 	steps = append(steps, t.remove(rest, "", t.purge || !m.Saves, tool)...)
@@ -161,6 +155,28 @@ func (t *removal) steps(ctx context.Context) ([]step.Step, error) {
 		// The last one closes the records: a run that stops half way is taken
 		// up again by the next undo.
 		steps[len(steps)-1].Undoes = slices.Sorted(maps.Keys(t.records))
+	}
+	return steps, nil
+}
+
+// repair makes the steps without which the manager refuses to remove anything:
+// finishing what was interrupted, and completing what is half unpacked. What that
+// brings in is in the journal as added.
+func (t *removal) repair(ctx context.Context, names []string, tool string) ([]step.Step, error) {
+	m := t.m
+	if m.Damage == nil || m.Configure == nil || m.Busy != nil && m.Busy(ctx, m.Host) != "" {
+		return nil, nil
+	}
+	d, err := m.Damage(ctx, m.Host)
+	torn := slices.DeleteFunc(d.Torn, func(n string) bool { return !slices.Contains(names, n) })
+	if err != nil || !d.Journal && len(torn) == 0 {
+		return nil, err
+	}
+	steps := []step.Step{m.Finish(step.Unique(t.serves))}
+	if len(torn) > 0 && m.FixBroken != nil {
+		complete := m.Complete(tool, torn, step.Unique(t.serves))
+		complete.Packages = torn
+		steps = append(steps, complete)
 	}
 	return steps, nil
 }
