@@ -2,6 +2,7 @@ package installers
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -147,5 +148,52 @@ func TestUndoOfTornPackages(t *testing.T) {
 	}
 	if plan, err = PlanUndo(ctx, m.host(), facts.User{Admin: true}, records, Undo{}); err != nil || len(plan.Steps) != 1 {
 		t.Errorf("%v, %+v", err, plan)
+	}
+}
+
+// TestRestOfAFailedRun: every tool works, and a package is not configured: the
+// next --fix has that to do, and somebody else's package is not its business.
+func TestRestOfAFailedRun(t *testing.T) {
+	m, dir := newMachine(), t.TempDir()
+	ctx := context.Background()
+	m.fault = func(m *machine, _ []string, line func(string)) (int, error) {
+		m.installed["cmake"], m.installed["cmake-data"] = "iU ", "iU "
+		line("dpkg: unrecoverable fatal error, aborting:")
+		line(" unable to write file '/var/lib/dpkg/status-new': No space left on device")
+		return 100, nil
+	}
+	a := m.applier(t, dir)
+	if _, err := a.Apply(ctx, mustPlan(t, m, judgement(withApt("cmake")))); kindOf(err) != step.DiskFull {
+		t.Fatal(err)
+	}
+	m.installed["theirs"] = "iF "
+	rest := func() *Plan {
+		t.Helper()
+		records, _, err := History(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := PlanRest(ctx, m.host(), facts.User{Admin: true}, records)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return plan
+	}
+	plan := rest()
+	if len(plan.Steps) != 2 || plan.Steps[0].Action != step.Configure || !slices.Equal(plan.Steps[1].Packages, []string{"cmake", "cmake-data"}) {
+		t.Fatalf("planned %+v", plan.Steps)
+	}
+	if _, err := a.Apply(ctx, plan); err != nil || m.installed["cmake"] != "ii " {
+		t.Errorf("%v, %v", err, m.installed)
+	}
+	if plan := rest(); len(plan.Steps) != 0 {
+		t.Errorf("planned again: %+v", plan.Steps)
+	}
+	if err := os.Remove(filepath.Join(dir, journalFile)); err != nil {
+		t.Fatal(err)
+	}
+	m.installed["cmake"] = "iU "
+	if plan := rest(); len(plan.Steps) != 0 {
+		t.Errorf("planned without a history: %+v", plan.Steps)
 	}
 }

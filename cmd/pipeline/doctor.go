@@ -221,11 +221,35 @@ func (o DoctorOptions) plan(ctx context.Context, x examination) (*installers.Pla
 	if err == nil && o.Offline && o.lock == nil && len(plan.Steps) > 0 && o.proves(x.judgement.Recipe) {
 		err = modulesHere(ctx, x)
 	}
+	if err == nil && o.Fix && o.From == "" && len(plan.Steps) == 0 {
+		err = o.rest(ctx, x, plan)
+	}
 	var unfit *lockfile.Error
 	if errors.As(err, &unfit) {
 		err = &UsageError{err}
 	}
 	return plan, err
+}
+
+// rest plans what is left of an interrupted run where the recipe asks for nothing.
+func (o DoctorOptions) rest(ctx context.Context, x examination, plan *installers.Plan) error {
+	user := x.judgement.Facts.OS.User
+	a, err := applier(x.host, o.Folders, user.Admin)
+	if err != nil {
+		return nil // no folder for a history, so nothing was begun
+	}
+	records, _, err := installers.Histories(a.State, a.Machine)
+	if errors.Is(err, fs.ErrPermission) || host.IsNotExist(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	rest, err := installers.PlanRest(ctx, x.host, user, records)
+	if err == nil {
+		plan.Steps, plan.Elevation, plan.Blocked = rest.Steps, rest.Elevation, rest.Blocked
+	}
+	return err
 }
 
 // loadLock reads the lockfile that the options name or imply, nil for none.
