@@ -50,7 +50,7 @@ func TestParseInstalled(t *testing.T) {
 		"rc \told\t1\nun \tnever\t\nit \tlibc-bin\t2.36\nhi \theld\t7\nbroken line\n", "amd64")
 	want := map[string]pkgmgr.Installed{
 		"cmake": {Version: "3.25.1-1", Ready: true}, "libc6": {Version: "2.36", Ready: true}, "libc6:i386": {Version: "2.36", Ready: true},
-		"cmake-data": {Version: "3.25"}, "gdb": {Version: "13"}, "old": {Version: "1", Leftover: true}, "libc-bin": {Version: "2.36"},
+		"cmake-data": {Version: "3.25", Torn: true}, "gdb": {Version: "13"}, "old": {Version: "1", Leftover: true}, "libc-bin": {Version: "2.36"},
 		"held": {Version: "7", Ready: true},
 	}
 	if d := cmp.Diff(want, got); d != "" {
