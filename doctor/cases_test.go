@@ -78,6 +78,7 @@ func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/unix.yaml")
 	judgeCases(t, "testdata/unix-whole.yaml")
 	judgeCases(t, "testdata/unix-more.yaml")
+	judgeCases(t, "testdata/unix-third.yaml")
 	judgeCases(t, "testdata/windows.yaml")
 	judgeCases(t, "testdata/project.yaml")
 }

@@ -125,7 +125,7 @@ var catalog = sync.OnceValue(func() []Component {
 		{
 			Name: "ncnn", Display: "ncnn",
 			Parts: words("cmake dev headers int8 static vulkan"),
-			Attrs: words("cmake include libdir why"),
+			Attrs: words("cmake include libdir vulkan why"),
 			ABI:   1, ABIWhy: "ncnn gives no ABI promise between releases",
 			Cost: small,
 		},
@@ -158,6 +158,7 @@ var catalog = sync.OnceValue(func() []Component {
 			Attrs: words("include lib libdir pc soname threading why"),
 			Cost:  small,
 		},
+		{Name: "numpy", Display: "NumPy", Attrs: words("kind package package_version"), Cost: small},
 		{Name: "opencl", Display: "OpenCL driver", Attrs: words("driver icd library platform platform_version problem state vendor view"), Cost: small},
 		{Name: "opencl-framework", Display: "OpenCL framework", Cost: small},
 		{Name: "opencl-loader", Display: "OpenCL loader", Parts: words("dev headers shared"), Attrs: words("include lib libdir soname"), Cost: small},

@@ -45,7 +45,8 @@ func Fill(ctx context.Context, h *host.Host, f *facts.Facts) error {
 	for _, name := range slices.Sorted(maps.Keys(f.Components)) {
 		list := f.Components[name]
 		for i := range list {
-			if !list[i].Active || list[i].Unusable != nil {
+			module := name == "opencv-python" && len(list[i].Imports) > 0
+			if !list[i].Active && !module || list[i].Unusable != nil {
 				continue
 			}
 			roots := w.roots(&list[i])
@@ -169,10 +170,11 @@ func (w *world) cached(nodes []*node) (files []string) {
 
 // roots are the files that programs begin with: every module of OpenCV, or the
 // component's library or program. Python's and npm's copies are left out: they
-// load what they need by themselves.
+// load what they need by themselves. OpenCV's module for Python is a library like
+// any other.
 func (w *world) roots(in *facts.Instance) []string {
 	a := in.Attrs
-	if a["kind"] != "" {
+	if a["kind"] != "" && (len(in.Imports) == 0 || !strings.HasPrefix(path.Base(a["lib"]), "cv2")) {
 		return nil
 	}
 	var files []string

@@ -81,6 +81,11 @@ type OS struct {
 type Environment struct {
 	// Module is NVIDIA's kernel module.
 	Module Module `json:"module,omitzero"`
+	// Fabric is what joins the GPUs of a server.
+	Fabric Fabric `json:"fabric,omitzero"`
+	// NoSources is the file of package sources of the machine's maker of which every
+	// line is switched off.
+	NoSources string `json:"no_sources,omitempty"`
 	// Folders are those that tools write to and cannot, Variables those whose
 	// values tools cannot use.
 	Folders   []Folder   `json:"folders,omitempty"`
@@ -92,6 +97,16 @@ type Environment struct {
 	// Preloads are the libraries that every program is to load before its own and
 	// that the loader cannot load.
 	Preloads []Preload `json:"preloads,omitempty"`
+}
+
+// Fabric are NVSwitches and the Fabric Manager that sets them up.
+type Fabric struct {
+	Switches bool `json:"switches,omitempty"`
+	// Manager: Fabric Manager is installed; Version where its package says it, and
+	// Stopped that it does not run.
+	Manager bool   `json:"manager,omitempty"`
+	Version string `json:"version,omitempty"`
+	Stopped bool   `json:"stopped,omitempty"`
 }
 
 // Preload is a library that the loader is told to load into every program.
@@ -152,6 +167,10 @@ const (
 	NotForNVCC   VariableProblem = "not-for-nvcc"  // a host compiler that nvcc refuses on this system
 	FlagsMissing VariableProblem = "flags-missing" // it turns off what finds a library, and nothing else names it
 	HidesGPUs    VariableProblem = "hides-gpus"    // programs find no GPU with it
+	ChoosesGPU   VariableProblem = "chooses-gpu"   // it names GPUs by number, which may not be here; the detail is the first
+	NoSDK        VariableProblem = "no-sdk"        // it names an SDK of Apple's that is not here
+	SDKHeaders   VariableProblem = "sdk-headers"   // it puts the C headers of an SDK before those of C++
+	OfConda      VariableProblem = "of-conda"      // it names a compiler of conda; the detail is the environment
 	FolderGone   VariableProblem = "folder-gone"   // its flags name a folder that is not here
 	OwnFlags     VariableProblem = "own-flags"     // gocv's own flags are turned off or added to; the value is the version that they name
 	Generator    VariableProblem = "generator"     // it chooses CMake's generator, which may not be here
@@ -275,7 +294,11 @@ type Module struct {
 	// SecureBoot is on, off, or "" where the firmware does not say; Key is the
 	// public key that modules built here are signed with.
 	SecureBoot string `json:"secure_boot,omitempty"`
-	Key        string `json:"key,omitempty"`
+	// Blacklist is the file that keeps it from being loaded; Prime: prime-select wrote
+	// it.
+	Blacklist string `json:"blacklist,omitempty"`
+	Prime     bool   `json:"prime,omitempty"`
+	Key       string `json:"key,omitempty"`
 }
 
 // Libc is the C library.
@@ -397,11 +420,17 @@ type Instance struct {
 	// Conflict names the other copy or part that disagrees with this one, in a
 	// sentence; "" for none.
 	Conflict string `json:"conflict,omitempty"`
+	// Flavor is what the names of the package that it came in end with, where others of
+	// the same version are for other machines: -server of Ubuntu's NVIDIA drivers.
+	Flavor string `json:"flavor,omitempty"`
 	// Unseen is the pkg-config of the user's PATH that does not find this copy;
 	// nil where it does, or was not asked.
 	Unseen *Unseen `json:"unseen,omitempty"`
-	Places Places  `json:"places,omitzero"`
-	Built  Built   `json:"built,omitzero"`
+	// Imports are the Python packages, each with its version, that were installed
+	// into this copy's folder, where the Python that PATH finds first imports it.
+	Imports []string `json:"imports,omitempty"`
+	Places  Places   `json:"places,omitzero"`
+	Built   Built    `json:"built,omitzero"`
 	// Makes is what a compiler makes programs for.
 	Makes Makes `json:"makes,omitzero"`
 	// Stale are variables of the environment that name this component where it is
@@ -482,6 +511,8 @@ type Built struct {
 	// Compiler is msvc, mingw, gcc or clang; Toolset its version.
 	Compiler string `json:"compiler,omitempty"`
 	Toolset  string `json:"toolset,omitempty"`
+	// Modules are those that OpenCV's own headers say it was built with.
+	Modules []string `json:"modules,omitempty"`
 	// Python is the series of Python that its module was built for (3.7).
 	Python string `json:"python,omitempty"`
 	// CXXABI is the C++ ABI: "cxx11", "pre-cxx11", "msvc".

@@ -144,3 +144,24 @@ func otherOpenCV(e *evaluation, s subject) (map[string]string, bool) {
 	}
 	return vars, ok
 }
+
+// staticOnly finds an OpenCV without shared libraries where Go links it.
+func staticOnly(e *evaluation, s subject) (map[string]string, bool) {
+	i := s.instance
+	own := slices.ContainsFunc(e.facts.Environment.Variables, func(v facts.Variable) bool { return v.Name == "GOFLAGS" || v.Name == "CGO_LDFLAGS" })
+	return nil, i.Active && i.HasPart("static") && !i.HasPart("shared") && !own && slices.Contains(e.touched(), "go")
+}
+
+// gocvPackages are the modules whose headers gocv's files include, on every system
+// (hybridgroup/gocv: calib3d.h, features2d.h, objdetect.h, photo.h, video.h and others).
+var gocvPackages = []string{"calib3d", "core", "dnn", "features2d", "highgui", "imgcodecs", "imgproc", "objdetect", "photo", "video", "videoio"}
+
+// gocvNeeds finds an OpenCV that was built without modules that gocv includes.
+func gocvNeeds(e *evaluation, s subject) (map[string]string, bool) {
+	i := s.instance
+	if !i.Active || len(i.Built.Modules) == 0 || !slices.Contains(e.touched(), "go") {
+		return nil, false
+	}
+	missing := slices.DeleteFunc(slices.Clone(gocvPackages), func(m string) bool { return slices.Contains(i.Built.Modules, m) })
+	return map[string]string{"modules": strings.Join(missing, ", ")}, len(missing) > 0
+}

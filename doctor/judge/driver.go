@@ -172,7 +172,41 @@ func moduleRefused(e *evaluation, _ subject) (map[string]string, bool) {
 func moduleNotLoaded(e *evaluation, _ subject) (map[string]string, bool) {
 	g, ok := e.ownCard()
 	m := e.facts.Environment.Module
-	return map[string]string{"sudo": e.sudo()}, ok && m.Built && !m.Loaded && m.SecureBoot != "on" && g.Driver == ""
+	vars := map[string]string{"sudo": e.sudo(), "blacklist": m.Blacklist}
+	if m.Prime {
+		vars["prime"] = "yes"
+	}
+	return vars, ok && m.Built && !m.Loaded && m.SecureBoot != "on" && g.Driver == ""
+}
+
+// cardPassedOn finds a machine whose NVIDIA cards are all kept for virtual machines.
+func cardPassedOn(e *evaluation, _ subject) (map[string]string, bool) {
+	g, ok := e.ownCard()
+	for _, other := range e.facts.GPUs {
+		ok = ok && (other.Vendor != "nvidia" || other.Driver == "vfio-pci")
+	}
+	return map[string]string{"gpu": cardName(g), "id": g.ID, "sudo": e.sudo()}, ok
+}
+
+// fabricManager finds GPUs joined by NVSwitches without the Fabric Manager that sets
+// the switches up, or with one of another version than the driver.
+func fabricManager(e *evaluation, _ subject) (map[string]string, bool) {
+	f := e.facts.Environment.Fabric
+	driver, ok := e.facts.Active("nvidia-driver")
+	if !ok || driver.Version == "" || !f.Switches || DriverHost(e.facts) != "" || !e.usesCUDA() {
+		return nil, false
+	}
+	branch, _, _ := strings.Cut(driver.Version, ".")
+	vars := map[string]string{"driver": driver.Version, "branch": branch, "sudo": e.sudo()}
+	switch {
+	case !f.Manager:
+		vars["problem"], vars["install"] = "is not installed", "yes"
+	case f.Version != "" && f.Version != driver.Version:
+		vars["problem"], vars["install"] = f.Version+" does not start with driver "+driver.Version, "yes"
+	case f.Stopped:
+		vars["problem"] = "is not running"
+	}
+	return vars, vars["problem"] != ""
 }
 
 // nvidiaWithoutVulkan finds an NVIDIA driver that works, where Vulkan is asked
@@ -198,7 +232,7 @@ func nvidiaWithoutVulkan(e *evaluation, _ subject) (map[string]string, bool) {
 		}
 	}
 	branch, _, _ := strings.Cut(driver.Version, ".")
-	return map[string]string{"gpu": name, "where": where, "branch": branch, "version": driver.Version, "sudo": e.sudo()}, true
+	return map[string]string{"gpu": name, "where": where, "branch": branch + driver.Flavor, "version": driver.Version, "sudo": e.sudo()}, true
 }
 
 // nodeMissing finds a container without the device file of the only GPU.

@@ -2,7 +2,9 @@ package judge
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -156,6 +158,55 @@ func goTarget(e *evaluation, s subject) (map[string]string, bool) {
 		return nil, false
 	}
 	return map[string]string{"target": target, "own": own}, true
+}
+
+// gpuNotHere finds a variable that names, by number, a GPU that is not here: CUDA then
+// sees none (CUDA C++ Programming Guide, "CUDA Environment Variables").
+func gpuNotHere(e *evaluation, s subject) (map[string]string, bool) {
+	vars, ok := variables(facts.ChoosesGPU)(e, s)
+	count := 0
+	for _, g := range e.facts.GPUs {
+		if g.Vendor == "nvidia" {
+			count++
+		}
+	}
+	number, err := strconv.Atoi(vars["detail"])
+	if !ok || !e.usesCUDA() || count == 0 || err != nil || number < count {
+		return nil, false
+	}
+	vars["count"], vars["last"] = fmt.Sprintf("%d NVIDIA GPUs", count), fmt.Sprint(count-1)
+	if count == 1 {
+		vars["count"] = "1 NVIDIA GPU"
+	}
+	return vars, true
+}
+
+// condaCompiler finds a compiler of conda that links against the old glibc of its
+// sysroot, which the system's OpenCV is too new for: since 2.34, symbols that every
+// program uses have another version (glibc 2.34 release notes; conda-forge,
+// "Compilers and sysroot").
+func condaCompiler(e *evaluation, s subject) (map[string]string, bool) {
+	vars, ok := variables(facts.OfConda)(e, s)
+	opencv, found := e.facts.Active("opencv")
+	newEnough, err := check(">= 2.34", e.facts.OS.Libc.Version)
+	if !ok || !found || err != nil || !newEnough || e.facts.OS.Libc.Kind != "glibc" || !slices.Contains(e.touched(), "go") || vars["detail"] != "" && strings.HasPrefix(opencv.Path, vars["detail"]) {
+		return nil, false
+	}
+	vars["opencv"], vars["path"] = opencv.Version, opencv.Path
+	return vars, true
+}
+
+// clangVariable finds a variable that leads clang to the wrong headers or SDK.
+func clangVariable(e *evaluation, s subject) (map[string]string, bool) {
+	vars, ok := variables(facts.NoSDK, facts.SDKHeaders)(e, s)
+	if !ok || !e.builds() {
+		return nil, false
+	}
+	vars["what"] = "names an SDK that is not here"
+	if vars["variable"] != "SDKROOT" {
+		vars["what"] = "puts the SDK's C headers before those of C++"
+	}
+	return vars, true
 }
 
 // gpusHidden finds a variable that hides every GPU from CUDA.

@@ -300,12 +300,19 @@ func cudaParts(e *evaluation, s subject) (map[string]string, bool) {
 	return map[string]string{"missing": strings.Join(missing, " and "), "series": recipes.Series(i.Version)}, len(missing) > 0
 }
 
+// lacksBackend reports whether a copy is known to be built without the backend that
+// the recipe was set to.
+func (e *evaluation) lacksBackend(name string, i facts.Instance) bool {
+	want, have := e.recipe.Setting("gpu"), i.Built.Backends
+	return slices.Contains([]string{"libtorch", "onnxruntime", "darknet", "ncnn", "openpose"}, name) && want != "" && want != "cpu" && len(have) > 0 && !slices.Contains(have, want)
+}
+
 // backendMissing finds a library that was built without the backend that the
 // recipe was set to.
 func backendMissing(e *evaluation, s subject) (map[string]string, bool) {
 	want := e.recipe.Setting("gpu")
 	have := s.instance.Built.Backends
-	if want == "" || want == "cpu" || len(have) == 0 || slices.Contains(have, want) {
+	if !e.lacksBackend(s.name, *s.instance) {
 		return nil, false
 	}
 	return map[string]string{"want": want, "have": strings.Join(have, ", "), "backend": cmp.Or(map[string]string{"cuda": "CUDA", "vulkan": "Vulkan", "opencl": "OpenCL"}[want], want)}, true
@@ -340,16 +347,41 @@ const CUDAGone = "gpu.cuda-gone"
 // of another system: under WSL it is Windows', in a container the host's.
 func driverElsewhere(where string) relation {
 	return func(e *evaluation, _ subject) (map[string]string, bool) {
-		if DriverHost(e.facts) != where || !e.usesCUDA() || len(e.facts.Components["nvidia-driver"]) > 0 {
+		host := DriverHost(e.facts)
+		inWSL := host == "container" && strings.Contains(strings.ToLower(e.facts.OS.Kernel), "microsoft")
+		if inWSL {
+			host = "container-in-wsl"
+		}
+		if host != where || !e.usesCUDA() || len(e.facts.Components["nvidia-driver"]) > 0 {
 			return nil, false
 		}
 		if _, failed := e.facts.Problem("nvidia-driver"); failed {
 			return nil, false
 		}
-		// A container sees the host's PCI devices; WSL sees none.
+		// A container sees the host's PCI devices; WSL sees none, and a container in it
+		// neither.
 		gpus, _ := e.nvidiaGPUs()
-		return nil, where == "wsl" || len(gpus) > 0
+		return nil, where == "wsl" || len(gpus) > 0 || inWSL
 	}
+}
+
+// DevelImage says where to compile with CUDA in a container whose image has CUDA's
+// libraries and no nvcc: NVIDIA's images come for running and, as devel, for building
+// (NVIDIA, CUDA container images, "Overview of Images"). "" elsewhere.
+func DevelImage(f *facts.Facts) string {
+	series := ""
+	for _, name := range []string{"cuda", "cuda-runtime"} {
+		for _, i := range f.Components[name] {
+			if i.HasPart("nvcc") {
+				return ""
+			}
+			series = cmp.Or(series, recipes.Series(i.Version))
+		}
+	}
+	if series == "" || !slices.Contains([]string{"docker", "podman", "kubernetes", "apptainer"}, f.OS.Container) || f.OS.Board != "" {
+		return ""
+	}
+	return "Build in the devel image of CUDA " + series + " (nvidia/cuda:" + series + ".x-cudnn-devel-…), which has nvcc and the headers. This image is made for running: what is built there runs here."
 }
 
 // DriverHost says whose driver programs here use: wsl, container, jetson, or ""
@@ -396,4 +428,29 @@ func (e *evaluation) update(name string, c recipes.Constraint) string {
 		return fmt.Sprintf("Install CUDA Toolkit %s from NVIDIA's CUDA archive; several toolkits can be installed side by side.", c)
 	}
 	return fmt.Sprintf("Install %s %s.", recipes.Display(name), c)
+}
+
+// cudaGlibc finds a toolkit of NVIDIA's whose headers and glibc's both declare cospi and
+// sinpi, with different exception specifications: those of glibc 2.41 and of CUDA
+// before 13.0 (opencv/opencv issue 27111, NVIDIA/cuda-samples issue 378).
+// Distributions correct the toolkits in their packages.
+func cudaGlibc(e *evaluation, s subject) (map[string]string, bool) {
+	i := s.instance
+	for _, name := range []string{"opencv", "darknet", "openpose"} {
+		if built, ok := e.facts.Active(name); ok && (built.Built.CUDA != "" || slices.Contains(built.Built.Backends, "cuda")) && slices.Contains(e.touched(), name) {
+			return nil, false // it is built already
+		}
+	}
+	compiles := slices.ContainsFunc(e.recipe.Requirements, func(q recipes.Requirement) bool {
+		return q.Component != nil && q.Component.Name == "cuda" && slices.Contains(q.Component.Has, "nvcc") && e.asks(&q)
+	})
+	newer, err := check(">= 2.41", e.facts.OS.Libc.Version)
+	if !compiles || !i.Active || !i.HasPart("nvcc") || e.facts.OS.Libc.Kind != "glibc" || err != nil || !newer || major(i.Version) >= 13 || major(i.Version) < 0 || !strings.HasPrefix(i.Path, "/usr/local/cuda") {
+		return nil, false
+	}
+	vars := map[string]string{"glibc": e.facts.OS.Libc.Version, "series": recipes.Series(i.Version)}
+	if runs, err := check(">= 7.5", BestGPU(e.facts)); err == nil && runs {
+		vars["newer"] = "yes" // CUDA 13 has code for it
+	}
+	return vars, true
 }

@@ -57,11 +57,20 @@ func OnJetson(name string, f *facts.Facts) string {
 			return "Start the container again with: docker run --runtime nvidia IMAGE"
 		}
 		return sudo + "apt-get install --reinstall nvidia-l4t-core nvidia-l4t-cuda"
+	case "vulkan":
+		if container {
+			return "Start the container again with: docker run --runtime nvidia -e NVIDIA_DRIVER_CAPABILITIES=all IMAGE"
+		}
+		return sudo + "apt-get install --reinstall nvidia-l4t-3d-core, which brings and registers the Jetson's Vulkan driver"
 	case "cuda", "cudnn", "tensorrt", "nvcc":
 		if container {
 			return "Use one of NVIDIA's images for this Jetson (l4t-jetpack), and start it with: docker run --runtime nvidia IMAGE"
 		}
-		return sudo + "apt-get update && " + sudo + "apt-get install nvidia-jetpack"
+		source := ""
+		if file := f.Environment.NoSources; file != "" {
+			source = "apt does not know JetPack's packages: every line of " + file + " is switched off. Remove the # before its lines that begin with deb. Then: "
+		}
+		return source + sudo + "apt-get update && " + sudo + "apt-get install nvidia-jetpack"
 	}
 	return ""
 }

@@ -15,8 +15,15 @@ type relation func(e *evaluation, s subject) (map[string]string, bool)
 // relations is the one list of what a check's relation may name.
 var relations = sync.OnceValue(func() map[string]relation {
 	return map[string]relation{
-		"build-unseen":      buildUnseen,
-		"cpu-lacks":         cpuLacks,
+		"build-unseen":     buildUnseen,
+		"cpu-lacks":        cpuLacks,
+		"numpy-on-jetson":  numPyOnJetson,
+		"python-numpy":     pythonNumPy,
+		"python-libraries": pythonLibraries,
+
+		"python-opencv-twice":      pythonTwice("opencv-python", "opencv"),
+		"python-onnxruntime-twice": pythonTwice("onnxruntime", "onnxruntime"),
+
 		"carried-cuda":      carriedCUDA,
 		"python-module":     pythonModule,
 		"gocv-release":      gocvRelease,
@@ -39,6 +46,15 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"only-software":        onlySoftware,
 		"driver-of-windows":    driverElsewhere("wsl"),
 		"driver-of-host":       driverElsewhere("container"),
+		"driver-in-wsl":        driverElsewhere("container-in-wsl"),
+		"gpu-not-here":         gpuNotHere,
+		"fabric-manager":       fabricManager,
+		"card-passed-on":       cardPassedOn,
+		"cuda-glibc":           cudaGlibc,
+		"conda-compiler":       condaCompiler,
+		"clang-variable":       clangVariable,
+		"gocv-needs":           gocvNeeds,
+		"static-only":          staticOnly,
 		"deep-build-folder":    deepBuildFolder,
 		"odd-path":             oddPath,
 		"cudnn-import":         cudnnImport,

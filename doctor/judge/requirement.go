@@ -555,6 +555,9 @@ func (e *evaluation) fix(q *recipes.Requirement) string {
 		if text := OnJetson(q.Component.Name, e.facts); text != "" {
 			return text
 		}
+		if text := DevelImage(e.facts); text != "" && slices.Contains(q.Component.Has, "nvcc") {
+			return text
+		}
 		if name := q.Component.Name; name == "cuda" || name == "cudnn" {
 			if text := e.openposeAdvice(name); text != "" {
 				return text
@@ -707,6 +710,9 @@ func Manual(q *recipes.Requirement, f *facts.Facts) string {
 // requirement's manual way is left, or a build, whose packages alone mend
 // nothing.
 func ChooseFix(q *recipes.Requirement, f *facts.Facts) (recipes.Packages, bool) {
+	if q.Component != nil && OnJetson(q.Component.Name, f) != "" {
+		return recipes.Packages{}, false // distributions' packages do not serve its GPU
+	}
 	for i := range q.Fix {
 		p := q.Fix[i].Installs()
 		bringsIn := p.Manager == "visual-studio" && len(f.Components[p.Manager]) == 0 // the Build Tools, which are more than was asked for
@@ -1047,7 +1053,7 @@ func (e *evaluation) oneComponent(name string, c *recipes.ComponentCheck, constr
 	}
 	// Another copy may do where the active one does not.
 	for _, other := range list {
-		if v.state == OK || other.Active || e.fitsHere(other, c, constraint).state != OK {
+		if v.state == OK || other.Active || e.fitsHere(other, c, constraint).state != OK || e.lacksBackend(name, other) {
 			continue
 		}
 		switch {
@@ -1068,6 +1074,9 @@ func (e *evaluation) oneComponent(name string, c *recipes.ComponentCheck, constr
 	if !ok {
 		// No copy would do, wherever it were found.
 		why := e.fitsHere(list[0], c, constraint)
+		if why.state == OK && e.lacksBackend(name, list[0]) {
+			why.found, why.cause = "built for "+strings.Join(list[0].Built.Backends, ", ")+" only", Lacking
+		}
 		v = verdict{state: Fail, found: join(label(name, list[0]), why.found), where: list[0].Path, version: list[0].Version, path: list[0].Path, cause: cmp.Or(why.cause, NotFound)}
 	}
 	if v.state == Fail && ok && !managed(active.Path) && !e.isWindows() {

@@ -125,7 +125,7 @@ func (p *probe) present(ctx context.Context) bool {
 	if h.Windows() {
 		return h.Exists(ctx, h.Join(look.SystemRoot(h), "System32", "nvcuda.dll"))
 	}
-	files := []string{"/dev/nvidiactl", "/dev/nvidia0", "/proc/driver/nvidia/version", "/usr/lib/wsl/lib/libcuda.so.1"}
+	files := []string{"/dev/nvidiactl", "/dev/nvidia0", "/proc/driver/nvidia/version", "/usr/lib/wsl/lib/libcuda.so.1", "/dev/dxg"}
 	return slices.ContainsFunc(files, func(file string) bool { return h.Exists(ctx, file) })
 }
 
@@ -219,8 +219,7 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 			if k, ok := ParseKernelDriver(text); ok {
 				in.Version, in.Path = k.Version, proc
 				in.Attrs["modules"] = map[bool]string{true: "open", false: "proprietary"}[k.Open]
-				first, _, _ := strings.Cut(text, "\n")
-				in.Evidence = append(in.Evidence, facts.Evidence{Kind: "file", Source: proc, Detail: first})
+				in.Evidence = append(in.Evidence, facts.Evidence{Kind: "file", Source: proc, Detail: look.FirstLine(text)})
 			} else {
 				p.problem(fmt.Errorf("%s is not in a form deployctl knows", proc), Driver)
 			}
@@ -255,7 +254,9 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 				in.Unusable = p.foreignOnJetson(ctx, real, own)
 			}
 			switch {
-			case in.Version == "" || desktopDriver(v) && strings.Contains(real, "/compat/"):
+			case !desktopDriver(v) && in.Version == "":
+				in.Path = real // WSL's is libcuda.so.1.1
+			case in.Version == "" || strings.Contains(real, "/compat/"):
 				in.Version = v // with CUDA's forward compatibility package, what programs use
 				in.Path = real
 			case in.Unusable != nil:
@@ -274,13 +275,7 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 		in.Evidence = append(in.Evidence, facts.Evidence{Kind: "command", Source: program, Detail: detail})
 		put("gpus", fmt.Sprint(smi.GPUs))
 	}
-	if smi.NoMIG && in.Unusable == nil {
-		// NVIDIA, MIG User Guide: CUDA lists no GPU whose MIG mode is on but its instances.
-		in.Unusable = &facts.Unusable{
-			Reason: facts.NoDevice, Detail: "MIG is on and has no instance, so that CUDA programs find no GPU",
-			Remedy: "sudo nvidia-smi mig -cgi 0 -C makes one instance of the whole GPU; sudo nvidia-smi -mig 0 turns MIG off. In a container, do it on the host.",
-		}
-	}
+	in.Unusable = cmp.Or(in.Unusable, smi.unusable())
 	if smi.Err != "" {
 		put("problem", smi.Err)
 		in.Active = false
@@ -289,9 +284,13 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 	if in.Version == "" && in.Path == "" && smi.Err == "" {
 		return
 	}
+	branch, _, _ := strings.Cut(in.Version, ".")
+	if found, err := look.Dpkg(ctx, h, "libnvidia-compute-"+branch+"-server"); err == nil && len(found) > 0 {
+		in.Flavor = "-server"
+	}
 	in.Path = cmp.Or(in.Path, program)
 	if in.Unusable == nil && in.Attrs["libcuda"] == "" && !h.Windows() {
-		in.Unusable = p.withoutLibcuda(ctx, in.Version)
+		in.Unusable = p.withoutLibcuda(ctx, in.Version, in.Flavor)
 	}
 	p.f.Add(Driver, in)
 }
@@ -411,16 +410,16 @@ func (p *probe) look(ctx context.Context, root string) *kit {
 		}
 		break
 	}
-	if k.nvcc == "" && k.include == "" && k.version == "" {
+	p.parts(ctx, k)
+	v := strings.TrimPrefix(strings.TrimPrefix(strings.ToLower(h.Base(root)), "cuda-"), "v")
+	// NVIDIA's images for running have the libraries alone.
+	if k.nvcc == "" && k.include == "" && k.version == "" && !(slices.Contains(k.has, "cudart") && dotted.MatchString(v)) {
 		return nil
 	}
-	p.parts(ctx, k)
 	// A folder's own name is the last resort: …/cuda-12.4, …\CUDA\v12.4.
-	if k.version == "" {
-		if v := strings.TrimPrefix(strings.TrimPrefix(strings.ToLower(h.Base(root)), "cuda-"), "v"); dotted.MatchString(v) {
-			k.version = v
-			k.note("file", root, "the folder's name")
-		}
+	if k.version == "" && dotted.MatchString(v) {
+		k.version = v
+		k.note("file", root, "the folder's name")
 	}
 	return k
 }

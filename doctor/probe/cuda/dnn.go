@@ -10,6 +10,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/closure"
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/doctor/probe/libfind"
 )
@@ -71,7 +72,7 @@ func (p *probe) libraries(ctx context.Context) {
 // was missing in a package and came from the system).
 func (p *probe) mixedCuDNN(ctx context.Context, in *facts.Instance) *facts.Unusable {
 	major, _, _ := strings.Cut(in.Version, ".")
-	var other []string
+	var other, missing []string
 	// The last one came with 9.2x and not with the others, so none is incomplete without it.
 	for _, dll := range append(closure.CuDNNParts(major), "cudnn_engines_tensor_ir64_"+major+".dll") {
 		name := "lib" + strings.TrimSuffix(dll, "64_"+major+".dll") + ".so." + major
@@ -81,6 +82,9 @@ func (p *probe) mixedCuDNN(ctx context.Context, in *facts.Instance) *facts.Unusa
 		}
 		real, err := p.h.Resolve(ctx, file)
 		if file == "" || err != nil {
+			if slices.Contains(closure.CuDNNParts(major), dll) && (file == "" || host.IsNotExist(err)) {
+				missing = append(missing, name)
+			}
 			continue
 		}
 		m := soFile.FindStringSubmatch(path.Base(real))
@@ -88,6 +92,12 @@ func (p *probe) mixedCuDNN(ctx context.Context, in *facts.Instance) *facts.Unusa
 		if m != nil && strings.Count(m[2], ".") >= 2 && strings.Count(in.Version, ".") >= 2 && m[2] != in.Version {
 			other = append(other, real)
 		}
+	}
+	// Where none is seen, only the name of the first was recorded.
+	if parts := closure.CuDNNParts(major); len(other) == 0 && len(missing) > 0 && len(missing) < len(parts) {
+		return &facts.Unusable{Reason: facts.Incomplete,
+			Detail: fmt.Sprintf("the cuDNN in %s is not complete: %s loads %s, which %s not here", path.Dir(in.Path), p.h.Base(in.Path), strings.Join(missing, ", "), isOrAre(len(missing))),
+			Remedy: "Install cuDNN " + in.Version + " whole: its package, or every libcudnn* of the same archive's lib folder, into " + path.Dir(in.Path) + "."}
 	}
 	if len(other) == 0 {
 		return nil

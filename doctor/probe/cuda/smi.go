@@ -19,6 +19,8 @@ type SMI struct {
 	GPUs int
 	// NoMIG: the only GPU is in MIG mode and has no instance.
 	NoMIG bool
+	// Prohibited: the compute mode of every GPU forbids programs.
+	Prohibited bool
 	// Err is nvidia-smi's own error, as one line.
 	Err string
 }
@@ -74,6 +76,7 @@ func ParseSMI(text string) SMI {
 			s.GPUs++
 		}
 	}
+	s.Prohibited = s.GPUs > 0 && strings.Count(text, " Prohibited |") == s.GPUs
 	s.NoMIG = s.GPUs == 1 && strings.Contains(text, "No MIG devices found")
 	return s
 }

@@ -200,6 +200,8 @@ func (p *probe) failing(ctx context.Context, text string) *facts.Unusable {
 		u.Remedy = "Restart the machine (of a container, its host). If the GPU is lost again, check its power cables, its seat and its cooling; sudo dmesg | grep -i xid shows when it happened."
 	case inContainer(ctx, p.h) && !p.h.Exists(ctx, "/dev/nvidiactl") && p.h.Exists(ctx, "/dev"):
 		u.Detail, u.Remedy = text+" (this container has no /dev/nvidiactl)", p.inRun(ctx)
+	case strings.Contains(low, "insufficient permissions"):
+		u.Remedy = p.permit(ctx)
 	case inContainer(ctx, p.h) && strings.Contains(low, "unknown error"):
 		// Source: NVIDIA Container Toolkit, troubleshooting: containers lose
 		// their GPUs when systemd reloads.
@@ -225,7 +227,7 @@ func (p *probe) failing(ctx context.Context, text string) *facts.Unusable {
 
 // withoutLibcuda is a driver whose CUDA library is not there; nil where that
 // cannot be said.
-func (p *probe) withoutLibcuda(ctx context.Context, version string) *facts.Unusable {
+func (p *probe) withoutLibcuda(ctx context.Context, version, flavor string) *facts.Unusable {
 	u := &facts.Unusable{Reason: facts.MissingLibrary, Detail: "the NVIDIA driver is loaded, but its CUDA library (libcuda.so.1) is missing"}
 	switch {
 	case inWSL(ctx, p.h):
@@ -239,7 +241,38 @@ func (p *probe) withoutLibcuda(ctx context.Context, version string) *facts.Unusa
 		return nil
 	default:
 		branch, _, _ := strings.Cut(version, ".")
-		u.Remedy = "Install the CUDA library of the loaded driver (Debian: libcuda1; Ubuntu: libnvidia-compute-" + branch + "; RHEL and Fedora: nvidia-driver-cuda), in version " + version + "."
+		u.Remedy = "Install the CUDA library of the loaded driver (Debian: libcuda1; Ubuntu: libnvidia-compute-" + branch + flavor + "; RHEL and Fedora: nvidia-driver-cuda), in version " + version + "."
 	}
 	return u
+}
+
+// permit says how programs here get to open NVIDIA's device files. In containers it is
+// mostly SELinux that forbids it (NVIDIA/nvidia-container-toolkit issues 33 and 210).
+func (p *probe) permit(ctx context.Context) string {
+	const label = "--security-opt=label=disable "
+	if p.h.Exists(ctx, "/run/.containerenv") {
+		return "Start the container again with: podman run " + label + "--device nvidia.com/gpu=all IMAGE. Where a group of yours may open /dev/nvidia* on the host, add --group-add keep-groups."
+	} else if inContainer(ctx, p.h) {
+		return again(ctx, p.h, label) + ". SELinux on the host keeps it from /dev/nvidia*."
+	}
+	return "Run ls -l /dev/nvidia*. It shows the group that may open them: sudo usermod -aG GROUP $USER, then log out and in again."
+}
+
+// unusable is a driver that gives CUDA programs no GPU although it runs one: MIG is on,
+// and CUDA lists no GPU but its instances (NVIDIA, MIG User Guide), or the compute mode
+// forbids programs (nvidia-smi, "Compute Mode").
+func (s SMI) unusable() *facts.Unusable {
+	switch {
+	case s.NoMIG:
+		return &facts.Unusable{
+			Reason: facts.NoDevice, Detail: "MIG is on and has no instance, so that CUDA programs find no GPU",
+			Remedy: "sudo nvidia-smi mig -cgi 0 -C makes one instance of the whole GPU; sudo nvidia-smi -mig 0 turns MIG off. In a container, do it on the host.",
+		}
+	case s.Prohibited:
+		return &facts.Unusable{
+			Reason: facts.Disabled, Detail: "the compute mode of the GPU is Prohibited, so that every CUDA program stops with \"all CUDA-capable devices are busy or unavailable\"",
+			Remedy: "sudo nvidia-smi -c 0 (in a container, do it on the host)",
+		}
+	}
+	return nil
 }

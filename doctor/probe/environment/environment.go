@@ -8,6 +8,7 @@ package environment
 
 import (
 	"context"
+	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
@@ -26,8 +27,14 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	case "linux":
 		p.module()
 		p.preloads()
+		// The source that JetPack's packages come from; an upgrade of Ubuntu switches it off.
+		const sources = "/etc/apt/sources.list.d/nvidia-l4t-apt-source.list"
+		if text := p.text(sources); strings.Contains(text, "deb ") && !strings.Contains("\n"+text, "\ndeb ") {
+			p.e.NoSources = sources
+		}
 	case "darwin":
 		p.inserts()
+		p.headers()
 	}
 	p.folders()
 	p.goVariables()

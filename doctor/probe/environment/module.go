@@ -4,12 +4,37 @@ import (
 	"path"
 	"strings"
 
+	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // Firmware variables begin with four bytes of attributes (kernel documentation,
 // efivarfs); SecureBoot has one byte more.
 const secureBoot = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+
+// blacklists matches the lines of modprobe.d(5) that keep NVIDIA's module out.
+var blacklists = lazyregexp.New(`(?m)^(?:blacklist nvidia|alias nvidia off|install nvidia /(?:usr/)?bin/(?:false|true))\s*$`)
+
+// fabric reads the state of Fabric Manager where the PCI bus has NVSwitches, bridges of
+// the class "other" (PCI Code and ID Assignment Specification).
+func (p *prober) fabric() {
+	f := &p.e.Fabric
+	for _, dir := range p.h.Glob(p.ctx, "/sys/bus/pci/devices", "*") {
+		f.Switches = f.Switches || strings.HasPrefix(p.text(dir+"/class"), "0x0680") && strings.TrimSpace(p.text(dir+"/vendor")) == "0x10de"
+	}
+	if !f.Switches {
+		return
+	}
+	f.Manager = p.h.Exists(p.ctx, "/usr/bin/nv-fabricmanager")
+	_, err := p.h.Stat(p.ctx, "/run/nvidia-fabricmanager/nv-fabricmanager.pid")
+	f.Stopped = host.IsNotExist(err)
+	stanza, err := p.h.Search(p.ctx, look.DpkgStatus, "Package: nvidia-fabricmanager", host.MaxFile, 64)
+	name, _, _ := strings.Cut(strings.TrimPrefix(string(stanza), "Package: "), "\n")
+	if found, errDpkg := look.Dpkg(p.ctx, p.h, name); err == nil && errDpkg == nil {
+		f.Version = look.Upstream(found[name])
+	}
+}
 
 // keys are the public keys that modules are signed with when they are built:
 // Ubuntu's, Debian's (dkms(8)) and Fedora's (akmods).
@@ -25,6 +50,7 @@ func (p *prober) module() {
 		if text := p.text("/proc/driver/nvidia/version"); strings.Contains(text, "Kernel Module") {
 			m.Kind = map[bool]string{true: "open", false: "proprietary"}[strings.Contains(text, "Open Kernel Module")]
 		}
+		p.fabric()
 		return
 	}
 	kernel := look.Clean(p.text("/proc/sys/kernel/osrelease"))
@@ -47,6 +73,13 @@ func (p *prober) module() {
 	}
 	if !m.Built && m.Source == "" && len(m.Others) == 0 {
 		return
+	}
+	for _, dir := range []string{"/etc/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d"} {
+		for _, file := range p.h.Glob(p.ctx, dir, "*.conf") {
+			if text := "\n" + p.text(file); m.Blacklist == "" && blacklists.MatchString(text) {
+				m.Blacklist, m.Prime = file, strings.Contains(text, "nvidia-prime")
+			}
+		}
 	}
 	if data, _, err := h.ReadFile(p.ctx, secureBoot, 8); err == nil && len(data) >= 5 {
 		m.SecureBoot = map[bool]string{true: "on", false: "off"}[data[4] == 1]

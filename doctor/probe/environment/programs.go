@@ -31,6 +31,8 @@ func (p *prober) compilers() {
 		switch {
 		case p.gone(program, value):
 			p.note(name, program, facts.NoProgram, "")
+		case strings.Contains(base, "-conda-linux-gnu-"):
+			p.note(name, program, facts.OfConda, strings.TrimRight(p.h.Env("CONDA_PREFIX"), "/"))
 		case p.h.Windows() && (name == "CUDAHOSTCXX" || name == "NVCC_CCBIN") && slices.Contains([]string{"clang-cl", "clang", "clang++", "gcc", "g++", "c++"}, base):
 			p.note(name, program, facts.NotForNVCC, base)
 		case p.h.Windows() && (base == "cl" || base == "clang-cl") && (name == "CC" || name == "CXX"):

@@ -82,6 +82,21 @@ func (p *prober) hidden() {
 	v, set := p.h.Getenv(name)
 	if first, _, _ := strings.Cut(strings.TrimSpace(v), ","); set && (first == "" || first[0] == '-' || first == "NoDevFiles" || first == "none") {
 		p.note(name, v, facts.HidesGPUs, "")
+	} else if set && strings.Trim(first, "0123456789") == "" {
+		p.note(name, v, facts.ChoosesGPU, first)
+	}
+}
+
+// headers lists the variables that lead clang to the wrong headers or SDK (xcrun(1),
+// SDKROOT; clang, "Environment", CPATH).
+func (p *prober) headers() {
+	if root := p.h.Env("SDKROOT"); strings.HasPrefix(root, "/") {
+		if _, err := p.h.Stat(p.ctx, root); host.IsNotExist(err) && p.h.Exists(p.ctx, p.h.DirOf(root)) {
+			p.note("SDKROOT", root, facts.NoSDK, "")
+		}
+	}
+	if v := p.h.Env("CPATH"); strings.Contains(v+":", ".sdk/usr/include:") {
+		p.note("CPATH", v, facts.SDKHeaders, "")
 	}
 }
 

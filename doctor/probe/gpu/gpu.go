@@ -363,7 +363,7 @@ func (p *probe) jetson(ctx context.Context) {
 // compute capability. Under WSL they are not on PCI at all.
 func (p *probe) nvidia(ctx context.Context) {
 	h := p.h
-	wsl := h.Exists(ctx, "/usr/lib/wsl/lib/libcuda.so.1")
+	wsl := h.Exists(ctx, "/usr/lib/wsl/lib/libcuda.so.1") || h.Exists(ctx, "/dev/dxg") // a container has only this
 	if !wsl && !h.Exists(ctx, "/dev/nvidiactl") {
 		return
 	}

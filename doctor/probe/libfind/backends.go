@@ -19,6 +19,8 @@ func (c *copyOf) backends(component string) []string {
 		known = c.lib != "" && err == nil && first == "1" && n >= 10
 	case "darknet":
 		known = c.whole
+	case "ncnn":
+		known = c.attrs["vulkan"] != ""
 	}
 	if !known {
 		return nil
@@ -31,7 +33,7 @@ func (c *copyOf) computes() []string {
 	out := []string{"cpu"}
 	for _, part := range c.parts {
 		switch part {
-		case "cuda", "rocm", "xpu", "tensorrt", "openvino", "directml":
+		case "cuda", "rocm", "xpu", "tensorrt", "openvino", "directml", "vulkan":
 			out = append(out, part)
 		}
 	}

@@ -172,6 +172,7 @@ type copyOf struct {
 	unseen   *facts.Unseen
 	evidence []facts.Evidence
 	conflict string
+	imports  []string
 }
 
 func (c *copyOf) note(kind, source, detail string) {
@@ -235,7 +236,7 @@ func (c *copyOf) instance(ctx context.Context, s *search) facts.Instance {
 	}
 	i := facts.Instance{
 		Version: c.version, Path: c.prefix, Active: c.active, Via: c.via, Has: slices.Compact(has), Attrs: c.attrs, Evidence: c.evidence,
-		Places: facts.Places{Lib: c.libDir, Include: c.include}, Unusable: c.unusable, Built: c.built, Needs: c.needs, Unseen: c.unseen, Conflict: clip(c.conflict),
+		Places: facts.Places{Lib: c.libDir, Include: c.include}, Unusable: c.unusable, Built: c.built, Needs: c.needs, Unseen: c.unseen, Conflict: clip(c.conflict), Imports: c.imports,
 	}
 	if s.spec.file {
 		i.Path = cmp.Or(c.lib, c.include)

@@ -11,6 +11,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 	"github.com/deployctl/deployctl/doctor/probe/opencv"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // opencvRelease reads opencv2/core/version.hpp. 2.4 numbers from an EPOCH on,
@@ -39,6 +40,7 @@ var mainModules = []string{"calib3d", "core", "dnn", "features2d", "flann", "hig
 // openCVBuild reads what the libraries were built with and for.
 func (s *search) openCVBuild(ctx context.Context) {
 	for i, c := range s.copies {
+		s.openCVModules(ctx, c)
 		const most = 8 // libraries of up to a gigabyte
 		if c.lib == "" || i >= most {
 			continue
@@ -72,6 +74,16 @@ func (s *search) openCVBuild(ctx context.Context) {
 				c.add(m)
 			}
 		}
+	}
+}
+
+var haveModule = lazyregexp.New(`(?m)^#define HAVE_OPENCV_([A-Z0-9_]+)\s*$`)
+
+// openCVModules reads which modules a copy's headers were installed with.
+func (s *search) openCVModules(ctx context.Context, c *copyOf) {
+	text, _ := s.text(ctx, s.h.Join(cmp.Or(c.include, c.prefix), "opencv2", "opencv_modules.hpp"))
+	for _, m := range haveModule.FindAllStringSubmatch(text, -1) {
+		c.built.Modules = append(c.built.Modules, strings.ToLower(m[1]))
 	}
 }
 

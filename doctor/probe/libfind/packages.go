@@ -27,6 +27,8 @@ type site struct {
 	// env is the environment's root: wheels of MKL and TBB put their libraries
 	// into its lib. "" for the distribution's own Python, whose lib is the system's.
 	env string
+	// imported: the Python that PATH finds first looks here.
+	imported bool
 }
 
 var pythonFolder = lazyregexp.New(`(?i)^(?:python|pypy)[-_]?[0-9][0-9.]*t?(?:-(?:32|64|arm64))?$`)
@@ -38,20 +40,24 @@ var condas = []string{"miniconda3", "anaconda3", "miniforge3", "mambaforge", "mi
 // of every Python on PATH, the user's, the system's, and those of the usual
 // managers.
 func (w *world) sites(ctx context.Context) []site {
-	roots := w.pythonRoots(ctx)
+	roots, first := w.pythonRoots(ctx)
+	// Its real name says which of several folders it looks into: python3.10.
+	series := strings.TrimPrefix(path.Base(w.real(ctx, first+"/bin/python3")), "python3")
 	var out []site
-	add := func(dir, env string) {
+	add := func(dir, env string, imported bool) {
 		same := func(s site) bool { return s.dir == dir || w.h.Windows() && strings.EqualFold(s.dir, dir) }
 		if len(out) < maxPackageDirs && !slices.ContainsFunc(out, same) {
-			out = append(out, site{dir, env})
+			out = append(out, site{dir, env, imported})
 		}
 	}
 	for _, root := range roots {
 		root = w.real(ctx, root)
 		if w.h.Windows() {
-			add(w.h.Join(root, `Lib\site-packages`), root)
+			add(w.h.Join(root, `Lib\site-packages`), root, strings.EqualFold(root, first))
 			continue
 		}
+		// The distribution's Python looks into /usr/local and the user's folder, too.
+		looks := root == first || strings.HasPrefix(first, "/usr") && root == w.envPath("HOME")+"/.local" || first == "/usr" && root == "/usr/local"
 		lib := path.Join(root, "lib")
 		for _, e := range w.list(ctx, lib) {
 			if pythonFolder.MatchString(e.Name) || e.Name == "python3" {
@@ -59,15 +65,16 @@ func (w *world) sites(ctx context.Context) []site {
 				if root == "/usr" {
 					env = ""
 				}
-				add(path.Join(lib, e.Name, "site-packages"), env)
-				add(path.Join(lib, e.Name, "dist-packages"), env)
+				imported := looks && (series == "" || e.Name == "python3" || e.Name == "python3"+series)
+				add(path.Join(lib, e.Name, "site-packages"), env, imported)
+				add(path.Join(lib, e.Name, "dist-packages"), env, imported)
 			}
 		}
 	}
 	if place := w.envPath("APPDATA"); w.h.Windows() && place != "" {
 		for _, e := range w.list(ctx, w.h.Join(place, "Python")) {
 			if pythonFolder.MatchString(e.Name) {
-				add(w.h.Join(place, "Python", e.Name, "site-packages"), "")
+				add(w.h.Join(place, "Python", e.Name, "site-packages"), "", false)
 			}
 		}
 	}
@@ -75,10 +82,11 @@ func (w *world) sites(ctx context.Context) []site {
 }
 
 // pythonRoots are the folders that hold a Python: /usr, a virtual environment,
-// a conda environment, C:\Python312.
-func (w *world) pythonRoots(ctx context.Context) []string {
-	h := w.h
-	roots := []string{w.envPath("VIRTUAL_ENV"), w.envPath("CONDA_PREFIX")}
+// a conda environment, C:\Python312. First is that of the Python which PATH finds
+// first, "" for one behind a version manager's program.
+func (w *world) pythonRoots(ctx context.Context) (roots []string, first string) {
+	h, found := w.h, false
+	roots = []string{w.envPath("VIRTUAL_ENV"), w.envPath("CONDA_PREFIX")}
 	each := func(base string, below ...string) { // every folder in base
 		if base == "" {
 			return
@@ -107,7 +115,10 @@ func (w *world) pythonRoots(ctx context.Context) []string {
 		if strings.EqualFold(h.Base(d), scripts) {
 			d = h.DirOf(d)
 		} else if !h.Windows() {
-			continue
+			d = ""
+		}
+		if !found {
+			first, found = d, true
 		}
 		roots = append(roots, d)
 	}
@@ -155,7 +166,7 @@ func (w *world) pythonRoots(ctx context.Context) []string {
 	if h.OS == "darwin" {
 		each("/Library/Frameworks/Python.framework/Versions")
 	}
-	return slices.DeleteFunc(roots, func(root string) bool { return root == "" })
+	return slices.DeleteFunc(roots, func(root string) bool { return root == "" }), first
 }
 
 // wheels notes the copies inside Python packages. They serve Python (LibTorch's
@@ -213,17 +224,23 @@ func (s *search) wheel(ctx context.Context, at site, folder, name, version strin
 			prefix = s.h.Join(at.env, "Library")
 		}
 	}
+	var imports []string
+	// What conda installed was built for what it installed beside it.
+	if tool, _ := s.text(ctx, s.h.Join(at.dir, folder, "INSTALLER")); at.imported && strings.TrimSpace(tool) != "conda" {
+		imports = []string{name + " " + look.Clean(version)}
+	}
 	for _, c := range s.copies {
 		if c.prefix == prefix { // mkl and mkl-devel are one copy
-			// conda-forge describes its one OpenCV as two packages of one version.
+			c.imports = append(c.imports, imports...)
+			// conda-forge describes its one OpenCV as two packages of one version (4.10.0).
 			gpu := strings.HasSuffix(name, "-gpu") != strings.HasSuffix(c.attrs["package"], "-gpu")
-			if s.spec.oneWheel && name != c.attrs["package"] && (gpu || look.Clean(version) != c.attrs["package_version"]) {
+			if s.spec.oneWheel && name != c.attrs["package"] && (gpu || look.Clean(version) != c.attrs["package_version"] || strings.Count(version, ".") == 3) {
 				c.conflict = fmt.Sprintf("the packages %s %s and %s %s are both installed into %s, one over the other", c.attrs["package"], c.attrs["package_version"], name, look.Clean(version), prefix)
 			}
 			return
 		}
 	}
-	c := &copyOf{prefix: prefix, version: bare(version), kind: kindWheel}
+	c := &copyOf{prefix: prefix, version: bare(version), kind: kindWheel, imports: imports}
 	c.set("package", name)
 	c.set("package_version", look.Clean(version))
 	if _, build, ok := strings.Cut(version, "+"); ok {
@@ -282,7 +299,6 @@ func (s *search) openCVWheel(ctx context.Context, c *copyOf) {
 	if text, ok := s.text(ctx, s.h.Join(c.prefix, "version.py")); ok {
 		if m := ciBuild.FindStringSubmatch(text); m != nil && m[1] == "True" {
 			c.built.Backends = []string{"cpu", "opencl"}
-			return
 		}
 	}
 	for _, e := range s.list(ctx, c.prefix) {
@@ -290,6 +306,10 @@ func (s *search) openCVWheel(ctx context.Context, c *copyOf) {
 			continue
 		}
 		file := s.h.Join(c.prefix, e.Name)
+		if c.built.Backends != nil {
+			c.lib = file
+			return
+		}
 		info, ok, err := opencv.ReadBuildInfo(ctx, s.h, file)
 		s.unreadable(err)
 		if ok {

@@ -157,6 +157,7 @@ func visionRows() []spec {
 			component: "opencv-python", oneWheel: true,
 			wheels: []string{"opencv-python", "opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless", "opencv-python-rolling", "opencv-contrib-python-rolling", "opencv-python-headless-rolling", "opencv-contrib-python-headless-rolling"},
 		},
+		{component: "numpy", wheels: []string{"numpy"}},
 		{
 			component: "openpose", libs: []string{"openpose", "openpose_core"},
 			parts:   map[string]string{"openpose_pose": "pose", "openpose_face": "face", "openpose_hand": "hand", "openpose_gpu": "gpu", "openpose_unity": "unity"},
@@ -320,7 +321,7 @@ func ncnnDetails(d map[string]string) (map[string]string, []string) {
 			has = append(has, part)
 		}
 	}
-	return nil, has
+	return map[string]string{"vulkan": d["NCNN_VULKAN"]}, has
 }
 
 func caffeConfig(text string) map[string]string {

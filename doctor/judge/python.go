@@ -1,0 +1,149 @@
+package judge
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+)
+
+// builtForNumPy2 are the first releases of Python packages that were built for NumPy 2;
+// earlier ones do not load with it (opencv-python, release 4.10.0.84 and issue 997;
+// microsoft/onnxruntime issue 21063; PyTorch 2.3 and TensorFlow 2.18, release notes).
+var builtForNumPy2 = []struct{ component, of, release string }{
+	{"opencv-python", "opencv", "4.10.0.84"}, {"onnxruntime", "onnxruntime", "1.19.0"}, {"libtorch", "libtorch", "2.3.0"}, {"tensorflow", "tensorflow", "2.18.0"},
+}
+
+// imported are the copies of a component that the Python on PATH imports, where the
+// recipe is about it.
+func (e *evaluation) imported(component, of string) (list []facts.Instance) {
+	if of != "" && !slices.Contains(e.touched(), of) {
+		return nil
+	}
+	for _, i := range e.facts.Components[component] {
+		if len(i.Imports) > 0 {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// pip is how a person starts pip for the Python on PATH.
+func (e *evaluation) pip() string {
+	if e.isWindows() {
+		return "python -m pip"
+	}
+	return "python3 -m pip"
+}
+
+// pythonNumPy finds a Python package that was built for NumPy 1 in the folder of a
+// NumPy 2.
+func pythonNumPy(e *evaluation, _ subject) (map[string]string, bool) {
+	list := e.imported("numpy", "")
+	if slices.ContainsFunc(list, func(i facts.Instance) bool { return major(i.Version) != 2 }) {
+		return nil, false // that one may come first
+	}
+	for _, numpy := range list {
+		for _, p := range builtForNumPy2 {
+			for _, i := range e.imported(p.component, p.of) {
+				for _, text := range i.Imports {
+					name, version, _ := strings.Cut(text, " ")
+					if folderOf(i.Path) == folderOf(numpy.Path) && newer(p.release, version) {
+						return map[string]string{"package": name, "version": version, "numpy": numpy.Version, "folder": folderOf(i.Path), "release": p.release, "pip": e.pip(), "module": moduleName(name)}, true
+					}
+				}
+			}
+		}
+	}
+	return nil, false
+}
+
+// moduleName is what a program imports of a package.
+func moduleName(name string) string {
+	if strings.HasPrefix(name, "opencv-") {
+		return "cv2"
+	}
+	first, _, _ := strings.Cut(name, "-")
+	return first
+}
+
+// pythonTwice finds packages that unpack over one another.
+func pythonTwice(component, of string) relation {
+	return func(e *evaluation, _ subject) (map[string]string, bool) {
+		for _, i := range e.imported(component, of) {
+			if i.Conflict == "" {
+				continue
+			}
+			var names []string
+			keep := ""
+			for _, text := range i.Imports {
+				name, _, _ := strings.Cut(text, " ")
+				names = append(names, name)
+				if keep == "" || strings.Contains(name, "contrib") || strings.HasSuffix(name, "-gpu") {
+					keep = name
+				}
+			}
+			if without := strings.TrimSuffix(keep, "-headless"); slices.Contains(names, without) {
+				keep = without
+			}
+			vars := map[string]string{"packages": strings.Join(i.Imports, ", "), "folder": folderOf(i.Path), "names": strings.Join(names, " "), "keep": keep, "pip": e.pip()}
+			return vars, len(names) > 1
+		}
+		return nil, false
+	}
+}
+
+// windowLibraries are what OpenCV's windows need of a Linux system, by Debian's and
+// Ubuntu's packages; the headless packages of opencv-python do without (its README and
+// issue 370).
+var windowLibraries = map[string]string{
+	"libGL.so.1": "libgl1", "libgthread-2.0.so.0": "libglib2.0-0", "libglib-2.0.so.0": "libglib2.0-0", "libSM.so.6": "libsm6", "libICE.so.6": "libice6", "libX11.so.6": "libx11-6", "libXext.so.6": "libxext6", "libXrender.so.1": "libxrender1",
+}
+
+// pythonLibraries finds libraries that OpenCV's module for Python needs and that are
+// not here.
+func pythonLibraries(e *evaluation, _ subject) (map[string]string, bool) {
+	for _, i := range e.imported("opencv-python", "opencv") {
+		var names, packages []string
+		headless := true
+		for _, n := range i.Needs {
+			if n.Cause != facts.NotFound || n.Elsewhere != "" {
+				continue
+			}
+			names = append(names, n.Name)
+			provider := windowLibraries[n.Name]
+			headless = headless && provider != ""
+			if provider == "" {
+				provider = n.Package
+			}
+			if provider != "" && !slices.Contains(packages, provider) {
+				packages = append(packages, provider)
+			}
+		}
+		if len(names) == 0 {
+			continue
+		}
+		name, _, _ := strings.Cut(i.Imports[0], " ")
+		vars := map[string]string{"package": i.Imports[0], "module": path.Base(i.Attrs["lib"]), "libraries": strings.Join(names, ", "), "are": "is", "packages": strings.Join(packages, " "), "sudo": e.sudo(), "pip": e.pip(), "name": name}
+		if len(names) > 1 {
+			vars["are"] = "are"
+		}
+		if headless && !strings.HasSuffix(name, "-headless") {
+			vars["headless"] = name + "-headless"
+		}
+		return vars, true
+	}
+	return nil, false
+}
+
+// numPyOnJetson finds the one NumPy whose OpenBLAS takes a Jetson's CPU for another
+// (numpy/numpy issues 18131 and 18175).
+func numPyOnJetson(e *evaluation, _ subject) (map[string]string, bool) {
+	for _, i := range e.imported("numpy", "") {
+		if i.Version == "1.19.5" && e.facts.OS.Board == "jetson" {
+			return map[string]string{"folder": folderOf(i.Path)}, true
+		}
+	}
+	return nil, false
+}

@@ -1,0 +1,91 @@
+package judge
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// TestControls: each of these checks fires on the machine it is for, and not on the one
+// that differs in the one thing.
+func TestControls(t *testing.T) {
+	_, tables := load(t)
+	wheel := func(name, version string) facts.Instance {
+		return facts.Instance{Version: version, Path: "/site/" + name, Imports: []string{name + " " + version}}
+	}
+	set := func(name string, list ...facts.Instance) func(*facts.Facts) {
+		return func(f *facts.Facts) { f.Components[name] = list }
+	}
+	jetson := func(f *facts.Facts) { f.OS.Board = "jetson" }
+	toolkit := func(version, path string) func(*facts.Facts) {
+		return set("cuda", facts.Instance{Version: version, Path: path, Active: true, Has: []string{"nvcc"}})
+	}
+	glibc := func(version string) func(*facts.Facts) {
+		return func(f *facts.Facts) { f.OS.Libc = facts.Libc{Kind: "glibc", Version: version} }
+	}
+	modules := func(list ...string) func(*facts.Facts) {
+		return set("opencv", facts.Instance{Version: "4.9.0", Path: "/usr/local", Active: true, Has: []string{"shared"}, Built: facts.Built{Modules: list}})
+	}
+	whole := slices.Clone(gocvPackages)
+	switches := func(fabric facts.Fabric) func(*facts.Facts) {
+		return func(f *facts.Facts) {
+			f.Environment.Fabric = fabric
+			f.Components["nvidia-driver"] = []facts.Instance{{Version: "550.120", Active: true}}
+		}
+	}
+	chosen := func(number string) func(*facts.Facts) {
+		return func(f *facts.Facts) {
+			f.GPUs = []facts.GPU{{Vendor: "intel"}, {Vendor: "nvidia"}}
+			f.Environment.Variables = []facts.Variable{{Name: "CUDA_VISIBLE_DEVICES", Value: number, Problem: facts.ChoosesGPU, Detail: number}}
+		}
+	}
+	conda := func(prefix string) func(*facts.Facts) {
+		return func(f *facts.Facts) {
+			f.Components["opencv"] = []facts.Instance{{Version: "4.9.0", Path: prefix, Active: true, Has: []string{"shared"}}}
+			f.Environment.Variables = []facts.Variable{{Name: "CC", Value: "/c/bin/x86_64-conda-linux-gnu-cc", Problem: facts.OfConda, Detail: "/c"}}
+		}
+	}
+	for _, c := range []struct {
+		id            string
+		broken, whole []func(*facts.Facts)
+		fix           string
+	}{
+		{"python.numpy-instruction", []func(*facts.Facts){jetson, set("numpy", wheel("numpy", "1.19.5"))}, []func(*facts.Facts){jetson, set("numpy", wheel("numpy", "1.19.4"))}, "ARMV8"},
+		{"python.numpy", []func(*facts.Facts){set("numpy", wheel("numpy", "2.1.0")), set("onnxruntime", wheel("onnxruntime", "1.18.1"))}, []func(*facts.Facts){set("numpy", wheel("numpy", "2.1.0")), set("onnxruntime", wheel("onnxruntime", "1.19.0"))}, "numpy<2"},
+		{"python.numpy", []func(*facts.Facts){set("numpy", wheel("numpy", "2.1.0")), set("opencv-python", wheel("opencv-python", "4.10.0.82"))}, []func(*facts.Facts){set("numpy", wheel("numpy", "2.1.0"), wheel("numpy", "1.26.4")), set("opencv-python", wheel("opencv-python", "4.10.0.82"))}, "4.10.0.84"},
+		{"cuda.glibc", []func(*facts.Facts){glibc("2.41"), toolkit("12.9.86", "/usr/local/cuda-12.9")}, []func(*facts.Facts){glibc("2.41"), toolkit("13.0.48", "/usr/local/cuda-13.0")}, "container"},
+		{"cuda.glibc", []func(*facts.Facts){glibc("2.41"), toolkit("12.4.131", "/usr/local/cuda-12.4")}, []func(*facts.Facts){glibc("2.40"), toolkit("12.4.131", "/usr/local/cuda-12.4")}, "container"},
+		{"cuda.glibc", []func(*facts.Facts){glibc("2.42"), toolkit("12.4.131", "/usr/local/cuda-12.4")}, []func(*facts.Facts){glibc("2.42"), toolkit("12.4.131", "/opt/cuda")}, "container"},
+		{"opencv.gocv-needs", []func(*facts.Facts){modules("core", "dnn", "imgproc")}, []func(*facts.Facts){modules(whole...)}, "objdetect"},
+		{"opencv.static", []func(*facts.Facts){set("opencv", facts.Instance{Active: true, Path: "/usr/local", Version: "4.9.0", Has: []string{"static"}})}, []func(*facts.Facts){set("opencv", facts.Instance{Active: true, Has: []string{"shared", "static"}})}, "BUILD_SHARED_LIBS=ON"},
+		{"nvidia-driver.fabric-manager", []func(*facts.Facts){switches(facts.Fabric{Switches: true, Manager: true, Version: "535.183.06"})}, []func(*facts.Facts){switches(facts.Fabric{Switches: true, Manager: true, Version: "550.120"})}, "nvidia-fabricmanager-550"},
+		{"gpu.not-here", []func(*facts.Facts){chosen("1")}, []func(*facts.Facts){chosen("0")}, "unset CUDA_VISIBLE_DEVICES"},
+		{"build.conda-compiler", []func(*facts.Facts){glibc("2.36"), conda("/usr")}, []func(*facts.Facts){glibc("2.36"), conda("/c")}, "unset CC CXX"},
+		{"build.conda-compiler", []func(*facts.Facts){glibc("2.36"), conda("/usr")}, []func(*facts.Facts){glibc("2.31"), conda("/usr")}, "unset CC CXX"},
+	} {
+		r := &recipes.Recipe{Name: "test", Components: []string{"cuda", "nvidia-driver", "opencv", "go", "onnxruntime"}, Requirements: []recipes.Requirement{
+			{ID: "cuda.version", Severity: recipes.Required, Component: &recipes.ComponentCheck{Name: "cuda", Has: []string{"nvcc"}}},
+		}}
+		find := func(changes []func(*facts.Facts)) (Finding, bool) {
+			f := &facts.Facts{OS: facts.OS{Family: "linux", ID: "debian"}, Components: map[string][]facts.Instance{}}
+			for _, change := range changes {
+				change(f)
+			}
+			list := Evaluate(r, tables, f).Findings
+			i := slices.IndexFunc(list, func(f Finding) bool { return f.ID == c.id && (f.State == Fail || f.State == Warn) })
+			if i < 0 {
+				return Finding{}, false
+			}
+			return list[i], true
+		}
+		if f, ok := find(c.broken); !ok || !strings.Contains(f.Fix, c.fix) {
+			t.Errorf("%s: %+v", c.id, f)
+		}
+		if f, ok := find(c.whole); ok {
+			t.Errorf("%s fires on the healthy machine: %s", c.id, f.Found)
+		}
+	}
+}
