@@ -66,7 +66,7 @@ func EmbeddedTables() (*Tables, error) {
 			if err != nil {
 				return nil, fmt.Errorf("read the embedded table %s: %w", name, err)
 			}
-			table, err := LoadTable(data, file)
+			table, err := loadTable(data, file, false)
 			if err == nil && table.Name != name {
 				return nil, fmt.Errorf("%s: the table calls itself %q", file, table.Name)
 			}

@@ -18,13 +18,18 @@ const (
 	Measured Basis = "measured"
 	// Published: the maker's own document or build file says so.
 	Published Basis = "published"
+	// FromArtifact: read from a file that the maker publishes, such as
+	// crt/host_config.h in NVIDIA's compiler wheels.
+	FromArtifact Basis = "artifact"
 	// Expected: nobody has said or tried it; it follows from its neighbours.
 	// A finding that rests on it is a warning, and verify decides.
 	Expected Basis = "expected"
 )
 
 // Bases are the words for how well a row is known, best first.
-func Bases() []string { return []string{string(Measured), string(Published), string(Expected)} }
+func Bases() []string {
+	return []string{string(Measured), string(FromArtifact), string(Published), string(Expected)}
+}
 
 // Table is a compatibility table: rows of conditions on versions and what
 // follows where they hold. Order matters: the first row that fits is chosen.
@@ -37,9 +42,33 @@ type Table struct {
 	// When names the columns that select a row, Then those that a row decides.
 	When []string `yaml:"when" json:"when"`
 	Then []string `yaml:"then" json:"then"`
-	Rows []Row    `yaml:"rows" json:"rows"`
+	// Complete says up to where the rows go. A version above that is unknown,
+	// not wrong.
+	Complete Complete `yaml:"complete" json:"complete"`
+	// Versions names the columns of Then whose values are versions; the others
+	// hold text.
+	Versions []string `yaml:"versions,omitempty" json:"versions,omitempty"`
+	// Compares names columns of Then that hold a constraint on a column of When:
+	// gpus: sm. A row fits only where that constraint holds, too.
+	Compares map[string]string `yaml:"compares,omitempty" json:"compares,omitempty"`
+	Rows     []Row             `yaml:"rows" json:"rows"`
 	// Source is where the table was read from. It is not part of the file.
 	Source string `yaml:"-" json:"source"`
+	// Yours are the files in the user's recipe folder whose rows were added.
+	Yours []string `yaml:"-" json:"yours,omitempty"`
+}
+
+// Complete says how far a table goes.
+type Complete struct {
+	// AsOf is the month in which the rows were last compared with what the
+	// makers publish: 2026-11.
+	AsOf string `yaml:"as-of" json:"as_of"`
+	// Through maps columns to the newest version that the rows account for: 13.5
+	// covers 13.5.1 and not 13.6. Of a column that is not here, every version is
+	// accounted for.
+	Through map[string]string `yaml:"through,omitempty" json:"through,omitempty"`
+	// Decides says what settles the question for a newer version, as one sentence.
+	Decides string `yaml:"decides,omitempty" json:"decides,omitempty"`
 }
 
 // Row is one line of a table.
@@ -54,6 +83,9 @@ type Row struct {
 	// Source says who says so: a document with its version, or the command.
 	Source string `yaml:"source" json:"source"`
 	Note   string `yaml:"note,omitempty" json:"note,omitempty"`
+	// From is the user's file that the row comes from, "" for a row of the
+	// program's own table.
+	From string `yaml:"-" json:"from,omitempty"`
 
 	conditions []condition
 }
@@ -104,91 +136,25 @@ func parseCondition(column, text string) (condition, error) {
 	return c, nil
 }
 
-// LoadTable reads one compatibility table. The error is an *InvalidError.
-func LoadTable(data []byte, name string) (*Table, error) {
+// LoadTable reads one compatibility table and checks all of it. The error is an
+// *InvalidError.
+func LoadTable(data []byte, name string) (*Table, error) { return loadTable(data, name, true) }
+
+// loadTable leaves out the comparison of every row with every other one for
+// tables that are part of the program: a test has made it.
+func loadTable(data []byte, name string, pairs bool) (*Table, error) {
 	t := &Table{Source: name}
 	d := decode(data, name, t)
 	if len(d.mistakes) == 0 {
 		lintTable(t, d)
 	}
+	if len(d.mistakes) == 0 && pairs {
+		lintPairs(t, d)
+	}
 	if err := d.err(); err != nil {
 		return nil, err
 	}
 	return t, nil
-}
-
-func lintTable(t *Table, d *document) {
-	if t.Schema != Schema {
-		d.at("$.schema", "schema must be %d, found %d", Schema, t.Schema)
-	}
-	if !nameForm.MatchString(t.Name) {
-		d.at("$.name", "name %q must be lower-case words joined by hyphens", t.Name)
-	}
-	if t.Title == "" {
-		d.at("$", "title is missing")
-	}
-	for _, list := range []struct {
-		key   string
-		names []string
-	}{{"when", t.When}, {"then", t.Then}} {
-		if len(list.names) == 0 {
-			d.at("$", "%s names no column", list.key)
-		}
-		for i, c := range list.names {
-			if c == "" || slices.Contains(list.names[:i], c) || list.key == "then" && slices.Contains(t.When, c) {
-				d.at(fmt.Sprintf("$.%s[%d]", list.key, i), "column %q is empty or here a second time", c)
-			}
-		}
-	}
-	if len(t.Rows) == 0 {
-		d.at("$", "the table has no rows")
-	}
-	for i := range t.Rows {
-		lintRow(t, &t.Rows[i], d, fmt.Sprintf("$.rows[%d]", i))
-	}
-}
-
-func lintRow(t *Table, r *Row, d *document, path string) {
-	if len(r.When) == 0 {
-		d.at(path, "a row needs a condition in when")
-	}
-	if len(r.Then) == 0 {
-		d.at(path, "a row needs a value in then")
-	}
-	if strings.TrimSpace(r.Source) == "" {
-		d.at(path, "a row needs a source")
-	}
-	if r.Basis == "" {
-		d.at(path, "a row needs a basis: %s", strings.Join(Bases(), ", "))
-	} else if !slices.Contains(Bases(), string(r.Basis)) {
-		d.at(path+".basis", "unknown basis %q%s", r.Basis, suggest(string(r.Basis), Bases()))
-	}
-	// In the order of the columns, so that explanations read alike.
-	for _, column := range t.When {
-		text, ok := r.When[column]
-		if !ok {
-			continue
-		}
-		c, err := parseCondition(column, text)
-		if err != nil {
-			d.at(path+".when."+column, "%v", err)
-			continue
-		}
-		r.conditions = append(r.conditions, c)
-	}
-	for _, side := range []struct {
-		key    string
-		values map[string]string
-		known  []string
-	}{{"when", r.When, t.When}, {"then", r.Then, t.Then}} {
-		for _, column := range slices.Sorted(maps.Keys(side.values)) {
-			if !slices.Contains(side.known, column) {
-				d.at(path+"."+side.key+"."+column, "unknown column %q%s", column, suggest(column, side.known))
-			} else if strings.TrimSpace(side.values[column]) == "" {
-				d.at(path+"."+side.key+"."+column, "column %q has no value", column)
-			}
-		}
-	}
 }
 
 // Tables is a set of compatibility tables. A table is read when it is first
@@ -278,6 +244,52 @@ func (e *NoRowError) Error() string {
 	return fmt.Sprintf("%s; %s needs %s", text, nearest, strings.Join(misses, " and "))
 }
 
+// NewerError says that no row of a table fits and that a version is newer than
+// what the table accounts for: nobody knows whether it fits.
+type NewerError struct {
+	Table   string
+	Column  string
+	Version string
+	// Through is the newest version that the table accounts for, AsOf the month
+	// in which that was so.
+	Through, AsOf string
+	// Decides says what settles the question.
+	Decides string
+}
+
+func (e *NewerError) Error() string {
+	return fmt.Sprintf("newer than this table (%s): %s %s; its rows end with %s", e.AsOf, columnName(e.Column), e.Version, e.Through)
+}
+
+// Newer reports the first column, in the table's order, whose version is above
+// what the table accounts for; nil where there is none.
+func (t *Table) Newer(versions map[string]string) *NewerError {
+	for _, column := range t.When {
+		through, ok := t.Complete.Through[column]
+		if ok && versions[column] != "" && beyond(versions[column], through) {
+			return &NewerError{Table: t.Name, Column: column, Version: versions[column], Through: through, AsOf: t.Complete.AsOf, Decides: t.Complete.Decides}
+		}
+	}
+	return nil
+}
+
+// beyond reports whether a version is above a limit in those numbers that the
+// limit has: 13.5.1 is not beyond 13.5.
+func beyond(text, limit string) bool {
+	v, errV := Version(text)
+	l, errL := Version(limit)
+	if errV != nil || errL != nil {
+		return false
+	}
+	have, want := v.Segments64(), l.Segments64()
+	for i := range strings.Count(limit, ".") + 1 {
+		if i >= len(have) || i >= len(want) || have[i] != want[i] {
+			return i < len(have) && i < len(want) && have[i] > want[i]
+		}
+	}
+	return false
+}
+
 // columnName is what a table's column stands for, for people.
 func columnName(column string) string {
 	switch column {
@@ -296,8 +308,9 @@ func columnName(column string) string {
 // Choose looks up the first row whose conditions all hold for the given
 // versions (column → version) and that decides the column, and returns the
 // column's value. Every When column of the rows must be given. A *NoRowError
-// means the versions are known and no row fits them; other errors are an
-// unknown table or column, or a version that cannot be read.
+// means the versions are known and no row fits them, a *NewerError that one of
+// them is newer than the table; other errors are an unknown table or column, or
+// a version that cannot be read.
 func (t *Tables) Choose(table string, versions map[string]string, column string) (string, *Row, error) {
 	tab, err := t.Table(table)
 	if err != nil {
@@ -343,6 +356,9 @@ func (t *Tables) Choose(table string, versions map[string]string, column string)
 		if none.Nearest == nil || far.less(nearest) {
 			none.Nearest, none.Misses, nearest = row, misses, far
 		}
+	}
+	if newer := tab.Newer(versions); newer != nil {
+		return "", nil, newer
 	}
 	return "", nil, none
 }

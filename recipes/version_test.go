@@ -282,17 +282,17 @@ func TestChoose(t *testing.T) {
 }
 
 func TestLoadTableMistakes(t *testing.T) {
-	const good = "schema: 1\nname: a\ntitle: b\nwhen: [x]\nthen: [y]\nrows:\n  - when: {x: \">= 1\"}\n    then: {y: \"2\"}\n    basis: measured\n    source: s\n"
+	const good = "schema: 1\nname: a\ntitle: b\nwhen: [x]\nthen: [y]\ncomplete: {as-of: 2026-11}\nrows:\n  - when: {x: \">= 1\"}\n    then: {y: \"2\"}\n    basis: measured\n    source: s\n"
 	if _, err := LoadTable([]byte(good), "t.yaml"); err != nil {
 		t.Fatal(err)
 	}
 	tests := map[string]struct{ old, new, want string }{
-		"no source":           {"    source: s\n", "", "t.yaml:7:5: a row needs a source"},
-		"no basis":            {"    basis: measured\n", "", "t.yaml:7:5: a row needs a basis: measured, published, expected"},
-		"unknown basis":       {"measured", "mesured", `t.yaml:9:12: unknown basis "mesured"; did you mean measured?`},
-		"unknown column":      {"{x:", "{xx:", `t.yaml:7:12: unknown column "xx"; did you mean x?`},
-		"bad constraint":      {`">= 1"`, `">> 1"`, `t.yaml:7:12: constraint ">> 1": ">> 1" is not one of`},
-		"empty condition":     {`">= 1"`, `""`, "t.yaml:7:12: "},
+		"no source":           {"    source: s\n", "", "t.yaml:8:5: a row needs a source"},
+		"no basis":            {"    basis: measured\n", "", "t.yaml:8:5: a row needs a basis: measured, artifact, published, expected"},
+		"unknown basis":       {"measured", "mesured", `t.yaml:10:12: unknown basis "mesured"; did you mean measured?`},
+		"unknown column":      {"{x:", "{xx:", `t.yaml:8:12: unknown column "xx"; did you mean x?`},
+		"bad constraint":      {`">= 1"`, `">> 1"`, `t.yaml:8:12: constraint ">> 1": ">> 1" is not one of`},
+		"empty condition":     {`">= 1"`, `""`, "t.yaml:8:12: "},
 		"column on two sides": {"then: [y]", "then: [x]", `t.yaml:5:8: column "x" is empty or here a second time`},
 		"no rows":             {"rows:\n  - when: {x: \">= 1\"}\n    then: {y: \"2\"}\n    basis: measured\n    source: s\n", "rows: []\n", "t.yaml:1:1: the table has no rows"},
 	}
@@ -317,7 +317,7 @@ func TestLoadTableMistakes(t *testing.T) {
 
 // TestTableWords: a column may hold a word instead of a version.
 func TestTableWords(t *testing.T) {
-	const text = "schema: 1\nname: a\ntitle: b\nwhen: [os, cuda]\nthen: [driver]\nrows:\n" +
+	const text = "schema: 1\nname: a\ntitle: b\nwhen: [os, cuda]\nthen: [driver]\ncomplete: {as-of: 2026-11}\nrows:\n" +
 		"  - {when: {os: is linux, cuda: \">= 12\"}, then: {driver: \"525\"}, basis: published, source: s}\n" +
 		"  - {when: {os: is windows, cuda: \">= 12\"}, then: {driver: \"527\"}, basis: published, source: s}\n"
 	table, err := LoadTable([]byte(text), "t.yaml")

@@ -296,7 +296,10 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 	}
 	value, row, err := e.tables.Choose(c.Table, given, c.Choose)
 	var none *recipes.NoRowError
+	var newer *recipes.NewerError
 	switch {
+	case errors.As(err, &newer):
+		return verdict{state: Unknown, cause: NewerThanTable, wanted: wanted, found: newer.Error(), where: "table " + c.Table, fix: "No table decides it. What does: " + newer.Decides}
 	case errors.As(err, &none):
 		found := none.Error()
 		if c.Table == "cuda-sm" {
@@ -476,6 +479,8 @@ func toolsetFlag(minor int) string {
 		return "v141"
 	case minor < 30:
 		return "v142"
+	case minor >= 50:
+		return "v145"
 	}
 	return fmt.Sprintf("v143,version=14.%d", minor)
 }

@@ -52,15 +52,24 @@ func TestEvaluateMore(t *testing.T) {
 	studio := func(customizations string) facts.Instance {
 		return facts.Instance{Version: "17.10.1", Path: `C:\VS`, Attrs: map[string]string{"cuda_customizations": customizations}}
 	}
+	ubuntuHost := func(release string) *facts.Facts {
+		f := gpuHost("linux", "", "", with("cuda", version("11.7.1")))
+		f.OS.ID, f.OS.Version = "ubuntu", release
+		return f
+	}
 	const (
-		driver = "    compat: {table: cuda-driver, given: [os, cuda], choose: driver_minor, holds: {nvidia-driver: \">=\"}}\n"
-		sm     = "    compat: {table: cuda-sm, given: [sm, cuda], choose: generation}\n"
-		gcc    = "    compat: {table: cuda-gcc, given: [cuda, gcc], choose: gcc_max}\n"
-		msvc   = "    compat: {table: cuda-msvc, given: [cuda, msvc], choose: vs}\n"
-		vs     = "    component: {name: visual-studio, attr: {cuda_customizations: has series of cuda}}\n"
-		pose   = "    compat: {table: openpose, given: [os, visual-studio], parameters: {openpose: release}, choose: cuda, holds: {cuda: series}}\n"
-		dnn    = "    compat: {table: openpose, given: [os, visual-studio], parameters: {openpose: release}, choose: cudnn, holds: {cudnn: major}}\n"
-		ubuntu = "    compat: {table: openpose-ubuntu, given: [ubuntu], parameters: {openpose: release}, choose: cuda, holds: {cuda: major}}\n"
+		driver    = "    compat: {table: cuda-driver, given: [os, cuda], choose: driver_minor, holds: {nvidia-driver: \">=\"}}\n"
+		sm        = "    compat: {table: cuda-sm, given: [sm, cuda], choose: generation}\n"
+		gcc       = "    compat: {table: cuda-gcc, given: [cuda, gcc], choose: gcc_max}\n"
+		msvc      = "    compat: {table: cuda-msvc, given: [cuda, msvc], choose: vs}\n"
+		vs        = "    component: {name: visual-studio, attr: {cuda_customizations: has series of cuda}}\n"
+		pose      = "    compat: {table: openpose, given: [os, visual-studio], parameters: {openpose: release}, choose: cuda, holds: {cuda: series}}\n"
+		dnn       = "    compat: {table: openpose, given: [os, visual-studio], parameters: {openpose: release}, choose: cudnn, holds: {cudnn: major}}\n"
+		generator = "    compat: {table: vs-toolset-cmake, given: [visual-studio, cmake], choose: generator}\n"
+		sdk       = "    compat: {table: xcode, given: [xcode], choose: ios_sdk}\n"
+		ndk       = "    compat: {table: android-ndk, given: [android-ndk], choose: clang}\n"
+		pair      = "    compat: {table: cudnn-cuda, given: [cudnn, cuda, sm], optional: [sm], choose: gpus}\n"
+		ubuntu    = "    compat: {table: openpose-ubuntu, given: [ubuntu], parameters: {openpose: release}, choose: cuda, holds: {cuda: major}}\n"
 	)
 	for _, tt := range []struct {
 		name        string
@@ -99,6 +108,40 @@ func TestEvaluateMore(t *testing.T) {
 		{"MSVC by the machine", gpuHost("windows", "", "", with("cuda", facts.Instance{Version: "12.1", Attrs: map[string]string{"msc_ver_min": "1910", "msc_ver_max": "1949"}}, "msvc", version("14.40.33807"))), msvc, nil, OK, "1910 to 1949"},
 		{"the machine's word is no number", gpuHost("windows", "", "", with("cuda", facts.Instance{Version: "12.1", Attrs: map[string]string{"msc_ver_min": "x", "msc_ver_max": ""}}, "msvc", version("14.39.1"))), msvc, nil, OK, "vs 2017"},
 
+		// Newer than a table is unknown, and so is what the header decides.
+		{"CUDA 13.4 with GCC 16", gpuHost("linux", "", "", with("cuda", version("13.4.59"), "gcc", version("16.1.0"))), gcc, nil, OK, "GCC 16.1.0"},
+		{"CUDA 13.5 with GCC 17", gpuHost("linux", "", "", with("cuda", version("13.5.37"), "gcc", version("17.1.0"))), gcc, nil, Fail, "needs GCC >= 6, < 17"},
+		{"CUDA 13.6 with GCC 17", gpuHost("linux", "", "", with("cuda", version("13.6.20"), "gcc", version("17.1.0"))), gcc, nil, Unknown, "newer than this table (2026-11): CUDA 13.6.20; its rows end with 13.5"},
+		{"CUDA 13.6 whose header speaks", gpuHost("linux", "", "", with("cuda", facts.Instance{Version: "13.6.20", Attrs: map[string]string{"gcc_max": "17"}}, "gcc", version("17.1.0"))), gcc, nil, OK, "GCC up to 17"},
+		{"CUDA 13.6 on Windows", gpuHost("windows", "", "", with("cuda", version("13.6.20"), "msvc", version("14.60.1"))), msvc, nil, Unknown, "newer than this table"},
+		{"CUDA 13.6 and the driver", gpuHost("linux", "", "", with("cuda", version("13.6.20"), "nvidia-driver", version("620.10"))), driver, nil, OK, "580.65.06"},
+		{"CUDA 13.5 and a driver too old", gpuHost("linux", "", "", with("cuda", version("13.5.37"), "nvidia-driver", version("570.26"))), driver, nil, Fail, "needs >= 580.65.06"},
+		{"CUDA 14 and the driver", gpuHost("linux", "", "", with("cuda", version("14.0"), "nvidia-driver", version("620.10"))), driver, nil, Unknown, "newer than this table"},
+		{"CUDA 14 and the card", gpuHost("linux", "NVIDIA L4", "8.9", with("cuda", version("14.0"))), sm, nil, Unknown, "newer than this table"},
+		{"CUDA 13.5 and the card", gpuHost("linux", "NVIDIA L4", "8.9", with("cuda", version("13.5.37"))), sm, nil, OK, "Ada"},
+		{"CUDA 13.5 and a card it dropped", gpuHost("linux", "NVIDIA GeForce GTX 1080", "6.1", with("cuda", version("13.5.37"))), sm, nil, Fail, "< 13"},
+		{"a card newer than the table", gpuHost("linux", "NVIDIA device 4000", "14.0", with("cuda", version("13.5"))), sm, nil, Unknown, "compute capability 14.0; its rows end with 12.1"},
+		{"Hopper with CUDA 11.8", gpuHost("linux", "NVIDIA H100", "9.0", with("cuda", version("11.8"))), sm, nil, OK, "Hopper"},
+		{"Visual Studio 19", gpuHost("windows", "", "", with("visual-studio", version("19.0"), "cmake", version("4.6"))), generator, nil, Unknown, "Visual Studio 19.0; its rows end with 18"},
+		{"Visual Studio 2026", gpuHost("windows", "", "", with("visual-studio", version("18.2"), "cmake", version("4.2.1"))), generator, nil, OK, "Visual Studio 18 2026"},
+		{"Visual Studio 2026 with an old CMake", gpuHost("windows", "", "", with("visual-studio", version("18.2"), "cmake", version("3.31"))), generator, nil, Fail, ">= 4.2"},
+		{"Xcode 16.4", gpuHost("darwin", "", "", with("xcode", version("16.4"))), sdk, nil, OK, "18.5"},
+		{"Xcode 26", gpuHost("darwin", "", "", with("xcode", version("26.0.1"))), sdk, nil, OK, "26.0"},
+		{"Xcode 27", gpuHost("darwin", "", "", with("xcode", version("27.0"))), sdk, nil, Unknown, "newer than this table (2026-11): Xcode 27.0"},
+		{"NDK r29", gpuHost("linux", "", "", with("android-ndk", version("29.0.14206865"))), ndk, nil, OK, "clang 21"},
+		{"NDK r30", gpuHost("linux", "", "", with("android-ndk", version("30.0.1"))), ndk, nil, Unknown, "newer than this table"},
+		{"OpenPose on Ubuntu 26.04", ubuntuHost("26.04"), ubuntu, nil, Unknown, "newer than this table (2026-11): Ubuntu 26.04; its rows end with 20.04"},
+		{"OpenPose on Ubuntu 20.04", ubuntuHost("20.04"), ubuntu, nil, OK, "11.7.1"},
+		{"OpenPose 1.6.0 on Ubuntu 12.04", ubuntuHost("12.04"), ubuntu, nil, Fail, "no known combination"},
+
+		{"cuDNN 9.17 with a GTX 1080", gpuHost("linux", "NVIDIA GeForce GTX 1080", "6.1", with("cuda", version("12.9"), "cudnn", version("9.17.0"))), pair, nil, Fail, "compute capability >= 7.5"},
+		{"cuDNN 9.10 with a GTX 1080", gpuHost("linux", "NVIDIA GeForce GTX 1080", "6.1", with("cuda", version("12.9"), "cudnn", version("9.10.2"))), pair, nil, OK, "12.9"},
+		{"cuDNN 9.11 with a Titan V", gpuHost("linux", "NVIDIA TITAN V", "7.0", with("cuda", version("12.9"), "cudnn", version("9.11.0"))), pair, nil, Fail, "compute capability >= 7.5"},
+		{"cuDNN 9.5 with Blackwell", gpuHost("linux", "NVIDIA GeForce RTX 5090", "12.0", with("cuda", version("12.6"), "cudnn", version("9.5.1"))), pair, nil, Fail, "no known combination"},
+		{"cuDNN 9.7 with Blackwell", gpuHost("linux", "NVIDIA GeForce RTX 5090", "12.0", with("cuda", version("12.8"), "cudnn", version("9.7.1"))), pair, nil, OK, "12.8"},
+		{"cuDNN 9.12 with CUDA 13", gpuHost("linux", "NVIDIA L4", "8.9", with("cuda", version("13.0"), "cudnn", version("9.12.0"))), pair, nil, OK, "13.0"},
+		{"cuDNN 9.30", gpuHost("linux", "NVIDIA L4", "8.9", with("cuda", version("13.0"), "cudnn", version("9.30.0"))), pair, nil, Unknown, "cuDNN 9.30.0; its rows end with 9.28"},
+
 		{"CUDA in Visual Studio", gpuHost("windows", "", "", with("cuda", version("12.1.105"), "visual-studio", studio("11.8,12.1"))), vs, nil, OK, "17.10.1"},
 		{"CUDA before Visual Studio", gpuHost("windows", "", "", with("cuda", version("12.1.105"), "visual-studio", studio(""))), vs, nil, Fail, "CUDA 12.1 is not integrated into Visual Studio"},
 		{"another CUDA in Visual Studio", gpuHost("windows", "", "", with("cuda", version("12.1.105"), "visual-studio", studio("12.10"))), vs, nil, Fail, "CUDA 12.1 is not integrated into Visual Studio"},
@@ -123,6 +166,11 @@ func TestEvaluateMore(t *testing.T) {
 			}
 			if got.State == Fail && got.Fix == "" {
 				t.Error("a failure without a fix")
+			}
+			if newer := strings.Contains(got.Found, "newer than this table"); newer != (got.Cause == NewerThanTable) {
+				t.Errorf("cause %q", got.Cause)
+			} else if newer && (!strings.HasPrefix(got.Fix, "No table decides it. What does: ") || got.Action != nil || len(got.Advised) > 0) {
+				t.Errorf("advice on what nobody knows: %q", got.Fix)
 			}
 		})
 	}
@@ -154,7 +202,7 @@ func TestExactAdvice(t *testing.T) {
 	e := &evaluation{tables: tables, facts: &facts.Facts{}, recipe: &recipes.Recipe{}}
 	for cuda, want := range map[string]string{
 		"11.8.89": "Install LibTorch 2.7.0 in its cu118 build, which is made for CUDA 11.8.",
-		"12.6.3":  "Install LibTorch 2.13.0 in its cu126 build, which is made for CUDA 12.6.",
+		"12.6.3":  "Install LibTorch 2.14.0 in its cu126 build, which is made for CUDA 12.6.",
 		"9.0":     "", // no release has a build for it
 	} {
 		if got := e.libtorchAdvice(cuda); got != want {

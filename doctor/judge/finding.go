@@ -78,6 +78,9 @@ const (
 	Waiting      Cause = "waiting"    // it cannot be checked before another is fixed
 	Symptom      Cause = "symptom"    // it follows from another finding
 	NotNeeded    Cause = "not-needed" // what it is for is there without it
+	// NewerThanTable: the version is above what the compatibility table accounts
+	// for, so that nobody knows whether it fits.
+	NewerThanTable Cause = "newer-than-table"
 )
 
 // Judgement is what an evaluation gives.

@@ -18,7 +18,7 @@ import (
 func toolsetForCUDA(e *evaluation, s subject) (map[string]string, bool) {
 	cuda, okCUDA := e.facts.Active("cuda")
 	msvc, okMSVC := e.facts.Active("msvc")
-	if !okCUDA || !okMSVC || e.accepts(cuda, msvc.Version) {
+	if !okCUDA || !okMSVC || e.accepts(cuda, msvc.Version) || e.newerThan("cuda-msvc", cuda, msvc.Version) {
 		return nil, false
 	}
 	var other *facts.Instance
@@ -85,6 +85,18 @@ func (e *evaluation) accepts(cuda facts.Instance, msvc string) bool {
 	}
 	_, _, err := e.tables.Choose("cuda-msvc", map[string]string{"cuda": cuda.Version, "msvc": msvc}, "vs")
 	return err == nil
+}
+
+// newerThan reports whether a toolkit is newer than a table of host compilers, and
+// says nothing of them itself.
+func (e *evaluation) newerThan(table string, cuda facts.Instance, compiler string) bool {
+	column := strings.TrimPrefix(table, "cuda-")
+	if _, ok := HostLimit(cuda, column); ok {
+		return false
+	}
+	var newer *recipes.NewerError
+	_, _, err := e.tables.Choose(table, map[string]string{"cuda": cuda.Version, column: compiler}, map[string]string{"msvc": "vs", "gcc": "gcc_max", "clang": "clang_max"}[column])
+	return errors.As(err, &newer)
 }
 
 // cudnnImport finds cuDNN's import library where the usual finders do not look:
@@ -327,6 +339,8 @@ func msvcName(series string) string {
 		return "MSVC " + series
 	}
 	switch {
+	case n >= 50:
+		return "the MSVC v145 toolset (Visual Studio 2026)"
 	case n >= 30 && n < 50:
 		return fmt.Sprintf("the MSVC v143 toolset %s (Visual Studio 2022 17.%d)", series, n-30)
 	case n >= 20 && n < 30:

@@ -73,3 +73,92 @@ func TestNoCPUPackageForCUDA(t *testing.T) {
 		}
 	}
 }
+
+// TestNewerThanTables: nothing is planned on what is newer than the tables, and
+// what is here is no reason for a change.
+func TestNewerThanTables(t *testing.T) {
+	tables, err := recipes.EmbeddedTables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := recipes.Load([]byte("schema: 1\nname: one\ntitle: One\nrequirements:\n"+
+		"  - {id: cuda.version, title: CUDA Toolkit, why: w, manual: m, component: {name: cuda}}\n"+
+		"  - {id: gcc.version, title: GCC, why: w, manual: m, component: {name: gcc}}\n"+
+		"  - {id: cuda.gcc, title: GCC that this CUDA accepts, why: w, manual: m, compat: {table: cuda-gcc, given: [cuda, gcc], choose: gcc_max}}\n"), "one.yaml", tables)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		cuda, gcc string
+		open      string // what is said of it
+		changes   bool
+	}{
+		{"13.6", "17.1.0", "cuda.gcc could not be checked: newer than this table (2026-11): CUDA 13.6; its rows end with 13.5", false},
+		{"13.5", "16.1.0", "", false},
+		{"13.5", "17.1.0", "", true},
+	} {
+		f := &facts.Facts{OS: facts.OS{Family: "linux", ID: "debian", Version: "13", Arch: "amd64"}}
+		f.Add("cuda", facts.Instance{Version: tt.cuda, Path: "/usr/local/cuda", Active: true, Has: []string{"nvcc"}})
+		f.Add("gcc", facts.Instance{Version: tt.gcc, Path: "/usr/bin/gcc", Active: true})
+		s, err := solve.Solve(context.Background(), r, tables, f, solve.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tt.changes != (len(s.Changes) > 0) {
+			t.Errorf("CUDA %s with GCC %s: %+v", tt.cuda, tt.gcc, s.Changes)
+		}
+		if got := strings.Join(s.Open, "; "); got != tt.open {
+			t.Errorf("CUDA %s with GCC %s: open %q", tt.cuda, tt.gcc, got)
+		}
+		for _, c := range s.Changes {
+			if table, err := tables.Table("cuda-gcc"); err != nil || c.Component == "cuda" && table.Newer(map[string]string{"cuda": c.To}) != nil {
+				t.Errorf("plans %+v (%v)", c, err)
+			}
+		}
+	}
+}
+
+// TestEveryColumn: a cuDNN whose machine code does not run on the card is not part
+// of a plan.
+func TestEveryColumn(t *testing.T) {
+	tables, err := recipes.EmbeddedTables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := recipes.Find("opencv-cuda", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		card, sm, driver string
+		cudnn            string // a constraint on the one that is planned
+	}{
+		{"NVIDIA GeForce GTX 1080", "6.1", "580.95.05", "< 9.11"},
+		{"NVIDIA TITAN V", "7.0", "580.95.05", "< 9.11"},
+		{"NVIDIA GeForce RTX 5090", "12.0", "580.95.05", ">= 9.7"},
+		{"NVIDIA GeForce RTX 4090", "8.9", "580.95.05", ">= 8"},
+	} {
+		f := &facts.Facts{
+			OS:   facts.OS{Family: "linux", ID: "debian", Version: "12", Arch: "amd64", Libc: facts.Libc{Kind: "glibc", Version: "2.36"}},
+			GPUs: []facts.GPU{{Vendor: "nvidia", Name: tt.card, ComputeCapability: tt.sm, Memory: 8 << 30}},
+		}
+		f.Add("nvidia-driver", facts.Instance{Version: tt.driver, Active: true})
+		s, err := solve.Solve(context.Background(), r, tables, f, solve.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		planned := ""
+		for _, c := range s.Changes {
+			if c.Component == "cudnn" {
+				planned = c.To
+			}
+		}
+		want, err := recipes.ParseConstraint(tt.cudnn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok, err := want.Check(planned); err != nil || !ok {
+			t.Errorf("%s: cuDNN %q is planned, want %s (%v; conflict %v)", tt.card, planned, tt.cudnn, err, s.Conflict)
+		}
+	}
+}

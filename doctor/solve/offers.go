@@ -328,7 +328,7 @@ func fromVendor(name string, t *recipes.Tables, f *facts.Facts, add adder) bool 
 			add(v, "LibTorch's archive", cost)
 		}
 	case "onnxruntime":
-		for _, v := range append([]string{"1.30.0"}, known(t, "onnxruntime", "onnxruntime", "onnxruntime-cuda")...) {
+		for _, v := range append([]string{"1.30.0"}, known(t, "onnxruntime", "onnxruntime-cuda")...) {
 			add(v, "ONNX Runtime's archive", cost)
 		}
 	case "tensorflow":

@@ -233,7 +233,7 @@ func (l *lookup) ok(chosen []*candidate) (bool, int) {
 	}
 	at := l.row(chosen)
 	if at < 0 {
-		return false, -1
+		return l.unknown(chosen), -1
 	}
 	for n, c := range chosen {
 		if l.holds[n] != "" && !l.heldBy(n, c.inst.Version).has(at) {
@@ -241,6 +241,18 @@ func (l *lookup) ok(chosen []*candidate) (bool, int) {
 		}
 	}
 	return true, at
+}
+
+// unknown reports whether no row fits only because a copy that is here already is
+// newer than the table: that is no reason to change it. Nothing that would have to
+// be installed is planned on such a guess.
+func (l *lookup) unknown(chosen []*candidate) bool {
+	versions, here := map[string]string{}, true
+	for n, c := range chosen {
+		versions[l.columns[n]] = c.inst.Version
+		here = here && (c.action == Keep || c.action == Switch)
+	}
+	return here && l.table.Newer(versions) != nil
 }
 
 // machine judges by what a toolkit that is kept says of itself.
@@ -280,6 +292,19 @@ func (l *lookup) untested(chosen []*candidate) string {
 		return fmt.Sprintf("%s (table %s: %s)", list[0], l.table.Name, l.table.Rows[at].Source)
 	}
 	return fmt.Sprintf("%s with %s (table %s: %s)", list[0], strings.Join(list[1:], " and "), l.table.Name, l.table.Rows[at].Source)
+}
+
+// newer is what is newer than the table among what is known of the machine and
+// the components that can only be one version; nil for nothing.
+func (l *lookup) newer(p *problem, scope []int, id string, known map[string]string) *recipes.NewerError {
+	versions := maps.Clone(known)
+	for n, v := range scope {
+		own := p.own(v, id)
+		if len(own) == 1 && l.columns[n] != "" {
+			versions[l.columns[n]] = own[0].inst.Version
+		}
+	}
+	return l.table.Newer(versions)
 }
 
 // whyTable says what a table allows, narrowed to what is fixed.
@@ -336,7 +361,9 @@ func (p *problem) whyTable(q *recipes.Requirement, l *lookup, scope []int, known
 			options = append(options, option)
 		}
 	}
-	switch {
+	switch newer := l.newer(p, scope, q.ID, known); {
+	case newer != nil:
+		return text + ": " + newer.Error()
 	case set.first() < 0:
 		return text + " has no row"
 	case len(options) == 0:
