@@ -1,12 +1,16 @@
 package recipes
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/hashicorp/go-version"
+
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // Basis says how well a row of a compatibility table is known.
@@ -54,6 +58,8 @@ type Table struct {
 	Rows     []Row             `yaml:"rows" json:"rows"`
 	// Source is where the table was read from. It is not part of the file.
 	Source string `yaml:"-" json:"source"`
+	// begins holds what Begins has found, by column.
+	begins *sync.Map
 	// Yours are the files in the user's recipe folder whose rows were added.
 	Yours []string `yaml:"-" json:"yours,omitempty"`
 }
@@ -143,7 +149,7 @@ func LoadTable(data []byte, name string) (*Table, error) { return loadTable(data
 // loadTable leaves out the comparison of every row with every other one for
 // tables that are part of the program: a test has made it.
 func loadTable(data []byte, name string, pairs bool) (*Table, error) {
-	t := &Table{Source: name}
+	t := &Table{Source: name, begins: &sync.Map{}}
 	d := decode(data, name, t)
 	if len(d.mistakes) == 0 {
 		lintTable(t, d)
@@ -448,6 +454,28 @@ func (t *Table) Known(column string) []string {
 		}
 		return strings.Compare(a, b)
 	})
+}
+
+var firstNumber = lazyregexp.New(`[0-9]+(\.[0-9]+)*`)
+
+// Begins are the versions that the rows' conditions on a column begin at, newest
+// first.
+func (t *Table) Begins(column string) []string {
+	if list, ok := t.begins.Load(column); ok {
+		return list.([]string)
+	}
+	seen := map[string]*version.Version{}
+	for i := range t.Rows {
+		text := firstNumber.FindString(t.Rows[i].When[column])
+		if v, err := Version(text); err == nil {
+			seen[text] = v
+		}
+	}
+	list := slices.SortedFunc(maps.Keys(seen), func(a, b string) int {
+		return cmp.Or(seen[b].Compare(seen[a]), strings.Compare(a, b))
+	})
+	t.begins.Store(column, list)
+	return list
 }
 
 // All loads every table, sorted by name.

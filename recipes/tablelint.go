@@ -1,6 +1,7 @@
 package recipes
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -173,7 +174,7 @@ func lintCondition(t *Table, r *Row, d *document, path, column, text string) {
 	}
 	r.conditions = append(r.conditions, c)
 	if column == "os" && !slices.Contains(families, c.word) {
-		d.at(path, "unknown system %q: one of %s, written as is %s%s", cmpOr(c.word, text), strings.Join(families, ", "), families[0], suggest(c.word, families))
+		d.at(path, "unknown system %q: one of %s, written as is %s%s", cmp.Or(c.word, text), strings.Join(families, ", "), families[0], suggest(c.word, families))
 		return
 	}
 	if c.word != "" {
@@ -193,13 +194,6 @@ func lintCondition(t *Table, r *Row, d *document, path, column, text string) {
 	if through, ok := t.Complete.Through[column]; ok && s.low != nil && beyond(s.low.Original(), through) {
 		d.at(path, "%q begins above %s, where the table says that it ends (complete.through)", text, through)
 	}
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // impossible says why a column cannot have a version; "" where it can.

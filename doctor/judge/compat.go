@@ -554,9 +554,26 @@ func HostLimit(cuda facts.Instance, column string) (Limit, bool) {
 	return limit, true
 }
 
+// builtWith judges an OpenCV that was built with the CUDA and cuDNN that are here:
+// it compiles with them, whatever the table says of the sources as released.
+// Distributions patch them (Arch Linux built 4.11 with CUDA 12.9).
+func (e *evaluation) builtWith(given map[string]string, wanted string) (verdict, bool) {
+	opencv, ok := e.facts.Active("opencv")
+	if !ok || opencv.Built.CUDA == "" || recipes.Series(opencv.Built.CUDA) != recipes.Series(given["cuda"]) || opencv.Built.CuDNN == "" || major(opencv.Built.CuDNN) != major(given["cudnn"]) {
+		return verdict{}, false
+	}
+	return verdict{
+		state: OK, wanted: wanted, where: "build information of " + opencv.Path,
+		found: fmt.Sprintf("OpenCV %s was built with CUDA %s and cuDNN %s", opencv.Version, opencv.Built.CUDA, opencv.Built.CuDNN),
+	}, true
+}
+
 // machine judges by what the installed toolkit says of itself; false means that
 // it says nothing and the table is asked.
 func (e *evaluation) machine(c *recipes.CompatCheck, given map[string]string, wanted string) (verdict, bool) {
+	if c.Table == "opencv-cuda" {
+		return e.builtWith(given, wanted)
+	}
 	column, ok := strings.CutPrefix(c.Table, "cuda-")
 	toolkit, active := e.facts.Active("cuda")
 	if !ok || !active || given[column] == "" {

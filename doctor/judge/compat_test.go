@@ -65,6 +65,7 @@ func TestEvaluateMore(t *testing.T) {
 		vs        = "    component: {name: visual-studio, attr: {cuda_customizations: has series of cuda}}\n"
 		pose      = "    compat: {table: openpose, given: [os, visual-studio], parameters: {openpose: release}, choose: cuda, holds: {cuda: series}}\n"
 		dnn       = "    compat: {table: openpose, given: [os, visual-studio], parameters: {openpose: release}, choose: cudnn, holds: {cudnn: major}}\n"
+		build     = "    compat: {table: opencv-cuda, given: [opencv, cuda, cudnn], choose: cxx}\n"
 		generator = "    compat: {table: vs-toolset-cmake, given: [visual-studio, cmake], choose: generator}\n"
 		sdk       = "    compat: {table: xcode, given: [xcode], choose: ios_sdk}\n"
 		ndk       = "    compat: {table: android-ndk, given: [android-ndk], choose: clang}\n"
@@ -141,6 +142,12 @@ func TestEvaluateMore(t *testing.T) {
 		{"cuDNN 9.7 with Blackwell", gpuHost("linux", "NVIDIA GeForce RTX 5090", "12.0", with("cuda", version("12.8"), "cudnn", version("9.7.1"))), pair, nil, OK, "12.8"},
 		{"cuDNN 9.12 with CUDA 13", gpuHost("linux", "NVIDIA L4", "8.9", with("cuda", version("13.0"), "cudnn", version("9.12.0"))), pair, nil, OK, "13.0"},
 		{"cuDNN 9.30", gpuHost("linux", "NVIDIA L4", "8.9", with("cuda", version("13.0"), "cudnn", version("9.30.0"))), pair, nil, Unknown, "cuDNN 9.30.0; its rows end with 9.28"},
+
+		{"OpenCV 4.11 from source with CUDA 12.9", gpuHost("linux", "", "", with("cuda", version("12.9.86"), "cudnn", version("9.10.2"), "opencv", version("4.11.0"))), build, nil, Fail, "the nearest known one needs"},
+		{"OpenCV 4.11 that was built with CUDA 12.9", gpuHost("linux", "", "", with("cuda", version("12.9.86"), "cudnn", version("9.10.2"), "opencv", facts.Instance{Version: "4.11.0", Built: facts.Built{CUDA: "12.9", CuDNN: "9.10.2"}})), build, nil, OK, "was built with CUDA 12.9"},
+		{"OpenCV 4.11 that was built with CUDA 12.8", gpuHost("linux", "", "", with("cuda", version("12.9.86"), "cudnn", version("9.10.2"), "opencv", facts.Instance{Version: "4.11.0", Built: facts.Built{CUDA: "12.8", CuDNN: "9.10.2"}})), build, nil, Fail, "the nearest known one needs"},
+		{"OpenCV 4.13 with CUDA 13.1", gpuHost("linux", "", "", with("cuda", version("13.1"), "cudnn", version("9.17.0"), "opencv", version("4.13.0"))), build, nil, OK, "13.1"},
+		{"OpenCV 4.13 with CUDA 13.2", gpuHost("linux", "", "", with("cuda", version("13.2"), "cudnn", version("9.17.0"), "opencv", version("4.13.0"))), build, nil, Fail, "no known combination"},
 
 		{"CUDA in Visual Studio", gpuHost("windows", "", "", with("cuda", version("12.1.105"), "visual-studio", studio("11.8,12.1"))), vs, nil, OK, "17.10.1"},
 		{"CUDA before Visual Studio", gpuHost("windows", "", "", with("cuda", version("12.1.105"), "visual-studio", studio(""))), vs, nil, Fail, "CUDA 12.1 is not integrated into Visual Studio"},

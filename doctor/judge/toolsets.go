@@ -9,7 +9,6 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/recipes"
-	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // toolsetForCUDA finds that the toolset Visual Studio builds with by default is
@@ -152,8 +151,6 @@ func (e *evaluation) compilesHere(cuda facts.Instance) bool {
 	return !errors.As(err, &none)
 }
 
-var firstNumber = lazyregexp.New(`[0-9]+(\.[0-9]+)*`)
-
 // series lists the versions that a table's conditions on a column begin at,
 // newest first.
 func (e *evaluation) series(table, column string) []string {
@@ -161,22 +158,7 @@ func (e *evaluation) series(table, column string) []string {
 	if err != nil {
 		return nil
 	}
-	var out []string
-	for _, row := range t.Rows {
-		if v := firstNumber.FindString(row.When[column]); v != "" && !slices.Contains(out, v) {
-			out = append(out, v)
-		}
-	}
-	slices.SortFunc(out, func(a, b string) int {
-		switch {
-		case newer(a, b):
-			return -1
-		case newer(b, a):
-			return 1
-		}
-		return 0
-	})
-	return out
+	return t.Begins(column)
 }
 
 // cudaFor is the newest CUDA toolkit that generates code for this machine's GPU,

@@ -247,12 +247,14 @@ func (l *lookup) ok(chosen []*candidate) (bool, int) {
 // newer than the table: that is no reason to change it. Nothing that would have to
 // be installed is planned on such a guess.
 func (l *lookup) unknown(chosen []*candidate) bool {
-	versions, here := map[string]string{}, true
+	versions := map[string]string{}
 	for n, c := range chosen {
+		if c.action != Keep && c.action != Switch {
+			return false
+		}
 		versions[l.columns[n]] = c.inst.Version
-		here = here && (c.action == Keep || c.action == Switch)
 	}
-	return here && l.table.Newer(versions) != nil
+	return l.table.Newer(versions) != nil
 }
 
 // machine judges by what a toolkit that is kept says of itself.
