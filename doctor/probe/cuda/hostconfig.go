@@ -15,6 +15,10 @@ var (
 	mscWindow = lazyregexp.New(`(?m)^#if _MSC_VER < (\d{4}) \|\| _MSC_VER (>=?) (\d{4})`)
 	gccLimit  = lazyregexp.New(`gcc versions later than (\d{1,2})(?:\.\d+)? are not supported`)
 	clangLess = lazyregexp.New(`clang version must be less than (\d{1,2})\b`)
+	// The condition above that message, which the message does not repeat rightly: in
+	// CUDA 12.2.2 and 12.3 it says 16 where 17 is refused (host_config.h in NVIDIA's
+	// wheels nvidia-cuda-nvcc-cu12 12.2.140 and 12.3.107).
+	clangFrom = lazyregexp.New(`(?m)^#if \(__clang_major__ >= (\d{1,2})\).*\n\s*#error -- unsupported clang version!`)
 )
 
 // ParseHostConfig reads the compilers that a toolkit's host_config.h accepts:
@@ -36,7 +40,11 @@ func ParseHostConfig(text string) map[string]string {
 	if m := gccLimit.FindStringSubmatch(text); m != nil {
 		out["gcc_max"] = m[1]
 	}
-	if m := clangLess.FindStringSubmatch(text); m != nil {
+	m := clangFrom.FindStringSubmatch(text)
+	if m == nil {
+		m = clangLess.FindStringSubmatch(text)
+	}
+	if m != nil {
 		if n, err := strconv.Atoi(m[1]); err == nil && n > 1 {
 			out["clang_max"] = strconv.Itoa(n - 1)
 		}

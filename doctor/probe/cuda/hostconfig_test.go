@@ -18,6 +18,12 @@ func TestParseHostConfig(t *testing.T) {
 			"#error -- unsupported clang version! clang version must be less than 14 and greater than 3.2 . The\n" +
 			"#if _MSC_VER < 1910 || _MSC_VER >= 1940\n",
 			map[string]string{"gcc_max": "11", "clang_max": "13", "msc_ver_min": "1910", "msc_ver_max": "1939"}},
+		// The condition counts, not the message below it, which is wrong in 12.3; nor
+		// does the limit of another compiler.
+		{"12.3", "#if (__clang_major__ >= 22) || (__clang_major__ < 3)\n#error -- unsupported HOS clang version! The version must be must be less than 22\n#endif\n" +
+			"#if (__clang_major__ >= 17) || (__clang_major__ < 3) || ((__clang_major__ == 3) &&  (__clang_minor__ < 3))\n" +
+			"#error -- unsupported clang version! clang version must be less than 16 and greater than 3.2 .\n",
+			map[string]string{"clang_max": "16"}},
 		{"9.1", "#if _MSC_VER < 1600 || _MSC_VER > 1911\n#error -- unsupported GNU version! gcc versions later than 6 are not supported!\n",
 			map[string]string{"gcc_max": "6", "msc_ver_min": "1600", "msc_ver_max": "1911"}},
 		{"windows turned round", "#if _MSC_VER < 1940 || _MSC_VER >= 1910\n", map[string]string{}},
