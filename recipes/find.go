@@ -59,8 +59,9 @@ func EmbeddedTables() (*Tables, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tables{byName: map[string]func() (*Table, error){}, checks: sync.OnceValues(embeddedChecks)}
+	t := &Tables{byName: map[string]func() (*Table, error){}, checks: sync.OnceValues(embeddedChecks), own: map[string]bool{}}
 	for name, file := range files {
+		t.own[name] = true
 		t.byName[name] = sync.OnceValues(func() (*Table, error) {
 			data, err := library.ReadFile(file)
 			if err != nil {
@@ -138,7 +139,7 @@ type shelf struct {
 }
 
 func newShelf(userDir string) (*shelf, error) {
-	tables, err := EmbeddedTables()
+	tables, err := FindTables(userDir)
 	if err != nil {
 		return nil, err
 	}

@@ -169,7 +169,17 @@ func loadTable(data []byte, name string, pairs bool) (*Table, error) {
 type Tables struct {
 	byName map[string]func() (*Table, error)
 	checks func() ([]Check, error)
+	// own are the names of the tables that are part of the program; locked says why
+	// the user's could not be listed.
+	own    map[string]bool
+	locked error
 }
+
+// Embedded reports whether a table of the name is part of the program.
+func (t *Tables) Embedded(name string) bool { return t.own[name] }
+
+// Locked says why the user's own tables could not be listed; nil where they could.
+func (t *Tables) Locked() error { return t.locked }
 
 // Checks are the health checks that go with the tables, read when first asked
 // for.

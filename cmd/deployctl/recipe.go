@@ -33,7 +33,9 @@ func newRecipe(c *console.Console) *cobra.Command {
 		},
 		&cobra.Command{
 			Use: "lint FILE", Short: "Check a recipe file; errors are reported with line and column", Args: exactArg("a recipe file"),
-			RunE: func(_ *cobra.Command, args []string) error { return pipeline.RecipeLint(c, args[0]) },
+			RunE: func(_ *cobra.Command, args []string) error {
+				return whatFolders(func(f pipeline.Folders) error { return pipeline.RecipeLint(c, f, args[0]) })
+			},
 		},
 		&cobra.Command{
 			Use: "new NAME", Short: "Print a small recipe to begin from", Args: exactArg("the new recipe's name"),

@@ -24,9 +24,9 @@ func RecipeList(ctx context.Context, c *console.Console, folders Folders) error 
 	for _, r := range list {
 		width = max(width, runewidth.StringWidth(r.Name))
 	}
-	t, err := recipes.EmbeddedTables()
+	t, err := recipes.FindTables(folders.Recipes)
 	if err != nil {
-		return err
+		return &UsageError{err}
 	}
 	h, err := openHost("")
 	if err != nil {
@@ -88,10 +88,10 @@ func RecipeShow(c *console.Console, folders Folders, name string) error {
 }
 
 // RecipeLint checks a recipe file.
-func RecipeLint(c *console.Console, file string) error {
-	t, err := recipes.EmbeddedTables()
+func RecipeLint(c *console.Console, folders Folders, file string) error {
+	t, err := recipes.FindTables(folders.Recipes)
 	if err != nil {
-		return err
+		return &UsageError{err}
 	}
 	data, err := input.Read(file, recipes.MaxFile+1) // Load names the limit
 	if errors.Is(err, fs.ErrNotExist) {

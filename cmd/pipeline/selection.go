@@ -31,9 +31,9 @@ const (
 
 // load finds the recipe and the tables it may ask.
 func (s Selection) load(ctx context.Context, folders Folders) (*recipes.Recipe, *recipes.Tables, error) {
-	t, err := recipes.EmbeddedTables()
+	t, err := recipes.FindTables(folders.Recipes)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, &UsageError{err}
 	}
 	var r *recipes.Recipe
 	if strings.HasPrefix(s.Name, "https://") {

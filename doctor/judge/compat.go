@@ -319,6 +319,9 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 		state: OK, wanted: wanted, found: fmt.Sprintf("%s %s for %s", c.Choose, value, displayed(pairs)),
 		where: fmt.Sprintf("table %s, %s: %s", c.Table, row.Basis, row.Source),
 	}
+	if row.From != "" {
+		v.where = fmt.Sprintf("your table %s, %s: %s", row.From, row.Basis, row.Source)
+	}
 	if c.Choose == "gocv" { // a release, not a property
 		v.version = value
 	}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/pipeline"
+)
+
+func newTable(c *console.Console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "table",
+		Short: "List, show or check the tables of versions that fit one another",
+		Long: `Compatibility tables say which versions fit one another: a CUDA Toolkit and a
+driver, a GCC, an MSVC toolset, a cuDNN and a GPU. A file NAME.yaml in the
+folder tables of your recipe folder adds rows to the table NAME, or replaces
+rows that have the same conditions.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(
+		&cobra.Command{
+			Use: "list", Short: "List the tables and how far each one goes", Args: noArgs,
+			RunE: func(*cobra.Command, []string) error {
+				return whatFolders(func(f pipeline.Folders) error { return pipeline.TableList(c, f) })
+			},
+		},
+		&cobra.Command{
+			Use: "show NAME", Short: "Print a table with the source of each row", Args: exactArg("a table's name"),
+			RunE: func(_ *cobra.Command, args []string) error {
+				return whatFolders(func(f pipeline.Folders) error { return pipeline.TableShow(c, f, args[0]) })
+			},
+		},
+		&cobra.Command{
+			Use: "lint FILE", Short: "Check a table file; errors are reported with line and column", Args: exactArg("a table file"),
+			RunE: func(_ *cobra.Command, args []string) error { return pipeline.TableLint(c, args[0]) },
+		},
+	)
+	return cmd
+}

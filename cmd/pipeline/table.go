@@ -1,0 +1,136 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/mattn/go-runewidth"
+
+	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/verify/input"
+)
+
+// TableList prints one line for each compatibility table: how far it goes, and
+// whether rows of the user's are in it.
+func TableList(c *console.Console, folders Folders) error {
+	set, err := recipes.FindTables(folders.Recipes)
+	if err != nil {
+		return &UsageError{err}
+	}
+	tables, err := set.All()
+	if err != nil {
+		return &UsageError{err}
+	}
+	width, far := 0, 0
+	for _, t := range tables {
+		width, far = max(width, runewidth.StringWidth(t.Name)), max(far, runewidth.StringWidth(reach(t)))
+	}
+	for _, t := range tables {
+		line := fmt.Sprintf("%s  %s  %s", runewidth.FillRight(t.Name, width), runewidth.FillRight(reach(t), far), t.Title)
+		switch {
+		case len(t.Yours) > 0:
+			line += "  (with your rows in " + strings.Join(t.Yours, ", ") + ")"
+		case !set.Embedded(t.Name):
+			line += "  (your table " + t.Source + ")"
+		}
+		if _, err := fmt.Fprintln(c.Text(), line); err != nil {
+			return err
+		}
+	}
+	if err := set.Locked(); err != nil {
+		_, err := fmt.Fprintf(c.Err, "Your own tables could not be listed: %v\n", err)
+		return err
+	}
+	return nil
+}
+
+// reach says as of when a table is complete, and up to which versions.
+func reach(t *recipes.Table) string {
+	text := t.Complete.AsOf
+	for _, column := range slices.Sorted(maps.Keys(t.Complete.Through)) {
+		text += ", " + column + " " + t.Complete.Through[column]
+	}
+	return text
+}
+
+// TableShow prints a table as YAML, with the file that each row of the user's
+// comes from.
+func TableShow(c *console.Console, folders Folders, name string) error {
+	set, err := recipes.FindTables(folders.Recipes)
+	if err != nil {
+		return &UsageError{err}
+	}
+	t, err := set.Table(name)
+	if err != nil {
+		return &UsageError{err}
+	}
+	head := *t
+	head.Rows = nil
+	data, err := yaml.Marshal(head)
+	if err != nil {
+		return fmt.Errorf("print table %s: %w", name, err)
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "# %s\n%srows:\n", t.Source, strings.TrimSuffix(string(data), "rows: []\n"))
+	for _, row := range t.Rows {
+		if row.From != "" {
+			fmt.Fprintf(&text, "# your row, %s\n", row.From)
+		}
+		data, err := yaml.Marshal([]recipes.Row{row})
+		if err != nil {
+			return fmt.Errorf("print table %s: %w", name, err)
+		}
+		text.Write(data)
+	}
+	_, err = fmt.Fprint(c.Text(), text.String())
+	return err
+}
+
+// TableLint checks a table file, and that its columns are those of the table whose
+// rows it adds to.
+func TableLint(c *console.Console, file string) error {
+	data, err := input.Read(file, recipes.MaxFile+1) // LoadTable names the limit
+	if errors.Is(err, fs.ErrNotExist) {
+		return usagef("there is no file %s", file)
+	}
+	if err != nil {
+		return fmt.Errorf("read the table: %w", err)
+	}
+	t, err := recipes.LoadTable(data, file)
+	if err != nil {
+		return &UsageError{err}
+	}
+	set, err := recipes.EmbeddedTables()
+	if err != nil {
+		return err
+	}
+	adds := ""
+	if set.Embedded(t.Name) {
+		own, err := set.Table(t.Name)
+		if err != nil {
+			return err
+		}
+		both, err := own.With(t)
+		if err != nil {
+			return &UsageError{err}
+		}
+		more := len(both.Rows) - len(own.Rows)
+		adds = fmt.Sprintf("; it adds %s to the table %s and replaces %s", rows(more), t.Name, rows(len(t.Rows)-more))
+	}
+	_, err = fmt.Fprintf(c.Text(), "%s is valid%s\n", file, adds)
+	return err
+}
+
+// rows is a number of rows.
+func rows(n int) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return fmt.Sprintf("%d rows", n)
+}
