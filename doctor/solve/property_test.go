@@ -199,7 +199,7 @@ func TestConflictIsNeeded(t *testing.T) {
 	d := dice{rand.New(rand.NewPCG(20261123, 3))}
 	r, tables := embedded(t, "openpose-windows", map[string]string{"release": "1.6.0"})
 	conflicts := 0
-	for range 15 {
+	for range share(15) {
 		f := d.host(r, tables)
 		p, err := build(r, tables, f, Catalogue(r, tables, f), map[string]string{"cuda": pick(d, []string{"8.0", "10.0", "11.1", "12.6"})})
 		if err != nil {
