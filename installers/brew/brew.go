@@ -28,7 +28,7 @@ func Manager() *pkgmgr.Manager {
 		},
 		Explain: pkgmgr.Explainer("brew", []pkgmgr.Rule{
 			pkgmgr.Locked("another active homebrew", "has already locked"),
-			pkgmgr.NotFound("no available formula", "no formulae found"),
+			pkgmgr.NotFound(`No available formula with the name "([^"]+)"`, "no available formula", "no formulae found"),
 			pkgmgr.Untrusted("sha256 mismatch", "sha-256 mismatch"),
 			pkgmgr.Conflict("because conflicting formulae", "refusing to uninstall"),
 		}),

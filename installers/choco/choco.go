@@ -32,7 +32,7 @@ func Manager() *pkgmgr.Manager {
 		Succeeded: []int{1614},
 		Reboot:    []int{pkgmgr.RebootRequired, pkgmgr.RebootInitiated},
 		Explain: pkgmgr.WindowsExplainer("choco", Code, []pkgmgr.Rule{
-			pkgmgr.NotFound("was not found with the source(s) listed", "package(s) not found"),
+			pkgmgr.NotFound(`^(\S+) not installed\. The package was not found`, "was not found with the source(s) listed", "package(s) not found"),
 			{Any: []string{"hashes do not match", "checksum for", "checksums do not match"}, Kind: step.HashMismatch,
 				Cause: "a file does not match the hash that its package states", Next: "wait for a corrected package, or install it by hand"},
 			pkgmgr.Conflict("unable to resolve dependency", "depends on", "dependency conflict"),

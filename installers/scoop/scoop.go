@@ -25,7 +25,7 @@ func Manager() *pkgmgr.Manager {
 		UndoBy:    "scoop uninstall",
 		Installed: installed,
 		Explain: pkgmgr.WindowsExplainer("scoop", nil, []pkgmgr.Rule{
-			pkgmgr.NotFound("couldn't find manifest for"),
+			pkgmgr.NotFound(`Couldn't find manifest for '([^']+)'`, "couldn't find manifest for"),
 			{Any: []string{"hash check failed"}, Kind: step.HashMismatch,
 				Cause: "a file does not match the hash that its manifest states", Next: "run scoop update, then run deployctl again"},
 			pkgmgr.Locked("still running", "being used by another process"),

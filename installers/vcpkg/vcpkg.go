@@ -48,7 +48,7 @@ func Manager() *pkgmgr.Manager {
 				Cause: "vcpkg found no Visual Studio with C++ to compile with", Next: "install the C++ tools of Visual Studio, then run deployctl again"},
 			{Any: []string{"permission denied", "access is denied"}, Kind: step.NoPrivilege,
 				Cause: "vcpkg may not write into its folder", Next: "make it writable for this user, then run deployctl again"},
-			pkgmgr.NotFound("does not exist", "failed to load port", "is not a feature of"),
+			pkgmgr.NotFound("", "does not exist", "failed to load port", "is not a feature of"),
 			pkgmgr.Untrusted("file does not have the expected hash", "unexpected hash"),
 			pkgmgr.Locked("waiting to take filesystem lock", "filesystem lock on"),
 			{Any: []string{"failed with: build_failed", "failed with: post_build_checks_failed"}, Kind: step.Other,
