@@ -17,7 +17,7 @@ func (p *Plan) Describe(w io.Writer) error {
 	if len(p.Steps) > 0 {
 		cost := p.Cost()
 		cost.Note = ""
-		fmt.Fprintf(b, "Plan: %s, %s\n", plural(len(p.Steps), "step"), costText(cost))
+		fmt.Fprintf(b, "Plan: %s, %s\n", recipes.Count(len(p.Steps), "step"), costText(cost))
 	}
 	for i, s := range p.Steps {
 		fmt.Fprintf(b, "\n%d. %s\n", i+1, step.Clean(s.Title, 200))
@@ -95,11 +95,4 @@ func costText(c Cost) string {
 		text = strings.TrimSpace(text + " (" + c.Note + ")")
 	}
 	return text
-}
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return fmt.Sprintf("%d %ss", n, word)
 }

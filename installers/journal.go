@@ -14,6 +14,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes"
 )
 
 // Event is what a journal record tells.
@@ -171,10 +172,10 @@ type Unread struct {
 func (u Unread) String() string {
 	var parts []string
 	if u.Torn > 0 {
-		parts = append(parts, plural(u.Torn, "damaged line")+" (a crash, or the disk)")
+		parts = append(parts, recipes.Count(u.Torn, "damaged line")+" (a crash, or the disk)")
 	}
 	if u.Newer > 0 {
-		parts = append(parts, plural(u.Newer, "line")+" of a newer deployctl (use that version to undo them)")
+		parts = append(parts, recipes.Count(u.Newer, "line")+" of a newer deployctl (use that version to undo them)")
 	}
 	var text string
 	if parts != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes"
 )
 
 // Sources says where a plan's files may come from.
@@ -82,7 +83,7 @@ func (e *MissingError) Error() string {
 		sum += f.Size
 	}
 	fmt.Fprintf(&b, "nothing was changed: --offline forbids to fetch %s (%s) that this machine does not have; import a bundle that has them (deployctl bundle import FILE), or run this with a network\n",
-		plural(len(e.Files), "file"), step.Bytes(sum))
+		recipes.Count(len(e.Files), "file"), step.Bytes(sum))
 	for _, f := range e.Files {
 		fmt.Fprintf(&b, "  %s  %d bytes, sha256 %s\n", step.Clean(f.Name, 120), f.Size, f.SHA256)
 	}
@@ -261,10 +262,10 @@ func (p *Plan) fetchFirst(local apt.Local, packages []lockfile.Package, modules 
 	}
 	var parts []string
 	if len(packages) > 0 {
-		parts = append(parts, plural(len(packages), "package"))
+		parts = append(parts, recipes.Count(len(packages), "package"))
 	}
 	if len(modules) > 0 {
-		parts = append(parts, plural(len(modules), "file")+" of Go modules")
+		parts = append(parts, recipes.Count(len(modules), "file")+" of Go modules")
 	}
 	var bytes int64
 	var serves []string

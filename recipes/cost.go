@@ -35,6 +35,14 @@ func UsualCost(component string) Cost {
 	return smallCost()
 }
 
+// Count is a number of things: "1 step", "2 steps".
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
 // FormatBytes writes a size for people, in decimal units as package managers do.
 func FormatBytes(n int64) string {
 	sign := ""

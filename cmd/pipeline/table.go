@@ -121,16 +121,8 @@ func TableLint(c *console.Console, file string) error {
 			return &UsageError{err}
 		}
 		more := len(both.Rows) - len(own.Rows)
-		adds = fmt.Sprintf("; it adds %s to the table %s and replaces %s", rows(more), t.Name, rows(len(t.Rows)-more))
+		adds = fmt.Sprintf("; it adds %s to the table %s and replaces %s", recipes.Count(more, "row"), t.Name, recipes.Count(len(t.Rows)-more, "row"))
 	}
 	_, err = fmt.Fprintf(c.Text(), "%s is valid%s\n", file, adds)
 	return err
-}
-
-// rows is a number of rows.
-func rows(n int) string {
-	if n == 1 {
-		return "1 row"
-	}
-	return fmt.Sprintf("%d rows", n)
 }

@@ -307,7 +307,7 @@ func (r *Report) Closing() string {
 		if len(missing) > 0 {
 			problems = append([]string{isMissing(missing)}, problems...)
 		}
-		text = count(failed, "problem") + ": " + strings.Join(problems, "; ") + "."
+		text = recipes.Count(failed, "problem") + ": " + strings.Join(problems, "; ") + "."
 		if next := r.Run(); next != "" {
 			text += " " + next
 		} else if len(missing) > 0 && len(r.noManager) > 0 {
@@ -315,13 +315,13 @@ func (r *Report) Closing() string {
 				"). Install by hand what is missing, then run `deployctl doctor` again."
 		}
 	case len(open) > 0:
-		text = count(len(open), "check") + " could not be made: " + strings.Join(open, ", ") + "."
+		text = recipes.Count(len(open), "check") + " could not be made: " + strings.Join(open, ", ") + "."
 	case len(pending) > 0:
 		text = "Waiting for a new session or a restart: " + strings.Join(pending, ", ") + "."
 	default:
 		text = "No problems found for " + r.Recipe + "."
 		if warnings > 0 {
-			text = "No problems found for " + r.Recipe + ", " + count(warnings, "warning") + "."
+			text = "No problems found for " + r.Recipe + ", " + recipes.Count(warnings, "warning") + "."
 			if next := r.Run(); next != "" {
 				text += " " + next
 			}
@@ -393,13 +393,6 @@ func isMissing(list []string) string {
 		return list[0] + " and " + list[1] + " are missing"
 	}
 	return strings.Join(list[:last], ", ") + ", and " + list[last] + " are missing"
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func (h HostSummary) line() string {

@@ -342,9 +342,9 @@ func (s *Solution) WriteText(w io.Writer, width int) error {
 	case len(groups) == 0:
 		line("", first+"Recipe "+s.Recipe+" needs no changes.")
 	case s.onlyByHand():
-		line("", fmt.Sprintf("%sRecipe %s needs nothing installed. %s to fix by hand:", first, s.Recipe, count(len(groups), "problem")))
+		line("", fmt.Sprintf("%sRecipe %s needs nothing installed. %s to fix by hand:", first, s.Recipe, recipes.Count(len(groups), "problem")))
 	default:
-		line("", fmt.Sprintf("%sRecipe %s needs %s: %s.", first, s.Recipe, count(len(groups), "change"), s.Cost))
+		line("", fmt.Sprintf("%sRecipe %s needs %s: %s.", first, s.Recipe, recipes.Count(len(groups), "change"), s.Cost))
 	}
 	for i, g := range groups {
 		fmt.Fprintln(b)
@@ -479,11 +479,4 @@ func (c Cost) String() string {
 		parts = append(parts, "a Visual Studio")
 	}
 	return strings.Join(parts, ", ")
-}
-
-func count(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return fmt.Sprintf("%d %ss", n, word)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/deployctl/deployctl/installers/elevate"
 	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes"
 )
 
 // Mechanism carries out the steps of a package manager: the one adapter between
@@ -53,7 +54,7 @@ func (m Mechanism) Check(ctx context.Context, s step.Step) (mechanism.Check, err
 	c := mechanism.Check{Before: before}
 	c.Room = m.room(q.DownloadBytes, q.DiskBytes)
 	if s.Cost.Estimated && len(q.Change) > 0 {
-		c.Note = fmt.Sprintf("%s to install: %s to download, %s of disk", packages(len(q.Change)), step.Bytes(q.DownloadBytes), step.Bytes(q.DiskBytes))
+		c.Note = fmt.Sprintf("%s to install: %s to download, %s of disk", recipes.Count(len(q.Change), "package"), step.Bytes(q.DownloadBytes), step.Bytes(q.DiskBytes))
 	}
 	return c, nil
 }
@@ -119,13 +120,6 @@ func (m Mechanism) frees() string {
 		return ""
 	}
 	return " (" + m.Tool + " clean empties the package cache)"
-}
-
-func packages(n int) string {
-	if n == 1 {
-		return "1 package"
-	}
-	return fmt.Sprintf("%d packages", n)
 }
 
 // quote says what the step would take now, and whether it is done.
