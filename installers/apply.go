@@ -160,8 +160,7 @@ func (a *Applier) Apply(ctx context.Context, plan *Plan) (Result, error) {
 // (PlanUndo) needs it before, and that nobody else is changing packages, which it
 // waits for. It changes nothing but the journal; the error may be a *HeldError.
 func (a *Applier) Settle(ctx context.Context) ([]Record, Unread, error) {
-	_, _, err := a.settled(ctx)
-	if err != nil {
+	if err := a.settled(ctx); err != nil {
 		return nil, Unread{}, err
 	}
 	r := &run{Applier: a}
@@ -198,27 +197,26 @@ func (r *run) idle(ctx context.Context, records []Record) error {
 	return nil
 }
 
-func (a *Applier) settled(ctx context.Context) ([]Record, Unread, error) {
-	records, unread, err := History(a.State)
+// settled closes the open records in State.
+func (a *Applier) settled(ctx context.Context) error {
+	records, _, err := History(a.State)
 	if err != nil || len(Unfinished(records)) == 0 {
-		return records, unread, err
+		return err
 	}
 	release, err := lock(a.State, a.me())
 	if err != nil {
-		return nil, unread, err
+		return err
 	}
 	r := &run{Applier: a}
-	records, unread, err = History(a.State) // again, now that nobody else writes
+	records, _, err = History(a.State) // again, now that no one else writes
 	if err == nil {
 		r.journal, err = openJournal(a.State, a.Shared)
 	}
 	if err == nil {
-		var settled []Record
-		settled, err = r.settle(ctx, records)
-		records = append(records, settled...)
+		_, err = r.settle(ctx, records)
 		err = errors.Join(err, r.journal.f.Close())
 	}
-	return records, unread, errors.Join(err, release())
+	return errors.Join(err, release())
 }
 
 func (r *run) locked(ctx context.Context) (Result, error) {
