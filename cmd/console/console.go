@@ -153,7 +153,7 @@ func (c *Console) start(name string, total int64, bytes bool) *Task {
 	name = Printable(name)
 	t := &Task{c: c, name: name, total: total, bytes: bytes, began: c.Now(), stop: make(chan struct{})}
 	if !c.ErrTTY {
-		t.wg.Go(t.goesOn)
+		t.every(cmp.Or(c.alive, 15*time.Second), t.goesOn)
 		return t
 	}
 	if total <= 0 {
@@ -183,19 +183,10 @@ func (c *Console) start(name string, total int64, bytes bool) *Task {
 	if total < 0 {
 		// A spinner turns by itself: the work below may be silent for a minute.
 		_ = t.bar.RenderBlank() // a progress line that cannot be drawn stops nothing
-		t.wg.Go(func() {
-			tick := time.NewTicker(150 * time.Millisecond)
-			defer tick.Stop()
-			for {
-				select {
-				case <-t.stop:
-					return
-				case <-tick.C:
-					t.mu.Lock()
-					_ = t.bar.RenderBlank() // see start; Add draws only what has moved
-					t.mu.Unlock()
-				}
-			}
+		t.every(150*time.Millisecond, func() {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			_ = t.bar.RenderBlank() // see start; Add draws only what has moved
 		})
 	}
 	return t
@@ -204,22 +195,29 @@ func (c *Console) start(name string, total int64, bytes bool) *Task {
 // goesOn tells a log, which may be watched or have a limit on silence, that the
 // task is at work, and how far it is.
 func (t *Task) goesOn() {
-	tick := time.NewTicker(cmp.Or(t.c.alive, 15*time.Second))
-	defer tick.Stop()
-	for {
-		select {
-		case <-t.stop:
-			return
-		case <-tick.C:
-		}
-		t.mu.Lock()
-		far := ""
-		if t.total > 0 {
-			far = fmt.Sprintf(": %d %%", 100*t.at/t.total)
-		}
-		t.mu.Unlock()
-		t.c.Note("  %s%s  (%s so far)", t.name, far, short(t.c.Now().Sub(t.began)))
+	t.mu.Lock()
+	far := ""
+	if t.total > 0 {
+		far = fmt.Sprintf(": %d %%", 100*t.at/t.total)
 	}
+	t.mu.Unlock()
+	t.c.Note("  %s%s  (%s so far)", t.name, far, short(t.c.Now().Sub(t.began)))
+}
+
+// every does something again and again until the task ends.
+func (t *Task) every(pause time.Duration, do func()) {
+	t.wg.Go(func() {
+		tick := time.NewTicker(pause)
+		defer tick.Stop()
+		for {
+			select {
+			case <-t.stop:
+				return
+			case <-tick.C:
+				do()
+			}
+		}
+	})
 }
 
 // Late is a task that is shown only when it takes more than a second. End it.
