@@ -80,19 +80,27 @@ func (x examination) newReport(o DoctorOptions) *report.Report {
 	return report
 }
 
+// pastRuns is the history as far as this user may read it. It is not known where
+// there is no folder for one, so that nothing was changed, or none may be read:
+// looking does without, and what would write to it refuses.
+func pastRuns(h *host.Host, user facts.User) (records []installers.Record, known bool, err error) {
+	state, err := installers.StateDir(h, user.Admin)
+	if err != nil {
+		return nil, false, nil
+	}
+	records, _, err = installers.Histories(state, installers.MachineDir(h, user.Admin))
+	if errors.Is(err, fs.ErrPermission) || host.IsNotExist(err) {
+		return nil, false, nil
+	}
+	return records, err == nil, err
+}
+
 // later is the live host as a shell opened now would see it, nil when that is
 // how this process sees it, too. It differs after deployctl has made lasting
 // changes of the environment, and on Windows after an installer has.
 func later(ctx context.Context, h *host.Host, user facts.User) (*host.Host, error) {
-	state, err := installers.StateDir(h, user.Admin)
-	if err != nil {
-		return nil, nil // without a folder for a journal, nothing was changed
-	}
-	records, _, err := installers.Histories(state, installers.MachineDir(h, user.Admin))
-	if errors.Is(err, fs.ErrPermission) || host.IsNotExist(err) {
-		return nil, nil // looking does without; what would write to it refuses
-	}
-	if err != nil {
+	records, known, err := pastRuns(h, user)
+	if err != nil || !known {
 		return nil, err
 	}
 	env := map[string]string{}
@@ -222,7 +230,7 @@ func (o DoctorOptions) plan(ctx context.Context, x examination) (*installers.Pla
 		err = modulesHere(ctx, x)
 	}
 	if err == nil && o.Fix && o.From == "" && len(plan.Steps) == 0 {
-		err = o.rest(ctx, x, plan)
+		err = rest(ctx, x, plan)
 	}
 	var unfit *lockfile.Error
 	if errors.As(err, &unfit) {
@@ -232,17 +240,10 @@ func (o DoctorOptions) plan(ctx context.Context, x examination) (*installers.Pla
 }
 
 // rest plans what is left of an interrupted run where the recipe asks for nothing.
-func (o DoctorOptions) rest(ctx context.Context, x examination, plan *installers.Plan) error {
+func rest(ctx context.Context, x examination, plan *installers.Plan) error {
 	user := x.judgement.Facts.OS.User
-	a, err := applier(x.host, o.Folders, user.Admin)
-	if err != nil {
-		return nil // no folder for a history, so nothing was begun
-	}
-	records, _, err := installers.Histories(a.State, a.Machine)
-	if errors.Is(err, fs.ErrPermission) || host.IsNotExist(err) {
-		return nil
-	}
-	if err != nil {
+	records, known, err := pastRuns(x.host, user)
+	if err != nil || !known {
 		return err
 	}
 	rest, err := installers.PlanRest(ctx, x.host, user, records)
@@ -521,7 +522,7 @@ func (s *stepProgress) report(p installers.Progress) {
 	s.stopping = p.Phase == step.Stopping
 	key := p.StepID + "/" + string(p.Phase)
 	if p.Phase == step.Waiting {
-		key += "/" + p.Message // somebody else, now
+		key += "/" + p.Message // another program, now
 	}
 	if key != s.key {
 		s.finish()
