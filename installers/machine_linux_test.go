@@ -143,7 +143,7 @@ func TestRootsFilesAreRoots(t *testing.T) {
 	if err != nil || len(plan.Steps) != 0 || len(plan.Kept) != 1 || !strings.Contains(plan.Kept[0].Why, "sudo deployctl undo --run r") {
 		t.Errorf("%+v, %v", plan, err)
 	}
-	// Without any way to root, it is no business of the user's.
+	// Without any way to root, the user need not hear of it.
 	s.tools = []string{"/usr/bin/apt-get", "/usr/bin/dpkg-query"}
 	if plan, err := s.undo(s.user()); err != nil || len(plan.Kept) != 0 {
 		t.Errorf("%+v, %v", plan, err)

@@ -75,7 +75,7 @@ func TestNoCPUPackageForCUDA(t *testing.T) {
 }
 
 // TestNewerThanTables: nothing is planned on what is newer than the tables, and
-// what is here is no reason for a change.
+// what is here does not call for a change.
 func TestNewerThanTables(t *testing.T) {
 	tables, err := recipes.EmbeddedTables()
 	if err != nil {

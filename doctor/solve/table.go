@@ -244,7 +244,7 @@ func (l *lookup) ok(chosen []*candidate) (bool, int) {
 }
 
 // unknown reports whether no row fits only because a copy that is here already is
-// newer than the table: that is no reason to change it. Nothing that would have to
+// newer than the table: that does not call for a change. Nothing that would have to
 // be installed is planned on such a guess.
 func (l *lookup) unknown(chosen []*candidate) bool {
 	versions := map[string]string{}

@@ -20,7 +20,7 @@ type Mechanism interface {
 	// made by nobody has no entry.
 	State(ctx context.Context, s step.Step) (State, error)
 	// Idle waits for whoever else works with what the step works with (another
-	// package manager). What is half done while somebody is at work is not broken.
+	// package manager). What is half done while another program is at work is not broken.
 	Idle(ctx context.Context, s step.Step, wait Wait) error
 	// Room is the disk space that the step is planned to need.
 	Room(s step.Step) []Room
