@@ -161,7 +161,7 @@ func adviceHolds(t *testing.T, name string, h *host.Host, f *facts.Facts, r *rec
 		switch {
 		case x.State != judge.Fail && x.State != judge.Warn:
 			continue
-		case x.Action == nil && x.Listed:
+		case x.Action == nil && x.Listed, x.Action != nil && len(x.Action.Versions) > 0:
 			counts["a package of the recipe: no recording has its files"]++
 			continue
 		case x.Action == nil:

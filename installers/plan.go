@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -49,6 +50,8 @@ func (p *Plan) Cost() (sum Cost) {
 type choice struct {
 	manager  *pkgmgr.Manager // nil when it needs no package manager
 	packages []string
+	// versions are those of packages that are asked for by name.
+	versions map[string]string
 	// before and after are the steps around the packages'.
 	before, after []Step
 	// text is what doctor says of an entry of the fix list.
@@ -170,6 +173,13 @@ func (w ways) wish(ctx context.Context, f judge.Finding, r *recipes.Requirement,
 		fix := r.Fix[i]
 		text := judge.FixText(r, &fix, w.f)
 		c, err := applicable(ctx, fix, w, with)
+		if c != nil && c.manager != nil && c.manager.At != nil {
+			of := recipes.Packages{Manager: c.manager.Name, Packages: c.packages}
+			if r.Component != nil {
+				of = of.Pin(r.Component.Version)
+			}
+			c.versions = of.Versions
+		}
 		var cannot *Failure
 		if errors.As(err, &cannot) {
 			reason = cannot.Error()
@@ -220,7 +230,7 @@ func (w ways) action(ctx context.Context, f judge.Finding, with []*pkgmgr.Manage
 		if err != nil {
 			return nil, "", err
 		}
-		c.manager, c.packages = m.For(w.h, target), packages
+		c.manager, c.packages, c.versions = m.For(w.h, target), packages, a.Versions
 		if a.Reinstall {
 			if m.Reinstall == nil {
 				return nil, name + " cannot reinstall packages", nil
@@ -322,6 +332,16 @@ func (p *Plan) surround(wishes []*wish) {
 		after = add(after, w, w.choices[0].after)
 	}
 	p.Steps = slices.Concat(before, p.Steps, after)
+	// CUDA's installer puts its files into each Visual Studio that it finds.
+	slices.SortStableFunc(p.Steps, func(a, b Step) int {
+		rank := func(s Step) int {
+			if slices.ContainsFunc(s.Packages, func(n string) bool { return n == "Nvidia.CUDA" || n == "cuda" }) {
+				return 1
+			}
+			return 0
+		}
+		return cmp.Compare(rank(a), rank(b))
+	})
 }
 
 // round builds the steps for the wishes' first choices. It reports true when a
@@ -381,7 +401,13 @@ func (p *Plan) use(ctx context.Context, h *host.Host, m *pkgmgr.Manager, wishes 
 			newer[n] = newer[n] || m.Upgrades && w.finding.Cause == judge.WrongVersion
 		}
 	}
-	stays := func(n string) bool { return e.installed[n].Ready && !changes[n] && !newer[n] }
+	versions := map[string]string{}
+	for _, w := range mine {
+		maps.Copy(versions, w.choices[0].versions)
+	}
+	stays := func(n string) bool {
+		return e.installed[n].Ready && !changes[n] && !newer[n] && (versions[n] == "" || versions[n] == e.installed[n].Version)
+	}
 	if e.listErr == nil && (e.note == "" || m.Quote == nil || !e.lists.Present) {
 		if p.drop(wishes, func(w *wish) string {
 			if !w.choices[0].by(m) || len(w.choices[0].after) > 0 || slices.ContainsFunc(w.choices[0].packages, func(n string) bool { return !stays(n) }) {
@@ -394,7 +420,7 @@ func (p *Plan) use(ctx context.Context, h *host.Host, m *pkgmgr.Manager, wishes 
 		names = slices.DeleteFunc(names, stays)
 	}
 	if len(names) > 0 { // none: a build whose packages are all there
-		p.install(m, e, names, mine, used)
+		p.install(m, e, names, mine, used, versions)
 	}
 	return false, nil
 }
@@ -480,7 +506,7 @@ func (p *Plan) ask(ctx context.Context, h *host.Host, m *pkgmgr.Manager, names [
 }
 
 // install adds the steps that install packages, and what must come before them.
-func (p *Plan) install(m *pkgmgr.Manager, e estimate, names []string, mine []*wish, used map[string]int) {
+func (p *Plan) install(m *pkgmgr.Manager, e estimate, names []string, mine []*wish, used map[string]int, versions map[string]string) {
 	ids := make([]string, len(mine))
 	for i, w := range mine {
 		ids[i] = w.finding.ID
@@ -505,9 +531,13 @@ func (p *Plan) install(m *pkgmgr.Manager, e estimate, names []string, mine []*wi
 		undo = "by hand: " + m.NoRemove
 	}
 	counted := map[string]bool{}
-	for i, batch := range m.Batches(names) {
-		id := m.Name + ".install"
-		if m.Alone {
+	for i, batch := range m.BatchesAt(names, versions) {
+		id, args := m.Name+".install", m.Install(batch)
+		at := map[string]string(nil)
+		if v := versions[batch[0]]; m.At != nil && v != "" {
+			args, at = m.At(args, v), map[string]string{batch[0]: v}
+		}
+		if m.Alone || at != nil {
 			id, quote = id+"."+batch[0], pkgmgr.Quote{}
 		}
 		if used[id]++; used[id] > 1 {
@@ -520,6 +550,9 @@ func (p *Plan) install(m *pkgmgr.Manager, e estimate, names []string, mine []*wi
 			cost = Cost{} // told with the first
 		}
 		what, need := title(batch, quote), m.Needs(step.Network)
+		if at != nil {
+			what += " " + at[batch[0]]
+		}
 		if m.Title != nil {
 			what = m.Title(batch)
 		}
@@ -528,8 +561,8 @@ func (p *Plan) install(m *pkgmgr.Manager, e estimate, names []string, mine []*wi
 		}
 		p.Steps = append(p.Steps, Step{
 			ID: id, Title: what, Effect: step.Write,
-			Needs: need, Requirements: serves(mine, batch), Mechanism: m.Name, Action: step.Install, Packages: batch,
-			Target: m.Target, Note: m.Note, Cost: cost, Argv: m.Argv(e.tool, m.Install(batch)), Undo: undo,
+			Needs: need, Requirements: serves(mine, batch), Mechanism: m.Name, Action: step.Install, Packages: batch, Versions: at,
+			Target: m.Target, Note: m.Note, Cost: cost, Argv: m.Argv(e.tool, args), Undo: undo,
 		})
 	}
 }

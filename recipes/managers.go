@@ -90,13 +90,15 @@ type PackageSet map[string][]string
 type Packages struct {
 	Manager  string
 	Packages []string
+	// Versions are those that are asked for by name, by package.
+	Versions map[string]string
 }
 
 // Installs gives the fix's package manager and packages.
 func (f *Fix) Installs() Packages {
 	for _, m := range managers {
 		if p := f.Packages[m.Name]; len(p) > 0 {
-			return Packages{m.Name, p}
+			return Packages{Manager: m.Name, Packages: p}
 		}
 	}
 	return Packages{}

@@ -17,6 +17,8 @@ type Action struct {
 	Manager   string   `json:"manager,omitempty"`
 	Packages  []string `json:"packages,omitempty"`
 	Reinstall bool     `json:"reinstall,omitempty"`
+	// Versions are those of packages that are asked for by name.
+	Versions map[string]string `json:"versions,omitempty"`
 	// Loader is a folder that the dynamic loader is told of.
 	Loader *LoaderEntry `json:"loader,omitempty"`
 	Env    []EnvEdit    `json:"env,omitempty"`
@@ -62,7 +64,7 @@ func (e *evaluation) command(a *Action) string {
 		steps = append(steps, register(a.Loader.Folder, a.Loader.File, e.sudo()))
 	}
 	if len(a.Packages) > 0 {
-		text := installCommand(recipes.Packages{Manager: a.Manager, Packages: a.Packages}, e.facts.OS.User)
+		text := installCommand(recipes.Packages{Manager: a.Manager, Packages: a.Packages, Versions: a.Versions}, e.facts.OS.User)
 		if a.Reinstall {
 			text = strings.Replace(text, " install ", " install --reinstall ", 1)
 		}

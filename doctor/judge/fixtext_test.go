@@ -39,7 +39,7 @@ func TestFixText(t *testing.T) {
 		{recipes.Fix{Distro: []string{"windows"}, Packages: recipes.PackageSet{"vcpkg": {"opencv4[dnn,opencl]"}}}, machine("linux", "debian", "vcpkg"), ""},
 		{studio, complete, "Visual Studio Installer"},
 		{studio, machine("windows", "windows", "visual-studio"), ""}, // not complete
-		{studio, machine("windows", "windows", "winget"), `By hand. Or install the Build Tools: winget install --exact --id Microsoft.VisualStudio.2022.BuildTools --override "--quiet --wait --norestart --add Some.Component"`},
+		{studio, machine("windows", "windows", "winget"), `By hand. Or install the Build Tools: winget install --exact --id Microsoft.VisualStudio.2022.BuildTools --version 17.14.41 --override "--quiet --wait --norestart --add Some.Component"`},
 		{studio, machine("windows", "windows", "choco"), "choco install visualstudio2022buildtools"},
 		{studio, machine("windows", "windows"), ""},
 	} {

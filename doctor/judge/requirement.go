@@ -255,6 +255,8 @@ type evaluation struct {
 	advised map[string]string
 	// listed: the fix of the finding that is being made is the recipe's list's.
 	listed bool
+	// do is that fix as a program carries it out, nil where it is a person's to do.
+	do *Action
 	// touches is what touched gives, made at its first call.
 	touches []string
 }
@@ -277,7 +279,7 @@ func (e *evaluation) judge(q *recipes.Requirement) Finding {
 		ID: q.ID, Title: q.Title, Severity: cmp.Or(q.Severity, recipes.Required), Why: q.Why,
 		Doc: cmp.Or(recipes.PagePath(q.ID), e.recipe.Source+"#"+q.ID),
 	}
-	e.advised, e.listed = nil, false
+	e.advised, e.listed, e.do = nil, false, nil
 	v, applies := e.applies(q.When)
 	if applies {
 		switch {
@@ -318,6 +320,9 @@ func (e *evaluation) judge(q *recipes.Requirement) Finding {
 		out.Fix = cmp.Or(v.fix, "Fix the error above and run deployctl doctor again. To do it by hand: "+cmp.Or(Manual(q, e.facts), q.Title))
 	default:
 		out.Fix = cmp.Or(v.fix, e.fix(q))
+		if v.fix == "" && v.do == nil {
+			v.do = e.do
+		}
 		out.Action, out.Reach, out.Advised = v.do, v.reach, e.advised
 		out.Listed = e.listed && v.do == nil && !v.reach
 	}
@@ -622,7 +627,7 @@ func ByHand(q *recipes.Requirement, f *facts.Facts) string {
 // FixText says what one entry of a requirement's fix list does; "" where it does
 // not fit this machine.
 func FixText(q *recipes.Requirement, fix *recipes.Fix, f *facts.Facts) string {
-	p := fix.Installs()
+	p := fix.Installs().Pin(limit(q))
 	switch {
 	case !Fits(fix, f):
 		return ""
@@ -644,6 +649,14 @@ func FixText(q *recipes.Requirement, fix *recipes.Fix, f *facts.Facts) string {
 		return installCommand(p, f.OS.User)
 	}
 	return ""
+}
+
+// limit is what a requirement asks of the version of its component.
+func limit(q *recipes.Requirement) string {
+	if q.Component == nil {
+		return ""
+	}
+	return q.Component.Version
 }
 
 // Fits reports whether an entry of a fix list is for this machine. It decides in
@@ -684,7 +697,7 @@ func managerHere(name string, f *facts.Facts) bool {
 func buildTools(components []string, f *facts.Facts) string {
 	add := " --add " + strings.Join(components, " --add ")
 	if len(f.Components["winget"]) > 0 {
-		return `winget install --exact --id Microsoft.VisualStudio.2022.BuildTools --override "--quiet --wait --norestart` + add + `"`
+		return recipes.Packages{Manager: "winget", Packages: []string{"Microsoft.VisualStudio.2022.BuildTools"}}.Pin("").Command() + ` --override "--quiet --wait --norestart` + add + `"`
 	}
 	return `as administrator: choco install visualstudio2022buildtools --package-parameters "` + add[1:] + `"`
 }
@@ -714,7 +727,7 @@ func ChooseFix(q *recipes.Requirement, f *facts.Facts) (recipes.Packages, bool) 
 		return recipes.Packages{}, false // distributions' packages do not serve its GPU
 	}
 	for i := range q.Fix {
-		p := q.Fix[i].Installs()
+		p := q.Fix[i].Installs().Pin(limit(q))
 		bringsIn := p.Manager == "visual-studio" && len(f.Components[p.Manager]) == 0 // the Build Tools, which are more than was asked for
 		if q.Fix[i].Build == "" && p.Manager != "" && p.Manager != "npm" && !bringsIn && Fits(&q.Fix[i], f) {
 			return p, true
@@ -727,10 +740,10 @@ func ChooseFix(q *recipes.Requirement, f *facts.Facts) (recipes.Packages, bool) 
 // argv lists made by its installers, never this text.
 func installCommand(p recipes.Packages, u facts.User) string {
 	m, _ := recipes.FindManager(p.Manager)
-	command := m.Command + " " + strings.Join(p.Packages, " ")
+	command := p.Command()
 	switch {
-	case p.Manager == "winget": // --id takes one
-		return "winget install --exact --id " + strings.Join(p.Packages, "; winget install --exact --id ")
+	case p.Manager == "winget":
+		return command
 	case p.Manager == "feature":
 		return featureCommand(p.Packages)
 	case p.Manager == "msys2":

@@ -200,20 +200,6 @@ func (e *evaluation) advise(component, version string) {
 	e.advised[component] = version
 }
 
-// wingetCUDA is the newest release of a CUDA series that winget has, "" for none.
-// Source: manifests/n/Nvidia/CUDA of microsoft/winget-pkgs, read 2026-11-27.
-func wingetCUDA(series string) string {
-	for _, release := range []string{
-		"11.3", "11.5", "11.6", "11.7", "11.8", "12.0.1", "12.1", "12.2.2", "12.3.2", "12.4.1", "12.5", "12.6.1", "12.8", "12.9",
-		"13.0", "13.1", "13.2", "13.3", "13.4",
-	} {
-		if recipes.Series(release) == series {
-			return release
-		}
-	}
-	return ""
-}
-
 // cudaAdvice names the exact CUDA toolkit to install; "" leaves it to the recipe.
 func (e *evaluation) cudaAdvice(c *recipes.ComponentCheck) string {
 	requirement, err := recipes.ParseConstraint(c.Version)
@@ -239,8 +225,11 @@ func (e *evaluation) cudaAdvice(c *recipes.ComponentCheck) string {
 	if e.facts.OS.Family != "windows" {
 		return text + ", from NVIDIA's CUDA archive."
 	}
-	if release := wingetCUDA(recipes.Series(v)); release != "" && len(e.facts.Components["winget"]) > 0 {
-		text += ": winget install --exact --id Nvidia.CUDA --version " + release
+	if p, ok := CUDAPackage(v, e.facts); ok {
+		text += ": " + installCommand(p, e.facts.OS.User)
+		if first == "" { // else the driver comes first, which is a person's to install
+			e.do = &Action{Manager: p.Manager, Packages: p.Packages, Versions: p.Versions}
+		}
 	} else {
 		text += ", from NVIDIA's CUDA archive"
 	}

@@ -24,6 +24,7 @@ func Manager() *pkgmgr.Manager {
 		UndoBy:  "choco uninstall",
 		Limit:   3 * time.Hour,
 		Install: Install,
+		At:      pkgmgr.AtVersion,
 		Remove: func(p []string, _ bool) []string {
 			return append(append([]string{"uninstall"}, p...), "--yes", "--limit-output", "--no-progress")
 		},

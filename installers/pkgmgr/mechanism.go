@@ -137,7 +137,8 @@ func (m Mechanism) quote(ctx context.Context, s step.Step, before mechanism.Stat
 		return q, !slices.ContainsFunc(s.Packages, func(n string) bool { return there(before, n) }), nil
 	case step.Install:
 		if m.Quote == nil {
-			return q, len(m.absent(ctx, s.Packages, before)) == 0 && !m.Upgrades, nil
+			other := slices.ContainsFunc(s.Packages, func(n string) bool { return s.Versions[n] != "" && before[n].Version != s.Versions[n] })
+			return q, len(m.absent(ctx, s.Packages, before)) == 0 && !m.Upgrades && !other, nil
 		}
 		q, err = m.Quote(ctx, m.Host, m.Find(ctx, m.Host), s.Packages)
 		switch {

@@ -90,7 +90,10 @@ type Manager struct {
 	// the tool. Remove is nil, or gives nil, for what can only be taken back by
 	// hand; NoRemove then says why and how. Refresh, Configure and FixBroken are nil where there is nothing
 	// of the kind; Configure is a whole argv.
-	Install   func(packages []string) []string
+	Install func(packages []string) []string
+	// At adds the version to the arguments that install one package; nil where the
+	// manager cannot be asked for one.
+	At        func(args []string, version string) []string
 	Remove    func(packages []string, purge bool) []string
 	NoRemove  string
 	Refresh   func() []string
@@ -215,6 +218,29 @@ func (m *Manager) Batches(names []string) [][]string {
 		return [][]string{names}
 	}
 	return slices.Collect(slices.Chunk(names, 1))
+}
+
+// AtVersion puts an option that names the version before the other options.
+func AtVersion(args []string, version string) []string {
+	return append(slices.Clone(args), "--version", version)
+}
+
+// BatchesAt are Batches in which each package that a version is asked of has a
+// command of its own.
+func (m *Manager) BatchesAt(names []string, versions map[string]string) [][]string {
+	if m.At == nil {
+		return m.Batches(names)
+	}
+	var plain []string
+	var alone [][]string
+	for _, n := range names {
+		if versions[n] != "" {
+			alone = append(alone, []string{n})
+		} else {
+			plain = append(plain, n)
+		}
+	}
+	return append(m.Batches(plain), alone...)
 }
 
 // Of gives this manager's packages of a fix.

@@ -86,6 +86,8 @@ type Step struct {
 	Mechanism string   `json:"mechanism"` // apt, dnf …
 	Action    Action   `json:"action"`
 	Packages  []string `json:"packages,omitempty"`
+	// Versions are those of packages that are asked for by name.
+	Versions map[string]string `json:"versions,omitempty"`
 	// Target is what the mechanism works on where there may be several: the
 	// folder of a Visual Studio, a root of MSYS2, a setup program.
 	Target string `json:"target,omitempty"`

@@ -156,7 +156,7 @@ func remove(path string, ids []string) []string {
 func bootstrap(m *pkgmgr.Manager, by string) {
 	from, id := winget.Manager(), "Microsoft.VisualStudio.2022.BuildTools"
 	m.Install = func(ids []string) []string {
-		return winget.Install(id, "--override", strings.Join(append([]string{"--quiet", "--wait", "--norestart"}, each("--add", ids)...), " "))
+		return winget.Install(id, "--version", recipes.Pinned(byWinget, id, ""), "--override", strings.Join(append([]string{"--quiet", "--wait", "--norestart"}, each("--add", ids)...), " "))
 	}
 	if by == byChoco {
 		from, id = choco.Manager(), "visualstudio2022buildtools"

@@ -36,6 +36,7 @@ func Manager() *pkgmgr.Manager {
 		Alone:   true, // --id takes one
 		Note:    "the package's own installer may ask Windows for administrator rights (UAC)",
 		Install: func(p []string) []string { return Install(p[0]) },
+		At:      pkgmgr.AtVersion,
 		Remove: func(p []string, _ bool) []string {
 			return []string{"uninstall", "--exact", "--id", p[0], "--silent", "--accept-source-agreements", "--disable-interactivity"}
 		},
