@@ -117,13 +117,16 @@ func (e *evaluation) olderCUDA(cuda, sm string) string {
 // libtorchAdvice names the newest LibTorch with a build for a CUDA toolkit, and
 // that build. PyTorch's first release of every series ends in .0.
 func (e *evaluation) libtorchAdvice(cuda string) string {
-	for _, v := range e.series("libtorch-cuda", "libtorch") {
-		build, _, err := e.tables.Choose("libtorch-cuda", map[string]string{"libtorch": v, "cuda": cuda}, "build")
-		if err != nil {
-			continue
+	// What was published comes before what is only expected.
+	for _, expected := range []bool{false, true} {
+		for _, v := range e.series("libtorch-cuda", "libtorch") {
+			build, row, err := e.tables.Choose("libtorch-cuda", map[string]string{"libtorch": v, "cuda": cuda}, "build")
+			if err != nil || (row.Basis == recipes.Expected) != expected {
+				continue
+			}
+			e.advise("libtorch", v)
+			return fmt.Sprintf("Install LibTorch %s.0 in its %s build, which is made for CUDA %s.", recipes.Series(v), build, recipes.Series(cuda))
 		}
-		e.advise("libtorch", v)
-		return fmt.Sprintf("Install LibTorch %s.0 in its %s build, which is made for CUDA %s.", recipes.Series(v), build, recipes.Series(cuda))
 	}
 	return ""
 }
