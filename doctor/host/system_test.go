@@ -15,3 +15,18 @@ func TestSystemPath(t *testing.T) {
 		t.Errorf("a program that only the user's PATH has: %q", got)
 	}
 }
+
+func TestMachineFolder(t *testing.T) {
+	env := "-- platform --\nwindows/amd64\n-- env --\nProgramFiles(x86)=C:\\Users\\u\nProgramData=C:\\Users\\u\nSystemRoot=C:\\Users\\u\n"
+	for _, c := range []struct{ name, host, variable, want string }{
+		{"no registry", env, "ProgramFiles(x86)", `C:\Program Files (x86)`},
+		{"another drive", env + "-- reg 64 HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion --\nProgramFilesDir (x86)=D:\\P\n", "ProgramFiles(x86)", `D:\P`},
+		{"the drive of Windows", env + "-- reg 64 HKLM\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion --\nSystemRoot=E:\\Windows\n" +
+			"-- reg 64 HKLM\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\ProfileList --\nProgramData=%SystemDrive%\\ProgramData\n", "ProgramData", `E:\ProgramData`},
+		{"not set", env, "ChocolateyInstall", ""},
+	} {
+		if got := hosttest.Parse(t, c.host).MachineFolder(t.Context(), c.variable); got != c.want {
+			t.Errorf("%s: %q, not %q", c.name, got, c.want)
+		}
+	}
+}

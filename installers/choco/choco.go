@@ -6,6 +6,7 @@
 package choco
 
 import (
+	"cmp"
 	"context"
 	"encoding/xml"
 	"fmt"
@@ -49,23 +50,17 @@ func Install(packages []string) []string {
 	return append(append([]string{"install"}, packages...), "--yes", "--no-progress", "--limit-output")
 }
 
-// Where looks into Chocolatey's own folder before PATH: the program runs as
-// administrator, and PATH may lead anywhere.
+// Where looks into Chocolatey's own folder and never on PATH or into the user's
+// variables, which may lead anywhere: the program runs as administrator.
 func Where(ctx context.Context, h *host.Host) string {
-	if exe := h.Join(root(h), `bin\choco.exe`); h.Exists(ctx, exe) {
+	if exe := h.Join(root(ctx, h), `bin\choco.exe`); h.Exists(ctx, exe) {
 		return exe
 	}
 	return ""
 }
 
-func root(h *host.Host) string {
-	if dir := h.Env("ChocolateyInstall"); dir != "" {
-		return dir
-	}
-	if data := h.Env("ProgramData"); data != "" {
-		return h.Join(data, "chocolatey")
-	}
-	return usual
+func root(ctx context.Context, h *host.Host) string {
+	return cmp.Or(h.MachineFolder(ctx, "ChocolateyInstall"), h.Join(h.MachineFolder(ctx, "ProgramData"), "chocolatey"))
 }
 
 // installed reads the description that Chocolatey keeps of each package,
@@ -73,7 +68,7 @@ func root(h *host.Host) string {
 // version 1 and refuses the option that keeps it from it in version 2. A package
 // that failed is moved to lib-bad.
 func installed(ctx context.Context, h *host.Host) (map[string]pkgmgr.Installed, error) {
-	dir := h.Join(root(h), "lib")
+	dir := h.Join(root(ctx, h), "lib")
 	entries, err := h.ReadDir(ctx, dir)
 	if host.IsNotExist(err) {
 		return map[string]pkgmgr.Installed{}, nil

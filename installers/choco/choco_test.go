@@ -15,7 +15,9 @@ import (
 const nuspec = "\ufeff<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<package xmlns=\"http://schemas.microsoft.com/packaging/2015/06/nuspec.xsd\"><metadata><id>CMake.Install</id><version>3.31.2</version><authors>x</authors></metadata></package>"
 
 func TestInstalled(t *testing.T) {
-	h := hosttest.Parse(t, "-- platform --\nwindows/amd64\n-- env --\nProgramData=D:\\Data\n"+
+	h := hosttest.Parse(t, "-- platform --\nwindows/amd64\n-- env --\nProgramData=C:\\Users\\u\nChocolateyInstall=C:\\Users\\u\\choco\nPATH=C:\\Users\\u\\choco\\bin\n"+
+		"-- reg 64 HKLM\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\ProfileList --\nProgramData=D:\\Data\n"+
+		"-- exec C:\\Users\\u\\choco\\bin\\choco.exe --\n"+
 		"-- exec D:\\Data\\chocolatey\\bin\\choco.exe --\n"+
 		"-- file D:\\Data\\chocolatey\\lib\\cmake.install\\cmake.install.nuspec --\n"+nuspec+"\n"+
 		"-- file D:\\Data\\chocolatey\\lib\\broken\\broken.nuspec --\n<package><metadata>\n"+

@@ -88,11 +88,8 @@ func Manager() *pkgmgr.Manager {
 func capability(name string) bool { return strings.Contains(name, "~") }
 
 // where is Windows' own DISM; PATH has no say in what runs as administrator.
-func where(_ context.Context, h *host.Host) string {
-	if root := h.Env("SystemRoot"); root != "" {
-		return h.Join(root, `System32\dism.exe`)
-	}
-	return `C:\Windows\System32\dism.exe`
+func where(ctx context.Context, h *host.Host) string {
+	return h.Join(h.MachineFolder(ctx, "SystemRoot"), `System32\dism.exe`)
 }
 
 // ask lists the states of all features, and of all capabilities where one of the

@@ -277,7 +277,7 @@ func (m *Manager) Argv(tool string, args []string) []string {
 }
 
 // Find gives the tool's path on the host, or its usual one. One that is run as
-// root is not looked up on the user's PATH, where anybody may have put another.
+// an administrator is not looked up on the user's PATH, where anybody may have put another.
 func (m *Manager) Find(ctx context.Context, h *host.Host) string {
 	if h.World != nil {
 		if m.Where != nil {
@@ -285,7 +285,7 @@ func (m *Manager) Find(ctx context.Context, h *host.Host) string {
 				return path
 			}
 		}
-		if m.Admin && !h.Windows() {
+		if m.Admin {
 			return cmp.Or(h.SystemPath(ctx, m.Tool), m.Path)
 		}
 		if found := h.LookPath(ctx, m.Tool); len(found) > 0 {

@@ -57,7 +57,7 @@ func Manager() *pkgmgr.Manager {
 		on.Where = setup
 		switch target {
 		case byWinget, byChoco:
-			on.Target = h.Join(folder(h, "ProgramFiles(x86)", `C:\Program Files (x86)`), `Microsoft Visual Studio\2022\BuildTools`)
+			on.Target = h.Join(h.MachineFolder(context.Background(), "ProgramFiles(x86)"), `Microsoft Visual Studio\2022\BuildTools`)
 			bootstrap(&on, target)
 		default:
 			on.Install = func(ids []string) []string { return modify(target, "--add", ids) }
@@ -115,18 +115,11 @@ func better(a, b *facts.Instance) bool {
 	return va.GreaterThan(vb)
 }
 
-func folder(h *host.Host, name, usual string) string {
-	if dir := h.Env(name); dir != "" {
-		return dir
-	}
-	return usual
-}
-
 // setup is the installer that every Visual Studio since 2017 shares. It ends
 // when the work is done (--wait is for the bootstrapper only), and must not be
 // started from its own folder. vs_installer.exe beside it is the window.
-func setup(_ context.Context, h *host.Host) string {
-	return h.Join(folder(h, "ProgramFiles(x86)", `C:\Program Files (x86)`), `Microsoft Visual Studio\Installer\setup.exe`)
+func setup(ctx context.Context, h *host.Host) string {
+	return h.Join(h.MachineFolder(ctx, "ProgramFiles(x86)"), `Microsoft Visual Studio\Installer\setup.exe`)
 }
 
 func each(flag string, ids []string) []string {
@@ -183,7 +176,7 @@ func bootstrap(m *pkgmgr.Manager, by string) {
 // Visual Studio changes all of them and takes nothing away.
 func installed(ctx context.Context, h *host.Host, target string) (map[string]pkgmgr.Installed, error) {
 	list := map[string]pkgmgr.Installed{}
-	dir := h.Join(folder(h, "ProgramData", `C:\ProgramData`), `Microsoft\VisualStudio\Packages\_Instances`)
+	dir := h.Join(h.MachineFolder(ctx, "ProgramData"), `Microsoft\VisualStudio\Packages\_Instances`)
 	entries, err := h.ReadDir(ctx, dir)
 	if host.IsNotExist(err) {
 		return list, nil

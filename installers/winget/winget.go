@@ -15,6 +15,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes"
 )
 
 // The statuses that are no failures.
@@ -53,15 +54,36 @@ func Install(id string, more ...string) []string {
 		"--accept-package-agreements", "--accept-source-agreements", "--disable-interactivity"}, more...)
 }
 
-// Where is the alias that App Installer gives every user; it is on PATH, too,
-// but for services.
+// Where is winget's own folder for those who may list it, which are elevated
+// administrators alone: the alias that App Installer gives every user, and PATH,
+// are in the user's hands, and who can change them must not choose what runs
+// elevated. For everybody else it is the alias, which a service has not on PATH.
+// Source: github.com/microsoft/winget-cli issues 637 and 995.
 func Where(ctx context.Context, h *host.Host) string {
+	apps := h.Join(h.MachineFolder(ctx, "ProgramFiles"), "WindowsApps")
+	newest := ""
+	for _, dir := range h.Glob(ctx, apps, "Microsoft.DesktopAppInstaller_*_8wekyb3d8bbwe") {
+		exe := h.Join(dir, "winget.exe")
+		if h.Exists(ctx, exe) && (newest == "" || older(h.Base(h.DirOf(newest)), h.Base(dir))) {
+			newest = exe
+		}
+	}
+	if newest != "" {
+		return newest
+	}
 	if local := h.Env("LOCALAPPDATA"); local != "" {
 		if exe := h.Join(local, `Microsoft\WindowsApps\winget.exe`); h.Exists(ctx, exe) {
 			return exe
 		}
 	}
 	return ""
+}
+
+// older compares the versions in the full names of two packages.
+func older(a, b string) bool {
+	va, errA := recipes.Version(strings.Split(a, "_")[1])
+	vb, errB := recipes.Version(strings.Split(b, "_")[1])
+	return errB == nil && (errA != nil || va.LessThan(vb))
 }
 
 // look asks for each package by itself. The exit status says whether it is

@@ -51,6 +51,21 @@ func TestLook(t *testing.T) {
 	}
 }
 
+func TestWhere(t *testing.T) {
+	const alias = `C:\Users\u\AppData\Local\Microsoft\WindowsApps\winget.exe`
+	user := "-- platform --\nwindows/amd64\n-- env --\nLOCALAPPDATA=C:\\Users\\u\\AppData\\Local\nProgramFiles=C:\\Users\\u\\Fake\n-- exec " + alias + " --\n" +
+		"-- exec C:\\Users\\u\\Fake\\WindowsApps\\Microsoft.DesktopAppInstaller_9.9.1.0_x64__8wekyb3d8bbwe\\winget.exe --\n"
+	if got := Where(t.Context(), hosttest.Parse(t, user)); got != alias {
+		t.Errorf("a user, with a variable that leads to a folder of his own: %q", got)
+	}
+	const apps = `D:\Programs\WindowsApps\Microsoft.DesktopAppInstaller_`
+	elevated := user + "-- reg 64 HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion --\nProgramFilesDir=D:\\Programs\n" +
+		"-- exec " + apps + "1.9.2.0_x64__8wekyb3d8bbwe\\winget.exe --\n-- exec " + apps + "1.24.1.0_x64__8wekyb3d8bbwe\\winget.exe --\n"
+	if got := Where(t.Context(), hosttest.Parse(t, elevated)); got != apps+`1.24.1.0_x64__8wekyb3d8bbwe\winget.exe` {
+		t.Errorf("an elevated administrator: %q", got)
+	}
+}
+
 func TestCodes(t *testing.T) {
 	for exit, kind := range map[int]step.Kind{
 		0x8A150008: step.NoNetwork, 0x8A150010: step.Conflict, 0x8A150011: step.Untrusted, 0x8A150014: step.NotFound, 0x8A150019: step.NoPrivilege,
