@@ -274,7 +274,7 @@ func (p *Plan) giveUp(w *wish, reason string) {
 	if do == "" || w.tried && w.finding.Action == nil { // what it says to install cannot be had
 		do = cmp.Or(w.byHand, do)
 	}
-	p.Manual = append(p.Manual, Manual{Requirement: w.finding.ID, Title: w.finding.Title, Reason: reason, Do: do})
+	p.Manual = append(p.Manual, Manual{Requirement: w.finding.ID, Title: w.finding.Title, Reason: reason, Do: do, Required: w.finding.State == judge.Fail})
 }
 
 // applicable gives the choice a fix offers on this host, nil for none. The error

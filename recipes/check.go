@@ -78,21 +78,34 @@ type Do struct {
 	Add      string `yaml:"add,omitempty" json:"add,omitempty"`
 	Before   string `yaml:"before,omitempty" json:"before,omitempty"`
 	Remove   string `yaml:"remove,omitempty" json:"remove,omitempty"`
+	// Set is the whole value that Variable gets.
+	Set string `yaml:"set,omitempty" json:"set,omitempty"`
+	// Copy are names of files, with commas between them, that are copied to the
+	// folder To from the folders From ("and" between them), or one whole path.
+	Copy string `yaml:"copy,omitempty" json:"copy,omitempty"`
+	From string `yaml:"from,omitempty" json:"from,omitempty"`
+	To   string `yaml:"to,omitempty" json:"to,omitempty"`
+	// Build are arguments that a build is configured with by CMake.
+	Build []string `yaml:"build,omitempty" json:"build,omitempty"`
+	// Install is a component that is installed anew, built again where it is built.
+	Install string `yaml:"install,omitempty" json:"install,omitempty"`
 }
 
 // wrong says what is wrong with it, "" for nothing.
 func (d *Do) wrong() string {
 	kinds := 0
-	for _, set := range []bool{d.Packages != "", d.Loader != "", d.Variable != ""} {
+	for _, set := range []bool{d.Packages != "", d.Loader != "", d.Variable != "", d.Copy != "", len(d.Build) > 0, d.Install != ""} {
 		if set {
 			kinds++
 		}
 	}
 	switch {
 	case kinds != 1:
-		return "do needs one of packages, loader and variable"
-	case d.Variable != "" && (d.Add == "") == (d.Remove == ""):
-		return "do needs add or remove with its variable"
+		return "do needs one of packages, loader, variable, copy, build and install"
+	case d.Copy != "" && d.To == "":
+		return "do needs to with copy"
+	case d.Variable != "" && d.Set == "" && (d.Add == "") == (d.Remove == "") || d.Set != "" && (d.Variable == "" || d.Add+d.Remove != ""):
+		return "do needs one of add, remove and set with its variable"
 	case d.Variable == "" && d.Add+d.Remove+d.Before != "":
 		return "do needs a variable with add, remove and before"
 	}

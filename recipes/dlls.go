@@ -14,6 +14,8 @@ import (
 type DLL struct {
 	Names    []string `yaml:"dll"` // lower case, with stars
 	Provider string   `yaml:"provider"`
+	// Component is the one that brings them, "" for what is none.
+	Component string `yaml:"component"`
 	// Get is a sentence; {library} stands for the name.
 	Get string `yaml:"get"`
 	// Server is the sentence for Windows Server, where that is another one.

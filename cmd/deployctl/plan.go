@@ -18,7 +18,9 @@ requirements exclude one another. It also lists what is left to fix by hand.
 Changes nothing.
 
 With --format sh, ps1, dockerfile or ansible it writes the steps of
-"doctor --fix" in that language; each runs without deployctl.`,
+"doctor --fix" in that language; each runs without deployctl. For Windows, ps1
+also has the commands for what "doctor --fix" leaves to you: cuDNN, a build of
+OpenCV, toolsets, settings. A script that can do nothing exits 3.`,
 		Example: `  deployctl plan --recipe opencv-cuda
   deployctl plan --recipe openpose-windows --from snapshot.tgz
   deployctl plan --recipe opencv-cuda --target cuda=12.6      what if?

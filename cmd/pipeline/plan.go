@@ -58,7 +58,15 @@ func Plan(ctx context.Context, o PlanOptions) error {
 		if err != nil {
 			return err
 		}
-		return export.Write(o.Console.Out, written, plan, export.About{Recipe: r.Name, OS: f.OS})
+		about := export.About{Recipe: r.Name, OS: f.OS}
+		if written == export.PowerShell {
+			s, err := solve.Solve(ctx, r, t, f, solve.Options{})
+			if err != nil {
+				return err
+			}
+			about.Whole = &export.Whole{Solution: s, Findings: judge.Evaluate(r, t, f).Findings, Facts: f, Recipe: r, Tables: t}
+		}
+		return export.Write(o.Console.Out, written, plan, about)
 	}
 	s, err := solve.Solve(ctx, r, t, f, solve.Options{Targets: targets})
 	if err != nil {

@@ -22,7 +22,32 @@ type Action struct {
 	// Loader is a folder that the dynamic loader is told of.
 	Loader *LoaderEntry `json:"loader,omitempty"`
 	Env    []EnvEdit    `json:"env,omitempty"`
+	// Set, Copy and Build are what a script does for a person: variables, files in
+	// folders that deployctl did not make, and how builds are configured.
+	Set   []Variable `json:"set,omitempty"`
+	Copy  []FileCopy `json:"copy,omitempty"`
+	Build []string   `json:"build,omitempty"`
+	// Install is a component that is installed anew.
+	Install string `json:"install,omitempty"`
 }
+
+// Variable is an environment variable and the value that it gets.
+type Variable struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// FileCopy copies files of some names, each from the first folder that has it, to
+// another folder. "*" is every file.
+type FileCopy struct {
+	Names []string `json:"names"`
+	From  []string `json:"from"`
+	To    string   `json:"to"`
+}
+
+// Scripted reports whether the action is one that only a script carries out, or a
+// person.
+func (a *Action) Scripted() bool { return len(a.Set)+len(a.Copy)+len(a.Build) > 0 || a.Install != "" }
 
 // LoaderEntry is a line of a file below /etc/ld.so.conf.d.
 type LoaderEntry struct {
@@ -113,6 +138,8 @@ func (s subject) action(do *recipes.Do) *Action {
 			return nil
 		}
 		a = *s.e.toLoader(folder, s.name)
+	case do.Copy != "", do.Set != "", len(do.Build) > 0, do.Install != "":
+		return s.scripted(do, fill)
 	default:
 		edit := EnvEdit{Name: do.Variable, Remove: do.Remove != ""}
 		value, whole := fill(do.Add + do.Remove)
@@ -130,6 +157,50 @@ func (s subject) action(do *recipes.Do) *Action {
 		}
 	}
 	return &a
+}
+
+// scripted fills what a script does; nil where a word is unknown.
+func (s subject) scripted(do *recipes.Do, fill func(string) (string, bool)) *Action {
+	a := &Action{}
+	if do.Set != "" {
+		name, whole := fill(do.Variable)
+		value, wholeToo := fill(do.Set)
+		if !whole || !wholeToo {
+			return nil
+		}
+		a.Set = []Variable{{Name: name, Value: value}}
+		return a
+	}
+	if do.Install != "" {
+		name, whole := fill(do.Install)
+		if !whole || !s.e.isWindows() {
+			return nil
+		}
+		a.Install = name
+		return a
+	}
+	for _, word := range do.Build {
+		filled, whole := fill(word)
+		if !whole {
+			return nil
+		}
+		a.Build = append(a.Build, filled)
+	}
+	if do.Copy == "" {
+		return a
+	}
+	names, whole := fill(do.Copy)
+	to, wholeToo := fill(do.To)
+	from, wholeFrom := fill(do.From)
+	if !whole || !wholeToo || !wholeFrom {
+		return nil
+	}
+	file := FileCopy{Names: strings.Split(names, ", "), From: strings.Split(from, " and "), To: to}
+	if i := strings.LastIndexByte(names, '\\'); i > 0 && do.From == "" {
+		file.Names, file.From = []string{names[i+1:]}, []string{names[:i]}
+	}
+	a.Copy = []FileCopy{file}
+	return a
 }
 
 // manager is the system's package manager, "" for none that is known to tell
@@ -150,6 +221,9 @@ func (e *evaluation) manager() string {
 // what keeps it from doing so. It changes no variable that somebody else set,
 // and on Windows a user's PATH always comes after the machine's.
 func (a *Action) Automatic(o facts.OS) (ok bool, why string) {
+	if a.Scripted() {
+		return false, "deployctl changes no files and settings that it did not make; plan --format ps1 writes the commands"
+	}
 	for _, edit := range a.Env {
 		switch {
 		case edit.Remove:

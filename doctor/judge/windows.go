@@ -52,8 +52,22 @@ func (e *evaluation) integration(c *recipes.ComponentCheck, v *verdict) {
 	}
 	if v.fix != "" {
 		v.fix += "Or: "
+	} else {
+		v.do = &Action{Copy: []FileCopy{{Names: []string{"*"}, From: []string{strings.TrimRight(cuda.Path, `\`) + `\extras\visual_studio_integration\MSBuildExtensions`}, To: to}}}
 	}
 	v.fix += fmt.Sprintf(`As administrator, copy every file of %s\extras\visual_studio_integration\MSBuildExtensions to %s. Or %s.`, strings.TrimRight(cuda.Path, `\`), to, again)
+}
+
+// componentOf is the one component that brings all of the DLLs, "" for none.
+func componentOf(names []string) (component string) {
+	for i, name := range names {
+		d, ok, err := recipes.ProviderOf(name)
+		if err != nil || !ok || i > 0 && d.Component != component {
+			return ""
+		}
+		component = d.Component
+	}
+	return component
 }
 
 // openposeAdvice names the CUDA or cuDNN that this OpenPose documents for the
@@ -523,6 +537,7 @@ func dllNeeds(cause facts.Cause, elsewhere bool) relation {
 			}
 		}
 		steps := e.getDLLs(names)
+		vars["component"] = componentOf(names)
 		vars["are"] = "are"
 		if len(names) == 1 {
 			vars["are"] = "is"

@@ -22,6 +22,7 @@ import (
 	"github.com/deployctl/deployctl/installers/apt"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes"
 )
 
 // Format is a language.
@@ -43,6 +44,9 @@ type About struct {
 	Recipe string
 	// OS names the base image of the Dockerfile; zero leaves it to the reader.
 	OS facts.OS
+	// Whole is the plan that deployctl prints, whose changes without a step are
+	// written as commands, too; nil for the steps alone.
+	Whole *Whole
 }
 
 // ArgumentError says that an argument of a step cannot be written in a format.
@@ -67,12 +71,16 @@ func Write(w io.Writer, format Format, plan *installers.Plan, about About) error
 	if !ok {
 		return fmt.Errorf("no format is called %q: use sh, ps1, dockerfile or ansible", step.Clean(string(format), 40))
 	}
-	tasks, err := prepare(format, plan)
+	tasks, of, err := prepare(format, plan)
 	if err != nil {
 		return err
 	}
+	left := slices.DeleteFunc(slices.Clone(plan.Manual), func(m installers.Manual) bool { return !m.Required })
+	if format == PowerShell && about.Whole.onWindows() {
+		tasks, left = about.Whole.order(tasks, of)
+	}
 	b := bufio.NewWriter(w)
-	write(&page{Writer: b, about: about, manual: plan.Manual}, tasks)
+	write(&page{Writer: b, about: about, manual: plan.Manual, left: left}, tasks)
 	if err := b.Flush(); err != nil {
 		return fmt.Errorf("write the plan as %s: %w", format, err)
 	}
@@ -94,12 +102,14 @@ type task struct {
 	env     []step.Env
 	// paths: it works at paths of the planning machine.
 	paths bool
+	// change: its lines are those of a change that no step carries out.
+	change bool
 }
 
 // onFiles reports whether the task works on files.
 func (t task) onFiles() bool { return t.posix != nil || t.windows != nil }
 
-func prepare(format Format, plan *installers.Plan) ([]task, error) {
+func prepare(format Format, plan *installers.Plan) (tasks []task, of []installers.Step, err error) {
 	prefix := plan.Elevation.Wrap(nil)
 	fetched := map[string]*step.Fetch{}
 	for _, s := range plan.Steps {
@@ -107,7 +117,6 @@ func prepare(format Format, plan *installers.Plan) ([]task, error) {
 			fetched[f.SHA256] = f
 		}
 	}
-	var tasks []task
 	refreshed := false
 	for _, s := range plan.Steps {
 		x := installers.Script(s)
@@ -115,7 +124,7 @@ func prepare(format Format, plan *installers.Plan) ([]task, error) {
 			continue
 		}
 		if x.Refuse != "" {
-			return nil, fmt.Errorf("step %s %s", s.ID, x.Refuse)
+			return nil, nil, fmt.Errorf("step %s %s", s.ID, x.Refuse)
 		}
 		t := task{title: step.Clean(s.Title, 200), argv: s.Argv, admin: s.NeedsAny(step.Admin), by: installers.ManagerOf(s.Mechanism), cache: s.Action == step.Refresh, undo: cmp.Or(x.Undo, step.Clean(s.Undo, 300)), env: s.Edits()}
 		if len(s.Requirements) > 0 {
@@ -133,15 +142,15 @@ func prepare(format Format, plan *installers.Plan) ([]task, error) {
 			why = expanded(s.Argv)
 		}
 		if why != "" {
-			return nil, &ArgumentError{Step: s.ID, Format: format, Why: why}
+			return nil, nil, &ArgumentError{Step: s.ID, Format: format, Why: why}
 		}
 		if o != nil {
 			if err := onFiles(format, &t, o, s, fetched); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 		if !t.onFiles() && len(t.argv) == 0 {
-			return nil, fmt.Errorf("step %s has no command", s.ID)
+			return nil, nil, fmt.Errorf("step %s has no command", s.ID)
 		}
 		if s.Mechanism == "apt" && s.Action == step.Refresh {
 			refreshed = true
@@ -151,11 +160,12 @@ func prepare(format Format, plan *installers.Plan) ([]task, error) {
 			m := apt.Manager()
 			tasks = append(tasks, task{title: "Fetch the package lists", purpose: "A fresh machine has none.",
 				undo: "nothing to undo: the lists are a cache", argv: m.Argv(m.Path, m.Refresh()), admin: m.Admin, by: m, cache: true})
+			of = append(of, installers.Step{})
 			refreshed = true
 		}
-		tasks = append(tasks, t)
+		tasks, of = append(tasks, t), append(of, s)
 	}
-	return tasks, nil
+	return tasks, of, nil
 }
 
 // refuse says why words cannot be written in a format, "" when they can.
@@ -189,6 +199,17 @@ type page struct {
 	*bufio.Writer
 	about  About
 	manual []installers.Manual
+	// left is what the plan requires and the script does not do.
+	left []installers.Manual
+}
+
+// nothing is what a script with nothing to run says, "" where there is nothing to
+// do: then its exit status is 3, that of a machine that does not meet the recipe.
+func (p *page) nothing() string {
+	if len(p.left) == 0 {
+		return ""
+	}
+	return "This script does nothing: " + recipes.Count(len(p.left), "problem") + " must be fixed by hand (see the top of it)."
 }
 
 func (p *page) line(format string, args ...any) {
@@ -217,7 +238,11 @@ func (p *page) head(tasks []task) {
 	if slices.ContainsFunc(tasks, func(t task) bool { return t.paths }) {
 		p.comment("", "Files go where the planning machine's user has them: run it as a user of the same name.")
 	}
-	for _, m := range p.manual {
+	manual := p.manual
+	if p.about.Whole.onWindows() {
+		manual = p.left
+	}
+	for _, m := range manual {
 		text := "Left to do by hand: " + m.Requirement + ": " + strings.TrimSuffix(m.Reason, ".") + "."
 		if m.Do != "" {
 			text += " " + m.Do

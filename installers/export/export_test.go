@@ -97,6 +97,29 @@ func TestEmptyPlanAndUnknownFormat(t *testing.T) {
 	}
 }
 
+// TestNothingToRun: a script that can do nothing about what is wrong says so and
+// fails; one for a machine where nothing is wrong does not.
+func TestNothingToRun(t *testing.T) {
+	plan := &installers.Plan{Manual: []installers.Manual{{Requirement: "gpu.nvidia", Reason: "only a person can do this", Do: "Add a card.", Required: true}}}
+	for _, f := range []Format{Shell, PowerShell, Dockerfile} {
+		var b bytes.Buffer
+		if err := Write(&b, f, plan, About{}); err != nil {
+			t.Fatal(err)
+		}
+		if text := b.String(); !strings.Contains(text, "This script does nothing: 1 problem must be fixed by hand") || !strings.Contains(text, "exit 3") {
+			t.Errorf("%s:\n%s", f, text)
+		}
+		b.Reset()
+		plan := &installers.Plan{Manual: []installers.Manual{{Requirement: "gpu.memory", Do: "Use another card."}}} // recommended only
+		if err := Write(&b, f, plan, About{}); err != nil {
+			t.Fatal(err)
+		}
+		if text := b.String(); strings.Contains(text, "exit 3") || !strings.Contains(text, "Nothing to do.") {
+			t.Errorf("%s:\n%s", f, text)
+		}
+	}
+}
+
 // broken is a writer that fails.
 type broken struct{}
 
@@ -401,7 +424,7 @@ func TestCommentsStayComments(t *testing.T) {
 }
 
 func TestPrefixIsStrippedAndListsRefreshed(t *testing.T) {
-	tasks, err := prepare(Shell, samplePlan())
+	tasks, _, err := prepare(Shell, samplePlan())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -417,7 +440,7 @@ func TestPrefixIsStrippedAndListsRefreshed(t *testing.T) {
 	p := samplePlan()
 	m := apt.Manager()
 	p.Steps = append([]installers.Step{{ID: "apt.update", Mechanism: "apt", Action: step.Refresh, Argv: m.Argv(m.Path, m.Refresh())}}, p.Steps...)
-	if tasks, err = prepare(Shell, p); err != nil || len(tasks) != 3 {
+	if tasks, _, err = prepare(Shell, p); err != nil || len(tasks) != 3 {
 		t.Fatalf("%d tasks, %v", len(tasks), err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/installers/pkgmgr"
+	"github.com/deployctl/deployctl/installers/step"
 )
 
 // powerShellWord quotes for PowerShell. In a single-quoted string only a single
@@ -86,17 +87,21 @@ func writePowerShell(p *page, tasks []task) {
 	}
 	p.head(tasks)
 	p.line("%s", powerShellRun)
-	for _, t := range tasks {
-		if t.admin {
-			p.line("%s", powerShellRoot)
-			break
-		}
+	text := func(t task) string { return strings.Join(t.windows, "\n") }
+	if slices.ContainsFunc(tasks, func(t task) bool { return t.admin || strings.Contains(text(t), "Invoke-AsRoot") }) {
+		p.line("%s", powerShellRoot)
 	}
 	onFiles := slices.ContainsFunc(tasks, task.onFiles)
 	if onFiles {
-		p.line("%s%s\n\ntry {", powerShellFiles, powerShellRemember)
+		changes := ""
+		if slices.ContainsFunc(tasks, func(t task) bool { return t.change }) {
+			changes = powerShellChanges
+		}
+		p.line("%s%s%s\n\ntry {", powerShellFiles, powerShellRemember, changes)
 	}
-	if len(tasks) == 0 {
+	if said := p.nothing(); len(tasks) == 0 && said != "" {
+		p.line("\n[System.Console]::Error.WriteLine(%s)\nexit 3", powerShellWord(said))
+	} else if len(tasks) == 0 {
 		p.line("\n# Nothing to do.")
 	}
 	for i, t := range tasks {
@@ -120,6 +125,11 @@ func writePowerShell(p *page, tasks []task) {
 		}
 		p.line("Write-Host %s", powerShellWord("== "+t.title))
 		p.line("%s @(\n    %s\n)%s", verb, strings.Join(foldWords(words, 92), "\n    "), powerShellExits(t.by))
+	}
+	for _, m := range p.left {
+		if len(tasks) > 0 {
+			p.line("Write-Warning %s", powerShellWord(step.Clean("Left to do by hand: "+m.Requirement+": "+m.Do, 600)))
+		}
 	}
 	if onFiles {
 		p.line("\n} finally {\n    if ([System.IO.Directory]::Exists($Work)) { Remove-Item -LiteralPath $Work -Recurse -Force }\n}")

@@ -48,7 +48,9 @@ func writeShell(p *page, tasks []task) {
 	for _, h := range helpersOf(tasks) {
 		p.line("\n%s", h)
 	}
-	if len(tasks) == 0 {
+	if said := p.nothing(); len(tasks) == 0 && said != "" {
+		p.line("\nprintf '%%s\\n' %s >&2\nexit 3", step.Word(said))
+	} else if len(tasks) == 0 {
 		p.line("\n# Nothing to do.")
 	}
 	for i, t := range tasks {
@@ -108,7 +110,11 @@ func writeDockerfile(p *page, tasks []task) {
 	}
 	p.line("FROM ${BASE} AS deployctl")
 	if len(tasks) == 0 {
-		p.line("# Nothing to do.")
+		if said := p.nothing(); said != "" {
+			p.line("RUN printf '%%s\\n' %s >&2; exit 3", step.Word(said))
+		} else {
+			p.line("# Nothing to do.")
+		}
 		return
 	}
 	user := false

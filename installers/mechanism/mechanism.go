@@ -158,6 +158,8 @@ type Manual struct {
 	Reason string `json:"reason"`
 	// Do is what doctor says to do.
 	Do string `json:"do,omitempty"`
+	// Required: the recipe requires it.
+	Required bool `json:"-"`
 }
 
 // Script is a step for another language: its argv, or what With says to do.
