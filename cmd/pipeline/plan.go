@@ -6,7 +6,9 @@ import (
 	"slices"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/images"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/doctor/report"
 	"github.com/deployctl/deployctl/doctor/solve"
@@ -20,6 +22,8 @@ type PlanOptions struct {
 	Folders Folders
 	Recipe  Selection
 	From    string
+	// For names a clean system (images.Names) that is planned for instead.
+	For     string
 	Targets []string // component=version
 	Format  string
 }
@@ -43,22 +47,16 @@ func Plan(ctx context.Context, o PlanOptions) error {
 	if err != nil {
 		return err
 	}
-	h, err := openHost(o.From)
-	if err != nil {
-		return err
-	}
-	f, err := look(ctx, h, false)
+	f, h, err := o.machine(ctx)
 	if err != nil {
 		return err
 	}
 	if asScript {
-		planned := o.Console.Late("ask what is to be installed")
-		plan, err := makePlan(ctx, judge.Evaluate(r, t, f), h, o.Folders, o.From != "", installers.Sources{})
-		planned()
+		plan, err := o.steps(ctx, judge.Evaluate(r, t, f), h)
 		if err != nil {
 			return err
 		}
-		about := export.About{Recipe: r.Name, OS: f.OS}
+		about := export.About{Recipe: r.Name, OS: f.OS, Image: o.For}
 		if written == export.PowerShell {
 			s, err := solve.Solve(ctx, r, t, f, solve.Options{})
 			if err != nil {
@@ -75,7 +73,7 @@ func Plan(ctx context.Context, o PlanOptions) error {
 	j := judge.Evaluate(r, t, f)
 	said := report.New(j, false)
 	if len(targets) == 0 { // --fix has no targets
-		steps, err := outline(ctx, j, h, o.Folders, o.From != "")
+		steps, err := outline(ctx, j, h, o.Folders, o.recorded())
 		if err != nil {
 			return err
 		}
@@ -97,6 +95,44 @@ func Plan(ctx context.Context, o PlanOptions) error {
 		return verdict(judge.ExitUnknown)
 	}
 	return nil
+}
+
+// recorded: the plan is not for this machine, so its folders are not used.
+func (o PlanOptions) recorded() bool { return o.From != "" || o.For != "" }
+
+// machine is what is planned for: this machine, one in a snapshot, or a clean
+// system.
+func (o PlanOptions) machine(ctx context.Context) (*facts.Facts, *host.Host, error) {
+	if o.For != "" {
+		if o.From != "" {
+			return nil, nil, usagef("--for and --from exclude each other: a clean system has no snapshot")
+		}
+		f, h, err := images.Open(o.For)
+		if err != nil {
+			return nil, nil, &UsageError{fmt.Errorf("--for: %w", err)}
+		}
+		return f, h, nil
+	}
+	h, err := openHost(o.From)
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := look(ctx, h, false)
+	return f, h, err
+}
+
+// steps is the installers' plan. A clean system has no package manager that could
+// be asked.
+func (o PlanOptions) steps(ctx context.Context, j *judge.Judgement, h *host.Host) (*installers.Plan, error) {
+	if o.For != "" {
+		places, err := places(h, j, o.Folders, true)
+		if err != nil {
+			return nil, err
+		}
+		return installers.Outline(ctx, j, h, places)
+	}
+	defer o.Console.Late("ask what is to be installed")()
+	return makePlan(ctx, j, h, o.Folders, o.From != "", installers.Sources{})
 }
 
 // priceOf gives what the steps for some findings take.

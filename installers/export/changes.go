@@ -282,6 +282,41 @@ func (w world) packaged(c solve.Change) []string {
 		}
 		return append(lines, managerLines(p, w.Facts)...)
 	}
+	return vendorLines(c.Component, want)
+}
+
+// vendorLines run the maker's own installer, where there is neither winget nor
+// Chocolatey (a Windows Server has none).
+func vendorLines(component, want string) []string {
+	pinned := func(id string) string { return recipes.Pinned("winget", id, want) }
+	setup := func(address string, args ...string) []string {
+		return []string{powerShellCall("", "Invoke-Setup", address, address[strings.LastIndexByte(address, '/')+1:], args), "Update-Session"}
+	}
+	switch component {
+	case "cmake":
+		if v := pinned("Kitware.CMake"); v != "" {
+			return setup("https://github.com/Kitware/CMake/releases/download/v"+v+"/cmake-"+v+"-windows-x86_64.msi", "ADD_CMAKE_TO_PATH=System", "/quiet", "/norestart")
+		}
+	case "git":
+		v := pinned("Git.Git")
+		return setup("https://github.com/git-for-windows/git/releases/download/v"+v+".windows.1/Git-"+v+"-64-bit.exe", "/VERYSILENT", "/NORESTART")
+	case "go":
+		return setup("https://go.dev/dl/go"+pinned("GoLang.Go")+".windows-amd64.msi", "/quiet", "/norestart")
+	case "python":
+		v := pinned("Python.Python.3.12")
+		return setup("https://www.python.org/ftp/python/"+v+"/python-"+v+"-amd64.exe", "/quiet", "InstallAllUsers=1", "PrependPath=1")
+	case "vcredist":
+		return setup("https://aka.ms/vs/17/release/vc_redist.x64.exe", "/install", "/quiet", "/norestart")
+	case "mingw":
+		// WinLibs' release 15.2.0posix-14.0.0-ucrt-r7, the one that winget has.
+		gcc, rest, _ := strings.Cut(pinned("BrechtSanders.WinLibs.POSIX.UCRT"), "-")
+		crt, revision, _ := strings.Cut(rest, "-")
+		into := `C:\winlibs-` + gcc
+		return []string{
+			powerShellCall("", "Expand-Release", fmt.Sprintf("https://github.com/brechtsanders/winlibs_mingw/releases/download/%sposix-%s-ucrt-%s/winlibs-x86_64-posix-seh-gcc-%[1]s-mingw-w64ucrt-%[2]s-%[3]s.zip", gcc, crt, revision), into),
+			powerShellCall("", "Move-Entry", "PATH", into+`\mingw64\bin`, ""),
+		}
+	}
 	return nil
 }
 
@@ -451,7 +486,9 @@ func (w world) cudnn(c solve.Change) []string {
 	lines := []string{}
 	if len(w.Facts.Components["python"]) == 0 {
 		p := recipes.Packages{Manager: "winget", Packages: []string{"Python.Python.3.12"}}.Pin("")
-		lines = managerLines(p, w.Facts)
+		if lines = managerLines(p, w.Facts); len(lines) == 0 {
+			lines = vendorLines("python", "")
+		}
 	}
 	return append(lines, powerShellCall("", "Install-CuDNN", wheel.requirement(), wheel.sum, into))
 }

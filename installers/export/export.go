@@ -44,6 +44,8 @@ type About struct {
 	Recipe string
 	// OS names the base image of the Dockerfile; zero leaves it to the reader.
 	OS facts.OS
+	// Image names the clean system that the plan is for; "" for a machine's.
+	Image string
 	// Whole is the plan that deployctl prints, whose changes without a step are
 	// written as commands, too; nil for the steps alone.
 	Whole *Whole
@@ -230,7 +232,11 @@ func (p *page) head(tasks []task) {
 	if name := step.Clean(p.about.Recipe, 100); name != "" {
 		p.comment("", "Recipe: "+name+".")
 	}
-	p.comment("", "It is the plan of one machine: what was installed there already is not in it.")
+	if image := step.Clean(p.about.Image, 40); image != "" {
+		p.comment("", "It is the plan for a clean "+image+".")
+	} else {
+		p.comment("", "It is the plan of one machine: what was installed there already is not in it.")
+	}
 	p.comment("", "Nothing here keeps a journal, so \"deployctl undo\" cannot take it back.")
 	if slices.ContainsFunc(tasks, func(t task) bool { return t.admin }) {
 		p.comment("", "Only the steps that need it run as root.")

@@ -101,6 +101,7 @@ function Invoke-Setup([string] $Address, [string] $Name, [string[]] $Arguments) 
     $file = Get-Download $Address $Name
     $signature = Get-AuthenticodeSignature -FilePath $file
     if ($signature.Status -ne 'Valid' -and $signature.Status -ne 'NotSigned') { throw ($Name + ' has a signature that is not valid: ' + $signature.Status) }
+    if ($Name.EndsWith('.msi')) { $Arguments = @('/i', $file) + $Arguments; $file = 'msiexec.exe' }
     Invoke-Argv (@($file) + $Arguments)
 }
 
