@@ -13,7 +13,10 @@ type release struct {
 	Release string `yaml:"release"`
 	// Versions are by component.
 	Versions map[string]string `yaml:"versions"`
-	Source   string            `yaml:"source"`
+	// OlderGCC are the major versions of GCC below the default that it packages, too
+	// (gcc-11 and g++-11), newest first.
+	OlderGCC []int  `yaml:"older_gcc"`
+	Source   string `yaml:"source"`
 }
 
 var releases = sync.OnceValues(func() ([]release, error) {
@@ -47,6 +50,21 @@ func Packaged(distribution, version string) map[string]string {
 	for _, r := range list {
 		if r.Distribution == distribution && (r.Release == "" || r.Release == version) {
 			return r.Versions
+		}
+	}
+	return nil
+}
+
+// OlderGCC gives the major versions of GCC that a release of Debian or Ubuntu packages
+// beside its default one, newest first; nil where they are not known.
+func OlderGCC(distribution, version string) []int {
+	list, err := releases()
+	if err != nil {
+		panic(err)
+	}
+	for _, r := range list {
+		if r.Distribution == distribution && r.Release == version {
+			return r.OlderGCC
 		}
 	}
 	return nil

@@ -475,6 +475,22 @@ func (e *evaluation) hostCompiler(column string, limit Limit, found string) stri
 	return fmt.Sprintf("In the Visual Studio Installer, add %s and build with -T %s; or install a CUDA toolkit that supports MSVC %s.", msvcName(newest), toolsetFlag(limit.newest-1900), recipes.Series(found))
 }
 
+// olderCompiler says how to give a CUDA toolkit a GCC or Clang that a table has for it;
+// "" where that is not what misses.
+func (e *evaluation) olderCompiler(none *recipes.NoRowError, m recipes.Miss) string {
+	column := strings.TrimPrefix(none.Table, "cuda-")
+	if m.Column != column || column != "gcc" && column != "clang" || len(none.Misses) > 1 {
+		return ""
+	}
+	accepts, err := recipes.ParseConstraint(m.Wanted)
+	newest := major(none.Nearest.Then[column+"_max"])
+	// An older one than the toolkit's oldest is another matter.
+	if err != nil || newest == 0 || major(m.Found) < newest {
+		return ""
+	}
+	return e.hostCompiler(column, Limit{Column: column, Accepts: accepts, newest: newest}, m.Found)
+}
+
 // toolsetFlag is what CMake's -T says for toolset 14.minor: the family, and the
 // release where the family has several (CMAKE_GENERATOR_TOOLSET).
 func toolsetFlag(minor int) string {
@@ -497,7 +513,13 @@ func (e *evaluation) compilerPackages(column string, newest int) string {
 	if column != "gcc" || newest == 0 {
 		return ""
 	}
-	switch {
+	own := major(recipes.Packaged(e.facts.OS.ID, e.facts.OS.Version)["gcc"])
+	older := recipes.OlderGCC(e.facts.OS.ID, e.facts.OS.Version)
+	switch i := slices.IndexFunc(older, func(n int) bool { return n <= newest }); {
+	case own > 0 && own <= newest: // the distribution's own compiler
+	case i >= 0:
+		return fmt.Sprintf(" (packages gcc-%d and g++-%d)", older[i], older[i])
+	case len(older) > 0: // it has none as old as that
 	case onOS([]string{"debian"}, e.facts.OS):
 		return fmt.Sprintf(" (packages gcc-%d and g++-%d)", newest, newest)
 	case onOS([]string{"opensuse", "suse"}, e.facts.OS):

@@ -259,6 +259,10 @@ type evaluation struct {
 	do *Action
 	// touches is what touched gives, made at its first call.
 	touches []string
+	// toolkits is what cudaFor has found.
+	toolkits map[string]string
+	// meeting is what rowsOf has found.
+	meeting map[[3]string][]int
 }
 
 // verdict is what a check says before severity and fix are applied.
@@ -879,6 +883,9 @@ func (e *evaluation) mismatch(none *recipes.NoRowError) string {
 			if advice != "" {
 				return advice
 			}
+		}
+		if text := e.olderCompiler(none, m); text != "" {
+			return text
 		}
 		step := fmt.Sprintf("install %s %s instead of %s", recipes.Display(m.Column), m.Wanted, m.Found)
 		for i := range e.recipe.Requirements {

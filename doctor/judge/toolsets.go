@@ -161,37 +161,6 @@ func (e *evaluation) series(table, column string) []string {
 	return t.Begins(column)
 }
 
-// cudaFor is the newest CUDA toolkit that generates code for this machine's GPU,
-// compiles with its MSVC and, with onDriver, runs on its driver; "" when none does, or
-// the GPU is not known.
-func (e *evaluation) cudaFor(requirement recipes.Constraint, onDriver bool) string {
-	sm := BestGPU(e.facts)
-	if sm == "" {
-		return ""
-	}
-	driver, hasDriver := e.facts.Active("nvidia-driver")
-	msvc, hasMSVC := e.facts.Active("msvc")
-	for _, v := range e.series("cuda-driver", "cuda") {
-		if ok, err := requirement.Check(v); err != nil || !ok {
-			continue
-		}
-		if _, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": v}, "generation"); err != nil {
-			continue
-		}
-		if onDriver && hasDriver && driver.Version != "" && e.facts.OS.Board == "" {
-			least, _, err := e.tables.Choose("cuda-driver", map[string]string{"os": e.facts.OS.Family, "cuda": v}, "driver_minor")
-			if err != nil || newer(least, driver.Version) {
-				continue
-			}
-		}
-		if hasMSVC && e.facts.OS.Family == "windows" && !e.accepts(facts.Instance{Version: v}, msvc.Version) {
-			continue
-		}
-		return v
-	}
-	return ""
-}
-
 // advise notes the version of a component that a fix says to install.
 func (e *evaluation) advise(component, version string) {
 	if e.advised == nil {
@@ -285,20 +254,29 @@ func (e *evaluation) cudnnAdvice(c *recipes.ComponentCheck) string {
 	if cuda.Version == "" {
 		return ""
 	}
-	// What was published comes before what is only expected to work.
+	// The cuDNN that leaves most beside it as it is; of those, what was published
+	// comes before what is only expected to work, and then the newest.
+	best, least := "", 0
 	for _, expected := range []bool{false, true} {
 		for _, v := range e.series("cudnn-cuda", "cudnn") {
-			if ok, err := requirement.Check(v); err != nil || !ok {
+			_, row, err := e.tables.Choose("cudnn-cuda", map[string]string{"cudnn": v, "cuda": cuda.Version, "sm": sm}, "gpus")
+			if err != nil || (row.Basis == recipes.Expected) != expected || !holds(requirement, v) {
 				continue
 			}
-			_, row, err := e.tables.Choose("cudnn-cuda", map[string]string{"cudnn": v, "cuda": cuda.Version, "sm": sm}, "gpus")
-			if err == nil && (row.Basis != recipes.Expected || expected) {
-				e.advise("cudnn", v)
-				return fmt.Sprintf("Install cuDNN %s for CUDA %d from NVIDIA's cuDNN archive. It supports this GPU (compute capability %s).", v, major(cuda.Version), sm)
+			points, fits := e.beside(cuda.Version, map[string]string{"cudnn": v})
+			if !fits {
+				points = 1000 // what does not fit this CUDA has to be replaced anyway
+			}
+			if best == "" || points < least {
+				best, least = v, points
 			}
 		}
 	}
-	return ""
+	if best == "" {
+		return ""
+	}
+	e.advise("cudnn", best)
+	return fmt.Sprintf("Install cuDNN %s for CUDA %d from NVIDIA's cuDNN archive. It supports this GPU (compute capability %s).", best, major(cuda.Version), sm)
 }
 
 // msvcName is a toolset as Visual Studio's installer names it: 14.39 of the v143

@@ -162,3 +162,51 @@ func TestEveryColumn(t *testing.T) {
 		}
 	}
 }
+
+// TestCheapestCompiler: a GCC that is here comes before one to install, and that
+// before another CUDA Toolkit.
+func TestCheapestCompiler(t *testing.T) {
+	tables, err := recipes.EmbeddedTables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := recipes.Load([]byte("schema: 1\nname: one\ntitle: One\nrequirements:\n"+
+		"  - {id: cuda.version, title: CUDA Toolkit, why: w, manual: m, component: {name: cuda}}\n"+
+		"  - {id: gcc.version, title: GCC, why: w, manual: m, component: {name: gcc}, fix: [{apt: [gcc]}]}\n"+
+		"  - {id: cuda.gcc, title: GCC that this CUDA accepts, why: w, manual: m, compat: {table: cuda-gcc, given: [cuda, gcc], choose: gcc_max}}\n"), "one.yaml", tables)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, id, version, gcc, other string
+		want                          string
+	}{
+		{"a GCC 12 that is here", "ubuntu", "24.04", "13.2.0", "12.3.0", "switch gcc 12.3.0"},
+		{"a GCC 12 of Ubuntu", "ubuntu", "24.04", "13.2.0", "", "install gcc 12"},
+		{"a GCC 12 of Debian", "debian", "13", "14.2.0", "", "install gcc 12"},
+		{"its own fits", "debian", "12", "12.2.0", "", ""},
+		{"no older one is known", "fedora", "42", "15.1.1", "", "install cuda 13.4"},
+	} {
+		f := &facts.Facts{OS: facts.OS{Family: "linux", ID: tt.id, Version: tt.version, Arch: "amd64"}}
+		if tt.id != "fedora" {
+			f.OS.Like = []string{"debian"}
+			f.Add("apt", facts.Instance{Version: "2.7", Path: "/usr/bin/apt-get", Active: true})
+		}
+		f.Add("cuda", facts.Instance{Version: "12.2.140", Path: "/usr/local/cuda-12.2", Active: true, Has: []string{"nvcc"}})
+		f.Add("gcc", facts.Instance{Version: tt.gcc, Path: "/usr/bin/gcc", Active: true})
+		if tt.other != "" {
+			f.Add("gcc", facts.Instance{Version: tt.other, Path: "/usr/bin/gcc-12"})
+		}
+		s, err := solve.Solve(context.Background(), r, tables, f, solve.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, c := range s.Changes {
+			got = append(got, string(c.Action)+" "+c.Component+" "+c.To)
+		}
+		if strings.Join(got, ", ") != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/go-version"
@@ -52,18 +53,6 @@ func beside(component string) bool {
 func usual(component, family string) Cost {
 	c := recipes.UsualCost(component)
 	return Cost{DownloadBytes: int64(c.Download), Minutes: c.Minutes, Heavy: c.Heavy, Reboot: slices.Contains(c.Restart, family)}
-}
-
-// olderGCC are the major versions below the default that a distribution
-// packages; read from the package lists of Debian 12 and 13.
-func olderGCC(o facts.OS) []string {
-	switch o.ID + " " + o.Version {
-	case "debian 12":
-		return []string{"11"}
-	case "debian 13":
-		return []string{"13", "12"}
-	}
-	return nil
 }
 
 // wish is what the required lines of a recipe together ask of a component.
@@ -303,7 +292,8 @@ func fromVendor(name string, t *recipes.Tables, f *facts.Facts, add adder) bool 
 		fromMicrosoft(name, cost, add)
 	case "gcc", "g++":
 		// Debian and Ubuntu have older compilers beside the default one.
-		for _, major := range olderGCC(f.OS) {
+		for _, n := range recipes.OlderGCC(f.OS.ID, f.OS.Version) {
+			major := strconv.Itoa(n)
 			packages := "gcc-" + major
 			if name == "g++" {
 				packages = "g++-" + major
