@@ -112,6 +112,10 @@ func driverBranch(e *evaluation, _ subject) (map[string]string, bool) {
 			continue
 		}
 		vars := map[string]string{"gpu": cardName(g), "version": version, "needs": row.When["nvidia-driver"], "sudo": e.sudo()}
+		if first := e.firstDriver(g); first != "" && newer(first, version) {
+			vars["needs"] = ">= " + first
+			return vars, true
+		}
 		if branch := row.Then["branch"]; branch != "current" {
 			vars["branch"], vars["aur"] = branch, "nvidia-"+branch+"xx-dkms"
 			vars["rpm"], vars["rpm-cuda"] = "akmod-nvidia-"+branch+"xx", "xorg-x11-drv-nvidia-"+branch+"xx-cuda"
@@ -119,6 +123,30 @@ func driverBranch(e *evaluation, _ subject) (map[string]string, bool) {
 		return vars, !row.Meets("nvidia-driver", version)
 	}
 	return nil, false
+}
+
+// firstDriver is the first driver that knows a card which came later than the first of
+// its generation; "" where the table does not have it.
+func (e *evaluation) firstDriver(g facts.GPU) string {
+	first, _, err := e.tables.Choose("driver-card", map[string]string{"os": e.facts.OS.Family, "card": cardModel(g.Name)}, "driver")
+	if err != nil {
+		return ""
+	}
+	return first
+}
+
+// cardModel is a card's name as NVIDIA's drivers have it, less the maker's. The list of
+// PCI devices names the chip, too: TU117M [GeForce GTX 1650 Mobile / Max-Q].
+func cardModel(name string) string {
+	if _, inside, ok := strings.Cut(name, "["); ok {
+		name = strings.TrimSuffix(inside, "]")
+	}
+	name, _, _ = strings.Cut(name, " / ")
+	name = strings.TrimSpace(strings.TrimPrefix(name, "NVIDIA "))
+	if model, ok := strings.CutSuffix(name, " Mobile"); ok {
+		return model + " Laptop GPU"
+	}
+	return name
 }
 
 // moduleKind finds kernel modules of the kind that does not run the card: only the

@@ -48,6 +48,11 @@ func TestGPUChecks(t *testing.T) {
 			f.Components["nvidia-driver"][0].Version = version
 		}
 	}
+	named := func(sm, name, version string) *facts.Facts {
+		f := host(sm, driver(version))
+		f.GPUs[0].Name = name
+		return f
+	}
 	needs := func(name, cuda, library string) func(*facts.Facts) {
 		return func(f *facts.Facts) {
 			with(name, facts.Instance{Version: "1.18.0", Path: "/opt/x", Needs: []facts.Need{{Name: library, By: "/opt/x/lib/libx.so", Cause: facts.NotFound}}})(f)
@@ -154,6 +159,14 @@ func TestGPUChecks(t *testing.T) {
 		{"Pascal with driver 580", "opencv-cuda", nil, host("6.1", driver("580.95.05")), "nvidia-driver.branch", ""},
 		{"Blackwell with driver 550", "opencv-cuda", nil, host("12.0", driver("550.127.05")), "nvidia-driver.branch", ">= 570"},
 		{"Turing with driver 590", "opencv-cuda", nil, host("7.5", driver("590.44.01")), "nvidia-driver.branch", ""},
+		{"RTX 3060 for laptops with driver 455", "opencv-cuda", nil, named("8.6", "NVIDIA GeForce RTX 3060 Laptop GPU", "455.45.01"), "nvidia-driver.branch", ">= 460.39"},
+		{"RTX 3060 for laptops as PCI names it", "opencv-cuda", nil, named("8.6", "GA106M [GeForce RTX 3060 Mobile / Max-Q]", "455.45.01"), "nvidia-driver.branch", ">= 460.39"},
+		{"RTX 3060 for laptops with driver 460", "opencv-cuda", nil, named("8.6", "NVIDIA GeForce RTX 3060 Laptop GPU", "460.91.03"), "nvidia-driver.branch", ""},
+		{"RTX 3090 with driver 455", "opencv-cuda", nil, named("8.6", "GeForce RTX 3090", "455.45.01"), "nvidia-driver.branch", ""},
+		{"RTX 2050 with driver 460", "opencv-cuda", nil, named("8.6", "NVIDIA GeForce RTX 2050", "460.91.03"), "nvidia-driver.branch", ">= 470.103.01"},
+		{"GTX 1650 with driver 410", "opencv-cuda", nil, named("7.5", "GeForce GTX 1650", "410.104"), "nvidia-driver.branch", ">= 418.74"},
+		{"GTX 1650 with driver 430", "opencv-cuda", nil, named("7.5", "GeForce GTX 1650", "430.50"), "nvidia-driver.branch", ""},
+		{"RTX 2080 with driver 410", "opencv-cuda", nil, named("7.5", "GeForce RTX 2080", "410.104"), "nvidia-driver.branch", ""},
 		{"an unknown card with driver 590", "opencv-cuda", nil, host("", driver("590.44.01")), "nvidia-driver.branch", ""},
 		{"ONNX Runtime for CUDA 11 beside 12", "onnxruntime", cuda, host("8.6", needs("onnxruntime", "12.4.1", "libcublasLt.so.11")), "onnxruntime.cuda-series", "ONNX Runtime 1.18.0 for CUDA 12"},
 		{"ONNX Runtime for CUDA 12 beside 12", "onnxruntime", cuda, host("8.6", needs("onnxruntime", "12.4.1", "libcublasLt.so.12")), "onnxruntime.cuda-series", ""},
