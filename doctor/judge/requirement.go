@@ -877,6 +877,11 @@ func (e *evaluation) mismatch(none *recipes.NoRowError) string {
 		}
 		if m.Column == "cuda" && len(none.Misses) == 1 {
 			advice := e.openposeAdvice("cuda")
+			// The toolkit that OpenPose documents is here: it is cuDNN that has to change.
+			if none.Table == "cudnn-cuda" && advice != "" && recipes.Series(e.advised["cuda"]) == recipes.Series(m.Found) {
+				delete(e.advised, "cuda")
+				advice = e.openposeAdvice("cudnn")
+			}
 			if advice == "" && !strings.HasPrefix(e.recipe.Name, "openpose-") { // whose Caffe is not for the newest
 				advice = e.cudaAdvice(&recipes.ComponentCheck{Version: m.Wanted})
 			}
