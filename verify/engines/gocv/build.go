@@ -124,12 +124,18 @@ func (b *builder) run(ctx context.Context, dir string, argv, env []string, progr
 // command is what builds the worker in dir. Finding what to leave out fetches
 // gocv; where that fails, the command is that one and the result says so.
 func (b *builder) command(ctx context.Context, dir, goVersion string, env []string, progress engine.Progress) ([]string, result, error) {
-	argv := []string{b.o.Go, "build", "-trimpath", "-tags", b.tags(), "-o", filepath.Join(dir, exeName())}
+	argv := []string{b.o.Go, "build"}
 	if atLeast(goVersion, "1.18") {
 		// The cache folder may lie inside somebody's repository.
 		argv = append(argv, "-buildvcs=false")
 	}
-	argv = append(argv, ".")
+	if atLeast(goVersion, "1.20") {
+		// Paths of this machine are of no use in the worker. Older releases come with
+		// their standard library compiled, which this option has them compile again:
+		// a third of the build.
+		argv = append(argv, "-trimpath")
+	}
+	argv = append(argv, "-tags", b.tags(), "-o", filepath.Join(dir, exeName()), ".")
 	if !b.trims() {
 		return argv, result{}, nil
 	}
