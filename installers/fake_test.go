@@ -138,12 +138,9 @@ func (m *machine) Run(_ context.Context, c host.Command) (host.Output, error) {
 			}
 			return host.Output{Stdout: []byte(b.String()), Exit: 100}, nil
 		}
+		b.WriteString(announce(want))
 		for _, n := range want {
-			if slices.Contains(c.Argv, "--simulate") {
-				fmt.Fprintf(&b, "Inst %s (1.0 Debian [amd64])\n", n)
-			} else {
-				fmt.Fprintf(&b, "'http://mirror.example/%s.deb' %s.deb 1000 MD5Sum:0\n", n, n)
-			}
+			fmt.Fprintf(&b, "'http://mirror.example/%s.deb' %s.deb 1000 MD5Sum:0\n", n, n)
 		}
 		fmt.Fprintf(&b, "After this operation, %d kB of additional disk space will be used.\n", 5*len(want))
 	case c.Argv[0] == "/usr/bin/apt-get" && slices.Contains(c.Argv, "remove"):
@@ -154,6 +151,17 @@ func (m *machine) Run(_ context.Context, c host.Command) (host.Output, error) {
 		return host.Output{}, fmt.Errorf("unexpected question %q", c.Argv)
 	}
 	return host.Output{Stdout: []byte(b.String())}, nil
+}
+
+// announce is how apt-get lists what it would install.
+func announce(names []string) string {
+	var b strings.Builder
+	b.WriteString("The following NEW packages will be installed:\n")
+	for _, n := range names {
+		fmt.Fprintf(&b, "   %s (1.0)\n", n)
+	}
+	fmt.Fprintf(&b, "0 upgraded, %d newly installed, 0 to remove and 0 not upgraded.\n", len(names))
+	return b.String()
 }
 
 func packages(argv []string) []string {

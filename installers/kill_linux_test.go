@@ -132,8 +132,10 @@ db=@DIR@/db
 case "$*" in
   *--simulate*remove*|*--simulate*purge*)
     for p in "$@"; do case $p in tool-*) echo "Remv $p [1.0]";; esac; done; exit 0;;
-  *--simulate*) for p in "$@"; do case $p in tool-*) [ -e "$db/$p" ] || echo "Inst $p (1.0 Debian [amd64])";; esac; done; exit 0;;
-  *--print-uris*) exit 0;;
+  *--print-uris*)
+    n=0; echo "The following NEW packages will be installed:"
+    for p in "$@"; do case $p in tool-*) [ -e "$db/$p" ] || { n=$((n + 1)); echo "   $p (1.0)"; };; esac; done
+    echo "0 upgraded, $n newly installed, 0 to remove and 0 not upgraded."; exit 0;;
 esac
 exec 9>"$db.lock"
 flock 9

@@ -151,6 +151,7 @@ func (m *lockable) Run(ctx context.Context, c host.Command) (out host.Output, er
 	case slices.Contains(c.Argv, "--print-uris"):
 		want, _ := m.closure(packages(c.Argv))
 		var b strings.Builder
+		b.WriteString(announce(want))
 		for _, n := range want {
 			if !slices.Contains(m.cached, n) {
 				fmt.Fprintf(&b, "'%s/pool/%s.deb' %s.deb %d MD5Sum:0\n", m.server.URL, n, n, len(deb(n)))

@@ -191,34 +191,34 @@ func lists(ctx context.Context, h *host.Host) pkgmgr.Lists {
 	return l
 }
 
-// quote runs apt-get twice without changing anything: --simulate for what
-// would change, --print-uris for the sizes. Neither needs root or a lock.
+// quote asks apt-get what would change and what that costs. It needs neither
+// root nor a lock, and changes nothing.
 func quote(ctx context.Context, h *host.Host, tool string, own, packages []string) (pkgmgr.Quote, error) {
-	args := slices.Concat(readOnly(), own, []string{"--quiet=1", "--no-install-recommends", "--option", "APT::Cmd::Pattern-Only=true"})
-	tail := append([]string{"install", "--"}, packages...)
-	lines, exit, err := ask(ctx, h, append(append([]string{tool, "--simulate"}, args...), tail...))
+	q, _, err := planned(ctx, h, tool, own, packages)
+	return q, err
+}
+
+// planned is quote, with apt-get's lines, which name the addresses. --simulate would tell
+// the changes, too, in four times the time where there are hundreds.
+func planned(ctx context.Context, h *host.Host, tool string, own, packages []string) (pkgmgr.Quote, []string, error) {
+	argv := slices.Concat([]string{tool, "--print-uris", "--yes", "--verbose-versions"}, readOnly(), own,
+		[]string{"--quiet=1", "--no-install-recommends", "--option", "APT::Cmd::Pattern-Only=true", "install", "--"}, packages)
+	lines, exit, err := ask(ctx, h, argv)
 	if err != nil {
-		return pkgmgr.Quote{}, err
+		return pkgmgr.Quote{}, nil, err
 	}
 	if exit != 0 {
 		if names := NotFound(lines); len(names) > 0 {
-			return pkgmgr.Quote{NotFound: names}, nil
+			return pkgmgr.Quote{NotFound: names}, lines, nil
 		}
-		return pkgmgr.Quote{}, Explain(exit, lines)
+		return pkgmgr.Quote{}, nil, Explain(exit, lines)
 	}
-	q := ParseSimulation(lines)
-	if len(q.Change) == 0 {
-		return q, nil
-	}
-	lines, exit, err = ask(ctx, h, append(append([]string{tool, "--print-uris", "--yes"}, args...), tail...))
+	q, err := ParseChanges(lines)
 	if err != nil {
-		return pkgmgr.Quote{}, err
-	}
-	if exit != 0 {
-		return pkgmgr.Quote{}, Explain(exit, lines)
+		return q, nil, err
 	}
 	q.DownloadBytes, q.DiskBytes = ParseSizes(lines)
-	return q, nil
+	return q, lines, nil
 }
 
 func quoteRemove(ctx context.Context, h *host.Host, tool string, packages []string) ([]string, error) {
@@ -229,7 +229,7 @@ func quoteRemove(ctx context.Context, h *host.Host, tool string, packages []stri
 	if exit != 0 {
 		return nil, Explain(exit, lines)
 	}
-	return ParseSimulation(lines).Remove, nil
+	return ParseSimulation(lines), nil
 }
 
 // readOnly keeps apt-get from writing its own caches of the package lists to
@@ -247,8 +247,13 @@ func ask(ctx context.Context, h *host.Host, argv []string) (lines []string, exit
 }
 
 var (
-	instLine = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^Inst (\S+) (?:\[([^\]]*)\] )?\((\S+) .*?(?:\[([a-z0-9-]+)\])?\)`)
+	// versionLine is "   name (version)" or "   name (old => new)"; a package to be
+	// purged has a * behind its name.
+	versionLine = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^   ([^\s*]+)\*? \((?:(\S+) => )?(\S+)\)$`)
+	})
+	countOf = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(\d+) (upgraded|newly installed|downgraded|to remove)[, ]`)
 	})
 	remvLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?:Remv|Purg) (\S+)`) })
 	diskLine = sync.OnceValue(func() *regexp.Regexp {
@@ -263,17 +268,54 @@ var (
 	})
 )
 
-// ParseSimulation reads the lines of apt-get --simulate.
-func ParseSimulation(lines []string) pkgmgr.Quote {
-	var q pkgmgr.Quote
+// ParseSimulation reads the names that apt-get --simulate would remove.
+func ParseSimulation(lines []string) (remove []string) {
 	for _, line := range lines {
-		if m := instLine().FindStringSubmatch(line); m != nil {
+		if m := remvLine().FindStringSubmatch(line); m != nil {
+			remove = append(remove, m[1])
+		}
+	}
+	return remove
+}
+
+// ParseChanges reads the lists that apt-get --verbose-versions prints below its
+// headings, a package a line with its version or "old => new", and holds them
+// against the counts that apt-get gives after them.
+func ParseChanges(lines []string) (pkgmgr.Quote, error) {
+	var q pkgmgr.Quote
+	const added, removed = "added", "removed"
+	list, counts := "", map[string]int{}
+	for _, line := range lines {
+		if !strings.HasPrefix(line, "   ") {
+			list = map[string]string{
+				"The following NEW packages will be installed:": added, "The following packages will be upgraded:": added,
+				"The following packages will be DOWNGRADED:": added, "The following packages will be REMOVED:": removed,
+			}[strings.TrimSpace(line)]
+			if countLine().MatchString(line) {
+				for _, m := range countOf().FindAllStringSubmatch(line, -1) {
+					n, err := strconv.Atoi(m[1])
+					if err != nil {
+						return q, fmt.Errorf("read what apt-get would change: %w", err)
+					}
+					counts[map[bool]string{true: removed, false: added}[m[2] == "to remove"]] += n
+				}
+			}
+			continue
+		}
+		m := versionLine().FindStringSubmatch(line)
+		switch {
+		case m == nil:
+		case list == added:
 			q.Change = append(q.Change, step.Package{Name: m[1], Version: m[3], Was: m[2]})
-		} else if m := remvLine().FindStringSubmatch(line); m != nil {
+		case list == removed:
 			q.Remove = append(q.Remove, m[1])
 		}
 	}
-	return q
+	if len(q.Change) != counts[added] || len(q.Remove) != counts[removed] {
+		return q, fmt.Errorf("read what apt-get would change: it announces %d packages to install and %d to remove and lists %d and %d",
+			counts[added], counts[removed], len(q.Change), len(q.Remove))
+	}
+	return q, nil
 }
 
 // ParseSizes reads the lines of apt-get --print-uris: 'uri' file size hash.

@@ -59,13 +59,41 @@ func TestParseInstalled(t *testing.T) {
 }
 
 func TestParseQuote(t *testing.T) {
-	q := ParseSimulation(strings.Split(`Reading package lists...
-Remv python3-old [1.0]
-Inst libpkgconf3 (1.8.1-1 Debian:12.15/oldstable [amd64])
-Inst cmake-data [3.25.0-1] (3.25.1-1 Debian:12.15/oldstable [all]) []
-Conf libpkgconf3 (1.8.1-1 Debian:12.15/oldstable [amd64])`, "\n"))
-	want := pkgmgr.Quote{Remove: []string{"python3-old"}, Change: []step.Package{{Name: "libpkgconf3", Version: "1.8.1-1"}, {Name: "cmake-data", Version: "3.25.1-1", Was: "3.25.0-1"}}}
-	if d := cmp.Diff(want, q); d != "" {
+	// Lines of apt-get 2.6 and 3.0.
+	const answer = `Reading package lists...
+The following packages were automatically installed and are no longer required:
+   libold1 (1.2)
+The following additional packages will be installed:
+   libpkgconf3 (1.8.1-1)
+Suggested packages:
+   cmake-doc (3.25.1-1)
+The following packages will be REMOVED:
+   python3-old (1.0)
+   gone* (2.0)
+The following NEW packages will be installed:
+   libpkgconf3 (1.8.1-1)
+   libfoo:i386 (4:1.2~rc1-1+b2)
+The following held packages will be changed:
+   held (1.0 => 1.1)
+The following packages will be upgraded:
+   cmake-data (3.25.0-1 => 3.25.1-1)
+   held (1.0 => 1.1)
+The following packages will be DOWNGRADED:
+   newer (2.0 => 1.9)
+2 upgraded, 2 newly installed, 1 downgraded, 2 to remove and 14 not upgraded.
+Need to get 200 kB of archives.`
+	q, err := ParseChanges(strings.Split(answer, "\n"))
+	want := pkgmgr.Quote{Remove: []string{"python3-old", "gone"}, Change: []step.Package{
+		{Name: "libpkgconf3", Version: "1.8.1-1"}, {Name: "libfoo:i386", Version: "4:1.2~rc1-1+b2"},
+		{Name: "cmake-data", Version: "3.25.1-1", Was: "3.25.0-1"}, {Name: "held", Version: "1.1", Was: "1.0"}, {Name: "newer", Version: "1.9", Was: "2.0"},
+	}}
+	if d := cmp.Diff(want, q); d != "" || err != nil {
+		t.Error(d, err)
+	}
+	if q, err := ParseChanges(strings.Split(strings.Replace(answer, "   newer (2.0 => 1.9)\n", "", 1), "\n")); err == nil {
+		t.Errorf("a list that was not read whole: %+v", q)
+	}
+	if d := cmp.Diff([]string{"python3-old", "b"}, ParseSimulation([]string{"Reading package lists...", "Remv python3-old [1.0]", "Purg b [1]", "Inst c (1 Debian [all])"})); d != "" {
 		t.Error(d)
 	}
 	down, disk := ParseSizes(strings.Split(`Need to get 22.8 MB of archives.
@@ -207,6 +235,7 @@ func FuzzOutput(f *testing.F) {
 			t.Errorf("download %d", down)
 		}
 		ParseSimulation(lines)
+		ParseChanges(lines) //nolint:errcheck // any answer will do but a panic
 		ParseInstalled(text, "amd64")
 	})
 }

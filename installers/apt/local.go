@@ -171,32 +171,22 @@ func Locked(ctx context.Context, h *host.Host, packages []string, lists string) 
 	if len(packages) == 0 {
 		return nil, nil
 	}
-	tool := find(ctx, h, "apt-get")
 	own := readOnly()
 	if lists != "" {
 		own = append(own, listsIn(lists)...)
 	}
-	args := append([]string{"--yes", "--quiet=1", "--no-install-recommends", "--no-remove", "--option", "APT::Cmd::Pattern-Only=true"}, own...)
-	tail := append([]string{"install", "--"}, packages...)
-	lines, exit, err := ask(ctx, h, append(append([]string{tool, "--simulate"}, args...), tail...))
-	if err != nil {
+	q, lines, err := planned(ctx, h, find(ctx, h, "apt-get"), append([]string{"--no-remove"}, own...), packages)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if exit != 0 {
-		return nil, Explain(exit, lines)
-	}
-	names := make([]string, 0, 400)
-	for _, c := range ParseSimulation(lines).Change {
-		names = append(names, c.Name+"="+c.Version)
-	}
-	if len(names) == 0 {
+	case len(q.NotFound) > 0:
+		return nil, Explain(100, lines)
+	case len(q.Change) == 0:
 		return nil, nil
 	}
-	if lines, exit, err = ask(ctx, h, append(append([]string{tool, "--print-uris"}, args...), tail...)); err != nil {
-		return nil, err
-	}
-	if exit != 0 {
-		return nil, Explain(exit, lines)
+	names := make([]string, len(q.Change))
+	for i, c := range q.Change {
+		names[i] = c.Name + "=" + c.Version
 	}
 	addresses := ParseURIs(lines)
 	var stanzas []string
