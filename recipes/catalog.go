@@ -185,7 +185,7 @@ var catalog = sync.OnceValue(func() []Component {
 		},
 		{Name: "pacman", Display: "pacman", Cost: small},
 		{Name: "pip", Display: "pip", Cost: small},
-		{Name: "pkg-config", Display: "pkg-config", Attrs: words("implementation real"), Cost: tiny},
+		{Name: "pkg-config", Display: "pkg-config", Attrs: words("real"), Cost: tiny},
 		{Name: "port", Display: "MacPorts", Cost: small},
 		{Name: "protoc", Display: "protoc", Cost: small},
 		{Name: "python", Display: "Python", Attrs: words("real"), ABI: 2, ABIWhy: "extension modules are built for one minor version of Python", Cost: small},

@@ -24,6 +24,8 @@ type tool struct {
 	says *regexp.Regexp
 	// only limits running to a program of that name, after links.
 	only string
+	// variable may name another program in its place.
+	variable string
 	// shims: version managers put stand-ins for it on PATH.
 	shims bool
 	// appleStub: macOS has a stand-in for it in /usr/bin.
@@ -54,7 +56,8 @@ func table() map[string][]tool {
 				places:   map[string][]string{"linux": {"/opt/cmake/bin"}, "darwin": {"/Applications/CMake.app/Contents/bin"}, "windows": {`$ProgramFiles\CMake\bin`}}},
 			{component: "ninja", names: []string{"ninja", "ninja-build"}, args: version, says: say(`^`)},
 			{component: "make", names: []string{"make", "gmake", "mingw32-make"}, args: version, says: say(`GNU Make `), appleStub: true},
-			{component: "pkg-config", names: []string{"pkg-config", "pkgconf"}, args: version, says: say(`^`)},
+			// pkgconf alone is not what Go and autotools look for.
+			{component: "pkg-config", names: []string{"pkg-config"}, variable: "PKG_CONFIG", args: version, says: say(`^`)},
 			{component: "git", names: []string{"git"}, args: version, says: say(`git version `), appleStub: true,
 				registry: []registry{{`HKLM\SOFTWARE\GitForWindows`, "InstallPath", "cmd"}}, places: map[string][]string{"windows": {`$ProgramFiles\Git\cmd`}}},
 			{component: "go", names: []string{"go"}, file: goVersion, args: []string{"version"}, says: regexp.MustCompile(`go version go(\d+(?:\.\d+)+(?:rc\d+|beta\d+)?)`),

@@ -5,9 +5,8 @@
 // asks a package manager for its packages.
 //
 // Active is the copy that its name finds first on PATH. Attrs: real (after links
-// and shims), shim (pyenv), implementation (pkgconf), goroot, venv, vendor
-// (apple), root (vcpkg, conda, brew's prefix), package (the version with epoch
-// and revision as the distribution writes it).
+// and shims), shim (pyenv), goroot, venv, vendor (apple), root (vcpkg, conda, brew's
+// prefix), package (the version as the distribution writes it).
 package tools
 
 import (
@@ -57,8 +56,11 @@ type found struct {
 
 func find(ctx context.Context, h *host.Host, group string, rows []tool) (facts.Facts, error) {
 	var names []string
-	for _, t := range rows {
-		names = append(names, t.names...)
+	for i := range rows {
+		if other := h.Env(rows[i].variable); other != "" {
+			rows[i].names = []string{strings.TrimSuffix(h.Base(other), ".exe")}
+		}
+		names = append(names, rows[i].names...)
 	}
 	index := look.NewIndex(ctx, h, look.Names(names...))
 	var list []found
@@ -173,9 +175,6 @@ func inspect(ctx context.Context, h *host.Host, t *tool, c look.Copy, deb string
 		return inst, fmt.Errorf("ask %s for its version: %w", c.Path, err)
 	}
 	inst.Version = version
-	if t.component == "pkg-config" && (h.Base(c.Real) == "pkgconf" || strings.HasPrefix(version, "1.") || strings.HasPrefix(version, "2.")) {
-		inst.Attrs["implementation"] = "pkgconf" // the original stops at 0.29.2
-	}
 	if m := goPlatform.FindStringSubmatch(text); t.component == "go" && m != nil {
 		inst.Makes.Target = m[1]
 	}

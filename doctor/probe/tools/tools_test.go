@@ -30,7 +30,6 @@ func TestWhatToolsSay(t *testing.T) {
 		{"ninja", "ninja", `"--version"`, "1.11.1.git.kitware.jobserver-1", "1.11.1"},
 		{"make", "make", `"--version"`, "GNU Make 4.3\nBuilt for x86_64", "4.3"},
 		{"pkg-config", "pkg-config", `"--version"`, "0.29.2", "0.29.2"},
-		{"pkg-config", "pkgconf", `"--version"`, "2.3.0", "2.3.0"},
 		{"git", "git", `"--version"`, "git version 2.39.5", "2.39.5"},
 		{"git", "git", `"--version"`, "git version 2.46.0.windows.1", "2.46.0"},
 		{"go", "go", `"version"`, "go version go1.22.2 linux/amd64", "1.22.2"},
@@ -46,6 +45,13 @@ func TestWhatToolsSay(t *testing.T) {
 		f := buildTools(t, env+"-- run \"/usr/bin/"+c.program+"\" "+c.args+" --\n"+c.says+"\n")
 		probetest.Copies(t, f, c.component, "*"+c.want+" /usr/bin/"+c.program)
 	}
+}
+
+// TestPkgconf: what has only that name is not what Go and autotools look for.
+func TestPkgconf(t *testing.T) {
+	half := "-- run \"/usr/bin/pkgconf\" \"--version\" --\n1.8.1\n"
+	probetest.Copies(t, buildTools(t, env+half), "pkg-config")
+	probetest.Copies(t, buildTools(t, env+"PKG_CONFIG=/usr/bin/pkgconf\n"+half), "pkg-config", "*1.8.1 /usr/bin/pkgconf")
 }
 
 func TestGo(t *testing.T) {
@@ -96,14 +102,6 @@ func TestBazelIsNotRun(t *testing.T) {
 	probetest.Copies(t, f, "bazel", "*7.1.0 /usr/local/bin/bazel", " /usr/bin/bazelisk")
 }
 
-func TestUnusableTool(t *testing.T) {
-	f := buildTools(t, env+"-- run \"/usr/bin/cmake\" \"--version\" --\n#exit 127\n#stderr cmake: error while loading shared libraries: libarchive.so.13\n")
-	probetest.Copies(t, f, "cmake", "* /usr/bin/cmake")
-	if len(f.Problems) != 1 || !strings.Contains(f.Problems[0].Error, "libarchive.so.13") || f.Problems[0].Covers[0] != "cmake" {
-		t.Errorf("%+v", f.Problems)
-	}
-}
-
 // TestToolThatCannotRun: why, and what to do about it; slow or odd ones are not
 // called broken.
 func TestToolThatCannotRun(t *testing.T) {
@@ -117,9 +115,10 @@ func TestToolThatCannotRun(t *testing.T) {
 		{"it says something else", env + "-- run \"/usr/bin/cmake\" \"--version\" --\nhello\n", "", ""},
 		{"a script that works", local + "-- file /usr/bin/python3 --\nx\n-- exec /home/u/.local/bin/cmake --\n#!/usr/bin/python3\n-- run \"/home/u/.local/bin/cmake\" \"--version\" --\ncmake version 3.31.2\n", "", ""},
 	} {
-		list := buildTools(t, c.fixture).Components["cmake"]
-		if len(list) != 1 || (list[0].Unusable != nil) != (c.detail != "") {
-			t.Errorf("%s: %+v", c.name, list)
+		f := buildTools(t, c.fixture)
+		list, told := f.Components["cmake"], len(f.Problems) == 1 && f.Problems[0].Covers[0] == "cmake"
+		if len(list) != 1 || (list[0].Unusable != nil) != (c.detail != "") || strings.Contains(c.fixture, "#exit") && !told {
+			t.Errorf("%s: %+v, problems %+v", c.name, list, f.Problems)
 			continue
 		}
 		if u := list[0].Unusable; u != nil && (!strings.Contains(u.Detail, c.detail) || !strings.Contains(u.Remedy, c.remedy)) {
