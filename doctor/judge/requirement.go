@@ -582,6 +582,9 @@ func (e *evaluation) fix(q *recipes.Requirement) string {
 				return text
 			}
 		case "cuda":
+			if text := AskCard(e.facts); text != "" && len(e.facts.Components["cuda"]) == 0 {
+				return text
+			}
 			if text := e.cudaAdvice(q.Component); text != "" {
 				return text
 			}

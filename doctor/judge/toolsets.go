@@ -276,7 +276,8 @@ func (e *evaluation) cudnnAdvice(c *recipes.ComponentCheck) string {
 		return ""
 	}
 	e.advise("cudnn", best)
-	return fmt.Sprintf("Install cuDNN %s for CUDA %d from NVIDIA's cuDNN archive. It supports this GPU (compute capability %s).", best, major(cuda.Version), sm)
+	text := fmt.Sprintf("Install cuDNN %s for CUDA %d from NVIDIA's cuDNN archive. It supports this GPU (compute capability %s). ", best, major(cuda.Version), sm)
+	return strings.TrimSpace(text + cudnnFile(best, cuda.Version, e.facts))
 }
 
 // msvcName is a toolset as Visual Studio's installer names it: 14.39 of the v143

@@ -365,7 +365,8 @@ func fromMicrosoft(name string, cost Cost, add adder) {
 	switch name {
 	case "visual-studio":
 		for _, v := range []struct{ version, name, toolset string }{
-			{"18.0", "2026", "v145"}, {"17.14", "2022", "v143"}, {"16.11", "2019", "v142"}, {"15.9", "2017", "v141"},
+			// The one that winget's and Chocolatey's steps bring in comes first.
+			{"17.14", "2022", "v143"}, {"18.0", "2026", "v145"}, {"16.11", "2019", "v142"}, {"15.9", "2017", "v141"},
 		} {
 			add(v.version, "Visual Studio "+v.name+" or its Build Tools", cost, func(o *Offer) {
 				o.Has = append(o.Has, "complete")
@@ -376,7 +377,7 @@ func fromMicrosoft(name string, cost Cost, add adder) {
 		// The last toolset of each line that the installer offers, and 14.39,
 		// the last one that CUDA below 12.4 supports.
 		for _, v := range []struct{ version, studio string }{
-			{"14.50", ">= 18, < 19"}, {"14.44", ">= 17.14, < 18"}, {"14.39", ">= 17.9, < 18"}, {"14.29", ">= 16.11, < 18"}, {"14.16", ">= 15.9, < 18"},
+			{"14.44", ">= 17.14, < 18"}, {"14.50", ">= 18, < 19"}, {"14.39", ">= 17.9, < 18"}, {"14.29", ">= 16.11, < 18"}, {"14.16", ">= 15.9, < 18"},
 		} {
 			add(v.version, "Visual Studio installer: MSVC "+v.version+" build tools", cost, func(o *Offer) {
 				o.Has = append(o.Has, "cl", "x64")

@@ -68,6 +68,7 @@ type problem struct {
 	constraints []*constraint
 	byVar       [][]*constraint
 	fixed       []string // why nothing can be done, whatever is installed
+	asks        bool     // fixed is only what is unknown
 	open        []string
 	facts       *facts.Facts
 	tables      *recipes.Tables
@@ -108,6 +109,7 @@ func build(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, offers []Offer,
 			}
 		}
 	}
+	p.unknownCard(ask, targets)
 	needed := map[string]bool{}
 	for _, q := range ask {
 		if c := q.Component; c != nil {
@@ -157,6 +159,20 @@ func build(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, offers []Offer,
 		}
 	}
 	return p, nil
+}
+
+// unknownCard stops a plan that would choose a CUDA Toolkit for a card of which
+// nobody knows what code it runs.
+func (p *problem) unknownCard(ask []*recipes.Requirement, targets map[string]string) {
+	text := judge.AskCard(p.facts)
+	decides := slices.ContainsFunc(ask, func(q *recipes.Requirement) bool {
+		return q.Compat != nil && slices.Contains(q.Compat.Given, "sm") && !slices.Contains(q.Compat.Optional, "sm")
+	})
+	if text == "" || !decides || len(p.facts.Components["cuda"]) > 0 || targets["cuda"] != "" {
+		return
+	}
+	p.asks = len(p.fixed) == 0
+	p.fixed = append(p.fixed, text)
 }
 
 func names(c *recipes.ComponentCheck) []string {

@@ -43,6 +43,16 @@ func TestRecorded(t *testing.T) {
 		{"three-mingw-gocv", with("windows-workstation", "windows-mingw-three"), "gocv-windows", nil},
 		{"macos-15-gocv", []string{"macos-15-arm64"}, "gocv-macos", nil},
 		{"macos-15-executorch", []string{"macos-15-arm64"}, "executorch", nil},
+		{"bare-windows-11", []string{"plans/bare-windows-11"}, "opencv-cuda", nil},
+		{"gtx-1080", []string{"plans/gtx-1080"}, "opencv-cuda", nil},
+		{"rtx-2050-cuda-10.2", []string{"plans/rtx-2050-cuda-10.2"}, "opencv-cuda", nil},
+		{"rtx-4090-openpose", []string{"plans/rtx-4090"}, "openpose-windows", nil},
+		{"rtx-5090", []string{"plans/rtx-5090"}, "opencv-cuda", nil},
+		{"unknown-card", []string{"plans/unknown-card"}, "opencv-cuda", nil},
+		{"h100-cuda-11.8", []string{"unix/ubuntu-22.04", "plans/h100", "plans/cuda-11.8"}, "opencv-cuda", nil},
+		{"gt-630m", []string{"plans/gt-630m"}, "opencv-cuda", nil},
+		{"xavier-nx", []string{"plans/xavier-nx"}, "opencv-cuda", nil},
+		{"jetson-orin", []string{"unix/jetson-orin"}, "opencv-cuda", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var files []string

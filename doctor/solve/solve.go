@@ -106,6 +106,9 @@ type Solution struct {
 	Score int64 `json:"score"`
 	// Nodes is how many partial plans the search looked at.
 	Nodes int `json:"nodes"`
+
+	priced bool // Price was asked who does what
+	asks   bool // Conflict asks for what is unknown
 }
 
 // Options of Solve.
@@ -177,7 +180,7 @@ func Solve(ctx context.Context, r *recipes.Recipe, t *recipes.Tables, f *facts.F
 	}
 	s.Open = p.open
 	if len(p.fixed) > 0 {
-		s.Conflict = p.fixed
+		s.Conflict, s.asks = p.fixed, p.asks
 		p.repairs(s)
 		return s, nil
 	}

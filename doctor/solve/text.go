@@ -78,12 +78,13 @@ func (p *problem) changes(best *plan, s *Solution) {
 func withToolset(changes []Change) []Change {
 	if at := slices.IndexFunc(changes, func(c Change) bool { return c.Component == "visual-studio" && c.Action == Install }); at >= 0 {
 		studio := &changes[at]
+		mine := func(c Change) bool { return ofWorkload(c) || c.Action == Install && isDefault(c, studio.To) }
 		for _, c := range changes {
-			if ofWorkload(c) {
+			if mine(c) {
 				studio.with, studio.Cost = append(studio.with, c), studio.Cost.plus(c.Cost)
 			}
 		}
-		return slices.DeleteFunc(changes, ofWorkload)
+		return slices.DeleteFunc(changes, mine)
 	}
 	studio := slices.IndexFunc(changes, func(c Change) bool { return c.Component == "visual-studio" && c.Action == Switch })
 	if studio < 0 {
@@ -98,6 +99,12 @@ func withToolset(changes []Change) []Change {
 	}
 	changes[studio].with = []Change{changes[toolset]}
 	return slices.Delete(changes, toolset, toolset+1)
+}
+
+// isDefault reports whether a toolset is the one that a Visual Studio's workload for
+// C++ installs.
+func isDefault(c Change, studio string) bool {
+	return c.Component == "msvc" && c.To != "" && c.To == map[string]string{"18.0": "14.50", "17.14": "14.44", "16.11": "14.29", "15.9": "14.16"}[studio]
 }
 
 // ofWorkload reports whether a change brings what every Visual Studio for C++ has:
@@ -236,10 +243,11 @@ func repair(f judge.Finding) Change {
 // known is false where that is not theirs alone. A change without steps is left to
 // a person.
 func (s *Solution) Price(steps func(findings []string) (cost Cost, known, any bool)) {
-	s.Cost = Cost{}
+	s.Cost, s.priced = Cost{}, true
 	priced := map[string]bool{}
 	for i := range s.Changes {
 		c := &s.Changes[i]
+		c.ByHand = true // without a finding, --fix has no step
 		if len(c.Covers) > 0 {
 			cost, known, any := steps(c.Covers)
 			c.ByHand = !any
@@ -332,7 +340,11 @@ func (s *Solution) WriteText(w io.Writer, width int) error {
 	groups := s.groups()
 	switch {
 	case !s.Feasible:
-		line("", first+"Recipe "+s.Recipe+" cannot be satisfied on this machine.")
+		if s.asks {
+			line("", first+"Recipe "+s.Recipe+" cannot be planned before this is known:")
+		} else {
+			line("", first+"Recipe "+s.Recipe+" cannot be satisfied on this machine.")
+		}
 		for _, text := range s.Conflict {
 			line("  ", text)
 		}
@@ -355,6 +367,9 @@ func (s *Solution) WriteText(w io.Writer, width int) error {
 		}
 		if g.cost != (Cost{}) {
 			line("   cost  ", g.cost.String())
+		}
+		if g.who != "" {
+			line("   who   ", g.who)
 		}
 	}
 	if len(s.Warnings) > 0 {
@@ -387,18 +402,29 @@ type group struct {
 	title, how string
 	why        []string
 	cost       Cost
+	who        string
 }
 
 // groups joins the changes with the same words.
 func (s *Solution) groups() []group {
 	var out []group
 	for _, c := range s.Changes {
+		who := ""
+		if s.priced {
+			who = "deployctl doctor --fix does this"
+			if c.ByHand {
+				who = "you do this"
+			}
+		}
 		i := slices.IndexFunc(out, func(g group) bool { return g.how == c.How })
 		if i < 0 {
-			out = append(out, group{title: c.Title(), how: c.How, why: slices.Clone(c.Why), cost: c.Cost})
+			out = append(out, group{title: c.Title(), how: c.How, why: slices.Clone(c.Why), cost: c.Cost, who: who})
 			continue
 		}
 		g := &out[i]
+		if c.ByHand {
+			g.who = who
+		}
 		g.title += "; " + c.Title()
 		g.cost = g.cost.plus(c.Cost)
 		for _, why := range c.Why {
@@ -436,8 +462,8 @@ func (s *Solution) WriteJSON(w io.Writer) error {
 // Title is a change in a line.
 func (c Change) Title() string {
 	name := recipes.Display(c.Component)
-	to := strings.TrimSpace(name + " " + c.To)
-	from := strings.TrimSpace(name + " " + c.From)
+	to := strings.TrimSpace(name + " " + released(c.Component, c.To))
+	from := strings.TrimSpace(name + " " + released(c.Component, c.From))
 	switch c.Action {
 	case Repair:
 		return "Repair: " + c.title
@@ -459,6 +485,15 @@ func (c Change) Title() string {
 		return fmt.Sprintf("Install %s and keep %s", to, c.From)
 	}
 	return "Install " + to
+}
+
+// released is a version as its maker names it: Visual Studio's line has a year.
+func released(component, version string) string {
+	line, _, _ := strings.Cut(version, ".")
+	if year := map[string]string{"18": "2026", "17": "2022", "16": "2019", "15": "2017"}[line]; component == "visual-studio" && year != "" {
+		return year + " " + version
+	}
+	return version
 }
 
 // String gives a cost in words; sizes are estimates.

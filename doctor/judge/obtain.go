@@ -1,0 +1,71 @@
+package judge
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// cudnnFile names the file of a cuDNN in NVIDIA's archive, and where it goes so that
+// builds find it; "" for systems whose file is named otherwise.
+//
+// Sources: NVIDIA's cuDNN installation guide, its CUDA Installation Guides, and the
+// names of the files on the archive's page.
+func cudnnFile(version, cuda string, f *facts.Facts) string {
+	series, home := fmt.Sprintf("cuda%d", major(cuda)), cudaHome(cuda, f)
+	switch {
+	case home == "" || f.OS.Arch != "" && f.OS.Arch != "amd64" || major(version) < 8:
+		return ""
+	case f.OS.Family == "windows":
+		return fmt.Sprintf(`Download cudnn-windows-x86_64-%s*_%s-archive.zip from https://developer.nvidia.com/cudnn-archive and copy its folders bin, include and lib into %s.`, version, series, home)
+	case f.OS.Family == "linux":
+		return fmt.Sprintf("Download cudnn-linux-x86_64-%s*_%s-archive.tar.xz from https://developer.nvidia.com/cudnn-archive and copy its include to %s/include and its lib to %[3]s/lib64.", version, series, home)
+	}
+	return ""
+}
+
+// cudaHome is where a CUDA Toolkit is, or where its installer puts it.
+func cudaHome(version string, f *facts.Facts) string {
+	for _, i := range f.Components["cuda"] {
+		if i.Version == version && i.Path != "" {
+			return strings.TrimRight(i.Path, `\/`)
+		}
+	}
+	series := recipes.Series(version)
+	switch {
+	case series == "":
+		return ""
+	case f.OS.Family == "windows":
+		return `C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v` + series
+	}
+	return "/usr/local/cuda-" + series
+}
+
+// UnknownCard names an NVIDIA card whose compute capability is not known, which
+// decides what can be installed for it; "" for none.
+func UnknownCard(f *facts.Facts) string {
+	if BestGPU(f) != "" || f.OS.Board != "" {
+		return ""
+	}
+	for _, g := range f.GPUs {
+		if g.Vendor == "nvidia" {
+			return strings.TrimSpace(g.Name)
+		}
+	}
+	return ""
+}
+
+// askCard is what to do about it.
+func askCard(card string) string {
+	return fmt.Sprintf("The compute capability of %s is unknown, and it decides which CUDA Toolkit and cuDNN have code for it. Look it up (nvidia-smi --query-gpu=compute_cap --format=csv, or https://developer.nvidia.com/cuda-gpus), then name the toolkit: deployctl plan --target cuda=VERSION.", card)
+}
+
+// AskCard says what a plan asks where a card is not known; "" where it is.
+func AskCard(f *facts.Facts) string {
+	if card := UnknownCard(f); card != "" {
+		return askCard(card)
+	}
+	return ""
+}
