@@ -11,3 +11,18 @@ func TestPackaged(t *testing.T) {
 		}
 	}
 }
+
+// TestNotPackaged: bookworm and noble have no ONNX Runtime, trixie has one.
+func TestNotPackaged(t *testing.T) {
+	for _, c := range []struct {
+		distribution, version, component string
+		lacks                            bool
+	}{
+		{"debian", "12", "onnxruntime", true}, {"debian", "13", "onnxruntime", false}, {"ubuntu", "24.04", "libtorch", true},
+		{"ubuntu", "19.10", "onnxruntime", false}, {"debian", "12", "opencv", false},
+	} {
+		if lacks := NotPackaged(c.distribution, c.version, c.component); lacks != c.lacks {
+			t.Errorf("%s %s: NotPackaged(%s) = %v", c.distribution, c.version, c.component, lacks)
+		}
+	}
+}
