@@ -140,7 +140,8 @@ func lintRequirement(r *Recipe, q *Requirement, tables *Tables, d *document, pat
 		for i, f := range w.Features {
 			d.word(fmt.Sprintf("%s.when.features[%d]", path, i), "CPU feature", f, Features())
 		}
-		if len(w.OS)+len(w.Arch)+len(w.Features)+len(w.Missing)+len(w.Present)+len(w.Set) == 0 {
+		d.constraint(path+".when.compute", w.Compute)
+		if len(w.OS)+len(w.Arch)+len(w.Features)+len(w.Missing)+len(w.Present)+len(w.Set)+len(w.Compute) == 0 {
 			d.at(path+".when", "when names no condition")
 		}
 	}

@@ -82,6 +82,9 @@ func (w *When) String() string {
 			parts = append(parts, p.words+strings.Join(p.list, p.join))
 		}
 	}
+	if w.Compute != "" {
+		parts = append(parts, "compute capability "+w.Compute)
+	}
 	for _, name := range slices.Sorted(maps.Keys(w.Set)) {
 		parts = append(parts, name+"="+strings.Join(w.Set[name], " or "))
 	}

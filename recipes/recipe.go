@@ -144,6 +144,9 @@ type When struct {
 	Missing []string `yaml:"missing,omitempty" json:"missing,omitempty"`
 	// Present limits it to hosts on which each of these has an instance.
 	Present []string `yaml:"present,omitempty" json:"present,omitempty"`
+	// Compute limits it to machines whose best NVIDIA GPU has a compute capability
+	// in this constraint: "< 8.9".
+	Compute string `yaml:"compute,omitempty" json:"compute,omitempty"`
 	// Set limits it to values of the recipe's parameters: gpu: [cuda].
 	Set map[string][]string `yaml:"set,omitempty" json:"set,omitempty"`
 }

@@ -370,6 +370,16 @@ func (e *evaluation) applies(w *recipes.When) (verdict, bool) {
 			return verdict{state: Skipped, wanted: "a CPU with " + feature, found: "only on CPUs with " + feature}, false
 		}
 	}
+	if w.Compute != "" {
+		wanted := "a GPU with compute capability " + w.Compute
+		sm, v, ok := e.given("sm", wanted)
+		if !ok {
+			return v, false
+		}
+		if holds, err := check(w.Compute, sm); err != nil || !holds {
+			return verdict{state: Skipped, wanted: wanted, found: "only on GPUs with compute capability " + w.Compute}, false
+		}
+	}
 	if len(w.Missing) > 0 {
 		for _, name := range w.Missing {
 			if len(f.Components[name]) == 0 {
@@ -636,7 +646,7 @@ func ByHand(q *recipes.Requirement, f *facts.Facts) string {
 func FixText(q *recipes.Requirement, fix *recipes.Fix, f *facts.Facts) string {
 	p := fix.Installs().Pin(limit(q))
 	switch {
-	case !Fits(fix, f):
+	case !Fits(fix, f), notPackaged(q, p, f):
 		return ""
 	case len(fix.Wheel) > 0:
 		var names []string
@@ -681,6 +691,12 @@ func Fits(fix *recipes.Fix, f *facts.Facts) bool {
 		return (len(a.OS) == 0 || slices.Contains(a.OS, f.OS.Family)) && (len(a.Arch) == 0 || slices.Contains(a.Arch, f.CPU.Arch))
 	}
 	return true
+}
+
+// notPackaged reports whether the packages that a fix names are known not to be in
+// the sources of this release of the distribution.
+func notPackaged(q *recipes.Requirement, p recipes.Packages, f *facts.Facts) bool {
+	return p.Manager == "apt" && q.Component != nil && recipes.NotPackaged(f.OS.ID, f.OS.Version, q.Component.Name)
 }
 
 // managerHere reports whether a package manager of a fix can be used here.
@@ -736,7 +752,7 @@ func ChooseFix(q *recipes.Requirement, f *facts.Facts) (recipes.Packages, bool) 
 	for i := range q.Fix {
 		p := q.Fix[i].Installs().Pin(limit(q))
 		bringsIn := p.Manager == "visual-studio" && len(f.Components[p.Manager]) == 0 // the Build Tools, which are more than was asked for
-		if q.Fix[i].Build == "" && p.Manager != "" && p.Manager != "npm" && !bringsIn && Fits(&q.Fix[i], f) {
+		if q.Fix[i].Build == "" && p.Manager != "" && p.Manager != "npm" && !bringsIn && Fits(&q.Fix[i], f) && !notPackaged(q, p, f) {
 			return p, true
 		}
 	}

@@ -70,6 +70,36 @@ func componentOf(names []string) (component string) {
 	return component
 }
 
+// openposeFromSource is what OpenPose needs on a GPU for which no release of it
+// documents a CUDA: compute capability 8.9 and higher. Its CMake then downloads a
+// Caffe for CUDA 11.1 all the same, so that Caffe has to be built, too. "" for
+// other GPUs. Source: OpenPose master at 5c5d9652, CMakeLists.txt (caffe_16_2020_11_14.zip
+// below 3rdparty/windows) and doc/installation/1_prerequisites.md.
+func (e *evaluation) openposeFromSource(component string) string {
+	sm := BestGPU(e.facts)
+	if e.recipe.Name != "openpose-windows" || e.recipe.Setting("portable") == "yes" {
+		return ""
+	}
+	if ok, err := check(">= 8.9", sm); err != nil || !ok {
+		return ""
+	}
+	for _, cuda := range []string{"11.8.0", "12.8.1", "13.0.0"} { // the first toolkit of each generation
+		if _, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": cuda}, "generation"); err != nil {
+			continue
+		}
+		if component == "cudnn" {
+			if major(cuda) != 11 {
+				return "" // the cuDNN that supports the GPU counts
+			}
+			e.advise("cudnn", "8.9.7")
+			return "Install cuDNN 8.9.7 for CUDA 11 from https://developer.nvidia.com/cudnn-archive. OpenPose's Caffe is written for cuDNN 8."
+		}
+		e.advise("cuda", cuda)
+		return fmt.Sprintf("OpenPose documents no CUDA for this GPU (compute capability %s), and the Caffe that it downloads is built for CUDA 11.1. Install CUDA Toolkit %s from https://developer.nvidia.com/cuda-toolkit-archive, build Caffe from source with it (https://github.com/BVLC/caffe, branch windows), and put its include, lib and bin folders into 3rdparty\\windows\\caffe before you build OpenPose. Without a Caffe of your own, use the processor: --set gpu=cpu.", sm, cuda)
+	}
+	return ""
+}
+
 // openposeAdvice names the CUDA or cuDNN that this OpenPose documents for the
 // Visual Studio here, 2019 where there is none that it documents; "" where it
 // documents nothing that this GPU runs.
@@ -77,6 +107,9 @@ func (e *evaluation) openposeAdvice(component string) string {
 	release, sm := e.recipe.Setting("release"), BestGPU(e.facts)
 	if e.recipe.Name != "openpose-windows" || release == "" {
 		return ""
+	}
+	if text := e.openposeFromSource(component); text != "" {
+		return text
 	}
 	year, version := "2019", "16.11"
 	vs, ok := e.facts.Active("visual-studio")

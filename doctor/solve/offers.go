@@ -154,6 +154,16 @@ func asked(r *recipes.Recipe, w *recipes.When, f *facts.Facts) bool {
 	if slices.ContainsFunc(w.Features, func(feature string) bool { return !slices.Contains(f.CPU.Features, feature) }) {
 		return false
 	}
+	if w.Compute != "" {
+		c, err := recipes.ParseConstraint(w.Compute)
+		if err != nil {
+			return false // no such recipe is loaded
+		}
+		// A GPU that is not known asks nothing of the plan.
+		if holds, err := c.Check(judge.BestGPU(f)); err != nil || !holds {
+			return false
+		}
+	}
 	return len(w.Missing) == 0 || slices.ContainsFunc(w.Missing, func(name string) bool { return len(f.Components[name]) == 0 })
 }
 

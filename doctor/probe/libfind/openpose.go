@@ -1,7 +1,6 @@
 package libfind
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -67,7 +66,7 @@ func (s *search) openposeWeights(ctx context.Context, c *copyOf, tree string) {
 		return
 	}
 	var wrong []string
-	first := ""
+	first, firstName := "", ""
 	for i, name := range openposeModels {
 		file := h.Join(models, name)
 		if h.Windows() {
@@ -88,15 +87,17 @@ func (s *search) openposeWeights(ctx context.Context, c *copyOf, tree string) {
 		default:
 			continue
 		}
-		first = cmp.Or(first, file)
+		if first == "" {
+			first, firstName = file, name
+		}
 		wrong = append(wrong, "the model file "+file+" "+why)
 	}
 	if len(wrong) == 0 {
 		return
 	}
 	c.unusable = &facts.Unusable{Reason: facts.MissingFile, Detail: strings.Join(wrong, "; "),
-		Remedy: fmt.Sprintf("Copy a complete %s from a mirror of OpenPose's models or another machine to %s. The server that getModels asks (posefs1.perception.cs.cmu.edu) is gone, so running it again does not help.",
-			h.Base(first), first)}
+		Remedy: fmt.Sprintf("Download http://vcl.snu.ac.kr/OpenPose/models/%s, the address that OpenPose's master branch uses, to %s. The server that getModels asks (posefs1.perception.cs.cmu.edu) is gone, so running it again does not help.",
+			firstName, first)}
 }
 
 // openposeArchives looks at the archives of libraries that OpenPose's CMakeLists.txt

@@ -1,0 +1,125 @@
+package judge_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/judge"
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// openposeHost is a Windows machine with a card, Visual Studio 2019, a CUDA and a
+// cuDNN.
+func openposeHost(sm, cuda, cudnn string) *facts.Facts {
+	f := &facts.Facts{
+		OS: facts.OS{Family: "windows", ID: "windows", Version: "10", Arch: "amd64"}, CPU: facts.CPU{Arch: "amd64"},
+		GPUs: []facts.GPU{{Vendor: "nvidia", Name: "NVIDIA GeForce RTX", ComputeCapability: sm}}, Components: map[string][]facts.Instance{},
+	}
+	f.Add("visual-studio", facts.Instance{Version: "16.11.34", Active: true, Path: `C:\VS`})
+	f.Add("nvidia-driver", facts.Instance{Version: "576.02", Active: true})
+	if cuda != "" {
+		f.Add("cuda", facts.Instance{Version: cuda, Active: true, Path: `C:\CUDA`, Has: []string{"nvcc"}})
+		f.Add("cudnn", facts.Instance{Version: cudnn, Active: true, Path: `C:\CUDA\bin\cudnn64_8.dll`, Via: []string{"dll"}})
+	}
+	return f
+}
+
+// TestOpenPoseCUDA: the CUDA that a release documents is asked for only where that
+// CUDA has code for the card. An RTX 40 or 50 needs one that no release documents.
+func TestOpenPoseCUDA(t *testing.T) {
+	tables, err := recipes.EmbeddedTables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := recipes.Find("openpose-windows", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, sm, cuda, cudnn string
+		want                  map[string]judge.State
+		fix                   string // of openpose.cuda-present
+	}{
+		{"RTX 3090 with what master documents", "8.6", "11.1.1", "8.1.0", map[string]judge.State{"openpose.cuda": judge.OK, "openpose.cudnn": judge.OK, "cuda.sm": judge.OK}, ""},
+		{"RTX 3090 with a newer CUDA", "8.6", "11.8.0", "8.9.7", map[string]judge.State{"openpose.cuda": judge.Fail, "cuda.sm": judge.OK}, ""},
+		{"RTX 4090 with CUDA 11.8", "8.9", "11.8.0", "8.9.7", map[string]judge.State{"openpose.cuda": judge.Skipped, "openpose.cudnn": judge.Skipped, "cuda.sm": judge.OK}, ""},
+		{"RTX 4090 with what master documents", "8.9", "11.1.1", "8.1.0", map[string]judge.State{"openpose.cuda": judge.Skipped, "cuda.sm": judge.Fail}, ""},
+		{"RTX 5090 with CUDA 12.8", "12.0", "12.8.1", "9.8.0", map[string]judge.State{"openpose.cuda": judge.Skipped, "openpose.cudnn": judge.Skipped, "cuda.sm": judge.OK}, ""},
+		{"RTX 4090 without CUDA", "8.9", "", "", map[string]judge.State{"openpose.cuda-present": judge.Fail}, "CUDA Toolkit 11.8.0"},
+		{"RTX 5090 without CUDA", "12.0", "", "", map[string]judge.State{"openpose.cuda-present": judge.Fail}, "CUDA Toolkit 12.8.1"},
+		{"RTX 3090 without CUDA", "8.6", "", "", map[string]judge.State{"openpose.cuda-present": judge.Fail}, "CUDA Toolkit 11.1.1"},
+	} {
+		for _, f := range judge.Evaluate(r, tables, openposeHost(c.sm, c.cuda, c.cudnn)).Findings {
+			if want, asked := c.want[f.ID]; asked && f.State != want {
+				t.Errorf("%s: %s is %s, not %s: %s", c.name, f.ID, f.State, want, f.Found)
+			}
+			if f.ID == "openpose.cuda-present" && !strings.Contains(f.Fix, c.fix) {
+				t.Errorf("%s: %s", c.name, f.Fix)
+			}
+			if own := strings.Contains(f.Fix, "build Caffe from source"); own && c.sm == "8.6" {
+				t.Errorf("%s: %s", c.name, f.Fix)
+			}
+		}
+	}
+}
+
+// TestOpenPoseServer: releases up to 1.7.0 download from a server that is gone,
+// which matters until OpenPose is there.
+func TestOpenPoseServer(t *testing.T) {
+	tables, err := recipes.EmbeddedTables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := openposeHost("8.6", "11.1.1", "8.1.0")
+	here.Add("openpose", facts.Instance{Version: "1.7.0", Active: true, Path: `C:\openpose`})
+	for _, c := range []struct {
+		recipe, release string
+		f               *facts.Facts
+		fix             string // "" for no finding
+	}{
+		{"openpose-windows", "1.7.0", openposeHost("8.6", "", ""), "-DDOWNLOAD_SERVER=http://vcl.snu.ac.kr/OpenPose/"},
+		{"openpose-windows", "1.2.1", openposeHost("8.6", "", ""), "--set release=master"},
+		{"openpose-windows", "master", openposeHost("8.6", "", ""), ""},
+		{"openpose-windows", "1.7.0", here, ""},
+		{"openpose-linux", "1.7.0", &facts.Facts{OS: facts.OS{Family: "linux", ID: "ubuntu", Version: "20.04"}}, "-DDOWNLOAD_SERVER"},
+	} {
+		r, err := recipes.Find(c.recipe, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err = r.Set(map[string]string{"release": c.release}); err != nil {
+			t.Fatal(err)
+		}
+		fix := ""
+		for _, f := range judge.Evaluate(r, tables, c.f).Findings {
+			if f.ID == "openpose.download-server" && f.State == judge.Info {
+				fix = f.Fix
+			}
+		}
+		if (fix == "") != (c.fix == "") || !strings.Contains(fix, c.fix) {
+			t.Errorf("%s %s: %q", c.recipe, c.release, fix)
+		}
+	}
+}
+
+// TestNotPackagedIsNotAdvised: bookworm has no libonnxruntime-dev, trixie has one.
+func TestNotPackagedIsNotAdvised(t *testing.T) {
+	tables, err := recipes.EmbeddedTables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := recipes.Find("onnxruntime", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version, advised := range map[string]bool{"12": false, "13": true} {
+		f := &facts.Facts{OS: facts.OS{Family: "linux", ID: "debian", Version: version, Arch: "amd64", Libc: facts.Libc{Kind: "glibc", Version: "2.36"}}, CPU: facts.CPU{Arch: "amd64"}, Components: map[string][]facts.Instance{}}
+		f.Add("apt", facts.Instance{Version: "2.6.1", Active: true})
+		for _, x := range judge.Evaluate(r, tables, f).Findings {
+			if x.ID == "onnxruntime.version" && (x.State != judge.Fail || x.Fix == "" || strings.Contains(x.Fix, "libonnxruntime-dev") != advised) {
+				t.Errorf("Debian %s: %s %q", version, x.State, x.Fix)
+			}
+		}
+	}
+}
