@@ -177,6 +177,8 @@ func TestNoSmallerPlan(t *testing.T) {
 			t.Fatalf("%d combinations", tried)
 		}
 		switch {
+		case s.Feasible && len(s.Open) > 0: // a version that is not known: Evaluate says so after any plan
+			continue
 		case s.Feasible != (least >= 0):
 			t.Fatalf("case %d, %s: feasible is %v, the cheapest of %d combinations %d\nconflict %v\nplan %+v", n, name, s.Feasible, tried, least, s.Conflict, s.Changes)
 		case s.Feasible && s.Score != least:
