@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,12 +38,34 @@ func newRecipe(c *console.Console) *cobra.Command {
 				return whatFolders(func(f pipeline.Folders) error { return pipeline.RecipeLint(c, f, args[0]) })
 			},
 		},
-		&cobra.Command{
-			Use: "new NAME", Short: "Print a small recipe to begin from", Args: exactArg("the new recipe's name"),
-			RunE: func(_ *cobra.Command, args []string) error { return pipeline.RecipeNew(c, args[0]) },
-		},
+		newRecipeNew(c),
 		newRecipeSchema(c),
 	)
+	return cmd
+}
+
+func newRecipeNew(c *console.Console) *cobra.Command {
+	var n pipeline.NewRecipe
+	cmd := &cobra.Command{
+		Use:   "new [NAME]",
+		Short: "Print a recipe to begin from, or one for your own project (--from)",
+		Long: `Print a small recipe to begin from. With --from, read what the project in a
+folder asks for (go.mod, CMakeLists.txt, Makefile, requirements.txt,
+pyproject.toml) and print a recipe that checks a machine for it.`,
+		Example: `  deployctl recipe new --from . --output detector.yaml
+  deployctl doctor --recipe detector.yaml`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				n.Name = args[0]
+			} else if n.Output != "" {
+				n.Name = recipes.NameFor(strings.TrimSuffix(filepath.Base(n.Output), filepath.Ext(n.Output)))
+			}
+			return pipeline.RecipeNew(cmd.Context(), c, n)
+		},
+	}
+	cmd.Flags().StringVar(&n.From, "from", "", "read the project in this `folder`")
+	cmd.Flags().StringVar(&n.Output, "output", "", "write the recipe to this `file`, which must not exist yet")
 	return cmd
 }
 

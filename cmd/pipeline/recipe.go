@@ -1,15 +1,19 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/goccy/go-yaml"
 	"github.com/mattn/go-runewidth"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/doctor/probe/project"
 	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/verify/input"
 )
@@ -107,14 +111,77 @@ func RecipeLint(c *console.Console, folders Folders, file string) error {
 	return err
 }
 
-// RecipeNew prints a small recipe to begin from.
-func RecipeNew(c *console.Console, name string) error {
-	data, err := recipes.New(name)
-	if err != nil {
-		return &UsageError{err}
+// NewRecipe is what recipe new is asked for.
+type NewRecipe struct {
+	// Name is the recipe's, "" for that of the folder From.
+	Name string
+	// From is the folder of a project, "" for a small recipe to begin from.
+	From string
+	// Output is the file to write, "" to print it.
+	Output string
+}
+
+// RecipeNew writes a recipe: a small one to begin from, or one for a project by
+// what its files ask for.
+func RecipeNew(ctx context.Context, c *console.Console, n NewRecipe) error {
+	var data []byte
+	var err error
+	switch {
+	case n.From != "":
+		data, err = recipeFrom(ctx, n)
+	case n.Name == "":
+		return usagef("give the new recipe's name, or --from FOLDER")
+	default:
+		if data, err = recipes.New(n.Name); err != nil {
+			err = &UsageError{err}
+		}
 	}
-	_, err = c.Text().Write(data)
+	if err != nil {
+		return err
+	}
+	if n.Output == "" {
+		_, err = c.Text().Write(data)
+		return err
+	}
+	f, err := os.OpenFile(n.Output, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return usagef("%s is there already: remove it, or give another name", n.Output)
+	}
+	if err != nil {
+		return fmt.Errorf("write the recipe: %w", err)
+	}
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write the recipe: %w", err)
+	}
+	_, err = fmt.Fprintf(c.Text(), "Wrote %s. Check this machine with it: deployctl doctor --recipe %s\n", n.Output, n.Output)
 	return err
+}
+
+// recipeFrom reads the project in a folder.
+func recipeFrom(ctx context.Context, n NewRecipe) ([]byte, error) {
+	h, err := openHost("")
+	if err != nil {
+		return nil, err
+	}
+	if h.Dir, err = filepath.Abs(n.From); err != nil {
+		return nil, fmt.Errorf("find the folder %s: %w", n.From, err)
+	}
+	if info, err := os.Stat(h.Dir); err != nil || !info.IsDir() {
+		return nil, usagef("there is no folder %s", n.From)
+	}
+	needs, err := project.Needs(ctx, h)
+	if err != nil {
+		return nil, fmt.Errorf("read the project: %w", err)
+	}
+	if len(needs) == 0 {
+		return nil, usagef("%s asks for nothing that deployctl knows (it reads go.mod, CMakeLists.txt, Makefile, requirements.txt and pyproject.toml)", n.From)
+	}
+	data, err := recipes.FromProject(cmp.Or(n.Name, recipes.NameFor(filepath.Base(h.Dir))), needs)
+	if err != nil {
+		return nil, &UsageError{err}
+	}
+	return data, nil
 }
 
 // RecipeSchema prints the JSON Schema of recipes, or of compatibility tables.
