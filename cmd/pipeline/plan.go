@@ -84,7 +84,11 @@ func Plan(ctx context.Context, o PlanOptions) error {
 	if o.Format == "json" {
 		err = s.WriteJSON(o.Console.Out)
 	} else if err = s.WriteText(o.Console.Text(), o.Console.Width); err == nil && said.Run() != "" {
-		_, err = fmt.Fprintf(o.Console.Text(), "\n%s\n", report.Wrap(said.Run(), 0, o.Console.Width))
+		next := said.Run()
+		if o.For != "" { // --fix would change this machine
+			next = o.script(f)
+		}
+		_, err = fmt.Fprintf(o.Console.Text(), "\n%s\n", report.Wrap(next, 0, o.Console.Width))
 	}
 	switch {
 	case err != nil:
@@ -95,6 +99,15 @@ func Plan(ctx context.Context, o PlanOptions) error {
 		return verdict(judge.ExitUnknown)
 	}
 	return nil
+}
+
+// script says how the plan for a clean system becomes a script for it.
+func (o PlanOptions) script(f *facts.Facts) string {
+	format := export.Dockerfile
+	if f.OS.Family == "windows" {
+		format = export.PowerShell
+	}
+	return fmt.Sprintf("As a script: `deployctl plan --for %s%s --format %s`", o.For, o.Recipe.flags(), format)
 }
 
 // recorded: the plan is not for this machine, so its folders are not used.
