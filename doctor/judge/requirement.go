@@ -911,6 +911,12 @@ func (e *evaluation) mismatch(none *recipes.NoRowError) string {
 		if text := e.olderCompiler(none, m); text != "" {
 			return text
 		}
+		// The nearest row is one of several; the cuDNN to install is chosen by all tables.
+		if m.Column == "cudnn" && len(none.Misses) == 1 && !strings.HasPrefix(e.recipe.Name, "openpose-") {
+			if text := e.cudnnAdvice(&recipes.ComponentCheck{}); text != "" {
+				return text
+			}
+		}
 		step := fmt.Sprintf("install %s %s instead of %s", recipes.Display(m.Column), m.Wanted, m.Found)
 		for i := range e.recipe.Requirements {
 			q := &e.recipe.Requirements[i]
