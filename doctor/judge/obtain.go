@@ -14,7 +14,7 @@ import (
 // Sources: NVIDIA's cuDNN installation guide, its CUDA Installation Guides, and the
 // names of the files on the archive's page.
 func cudnnFile(version, cuda string, f *facts.Facts) string {
-	series, home := fmt.Sprintf("cuda%d", major(cuda)), cudaHome(cuda, f)
+	series, home := fmt.Sprintf("cuda%d", major(cuda)), CUDAHome(cuda, f)
 	switch {
 	case home == "" || f.OS.Arch != "" && f.OS.Arch != "amd64" || major(version) < 8:
 		return ""
@@ -26,8 +26,8 @@ func cudnnFile(version, cuda string, f *facts.Facts) string {
 	return ""
 }
 
-// cudaHome is where a CUDA Toolkit is, or where its installer puts it.
-func cudaHome(version string, f *facts.Facts) string {
+// CUDAHome is where a CUDA Toolkit is, or where its installer puts it; "" for no version.
+func CUDAHome(version string, f *facts.Facts) string {
 	for _, i := range f.Components["cuda"] {
 		if i.Version == version && i.Path != "" {
 			return strings.TrimRight(i.Path, `\/`)
@@ -43,29 +43,20 @@ func cudaHome(version string, f *facts.Facts) string {
 	return "/usr/local/cuda-" + series
 }
 
-// UnknownCard names an NVIDIA card whose compute capability is not known, which
-// decides what can be installed for it; "" for none.
-func UnknownCard(f *facts.Facts) string {
+// AskCard asks for the compute capability of an NVIDIA card where it is not known:
+// it decides what can be installed. "" where it is known, or there is no such card.
+func AskCard(f *facts.Facts) string {
 	if BestGPU(f) != "" || f.OS.Board != "" {
 		return ""
 	}
 	for _, g := range f.GPUs {
 		if g.Vendor == "nvidia" {
-			return strings.TrimSpace(g.Name)
+			card := strings.TrimSpace(g.Name)
+			if card == "" {
+				return ""
+			}
+			return fmt.Sprintf("The compute capability of %s is unknown, and it decides which CUDA Toolkit and cuDNN have code for it. Look it up (nvidia-smi --query-gpu=compute_cap --format=csv, or https://developer.nvidia.com/cuda-gpus), then name the toolkit: deployctl plan --target cuda=VERSION.", card)
 		}
-	}
-	return ""
-}
-
-// askCard is what to do about it.
-func askCard(card string) string {
-	return fmt.Sprintf("The compute capability of %s is unknown, and it decides which CUDA Toolkit and cuDNN have code for it. Look it up (nvidia-smi --query-gpu=compute_cap --format=csv, or https://developer.nvidia.com/cuda-gpus), then name the toolkit: deployctl plan --target cuda=VERSION.", card)
-}
-
-// AskCard says what a plan asks where a card is not known; "" where it is.
-func AskCard(f *facts.Facts) string {
-	if card := UnknownCard(f); card != "" {
-		return askCard(card)
 	}
 	return ""
 }

@@ -39,7 +39,7 @@ func (w *Whole) onWindows() bool { return w != nil && w.Facts.OS.Family == "wind
 // order lays the plan out as the solution has it: for each change the steps that
 // carry it out, or its own commands, and before them the steps that belong to no
 // change. What has no command is left, in words.
-func (w *Whole) order(tasks []task, of []installers.Step) (all []task, left []installers.Manual) {
+func (w *Whole) order(tasks []task) (all []task, left []installers.Manual) {
 	used := make([]bool, len(tasks))
 	at := world{Whole: w}
 	at.build = at.buildArguments()
@@ -50,7 +50,7 @@ func (w *Whole) order(tasks []task, of []installers.Step) (all []task, left []in
 		// The step of Visual Studio brings in that of 2022.
 		other := c.Component == "visual-studio" && c.Action == solve.Install && majorOf(c.To) != 17
 		for i := range tasks {
-			if len(of[i].Requirements) == 0 || !slices.ContainsFunc(of[i].Requirements, func(id string) bool { return slices.Contains(c.Covers, id) }) {
+			if !slices.ContainsFunc(tasks[i].requirements, func(id string) bool { return slices.Contains(c.Covers, id) }) {
 				continue
 			}
 			if other {
@@ -247,7 +247,7 @@ func (w world) media() []string {
 	if w.Facts.OS.ID == "windows-server" || slices.Contains(w.Facts.OS.Like, "windows-server") {
 		name = "ServerMediaFoundation"
 	}
-	return []string{powerShellCall("", "Invoke-AsRoot", append([]string{`C:\Windows\System32\dism.exe`}, m.Install([]string{name})...)) + powerShellExits(m)}
+	return []string{powerShellCall("", "Invoke-AsRoot", append([]string{m.Path}, m.Install([]string{name})...)) + powerShellExits(m)}
 }
 
 // packages are those that bring a component on Windows.
@@ -332,18 +332,7 @@ func (w world) after(component string) string {
 }
 
 // cudaFolder is where the CUDA Toolkit will be.
-func (w world) cudaFolder() string {
-	v := w.after("cuda")
-	for _, i := range w.Facts.Components["cuda"] {
-		if i.Version == v && i.Path != "" {
-			return strings.TrimRight(i.Path, `\`)
-		}
-	}
-	if recipes.Series(v) == "" {
-		return ""
-	}
-	return `C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v` + recipes.Series(v)
-}
+func (w world) cudaFolder() string { return judge.CUDAHome(w.after("cuda"), w.Facts) }
 
 // three gives a version all of its three numbers: 4.14 is 4.14.0.
 func three(version string) string {
@@ -359,6 +348,16 @@ func majorOf(version string) int {
 		return 0
 	}
 	return n
+}
+
+// meets reports whether a version is known to meet a constraint.
+func meets(version, constraint string) bool {
+	c, err := recipes.ParseConstraint(constraint)
+	if err != nil {
+		return false
+	}
+	ok, err := c.Check(version)
+	return err == nil && ok
 }
 
 // studioOf are a Visual Studio's year, the address of its Build Tools, and the
@@ -423,15 +422,11 @@ func (w world) cuda(c solve.Change) []string {
 	}
 	// NVIDIA named its installers win10 up to 11.4, windows since.
 	v, system := three(c.To), "windows"
-	if limit, err := recipes.ParseConstraint("< 11.5"); err == nil {
-		if old, err := limit.Check(v); err == nil && old {
-			system = "win10"
-		}
-	}
-	if old, err := recipes.ParseConstraint("< 11.0"); err == nil {
-		if ancient, err := old.Check(v); err != nil || ancient {
-			return nil // their addresses follow no rule
-		}
+	switch {
+	case !meets(v, ">= 11.0"):
+		return nil // their addresses follow no rule
+	case meets(v, "< 11.5"):
+		system = "win10"
 	}
 	name := "cuda_" + v + "_" + system + "_network.exe"
 	return []string{powerShellCall("", "Invoke-Setup", "https://developer.download.nvidia.com/compute/cuda/"+v+"/network_installers/"+name, name, []string{"-s", "-n"}), "Update-Session"}
@@ -513,11 +508,7 @@ func (w world) libtorch(c solve.Change) []string {
 func (w world) onnxruntime(c solve.Change) []string {
 	v, kind := three(c.To), ""
 	if w.Recipe.Setting("gpu") == "cuda" {
-		limit, err := recipes.ParseConstraint(">= 1.19")
-		if err != nil {
-			return nil
-		}
-		if ok, err := limit.Check(v); err != nil || !ok || majorOf(w.after("cuda")) != 12 {
+		if !meets(v, ">= 1.19") || majorOf(w.after("cuda")) != 12 {
 			return nil
 		}
 		kind = "gpu-"

@@ -73,13 +73,13 @@ func Write(w io.Writer, format Format, plan *installers.Plan, about About) error
 	if !ok {
 		return fmt.Errorf("no format is called %q: use sh, ps1, dockerfile or ansible", step.Clean(string(format), 40))
 	}
-	tasks, of, err := prepare(format, plan)
+	tasks, err := prepare(format, plan)
 	if err != nil {
 		return err
 	}
 	left := slices.DeleteFunc(slices.Clone(plan.Manual), func(m installers.Manual) bool { return !m.Required })
 	if format == PowerShell && about.Whole.onWindows() {
-		tasks, left = about.Whole.order(tasks, of)
+		tasks, left = about.Whole.order(tasks)
 	}
 	b := bufio.NewWriter(w)
 	write(&page{Writer: b, about: about, manual: plan.Manual, left: left}, tasks)
@@ -93,6 +93,7 @@ func Write(w io.Writer, format Format, plan *installers.Plan, about About) error
 // files.
 type task struct {
 	title, purpose, undo string
+	requirements         []string // that it serves
 	// argv is without the planning machine's way to become root.
 	argv  []string
 	admin bool
@@ -111,7 +112,7 @@ type task struct {
 // onFiles reports whether the task works on files.
 func (t task) onFiles() bool { return t.posix != nil || t.windows != nil }
 
-func prepare(format Format, plan *installers.Plan) (tasks []task, of []installers.Step, err error) {
+func prepare(format Format, plan *installers.Plan) (tasks []task, err error) {
 	prefix := plan.Elevation.Wrap(nil)
 	fetched := map[string]*step.Fetch{}
 	for _, s := range plan.Steps {
@@ -126,9 +127,9 @@ func prepare(format Format, plan *installers.Plan) (tasks []task, of []installer
 			continue
 		}
 		if x.Refuse != "" {
-			return nil, nil, fmt.Errorf("step %s %s", s.ID, x.Refuse)
+			return nil, fmt.Errorf("step %s %s", s.ID, x.Refuse)
 		}
-		t := task{title: step.Clean(s.Title, 200), argv: s.Argv, admin: s.NeedsAny(step.Admin), by: installers.ManagerOf(s.Mechanism), cache: s.Action == step.Refresh, undo: cmp.Or(x.Undo, step.Clean(s.Undo, 300)), env: s.Edits()}
+		t := task{title: step.Clean(s.Title, 200), argv: s.Argv, admin: s.NeedsAny(step.Admin), by: installers.ManagerOf(s.Mechanism), cache: s.Action == step.Refresh, undo: cmp.Or(x.Undo, step.Clean(s.Undo, 300)), env: s.Edits(), requirements: s.Requirements}
 		if len(s.Requirements) > 0 {
 			t.purpose = step.Clean("For "+strings.Join(s.Requirements, ", "), 500) + "."
 		}
@@ -144,15 +145,15 @@ func prepare(format Format, plan *installers.Plan) (tasks []task, of []installer
 			why = expanded(s.Argv)
 		}
 		if why != "" {
-			return nil, nil, &ArgumentError{Step: s.ID, Format: format, Why: why}
+			return nil, &ArgumentError{Step: s.ID, Format: format, Why: why}
 		}
 		if o != nil {
 			if err := onFiles(format, &t, o, s, fetched); err != nil {
-				return nil, nil, err
+				return nil, err
 			}
 		}
 		if !t.onFiles() && len(t.argv) == 0 {
-			return nil, nil, fmt.Errorf("step %s has no command", s.ID)
+			return nil, fmt.Errorf("step %s has no command", s.ID)
 		}
 		if s.Mechanism == "apt" && s.Action == step.Refresh {
 			refreshed = true
@@ -162,12 +163,11 @@ func prepare(format Format, plan *installers.Plan) (tasks []task, of []installer
 			m := apt.Manager()
 			tasks = append(tasks, task{title: "Fetch the package lists", purpose: "A fresh machine has none.",
 				undo: "nothing to undo: the lists are a cache", argv: m.Argv(m.Path, m.Refresh()), admin: m.Admin, by: m, cache: true})
-			of = append(of, installers.Step{})
 			refreshed = true
 		}
-		tasks, of = append(tasks, t), append(of, s)
+		tasks = append(tasks, t)
 	}
-	return tasks, of, nil
+	return tasks, nil
 }
 
 // refuse says why words cannot be written in a format, "" when they can.

@@ -424,7 +424,7 @@ func TestCommentsStayComments(t *testing.T) {
 }
 
 func TestPrefixIsStrippedAndListsRefreshed(t *testing.T) {
-	tasks, _, err := prepare(Shell, samplePlan())
+	tasks, err := prepare(Shell, samplePlan())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -440,7 +440,7 @@ func TestPrefixIsStrippedAndListsRefreshed(t *testing.T) {
 	p := samplePlan()
 	m := apt.Manager()
 	p.Steps = append([]installers.Step{{ID: "apt.update", Mechanism: "apt", Action: step.Refresh, Argv: m.Argv(m.Path, m.Refresh())}}, p.Steps...)
-	if tasks, _, err = prepare(Shell, p); err != nil || len(tasks) != 3 {
+	if tasks, err = prepare(Shell, p); err != nil || len(tasks) != 3 {
 		t.Fatalf("%d tasks, %v", len(tasks), err)
 	}
 }

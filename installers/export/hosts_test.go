@@ -89,11 +89,11 @@ func (m recorded) write(t *testing.T, tables *recipes.Tables) (w written, window
 	if err := Write(&b, PowerShell, plan, About{Recipe: r.Name, OS: f.OS, Whole: whole}); err != nil {
 		t.Fatal(err)
 	}
-	tasks, of, err := prepare(PowerShell, plan)
+	tasks, err := prepare(PowerShell, plan)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, w.left = whole.order(tasks, of)
+	_, w.left = whole.order(tasks)
 	how := map[string]bool{}
 	for _, c := range s.Changes {
 		how[c.How+"|"+c.Component] = true

@@ -60,13 +60,18 @@ function Invoke-Argv([string[]] $Argv, [int[]] $Fine = @(), [int[]] $Restart = @
     }
 }`
 
+const powerShellAdministrator = `
+function Assert-Administrator {
+    $me = New-Object System.Security.Principal.WindowsPrincipal ([System.Security.Principal.WindowsIdentity]::GetCurrent())
+    if (-not $me.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)) {
+        throw 'this step needs administrator rights: start PowerShell with "Run as administrator" and run the script again'
+    }
+}`
+
 const powerShellRoot = `
 function Invoke-AsRoot([string[]] $Argv, [int[]] $Fine = @(), [int[]] $Restart = @(3010, 1641)) {
     if ($env:OS -eq 'Windows_NT') {
-        $me = New-Object System.Security.Principal.WindowsPrincipal ([System.Security.Principal.WindowsIdentity]::GetCurrent())
-        if (-not $me.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)) {
-            throw 'this step needs administrator rights: start PowerShell with "Run as administrator" and run the script again'
-        }
+        Assert-Administrator
         Invoke-Argv $Argv $Fine $Restart
     } elseif ((& id -u) -eq '0') {
         Invoke-Argv $Argv $Fine $Restart
@@ -88,13 +93,18 @@ func writePowerShell(p *page, tasks []task) {
 	p.head(tasks)
 	p.line("%s", powerShellRun)
 	text := func(t task) string { return strings.Join(t.windows, "\n") }
-	if slices.ContainsFunc(tasks, func(t task) bool { return t.admin || strings.Contains(text(t), "Invoke-AsRoot") }) {
+	asRoot := slices.ContainsFunc(tasks, func(t task) bool { return t.admin || strings.Contains(text(t), "Invoke-AsRoot") })
+	change := slices.ContainsFunc(tasks, func(t task) bool { return t.change })
+	if asRoot || change {
+		p.line("%s", powerShellAdministrator)
+	}
+	if asRoot {
 		p.line("%s", powerShellRoot)
 	}
 	onFiles := slices.ContainsFunc(tasks, task.onFiles)
 	if onFiles {
 		changes := ""
-		if slices.ContainsFunc(tasks, func(t task) bool { return t.change }) {
+		if change {
 			changes = powerShellChanges
 		}
 		p.line("%s%s%s\n\ntry {", powerShellFiles, powerShellRemember, changes)

@@ -4,14 +4,7 @@ package export
 // needs. pip checks the sum of a wheel itself (--require-hashes).
 const powerShellChanges = `
 
-function Assert-Administrator {
-    $me = New-Object System.Security.Principal.WindowsPrincipal ([System.Security.Principal.WindowsIdentity]::GetCurrent())
-    if (-not $me.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)) {
-        throw 'this step needs administrator rights: start PowerShell with "Run as administrator" and run the script again'
-    }
-}
-
-# Lets this session see what the registry has by now.
+# Lets this session see what the registry has now.
 function Update-Session {
     $folders = @('Machine', 'User') | ForEach-Object { [System.Environment]::GetEnvironmentVariable('PATH', $_) } | Where-Object { $_ }
     $env:PATH = $folders -join ';'
@@ -140,7 +133,7 @@ function Clear-Cache([string] $Folder) {
 # checks.
 function Install-CuDNN([string] $Requirement, [string] $Sum, [string] $Into) {
     Assert-Administrator
-    if (-not [System.IO.Directory]::Exists($Into)) { throw ('there is no CUDA Toolkit in ' + $Into) }
+    if (-not [System.IO.Directory]::Exists($Into)) { throw ($Into + ' has no CUDA Toolkit') }
     [void] [System.IO.Directory]::CreateDirectory($Work)
     $list = [System.IO.Path]::Combine($Work, 'cudnn.txt')
     [System.IO.File]::WriteAllText($list, $Requirement + ' --hash=sha256:' + $Sum)

@@ -37,12 +37,16 @@ function Invoke-Argv([string[]] $Argv, [int[]] $Fine = @(), [int[]] $Restart = @
     }
 }
 
+function Assert-Administrator {
+    $me = New-Object System.Security.Principal.WindowsPrincipal ([System.Security.Principal.WindowsIdentity]::GetCurrent())
+    if (-not $me.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)) {
+        throw 'this step needs administrator rights: start PowerShell with "Run as administrator" and run the script again'
+    }
+}
+
 function Invoke-AsRoot([string[]] $Argv, [int[]] $Fine = @(), [int[]] $Restart = @(3010, 1641)) {
     if ($env:OS -eq 'Windows_NT') {
-        $me = New-Object System.Security.Principal.WindowsPrincipal ([System.Security.Principal.WindowsIdentity]::GetCurrent())
-        if (-not $me.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)) {
-            throw 'this step needs administrator rights: start PowerShell with "Run as administrator" and run the script again'
-        }
+        Assert-Administrator
         Invoke-Argv $Argv $Fine $Restart
     } elseif ((& id -u) -eq '0') {
         Invoke-Argv $Argv $Fine $Restart
