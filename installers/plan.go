@@ -335,7 +335,7 @@ func (p *Plan) surround(wishes []*wish) {
 	// CUDA's installer puts its files into each Visual Studio that it finds.
 	slices.SortStableFunc(p.Steps, func(a, b Step) int {
 		rank := func(s Step) int {
-			if slices.ContainsFunc(s.Packages, func(n string) bool { return n == "Nvidia.CUDA" || n == "cuda" }) {
+			if judge.BringsCUDA(s.Mechanism, s.Packages) {
 				return 1
 			}
 			return 0

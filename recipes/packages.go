@@ -35,7 +35,7 @@ var releases = sync.OnceValues(func() ([]release, error) {
 		}
 		for _, c := range r.Lacks {
 			if _, ok := FindComponent(c); !ok || r.Versions[c] != "" {
-				mistakes = append(mistakes, fmt.Errorf("%s: %s %s: lacks %s, which is no component or has a version", name, r.Distribution, r.Release, c))
+				mistakes = append(mistakes, fmt.Errorf("%s: %s %s: lacks %s, which is not a component, or has a version", name, r.Distribution, r.Release, c))
 			}
 		}
 		for c := range r.Versions {
@@ -75,15 +75,4 @@ func findRelease(distribution, version string) release {
 
 // OlderGCC gives the major versions of GCC that a release of Debian or Ubuntu packages
 // beside its default one, newest first; nil where they are not known.
-func OlderGCC(distribution, version string) []int {
-	list, err := releases()
-	if err != nil {
-		panic(err)
-	}
-	for _, r := range list {
-		if r.Distribution == distribution && r.Release == version {
-			return r.OlderGCC
-		}
-	}
-	return nil
-}
+func OlderGCC(distribution, version string) []int { return findRelease(distribution, version).OlderGCC }

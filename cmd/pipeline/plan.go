@@ -51,8 +51,9 @@ func Plan(ctx context.Context, o PlanOptions) error {
 	if err != nil {
 		return err
 	}
+	j := judge.Evaluate(r, t, f)
 	if asScript {
-		plan, err := o.steps(ctx, judge.Evaluate(r, t, f), h)
+		plan, err := o.steps(ctx, j, h)
 		if err != nil {
 			return err
 		}
@@ -62,7 +63,7 @@ func Plan(ctx context.Context, o PlanOptions) error {
 			if err != nil {
 				return err
 			}
-			about.Whole = &export.Whole{Solution: s, Findings: judge.Evaluate(r, t, f).Findings, Facts: f, Recipe: r, Tables: t}
+			about.Whole = &export.Whole{Solution: s, Findings: j.Findings, Facts: f, Recipe: r, Tables: t}
 		}
 		return export.Write(o.Console.Out, written, plan, about)
 	}
@@ -70,7 +71,6 @@ func Plan(ctx context.Context, o PlanOptions) error {
 	if err != nil {
 		return err
 	}
-	j := judge.Evaluate(r, t, f)
 	said := report.New(j, false)
 	if len(targets) == 0 { // --fix has no targets
 		steps, err := outline(ctx, j, h, o.Folders, o.recorded())

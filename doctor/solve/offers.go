@@ -370,15 +370,21 @@ func toolkits(t *recipes.Tables, f *facts.Facts, cost Cost, add adder) {
 	}
 }
 
+// studios are the last version of each Visual Studio, its year, and the MSVC that its
+// workload for C++ installs. The one that winget's and Chocolatey's steps bring in
+// comes first.
+type studio struct{ version, year, msvc string }
+
+var studios = []studio{
+	{"17.14", "2022", "14.44"}, {"18.0", "2026", "14.50"}, {"16.11", "2019", "14.29"}, {"15.9", "2017", "14.16"},
+}
+
 // fromMicrosoft offers Visual Studio and the toolsets of its installer.
 func fromMicrosoft(name string, cost Cost, add adder) {
 	switch name {
 	case "visual-studio":
-		for _, v := range []struct{ version, name, toolset string }{
-			// The one that winget's and Chocolatey's steps bring in comes first.
-			{"17.14", "2022", "v143"}, {"18.0", "2026", "v145"}, {"16.11", "2019", "v142"}, {"15.9", "2017", "v141"},
-		} {
-			add(v.version, "Visual Studio "+v.name+" or its Build Tools", cost, func(o *Offer) {
+		for _, v := range studios {
+			add(v.version, "Visual Studio "+v.year+" or its Build Tools", cost, func(o *Offer) {
 				o.Has = append(o.Has, "complete")
 				o.Attrs["cuda_customizations"] = "" // a fresh one has none
 			})

@@ -103,8 +103,8 @@ func withToolset(changes []Change) []Change {
 
 // isDefault reports whether a toolset is the one that a Visual Studio's workload for
 // C++ installs.
-func isDefault(c Change, studio string) bool {
-	return c.Component == "msvc" && c.To != "" && c.To == map[string]string{"18.0": "14.50", "17.14": "14.44", "16.11": "14.29", "15.9": "14.16"}[studio]
+func isDefault(c Change, version string) bool {
+	return c.Component == "msvc" && slices.ContainsFunc(studios, func(s studio) bool { return s.version == version && s.msvc == c.To })
 }
 
 // ofWorkload reports whether a change brings what every Visual Studio for C++ has:
@@ -490,8 +490,10 @@ func (c Change) Title() string {
 // released is a version as its maker names it: Visual Studio's line has a year.
 func released(component, version string) string {
 	line, _, _ := strings.Cut(version, ".")
-	if year := map[string]string{"18": "2026", "17": "2022", "16": "2019", "15": "2017"}[line]; component == "visual-studio" && year != "" {
-		return year + " " + version
+	for _, s := range studios {
+		if component == "visual-studio" && strings.HasPrefix(s.version, line+".") {
+			return s.year + " " + version
+		}
 	}
 	return version
 }
