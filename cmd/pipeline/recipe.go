@@ -168,7 +168,7 @@ func recipeFrom(ctx context.Context, n NewRecipe) ([]byte, error) {
 		return nil, fmt.Errorf("find the folder %s: %w", n.From, err)
 	}
 	if info, err := os.Stat(h.Dir); err != nil || !info.IsDir() {
-		return nil, usagef("there is no folder %s", n.From)
+		return nil, usagef("%s is not a folder", n.From)
 	}
 	needs, err := project.Needs(ctx, h)
 	if err != nil {
