@@ -343,7 +343,7 @@ func (s *Solution) WriteText(w io.Writer, width int) error {
 		if s.asks {
 			line("", first+"Recipe "+s.Recipe+" cannot be planned before this is known:")
 		} else {
-			line("", first+"Recipe "+s.Recipe+" cannot be satisfied on this machine.")
+			line("", first+"Recipe "+s.Recipe+" cannot be satisfied here.")
 		}
 		for _, text := range s.Conflict {
 			line("  ", text)

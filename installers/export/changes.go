@@ -79,7 +79,7 @@ func (w *Whole) order(tasks []task) (all []task, left []installers.Manual) {
 	}
 	if !w.Solution.Feasible {
 		for _, text := range w.Solution.Conflict {
-			left = append(left, installers.Manual{Requirement: w.Recipe.Name, Reason: "it cannot be satisfied on this machine", Do: text})
+			left = append(left, installers.Manual{Requirement: w.Recipe.Name, Reason: "it cannot be satisfied here", Do: text})
 		}
 	}
 	for i := range tasks {
