@@ -41,12 +41,18 @@ func Fill(ctx context.Context, h *host.Host, f *facts.Facts) error {
 	default:
 		return nil
 	}
-	w := &world{ctx: ctx, h: h, arch: cmp.Or(f.OS.Arch, h.Arch), objects: map[string]*object{}, stats: map[string]presence{}}
+	w := &world{ctx: ctx, h: h, arch: cmp.Or(f.OS.Arch, h.Arch), objects: map[string]*object{}, damaged: map[string]facts.FileProblem{}, stats: map[string]presence{}}
 	for _, name := range slices.Sorted(maps.Keys(f.Components)) {
 		list := f.Components[name]
 		for i := range list {
 			module := name == "opencv-python" && len(list[i].Imports) > 0
-			if !list[i].Active && !module || list[i].Unusable != nil {
+			if list[i].Unusable != nil {
+				continue
+			}
+			if !list[i].Active && !module {
+				if !hasActive(list) {
+					list[i].Needs = append(list[i].Needs, damagedRoot(ctx, h, list[i].Attrs["lib"])...)
+				}
 				continue
 			}
 			roots := w.roots(&list[i])
@@ -87,6 +93,8 @@ type world struct {
 	arch    string // GOARCH of the programs here, which may not be the kernel's
 	libs    *loader.Libraries
 	objects map[string]*object // nil for what could not be read
+	// damaged are those of them that are no libraries, or only parts of one.
+	damaged map[string]facts.FileProblem
 	stats   map[string]presence
 	// first is the cache's first file for each name.
 	first map[string]string
@@ -104,11 +112,23 @@ func (w *world) object(file string) *object {
 		return nil
 	}
 	o, err := readObject(w.ctx, w.h, file)
+	return w.keep(file, o, err)
+}
+
+func (w *world) keep(file string, o *object, err error) *object {
+	if what := problem(err); what != "" {
+		w.damaged[file] = what
+	}
 	if err != nil {
 		o = nil
 	}
 	w.objects[file] = o
 	return o
+}
+
+// hasActive reports whether programs find one of the copies.
+func hasActive(list []facts.Instance) bool {
+	return slices.ContainsFunc(list, func(i facts.Instance) bool { return i.Active })
 }
 
 func (w *world) there(file string) presence {
@@ -134,21 +154,19 @@ func (w *world) preload(files []string) {
 			fresh = append(fresh, file)
 		}
 	}
-	read := make([]*object, len(fresh))
+	read, failed := make([]*object, len(fresh)), make([]error, len(fresh))
 	var next atomic.Int64
 	var group parallel.Group
 	for range min(8, len(fresh)) {
 		group.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(fresh); i = int(next.Add(1)) - 1 {
-				if o, err := readObject(w.ctx, w.h, fresh[i]); err == nil {
-					read[i] = o
-				}
+				read[i], failed[i] = readObject(w.ctx, w.h, fresh[i])
 			}
 		})
 	}
 	w.crashed = errors.Join(w.crashed, group.Wait())
 	for i, file := range fresh {
-		w.objects[file] = read[i]
+		w.keep(file, read[i], failed[i])
 	}
 }
 
@@ -202,7 +220,19 @@ func (w *world) roots(in *facts.Instance) []string {
 			files = append(files, file)
 		}
 	}
-	return slices.DeleteFunc(files, func(file string) bool { return w.object(file) == nil })
+	return slices.DeleteFunc(files, func(file string) bool {
+		if w.object(file) != nil {
+			return false
+		}
+		if what := w.damaged[file]; what != "" {
+			by := "a program built with it"
+			if strings.HasPrefix(path.Base(file), "libonnxruntime_providers_") {
+				by = file // it is only loaded where its provider is asked for
+			}
+			in.Needs = append(in.Needs, damaged(w.ctx, w.h, path.Base(file), by, file, what))
+		}
+		return true
+	})
 }
 
 // node is a file that the loader has loaded, and what asked for it.
@@ -268,6 +298,12 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 				}
 				if next.o != nil {
 					queue = append(queue, next)
+				} else if what := w.damaged[found.file]; what != "" {
+					need := damaged(w.ctx, w.h, name, n.file, found.file, what)
+					if need.Package, need.Installed = w.pkg(name); !need.Installed || !strings.HasPrefix(found.file, "/usr/lib") && !strings.HasPrefix(found.file, "/lib") {
+						need.Package, need.Installed = "", false // its file is another's
+					}
+					add(need)
 				}
 			case found.unknown:
 			case found.other != "":

@@ -105,8 +105,14 @@ func (p *pages) text(off uint64) (string, error) {
 // file may have no section headers.
 func readObject(ctx context.Context, h *host.Host, file string) (*object, error) {
 	r := &reader{pages: pages{ctx: ctx, h: h, file: file, have: map[int64][]byte{}}}
+	if err := r.start(); err != nil {
+		return nil, err
+	}
 	o, err := r.header()
 	if err != nil {
+		return nil, err
+	}
+	if err := r.whole(r.elfEnd()); err != nil {
 		return nil, err
 	}
 	values, needed, err := r.entries()

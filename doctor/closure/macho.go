@@ -29,6 +29,7 @@ const (
 	loadDylib   = 0xc // mach-o/loader.h; debug/macho names only some of them
 	reexport    = 0x8000001f
 	rpathCmd    = 0x8000001c
+	segment64   = 0x19
 )
 
 var errNoMachO = errors.New("not a Mach-O file that dyld takes")
@@ -36,10 +37,13 @@ var errNoMachO = errors.New("not a Mach-O file that dyld takes")
 // fillMac adds the needs that dyld would not satisfy (dyld(1), "Search Paths").
 // Libraries of the system are in its shared cache and have no files.
 func fillMac(ctx context.Context, h *host.Host, f *facts.Facts) error {
-	m := &mac{ctx: ctx, h: h, images: map[string]*machImage{}}
+	m := &mac{ctx: ctx, h: h, images: map[string]*machImage{}, damaged: map[string]facts.FileProblem{}}
 	for _, name := range slices.Sorted(maps.Keys(f.Components)) {
 		list := f.Components[name]
 		for i := range list {
+			if !list[i].Active && !hasActive(list) {
+				list[i].Needs = append(list[i].Needs, damagedRoot(ctx, h, list[i].Attrs["lib"])...)
+			}
 			if !list[i].Active || list[i].Unusable != nil || list[i].Attrs["kind"] != "" {
 				continue
 			}
@@ -52,9 +56,10 @@ func fillMac(ctx context.Context, h *host.Host, f *facts.Facts) error {
 }
 
 type mac struct {
-	ctx    context.Context
-	h      *host.Host
-	images map[string]*machImage // nil for what could not be read
+	ctx     context.Context
+	h       *host.Host
+	images  map[string]*machImage        // nil for what could not be read
+	damaged map[string]facts.FileProblem // as of world
 }
 
 func (m *mac) roots(in *facts.Instance) (files []string) {
@@ -66,8 +71,13 @@ func (m *mac) roots(in *facts.Instance) (files []string) {
 		}
 	}
 	for _, file := range candidates {
-		if path.IsAbs(file) && !strings.HasSuffix(file, ".a") && !slices.Contains(files, file) && m.machImage(file) != nil {
+		if !path.IsAbs(file) || strings.HasSuffix(file, ".a") || slices.Contains(files, file) {
+			continue
+		}
+		if m.machImage(file) != nil {
 			files = append(files, file)
+		} else if what := m.damaged[file]; what != "" {
+			in.Needs = append(in.Needs, damaged(m.ctx, m.h, path.Base(file), "a program built with it", file, what))
 		}
 	}
 	return files
@@ -81,6 +91,9 @@ func (m *mac) machImage(file string) *machImage {
 		return nil
 	}
 	i, err := readMachO(m.ctx, m.h, file)
+	if what := problem(err); what != "" {
+		m.damaged[file] = what
+	}
 	if err != nil {
 		i = nil
 	}
@@ -130,6 +143,8 @@ func (m *mac) needs(roots []string) (out []facts.Need) {
 			}
 			seen[file] = true
 			switch i := m.machImage(file); {
+			case i == nil && m.damaged[file] != "":
+				add(damaged(m.ctx, m.h, name, l.file, file, m.damaged[file]))
 			case i == nil:
 			case i.foreign:
 				add(facts.Need{Name: name, By: l.file, Cause: facts.OtherArch, Found: file})
@@ -229,6 +244,9 @@ func readMachO(ctx context.Context, h *host.Host, file string) (*machImage, erro
 	if h.Arch == "amd64" {
 		want = macho.CpuAmd64
 	}
+	if err := p.start(); err != nil {
+		return nil, err
+	}
 	head, err := p.at(0, 8)
 	if err != nil {
 		return nil, err
@@ -273,15 +291,22 @@ func readMachO(ctx context.Context, h *host.Host, file string) (*machImage, erro
 	if err != nil {
 		return nil, err
 	}
+	end := uint64(0)
 	for len(commands) >= 8 {
 		cmd, n := le.Uint32(commands), int(le.Uint32(commands[4:]))
 		if n < 8 || n > len(commands) {
 			return nil, errNoMachO
 		}
 		i.command(cmd, commands[:n])
+		if cmd == segment64 && n >= 56 {
+			from, bytes := le.Uint64(commands[40:]), le.Uint64(commands[48:])
+			if from < 1<<40 && bytes < 1<<40 { // others are no real file's
+				end = max(end, at+from+bytes)
+			}
+		}
 		commands = commands[n:]
 	}
-	return i, nil
+	return i, p.whole(end)
 }
 
 // command keeps what one load command says; its text begins where it says.

@@ -35,6 +35,9 @@ var errNoPE = errors.New("not a PE file")
 func readImage(ctx context.Context, h *host.Host, file string) (*image, error) {
 	p := &pages{ctx: ctx, h: h, file: file, have: map[int64][]byte{}}
 	order := binary.LittleEndian
+	if err := p.start(); err != nil {
+		return nil, err
+	}
 	dos, err := p.at(0, 64)
 	if err != nil {
 		return nil, err
@@ -68,13 +71,16 @@ func readImage(ctx context.Context, h *host.Host, file string) (*image, error) {
 	if err != nil {
 		return nil, err
 	}
-	table := order.Uint32(entry)
-	if table == 0 {
-		return out, nil // it imports nothing
-	}
 	sections, err := p.at(at+size, 40*count)
 	if err != nil {
 		return nil, err
+	}
+	if err := p.whole(peEnd(sections)); err != nil {
+		return nil, err
+	}
+	table := order.Uint32(entry)
+	if table == 0 {
+		return out, nil // it imports nothing
 	}
 	offset := func(address uint32) (uint64, error) {
 		for i := range count {

@@ -21,8 +21,9 @@ type desk struct {
 	h            *host.Host
 	system, root string
 	path         []string
-	others       []string          // folders of the copies found, where nothing searches
-	images       map[string]*image // by lower-case path; nil for what could not be read
+	others       []string                     // folders of the copies found, where nothing searches
+	images       map[string]*image            // by lower-case path; nil for what could not be read
+	damaged      map[string]facts.FileProblem // as of world
 	dirs         map[string]map[string]string
 	stats        map[string]string // files of Windows' own folders
 	unread       map[string]bool   // folders that could not be looked into
@@ -38,7 +39,7 @@ func fillWindows(ctx context.Context, h *host.Host, f *facts.Facts) error {
 	if root == "" {
 		root = `C:\Windows`
 	}
-	w := &desk{ctx: ctx, h: h, root: root, system: h.Join(root, "System32"), images: map[string]*image{}, dirs: map[string]map[string]string{}, stats: map[string]string{}, unread: map[string]bool{}}
+	w := &desk{ctx: ctx, h: h, root: root, system: h.Join(root, "System32"), images: map[string]*image{}, damaged: map[string]facts.FileProblem{}, dirs: map[string]map[string]string{}, stats: map[string]string{}, unread: map[string]bool{}}
 	for _, d := range h.PathDirs() {
 		if len(d) > 2 && d[1] == ':' {
 			w.path = append(w.path, strings.TrimRight(strings.ReplaceAll(d, "/", `\`), `\`))
@@ -55,7 +56,13 @@ func fillWindows(ctx context.Context, h *host.Host, f *facts.Facts) error {
 	for _, name := range slices.Sorted(maps.Keys(f.Components)) {
 		list := f.Components[name]
 		for i := range list {
-			if list[i].Unusable != nil || !list[i].Active && list[i].Attrs["program"] == "" && name != "openpose" {
+			if list[i].Unusable != nil {
+				continue
+			}
+			if !list[i].Active && list[i].Attrs["program"] == "" && name != "openpose" {
+				if !hasActive(list) {
+					list[i].Needs = append(list[i].Needs, damagedRoot(ctx, h, list[i].Attrs["lib"])...)
+				}
 				continue
 			}
 			if list[i].Unusable = w.foreign(list[i].Attrs["lib"]); list[i].Unusable != nil {
@@ -201,6 +208,7 @@ func (w *desk) cudnnParts(in *facts.Instance, dir string) {
 			case strings.HasPrefix(part, "cudnn_adv"):
 			case w.at(dir, part) != "":
 				there++
+				in.Needs = append(in.Needs, w.spoilt(part, s.file, w.at(dir, part))...)
 			case w.find(part, s) == "" && !w.unsure(s):
 				missing = append(missing, facts.Need{Name: part, By: s.file, Cause: facts.PartMissing, Elsewhere: w.beside(part)})
 			}
@@ -349,11 +357,23 @@ func (w *desk) image(file string) *image {
 	}
 	w.read++
 	i, err := readImage(w.ctx, w.h, file)
+	if what := problem(err); what != "" {
+		w.damaged[key] = what
+	}
 	if err != nil {
 		i = nil // a recording has names without contents; nothing is said of such files
 	}
 	w.images[key] = i
 	return i
+}
+
+// spoilt is the need for a file that Windows finds and that is no DLL, or only a
+// part of one.
+func (w *desk) spoilt(name, by, file string) []facts.Need {
+	if w.image(file) != nil || w.damaged[strings.ToLower(file)] == "" {
+		return nil
+	}
+	return []facts.Need{damaged(w.ctx, w.h, name, by, file, w.damaged[strings.ToLower(file)])}
 }
 
 // elsewhere are folders that hold DLLs of this machine, most likely ones first.
@@ -510,6 +530,9 @@ func (w *desk) needs(roots []string) (out []facts.Need, queue []seat) {
 	for i := 0; i < len(queue) && i < maxObjects; i++ {
 		s := queue[i]
 		if s.o == nil {
+			for _, n := range w.spoilt(w.h.Base(s.file), s.file, s.file) {
+				add(n)
+			}
 			for _, name := range w.knownImports(s.file) {
 				if from := w.beside(name); w.find(name, s) == "" && (from != "" || name == "openpose.dll") {
 					if from != "" {
@@ -548,6 +571,9 @@ func (w *desk) needs(roots []string) (out []facts.Need, queue []seat) {
 			}
 			if o != nil {
 				queue = append(queue, seat{file: file, o: o, app: s.app, python: s.python})
+			}
+			for _, n := range w.spoilt(name, s.file, file) {
+				add(n)
 			}
 		}
 	}

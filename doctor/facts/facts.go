@@ -265,18 +265,20 @@ type Submodule struct {
 
 // Model is a file that is named like a model and is none.
 type Model struct {
-	Path    string       `json:"path"`
-	Problem ModelProblem `json:"problem"`
+	Path    string      `json:"path"`
+	Problem FileProblem `json:"problem"`
 }
 
-// ModelProblem is what a file is in place of a model.
-type ModelProblem string
+// FileProblem is what a file is in place of the model or library that it is named
+// like.
+type FileProblem string
 
-// The problems of a Model.
+// The problems of a Model, and of a Need that is Damaged.
 const (
-	EmptyModel ModelProblem = "empty"
-	LFSPointer ModelProblem = "lfs-pointer" // git has the text that stands for it
-	WebPage    ModelProblem = "web-page"
+	EmptyFile  FileProblem = "empty"
+	LFSPointer FileProblem = "lfs-pointer" // git has the text that stands for it
+	WebPage    FileProblem = "web-page"
+	CutShort   FileProblem = "cut-short" // its end is missing
 )
 
 // Module is a kernel module of a GPU's driver, as files show it.
@@ -570,6 +572,10 @@ type Need struct {
 	Installed bool `json:"installed,omitempty"`
 	// Elsewhere is a copy that would do but lies where the loader does not look.
 	Elsewhere string `json:"elsewhere,omitempty"`
+	// Problem says what is wrong with a Found that is Damaged, and Repository the
+	// folder that it was cloned into with git; "" for none.
+	Problem    FileProblem `json:"problem,omitempty"`
+	Repository string      `json:"repository,omitempty"`
 }
 
 // OwnRuntime is a copy of the Visual C++ runtime that programs find before the
@@ -597,6 +603,8 @@ const (
 	OnCall     Cause = "on-call" // not found; it is loaded by name when it is first used
 	// PartMissing: it is loaded by name and not found, and others of its set are there.
 	PartMissing Cause = "part-missing"
+	// Damaged: the loader finds it, and it is empty, cut short or another kind of file.
+	Damaged Cause = "damaged"
 )
 
 // HasPart reports whether the instance lists the part.

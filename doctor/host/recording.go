@@ -390,6 +390,14 @@ func (r *replay) absent(op, name string) error {
 	return missing
 }
 
+// Empty records a file of no bytes, where a file without text is one whose content
+// is not known.
+func (r *Recording) Empty(name string) {
+	r.Files[name] = File{}
+	r.Ranges[rangeKey(name, 0)] = File{}
+	r.Stats[name] = StatAnswer{Info: Info{ModTime: r.Time}}
+}
+
 // splitPath cuts a path into its folder and last element; the folder of a root
 // is the root itself.
 func splitPath(goos, name string) (dir, base string) {
@@ -438,6 +446,9 @@ func (r *replay) ReadAt(ctx context.Context, name string, at int64, n int) ([]by
 	}
 	if err := decodeErr("read "+name, f.Err); err != nil {
 		return nil, err
+	}
+	if len(f.Data) == 0 {
+		return nil, fmt.Errorf("read %s: %w", name, ErrNotRecorded) // a name without text: what is in it is not known
 	}
 	from := min(max(at, 0), int64(len(f.Data)))
 	return f.Data[from:min(int64(len(f.Data)), from+int64(n))], nil

@@ -18,6 +18,43 @@ func needsOf(cause facts.Cause) relation {
 	}
 }
 
+// damages say what is wrong with a file that is no library, or not all of one.
+var damages = map[facts.FileProblem]string{
+	facts.EmptyFile:  "is empty",
+	facts.CutShort:   "is cut short: its end is missing",
+	facts.LFSPointer: "is a Git LFS pointer, not the library that it stands for",
+	facts.WebPage:    "is a web page or a server's error message, not a library",
+}
+
+// fileDamaged finds a library that is there and that no loader can use.
+func fileDamaged(e *evaluation, s subject) (map[string]string, bool) {
+	var list []facts.Need
+	for _, n := range s.instance.Needs {
+		provider := strings.HasPrefix(strings.ToLower(n.Name), "libonnxruntime_providers_cuda") || strings.HasPrefix(strings.ToLower(n.Name), "onnxruntime_providers_cuda")
+		if n.Cause == facts.Damaged && damages[n.Problem] != "" && (!provider || e.usesCUDA()) {
+			list = append(list, n)
+		}
+	}
+	if len(list) == 0 {
+		return nil, false
+	}
+	n := list[0]
+	vars := map[string]string{"copy": n.Found, "what": damages[n.Problem], "problem": string(n.Problem), "repository": n.Repository}
+	if len(list) > 1 {
+		vars["more"] = fmt.Sprintf(", and so are %d more", len(list)-1)
+		if len(list) == 2 {
+			vars["more"] = ", and so is " + list[1].Found
+		}
+	}
+	if n.Installed && e.manager() == "apt" {
+		vars["packages"], vars["reinstall"] = n.Package, "yes"
+	}
+	if n.By == n.Found || n.By == "a program built with it" {
+		vars["own"] = s.name
+	}
+	return vars, true
+}
+
 // needElsewhere: it is on this machine, where the loader does not look.
 func needElsewhere(e *evaluation, s subject) (map[string]string, bool) {
 	return needVars(e, s, func(n facts.Need) bool { return n.Cause == facts.NotFound && n.Elsewhere != "" })

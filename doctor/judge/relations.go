@@ -32,6 +32,7 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"project-component": projectComponent,
 		"project-gpu-code":  projectGPUCode,
 		"library-arch":      needsOf(facts.OtherArch),
+		"library-damaged":   fileDamaged,
 		"library-driver":    needsOf(facts.FromDriver),
 		"library-elsewhere": needElsewhere,
 		"library-missing":   needsOf(facts.NotFound),

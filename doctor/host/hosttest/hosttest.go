@@ -9,6 +9,7 @@
 //	memory                 JSON of host.Memory
 //	file /etc/os-release   the file's bytes
 //	pe C:\x.dll            a Windows program or DLL: lines "machine ARCH", "import NAME", "delay NAME"
+//	empty /opt/x.so        a file of no bytes, where one without text has unknown ones
 //	exec /usr/bin/gcc      a file with the execute bit (and these bytes)
 //	dir /empty             an empty folder
 //	link /usr/bin/cc       its target (absolute), which the fixture also names
@@ -113,6 +114,8 @@ func Recording(text string) (*host.Recording, error) {
 			}
 		case "file":
 			r.Files[arg] = host.File{Data: f.Data}
+		case "empty":
+			r.Empty(arg)
 		case "pe":
 			data, err := peImage(body)
 			if err != nil {

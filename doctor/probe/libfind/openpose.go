@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/internal/content"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
@@ -82,7 +83,7 @@ func (s *search) openposeWeights(ctx context.Context, c *copyOf, tree string) {
 			why = "is missing"
 		case len(data) == 0:
 			why = "is empty"
-		case look.WebPage(data):
+		case content.WebPage(data):
 			why = "is an HTML page, not a model"
 		default:
 			continue
@@ -108,7 +109,7 @@ func (s *search) openposeArchives(ctx context.Context, c *copyOf, dir string) {
 		if !strings.HasSuffix(strings.ToLower(e.Name), ".zip") {
 			continue
 		}
-		if data, _, err := s.h.ReadFile(ctx, s.h.Join(dir, e.Name), 512); err == nil && look.WebPage(data) {
+		if data, _, err := s.h.ReadFile(ctx, s.h.Join(dir, e.Name), 512); err == nil && content.WebPage(data) {
 			wrong = append(wrong, e.Name)
 		}
 	}

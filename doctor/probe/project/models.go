@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
-	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/doctor/internal/content"
 )
 
 // modelFolders are where projects keep their models.
@@ -36,16 +36,13 @@ func (p *prober) models() {
 			file := p.h.Join(dir, e.Name)
 			data, _, err := p.h.ReadFile(p.ctx, file, 512)
 			m := facts.Model{Path: file}
-			switch {
-			case err != nil:
+			if err != nil {
 				continue
-			case len(data) == 0:
-				m.Problem = facts.EmptyModel
-			case strings.HasPrefix(string(data), "version https://git-lfs.github.com/spec/"):
-				m.Problem = facts.LFSPointer
-			case look.WebPage(data):
-				m.Problem = facts.WebPage
-			default:
+			}
+			if m.Problem = content.Problem(data); len(data) == 0 {
+				m.Problem = facts.EmptyFile
+			}
+			if m.Problem == "" {
 				continue
 			}
 			p.p.Models = append(p.p.Models, m)

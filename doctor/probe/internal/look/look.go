@@ -4,7 +4,6 @@
 package look
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -303,12 +302,6 @@ func FirstLine(text string) string {
 func IsPath(s string) bool {
 	const longest = 4096
 	return s != "" && len(s) <= longest && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
-}
-
-// WebPage reports whether a file begins as a web page does.
-func WebPage(data []byte) bool {
-	data = bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))))
-	return bytes.HasPrefix(data, []byte("<!doctype html")) || bytes.HasPrefix(data, []byte("<html"))
 }
 
 // EnvPath is the path in a variable, "" when it holds none.

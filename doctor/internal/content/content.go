@@ -1,0 +1,34 @@
+// Package content tells what a file is in place of the library or model that its
+// name promises: what a failed download or a clone without Git LFS leaves.
+package content
+
+import (
+	"bytes"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+)
+
+// Problem is what a file that begins with these bytes is in place of a library or a
+// model; "" where nothing is known to be wrong. Whether it is empty only its size says.
+func Problem(head []byte) facts.FileProblem {
+	switch {
+	// Git LFS, docs/spec.md: every pointer begins with this line.
+	case bytes.HasPrefix(head, []byte("version https://git-lfs.github.com/spec/")):
+		return facts.LFSPointer
+	case WebPage(head):
+		return facts.WebPage
+	}
+	return ""
+}
+
+// WebPage reports whether a file begins as a web page or a server's error does.
+func WebPage(head []byte) bool {
+	head = head[:min(len(head), 1024)]
+	head = bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))))
+	for _, start := range []string{"<!doctype html", "<html", "<?xml", "404: not found"} {
+		if bytes.HasPrefix(head, []byte(start)) {
+			return true
+		}
+	}
+	return false
+}
