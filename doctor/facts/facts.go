@@ -428,6 +428,9 @@ type Instance struct {
 	// Unseen is the pkg-config of the user's PATH that does not find this copy;
 	// nil where it does, or was not asked.
 	Unseen *Unseen `json:"unseen,omitempty"`
+	// Dangling is this copy's package file where it names what is not here; nil where
+	// builds find all that it names.
+	Dangling *Dangling `json:"dangling,omitempty"`
 	// Imports are the Python packages, each with its version, that were installed
 	// into this copy's folder, where the Python that PATH finds first imports it.
 	Imports []string `json:"imports,omitempty"`
@@ -455,6 +458,15 @@ type Instance struct {
 type Unseen struct {
 	By     string `json:"by"`     // /opt/conda/bin/pkg-config
 	Folder string `json:"folder"` // where the .pc file lies that it does not look into
+}
+
+// Dangling is a package file that leads builds to what is not here.
+type Dangling struct {
+	File string `json:"file"` // /usr/local/lib/pkgconfig/opencv4.pc
+	// Folders are those of its headers, where none are; Libraries those of its
+	// libraries that the linker does not find (-l in its words).
+	Folders   []string `json:"folders,omitempty"`
+	Libraries []string `json:"libraries,omitempty"`
 }
 
 // Unusable says why programs cannot use a copy, and what to do.

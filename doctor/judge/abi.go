@@ -2,6 +2,7 @@ package judge
 
 import (
 	"cmp"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -127,6 +128,32 @@ func packageOfNothing(e *evaluation, s subject) (map[string]string, bool) {
 	i := s.instance
 	gone := slices.Contains(i.Via, "pkg-config") && i.Places.PkgConfig != "" && i.Places.Lib == "" && i.Places.Include == "" && !i.HasPart("headers") && !i.HasPart("core")
 	return map[string]string{"sudo": e.sudo()}, gone && !managed(i.Places.PkgConfig) && slices.Contains(e.touched(), "pkg-config")
+}
+
+// packageDangles makes the relation for a package file that names folders of
+// headers, or single libraries, that are not here.
+func packageDangles(libraries bool) relation {
+	return func(e *evaluation, s subject) (map[string]string, bool) {
+		d := s.instance.Dangling
+		if d == nil || !slices.Contains(e.touched(), "pkg-config") {
+			return nil, false
+		}
+		vars := map[string]string{"file": d.File, "folders": strings.Join(d.Folders, ", "), "sudo": e.sudo(), "are": "is"}
+		if len(d.Libraries) > 1 {
+			vars["are"] = "are"
+		}
+		var flags []string
+		for _, l := range d.Libraries {
+			flags = append(flags, "-l"+l)
+		}
+		vars["libraries"] = strings.Join(flags, ", ")
+		if managed(path.Dir(d.File)) {
+			vars["package"] = "yes"
+		} else if root, ok := strings.CutSuffix(s.instance.Places.Include, "/include/opencv4"); ok {
+			vars["prefix"] = root
+		}
+		return vars, len(d.Libraries) > 0 && libraries || len(d.Folders) > 0 && !libraries
+	}
 }
 
 // otherOpenCV finds a program that was linked with another series of OpenCV than the

@@ -113,6 +113,8 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"no-package-file":          noPackageFile,
 		"other-opencv":             otherOpenCV,
 		"package-of-nothing":       packageOfNothing,
+		"package-dangles-folder":   packageDangles(false),
+		"package-dangles-library":  packageDangles(true),
 		"compat-on-geforce":        compatOnGeForce,
 		"distribution-level":       distributionLevel,
 		"glibc-on-musl":            glibcOnMusl,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // build is what the ways of compiling and linking arrive at.
@@ -72,12 +73,53 @@ func (s *search) settle(ctx context.Context, pcDirs []string, pcs []packageFile)
 	active.set("why", why)
 	if s.spec.gocv && active == b.byPkg {
 		active.unseen = s.unseen(ctx, b.pkg.Package)
+		active.dangling = s.dangling(ctx, b, linkDirs)
 	}
 	all := s.conflicts(ctx, b, active)
 	if own := active.conflict; own != "" {
 		all = append([]string{own}, all...)
 	}
 	active.conflict = strings.Join(all, "; ")
+}
+
+// ofBuilds are OpenCV's libraries, and those of others that it was built with and
+// that it names to the linker.
+var ofBuilds = lazyregexp.New(`^(opencv_|ippicv|ippiw|ittnotify|cudart|npp|cublas|cufft|cudnn)`)
+
+// dangling is what the package file that pkg-config finds names and is not here:
+// the folders of the headers, which lie elsewhere, and single libraries. Where
+// hardly any of the libraries are known, nothing is said of them.
+func (s *search) dangling(ctx context.Context, b build, linkDirs []string) *facts.Dangling {
+	d := facts.Dangling{File: b.pkg.File}
+	if b.byHeader == nil && b.byPkg.include != "" && len(b.pkg.Include) > 0 && !slices.ContainsFunc(b.pkg.Include, func(dir string) bool { return len(s.list(ctx, dir)) > 0 }) {
+		d.Folders = b.pkg.Include
+	}
+	found := 0
+	for _, name := range b.pkg.Names {
+		if !ofBuilds.MatchString(name) {
+			continue // the compiler's own folders have the others
+		}
+		there := slices.ContainsFunc(slices.Concat(b.pkg.Lib, linkDirs), func(dir string) bool {
+			files := s.libs.InDir(ctx, s.libs.Real(ctx, dir), "lib"+name+".")
+			return slices.ContainsFunc(files, func(f string) bool {
+				base := path.Base(f)
+				return base == "lib"+name+".so" || base == "lib"+name+".a"
+			})
+		})
+		if there {
+			found++
+		} else if !slices.Contains(d.Libraries, name) {
+			d.Libraries = append(d.Libraries, name)
+		}
+	}
+	const enough = 3 // of those found for each that is not
+	if s.h.OS != "linux" || found < enough*len(d.Libraries) {
+		d.Libraries = nil
+	}
+	if len(d.Folders)+len(d.Libraries) == 0 {
+		return nil
+	}
+	return &d
 }
 
 // loaded notes which copies the loader finds.

@@ -16,6 +16,8 @@ type Package struct {
 	Vars map[string]string
 	// Include and Lib are the folders of -I in Cflags and -L in Libs.
 	Include, Lib []string
+	// Names are the libraries of -l in Libs.
+	Names []string
 }
 
 const maxExpand = 64 << 10
@@ -59,6 +61,8 @@ func ParsePackage(file, text string) Package {
 		} else if strings.HasPrefix(word, "/") {
 			// OpenCV 2.4 and some distributions name the files themselves.
 			p.Lib = append(p.Lib, path.Dir(word))
+		} else if name, ok := strings.CutPrefix(word, "-l"); ok && name != "" {
+			p.Names = append(p.Names, name)
 		}
 	}
 	return p
