@@ -135,6 +135,7 @@ func TestParsePackage(t *testing.T) {
 		File: "/usr/lib/pkgconfig/x.pc", Version: "4.6.0",
 		Include: []string{"/opt/my dir/include/opencv4"},
 		Lib:     []string{"/opt/my dir/lib", "/with space", "/abs"},
+		Names:   []string{"opencv_core", "opencv_dnn"},
 	}
 	got.Vars = nil
 	probetest.Same(t, "", want, got)
