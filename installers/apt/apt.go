@@ -72,10 +72,6 @@ func manager(own []string) *pkgmgr.Manager {
 				}
 				args = append(args, options[i])
 			}
-			// Without this, apt marks all of them in dpkg's database before the first
-			// goes. A power cut between leaves an installed package marked, which
-			// aptitude and dselect remove the next time they do anything.
-			args = append(args, "--option", "Dpkg::Selection::Remove::Approved=false")
 			if purge {
 				args = append(args, "--purge")
 			}
