@@ -123,3 +123,56 @@ func TestNotPackagedIsNotAdvised(t *testing.T) {
 		}
 	}
 }
+
+// TestNoATLAS: ATLAS left Debian in trixie, so that OpenBLAS is advised there.
+func TestNoATLAS(t *testing.T) {
+	tables, err := recipes.EmbeddedTables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := recipes.Find("openpose-linux", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version, want := range map[string]string{"12": "libatlas-base-dev", "13": "libopenblas-dev, and change Atlas to Open"} {
+		f := &facts.Facts{OS: facts.OS{Family: "linux", ID: "debian", Version: version, Arch: "amd64"}, CPU: facts.CPU{Arch: "amd64"}, Components: map[string][]facts.Instance{}}
+		f.Add("apt", facts.Instance{Version: "2.6.1", Active: true})
+		for _, x := range judge.Evaluate(r, tables, f).Findings {
+			if x.ID == "blas.openpose" && (x.State != judge.Fail || !strings.Contains(x.Fix, want)) {
+				t.Errorf("Debian %s: %s %q", version, x.State, x.Fix)
+			}
+		}
+	}
+}
+
+// TestProtocOfOtherRelease: protoc and the headers must be of one release.
+func TestProtocOfOtherRelease(t *testing.T) {
+	tables, err := recipes.EmbeddedTables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := recipes.Find("openpose-linux", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, protoc, headers, fix string }{
+		{"of one release", "3.12.4", "3.12.4", ""},
+		{"pkg-config says one number more", "25.3", "25.3.0", ""},
+		{"protoc of another", "3.21.12", "3.12.4", "Put /usr/bin before the folder of /opt/protoc/bin/protoc in PATH"},
+		{"not known", "", "3.12.4", ""},
+	} {
+		f := &facts.Facts{OS: facts.OS{Family: "linux", ID: "ubuntu", Version: "22.04", Arch: "amd64"}, CPU: facts.CPU{Arch: "amd64"}, Components: map[string][]facts.Instance{}}
+		f.Add("protoc", facts.Instance{Version: c.protoc, Path: "/opt/protoc/bin/protoc", Active: true})
+		f.Add("protoc", facts.Instance{Version: "3.12.4", Path: "/usr/bin/protoc"})
+		f.Add("protobuf", facts.Instance{Version: c.headers, Path: "/usr", Active: true, Has: []string{"headers"}, Places: facts.Places{Include: "/usr/include"}})
+		fix := ""
+		for _, x := range judge.Evaluate(r, tables, f).Findings {
+			if x.ID == "protobuf.protoc" {
+				fix = x.Fix
+			}
+		}
+		if (fix == "") != (c.fix == "") || !strings.Contains(fix, c.fix) {
+			t.Errorf("%s: %q", c.name, fix)
+		}
+	}
+}

@@ -53,6 +53,7 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"card-passed-on":       cardPassedOn,
 		"cuda-glibc":           cudaGlibc,
 		"conda-compiler":       condaCompiler,
+		"protoc-other":         protocOther,
 		"clang-variable":       clangVariable,
 		"gocv-needs":           gocvNeeds,
 		"static-only":          staticOnly,

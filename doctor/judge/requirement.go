@@ -560,13 +560,30 @@ func (e *evaluation) packagedOld(q *recipes.Requirement, fix *recipes.Fix) strin
 		holds, err := check(q.Component.Version, version)
 		return version != "" && err == nil && !holds
 	}
-	if i, ok := e.facts.Active(q.Component.Name); ok && strings.HasPrefix(i.Path, "/usr/") && managed(i.Path) && older(i.Version) {
-		return "The distribution's package is this old."
+	have := recipes.Packaged(e.facts.OS.ID, e.facts.OS.Version)[q.Component.Name]
+	if i, ok := e.facts.Active(q.Component.Name); ok && older(i.Version) {
+		switch {
+		case strings.HasPrefix(i.Path, "/usr/") && managed(i.Path):
+			return "The distribution's package is this old."
+		case i.Path == "/usr" && have == "" && tooNew(q.Component.Version, i.Version):
+			return "The distribution's package is this new."
+		}
 	}
-	if have := recipes.Packaged(e.facts.OS.ID, e.facts.OS.Version)[q.Component.Name]; older(have) {
+	if older(have) {
 		return fmt.Sprintf("The package of %s is %s.", systemName(e.facts.OS), recipes.Display(q.Component.Name)+" "+have)
 	}
 	return ""
+}
+
+// tooNew reports whether a version is above a constraint's upper limit.
+func tooNew(constraint, version string) bool {
+	for limit := range strings.SplitSeq(constraint, ",") {
+		limit = strings.TrimSpace(limit)
+		if holds, err := check(limit, version); strings.HasPrefix(limit, "<") && err == nil && !holds {
+			return true
+		}
+	}
+	return false
 }
 
 func (e *evaluation) fix(q *recipes.Requirement) string {
@@ -696,7 +713,12 @@ func Fits(fix *recipes.Fix, f *facts.Facts) bool {
 // notPackaged reports whether the packages that a fix names are known not to be in
 // the sources of this release of the distribution.
 func notPackaged(q *recipes.Requirement, p recipes.Packages, f *facts.Facts) bool {
-	return p.Manager == "apt" && q.Component != nil && recipes.NotPackaged(f.OS.ID, f.OS.Version, q.Component.Name)
+	if p.Manager != "apt" || q.Component == nil {
+		return false
+	}
+	return slices.ContainsFunc(append([]string{q.Component.Name}, q.Component.AnyOf...), func(name string) bool {
+		return recipes.NotPackaged(f.OS.ID, f.OS.Version, name)
+	})
 }
 
 // managerHere reports whether a package manager of a fix can be used here.

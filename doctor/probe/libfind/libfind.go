@@ -90,7 +90,9 @@ func find(ctx context.Context, h *host.Host, extra *Extra, components ...string)
 	vars := &variables{World: h.World, values: map[string]string{}}
 	h = h.With(vars)
 	w := &world{
-		h: h, vars: vars, specs: slices.DeleteFunc(specs(), func(s spec) bool { return !slices.Contains(components, s.component) }), lists: map[string][]host.Entry{}, reals: map[string]string{}, configs: map[string]map[string][]string{}, headers: map[string]header{},
+		h: h, vars: vars, specs: slices.DeleteFunc(specs(), func(s spec) bool {
+			return !slices.Contains(components, s.component) || s.notOnWindows && h.Windows()
+		}), lists: map[string][]host.Entry{}, reals: map[string]string{}, configs: map[string]map[string][]string{}, headers: map[string]header{},
 		texts: map[string]config{},
 	}
 	for i := range w.specs {

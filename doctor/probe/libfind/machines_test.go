@@ -78,6 +78,34 @@ func TestDebian13(t *testing.T) {
 	}
 }
 
+// TestCaffeLibraries: what Caffe is compiled with, in the places of Ubuntu's packages.
+func TestCaffeLibraries(t *testing.T) {
+	const hosts = "../../testdata/hosts/unix/"
+	f := found(t, hosttest.Load(t, hosts+"two-toolkits-alternatives-ok.txtar", hosts+"caffe-libraries-ok.txtar"))
+	want := map[string][]string{
+		"atlas":    {"3.10.3 /usr active by include,link,ldconfig"},
+		"boost":    {"1.74.0 /usr active by include,link,cmake,ldconfig"},
+		"gflags":   {"2.2.2 /usr active by include,link,cmake,ldconfig"},
+		"glog":     {"0.4.0 /usr active by pkg-config,include,link,cmake,ldconfig"},
+		"hdf5":     {"1.10.7 /usr active by pkg-config,include,link,ldconfig"},
+		"protobuf": {"3.12.4 /usr active by pkg-config,include,link,ldconfig"},
+	}
+	got := brief(f)
+	for name := range got {
+		if want[name] == nil {
+			delete(got, name) // the machine's own
+		}
+	}
+	probetest.Same(t, "", want, got)
+	for name, parts := range map[string][]string{"boost": {"headers", "dev", "filesystem", "system", "thread"}, "hdf5": {"headers", "dev", "hl"}, "atlas": {"headers", "dev"}, "protobuf": {"headers", "dev"}} {
+		for _, part := range parts {
+			if i := f.Components[name][0]; !i.HasPart(part) || i.Conflict != "" {
+				t.Errorf("%s lacks %s: %v %s", name, part, i.Has, i.Conflict)
+			}
+		}
+	}
+}
+
 func TestHandMade(t *testing.T) {
 	f := found(t, hosttest.Load(t, "testdata/opt.txtar"))
 	want := map[string][]string{

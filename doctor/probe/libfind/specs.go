@@ -59,6 +59,8 @@ type spec struct {
 	// oneWheel: its packages unpack over one another.
 	oneWheel bool
 	programs []string
+	// notOnWindows: what is built there brings its own copy.
+	notOnWindows bool
 }
 
 var (
@@ -98,7 +100,7 @@ func specs() []spec {
 }
 
 func table() []spec {
-	return slices.Concat(mathRows(), visionRows(), networkRows(), smallRows(), fileRows())
+	return slices.Concat(mathRows(), visionRows(), caffeRows(), networkRows(), smallRows(), fileRows())
 }
 
 // mathRows: libraries that networks compute with.
@@ -175,6 +177,47 @@ func visionRows() []spec {
 			component: "caffe", libs: []string{"caffe", "caffe-nv"}, dlls: []string{"caffe"}, headers: []string{"caffe/caffe.hpp"},
 			macros: [][]string{{"CAFFE_VERSION"}}, cmake: []string{"Caffe"}, config: caffeConfig, env: []string{"CAFFE_ROOT", "Caffe_ROOT", "CAFFE_HOME", "Caffe_DIR", "CAFFE_DIR"},
 			folders: []string{"caffe", "caffe-*"}, programs: []string{"caffe"},
+		},
+	}
+}
+
+// caffeRows: what Caffe, and OpenPose with it, is compiled with (BVLC/caffe at
+// 9b891540 and CMU-Perceptual-Computing-Lab/caffe at 1807aada, cmake/Dependencies.cmake).
+// On Windows both download these libraries. For glog and gflags their CMake looks
+// for files; the CMake packages say the version.
+func caffeRows() []spec {
+	abi := func(string) string { return "" } // the numbers in these names are the ABI's
+	return []spec{
+		{
+			component: "protobuf", notOnWindows: true, libs: []string{"protobuf"},
+			headers: []string{"google/protobuf/stubs/common.h", "google/protobuf/runtime_version.h"}, release: protobufVersion,
+			suffix: abi, pc: []string{"protobuf"}, env: []string{"Protobuf_ROOT", "PROTOBUF_ROOT"},
+		},
+		{
+			component: "glog", notOnWindows: true, libs: []string{"glog"}, headers: []string{"glog/logging.h"},
+			suffix: abi, pc: []string{"libglog"}, cmake: []string{"glog"}, env: []string{"GLOG_ROOT_DIR", "glog_DIR"},
+		},
+		{
+			component: "gflags", notOnWindows: true, libs: []string{"gflags"}, headers: []string{"gflags/gflags.h"},
+			pc: []string{"gflags"}, cmake: []string{"gflags"}, env: []string{"GFLAGS_ROOT_DIR", "gflags_DIR"},
+		},
+		{
+			component: "boost", notOnWindows: true, libs: []string{"boost_filesystem"},
+			parts:   map[string]string{"boost_filesystem": "filesystem", "boost_system": "system", "boost_thread": "thread"},
+			headers: []string{"boost/version.hpp"}, release: boostVersion, cmake: []string{"Boost"}, cmakeFirst: true, env: []string{"BOOST_ROOT", "Boost_ROOT", "Boost_DIR"},
+		},
+		{
+			// Debian has a build for each kind of MPI, with names of its own.
+			component: "hdf5", notOnWindows: true, libs: []string{"hdf5_serial", "hdf5", "hdf5_openmpi", "hdf5_mpich"},
+			parts:   map[string]string{"hdf5_serial_hl": "hl", "hdf5_hl": "hl", "hdf5_openmpi_hl": "hl", "hdf5_mpich_hl": "hl"},
+			headers: []string{"hdf5/serial/H5public.h", "H5public.h", "hdf5/openmpi/H5public.h", "hdf5/mpich/H5public.h"},
+			macros:  [][]string{{"H5_VERS_MAJOR", "H5_VERS_MINOR", "H5_VERS_RELEASE"}},
+			suffix:  abi, pc: []string{"hdf5", "hdf5-serial"}, env: []string{"HDF5_ROOT", "HDF5_DIR"},
+		},
+		{
+			// Fedora's ATLAS is libsatlas and libtatlas, which Caffe does not look for.
+			component: "atlas", notOnWindows: true, libs: []string{"atlas"},
+			headers: []string{"atlas/atlas_buildinfo.h", "atlas_buildinfo.h"}, env: []string{"Atlas_ROOT_DIR"},
 		},
 	}
 }

@@ -2,6 +2,7 @@ package libfind
 
 import (
 	"cmp"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -279,4 +280,29 @@ func resourceVersion(data []byte) string {
 // versionInfo is the key of a version resource in UTF-16.
 func versionInfo() string {
 	return "V\x00S\x00_\x00V\x00E\x00R\x00S\x00I\x00O\x00N\x00_\x00I\x00N\x00F\x00O\x00"
+}
+
+// protobufVersion is protobuf's release as protoc and pkg-config say it. The
+// headers hold the number of the C++ library: 3021012 is 3.21.12; from 4 on the
+// release leaves its first part out, 4025003 is 25.3 (protobuf.dev, "Version
+// Support").
+func protobufVersion(d map[string]string) string {
+	n, err := strconv.Atoi(cmp.Or(d["GOOGLE_PROTOBUF_VERSION"], d["PROTOBUF_VERSION"]))
+	if err != nil || n < 1_000_000 {
+		return ""
+	}
+	release := strconv.Itoa(n/1000%1000) + "." + strconv.Itoa(n%1000)
+	if major := n / 1_000_000; major < 4 {
+		return strconv.Itoa(major) + "." + release
+	}
+	return release
+}
+
+// boostVersion reads Boost's release: 107400 is 1.74.0 (boost/version.hpp).
+func boostVersion(d map[string]string) string {
+	n, err := strconv.Atoi(d["BOOST_VERSION"])
+	if err != nil || n < 100_000 {
+		return ""
+	}
+	return fmt.Sprintf("%d.%d.%d", n/100_000, n/100%1000, n%100)
 }

@@ -51,6 +51,14 @@ func TestHeaders(t *testing.T) {
 		{"openpose", "const std::string OPEN_POSE_VERSION_STRING = \"1.7.0\";\n", "1.7.0"},
 		{"mace", "#define MACE_MAJOR_VERSION 0\n#define MACE_MINOR_VERSION 1\n#define MACE_PATCH_VERSION 0\n", "0.1.0"},
 		{"caffe", "#define CAFFE_VERSION 1.0.0-rc5\n", "1.0.0"},
+		{"protobuf", "#define GOOGLE_PROTOBUF_VERSION 3021012\n", "3.21.12"},
+		{"protobuf", "#define GOOGLE_PROTOBUF_VERSION 2006001\n", "2.6.1"},
+		{"protobuf", "#define GOOGLE_PROTOBUF_VERSION 4025003\n", "25.3"},
+		{"protobuf", "#define PROTOBUF_VERSION 6030000\n", "30.0"},
+		{"protobuf", "#define GOOGLE_PROTOBUF_VERSION x\n", ""},
+		{"boost", "#define BOOST_VERSION 107400\n#define BOOST_LIB_VERSION \"1_74\"\n", "1.74.0"},
+		{"boost", "#define BOOST_VERSION 106501\n", "1.65.1"},
+		{"hdf5", "#define H5_VERS_MAJOR 1 /* For major */\n#define H5_VERS_MINOR 10\n#define H5_VERS_RELEASE 8\n", "1.10.8"},
 	} {
 		s := specOf(t, c.component)
 		if got := s.version(defines(c.text)); got != c.want {
@@ -78,6 +86,12 @@ func TestFileNames(t *testing.T) {
 		{"libncnn.so.1.0.20240820", "ncnn", "ncnn", "20240820"},
 		{"libncnn.so.1", "ncnn", "ncnn", ""},
 		{"libcaffe.so.1.0.0-rc3", "caffe", "caffe", "1.0.0"},
+		{"libboost_filesystem.so.1.74.0", "boost", "boost_filesystem", "1.74.0"},
+		{"libprotobuf.so.32.0.12", "protobuf", "protobuf", ""},
+		{"libglog.so.0.0.0", "glog", "glog", ""}, // 0.4.0 of Ubuntu 20.04
+		{"libgflags.so.2.2.2", "gflags", "gflags", "2.2.2"},
+		{"libhdf5_serial.so.103.3.1", "hdf5", "hdf5_serial", ""},
+		{"libatlas.so.3.10.3", "atlas", "atlas", "3.10.3"},
 		{"libcaffe-nv.so.0.17", "caffe", "caffe-nv", "0.17"},
 		{"libmkl_rt.so.2", "mkl", "mkl_rt", ""},
 		{"libtorch.so.1.13", "libtorch", "torch", "1.13"},
