@@ -2,11 +2,13 @@ package installers
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/installers/download"
@@ -173,7 +175,7 @@ func TestRestOfAFailedRun(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan, err := PlanRest(ctx, m.host(), facts.User{Admin: true}, records)
+		plan, err := PlanRest(ctx, m.host(), facts.User{Admin: true}, records, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,5 +197,61 @@ func TestRestOfAFailedRun(t *testing.T) {
 	m.installed["cmake"] = "iU "
 	if plan := rest(); len(plan.Steps) != 0 {
 		t.Errorf("planned without a history: %+v", plan.Steps)
+	}
+}
+
+// TestMarksOfAnInterruptedRemoval: a power cut during undo leaves packages marked for
+// removal that are still installed; the next --fix takes those marks back, beside
+// other steps or alone, and leaves everybody else's.
+func TestMarksOfAnInterruptedRemoval(t *testing.T) {
+	m, dir := newMachine(), t.TempDir()
+	ctx := context.Background()
+	if _, err := m.applier(t, dir).Apply(ctx, mustPlan(t, m, judgement(withApt("cmake")))); err != nil {
+		t.Fatal(err)
+	}
+	read := func() []Record {
+		t.Helper()
+		records, _, err := History(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return records
+	}
+	rest := func(records []Record, planned bool) []Step {
+		t.Helper()
+		plan, err := PlanRest(ctx, m.host(), facts.User{Admin: true}, records, planned)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return plan.Steps
+	}
+	m.installed["theirs"] = "ri "
+	if steps := rest(read(), false); len(steps) != 0 {
+		t.Fatalf("before any removal: %+v", steps)
+	}
+	undo, err := PlanUndo(ctx, m.host(), facts.User{Admin: true}, read(), Undo{Run: AllRuns})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.now = m.now.Add(time.Minute) // a run is known by its time
+	m.fault = func(m *machine, _ []string, _ func(string)) (int, error) {
+		delete(m.installed, "cmake")
+		m.installed["cmake-data"] = "pi "
+		return -1, errors.New("killed")
+	}
+	if _, err := m.applier(t, dir).Apply(ctx, undo); err == nil {
+		t.Fatal("the removal was not killed")
+	}
+	for _, planned := range []bool{true, false} {
+		steps := rest(read(), planned)
+		if len(steps) != 1 || steps[0].Action != step.Keep || !slices.Equal(steps[0].Packages, []string{"cmake-data"}) || !slices.Contains(steps[0].Argv, "/usr/bin/apt-mark") {
+			t.Fatalf("beside a plan %v: %+v", planned, steps)
+		}
+	}
+	if _, err := m.applier(t, dir).Apply(ctx, &Plan{Steps: rest(read(), false)}); err != nil || m.installed["cmake-data"] != "ii " || m.installed["theirs"] != "ri " {
+		t.Errorf("%v, %v", err, m.installed)
+	}
+	if steps := rest(read(), false); len(steps) != 0 {
+		t.Errorf("again: %+v", steps)
 	}
 }

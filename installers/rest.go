@@ -10,10 +10,11 @@ import (
 	"github.com/deployctl/deployctl/installers/step"
 )
 
-// PlanRest plans what is left of runs that failed or were killed when a recipe asks
-// for nothing more: packages that work already, and that their manager has not
-// configured, or will not work beside.
-func PlanRest(ctx context.Context, h *host.Host, user facts.User, records []Record) (*Plan, error) {
+// PlanRest plans what is left of runs that failed or were killed and that a recipe
+// does not ask for: packages that work already, and that their manager has not
+// configured, or will not work beside, unless a plan with steps of its own does that
+// first (planned); and packages that work, but that a removal had marked.
+func PlanRest(ctx context.Context, h *host.Host, user facts.User, records []Record, planned bool) (*Plan, error) {
 	plan, seen := &Plan{}, map[string]bool{}
 	for _, rec := range records {
 		m := managerOf(h, rec.Step.Mechanism, rec.Step.Target)
@@ -30,14 +31,31 @@ func PlanRest(ctx context.Context, h *host.Host, user facts.User, records []Reco
 		}
 		d.Broken = slices.DeleteFunc(d.Broken, func(n string) bool { return !madeBy(records, m.Name, n) })
 		ids := rec.Step.Requirements
-		plan.repair(m, m.Find(ctx, h), d, ids)
+		if !planned {
+			plan.repair(m, m.Find(ctx, h), d, ids)
+		}
 		for i := range plan.Steps {
 			if s := &plan.Steps[i]; s.Action == step.FixBroken {
 				s.Packages = d.Broken
 			}
 		}
+		marked := slices.DeleteFunc(d.Marked, func(n string) bool { return !removing(records, m.Name, n) })
+		if m.Keep != nil && len(marked) > 0 {
+			plan.Steps = append(plan.Steps, m.Unmark(marked, ids))
+		}
 	}
 	return plan, plan.elevate(ctx, h, user)
+}
+
+// removing reports whether a package is of a removal that did not end well.
+func removing(records []Record, mechanism, name string) bool {
+	done := map[string]bool{}
+	for _, r := range records {
+		done[r.Key()] = done[r.Key()] || r.Event == Done
+	}
+	return slices.ContainsFunc(records, func(r Record) bool {
+		return r.Step.Mechanism == mechanism && r.Step.Action == step.Remove && !done[r.Key()] && slices.Contains(r.Step.Packages, name)
+	})
 }
 
 // madeBy reports whether a package is of a step of the history: added or changed,

@@ -229,7 +229,7 @@ func (o DoctorOptions) plan(ctx context.Context, x examination) (*installers.Pla
 	if err == nil && o.Offline && o.lock == nil && len(plan.Steps) > 0 && o.proves(x.judgement.Recipe) {
 		err = modulesHere(ctx, x)
 	}
-	if err == nil && o.Fix && o.From == "" && len(plan.Steps) == 0 {
+	if err == nil && o.Fix && o.From == "" {
 		err = rest(ctx, x, plan)
 	}
 	var unfit *lockfile.Error
@@ -239,16 +239,19 @@ func (o DoctorOptions) plan(ctx context.Context, x examination) (*installers.Pla
 	return plan, err
 }
 
-// rest plans what is left of an interrupted run where the recipe asks for nothing.
+// rest adds what is left of an interrupted run and the recipe does not ask for.
 func rest(ctx context.Context, x examination, plan *installers.Plan) error {
 	user := x.judgement.Facts.OS.User
 	records, known, err := pastRuns(x.host, user)
 	if err != nil || !known {
 		return err
 	}
-	rest, err := installers.PlanRest(ctx, x.host, user, records)
+	rest, err := installers.PlanRest(ctx, x.host, user, records, len(plan.Steps) > 0)
+	if err == nil && len(plan.Steps) == 0 {
+		plan.Elevation, plan.Blocked = rest.Elevation, rest.Blocked
+	}
 	if err == nil {
-		plan.Steps, plan.Elevation, plan.Blocked = rest.Steps, rest.Elevation, rest.Blocked
+		plan.Steps = append(plan.Steps, rest.Steps...)
 	}
 	return err
 }

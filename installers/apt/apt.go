@@ -89,6 +89,11 @@ func manager(own []string) *pkgmgr.Manager {
 		FixBroken: func() []string {
 			return change("install", append([]string{"--no-install-recommends", "--fix-broken"}, own...), nil)
 		},
+		// apt marks all of them before it removes the first, and takes the marks of
+		// those that stay back in the end: not when it is killed between.
+		Keep: func(packages []string) []string {
+			return append([]string{"/usr/bin/apt-mark", "install", "--"}, packages...)
+		},
 		Installed: installed,
 		Fresh:     lists,
 		Quote: func(ctx context.Context, h *host.Host, tool string, packages []string) (pkgmgr.Quote, error) {
@@ -154,6 +159,7 @@ func ParseInstalled(text, native string) map[string]pkgmgr.Installed {
 			Ready:    f[0][1] == 'i' && (len(f[0]) < 3 || f[0][2] == ' '),
 			Leftover: f[0][1] == 'c',
 			Torn:     len(f[0]) > 2 && f[0][2] == 'R',
+			Marked:   (f[0][0] == 'r' || f[0][0] == 'p') && f[0][1] == 'i',
 		}
 	}
 	return list
@@ -386,9 +392,13 @@ func damage(ctx context.Context, h *host.Host) (pkgmgr.Damage, error) {
 		if p.Torn {
 			d.Torn = append(d.Torn, name)
 		}
+		if p.Marked {
+			d.Marked = append(d.Marked, name)
+		}
 	}
 	sort.Strings(d.Broken)
 	sort.Strings(d.Torn)
+	sort.Strings(d.Marked)
 	return d, nil
 }
 

@@ -61,6 +61,8 @@ type Installed struct {
 	Leftover bool
 	// Torn: half unpacked; it must be installed again before it can be removed.
 	Torn bool
+	// Marked for removal, although it is still installed.
+	Marked bool
 }
 
 // Versions is a state in which everything is ready.

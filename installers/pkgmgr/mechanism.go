@@ -115,6 +115,19 @@ func (m *Manager) Complete(tool string, broken, requirements []string) step.Step
 	}
 }
 
+// Unmark is the step that takes back the marks of packages which an interrupted
+// removal did not come to. The manager has Keep.
+func (m *Manager) Unmark(marked, requirements []string) step.Step {
+	argv := m.Keep(marked)
+	return step.Step{
+		ID: m.Name + ".keep", Title: "Keep " + step.Some(marked, 5) + ", which an interrupted removal had marked", Effect: step.Write,
+		Needs: m.Needs(), Requirements: requirements, Mechanism: m.Name, Action: step.Keep, Packages: marked,
+		Cost: step.Cost{Minutes: 0.1, Estimated: true},
+		Argv: m.Argv(argv[0], argv[1:]),
+		Undo: "nothing to undo: it takes back what another run began",
+	}
+}
+
 func (m Mechanism) frees() string {
 	if len(m.Clean) == 0 || m.Clean[0] != m.Path+" clean" {
 		return ""
@@ -131,6 +144,9 @@ func (m Mechanism) quote(ctx context.Context, s step.Step, before mechanism.Stat
 			return q, false, err
 		}
 		return q, !d.Journal && len(about(s, d.Broken)) == 0, nil
+	case step.Keep:
+		d, err := m.Damage(ctx, m.Host)
+		return q, err == nil && len(about(s, d.Marked)) == 0, err
 	case step.Refresh, step.Reinstall:
 		return q, false, nil
 	case step.Remove:
@@ -295,6 +311,10 @@ func (m Mechanism) Confirm(ctx context.Context, s step.Step, ended mechanism.End
 		}
 	case step.Configure, step.FixBroken:
 		note, err = m.repaired(ctx, s, applied)
+	case step.Keep:
+		if err = applied; err == nil {
+			err = m.kept(ctx, s)
+		}
 	case step.Refresh:
 		note, err = m.refreshed(ended, applied)
 	default:
@@ -362,6 +382,14 @@ func (m Mechanism) repaired(ctx context.Context, s step.Step, applied error) (st
 		return "", &step.Failure{Kind: step.Interrupted, Cause: "the interrupted package installation could not be finished: " + step.Some(left, 5), Next: "see the log; dpkg --audit lists the packages"}
 	}
 	return "", applied
+}
+
+func (m Mechanism) kept(ctx context.Context, s step.Step) error {
+	d, err := m.Damage(ctx, m.Host)
+	if left := about(s, d.Marked); err == nil && len(left) > 0 {
+		err = m.noEffect(step.Some(left, 5) + " is still marked for removal")
+	}
+	return err
 }
 
 func (m Mechanism) refreshed(ended mechanism.Ended, applied error) (string, error) {

@@ -88,8 +88,8 @@ type Manager struct {
 
 	// Install, Remove (purge: with its configuration) give the arguments after
 	// the tool. Remove is nil, or gives nil, for what can only be taken back by
-	// hand; NoRemove then says why and how. Refresh, Configure and FixBroken are nil where there is nothing
-	// of the kind; Configure is a whole argv.
+	// hand; NoRemove then says why and how. Refresh, Configure, FixBroken and Keep are
+	// nil where there is nothing of the kind; Configure and Keep are whole argv.
 	Install func(packages []string) []string
 	// At adds the version to the arguments that install one package; nil where the
 	// manager cannot be asked for one.
@@ -105,6 +105,8 @@ type Manager struct {
 	// asked for, nil for nothing (nil: a failure leaves nothing).
 	Withdraw  func(ctx context.Context, h *host.Host, packages []string) []string
 	FixBroken func() []string
+	// Keep takes back the marks for removal of packages that are installed.
+	Keep func(packages []string) []string
 
 	// Installed is what is installed now, by name. Where the whole list cannot
 	// be had reliably it is nil, and Look asks for some names; see State.
@@ -173,6 +175,9 @@ type Damage struct {
 	// Broken are packages neither installed nor absent. Torn are those of them that
 	// were being unpacked, and must be installed again before anything else.
 	Broken, Torn []string
+	// Marked are installed and marked for removal: the next program that carries
+	// out marks (aptitude, dselect) removes them.
+	Marked []string
 }
 
 // For gives the manager completed for a host and a target.

@@ -47,6 +47,7 @@ const (
 	Tidy      Action = "tidy"       // remove what only the steps before needed
 	Reinstall Action = "reinstall"  // install again what has lost files
 	FixBroken Action = "fix-broken" // bring in or reinstall what a broken package needs
+	Keep      Action = "keep"       // take back marks for removal that an interrupted one left
 )
 
 // Cost is what a step takes.
