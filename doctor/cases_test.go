@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/goccy/go-yaml"
@@ -98,9 +99,12 @@ func readAnswers(t *testing.T, table string) []rightAnswer {
 	return answers
 }
 
+// embeddedTables are read once for all tests: nothing changes them.
+var embeddedTables = sync.OnceValues(recipes.EmbeddedTables)
+
 func embedded(t *testing.T) *recipes.Tables {
 	t.Helper()
-	tables, err := recipes.EmbeddedTables()
+	tables, err := embeddedTables()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +170,7 @@ func judgeCases(t *testing.T, table string) {
 
 // TestChecksAreKnown: every relation and fact that a check names exists.
 func TestChecksAreKnown(t *testing.T) {
-	tables, err := recipes.EmbeddedTables()
+	tables, err := embeddedTables()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ func TestOpenPoseTrees(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			tables, err := recipes.EmbeddedTables()
+			tables, err := embeddedTables()
 			if err != nil {
 				t.Fatal(err)
 			}
