@@ -24,9 +24,7 @@ var (
 // returned as it is (Find merges). Table names are checked against tables,
 // unless that is nil. The error is an *InvalidError.
 func Load(data []byte, name string, tables *Tables) (*Recipe, error) {
-	r := &Recipe{}
-	d := decode(data, name, r)
-	r.Source = name
+	r, d := read(data, name)
 	// A file of the wrong shape would only repeat itself in lint.
 	if len(d.mistakes) == 0 {
 		lint(r, tables, d)
@@ -34,12 +32,20 @@ func Load(data []byte, name string, tables *Tables) (*Recipe, error) {
 	if err := d.err(); err != nil {
 		return nil, err
 	}
+	return r, nil
+}
+
+// read is Load without the lint.
+func read(data []byte, name string) (*Recipe, *document) {
+	r := &Recipe{}
+	d := decode(data, name, r)
+	r.Source = name
 	for i := range r.Requirements {
 		if r.Requirements[i].Severity == "" {
 			r.Requirements[i].Severity = Required
 		}
 	}
-	return r, nil
+	return r, d
 }
 
 // Lint checks a recipe made or changed in memory; mistakes then have no place.

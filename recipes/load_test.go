@@ -35,6 +35,23 @@ func tables(t testing.TB) *Tables {
 	return all
 }
 
+// TestLibraryIsWithoutMistakes lints what doctor, in every run, does not.
+func TestLibraryIsWithoutMistakes(t *testing.T) {
+	files, err := embeddedFiles("library")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no recipes: ", err)
+	}
+	for _, file := range files {
+		data, err := library.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(data, file, tables(t)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestLoadSmall(t *testing.T) {
 	r, err := Load([]byte(small), "small.yaml", tables(t))
 	if err != nil {
