@@ -82,6 +82,7 @@ func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/unix-third.yaml")
 	judgeCases(t, "testdata/windows.yaml")
 	judgeCases(t, "testdata/project.yaml")
+	judgeCases(t, "testdata/lot.yaml")
 }
 
 var sharedCases = filepath.Join("..", "..", "shared", "cases")

@@ -83,6 +83,9 @@ type Environment struct {
 	Module Module `json:"module,omitzero"`
 	// Fabric is what joins the GPUs of a server.
 	Fabric Fabric `json:"fabric,omitzero"`
+	// NoDXG: the kernel is WSL's, and the device file by which programs there reach
+	// the GPU is not here.
+	NoDXG bool `json:"no_dxg,omitempty"`
 	// NoSources is the file of package sources of the machine's maker of which every
 	// line is switched off.
 	NoSources string `json:"no_sources,omitempty"`
@@ -173,6 +176,7 @@ const (
 	OfConda      VariableProblem = "of-conda"      // it names a compiler of conda; the detail is the environment
 	FolderGone   VariableProblem = "folder-gone"   // its flags name a folder that is not here
 	OwnFlags     VariableProblem = "own-flags"     // gocv's own flags are turned off or added to; the value is the version that they name
+	OtherLibc    VariableProblem = "other-libc"    // it names a folder with another C library; the detail is its version
 	Generator    VariableProblem = "generator"     // it chooses CMake's generator, which may not be here
 )
 
@@ -525,6 +529,8 @@ type Built struct {
 	// Compiler is msvc, mingw, gcc or clang; Toolset its version.
 	Compiler string `json:"compiler,omitempty"`
 	Toolset  string `json:"toolset,omitempty"`
+	// CMakeNeeds are targets that its CMake package stops without (CUDA::nvToolsExt).
+	CMakeNeeds []string `json:"cmake_needs,omitempty"`
 	// Modules are those that OpenCV's own headers say it was built with.
 	Modules []string `json:"modules,omitempty"`
 	// Python is the series of Python that its module was built for (3.7).

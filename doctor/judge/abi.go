@@ -2,6 +2,7 @@ package judge
 
 import (
 	"cmp"
+	"fmt"
 	"path"
 	"slices"
 	"strconv"
@@ -83,6 +84,11 @@ func brewFormula(e *evaluation, s subject) (map[string]string, bool) {
 				vars["command"] = "brew reinstall " + cmp.Or(map[string]string{"libtorch": "pytorch"}[s.name], s.name)
 			}
 			break
+		}
+		// The archives of PyTorch for arm64 need Homebrew's, which they look for
+		// beside themselves (pytorch/pytorch issue 124732).
+		if n.Cause == facts.NotFound && path.Base(n.Name) == "libomp.dylib" {
+			vars["command"] = fmt.Sprintf(`brew install libomp && cp "$(brew --prefix libomp)/lib/libomp.dylib" %s/`, path.Dir(n.By))
 		}
 	}
 	return vars, true

@@ -46,6 +46,9 @@ func fileDamaged(e *evaluation, s subject) (map[string]string, bool) {
 			vars["more"] = ", and so is " + list[1].Found
 		}
 	}
+	if e.facts.OS.Board == "jetson" && e.facts.OS.Container != "" && n.Problem == facts.EmptyFile {
+		vars["jetson"] = "yes"
+	}
 	if n.Installed && e.manager() == "apt" {
 		vars["packages"], vars["reinstall"] = n.Package, "yes"
 	}

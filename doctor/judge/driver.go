@@ -285,6 +285,50 @@ func nodeMissing(e *evaluation, _ subject) (map[string]string, bool) {
 	return map[string]string{"node": found.NoNode, "gpu": cmp.Or(found.Name, "the "+vendorName(found.Vendor)+" GPU")}, found.NoNode != ""
 }
 
+// dxgMissing finds a container in WSL with Intel's OpenCL driver alone, and without
+// the device file that it opens there.
+func dxgMissing(e *evaluation, _ subject) (map[string]string, bool) {
+	list := e.facts.Components["opencl"]
+	if !e.facts.Environment.NoDXG || DriverHost(e.facts) != "container" || !slices.Contains(e.touched(), "opencl") || len(list) == 0 {
+		return nil, false
+	}
+	only := !slices.ContainsFunc(list, func(i facts.Instance) bool { return !strings.Contains(i.Path, "igdrcl") })
+	return nil, only && !slices.ContainsFunc(e.facts.GPUs, func(g facts.GPU) bool { return computes(g.Vendor) })
+}
+
+// maliWithoutVulkan finds a machine whose only GPU is a Mali of the generations
+// before Bifrost (Utgard and Midgard), for which no Vulkan driver was made on Linux.
+func maliWithoutVulkan(e *evaluation, _ subject) (map[string]string, bool) {
+	if !slices.Contains(e.touched(), "vulkan") || e.recipe.Setting("gpu") != "vulkan" || len(e.facts.GPUs) == 0 {
+		return nil, false
+	}
+	for _, g := range e.facts.GPUs {
+		if !oldMali(g) && computes(g.Vendor) {
+			return nil, false
+		}
+	}
+	i := slices.IndexFunc(e.facts.GPUs, oldMali)
+	works := slices.ContainsFunc(e.facts.Components["vulkan"], func(v facts.Instance) bool {
+		return v.Unusable == nil && slices.ContainsFunc(v.Devices, func(d facts.Device) bool { return !d.Software })
+	})
+	if i < 0 || works {
+		return nil, false
+	}
+	return map[string]string{"gpu": e.facts.GPUs[i].Name, "recipe": e.recipe.Name}, true
+}
+
+// maliChips are the processors whose device trees name themselves before the Mali of
+// such a generation (Linux, bindings/gpu/arm,mali-midgard.yaml and arm,mali-utgard.yaml).
+var maliChips = []string{"rk3399-mali", "rk3288-mali", "rk3328-mali", "sun50i-h6-mali", "sun50i-a64-mali", "meson-gxm-mali", "meson-gxbb-mali", "meson-gxl-mali", "exynos5433-mali"}
+
+func oldMali(g facts.GPU) bool {
+	if slices.ContainsFunc(maliChips, func(chip string) bool { return strings.HasSuffix(strings.ToLower(g.ID), chip) }) {
+		return true
+	}
+	_, model, ok := strings.Cut(strings.ToLower(g.ID), "mali-")
+	return ok && (strings.HasPrefix(model, "t") || strings.HasPrefix(model, "4"))
+}
+
 // computes reports whether a vendor's display devices compute: a server's console
 // and the adapters of virtual machines do not.
 func computes(vendor string) bool {

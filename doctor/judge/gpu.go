@@ -300,6 +300,17 @@ func cudaParts(e *evaluation, s subject) (map[string]string, bool) {
 	return map[string]string{"missing": strings.Join(missing, " and "), "series": recipes.Series(i.Version)}, len(missing) > 0
 }
 
+// torchNVTX finds a LibTorch for CUDA whose CMake package asks for a library that
+// the CUDA here does not have.
+func torchNVTX(e *evaluation, s subject) (map[string]string, bool) {
+	cuda, ok := e.facts.Active("cuda")
+	// A recording may name a few files only: the other libraries must be there.
+	if !ok || !e.usesCUDA() || !slices.Contains(s.instance.Built.CMakeNeeds, "CUDA::nvToolsExt") || cuda.HasPart("nvtx") || !cuda.HasPart("cudart") || !cuda.HasPart("curand") {
+		return nil, false
+	}
+	return map[string]string{"cuda": cuda.Version}, true
+}
+
 // lacksBackend reports whether a copy is known to be built without the backend that
 // the recipe was set to.
 func (e *evaluation) lacksBackend(name string, i facts.Instance) bool {

@@ -439,7 +439,7 @@ func (p *probe) parts(ctx context.Context, k *kit) {
 	}
 	wanted := map[string]string{
 		"cudart": "cudart", "cublas": "cublas", "cufft": "cufft", "curand": "curand", "cusolver": "cusolver", "cusparse": "cusparse",
-		"nppc": "npp", "nvrtc": "nvrtc", "cupti": "cupti", "nvjpeg": "nvjpeg",
+		"nppc": "npp", "nvrtc": "nvrtc", "cupti": "cupti", "nvjpeg": "nvjpeg", "nvToolsExt": "nvtx", "nvToolsExt64_1": "nvtx",
 	}
 	dirs := []string{"lib64", "lib", "lib/" + loader.Triplet(h.Arch), "targets/x86_64-linux/lib", "targets/aarch64-linux/lib", "targets/sbsa-linux/lib"}
 	if h.Windows() {
@@ -461,6 +461,15 @@ func (p *probe) parts(ctx context.Context, k *kit) {
 		}
 		if k.lib != "" {
 			break
+		}
+	}
+	if h.Windows() {
+		// Setup puts it beside the toolkits; CUDA 12's has it no more (CMake,
+		// FindCUDAToolkit, nvToolsExt).
+		for _, root := range []string{h.Env("NVTOOLSEXT_PATH"), h.Join(h.Env("ProgramFiles"), `NVIDIA Corporation\NvToolsExt`)} {
+			if look.IsPath(root) && h.Exists(ctx, h.Join(strings.TrimRight(root, `\`), `lib\x64\nvToolsExt64_1.lib`)) {
+				k.has = append(k.has, "nvtx")
+			}
 		}
 	}
 	sort.Strings(k.has)

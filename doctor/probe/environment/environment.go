@@ -27,6 +27,10 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	case "linux":
 		p.module()
 		p.preloads()
+		p.otherLibc()
+		if _, err := p.h.Stat(p.ctx, "/dev/dxg"); host.IsNotExist(err) && strings.Contains(strings.ToLower(p.text("/proc/sys/kernel/osrelease")), "microsoft") {
+			p.e.NoDXG = true
+		}
 		// The source that JetPack's packages come from; an upgrade of Ubuntu switches it off.
 		const sources = "/etc/apt/sources.list.d/nvidia-l4t-apt-source.list"
 		if text := p.text(sources); strings.Contains(text, "deb ") && !strings.Contains("\n"+text, "\ndeb ") {

@@ -73,6 +73,11 @@ func TestEnvironment(t *testing.T) {
 		{"a preloaded name, and no cache to search", env("LD_PRELOAD=libx.so\n"), facts.Environment{}},
 		{"a preload on Alpine", env("LD_PRELOAD=/opt/gone.so\n") + "-- file /lib/ld-musl-x86_64.so.1 --\nx\n", facts.Environment{}},
 		{"the system's preloads", env("") + "-- file /etc/ld.so.preload --\n# ours\n/opt/x.so\t/opt/gone.so # gone\n-- file /opt/x.so --\n" + elf64, preloads(facts.Preload{Library: "/opt/gone.so", From: "/etc/ld.so.preload", Cause: facts.NotFound})},
+		{"another glibc in LD_LIBRARY_PATH", env("LD_LIBRARY_PATH=/opt/x:/opt/glibc/lib\n") + libc("/lib/x86_64-linux-gnu", "2.35") + libc("/opt/glibc/lib", "2.39"), variable("LD_LIBRARY_PATH", "/opt/glibc/lib", facts.OtherLibc, "2.39")},
+		{"the system's glibc in LD_LIBRARY_PATH", env("LD_LIBRARY_PATH=/lib/x86_64-linux-gnu:/opt/copy\n") + libc("/lib/x86_64-linux-gnu", "2.35") + libc("/opt/copy", "2.35"), facts.Environment{}},
+		{"a glibc of unknown release in LD_LIBRARY_PATH", env("LD_LIBRARY_PATH=/opt/glibc\n") + libc("/lib/x86_64-linux-gnu", "2.35") + "-- file /opt/glibc/libc.so.6 --\nx\n", facts.Environment{}},
+		{"WSL without its GPU", env("") + "-- file /proc/sys/kernel/osrelease --\n5.15.153.1-microsoft-standard-WSL2\n", facts.Environment{NoDXG: true}},
+		{"WSL with its GPU", env("") + "-- file /proc/sys/kernel/osrelease --\n5.15.153.1-microsoft-standard-WSL2\n-- device /dev/dxg --\n", facts.Environment{}},
 		{"macOS", "-- platform --\ndarwin/arm64\n" + env("DYLD_INSERT_LIBRARIES=/opt/gone.dylib:/usr/lib/libgmalloc.dylib\n"), preloads(facts.Preload{Library: "/opt/gone.dylib", From: "DYLD_INSERT_LIBRARIES", Cause: facts.NotFound})},
 		{"a compiler that is gone", env("CC=gcc-7 -m64\n") + "-- exec /usr/bin/gcc --\nx\n", variable("CC", "gcc-7", facts.NoProgram, "")},
 		{"a compiler's path that is gone", env("CXX=/opt/gcc/bin/g++\n"), variable("CXX", "/opt/gcc/bin/g++", facts.NoProgram, "")},
@@ -99,4 +104,9 @@ func TestEnvironment(t *testing.T) {
 			probetest.Same(t, "", c.want, f.Environment)
 		})
 	}
+}
+
+// libc is a glibc of that release in a folder.
+func libc(dir, release string) string {
+	return "-- file " + dir + "/libc.so.6 --\nGNU C Library (GNU libc) stable release version " + release + ".\n"
 }

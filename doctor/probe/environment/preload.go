@@ -46,6 +46,47 @@ func (p *prober) preloads() {
 	p.e.Preloads = append(p.e.Preloads, slices.DeleteFunc(wrong, func(w facts.Preload) bool { return right[path.Base(w.Library)] })...)
 }
 
+// libcVersion is where glibc says its own release, in every libc.so.6.
+const libcVersion = "stable release version "
+
+// otherLibc notes a folder in LD_LIBRARY_PATH with another release of glibc than the
+// system's: the loader and the C library must be of one release, so that hardly any
+// program starts (ld.so(8); glibc FAQ, "Multiple glibcs").
+func (p *prober) otherLibc() {
+	libs := []string{"/lib/" + loader.Triplet(p.h.Arch), "/lib64", "/usr/lib64", "/usr/lib"}
+	i := slices.IndexFunc(libs, func(dir string) bool { return p.h.Exists(p.ctx, dir+"/libc.so.6") })
+	if i < 0 {
+		return
+	}
+	own := p.libcRelease(libs[i])
+	for _, dir := range loader.SplitPath(p.h.Env("LD_LIBRARY_PATH")) {
+		if other := p.libcRelease(dir); own != "" && other != "" && other != own {
+			p.note("LD_LIBRARY_PATH", dir, facts.OtherLibc, other)
+			return
+		}
+	}
+}
+
+// libcRelease is the release of the glibc in a folder; "" for none, and where it
+// is not known.
+func (p *prober) libcRelease(dir string) string {
+	const enough = 16 << 20 // the largest is some 2 MiB, with debug information 12
+	file := path.Join(dir, "libc.so.6")
+	if !path.IsAbs(dir) || !p.h.Exists(p.ctx, file) {
+		return ""
+	}
+	data, err := p.h.Search(p.ctx, file, libcVersion, enough, len(libcVersion)+8)
+	if err != nil {
+		return ""
+	}
+	text := strings.TrimPrefix(string(data), libcVersion)
+	end := strings.IndexFunc(text, func(r rune) bool { return r != '.' && (r < '0' || r > '9') })
+	if end < 0 {
+		end = len(text)
+	}
+	return strings.TrimRight(text[:end], ".")
+}
+
 // otherArch reports whether a library is certainly for another architecture.
 func (p *prober) otherArch(file string) bool {
 	const enough = 20 // up to e_machine

@@ -27,6 +27,19 @@ func (c *copyOf) torchBuild(version string) {
 	}
 }
 
+// torchCMake reads what LibTorch's CMake package stops without: releases up to 2.4
+// ask for a library of CUDA that newer toolkits no longer have (cmake/public/cuda.cmake).
+func (s *search) torchCMake(ctx context.Context, c *copyOf) {
+	file := s.h.Join(c.prefix, "share/cmake/Caffe2/public/cuda.cmake")
+	if s.h.Windows() {
+		file = s.h.Join(c.prefix, `share\cmake\Caffe2\public\cuda.cmake`)
+	}
+	text, ok := s.text(ctx, file)
+	if ok && strings.Contains(text, "Failed to find nvToolsExt") {
+		c.built.CMakeNeeds = []string{"CUDA::nvToolsExt"}
+	}
+}
+
 // torchModule reads torch/version.py, which PyTorch's build writes: the wheels of
 // package indexes leave the build out of their names.
 func (s *search) torchModule(ctx context.Context, c *copyOf) {

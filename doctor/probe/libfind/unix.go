@@ -636,6 +636,9 @@ func (s *search) allConfigs(ctx context.Context) {
 func (s *search) releaseFiles(ctx context.Context) {
 	name := map[string]string{"libtorch": "build-version", "onnxruntime": "VERSION_NUMBER", "openvino": "version.txt"}[s.spec.component]
 	for _, c := range s.copies {
+		if s.spec.component == "libtorch" && s.entry(ctx, c.prefix, "share") != "" {
+			s.torchCMake(ctx, c)
+		}
 		if name != "" && s.entry(ctx, c.prefix, name) != "" {
 			s.releaseFile(ctx, c, s.h.Join(c.prefix, name))
 		}
