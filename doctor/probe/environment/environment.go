@@ -60,9 +60,13 @@ type prober struct {
 	goEnv map[string]string
 }
 
-// text reads a small file; "" where it cannot be read.
+// text reads a small file; "" where it cannot be read, and after the deadline: a
+// folder may have thousands.
 func (p *prober) text(name string) string {
 	const enough = 64 << 10
+	if p.ctx.Err() != nil {
+		return ""
+	}
 	data, _, err := p.h.ReadFile(p.ctx, name, enough)
 	if err != nil {
 		return ""
