@@ -187,6 +187,9 @@ type Project struct {
 	// Kinds says what it is: gocv, cmake, darknet, ncnn, opencv, openpose.
 	Kinds   []string `json:"kinds,omitempty"`
 	Demands []Demand `json:"demands,omitempty"`
+	// Runtime is the C runtime that MSVC builds a CMake project with, as in Built; ""
+	// where more than its CMakeLists.txt decides.
+	Runtime string `json:"runtime,omitempty"`
 	// GPUCode are the lines that say which GPUs to make code for.
 	GPUCode []GPUCode `json:"gpu_code,omitempty"`
 	// Leftovers are what earlier runs of CMake remember and is no longer so.

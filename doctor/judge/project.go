@@ -168,6 +168,24 @@ func projectComponent(e *evaluation, s subject) (map[string]string, bool) {
 	return vars, true
 }
 
+// projectRuntime finds a static library of another C runtime than the project here,
+// where no other copy could be linked.
+func projectRuntime(e *evaluation, s subject) (map[string]string, bool) {
+	d, own := item[facts.Demand](s), e.facts.Project.Runtime
+	list := e.facts.Components[d.Component]
+	if own == "" || len(list) == 0 {
+		return nil, false
+	}
+	for _, i := range list {
+		if i.Built.Runtime != "mt" && i.Built.Runtime != "md" || i.Built.Runtime == own || i.HasPart("shared") || !i.HasPart("static") {
+			return nil, false
+		}
+	}
+	value := map[string]string{"mt": "MultiThreaded$<$<CONFIG:Debug>:Debug>", "md": "MultiThreaded$<$<CONFIG:Debug>:Debug>DLL"}
+	theirs := list[0].Built.Runtime
+	return map[string]string{"display": recipes.Display(d.Component), "path": list[0].Path, "theirs": strings.ToUpper(theirs), "ours": strings.ToUpper(own), "value": value[theirs]}, true
+}
+
 // missingModules are the modules that an OpenCV lacks whose modules are known.
 func missingModules(i facts.Instance, asked []string) (out []string) {
 	if !i.HasPart("core") || i.HasPart("world") {

@@ -30,6 +30,7 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"gocv-vendored":     gocvVendored,
 		"project-cmake":     projectCMake,
 		"project-component": projectComponent,
+		"project-runtime":   projectRuntime,
 		"project-gpu-code":  projectGPUCode,
 		"library-arch":      needsOf(facts.OtherArch),
 		"library-damaged":   fileDamaged,

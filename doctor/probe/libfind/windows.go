@@ -245,7 +245,7 @@ func (s *search) dllGroups(ctx context.Context, dir string) (groups []*dllGroup,
 func (s *search) dlls(ctx context.Context, dir string, searched bool) {
 	groups, static := s.dllGroups(ctx, dir)
 	if len(groups) == 0 && static != "" {
-		s.archive(dir, static)
+		s.archive(ctx, dir, static)
 	}
 	for _, g := range groups {
 		// oneAPI's latest is a link to a release's folder.
@@ -309,7 +309,7 @@ func (s *search) placeDLL(lib string, g *dllGroup) *copyOf {
 }
 
 // archive adds an import library beside headers, or an archive: ncnn comes so.
-func (s *search) archive(dir, static string) {
+func (s *search) archive(ctx context.Context, dir, static string) {
 	prefix := s.prefixOf(dir)
 	for _, c := range s.copies {
 		if c.prefix == prefix {
@@ -320,7 +320,20 @@ func (s *search) archive(dir, static string) {
 	if slices.Contains([]string{"ncnn", "executorch", "mace", "opencv"}, s.spec.component) {
 		c := s.add(&copyOf{prefix: prefix, libDir: dir, static: true, dev: true})
 		c.note("file", s.h.Join(dir, static), "static library")
+		c.built.Runtime = s.msvcRuntime(ctx, s.h.Join(dir, static))
 	}
+}
+
+// msvcRuntime is the C runtime that a static library's objects were compiled for,
+// as they tell the linker, which refuses others with LNK2038 (Microsoft, detect_mismatch
+// and /FAILIFMISMATCH); "" where they do not say.
+func (s *search) msvcRuntime(ctx context.Context, file string) string {
+	const marker = "RuntimeLibrary=M"
+	data, err := s.h.Search(ctx, file, marker, maxBinary, len(marker)+1)
+	if err != nil || len(data) <= len(marker) {
+		return ""
+	}
+	return map[byte]string{'T': "mt", 'D': "md"}[data[len(marker)]]
 }
 
 // windowsPrograms adds programs in PATH and in the copies' folders.

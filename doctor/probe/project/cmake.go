@@ -175,8 +175,34 @@ func (p *prober) cmakeLists() {
 		p.demand(d)
 	}
 	p.p.GPUCode = append(p.p.GPUCode, code...)
+	if p.h.Windows() && !own && !p.h.Exists(p.ctx, p.h.Join(p.h.Dir, "CMakePresets.json")) {
+		p.p.Runtime = msvcRuntime(text)
+	}
 	p.caches()
 	p.submodules()
+}
+
+// msvcRuntime is the C runtime that MSVC builds a project with: CMake's own choice,
+// /MD, or what the one line says that sets it (CMAKE_MSVC_RUNTIME_LIBRARY). "" where
+// flags, properties or other files have a say.
+func msvcRuntime(text string) string {
+	const variable = "CMAKE_MSVC_RUNTIME_LIBRARY"
+	runtime := "md"
+	for _, c := range commands(text) {
+		all := strings.Join(c.args, " ")
+		switch {
+		case c.name == "include", c.name == "add_subdirectory":
+			return ""
+		case c.name == "set" && len(c.args) > 1 && c.args[0] == variable && strings.HasPrefix(c.args[1], "MultiThreaded"):
+			runtime = "mt"
+			if strings.HasSuffix(c.args[1], "DLL") {
+				runtime = "md"
+			}
+		case strings.Contains(all, "MSVC_RUNTIME_LIBRARY"), strings.Contains(all, "/MT"), strings.Contains(all, "/MD"), strings.Contains(all, "-MT"), strings.Contains(all, "-MD"):
+			return ""
+		}
+	}
+	return runtime
 }
 
 // submodules looks for folders that git left empty (gitmodules(5)).

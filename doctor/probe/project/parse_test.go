@@ -68,3 +68,21 @@ func FuzzCommands(f *testing.F) {
 		}
 	})
 }
+
+// TestMSVCRuntime: what a CMakeLists.txt alone says of the C runtime.
+func TestMSVCRuntime(t *testing.T) {
+	for text, want := range map[string]string{
+		"project(x)": "md",
+		`set(CMAKE_MSVC_RUNTIME_LIBRARY "MultiThreaded$<$<CONFIG:Debug>:Debug>")`:    "mt",
+		`set(CMAKE_MSVC_RUNTIME_LIBRARY "MultiThreaded$<$<CONFIG:Debug>:Debug>DLL")`: "md",
+		"set(CMAKE_MSVC_RUNTIME_LIBRARY ${X})":                                       "",
+		"set_property(TARGET x PROPERTY MSVC_RUNTIME_LIBRARY MultiThreaded)":         "",
+		`set(CMAKE_CXX_FLAGS_RELEASE "/MT /O2")`:                                     "",
+		"include(options.cmake)":                                                     "",
+		"# include(options.cmake)":                                                   "md",
+	} {
+		if got := msvcRuntime(text); got != want {
+			t.Errorf("%s: %q, not %q", text, got, want)
+		}
+	}
+}
