@@ -148,6 +148,8 @@ func TestAdviceIsTrue(t *testing.T) {
 var recordings = map[string]string{
 	"protobuf.openpose": "unix/caffe-libraries-ok", "protoc.openpose": "unix/caffe-libraries-ok", "glog.openpose": "unix/caffe-libraries-ok", "gflags.openpose": "unix/caffe-libraries-ok",
 	"boost.openpose": "unix/caffe-libraries-ok", "hdf5.openpose": "unix/caffe-libraries-ok", "blas.openpose": "unix/caffe-libraries-ok",
+	"protobuf.caffe": "unix/caffe-libraries-ok", "protoc.caffe": "unix/caffe-libraries-ok", "glog.caffe": "unix/caffe-libraries-ok", "gflags.caffe": "unix/caffe-libraries-ok",
+	"boost.caffe": "unix/caffe-libraries-ok", "hdf5.caffe": "unix/caffe-libraries-ok",
 }
 
 func adviceIsTrue(t *testing.T, a rightAnswer, tables *recipes.Tables, counts map[string]int) {

@@ -40,6 +40,9 @@ type Check struct {
 	// and the relation matches.
 	Relation string   `yaml:"relation,omitempty" json:"relation,omitempty"`
 	Severity Severity `yaml:"severity,omitempty" json:"severity,omitempty"` // default required
+	// RequiredBy are components: for a recipe with a requirement on one of them the
+	// finding is a failure, whatever Severity says.
+	RequiredBy []string `yaml:"required_by,omitempty" json:"required_by,omitempty"`
 	// Found and the fixes are sentences; {word} stands for a fact's path, a
 	// relation's variable, or the name, version and path of the instance.
 	Found string   `yaml:"found" json:"found"`
@@ -163,7 +166,7 @@ func (c *Check) lint(file string) (mistakes []error) {
 	if len(c.Fix) == 0 {
 		wrong("it needs a fix")
 	}
-	for _, n := range c.Component {
+	for _, n := range slices.Concat(c.Component, c.RequiredBy) {
 		if !slices.Contains(Components(), n) {
 			wrong("unknown component %q%s", n, suggest(n, Components()))
 		}

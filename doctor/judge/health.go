@@ -217,6 +217,15 @@ func (e *evaluation) touched() []string {
 	return out
 }
 
+// requires reports whether the recipe has a requirement on a component that applies
+// here.
+func (e *evaluation) requires(component string) bool {
+	return slices.ContainsFunc(e.recipe.Requirements, func(q recipes.Requirement) bool {
+		_, applies := e.applies(q.When)
+		return applies && q.Component != nil && !q.Component.Absent && slices.Contains(names(q.Component), component)
+	})
+}
+
 // healthOf gives the finding of one check on one subject; false when nothing is
 // wrong or nothing can be said.
 func (e *evaluation) healthOf(c *recipes.Check, s *subject) (Finding, bool) {
@@ -243,6 +252,9 @@ func (e *evaluation) healthOf(c *recipes.Check, s *subject) (Finding, bool) {
 	}
 	if f.Severity == recipes.Required && s.item.IsValid() && s.word("optional") != "" {
 		f.Severity = recipes.Recommended
+	}
+	if slices.ContainsFunc(c.RequiredBy, e.requires) {
+		f.Severity = recipes.Required
 	}
 	switch f.Severity {
 	case recipes.Recommended:

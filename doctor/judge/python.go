@@ -18,7 +18,7 @@ var builtForNumPy2 = []struct{ component, of, release string }{
 // imported are the copies of a component that the Python on PATH imports, where the
 // recipe is about it.
 func (e *evaluation) imported(component, of string) (list []facts.Instance) {
-	if of != "" && !slices.Contains(e.touched(), of) {
+	if of != "" && !slices.Contains(e.touched(), of) && !slices.Contains(e.touched(), component) {
 		return nil
 	}
 	for _, i := range e.facts.Components[component] {

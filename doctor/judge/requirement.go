@@ -713,12 +713,8 @@ func Fits(fix *recipes.Fix, f *facts.Facts) bool {
 // notPackaged reports whether the packages that a fix names are known not to be in
 // the sources of this release of the distribution.
 func notPackaged(q *recipes.Requirement, p recipes.Packages, f *facts.Facts) bool {
-	if p.Manager != "apt" || q.Component == nil {
-		return false
-	}
-	return slices.ContainsFunc(append([]string{q.Component.Name}, q.Component.AnyOf...), func(name string) bool {
-		return recipes.NotPackaged(f.OS.ID, f.OS.Version, name)
-	})
+	// Of several components that serve alike, the packages are those of the first.
+	return p.Manager == "apt" && q.Component != nil && recipes.NotPackaged(f.OS.ID, f.OS.Version, names(q.Component)[0])
 }
 
 // managerHere reports whether a package manager of a fix can be used here.

@@ -112,12 +112,25 @@ func find(ctx context.Context, h *host.Host, extra *Extra, components ...string)
 	}
 	var f facts.Facts
 	for _, s := range w.searches {
+		s.imported()
 		for _, c := range s.copies {
 			f.Add(s.spec.component, c.instance(ctx, s))
 		}
 	}
 	f.Problems = w.problems
 	return f, errors.Join(w.errs...)
+}
+
+// imported makes the copy that the Python on PATH imports the active one, of what
+// is for Python alone.
+func (s *search) imported() {
+	if len(s.spec.libs) > 0 || slices.ContainsFunc(s.copies, func(c *copyOf) bool { return c.active }) {
+		return
+	}
+	if i := slices.IndexFunc(s.copies, func(c *copyOf) bool { return len(c.imports) > 0 }); i >= 0 {
+		s.copies[i].active = true
+		s.copies[i].set("why", "the Python on PATH imports it")
+	}
 }
 
 // world is what the searches for all components share: nothing is read twice.
