@@ -298,12 +298,8 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 				}
 				if next.o != nil {
 					queue = append(queue, next)
-				} else if what := w.damaged[found.file]; what != "" {
-					need := damaged(w.ctx, w.h, name, n.file, found.file, what)
-					if need.Package, need.Installed = w.pkg(name); !need.Installed || !strings.HasPrefix(found.file, "/usr/lib") && !strings.HasPrefix(found.file, "/lib") {
-						need.Package, need.Installed = "", false // its file is another's
-					}
-					add(need)
+				} else if w.damaged[found.file] != "" {
+					add(w.spoilt(name, n.file, found.file))
 				}
 			case found.unknown:
 			case found.other != "":
@@ -348,6 +344,18 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 		})
 	}
 	return out
+}
+
+// spoilt is the need for a file that the loader finds and cannot use, with the
+// package whose file it is.
+func (w *world) spoilt(name, by, file string) facts.Need {
+	need := damaged(w.ctx, w.h, name, by, file, w.damaged[file])
+	if strings.HasPrefix(file, "/usr/lib") || strings.HasPrefix(file, "/lib") {
+		if p, installed := w.pkg(name); installed {
+			need.Package, need.Installed = p, true
+		}
+	}
+	return need
 }
 
 // isStub reports whether a library is CUDA's stub, which is for linking only.
