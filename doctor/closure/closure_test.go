@@ -129,6 +129,14 @@ func TestNeeds(t *testing.T) {
 			want: []facts.Need{{Name: "libtbb.so.12", By: app, Cause: facts.NotFound, Package: "libtbb12", Installed: true}},
 		},
 		{
+			name: "its package is installed, the file is a page",
+			files: map[string]string{
+				app: root(library{needed: []string{tbb.soname}}).bytes(), "/var/lib/dpkg/status": "x", "/usr/lib/x86_64-linux-gnu/libtbb.so.12": "<html>",
+				"/var/lib/dpkg/info/libtbb12:amd64.list": "/usr/lib/x86_64-linux-gnu/libtbb.so.12\n",
+			},
+			want: []facts.Need{{Name: "libtbb.so.12", By: app, Cause: facts.Damaged, Found: "/usr/lib/x86_64-linux-gnu/libtbb.so.12", Problem: facts.WebPage, Package: "libtbb12", Installed: true}},
+		},
+		{
 			name:  "where the loader does not look",
 			files: map[string]string{app: root(library{needed: []string{tbb.soname}}).bytes(), "/opt/tbb/lib/libtbb.so.12": tbb.bytes()},
 			want:  []facts.Need{{Name: "libtbb.so.12", By: app, Cause: facts.NotFound, Elsewhere: "/opt/tbb/lib/libtbb.so.12"}},
