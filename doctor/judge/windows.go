@@ -72,9 +72,14 @@ func componentOf(names []string) (component string) {
 
 // openposeFromSource is what OpenPose needs on a GPU for which no release of it
 // documents a CUDA: compute capability 8.9 and higher. Its CMake then downloads a
-// Caffe for CUDA 11.1 all the same, so that Caffe has to be built, too. "" for
-// other GPUs. Source: OpenPose master at 5c5d9652, CMakeLists.txt (caffe_16_2020_11_14.zip
-// below 3rdparty/windows) and doc/installation/1_prerequisites.md.
+// Caffe for CUDA 11 all the same, so that Caffe has to be built, too. "" for
+// other GPUs. Sources: OpenPose master at 5c5d9652, CMakeLists.txt (caffe_16_2020_11_14.zip
+// below 3rdparty/windows), doc/installation/1_prerequisites.md and
+// doc/08_release_notes.md (1.7.0: CUDA 11.X and cuDNN 8.X, and nothing newer since);
+// OpenPose issue 1845 (that caffe.dll imports cudart64_110.dll and no cuDNN) and the
+// comments on issue 1864; gineshidalgo99/caffeCompilerForWindowsAndCUDA at b3bb3d34,
+// README.md (Visual Studio 2019, CUDA 11) and caffe/cmake/Cuda.cmake (architectures). The
+// branch windows of BVLC/caffe at 509dae05 names CUDA 7.5 and 8.0 and cuDNN 5.
 func (e *evaluation) openposeFromSource(component string) string {
 	sm := BestGPU(e.facts)
 	if e.recipe.Name != "openpose-windows" || e.recipe.Setting("portable") == "yes" {
@@ -92,10 +97,14 @@ func (e *evaluation) openposeFromSource(component string) string {
 				return "" // the cuDNN that supports the GPU counts
 			}
 			e.advise("cudnn", "8.9.7")
-			return "Install cuDNN 8.9.7 for CUDA 11 from https://developer.nvidia.com/cudnn-archive. OpenPose's Caffe is written for cuDNN 8."
+			return "Install cuDNN 8.9.7 for CUDA 11 from https://developer.nvidia.com/cudnn-archive. cuDNN 8 is the newest that OpenPose's release notes name."
 		}
 		e.advise("cuda", cuda)
-		return fmt.Sprintf("OpenPose documents no CUDA for this GPU (compute capability %s), and the Caffe that it downloads is built for CUDA 11.1. Install CUDA Toolkit %s from https://developer.nvidia.com/cuda-toolkit-archive, build Caffe from source with it (https://github.com/BVLC/caffe, branch windows), and put its include, lib and bin folders into 3rdparty\\windows\\caffe before you build OpenPose. Without a Caffe of your own, use the processor: --set gpu=cpu.", sm, cuda)
+		untried := ""
+		if major(cuda) != 11 {
+			untried = " Nobody documents this build with CUDA " + strconv.Itoa(major(cuda)) + "."
+		}
+		return fmt.Sprintf("OpenPose documents no CUDA for this GPU (compute capability %s), and the Caffe that it downloads is built for CUDA 11.1. Install CUDA Toolkit %s from https://developer.nvidia.com/cuda-toolkit-archive, build Caffe from source with it for this GPU, and put its include, include2, lib and bin folders into 3rdparty\\windows\\caffe before you build OpenPose. The sources and steps of OpenPose's own Caffe are at https://github.com/gineshidalgo99/caffeCompilerForWindowsAndCUDA. They are for Visual Studio 2019 and CUDA 11, and need this GPU's number (%s) added to Caffe_known_gpu_archs in caffe\\cmake\\Cuda.cmake.%s Without a Caffe of your own, use the processor: --set gpu=cpu.", sm, cuda, strings.ReplaceAll(sm, ".", ""), untried)
 	}
 	return ""
 }
