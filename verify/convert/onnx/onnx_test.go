@@ -1,0 +1,186 @@
+package onnx
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/deployctl/deployctl/verify/darknet"
+	"github.com/deployctl/deployctl/verify/internal/nets"
+	"github.com/deployctl/deployctl/verify/reference"
+)
+
+// everything is a network with every kind of layer and every activation.
+func everything() string {
+	return nets.Net(64, 32,
+		nets.Conv(8, 3, 2, "leaky", "batch_normalize=1", "pad=1"),
+		nets.Conv(8, 3, 1, "mish", "batch_normalize=1", "pad=1"),
+		"[shortcut]\nfrom=-2\nactivation=leaky\n",
+		nets.Conv(12, 3, 1, "swish", "batch_normalize=1", "pad=1", "groups=4"),
+		"[maxpool]\nsize=2\nstride=2\n",
+		"[maxpool]\nsize=2\nstride=1\n",
+		"[maxpool]\nsize=5\nstride=1\n",
+		nets.Conv(8, 1, 1, "relu"),
+		"[upsample]\nstride=2\n",
+		"[upsample]\nstride=1\nscale=0.5\n",
+		"[route]\nlayers=-1,2\n",
+		"[route]\nlayers=-1,3\ngroups=2\ngroup_id=1\n",
+		nets.Conv(6, 1, 1, "logistic"),
+		nets.Yolo("0", "10,10", 1, 1),
+		"[route]\nlayers=6\ngroups=2\ngroup_id=0\n",
+		"[route]\nlayers=-1\n",
+		nets.Conv(7, 2, 1, "linear", "batch_normalize=1"),
+		nets.Yolo("0", "10,10", 2, 1))
+}
+
+// model is the network of a configuration with weights, and one input.
+func model(t testing.TB, config string) (*darknet.Network, *darknet.Weights, []float32) {
+	t.Helper()
+	net, err := darknet.ParseConfig(strings.NewReader(config), "net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := darknet.NewWeights(net)
+	r := nets.Randoms(1)
+	for i := range w.Data {
+		w.Data[i] = float32(r.Sign())
+	}
+	for i := range net.Layers {
+		v := w.Layer(i).Variances
+		for f := range v {
+			v[f] = float32(0.1 + r.Unit())
+		}
+	}
+	input := make([]float32, net.Channels*net.Height*net.Width)
+	for i := range input {
+		input[i] = float32(r.Unit())
+	}
+	return net, w, input
+}
+
+// TestSameAsReference runs what was written by the operators' definitions, in
+// double precision, and compares with the reference.
+func TestSameAsReference(t *testing.T) {
+	net, w, input := model(t, everything())
+	var file bytes.Buffer
+	if err := Write(&file, net, w); err != nil {
+		t.Fatal(err)
+	}
+	m := decode(t, file.Bytes())
+	if m.ir != IRVersion || m.opset != Opset || !slices.Equal(m.outputs, Outputs(net)) {
+		t.Errorf("IR %d, opset %d, outputs %q", m.ir, m.opset, m.outputs)
+	}
+	got := m.run(t, input, net.Height, net.Width)
+	e, err := reference.New(net, w, reference.Options{Float64: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := e.Forward(t.Context(), input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, h := range want {
+		v := got[m.outputs[i]]
+		if !slices.Equal(v.dims, []int{1, h.Shape.C, h.Shape.H, h.Shape.W}) {
+			t.Errorf("head %d has the shape %v, not %v", i, v.dims, h.Shape)
+			continue
+		}
+		diff, norm := 0.0, 0.0
+		for k, x := range h.Data {
+			diff += (v.data[k] - float64(x)) * (v.data[k] - float64(x))
+			norm += float64(x) * float64(x)
+		}
+		if rel := math.Sqrt(diff / norm); !(rel < 1e-6) {
+			t.Errorf("head %d differs by %.2g", i, rel)
+		}
+	}
+	// For a look with other tools: onnx.checker, Netron.
+	if dir := os.Getenv("DEPLOYCTL_TEST_ONNX_DIR"); dir != "" {
+		if err := os.WriteFile(filepath.Join(dir, "everything.onnx"), file.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestOnlyWhatIsNeeded: layers that no head depends on are not written.
+func TestOnlyWhatIsNeeded(t *testing.T) {
+	net, w, _ := model(t, nets.Net(32, 32,
+		nets.Conv(4, 3, 1, "mish", "pad=1"), "[route]\nlayers=-1\n", nets.Conv(6, 3, 1, "linear", "pad=1"), nets.Yolo("0", "10,10", 1, 1),
+		nets.Conv(4, 3, 1, "mish", "pad=1"), "[route]\nlayers=0\n", nets.Conv(4, 3, 1, "mish", "pad=1")))
+	var file bytes.Buffer
+	if err := Write(&file, net, w); err != nil {
+		t.Fatal(err)
+	}
+	m := decode(t, file.Bytes())
+	var operators []string
+	for _, n := range m.nodes {
+		operators = append(operators, n.operator)
+	}
+	if !slices.Equal(operators, []string{"Conv", "Softplus", "Tanh", "Mul", "Identity", "Conv"}) || !slices.Equal(m.outputs, []string{"layer_2"}) {
+		t.Errorf("nodes %q, outputs %q", operators, m.outputs)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	net, w, _ := model(t, everything())
+	w.Data = w.Data[1:]
+	if err := Write(&bytes.Buffer{}, net, w); err == nil || !strings.Contains(err.Error(), "weights") {
+		t.Errorf("weights of another network: %v", err)
+	}
+	none, w, _ := model(t, nets.Net(32, 32, nets.Conv(6, 3, 1, "linear")))
+	if err := Write(&bytes.Buffer{}, none, w); err == nil || !strings.Contains(err.Error(), "no yolo layer") {
+		t.Errorf("no head: %v", err)
+	}
+	net, w, _ = model(t, everything())
+	full := errors.New("disk full")
+	if err := Write(failing{full}, net, w); !errors.Is(err, full) {
+		t.Errorf("full disk: %v", err)
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Write([]byte) (int, error) { return 0, f.err }
+
+// fields are those of a message by number.
+func fields(t *testing.T, b []byte) map[protowire.Number][][]byte {
+	t.Helper()
+	list := map[protowire.Number][][]byte{}
+	for len(b) > 0 {
+		n, kind, size := protowire.ConsumeTag(b)
+		if size < 0 {
+			t.Fatal(protowire.ParseError(size))
+		}
+		b = b[size:]
+		size = protowire.ConsumeFieldValue(n, kind, b)
+		if size < 0 {
+			t.Fatal(protowire.ParseError(size))
+		}
+		content := b[:size]
+		if kind == protowire.BytesType {
+			content, _ = protowire.ConsumeBytes(content)
+		}
+		list[n] = append(list[n], content)
+		b = b[size:]
+	}
+	return list
+}
+
+func varint(t *testing.T, list [][]byte) int {
+	t.Helper()
+	if len(list) != 1 {
+		t.Fatalf("%d values", len(list))
+	}
+	v, size := protowire.ConsumeVarint(list[0])
+	if size < 0 {
+		t.Fatal(protowire.ParseError(size))
+	}
+	return int(v)
+}
