@@ -139,22 +139,31 @@ func (o *oracle) compute(ctx context.Context, input []float32) (truth, error) {
 	return t, nil
 }
 
+// load reads the weights when they are first needed.
+func (o *oracle) load() error {
+	if o.weights != nil {
+		return nil
+	}
+	w, err := darknet.LoadWeights(o.model.weights.Path, o.model.net)
+	if err != nil {
+		return err
+	}
+	if w.SHA256 != o.model.weights.SHA256 {
+		return fmt.Errorf("%s changed while it was read; run again", o.model.weights.Path)
+	}
+	for i, v := range w.Data {
+		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
+			return fmt.Errorf("%s: %w: value %d of %d is %v; the training diverged or the file is damaged",
+				o.model.weights.Path, ErrWeights, i, len(w.Data), v)
+		}
+	}
+	o.weights = w
+	return nil
+}
+
 func (o *oracle) run(ctx context.Context, input []float32, opts reference.Options) (truth, error) {
-	if o.weights == nil {
-		w, err := darknet.LoadWeights(o.model.weights.Path, o.model.net)
-		if err != nil {
-			return truth{}, err
-		}
-		if w.SHA256 != o.model.weights.SHA256 {
-			return truth{}, fmt.Errorf("%s changed while it was read; run again", o.model.weights.Path)
-		}
-		for i, v := range w.Data {
-			if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
-				return truth{}, fmt.Errorf("%s: %w: value %d of %d is %v; the training diverged or the file is damaged",
-					o.model.weights.Path, ErrWeights, i, len(w.Data), v)
-			}
-		}
-		o.weights = w
+	if err := o.load(); err != nil {
+		return truth{}, err
 	}
 	begin := time.Now()
 	e, err := reference.New(o.model.net, o.weights, opts)

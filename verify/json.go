@@ -22,6 +22,7 @@ func (e Engine) MarshalJSON() ([]byte, error) {
 		Threads          *int     `json:"threads"`
 		ProcessorSeconds *float64 `json:"processor_s"`
 		BuildSeconds     *float64 `json:"build_s"`
+		ConvertSeconds   *float64 `json:"convert_s"`
 		StartSeconds     *float64 `json:"start_s"`
 		LoadSeconds      *float64 `json:"load_s"`
 		FirstSeconds     *float64 `json:"first_s"`
@@ -33,7 +34,7 @@ func (e Engine) MarshalJSON() ([]byte, error) {
 		PeakShare        *float64 `json:"peak_share"`
 		Spread           *float64 `json:"calibration_spread"`
 	}{
-		plain(e), measured(e.Threads), measured(e.ProcessorSeconds), measured(e.BuildSeconds), measured(e.StartSeconds),
+		plain(e), measured(e.Threads), measured(e.ProcessorSeconds), measured(e.BuildSeconds), measured(e.ConvertSeconds), measured(e.StartSeconds),
 		measured(e.LoadSeconds), measured(e.FirstSeconds), measured(e.MinSeconds), measured(e.MedianSeconds),
 		measured(e.P95Seconds), measured(e.GFLOPS), measured(e.PeakGFLOPS), measured(e.PeakShare), measured(e.CalibrationSpread),
 	})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
+	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/judge"
 )
 
@@ -114,11 +115,11 @@ func (p *painter) evidence(e Engine) {
 	if e.State != OK || e.Device == nil || e.ProcessorSeconds == 0 || e.MedianSeconds == 0 {
 		return
 	}
-	device := ""
+	device, family := "", engine.Target{Name: e.Target}.Family()
 	switch d := e.Device; {
-	case family(e.Target) == "opencl" && d.OpenCL != nil:
+	case family == "opencl" && d.OpenCL != nil:
 		device = d.OpenCL.Name
-	case family(e.Target) == "cuda" && d.CUDA != nil:
+	case family == "cuda" && d.CUDA != nil:
 		device = strings.Join(d.CUDA.Names, ", ")
 	}
 	p.linef("%s", p.paint("2", fmt.Sprintf("  %s ran on %s: %s an image, on the processor %s", clean(e.Name), clean(device), duration(e.MedianSeconds), duration(e.ProcessorSeconds))))
@@ -233,8 +234,9 @@ func table(p *painter, r *Result) {
 		row := make([]string, len(head))
 		row[0] = e.Name
 		row[1] = e.Version
-		if cv := e.Versions["opencv"]; cv != "" {
-			row[1] += " / OpenCV " + cv
+		// Where the engine is a binding, its version and that of its library differ.
+		if library := e.Versions[e.spec.Component]; library != "" && library != e.Version {
+			row[1] += " / " + e.spec.Library + " " + library
 		}
 		row[2] = e.Backend + "/" + e.Target
 		switch {

@@ -145,6 +145,9 @@ type Engine struct {
 	Boxes  []Box         `json:"boxes"`
 	// BuildSeconds is compiling the worker, 0 when it was in the cache.
 	BuildSeconds float64 `json:"build_s,omitempty"`
+	// ConvertSeconds is making the network's file in a format that the engine
+	// reads, 0 when it was in the cache or is not needed.
+	ConvertSeconds float64 `json:"convert_s,omitempty"`
 	// StartSeconds is loading the engine's shared libraries, LoadSeconds
 	// reading the network and its weights.
 	StartSeconds  float64 `json:"start_s,omitempty"`
@@ -165,6 +168,7 @@ type Engine struct {
 	// between the runs, than at least: 1.1 is 10 % longer. 0: not measured.
 	CalibrationSpread float64 `json:"calibration_spread"`
 	busy              float64 // start, load and all forward passes
+	spec              engine.Spec
 }
 
 // Box is a detection in pixels of the picture: left, top, width, height.

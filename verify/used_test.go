@@ -7,6 +7,7 @@ import (
 
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engine"
+	"github.com/deployctl/deployctl/verify/engines/gocv"
 	"github.com/deployctl/deployctl/verify/judge"
 )
 
@@ -142,8 +143,9 @@ func TestProcessorsBits(t *testing.T) {
 		{head(3.0000002), head(4), OK},
 	} {
 		e := &Engine{State: OK}
-		o := Options{Backend: "opencv", Target: "opencl"}
-		if err := e.used(o, a, judge.Case{Net: net, Heads: c.heads, Other: c.other}); err != nil {
+		w := ready{spec: gocv.Spec()}
+		w.target, _ = w.spec.Target("", "opencl")
+		if err := e.used(w, a, judge.Case{Net: net, Heads: c.heads, Other: c.other}); err != nil {
 			t.Fatal(err)
 		}
 		if e.State != c.state {

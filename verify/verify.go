@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/deployctl/deployctl/verify/cache"
+	"github.com/deployctl/deployctl/verify/convert/onnx"
 	"github.com/deployctl/deployctl/verify/detect"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/judge"
@@ -54,8 +55,8 @@ type Options struct {
 	Engines []engine.Engine
 	// Process starts the workers.
 	Process engine.Process
-	// Backend and Target are what every engine is asked to use; empty is the
-	// processor ("opencv", "cpu").
+	// Target is what every engine is asked to use; empty is the processor ("cpu").
+	// Backend is the engine's part for it; empty is what the engine declares.
 	Backend, Target string
 	// Threads limits an engine's threads; 0 is its own choice.
 	Threads int
@@ -100,11 +101,14 @@ func (o *Options) defaults() error {
 	if o.Warmup == 0 {
 		o.Warmup = map[int]int{LevelCheck: 1, LevelCompare: 2}[o.Level]
 	}
-	if o.Backend == "" {
-		o.Backend = "opencv"
-	}
 	if o.Target == "" {
 		o.Target = "cpu"
+	}
+	for _, e := range o.Engines {
+		spec := e.Spec()
+		if _, ok := spec.Target(o.Backend, o.Target); !ok {
+			return &InputError{fmt.Sprintf("%s cannot be asked for %s; it has %s", spec.Name, strings.Trim(o.Backend+"/"+o.Target, "/"), strings.Join(spec.TargetNames(), ", "))}
+		}
 	}
 	if o.Limit == 0 {
 		o.Limit = 5 * time.Minute
@@ -208,7 +212,7 @@ func run(ctx context.Context, o Options) (*Result, error) {
 		}
 		e.place(v, m, boxes)
 		r.Engines = append(r.Engines, e)
-		inference += e.busy + workers[i].built.Seconds()
+		inference += e.busy + workers[i].built.Seconds() + e.ConvertSeconds
 	}
 	mine, boxes := ownResult(m, t, alone)
 	mine.place(v, m, boxes)
@@ -326,7 +330,8 @@ func wait[T any](p engine.Progress, name string, done <-chan T) T {
 
 // ready is an engine that was prepared, or why it could not be.
 type ready struct {
-	name   string
+	spec   engine.Spec
+	target engine.Target
 	worker engine.Worker
 	failed *engine.Unavailable
 	// built is the time Prepare took when it compiled something or tried to.
@@ -344,7 +349,8 @@ func prepareEngines(ctx context.Context, o Options) ([]ready, error) {
 		if err != nil && !errors.As(err, &u) {
 			return nil, err
 		}
-		r := ready{name: e.Name(), worker: w, failed: u}
+		r := ready{spec: e.Spec(), worker: w, failed: u}
+		r.target, _ = r.spec.Target(o.Backend, o.Target) // defaults has checked it
 		if w.Built || u != nil {
 			r.built = time.Since(begin)
 		}
@@ -354,8 +360,8 @@ func prepareEngines(ctx context.Context, o Options) ([]ready, error) {
 }
 
 // begun is the part of an engine's result that is known before it runs.
-func (w ready) begun(o Options) Engine {
-	e := Engine{Name: w.name, Version: w.worker.Version, Backend: o.Backend, Target: o.Target, State: Unknown}
+func (w ready) begun() Engine {
+	e := Engine{Name: w.spec.Name, Version: w.worker.Version, Backend: w.target.Backend, Target: w.target.Name, State: Unknown, spec: w.spec}
 	if u := w.failed; u != nil {
 		e.Why, e.Fix, e.Log = u.Why, u.Fix, u.Log
 		if u.Broken {
@@ -376,20 +382,20 @@ func (r *Result) load(ctx context.Context, o Options) error {
 		return err
 	}
 	for _, w := range workers {
-		e := w.begun(o)
+		e := w.begun()
 		if w.failed == nil {
 			dir, done, err := cache.Scratch(o.Cache)
 			if err != nil {
 				return err
 			}
-			a, err := engine.Execute(ctx, o.Process, w.worker, engine.Job{OutDir: dir, Backend: o.Backend, Target: o.Target}, o.Limit, o.CPUFeatures)
+			a, err := engine.Execute(ctx, o.Process, w.worker, engine.Job{OutDir: dir, Backend: w.target.Backend, Target: w.target.Name}, o.Limit, o.CPUFeatures)
 			err = errors.Join(e.died(ctx, err), done())
 			if err != nil {
 				return err
 			}
 			e.Versions, e.Libraries = a.Versions, a.Libraries
 			if e.State == OK {
-				e.available(o, a)
+				e.available(w, a)
 				e.loaded(w.worker.Copy)
 			}
 		}
@@ -410,8 +416,12 @@ func (e *Engine) died(ctx context.Context, err error) error {
 	}
 	e.State, e.Why = Fail, strings.TrimPrefix(err.Error(), e.Name+": ")
 	var d *engine.Death
-	if errors.As(err, &d) {
+	var a *engine.AnswerError
+	switch {
+	case errors.As(err, &d):
 		e.Why, e.Fix = d.Why, d.Fix
+	case errors.As(err, &a):
+		e.Fix = a.Fix
 	}
 	e.Reasons = []string{e.Why}
 	return nil
@@ -420,7 +430,7 @@ func (e *Engine) died(ctx context.Context, err error) error {
 // prove runs one engine and judges it. boxes are in fractions of the input,
 // nil when it gave none to speak of.
 func prove(ctx context.Context, o Options, m *model, v *view, or *oracle, ref truth, w ready) (Engine, []detect.Box, error) {
-	e := w.begun(o)
+	e := w.begun()
 	if w.failed != nil {
 		return e, nil, nil
 	}
@@ -433,7 +443,11 @@ func prove(ctx context.Context, o Options, m *model, v *view, or *oracle, ref tr
 }
 
 func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *oracle, ref truth, w ready, dir string) ([]detect.Box, error) {
-	job, err := writeJob(dir, o, m, v)
+	job, err := writeJob(dir, o, m, v, w.target)
+	if err == nil && w.spec.Formats[0] == engine.ONNX {
+		job.Outputs = onnx.Outputs(m.net)
+		job.Model, e.ConvertSeconds, err = or.convert(ctx, o.Progress)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -455,7 +469,7 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 	if r.err != nil {
 		err := e.died(ctx, r.err)
 		if r.a.Device != nil {
-			e.available(o, r.a)
+			e.available(w, r.a)
 		}
 		return nil, err
 	}
@@ -465,7 +479,7 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 	c := judge.Case{
 		Net: m.net, Precision: judge.PrecisionOf(o.Target), Reference: ref.heads, Noise: ref.noise, OtherReference: ref.second, RunDiff: r.a.RunDiff, RunMost: r.a.RunMost, RunRows: r.a.RunRows,
 		OtherSwapped: v.swapped, Expected: m.expected,
-		Asked: o.Backend + "/" + o.Target, Ran: e.Backend + "/" + e.Target,
+		Asked: w.target.Pair(), Ran: e.Backend + "/" + e.Target,
 	}
 	for _, part := range []struct {
 		from        []engine.Tensor
@@ -507,7 +521,7 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 	if !verdict.OK {
 		e.State, e.Why, e.Reasons = Fail, verdict.Reasons[0], verdict.Reasons
 	}
-	if err := e.used(o, r.a, c); err != nil {
+	if err := e.used(w, r.a, c); err != nil {
 		return nil, e.died(ctx, fmt.Errorf("its output cannot be read: %w", err))
 	}
 	e.loaded(w.worker.Copy)
@@ -518,11 +532,11 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 }
 
 // writeJob lays out what the worker reads.
-func writeJob(dir string, o Options, m *model, v *view) (engine.Job, error) {
+func writeJob(dir string, o Options, m *model, v *view, target engine.Target) (engine.Job, error) {
 	job := engine.Job{
 		Config: filepath.Join(dir, "network.cfg"), Weights: m.weights.Path,
 		Width: m.net.Width, Height: m.net.Height, Heads: m.net.Heads(), Yolos: m.net.Yolos(),
-		OutDir: dir, Backend: o.Backend, Target: o.Target, Threads: o.Threads, Warmup: o.Warmup, Runs: o.Runs,
+		OutDir: dir, Backend: target.Backend, Target: target.Name, Threads: o.Threads, Warmup: o.Warmup, Runs: o.Runs,
 	}
 	files := map[string][]byte{job.Config: m.config}
 	for i, input := range [][]float32{v.first, v.second} {

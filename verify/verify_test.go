@@ -19,6 +19,7 @@ import (
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engine"
+	"github.com/deployctl/deployctl/verify/engines/gocv"
 	"github.com/deployctl/deployctl/verify/judge"
 	"github.com/deployctl/deployctl/verify/picture"
 	"github.com/deployctl/deployctl/verify/reference"
@@ -141,7 +142,12 @@ type fake struct {
 	copy *engine.Copy
 }
 
-func (f fake) Name() string { return f.name }
+// Spec is gocv's under the engine's own name.
+func (f fake) Spec() engine.Spec {
+	s := gocv.Spec()
+	s.Name = f.name
+	return s
+}
 
 func (f fake) Prepare(context.Context, engine.Progress) (engine.Worker, error) {
 	return engine.Worker{Engine: f.name, Version: "v1", Argv: []string{"/worker"}, Copy: f.copy}, f.err
@@ -627,7 +633,7 @@ func TestQuantile(t *testing.T) {
 // TestRender compares with golden files; -update writes them.
 func TestRender(t *testing.T) {
 	good := Engine{
-		Name: "gocv", Version: "v0.31.0", Versions: map[string]string{"opencv": "4.6.0"}, Backend: "opencv", Target: "cpu", State: OK,
+		Name: "gocv", Version: "v0.31.0", spec: gocv.Spec(), Versions: map[string]string{"opencv": "4.6.0"}, Backend: "opencv", Target: "cpu", State: OK,
 		RelL2: []Number{7.8e-6, 4.8e-6, 4.7e-6}, Limits: []judge.Limit{{RelL2: 7.5e-5, MaxAbs: 0.0017}, {RelL2: 5.6e-5, MaxAbs: 0.002}},
 		LoadSeconds: 0.153, FirstSeconds: 0.917, MinSeconds: 0.64, MedianSeconds: 0.66, P95Seconds: 0.7, Runs: 4,
 		GFLOPS: 99.8, PeakShare: 0.43, Boxes: []Box{{"bus", 5, 0.99, 456, 372, 340, 208}, {"person", 0, 0.966, 412, 560, 90, 242}},
@@ -650,7 +656,7 @@ func TestRender(t *testing.T) {
 	other := good
 	other.Name, other.MedianSeconds, other.Version, other.Versions = "onnxruntime", 0.35, "1.30", nil
 	compare.Level, compare.Engines, compare.Fastest, compare.Gain = 3, []Engine{good, other, ref}, "onnxruntime", 1.9
-	load := Result{Level: 1, State: OK, Engines: []Engine{{Name: "gocv", Version: "v0.31.0", Versions: map[string]string{"opencv": "4.6.0"}, Backend: "opencv", Target: "cpu", State: OK}}}
+	load := Result{Level: 1, State: OK, Engines: []Engine{{Name: "gocv", Version: "v0.31.0", spec: gocv.Spec(), Versions: map[string]string{"opencv": "4.6.0"}, Backend: "opencv", Target: "cpu", State: OK}}}
 	for name, c := range map[string]struct {
 		r     Result
 		color bool

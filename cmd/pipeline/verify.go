@@ -17,6 +17,7 @@ import (
 	"github.com/deployctl/deployctl/verify"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engine"
+	"github.com/deployctl/deployctl/verify/engines"
 	"github.com/deployctl/deployctl/verify/engines/gocv"
 	"github.com/deployctl/deployctl/verify/input"
 	"github.com/deployctl/deployctl/verify/picture"
@@ -40,14 +41,9 @@ type VerifyOptions struct {
 	// Picture is the file to draw, "" for one in the cache.
 	Picture string
 	Format  string
-	// modules gives the one Go module proxy that the worker of a gocv release
-	// may be compiled from; nil leaves that to the Go command.
+	// modules gives the one Go module proxy that the worker may be compiled from
+	// with a release of gocv; nil leaves that to the Go command.
 	modules func(ctx context.Context, release string) (string, error)
-}
-
-// targets are the engine protocol's words (verify/engine, Job).
-func targets() []string {
-	return []string{"cpu", "cpu_fp16", "opencl", "opencl_fp16", "cuda", "cuda_fp16"}
 }
 
 // proof is a finished verify with the exit code it stands for.
@@ -63,8 +59,8 @@ func Verify(ctx context.Context, o VerifyOptions) error {
 	if o.Format != "text" && o.Format != "json" {
 		return usagef("--format %s is unknown: use text or json", o.Format)
 	}
-	if !slices.Contains(targets(), o.Target) {
-		return usagef("--target %s is unknown: use one of %s", o.Target, strings.Join(targets(), ", "))
+	if err := o.checkEngine(); err != nil {
+		return err
 	}
 	if err := verify.CheckLimits(0); err != nil {
 		return err
@@ -194,22 +190,57 @@ func (o VerifyOptions) options(h *host.Host, j *judge.Judgement) (verify.Options
 	options.PeakGFLOPS, options.CPUFeatures = j.Facts.CPU.PeakGFLOPS, j.Facts.CPU.Features
 	options.Progress = &progress{console: o.Console}
 	options.Pictures = filepath.Join(o.Folders.Cache, "verify")
-	if strings.HasPrefix(o.Target, "cuda") {
-		options.Backend = "cuda" // OpenCV's own backend knows no CUDA
-	}
-	switch o.Engine {
-	case "", gocv.Name:
-		e, err := gocvEngine(h, o, j)
-		if err != nil {
-			return options, err
-		}
-		options.Engines = []engine.Engine{e}
-	case verify.ReferenceName:
+	if o.Engine == verify.ReferenceName {
 		options.Fresh = true // asked for alone, it shall run and not be remembered
-	default:
-		return options, usagef("there is no engine %q: use %s or %s", o.Engine, gocv.Name, verify.ReferenceName)
+		return options, nil
 	}
-	return options, nil
+	spec, err := o.spec()
+	if err != nil {
+		return options, err
+	}
+	m := engine.Machine{
+		Facts: j.Facts, Chosen: j.Chosen, Process: h, Getenv: h.Getenv, Cache: o.Folders.Cache, Fresh: o.Fresh, Proxy: o.modules,
+	}
+	for _, f := range j.Findings {
+		if f.State == judge.Fail || f.State == judge.Unknown {
+			m.Blocker = fmt.Sprintf("%s is %q", f.Title, f.Found)
+			break
+		}
+	}
+	e, err := spec.Find(m)
+	options.Engines = []engine.Engine{e}
+	return options, err
+}
+
+// spec is the engine asked for; without one it is the first.
+func (o VerifyOptions) spec() (engine.Spec, error) {
+	if o.Engine == "" {
+		return engines.All()[0], nil
+	}
+	spec, ok := engines.Named(o.Engine)
+	if !ok {
+		return spec, usagef("there is no engine %q: use %s or %s", o.Engine, strings.Join(engines.Names(), ", "), verify.ReferenceName)
+	}
+	return spec, nil
+}
+
+// checkEngine refuses an engine or a target that there is not, before anything runs.
+func (o VerifyOptions) checkEngine() error {
+	names := engines.Targets()
+	if o.Engine != verify.ReferenceName {
+		spec, err := o.spec()
+		if err != nil {
+			return err
+		}
+		if slices.Contains(names, o.Target) && !slices.Contains(spec.TargetNames(), o.Target) {
+			return usagef("%s does not compute on %s: use one of %s", spec.Name, o.Target, strings.Join(spec.TargetNames(), ", "))
+		}
+		names = spec.TargetNames()
+	}
+	if !slices.Contains(names, o.Target) {
+		return usagef("--target %s is unknown: use one of %s", o.Target, strings.Join(names, ", "))
+	}
+	return nil
 }
 
 // prove runs the engine that the options name on a machine that was judged, in
@@ -262,48 +293,11 @@ func badInput(o VerifyOptions, err error) bool {
 		errors.Is(err, verify.ErrWeights) || errors.Is(err, fs.ErrNotExist)
 }
 
-// gocvEngine is the gocv engine for the OpenCV, Go and compiler that were found.
-func gocvEngine(h *host.Host, options VerifyOptions, j *judge.Judgement) (engine.Engine, error) {
-	release := j.Chosen["gocv"]
-	if release == "" {
-		for _, f := range j.Findings {
-			if f.State == judge.Fail || f.State == judge.Unknown {
-				return nil, fmt.Errorf("the gocv engine cannot be built here: %s is %q; run deployctl doctor --fix (or verify --engine reference for the built-in engine alone)", f.Title, f.Found)
-			}
-		}
-		return nil, fmt.Errorf("no gocv release is known to fit this machine's OpenCV: run deployctl doctor to see why")
-	}
-	opencv, _ := j.Facts.Active("opencv")
-	goCommand, _ := j.Facts.Active("go")
-	o := gocv.Options{
-		Process: h, Cache: options.Folders.Cache, Release: "v" + trimV(release),
-		Go: goCommand.Path, GoVersion: goCommand.Version,
-		OpenCVVersion: opencv.Version, OpenCVPath: opencv.Attrs["lib"],
-		PkgConfigDir: dirOf(opencv.Attrs["pc"]), Getenv: h.Getenv, Fresh: options.Fresh,
-	}
-	if options.modules != nil {
-		o.Proxy = func(ctx context.Context) (string, error) { return options.modules(ctx, o.Release) }
-	}
-	if cxx, ok := j.Facts.Active("g++"); ok {
-		o.CXX, o.CXXVersion = cxx.Path, cxx.Version
-	} else if cxx, ok := j.Facts.Active("clang++"); ok {
-		o.CXX, o.CXXVersion = cxx.Path, cxx.Version
-	}
-	return gocv.New(o), nil
-}
-
 func trimV(s string) string {
 	if len(s) > 0 && s[0] == 'v' {
 		return s[1:]
 	}
 	return s
-}
-
-func dirOf(p string) string {
-	if p == "" {
-		return ""
-	}
-	return filepath.Dir(p)
 }
 
 // progress draws verify's progress.

@@ -13,9 +13,9 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Limit is how much workers and references may take together; the longest
-// unused go first. A worker has 5 to 15 MB, the reference of one picture and
-// network about 5 MB.
+// Limit is how much workers, references and converted models may take together;
+// the longest unused go first. A worker has 5 to 15 MB, the reference of one
+// picture and network about 5 MB, a converted YOLOv3 248 MB.
 const Limit int64 = 1_000_000_000
 
 const (
@@ -29,11 +29,12 @@ const (
 // Kind is what an entry of the cache is.
 type Kind string
 
-// The kinds. Only the first three are removed without being asked for.
+// The kinds. Only the first four are removed without being asked for.
 const (
 	Leftover  Kind = "leftover" // of a run or a compilation that was killed
 	Worker    Kind = "worker"
 	Reference Kind = "reference"
+	Converted Kind = "converted model"
 	SelfTest  Kind = "self-test model"
 	Download  Kind = "download" // published models and fetched files
 	Log       Kind = "log"
@@ -98,12 +99,13 @@ func entries(path, name string) ([]Entry, error) {
 			list, err = append(list, found...), errors.Join(err, inner)
 		}
 		return list, err
-	case "reference":
+	case "reference", "converted":
+		kind := map[string]Kind{"reference": Reference, "converted": Converted}[name]
 		return each(path, func(name string) Kind {
 			if strings.HasPrefix(name, ".") {
 				return Leftover
 			}
-			return Reference
+			return kind
 		})
 	case "run":
 		return each(path, func(name string) Kind {
@@ -176,12 +178,15 @@ func one(path string, kind Kind) ([]Entry, error) {
 	return []Entry{e}, err
 }
 
+// made: deployctl makes it again by itself, in seconds.
+func (k Kind) made() bool { return k == Worker || k == Reference || k == Converted }
+
 // Pruning says what Prune removes.
 type Pruning struct {
-	// Limit for workers and references together; the longest unused go first.
+	// Limit for workers, references and converted models together; the longest unused go first.
 	Limit int64
-	// All removes what deployctl makes again by itself: workers, references, the
-	// self-test model and logs. Downloads removes what it would fetch again.
+	// All removes what deployctl makes again by itself: workers, references,
+	// converted models, the self-test model and logs. Downloads removes what it would fetch again.
 	All, Downloads bool
 }
 
@@ -198,13 +203,13 @@ func Prune(root string, p Pruning, now time.Time) ([]Entry, error) {
 	}
 	var total int64
 	for _, e := range list {
-		if e.Kind == Worker || e.Kind == Reference {
+		if e.Kind.made() {
 			total += e.Size
 		}
 	}
 	var removed []Entry
 	for _, e := range list {
-		made := e.Kind == Worker || e.Kind == Reference
+		made := e.Kind.made()
 		drop := e.Kind == Leftover ||
 			made && (p.All || now.Sub(e.Used) > unused || total > p.Limit && now.Sub(e.Used) > busy) ||
 			(e.Kind == SelfTest || e.Kind == Log) && p.All || e.Kind == Download && p.Downloads

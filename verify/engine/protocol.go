@@ -16,6 +16,10 @@ type Job struct {
 	// Config and Weights are the Darknet .cfg and .weights files.
 	Config  string `json:"config"`
 	Weights string `json:"weights"`
+	// Model is the converted network, for engines that read no Darknet files, and
+	// Outputs the names of its outputs that Heads are, in the same order.
+	Model   string   `json:"model,omitempty"`
+	Outputs []string `json:"outputs,omitempty"`
 	// Inputs are tensor files, each float32 little-endian, NCHW, shape
 	// [1, 3, Height, Width], RGB, range [0, 1]. The first is run Warmup+Runs
 	// times; its first result and the results of one run of each further input
@@ -36,7 +40,7 @@ type Job struct {
 	// AnswerFile is where the worker writes its Answer, under another name
 	// first and then renamed. Execute sets it.
 	AnswerFile string `json:"answer_file"`
-	Backend    string `json:"backend"` // opencv, cuda, openvino …
+	Backend    string `json:"backend"` // one of Spec.Targets
 	Target     string `json:"target"`  // cpu, cpu_fp16, opencl, cuda, cuda_fp16 …
 	Threads    int    `json:"threads"` // 0: the engine's default
 	Warmup     int    `json:"warmup"`
@@ -57,7 +61,7 @@ type Answer struct {
 	Began float64 `json:"began,omitempty"`
 	// StartSeconds is that time; the parent fills it in.
 	StartSeconds float64 `json:"-"`
-	// LoadSeconds is reading cfg and weights; RunSeconds are the forward
+	// LoadSeconds is reading the network; RunSeconds are the forward
 	// passes of Inputs[0] in order, warm-up included (the first is first).
 	LoadSeconds float64   `json:"load_s"`
 	RunSeconds  []float64 `json:"run_s"`

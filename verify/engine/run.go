@@ -49,8 +49,8 @@ func (Silent) Done() {}
 
 // Engine is one way to run a network in a child process.
 type Engine interface {
-	// Name is the engine's short name: gocv, onnxruntime …
-	Name() string
+	// Spec is what it declares.
+	Spec() Spec
 	// Prepare finds or builds the worker program. An *Unavailable error says
 	// that this machine lacks something; the caller may go on without.
 	Prepare(ctx context.Context, progress Progress) (Worker, error)
@@ -112,7 +112,9 @@ var ErrAnswer = errors.New("unusable answer")
 // AnswerError is a worker that ended well but did not answer well.
 type AnswerError struct {
 	Engine, Text string
-	Err          error
+	// Fix is the next action, "" where none is known.
+	Fix string
+	Err error
 }
 
 func (e *AnswerError) Error() string { return e.Engine + ": " + e.Text }
@@ -162,6 +164,10 @@ func Execute(ctx context.Context, p Process, w Worker, job Job, limit time.Durat
 	if w.Inspect != nil {
 		w.Inspect(&a)
 	}
+	var own *AnswerError
+	if errors.As(err, &own) && own.Err == nil && w.Runs.Remedy != nil {
+		own.Fix = w.Runs.Remedy(own.Text)
+	}
 	return a, err
 }
 
@@ -176,7 +182,7 @@ const maxAnswer = 4 << 20
 // readAnswer reads and checks the file that the worker left.
 func readAnswer(engine string, job Job) (Answer, error) {
 	bad := func(format string, args ...any) error {
-		return &AnswerError{engine, fmt.Sprintf(format, args...), ErrAnswer}
+		return &AnswerError{Engine: engine, Text: fmt.Sprintf(format, args...), Err: ErrAnswer}
 	}
 	info, err := os.Lstat(job.AnswerFile)
 	switch {
@@ -205,7 +211,7 @@ func decodeAnswer(engine string, raw []byte, job Job, bad func(string, ...any) e
 		return a, bad("the worker's answer is not JSON (%v): it begins %q", err, clip(string(raw), 60))
 	}
 	if a.Error != "" {
-		return a, &AnswerError{engine, oneLine(a.Error), nil}
+		return a, &AnswerError{Engine: engine, Text: oneLine(a.Error)}
 	}
 	if a.Schema != Schema {
 		return a, bad("the worker answered with schema %d, this deployctl speaks %d; run deployctl verify --fresh", a.Schema, Schema)

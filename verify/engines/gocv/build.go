@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,17 +13,11 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 
-	"github.com/hashicorp/go-version"
-
-	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/engine"
+	"github.com/deployctl/deployctl/verify/engines/internal/compile"
 )
-
-// tick is how often a build says that it goes on.
-const tick = 200 * time.Millisecond
 
 // build compiles the worker in tmp.
 func (b *builder) build(ctx context.Context, tmp, goVersion string, progress engine.Progress) error {
@@ -54,12 +47,12 @@ func (b *builder) build(ctx context.Context, tmp, goVersion string, progress eng
 	if err != nil {
 		return err
 	}
-	if r.well() {
+	if r.OK() {
 		r = b.run(runCtx, tmp, argv, env, progress)
 	}
 	progress.Done()
 
-	log := string(r.out.Stdout) + string(r.out.Stderr)
+	log := string(r.Out.Stdout) + string(r.Out.Stderr)
 	logFile := filepath.Join(b.o.Cache, "logs", "gocv-"+b.o.Release+".log")
 	if err := cache.WriteBytes(logFile, []byte(strings.Join(argv, " ")+"\n"+log)); err != nil {
 		return err
@@ -67,24 +60,24 @@ func (b *builder) build(ctx context.Context, tmp, goVersion string, progress eng
 	if ctx.Err() != nil {
 		return fmt.Errorf("compile the gocv worker: %w", context.Cause(ctx))
 	}
-	u := &engine.Unavailable{Engine: Name, Log: logFile, Err: r.err}
+	u := &engine.Unavailable{Engine: Name, Log: logFile, Err: r.Err}
 	switch {
-	case errors.Is(r.err, context.DeadlineExceeded):
+	case errors.Is(r.Err, context.DeadlineExceeded):
 		u.Why = fmt.Sprintf("compiling its worker did not end within %s", b.o.BuildLimit)
 		u.Fix = "try again on an idle machine"
 		return u
-	case errors.Is(r.err, syscall.EMFILE), errors.Is(r.err, syscall.ENFILE):
-		u.Why, u.Fix = tooFewDescriptors()
+	case errors.Is(r.Err, syscall.EMFILE), errors.Is(r.Err, syscall.ENFILE):
+		u.Why, u.Fix = compile.TooFewDescriptors()
 		return u
-	case r.err != nil:
-		u.Why = fmt.Sprintf("the Go command could not be run (%v)", r.err)
+	case r.Err != nil:
+		u.Why = fmt.Sprintf("the Go command could not be run (%v)", r.Err)
 		u.Fix = "reinstall Go"
 		return u
-	case !r.well():
+	case !r.OK():
 		u.Why, u.Fix, u.Broken = explain(log, b.o)
 		return u
 	}
-	if _, err := os.Stat(filepath.Join(tmp, exeName())); err != nil {
+	if _, err := os.Stat(filepath.Join(tmp, compile.Exe())); err != nil {
 		u.Why, u.Fix, u.Err = "the Go command ended well but wrote no worker", "see the log", err
 		return u
 	}
@@ -94,57 +87,34 @@ func (b *builder) build(ctx context.Context, tmp, goVersion string, progress eng
 	return nil
 }
 
-// result is what the Go command did.
-type result struct {
-	out host.Output
-	err error
-}
-
-func (r result) well() bool { return r.err == nil && r.out.Exit == 0 && r.out.Signal == "" }
-
-// run is the Go command in dir, with a sign of life.
-func (b *builder) run(ctx context.Context, dir string, argv, env []string, progress engine.Progress) result {
-	done := make(chan result, 1)
-	go func() {
-		out, err := b.o.Process.Run(ctx, host.Command{Argv: argv, Env: env, Dir: dir})
-		done <- result{out, err}
-	}()
-	ticker := time.NewTicker(tick)
-	defer ticker.Stop()
-	for {
-		select {
-		case r := <-done:
-			return r
-		case <-ticker.C:
-			progress.Add(1)
-		}
-	}
+func (b *builder) run(ctx context.Context, dir string, argv, env []string, progress engine.Progress) compile.Result {
+	return compile.Run(ctx, b.o.Process, dir, argv, env, progress)
 }
 
 // command is what builds the worker in dir. Finding what to leave out fetches
 // gocv; where that fails, the command is that one and the result says so.
-func (b *builder) command(ctx context.Context, dir, goVersion string, env []string, progress engine.Progress) ([]string, result, error) {
+func (b *builder) command(ctx context.Context, dir, goVersion string, env []string, progress engine.Progress) ([]string, compile.Result, error) {
 	argv := []string{b.o.Go, "build"}
-	if atLeast(goVersion, "1.18") {
+	if compile.AtLeast(goVersion, "1.18") {
 		// The cache folder may lie inside somebody's repository.
 		argv = append(argv, "-buildvcs=false")
 	}
-	if atLeast(goVersion, "1.20") {
+	if compile.AtLeast(goVersion, "1.20") {
 		// Paths of this machine are of no use in the worker. Older releases come with
 		// their standard library compiled, which this option has them compile again:
 		// a third of the build.
 		argv = append(argv, "-trimpath")
 	}
-	argv = append(argv, "-tags", b.tags(), "-o", filepath.Join(dir, exeName()), ".")
+	argv = append(argv, "-tags", b.tags(), "-o", filepath.Join(dir, compile.Exe()), ".")
 	if !b.trims() {
-		return argv, result{}, nil
+		return argv, compile.Result{}, nil
 	}
 	list := []string{b.o.Go, "list", "-find", "-f", "{{.Dir}}", "gocv.io/x/gocv"}
 	r := b.run(ctx, dir, list, env, progress)
-	if !r.well() {
+	if !r.OK() {
 		return list, r, nil
 	}
-	return argv, r, b.trim(dir, strings.TrimSpace(string(r.out.Stdout)))
+	return argv, r, b.trim(dir, strings.TrimSpace(string(r.Out.Stdout)))
 }
 
 // unused are the files of gocv, by the beginning of their names, that the worker
@@ -201,25 +171,12 @@ func (b *builder) module() []byte {
 
 // writeModule lays out a module of its own for the worker.
 func (b *builder) writeModule(dir string) error {
-	names, err := fs.Glob(workerSource, "worker/*")
+	files, err := source()
 	if err != nil {
-		return fmt.Errorf("list the worker's source: %w", err)
+		return err
 	}
-	files := map[string][]byte{
-		"go.mod": b.module(),
-		"go.sum": []byte(workerSum),
-	}
-	for _, name := range names {
-		if files[filepath.Base(name)], err = workerSource.ReadFile(name); err != nil {
-			return fmt.Errorf("read the worker's source: %w", err)
-		}
-	}
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
-			return cache.Explain(filepath.Join(dir, name), int64(len(text)), err)
-		}
-	}
-	return nil
+	files["go.mod"], files["go.sum"] = b.module(), []byte(workerSum)
+	return compile.Write(dir, files)
 }
 
 // goLine is the go line of the worker's go.mod: since Go 1.21 it may not be
@@ -231,19 +188,9 @@ func goLine(release string) string {
 	return "1.21"
 }
 
-// environment makes the build depend on nothing but the recipe. GOPROXY (but for
-// Options.Proxy) and the caches stay the user's, so that a mirror or a filled
-// module cache works.
+// environment is that of compile, and what cgo and the compilers need.
 func (b *builder) environment() []string {
-	env := []string{
-		"CGO_ENABLED=1", "GO111MODULE=on", "GOFLAGS=-mod=readonly", "GOWORK=off", "GOTOOLCHAIN=local",
-		// worker.sum pins every byte; a checksum database adds nothing.
-		"GOSUMDB=off",
-		"GOOS=", "GOARCH=",
-		"CGO_CFLAGS=-O2", "CGO_CXXFLAGS=-O2", "CGO_LDFLAGS=",
-		// Compilers translate their messages, explain reads English.
-		"LC_ALL=C",
-	}
+	env := append(compile.Environment(b.o.Cache), "CGO_ENABLED=1", "CGO_CFLAGS=-O2", "CGO_CXXFLAGS=-O2", "CGO_LDFLAGS=")
 	if b.o.CXX != "" {
 		env = append(env, "CXX="+b.o.CXX)
 	}
@@ -260,14 +207,7 @@ func (b *builder) environment() []string {
 		env = append(env, "CGO_CXXFLAGS=-O2 "+f.CXX, "CGO_LDFLAGS="+f.LD)
 	}
 	env = append(env, "CGO_CPPFLAGS="+cpp)
-	env = append(env, goFolders(b.o.Cache)...)
 	return env
-}
-
-func atLeast(have, want string) bool {
-	h, errH := version.NewVersion(have)
-	w, errW := version.NewVersion(want)
-	return errH == nil && errW == nil && h.GreaterThanOrEqual(w)
 }
 
 // What the Go command, pkg-config, GCC, Clang and the linkers write.
@@ -325,6 +265,7 @@ func missing(log string, o Options) (why, fix string) {
 		}
 		return false
 	}
+	unfetched, mirror := compile.Unfetched(log)
 	switch {
 	case has("checksum mismatch", "SECURITY ERROR"):
 		return "the content of gocv " + o.Release + " is not what deployctl pinned: a proxy or the module cache was tampered with or damaged",
@@ -344,14 +285,12 @@ func missing(log string, o Options) (why, fix string) {
 		}
 		return "pkg-config does not know opencv4: OpenCV's development files are missing or not where it looks",
 			"install libopencv-dev (deployctl doctor --fix), or set PKG_CONFIG_PATH to the folder of opencv4.pc"
-	case has("dial tcp", "no such host", "connection refused", "proxyconnect", "i/o timeout", "TLS handshake", "x509:", "not a valid zip file", "invalid character '<'",
-		"403 Forbidden", "404 Not Found", "407 Proxy", "410 Gone", "511 Network", "502 Bad Gateway", "503 Service", "module lookup disabled", "unexpected EOF", "server misbehaving"):
-		why, fix = unfetched(has)
-		return "the Go module gocv.io/x/gocv " + o.Release + " could not be fetched: " + why, fix
+	case unfetched != "":
+		return "the Go module gocv.io/x/gocv " + o.Release + " could not be fetched: " + unfetched, mirror
 	case reGoTooOld().MatchString(log):
 		return "this Go is too old: gocv " + o.Release + " needs Go " + firstGroup(reGoTooOld(), log), "install a newer Go, or choose an older gocv"
 	case has("Too many open files", "too many open files"):
-		return tooFewDescriptors()
+		return compile.TooFewDescriptors()
 	case engine.AddressSpace() > 0 && has("cannot allocate memory", "Cannot allocate memory", "failed to map segment", "failed to reserve", "out of memory", "virtual memory exhausted"):
 		return fmt.Sprintf("the compiler ran out of address space, which is limited to %.1f GB here (ulimit -v)", float64(engine.AddressSpace())/1e9),
 			"raise the limit (ulimit -v unlimited)"
@@ -359,29 +298,6 @@ func missing(log string, o Options) (why, fix string) {
 		return "the compiler ran out of memory (about 1 GB is needed)", "free memory or add swap"
 	}
 	return "", ""
-}
-
-// unfetched tells apart why the Go command could not fetch a module.
-func unfetched(has func(...string) bool) (why, fix string) {
-	switch {
-	case has("certificate has expired or is not yet valid"):
-		return "by this machine's clock the server's certificate is not valid", "set the clock right (see date)"
-	case has("x509:"):
-		return "this machine does not trust the server's certificate", "install the certificate authorities (the package ca-certificates), and add that of a proxy which inspects TLS"
-	case has("407 Proxy", "proxyconnect"):
-		return "the proxy did not let it through", "check HTTPS_PROXY: its address, and its user name and password"
-	case has("no such host", "server misbehaving"):
-		return "the server's name was not found (DNS)", "check the network and /etc/resolv.conf, or set GOPROXY to a mirror (file:///… works offline)"
-	case has("404 Not Found", "410 Gone", "module lookup disabled", "403 Forbidden"):
-		return "GOPROXY's server does not hand it out", "set GOPROXY to a mirror that has it (file:///… works offline)"
-	case has("511 Network", "not a valid zip file", "invalid character '<'"):
-		return "a web page came in its place", "log in to the network (open any http page in a browser), or check the proxy"
-	}
-	return "the server was not reached", "check the network, or set GOPROXY to a mirror (file:///… works offline)"
-}
-
-func tooFewDescriptors() (why, fix string) {
-	return "there are too few file descriptors to compile its worker", "raise the limit (ulimit -n 1024)"
 }
 
 // misfit finds the first real error of the compiler or the linker.

@@ -7,27 +7,19 @@ package gocv
 
 import (
 	"context"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"sort"
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/hashicorp/go-version"
 
-	"github.com/deployctl/deployctl/doctor/durable"
-	"github.com/deployctl/deployctl/doctor/host"
-	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/engine"
+	"github.com/deployctl/deployctl/verify/engines/internal/compile"
+	"github.com/deployctl/deployctl/verify/engines/internal/worker"
 )
 
 // Name is the engine's name.
@@ -144,20 +136,7 @@ func New(o Options) engine.Engine {
 
 type builder struct{ o Options }
 
-func (b *builder) Name() string { return Name }
-
-// manifest lies beside a finished worker. It is written last, so a folder
-// without one is not finished.
-type manifest struct {
-	Key    string `json:"key"`
-	SHA256 string `json:"sha256"`
-	// Recipe repeats what the key was made from, for people.
-	Recipe []string  `json:"recipe"`
-	Built  time.Time `json:"built"`
-	Took   float64   `json:"took_s"`
-	// Seal shows that this cache's owner built it (cache.Seal of Key and SHA256).
-	Seal string `json:"seal"`
-}
+func (b *builder) Spec() engine.Spec { return Spec() }
 
 // Prepare finds the worker in the cache or compiles it, which takes about a
 // minute and, the first time, the network.
@@ -165,10 +144,7 @@ func (b *builder) Prepare(ctx context.Context, progress engine.Progress) (engine
 	if !pinned(b.o.Release) {
 		return engine.Worker{}, fmt.Errorf("gocv release %q is not pinned; choose one of %s", b.o.Release, strings.Join(Releases(), ", "))
 	}
-	if b.o.Go == "" {
-		return engine.Worker{}, &engine.Unavailable{Engine: Name, Why: "there is no Go command to compile its worker with", Fix: "install Go (deployctl doctor --fix)"}
-	}
-	goVersion, err := b.goVersion(ctx)
+	goVersion, err := compile.Version(ctx, b.o.Process, Name, b.o.Go, b.o.GoVersion)
 	if err != nil {
 		return engine.Worker{}, err
 	}
@@ -176,138 +152,19 @@ func (b *builder) Prepare(ctx context.Context, progress engine.Progress) (engine
 	if err != nil {
 		return engine.Worker{}, err
 	}
-	sum := sha256.Sum256([]byte(strings.Join(recipe, "\x00")))
-	key := hex.EncodeToString(sum[:])[:20]
-	dir := filepath.Join(b.o.Cache, "workers", Name, key)
-
-	// What another user could have put there is removed, not run.
-	if _, err := cache.Secure(b.o.Cache, "workers", Name); err != nil {
-		return engine.Worker{}, err
+	program := compile.Program{
+		Engine: Name, Cache: b.o.Cache, Recipe: recipe, Fresh: b.o.Fresh,
+		Build: func(ctx context.Context, dir string, progress engine.Progress) error {
+			return b.build(ctx, dir, goVersion, progress)
+		},
 	}
-	if exe, ok := b.cached(dir, key); ok && !b.o.Fresh {
-		return b.worker(exe), nil
-	}
-	lock := flock.New(dir + ".lock")
-	if err := acquire(ctx, lock, progress); err != nil {
-		return engine.Worker{}, err
-	}
-	exe, took, err := b.locked(ctx, dir, key, recipe, goVersion, progress)
-	if unlockErr := lock.Unlock(); err == nil && unlockErr != nil {
-		err = fmt.Errorf("unlock %s: %w", lock.Path(), unlockErr)
-	}
+	exe, took, err := program.Prepare(ctx, progress)
 	if err != nil {
 		return engine.Worker{}, err
 	}
 	w := b.worker(exe)
 	w.Built, w.BuildTime = took > 0, took
 	return w, nil
-}
-
-// locked builds while no other process does. Another may have finished while
-// this one waited; took is 0 then.
-func (b *builder) locked(ctx context.Context, dir, key string, recipe []string, goVersion string, progress engine.Progress) (string, time.Duration, error) {
-	if exe, ok := b.cached(dir, key); ok && !b.o.Fresh {
-		return exe, 0, nil
-	}
-	// Under the lock nobody else uses these: leftovers of a killed build, or a
-	// damaged worker.
-	stale, err := filepath.Glob(dir + ".build-*")
-	if err != nil {
-		return "", 0, fmt.Errorf("look for unfinished builds: %w", err)
-	}
-	for _, old := range append(stale, dir) {
-		if err := os.RemoveAll(old); err != nil {
-			return "", 0, cache.Explain(old, 0, err)
-		}
-	}
-	tmp, err := os.MkdirTemp(filepath.Dir(dir), key+".build-*")
-	if err != nil {
-		return "", 0, cache.Explain(filepath.Dir(dir), 0, err)
-	}
-	begin := time.Now()
-	err = b.build(ctx, tmp, goVersion, progress)
-	took := time.Since(begin)
-	if err == nil {
-		err = b.finish(tmp, dir, key, recipe, took)
-	}
-	if err != nil {
-		return "", 0, errors.Join(err, os.RemoveAll(tmp))
-	}
-	return filepath.Join(dir, exeName()), took, nil
-}
-
-func (b *builder) finish(tmp, dir, key string, recipe []string, took time.Duration) error {
-	sum, err := hashFile(filepath.Join(tmp, exeName()))
-	if err != nil {
-		return fmt.Errorf("hash the worker: %w", err)
-	}
-	seal, err := cache.Seal(b.o.Cache, Name, key, sum)
-	if err != nil {
-		return err
-	}
-	m, err := json.MarshalIndent(manifest{key, sum, recipe, time.Now().UTC(), took.Seconds(), seal}, "", "  ")
-	if err != nil {
-		return fmt.Errorf("describe the worker: %w", err)
-	}
-	if err := cache.WriteBytes(filepath.Join(tmp, "manifest.json"), m); err != nil {
-		return err
-	}
-	return cache.Explain(dir, 0, durable.Rename(tmp, dir))
-}
-
-// cached reports a finished worker whose bytes are those that were built here,
-// by this user, and that no other user can change before it runs.
-func (b *builder) cached(dir, key string) (string, bool) {
-	file := filepath.Join(dir, "manifest.json")
-	if cache.Trusted(b.o.Cache, file) != nil || cache.Trusted(b.o.Cache, filepath.Join(dir, exeName())) != nil {
-		return "", false
-	}
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		return "", false
-	}
-	var m manifest
-	if json.Unmarshal(raw, &m) != nil || m.Key != key || !cache.Sealed(b.o.Cache, m.Seal, Name, key, m.SHA256) {
-		return "", false
-	}
-	exe := filepath.Join(dir, exeName())
-	sum, err := hashFile(exe)
-	cache.Touch(dir)
-	return exe, err == nil && sum == m.SHA256
-}
-
-func hashFile(name string) (string, error) {
-	raw, err := os.ReadFile(name) // a worker has 4 MB
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:]), nil
-}
-
-func exeName() string {
-	if runtime.GOOS == "windows" {
-		return "worker.exe"
-	}
-	return "worker"
-}
-
-// acquire waits for a build of the same worker by another process.
-func acquire(ctx context.Context, lock *flock.Flock, progress engine.Progress) error {
-	ok, err := lock.TryLock()
-	if err != nil {
-		return cache.Explain(lock.Path(), 0, err)
-	}
-	if ok {
-		return nil
-	}
-	progress.Start("another deployctl is compiling the gocv worker", -1)
-	defer progress.Done()
-	_, err = lock.TryLockContext(ctx, 200*time.Millisecond)
-	if err != nil {
-		return fmt.Errorf("wait for another deployctl that compiles the gocv worker: %w", err)
-	}
-	return nil
 }
 
 func (b *builder) worker(exe string) engine.Worker {
@@ -369,21 +226,12 @@ func (b *builder) steered() string {
 
 // recipe lists everything that decides what the worker becomes.
 func (b *builder) recipe(goVersion string) ([]string, error) {
-	src := sha256.New()
-	names, err := fs.Glob(workerSource, "worker/*")
+	source, err := source()
 	if err != nil {
-		return nil, fmt.Errorf("list the worker's source: %w", err)
-	}
-	for _, name := range names {
-		text, err := workerSource.ReadFile(name)
-		if err != nil {
-			return nil, fmt.Errorf("read the worker's source: %w", err)
-		}
-		fmt.Fprintf(src, "%s %d\n", name, len(text)) //nolint:errcheck // a hash cannot fail
-		src.Write(text)                              //nolint:errcheck // a hash cannot fail
+		return nil, err
 	}
 	list := []string{
-		"source " + hex.EncodeToString(src.Sum(nil)),
+		"source " + compile.Sum(source),
 		"gocv " + b.o.Release,
 		"tags " + b.tags(),
 		"go " + goVersion + " " + runtime.GOOS + "/" + runtime.GOARCH,
@@ -432,17 +280,5 @@ func pinned(release string) bool {
 	return false
 }
 
-func (b *builder) goVersion(ctx context.Context) (string, error) {
-	if b.o.GoVersion != "" {
-		return strings.TrimPrefix(b.o.GoVersion, "go"), nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	// GOTOOLCHAIN=local here too: otherwise a go.mod nearby decides.
-	out, err := b.o.Process.Run(ctx, host.Command{Argv: []string{b.o.Go, "version"}, Env: []string{"GOTOOLCHAIN=local"}})
-	f := strings.Fields(string(out.Stdout))
-	if err != nil || out.Exit != 0 || len(f) < 3 || !strings.HasPrefix(f[2], "go") {
-		return "", &engine.Unavailable{Engine: Name, Why: fmt.Sprintf("%s does not tell its version", b.o.Go), Fix: "reinstall Go", Err: err}
-	}
-	return strings.TrimPrefix(f[2], "go"), nil
-}
+// source are the files of the worker's program.
+func source() (map[string][]byte, error) { return compile.Source(workerSource, worker.Source) }

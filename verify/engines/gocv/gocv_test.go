@@ -343,12 +343,12 @@ func forge(manifestFile, worker, text string) error {
 	if err != nil {
 		return err
 	}
-	var m manifest
+	var m map[string]any
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return err
 	}
 	sum := sha256.Sum256([]byte(text))
-	m.SHA256 = hex.EncodeToString(sum[:])
+	m["sha256"] = hex.EncodeToString(sum[:])
 	if raw, err = json.Marshal(m); err != nil {
 		return err
 	}

@@ -23,31 +23,6 @@ import (
 	"gocv.io/x/gocv"
 )
 
-// device is verify/engine's Device.
-type device struct {
-	Pairs  []string          `json:"pairs"`
-	OpenCL *opencl           `json:"opencl"`
-	CUDA   *cuda             `json:"cuda"`
-	Built  map[string]string `json:"built"`
-	Layers map[string]int    `json:"layers"`
-}
-
-type opencl struct {
-	Have    bool   `json:"have"`
-	Use     bool   `json:"use"`
-	Name    string `json:"name"`
-	Vendor  string `json:"vendor"`
-	Version string `json:"version"`
-	Type    string `json:"type"`
-	Any     bool   `json:"any"`
-}
-
-type cuda struct {
-	Count        int      `json:"count"`
-	Names        []string `json:"names"`
-	Capabilities []string `json:"capabilities"`
-}
-
 // told splits the lines of device.cpp; what OpenCV refused to tell goes to the
 // log.
 func told(text *C.char, each func(name, value string)) {

@@ -2,91 +2,24 @@
 // +build gocvworker
 
 // The gocv worker: a program of its own that loads a Darknet network through
-// gocv and OpenCV, runs it, and writes what came out. It reads one job as JSON
-// on standard input and writes one answer as JSON to the file that the job
-// names, because OpenCV prints to both streams. The forms are verify/engine's
-// Job and Answer, repeated here because this file is
-// compiled alone on the machine that is being proven, with whatever Go that
-// machine has (1.13 or newer) and with any gocv from v0.22.0 on. So: no
-// generics, no os.ReadFile, and only calls that every one of those releases has.
+// gocv and OpenCV, runs it, and writes what came out (verify/engines/internal/
+// worker). It is compiled with any gocv from v0.22.0 on: only calls that every one
+// of those releases has.
 //
 // A C++ exception that gocv does not catch ends this process; the parent reads
 // the reason from standard error.
 package main
 
 import (
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
-	"io/ioutil"
-	"math"
-	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
 	"gocv.io/x/gocv"
 )
-
-const schema = 2
-
-type job struct {
-	Schema  int      `json:"schema"`
-	Config  string   `json:"config"`
-	Weights string   `json:"weights"`
-	Inputs  []string `json:"inputs"`
-	Width   int      `json:"width"`
-	Height  int      `json:"height"`
-	Heads   []int    `json:"heads"`
-	Yolos   []int    `json:"yolos"`
-	OutDir  string   `json:"out_dir"`
-	Answer  string   `json:"answer_file"`
-	Backend string   `json:"backend"`
-	Target  string   `json:"target"`
-	Threads int      `json:"threads"`
-	Warmup  int      `json:"warmup"`
-	Runs    int      `json:"runs"`
-}
-
-type answer struct {
-	Schema      int               `json:"schema"`
-	Versions    map[string]string `json:"versions"`
-	Backend     string            `json:"backend"`
-	Target      string            `json:"target"`
-	Threads     int               `json:"threads"`
-	Began       float64           `json:"began"`
-	LoadSeconds float64           `json:"load_s"`
-	RunSeconds  []float64         `json:"run_s"`
-	OtherSecs   []float64         `json:"other_s"`
-	Outputs     []tensor          `json:"outputs"`
-	Others      []tensor          `json:"others"`
-	Repeat      []tensor          `json:"repeat"`
-	Last        []tensor          `json:"last"`
-	RunDiff     []float64         `json:"run_diff"`
-	RunMost     []float64         `json:"run_most"`
-	RunRows     []int             `json:"run_rows"`
-	Device      *device           `json:"device,omitempty"`
-	Processor   []tensor          `json:"processor,omitempty"`
-	ProcessorS  float64           `json:"processor_s,omitempty"`
-	Peak        float64           `json:"peak_gflops,omitempty"`
-	PeakAll     float64           `json:"peak_all_gflops,omitempty"`
-	PeakDevice  float64           `json:"peak_device_gflops,omitempty"`
-	Calibration []float64         `json:"calibration_s,omitempty"`
-	Libraries   []string          `json:"libraries,omitempty"`
-	Log         string            `json:"log,omitempty"`
-	Error       string            `json:"error,omitempty"`
-}
-
-type tensor struct {
-	Kind  string `json:"kind"`
-	Layer int    `json:"layer"`
-	Shape []int  `json:"shape"`
-	File  string `json:"file"`
-	Input int    `json:"input"`
-}
 
 // The numbers are OpenCV's cv::dnn::Backend and cv::dnn::Target (dnn.hpp, 4.x);
 // older gocv has names for only a few of them.
@@ -100,51 +33,10 @@ var targets = map[string]int{
 	"cuda_fp16": 7, "npu": 9, "cpu_fp16": 10,
 }
 
-func main() {
-	a := answer{
-		Schema: schema,
-		Began:  float64(time.Now().UnixNano()) / 1e9,
-		Versions: map[string]string{
-			"opencv": gocv.OpenCVVersion(),
-			"gocv":   gocv.Version(),
-			"go":     runtime.Version(),
-		},
-	}
-	var j job
-	if err := json.NewDecoder(os.Stdin).Decode(&j); err != nil {
-		fmt.Fprintln(os.Stderr, "gocv worker: read job:", err)
-		os.Exit(1)
-	}
-	if err := run(j, &a); err != nil {
-		a.Error = err.Error()
-	}
-	// Now, when also what is loaded at first use (OpenCL, CUDA) is there.
-	var err error
-	if a.Libraries, err = libraries(); err != nil {
-		fmt.Fprintln(os.Stderr, "gocv worker: list the loaded libraries:", err)
-	}
-	if err := reply(j.Answer, &a); err != nil {
-		fmt.Fprintln(os.Stderr, "gocv worker: write answer:", err)
-		os.Exit(1)
-	}
-}
-
-// reply writes the answer whole or not at all.
-func reply(file string, a *answer) error {
-	raw, err := json.Marshal(a)
-	if err != nil {
-		return err
-	}
-	if err := ioutil.WriteFile(file+".part", raw, 0600); err != nil {
-		return err
-	}
-	return os.Rename(file+".part", file)
-}
+func main() { serve("gocv worker", run) }
 
 func run(j job, a *answer) error {
-	if j.Schema != schema {
-		return fmt.Errorf("job has schema %d, this worker speaks %d", j.Schema, schema)
-	}
+	a.Versions["opencv"], a.Versions["gocv"] = gocv.OpenCVVersion(), gocv.Version()
 	backend, ok := backends[j.Backend]
 	if !ok {
 		return fmt.Errorf("unknown backend %q", j.Backend)
@@ -174,12 +66,12 @@ func run(j job, a *answer) error {
 		return err
 	}
 	a.LoadSeconds = time.Since(begin).Seconds()
-	first, err := n.passes(a)
-	if err != nil || target == 0 {
+	m := newMeter(j, a)
+	if err := passes(j, a, &n.seen, n.forward, m.measure); err != nil || target == 0 {
 		return err
 	}
 	a.Device.Layers = layers(&n.net)
-	a.Processor, a.ProcessorS, err = onProcessor(j, first)
+	a.Processor, a.ProcessorS, err = onProcessor(j)
 	return err
 }
 
@@ -189,6 +81,7 @@ type network struct {
 	job   job
 	names []string
 	seen  watch
+	first *gocv.Mat // the first input, once it was read
 }
 
 // open loads the job's network. It is never closed: the process ends a moment
@@ -220,9 +113,22 @@ func open(j job, backend, target int) (*network, error) {
 
 // forward runs the network once. keep begins the names of the files that the
 // layers are written to, "" for none.
-func (n *network) forward(blob gocv.Mat, input int, keep string) ([]tensor, float64, error) {
+func (n *network) forward(input int, keep string) ([]tensor, float64, error) {
+	blob := n.first
+	if input > 0 || blob == nil {
+		read, err := readBlob(n.job.Inputs[input], n.job.Width, n.job.Height)
+		if err != nil {
+			return nil, 0, err
+		}
+		blob = &read
+		if input > 0 {
+			defer read.Close()
+		} else {
+			n.first = blob
+		}
+	}
 	start := time.Now()
-	n.net.SetInput(blob, "")
+	n.net.SetInput(*blob, "")
 	mats := n.net.ForwardLayers(n.names)
 	took := time.Since(start).Seconds()
 	defer func() {
@@ -236,10 +142,15 @@ func (n *network) forward(blob gocv.Mat, input int, keep string) ([]tensor, floa
 	if len(mats) != len(n.names) {
 		return nil, 0, fmt.Errorf("forward pass: asked for %d layers, got %d", len(n.names), len(mats))
 	}
-	if input == 0 {
-		if err := n.seen.add(mats, len(n.job.Heads)); err != nil {
-			return nil, 0, err
+	values := make([][]float32, len(mats))
+	for i := range mats {
+		var err error
+		if values[i], err = mats[i].DataPtrFloat32(); err != nil {
+			return nil, 0, fmt.Errorf("read layer %s: %v", n.names[i], err)
 		}
+	}
+	if input == 0 {
+		n.seen.add(values[:len(n.job.Heads)], values[len(n.job.Heads):])
 	}
 	if keep == "" {
 		return nil, took, nil
@@ -254,11 +165,7 @@ func (n *network) forward(blob gocv.Mat, input int, keep string) ([]tensor, floa
 		}
 		t.Shape = mats[i].Size()
 		t.File = filepath.Join(n.job.OutDir, fmt.Sprintf("%s-%s.f32", keep, n.names[i]))
-		data, err := mats[i].DataPtrFloat32()
-		if err != nil {
-			return nil, 0, fmt.Errorf("read layer %s: %v", n.names[i], err)
-		}
-		if err := writeTensor(t.File, data); err != nil {
+		if err := writeTensor(t.File, values[i]); err != nil {
 			return nil, 0, err
 		}
 		out = append(out, t)
@@ -266,70 +173,16 @@ func (n *network) forward(blob gocv.Mat, input int, keep string) ([]tensor, floa
 	return out, took, nil
 }
 
-// passes makes all the forward passes of a job and returns the first input.
-func (n *network) passes(a *answer) (gocv.Mat, error) {
-	j := n.job
-	first, err := readBlob(j.Inputs[0], j.Width, j.Height)
-	if err != nil {
-		return first, err
-	}
-	m := newMeter(j, a)
-	m.measure()
-	for i := 0; i < j.Warmup+j.Runs; i++ {
-		keep := ""
-		if i == 0 {
-			keep = "first"
-		} else if i == j.Warmup+j.Runs-1 {
-			keep = "last"
-		}
-		out, took, err := n.forward(first, 0, keep)
-		if err != nil {
-			return first, err
-		}
-		if i == 0 {
-			a.Outputs = out
-		}
-		if keep == "last" {
-			a.Last = out
-		}
-		a.RunSeconds = append(a.RunSeconds, took)
-		m.measure()
-	}
-	for i := 1; i < len(j.Inputs); i++ {
-		blob, err := readBlob(j.Inputs[i], j.Width, j.Height)
-		if err != nil {
-			return first, err
-		}
-		out, took, err := n.forward(blob, i, fmt.Sprintf("other%d", i))
-		if err != nil {
-			return first, err
-		}
-		blob.Close()
-		a.OtherSecs = append(a.OtherSecs, took)
-		a.Others = append(a.Others, out...)
-	}
-	out, took, err := n.forward(first, 0, "repeat")
-	if err != nil {
-		return first, err
-	}
-	a.OtherSecs = append(a.OtherSecs, took)
-	a.Repeat, a.RunDiff, a.RunMost, a.RunRows = out, n.seen.diffs, n.seen.most, n.seen.rows
-	return first, nil
-}
-
 // readBlob loads a tensor file into a [1, 3, H, W] Mat. gocv can make a
 // four-dimensional Mat directly only since v0.26.0, so the planes are woven
 // into an ordinary float image and OpenCV's own blobFromImage separates them
 // again, with neither scaling nor swapping.
 func readBlob(file string, width, height int) (gocv.Mat, error) {
-	raw, err := ioutil.ReadFile(file)
+	data, err := readInput(file, width, height)
 	if err != nil {
-		return gocv.Mat{}, fmt.Errorf("read input: %v", err)
+		return gocv.Mat{}, err
 	}
 	plane := width * height
-	if width < 1 || height < 1 || len(raw) != plane*3*4 {
-		return gocv.Mat{}, fmt.Errorf("input %s has %d bytes, a %dx%d picture has %d", file, len(raw), width, height, plane*12)
-	}
 	img := gocv.NewMatWithSize(height, width, gocv.MatTypeCV32F+gocv.MatChannels3)
 	defer img.Close()
 	pixels, err := img.DataPtrFloat32()
@@ -341,7 +194,7 @@ func readBlob(file string, width, height int) (gocv.Mat, error) {
 	}
 	for c := 0; c < 3; c++ {
 		for p := 0; p < plane; p++ {
-			pixels[p*3+c] = math.Float32frombits(binary.LittleEndian.Uint32(raw[(c*plane+p)*4:]))
+			pixels[p*3+c] = data[c*plane+p]
 		}
 	}
 	blob := gocv.BlobFromImage(img, 1, image.Pt(width, height), gocv.NewScalar(0, 0, 0, 0), false, false)
@@ -352,15 +205,4 @@ func readBlob(file string, width, height int) (gocv.Mat, error) {
 		return gocv.Mat{}, fmt.Errorf("make input blob: shape %s", strings.Trim(fmt.Sprint(s), "[]"))
 	}
 	return blob, nil
-}
-
-func writeTensor(file string, data []float32) error {
-	raw := make([]byte, len(data)*4)
-	for i, v := range data {
-		binary.LittleEndian.PutUint32(raw[i*4:], math.Float32bits(v))
-	}
-	if err := ioutil.WriteFile(file, raw, 0644); err != nil {
-		return fmt.Errorf("write output: %v", err)
-	}
-	return nil
 }

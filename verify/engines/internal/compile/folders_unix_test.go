@@ -1,6 +1,6 @@
 //go:build unix
 
-package gocv
+package compile
 
 import (
 	"os"
@@ -9,18 +9,18 @@ import (
 	"testing"
 )
 
-func TestGoFolders(t *testing.T) {
+func TestFolders(t *testing.T) {
 	home, cache := t.TempDir(), "/cache"
 	for _, name := range []string{"GOCACHE", "GOPATH", "GOMODCACHE", "XDG_CACHE_HOME"} {
 		t.Setenv(name, "")
 	}
 	all := []string{"GOCACHE=/cache/go/build", "GOPATH=/cache/go", "GOMODCACHE=/cache/go/pkg/mod"}
 	t.Setenv("HOME", home)
-	if got := goFolders(cache); len(got) != 0 {
+	if got := folders(cache); len(got) != 0 {
 		t.Errorf("own HOME: %q", got)
 	}
 	t.Setenv("HOME", "")
-	if got := goFolders(cache); !slices.Equal(got, all[:2]) {
+	if got := folders(cache); !slices.Equal(got, all[:2]) {
 		t.Errorf("no HOME: %q", got)
 	}
 	if os.Geteuid() != 0 {
@@ -30,12 +30,12 @@ func TestGoFolders(t *testing.T) {
 	if err := os.Chown(home, 12345, -1); err != nil {
 		t.Fatal(err)
 	}
-	if got := goFolders(cache); !slices.Equal(got, all) {
+	if got := folders(cache); !slices.Equal(got, all) {
 		t.Errorf("HOME of another user: %q", got)
 	}
 	t.Setenv("HOME", t.TempDir())
 	t.Setenv("GOCACHE", filepath.Join(home, "build"))
-	if got := goFolders(cache); !slices.Equal(got, all[:1]) {
+	if got := folders(cache); !slices.Equal(got, all[:1]) {
 		t.Errorf("GOCACHE of another user: %q", got)
 	}
 }

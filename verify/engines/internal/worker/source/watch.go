@@ -1,14 +1,9 @@
-//go:build gocvworker
-// +build gocvworker
+//go:build gocvworker || ortworker
+// +build gocvworker ortworker
 
 package main
 
-import (
-	"fmt"
-	"math"
-
-	"gocv.io/x/gocv"
-)
+import "math"
 
 // watch compares every run of the first input with the first of them, outside
 // the time that is measured.
@@ -21,15 +16,11 @@ type watch struct {
 	rows []int
 }
 
-// add appends the largest relative L2 of any head, -1 where a value is not
-// finite.
-func (w *watch) add(mats []gocv.Mat, heads int) error {
+// add compares a run's heads, and rows where the engine decodes. It appends the
+// largest relative L2 of any head, -1 where a value is not finite.
+func (w *watch) add(heads, rows [][]float32) {
 	worst, most := 0.0, 0.0
-	for i := 0; i < heads; i++ {
-		data, err := mats[i].DataPtrFloat32()
-		if err != nil {
-			return fmt.Errorf("read head %d: %v", i, err)
-		}
+	for i, data := range heads {
 		if len(w.first) == i {
 			w.first = append(w.first, append([]float32(nil), data...))
 		}
@@ -43,21 +34,17 @@ func (w *watch) add(mats []gocv.Mat, heads int) error {
 			worst = math.Max(worst, d)
 		}
 	}
-	rows := 0
-	for i := heads; i < len(mats); i++ {
-		data, err := mats[i].DataPtrFloat32()
-		if err != nil {
-			return fmt.Errorf("read the boxes of head %d: %v", i-heads, err)
-		}
+	changed := 0
+	for k, data := range rows {
+		i := len(heads) + k
 		if len(w.first) == i {
 			w.first = append(w.first, append([]float32(nil), data...))
 		}
 		if worst == 0 {
-			rows += others(data, w.first[i])
+			changed += others(data, w.first[i])
 		}
 	}
-	w.diffs, w.most, w.rows = append(w.diffs, worst), append(w.most, most), append(w.rows, rows)
-	return nil
+	w.diffs, w.most, w.rows = append(w.diffs, worst), append(w.most, most), append(w.rows, changed)
 }
 
 // others counts the values of data that are not those of first, bit by bit.

@@ -1,4 +1,4 @@
-package gocv
+package compile
 
 import (
 	"os"
@@ -7,11 +7,11 @@ import (
 	"github.com/deployctl/deployctl/doctor/host/ownership"
 )
 
-// goFolders gives the Go command folders beneath cache where its usual ones do
+// folders gives the Go command folders beneath cache where its usual ones do
 // not do: a bare service account has none, and the Go command would refuse to
 // start; and under sudo -E they are another user's, who could have put there
 // what root would run, and who could not remove what root leaves there.
-func goFolders(cache string) []string {
+func folders(cache string) []string {
 	own := map[string]string{
 		"GOCACHE": filepath.Join(cache, "go", "build"), "GOPATH": filepath.Join(cache, "go"),
 		"GOMODCACHE": filepath.Join(cache, "go", "pkg", "mod"),

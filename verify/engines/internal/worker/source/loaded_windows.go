@@ -1,5 +1,5 @@
-//go:build gocvworker
-// +build gocvworker
+//go:build gocvworker || ortworker
+// +build gocvworker ortworker
 
 package main
 

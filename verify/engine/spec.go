@@ -1,0 +1,100 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+)
+
+// Format is the form in which an engine reads a network.
+type Format string
+
+// The formats. A network comes as Darknet's files and is converted where an
+// engine cannot read those.
+const (
+	Darknet Format = "darknet" // Job.Config and Job.Weights
+	ONNX    Format = "onnx"    // Job.Model and Job.Outputs
+)
+
+// Target is something that an engine can compute on. Its precision is that of its
+// name (judge.PrecisionOf).
+type Target struct {
+	// Name is the protocol's word (cpu, cuda_fp16), Backend the engine's own for
+	// the part of it that has this target.
+	Name, Backend string
+	// Layers is the engine's word for the target where it says on what its layers
+	// ran, "" where it has none.
+	Layers string
+	// Drivers begin the names of the files, in lower case, of which one must have
+	// been loaded where the target was used; nil for none.
+	Drivers []string
+}
+
+// Spec is what an engine declares.
+type Spec struct {
+	// Name is the engine's short name: gocv, onnxruntime …
+	Name string
+	// Library is the name of the library that does the work, for sentences, and
+	// Component what it is called in the facts and in Answer.Versions.
+	Library, Component string
+	// Recipe provides what the engine needs.
+	Recipe string
+	// Formats are those it reads, the preferred one first.
+	Formats []Format
+	// Targets are what it can compute on, the default first.
+	Targets []Target
+	// Missing says what a target lacks on this machine, "" when nothing. refused:
+	// the engine does not list it. nil: every target is always there.
+	Missing func(asked Target, d Device, refused bool) (why, fix string)
+	// Find finds the engine on a machine that was looked at. An error is a sentence
+	// that says what is missing, and what to do.
+	Find func(m Machine) (Engine, error)
+}
+
+// Machine is where an engine is looked for.
+type Machine struct {
+	Facts *facts.Facts
+	// Chosen are the versions that the tables chose for this machine, by component.
+	Chosen map[string]string
+	// Blocker is the first requirement of the recipe that is not satisfied, in a
+	// sentence; "" for none.
+	Blocker string
+	Process Process
+	// Getenv reads the environment that Process gives its children.
+	Getenv func(string) (string, bool)
+	// Cache is deployctl's cache folder.
+	Cache string
+	// Fresh compiles workers even if there are some.
+	Fresh bool
+	// Proxy gives the one Go module proxy that a worker may be compiled from, for
+	// a release of what it is compiled with; nil leaves that to the Go command.
+	Proxy func(ctx context.Context, release string) (string, error)
+}
+
+// Target is the target of that name, with the backend where that is not "".
+func (s Spec) Target(backend, name string) (Target, bool) {
+	i := slices.IndexFunc(s.Targets, func(t Target) bool { return t.Name == name && (backend == "" || t.Backend == backend) })
+	if i < 0 {
+		return Target{Name: name, Backend: backend}, false
+	}
+	return s.Targets[i], true
+}
+
+// TargetNames are the names of the targets, each once.
+func (s Spec) TargetNames() []string {
+	var list []string
+	for _, t := range s.Targets {
+		if !slices.Contains(list, t.Name) {
+			list = append(list, t.Name)
+		}
+	}
+	return list
+}
+
+// Pair is backend/target, as Answer and Device name them.
+func (t Target) Pair() string { return t.Backend + "/" + t.Name }
+
+// Family is the kind of a target: cuda of cuda_fp16.
+func (t Target) Family() string { return strings.TrimSuffix(t.Name, "_fp16") }

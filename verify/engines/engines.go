@@ -1,0 +1,48 @@
+// Package engines is the list of the engines that networks can be run with.
+package engines
+
+import (
+	"slices"
+
+	"github.com/deployctl/deployctl/verify/engine"
+	"github.com/deployctl/deployctl/verify/engines/gocv"
+)
+
+// All are the engines, the default first. One more is a folder and a line here.
+func All() []engine.Spec {
+	return []engine.Spec{
+		gocv.Spec(),
+	}
+}
+
+// Named is the engine of that name.
+func Named(name string) (engine.Spec, bool) {
+	for _, s := range All() {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return engine.Spec{}, false
+}
+
+// Names are the engines' names.
+func Names() []string {
+	var list []string
+	for _, s := range All() {
+		list = append(list, s.Name)
+	}
+	return list
+}
+
+// Targets are all that any engine can compute on, in the order of the engines.
+func Targets() []string {
+	var list []string
+	for _, s := range All() {
+		for _, name := range s.TargetNames() {
+			if !slices.Contains(list, name) {
+				list = append(list, name)
+			}
+		}
+	}
+	return list
+}

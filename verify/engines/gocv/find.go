@@ -1,0 +1,49 @@
+package gocv
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/deployctl/deployctl/verify/engine"
+)
+
+// Spec declares the engine.
+func Spec() engine.Spec {
+	return engine.Spec{
+		Name: Name, Library: "OpenCV", Component: "opencv", Recipe: "opencv-yolov3",
+		Formats: []engine.Format{engine.Darknet}, Targets: targets(), Missing: missingDevice, Find: find,
+	}
+}
+
+// find is the engine for the OpenCV, Go and compiler that were found.
+func find(m engine.Machine) (engine.Engine, error) {
+	release := m.Chosen["gocv"]
+	if release == "" {
+		if m.Blocker != "" {
+			return nil, fmt.Errorf("the gocv engine cannot be built here: %s; run deployctl doctor --fix (or verify --engine reference for the built-in engine alone)", m.Blocker)
+		}
+		return nil, fmt.Errorf("no gocv release is known to fit this machine's OpenCV: run deployctl doctor to see why")
+	}
+	opencv, _ := m.Facts.Active("opencv")
+	goCommand, _ := m.Facts.Active("go")
+	o := Options{
+		Process: m.Process, Cache: m.Cache, Release: "v" + strings.TrimPrefix(release, "v"),
+		Go: goCommand.Path, GoVersion: goCommand.Version,
+		OpenCVVersion: opencv.Version, OpenCVPath: opencv.Attrs["lib"],
+		Getenv: m.Getenv, Fresh: m.Fresh,
+	}
+	if pc := opencv.Attrs["pc"]; pc != "" {
+		o.PkgConfigDir = filepath.Dir(pc)
+	}
+	if m.Proxy != nil {
+		o.Proxy = func(ctx context.Context) (string, error) { return m.Proxy(ctx, o.Release) }
+	}
+	if cxx, ok := m.Facts.Active("g++"); ok {
+		o.CXX, o.CXXVersion = cxx.Path, cxx.Version
+	} else if cxx, ok := m.Facts.Active("clang++"); ok {
+		o.CXX, o.CXXVersion = cxx.Path, cxx.Version
+	}
+	return New(o), nil
+}
