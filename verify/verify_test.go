@@ -140,6 +140,8 @@ type fake struct {
 	name string
 	err  error
 	copy *engine.Copy
+	// remedy knows what to do about messages.
+	remedy func(string) string
 }
 
 // Spec is gocv's under the engine's own name.
@@ -150,7 +152,7 @@ func (f fake) Spec() engine.Spec {
 }
 
 func (f fake) Prepare(context.Context, engine.Progress) (engine.Worker, error) {
-	return engine.Worker{Engine: f.name, Version: "v1", Argv: []string{"/worker"}, Copy: f.copy}, f.err
+	return engine.Worker{Engine: f.name, Version: "v1", Argv: []string{"/worker"}, Copy: f.copy, Runs: engine.Runs{Remedy: f.remedy}}, f.err
 }
 
 // worker answers jobs in this process, with the reference's arithmetic and the
@@ -161,6 +163,7 @@ type worker struct {
 	opts  reference.Options // its arithmetic
 	out   *host.Output
 	err   error
+	job   func(j engine.Job) // sees every job
 }
 
 func (w worker) Run(ctx context.Context, cmd host.Command) (host.Output, error) {
@@ -173,6 +176,9 @@ func (w worker) Run(ctx context.Context, cmd host.Command) (host.Output, error) 
 	var j engine.Job
 	if err := json.Unmarshal(cmd.Stdin, &j); err != nil {
 		return host.Output{}, err
+	}
+	if w.job != nil {
+		w.job(j)
 	}
 	a := engine.Answer{Schema: engine.Schema, Versions: map[string]string{"opencv": "4.6.0"}, Backend: j.Backend, Target: j.Target, LoadSeconds: 0.01}
 	if len(j.Inputs) > 0 {

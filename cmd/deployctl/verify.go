@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/cmd/pipeline"
+	"github.com/deployctl/deployctl/verify/engines"
 )
 
 func newVerify(c *console.Console) *cobra.Command {
@@ -20,11 +22,15 @@ func newVerify(c *console.Console) *cobra.Command {
 compares every raw output with the built-in reference engine, times it, and
 draws the boxes into a picture.
 
+gocv reads Darknet's files. For onnxruntime the network is converted to ONNX,
+and the library is the active one of "deployctl shadow onnxruntime".
+
 Without weights of your own, and without the official ones in the cache, it uses
 self-test weights: the same network at the same cost, calibrated on an embedded
 scene, not trained.`,
 		Example: `  deployctl verify
   deployctl verify --level 3
+  deployctl verify --engine onnxruntime
   deployctl verify --cfg my.cfg --weights my.weights --names my.names --image street.jpg`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -51,13 +57,13 @@ scene, not trained.`,
 	}
 	f := cmd.Flags()
 	selectRecipe(f, &o.Recipe)
-	f.StringVar(&o.Engine, "engine", "gocv", "the engine to prove: gocv, or reference for the built-in one alone")
+	f.StringVar(&o.Engine, "engine", "gocv", "the engine to prove: "+strings.Join(engines.Names(), ", ")+", or reference for the built-in one alone")
 	f.StringVar(&o.Config, "cfg", "", "a Darknet network description `file`")
 	f.StringVar(&o.Weights, "weights", "", "a Darknet weights `file`")
 	f.StringVar(&o.Names, "names", "", "a `file` with one class name a line")
 	f.StringVar(&o.Image, "image", "", "a PNG or JPEG `file` to look at, turned as its Exif note says")
 	f.IntVar(&o.Size, "size", 0, "the network's input size in `pixels` (a multiple of 32; default: the cfg's, or 416)")
-	f.StringVar(&o.Target, "target", "cpu", "what the engine computes on: cpu, cpu_fp16, opencl, opencl_fp16, cuda, cuda_fp16")
+	f.StringVar(&o.Target, "target", "cpu", "what the engine computes on: "+strings.Join(engines.Targets(), ", ")+" (onnxruntime: cpu)")
 	f.IntVar(&o.Threads, "threads", 0, "threads of the engine (default: its own choice)")
 	f.IntVar(&o.Runs, "runs", 0, "timed runs (default: by level)")
 	f.DurationVar(&o.Limit, "limit", 5*time.Minute, "the longest `time` that the engine may run")

@@ -36,7 +36,7 @@ func full(t *testing.T, ages map[string]int) string {
 func ages() map[string]int {
 	return map[string]int{
 		"workers/gocv/new": 0, "workers/gocv/old": 30, "workers/gocv/ancient": 24 * 100, "workers/gocv/new.build-1": 2,
-		"reference/a.heads": 0, "reference/b.heads": 20, "reference/.b.heads.tmp-1": 2,
+		"reference/a.heads": 0, "reference/b.heads": 20, "reference/.b.heads.tmp-1": 2, "converted/a": 25,
 		"run/job-1": 2, "run/job-2": 0, "models/self-test": 24 * 200, "models/yolov3.weights": 24 * 200,
 		"store/sha256": 24 * 200, "logs/gocv.log": 24 * 200, "verify/yolov3.png": 24 * 200,
 	}
@@ -60,11 +60,11 @@ func TestPrune(t *testing.T) {
 		p    Pruning
 		want []string
 	}{
-		"limit not reached": {Pruning{Limit: Limit}, append([]string{"reference/b.heads", "workers/gocv/old"}, always...)},
+		"limit not reached": {Pruning{Limit: Limit}, append([]string{"converted/a", "reference/b.heads", "workers/gocv/old"}, always...)},
 		"limit":             {Pruning{Limit: 3000}, append([]string{"reference/b.heads"}, always...)},
 		"used just now":     {Pruning{Limit: 0}, always},
 		"all":               {Pruning{Limit: Limit, All: true}, []string{"models/yolov3.weights", "run/job-2", "store/sha256", "verify/yolov3.png"}},
-		"downloads": {Pruning{Limit: Limit, Downloads: true}, []string{"logs/gocv.log", "models/self-test", "reference/a.heads", "reference/b.heads",
+		"downloads": {Pruning{Limit: Limit, Downloads: true}, []string{"converted/a", "logs/gocv.log", "models/self-test", "reference/a.heads", "reference/b.heads",
 			"run/job-2", "verify/yolov3.png", "workers/gocv/new", "workers/gocv/old"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,12 +6,14 @@ import (
 
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/gocv"
+	"github.com/deployctl/deployctl/verify/engines/onnxruntime"
 )
 
 // All are the engines, the default first. One more is a folder and a line here.
 func All() []engine.Spec {
 	return []engine.Spec{
 		gocv.Spec(),
+		onnxruntime.Spec(),
 	}
 }
 

@@ -1,0 +1,46 @@
+package engines
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/deployctl/deployctl/recipes"
+)
+
+// TestDeclared: every engine is a word of the recipes, has a recipe that ends with
+// it or a component that one provides, and declares what the others do.
+func TestDeclared(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range All() {
+		if seen[s.Name] || !slices.Contains(recipes.Engines(), s.Name) {
+			t.Errorf("%s is there twice, or no word of the recipes", s.Name)
+		}
+		seen[s.Name] = true
+		r, err := recipes.Find(s.Recipe, "")
+		if err != nil {
+			t.Errorf("%s: %v", s.Name, err)
+			continue
+		}
+		if r.Verify == nil || r.Verify.Engine != s.Name {
+			t.Errorf("%s: the recipe %s does not end with its proof", s.Name, s.Recipe)
+		}
+		if _, ok := recipes.FindComponent(s.Component); !ok || s.Library == "" || len(s.Formats) == 0 || s.Find == nil {
+			t.Errorf("%s does not declare everything: %+v", s.Name, s)
+		}
+		if len(s.Targets) == 0 || s.Targets[0].Name != "cpu" {
+			t.Errorf("%s: the default target is not the processor: %v", s.Name, s.TargetNames())
+		}
+		for _, target := range s.Targets {
+			got, ok := s.Target(target.Backend, target.Name)
+			if !ok || got.Pair() != target.Pair() || target.Backend == "" {
+				t.Errorf("%s does not find its target %s", s.Name, target.Pair())
+			}
+		}
+		if _, ok := s.Target("", "abacus"); ok {
+			t.Errorf("%s computes on an abacus", s.Name)
+		}
+	}
+	if _, ok := Named("abacus"); ok || len(Names()) != len(All()) {
+		t.Errorf("names are %q", Names())
+	}
+}
