@@ -1,0 +1,45 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestOldGo: the worker is compiled with Go 1.18 or newer. Its go.mod keeps later
+// language out; this keeps later packages and functions out.
+func TestOldGo(t *testing.T) {
+	later := map[string]bool{
+		"slices": true, "maps": true, "cmp": true, "errors.Join": true, "strings.CutPrefix": true, "strings.CutSuffix": true,
+		"unsafe.String": true, "unsafe.StringData": true, "unsafe.SliceData": true, "context.WithCancelCause": true,
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) < 6 {
+		t.Fatalf("%v %v", files, err)
+	}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.ImportSpec:
+				if path := strings.Trim(n.Path.Value, `"`); later[path] {
+					t.Errorf("%s imports %s, which Go 1.18 does not have", name, path)
+				}
+			case *ast.SelectorExpr:
+				if x, ok := n.X.(*ast.Ident); ok && later[x.Name+"."+n.Sel.Name] {
+					t.Errorf("%s uses %s.%s, which Go 1.18 does not have", name, x.Name, n.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+}
