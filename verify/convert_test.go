@@ -133,6 +133,13 @@ func TestProcessorAskedFor(t *testing.T) {
 		if e := r.Engines[0]; e.State != c.state || c.state == Fail && !strings.Contains(e.Why, "CUDAExecutionProvider") {
 			t.Errorf("%v: %s %q", c.layers, e.State, e.Why)
 		}
+		var text strings.Builder
+		if err := Render(&text, r, false); err != nil {
+			t.Fatal(err)
+		}
+		if shown := strings.Contains(text.String(), "ran all layers on CPUExecutionProvider\n"); shown != (c.state == OK && c.layers != nil) {
+			t.Errorf("%v: %s", c.layers, &text)
+		}
 	}
 }
 

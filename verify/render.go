@@ -109,6 +109,9 @@ func (p *painter) evidence(e Engine) {
 		}
 		p.linef("%s", p.paint("2", "  "+clean(e.Name)+" loaded "+clean(e.Own[0])+more))
 	}
+	if e.Device != nil && e.Target == "cpu" && len(e.Device.Layers) > 0 {
+		p.linef("%s", p.paint("2", "  "+clean(e.Name)+" ran all layers on "+clean(places(e.Device.Layers))))
+	}
 	if e.State == OK && e.Arithmetic != "" && e.Arithmetic != usual(judge.FP32) {
 		p.linef("%s", p.paint("2", "  "+clean(e.Name)+" was judged by limits of its own: "+e.Arithmetic))
 	}

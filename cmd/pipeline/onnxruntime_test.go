@@ -246,12 +246,15 @@ func TestONNXRuntime(t *testing.T) {
 	if err := errors.Join(os.WriteFile(config, []byte(odd), 0o600), os.WriteFile(weights, file.Bytes(), 0o600)); err != nil {
 		t.Fatal(err)
 	}
+	options := func(library string, change func(j engine.Job) (engine.Job, error)) verify.Options {
+		return verify.Options{
+			Config: config, Weights: weights, Cache: cache, Process: tampered{host.Live(), change}, Runs: 2, Threads: 1,
+			Engines: []engine.Engine{onnxruntime.New(onnxruntime.Options{Process: host.Live(), Cache: cache, Go: goTool, Library: library, Version: "1"})},
+		}
+	}
 	prove := func(t *testing.T, library string, change func(j engine.Job) (engine.Job, error)) verify.Engine {
 		t.Helper()
-		r, err := verify.Run(t.Context(), verify.Options{
-			Config: config, Weights: weights, Cache: cache, Process: tampered{host.Live(), change}, Runs: 2,
-			Engines: []engine.Engine{onnxruntime.New(onnxruntime.Options{Process: host.Live(), Cache: cache, Go: goTool, Library: library, Version: "1"})},
-		})
+		r, err := verify.Run(t.Context(), options(library, change))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -264,12 +267,23 @@ func TestONNXRuntime(t *testing.T) {
 			if e.State != verify.OK || len(e.RelL2) != 2 || e.RelL2[0] > 1e-5 || e.RelL2[1] > 1e-5 || e.Device == nil || e.Device.Layers["CPUExecutionProvider"] == 0 {
 				t.Fatalf("%s: %q, %v, %+v", e.State, e.Reasons, e.RelL2, e.Device)
 			}
-			if len(e.Own) != 1 || e.Versions["onnxruntime"] == "" || e.Backend != "onnxruntime" {
-				t.Errorf("loaded %q, versions %v, on %s", e.Own, e.Versions, e.Backend)
+			if len(e.Own) != 1 || e.Versions["onnxruntime"] == "" || e.Backend != "onnxruntime" || e.Threads != 1 {
+				t.Errorf("loaded %q, versions %v, on %s with %d threads", e.Own, e.Versions, e.Backend, e.Threads)
 			}
 			if made := e.ConvertSeconds > 0; made != (i == 0) {
 				t.Errorf("run %d: converted in %v s", i, e.ConvertSeconds)
 			}
+		}
+	})
+	t.Run("loads", func(t *testing.T) {
+		o := options(library, nil)
+		o.Level = verify.LevelLoad
+		r, err := verify.Run(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := r.Engines[0]; e.State != verify.OK || e.Versions["onnxruntime"] == "" || len(e.Own) != 1 {
+			t.Errorf("%s: %q, %v, %q", e.State, e.Reasons, e.Versions, e.Own)
 		}
 	})
 	for name, c := range map[string]struct {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host/ownership"
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/internal/compile"
@@ -126,6 +127,11 @@ func (r *runner) Spec() engine.Spec { return Spec() }
 // Prepare looks at the library and finds the worker in the cache or compiles it,
 // which needs the network the first time.
 func (r *runner) Prepare(ctx context.Context, progress engine.Progress) (engine.Worker, error) {
+	// Others could put there what root would run.
+	if err := ownership.RootOnly(r.o.Library); err != nil {
+		return engine.Worker{}, &engine.Unavailable{Engine: Name, Why: err.Error(), Err: err,
+			Fix: "run deployctl verify as that user, or install ONNX Runtime for everyone (deployctl doctor --recipe onnxruntime --fix)"}
+	}
 	if why, fix := damaged(r.o.Library); why != "" {
 		return engine.Worker{}, &engine.Unavailable{Engine: Name, Why: why, Fix: fix, Broken: true}
 	}
