@@ -31,7 +31,7 @@ const display = "ONNX Runtime"
 
 // workerSource is compiled on the target machine, hence embedded as text.
 //
-//go:embed worker/main.go worker/api.go worker/load_*.go worker/loaded_*.go worker/profile.go
+//go:embed worker/*.go
 var workerSource embed.FS
 
 // workerSum pins the content of the one module that the worker is compiled with.

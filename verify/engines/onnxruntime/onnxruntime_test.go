@@ -75,6 +75,9 @@ func TestPrepare(t *testing.T) {
 			t.Errorf("the worker's module lacks a file: %v", err)
 		}
 	}
+	if tests, err := filepath.Glob(filepath.Join(filepath.Dir(w.Argv[0]), "*_test.go")); err != nil || len(tests) != 0 {
+		t.Errorf("the worker's module has tests: %q, %v", tests, err)
+	}
 	again, err := New(o).Prepare(t.Context(), engine.Silent{})
 	if err != nil || again.Built || len(g.calls) != 1 {
 		t.Errorf("compiled again: %v, %d calls", err, len(g.calls))

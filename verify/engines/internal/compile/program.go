@@ -186,12 +186,12 @@ func (p Program) acquire(ctx context.Context, lock *flock.Flock, progress engine
 	return nil
 }
 
-// Source reads the files of a worker, each by its own name.
+// Source reads the files of a worker, each by its own name, without their tests.
 func Source(trees ...fs.FS) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for _, tree := range trees {
 		err := fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
+			if err != nil || d.IsDir() || strings.HasSuffix(name, "_test.go") {
 				return err
 			}
 			text, err := fs.ReadFile(tree, name)

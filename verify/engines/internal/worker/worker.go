@@ -8,5 +8,5 @@ import "embed"
 
 // Source are the files; they are of package main.
 //
-//go:embed source/forms.go source/watch.go source/loaded_linux.go source/loaded_windows.go source/loaded_other.go
+//go:embed source/*.go
 var Source embed.FS
