@@ -31,6 +31,7 @@ scene, not trained.`,
 		Example: `  deployctl verify
   deployctl verify --level 3
   deployctl verify --engine onnxruntime
+  deployctl verify --engine all --level 3
   deployctl verify --cfg my.cfg --weights my.weights --names my.names --image street.jpg`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -57,7 +58,7 @@ scene, not trained.`,
 	}
 	f := cmd.Flags()
 	selectRecipe(f, &o.Recipe)
-	f.StringVar(&o.Engine, "engine", "gocv", "the engine to prove: "+strings.Join(engines.Names(), ", ")+", or reference for the built-in one alone")
+	f.StringVar(&o.Engine, "engine", "gocv", "the engines to prove, with commas between them: "+strings.Join(engines.Names(), ", ")+"; all for those of this machine; reference for the built-in one alone")
 	f.StringVar(&o.Config, "cfg", "", "a Darknet network description `file`")
 	f.StringVar(&o.Weights, "weights", "", "a Darknet weights `file`")
 	f.StringVar(&o.Names, "names", "", "a `file` with one class name a line")

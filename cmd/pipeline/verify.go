@@ -28,7 +28,9 @@ type VerifyOptions struct {
 	Console *console.Console
 	Folders Folders
 	Recipe  Selection
-	Engine  string
+	// Engine names the engines, with commas between them; all are those of this
+	// machine.
+	Engine string
 	// Config, Weights, Names and Image are the user's files, "" for none.
 	Config, Weights, Names, Image string
 	Size                          int
@@ -194,7 +196,7 @@ func (o VerifyOptions) options(h *host.Host, j *judge.Judgement) (verify.Options
 		options.Fresh = true // asked for alone, it shall run and not be remembered
 		return options, nil
 	}
-	spec, err := o.spec()
+	specs, err := o.specs()
 	if err != nil {
 		return options, err
 	}
@@ -207,35 +209,71 @@ func (o VerifyOptions) options(h *host.Host, j *judge.Judgement) (verify.Options
 			break
 		}
 	}
-	e, err := spec.Find(m)
-	options.Engines = []engine.Engine{e}
-	return options, err
+	var missing error
+	for _, spec := range specs {
+		e, err := spec.Find(m)
+		switch {
+		case err == nil:
+			options.Engines = append(options.Engines, e)
+		case o.Engine == allEngines:
+			missing = err
+			o.Console.Note("%s is left out: %v", spec.Name, err)
+		default:
+			return options, err
+		}
+	}
+	if len(options.Engines) == 0 {
+		return options, missing
+	}
+	return options, nil
 }
 
-// spec is the engine asked for; without one it is the first.
-func (o VerifyOptions) spec() (engine.Spec, error) {
-	if o.Engine == "" {
-		return engines.All()[0], nil
+// allEngines are those that this machine has.
+const allEngines = "all"
+
+// specs are the engines asked for, with commas between their names; without one it
+// is the first.
+func (o VerifyOptions) specs() ([]engine.Spec, error) {
+	switch o.Engine {
+	case "":
+		return engines.All()[:1], nil
+	case allEngines:
+		list := slices.DeleteFunc(engines.All(), func(s engine.Spec) bool { return !slices.Contains(s.TargetNames(), o.Target) })
+		return list, nil
 	}
-	spec, ok := engines.Named(o.Engine)
-	if !ok {
-		return spec, usagef("there is no engine %q: use %s or %s", o.Engine, strings.Join(engines.Names(), ", "), verify.ReferenceName)
+	var list []engine.Spec
+	for name := range strings.SplitSeq(o.Engine, ",") {
+		if name == verify.ReferenceName {
+			continue // it runs beside every engine
+		}
+		spec, ok := engines.Named(name)
+		if !ok {
+			return nil, usagef("there is no engine %q: use %s, %s or %s", name, strings.Join(engines.Names(), ", "), allEngines, verify.ReferenceName)
+		}
+		if slices.ContainsFunc(list, func(s engine.Spec) bool { return s.Name == name }) {
+			return nil, usagef("--engine names %s twice", name)
+		}
+		list = append(list, spec)
 	}
-	return spec, nil
+	return list, nil
 }
 
 // checkEngine refuses an engine or a target that there is not, before anything runs.
 func (o VerifyOptions) checkEngine() error {
 	names := engines.Targets()
 	if o.Engine != verify.ReferenceName {
-		spec, err := o.spec()
+		specs, err := o.specs()
 		if err != nil {
 			return err
 		}
-		if slices.Contains(names, o.Target) && !slices.Contains(spec.TargetNames(), o.Target) {
-			return usagef("%s does not compute on %s: use one of %s", spec.Name, o.Target, strings.Join(spec.TargetNames(), ", "))
+		for _, s := range specs {
+			if slices.Contains(names, o.Target) && !slices.Contains(s.TargetNames(), o.Target) {
+				return usagef("%s does not compute on %s: use one of %s", s.Name, o.Target, strings.Join(s.TargetNames(), ", "))
+			}
 		}
-		names = spec.TargetNames()
+		if len(specs) == 1 {
+			names = specs[0].TargetNames()
+		}
 	}
 	if !slices.Contains(names, o.Target) {
 		return usagef("--target %s is unknown: use one of %s", o.Target, strings.Join(names, ", "))
@@ -243,7 +281,7 @@ func (o VerifyOptions) checkEngine() error {
 	return nil
 }
 
-// prove runs the engine that the options name on a machine that was judged, in
+// prove runs the engines that the options name on a machine that was judged, in
 // the environment of its host. A signal ends it, looking at the machine included.
 func prove(ctx context.Context, o VerifyOptions, machine func() (*host.Host, *judge.Judgement, error)) (proof, error) {
 	result, err := heed(ctx, func() (*verify.Result, error) {

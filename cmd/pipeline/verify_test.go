@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/judge"
@@ -54,5 +55,46 @@ func TestHeedEndsWithItsContext(t *testing.T) {
 	}
 	if got, err := heed(t.Context(), func() (int, error) { return 8, nil }); got != 8 || err != nil {
 		t.Errorf("not stopped: %d, %v", got, err)
+	}
+}
+
+// TestEngines: one engine, several, or all that the machine has; what is left out
+// of all is said, and one that was named must be there.
+func TestEngines(t *testing.T) {
+	f := &facts.Facts{Components: map[string][]facts.Instance{
+		"onnxruntime": {{Version: "1.20.1", Active: true, Attrs: map[string]string{"lib": "/x/libonnxruntime.so.1"}}},
+		"opencv":      {{Version: "4.6.0", Active: true}},
+	}}
+	gocv := map[string]string{"gocv": "0.31.0"}
+	for _, c := range []struct {
+		engine, target string
+		chosen         map[string]string
+		want, note     string // want: the engines, or the error
+	}{
+		{"", "cpu", gocv, "gocv", ""},
+		{"onnxruntime", "cpu", nil, "onnxruntime", ""},
+		{"onnxruntime,gocv", "cpu", gocv, "onnxruntime gocv", ""},
+		{"reference,gocv", "cpu", gocv, "gocv", ""},
+		{"all", "cpu", gocv, "gocv onnxruntime", ""},
+		{"all", "cpu", nil, "onnxruntime", "gocv is left out: no gocv release"},
+		{"all", "opencl", gocv, "gocv", ""},
+		{"all", "opencl", nil, "no gocv release is known", "gocv is left out"},
+		{"gocv,onnxruntime", "cpu", nil, "no gocv release is known", ""},
+		{"gocv,darknet", "cpu", gocv, `there is no engine "darknet"`, ""},
+	} {
+		var text strings.Builder
+		o := VerifyOptions{Engine: c.engine, Target: c.target, Console: &console.Console{Out: &text, Err: &text}}
+		options, err := o.options(host.Live(), &judge.Judgement{Facts: f, Chosen: c.chosen})
+		var names []string
+		for _, e := range options.Engines {
+			names = append(names, e.Spec().Name)
+		}
+		got := strings.Join(names, " ")
+		if err != nil {
+			got = err.Error()
+		}
+		if !strings.HasPrefix(got, c.want) || !strings.Contains(text.String(), c.note) || c.note == "" && text.Len() > 0 {
+			t.Errorf("--engine %s --target %s: %s; %s", c.engine, c.target, got, &text)
+		}
 	}
 }
