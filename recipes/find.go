@@ -24,7 +24,7 @@ const maxExtends = 8
 
 // The library is part of the program: recipes, tables and requirement pages.
 //
-//go:embed library/*.yaml library/compat/*.yaml library/checks/*.yaml library/providers/*.yaml pages/*.md
+//go:embed library/*.yaml library/compat/*.yaml library/providers/*.yaml pages/*.md
 var library embed.FS
 
 // embeddedSource marks where an embedded recipe or table came from.
