@@ -32,7 +32,9 @@ func TestPeak(t *testing.T) {
 	if e.State != OK || math.Abs(e.PeakShare-0.5) > 1e-9 || !strings.Contains(strings.Join(r.Notes, "\n"), "measured here beside its runs") {
 		t.Errorf("%s, share %v, notes %q", e.State, e.PeakShare, r.Notes)
 	}
-	// Winograd's algorithm leaves out four of five multiplications, no more.
+	// Winograd's algorithm leaves out four of five multiplications, no more. What counts
+	// is the fastest run: on a busy machine the others hide a lie.
+	rate *= e.MedianSeconds / e.MinSeconds
 	if _, e := run(func(a *engine.Answer) { a.Peak, a.PeakAll = rate/5, rate/5 }); e.State != OK {
 		t.Errorf("five times the peak is possible: %s", e.Why)
 	}

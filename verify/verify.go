@@ -497,7 +497,10 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 			*to = append(*to, judge.Tensor{Layer: t.Layer, Shape: t.Shape, Data: data})
 		}
 	}
-	c.Rate, c.Peak = e.GFLOPS, bound(o, r.a)
+	c.Peak = bound(o, r.a)
+	if e.MinSeconds > 0 {
+		c.Rate = e.GFLOPS * e.MedianSeconds / e.MinSeconds
+	}
 	verdict := judge.Judge(c)
 	e.Arithmetic = usual(c.Precision)
 	if !verdict.OK {

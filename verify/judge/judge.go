@@ -103,8 +103,8 @@ type Case struct {
 	// OtherRows, RepeatRows and LastRows are the engine's own decoding of Other,
 	// Repeat and Last.
 	OtherRows, RepeatRows, LastRows []Tensor
-	// Rate and Peak are the engine's and the processor's GFLOP/s, 0 where one
-	// is not known.
+	// Rate and Peak are the engine's GFLOP/s in its fastest run and the processor's,
+	// 0 where one is not known.
 	Rate, Peak float64
 	// OtherSwapped: the other input is the first with red and blue exchanged.
 	OtherSwapped bool

@@ -139,7 +139,7 @@ func (c Case) blind(head int) bool {
 // mostSaved is how many multiplications of a 3×3 convolution Winograd's
 // F(6×6, 3×3) leaves out: 324 become 64. No rate can be above the peak times
 // this, where the peak was measured as the best of many tries beside the runs;
-// the engine's is the median, so whatever disturbed both made it lower.
+// the engine's is its fastest run, so that a busy machine does not hide a lie.
 const mostSaved = 324.0 / 64
 
 // twice is how far one value of two runs may be apart: each may be off by the
