@@ -83,6 +83,7 @@ func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/windows.yaml")
 	judgeCases(t, "testdata/project.yaml")
 	judgeCases(t, "testdata/lot.yaml")
+	judgeCases(t, "testdata/lot2.yaml")
 }
 
 var sharedCases = filepath.Join("..", "..", "shared", "cases")
