@@ -257,8 +257,12 @@ func (e *evaluation) cudnnAdvice(c *recipes.ComponentCheck) string {
 	// The cuDNN that leaves most beside it as it is; of those, what was published
 	// comes before what is only expected to work, and then the newest.
 	best, least := "", 0
+	asked := e.askedCuDNN()
 	for _, expected := range []bool{false, true} {
 		for _, v := range e.series("cudnn-cuda", "cudnn") {
+			if len(asked) > 0 && !slices.Contains(asked, major(v)) {
+				continue
+			}
 			_, row, err := e.tables.Choose("cudnn-cuda", map[string]string{"cudnn": v, "cuda": cuda.Version, "sm": sm}, "gpus")
 			if err != nil || (row.Basis == recipes.Expected) != expected || !holds(requirement, v) {
 				continue
@@ -278,6 +282,39 @@ func (e *evaluation) cudnnAdvice(c *recipes.ComponentCheck) string {
 	e.advise("cudnn", best)
 	text := fmt.Sprintf("Install cuDNN %s for CUDA %d from NVIDIA's cuDNN archive. It supports this GPU (compute capability %s). ", best, major(cuda.Version), sm)
 	return strings.TrimSpace(text + cudnnFile(best, cuda.Version, e.facts))
+}
+
+// askedCuDNN are the major versions of cuDNN that what the recipe is about asks for
+// by name and does not find. No other serves it.
+func (e *evaluation) askedCuDNN() (out []int) {
+	for _, name := range e.touched() {
+		for _, i := range e.facts.Components[name] {
+			for _, n := range i.Needs {
+				if v := cudnnMajor(n.Name); v > 0 && i.Active && !slices.Contains(out, v) {
+					out = append(out, v)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// cudnnMajor is the major version in the name of a library of cuDNN
+// (cudnn64_8.dll, libcudnn_ops.so.9); 0 for others.
+func cudnnMajor(library string) int {
+	low := strings.ToLower(library)
+	digits := ""
+	switch {
+	case strings.HasPrefix(low, "cudnn"):
+		_, digits, _ = strings.Cut(strings.TrimSuffix(low, ".dll"), "64_")
+	case strings.HasPrefix(low, "libcudnn"):
+		_, digits, _ = strings.Cut(low, ".so.")
+	}
+	v, err := strconv.Atoi(digits)
+	if err != nil {
+		return 0
+	}
+	return v
 }
 
 // msvcName is a toolset as Visual Studio's installer names it: 14.39 of the v143

@@ -41,6 +41,10 @@ func (p *probe) libraries(ctx context.Context) {
 			}
 		}
 	}
+	for _, tree := range p.unpackedCuDNN(ctx) {
+		extra.Include = append(extra.Include, h.Join(tree, "include"))
+		extra.Libs = append(extra.Libs, h.Join(tree, "bin"), h.Join(tree, `bin\x64`))
+	}
 	found, err := libfind.Files(ctx, h, extra, Runtime, CuDNN, TensorRT)
 	if err != nil && ctx.Err() == nil {
 		p.problem(err, Runtime, CuDNN, TensorRT)
@@ -63,6 +67,30 @@ func (p *probe) libraries(ctx context.Context) {
 		}
 	}
 	p.f.Merge(found)
+}
+
+// unpackedCuDNN are the folders that cuDNN's archive is unpacked into on Windows
+// without being copied into a toolkit: beside the toolkits, on C:, and C:\tools.
+// Up to 8.2 the archive has one folder, cuda; then one of its own name
+// (microsoft/onnxruntime issue 11826; tensorflow.org, GPU support, Windows setup).
+func (p *probe) unpackedCuDNN(ctx context.Context) (trees []string) {
+	if !p.h.Windows() {
+		return nil
+	}
+	places := []string{p.h.Join(look.ProgramFiles(p.h), `NVIDIA GPU Computing Toolkit\CUDA`), `C:\`, `C:\tools`}
+	const most = 16
+	for _, place := range places {
+		dirs := p.h.Glob(ctx, place, "cudnn*")
+		for _, dir := range append(dirs, p.h.Join(place, "cuda")) {
+			trees = append(trees, dir)
+			if p.h.Exists(ctx, p.h.Join(dir, `cuda\bin`)) {
+				trees = append(trees, p.h.Join(dir, "cuda"))
+			}
+			// Unpacked into a folder of the archive's own name, it is there twice.
+			trees = append(trees, p.h.Glob(ctx, dir, "cudnn-*")...)
+		}
+	}
+	return trees[:min(len(trees), most)]
 }
 
 // mixedCuDNN says which of the libraries that a cuDNN loads are of another
