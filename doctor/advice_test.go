@@ -48,6 +48,9 @@ func follow(h *host.Host, f *facts.Facts, a *judge.Action) *host.Host {
 // the facts themselves say of it counts: the package that a missing library is
 // in, and the folder that a library lies in.
 func settle(f *facts.Facts, a *judge.Action) {
+	if slices.Contains(a.Packages, "ca-certificates") {
+		f.Environment.NoCertificates = false // the package makes the list
+	}
 	for _, list := range f.Components {
 		for i := range list {
 			c := &list[i]

@@ -202,7 +202,7 @@ type Project struct {
 
 // Demand is a line of a build file that asks for a component.
 type Demand struct {
-	// By is the kind of file: go.mod, cmake, makefile. Name is what is asked for in
+	// By is the kind of file: go.mod, go (a Go file's import), cmake, makefile. Name is what is asked for in
 	// that file's words, Component in the catalog's.
 	By        string `json:"by"`
 	Name      string `json:"name"`

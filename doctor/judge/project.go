@@ -47,6 +47,25 @@ func gocvRelease(e *evaluation, s subject) (map[string]string, bool) {
 	return vars, true
 }
 
+// gocvPackage finds a package of gocv that the project imports and whose C++ files
+// include headers of modules that the OpenCV here was built without.
+func gocvPackage(e *evaluation, s subject) (map[string]string, bool) {
+	d := item[facts.Demand](s)
+	opencv, ok := e.facts.Active("opencv")
+	if known, err := check(">= 0.31, < 0.44", d.Version); !ok || err != nil || !known {
+		return nil, false
+	}
+	lacks := missingModules(opencv, d.Parts)
+	if len(lacks) == 0 {
+		return nil, false
+	}
+	vars := map[string]string{"package": d.Name, "lacks": strings.Join(lacks, ", "), "opencv": opencv.Version, "path": opencv.Path}
+	if strings.HasPrefix(lacks[0], "cuda") {
+		vars["cuda"] = "yes"
+	}
+	return vars, true
+}
+
 // gocvVendored compares the gocv in go.mod with the one in the folder vendor, which
 // go build takes (Go Modules Reference, "Vendoring").
 func gocvVendored(_ *evaluation, s subject) (map[string]string, bool) {
@@ -127,7 +146,7 @@ var projectRecipes = map[string]string{
 func projectComponent(e *evaluation, s subject) (map[string]string, bool) {
 	d := item[facts.Demand](s)
 	_, failed := e.facts.Problem(d.Component)
-	if d.By == "go.mod" || d.Component == "cmake" || failed {
+	if d.By == "go.mod" || d.By == "go" || d.Component == "cmake" || failed {
 		return nil, false
 	}
 	vars := map[string]string{"display": recipes.Display(d.Component), "recipe": projectRecipes[d.Component]}

@@ -26,6 +26,7 @@ var relations = sync.OnceValue(func() map[string]relation {
 
 		"carried-cuda":      carriedCUDA,
 		"python-module":     pythonModule,
+		"gocv-package":      gocvPackage,
 		"gocv-release":      gocvRelease,
 		"gocv-vendored":     gocvVendored,
 		"project-cmake":     projectCMake,

@@ -30,7 +30,11 @@ func (p *prober) goModule() {
 		dir = parent
 	}
 	m := parseGoMod(text, gocv)
-	if m.line == 0 || p.tagged(dir) {
+	if m.line == 0 {
+		return
+	}
+	packages, tagged := p.imports(dir)
+	if tagged {
 		return
 	}
 	d := facts.Demand{By: "go.mod", Name: gocv, Component: "opencv", Version: m.version, File: p.h.Join(dir, "go.mod"), Line: m.line, Text: m.text, Replaced: m.instead}
@@ -52,6 +56,10 @@ func (p *prober) goModule() {
 	d.OwnFlags = strings.Contains(p.h.Env("GOFLAGS"), "customenv") || strings.Contains(p.h.Env("CGO_LDFLAGS"), "opencv")
 	p.p.Kinds = append(p.p.Kinds, "gocv")
 	p.demand(d)
+	for _, i := range packages {
+		i.By, i.Component, i.Version, i.Parts = "go", "opencv", d.Version, modulesOf[i.Name]
+		p.demand(i)
+	}
 	if g := goDirective.Get().FindStringSubmatchIndex(text); g != nil {
 		p.demand(facts.Demand{By: "go.mod", Name: "go", Component: "go", Version: text[g[2]:g[3]], File: d.File, Line: strings.Count(text[:g[2]], "\n") + 1, Text: text[g[0]:g[1]]})
 	}
@@ -59,13 +67,22 @@ func (p *prober) goModule() {
 
 var goDirective = lazyregexp.New(`(?m)^go[ \t]+([0-9][0-9a-z.]*)`)
 
-// tagged reports whether gocv is imported in files of the module that an ordinary
-// go build leaves out (deployctl's own are such). Where no file imports it, go.mod
-// is believed. Folders and files are bounded; what lies beyond them is not known.
-func (p *prober) tagged(root string) bool {
-	const mostFolders, mostFiles, head = 400, 2000, 4 << 10
-	seen, files := false, 0
-	for folders := []string{root}; len(folders) > 0 && len(folders) < mostFolders && files < mostFiles; folders = folders[1:] {
+// modulesOf are the modules of OpenCV whose headers a package of gocv includes in
+// every release from 0.31 to 0.43.
+var modulesOf = map[string][]string{
+	gocv + "/cuda":    {"cudaarithm", "cudabgsegm", "cudafilters", "cudaimgproc", "cudaobjdetect", "cudaoptflow", "cudawarping"},
+	gocv + "/contrib": {"bgsegm", "face", "img_hash", "tracking", "wechat_qrcode", "xfeatures2d", "ximgproc", "xphoto"},
+}
+
+// imports are the packages of gocv that the module's files import and that ask for
+// more modules of OpenCV. tagged reports whether gocv is imported only in files that
+// an ordinary go build leaves out (deployctl's own are such). Where no file imports
+// it, go.mod is believed. Folders and files are bounded; what lies beyond them is
+// not known.
+func (p *prober) imports(root string) (packages []facts.Demand, tagged bool) {
+	const mostFolders, mostFiles, mostMore, head = 400, 2000, 200, 4 << 10
+	seen, ordinary, files, most := false, false, 0, mostFiles
+	for folders := []string{root}; len(folders) > 0 && len(folders) < mostFolders && files < most; folders = folders[1:] {
 		list, err := p.h.ReadDir(p.ctx, folders[0])
 		if err != nil || folders[0] != root && slices.ContainsFunc(list, func(e host.Entry) bool { return e.Name == "go.mod" }) {
 			continue
@@ -90,25 +107,42 @@ func (p *prober) tagged(root string) bool {
 			if err != nil {
 				continue
 			}
-			imports, ordinary := p.source(data)
-			if imports && ordinary {
-				return false
+			imports, built := p.source(data)
+			seen = seen || len(imports) > 0
+			if len(imports) == 0 || !built {
+				continue
 			}
-			seen = seen || imports
+			if !ordinary {
+				ordinary, most = true, min(mostFiles, files+mostMore)
+			}
+			for _, i := range imports {
+				if modulesOf[i.Name] != nil && !slices.ContainsFunc(packages, func(d facts.Demand) bool { return d.Name == i.Name }) {
+					i.File = file
+					packages = append(packages, i)
+				}
+			}
 		}
 	}
-	return seen
+	return packages, seen && !ordinary
 }
 
-// source reports whether the beginning of a Go file imports gocv, and whether a
-// build without tags takes the file; true where Go does not understand its line.
-func (p *prober) source(text []byte) (imports, ordinary bool) {
-	f, err := parser.ParseFile(token.NewFileSet(), "", text, parser.ImportsOnly|parser.ParseComments)
+// source lists the packages of gocv that the beginning of a Go file imports, and
+// reports whether a build without tags takes the file; true where Go does not
+// understand its line.
+func (p *prober) source(text []byte) (imports []facts.Demand, ordinary bool) {
+	files := token.NewFileSet()
+	f, err := parser.ParseFile(files, "", text, parser.ImportsOnly|parser.ParseComments)
 	if f == nil {
-		return err == nil, true
+		if err == nil {
+			imports = []facts.Demand{{Name: gocv}}
+		}
+		return imports, true
 	}
 	for _, i := range f.Imports {
-		imports = imports || i.Path.Value == strconv.Quote(gocv) || strings.HasPrefix(i.Path.Value, `"`+gocv+"/")
+		name, err := strconv.Unquote(i.Path.Value)
+		if err == nil && (name == gocv || strings.HasPrefix(name, gocv+"/")) {
+			imports = append(imports, facts.Demand{Name: name, Line: files.Position(i.Pos()).Line, Text: i.Path.Value})
+		}
 	}
 	for _, group := range f.Comments {
 		for _, c := range group.List {
