@@ -18,6 +18,10 @@ type DLL struct {
 	Component string `yaml:"component"`
 	// Get is a sentence; {library} stands for the name.
 	Get string `yaml:"get"`
+	// Numbered is the sentence where the names tell the {release} that they are of,
+	// and Old the one where that release has no code for the GPU here.
+	Numbered string `yaml:"numbered"`
+	Old      string `yaml:"old"`
 	// Server is the sentence for Windows Server, where that is another one.
 	Server string `yaml:"server"`
 	Source string `yaml:"source"`

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -618,11 +619,48 @@ func ofMediaFoundation(name string) bool {
 	return slices.Contains([]string{"mf.dll", "mfplat.dll", "mfreadwrite.dll", "mfcore.dll"}, strings.ToLower(name))
 }
 
+// cudaOfDLLs is the release of CUDA that DLLs are of: 9.0 for cudart64_90.dll, 11.x
+// for cudart64_110.dll, which serves all of 11; "" where no name tells it. Up to 10.0
+// cuBLAS has the same number; cublas64_10.dll is of 10.1 and 10.2.
+func cudaOfDLLs(names []string) string {
+	for _, stem := range []string{"cudart64_", "cublas64_"} {
+		for _, name := range names {
+			number, ok := strings.CutPrefix(strings.TrimSuffix(strings.ToLower(name), ".dll"), stem)
+			n, err := strconv.Atoi(number)
+			switch {
+			case !ok || err != nil:
+			case n == 110 || n == 11:
+				return "11.x"
+			case n > 11 && n < 20:
+				return number + ".x"
+			case n >= 65 && n <= 102:
+				return number[:len(number)-1] + "." + number[len(number)-1:]
+			}
+		}
+	}
+	return ""
+}
+
+// hasCodeFor reports whether a release of CUDA makes code for a compute capability;
+// true where the table does not say.
+func (e *evaluation) hasCodeFor(sm, release string) bool {
+	cuda := strings.Replace(release, ".x", ".0", 1)
+	if release == "11.x" || release == "12.x" {
+		cuda = strings.Replace(release, ".x", ".8", 1) // the last of these releases know more cards
+	}
+	var none *recipes.NoRowError
+	_, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": cuda}, "generation")
+	_, _, known := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": ""}, "generation")
+	return !errors.As(err, &none) || known != nil
+}
+
 // getDLLs is where missing DLLs come from, a sentence for each provider; those of
 // unknown origin are left out.
 func (e *evaluation) getDLLs(names []string) (out []string) {
 	var order []string
 	of, text := map[string][]string{}, map[string]string{}
+	release := cudaOfDLLs(names)
+	sm := BestGPU(e.facts)
 	for _, name := range names {
 		d, ok, err := recipes.ProviderOf(name)
 		if err != nil || !ok {
@@ -633,12 +671,20 @@ func (e *evaluation) getDLLs(names []string) (out []string) {
 		}
 		of[d.Provider] = append(of[d.Provider], name)
 		text[d.Provider] = d.Get
+		if d.Numbered != "" && release != "" {
+			text[d.Provider] = d.Numbered
+			if sm != "" && !e.hasCodeFor(sm, release) {
+				text[d.Provider] = d.Old
+			}
+		}
 		if d.Server != "" && onOS([]string{"windows-server"}, e.facts.OS) {
 			text[d.Provider] = d.Server
 		}
 	}
 	for _, provider := range order {
-		sentence, _ := recipes.Fill(text[provider], func(string) string { return strings.Join(of[provider], ", ") })
+		sentence, _ := recipes.Fill(text[provider], func(name string) string {
+			return map[string]string{"library": strings.Join(of[provider], ", "), "release": release, "sm": sm}[name]
+		})
 		if !slices.Contains(out, sentence) { // two providers may come with one installer
 			out = append(out, sentence)
 		}
