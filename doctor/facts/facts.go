@@ -100,6 +100,21 @@ type Environment struct {
 	// Preloads are the libraries that every program is to load before its own and
 	// that the loader cannot load.
 	Preloads []Preload `json:"preloads,omitempty"`
+	// CondaFirst is an environment of conda in which CMake looks for packages before
+	// it looks in the system's folders.
+	CondaFirst *CondaFirst `json:"conda_first,omitempty"`
+}
+
+// CondaFirst says why CMake looks into an environment of conda first: Through is
+// CMAKE_PREFIX_PATH, which leads it to everything there, or PATH, which leads it to
+// the CMake packages beside a bin folder. Packages are those of them that OpenCV's
+// build asks for by default or on demand.
+type CondaFirst struct {
+	Folder   string   `json:"folder"`
+	Through  string   `json:"through"`
+	Packages []string `json:"packages,omitempty"`
+	// Activated: conda itself put it there.
+	Activated bool `json:"activated,omitempty"`
 }
 
 // Fabric are NVSwitches and the Fabric Manager that sets them up.

@@ -196,6 +196,30 @@ func condaCompiler(e *evaluation, s subject) (map[string]string, bool) {
 	return vars, true
 }
 
+// condaPackages finds, where OpenCV is to be built, an environment of conda whose
+// libraries CMake finds before the system's.
+func condaPackages(e *evaluation, _ subject) (map[string]string, bool) {
+	c := e.facts.Environment.CondaFirst
+	if c == nil || !e.buildsOpenCV() {
+		return nil, false
+	}
+	vars := map[string]string{"folder": c.Folder, "through": c.Through, "packages": strings.Join(c.Packages, ", "), "what": "and CMake finds its packages before the system's"}
+	if c.Through == "PATH" {
+		vars["what"] = "and CMake finds its " + vars["packages"] + " before the system's"
+	}
+	if c.Activated {
+		vars["active"] = "yes"
+	}
+	return vars, true
+}
+
+// buildsOpenCV reports whether the recipe is to compile OpenCV here: it always does,
+// or none of the copies here will do.
+func (e *evaluation) buildsOpenCV() bool {
+	_, found := e.facts.Active("opencv")
+	return e.recipe.Name == "opencv-source" || slices.Contains([]string{"opencv-cuda", "opencv-tuned"}, e.recipe.Name) && !found
+}
+
 // clangVariable finds a variable that leads clang to the wrong headers or SDK.
 func clangVariable(e *evaluation, s subject) (map[string]string, bool) {
 	vars, ok := variables(facts.NoSDK, facts.SDKHeaders)(e, s)

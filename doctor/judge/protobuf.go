@@ -32,6 +32,18 @@ func protocOther(e *evaluation, s subject) (map[string]string, bool) {
 	return vars, true
 }
 
+// protocConda finds a protoc of conda on PATH while the headers are the system's.
+// FindProtobuf looks for the program on PATH, and for headers and library in the
+// system's folders, unless CMAKE_PREFIX_PATH leads it to conda's.
+func protocConda(e *evaluation, s subject) (map[string]string, bool) {
+	vars, ok := protocOther(e, s)
+	first := e.facts.Environment.CondaFirst
+	if !ok || vars["conda"] == "" || first != nil && first.Through == "CMAKE_PREFIX_PATH" || !strings.HasPrefix(vars["include"], "/usr/") {
+		return nil, false
+	}
+	return vars, true
+}
+
 // sameRelease: equal as far as both versions go (25.3 and 25.3.0).
 func sameRelease(a, b string) bool {
 	x, y := strings.Split(a, "."), strings.Split(b, ".")

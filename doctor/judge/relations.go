@@ -56,6 +56,8 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"cuda-glibc":           cudaGlibc,
 		"conda-compiler":       condaCompiler,
 		"protoc-other":         protocOther,
+		"protoc-conda":         protocConda,
+		"conda-packages":       condaPackages,
 		"clang-variable":       clangVariable,
 		"gocv-needs":           gocvNeeds,
 		"static-only":          staticOnly,

@@ -45,6 +45,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	p.hidden()
 	p.generators()
 	p.compilers()
+	p.conda()
 	p.customEnv()
 	p.proxies()
 	p.aptProxies()

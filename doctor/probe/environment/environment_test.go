@@ -1,6 +1,7 @@
 package environment_test
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -109,4 +110,30 @@ func TestEnvironment(t *testing.T) {
 // libc is a glibc of that release in a folder.
 func libc(dir, release string) string {
 	return "-- file " + dir + "/libc.so.6 --\nGNU C Library (GNU libc) stable release version " + release + ".\n"
+}
+
+// TestCondaFirst: the environment of conda that CMake searches before the system's
+// folders, and the ones that change nothing.
+func TestCondaFirst(t *testing.T) {
+	const conda = "-- file /c/conda-meta/history --\nx\n-- file /c/lib/cmake/zstd/zstdConfig.cmake --\nx\n"
+	const packages = conda + "-- file /c/lib/cmake/OpenEXR/OpenEXRConfig.cmake --\nx\n-- file /c/lib/openjpeg-2.5/OpenJPEGConfig.cmake --\nx\n"
+	for name, c := range map[string]struct {
+		env, files string
+		want       *facts.CondaFirst
+	}{
+		"first on PATH":       {"PATH=/c/bin:/usr/bin\nCONDA_PREFIX=/c", packages, &facts.CondaFirst{Folder: "/c", Through: "PATH", Packages: []string{"OpenEXR", "openjpeg-2.5"}, Activated: true}},
+		"by hand":             {"PATH=/x/bin:/c/bin/:/usr/bin", packages, &facts.CondaFirst{Folder: "/c", Through: "PATH", Packages: []string{"OpenEXR", "openjpeg-2.5"}}},
+		"in the prefix path":  {"PATH=/usr/bin\nCMAKE_PREFIX_PATH=/x:/c", conda, &facts.CondaFirst{Folder: "/c", Through: "CMAKE_PREFIX_PATH"}},
+		"after the system":    {"PATH=/usr/bin:/c/bin\nCONDA_PREFIX=/c", packages, nil},
+		"nothing of OpenCV's": {"PATH=/c/bin:/usr/bin\nCONDA_PREFIX=/c", conda, nil},
+		"condabin only":       {"PATH=/c/condabin:/usr/bin", packages, nil},
+		"no conda":            {"PATH=/c/bin:/usr/bin\nCMAKE_PREFIX_PATH=/c", "-- file /c/lib/cmake/OpenEXR/OpenEXRConfig.cmake --\nx\n", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, err := environment.Probe(t.Context(), hosttest.Parse(t, "-- platform --\nlinux/amd64\n-- env --\n"+c.env+"\n"+c.files))
+			if err != nil || !reflect.DeepEqual(f.Environment.CondaFirst, c.want) {
+				t.Errorf("%+v, not %+v (%v)", f.Environment.CondaFirst, c.want, err)
+			}
+		})
+	}
 }
