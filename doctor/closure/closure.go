@@ -49,13 +49,19 @@ func Fill(ctx context.Context, h *host.Host, f *facts.Facts) error {
 			if list[i].Unusable != nil {
 				continue
 			}
-			if !list[i].Active && !module {
-				if !hasActive(list) {
-					list[i].Needs = append(list[i].Needs, damagedRoot(ctx, h, list[i].Attrs["lib"])...)
-				}
+			var roots []string
+			switch program := list[i].Attrs["program"]; {
+			case list[i].Active || module:
+				roots = w.roots(&list[i])
+			case hasActive(list):
 				continue
+			default:
+				list[i].Needs = append(list[i].Needs, damagedRoot(ctx, h, list[i].Attrs["lib"])...)
+				// A program that is only not on PATH has to start when it is.
+				if path.IsAbs(program) && w.object(program) != nil {
+					roots = []string{program}
+				}
 			}
-			roots := w.roots(&list[i])
 			if len(roots) == 0 {
 				continue
 			}

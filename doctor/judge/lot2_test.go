@@ -51,3 +51,16 @@ func TestCuDNNMajor(t *testing.T) {
 		}
 	}
 }
+
+// TestSeriesOf: the release that a library's SONAME stands for.
+func TestSeriesOf(t *testing.T) {
+	for soname, want := range map[string][2]string{
+		"libcudart.so.10.0": {"cuda", "10.0"}, "libcudart.so.9.2": {"cuda", "9.2"}, "libcudart.so.10.2": {"cuda", "10.2"},
+		"libcudart.so.10": {"cuda", "10"}, "libcudart.so.11.0": {"cuda", "11"}, "libcudart.so.12": {"cuda", "12"}, "libcublas.so.10": {"cuda", "10"}, "libcublasLt.so.11": {"cuda", "11"},
+		"libcudnn.so.7": {"cudnn", "7"}, "libcufft.so.10": {}, "libz.so.1": {}, "libcudart.so": {},
+	} {
+		if component, series := seriesOf(soname); component != want[0] || series != want[1] {
+			t.Errorf("%s: %s %s, not %v", soname, component, series, want)
+		}
+	}
+}

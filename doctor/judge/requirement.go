@@ -1121,7 +1121,7 @@ func (e *evaluation) oneComponent(name string, c *recipes.ComponentCheck, constr
 	}
 	// Another copy may do where the active one does not.
 	for _, other := range list {
-		if v.state == OK || other.Active || e.fitsHere(other, c, constraint).state != OK || e.lacksBackend(name, other) {
+		if v.state == OK || other.Active || e.fitsHere(other, c, constraint).state != OK || e.lacksBackend(name, other) || len(e.missingOf(other)) > 0 {
 			continue
 		}
 		switch {
@@ -1145,12 +1145,30 @@ func (e *evaluation) oneComponent(name string, c *recipes.ComponentCheck, constr
 		if why.state == OK && e.lacksBackend(name, list[0]) {
 			why.found, why.cause = "built for "+strings.Join(list[0].Built.Backends, ", ")+" only", Lacking
 		}
+		if missing := e.missingOf(list[0]); why.state == OK && len(missing) > 0 {
+			why.found, why.cause = "which needs "+strings.Join(missing, ", ")+", not installed here", Lacking
+		}
 		v = verdict{state: Fail, found: join(label(name, list[0]), why.found), where: list[0].Path, version: list[0].Version, path: list[0].Path, cause: cmp.Or(why.cause, NotFound)}
 	}
 	if v.state == Fail && ok && !managed(active.Path) && !e.isWindows() {
 		v.fix = e.besides(name, active)
 	}
 	return v
+}
+
+// missingOf are the libraries that a program needs and that are nowhere here: it was
+// built on another system, or for another release of what it needs. Windows' checks
+// judge every copy by themselves.
+func (e *evaluation) missingOf(i facts.Instance) (out []string) {
+	if i.Active || e.isWindows() {
+		return nil
+	}
+	for _, n := range i.Needs {
+		if n.Cause == facts.NotFound && n.Elsewhere == "" && n.By == i.Attrs["program"] {
+			out = append(out, n.Name)
+		}
+	}
+	return out
 }
 
 func (e *evaluation) isWindows() bool { return e.facts.OS.Family == "windows" }

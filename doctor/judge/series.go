@@ -18,12 +18,19 @@ func cudaSeries(e *evaluation, s subject) (map[string]string, bool) {
 		}
 		name, series := seriesOf(n.Name)
 		here, ok := e.facts.Active(name)
-		if name == "" || !ok || here.Version == "" || major(here.Version) == major(series) {
+		if name == "" || !ok || here.Version == "" {
+			continue
+		}
+		have := strings.Split(here.Version, ".")[0]
+		if strings.Contains(series, ".") {
+			have = recipes.Series(here.Version)
+		}
+		if series == have {
 			continue
 		}
 		return map[string]string{
 			"by": n.By, "library": n.Name, "needs": recipes.Display(name), "series": series, "have": here.Version,
-			"have-series": strings.Split(here.Version, ".")[0], "of": name,
+			"have-series": have, "of": name,
 		}, true
 	}
 	return nil, false
@@ -38,6 +45,10 @@ func seriesOf(soname string) (component, series string) {
 		return "", ""
 	}
 	series, _, _ = strings.Cut(number, ".")
+	// Up to 10.2 each release of CUDA has a runtime of its own (libcudart.so.10.0).
+	if stem == "libcudart" && strings.Contains(number, ".") && major(number) <= 10 {
+		return "cuda", recipes.Series(number)
+	}
 	switch {
 	case slices.Contains([]string{"libcudart", "libcublas", "libcublasLt", "libcusparse", "libnppc", "libnppig", "libnppial"}, stem):
 		return "cuda", series
