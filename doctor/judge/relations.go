@@ -57,6 +57,7 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"conda-compiler":       condaCompiler,
 		"protoc-other":         protocOther,
 		"protoc-conda":         protocConda,
+		"tensorflow-avx2":      tensorflowAVX2,
 		"conda-packages":       condaPackages,
 		"clang-variable":       clangVariable,
 		"gocv-needs":           gocvNeeds,
@@ -167,6 +168,15 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"only-software-beside-gpu": softwareBesideGPU,
 	}
 })
+
+// tensorflowAVX2 finds TensorFlow 2.4.0 on a CPU with AVX and without AVX2: its
+// official builds were made for AVX2 by mistake, and 2.4.1 took that back. A build of
+// one's own may do.
+func tensorflowAVX2(e *evaluation, s subject) (map[string]string, bool) {
+	have := e.facts.CPU.Features
+	exactly, err := check(">= 2.4.0, < 2.4.1", s.instance.Version)
+	return nil, err == nil && exactly && strings.Count(s.instance.Version, ".") == 2 && e.facts.CPU.Arch == "amd64" && hasFeature(have, "avx") && !hasFeature(have, "avx2")
+}
 
 // cpuLacks compares what every part of a copy was built for with the CPU.
 func cpuLacks(e *evaluation, s subject) (map[string]string, bool) {
