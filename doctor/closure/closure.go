@@ -54,6 +54,9 @@ func Fill(ctx context.Context, h *host.Host, f *facts.Facts) error {
 			case list[i].Active || module:
 				roots = w.roots(&list[i])
 			case hasActive(list):
+				if name == "cudnn" && list[i].HasPart("shared") { // one in a toolkit stops the linker
+					list[i].Unusable = w.foreign(list[i].Path)
+				}
 				continue
 			default:
 				list[i].Needs = append(list[i].Needs, damagedRoot(ctx, h, list[i].Attrs["lib"])...)
@@ -412,7 +415,7 @@ var machines = map[string]struct {
 // architecture. nil where that cannot be said.
 func (w *world) foreign(file string) *facts.Unusable {
 	o, here := w.object(file), machines[w.arch]
-	if here.name == "" || o.machine == here.code {
+	if o == nil || here.name == "" || o.machine == here.code {
 		return nil
 	}
 	for _, of := range machines {

@@ -149,6 +149,7 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"variable-proxy-tls":       variables(facts.TLSToProxy),
 		"variable-two-values":      variables(facts.TwoValues),
 		"jetson-cuda":              jetsonCUDA,
+		"cudnn-foreign":            cudnnForeign,
 		"cuda-series":              cudaSeries,
 		"cudnn-headers":            cudnnHeaders,
 		"driver-branch":            driverBranch,

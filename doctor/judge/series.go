@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -56,6 +57,19 @@ func seriesOf(soname string) (component, series string) {
 		return "cudnn", series
 	}
 	return "", ""
+}
+
+// cudnnForeign finds, in a CUDA toolkit, a cuDNN for another architecture than that of
+// the programs here, beside the one that they load.
+func cudnnForeign(e *evaluation, s subject) (map[string]string, bool) {
+	i := s.instance
+	if i.Active || i.Unusable == nil || i.Unusable.Reason != facts.WrongArch || !slices.ContainsFunc(e.facts.Components["cuda"], func(c facts.Instance) bool {
+		return c.Path != "" && strings.HasPrefix(i.Path, strings.TrimRight(c.Path, "/")+"/")
+	}) {
+		return nil, false
+	}
+	own, ok := e.facts.Active("cudnn")
+	return map[string]string{"detail": i.Unusable.Detail, "folder": path.Dir(i.Path), "own": path.Dir(own.Path)}, ok
 }
 
 // cudnnHeaders finds a cuDNN without its headers where a library is yet to be
