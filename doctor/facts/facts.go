@@ -276,6 +276,9 @@ const (
 	FromElsewhere LeftoverProblem = "from-elsewhere" // the cache was made in another folder
 	NamesNoFile   LeftoverProblem = "names-no-file"
 	OfGenerator   LeftoverProblem = "generator" // the generator or platform, which may not be here or not fit
+	// SwitchedOff: an option that OpenCV turns on by itself was off when CMake ran
+	// first, as what it needs was not found, and stays so.
+	SwitchedOff LeftoverProblem = "switched-off"
 )
 
 // Submodule is a folder that git fills from another repository, and that is empty.

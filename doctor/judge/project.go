@@ -187,6 +187,17 @@ func projectComponent(e *evaluation, s subject) (map[string]string, bool) {
 	return vars, true
 }
 
+// dnnSwitchedOff finds a build folder of OpenCV in which dnn goes without CUDA because
+// cuDNN was not here when CMake ran first: OPENCV_DNN_CUDA is on by default where CUDA
+// and cuDNN are found, and the answer is cached (OpenCV, modules/dnn/CMakeLists.txt
+// and OCV_OPTION).
+func dnnSwitchedOff(e *evaluation, s subject) (map[string]string, bool) {
+	l := item[facts.Leftover](s)
+	cudnn, ok := e.facts.Active("cudnn")
+	_, found := e.facts.Active("cuda")
+	return map[string]string{"cudnn": cudnn.Version}, l.Problem == facts.SwitchedOff && ok && found && cudnn.Unusable == nil && cudnn.HasPart("headers") && e.usesCUDA()
+}
+
 // projectRuntime finds a static library of another C runtime than the project here,
 // where no other copy could be linked.
 func projectRuntime(e *evaluation, s subject) (map[string]string, bool) {

@@ -31,6 +31,7 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"gocv-vendored":     gocvVendored,
 		"project-cmake":     projectCMake,
 		"project-component": projectComponent,
+		"dnn-switched-off":  dnnSwitchedOff,
 		"project-runtime":   projectRuntime,
 		"project-gpu-code":  projectGPUCode,
 		"library-arch":      needsOf(facts.OtherArch),

@@ -120,6 +120,12 @@ func (p *prober) cmakeLists() {
 	file := p.h.Join(p.h.Dir, "CMakeLists.txt")
 	text := p.text(file)
 	if text == "" {
+		// It may be the folder that one of the trees is built in.
+		if tree := strings.ToLower(p.cache(p.h.Dir)); slices.Contains(trees, tree) {
+			p.p.Kinds = append(p.p.Kinds, "cmake", tree)
+		} else {
+			p.p.Leftovers = nil
+		}
 		return
 	}
 	lines := strings.Split(text, "\n")
@@ -287,15 +293,17 @@ func (p *prober) caches() {
 	}
 }
 
-func (p *prober) cache(dir string) {
+// cache reads one of them, and returns the name of the project that it is of.
+func (p *prober) cache(dir string) (project string) {
 	const enough = 2 << 20 // OpenCV's has some 600 KiB
 	file := p.h.Join(dir, "CMakeCache.txt")
 	data, _, err := p.h.ReadFile(p.ctx, file, enough)
 	if err != nil {
-		return
+		return ""
 	}
 	var found []facts.Leftover
-	n := 0
+	var dnn facts.Leftover
+	cuda, n := false, 0
 	for line := range strings.Lines(string(data)) {
 		n++
 		name, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
@@ -305,11 +313,17 @@ func (p *prober) cache(dir string) {
 		}
 		l := facts.Leftover{Entry: name, Value: value, File: file, Line: n, Problem: facts.NamesNoFile}
 		switch {
+		case name == "CMAKE_PROJECT_NAME":
+			project = value
+		case name == "WITH_CUDA":
+			cuda = value == "ON"
+		case name == "OPENCV_DNN_CUDA" && value == "OFF":
+			dnn, dnn.Problem = l, facts.SwitchedOff
 		case name == "CMAKE_CACHEFILE_DIR":
 			if !p.same(value, dir) {
 				l.Problem = facts.FromElsewhere
 				p.p.Leftovers = append(p.p.Leftovers, l) // all else follows from it
-				return
+				return project
 			}
 		case p.h.Windows() && (name == "CMAKE_GENERATOR" || name == "CMAKE_GENERATOR_PLATFORM"):
 			l.Problem = facts.OfGenerator
@@ -318,7 +332,11 @@ func (p *prober) cache(dir string) {
 			found = append(found, l)
 		}
 	}
+	if project == "OpenCV" && cuda && dnn.Entry != "" {
+		found = append(found, dnn)
+	}
 	p.p.Leftovers = append(p.p.Leftovers, found...)
+	return project
 }
 
 // remembered reports whether a cached entry is a path that CMake goes by when it

@@ -86,3 +86,31 @@ func TestMSVCRuntime(t *testing.T) {
 		}
 	}
 }
+
+// TestBuildFolder: doctor started in the folder that a tree is built in reads that
+// folder's cache; folders of other projects are left alone.
+func TestBuildFolder(t *testing.T) {
+	const cache = "-- platform --\nlinux/amd64\n-- cwd --\n/src/build\n-- file /src/build/CMakeCache.txt --\nOPENCV_DNN_CUDA:BOOL=OFF\nWITH_CUDA:BOOL=ON\nCMAKE_PROJECT_NAME:STATIC=OpenCV\nCMAKE_CACHEFILE_DIR:INTERNAL=/src/build\n"
+	for name, c := range map[string]struct {
+		text string
+		want facts.LeftoverProblem
+	}{
+		"switched off":    {cache, facts.SwitchedOff},
+		"on":              {strings.Replace(cache, "DNN_CUDA:BOOL=OFF", "DNN_CUDA:BOOL=ON", 1), ""},
+		"without CUDA":    {strings.Replace(cache, "WITH_CUDA:BOOL=ON", "WITH_CUDA:BOOL=OFF", 1), ""},
+		"another project": {strings.Replace(cache, "=OpenCV", "=demo", 1), ""},
+		"moved":           {strings.Replace(cache, "INTERNAL=/src/build", "INTERNAL=/old/build", 1), facts.FromElsewhere},
+		"moved, another":  {strings.NewReplacer("INTERNAL=/src/build", "INTERNAL=/old/build", "=OpenCV", "=demo").Replace(cache), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, err := Probe(t.Context(), hosttest.Parse(t, c.text))
+			got := facts.LeftoverProblem("")
+			for _, l := range f.Project.Leftovers {
+				got = l.Problem
+			}
+			if err != nil || got != c.want || len(f.Project.Leftovers) > 1 {
+				t.Errorf("%+v, not %q (%v)", f.Project.Leftovers, c.want, err)
+			}
+		})
+	}
+}
