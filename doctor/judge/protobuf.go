@@ -3,6 +3,7 @@ package judge
 import (
 	"cmp"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -38,6 +39,9 @@ func protocOther(e *evaluation, s subject) (map[string]string, bool) {
 func protocConda(e *evaluation, s subject) (map[string]string, bool) {
 	vars, ok := protocOther(e, s)
 	first := e.facts.Environment.CondaFirst
+	if _, built := e.facts.Active("caffe"); built && !slices.Contains(e.touched(), "openpose") {
+		return nil, false // nothing is left to compile
+	}
 	if !ok || vars["conda"] == "" || first != nil && first.Through == "CMAKE_PREFIX_PATH" || !strings.HasPrefix(vars["include"], "/usr/") {
 		return nil, false
 	}
