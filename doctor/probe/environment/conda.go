@@ -14,7 +14,7 @@ var ofOpenCV = []string{"ceres", "libavif", "openexr", "openjpeg", "qt5", "qt6",
 
 // conda finds the environment of conda that CMake searches before the system's
 // folders. CMAKE_PREFIX_PATH, which conda's compilers set, comes first of all. Of
-// PATH, find_package takes the folder above a bin folder, and only for packages with
+// PATH, find_package uses the folder above a bin folder, and only for packages with
 // CMake files: find_library and find_path do so on Windows alone (CMake,
 // find_package, search procedure; cmFindBase::FillSystemEnvironmentPath).
 func (p *prober) conda() {
@@ -32,7 +32,10 @@ func (p *prober) conda() {
 		if prefix == "" || prefix == "/usr" {
 			return // the system's own packages are found first
 		}
-		if packages := p.cmakePackages(prefix); ok && len(packages) > 0 && p.isConda(prefix) {
+		if !ok || !p.isConda(prefix) {
+			continue
+		}
+		if packages := p.cmakePackages(prefix); len(packages) > 0 {
 			p.e.CondaFirst = &facts.CondaFirst{Folder: prefix, Through: "PATH", Packages: packages, Activated: prefix == p.h.Env("CONDA_PREFIX")}
 			return
 		}
