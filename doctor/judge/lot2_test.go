@@ -113,6 +113,7 @@ func TestLot2(t *testing.T) {
 		{"gocv/contrib on Windows", windows, imports("contrib", "0.35.0", "face"), of("opencv", opencv()), "x", "project.gocv-package", Fail, "win_build_opencv.cmd"},
 		{"gocv/contrib", linux, imports("contrib", "0.35.0", "face"), of("opencv", opencv()), "x", "project.gocv-package", Fail, "make install."},
 		{"gocv/contrib with contrib", linux, imports("contrib", "0.35.0", "face"), of("opencv", opencv("face")), "x", "project.gocv-package", Fail, ""},
+		{"gocv/contrib with Debian's contrib", linux, imports("contrib", "0.43.0", "face", "xfeatures2d"), of("opencv", opencv("face")), "x", "project.gocv-package", Fail, "make install."},
 		{"opencv_world has all or nothing is known", linux, imports("contrib", "0.35.0", "face"), of("opencv", opencv("world")), "x", "project.gocv-package", Fail, ""},
 		{"an older gocv", linux, imports("contrib", "0.22.0", "face"), of("opencv", opencv()), "x", "project.gocv-package", Fail, ""},
 		{"a fork of gocv", linux, imports("contrib", "", "face"), of("opencv", opencv()), "x", "project.gocv-package", Fail, ""},

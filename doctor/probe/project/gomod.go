@@ -67,8 +67,8 @@ func (p *prober) goModule() {
 
 var goDirective = lazyregexp.New(`(?m)^go[ \t]+([0-9][0-9a-z.]*)`)
 
-// modulesOf are the modules of OpenCV whose headers a package of gocv includes in
-// every release from 0.31 to 0.43.
+// modulesOf are the modules of OpenCV whose headers a package of gocv includes, in
+// 0.31 and in 0.43.
 var modulesOf = map[string][]string{
 	gocv + "/cuda":    {"cudaarithm", "cudabgsegm", "cudafilters", "cudaimgproc", "cudaobjdetect", "cudaoptflow", "cudawarping"},
 	gocv + "/contrib": {"bgsegm", "face", "img_hash", "tracking", "wechat_qrcode", "xfeatures2d", "ximgproc", "xphoto"},
