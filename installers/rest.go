@@ -22,6 +22,10 @@ func PlanRest(ctx context.Context, h *host.Host, user facts.User, records []Reco
 			continue
 		}
 		seen[m.Name] = true
+		removing := removing(records, m.Name)
+		if planned && len(removing) == 0 {
+			continue
+		}
 		if m.Busy != nil && m.Busy(ctx, h) != "" {
 			continue
 		}
@@ -39,7 +43,7 @@ func PlanRest(ctx context.Context, h *host.Host, user facts.User, records []Reco
 				s.Packages = d.Broken
 			}
 		}
-		marked := slices.DeleteFunc(d.Marked, func(n string) bool { return !removing(records, m.Name, n) })
+		marked := slices.DeleteFunc(d.Marked, func(n string) bool { return !slices.Contains(removing, n) })
 		if m.Keep != nil && len(marked) > 0 {
 			plan.Steps = append(plan.Steps, m.Unmark(marked, ids))
 		}
@@ -47,15 +51,18 @@ func PlanRest(ctx context.Context, h *host.Host, user facts.User, records []Reco
 	return plan, plan.elevate(ctx, h, user)
 }
 
-// removing reports whether a package is of a removal that did not end well.
-func removing(records []Record, mechanism, name string) bool {
+// removing are the packages of removals that did not end well.
+func removing(records []Record, mechanism string) (names []string) {
 	done := map[string]bool{}
 	for _, r := range records {
 		done[r.Key()] = done[r.Key()] || r.Event == Done
 	}
-	return slices.ContainsFunc(records, func(r Record) bool {
-		return r.Step.Mechanism == mechanism && r.Step.Action == step.Remove && !done[r.Key()] && slices.Contains(r.Step.Packages, name)
-	})
+	for _, r := range records {
+		if r.Step.Mechanism == mechanism && r.Step.Action == step.Remove && !done[r.Key()] {
+			names = append(names, r.Step.Packages...)
+		}
+	}
+	return names
 }
 
 // madeBy reports whether a package is of a step of the history: added or changed,
