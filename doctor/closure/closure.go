@@ -324,6 +324,19 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 			}
 		}
 	}
+	w.tooOld(queue, loaded, add)
+	// Where the whole folder is unknown to the loader, that is the one cause.
+	if len(out) > 1 && out[0].By == "a program built with it" {
+		dir := path.Dir(out[0].Elsewhere)
+		out = slices.DeleteFunc(out, func(n facts.Need) bool {
+			return n.Name != out[0].Name && n.Cause == facts.NotFound && path.Dir(n.Elsewhere) == dir
+		})
+	}
+	return out
+}
+
+// tooOld adds the needs for versions of symbols that what was loaded does not define.
+func (w *world) tooOld(queue []*node, loaded map[string]*node, add func(facts.Need)) {
 	for _, n := range queue {
 		for _, want := range n.o.wants {
 			given := loaded[want.library]
@@ -345,14 +358,6 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 			}
 		}
 	}
-	// Where the whole folder is unknown to the loader, that is the one cause.
-	if len(out) > 1 && out[0].By == "a program built with it" {
-		dir := path.Dir(out[0].Elsewhere)
-		out = slices.DeleteFunc(out, func(n facts.Need) bool {
-			return n.Name != out[0].Name && n.Cause == facts.NotFound && path.Dir(n.Elsewhere) == dir
-		})
-	}
-	return out
 }
 
 // spoilt is the need for a file that the loader finds and cannot use, with the
