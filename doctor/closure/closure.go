@@ -234,7 +234,7 @@ func (w *world) roots(in *facts.Instance) []string {
 			return false
 		}
 		if what := w.damaged[file]; what != "" {
-			by := "a program built with it"
+			by := facts.ByProgram
 			if strings.HasPrefix(path.Base(file), "libonnxruntime_providers_") {
 				by = file // it is only loaded where its provider is asked for
 			}
@@ -276,7 +276,7 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 	if soname := first.soname; soname != "" && first.class == w.class() && slices.ContainsFunc(in.Via, func(v string) bool { return v == "pkg-config" || v == "link" }) {
 		found := w.find(soname, &node{o: &object{class: first.class, machine: first.machine, data: first.data}})
 		if found.file == "" && !found.unknown && (w.libs.CacheErr == nil || w.libs.Musl) {
-			add(facts.Need{Name: soname, By: "a program built with it", Cause: facts.NotFound, Elsewhere: first.file})
+			add(facts.Need{Name: soname, By: facts.ByProgram, Cause: facts.NotFound, Elsewhere: first.file})
 		}
 	}
 	for i, wave := 0, 0; i < len(queue) && i < maxObjects; i++ {
@@ -326,7 +326,7 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 	}
 	w.tooOld(queue, loaded, add)
 	// Where the whole folder is unknown to the loader, that is the one cause.
-	if len(out) > 1 && out[0].By == "a program built with it" {
+	if len(out) > 1 && out[0].By == facts.ByProgram {
 		dir := path.Dir(out[0].Elsewhere)
 		out = slices.DeleteFunc(out, func(n facts.Need) bool {
 			return n.Name != out[0].Name && n.Cause == facts.NotFound && path.Dir(n.Elsewhere) == dir

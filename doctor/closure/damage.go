@@ -93,7 +93,7 @@ func damagedRoot(ctx context.Context, h *host.Host, file string) []facts.Need {
 	}
 	p := &pages{ctx: ctx, h: h, file: file, have: map[int64][]byte{}}
 	if what := problem(p.start()); what != "" {
-		return []facts.Need{damaged(ctx, h, h.Base(file), "a program built with it", file, what)}
+		return []facts.Need{damaged(ctx, h, h.Base(file), facts.ByProgram, file, what)}
 	}
 	return nil
 }

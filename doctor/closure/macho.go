@@ -77,7 +77,7 @@ func (m *mac) roots(in *facts.Instance) (files []string) {
 		if m.machImage(file) != nil {
 			files = append(files, file)
 		} else if what := m.damaged[file]; what != "" {
-			in.Needs = append(in.Needs, damaged(m.ctx, m.h, path.Base(file), "a program built with it", file, what))
+			in.Needs = append(in.Needs, damaged(m.ctx, m.h, path.Base(file), facts.ByProgram, file, what))
 		}
 	}
 	return files
@@ -118,7 +118,7 @@ func (m *mac) needs(roots []string) (out []facts.Need) {
 	for _, file := range roots {
 		i := m.machImage(file)
 		if i.foreign {
-			add(facts.Need{Name: path.Base(file), By: "a program built with it", Cause: facts.OtherArch, Found: file})
+			add(facts.Need{Name: path.Base(file), By: facts.ByProgram, Cause: facts.OtherArch, Found: file})
 			continue
 		}
 		seen[file] = true

@@ -594,6 +594,10 @@ type Device struct {
 	Software bool `json:"software,omitempty"`
 }
 
+// ByProgram is Need.By where no library here asks for the file: the user's next
+// program does.
+const ByProgram = "a program built with it"
+
 // Need is a library that the loader would not give as it should be.
 type Need struct {
 	Name  string `json:"name"`            // libtbb.so.12, cudart64_80.dll

@@ -52,7 +52,7 @@ func fileDamaged(e *evaluation, s subject) (map[string]string, bool) {
 	if n.Installed && e.manager() == "apt" {
 		vars["packages"], vars["reinstall"] = n.Package, "yes"
 	}
-	if n.By == n.Found || n.By == "a program built with it" {
+	if n.By == n.Found || n.By == facts.ByProgram {
 		vars["own"] = s.name
 	}
 	return vars, true
