@@ -499,7 +499,7 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 	}
 	c.Peak = bound(o, r.a)
 	if e.MinSeconds > 0 {
-		c.Rate = e.GFLOPS * e.MedianSeconds / e.MinSeconds
+		c.Rate = m.net.GFLOP() / e.MinSeconds
 	}
 	verdict := judge.Judge(c)
 	e.Arithmetic = usual(c.Precision)
