@@ -25,17 +25,24 @@ func openposeHost(sm, cuda, cudnn string) *facts.Facts {
 	return f
 }
 
-// TestOpenPoseCUDA: the CUDA that a release documents is asked for only where that
-// CUDA has code for the card. An RTX 40 or 50 needs one that no release documents.
-func TestOpenPoseCUDA(t *testing.T) {
+// embedded gives a recipe of the library, and the tables that it is judged by.
+func embedded(t *testing.T, name string) (*recipes.Recipe, *recipes.Tables) {
+	t.Helper()
 	tables, err := recipes.EmbeddedTables()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := recipes.Find("openpose-windows", "")
+	r, err := recipes.Find(name, "")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return r, tables
+}
+
+// TestOpenPoseCUDA: the CUDA that a release documents is asked for only where that
+// CUDA has code for the card. An RTX 40 or 50 needs one that no release documents.
+func TestOpenPoseCUDA(t *testing.T) {
+	r, tables := embedded(t, "openpose-windows")
 	for _, c := range []struct {
 		name, sm, cuda, cudnn string
 		want                  map[string]judge.State
@@ -107,14 +114,7 @@ func TestOpenPoseServer(t *testing.T) {
 
 // TestNotPackagedIsNotAdvised: bookworm has no libonnxruntime-dev, trixie has one.
 func TestNotPackagedIsNotAdvised(t *testing.T) {
-	tables, err := recipes.EmbeddedTables()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := recipes.Find("onnxruntime", "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	r, tables := embedded(t, "onnxruntime")
 	for version, advised := range map[string]bool{"12": false, "13": true} {
 		f := &facts.Facts{OS: facts.OS{Family: "linux", ID: "debian", Version: version, Arch: "amd64", Libc: facts.Libc{Kind: "glibc", Version: "2.36"}}, CPU: facts.CPU{Arch: "amd64"}, Components: map[string][]facts.Instance{}}
 		f.Add("apt", facts.Instance{Version: "2.6.1", Active: true})
@@ -128,14 +128,7 @@ func TestNotPackagedIsNotAdvised(t *testing.T) {
 
 // TestNoATLAS: ATLAS left Debian in trixie, so that OpenBLAS is advised there.
 func TestNoATLAS(t *testing.T) {
-	tables, err := recipes.EmbeddedTables()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := recipes.Find("openpose-linux", "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	r, tables := embedded(t, "openpose-linux")
 	for version, want := range map[string]string{"12": "libatlas-base-dev", "13": "libopenblas-dev, and change Atlas to Open"} {
 		f := &facts.Facts{OS: facts.OS{Family: "linux", ID: "debian", Version: version, Arch: "amd64"}, CPU: facts.CPU{Arch: "amd64"}, Components: map[string][]facts.Instance{}}
 		f.Add("apt", facts.Instance{Version: "2.6.1", Active: true})
@@ -149,14 +142,7 @@ func TestNoATLAS(t *testing.T) {
 
 // TestProtocOfOtherRelease: protoc and the headers must be of one release.
 func TestProtocOfOtherRelease(t *testing.T) {
-	tables, err := recipes.EmbeddedTables()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := recipes.Find("openpose-linux", "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	r, tables := embedded(t, "openpose-linux")
 	for _, c := range []struct{ name, protoc, headers, fix string }{
 		{"of one release", "3.12.4", "3.12.4", ""},
 		{"pkg-config says one number more", "25.3", "25.3.0", ""},
