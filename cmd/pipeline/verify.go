@@ -193,7 +193,7 @@ func (o VerifyOptions) options(h *host.Host, j *judge.Judgement) (verify.Options
 	options.Progress = &progress{console: o.Console}
 	options.Pictures = filepath.Join(o.Folders.Cache, "verify")
 	if o.Engine == verify.ReferenceName {
-		options.Fresh = true // asked for alone, it shall run and not be remembered
+		options.Fresh = true // asked for alone, it runs again, whatever the cache has
 		return options, nil
 	}
 	specs, err := o.specs()

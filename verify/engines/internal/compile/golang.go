@@ -45,7 +45,7 @@ func Run(ctx context.Context, p engine.Process, dir string, argv, env []string, 
 
 // Environment makes a build depend on nothing but the worker's recipe. GOPROXY
 // and the caches stay the user's, so that a mirror or a filled module cache works;
-// where there is no such folder or it is another user's, they are beneath cache.
+// where that folder is missing or another user's, they are below cache.
 func Environment(cache string) []string {
 	return append([]string{
 		"GO111MODULE=on", "GOFLAGS=-mod=readonly", "GOWORK=off", "GOTOOLCHAIN=local",
