@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/deployctl/deployctl/verify/convert"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/onnxruntime"
 )
@@ -26,11 +27,11 @@ func TestConvertedOnce(t *testing.T) {
 	}
 	make := func() (string, float64) {
 		t.Helper()
-		file, took, err := newOracle(o, m, v).convert(t.Context(), engine.Silent{})
+		files, took, err := newOracle(o, m, v).convert(t.Context(), engine.Silent{}, convert.All()[0])
 		if err != nil {
 			t.Fatal(err)
 		}
-		return file, took
+		return files[0], took
 	}
 	file, took := make()
 	first, err := os.ReadFile(file)

@@ -166,8 +166,9 @@ type Engine struct {
 	PeakShare  float64 `json:"peak_share"`
 	// CalibrationSpread is how much longer the same known work took at most,
 	// between the runs, than at least: 1.1 is 10 % longer. 0: not measured.
-	CalibrationSpread float64 `json:"calibration_spread"`
-	busy              float64 // start, load and all forward passes
+	CalibrationSpread float64  `json:"calibration_spread"`
+	busy              float64  // start, load and all forward passes
+	model             []string // the files of the converted network
 	spec              engine.Spec
 }
 

@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/deployctl/deployctl/verify/cache"
-	"github.com/deployctl/deployctl/verify/convert/onnx"
+	"github.com/deployctl/deployctl/verify/convert"
 	"github.com/deployctl/deployctl/verify/detect"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/judge"
@@ -444,9 +444,11 @@ func prove(ctx context.Context, o Options, m *model, v *view, or *oracle, ref tr
 
 func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *oracle, ref truth, w ready, dir string) ([]detect.Box, error) {
 	job, err := writeJob(dir, o, m, v, w.target)
-	if err == nil && w.spec.Formats[0] == engine.ONNX {
-		job.Outputs = onnx.Outputs(m.net)
-		job.Model, e.ConvertSeconds, err = or.convert(ctx, o.Progress)
+	if format, ok := convert.Named(w.spec.Formats[0]); err == nil && ok {
+		job.Outputs = format.Outputs(m.net)
+		if e.model, e.ConvertSeconds, err = or.convert(ctx, o.Progress, format); err == nil {
+			job.Model = e.model[0]
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -1,0 +1,53 @@
+// Package convert is the list of the formats that deployctl writes a network in,
+// for engines that cannot read Darknet's own files. A format is a folder here, which
+// owns its operators and its bytes, and a line in All. It must never run a model.
+package convert
+
+import (
+	"io"
+	"slices"
+
+	"github.com/deployctl/deployctl/verify/convert/onnx"
+	"github.com/deployctl/deployctl/verify/darknet"
+	"github.com/deployctl/deployctl/verify/engine"
+)
+
+// Format is a form of a model that deployctl writes.
+type Format struct {
+	Name engine.Format
+	// Display is what it is called in sentences.
+	Display string
+	// Files are the names of a model's files. An engine is given the first, and finds
+	// the others in the same folder.
+	Files []string
+	// Outputs are the names of the model's outputs: the tensors that the yolo layers
+	// read, in the order of net.Heads().
+	Outputs func(net *darknet.Network) []string
+	// Write writes the files, each by one call of file.
+	Write func(file File, net *darknet.Network, weights *darknet.Weights) error
+}
+
+// File makes the file of that name of what write writes.
+type File func(name string, write func(io.Writer) error) error
+
+// All are the formats.
+func All() []Format {
+	return []Format{
+		{
+			Name: engine.ONNX, Display: "ONNX", Files: []string{"model.onnx"}, Outputs: onnx.Outputs,
+			Write: func(file File, net *darknet.Network, weights *darknet.Weights) error {
+				return file("model.onnx", func(w io.Writer) error { return onnx.Write(w, net, weights) })
+			},
+		},
+	}
+}
+
+// Named is the format of that name.
+func Named(name engine.Format) (Format, bool) {
+	all := All()
+	i := slices.IndexFunc(all, func(f Format) bool { return f.Name == name })
+	if i < 0 {
+		return Format{}, false
+	}
+	return all[i], true
+}
