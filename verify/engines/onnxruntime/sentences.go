@@ -1,151 +1,20 @@
 package onnxruntime
 
-import (
-	"bytes"
-	"context"
-	"debug/elf"
-	"debug/macho"
-	"debug/pe"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"strings"
-	"syscall"
-	"time"
+import "github.com/deployctl/deployctl/verify/engines/internal/native"
 
-	"github.com/deployctl/deployctl/verify/engines/internal/compile"
-)
-
-const reinstall = "reinstall ONNX Runtime (deployctl doctor --recipe onnxruntime --fix)"
-
-// damaged says what is wrong with a library's file, "" when nothing is: the
-// loader ends the whole process over a file that was cut short.
-func damaged(file string) (why, fix string) {
-	info, err := os.Stat(file)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "the library " + file + " is not there", reinstall
-	case err != nil:
-		return fmt.Sprintf("the library %s cannot be read: %v", file, err), "make it readable for you"
-	}
-	end, err := extent(file)
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Sprintf("the library %s cannot be read: %v", file, err), "make it readable for you"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), err == nil && end > info.Size():
-		return fmt.Sprintf("the library %s is cut short: its headers name parts beyond its %d bytes", file, info.Size()), reinstall
-	case err != nil:
-		return fmt.Sprintf("%s is not a shared library, or it is damaged: %v", file, err), reinstall
-	}
-	return "", ""
-}
-
-// extent is where the last part of a shared library ends that its headers name.
-func extent(name string) (int64, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close() //nolint:errcheck // read-only
-	magic := make([]byte, 4)
-	if _, err := f.ReadAt(magic, 0); err != nil {
-		return 0, errors.New("it has no header")
-	}
-	end := int64(0)
-	switch {
-	case bytes.Equal(magic, []byte(elf.ELFMAG)):
-		e, err := elf.NewFile(f)
-		if err != nil {
-			return 0, err
-		}
-		for _, p := range e.Progs {
-			end = max(end, int64(p.Off+p.Filesz))
-		}
-		for _, s := range e.Sections {
-			if s.Type != elf.SHT_NOBITS {
-				end = max(end, int64(s.Offset+s.FileSize))
-			}
-		}
-	case bytes.HasPrefix(magic, []byte("MZ")):
-		e, err := pe.NewFile(f)
-		if err != nil {
-			return 0, err
-		}
-		for _, s := range e.Sections {
-			end = max(end, int64(s.Offset)+int64(s.Size))
-		}
-	default:
-		if e, err := macho.NewFatFile(f); err == nil {
-			for _, a := range e.Arches {
-				end = max(end, int64(a.Offset)+int64(a.Size))
-			}
-			return end, nil
-		}
-		e, err := macho.NewFile(f)
-		if err != nil {
-			return 0, errors.New("its header is of no known kind")
-		}
-		for _, l := range e.Loads {
-			if s, ok := l.(*macho.Segment); ok {
-				end = max(end, int64(s.Offset+s.Filesz))
-			}
-		}
-	}
-	return end, nil
-}
-
-// remedy knows what to do about messages of the loader and of ONNX Runtime (its
-// error codes and texts are in onnxruntime/core/common and core/session).
+// remedy knows what to do about messages of ONNX Runtime (its error codes and texts
+// are in onnxruntime/core/common and core/session).
 func remedy(message string) string {
-	has := func(parts ...string) bool {
-		for _, p := range parts {
-			if strings.Contains(message, p) {
-				return true
-			}
-		}
-		return false
-	}
+	has := func(parts ...string) bool { return native.Has(message, parts...) }
 	switch {
-	case has("GLIBC_", "GLIBCXX_", "CXXABI_"):
-		return "this build of ONNX Runtime is for a newer system: install an older release, or the one of this distribution"
-	case has("file too short", "invalid ELF header", "ELF load command", "%1 is not a valid Win32 application"):
-		return reinstall
-	case has("wrong ELF class", "cannot open shared object file: No such file or directory", "The specified module could not be found"):
-		return "install what the library needs (deployctl doctor --recipe onnxruntime names it)"
-	case has("failed to map segment", "annot allocate memory", "bad allocation", "bad_alloc", "Failed to allocate memory"):
-		return "free memory or raise the limit (ulimit -v unlimited); YOLOv3 needs about 1 GB"
 	case has(" is older than 1.", "does not have version", "Unsupported model IR version", "is under development and support for this is limited"):
 		return "install ONNX Runtime 1.17 or newer (deployctl doctor --recipe onnxruntime --fix)"
-	case has("is not ONNX Runtime", "gives no functions"):
-		return "deployctl shadow onnxruntime shows every copy; " + reinstall
+	case has("gives no functions"):
+		return "deployctl shadow onnxruntime shows every copy; reinstall ONNX Runtime (deployctl doctor --recipe onnxruntime --fix)"
 	case has("Protobuf parsing failed", "INVALID_PROTOBUF"):
 		return "the converted network is damaged: run deployctl verify --fresh"
 	case has("Could not find an implementation", "NOT_IMPLEMENTED", "is not a registered function/op"):
 		return "this build of ONNX Runtime was made without operators that YOLO needs: install a complete one (deployctl doctor --recipe onnxruntime --fix)"
 	}
 	return ""
-}
-
-// explain finds the one sentence in the output of a failed build.
-func explain(log string, err error, limit time.Duration) (why, fix string) {
-	unfetched, mirror := compile.Unfetched(log)
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Sprintf("compiling its worker did not end within %s", limit), "try again on an idle machine"
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), strings.Contains(log, "oo many open files"):
-		return compile.TooFewDescriptors()
-	case err != nil:
-		return fmt.Sprintf("the Go command could not be run (%v)", err), "reinstall Go"
-	case strings.Contains(log, "checksum mismatch"), strings.Contains(log, "SECURITY ERROR"):
-		return "the content of the Go module purego " + purego + " is not what deployctl pinned: a proxy or the module cache was tampered with or damaged",
-			"run go clean -modcache and check GOPROXY"
-	case strings.Contains(log, "no space left on device"), strings.Contains(log, "not enough space on the disk"):
-		return "the disk filled up while its worker was compiled", "free some space"
-	case unfetched != "":
-		return "the Go module github.com/ebitengine/purego " + purego + " could not be fetched: " + unfetched, mirror
-	}
-	lines := strings.Split(strings.TrimSpace(log), "\n")
-	return "compiling its worker failed: " + lines[len(lines)-1], "see the log"
 }

@@ -1,4 +1,4 @@
-//go:build ortworker
+//go:build nativeworker
 
 package main
 
@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"unsafe"
-
-	"github.com/ebitengine/purego"
 )
 
 // Places in the table of functions, counted in include/onnxruntime/core/session/
@@ -53,7 +51,7 @@ const (
 
 // ort is a loaded library.
 type ort struct {
-	version string
+	release string
 	table   *[places]uintptr
 	env     unsafe.Pointer
 }
@@ -76,12 +74,12 @@ func load(library string) (*ort, error) {
 	if b == nil {
 		return nil, fmt.Errorf("%s gives no functions", library)
 	}
-	r := &ort{version: gostring(invoke(b.getVersion))}
-	if !recent(r.version) {
-		return nil, fmt.Errorf("ONNX Runtime %s is older than 1.%d", r.version, oldest)
+	r := &ort{release: gostring(invoke(b.getVersion))}
+	if !recent(r.release) {
+		return nil, fmt.Errorf("ONNX Runtime %s is older than 1.%d", r.release, oldest)
 	}
 	if r.table = (*[places]uintptr)(invoke(b.getAPI, apiVersion)); r.table == nil {
-		return nil, fmt.Errorf("ONNX Runtime %s does not have version %d of its API", r.version, apiVersion)
+		return nil, fmt.Errorf("ONNX Runtime %s does not have version %d of its API", r.release, apiVersion)
 	}
 	name := cstring("deployctl")
 	if err := r.call("start", createEnv, warning, uintptr(unsafe.Pointer(name)), uintptr(unsafe.Pointer(&r.env))); err != nil {
@@ -106,14 +104,6 @@ func recent(version string) bool {
 	return err == nil && (major > 1 || major == 1 && minor >= oldest)
 }
 
-// invoke calls a function that gives a pointer.
-//
-//go:uintptrescapes
-func invoke(function uintptr, args ...uintptr) unsafe.Pointer {
-	result, _, _ := purego.SyscallN(function, args...)
-	return *(*unsafe.Pointer)(unsafe.Pointer(&result))
-}
-
 // call calls a function of the table that gives a status, and says what was being
 // done when it is an error.
 //
@@ -124,28 +114,12 @@ func (r *ort) call(doing string, place int, args ...uintptr) error {
 		return nil
 	}
 	text := gostring(invoke(r.table[getErrorMessage], uintptr(status)))
-	r.release(releaseStatus, status)
+	r.free(releaseStatus, status)
 	return errors.New(doing + ": " + text)
 }
 
-func (r *ort) release(place int, p unsafe.Pointer) {
+func (r *ort) free(place int, p unsafe.Pointer) {
 	if p != nil {
 		invoke(r.table[place], uintptr(p))
 	}
-}
-
-func cstring(s string) *byte {
-	b := append([]byte(s), 0)
-	return &b[0]
-}
-
-func gostring(p unsafe.Pointer) string {
-	if p == nil {
-		return ""
-	}
-	n := 0
-	for *(*byte)(unsafe.Add(p, n)) != 0 {
-		n++
-	}
-	return string(unsafe.Slice((*byte)(p), n))
 }

@@ -1,4 +1,4 @@
-//go:build ortworker
+//go:build nativeworker
 
 // The ONNX Runtime worker: a program of its own that loads the library whose path
 // is its argument, runs an ONNX model, and writes what came out (verify/engines/
@@ -9,7 +9,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -20,53 +19,25 @@ import (
 const processor = "CPUExecutionProvider"
 
 func main() {
-	serve("onnxruntime worker", func(j job, a *answer) error {
-		if len(os.Args) != 2 {
-			return errors.New("usage: worker LIBRARY")
-		}
-		return run(os.Args[1], j, a)
-	})
+	work("onnxruntime", []string{"onnxruntime/cpu"}, func(file string) (library, error) { return load(file) })
 }
 
-func run(library string, j job, a *answer) error {
-	r, err := load(library)
-	if err != nil {
-		return err
-	}
-	a.Versions["onnxruntime"] = r.version
-	if j.Backend != "onnxruntime" || j.Target != "cpu" {
-		return fmt.Errorf("unknown backend and target %s/%s", j.Backend, j.Target)
-	}
-	if len(j.Inputs) == 0 {
-		return nil // only asked whether everything loads
-	}
-	if j.Warmup+j.Runs < 1 || len(j.Heads) == 0 || len(j.Heads) != len(j.Outputs) {
-		return errors.New("job without runs or heads")
-	}
-	a.Backend, a.Target, a.Threads = j.Backend, j.Target, j.Threads
-	begin := time.Now()
-	n, err := r.open(j, "")
-	if err != nil {
-		return err
-	}
-	a.LoadSeconds = time.Since(begin).Seconds()
-	if err := passes(j, a, &n.seen, n.forward, func() {}); err != nil {
-		return err
-	}
-	n.close()
-	a.Device, err = r.executed(j)
-	return err
-}
+func (r *ort) version() string { return r.release }
+
+func (r *ort) open(j job) (network, error) { return r.session(j, "") }
 
 // executed asks ONNX Runtime which provider runs the nodes: it is in the profile
 // of one more run. The timed runs are not profiled.
 func (r *ort) executed(j job) (*device, error) {
 	prefix := filepath.Join(j.OutDir, "profile")
-	n, err := r.open(j, prefix)
+	n, err := r.session(j, prefix)
 	if err != nil {
 		return nil, fmt.Errorf("profile: %v", err)
 	}
-	_, _, err = n.forward(0, "")
+	picture, err := readInput(j.Inputs[0], j.Width, j.Height)
+	if err == nil {
+		_, _, err = n.pass(picture)
+	}
 	n.close() // which ends the profile
 	if err != nil {
 		return nil, fmt.Errorf("profile: %v", err)
@@ -75,22 +46,23 @@ func (r *ort) executed(j job) (*device, error) {
 	return &device{Layers: layers}, err
 }
 
-// network is a session with the names of what goes in and out.
-type network struct {
+// session is a session with the names of what goes in and out.
+type session struct {
 	*ort
-	job     job
+	shape   []int64 // of the input
 	session unsafe.Pointer
 	memory  unsafe.Pointer
 	input   *byte
-	outputs []*byte   // the job's heads
-	first   []float32 // the first input, once it was read
-	seen    watch
+	outputs []*byte // the job's heads
 }
 
-// open makes a session. profile begins the name of the file for its profile, ""
-// for none.
-func (r *ort) open(j job, profile string) (*network, error) {
-	n := &network{ort: r, job: j, input: cstring("input")}
+// session makes a session. profile begins the name of the file for its profile,
+// "" for none.
+func (r *ort) session(j job, profile string) (*session, error) {
+	if len(j.Outputs) != len(j.Heads) {
+		return nil, errors.New("job without the names of the heads")
+	}
+	n := &session{ort: r, shape: []int64{1, 3, int64(j.Height), int64(j.Width)}, input: cstring("input")}
 	for _, name := range j.Outputs {
 		n.outputs = append(n.outputs, cstring(name))
 	}
@@ -98,7 +70,7 @@ func (r *ort) open(j job, profile string) (*network, error) {
 	if err := r.call("create session options", createSessionOptions, uintptr(unsafe.Pointer(&options))); err != nil {
 		return nil, err
 	}
-	defer r.release(releaseSessionOptions, options)
+	defer r.free(releaseSessionOptions, options)
 	if j.Threads > 0 {
 		if err := r.call("limit threads", setIntraOpNumThreads, uintptr(options), uintptr(j.Threads)); err != nil {
 			return nil, err
@@ -118,108 +90,75 @@ func (r *ort) open(j job, profile string) (*network, error) {
 	return n, r.call("describe memory", createCPUMemoryInfo, 1, 0, uintptr(unsafe.Pointer(&n.memory)))
 }
 
-func (n *network) close() {
-	n.release(releaseMemoryInfo, n.memory)
-	n.release(releaseSession, n.session)
+func (n *session) close() {
+	n.free(releaseMemoryInfo, n.memory)
+	n.free(releaseSession, n.session)
 }
 
-// forward runs the network once. keep begins the names of the files that the heads
-// are written to, "" for none.
-func (n *network) forward(input int, keep string) ([]tensor, float64, error) {
-	j := n.job
-	data := n.first
-	if input > 0 || data == nil {
-		var err error
-		if data, err = readInput(j.Inputs[input], j.Width, j.Height); err != nil {
-			return nil, 0, err
-		}
-		if input == 0 {
-			n.first = data
-		}
-	}
-	shape := []int64{1, 3, int64(j.Height), int64(j.Width)}
+func (n *session) pass(picture []float32) ([]head, float64, error) {
 	var in unsafe.Pointer
-	err := n.call("make the input", createTensorWithDataAsOrtValue, uintptr(n.memory), uintptr(unsafe.Pointer(&data[0])), uintptr(len(data)*4),
-		uintptr(unsafe.Pointer(&shape[0])), uintptr(len(shape)), float, uintptr(unsafe.Pointer(&in)))
+	err := n.call("make the input", createTensorWithDataAsOrtValue, uintptr(n.memory), uintptr(unsafe.Pointer(&picture[0])), uintptr(len(picture)*4),
+		uintptr(unsafe.Pointer(&n.shape[0])), uintptr(len(n.shape)), float, uintptr(unsafe.Pointer(&in)))
 	if err != nil {
 		return nil, 0, err
 	}
-	defer n.release(releaseValue, in)
+	defer n.free(releaseValue, in)
 	results := make([]unsafe.Pointer, len(n.outputs))
 	defer func() {
 		for _, v := range results {
-			n.release(releaseValue, v)
+			n.free(releaseValue, v)
 		}
 	}()
 	start := time.Now()
 	err = n.call("forward pass", runSession, uintptr(n.session), 0, uintptr(unsafe.Pointer(&n.input)), uintptr(unsafe.Pointer(&in)), 1,
 		uintptr(unsafe.Pointer(&n.outputs[0])), uintptr(len(n.outputs)), uintptr(unsafe.Pointer(&results[0])))
 	took := time.Since(start).Seconds()
-	// The tensor refers to the data, and both arrays to the names.
-	runtime.KeepAlive(data)
+	// The tensor refers to the picture, and both arrays to the names.
+	runtime.KeepAlive(picture)
 	runtime.KeepAlive(n)
 	if err != nil {
 		return nil, 0, err
 	}
-	tensors, values := []tensor{}, [][]float32{}
-	for i, v := range results {
-		dims, head, err := n.read(v)
+	var heads []head
+	for _, v := range results {
+		h, err := n.read(v)
 		if err != nil {
 			return nil, 0, err
 		}
-		values = append(values, head)
-		tensors = append(tensors, tensor{Kind: "head", Layer: j.Heads[i], Shape: dims, Input: input})
+		heads = append(heads, h)
 	}
-	if input == 0 {
-		n.seen.add(values, nil)
-	}
-	if keep == "" {
-		return nil, took, nil
-	}
-	for i := range tensors {
-		t := &tensors[i]
-		t.File = filepath.Join(j.OutDir, fmt.Sprintf("%s-%d.f32", keep, t.Layer))
-		if err := writeTensor(t.File, values[i]); err != nil {
-			return nil, 0, err
-		}
-	}
-	return tensors, took, nil
+	return heads, took, nil
 }
 
-// read gives the shape and the values of a result, which are valid until it is
-// released.
-func (n *network) read(v unsafe.Pointer) ([]int, []float32, error) {
+// read copies a result.
+func (n *session) read(v unsafe.Pointer) (head, error) {
 	var info unsafe.Pointer
 	if err := n.call("read a result", getTensorTypeAndShape, uintptr(v), uintptr(unsafe.Pointer(&info))); err != nil {
-		return nil, nil, err
+		return head{}, err
 	}
-	defer n.release(releaseTensorTypeAndShapeInfo, info)
+	defer n.free(releaseTensorTypeAndShapeInfo, info)
 	var kind int32
 	if err := n.call("read a result's type", getTensorElementType, uintptr(info), uintptr(unsafe.Pointer(&kind))); err != nil {
-		return nil, nil, err
+		return head{}, err
 	}
 	var rank uintptr
 	if err := n.call("read a result's rank", getDimensionsCount, uintptr(info), uintptr(unsafe.Pointer(&rank))); err != nil {
-		return nil, nil, err
+		return head{}, err
 	}
 	if kind != float || rank < 1 || rank > 8 {
-		return nil, nil, fmt.Errorf("a result is of type %d with %d dimensions", kind, rank)
+		return head{}, fmt.Errorf("a result is of type %d with %d dimensions", kind, rank)
 	}
 	dims := make([]int64, rank)
 	if err := n.call("read a result's shape", getDimensions, uintptr(info), uintptr(unsafe.Pointer(&dims[0])), rank); err != nil {
-		return nil, nil, err
+		return head{}, err
 	}
-	shape, count := make([]int, rank), 1
-	for i, d := range dims {
-		if d < 1 || d > 1<<20 {
-			return nil, nil, fmt.Errorf("a result has the shape %v", dims)
-		}
-		shape[i] = int(d)
-		count *= int(d)
+	shape, count, err := sizes(dims)
+	if err != nil {
+		return head{}, err
 	}
 	var data unsafe.Pointer
 	if err := n.call("read a result's values", getTensorMutableData, uintptr(v), uintptr(unsafe.Pointer(&data))); err != nil {
-		return nil, nil, err
+		return head{}, err
 	}
-	return shape, unsafe.Slice((*float32)(data), count), nil
+	return head{shape, append([]float32(nil), unsafe.Slice((*float32)(data), count)...)}, nil
 }

@@ -1,5 +1,5 @@
-//go:build gocvworker || ortworker
-// +build gocvworker ortworker
+//go:build gocvworker || nativeworker
+// +build gocvworker nativeworker
 
 // A worker reads one job as JSON on standard input and writes one answer as JSON
 // to the file that the job names, because libraries print to both streams. The

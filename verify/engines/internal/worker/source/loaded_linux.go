@@ -1,5 +1,5 @@
-//go:build gocvworker || ortworker
-// +build gocvworker ortworker
+//go:build gocvworker || nativeworker
+// +build gocvworker nativeworker
 
 package main
 

@@ -1,5 +1,5 @@
-//go:build (gocvworker || ortworker) && !linux && !windows && !darwin
-// +build gocvworker ortworker
+//go:build (gocvworker || nativeworker) && !linux && !windows && !darwin
+// +build gocvworker nativeworker
 // +build !linux
 // +build !windows
 // +build !darwin

@@ -1,4 +1,4 @@
-//go:build ortworker
+//go:build nativeworker
 
 package main
 

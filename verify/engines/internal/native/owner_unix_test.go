@@ -1,6 +1,6 @@
 //go:build unix
 
-package onnxruntime
+package native
 
 import (
 	"errors"
@@ -27,14 +27,14 @@ func TestAnotherUsersLibrary(t *testing.T) {
 	if err := os.WriteFile(o.Library, raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New(o).Prepare(t.Context(), engine.Silent{}); err != nil {
+	if _, err := testKind.New(o).Prepare(t.Context(), engine.Silent{}); err != nil {
 		t.Fatalf("root's own: %v", err)
 	}
 	if err := os.Chown(o.Library, 12345, -1); err != nil {
 		t.Fatal(err)
 	}
 	var u *engine.Unavailable
-	if _, err := New(o).Prepare(t.Context(), engine.Silent{}); !errors.As(err, &u) || !strings.Contains(u.Why, "root does not use") || u.Fix == "" {
+	if _, err := testKind.New(o).Prepare(t.Context(), engine.Silent{}); !errors.As(err, &u) || !strings.Contains(u.Why, "root does not use") || u.Fix == "" {
 		t.Errorf("another user's: %v", err)
 	}
 }

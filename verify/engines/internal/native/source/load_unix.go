@@ -1,4 +1,4 @@
-//go:build ortworker && !windows
+//go:build nativeworker && !windows
 
 package main
 
