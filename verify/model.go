@@ -43,17 +43,24 @@ func (e *InputError) Error() string { return e.Text }
 // maxNames bounds a names file.
 const maxNames = 1 << 20
 
-// resolve finds the network, its weights and its names. official is a path
-// where a published weights file may lie.
+// resolve finds the network, its weights and its names.
 func resolve(ctx context.Context, o Options) (*model, error) {
 	switch {
 	case o.Config != "" && o.Weights == "":
 		return nil, &InputError{"a configuration without weights cannot be run; give --weights too"}
 	case o.Weights == "" && o.Names != "":
 		return nil, &InputError{"names without weights have no use; give --weights too"}
+	case o.Model != "" && o.Weights != "":
+		return nil, &InputError{"--model names a network that deployctl knows; leave it out to run weights of your own"}
 	}
 	if o.Weights == "" {
-		official := filepath.Join(o.Cache, "models", "yolov3.weights")
+		if o.Model == "" {
+			o.Model = darknet.YOLOv3
+		}
+		if !slices.Contains(darknet.Families(), o.Model) {
+			return nil, &InputError{fmt.Sprintf("--model %s is unknown: use %s", o.Model, strings.Join(darknet.Families(), ", "))}
+		}
+		official := filepath.Join(o.Cache, "models", o.Model+".weights")
 		info, err := os.Stat(official)
 		if err != nil || !info.Mode().IsRegular() {
 			return resolveSelfTest(ctx, o)
@@ -73,13 +80,13 @@ func resolveOfficial(o Options, file string) (*model, error) {
 	o.Weights = file
 	m, err := resolveFiles(o)
 	if err == nil && m.weights.Kind != Official {
-		return nil, fmt.Errorf("%s is not the published file: it was changed or damaged. Delete it, or run deployctl models pull yolov3", file)
+		return nil, fmt.Errorf("%s is not the published file: it was changed or damaged. Delete it, or run deployctl models pull %s", file, o.Model)
 	}
 	return m, err
 }
 
 func resolveSelfTest(ctx context.Context, o Options) (*model, error) {
-	dir, err := cache.Secure(o.Cache, "models", "self-test")
+	dir, err := cache.Secure(o.Cache, selfTestFolder(o.Model)...)
 	if err != nil {
 		return nil, err
 	}
@@ -92,38 +99,43 @@ func resolveSelfTest(ctx context.Context, o Options) (*model, error) {
 			}
 		}
 	}
-	files, err := selftest.Ensure(ctx, dir)
+	small, err := darknet.Family(o.Model, selftest.Size)
+	if err != nil {
+		return nil, fmt.Errorf("self-test network: %w", err)
+	}
+	needed := darknet.WeightsSize(small)
+	files, err := selftest.Ensure(ctx, o.Model, dir)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("prepare the self-test model: %w", context.Cause(ctx))
 		}
-		return nil, cache.Explain(dir, selfTestBytes, err)
+		return nil, cache.Explain(dir, needed, err)
 	}
 	size := o.Size
 	if size == 0 {
 		size = selftest.Size
 	}
-	// YOLOv3 halves its input five times and joins what it doubled again.
+	// The networks halve their input five times and join what they doubled again.
 	if size%32 != 0 {
-		return nil, &InputError{fmt.Sprintf("YOLOv3's input size must be a multiple of 32, and %d is not; %d is", size, (size/32+1)*32)}
+		return nil, &InputError{fmt.Sprintf("the input size of YOLO must be a multiple of 32, and %d is not; %d is", size, (size/32+1)*32)}
 	}
-	text, err := darknet.FamilyConfig(darknet.YOLOv3, size)
+	text, err := darknet.FamilyConfig(o.Model, size)
 	if err != nil {
 		return nil, fmt.Errorf("self-test network: %w", err)
 	}
 	m := &model{
 		config:  []byte(text),
-		weights: Weights{SelfTest, selftest.SHA256, files.Weights},
+		weights: Weights{SelfTest, selftest.SHA256(o.Model), files.Weights},
 		names:   darknet.COCONames(),
 	}
-	if m.net, err = darknet.ParseConfig(strings.NewReader(text), darknet.YOLOv3); err != nil {
+	if m.net, err = darknet.ParseConfig(strings.NewReader(text), o.Model); err != nil {
 		return nil, err
 	}
 	if m.net, err = m.net.Resize(size, size); err != nil {
 		return nil, err
 	}
 	if size == selftest.Size && o.Image == "" {
-		objects, err := selftest.Expected()
+		objects, err := selftest.Expected(o.Model)
 		if err != nil {
 			return nil, err
 		}
@@ -137,8 +149,15 @@ func resolveSelfTest(ctx context.Context, o Options) (*model, error) {
 	return m, nil
 }
 
-// selfTestBytes is what the self-test model takes on disk, for messages.
-const selfTestBytes = 248_007_048
+// selfTestFolder is where a family's self-test model is kept in the cache; YOLOv3's
+// has no folder of its own.
+func selfTestFolder(family string) []string {
+	path := []string{"models", "self-test"}
+	if family != darknet.YOLOv3 {
+		path = append(path, family)
+	}
+	return path
+}
 
 func resolveFiles(o Options) (*model, error) {
 	m := &model{weights: Weights{Kind: User, Path: o.Weights}}

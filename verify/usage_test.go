@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/deployctl/deployctl/verify/darknet"
 )
 
 func TestSizeIsAMultipleOf32(t *testing.T) {
@@ -21,6 +23,33 @@ func TestSizeIsAMultipleOf32(t *testing.T) {
 	o.Size = 96
 	if _, err := Run(t.Context(), o); err != nil {
 		t.Errorf("96: %v", err)
+	}
+}
+
+// TestFamilies: each network that deployctl knows has weights and known objects, in a
+// folder of its own.
+func TestFamilies(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: writes 0.6 GB of weights")
+	}
+	o := Options{Cache: t.TempDir()}
+	folders := map[string]bool{}
+	for _, family := range darknet.Families() {
+		o.Model = family
+		m, err := resolve(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.net.Name != family || m.weights.Kind != SelfTest || len(m.expected) != 8 || folders[m.weights.Path] {
+			t.Errorf("%s: %s with %+v and %d objects", family, m.net.Name, m.weights, len(m.expected))
+		}
+		folders[m.weights.Path] = true
+	}
+	for _, o := range []Options{{Model: "yolov9"}, {Model: darknet.YOLOv4, Weights: "a.weights", Config: "a.cfg"}} {
+		var input *InputError
+		if _, err := resolve(t.Context(), o); !errors.As(err, &input) {
+			t.Errorf("%+v: %v", o, err)
+		}
 	}
 }
 

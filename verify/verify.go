@@ -36,8 +36,9 @@ const (
 // Options are everything Run depends on. Paths are absolute.
 type Options struct {
 	// Config, Weights and Names are the user's Darknet files; all empty: the
-	// official weights if they are in the cache, else the self-test model.
-	Config, Weights, Names string
+	// official weights if they are in the cache, else the self-test model, of the
+	// family that Model names, "" for YOLOv3.
+	Config, Weights, Names, Model string
 	// Image is the user's picture (PNG or JPEG); empty: the embedded scene.
 	Image string
 	// Size is the network's input, width and height in pixels; 0: as the

@@ -556,7 +556,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	defer out.Close() //nolint:errcheck // nothing was written
 	_, werr := out.Write([]byte("x"))
-	err = cache.Explain("/cache/models", selfTestBytes, fmt.Errorf("store self-test model: %w", werr))
+	err = cache.Explain("/cache/models", 248_007_048, fmt.Errorf("store self-test model: %w", werr))
 	if !errors.Is(err, cache.ErrFull) || !errors.Is(err, syscall.ENOSPC) {
 		t.Fatalf("%v", err)
 	}

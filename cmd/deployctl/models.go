@@ -10,9 +10,10 @@ import (
 func newModels(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "models",
-		Short: "List, fetch or import published weights",
+		Short: "List, fetch, verify or import published weights",
 		Long: `Published weights, each pinned by size and SHA-256. With yolov3.weights in its
-place, verify uses it instead of the self-test weights.`,
+place, verify uses it instead of the self-test weights; with yolov4.weights,
+verify --model yolov4 does.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -32,6 +33,12 @@ place, verify uses it instead of the self-test weights.`,
 			},
 		},
 		pull,
+		&cobra.Command{
+			Use: "verify [NAME...]", Short: "Compare the models in the cache with the published files",
+			RunE: func(cmd *cobra.Command, args []string) error {
+				return whatFolders(func(f pipeline.Folders) error { return pipeline.ModelsVerify(cmd.Context(), c, f, args) })
+			},
+		},
 		&cobra.Command{
 			Use: "import FILE", Short: "Take over a model file that was brought by hand", Args: exactArg("a weights file"),
 			RunE: func(cmd *cobra.Command, args []string) error {

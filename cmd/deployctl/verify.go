@@ -9,6 +9,7 @@ import (
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/cmd/pipeline"
+	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engines"
 )
 
@@ -17,10 +18,10 @@ func newVerify(c *console.Console) *cobra.Command {
 	cache := ""
 	cmd := &cobra.Command{
 		Use:   "verify",
-		Short: "Prove the set-up with a real YOLOv3 forward pass",
+		Short: "Verify the setup with a real YOLOv3 forward pass",
 		Long: `Runs a real YOLOv3 (107 layers, 62 million parameters) through the engine,
 compares every raw output with the built-in reference engine, times it, and
-draws the boxes into a picture.
+draws the boxes into a picture. --model runs one of its relatives instead.
 
 gocv reads Darknet's files. For onnxruntime the network is converted to ONNX,
 and the library is the active one of "deployctl shadow onnxruntime".
@@ -32,6 +33,7 @@ scene, not trained.`,
   deployctl verify --level 3
   deployctl verify --engine onnxruntime
   deployctl verify --engine all --level 3
+  deployctl verify --model yolov3-tiny
   deployctl verify --cfg my.cfg --weights my.weights --names my.names --image street.jpg`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -59,6 +61,7 @@ scene, not trained.`,
 	f := cmd.Flags()
 	selectRecipe(f, &o.Recipe)
 	f.StringVar(&o.Engine, "engine", "gocv", "the engines to prove, with commas between them: "+strings.Join(engines.Names(), ", ")+"; all for those of this machine; reference for the built-in one alone")
+	f.StringVar(&o.Model, "model", "", "the network: "+strings.Join(darknet.Families(), ", ")+" (default: yolov3)")
 	f.StringVar(&o.Config, "cfg", "", "a Darknet network description `file`")
 	f.StringVar(&o.Weights, "weights", "", "a Darknet weights `file`")
 	f.StringVar(&o.Names, "names", "", "a `file` with one class name a line")

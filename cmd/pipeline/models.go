@@ -10,6 +10,7 @@ import (
 	"github.com/mattn/go-runewidth"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/models"
 	"github.com/deployctl/deployctl/installers/step"
@@ -55,6 +56,53 @@ func ModelsPull(ctx context.Context, c *console.Console, folders Folders, name s
 	}
 	_, err = fmt.Fprintln(c.Text(), path)
 	return err
+}
+
+// ModelsVerify compares the files in the cache with the published ones; without
+// names, all that are there.
+func ModelsVerify(ctx context.Context, c *console.Console, folders Folders, names []string) error {
+	list, err := models.Known()
+	if err != nil {
+		return err
+	}
+	asked := list
+	if len(names) > 0 {
+		asked = nil
+		for _, name := range names {
+			m, err := models.Find(list, name)
+			if err != nil {
+				return &UsageError{err}
+			}
+			asked = append(asked, m)
+		}
+	}
+	here, exit := 0, judge.ExitOK
+	for _, m := range asked {
+		err := models.Verify(ctx, m, folders.Cache)
+		state := "OK"
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && len(names) == 0:
+			continue
+		case errors.Is(err, fs.ErrNotExist):
+			state = "missing: run deployctl models pull " + m.Name
+			exit = judge.ExitFail
+		case errors.Is(err, models.ErrChanged):
+			state = fmt.Sprintf("%v. Delete it, or run deployctl models pull %s", err, m.Name)
+			exit = judge.ExitFail
+		case err != nil:
+			return err
+		}
+		here++
+		if _, err := fmt.Fprintf(c.Text(), "%s: %s\n", m.Name, state); err != nil {
+			return err
+		}
+	}
+	if here == 0 {
+		if _, err := fmt.Fprintln(c.Text(), "No published model is in the cache. deployctl models list shows those that can be pulled."); err != nil {
+			return err
+		}
+	}
+	return verdict(exit)
 }
 
 // ModelsImport puts a file that was brought by hand where verify looks for it.

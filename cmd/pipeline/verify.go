@@ -33,9 +33,11 @@ type VerifyOptions struct {
 	Engine string
 	// Config, Weights, Names and Image are the user's files, "" for none.
 	Config, Weights, Names, Image string
-	Size                          int
-	Target                        string
-	Threads, Runs, Level          int
+	// Model is one of darknet's families, "" for YOLOv3.
+	Model                string
+	Size                 int
+	Target               string
+	Threads, Runs, Level int
 	// Limit is the longest that the engine may run; 0 is 5 minutes.
 	Limit time.Duration
 	// Fresh uses no reference and no worker of the cache.
@@ -176,7 +178,7 @@ func lookAnew(ctx context.Context, h *host.Host) (*host.Host, *facts.Facts, erro
 // asked are verify's options as far as the user decides them.
 func (o VerifyOptions) asked() (verify.Options, error) {
 	options, err := o.files()
-	options.Size, options.Cache, options.Level = o.Size, o.Folders.Cache, o.Level
+	options.Model, options.Size, options.Cache, options.Level = o.Model, o.Size, o.Folders.Cache, o.Level
 	options.Target, options.Threads, options.Runs, options.Limit, options.Fresh = o.Target, o.Threads, o.Runs, o.Limit, o.Fresh
 	return options, err
 }

@@ -131,6 +131,30 @@ func Pull(ctx context.Context, m Model, cache string, o download.Options) (strin
 	return path, o.Store.Place(ctx, m.SHA256, path)
 }
 
+// ErrChanged marks a model whose bytes are not the published ones.
+var ErrChanged = errors.New("not the published file")
+
+// Verify reads the model's file in the cache and compares it with the published one.
+// The error is fs.ErrNotExist where there is none, and ErrChanged where it differs.
+func Verify(ctx context.Context, m Model, cache string) error {
+	path := m.Path(cache)
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return fmt.Errorf("verify %s: %w", m.Name, err)
+	case info.Size() != m.Size:
+		return fmt.Errorf("%s has %d bytes, not %d: %w", path, info.Size(), m.Size, ErrChanged)
+	}
+	sum, err := store.Hash(ctx, path)
+	if err != nil {
+		return fmt.Errorf("verify %s: %w", m.Name, err)
+	}
+	if sum != m.SHA256 {
+		return fmt.Errorf("%s has the SHA-256 %s, not %s: %w", path, sum, m.SHA256, ErrChanged)
+	}
+	return nil
+}
+
 // StrangeError says that a file is none of the models.
 type StrangeError struct {
 	Path   string

@@ -52,14 +52,11 @@ func SecondScene() (image.Image, error) {
 	return dst, nil
 }
 
-// Expected are the objects of Scene, best score first. The boxes are those
-// of the drawing; what the network finds at 416×416 agrees within a pixel.
-func Expected() ([]Object, error) {
-	net, err := Network()
-	if err != nil {
-		return nil, err
-	}
-	c, err := readCalibration(net, calibrationFile)
+// Expected are the objects of Scene that a family's weights know, best score first.
+// The boxes are those of the drawing; what the network finds at 416×416 agrees
+// within a pixel.
+func Expected(family string) ([]Object, error) {
+	_, c, err := load(family)
 	if err != nil {
 		return nil, err
 	}

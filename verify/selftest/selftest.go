@@ -1,16 +1,17 @@
-// Package selftest owns the network deployctl proves a machine with when no
-// trained weights are there: YOLOv3's architecture and cost, weights generated
-// from a fixed seed, and a drawn scene in which they find known objects.
+// Package selftest owns the networks deployctl proves a machine with when no
+// trained weights are there: the architecture and cost of YOLOv3 and its relatives,
+// weights generated from a fixed seed, and a drawn scene in which they find known
+// objects.
 //
 // The weights are calibrated, not trained. They know one picture: the
-// batch-norm statistics are those of the scene, and the rows of the three heads
-// that matter were solved for the scene's cells. On any other picture
+// batch-norm statistics are those of the scene, and the rows of the heads that
+// matter were solved for the scene's cells. On any other picture
 // the boxes mean nothing; the arithmetic is as hard as the real thing.
 //
 // It must never read a clock, a random source or the platform's libm: every
-// byte is the same on every system, and a test pins the hash.
+// byte is the same on every system, and a test pins the hashes.
 //
-// calibration.bin and scene.png are written by
+// scene.png and a calibration for each network are written by
 //
 //	go test ./verify/selftest -run TestCalibration -update
 package selftest
@@ -18,7 +19,7 @@ package selftest
 import (
 	"bytes"
 	"context"
-	_ "embed"
+	"embed"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -35,30 +36,30 @@ import (
 // Size is the input width and height the heads are calibrated for.
 const Size = 416
 
-// SHA256 is the hash of the weights file Generate's result makes.
-const SHA256 = "fe2a1d0606bf6318ff6b3878335bb7798e2be462d1b1db001cc117d0ac4cea0a"
+// sums are the SHA-256 of the weights files of Generate's results.
+var sums = map[string]string{
+	darknet.YOLOv3:     "fe2a1d0606bf6318ff6b3878335bb7798e2be462d1b1db001cc117d0ac4cea0a",
+	darknet.YOLOv3Tiny: "995146648693f687b8a134aaab047ec168b4e711bdf1625f656934a5e59427b6",
+	darknet.YOLOv3SPP:  "bb8a754349f8a880e187f1a00d10b3497cfdfa85af3130a25042c01497df49d0",
+	darknet.YOLOv4:     "9fc48443929cb3ba526241a1f1d18271fe21373c80a0e628fca977013ef15285",
+	darknet.YOLOv4Tiny: "3f50005e6dd483984ed6c6246b6c3f535ba1907a8b1f4ee9634af832adc48b73",
+}
+
+// SHA256 is the hash of a family's weights file, "" for a family without one.
+func SHA256(family string) string { return sums[family] }
 
 // seed of all generated numbers. Another seed needs another calibration.
 const seed = 0x7959_4f4c_4f76_3331
 
 //go:generate go test . -run TestCalibration -update
 
-//go:embed calibration.bin
-var calibrationFile []byte
+//go:embed *.bin
+var calibrations embed.FS
 
-// Config is the .cfg text the weights belong to.
-func Config() (string, error) { return darknet.FamilyConfig(darknet.YOLOv3, Size) }
-
-// Network is Config, parsed.
-func Network() (*darknet.Network, error) { return darknet.Family(darknet.YOLOv3, Size) }
-
-// Generate makes the weights, 62,001,757 floats, on all processors.
-func Generate() (*darknet.Network, *darknet.Weights, error) {
-	net, err := Network()
-	if err != nil {
-		return nil, nil, fmt.Errorf("self-test network: %w", err)
-	}
-	cal, err := readCalibration(net, calibrationFile)
+// Generate makes the weights of one of darknet's families, at Size, on all
+// processors. YOLOv3 has 62,001,757 floats.
+func Generate(family string) (*darknet.Network, *darknet.Weights, error) {
+	net, cal, err := load(family)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -67,20 +68,34 @@ func Generate() (*darknet.Network, *darknet.Weights, error) {
 	return net, w, nil
 }
 
+// load is a family's network with what was measured and solved for it.
+func load(family string) (*darknet.Network, *calibration, error) {
+	net, err := darknet.Family(family, Size)
+	if err != nil {
+		return nil, nil, fmt.Errorf("self-test network: %w", err)
+	}
+	file, err := calibrations.ReadFile(family + ".bin")
+	if err != nil {
+		return nil, nil, fmt.Errorf("self-test network: %w", err)
+	}
+	cal, err := readCalibration(net, file)
+	return net, cal, err
+}
+
 // Files are the self-test model on disk, in the forms every engine reads.
 type Files struct{ Config, Weights, Names string }
 
-// Ensure puts the model into dir (made if need be) unless it is there already:
+// Ensure puts a family's model into dir (made if need be) unless it is there already:
 // files whose content is right are kept. Weights that are there are hashed,
-// 248 MB; new ones are written beside and renamed, so that two processes or a
+// YOLOv3's 248 MB; new ones are written beside and renamed, so that two processes or a
 // crash leave no half file. There is no fsync: it is a cache that is hashed
 // before each use.
-func Ensure(ctx context.Context, dir string) (Files, error) {
+func Ensure(ctx context.Context, family, dir string) (Files, error) {
 	f := Files{filepath.Join(dir, "selftest.cfg"), filepath.Join(dir, "selftest.weights"), filepath.Join(dir, "selftest.names")}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return f, fmt.Errorf("store self-test model: %w", err)
 	}
-	cfg, err := Config()
+	cfg, err := darknet.FamilyConfig(family, Size)
 	if err != nil {
 		return f, fmt.Errorf("store self-test model: %w", err)
 	}
@@ -96,10 +111,10 @@ func Ensure(ctx context.Context, dir string) (Files, error) {
 		return f, err
 	}
 	// Any trouble with the old file is a reason to write a new one.
-	if sum, err := darknet.HashFile(f.Weights); err == nil && sum == SHA256 {
+	if sum, err := darknet.HashFile(f.Weights); err == nil && sum == SHA256(family) {
 		return f, nil
 	}
-	_, w, err := Generate()
+	_, w, err := Generate(family)
 	if err != nil {
 		return f, err
 	}
@@ -319,7 +334,7 @@ func (c *calibration) quieten(net *darknet.Network, w *darknet.Weights) {
 	}
 }
 
-// The form of calibration.bin, little-endian: magic; uint16 number of objects,
+// The form of a calibration's file, little-endian: magic; uint16 number of objects,
 // each class, head, anchor, cell x, cell y as uint16 and x, y, w, h, score as
 // float32; for each batch-normalised layer in order the means, then the
 // variances, as the upper half of a float32 each; uint16 number of rows, each

@@ -17,27 +17,29 @@ import (
 
 // TestWeightsHash: the bytes are the same on every platform.
 func TestWeightsHash(t *testing.T) {
-	net, w, err := Generate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.New()
-	n, err := w.WriteTo(sum)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n != 248_007_048 || n != darknet.WeightsSize(net) {
-		t.Errorf("the file has %d bytes, YOLOv3's has 248007048", n)
-	}
-	if got := hex.EncodeToString(sum.Sum(nil)); got != SHA256 {
-		t.Errorf("SHA-256 is %s, pinned is %s", got, SHA256)
+	for _, family := range darknet.Families() {
+		net, w, err := Generate(family)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.New()
+		n, err := w.WriteTo(sum)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n != darknet.WeightsSize(net) || family == darknet.YOLOv3 && n != 248_007_048 {
+			t.Errorf("%s: the file has %d bytes", family, n)
+		}
+		if got := hex.EncodeToString(sum.Sum(nil)); got != SHA256(family) {
+			t.Errorf("%s: SHA-256 is %s, pinned is %s", family, got, SHA256(family))
+		}
 	}
 }
 
 // TestEnsure: files are made once, kept when right, replaced when wrong.
 func TestEnsure(t *testing.T) {
 	dir := t.TempDir()
-	f, err := Ensure(t.Context(), dir)
+	f, err := Ensure(t.Context(), darknet.YOLOv3, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,14 +51,14 @@ func TestEnsure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.SHA256 != SHA256 {
+	if w.SHA256 != SHA256(darknet.YOLOv3) {
 		t.Errorf("weights on disk have SHA-256 %s", w.SHA256)
 	}
 	first, err := os.Stat(f.Weights)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Ensure(t.Context(), dir); err != nil {
+	if _, err := Ensure(t.Context(), darknet.YOLOv3, dir); err != nil {
 		t.Fatal(err)
 	}
 	second, err := os.Stat(f.Weights)
@@ -82,10 +84,10 @@ func TestEnsure(t *testing.T) {
 	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Ensure(t.Context(), dir); err != nil {
+	if _, err := Ensure(t.Context(), darknet.YOLOv3, dir); err != nil {
 		t.Fatal(err)
 	}
-	if sum, err := darknet.HashFile(f.Weights); err != nil || sum != SHA256 {
+	if sum, err := darknet.HashFile(f.Weights); err != nil || sum != SHA256(darknet.YOLOv3) {
 		t.Errorf("damaged weights were not replaced: %s, %v", sum, err)
 	}
 	left, err := os.ReadDir(dir)
@@ -99,7 +101,7 @@ func TestEnsure(t *testing.T) {
 
 func BenchmarkGenerate(b *testing.B) {
 	for b.Loop() {
-		if _, _, err := Generate(); err != nil {
+		if _, _, err := Generate(darknet.YOLOv3); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -109,7 +111,7 @@ func BenchmarkGenerate(b *testing.B) {
 func BenchmarkEnsure(b *testing.B) {
 	for b.Loop() {
 		dir := b.TempDir()
-		if _, err := Ensure(b.Context(), dir); err != nil {
+		if _, err := Ensure(b.Context(), darknet.YOLOv3, dir); err != nil {
 			b.Fatal(err)
 		}
 		b.StopTimer()
@@ -122,11 +124,12 @@ func BenchmarkEnsure(b *testing.B) {
 
 // TestDamagedCalibration: every cut of the embedded file, and a wrong start, is told.
 func TestDamagedCalibration(t *testing.T) {
-	net, err := Network()
+	net, _, err := load(darknet.YOLOv3)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := readCalibration(net, calibrationFile); err != nil {
+	calibrationFile, err := calibrations.ReadFile(darknet.YOLOv3 + ".bin")
+	if err != nil {
 		t.Fatal(err)
 	}
 	n := len(calibrationFile)
@@ -149,7 +152,13 @@ func TestDamagedCalibration(t *testing.T) {
 // TestParametersMatter: no layer's statistics or biases are trivial, so that an
 // engine that leaves one out cannot pass.
 func TestParametersMatter(t *testing.T) {
-	net, w, err := Generate()
+	for _, family := range darknet.Families() {
+		t.Run(family, func(t *testing.T) { parametersMatter(t, family) })
+	}
+}
+
+func parametersMatter(t *testing.T, family string) {
+	net, w, err := Generate(family)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,16 +216,12 @@ func TestScenes(t *testing.T) {
 	if _, err := Input(image.NewRGBA(image.Rect(0, 0, Size, Size))); err == nil {
 		t.Error("a picture of another size was taken")
 	}
-	objects, err := Expected()
+	objects, err := Expected(darknet.YOLOv3)
 	if err != nil {
 		t.Fatal(err)
 	}
 	heads := map[int]bool{}
-	net, err := Network()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cal, err := readCalibration(net, calibrationFile)
+	_, cal, err := load(darknet.YOLOv3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,13 +246,13 @@ func TestEnsureFails(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Ensure(t.Context(), filepath.Join(file, "cache")); err == nil || !strings.Contains(err.Error(), file) {
+	if _, err := Ensure(t.Context(), darknet.YOLOv3, filepath.Join(file, "cache")); err == nil || !strings.Contains(err.Error(), file) {
 		t.Errorf("a file where the folder should be: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	dir := t.TempDir()
-	if _, err := Ensure(ctx, dir); !errors.Is(err, context.Canceled) {
+	if _, err := Ensure(ctx, darknet.YOLOv3, dir); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "selftest.weights")); !errors.Is(err, os.ErrNotExist) {
