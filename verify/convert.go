@@ -16,6 +16,61 @@ import (
 	"github.com/deployctl/deployctl/verify/engine"
 )
 
+// Model is a network in a format that was written of Darknet's files.
+type Model struct {
+	Format engine.Format `json:"format"`
+	// Version is which version of the format it is, "" where there is one.
+	Version string `json:"version,omitempty"`
+	// Files are absolute, the one that an engine is given first, and SHA256 their
+	// sums in the same order.
+	Files   []string `json:"files"`
+	SHA256  []string `json:"sha256"`
+	Input   Port     `json:"input"`
+	Outputs []Port   `json:"outputs"`
+}
+
+// Port is a model's input or output: its name and its shape.
+type Port struct {
+	Name  string `json:"name"`
+	Shape []int  `json:"shape"`
+}
+
+// describe is the model that a network's files in a format are.
+func describe(net *darknet.Network, format convert.Format, files, sums []string) *Model {
+	shape := func(c, h, w int) []int {
+		if format.ChannelsLast {
+			return []int{1, h, w, c}
+		}
+		return []int{1, c, h, w}
+	}
+	m := &Model{
+		Format: format.Name, Version: format.Version, Files: files, SHA256: sums,
+		Input: Port{format.Input, shape(net.Channels, net.Height, net.Width)},
+	}
+	for i, name := range format.Outputs(net) {
+		out := net.Layers[net.Heads()[i]].Out
+		m.Outputs = append(m.Outputs, Port{name, shape(out.C, out.H, out.W)})
+	}
+	return m
+}
+
+// Convert writes the network that the options name in a format, into the cache. It
+// is not compared with anything: Run does that.
+func Convert(ctx context.Context, o Options, format convert.Format) (*Model, error) {
+	if err := o.defaults(); err != nil {
+		return nil, err
+	}
+	if err := writable(o.Cache); err != nil {
+		return nil, err
+	}
+	m, v, err := prepare(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	converted, _, err := newOracle(o, m, v).convert(ctx, o.Progress, format)
+	return converted, err
+}
+
 // modelFile describes a converted model; it is in a folder with it, and written
 // last.
 type modelFile struct {
@@ -29,24 +84,24 @@ type modelFile struct {
 // converted is the folder of the cache for converted models.
 const converted = "converted"
 
-// convert gives the paths of the network's files in a format, from the cache or
-// made anew, and the time that making them took. The key holds everything that
-// decides what is in them.
-func (o *oracle) convert(ctx context.Context, progress engine.Progress, format convert.Format) (files []string, took float64, err error) {
+// convert gives the network in a format, from the cache or made anew, and the time
+// that making it took. The key holds everything that decides what is in the files.
+func (o *oracle) convert(ctx context.Context, progress engine.Progress, format convert.Format) (model *Model, took float64, err error) {
 	self, err := program()
 	if err != nil {
 		return nil, 0, err
 	}
-	key := hashBytes([]byte(format.Name), []byte(o.model.weights.SHA256), o.model.config, []byte(self))
+	key := hashBytes([]byte(format.Name), []byte(format.Version), []byte(o.model.weights.SHA256), o.model.config, []byte(self))
 	dir, err := cache.Secure(o.cache, converted, key[:32])
 	if err != nil {
 		return nil, 0, err
 	}
+	var files []string
 	for _, name := range format.Files {
 		files = append(files, filepath.Join(dir, name))
 	}
-	if o.kept(dir, files, key) {
-		return files, 0, nil
+	if sums := o.kept(dir, files, key); sums != nil {
+		return describe(o.model.net, format, files, sums), 0, nil
 	}
 	begin := time.Now()
 	progress.Start("convert the network to "+format.Display, -1)
@@ -74,7 +129,7 @@ func (o *oracle) convert(ctx context.Context, progress engine.Progress, format c
 	if err != nil {
 		return nil, 0, fmt.Errorf("describe the converted network: %w", err)
 	}
-	return files, time.Since(begin).Seconds(), cache.WriteBytes(filepath.Join(dir, "model.json"), raw)
+	return describe(o.model.net, format, files, m.SHA256), time.Since(begin).Seconds(), cache.WriteBytes(filepath.Join(dir, "model.json"), raw)
 }
 
 // sealed is what the seal of a converted model covers.
@@ -93,26 +148,27 @@ func sums(files []string) ([]string, error) {
 	return list, nil
 }
 
-// kept reports whether the files are those that this user made for the key.
-func (o *oracle) kept(dir string, files []string, key string) bool {
+// kept gives the sums of the files where they are those that this user made for the
+// key, nil where they are not.
+func (o *oracle) kept(dir string, files []string, key string) []string {
 	about := filepath.Join(dir, "model.json")
 	if o.fresh {
-		return false
+		return nil
 	}
 	for _, file := range append([]string{about}, files...) {
 		if cache.Trusted(o.cache, file) != nil {
-			return false
+			return nil
 		}
 	}
 	raw, err := os.ReadFile(about)
 	var m modelFile
 	if err != nil || json.Unmarshal(raw, &m) != nil || m.Key != key {
-		return false
+		return nil
 	}
 	list, err := sums(files)
 	if err != nil || !slices.Equal(list, m.SHA256) || !cache.Sealed(o.cache, m.Seal, sealed(key, list)...) {
-		return false
+		return nil
 	}
 	cache.Touch(dir)
-	return true
+	return list
 }

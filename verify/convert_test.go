@@ -27,11 +27,11 @@ func TestConvertedOnce(t *testing.T) {
 	}
 	make := func() (string, float64) {
 		t.Helper()
-		files, took, err := newOracle(o, m, v).convert(t.Context(), engine.Silent{}, convert.All()[0])
+		model, took, err := newOracle(o, m, v).convert(t.Context(), engine.Silent{}, convert.All()[0])
 		if err != nil {
 			t.Fatal(err)
 		}
-		return files[0], took
+		return model.Files[0], took
 	}
 	file, took := make()
 	first, err := os.ReadFile(file)

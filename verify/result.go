@@ -145,6 +145,8 @@ type Engine struct {
 	Boxes  []Box         `json:"boxes"`
 	// BuildSeconds is compiling the worker, 0 when it was in the cache.
 	BuildSeconds float64 `json:"build_s,omitempty"`
+	// Model is the network as the engine read it, where it cannot read Darknet's files.
+	Model *Model `json:"model,omitempty"`
 	// ConvertSeconds is making the network's file in a format that the engine
 	// reads, 0 when it was in the cache or is not needed.
 	ConvertSeconds float64 `json:"convert_s,omitempty"`
@@ -166,9 +168,8 @@ type Engine struct {
 	PeakShare  float64 `json:"peak_share"`
 	// CalibrationSpread is how much longer the same known work took at most,
 	// between the runs, than at least: 1.1 is 10 % longer. 0: not measured.
-	CalibrationSpread float64  `json:"calibration_spread"`
-	busy              float64  // start, load and all forward passes
-	model             []string // the files of the converted network
+	CalibrationSpread float64 `json:"calibration_spread"`
+	busy              float64 // start, load and all forward passes
 	spec              engine.Spec
 }
 

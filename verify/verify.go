@@ -71,6 +71,9 @@ type Options struct {
 	PeakGFLOPS float64
 	// CPUFeatures explain a worker killed by an illegal instruction.
 	CPUFeatures []string
+	// Format is what the engines are given, where it is not what they prefer; nil for
+	// that.
+	Format *convert.Format
 	// Fresh computes the reference anew.
 	Fresh    bool
 	Progress engine.Progress
@@ -118,6 +121,14 @@ func (o *Options) defaults() error {
 		o.Progress = engine.Silent{}
 	}
 	return nil
+}
+
+// format is what an engine is given; ok is false for Darknet's own files.
+func (o *Options) format(spec engine.Spec) (f convert.Format, ok bool) {
+	if o.Format != nil {
+		return *o.Format, true
+	}
+	return convert.Named(spec.Formats[0])
 }
 
 // Ahead puts into the cache what Run will need and no engine has a part in: the
@@ -445,10 +456,10 @@ func prove(ctx context.Context, o Options, m *model, v *view, or *oracle, ref tr
 
 func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *oracle, ref truth, w ready, dir string) ([]detect.Box, error) {
 	job, err := writeJob(dir, o, m, v, w.target)
-	if format, ok := convert.Named(w.spec.Formats[0]); err == nil && ok {
+	if format, ok := o.format(w.spec); err == nil && ok {
 		job.Outputs = format.Outputs(m.net)
-		if e.model, e.ConvertSeconds, err = or.convert(ctx, o.Progress, format); err == nil {
-			job.Model = e.model[0]
+		if e.Model, e.ConvertSeconds, err = or.convert(ctx, o.Progress, format); err == nil {
+			job.Model = e.Model.Files[0]
 		}
 	}
 	if err != nil {

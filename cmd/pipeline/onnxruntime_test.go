@@ -186,7 +186,7 @@ func otherModel(t *testing.T, start float64, spoil func(w *darknet.Weights)) fun
 		spoil(w)
 	}
 	var file bytes.Buffer
-	if err := onnx.Write(&file, net, w); err != nil {
+	if err := onnx.Write(&file, net, w, onnx.Oldest); err != nil {
 		t.Fatal(err)
 	}
 	return func(j engine.Job) (engine.Job, error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/verify"
+	"github.com/deployctl/deployctl/verify/convert"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines"
@@ -48,6 +49,10 @@ type VerifyOptions struct {
 	// modules gives the one Go module proxy that the worker may be compiled from
 	// with a release of gocv; nil leaves that to the Go command.
 	modules func(ctx context.Context, release string) (string, error)
+	// reads is the format that the engine is to read, and readers those that can, of
+	// which the first one here runs; nil for what Engine says.
+	reads   *convert.Format
+	readers []engine.Spec
 }
 
 // proof is a finished verify with the exit code it stands for.
@@ -72,17 +77,7 @@ func Verify(ctx context.Context, o VerifyOptions) error {
 	if err := o.checkPicture(); err != nil {
 		return err
 	}
-	p, err := prove(ctx, o, func() (*host.Host, *judge.Judgement, error) {
-		r, t, err := o.Recipe.load(ctx, o.Folders)
-		if err != nil {
-			return nil, nil, err
-		}
-		h, f, err := lookAnew(ctx, host.Live())
-		if err != nil {
-			return nil, nil, err
-		}
-		return h, judge.Evaluate(r, t, f), nil
-	})
+	p, err := prove(ctx, o, func() (*host.Host, *judge.Judgement, error) { return o.machine(ctx) })
 	if err != nil {
 		return err
 	}
@@ -95,6 +90,19 @@ func Verify(ctx context.Context, o VerifyOptions) error {
 		return err
 	}
 	return verdict(p.exit)
+}
+
+// machine looks at this machine and judges it by the recipe.
+func (o VerifyOptions) machine(ctx context.Context) (*host.Host, *judge.Judgement, error) {
+	r, t, err := o.Recipe.load(ctx, o.Folders)
+	if err != nil {
+		return nil, nil, err
+	}
+	h, f, err := lookAnew(ctx, host.Live())
+	if err != nil {
+		return nil, nil, err
+	}
+	return h, judge.Evaluate(r, t, f), nil
 }
 
 // ending is how long a proof that was stopped may take to end in order.
@@ -211,12 +219,18 @@ func (o VerifyOptions) options(h *host.Host, j *judge.Judgement) (verify.Options
 			break
 		}
 	}
+	options.Format = o.reads
 	var missing error
 	for _, spec := range specs {
 		e, err := spec.Find(m)
 		switch {
 		case err == nil:
 			options.Engines = append(options.Engines, e)
+			if o.reads != nil {
+				return options, nil
+			}
+		case o.reads != nil:
+			missing = errors.Join(missing, err)
 		case o.Engine == allEngines:
 			missing = err
 			o.Console.Note("%s is left out: %v", spec.Name, err)
@@ -224,10 +238,13 @@ func (o VerifyOptions) options(h *host.Host, j *judge.Judgement) (verify.Options
 			return options, err
 		}
 	}
-	if len(options.Engines) == 0 {
-		return options, missing
+	switch {
+	case len(options.Engines) > 0:
+		return options, nil
+	case o.reads != nil:
+		return options, fmt.Errorf("nothing was written: no engine here can check the result. Install one, or use --unchecked.\n%w", missing)
 	}
-	return options, nil
+	return options, missing
 }
 
 // allEngines are those that this machine has.
@@ -236,6 +253,9 @@ const allEngines = "all"
 // specs are the engines asked for, with commas between their names; without one it
 // is the first.
 func (o VerifyOptions) specs() ([]engine.Spec, error) {
+	if o.reads != nil {
+		return o.readers, nil
+	}
 	switch o.Engine {
 	case "":
 		return engines.All()[:1], nil

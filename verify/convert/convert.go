@@ -4,6 +4,7 @@
 package convert
 
 import (
+	"fmt"
 	"io"
 	"slices"
 
@@ -15,8 +16,13 @@ import (
 // Format is a form of a model that deployctl writes.
 type Format struct {
 	Name engine.Format
-	// Display is what it is called in sentences.
-	Display string
+	// Display is what it is called in sentences, Version which of its versions is
+	// written, "" where there is one.
+	Display, Version string
+	// Input is the name of the model's input: float32, RGB, 0…1, of the shape
+	// [1, 3, height, width], or [1, height, width, 3] where ChannelsLast.
+	Input        string
+	ChannelsLast bool
 	// Files are the names of a model's files. An engine is given the first, and finds
 	// the others in the same folder.
 	Files []string
@@ -33,11 +39,17 @@ type File func(name string, write func(io.Writer) error) error
 // All are the formats.
 func All() []Format {
 	return []Format{
-		{
-			Name: engine.ONNX, Display: "ONNX", Files: []string{"model.onnx"}, Outputs: onnx.Outputs,
-			Write: func(file File, net *darknet.Network, weights *darknet.Weights) error {
-				return file("model.onnx", func(w io.Writer) error { return onnx.Write(w, net, weights) })
-			},
+		ONNX(onnx.Oldest),
+	}
+}
+
+// ONNX is that format with an operator set of the user's.
+func ONNX(opset int) Format {
+	return Format{
+		Name: engine.ONNX, Display: "ONNX", Version: fmt.Sprintf("opset %d", opset), Files: []string{"model.onnx"},
+		Input: onnx.Input, Outputs: onnx.Outputs,
+		Write: func(file File, net *darknet.Network, weights *darknet.Weights) error {
+			return file("model.onnx", func(w io.Writer) error { return onnx.Write(w, net, weights, opset) })
 		},
 	}
 }

@@ -15,12 +15,31 @@ import (
 	"github.com/deployctl/deployctl/verify/darknet"
 )
 
-// The versions written: ONNX 1.6, of 2019. ONNX Runtime reads them from 1.1 on,
-// OpenCV from 4.2 on, and what reads newer ones reads these (docs/Versioning.md).
+// The operator sets that can be written. The first, of ONNX 1.6 in 2019, is what
+// ONNX Runtime reads from 1.1 on and OpenCV from 4.2 on, and what reads newer ones
+// reads it (docs/Versioning.md). The operators used here have the same form in all.
 const (
-	IRVersion = 6
-	Opset     = 11
+	Oldest = 11
+	Newest = 23
 )
+
+// irVersion is the version of the file's form that came with an operator set
+// (docs/Versioning.md).
+func irVersion(opset int) uint64 {
+	switch {
+	case opset <= 11:
+		return 6
+	case opset <= 14:
+		return 7
+	case opset <= 18:
+		return 8
+	case opset <= 20:
+		return 9
+	case opset <= 22:
+		return 10
+	}
+	return 11
+}
 
 // Input is the name of the model's input: float32, [1, channels, height, width].
 const Input = "input"
@@ -44,16 +63,19 @@ func Outputs(net *darknet.Network) []string {
 
 func output(layer int) string { return fmt.Sprintf("layer_%d", layer) }
 
-// Write writes the model: everything that the heads depend on, with batch
-// normalization folded into the convolutions.
-func Write(w io.Writer, net *darknet.Network, weights *darknet.Weights) error {
+// Write writes the model for an operator set, from Oldest to Newest: everything that
+// the heads depend on, with batch normalization folded into the convolutions.
+func Write(w io.Writer, net *darknet.Network, weights *darknet.Weights, opset int) error {
+	if opset < Oldest || opset > Newest {
+		return fmt.Errorf("convert %s to ONNX: operator set %d is not supported. Use %d to %d", net.Name, opset, Oldest, Newest)
+	}
 	if len(weights.Data) != net.Params() {
 		return fmt.Errorf("convert %s to ONNX: the network needs %d weights, these are %d", net.Name, net.Params(), len(weights.Data))
 	}
 	if len(net.Heads()) == 0 {
 		return fmt.Errorf("convert %s to ONNX: it has no yolo layer, so nothing to output", net.Name)
 	}
-	g := graph{net: net, names: map[int]string{-1: Input}}
+	g := graph{net: net, opset: opset, names: map[int]string{-1: Input}}
 	used := needed(net)
 	for i := range net.Layers {
 		if used[i] {
@@ -82,6 +104,7 @@ func needed(net *darknet.Network) []bool {
 // graph collects nodes and the constant tensors that they read.
 type graph struct {
 	net    *darknet.Network
+	opset  int
 	nodes  []byte // GraphProto.node, encoded
 	params []param
 	// names are the tensors that hold the layers' outputs.

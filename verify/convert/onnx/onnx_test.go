@@ -70,11 +70,11 @@ func model(t testing.TB, config string) (*darknet.Network, *darknet.Weights, []f
 func TestSameAsReference(t *testing.T) {
 	net, w, input := model(t, everything())
 	var file bytes.Buffer
-	if err := Write(&file, net, w); err != nil {
+	if err := Write(&file, net, w, Oldest); err != nil {
 		t.Fatal(err)
 	}
 	m := decode(t, file.Bytes())
-	if m.ir != IRVersion || m.opset != Opset || !slices.Equal(m.outputs, Outputs(net)) {
+	if m.ir != int(irVersion(Oldest)) || m.opset != Oldest || !slices.Equal(m.outputs, Outputs(net)) {
 		t.Errorf("IR %d, opset %d, outputs %q", m.ir, m.opset, m.outputs)
 	}
 	got := m.run(t, input, net.Height, net.Width)
@@ -115,7 +115,7 @@ func TestOnlyWhatIsNeeded(t *testing.T) {
 		nets.Conv(4, 3, 1, "mish", "pad=1"), "[route]\nlayers=-1\n", nets.Conv(6, 3, 1, "linear", "pad=1"), nets.Yolo("0", "10,10", 1, 1),
 		nets.Conv(4, 3, 1, "mish", "pad=1"), "[route]\nlayers=0\n", nets.Conv(4, 3, 1, "mish", "pad=1")))
 	var file bytes.Buffer
-	if err := Write(&file, net, w); err != nil {
+	if err := Write(&file, net, w, Oldest); err != nil {
 		t.Fatal(err)
 	}
 	m := decode(t, file.Bytes())
@@ -131,16 +131,21 @@ func TestOnlyWhatIsNeeded(t *testing.T) {
 func TestErrors(t *testing.T) {
 	net, w, _ := model(t, everything())
 	w.Data = w.Data[1:]
-	if err := Write(&bytes.Buffer{}, net, w); err == nil || !strings.Contains(err.Error(), "weights") {
+	if err := Write(&bytes.Buffer{}, net, w, Oldest); err == nil || !strings.Contains(err.Error(), "weights") {
 		t.Errorf("weights of another network: %v", err)
 	}
 	none, w, _ := model(t, nets.Net(32, 32, nets.Conv(6, 3, 1, "linear")))
-	if err := Write(&bytes.Buffer{}, none, w); err == nil || !strings.Contains(err.Error(), "no yolo layer") {
+	for _, opset := range []int{Oldest - 1, Newest + 1} {
+		if err := Write(&bytes.Buffer{}, net, w, opset); err == nil || !strings.Contains(err.Error(), "11 to 23") {
+			t.Errorf("opset %d: %v", opset, err)
+		}
+	}
+	if err := Write(&bytes.Buffer{}, none, w, Oldest); err == nil || !strings.Contains(err.Error(), "no yolo layer") {
 		t.Errorf("no head: %v", err)
 	}
 	net, w, _ = model(t, everything())
 	full := errors.New("disk full")
-	if err := Write(failing{full}, net, w); !errors.Is(err, full) {
+	if err := Write(failing{full}, net, w, Oldest); !errors.Is(err, full) {
 		t.Errorf("full disk: %v", err)
 	}
 }

@@ -128,8 +128,8 @@ func (g *graph) write(w io.Writer) error {
 	for _, p := range g.params {
 		size += protowire.SizeTag(5) + protowire.SizeBytes(len(p.head)+p.size)
 	}
-	model := text(number(nil, 1, IRVersion), 2, "deployctl")
-	model = message(model, 8, number(nil, 2, Opset))
+	model := text(number(nil, 1, irVersion(g.opset)), 2, "deployctl")
+	model = message(model, 8, number(nil, 2, uint64(g.opset)))
 	model = protowire.AppendVarint(protowire.AppendTag(model, 7, protowire.BytesType), uint64(size))
 	if len(model)+size > maxModel {
 		return fmt.Errorf("convert %s to ONNX: the model would have %d bytes, and a file may have %d at most", g.net.Name, len(model)+size, maxModel)
