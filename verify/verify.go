@@ -224,6 +224,7 @@ func run(ctx context.Context, o Options) (*Result, error) {
 		}
 		e.place(v, m, boxes)
 		r.Engines = append(r.Engines, e)
+		r.noted(workers[i])
 		inference += e.busy + workers[i].built.Seconds() + e.ConvertSeconds
 	}
 	mine, boxes := ownResult(m, t, alone)
@@ -412,8 +413,16 @@ func (r *Result) load(ctx context.Context, o Options) error {
 			}
 		}
 		r.Engines = append(r.Engines, e)
+		r.noted(w)
 	}
 	return nil
+}
+
+// noted adds the remarks on how a worker was made.
+func (r *Result) noted(w ready) {
+	for _, n := range w.worker.Notes {
+		r.Notes = append(r.Notes, w.spec.Name+": "+n)
+	}
 }
 
 // died turns a worker's end into a state. It returns an error only when the

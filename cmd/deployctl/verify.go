@@ -24,7 +24,10 @@ compares every raw output with the built-in reference engine, times it, and
 draws the boxes into a picture. --model runs one of its relatives instead.
 
 gocv reads Darknet's files. For onnxruntime the network is converted to ONNX,
-and the library is the active one of "deployctl shadow onnxruntime".
+and the library is the active one of "deployctl shadow onnxruntime". opencv is
+the same OpenCV from C++: its worker is built here through CMake's find_package
+and through pkg-config; what fails in one, or finds another OpenCV, is in the
+notes.
 
 Without weights of your own, and without the official ones in the cache, it uses
 self-test weights: the same network at the same cost, calibrated on an embedded

@@ -63,7 +63,7 @@ func TestHeedEndsWithItsContext(t *testing.T) {
 func TestEngines(t *testing.T) {
 	f := &facts.Facts{Components: map[string][]facts.Instance{
 		"onnxruntime": {{Version: "1.20.1", Active: true, Attrs: map[string]string{"lib": "/x/libonnxruntime.so.1"}}},
-		"opencv":      {{Version: "4.6.0", Active: true}},
+		"opencv":      {{Version: "4.6.0", Active: true, Attrs: map[string]string{"lib": "/x/libopencv_core.so.406"}}},
 	}}
 	gocv := map[string]string{"gocv": "0.31.0"}
 	for _, c := range []struct {
@@ -75,10 +75,10 @@ func TestEngines(t *testing.T) {
 		{"onnxruntime", "cpu", nil, "onnxruntime", ""},
 		{"onnxruntime,gocv", "cpu", gocv, "onnxruntime gocv", ""},
 		{"reference,gocv", "cpu", gocv, "gocv", ""},
-		{"all", "cpu", gocv, "gocv onnxruntime", ""},
-		{"all", "cpu", nil, "onnxruntime", "gocv is left out: no gocv release"},
-		{"all", "opencl", gocv, "gocv", ""},
-		{"all", "opencl", nil, "no gocv release is known", "gocv is left out"},
+		{"all", "cpu", gocv, "gocv onnxruntime opencv", ""},
+		{"all", "cpu", nil, "onnxruntime opencv", "gocv is left out: no gocv release"},
+		{"all", "opencl", gocv, "gocv opencv", ""},
+		{"all", "opencl", nil, "opencv", "gocv is left out"},
 		{"gocv,onnxruntime", "cpu", nil, "no gocv release is known", ""},
 		{"gocv,darknet", "cpu", gocv, `there is no engine "darknet"`, ""},
 	} {

@@ -75,6 +75,8 @@ type Worker struct {
 	// Copy is the copy of the engine's library that the worker was linked with,
 	// nil when there is none to compare with.
 	Copy *Copy
+	// Notes are remarks on how the program was made, which change no state.
+	Notes []string
 	// Built: the program was compiled by this call of Prepare and not found.
 	Built bool
 	// BuildTime is how long that took.

@@ -7,6 +7,7 @@ import (
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/gocv"
 	"github.com/deployctl/deployctl/verify/engines/onnxruntime"
+	"github.com/deployctl/deployctl/verify/engines/opencv"
 )
 
 // All are the engines, the default first. One more is a folder and a line here.
@@ -14,6 +15,7 @@ func All() []engine.Spec {
 	return []engine.Spec{
 		gocv.Spec(),
 		onnxruntime.Spec(),
+		opencv.Spec(),
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/internal/compile"
+	"github.com/deployctl/deployctl/verify/engines/internal/cxx"
 )
 
 // build compiles the worker in tmp.
@@ -210,22 +211,10 @@ func (b *builder) environment() []string {
 	return env
 }
 
-// What the Go command, pkg-config, GCC, Clang and the linkers write.
+// What the Go command writes.
 var (
-	reCompile = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?m)^(?:In file included from )?([^\s:]+\.(?:cpp|cc|c|hpp|h|go)):(\d+)(?::\d+)?: (?:fatal )?error: ([^\n]+)`)
-	})
 	reGoCompile = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^(\.?/?[\w./-]+\.go):(\d+):\d+: ([^\n]+)`) })
-	reNoHeader  = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`fatal error: '?(opencv2/[\w./]+?)'?(?: file not found|: No such file or directory)`)
-	})
-	reNoLib = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`cannot find -l([\w.+-]+)|library '?-?l?([\w.+-]+)'? not found`)
-	})
-	reUndefined = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile("undefined reference to [`']([^'\n]+)'|undefined symbol: ([^\n]+)")
-	})
-	reNoTool = sync.OnceValue(func() *regexp.Regexp {
+	reNoTool    = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`(?:exec: |compiler )"([^"]+)"(?:: executable file not found| not found)|"([^"]+)": executable file not found`)
 	})
 	reGoTooOld = sync.OnceValue(func() *regexp.Regexp {
@@ -266,12 +255,13 @@ func missing(log string, o Options) (why, fix string) {
 		return false
 	}
 	unfetched, mirror := compile.Unfetched(log)
+	starved, relief := cxx.Starved(log)
 	switch {
+	case starved != "":
+		return starved, relief
 	case has("checksum mismatch", "SECURITY ERROR"):
 		return "the content of gocv " + o.Release + " is not what deployctl pinned: a proxy or the module cache was tampered with or damaged",
 			"run go clean -modcache and check GOPROXY"
-	case has("no space left on device", "There is not enough space on the disk"):
-		return "the disk filled up while its worker was compiled (about 300 MB are needed)", "free some room in the Go build cache's and the temporary folder"
 	case reNoTool().MatchString(log):
 		tool := firstGroup(reNoTool(), log)
 		if strings.Contains(tool, "pkg-config") {
@@ -289,35 +279,27 @@ func missing(log string, o Options) (why, fix string) {
 		return "the Go module gocv.io/x/gocv " + o.Release + " could not be fetched: " + unfetched, mirror
 	case reGoTooOld().MatchString(log):
 		return "this Go is too old: gocv " + o.Release + " needs Go " + firstGroup(reGoTooOld(), log), "install a newer Go, or choose an older gocv"
-	case has("Too many open files", "too many open files"):
-		return compile.TooFewDescriptors()
-	case engine.AddressSpace() > 0 && has("cannot allocate memory", "Cannot allocate memory", "failed to map segment", "failed to reserve", "out of memory", "virtual memory exhausted"):
-		return fmt.Sprintf("the compiler ran out of address space, which is limited to %.1f GB here (ulimit -v)", float64(engine.AddressSpace())/1e9),
-			"raise the limit (ulimit -v unlimited)"
-	case has("Killed signal terminated program cc1plus", "virtual memory exhausted", "out of memory", "cannot allocate memory", "Cannot allocate memory", "signal: killed"):
-		return "the compiler ran out of memory (about 1 GB is needed)", "free memory or add swap"
 	}
 	return "", ""
 }
 
 // misfit finds the first real error of the compiler or the linker.
 func misfit(log string, o Options) (why, fix string) {
-	if header := firstGroup(reNoHeader(), log); header != "" {
+	if header := cxx.Header(log); header != "" {
 		return "OpenCV " + o.OpenCVVersion + " here lacks the header " + header + ", which gocv " + o.Release + " needs",
 			"install all of OpenCV's development files (libopencv-dev)"
 	}
-	if m := reCompile().FindStringSubmatch(log); m != nil {
-		where, text := filepath.Base(m[1])+":"+m[2], m[3]
-		if strings.HasPrefix(filepath.ToSlash(m[1]), "/usr/include/c++") || strings.Contains(log, "#error This file requires compiler and library support") {
+	if where, text := cxx.FirstError(log); where != "" {
+		if cxx.OldCompiler(log) {
 			return "the C++ compiler is too old or broken: " + where + ": " + text, "install a newer g++"
 		}
 		return fmt.Sprintf("gocv %s does not fit OpenCV %s: %s: %s", o.Release, o.OpenCVVersion, where, text),
 			"choose the gocv release that the compatibility table names for this OpenCV"
 	}
-	if lib := firstGroup(reNoLib(), log); lib != "" {
+	if lib := cxx.MissingLibrary(log); lib != "" {
 		return "the linker does not find the library " + lib, "install OpenCV's development files completely, contrib modules included"
 	}
-	if sym := firstGroup(reUndefined(), log); sym != "" {
+	if sym := cxx.Undefined(log); sym != "" {
 		return "OpenCV's headers and libraries are of two versions: the linker lacks " + sym,
 			"remove one of the two OpenCV copies (deployctl doctor shows them)"
 	}
@@ -338,21 +320,4 @@ func lastLine(log string) string {
 		last = string(r[:200]) + "…"
 	}
 	return last
-}
-
-// reFallback are OpenCV's own words for a target that was asked for and not
-// used (modules/dnn/src/net_impl.cpp and dnn.cpp, 4.x).
-var reFallback = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)switching to (?:CPU|OpenCV|default)|fallback to (?:CPU|default)|falling back to|not built with (?:CUDA|OpenCL)|target is not (?:available|supported)|Target not supported`)
-})
-
-// executed corrects the answer where OpenCV's log says that it silently ran on
-// the CPU.
-func executed(a *engine.Answer) {
-	if a.Device != nil && len(a.Device.Layers) > 0 {
-		return // OpenCV was asked, which is better than reading its log
-	}
-	if reFallback().MatchString(a.Log) {
-		a.Backend, a.Target = "opencv", "cpu"
-	}
 }

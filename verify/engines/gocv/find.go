@@ -7,13 +7,14 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/verify/engine"
+	"github.com/deployctl/deployctl/verify/engines/internal/opencv"
 )
 
 // Spec declares the engine.
 func Spec() engine.Spec {
 	return engine.Spec{
 		Name: Name, Library: "OpenCV", Component: "opencv", Recipe: "opencv-yolov3",
-		Formats: []engine.Format{engine.Darknet}, Targets: targets(), Missing: missingDevice, Find: find,
+		Formats: []engine.Format{engine.Darknet}, Targets: opencv.Targets(), Missing: opencv.Missing, Find: find,
 	}
 }
 
@@ -26,15 +27,15 @@ func find(m engine.Machine) (engine.Engine, error) {
 		}
 		return nil, fmt.Errorf("no gocv release is known to fit this machine's OpenCV: run deployctl doctor to see why")
 	}
-	opencv, _ := m.Facts.Active("opencv")
+	found, _ := m.Facts.Active("opencv")
 	goCommand, _ := m.Facts.Active("go")
 	o := Options{
 		Process: m.Process, Cache: m.Cache, Release: "v" + strings.TrimPrefix(release, "v"),
 		Go: goCommand.Path, GoVersion: goCommand.Version,
-		OpenCVVersion: opencv.Version, OpenCVPath: opencv.Attrs["lib"],
+		OpenCVVersion: found.Version, OpenCVPath: found.Attrs["lib"],
 		Getenv: m.Getenv, Fresh: m.Fresh,
 	}
-	if pc := opencv.Attrs["pc"]; pc != "" {
+	if pc := found.Attrs["pc"]; pc != "" {
 		o.PkgConfigDir = filepath.Dir(pc)
 	}
 	if m.Proxy != nil {

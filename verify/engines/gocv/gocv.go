@@ -19,6 +19,8 @@ import (
 
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/internal/compile"
+	"github.com/deployctl/deployctl/verify/engines/internal/cxx"
+	"github.com/deployctl/deployctl/verify/engines/internal/opencv"
 	"github.com/deployctl/deployctl/verify/engines/internal/worker"
 )
 
@@ -28,7 +30,7 @@ const Name = "gocv"
 // workerSource is compiled on the target machine, hence embedded as text; the
 // files carry a build tag that keeps them out of this program.
 //
-//go:embed worker/*.go worker/*.cpp
+//go:embed worker/*.go
 var workerSource embed.FS
 
 // workerSum pins the content of every gocv release the worker can be compiled
@@ -168,38 +170,9 @@ func (b *builder) Prepare(ctx context.Context, progress engine.Progress) (engine
 }
 
 func (b *builder) worker(exe string) engine.Worker {
-	w := engine.Worker{
-		Engine: Name, Version: b.o.Release, Argv: []string{exe},
-		// WARNING shows a target that was asked for and not used; more would
-		// only be noise.
-		Env:     []string{"OPENCV_LOG_LEVEL=WARNING"},
-		Inspect: executed,
-		Copy:    b.copy(),
-		Runs:    engine.Runs{Component: "opencv", Display: "OpenCV", Remedy: remedy},
-	}
-	return w
-}
-
-// remedy knows the few OpenCV messages that have one clear remedy.
-func remedy(what string) string {
-	switch {
-	case strings.Contains(what, "Darknet importer has been removed"), strings.Contains(what, "Cannot determine an origin framework"):
-		return "OpenCV 5 no longer reads Darknet files; install OpenCV 4.5.1 or newer below 5"
-	case strings.Contains(what, "Failed to parse NetParameter file"):
-		return "OpenCV cannot read the configuration or the weights; check that both belong together and are complete"
-	case strings.Contains(what, "Unknown layer type"), strings.Contains(what, "Unknown activation"):
-		return "this OpenCV is too old for the network; a newer 4.x knows the layer"
-	case strings.Contains(what, "is not supported"), strings.Contains(what, "not implemented"):
-		return "this OpenCV was built without what the network or the chosen backend needs"
-	}
-	return ""
-}
-
-// copy is the OpenCV that the worker was linked with.
-func (b *builder) copy() *engine.Copy {
-	return &engine.Copy{
-		Name: "OpenCV", Version: b.o.OpenCVVersion, File: b.o.OpenCVPath, Getenv: b.o.Getenv,
-		Prefixes: []string{"libopencv_", "opencv_"}, // the second is Visual C++'s
+	return engine.Worker{
+		Engine: Name, Version: b.o.Release, Argv: []string{exe}, Env: opencv.Environment(),
+		Inspect: opencv.Executed, Copy: opencv.Copy(b.o.OpenCVVersion, b.o.OpenCVPath, b.o.Getenv), Runs: opencv.Runs(),
 	}
 }
 
@@ -281,4 +254,11 @@ func pinned(release string) bool {
 }
 
 // source are the files of the worker's program.
-func source() (map[string][]byte, error) { return compile.Source(workerSource, worker.Source) }
+func source() (map[string][]byte, error) {
+	files, err := compile.Source(workerSource, worker.Source, opencv.Source)
+	if err != nil {
+		return nil, err
+	}
+	files["peak.cpp"], err = cxx.Peak()
+	return files, err
+}

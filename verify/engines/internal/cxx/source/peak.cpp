@@ -1,19 +1,18 @@
-//go:build gocvworker
-// +build gocvworker
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <thread>
 #include <vector>
 
-#if defined(__x86_64__) || defined(__i386__)
+#if defined(_MSC_VER)
+#elif defined(__x86_64__) || defined(__i386__)
 #include <immintrin.h>
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 #endif
 
-#include <opencv2/core/ocl.hpp>
+// The vector code is GCC's and Clang's.
+#if !defined(_MSC_VER)
 
 // How fast can this machine multiply and add single-precision numbers? Twelve
 // sums that do not wait for one another keep two units of a latency of up to
@@ -90,13 +89,19 @@ static loop widest(int *lanes) {
     return *lanes = 4, portable;
 }
 
+#endif // !_MSC_VER
+
 // deployctl_work does `rounds` rounds in each of so many threads, which begin
 // together. It returns the seconds that the slowest took; what it computed goes
 // to `sink`, so that no compiler leaves it out. flop is set to the operations
 // of all threads.
-// -1: this C++ library has no threads (MinGW's for Windows' own).
+// -1: this C++ library has no threads (MinGW's for Windows' own), or the compiler
+// is Visual C++, for which no vector code is written: a rate below the processor's
+// would make an engine look faster than it can be.
 extern "C" double deployctl_work(int threads, long rounds, double *flop, float *sink) {
-#if defined(__GLIBCXX__) && !defined(_GLIBCXX_HAS_GTHREADS)
+#if defined(_MSC_VER)
+    return (void)threads, (void)rounds, (void)flop, (void)sink, -1;
+#elif defined(__GLIBCXX__) && !defined(_GLIBCXX_HAS_GTHREADS)
     return (void)threads, (void)rounds, (void)flop, (void)sink, (void)widest, -1;
 #else
     typedef std::chrono::steady_clock clock;
@@ -120,35 +125,4 @@ extern "C" double deployctl_work(int threads, long rounds, double *flop, float *
     *flop = 2.0 * sums * lanes * double(rounds) * threads;
     return *std::max_element(took.begin(), took.end());
 #endif
-}
-
-// deployctl_work_opencl does the same on OpenCL's device. It returns -1 where
-// that cannot be done.
-extern "C" double deployctl_work_opencl(long rounds, double *flop) {
-    typedef std::chrono::steady_clock clock;
-    try {
-        if (!cv::ocl::useOpenCL()) return -1;
-        static cv::ocl::Kernel kernel(
-            "work",
-            cv::ocl::ProgramSource("__kernel void work(__global float *out, int rounds) {"
-                                   "  float16 a = (float16)(get_global_id(0)), b = a + 1, c = a + 2, d = a + 3;"
-                                   "  for (int r = 0; r < rounds; r++) {"
-                                   "    a = mad(a, 0.5f, 1.0f); b = mad(b, 0.5f, 1.0f); c = mad(c, 0.5f, 1.0f); d = mad(d, 0.5f, 1.0f);"
-                                   "  }"
-                                   "  a += b + c + d;"
-                                   "  out[get_global_id(0)] = a.s0 + a.s7 + a.sf;"
-                                   "}"));
-        if (kernel.empty()) return -1;
-        const int units = std::max(1, cv::ocl::Device::getDefault().maxComputeUnits());
-        size_t items = size_t(units) * 1024;
-        static cv::UMat out;
-        if (out.empty()) out.create(1, int(items), CV_32F);
-        kernel.args(cv::ocl::KernelArg::PtrWriteOnly(out), int(rounds));
-        const clock::time_point begin = clock::now();
-        if (!kernel.run(1, &items, nullptr, true)) return -1;
-        *flop = 2.0 * 4 * 16 * double(rounds) * double(items);
-        return std::chrono::duration<double>(clock::now() - begin).count();
-    } catch (const std::exception &) {
-        return -1; // OpenCV says why in its log
-    }
 }

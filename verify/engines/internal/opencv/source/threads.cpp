@@ -1,6 +1,3 @@
-//go:build gocvworker
-// +build gocvworker
-
 #include <opencv2/core/utility.hpp>
 
 // deployctl_threads sets OpenCV's number of threads where n is positive, and

@@ -1,4 +1,4 @@
-package gocv
+package opencv
 
 import (
 	"fmt"
@@ -13,9 +13,9 @@ var (
 	cudaDrivers   = []string{"libcuda.so", "nvcuda", "libcudart", "cudart"}
 )
 
-// targets are OpenCV's backends and targets. The words for layers are those of the
+// Targets are OpenCV's backends and targets. The words for layers are those of the
 // dump of a network (modules/dnn/src/net_impl.cpp, Net::Impl::dump).
-func targets() []engine.Target {
+func Targets() []engine.Target {
 	return []engine.Target{
 		{Name: "cpu", Backend: "opencv", Layers: "CPU"},
 		{Name: "cpu_fp16", Backend: "opencv", Layers: "CPU_FP16"},
@@ -26,9 +26,9 @@ func targets() []engine.Target {
 	}
 }
 
-// missingDevice says what a target lacks, "" when nothing. refused: the engine
+// Missing says what a target lacks, "" when nothing. refused: the engine
 // does not list it.
-func missingDevice(asked engine.Target, d engine.Device, refused bool) (why, fix string) {
+func Missing(asked engine.Target, d engine.Device, refused bool) (why, fix string) {
 	const processor = "Use --target cpu, which needs nothing."
 	switch asked.Family() {
 	case "cuda":

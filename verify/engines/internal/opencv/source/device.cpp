@@ -1,6 +1,3 @@
-//go:build gocvworker
-// +build gocvworker
-
 #include <cstdlib>
 #include <cstring>
 #include <exception>
