@@ -48,12 +48,12 @@ func TestOpenPoseCUDA(t *testing.T) {
 		want                  map[string]judge.State
 		fix                   string // of openpose.cuda-present
 	}{
-		{"RTX 3090 with what master documents", "8.6", "11.1.1", "8.1.0", map[string]judge.State{"openpose.cuda": judge.OK, "openpose.cudnn": judge.OK, "cuda.sm": judge.OK}, ""},
+		{"RTX 3090 with what master documents", "8.6", "11.1.1", "8.1.0", map[string]judge.State{"openpose.cuda": judge.OK, "openpose.cudnn": judge.Skipped, "cuda.sm": judge.OK}, ""},
 		{"RTX 3090 with a newer CUDA", "8.6", "11.8.0", "8.9.7", map[string]judge.State{"openpose.cuda": judge.Fail, "cuda.sm": judge.OK}, ""},
 		{"RTX 4090 with CUDA 11.8", "8.9", "11.8.0", "8.9.7", map[string]judge.State{"openpose.cuda": judge.Skipped, "openpose.cudnn": judge.Skipped, "cuda.sm": judge.OK}, ""},
 		{"RTX 4090 with what master documents", "8.9", "11.1.1", "8.1.0", map[string]judge.State{"openpose.cuda": judge.Skipped, "cuda.sm": judge.Fail}, ""},
 		{"RTX 5090 with CUDA 12.8", "12.0", "12.8.1", "9.8.0", map[string]judge.State{"openpose.cuda": judge.Skipped, "openpose.cudnn": judge.Skipped, "cuda.sm": judge.OK}, ""},
-		{"RTX 4090 without CUDA", "8.9", "", "", map[string]judge.State{"openpose.cuda-present": judge.Fail}, "They are for Visual Studio 2019 and CUDA 11, and need this GPU's number (89) added to Caffe_known_gpu_archs in caffe\\cmake\\Cuda.cmake. Without"},
+		{"RTX 4090 without CUDA", "8.9", "", "", map[string]judge.State{"openpose.cuda-present": judge.Fail}, "They are for Visual Studio 2019 and CUDA 11, and need this GPU's number (89) added to Caffe_known_gpu_archs in caffe\\cmake\\Cuda.cmake. Build it with cuDNN 8.9.7"},
 		{"RTX 4090 without CUDA (its version)", "8.9", "", "", map[string]judge.State{"openpose.cuda-present": judge.Fail}, "CUDA Toolkit 11.8.0"},
 		{"RTX 5090 without CUDA", "12.0", "", "", map[string]judge.State{"openpose.cuda-present": judge.Fail}, "Nobody documents this build with CUDA 12."},
 		{"RTX 5090 without CUDA (its version)", "12.0", "", "", map[string]judge.State{"openpose.cuda-present": judge.Fail}, "CUDA Toolkit 12.8.1"},

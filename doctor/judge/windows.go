@@ -101,7 +101,7 @@ func (e *evaluation) openposeFromSource(component string) string {
 			return "Install cuDNN 8.9.7 for CUDA 11 from https://developer.nvidia.com/cudnn-archive. cuDNN 8 is the newest that OpenPose's release notes name."
 		}
 		e.advise("cuda", cuda)
-		untried := ""
+		untried := " Build it with cuDNN 8.9.7 for CUDA 11 (https://developer.nvidia.com/cudnn-archive): without cuDNN the default model takes more than 12 GB of GPU memory."
 		if major(cuda) != 11 {
 			untried = " Nobody documents this build with CUDA " + strconv.Itoa(major(cuda)) + "."
 		}
@@ -142,7 +142,7 @@ func (e *evaluation) openposeAdvice(component string) string {
 		if cuda, cudnn, runs = pair("master", "16.11"); !runs || old == "" {
 			return ""
 		}
-		return fmt.Sprintf("OpenPose %s documents CUDA %s for Visual Studio %s, which has no code for this GPU (compute capability %s). Use OpenPose's master branch (--set release=master) with Visual Studio 2019, CUDA Toolkit %s and cuDNN %s.", release, old, year, sm, cuda, cudnn)
+		return fmt.Sprintf("OpenPose %s documents CUDA %s for Visual Studio %s, which has no code for this GPU (compute capability %s). Use OpenPose's master branch (--set release=master) with Visual Studio 2019 and CUDA Toolkit %s.", release, old, year, sm, cuda)
 	}
 	documented := fmt.Sprintf("what OpenPose %s documents for Visual Studio %s", release, year)
 	if component == "cudnn" {
