@@ -84,6 +84,7 @@ func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/project.yaml")
 	judgeCases(t, "testdata/lot.yaml")
 	judgeCases(t, "testdata/lot2.yaml")
+	judgeCases(t, "testdata/lot3.yaml")
 }
 
 var sharedCases = filepath.Join("..", "..", "shared", "cases")

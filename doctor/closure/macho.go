@@ -1,13 +1,16 @@
 package closure
 
 import (
+	"cmp"
 	"context"
 	"debug/macho"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -20,7 +23,8 @@ type machImage struct {
 	file    string
 	needed  []string
 	rpaths  []string
-	foreign bool // it has no slice for this architecture
+	foreign bool   // it has no slice for this architecture
+	least   string // the release of macOS that it was built for, or newer (13.3)
 }
 
 const (
@@ -30,6 +34,8 @@ const (
 	reexport    = 0x8000001f
 	rpathCmd    = 0x8000001c
 	segment64   = 0x19
+	leastMacOS  = 0x24 // LC_VERSION_MIN_MACOSX
+	builtFor    = 0x32 // LC_BUILD_VERSION, of which 1 is the platform macOS
 )
 
 var errNoMachO = errors.New("not a Mach-O file that dyld takes")
@@ -37,7 +43,7 @@ var errNoMachO = errors.New("not a Mach-O file that dyld takes")
 // fillMac adds the needs that dyld would not satisfy (dyld(1), "Search Paths").
 // Libraries of the system are in its shared cache and have no files.
 func fillMac(ctx context.Context, h *host.Host, f *facts.Facts) error {
-	m := &mac{ctx: ctx, h: h, images: map[string]*machImage{}, damaged: map[string]facts.FileProblem{}}
+	m := &mac{ctx: ctx, h: h, release: f.OS.Version, images: map[string]*machImage{}, damaged: map[string]facts.FileProblem{}}
 	for _, name := range slices.Sorted(maps.Keys(f.Components)) {
 		list := f.Components[name]
 		for i := range list {
@@ -58,6 +64,7 @@ func fillMac(ctx context.Context, h *host.Host, f *facts.Facts) error {
 type mac struct {
 	ctx     context.Context
 	h       *host.Host
+	release string                       // of macOS
 	images  map[string]*machImage        // nil for what could not be read
 	damaged map[string]facts.FileProblem // as of world
 }
@@ -126,6 +133,9 @@ func (m *mac) needs(roots []string) (out []facts.Need) {
 	}
 	for n := 0; n < len(queue) && n < maxObjects; n++ {
 		l := queue[n]
+		if newerRelease(l.least, m.release) {
+			add(facts.Need{Name: path.Base(l.file), By: l.file, Cause: facts.NewerSystem, Found: l.file, Lacks: l.least})
+		}
 		for _, name := range l.needed {
 			if strings.HasPrefix(name, "/usr/lib/") || strings.HasPrefix(name, "/System/") {
 				continue
@@ -309,10 +319,31 @@ func readMachO(ctx context.Context, h *host.Host, file string) (*machImage, erro
 	return i, p.whole(end)
 }
 
+// newerRelease reports whether a release of macOS comes after the one that runs. Both are
+// known, or it is not.
+func newerRelease(least, runs string) bool {
+	number := func(s string) (n int, ok bool) {
+		major, rest, _ := strings.Cut(s, ".")
+		minor, _, _ := strings.Cut(rest, ".")
+		a, err := strconv.Atoi(major)
+		b, errMinor := strconv.Atoi(cmp.Or(minor, "0"))
+		return a*1000 + b, err == nil && errMinor == nil
+	}
+	a, okA := number(least)
+	b, okB := number(runs)
+	return okA && okB && a > b
+}
+
 // command keeps what one load command says; its text begins where it says.
 func (i *machImage) command(cmd uint32, body []byte) {
 	if len(body) < 12 {
 		return
+	}
+	if release := binary.LittleEndian.Uint32(body[8:]); cmd == leastMacOS {
+		i.least = fmt.Sprintf("%d.%d", release>>16, release>>8&0xff)
+	} else if cmd == builtFor && release == 1 && len(body) >= 16 {
+		release = binary.LittleEndian.Uint32(body[12:])
+		i.least = fmt.Sprintf("%d.%d", release>>16, release>>8&0xff)
 	}
 	start := int(binary.LittleEndian.Uint32(body[8:]))
 	if start < 12 || start >= len(body) {

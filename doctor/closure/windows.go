@@ -49,6 +49,9 @@ func fillWindows(ctx context.Context, h *host.Host, f *facts.Facts) error {
 	if w.whole && strings.HasPrefix(f.OS.Version, "6.") && w.at(w.system, "ucrtbase.dll") == "" {
 		w.lacks = append(w.lacks, "api-ms-win-crt-")
 	}
+	if w.whole && strings.HasPrefix(f.OS.Version, "6.") { // microsoft/onnxruntime issue 15025
+		w.lacks = append(w.lacks, "api-ms-win-core-heap-l2-")
+	}
 	if w.whole && strings.HasPrefix(f.OS.Version, "6.1") { // files of their own there
 		w.lacks = append(w.lacks, "api-ms-win-downlevel-")
 	}

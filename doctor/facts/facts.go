@@ -193,6 +193,8 @@ const (
 	OwnFlags     VariableProblem = "own-flags"     // gocv's own flags are turned off or added to; the value is the version that they name
 	OtherLibc    VariableProblem = "other-libc"    // it names a folder with another C library; the detail is its version
 	Generator    VariableProblem = "generator"     // it chooses CMake's generator, which may not be here
+	OpenCLOff    VariableProblem = "opencl-off"    // OpenCV does not use OpenCL with it
+	HidesSystem  VariableProblem = "hides-system"  // it names a folder with a library of the name of one of macOS; the detail is the file
 )
 
 // Project is what the current folder is to be built from, as its files have it.
@@ -552,6 +554,11 @@ type Built struct {
 	Toolset  string `json:"toolset,omitempty"`
 	// CMakeNeeds are targets that its CMake package stops without (CUDA::nvToolsExt).
 	CMakeNeeds []string `json:"cmake_needs,omitempty"`
+	// ForMSVC are the compilers that its CMake package on Windows knows, by the first three
+	// digits of MSVC_VERSION (193), and Runtimes the folders of libraries that it chooses
+	// from by them (vc16).
+	ForMSVC  []string `json:"for_msvc,omitempty"`
+	Runtimes []string `json:"runtimes,omitempty"`
 	// Modules are those that OpenCV's own headers say it was built with.
 	Modules []string `json:"modules,omitempty"`
 	// Python is the series of Python that its module was built for (3.7).
@@ -644,6 +651,8 @@ const (
 	Foreign    Cause = "foreign" // another copy of the same library comes first
 	FromDriver Cause = "driver"  // only the GPU's driver brings it
 	OnCall     Cause = "on-call" // not found; it is loaded by name when it is first used
+	// NewerSystem: the file is made for a newer release of this system, which is Lacks.
+	NewerSystem Cause = "newer-system"
 	// PartMissing: it is loaded by name and not found, and others of its set are there.
 	PartMissing Cause = "part-missing"
 	// Damaged: the loader finds it, and it is empty, cut short or another kind of file.

@@ -101,6 +101,7 @@ func needVars(e *evaluation, s subject, match func(facts.Need) bool) (map[string
 	if len(names) > 4 {
 		names = append(names[:3], fmt.Sprintf("%d more", len(names)-3))
 	}
+	vars["no-card"] = e.noCardFor(n.Cause, names)
 	vars["libraries"], vars["are"] = strings.Join(names, ", "), "is"
 	if len(names) > 1 {
 		vars["are"] = "are"
@@ -115,6 +116,20 @@ func needVars(e *evaluation, s subject, match func(facts.Need) bool) (map[string
 		vars["elsewhere-folder"] = folderOf(n.Elsewhere)
 	}
 	return vars, true
+}
+
+// noCardFor is "yes" where all of the libraries are part of NVIDIA's driver, and other
+// makers' GPUs are the only ones here.
+func (e *evaluation) noCardFor(cause facts.Cause, libraries []string) string {
+	of := func(name string) bool {
+		name = strings.ToLower(name)
+		return strings.HasPrefix(name, "libcuda.so") || strings.HasPrefix(name, "libnvidia") || strings.HasPrefix(name, "libnvcuvid") || strings.HasPrefix(name, "nv") && !strings.HasPrefix(name, "nvopencl")
+	}
+	gpus, _ := e.nvidiaGPUs()
+	if cause != facts.FromDriver || len(gpus) > 0 || len(e.facts.GPUs) == 0 || slices.ContainsFunc(libraries, func(name string) bool { return !of(name) }) {
+		return ""
+	}
+	return "yes"
 }
 
 // sudo is what stands before a command that only an administrator may run; ""

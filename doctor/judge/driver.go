@@ -317,6 +317,30 @@ func maliWithoutVulkan(e *evaluation, _ subject) (map[string]string, bool) {
 	return map[string]string{"gpu": e.facts.GPUs[i].Name, "recipe": e.recipe.Name}, true
 }
 
+// fermiWithoutVulkan finds a machine whose only GPUs are NVIDIA's of the generations before
+// Kepler, for which there is no Vulkan driver on any system: NVIDIA's begin with Kepler
+// (compute capability 3.0), and so does Mesa's NVK.
+func fermiWithoutVulkan(e *evaluation, _ subject) (map[string]string, bool) {
+	if !slices.Contains(e.touched(), "vulkan") || e.recipe.Setting("gpu") != "vulkan" {
+		return nil, false
+	}
+	found := facts.GPU{}
+	for _, g := range e.facts.GPUs {
+		if !computes(g.Vendor) {
+			continue
+		}
+		if old, err := check("< 3", g.ComputeCapability); g.Vendor != "nvidia" || g.ComputeCapability == "" || err != nil || !old {
+			return nil, false
+		}
+		found = g
+	}
+	generation := "Fermi"
+	if strings.HasPrefix(found.ComputeCapability, "1") {
+		generation = "Tesla"
+	}
+	return map[string]string{"gpu": cardName(found), "generation": generation, "recipe": e.recipe.Name}, found.Vendor != ""
+}
+
 // maliChips are the processors whose device trees name themselves before the Mali of
 // such a generation (Linux, bindings/gpu/arm,mali-midgard.yaml and arm,mali-utgard.yaml).
 var maliChips = []string{"rk3399-mali", "rk3288-mali", "rk3328-mali", "sun50i-h6-mali", "sun50i-a64-mali", "meson-gxm-mali", "meson-gxbb-mali", "meson-gxl-mali", "exynos5433-mali"}
@@ -338,7 +362,7 @@ func computes(vendor string) bool {
 // softwareBesideGPU is onlySoftware on a machine that has a GPU.
 func softwareBesideGPU(e *evaluation, s subject) (map[string]string, bool) {
 	vars, ok := onlySoftware(e, s)
-	i := slices.IndexFunc(e.facts.GPUs, func(g facts.GPU) bool { return computes(g.Vendor) && g.NoNode == "" })
+	i := slices.IndexFunc(e.facts.GPUs, func(g facts.GPU) bool { return computes(g.Vendor) && g.NoNode == "" && g.Attrs["bus"] != "windows" })
 	if !ok || i < 0 {
 		return nil, false
 	}

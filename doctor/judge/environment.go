@@ -91,6 +91,23 @@ func goSetting(problems ...facts.VariableProblem) relation {
 	}
 }
 
+// goFlagSplit is goSetting for paths that a blank cuts in two, in every variable of cgo's
+// flags.
+func goFlagSplit(e *evaluation, s subject) (map[string]string, bool) {
+	vars, ok := goSetting(facts.SplitByBlank)(e, s)
+	if !ok {
+		return nil, false
+	}
+	var names []string
+	for _, v := range e.facts.Environment.Variables {
+		if v.Problem == facts.SplitByBlank {
+			names = append(names, v.Name)
+		}
+	}
+	vars["variables"] = strings.Join(names, " and ")
+	return vars, true
+}
+
 // compilerGone finds a variable that names a compiler which is not here, where
 // something is compiled with it.
 func compilerGone(e *evaluation, _ subject) (map[string]string, bool) {
@@ -231,6 +248,14 @@ func clangVariable(e *evaluation, s subject) (map[string]string, bool) {
 		vars["what"] = "puts the SDK's C headers before those of C++"
 	}
 	return vars, true
+}
+
+// openCLOff finds a variable that turns OpenCL off in the OpenCV that is to use it.
+func openCLOff(e *evaluation, s subject) (map[string]string, bool) {
+	if !slices.Contains(e.touched(), "opencl") || !slices.Contains(e.touched(), "opencv") {
+		return nil, false
+	}
+	return variables(facts.OpenCLOff)(e, s)
 }
 
 // gpusHidden finds a variable that hides every GPU from CUDA.

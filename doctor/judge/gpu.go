@@ -372,7 +372,8 @@ func driverElsewhere(where string) relation {
 		// A container sees the host's PCI devices; WSL sees none, and a container in it
 		// neither.
 		gpus, _ := e.nvidiaGPUs()
-		return nil, where == "wsl" || len(gpus) > 0 || inWSL
+		others := len(gpus) == 0 && len(e.facts.GPUs) > 0 // Windows has drivers of other makers' cards alone
+		return nil, where == "wsl" && !others || len(gpus) > 0 || inWSL
 	}
 }
 

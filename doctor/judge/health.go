@@ -56,6 +56,11 @@ func (e *evaluation) health(findings []Finding) []Finding {
 		if f.ID == "visual-studio.unusable" { // repairing it brings back its parts
 			silences = append(silences, silence{pattern: "msvc.present", cause: f.ID}, silence{pattern: "windows-sdk.present", cause: f.ID})
 		}
+		if f.ID == "nvidia-driver.unusable" { // it is what would tell the card
+			for _, id := range []string{"gpu.nvidia", "nvidia-driver.gpu", "cuda.sm", "gpu.memory", "gpu.memory-caffe"} {
+				silences = append(silences, silence{pattern: id, cause: f.ID, unknown: true})
+			}
+		}
 	}
 	for _, s := range silences {
 		s.apply(findings)
@@ -118,6 +123,8 @@ func inPlace(findings []Finding, known int) []Finding {
 type silence struct {
 	pattern, cause string
 	needless       bool
+	// unknown: only where the other could not be determined.
+	unknown bool
 	// required: the cause is a requirement itself, which a plan has to satisfy
 	// together with what follows from it.
 	required bool
@@ -126,7 +133,7 @@ type silence struct {
 func (s silence) apply(findings []Finding) {
 	for i := range findings {
 		f := &findings[i]
-		if f.ID == s.cause || f.ID != s.pattern && !(strings.HasSuffix(s.pattern, ".") && strings.HasPrefix(f.ID, s.pattern)) {
+		if s.unknown && f.State != Unknown || f.ID == s.cause || f.ID != s.pattern && !(strings.HasSuffix(s.pattern, ".") && strings.HasPrefix(f.ID, s.pattern)) {
 			continue
 		}
 		switch {

@@ -187,6 +187,49 @@ func projectComponent(e *evaluation, s subject) (map[string]string, bool) {
 	return vars, true
 }
 
+// toolsetNames are the names of MSVC's toolsets by the first three digits of MSVC_VERSION,
+// and what OpenCV's packages call them (CMake, MSVC_TOOLSET_VERSION).
+var toolsetNames = map[string]struct{ toolset, runtime string }{
+	"190": {"v140", "vc14"}, "191": {"v141", "vc15"}, "192": {"v142", "vc16"}, "193": {"v143", "vc17"}, "194": {"v143", "vc17"}, "195": {"v145", "vc18"},
+}
+
+// openCVCompiler finds an OpenCV of which CMake takes no library for the compiler here:
+// its package file was written before that compiler, or has libraries for newer ones only.
+// All of them since 2015 use one another's libraries (Microsoft, "C++ binary
+// compatibility 2015-2026"), older ones not those that newer ones made.
+func openCVCompiler(e *evaluation, s subject) (map[string]string, bool) {
+	d := item[facts.Demand](s)
+	msvc, ok := e.facts.Active("msvc")
+	opencv, found := e.facts.Active("opencv")
+	minor := minor14(msvc.Version)
+	if d.Component != "opencv" || d.By != "cmake" || !ok || !found || !e.isWindows() || len(opencv.Built.ForMSVC) == 0 || len(opencv.Built.Runtimes) == 0 || msvc.Unusable != nil {
+		return nil, false
+	}
+	own := fmt.Sprintf("19%d", minor/10)
+	name := toolsetNames[own]
+	if name.runtime == "" {
+		return nil, false
+	}
+	// The newest of its folders that this compiler links.
+	links := ""
+	for _, runtime := range opencv.Built.Runtimes {
+		if runtime <= name.runtime && runtime > links {
+			links = runtime
+		}
+	}
+	vars := map[string]string{"version": opencv.Version, "msvc": msvc.Version, "links": links, "toolset": name.toolset, "runtimes": strings.Join(opencv.Built.Runtimes, ", "), "arch": "x64"}
+	for _, vs := range e.facts.Components["visual-studio"] {
+		if vs.Active {
+			vars["studio"] = cmp.Or(vs.Attrs["year"], vs.Version)
+		}
+	}
+	if e.facts.OS.Arch == "arm64" {
+		vars["arch"] = "ARM64"
+	}
+	vars["since"] = map[string]string{"195": "4.13", "194": "4.11", "193": "4.6"}[own]
+	return vars, links == "" || !slices.Contains(opencv.Built.ForMSVC, own)
+}
+
 // dnnSwitchedOff finds a build folder of OpenCV in which dnn goes without CUDA because
 // cuDNN was not here when CMake ran first: OPENCV_DNN_CUDA is on by default where CUDA
 // and cuDNN are found, and the answer is cached (OpenCV, modules/dnn/CMakeLists.txt

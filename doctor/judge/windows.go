@@ -581,7 +581,7 @@ func dllNeeds(cause facts.Cause, elsewhere bool) relation {
 		}
 		steps := e.getDLLs(names)
 		vars["component"] = componentOf(names)
-		vars["are"] = "are"
+		vars["are"], vars["no-card"] = "are", e.noCardFor(cause, names)
 		if len(names) == 1 {
 			vars["are"] = "is"
 		}

@@ -253,6 +253,9 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 			if own := p.tegra(ctx); desktopDriver(v) && own != "" && own != real {
 				in.Unusable = p.foreignOnJetson(ctx, real, own)
 			}
+			if strings.Contains(real, "/compat/") && desktopDriver(v) && in.Unusable == nil && look.Newer(in.Version, v) {
+				in.Unusable = compatOlder(real, v, in.Version, via)
+			}
 			switch {
 			case !desktopDriver(v) && in.Version == "":
 				in.Path = real // WSL's is libcuda.so.1.1

@@ -3,6 +3,7 @@ package cuda
 import (
 	"context"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -193,6 +194,9 @@ func (p *probe) failing(ctx context.Context, text string) *facts.Unusable {
 		if inContainer(ctx, p.h) {
 			u.Remedy = "Restart the host: its driver was updated and the old kernel module is still loaded."
 		}
+	case inWSL(ctx, p.h) && strings.Contains(low, "blocked by the operating system"):
+		// microsoft/WSL issues 11865 and 12859; NVIDIA, CUDA on WSL User Guide.
+		u.Remedy = "On Windows, update the NVIDIA driver and run in PowerShell: wsl --update; wsl --shutdown. WSL gets cards in WDDM mode only: where nvidia-smi on Windows shows TCC, run nvidia-smi -dm 0 as administrator and restart Windows. Do not install a Linux driver inside WSL."
 	case inWSL(ctx, p.h):
 		u.Remedy = "Update the NVIDIA driver on Windows, then run: wsl --shutdown. Do not install a Linux driver inside WSL."
 	case strings.Contains(low, "is lost"), strings.Contains(low, "fallen off the bus"):
@@ -225,9 +229,55 @@ func (p *probe) failing(ctx context.Context, text string) *facts.Unusable {
 	return u
 }
 
+// compatOlder is a libcuda of CUDA's compatibility package that is older than the kernel
+// module: the package is for the other way round, a newer CUDA on an older driver. CUDA
+// stops with error 803 (CUDA Compatibility, "Forward Compatibility"; CUDA Driver API,
+// CUDA_ERROR_SYSTEM_DRIVER_MISMATCH).
+func compatOlder(library, version, kernel, via string) *facts.Unusable {
+	dir := path.Dir(library)
+	u := &facts.Unusable{
+		Reason: facts.Mismatch,
+		Detail: fmt.Sprintf("programs find libcuda %s of CUDA's compatibility package in %s, which is older than the driver (%s)", version, dir, kernel),
+		Remedy: fmt.Sprintf("Remove %s from LD_LIBRARY_PATH. The driver is newer and runs that CUDA by itself.", dir),
+	}
+	if via != "LD_LIBRARY_PATH" {
+		u.Remedy = fmt.Sprintf("Remove the package cuda-compat that %s belongs to, and run ldconfig as root. The driver is newer and runs that CUDA by itself.", dir)
+	}
+	return u
+}
+
+// driverFolders are where a driver's libraries are put for containers and by
+// distributions that leave it to LD_LIBRARY_PATH or an alternative to find them: GKE's and
+// the old nvidia-docker's volume, NixOS, Debian's alternatives, RPM Fusion's of old.
+var driverFolders = []string{
+	"/usr/local/nvidia/lib64", "/run/opengl-driver/lib", "/usr/lib/x86_64-linux-gnu/nvidia/current", "/usr/lib64/nvidia", "/usr/lib/nvidia",
+}
+
+// outsideLoader is a driver whose CUDA library is here, in a folder where the loader does
+// not look; nil where there is none.
+func (p *probe) outsideLoader(ctx context.Context) *facts.Unusable {
+	for _, dir := range driverFolders {
+		if !p.h.Exists(ctx, dir+"/libcuda.so.1") {
+			continue
+		}
+		u := &facts.Unusable{
+			Reason: facts.NotRegistered, Detail: "the loader does not look in " + dir + ", where the driver's CUDA library is (libcuda.so.1)",
+			Remedy: "export LD_LIBRARY_PATH=" + dir + "${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}",
+		}
+		if inContainer(ctx, p.h) {
+			u.Remedy += ", and set it so in the image or in what starts the container, too. The GPU itself is passed on."
+		}
+		return u
+	}
+	return nil
+}
+
 // withoutLibcuda is a driver whose CUDA library is not there; nil where that
 // cannot be said.
 func (p *probe) withoutLibcuda(ctx context.Context, version, flavor string) *facts.Unusable {
+	if u := p.outsideLoader(ctx); u != nil {
+		return u
+	}
 	u := &facts.Unusable{Reason: facts.MissingLibrary, Detail: "the NVIDIA driver is loaded, but its CUDA library (libcuda.so.1) is missing"}
 	switch {
 	case inWSL(ctx, p.h):

@@ -39,10 +39,12 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	case "darwin":
 		p.inserts()
 		p.headers()
+		p.dyld()
 	}
 	p.folders()
 	p.goVariables()
 	p.hidden()
+	p.openCL()
 	p.generators()
 	p.compilers()
 	p.conda()

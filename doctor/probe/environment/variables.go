@@ -2,6 +2,7 @@ package environment
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -84,6 +85,38 @@ func (p *prober) hidden() {
 		p.note(name, v, facts.HidesGPUs, "")
 	} else if set && strings.Trim(first, "0123456789") == "" {
 		p.note(name, v, facts.ChoosesGPU, first)
+	}
+}
+
+// openCL lists the variables that turn OpenCL off in OpenCV (OpenCV, "OpenCL-related
+// environment variables"; opencv/opencv issue 9852).
+func (p *prober) openCL() {
+	for name, off := range map[string][]string{"OPENCV_OPENCL_DEVICE": {"disabled"}, "OPENCV_OPENCL_RUNTIME": {"disabled", "null"}} {
+		if v := p.h.Env(name); slices.Contains(off, strings.ToLower(v)) {
+			p.note(name, v, facts.OpenCLOff, "")
+		}
+	}
+}
+
+// ofMacOS are libraries of macOS that have the names of others' in another way: dyld takes
+// the one in DYLD_LIBRARY_PATH for every program, and the system's frameworks miss their own
+// functions in it (dyld(1); "Symbol not found: __cg_jpeg_resync_to_restart", "_iconv").
+var ofMacOS = []string{"libjpeg.dylib", "libpng.dylib", "libtiff.dylib", "libgif.dylib", "libiconv.2.dylib"}
+
+// dyld notes a folder in DYLD_LIBRARY_PATH whose libraries hide those of macOS. File
+// systems there mostly do not tell upper from lower case: libjpeg is libJPEG.
+func (p *prober) dyld() {
+	const name = "DYLD_LIBRARY_PATH"
+	for dir := range strings.SplitSeq(p.h.Env(name), ":") {
+		if !look.IsPath(dir) || strings.HasPrefix(dir, "/usr/lib") || strings.HasPrefix(dir, "/System/") {
+			continue
+		}
+		for _, library := range ofMacOS {
+			if file := p.h.Join(dir, library); p.h.Exists(p.ctx, file) {
+				p.note(name, dir, facts.HidesSystem, file)
+				return
+			}
+		}
 	}
 }
 

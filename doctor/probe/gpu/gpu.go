@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"sort"
@@ -64,6 +65,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 		p.platform(ctx)
 		p.jetson(ctx)
 		p.nvidia(ctx)
+		p.ofWindows(ctx)
 		p.access(ctx)
 		p.rocm(ctx)
 		p.vulkan(ctx)
@@ -389,6 +391,43 @@ func (p *probe) nvidia(ctx context.Context) {
 		}
 		g.Attrs["index"] = strconv.Itoa(d.Index)
 		g.Evidence = append(g.Evidence, facts.Evidence{Kind: "command", Source: program, Detail: d.Name})
+	}
+}
+
+// windowsDrivers tells the maker of a graphics driver by the name of its INF file, which its
+// folder in Windows' driver store begins with: AMD numbers its own (u0399723.inf), Intel's
+// are iigd_dch.inf and igdlh64.inf, Qualcomm's qcdx8280.inf.
+var windowsDrivers = []struct {
+	name   *lazyregexp.Regexp
+	vendor string
+}{
+	{lazyregexp.New(`^[uc]0[0-9]{6}\.inf_`), "amd"}, {lazyregexp.New(`^(?:iigd|igdlh|igd_)[a-z0-9_]*\.inf_`), "intel"}, {lazyregexp.New(`^qcdx[0-9a-z]*\.inf_`), "qualcomm"},
+}
+
+// ofWindows adds, in a WSL that no NVIDIA card reaches, the other makers' cards of the
+// machine. WSL has no PCI devices of them, but sees Windows' driver store
+// (/usr/lib/wsl/drivers), which holds the drivers of what Windows found. Where it has one
+// of NVIDIA's (nv_dispi.inf), the card is that one.
+func (p *probe) ofWindows(ctx context.Context) {
+	const store = "/usr/lib/wsl/drivers"
+	if len(p.f.GPUs) > 0 || !p.h.Exists(ctx, "/dev/dxg") || p.h.Exists(ctx, "/usr/lib/wsl/lib/libcuda.so.1") {
+		return
+	}
+	entries, err := p.h.ReadDir(ctx, store)
+	p.failed(err, "gpus")
+	found := map[string]string{}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name, "nv") {
+			return
+		}
+		for _, d := range windowsDrivers {
+			if d.name.MatchString(strings.ToLower(e.Name)) {
+				found[d.vendor] = path.Join(store, e.Name)
+			}
+		}
+	}
+	for _, vendor := range slices.Sorted(maps.Keys(found)) {
+		p.f.GPUs = append(p.f.GPUs, facts.GPU{Vendor: vendor, Attrs: map[string]string{"bus": "windows"}, Evidence: []facts.Evidence{{Kind: "file", Source: found[vendor]}}})
 	}
 }
 

@@ -41,6 +41,9 @@ var mainModules = []string{"calib3d", "core", "dnn", "features2d", "flann", "hig
 func (s *search) openCVBuild(ctx context.Context) {
 	for i, c := range s.copies {
 		s.openCVModules(ctx, c)
+		if s.h.Windows() {
+			s.openCVCompilers(ctx, c)
+		}
 		const most = 8 // libraries of up to a gigabyte
 		if c.lib == "" || i >= most {
 			continue
@@ -85,6 +88,44 @@ func (s *search) openCVModules(ctx context.Context, c *copyOf) {
 	for _, m := range haveModule.FindAllStringSubmatch(text, -1) {
 		c.built.Modules = append(c.built.Modules, strings.ToLower(m[1]))
 	}
+}
+
+var (
+	msvcVersion = lazyregexp.New(`MSVC_VERSION (?:EQUAL|MATCHES) "?\^?([0-9]{3}|[0-9]{2}\[[0-9,]+\])(?:[0-9]|\[0-9\])`)
+	vcFolder    = lazyregexp.New(`^vc[0-9]{2}$`)
+)
+
+// openCVCompilers reads which compilers the package file at the top of an OpenCV for
+// Visual Studio knows: it chooses the folder of libraries by MSVC_VERSION, and finds
+// nothing for a compiler that came after it (OpenCV, cmake/templates/
+// OpenCVConfig.root-WIN32.cmake.in; opencv/opencv issues 25995 and 28013).
+func (s *search) openCVCompilers(ctx context.Context, c *copyOf) {
+	h := s.h
+	top := openCVPrefix(c.lib)
+	if dir := h.DirOf(c.lib); dir != "" {
+		top = openCVPrefix(dir)
+	}
+	text, _ := s.text(ctx, h.Join(top, "OpenCVConfig.cmake"))
+	for _, m := range msvcVersion.FindAllStringSubmatch(text, -1) {
+		first, class, many := strings.Cut(m[1], "[")
+		if !many {
+			c.built.ForMSVC = append(c.built.ForMSVC, first)
+			continue
+		}
+		for _, digit := range strings.TrimSuffix(class, "]") {
+			if digit != ',' {
+				c.built.ForMSVC = append(c.built.ForMSVC, first+string(digit))
+			}
+		}
+	}
+	arch := cmp.Or(map[string]string{"386": "x86", "arm64": "ARM64"}[h.Arch], "x64")
+	for _, e := range s.list(ctx, h.Join(top, arch)) {
+		if low := strings.ToLower(e.Name); vcFolder.MatchString(low) {
+			c.built.Runtimes = append(c.built.Runtimes, low)
+		}
+	}
+	slices.Sort(c.built.ForMSVC)
+	c.built.ForMSVC = slices.Compact(c.built.ForMSVC)
 }
 
 // unseen asks the pkg-config that PATH finds whether it sees the package too: one

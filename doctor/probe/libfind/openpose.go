@@ -25,6 +25,7 @@ var openposeModels = []string{
 // no library led to them, and says what each one brings and lacks.
 func (s *search) openposeTrees(ctx context.Context, trees []string) {
 	h := s.h
+	s.openposeInArchive(ctx)
 	for _, tree := range trees {
 		if h.Windows() && s.openposeTree(ctx, tree) && !slices.ContainsFunc(s.copies, func(c *copyOf) bool { return ownedBy(tree, c) }) {
 			c := s.add(&copyOf{prefix: tree})
@@ -45,6 +46,23 @@ func (s *search) openposeTrees(ctx context.Context, trees []string) {
 			s.openposePython(ctx, c, tree)
 		}
 	}
+}
+
+// fromArchive tells the folders into which Explorer, 7-Zip and WinRAR put the one file of
+// an archive that was opened in them.
+var fromArchive = lazyregexp.New(`(?i)\\temp\\(?:temp\d+_[^\\]*\.zip|7zO[0-9a-f]+|Rar\$[^\\]+)(?:\\|$)`)
+
+// openposeInArchive finds a program of OpenPose that was started inside its archive: what
+// opens it unpacks that file alone, without its DLLs (OpenPose issue 1993).
+func (s *search) openposeInArchive(ctx context.Context) {
+	dir := s.h.Dir
+	if !s.h.Windows() || !look.IsPath(dir) || !fromArchive.MatchString(dir) || s.entry(ctx, dir, "OpenPoseDemo.exe") == "" || s.entry(ctx, dir, "openpose.dll") != "" {
+		return
+	}
+	c := s.add(&copyOf{prefix: dir})
+	c.note("file", s.h.Join(dir, "OpenPoseDemo.exe"), "OpenPose's program")
+	c.unusable = &facts.Unusable{Reason: facts.Incomplete, Detail: "OpenPoseDemo.exe lies alone in " + dir + ": it was started inside its zip, of which that unpacks one file, without openpose.dll and the others",
+		Remedy: `Unpack the whole archive (right-click it > Extract All), for example to C:\openpose, and start OpenPoseDemo.exe there.`}
 }
 
 func ownedBy(tree string, c *copyOf) bool {

@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path"
 	"reflect"
@@ -57,6 +58,7 @@ type driver struct {
 	attrs     map[string]string
 	has       []string
 	version   string
+	denied    bool // this user may not read icd
 }
 
 // Provides lists the topics and components this probe is the source of.
@@ -135,6 +137,11 @@ func run(ctx context.Context, h *host.Host, ask []string) (facts.Facts, error) {
 		d.attrs["icd"], d.attrs["library"] = d.icd, d.library
 		if by := maker(d.library); by != "" {
 			d.attrs["driver"] = by
+		}
+		if d.denied {
+			d.attrs["state"] = "unreadable"
+			d.attrs["problem"] = "this user may not read " + d.icd + ", which registers an OpenCL driver"
+			unusable = &facts.Unusable{Reason: facts.NotRegistered, Detail: d.attrs["problem"], Remedy: "As root: chmod 755 " + path.Dir(d.icd) + " && chmod 644 " + d.icd}
 		}
 		if d.file == "" && d.attrs["state"] == "" {
 			d.attrs["state"] = "missing"
@@ -247,6 +254,8 @@ func listed(ctx context.Context, h *host.Host, libs *loader.Libraries) ([]*drive
 	file := func(name string) {
 		data, truncated, err := h.ReadFile(ctx, name, 4096)
 		switch {
+		case errors.Is(err, fs.ErrPermission):
+			out = append(out, &driver{icd: name, denied: true, evidence: facts.Evidence{Kind: "file", Source: name, Detail: "permission denied"}})
 		case err != nil && !host.IsNotExist(err):
 			errs = append(errs, fmt.Errorf("read the OpenCL driver's registration: %w", err))
 		case err == nil && truncated:

@@ -178,10 +178,14 @@ func TestWindowsRegistry(t *testing.T) {
 // library, are said.
 func TestUnreadable(t *testing.T) {
 	const long = "-- file /etc/OpenCL/vendors/long.icd --\n"
-	for _, fixture := range []string{"-- deny /etc/OpenCL/vendors --\n", "-- deny /etc/OpenCL/vendors/a.icd --\n-- file /etc/OpenCL/vendors/b.txt --\n", long + strings.Repeat("x", 5000)} {
+	for _, fixture := range []string{"-- deny /etc/OpenCL/vendors --\n", long + strings.Repeat("x", 5000)} {
 		if _, err := Probe(t.Context(), hosttest.Parse(t, fixture)); err == nil {
 			t.Errorf("no error: %.60s", fixture)
 		}
+	}
+	f, err := Probe(t.Context(), hosttest.Parse(t, "-- deny /etc/OpenCL/vendors/a.icd --\n-- file /etc/OpenCL/vendors/b.txt --\n"))
+	if list := f.Components[Component]; err != nil || len(list) != 1 || list[0].Active || list[0].Unusable == nil || list[0].Unusable.Remedy != "As root: chmod 755 /etc/OpenCL/vendors && chmod 644 /etc/OpenCL/vendors/a.icd" {
+		t.Errorf("%v: %+v", err, list)
 	}
 }
 
