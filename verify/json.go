@@ -7,7 +7,7 @@ import (
 
 // measured is a figure for JSON: null where nothing was measured. No time, rate
 // or count of runs that was measured is 0.
-func measured[T int | float64](v T) *T {
+func measured[T int | int64 | float64](v T) *T {
 	if f := float64(v); f == 0 || math.IsNaN(f) || math.IsInf(f, 0) {
 		return nil
 	}
@@ -33,10 +33,11 @@ func (e Engine) MarshalJSON() ([]byte, error) {
 		PeakGFLOPS       *float64 `json:"peak_gflops"`
 		PeakShare        *float64 `json:"peak_share"`
 		Spread           *float64 `json:"calibration_spread"`
+		MemoryBytes      *int64   `json:"memory_bytes"`
 	}{
 		plain(e), measured(e.Threads), measured(e.ProcessorSeconds), measured(e.BuildSeconds), measured(e.ConvertSeconds), measured(e.StartSeconds),
 		measured(e.LoadSeconds), measured(e.FirstSeconds), measured(e.MinSeconds), measured(e.MedianSeconds),
-		measured(e.P95Seconds), measured(e.GFLOPS), measured(e.PeakGFLOPS), measured(e.PeakShare), measured(e.CalibrationSpread),
+		measured(e.P95Seconds), measured(e.GFLOPS), measured(e.PeakGFLOPS), measured(e.PeakShare), measured(e.CalibrationSpread), measured(e.MemoryBytes),
 	})
 }
 

@@ -20,7 +20,7 @@ import (
 // figures are the keys whose value is null where nothing was measured, lists
 // those that are null where nothing is known.
 var figures = map[string][]string{
-	"Engine": {"threads", "processor_s", "build_s", "convert_s", "start_s", "load_s", "first_s", "min_s", "median_s", "p95_s", "gflops", "peak_gflops", "peak_share", "calibration_spread"},
+	"Engine": {"threads", "processor_s", "build_s", "convert_s", "start_s", "load_s", "first_s", "min_s", "median_s", "p95_s", "gflops", "peak_gflops", "peak_share", "calibration_spread", "memory_bytes"},
 	"Result": {"gain", "total_s", "overhead_s", "network", "weights", "reference"},
 }
 

@@ -158,7 +158,12 @@ type Engine struct {
 	MinSeconds    float64 `json:"min_s"`
 	MedianSeconds float64 `json:"median_s"`
 	P95Seconds    float64 `json:"p95_s"`
-	// Runs is how many steady runs the three above are of.
+	// Times are those of the steady runs, in order.
+	Times []float64 `json:"-"`
+	// MemoryBytes is the most memory that the worker had at once; 0 where the system
+	// does not say.
+	MemoryBytes int64 `json:"memory_bytes"`
+	// Runs is how many steady runs the figures are of.
 	Runs   int     `json:"runs"`
 	GFLOPS float64 `json:"gflops"`
 	// PeakGFLOPS is the rate of multiply-adds that was measured beside the runs, on
@@ -212,14 +217,14 @@ func (r *Result) state() State {
 
 // stats fills the figures from an answer.
 func (e *Engine) stats(a engine.Answer, warmup int, gflop float64) {
-	e.StartSeconds, e.LoadSeconds = a.StartSeconds, a.LoadSeconds
+	e.StartSeconds, e.LoadSeconds, e.MemoryBytes = a.StartSeconds, a.LoadSeconds, a.Memory
 	if len(a.RunSeconds) == 0 {
 		return
 	}
 	e.FirstSeconds = a.RunSeconds[0]
 	steady := append([]float64(nil), a.RunSeconds[min(warmup, len(a.RunSeconds)-1):]...)
-	e.Runs = len(steady)
-	e.MinSeconds, e.MedianSeconds, e.P95Seconds = quantile(steady, 0), quantile(steady, 0.5), quantile(steady, 0.95)
+	e.Times, e.Runs = steady, len(steady)
+	e.MinSeconds, e.MedianSeconds, e.P95Seconds = Quantile(steady, 0), Quantile(steady, 0.5), Quantile(steady, 0.95)
 	if e.MedianSeconds > 0 {
 		e.GFLOPS = gflop / e.MedianSeconds
 	}

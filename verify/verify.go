@@ -703,9 +703,9 @@ func (r *Result) remarks() {
 	}
 }
 
-// quantile is the value below which a share q of the values lies, linear
+// Quantile is the value below which a share q of the values lies, linear
 // between neighbours.
-func quantile(values []float64, q float64) float64 {
+func Quantile(values []float64, q float64) float64 {
 	s := append([]float64(nil), values...)
 	sort.Float64s(s)
 	at := q * float64(len(s)-1)

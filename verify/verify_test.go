@@ -627,11 +627,11 @@ func TestFingerprintIsStable(t *testing.T) {
 func TestQuantile(t *testing.T) {
 	v := []float64{4, 1, 3, 2, 5}
 	for q, want := range map[float64]float64{0: 1, 0.5: 3, 1: 5, 0.95: 4.8, 0.25: 2} {
-		if got := quantile(v, q); math.Abs(got-want) > 1e-12 {
+		if got := Quantile(v, q); math.Abs(got-want) > 1e-12 {
 			t.Errorf("quantile %v is %v, want %v", q, got, want)
 		}
 	}
-	if quantile([]float64{7}, 0.95) != 7 {
+	if Quantile([]float64{7}, 0.95) != 7 {
 		t.Error("one value")
 	}
 }

@@ -101,6 +101,10 @@ type Answer struct {
 	PeakAll     float64   `json:"peak_all_gflops,omitempty"`
 	PeakDevice  float64   `json:"peak_device_gflops,omitempty"`
 	Calibration []float64 `json:"calibration_s,omitempty"`
+	// Memory is the most memory that the worker had at once, in bytes, 0 where the
+	// system does not say. The worker itself reads it: what a parent is told of a
+	// child on Linux includes the parent's own memory at the fork.
+	Memory int64 `json:"memory_bytes,omitempty"`
 	// Libraries are the shared libraries that were loaded when the work was
 	// done, absolute, as the operating system lists them.
 	Libraries []string `json:"libraries,omitempty"`

@@ -65,6 +65,7 @@ type answer struct {
 	PeakAll     float64           `json:"peak_all_gflops,omitempty"`
 	PeakDevice  float64           `json:"peak_device_gflops,omitempty"`
 	Calibration []float64         `json:"calibration_s,omitempty"`
+	Memory      int64             `json:"memory_bytes,omitempty"`
 	Libraries   []string          `json:"libraries,omitempty"`
 	Log         string            `json:"log,omitempty"`
 	Error       string            `json:"error,omitempty"`
@@ -123,6 +124,7 @@ func serve(name string, run func(j job, a *answer) error) {
 	if err != nil {
 		a.Error = err.Error()
 	}
+	a.Memory = memory()
 	// Now, when also what is loaded at first use (OpenCL, CUDA) is there.
 	if a.Libraries, err = libraries(); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: list the loaded libraries: %v\n", name, err)

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/pipeline"
+	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/verify/darknet"
+	"github.com/deployctl/deployctl/verify/engines"
+)
+
+func newBench(c *console.Console) *cobra.Command {
+	o := pipeline.BenchOptions{Version: version(), VerifyOptions: pipeline.VerifyOptions{Console: c, Recipe: pipeline.Selection{Name: recipes.Default}}}
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure the engines of this machine against each other",
+		Long: `Runs every engine of this machine on the same network and ranks them. Each one
+is judged by the reference first: an engine whose results are wrong has no rank.
+
+Every combination of network, target and threads is measured in rounds that
+alternate. Between the runs, a known piece of work is timed: when it takes
+longer, something else was using the machine, and the report says so. The share
+is of the rate of multiply-adds that was measured here.`,
+		Example: `  deployctl bench
+  deployctl bench --model yolov3,yolov3-tiny --size 416,608 --chart bench.svg
+  deployctl bench --engine gocv,onnxruntime --threads 1,2,4 --format csv
+  deployctl bench --format json > before.json
+  deployctl bench --compare before.json`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withFolders(func(f pipeline.Folders) error {
+				o.Folders = f
+				return pipeline.Bench(cmd.Context(), o)
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Engine, "engine", "all", "the engines, with commas between them: "+strings.Join(engines.Names(), ", ")+"; all for those of this machine")
+	f.StringVar(&o.Targets, "target", "cpu", "what to compute on, with commas between them: "+strings.Join(engines.Targets(), ", "))
+	f.StringVar(&o.Threads, "threads", "", "numbers of threads, with commas between them (default: each engine's own choice)")
+	f.StringVar(&o.Models, "model", "", "networks, with commas between them: "+strings.Join(darknet.Families(), ", ")+" (default: yolov3)")
+	f.StringVar(&o.Sizes, "size", "", "input sizes in `pixels`, with commas between them (default: 416)")
+	f.StringVar(&o.Config, "cfg", "", "a Darknet network description `file` of your own")
+	f.StringVar(&o.Weights, "weights", "", "its weights `file`")
+	f.IntVar(&o.Rounds, "rounds", 3, "how often each engine is started anew")
+	f.IntVar(&o.Runs, "runs", 10, "timed forward passes in each round")
+	f.DurationVar(&o.Limit, "limit", 5*time.Minute, "the longest `time` that an engine may run in a round")
+	f.StringVar(&o.Chart, "chart", "", "SVG `file` to draw the times into")
+	f.StringVar(&o.Compare, "compare", "", "a `file` that an earlier bench --format json wrote, to compare with")
+	f.StringVar(&o.Format, "format", "text", "text, markdown, csv or json")
+	return cmd
+}

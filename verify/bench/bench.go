@@ -1,0 +1,329 @@
+// Package bench measures engines against each other on the same work: every engine
+// on every target, with several numbers of threads, in rounds that alternate, so that
+// what disturbs the machine disturbs all. It owns the order of the runs, the figures,
+// their ranking and their forms. What is right is verify's to judge: this package must
+// never rank an engine whose results are wrong.
+package bench
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/deployctl/deployctl/verify"
+	"github.com/deployctl/deployctl/verify/engine"
+	"github.com/deployctl/deployctl/verify/internal/peak"
+	"github.com/deployctl/deployctl/verify/judge"
+)
+
+// Schema is the version of the JSON form.
+const Schema = 1
+
+// Plan is what is measured: each engine on each network, target and number of
+// threads.
+type Plan struct {
+	// Options are those of verify that are the same for all. Engines are measured in
+	// this order in every round.
+	Options  verify.Options
+	Networks []Network
+	Targets  []string
+	// Threads are the engines' numbers of threads; 0 is an engine's own choice.
+	Threads []int
+	// Rounds are how often each is started and loaded anew, Runs how many timed
+	// forward passes it then does.
+	Rounds, Runs int
+	// Run proves one engine; nil is verify.Run.
+	Run func(ctx context.Context, o verify.Options) (*verify.Result, error)
+	// Processors are how many this machine has.
+	Processors int
+	// Note is told what is measured next.
+	Note func(text string)
+	// machine measures the machine itself; nil is package peak.
+	machine *machine
+}
+
+// machine are the measurements of package peak.
+type machine struct {
+	gflops, bandwidth func(threads int) float64
+	work              func() float64
+}
+
+// Network is one of verify's, at a size in pixels, 0 for its own.
+type Network struct {
+	Model string
+	Size  int
+}
+
+// Report is what was measured.
+type Report struct {
+	Schema int       `json:"schema"`
+	Time   time.Time `json:"time"`
+	// Machine describes where, in a line.
+	Machine    string `json:"machine"`
+	Version    string `json:"deployctl"`
+	Processors int    `json:"processors"`
+	// PeakGFLOPS is the rate of multiply-adds of all processors that was measured
+	// here, the best of all rounds, and MemoryGBs the rate at which memory is copied,
+	// bytes read and written, in 10⁹ a second.
+	PeakGFLOPS float64 `json:"peak_gflops"`
+	MemoryGBs  float64 `json:"memory_gb_s"`
+	// Busy is how many times longer a known piece of work took at most, between the
+	// runs, than at least: 1.05 is a quiet machine. 0: not measured.
+	Busy float64 `json:"busy"`
+	// Rows are the fastest first, for each network in the order asked for; engines
+	// that are wrong or cannot run come last.
+	Rows []Row `json:"rows"`
+}
+
+// Row is one engine with one setting. Times are in seconds, of batch 1.
+type Row struct {
+	Network string `json:"network"`
+	Size    int    `json:"size"`
+	Engine  string `json:"engine"`
+	Version string `json:"version"`
+	Target  string `json:"target"`
+	// Precision is that of the target: fp32 or fp16.
+	Precision string `json:"precision"`
+	// Threads is what was asked for, 0 for the engine's own choice.
+	Threads int          `json:"threads"`
+	State   verify.State `json:"state"`
+	// Why says what is wrong, "" for nothing.
+	Why string `json:"why,omitempty"`
+	// RelL2 is the largest relative L2 of a head against the reference.
+	RelL2  float64 `json:"rel_l2"`
+	Load   float64 `json:"load_s"`
+	First  float64 `json:"first_s"`
+	Min    float64 `json:"min_s"`
+	Median float64 `json:"median_s"`
+	P95    float64 `json:"p95_s"`
+	// Medians are those of the rounds, in order: their spread is the measurement's.
+	Medians []float64 `json:"medians_s"`
+	Runs    int       `json:"runs"`
+	GFLOPS  float64   `json:"gflops"`
+	// Share is GFLOPS of the measured peak of as many processors as the engine has
+	// threads; 0 where it is not known, as on a GPU. Winograd's algorithm does less
+	// work than is counted, so that it can exceed 1.
+	Share  float64 `json:"share"`
+	Memory int64   `json:"memory_bytes"`
+	// Busy is Report.Busy around this row's runs.
+	Busy float64 `json:"busy"`
+	// Settings are what was switched, by the engine's own names.
+	Settings map[string]string `json:"settings,omitempty"`
+
+	times []float64
+	work  []float64 // calibration
+}
+
+// defaults fills in what was not said.
+func (p *Plan) defaults() {
+	if p.Run == nil {
+		p.Run = verify.Run
+	}
+	if len(p.Networks) == 0 {
+		p.Networks = []Network{{}}
+	}
+	if len(p.Targets) == 0 {
+		p.Targets = []string{"cpu"}
+	}
+	if len(p.Threads) == 0 {
+		p.Threads = []int{0}
+	}
+	p.Rounds, p.Runs = max(p.Rounds, 1), max(p.Runs, 1)
+	if p.machine == nil {
+		p.machine = &machine{peak.GFLOPS, peak.Bandwidth, peak.Work}
+	}
+	if p.Note == nil {
+		p.Note = func(string) {}
+	}
+}
+
+// Run measures. An error means that nothing could be measured, or that ctx ended; an
+// engine that fails is a row.
+func Run(ctx context.Context, p Plan) (*Report, error) {
+	p.defaults()
+	r := &Report{Schema: Schema, Time: time.Now().UTC().Truncate(time.Second), Processors: p.Processors}
+	rows := p.rows()
+	peaks := map[int]float64{}
+	for round := range p.Rounds {
+		for _, n := range append(slices.Clone(p.Threads), p.Processors) {
+			peaks[n] = max(peaks[n], p.machine.gflops(min(n, p.Processors)))
+		}
+		r.MemoryGBs = max(r.MemoryGBs, p.machine.bandwidth(p.Processors))
+		for i := range rows {
+			m := &rows[i]
+			if m.row.State == verify.Fail || m.row.State == verify.Unknown {
+				continue // it fails each time
+			}
+			p.Note(fmt.Sprintf("round %d of %d: %s", round+1, p.Rounds, m.row.title()))
+			if err := m.measure(ctx, p); err != nil {
+				return nil, err
+			}
+		}
+	}
+	peaks[0] = peaks[p.Processors]
+	r.PeakGFLOPS = peaks[p.Processors]
+	var work []float64
+	for i := range rows {
+		row := &rows[i].row
+		row.finish(rows[i].gflop, peaks[row.Threads])
+		work = append(work, row.work...)
+		r.Rows = append(r.Rows, *row)
+	}
+	r.Busy = spread(work)
+	rank(r.Rows)
+	return r, nil
+}
+
+// measured is a row with what it is measured with.
+type measured struct {
+	row     Row
+	engine  engine.Engine
+	network int // in Plan.Networks
+	gflop   float64
+}
+
+// rows are all combinations that the engines have, in the order of measuring.
+func (p *Plan) rows() []measured {
+	var list []measured
+	for n, network := range p.Networks {
+		for _, target := range p.Targets {
+			for _, threads := range p.Threads {
+				for _, e := range p.Options.Engines {
+					spec := e.Spec()
+					if _, ok := spec.Target("", target); !ok {
+						continue
+					}
+					list = append(list, measured{
+						engine: e, network: n,
+						row: Row{Network: network.Model, Size: network.Size, Engine: spec.Name, Target: target, Precision: precision(target), Threads: threads},
+					})
+				}
+			}
+		}
+	}
+	return list
+}
+
+func precision(target string) string {
+	if judge.PrecisionOf(target) == judge.FP16 {
+		return "fp16"
+	}
+	return "fp32"
+}
+
+// measure runs the engine once more and adds what came out.
+func (m *measured) measure(ctx context.Context, p Plan) error {
+	o := p.Options
+	o.Engines = []engine.Engine{m.engine}
+	o.Model, o.Size = p.Networks[m.network].Model, p.Networks[m.network].Size
+	o.Target, o.Threads, o.Runs, o.Level = m.row.Target, m.row.Threads, p.Runs, verify.LevelCheck
+	m.row.work = append(m.row.work, p.machine.work())
+	result, err := p.Run(ctx, o)
+	if err != nil {
+		return err
+	}
+	m.row.work = append(m.row.work, p.machine.work())
+	e := result.Engines[0]
+	row := &m.row
+	row.Network, row.Size, m.gflop = result.Network.Name, result.Network.Width, result.Network.GFLOP
+	row.Version, row.State, row.Why = e.Version, e.State, e.Why
+	if v := e.Versions[m.engine.Spec().Component]; v != "" {
+		row.Version = v
+	}
+	if e.State != verify.OK {
+		return nil
+	}
+	for _, l2 := range e.RelL2 {
+		row.RelL2 = max(row.RelL2, float64(l2))
+	}
+	if row.Load == 0 || e.LoadSeconds < row.Load {
+		row.Load = e.LoadSeconds
+	}
+	if row.First == 0 || e.FirstSeconds < row.First {
+		row.First = e.FirstSeconds
+	}
+	row.Memory = max(row.Memory, e.MemoryBytes)
+	row.times = append(row.times, e.Times...)
+	row.Medians = append(row.Medians, e.MedianSeconds)
+	return nil
+}
+
+// finish computes the figures of the row's times. gflop is the network's work, peak
+// the rate of as many processors as the engine has threads.
+func (r *Row) finish(gflop, peak float64) {
+	r.Busy = spread(r.work)
+	if r.State != verify.OK || len(r.times) == 0 {
+		return
+	}
+	r.Runs = len(r.times)
+	r.Min, r.Median, r.P95 = verify.Quantile(r.times, 0), verify.Quantile(r.times, 0.5), verify.Quantile(r.times, 0.95)
+	if r.Median > 0 {
+		r.GFLOPS = gflop / r.Median
+	}
+	if peak > 0 && r.Target == "cpu" {
+		r.Share = r.GFLOPS / peak
+	}
+}
+
+// title names a row's setting.
+func (r Row) title() string {
+	text := r.Engine
+	if r.Network != "" {
+		text += ", " + r.Network
+	}
+	if r.Size > 0 {
+		text += fmt.Sprintf(" at %d", r.Size)
+	}
+	if r.Target != "cpu" {
+		text += ", " + r.Target
+	}
+	switch {
+	case r.Threads == 1:
+		text += ", 1 thread"
+	case r.Threads > 1:
+		text += fmt.Sprintf(", %d threads", r.Threads)
+	}
+	return text
+}
+
+// spread is the largest over the smallest; 0 where there are no two.
+func spread(work []float64) float64 {
+	if len(work) < 2 || slices.Min(work) <= 0 {
+		return 0
+	}
+	return slices.Max(work) / slices.Min(work)
+}
+
+// rank sorts the rows of each network, the fastest first; those that are wrong or
+// cannot run come last.
+func rank(rows []Row) {
+	order := map[string]int{}
+	for _, r := range rows {
+		if key := r.network(); order[key] == 0 {
+			order[key] = len(order) + 1
+		}
+	}
+	time := func(r Row) float64 {
+		if r.State != verify.OK || r.Median == 0 {
+			return math.Inf(1)
+		}
+		return r.Median
+	}
+	slices.SortStableFunc(rows, func(a, b Row) int {
+		if d := order[a.network()] - order[b.network()]; d != 0 {
+			return d
+		}
+		switch ta, tb := time(a), time(b); {
+		case ta < tb:
+			return -1
+		case ta > tb:
+			return 1
+		}
+		return 0
+	})
+}
+
+// network names what was run: yolov3 at 416.
+func (r Row) network() string { return fmt.Sprintf("%s at %d×%d", r.Network, r.Size, r.Size) }

@@ -1,0 +1,194 @@
+package bench
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-runewidth"
+
+	"github.com/deployctl/deployctl/verify"
+)
+
+// quiet is the spread of a known piece of work below which a machine was quiet: each
+// is the best of three tries, which differ by less than 5 % on an idle machine.
+const quiet = 1.15
+
+// Text writes a table for people, one for each network.
+func Text(w io.Writer, r *Report) error {
+	var text strings.Builder
+	for from := 0; from < len(r.Rows); {
+		to := from
+		for to < len(r.Rows) && r.Rows[to].network() == r.Rows[from].network() {
+			to++
+		}
+		table(&text, r.Rows[from:to])
+		from = to
+	}
+	r.notes(&text)
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+// columns are the figures of a row that ran.
+var columns = []string{"engine", "version", "runs on", "median", "p95", "first", "load", "GFLOP/s", "of peak", "memory", "relative L2"}
+
+func (r Row) cells() []string {
+	on := r.Target
+	switch {
+	case r.Threads == 1:
+		on += ", 1 thread"
+	case r.Threads > 1:
+		on += fmt.Sprintf(", %d threads", r.Threads)
+	}
+	share, memory := "", ""
+	if r.Share > 0 {
+		share = fmt.Sprintf("%.0f %%", 100*r.Share)
+	}
+	if r.Memory > 0 {
+		memory = fmt.Sprintf("%d MB", r.Memory/1e6)
+	}
+	return []string{
+		r.Engine + settings(r.Settings), r.Version, on, duration(r.Median), duration(r.P95), duration(r.First), duration(r.Load),
+		fmt.Sprintf("%.0f", r.GFLOPS), share, memory, fmt.Sprintf("%.1e", r.RelL2),
+	}
+}
+
+// table writes the rows of one network.
+func table(text *strings.Builder, rows []Row) {
+	fmt.Fprintf(text, "%s\n\n", rows[0].network())
+	lines := [][]string{columns}
+	for _, r := range rows {
+		if r.State == verify.OK {
+			lines = append(lines, r.cells())
+		}
+	}
+	if len(lines) > 1 {
+		widths := make([]int, len(columns))
+		for _, l := range lines {
+			for i, cell := range l {
+				widths[i] = max(widths[i], runewidth.StringWidth(cell))
+			}
+		}
+		for _, l := range lines {
+			var line strings.Builder
+			for i, cell := range l {
+				if i >= 3 { // figures
+					line.WriteString("  " + runewidth.FillLeft(cell, widths[i]))
+				} else {
+					line.WriteString("  " + runewidth.FillRight(cell, widths[i]))
+				}
+			}
+			text.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+		}
+		text.WriteString("\n")
+	}
+	for _, r := range rows {
+		if r.State != verify.OK {
+			fmt.Fprintf(text, "  %s: %s\n", r.title(), oneLine(r.Why))
+		}
+	}
+}
+
+// notes say what was measured, and how much it is worth.
+func (r *Report) notes(text *strings.Builder) {
+	if len(r.Rows) > 1 && r.Rows[0].State == verify.OK {
+		if slowest := r.slowest(); slowest.Median > r.Rows[0].Median {
+			fmt.Fprintf(text, "\n%s is the fastest, %.1f times as fast as %s.\n", r.Rows[0].name(), slowest.Median/r.Rows[0].Median, slowest.name())
+		}
+	}
+	if r.PeakGFLOPS > 0 {
+		fmt.Fprintf(text, "The peak is %.0f GFLOP/s, measured here with %d threads; memory is copied at %.0f GB/s.\n", r.PeakGFLOPS, r.Processors, r.MemoryGBs)
+	}
+	switch {
+	case r.Busy == 0:
+		text.WriteString("Whether something else was using this machine is unknown.\n")
+	case r.Busy > quiet:
+		fmt.Fprintf(text, "Something else was using this machine, or it slowed down: the same known work took up to %.1f times as long between the runs. The times are upper bounds.\n", r.Busy)
+	default:
+		fmt.Fprintf(text, "The machine was quiet: the same known work took the same time between the runs, within %.0f %%.\n", 100*(r.Busy-1)+0.5)
+	}
+}
+
+// slowest is the slowest row of the first network.
+func (r *Report) slowest() Row {
+	last := r.Rows[0]
+	for _, row := range r.Rows {
+		if row.network() == last.network() && row.State == verify.OK {
+			last = row
+		}
+	}
+	return last
+}
+
+// name is a row's setting without its network.
+func (r Row) name() string {
+	r.Network, r.Size = "", 0
+	return r.title() + settings(r.Settings)
+}
+
+func settings(s map[string]string) string {
+	if len(s) == 0 {
+		return ""
+	}
+	var parts []string
+	for _, name := range sorted(s) {
+		parts = append(parts, name+"="+s[name])
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
+}
+
+// Markdown writes a table for a page, one for each network.
+func Markdown(w io.Writer, r *Report) error {
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s. %s, deployctl %s.\n", r.Machine, r.Time.Format(time.DateOnly), r.Version)
+	last := ""
+	for _, row := range r.Rows {
+		if row.network() != last {
+			last = row.network()
+			fmt.Fprintf(&text, "\n### %s\n\n| %s |\n|%s\n", last, strings.Join(columns, " | "), strings.Repeat(" --- |", len(columns)))
+		}
+		if row.State == verify.OK {
+			fmt.Fprintf(&text, "| %s |\n", strings.Join(row.cells(), " | "))
+			continue
+		}
+		fmt.Fprintf(&text, "| %s | %s | %s | %s |%s\n", row.Engine, row.Version, row.Target, strings.ReplaceAll(oneLine(row.Why), "|", `\|`), strings.Repeat(" |", len(columns)-4))
+	}
+	text.WriteString("\n")
+	r.notes(&text)
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+// CSV writes one line for each row. Times are in seconds, memory in bytes.
+func CSV(w io.Writer, r *Report) error {
+	c := csv.NewWriter(w)
+	lines := [][]string{{"network", "size", "engine", "version", "target", "precision", "threads", "settings", "state", "rel_l2", "load_s", "first_s", "min_s", "median_s", "p95_s", "runs", "gflops", "share", "memory_bytes", "busy"}}
+	number := func(v float64) string {
+		if v == 0 {
+			return ""
+		}
+		return strconv.FormatFloat(v, 'g', 6, 64)
+	}
+	for _, r := range r.Rows {
+		lines = append(lines, []string{
+			r.Network, strconv.Itoa(r.Size), r.Engine, r.Version, r.Target, r.Precision, strconv.Itoa(r.Threads), strings.TrimSpace(settings(r.Settings)), string(r.State),
+			number(r.RelL2), number(r.Load), number(r.First), number(r.Min), number(r.Median), number(r.P95), strconv.Itoa(r.Runs),
+			number(r.GFLOPS), number(r.Share), number(float64(r.Memory)), number(r.Busy),
+		})
+	}
+	return c.WriteAll(lines)
+}
+
+// duration is a time for people, with three digits.
+func duration(seconds float64) string {
+	if seconds < 1 {
+		return fmt.Sprintf("%.3g ms", seconds*1e3)
+	}
+	return fmt.Sprintf("%.3g s", seconds)
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
