@@ -12,6 +12,7 @@ import (
 	"io"
 	"math"
 
+	"github.com/deployctl/deployctl/verify/convert/internal/layers"
 	"github.com/deployctl/deployctl/verify/darknet"
 )
 
@@ -47,21 +48,9 @@ const Input = "input"
 // maxModel is the largest message that protobuf's readers accept.
 const maxModel = math.MaxInt32
 
-// epsilon keeps a batch normalization from dividing by zero. The reference and
-// OpenCV's Darknet importer add the same to the variance.
-const epsilon = 1e-6
-
 // Outputs are the names of the model's outputs: the tensor that each yolo layer
 // reads, in the order of net.Heads().
-func Outputs(net *darknet.Network) []string {
-	var list []string
-	for _, head := range net.Heads() {
-		list = append(list, output(head))
-	}
-	return list
-}
-
-func output(layer int) string { return fmt.Sprintf("layer_%d", layer) }
+func Outputs(net *darknet.Network) []string { return layers.Outputs(net) }
 
 // Write writes the model for an operator set, from Oldest to Newest: everything that
 // the heads depend on, with batch normalization folded into the convolutions.
@@ -69,36 +58,17 @@ func Write(w io.Writer, net *darknet.Network, weights *darknet.Weights, opset in
 	if opset < Oldest || opset > Newest {
 		return fmt.Errorf("convert %s to ONNX: operator set %d is not supported. Use %d to %d", net.Name, opset, Oldest, Newest)
 	}
-	if len(weights.Data) != net.Params() {
-		return fmt.Errorf("convert %s to ONNX: the network needs %d weights, these are %d", net.Name, net.Params(), len(weights.Data))
-	}
-	if len(net.Heads()) == 0 {
-		return fmt.Errorf("convert %s to ONNX: it has no yolo layer, so nothing to output", net.Name)
+	if err := layers.Check("ONNX", net, weights); err != nil {
+		return err
 	}
 	g := graph{net: net, opset: opset, names: map[int]string{-1: Input}}
-	used := needed(net)
+	used := layers.Needed(net)
 	for i := range net.Layers {
 		if used[i] {
 			g.layer(&net.Layers[i], weights.Layer(i))
 		}
 	}
 	return g.write(w)
-}
-
-// needed are the layers that a head depends on.
-func needed(net *darknet.Network) []bool {
-	used := make([]bool, len(net.Layers))
-	for _, h := range net.Heads() {
-		used[h] = true
-	}
-	for i := len(used) - 1; i >= 0; i-- {
-		for _, j := range net.Layers[i].Inputs {
-			if used[i] && j >= 0 {
-				used[j] = true
-			}
-		}
-	}
-	return used
 }
 
 // graph collects nodes and the constant tensors that they read.
@@ -121,7 +91,7 @@ type param struct {
 
 // layer appends the nodes of one layer.
 func (g *graph) layer(l *darknet.Layer, w darknet.LayerWeights) {
-	out := output(l.Index)
+	out := layers.Name(l.Index)
 	ins := make([]string, len(l.Inputs))
 	for k, j := range l.Inputs {
 		ins[k] = g.names[j]
@@ -160,21 +130,11 @@ func (g *graph) layer(l *darknet.Layer, w darknet.LayerWeights) {
 	}
 }
 
-// convolution folds the batch normalization in double precision and rounds once.
+// convolution has its batch normalization folded in.
 func (g *graph) convolution(l *darknet.Layer, w darknet.LayerWeights, in, out string) {
 	c := l.Conv
-	scales, biases := make([]float64, c.Filters), make([]float32, c.Filters)
-	for f := range scales {
-		scale, bias := 1.0, float64(w.Biases[f])
-		if c.BatchNorm {
-			scale = float64(w.Scales[f]) / math.Sqrt(float64(w.Variances[f])+epsilon)
-			bias -= float64(w.Means[f]) * scale
-		}
-		scales[f], biases[f] = scale, float32(bias)
-	}
-	per := len(w.Kernel) / c.Filters
-	kernel := g.floats(out+"_weight", []int64{int64(c.Filters), int64(l.In.C / c.Groups), int64(c.Size), int64(c.Size)}, len(w.Kernel),
-		func(i int) float32 { return float32(float64(w.Kernel[i]) * scales[i/per]) })
+	at, biases := layers.Fold(c, w)
+	kernel := g.floats(out+"_weight", []int64{int64(c.Filters), int64(l.In.C / c.Groups), int64(c.Size), int64(c.Size)}, len(w.Kernel), at)
 	bias := g.floats(out+"_bias", []int64{int64(c.Filters)}, c.Filters, func(i int) float32 { return biases[i] })
 	g.activated(c.Activation, out, func(to string) {
 		g.node("Conv", []string{in, kernel, bias}, to, ints("kernel_shape", c.Size, c.Size), ints("strides", c.Stride, c.Stride),
@@ -211,18 +171,14 @@ func (g *graph) route(l *darknet.Layer, ins []string, out string) {
 	r := l.Route
 	if r.Groups > 1 {
 		for k, j := range l.Inputs {
-			channels := g.net.Channels
-			if j >= 0 {
-				channels = g.net.Layers[j].Out.C
-			}
-			part := channels / r.Groups
+			from, to := layers.Part(g.net, r, j)
 			name := fmt.Sprintf("%s_part%d", out, k)
 			if len(ins) == 1 {
 				name = out
 			}
 			g.node("Slice", []string{
-				ins[k], g.int64s(fmt.Sprintf("%s_from%d", out, k), int64(part*r.GroupID)),
-				g.int64s(fmt.Sprintf("%s_to%d", out, k), int64(part*(r.GroupID+1))), g.int64s(fmt.Sprintf("%s_axis%d", out, k), 1),
+				ins[k], g.int64s(fmt.Sprintf("%s_from%d", out, k), int64(from)),
+				g.int64s(fmt.Sprintf("%s_to%d", out, k), int64(to)), g.int64s(fmt.Sprintf("%s_axis%d", out, k), 1),
 			}, name)
 			ins[k] = name
 		}

@@ -17,29 +17,6 @@ import (
 	"github.com/deployctl/deployctl/verify/reference"
 )
 
-// everything is a network with every kind of layer and every activation.
-func everything() string {
-	return nets.Net(64, 32,
-		nets.Conv(8, 3, 2, "leaky", "batch_normalize=1", "pad=1"),
-		nets.Conv(8, 3, 1, "mish", "batch_normalize=1", "pad=1"),
-		"[shortcut]\nfrom=-2\nactivation=leaky\n",
-		nets.Conv(12, 3, 1, "swish", "batch_normalize=1", "pad=1", "groups=4"),
-		"[maxpool]\nsize=2\nstride=2\n",
-		"[maxpool]\nsize=2\nstride=1\n",
-		"[maxpool]\nsize=5\nstride=1\n",
-		nets.Conv(8, 1, 1, "relu"),
-		"[upsample]\nstride=2\n",
-		"[upsample]\nstride=1\nscale=0.5\n",
-		"[route]\nlayers=-1,2\n",
-		"[route]\nlayers=-1,3\ngroups=2\ngroup_id=1\n",
-		nets.Conv(6, 1, 1, "logistic"),
-		nets.Yolo("0", "10,10", 1, 1),
-		"[route]\nlayers=6\ngroups=2\ngroup_id=0\n",
-		"[route]\nlayers=-1\n",
-		nets.Conv(7, 2, 1, "linear", "batch_normalize=1"),
-		nets.Yolo("0", "10,10", 2, 1))
-}
-
 // model is the network of a configuration with weights, and one input.
 func model(t testing.TB, config string) (*darknet.Network, *darknet.Weights, []float32) {
 	t.Helper()
@@ -68,7 +45,7 @@ func model(t testing.TB, config string) (*darknet.Network, *darknet.Weights, []f
 // TestSameAsReference runs what was written by the operators' definitions, in
 // double precision, and compares with the reference.
 func TestSameAsReference(t *testing.T) {
-	net, w, input := model(t, everything())
+	net, w, input := model(t, nets.Everything())
 	var file bytes.Buffer
 	if err := Write(&file, net, w, Oldest); err != nil {
 		t.Fatal(err)
@@ -129,7 +106,7 @@ func TestOnlyWhatIsNeeded(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	net, w, _ := model(t, everything())
+	net, w, _ := model(t, nets.Everything())
 	w.Data = w.Data[1:]
 	if err := Write(&bytes.Buffer{}, net, w, Oldest); err == nil || !strings.Contains(err.Error(), "weights") {
 		t.Errorf("weights of another network: %v", err)
@@ -143,7 +120,7 @@ func TestErrors(t *testing.T) {
 	if err := Write(&bytes.Buffer{}, none, w, Oldest); err == nil || !strings.Contains(err.Error(), "no yolo layer") {
 		t.Errorf("no head: %v", err)
 	}
-	net, w, _ = model(t, everything())
+	net, w, _ = model(t, nets.Everything())
 	full := errors.New("disk full")
 	if err := Write(failing{full}, net, w, Oldest); !errors.Is(err, full) {
 		t.Errorf("full disk: %v", err)

@@ -8,6 +8,8 @@ import (
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/deployctl/deployctl/verify/convert/internal/layers"
 )
 
 // Numbers of onnx.proto: TensorProto.DataType and AttributeProto.AttributeType.
@@ -122,7 +124,7 @@ func (g *graph) write(w io.Writer) error {
 	end := message(nil, 11, value(Input, 1, g.net.Channels, g.net.Height, g.net.Width))
 	for _, h := range g.net.Heads() {
 		s := g.net.Layers[h].Out
-		end = message(end, 12, value(output(h), 1, s.C, s.H, s.W))
+		end = message(end, 12, value(layers.Name(h), 1, s.C, s.H, s.W))
 	}
 	size := len(begin) + len(end)
 	for _, p := range g.params {

@@ -29,6 +29,29 @@ func Yolo(mask, anchors string, classes, num int) string {
 	return fmt.Sprintf("[yolo]\nmask=%s\nanchors=%s\nclasses=%d\nnum=%d\n", mask, anchors, classes, num)
 }
 
+// Everything is a network with every kind of layer and every activation.
+func Everything() string {
+	return Net(64, 32,
+		Conv(8, 3, 2, "leaky", "batch_normalize=1", "pad=1"),
+		Conv(8, 3, 1, "mish", "batch_normalize=1", "pad=1"),
+		"[shortcut]\nfrom=-2\nactivation=leaky\n",
+		Conv(12, 3, 1, "swish", "batch_normalize=1", "pad=1", "groups=4"),
+		"[maxpool]\nsize=2\nstride=2\n",
+		"[maxpool]\nsize=2\nstride=1\n",
+		"[maxpool]\nsize=5\nstride=1\n",
+		Conv(8, 1, 1, "relu"),
+		"[upsample]\nstride=2\n",
+		"[upsample]\nstride=1\nscale=0.5\n",
+		"[route]\nlayers=-1,2\n",
+		"[route]\nlayers=-1,3\ngroups=2\ngroup_id=1\n",
+		Conv(6, 1, 1, "logistic"),
+		Yolo("0", "10,10", 1, 1),
+		"[route]\nlayers=6\ngroups=2\ngroup_id=0\n",
+		"[route]\nlayers=-1\n",
+		Conv(7, 2, 1, "linear", "batch_normalize=1"),
+		Yolo("0", "10,10", 2, 1))
+}
+
 // Randoms are numbers that are the same everywhere; any start will do.
 type Randoms uint32
 
