@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/deployctl/deployctl/verify/convert/onnx"
+	"github.com/deployctl/deployctl/verify/convert/torchscript"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engine"
 )
@@ -40,6 +41,12 @@ type File func(name string, write func(io.Writer) error) error
 func All() []Format {
 	return []Format{
 		ONNX(onnx.Oldest),
+		{
+			Name: engine.TorchScript, Display: "TorchScript", Files: []string{"model.pt"}, Input: torchscript.Input, Outputs: torchscript.Outputs,
+			Write: func(file File, net *darknet.Network, weights *darknet.Weights) error {
+				return file("model.pt", func(w io.Writer) error { return torchscript.Write(w, net, weights) })
+			},
+		},
 	}
 }
 

@@ -16,6 +16,9 @@ type Format string
 const (
 	Darknet Format = "darknet" // Job.Config and Job.Weights
 	ONNX    Format = "onnx"    // Job.Model and Job.Outputs
+	// TorchScript is a module whose forward returns the heads as a tuple, in the order
+	// of Job.Heads.
+	TorchScript Format = "torchscript" // Job.Model
 )
 
 // Target is something that an engine can compute on. Its precision is that of its

@@ -6,6 +6,7 @@ import (
 
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/gocv"
+	"github.com/deployctl/deployctl/verify/engines/libtorch"
 	"github.com/deployctl/deployctl/verify/engines/onnxruntime"
 	"github.com/deployctl/deployctl/verify/engines/opencv"
 )
@@ -16,6 +17,7 @@ func All() []engine.Spec {
 		gocv.Spec(),
 		onnxruntime.Spec(),
 		opencv.Spec(),
+		libtorch.Spec(),
 	}
 }
 

@@ -129,7 +129,7 @@ func (b *builder) Prepare(ctx context.Context, progress engine.Progress) (engine
 		Engine: Name, Process: b.o.Process, Cache: b.o.Cache, Tools: b.o.Tools, Getenv: b.o.Getenv, Fresh: b.o.Fresh, Limit: b.o.BuildLimit,
 		Source: []fs.FS{opencv.Source, workerSource}, Target: opencv.Targets()[0], Worker: b.worker,
 		Library: cxx.Library{
-			Name: "OpenCV", Package: "OpenCV", Module: b.o.Module, Version: b.o.Version, File: b.o.Library,
+			Name: "OpenCV", Component: "opencv", Package: "OpenCV", Module: b.o.Module, Version: b.o.Version, File: b.o.Library,
 			ConfigDir: b.o.ConfigDir, PkgDir: b.o.PkgConfigDir, Headers: "opencv2/", Install: install, Standard: b.standard, Explain: explain,
 		},
 	}

@@ -84,9 +84,12 @@ func FindTools(m engine.Machine, mingw bool) Tools {
 
 // Library is what a worker is compiled against.
 type Library struct {
-	// Name is for people (OpenCV), Package what CMake calls it and Module what
-	// pkg-config does, "" for a library that has no .pc file.
-	Name, Package, Module string
+	// Name is for people (OpenCV), Component its name in the facts, Package what CMake
+	// calls it and Module what pkg-config does, "" for a library without a .pc file.
+	Name, Component, Package, Module string
+	// Flags are those of the compiler for a library without a .pc file; nil where they
+	// are not known.
+	Flags *Flags
 	// Version and File are the copy that was found on the machine: its version, and
 	// a file of it whose change means another build.
 	Version, File string
@@ -103,6 +106,9 @@ type Library struct {
 	// nil where none is known.
 	Explain func(log string) (why, fix string)
 }
+
+// Flags are arguments of a compiler.
+type Flags struct{ Compile, Link []string }
 
 // Builder compiles a worker in every way that the machine has tools for.
 type Builder struct {
@@ -214,7 +220,7 @@ func (b *Builder) noTools() *engine.Unavailable {
 	u := &engine.Unavailable{Engine: b.Engine, Why: "there is neither CMake nor pkg-config with a C++ compiler to build a program against " + b.Library.Name,
 		Fix: "install cmake and g++ (deployctl doctor --fix)"}
 	switch {
-	case b.Tools.CMake == "" && b.Library.Module == "":
+	case b.Tools.CMake == "" && b.Library.Module == "" && b.Library.Flags == nil:
 		u.Why, u.Fix = "there is no CMake to build a program against "+b.Library.Name, "install cmake and g++ (deployctl doctor --fix)"
 	case b.Tools.Compiler == nil && runtime.GOOS != "windows":
 		u.Why, u.Fix = "there is no C++ compiler to build its worker", "install g++ (deployctl doctor --fix)"

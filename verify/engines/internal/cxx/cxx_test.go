@@ -102,7 +102,7 @@ func builder(t *testing.T, m *machine) *Builder {
 		Engine: "opencv", Process: m, Cache: t.TempDir(), Target: engine.Target{Name: "cpu", Backend: "opencv"},
 		Tools: Tools{CMake: "/usr/bin/cmake", Ninja: "/usr/bin/ninja", PkgConfig: "/usr/bin/pkg-config", Compiler: []string{"/usr/bin/g++"}, Versions: "g++ 12.2.0"},
 		Library: Library{
-			Name: "OpenCV", Package: "OpenCV", Module: "opencv4", Version: "4.6.0", File: own, ConfigDir: "/opt/cv/cmake", PkgDir: "/opt/cv/pc",
+			Name: "OpenCV", Component: "opencv", Package: "OpenCV", Module: "opencv4", Version: "4.6.0", File: own, ConfigDir: "/opt/cv/cmake", PkgDir: "/opt/cv/pc",
 			Headers: "opencv2/", Install: "install libopencv-dev", Standard: 11,
 		},
 		Source: []fs.FS{fstest.MapFS{"main.cpp": {Data: []byte("int main() {}")}, "CMakeLists.txt": {Data: []byte("project(worker)")}}},

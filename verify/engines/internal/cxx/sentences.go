@@ -186,7 +186,7 @@ func misfit(log string, l Library) (why, fix string) {
 			return "the C++ compiler is too old or broken: " + where + ": " + text, "install a newer g++ (9 or newer)"
 		}
 		return fmt.Sprintf("the worker does not compile with %s: %s: %s", known, where, clip(text)),
-			"check that the headers are of one release (deployctl shadow " + strings.ToLower(l.Package) + "); if they are, report this with the log"
+			"check that the headers are of one release (deployctl shadow " + l.Component + "); if they are, report this with the log"
 	}
 	if file := group(reNinja(), log); file != "" {
 		return fmt.Sprintf("%s's CMake package names %s, which is not there", known, file), "reinstall it, or remove what is left of it: " + l.Install
@@ -222,7 +222,7 @@ func unlinked(log string, l Library) (why, fix string) {
 		return known + " and the compiler use two C++ libraries (libc++ and libstdc++): the linker lacks " + clip(symbol), "use one for both (-stdlib=libc++ or libstdc++)"
 	}
 	return known + "'s headers and libraries do not fit together: the linker lacks " + clip(symbol),
-		"they are of two versions, or of two compilers: remove one of the two copies (deployctl shadow " + strings.ToLower(l.Package) + " shows them)"
+		"they are of two versions, or of two compilers: remove one of the two copies (deployctl shadow " + l.Component + " shows them)"
 }
 
 func clip(s string) string {

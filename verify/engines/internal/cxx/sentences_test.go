@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-var openCV = Library{Name: "OpenCV", Package: "OpenCV", Module: "opencv4", Version: "4.6.0", Headers: "opencv2/", Install: "install libopencv-dev", Standard: 11}
+var openCV = Library{Name: "OpenCV", Component: "opencv", Package: "OpenCV", Module: "opencv4", Version: "4.6.0", Headers: "opencv2/", Install: "install libopencv-dev", Standard: 11}
 
 // TestExplain: what CMake, pkg-config, the compilers and the linkers print, and the
 // one sentence that is made of it.

@@ -28,6 +28,9 @@ func (b *Builder) ways() []way {
 	if b.pkgConfigs() {
 		list = append(list, b.pkgConfig("pkg-config"))
 	}
+	if b.Library.Flags != nil && b.Tools.Compiler != nil {
+		list = append(list, b.plain("the compiler alone"))
+	}
 	return list
 }
 
@@ -94,9 +97,9 @@ func (b *Builder) run(ctx context.Context, way string, env []string, dir string,
 		return out, nil
 	})
 	progress.Done()
-	file := filepath.Join(b.Cache, "logs", b.Engine+"-cmake.log")
-	if !strings.Contains(strings.ToLower(way), "cmake") {
-		file = filepath.Join(b.Cache, "logs", b.Engine+"-pkg-config.log")
+	file := filepath.Join(b.Cache, "logs", b.Engine+"-compiler.log")
+	if strings.Contains(strings.ToLower(way), "cmake") {
+		file = filepath.Join(b.Cache, "logs", b.Engine+"-cmake.log")
 	}
 	if writeErr := cache.WriteBytes(file, []byte(log)); writeErr != nil {
 		return writeErr
@@ -189,17 +192,33 @@ func (b *Builder) withPkgConfig(ctx context.Context, name string, env []string, 
 			}
 			flags[what] = Words(out)
 		}
-		sources, err := filepath.Glob(filepath.Join(dir, "*.cpp"))
-		if err != nil {
-			return fmt.Errorf("list the worker's source: %w", err)
-		}
-		argv := append([]string{}, b.Tools.Compiler...)
-		// gnu++: MinGW's C library hides what is not of the C standard otherwise.
-		argv = append(argv, "-O2", fmt.Sprintf("-std=gnu++%d", b.Library.Standard), "-pthread")
-		argv = append(append(append(argv, flags["--cflags"]...), sources...), "-o", filepath.Join(dir, compile.Exe()))
-		_, err = run(step{append(argv, flags["--libs"]...), dir})
-		return err
+		return b.compile(run, dir, Flags{flags["--cflags"], flags["--libs"]})
 	})
+}
+
+// plain calls the compiler with the library's own flags.
+func (b *Builder) plain(name string) way {
+	f := *b.Library.Flags
+	build := func(ctx context.Context, dir string, progress engine.Progress) error {
+		return b.run(ctx, name, nil, dir, progress, func(run func(s step) (string, error)) error { return b.compile(run, dir, f) })
+	}
+	return way{name: name, build: build, inputs: append(slices.Clone(f.Compile), f.Link...)}
+}
+
+// compile calls the compiler once for all files. CXXFLAGS and LDFLAGS are the user's,
+// as CMake honors them, too.
+func (b *Builder) compile(run func(s step) (string, error), dir string, f Flags) error {
+	sources, err := filepath.Glob(filepath.Join(dir, "*.cpp"))
+	if err != nil {
+		return fmt.Errorf("list the worker's source: %w", err)
+	}
+	cxxflags, _ := b.Getenv("CXXFLAGS")
+	ldflags, _ := b.Getenv("LDFLAGS")
+	// gnu++: MinGW's C library hides what is not of the C standard otherwise.
+	argv := append(slices.Clone(b.Tools.Compiler), "-O2", fmt.Sprintf("-std=gnu++%d", b.Library.Standard), "-pthread")
+	argv = slices.Concat(argv, f.Compile, Words(cxxflags), sources, []string{"-o", filepath.Join(dir, compile.Exe())}, Words(ldflags), f.Link)
+	_, err = run(step{argv, dir})
+	return err
 }
 
 // Words splits what pkg-config prints: at blanks, of which a backslash or quotes
