@@ -27,7 +27,7 @@ gocv reads Darknet's files. For onnxruntime the network is converted to ONNX,
 and the library is the active one of "deployctl shadow onnxruntime". opencv is
 the same OpenCV from C++: its worker is built here through CMake's find_package
 and through pkg-config; what fails in one, or finds another OpenCV, is in the
-notes.
+notes. For libtorch, C++ as well, the network is converted to TorchScript.
 
 Without weights of your own, and without the official ones in the cache, it uses
 self-test weights: the same network at the same cost, calibrated on an embedded

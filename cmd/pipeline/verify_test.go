@@ -64,6 +64,7 @@ func TestEngines(t *testing.T) {
 	f := &facts.Facts{Components: map[string][]facts.Instance{
 		"onnxruntime": {{Version: "1.20.1", Active: true, Attrs: map[string]string{"lib": "/x/libonnxruntime.so.1"}}},
 		"opencv":      {{Version: "4.6.0", Active: true, Attrs: map[string]string{"lib": "/x/libopencv_core.so.406"}}},
+		"libtorch":    {{Version: "2.5.1", Active: true, Attrs: map[string]string{"lib": "/x/libtorch.so"}}},
 	}}
 	gocv := map[string]string{"gocv": "0.31.0"}
 	for _, c := range []struct {
@@ -75,8 +76,8 @@ func TestEngines(t *testing.T) {
 		{"onnxruntime", "cpu", nil, "onnxruntime", ""},
 		{"onnxruntime,gocv", "cpu", gocv, "onnxruntime gocv", ""},
 		{"reference,gocv", "cpu", gocv, "gocv", ""},
-		{"all", "cpu", gocv, "gocv onnxruntime opencv", ""},
-		{"all", "cpu", nil, "onnxruntime opencv", "gocv is left out: no gocv release"},
+		{"all", "cpu", gocv, "gocv onnxruntime opencv libtorch", ""},
+		{"all", "cpu", nil, "onnxruntime opencv libtorch", "gocv is left out: no gocv release"},
 		{"all", "opencl", gocv, "gocv opencv", ""},
 		{"all", "opencl", nil, "opencv", "gocv is left out"},
 		{"gocv,onnxruntime", "cpu", nil, "no gocv release is known", ""},

@@ -231,7 +231,7 @@ func remedy(message string) string {
 		return false
 	}
 	switch {
-	case has("PytorchStreamReader failed", "file not found: model/", "failed finding central directory"):
+	case has("PytorchStreamReader failed", "file not found: model/", "failed finding central directory", "Unknown type name"):
 		return "the converted network is damaged: run deployctl verify --fresh"
 	case has("the maximum supported version for reading is", "Unknown builtin op"):
 		return "this LibTorch is too old for the module: install 1.8 or newer (deployctl doctor --recipe libtorch --fix)"

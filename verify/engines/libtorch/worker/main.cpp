@@ -130,4 +130,12 @@ void run(const Job &job, Answer &a) {
 
 } // namespace
 
-int main() { return worker::serve("libtorch worker", run); }
+int main() {
+    return worker::serve("libtorch worker", [](const Job &job, Answer &answer) {
+        try {
+            run(job, answer);
+        } catch (const c10::Error &e) {
+            throw std::runtime_error(e.what_without_backtrace());
+        }
+    });
+}
