@@ -6,8 +6,10 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <iomanip>
 #include <iostream>
 #include <limits>
 #include <locale>
@@ -25,6 +27,7 @@
 #include <windows.h>
 #elif defined(__APPLE__)
 #include <mach-o/dyld.h>
+#include <sys/resource.h>
 #endif
 
 #if defined(__GLIBCXX__) && !defined(_GLIBCXX_HAS_GTHREADS)
@@ -102,6 +105,29 @@ std::vector<std::string> libraries() {
         if (GetModuleFileNameW(m, name.data(), DWORD(name.size())) > 0) list.push_back(narrow(name.data()));
 #endif
     return list;
+}
+
+// memory is the most memory that this process had at once in bytes, 0 for unknown.
+double memory() {
+#if defined(__linux__)
+    std::istringstream status(bytes("/proc/self/status")); // proc(5)
+    for (std::string line; std::getline(status, line);)
+        if (line.compare(0, 6, "VmHWM:") == 0) return std::strtod(line.c_str() + 6, nullptr) * 1024;
+#elif defined(__APPLE__)
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) == 0) return double(usage.ru_maxrss);
+#elif defined(_WIN32)
+    // PROCESS_MEMORY_COUNTERS of psapi.h, which kernel32.dll exports since Windows 7.
+    struct {
+        DWORD size, faults;
+        SIZE_T peak, others[7];
+    } counters = {};
+    counters.size = sizeof counters;
+    typedef BOOL(WINAPI * ask)(HANDLE, void *, DWORD);
+    const auto f = reinterpret_cast<ask>(reinterpret_cast<void *>(GetProcAddress(GetModuleHandleW(L"kernel32.dll"), "K32GetProcessMemoryInfo")));
+    if (f && f(GetCurrentProcess(), &counters, counters.size)) return double(counters.peak);
+#endif
+    return 0;
 }
 
 // Reading a job.
@@ -215,6 +241,9 @@ std::string show(const Answer &a, const std::vector<std::string> &libraries) {
     if (a.has_device) o.add("device", a.device);
     if (!a.processor.empty()) o.add("processor", a.processor).add("processor_s", a.processor_seconds);
     o.add("peak_gflops", a.peak).add("peak_all_gflops", a.peak_all).add("peak_device_gflops", a.peak_device).add("calibration_s", a.calibration);
+    std::ostringstream most;
+    most << std::fixed << std::setprecision(0) << memory();
+    o.raw("memory_bytes", most.str());
     o.add("libraries", libraries);
     if (!a.error.empty()) o.add("error", a.error);
     return o.end();
