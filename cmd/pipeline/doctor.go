@@ -24,6 +24,7 @@ import (
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/verify"
+	"github.com/deployctl/deployctl/verify/engines"
 )
 
 // DoctorOptions are what Doctor depends on.
@@ -227,7 +228,8 @@ func (o DoctorOptions) plan(ctx context.Context, x examination) (*installers.Pla
 	defer o.Console.Late("ask what is to be installed")()
 	plan, err := makePlan(ctx, x.judgement, x.host, o.Folders, o.From != "", installers.Sources{Lock: o.lock, Offline: o.Offline})
 	if err == nil && o.Offline && o.lock == nil && len(plan.Steps) > 0 && o.proves(x.judgement.Recipe) {
-		err = modulesHere(ctx, x)
+		spec, _ := engines.Named(x.judgement.Recipe.Verify.Engine)
+		err = modulesHere(ctx, x, spec.GoModule)
 	}
 	if err == nil && o.Fix && o.From == "" {
 		err = rest(ctx, x, plan)
@@ -658,14 +660,17 @@ func (o DoctorOptions) ahead(ctx context.Context, h *host.Host, r *recipes.Recip
 // shows it. What is wrong with the user's own project is reported all the same.
 func (o DoctorOptions) prove(ctx context.Context, x examination, r *recipes.Recipe) error {
 	ready := x.judgement.Machine().Exit(false) == judge.ExitOK
-	if !ready || !o.proves(r) {
+	without := ready && o.proves(r) && withoutGo(r.Verify.Engine, r, x.judgement.Facts)
+	if !ready || !o.proves(r) || without {
 		if err := o.write(x.report); err != nil {
 			return err
 		}
 		if x.report.Next != "" {
 			o.Console.Note("\n%s", sentence(x.report.Next))
 		}
-		if ready && r.Verify != nil && o.Level > 0 {
+		if without {
+			o.Console.Note("\nNothing was proven: the proof with %s compiles a small program with Go, which is not installed. Install Go and run deployctl verify --engine %s.", r.Verify.Engine, r.Verify.Engine)
+		} else if ready && r.Verify != nil && o.Level > 0 {
 			o.Console.Note("\nNothing was proven: this deployctl cannot run the engine %s yet.", r.Verify.Engine)
 		}
 		return verdict(x.report.Exit)
@@ -680,7 +685,8 @@ func (o DoctorOptions) prove(ctx context.Context, x examination, r *recipes.Reci
 	}
 	v := o.proof(r)
 	if o.lock != nil || o.Offline {
-		v.modules = o.modules
+		spec, _ := engines.Named(v.Engine)
+		v.modules = func(ctx context.Context, release string) (string, error) { return o.modules(ctx, spec, release) }
 	}
 	proof, err := prove(ctx, v, func() (*host.Host, *judge.Judgement, error) { return x.host, x.judgement, nil })
 	if err != nil {

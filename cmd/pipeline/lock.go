@@ -23,6 +23,8 @@ import (
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/verify/engine"
+	"github.com/deployctl/deployctl/verify/engines"
 	"github.com/deployctl/deployctl/verify/engines/gocv"
 )
 
@@ -105,8 +107,9 @@ func (o LockOptions) make(ctx context.Context) (*lockfile.Lock, error) {
 	if err := o.models(l); err != nil {
 		return nil, err
 	}
-	if r.Verify != nil && r.Verify.Engine == gocv.Name {
-		if err := o.modules(ctx, h, j, t, l); err != nil {
+	if r.Verify != nil {
+		spec, _ := engines.Named(r.Verify.Engine)
+		if err := o.modules(ctx, h, j, t, l, spec); err != nil {
 			return nil, err
 		}
 	}
@@ -184,27 +187,39 @@ func (o LockOptions) models(l *lockfile.Lock) error {
 	return nil
 }
 
-// modules locks what the gocv worker is compiled from.
-func (o LockOptions) modules(ctx context.Context, h *host.Host, j *judge.Judgement, t *recipes.Tables, l *lockfile.Lock) error {
-	releases := releases(j, t, l.Packages)
+// modules locks what an engine's worker is compiled from.
+func (o LockOptions) modules(ctx context.Context, h *host.Host, j *judge.Judgement, t *recipes.Tables, l *lockfile.Lock, spec engine.Spec) error {
+	if spec.Modules == nil {
+		return nil
+	}
+	goCommand, have := j.Facts.Active("go")
+	releases := []string{""}
+	if spec.Name == gocv.Name {
+		releases = nil
+		for _, release := range gocvReleases(j, t, l.Packages) {
+			releases = append(releases, "v"+trimV(release))
+		}
+	} else if !have {
+		o.Console.Note("not locked: the %s worker (it is compiled with Go, which is not installed here)", spec.Name)
+		return nil
+	}
 	if len(releases) == 0 {
 		o.Console.Note("not locked: the gocv worker (no release is known to fit this machine's OpenCV and Go, or those that apt has)")
 		return nil
 	}
-	goCommand, _ := j.Facts.Active("go")
 	base, err := goproxy.Base(ctx, h, goCommand.Path)
 	if err != nil {
 		return err
 	}
 	var pins []goproxy.Pin
 	for _, release := range releases {
-		for _, m := range gocv.Modules("v" + trimV(release)) {
+		for _, m := range spec.Modules(release) {
 			if p := goproxy.Pin(m); !slices.Contains(pins, p) {
 				pins = append(pins, p)
 			}
 		}
 	}
-	task := o.Console.Start("fetch the Go modules of gocv "+strings.Join(releases, ", "), -1)
+	task := o.Console.Start(strings.TrimSpace("fetch the Go modules of "+spec.Name+" "+strings.Join(releases, ", ")), -1)
 	l.Modules, err = goproxy.Lock(ctx, pins, base, download.NewClient(), store.New(o.Folders.Cache))
 	task.Done("")
 	return err
@@ -219,10 +234,10 @@ func requirement(r *recipes.Recipe, id string) *recipes.Requirement {
 	return nil
 }
 
-// releases are the gocv releases that may be needed once the packages are
+// gocvReleases are those that may be needed once the packages are
 // installed: the table's answer for what the machine has and for what apt would
 // install. There may be two where a machine has Go and the lock has another.
-func releases(j *judge.Judgement, t *recipes.Tables, packages []lockfile.Package) []string {
+func gocvReleases(j *judge.Judgement, t *recipes.Tables, packages []lockfile.Package) []string {
 	var list []string
 	for _, q := range j.Recipe.Requirements {
 		if q.Compat == nil || q.Compat.Choose != "gocv" {
@@ -296,15 +311,15 @@ func upstream(version string) string {
 // modules lays out the module proxy of the lock's files that the worker of a
 // release is compiled from. Offline and without a lock it is none, so that the
 // Go command uses its own cache or says what it lacks.
-func (o DoctorOptions) modules(ctx context.Context, release string) (string, error) {
+func (o DoctorOptions) modules(ctx context.Context, spec engine.Spec, release string) (string, error) {
 	if o.lock == nil {
 		return "off", nil
 	}
-	for _, want := range gocv.Modules(release) {
+	for _, want := range spec.Modules(release) {
 		if !slices.ContainsFunc(o.lock.Modules, func(m lockfile.Module) bool {
 			return m.Path == want.Path && m.Version == want.Version && m.Ext == want.Ext
 		}) {
-			return "", &lockfile.Error{Why: fmt.Sprintf("the lockfile has no %s@%s.%s, which this machine's OpenCV and Go need", want.Path, want.Version, want.Ext),
+			return "", &lockfile.Error{Why: fmt.Sprintf("the lockfile has no %s@%s.%s, which the %s worker needs here", want.Path, want.Version, want.Ext, spec.Name),
 				Next: "make it on a system like this one with deployctl lock"}
 		}
 	}
@@ -321,9 +336,12 @@ func (o DoctorOptions) modules(ctx context.Context, release string) (string, err
 }
 
 // modulesHere says before anything is changed that the worker could not be
-// compiled offline afterwards, when the Go command's cache has no release of
-// gocv at all. Which one it will be shows only once OpenCV is installed.
-func modulesHere(ctx context.Context, x examination) error {
+// compiled offline afterwards, when the Go command's cache has no release of its
+// module at all. Which one of gocv it will be shows only once OpenCV is installed.
+func modulesHere(ctx context.Context, x examination, module string) error {
+	if module == "" {
+		return nil
+	}
 	cache := x.host.Env("GOMODCACHE")
 	if goCommand, ok := x.judgement.Facts.Active("go"); ok && cache == "" {
 		out, err := x.host.Run(ctx, host.Command{Argv: []string{goCommand.Path, "env", "GOMODCACHE"}, Dir: os.TempDir(), Env: []string{"GOTOOLCHAIN=local"}})
@@ -335,10 +353,10 @@ func modulesHere(ctx context.Context, x examination) error {
 	if cache == "" {
 		cache = x.host.Join(x.host.Env("HOME"), "go", "pkg", "mod")
 	}
-	folder := x.host.Join(cache, "cache", "download", "gocv.io", "x", "gocv", "@v")
+	folder := x.host.Join(append(append([]string{cache, "cache", "download"}, strings.Split(module, "/")...), "@v")...)
 	if len(x.host.Glob(ctx, folder, "*.zip")) > 0 {
 		return nil
 	}
-	return &step.Failure{Kind: download.Offline, Cause: "nothing was changed: no release of the Go module gocv.io/x/gocv is on this machine (" + folder + "), and --offline forbids to fetch one",
+	return &step.Failure{Kind: download.Offline, Cause: "nothing was changed: no release of the Go module " + module + " is on this machine (" + folder + "), and --offline prevents downloading one",
 		Next: "import a bundle that has it (deployctl bundle import FILE), or run this with a network"}
 }

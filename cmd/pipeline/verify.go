@@ -14,12 +14,12 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/judge"
+	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/verify"
 	"github.com/deployctl/deployctl/verify/convert"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines"
-	"github.com/deployctl/deployctl/verify/engines/gocv"
 	"github.com/deployctl/deployctl/verify/input"
 	"github.com/deployctl/deployctl/verify/picture"
 )
@@ -333,7 +333,20 @@ func prove(ctx context.Context, o VerifyOptions, machine func() (*host.Host, *ju
 
 // canRun reports whether there is an engine of the name. Recipes name engines
 // that are still to come, too.
-func canRun(name string) bool { return name == gocv.Name || name == verify.ReferenceName }
+func canRun(name string) bool {
+	_, ok := engines.Named(name)
+	return ok || name == verify.ReferenceName
+}
+
+// withoutGo reports whether the engine's worker is compiled with Go, and the machine
+// has none and the recipe does not ask for it.
+func withoutGo(name string, r *recipes.Recipe, f *facts.Facts) bool {
+	spec, _ := engines.Named(name)
+	_, have := f.Active("go")
+	return spec.GoModule != "" && !have && !slices.ContainsFunc(r.Requirements, func(q recipes.Requirement) bool {
+		return q.Component != nil && q.Component.Name == "go"
+	})
+}
 
 // badInput reports whether what the user gave is at fault, not the machine: the
 // same error over a file in deployctl's own cache is none of theirs.

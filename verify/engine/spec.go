@@ -51,9 +51,21 @@ type Spec struct {
 	// Missing says what a target lacks on this machine, "" when nothing. refused:
 	// the engine does not list it. nil: every target is always there.
 	Missing func(asked Target, d Device, refused bool) (why, fix string)
+	// GoModule is the module that its worker is compiled from with Go, and Modules the
+	// files that this takes, for a release of what the worker is compiled with; "" and
+	// nil for a worker that takes none.
+	GoModule string
+	Modules  func(release string) []Module
 	// Find finds the engine on a machine that was looked at. An error is a sentence
 	// that says what is missing, and what to do.
 	Find func(m Machine) (Engine, error)
+}
+
+// Module is one file of a Go module with go.sum's hash of it.
+type Module struct {
+	Path, Version string
+	Ext           string // mod or zip
+	Sum           string // h1:…
 }
 
 // Machine is where an engine is looked for.

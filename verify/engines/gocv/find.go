@@ -15,6 +15,7 @@ func Spec() engine.Spec {
 	return engine.Spec{
 		Name: Name, Library: "OpenCV", Component: "opencv", Recipe: "opencv-yolov3",
 		Formats: []engine.Format{engine.Darknet}, Targets: opencv.Targets(), Missing: opencv.Missing, Find: find,
+		GoModule: "gocv.io/x/gocv", Modules: Modules,
 	}
 }
 

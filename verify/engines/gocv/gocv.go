@@ -53,17 +53,10 @@ func Releases() []string {
 	return list
 }
 
-// Module is one file of a Go module with go.sum's hash of it.
-type Module struct {
-	Path, Version string
-	Ext           string // mod or zip
-	Sum           string // h1:…
-}
-
 // Modules are the files that the Go command needs to compile the worker with a
 // release: its content, and the go.mod files of all that any release names.
-func Modules(release string) []Module {
-	var list []Module
+func Modules(release string) []engine.Module {
+	var list []engine.Module
 	for _, line := range strings.Split(workerSum, "\n") {
 		f := strings.Fields(line)
 		if len(f) != 3 {
@@ -73,7 +66,7 @@ func Modules(release string) []Module {
 		if f[0] == "gocv.io/x/gocv" && version != release {
 			continue
 		}
-		m := Module{Path: f[0], Version: version, Ext: "zip", Sum: f[2]}
+		m := engine.Module{Path: f[0], Version: version, Ext: "zip", Sum: f[2]}
 		if isMod {
 			m.Ext = "mod"
 		}

@@ -92,7 +92,25 @@ type Options struct {
 func (k Kind) Declare() engine.Spec {
 	s := k.Spec
 	s.Find = k.find
+	s.GoModule, s.Modules = "github.com/ebitengine/purego", modules
 	return s
+}
+
+// modules are the files of the one module, in every release of the library.
+func modules(string) []engine.Module {
+	var list []engine.Module
+	for line := range strings.Lines(workerSum) {
+		f := strings.Fields(line)
+		if len(f) != 3 {
+			continue
+		}
+		m := engine.Module{Path: f[0], Version: strings.TrimSuffix(f[1], "/go.mod"), Ext: "zip", Sum: f[2]}
+		if m.Version != f[1] {
+			m.Ext = "mod"
+		}
+		list = append(list, m)
+	}
+	return list
 }
 
 // Reinstall is the next action where a library is damaged.
