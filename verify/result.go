@@ -145,6 +145,8 @@ type Engine struct {
 	Boxes  []Box         `json:"boxes"`
 	// BuildSeconds is compiling the worker, 0 when it was in the cache.
 	BuildSeconds float64 `json:"build_s,omitempty"`
+	// Settings are the engine's switches that were set.
+	Settings map[string]string `json:"settings,omitempty"`
 	// Model is the network as the engine read it, where it cannot read Darknet's files.
 	Model *Model `json:"model,omitempty"`
 	// ConvertSeconds is making the network's file in a format that the engine

@@ -59,6 +59,9 @@ type Options struct {
 	// Target is what every engine is asked to use; empty is the processor ("cpu").
 	// Backend is the engine's part for it; empty is what the engine declares.
 	Backend, Target string
+	// Settings are switches of the engines (engine.Spec.Settings); one that an engine
+	// does not have is not given to it.
+	Settings map[string]string
 	// Threads limits an engine's threads; 0 is its own choice.
 	Threads int
 	// Runs is the number of timed runs after Warmup untimed ones; 0 and 0 is
@@ -129,6 +132,20 @@ func (o *Options) format(spec engine.Spec) (f convert.Format, ok bool) {
 		return *o.Format, true
 	}
 	return convert.Named(spec.Formats[0])
+}
+
+// settings are those that the engine has.
+func (o *Options) settings(spec engine.Spec) map[string]string {
+	var own map[string]string
+	for _, s := range spec.Settings {
+		if v, ok := o.Settings[s.Name]; ok {
+			if own == nil {
+				own = map[string]string{}
+			}
+			own[s.Name] = v
+		}
+	}
+	return own
 }
 
 // Ahead puts into the cache what Run will need and no engine has a part in: the
@@ -474,6 +491,8 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 	if err != nil {
 		return nil, err
 	}
+	job.Settings = o.settings(w.spec)
+	e.Settings = job.Settings
 	o.Progress.Start("run "+e.Name, -1)
 	type reply struct {
 		a   engine.Answer

@@ -36,7 +36,7 @@ func Bench(ctx context.Context, o BenchOptions) error {
 	if !slices.Contains([]string{"text", "json", "csv", "markdown"}, o.Format) {
 		return usagef("--format %s is unknown: use text, json, csv or markdown", o.Format)
 	}
-	plan, err := o.plan()
+	w, err := o.work()
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,10 @@ func Bench(ctx context.Context, o BenchOptions) error {
 			return &UsageError{err}
 		}
 	}
-	report, err := o.measure(ctx, plan)
+	report, err := onMachine(ctx, o, func(ctx context.Context, plan bench.Plan) (*bench.Report, error) {
+		plan.Cases = bench.Cases(plan.Options.Engines, w.networks, w.targets, w.threads)
+		return bench.Run(ctx, plan)
+	})
 	if err != nil {
 		return err
 	}
@@ -58,16 +61,21 @@ func Bench(ctx context.Context, o BenchOptions) error {
 	return o.write(report, old)
 }
 
-// plan is what the flags say, without the engines, which are found on the machine.
-func (o BenchOptions) plan() (bench.Plan, error) {
-	p := bench.Plan{Rounds: o.Rounds, Runs: o.Runs}
-	var err error
-	if p.Threads, err = numbers("--threads", o.Threads); err != nil {
-		return p, err
+// work is what the flags ask for.
+type work struct {
+	networks []bench.Network
+	targets  []string
+	threads  []int
+}
+
+// work reads the lists of the flags.
+func (o BenchOptions) work() (w work, err error) {
+	if w.threads, err = numbers("--threads", o.Threads); err != nil {
+		return w, err
 	}
 	sizes, err := numbers("--size", o.Sizes)
 	if err != nil {
-		return p, err
+		return w, err
 	}
 	if len(sizes) == 0 {
 		sizes = []int{0}
@@ -75,44 +83,43 @@ func (o BenchOptions) plan() (bench.Plan, error) {
 	models := values(o.Models)
 	switch {
 	case len(models) > 0 && o.Config+o.Weights != "":
-		return p, usagef("--model names networks that deployctl knows; leave it out to measure one of your own")
+		return w, usagef("--model names networks that deployctl knows; leave it out to measure one of your own")
 	case len(models) == 0:
 		models = []string{""}
 	}
 	for _, model := range models {
 		if model != "" && !slices.Contains(darknet.Families(), model) {
-			return p, usagef("--model %s is unknown: use %s", model, strings.Join(darknet.Families(), ", "))
+			return w, usagef("--model %s is unknown: use %s", model, strings.Join(darknet.Families(), ", "))
 		}
 		for _, size := range sizes {
-			p.Networks = append(p.Networks, bench.Network{Model: model, Size: size})
+			w.networks = append(w.networks, bench.Network{Model: model, Size: size})
 		}
 	}
-	p.Targets = values(o.Targets)
-	for _, target := range p.Targets {
+	w.targets = values(o.Targets)
+	for _, target := range w.targets {
 		if !slices.Contains(engines.Targets(), target) {
-			return p, usagef("--target %s is unknown: use %s", target, strings.Join(engines.Targets(), ", "))
+			return w, usagef("--target %s is unknown: use %s", target, strings.Join(engines.Targets(), ", "))
 		}
 	}
-	return p, nil
+	o.Target = "cpu" // of specs, which asks for engines that have it; the list has its own
+	_, err = o.specs()
+	return w, err
 }
 
-// measure finds the engines and measures them.
-func (o BenchOptions) measure(ctx context.Context, plan bench.Plan) (*bench.Report, error) {
-	o.Target = "cpu" // of specs, which asks for engines that have it; the plan has its own
-	if _, err := o.specs(); err != nil {
-		return nil, err
-	}
+// onMachine finds the engines of this machine and measures with them.
+func onMachine(ctx context.Context, o BenchOptions, measure func(ctx context.Context, plan bench.Plan) (*bench.Report, error)) (*bench.Report, error) {
+	o.Target = "cpu"
 	return heed(ctx, func() (*bench.Report, error) {
 		h, j, err := o.machine(ctx)
 		if err != nil {
 			return nil, err
 		}
+		plan := bench.Plan{Rounds: o.Rounds, Runs: o.Runs, Processors: processors(j.Facts)}
 		if plan.Options, err = o.options(h, j); err != nil {
 			return nil, err
 		}
-		plan.Processors = processors(j.Facts)
 		plan.Note = func(text string) { o.Console.Note("%s", text) }
-		report, err := bench.Run(ctx, plan)
+		report, err := measure(ctx, plan)
 		if err != nil {
 			return nil, asUsage(o.VerifyOptions, err)
 		}

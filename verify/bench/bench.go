@@ -21,16 +21,12 @@ import (
 // Schema is the version of the JSON form.
 const Schema = 1
 
-// Plan is what is measured: each engine on each network, target and number of
-// threads.
+// Plan is what is measured, and how often.
 type Plan struct {
-	// Options are those of verify that are the same for all. Engines are measured in
-	// this order in every round.
-	Options  verify.Options
-	Networks []Network
-	Targets  []string
-	// Threads are the engines' numbers of threads; 0 is an engine's own choice.
-	Threads []int
+	// Options are those of verify that are the same for all.
+	Options verify.Options
+	// Cases are measured in this order in every round.
+	Cases []Case
 	// Rounds are how often each is started and loaded anew, Runs how many timed
 	// forward passes it then does.
 	Rounds, Runs int
@@ -50,10 +46,47 @@ type machine struct {
 	work              func() float64
 }
 
+// Case is one engine with one setting.
+type Case struct {
+	Engine  engine.Engine
+	Network Network
+	Target  string
+	// Threads is 0 for the engine's own choice.
+	Threads  int
+	Settings map[string]string
+}
+
 // Network is one of verify's, at a size in pixels, 0 for its own.
 type Network struct {
 	Model string
 	Size  int
+}
+
+// Cases are all combinations that the engines have, in the order of measuring. No
+// network, target or number of threads is the default one.
+func Cases(list []engine.Engine, networks []Network, targets []string, threads []int) []Case {
+	if len(networks) == 0 {
+		networks = []Network{{}}
+	}
+	if len(targets) == 0 {
+		targets = []string{"cpu"}
+	}
+	if len(threads) == 0 {
+		threads = []int{0}
+	}
+	var cases []Case
+	for _, network := range networks {
+		for _, target := range targets {
+			for _, n := range threads {
+				for _, e := range list {
+					if _, ok := e.Spec().Target("", target); ok {
+						cases = append(cases, Case{Engine: e, Network: network, Target: target, Threads: n})
+					}
+				}
+			}
+		}
+	}
+	return cases
 }
 
 // Report is what was measured.
@@ -70,7 +103,7 @@ type Report struct {
 	PeakGFLOPS float64 `json:"peak_gflops"`
 	MemoryGBs  float64 `json:"memory_gb_s"`
 	// Busy is how many times longer a known piece of work took at most, between the
-	// runs, than at least: 1.05 is a quiet machine. 0: not measured.
+	// runs, than at least: 1.05 is a steady machine. 0: not measured.
 	Busy float64 `json:"busy"`
 	// Rows are the fastest first, for each network in the order asked for; engines
 	// that are wrong or cannot run come last.
@@ -121,15 +154,6 @@ func (p *Plan) defaults() {
 	if p.Run == nil {
 		p.Run = verify.Run
 	}
-	if len(p.Networks) == 0 {
-		p.Networks = []Network{{}}
-	}
-	if len(p.Targets) == 0 {
-		p.Targets = []string{"cpu"}
-	}
-	if len(p.Threads) == 0 {
-		p.Threads = []int{0}
-	}
 	p.Rounds, p.Runs = max(p.Rounds, 1), max(p.Runs, 1)
 	if p.machine == nil {
 		p.machine = &machine{peak.GFLOPS, peak.Bandwidth, peak.Work}
@@ -144,11 +168,20 @@ func (p *Plan) defaults() {
 func Run(ctx context.Context, p Plan) (*Report, error) {
 	p.defaults()
 	r := &Report{Schema: Schema, Time: time.Now().UTC().Truncate(time.Second), Processors: p.Processors}
-	rows := p.rows()
+	var rows []measured
+	for _, c := range p.Cases {
+		rows = append(rows, measured{of: c, row: Row{
+			Network: c.Network.Model, Size: c.Network.Size, Engine: c.Engine.Spec().Name, Target: c.Target,
+			Precision: precision(c.Target), Threads: c.Threads, Settings: c.Settings,
+		}})
+	}
 	peaks := map[int]float64{}
 	for round := range p.Rounds {
-		for _, n := range append(slices.Clone(p.Threads), p.Processors) {
-			peaks[n] = max(peaks[n], p.machine.gflops(min(n, p.Processors)))
+		peaks[p.Processors] = max(peaks[p.Processors], p.machine.gflops(p.Processors))
+		for _, c := range p.Cases {
+			if _, ok := peaks[c.Threads]; !ok {
+				peaks[c.Threads] = p.machine.gflops(min(c.Threads, p.Processors))
+			}
 		}
 		r.MemoryGBs = max(r.MemoryGBs, p.machine.bandwidth(p.Processors))
 		for i := range rows {
@@ -178,32 +211,9 @@ func Run(ctx context.Context, p Plan) (*Report, error) {
 
 // measured is a row with what it is measured with.
 type measured struct {
-	row     Row
-	engine  engine.Engine
-	network int // in Plan.Networks
-	gflop   float64
-}
-
-// rows are all combinations that the engines have, in the order of measuring.
-func (p *Plan) rows() []measured {
-	var list []measured
-	for n, network := range p.Networks {
-		for _, target := range p.Targets {
-			for _, threads := range p.Threads {
-				for _, e := range p.Options.Engines {
-					spec := e.Spec()
-					if _, ok := spec.Target("", target); !ok {
-						continue
-					}
-					list = append(list, measured{
-						engine: e, network: n,
-						row: Row{Network: network.Model, Size: network.Size, Engine: spec.Name, Target: target, Precision: precision(target), Threads: threads},
-					})
-				}
-			}
-		}
-	}
-	return list
+	row   Row
+	of    Case
+	gflop float64
 }
 
 func precision(target string) string {
@@ -216,9 +226,9 @@ func precision(target string) string {
 // measure runs the engine once more and adds what came out.
 func (m *measured) measure(ctx context.Context, p Plan) error {
 	o := p.Options
-	o.Engines = []engine.Engine{m.engine}
-	o.Model, o.Size = p.Networks[m.network].Model, p.Networks[m.network].Size
-	o.Target, o.Threads, o.Runs, o.Level = m.row.Target, m.row.Threads, p.Runs, verify.LevelCheck
+	o.Engines = []engine.Engine{m.of.Engine}
+	o.Model, o.Size, o.Settings = m.of.Network.Model, m.of.Network.Size, m.of.Settings
+	o.Target, o.Threads, o.Runs, o.Level = m.of.Target, m.of.Threads, p.Runs, verify.LevelCheck
 	m.row.work = append(m.row.work, p.machine.work())
 	result, err := p.Run(ctx, o)
 	if err != nil {
@@ -229,7 +239,7 @@ func (m *measured) measure(ctx context.Context, p Plan) error {
 	row := &m.row
 	row.Network, row.Size, m.gflop = result.Network.Name, result.Network.Width, result.Network.GFLOP
 	row.Version, row.State, row.Why = e.Version, e.State, e.Why
-	if v := e.Versions[m.engine.Spec().Component]; v != "" {
+	if v := e.Versions[m.of.Engine.Spec().Component]; v != "" {
 		row.Version = v
 	}
 	if e.State != verify.OK {

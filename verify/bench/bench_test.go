@@ -71,8 +71,8 @@ func measureAll(t *testing.T, speed timings) (*Report, []string) {
 	t.Helper()
 	var calls []string
 	r, err := Run(t.Context(), Plan{
-		Options:  verify.Options{Engines: []engine.Engine{named("slow"), named("gpu"), named("wrong")}},
-		Networks: []Network{{Model: "net"}, {Model: "net", Size: 608}}, Targets: []string{"cpu", "cuda_fp16"},
+		Cases: Cases([]engine.Engine{named("slow"), named("gpu"), named("wrong")},
+			[]Network{{Model: "net"}, {Model: "net", Size: 608}}, []string{"cpu", "cuda_fp16"}, nil),
 		Rounds: 2, Runs: 4, Processors: 2, Run: speed.run(&calls),
 		machine: still,
 	})
@@ -125,7 +125,7 @@ func TestForms(t *testing.T) {
 		return out.String()
 	}
 	text := form(Text)
-	for _, want := range []string{"net at 608×608", "gpu is the fastest, 5.0 times as fast as slow.", "wrong, net at 416: its numbers are wrong", "300 MB", "  49 %", "The peak is 200 GFLOP/s", "The machine was quiet"} {
+	for _, want := range []string{"net at 608×608", "gpu is the fastest, 5.0 times as fast as slow.", "wrong, net at 416: its numbers are wrong", "300 MB", "  49 %", "The peak is 200 GFLOP/s", "took the same time between the runs"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in:\n%s", want, text)
 		}
@@ -198,7 +198,7 @@ func TestCompare(t *testing.T) {
 func TestEnds(t *testing.T) {
 	stop := errors.New("stopped")
 	_, err := Run(t.Context(), Plan{
-		Options: verify.Options{Engines: []engine.Engine{named("slow")}}, Processors: 1, machine: still,
+		Cases: Cases([]engine.Engine{named("slow")}, nil, nil, nil), Processors: 1, machine: still,
 		Run: func(context.Context, verify.Options) (*verify.Result, error) { return nil, stop },
 	})
 	if !errors.Is(err, stop) {

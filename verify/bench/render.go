@@ -103,13 +103,18 @@ func (r *Report) notes(text *strings.Builder) {
 	if r.PeakGFLOPS > 0 {
 		fmt.Fprintf(text, "The peak is %.0f GFLOP/s, measured here with %d threads; memory is copied at %.0f GB/s.\n", r.PeakGFLOPS, r.Processors, r.MemoryGBs)
 	}
+	r.busy(text)
+}
+
+// busy says what else was using the machine.
+func (r *Report) busy(text *strings.Builder) {
 	switch {
 	case r.Busy == 0:
 		text.WriteString("Whether something else was using this machine is unknown.\n")
 	case r.Busy > quiet:
 		fmt.Fprintf(text, "Something else was using this machine, or it slowed down: the same known work took up to %.1f times as long between the runs. The times are upper bounds.\n", r.Busy)
 	default:
-		fmt.Fprintf(text, "The machine was quiet: the same known work took the same time between the runs, within %.0f %%.\n", 100*(r.Busy-1)+0.5)
+		fmt.Fprintf(text, "The same known work took the same time between the runs, within %.0f %%.\n", 100*(r.Busy-1)+0.5)
 	}
 }
 

@@ -43,8 +43,11 @@ type Job struct {
 	Backend    string `json:"backend"` // one of Spec.Targets
 	Target     string `json:"target"`  // cpu, cpu_fp16, opencl, cuda, cuda_fp16 …
 	Threads    int    `json:"threads"` // 0: the engine's default
-	Warmup     int    `json:"warmup"`
-	Runs       int    `json:"runs"`
+	// Settings are switches of the engine by their names in Spec.Settings; one that is
+	// not there has its default.
+	Settings map[string]string `json:"settings,omitempty"`
+	Warmup   int               `json:"warmup"`
+	Runs     int               `json:"runs"`
 }
 
 // Answer is what the worker reports.

@@ -35,6 +35,28 @@ type Target struct {
 	Drivers []string
 }
 
+// Setting is a switch that changes how fast an engine is, and its results by rounding
+// at most.
+type Setting struct {
+	Name string
+	// Values are what it can be set to, the default first.
+	Values []string
+}
+
+// Choice is how an engine is to be run.
+type Choice struct {
+	Target Target
+	// Threads is 0 for the engine's own choice.
+	Threads  int
+	Settings map[string]string
+}
+
+// Code are lines of a program.
+type Code struct {
+	Language string // Go, C++, Python
+	Lines    []string
+}
+
 // Spec is what an engine declares.
 type Spec struct {
 	// Name is the engine's short name: gocv, onnxruntime …
@@ -48,6 +70,11 @@ type Spec struct {
 	Formats []Format
 	// Targets are what it can compute on, the default first.
 	Targets []Target
+	// Settings are the engine's switches that change how fast it is.
+	Settings []Setting
+	// Code are the lines that use a choice of target, threads and settings in a
+	// program of the user's; nil where there are none.
+	Code func(c Choice) []Code
 	// Missing says what a target lacks on this machine, "" when nothing. refused:
 	// the engine does not list it. nil: every target is always there.
 	Missing func(asked Target, d Device, refused bool) (why, fix string)

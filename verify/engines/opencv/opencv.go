@@ -34,6 +34,7 @@ func Spec() engine.Spec {
 	return engine.Spec{
 		Name: Name, Library: "OpenCV", Component: "opencv", Recipe: "opencv-cpp",
 		Formats: []engine.Format{engine.Darknet, engine.ONNX}, Targets: opencv.Targets(), Missing: opencv.Missing, Find: find,
+		Code: opencv.Code,
 	}
 }
 
@@ -119,6 +120,7 @@ type builder struct {
 func (b *builder) Spec() engine.Spec {
 	s := Spec()
 	s.Formats = []engine.Format{b.o.Format}
+	s.Settings = opencv.Settings(b.o.Version)
 	return s
 }
 

@@ -5,9 +5,12 @@ package opencv
 
 import (
 	"embed"
+	"fmt"
 	"regexp"
 	"strings"
 	"sync"
+
+	"github.com/hashicorp/go-version"
 
 	"github.com/deployctl/deployctl/verify/engine"
 )
@@ -32,6 +35,46 @@ func Copy(version, file string, getenv func(string) (string, bool)) *engine.Copy
 		Name: "OpenCV", Version: version, File: file, Getenv: getenv,
 		Prefixes: []string{"libopencv_", "opencv_"}, // the second is Visual C++'s
 	}
+}
+
+// Settings are the switches that cv::dnn::Net has in a release: that for Winograd's
+// algorithm came with 4.7.
+func Settings(release string) []engine.Setting {
+	list := []engine.Setting{{Name: "fusion", Values: []string{"on", "off"}}}
+	if v, err := version.NewVersion(release); err == nil && v.GreaterThanOrEqual(winograd) {
+		list = append(list, engine.Setting{Name: "winograd", Values: []string{"on", "off"}})
+	}
+	return list
+}
+
+var winograd = version.Must(version.NewVersion("4.7.0"))
+
+// words are OpenCV's for our backends and targets (dnn.hpp).
+var words = map[string]string{
+	"opencv": "DNN_BACKEND_OPENCV", "cuda": "DNN_BACKEND_CUDA",
+	"cpu": "DNN_TARGET_CPU", "cpu_fp16": "DNN_TARGET_CPU_FP16", "opencl": "DNN_TARGET_OPENCL", "opencl_fp16": "DNN_TARGET_OPENCL_FP16",
+	"cuda/": "DNN_TARGET_CUDA", "cuda_fp16": "DNN_TARGET_CUDA_FP16",
+}
+
+// Code are the lines that use a choice from C++ and Python.
+func Code(c engine.Choice) []engine.Code {
+	target := words[c.Target.Name]
+	if c.Target.Name == "cuda" {
+		target = words["cuda/"]
+	}
+	var cpp, py []string
+	if c.Threads > 0 {
+		cpp, py = append(cpp, fmt.Sprintf("cv::setNumThreads(%d);", c.Threads)), append(py, fmt.Sprintf("cv2.setNumThreads(%d)", c.Threads))
+	}
+	cpp = append(cpp, "net.setPreferableBackend(cv::dnn::"+words[c.Target.Backend]+");", "net.setPreferableTarget(cv::dnn::"+target+");")
+	py = append(py, "net.setPreferableBackend(cv2.dnn."+words[c.Target.Backend]+")", "net.setPreferableTarget(cv2.dnn."+target+")")
+	for name, call := range map[string]string{"fusion": "enableFusion", "winograd": "enableWinograd"} {
+		if v, ok := c.Settings[name]; ok {
+			cpp = append(cpp, fmt.Sprintf("net.%s(%t);", call, v == "on"))
+			py = append(py, fmt.Sprintf("net.%s(%s)", call, map[bool]string{true: "True", false: "False"}[v == "on"]))
+		}
+	}
+	return []engine.Code{{Language: "C++", Lines: cpp}, {Language: "Python", Lines: py}}
 }
 
 // Remedy knows the few OpenCV messages that have one clear remedy.

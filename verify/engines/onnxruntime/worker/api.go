@@ -23,6 +23,7 @@ const (
 	runSession                     = 9
 	createSessionOptions           = 10
 	enableProfiling                = 14
+	setGraphOptimizationLevel      = 23
 	setIntraOpNumThreads           = 24
 	createTensorWithDataAsOrtValue = 49
 	getTensorMutableData           = 51
@@ -40,6 +41,9 @@ const (
 	releaseSessionOptions          = 100
 	places                         = 102
 )
+
+// levels are GraphOptimizationLevel's values.
+var levels = map[string]uintptr{"off": 0, "basic": 1, "extended": 2, "all": 99}
 
 const (
 	apiVersion = 1

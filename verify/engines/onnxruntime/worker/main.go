@@ -76,6 +76,11 @@ func (r *ort) session(j job, profile string) (*session, error) {
 			return nil, err
 		}
 	}
+	if level, ok := levels[j.Settings["graph_optimization"]]; ok {
+		if err := r.call("set the level of optimization", setGraphOptimizationLevel, uintptr(options), level); err != nil {
+			return nil, err
+		}
+	}
 	if profile != "" {
 		path := pathname(profile)
 		if err := r.call("ask for a profile", enableProfiling, uintptr(options), uintptr(path)); err != nil {

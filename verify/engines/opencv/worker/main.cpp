@@ -96,6 +96,14 @@ public:
         if (net.empty()) throw std::runtime_error("load the network: OpenCV returned an empty one");
         net.setPreferableBackend(backend);
         net.setPreferableTarget(target);
+        const auto fusion = job.settings.find("fusion"), winograd = job.settings.find("winograd");
+        if (fusion != job.settings.end()) net.enableFusion(fusion->second == "on");
+        if (winograd == job.settings.end()) return;
+#if CV_VERSION_MAJOR > 4 || CV_VERSION_MINOR >= 7
+        net.enableWinograd(winograd->second == "on");
+#else
+        throw std::runtime_error("OpenCV " CV_VERSION " has no switch for Winograd's algorithm");
+#endif
     }
 
     worker::Pass forward(int input) {

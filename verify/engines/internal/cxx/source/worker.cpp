@@ -170,6 +170,8 @@ Job read(const std::string &text) {
     get(v, "backend", j.backend);
     get(v, "target", j.target);
     get(v, "threads", j.threads);
+    if (const json::Value *settings = v.at("settings"))
+        for (const auto &m : settings->members) j.settings[m.first] = m.second.s;
     get(v, "warmup", j.warmup);
     get(v, "runs", j.runs);
     return j;

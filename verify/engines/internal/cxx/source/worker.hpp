@@ -20,6 +20,7 @@ struct Job {
     std::vector<int> heads, yolos;
     std::string out_dir, answer_file, backend, target;
     int threads = 0, warmup = 0, runs = 0;
+    std::map<std::string, std::string> settings;
 };
 
 struct OpenCL {

@@ -37,8 +37,10 @@ type job struct {
 	Backend string   `json:"backend"`
 	Target  string   `json:"target"`
 	Threads int      `json:"threads"`
-	Warmup  int      `json:"warmup"`
-	Runs    int      `json:"runs"`
+	// Settings are the engine's switches.
+	Settings map[string]string `json:"settings"`
+	Warmup   int               `json:"warmup"`
+	Runs     int               `json:"runs"`
 }
 
 type answer struct {

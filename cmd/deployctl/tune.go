@@ -1,0 +1,49 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/pipeline"
+	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/verify/darknet"
+	"github.com/deployctl/deployctl/verify/engines"
+)
+
+func newTune(c *console.Console) *cobra.Command {
+	o := pipeline.TuneOptions{BenchOptions: pipeline.BenchOptions{Version: version(), VerifyOptions: pipeline.VerifyOptions{Console: c, Recipe: pipeline.Selection{Name: recipes.Default}}}}
+	cmd := &cobra.Command{
+		Use:   "tune",
+		Short: "Find the fastest engine and settings for a network on this machine",
+		Long: `Measures every engine of this machine with several numbers of threads, then the
+switches of the two best, then the winner against the first engine as it is.
+Prints the recommended setting, how much is gained and how sure that is, and the
+lines that use it from Go, C++ and Python. It changes nothing.`,
+		Example: `  deployctl tune
+  deployctl tune --cfg my.cfg --weights my.weights --apply tune.md
+  deployctl tune --engine onnxruntime,opencv --model yolov4 --rounds 5`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withFolders(func(f pipeline.Folders) error {
+				o.Folders = f
+				return pipeline.Tune(cmd.Context(), o)
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Engine, "engine", "all", "the engines, with commas between them: "+strings.Join(engines.Names(), ", ")+"; all for those of this machine")
+	f.StringVar(&o.Target, "target", "cpu", "what to compute on: "+strings.Join(engines.Targets(), ", "))
+	f.StringVar(&o.Model, "model", "", "the network: "+strings.Join(darknet.Families(), ", ")+" (default: yolov3)")
+	f.IntVar(&o.Size, "size", 0, "its input size in `pixels` (default: 416)")
+	f.StringVar(&o.Config, "cfg", "", "a Darknet network description `file` of your own")
+	f.StringVar(&o.Weights, "weights", "", "its weights `file`")
+	f.IntVar(&o.Rounds, "rounds", 2, "how often each setting is started anew")
+	f.IntVar(&o.Runs, "runs", 6, "timed forward passes in each round")
+	f.DurationVar(&o.Limit, "limit", 5*time.Minute, "the longest `time` that an engine may run in a round")
+	f.StringVar(&o.Apply, "apply", "", "Markdown `file` to write the setting and its lines to")
+	f.StringVar(&o.Format, "format", "text", "text or json")
+	return cmd
+}
