@@ -125,6 +125,7 @@ var catalog = sync.OnceValue(func() []Component {
 			Attrs: words("cmake env header_version include kind lib libdir package package_version soname why"),
 			Cost:  small,
 		},
+		{Name: "mnn", Display: "MNN", Attrs: words("kind package package_version why"), Cost: small},
 		{Name: "msbuild", Display: "MSBuild", Attrs: words("visual_studio"), Cost: small},
 		{
 			Name: "msvc", Display: "MSVC",

@@ -1,8 +1,10 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/convert"
 	"github.com/deployctl/deployctl/verify/darknet"
@@ -171,4 +174,50 @@ func (o *oracle) kept(dir string, files []string, key string) []string {
 	}
 	cache.Touch(dir)
 	return list
+}
+
+// made is the format of a file that an engine's own tool makes. Its writing runs that
+// tool in a child process, with the engine's deadline.
+func (o *oracle) made(ctx context.Context, opts Options, w engine.Worker) (convert.Format, error) {
+	c := w.Converter
+	from, ok := convert.Named(c.From)
+	if !ok {
+		return convert.Format{}, fmt.Errorf("convert the network: deployctl does not write %s", c.From)
+	}
+	source, _, err := o.convert(ctx, opts.Progress, from)
+	if err != nil {
+		return convert.Format{}, err
+	}
+	format := convert.Format{Name: c.Format, Display: c.Display, Version: c.Version, Input: from.Input, Outputs: from.Outputs, Files: []string{c.File}}
+	format.Write = func(file convert.File, _ *darknet.Network, _ *darknet.Weights) (err error) {
+		dir, done, err := cache.Scratch(o.cache)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, done()) }()
+		target := filepath.Join(dir, c.File)
+		limited, cancel := context.WithTimeout(ctx, opts.Limit)
+		defer cancel()
+		out, err := opts.Process.Run(limited, host.Command{Argv: append(slices.Clone(c.Argv), source.Files[0], target), Env: w.Env, Dir: dir})
+		if ctx.Err() != nil {
+			return fmt.Errorf("convert the network: %w", context.Cause(ctx))
+		}
+		if err != nil || out.Exit != 0 || out.Signal != "" {
+			d := engine.Translate(w, out, err, opts.Limit, opts.CPUFeatures)
+			d.Why = "its converter to " + c.Display + " failed: " + d.Why
+			if w.Runs.Remedy != nil {
+				d.Fix = cmp.Or(w.Runs.Remedy(d.Why), d.Fix)
+			}
+			return d
+		}
+		return file(c.File, func(to io.Writer) error {
+			f, err := os.Open(target)
+			if err != nil {
+				return &engine.AnswerError{Engine: w.Engine, Text: fmt.Sprintf("its converter to %s wrote no file: %v", c.Display, err), Err: engine.ErrAnswer}
+			}
+			_, err = io.Copy(to, f)
+			return errors.Join(err, f.Close())
+		})
+	}
+	return format, nil
 }

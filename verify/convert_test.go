@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/verify/convert"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/onnxruntime"
@@ -170,6 +171,69 @@ func TestOwnRemedy(t *testing.T) {
 		}
 		if e := r.Engines[0]; e.State != Fail || e.Why != message || e.Fix != fix {
 			t.Errorf("%s: %s %q, %q", message, e.State, e.Why, e.Fix)
+		}
+	}
+}
+
+// tooled is an engine whose own tool makes its file.
+type tooled struct{ fake }
+
+func (f tooled) Prepare(ctx context.Context, p engine.Progress) (engine.Worker, error) {
+	w, err := f.fake.Prepare(ctx, p)
+	w.Converter = &engine.Converter{From: engine.ONNX, Format: engine.MNN, Display: "MNN", Version: "3.6.1", File: "model.mnn", Argv: []string{"/tool"}}
+	return w, err
+}
+
+// tool copies the file that it is given, or fails; other programs are workers.
+type tool struct {
+	worker
+	calls *int
+	out   host.Output
+	write bool
+}
+
+func (p tool) Run(ctx context.Context, cmd host.Command) (host.Output, error) {
+	if cmd.Argv[0] != "/tool" {
+		return p.worker.Run(ctx, cmd)
+	}
+	*p.calls++
+	raw, err := os.ReadFile(cmd.Argv[1])
+	if err == nil && p.write {
+		err = os.WriteFile(cmd.Argv[2], raw, 0o600)
+	}
+	return p.out, err
+}
+
+// TestConvertedByATool: a file that an engine's own tool makes is made once; a tool
+// that fails is a failure of that engine with its reason.
+func TestConvertedByATool(t *testing.T) {
+	calls, model := 0, ""
+	o := newFiles(t).options(t, tooled{fake{name: "mnn"}})
+	run := func(p tool) Engine {
+		t.Helper()
+		p.worker.job = func(j engine.Job) { model = j.Model }
+		p.calls = &calls
+		o.Process = p
+		r, err := Run(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Engines[0]
+	}
+	if e := run(tool{out: host.Output{Exit: 1, Stderr: []byte("Traceback\nImportError: no converter\n")}}); e.State != Fail || !strings.Contains(e.Why, "its converter to MNN failed") || !strings.Contains(e.Why, "no converter") || e.Fix == "" {
+		t.Errorf("a tool that fails: %s %q, %q", e.State, e.Why, e.Fix)
+	}
+	if e := run(tool{}); e.State != Fail || !strings.Contains(e.Why, "wrote no file") {
+		t.Errorf("a tool that writes nothing: %s %q", e.State, e.Why)
+	}
+	if model != "" {
+		t.Errorf("the engine ran %s", model)
+	}
+	calls = 0
+	for i := range 2 {
+		e := run(tool{write: true})
+		if e.State != OK || filepath.Base(model) != "model.mnn" || (e.ConvertSeconds > 0) != (i == 0) || calls != 1 || e.Model.Format != engine.MNN {
+			t.Errorf("%s %q: %s, converted %d times, %v s", e.State, e.Reasons, model, calls, e.ConvertSeconds)
 		}
 	}
 }

@@ -1,6 +1,10 @@
 package verify
 
-import "github.com/deployctl/deployctl/verify/engine"
+import (
+	"fmt"
+
+	"github.com/deployctl/deployctl/verify/engine"
+)
 
 // reject makes the engine a failure for a reason that explains the others.
 func (e *Engine) reject(why, fix string) {
@@ -29,5 +33,9 @@ func (e *Engine) loaded(c *engine.Copy) {
 	e.Own = c.Members(e.Libraries)
 	if m := c.Foreign(e.Libraries); m != nil {
 		e.reject(m.Why, m.Fix)
+		return
+	}
+	if c.Unused(e.Libraries) {
+		e.reject(fmt.Sprintf("%s was not loaded: something that is not %s computed", c.File, c.Name), "Remove what goes by the name of "+c.Name+" and is not.")
 	}
 }

@@ -28,6 +28,7 @@ func TestLoadedFilesAreJudged(t *testing.T) {
 			{[]string{own}, OK, ""},
 			{[]string{own, other}, Fail, other},
 			{nil, Unknown, "not known which files"},
+			{[]string{"/lib/x86_64-linux-gnu/libc.so.6"}, Fail, "something that is not OpenCV"},
 		} {
 			o := f.options(t, fake{name: "gocv", copy: &engine.Copy{Name: "OpenCV", Version: "4.6.0", Prefixes: []string{"libopencv_"}, File: own}})
 			o.Level = level
@@ -44,10 +45,10 @@ func TestLoadedFilesAreJudged(t *testing.T) {
 			if err := Render(&text, r, false); err != nil {
 				t.Fatal(err)
 			}
-			if len(c.loaded) > 0 && !strings.Contains(text.String(), "gocv loaded "+own) {
+			if len(c.loaded) > 0 && c.loaded[0] == own && !strings.Contains(text.String(), "gocv loaded "+own) {
 				t.Errorf("the text does not name the loaded files:\n%s", &text)
 			}
-			if c.state == Fail && (!strings.Contains(e.Fix, other) || e.Reasons[0] != e.Why) {
+			if c.state == Fail && len(c.loaded) > 1 && (!strings.Contains(e.Fix, other) || e.Reasons[0] != e.Why) {
 				t.Errorf("%q, %v", e.Fix, e.Reasons)
 			}
 		}

@@ -482,11 +482,13 @@ func prove(ctx context.Context, o Options, m *model, v *view, or *oracle, ref tr
 
 func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *oracle, ref truth, w ready, dir string) ([]detect.Box, error) {
 	job, err := writeJob(dir, o, m, v, w.target)
-	if format, ok := o.format(w.spec); err == nil && ok {
-		job.Outputs = format.Outputs(m.net)
-		if e.Model, e.ConvertSeconds, err = or.convert(ctx, o.Progress, format); err == nil {
-			job.Model = e.Model.Files[0]
-		}
+	if err == nil {
+		err = e.convert(ctx, o, m, or, w, &job)
+	}
+	var died *engine.Death
+	var unanswered *engine.AnswerError
+	if errors.As(err, &died) || errors.As(err, &unanswered) {
+		return nil, e.died(ctx, err)
 	}
 	if err != nil {
 		return nil, err
@@ -574,6 +576,29 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 		return []detect.Box{}, nil
 	}
 	return verdict.Boxes, nil
+}
+
+// convert gives the job the network in the format that the engine reads, where that
+// is not Darknet's.
+func (e *Engine) convert(ctx context.Context, o Options, m *model, or *oracle, w ready, job *engine.Job) error {
+	format, ok := o.format(w.spec)
+	if w.worker.Converter != nil {
+		var err error
+		if format, err = or.made(ctx, o, w.worker); err != nil {
+			return err
+		}
+		ok = true
+	}
+	if !ok {
+		return nil
+	}
+	model, took, err := or.convert(ctx, o.Progress, format)
+	if err != nil {
+		return err
+	}
+	e.Model, e.ConvertSeconds = model, took
+	job.Outputs, job.Model = format.Outputs(m.net), model.Files[0]
+	return nil
 }
 
 // writeJob lays out what the worker reads.

@@ -23,11 +23,18 @@ func newVerify(c *console.Console) *cobra.Command {
 compares every raw output with the built-in reference engine, times it, and
 draws the boxes into a picture. --model runs one of its relatives instead.
 
-gocv reads Darknet's files. For onnxruntime the network is converted to ONNX,
-and the library is the active one of "deployctl shadow onnxruntime". opencv is
-the same OpenCV from C++: its worker is built here through CMake's find_package
-and through pkg-config; what fails in one, or finds another OpenCV, is in the
-notes. For libtorch, C++ as well, the network is converted to TorchScript.
+The network is converted for engines that do not read Darknet's files:
+
+  gocv           OpenCV from Go; reads Darknet's files
+  onnxruntime    what "deployctl shadow onnxruntime" calls active; reads ONNX
+  opencv         the same OpenCV from C++: its worker is built here through
+                 CMake's find_package and through pkg-config; what fails in one,
+                 or finds another OpenCV, is in the notes
+  libtorch       LibTorch from C++; reads TorchScript
+  opencv-python  cv2 of the Python on PATH: activate its virtual environment
+                 first; OpenCV 5 is given ONNX
+  torch          the package of the same Python; reads TorchScript
+  ncnn, mnn      packages of the same Python; mnn converts with its own tool
 
 Without weights of your own, and without the official ones in the cache, it uses
 self-test weights: the same network at the same cost, calibrated on an embedded
@@ -70,7 +77,7 @@ scene, not trained.`,
 	f.StringVar(&o.Names, "names", "", "a `file` with one class name a line")
 	f.StringVar(&o.Image, "image", "", "a PNG or JPEG `file` to look at, turned as its Exif note says")
 	f.IntVar(&o.Size, "size", 0, "the network's input size in `pixels` (a multiple of 32; default: the cfg's, or 416)")
-	f.StringVar(&o.Target, "target", "cpu", "what the engine computes on: "+strings.Join(engines.Targets(), ", ")+" (onnxruntime: cpu)")
+	f.StringVar(&o.Target, "target", "cpu", "what the engine computes on: "+strings.Join(engines.Targets(), ", ")+" (which of them depends on the engine)")
 	f.IntVar(&o.Threads, "threads", 0, "threads of the engine (default: its own choice)")
 	f.IntVar(&o.Runs, "runs", 0, "timed runs (default: by level)")
 	f.DurationVar(&o.Limit, "limit", 5*time.Minute, "the longest `time` that the engine may run")

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -232,7 +233,7 @@ func (o VerifyOptions) options(h *host.Host, j *judge.Judgement) (verify.Options
 		case o.reads != nil:
 			missing = errors.Join(missing, err)
 		case o.Engine == allEngines:
-			missing = err
+			missing = cmp.Or(missing, err)
 			o.Console.Note("%s is left out: %v", spec.Name, err)
 		default:
 			return options, err

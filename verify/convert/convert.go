@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/deployctl/deployctl/verify/convert/ncnn"
 	"github.com/deployctl/deployctl/verify/convert/onnx"
 	"github.com/deployctl/deployctl/verify/convert/torchscript"
 	"github.com/deployctl/deployctl/verify/darknet"
@@ -45,6 +46,15 @@ func All() []Format {
 			Name: engine.TorchScript, Display: "TorchScript", Files: []string{"model.pt"}, Input: torchscript.Input, Outputs: torchscript.Outputs,
 			Write: func(file File, net *darknet.Network, weights *darknet.Weights) error {
 				return file("model.pt", func(w io.Writer) error { return torchscript.Write(w, net, weights) })
+			},
+		},
+		{
+			Name: engine.NCNN, Display: "ncnn", Input: ncnn.Input, Files: []string{ncnn.Param, ncnn.Bin}, Outputs: ncnn.Outputs,
+			Write: func(file File, net *darknet.Network, weights *darknet.Weights) error {
+				if err := file(ncnn.Bin, func(w io.Writer) error { return ncnn.WriteBin(w, net, weights) }); err != nil {
+					return err
+				}
+				return file(ncnn.Param, func(w io.Writer) error { return ncnn.WriteParam(w, net) })
 			},
 		},
 	}

@@ -68,6 +68,12 @@ func (c *Copy) Foreign(loaded []string) *Misloaded {
 	return nil
 }
 
+// Unused reports whether none of the loaded files is the library's though it is a
+// shared one: whatever gave the numbers was something else.
+func (c *Copy) Unused(loaded []string) bool {
+	return c != nil && shared(c.File) && len(c.Members(loaded)) == 0
+}
+
 // Members are the loaded files whose names are the library's.
 func (c *Copy) Members(loaded []string) []string {
 	var list []string
@@ -150,7 +156,7 @@ func (c *Copy) getenv(name string) (string, bool) {
 func shared(file string) bool {
 	base := strings.ToLower(filepath.Base(file))
 	return strings.HasSuffix(base, ".so") || strings.Contains(base, ".so.") ||
-		strings.HasSuffix(base, ".dylib") || strings.HasSuffix(base, ".dll")
+		strings.HasSuffix(base, ".dylib") || strings.HasSuffix(base, ".dll") || strings.HasSuffix(base, ".pyd")
 }
 
 // resolved is the path without links, the path itself where it does not exist.

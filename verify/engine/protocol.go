@@ -137,6 +137,7 @@ type Device struct {
 	Pairs  []string `json:"pairs"`
 	OpenCL *OpenCL  `json:"opencl,omitempty"`
 	CUDA   *CUDA    `json:"cuda,omitempty"`
+	Vulkan *Vulkan  `json:"vulkan,omitempty"`
 	// Built is what the library was built with, by its own names: NVIDIA CUDA,
 	// cuDNN, OpenCL.
 	Built map[string]string `json:"built,omitempty"`
@@ -165,4 +166,11 @@ type CUDA struct {
 	Names []string `json:"names,omitempty"`
 	// Capabilities are their compute capabilities (8.6), in the same order.
 	Capabilities []string `json:"capabilities,omitempty"`
+}
+
+// Vulkan are the devices that an engine sees. Types are what they are, in the same
+// order: gpu, cpu, other.
+type Vulkan struct {
+	Names []string `json:"names"`
+	Types []string `json:"types"`
 }

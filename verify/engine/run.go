@@ -70,6 +70,8 @@ type Worker struct {
 	// Inspect, when not nil, corrects an answer by what the engine wrote to its
 	// log: a library that falls back to the CPU says so only there.
 	Inspect func(*Answer)
+	// Converter makes the file that the engine reads, nil where deployctl writes it.
+	Converter *Converter
 	// Runs says what explanations of a death call the engine's library.
 	Runs Runs
 	// Copy is the copy of the engine's library that the worker was linked with,
@@ -81,6 +83,22 @@ type Worker struct {
 	Built bool
 	// BuildTime is how long that took.
 	BuildTime time.Duration
+}
+
+// Converter is a tool of an engine's own that makes its file of one that deployctl
+// writes. It runs in a child process.
+type Converter struct {
+	// From is what it reads, Format what it makes; Display is what that is called in
+	// sentences.
+	From, Format Format
+	Display      string
+	// Version is all that decides what comes out: the tool's release.
+	Version string
+	// File is the name of the file that it makes.
+	File string
+	// Argv is the tool. It gets two more arguments: the file to read and the one to
+	// write.
+	Argv []string
 }
 
 // Unavailable says why an engine cannot be had on this machine and what to do.

@@ -19,6 +19,10 @@ const (
 	// TorchScript is a module whose forward returns the heads as a tuple, in the order
 	// of Job.Heads.
 	TorchScript Format = "torchscript" // Job.Model
+	// NCNN is the text; the weights are in the same folder. MNN is made of ONNX by MNN's
+	// own converter. Both have Job.Outputs.
+	NCNN Format = "ncnn" // Job.Model
+	MNN  Format = "mnn"  // Job.Model
 )
 
 // Target is something that an engine can compute on. Its precision is that of its

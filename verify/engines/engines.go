@@ -9,16 +9,17 @@ import (
 	"github.com/deployctl/deployctl/verify/engines/libtorch"
 	"github.com/deployctl/deployctl/verify/engines/onnxruntime"
 	"github.com/deployctl/deployctl/verify/engines/opencv"
+	"github.com/deployctl/deployctl/verify/engines/python"
 )
 
 // All are the engines, the default first. One more is a folder and a line here.
 func All() []engine.Spec {
-	return []engine.Spec{
+	return append([]engine.Spec{
 		gocv.Spec(),
 		onnxruntime.Spec(),
 		opencv.Spec(),
 		libtorch.Spec(),
-	}
+	}, python.Specs()...)
 }
 
 // Named is the engine of that name.

@@ -335,6 +335,8 @@ func moduleFolder(name string) string {
 		return "tensorflow"
 	case strings.HasPrefix(name, "opencv-"):
 		return "cv2"
+	case name == "mnn":
+		return "MNN"
 	}
 	return strings.ReplaceAll(name, "-", "_")
 }

@@ -303,6 +303,7 @@ func smallRows() []spec {
 			macros:  [][]string{{"MACE_MAJOR_VERSION", "MACE_MINOR_VERSION", "MACE_PATCH_VERSION"}},
 			env:     []string{"MACE_ROOT", "MACE_HOME"}, folders: []string{"mace", "libmace*"},
 		},
+		{component: "mnn", wheels: []string{"mnn"}},
 		{
 			component: "executorch", libs: []string{"executorch"},
 			parts: map[string]string{

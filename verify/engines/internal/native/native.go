@@ -183,7 +183,7 @@ func (r *Runner) Prepare(ctx context.Context, progress engine.Progress) (engine.
 		return engine.Worker{}, &engine.Unavailable{Engine: name, Why: err.Error(), Err: err,
 			Fix: fmt.Sprintf("run deployctl verify as that user, or install %s for everyone (deployctl doctor --recipe %s --fix)", r.kind.Spec.Library, r.kind.Spec.Recipe)}
 	}
-	if why, fix := damaged(o.Library, r.kind.Reinstall()); why != "" {
+	if why, fix := Damaged(o.Library, r.kind.Reinstall()); why != "" {
 		return engine.Worker{}, &engine.Unavailable{Engine: name, Why: why, Fix: fix, Broken: true}
 	}
 	goVersion, err := compile.Version(ctx, o.Process, name, o.Go, o.GoVersion)

@@ -18,9 +18,9 @@ import (
 	"github.com/deployctl/deployctl/verify/engines/internal/compile"
 )
 
-// damaged says what is wrong with a library's file, "" when nothing is: the
+// Damaged says what is wrong with a library's file, "" when nothing is: the
 // loader ends the whole process over a file that was cut short.
-func damaged(file, reinstall string) (why, fix string) {
+func Damaged(file, reinstall string) (why, fix string) {
 	info, err := os.Stat(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

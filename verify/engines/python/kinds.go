@@ -1,0 +1,204 @@
+package python
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/deployctl/deployctl/verify/engine"
+	"github.com/deployctl/deployctl/verify/engines/internal/native"
+)
+
+// Kinds are the engines.
+func Kinds() []Kind { return []Kind{OpenCV(), Torch(), Ncnn(), MNN()} }
+
+// Specs declare them.
+func Specs() []engine.Spec {
+	var list []engine.Spec
+	for _, k := range Kinds() {
+		list = append(list, k.Declare())
+	}
+	return list
+}
+
+// openclDrivers begin the files without which OpenCV cannot have used OpenCL.
+var openclDrivers = []string{"libopencl", "opencl"}
+
+// OpenCV is OpenCV's dnn module for Python: one of the packages on the Python package
+// index, or a distribution's.
+func OpenCV() Kind {
+	return Kind{
+		Spec: engine.Spec{
+			Name: "opencv-python", Library: "OpenCV for Python", Component: "opencv-python", Recipe: "opencv-python",
+			Formats: []engine.Format{engine.Darknet, engine.ONNX},
+			Targets: []engine.Target{
+				{Name: "cpu", Backend: "opencv"},
+				{Name: "opencl", Backend: "opencv", Layers: "OCL", Drivers: openclDrivers},
+			},
+			Missing: missingOpenCL,
+		},
+		Adapter: "opencv.py", Module: "cv2",
+		Packages: []string{"opencv-python", "opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless"},
+		Files:    []string{"cv2/cv2.*.so", "cv2/python-3*/cv2.*.so", "cv2.*.so", "cv2/cv2.so", "cv2.so", "cv2/cv2.pyd", "cv2/cv2.*.pyd", "cv2/python-3*/cv2.*.pyd"},
+		Prefixes: []string{"cv2."},
+		Formats: func(version string) []engine.Format {
+			// OpenCV 5 has no importer for Darknet's files any more.
+			if major, _, _ := strings.Cut(version, "."); len(major) > 1 || major >= "5" {
+				return []engine.Format{engine.ONNX}
+			}
+			return []engine.Format{engine.Darknet, engine.ONNX}
+		},
+		Remedy: func(message string) string {
+			has := func(parts ...string) bool { return native.Has(message, parts...) }
+			switch {
+			case has("has no dnn module"):
+				return "this OpenCV was built without its dnn module: run " + pip() + " install opencv-python-headless in a virtual environment"
+			case has("Failed to parse NetParameter file", "Failed to parse ONNX model", "ReadProtoFromBinaryFile", "Can't open"):
+				return "OpenCV cannot read the network; check that configuration and weights belong together and are complete"
+			case has("Unknown layer type", "Unknown activation", "Can't create layer"):
+				return "this OpenCV is too old for the network: run " + pip() + " install --upgrade opencv-python"
+			}
+			return ""
+		},
+	}
+}
+
+// missingOpenCL says what OpenCL lacks here, "" when nothing.
+func missingOpenCL(_ engine.Target, d engine.Device, refused bool) (why, fix string) {
+	const processor = "Use --target cpu, which needs nothing."
+	c := d.OpenCL
+	switch {
+	case c == nil || !c.Have && strings.HasPrefix(d.Built["OpenCL"], "NO"):
+		return "OpenCL cannot be used: this OpenCV was built without it", processor
+	case !c.Have:
+		return "OpenCL cannot be used: OpenCV loads no OpenCL runtime (it is missing, or OPENCV_OPENCL_RUNTIME disables it)",
+			"Install the OpenCL runtime of your GPU, and unset OPENCV_OPENCL_RUNTIME."
+	case !c.Use || c.Name == "":
+		return "OpenCL cannot be used: OpenCV finds no device in the runtime (by itself it accepts GPUs only)",
+			"Install the OpenCL driver of your GPU; OPENCV_OPENCL_DEVICE=:CPU: accepts a processor's."
+	case c.Type != "gpu" && !c.Any:
+		return fmt.Sprintf("OpenCL cannot be used: OpenCV runs networks on GPUs only, and %s is not one", c.Name),
+			"Set OPENCV_DNN_OPENCL_ALLOW_ALL_DEVICES=1 to run on it all the same."
+	case refused:
+		return "OpenCL cannot be used: OpenCV does not list it among its targets", processor
+	}
+	return "", ""
+}
+
+// cudaDrivers begin the files without which PyTorch cannot have used CUDA.
+var cudaDrivers = []string{"libcuda.so", "nvcuda", "libcudart", "cudart"}
+
+// Torch is PyTorch: its own package, or a distribution's.
+func Torch() Kind {
+	return Kind{
+		Spec: engine.Spec{
+			Name: "torch", Library: "PyTorch", Component: "libtorch",
+			Formats: []engine.Format{engine.TorchScript},
+			Targets: []engine.Target{
+				{Name: "cpu", Backend: "torch", Layers: "cpu"},
+				{Name: "cuda", Backend: "torch", Layers: "cuda", Drivers: cudaDrivers},
+				{Name: "cuda_fp16", Backend: "torch", Layers: "cuda_fp16", Drivers: cudaDrivers},
+			},
+			Missing: missingCUDA,
+		},
+		Adapter: "torch.py", Module: "torch", Packages: []string{"torch"},
+		// A distribution's binding lies here, and its libraries elsewhere.
+		Files:    []string{"torch/lib/libtorch_cpu.so", "torch/lib/libtorch_cpu.dylib", "torch/lib/torch_cpu.dll", "torch/_C.*.so", "torch/_C.so"},
+		Prefixes: []string{"libtorch_cpu.", "torch_cpu.", "_C."},
+		Remedy: func(message string) string {
+			has := func(parts ...string) bool { return native.Has(message, parts...) }
+			switch {
+			case has("not found in the system path"):
+				return "this PyTorch was built for CUDA, and the packages with CUDA's libraries are missing: run " + pip() + " install torch without --no-deps, or install PyTorch's CPU build"
+			case has("PytorchStreamReader failed", "failed finding central directory", "file in archive is not in a subdirectory"):
+				return "the converted network is damaged: run deployctl verify --fresh"
+			case has("Unknown builtin op", "Unknown type name", "has no torch.jit", "kMaxSupportedFileFormatVersion"):
+				return "this PyTorch is too old: run " + pip() + " install --upgrade torch"
+			case has("CUDA out of memory"):
+				return "free the GPU's memory, or use --target cpu"
+			case has("no kernel image is available"):
+				return "this PyTorch was not built for the compute capability of the GPU: install another build of it"
+			}
+			return ""
+		},
+	}
+}
+
+// missingCUDA says what CUDA lacks here, "" when nothing.
+func missingCUDA(_ engine.Target, d engine.Device, refused bool) (why, fix string) {
+	switch built := d.Built["CUDA"]; {
+	case strings.HasPrefix(built, "NO"):
+		return "CUDA cannot be used: this PyTorch was built without it", "Install a build of PyTorch with CUDA, or use --target cpu."
+	case refused || d.CUDA == nil || d.CUDA.Count == 0:
+		return "CUDA cannot be used: PyTorch sees no CUDA device (torch.cuda.is_available() is False), so the processor would compute",
+			"Run nvidia-smi to see whether the driver works; without an NVIDIA GPU, use --target cpu."
+	}
+	return "", ""
+}
+
+// Ncnn is ncnn's own Python package.
+func Ncnn() Kind {
+	return Kind{
+		Spec: engine.Spec{
+			Name: "ncnn", Library: "ncnn", Component: "ncnn", Recipe: "ncnn",
+			Formats: []engine.Format{engine.NCNN},
+			Targets: []engine.Target{
+				{Name: "cpu", Backend: "ncnn"},
+				{Name: "vulkan", Backend: "ncnn", Layers: "vulkan", Drivers: []string{"libvulkan", "vulkan"}},
+			},
+			Missing: missingVulkan,
+		},
+		Adapter: "ncnn.py", Module: "ncnn", Packages: []string{"ncnn"},
+		Files: []string{"ncnn/ncnn.*.so", "ncnn/ncnn.so", "ncnn.*.so", "ncnn/ncnn.*.pyd"}, Prefixes: []string{"ncnn."},
+		Remedy: func(message string) string {
+			has := func(parts ...string) bool { return native.Has(message, parts...) }
+			switch {
+			case has("load model.param", "load model.bin"):
+				return "this ncnn does not know a layer of the network, or the converted network is damaged: run deployctl verify --fresh, and " + pip() + " install --upgrade ncnn"
+			case has("ncnn gives the error -100"):
+				return "ncnn ran out of memory: free memory; YOLOv3 needs about 1 GB"
+			}
+			return ""
+		},
+	}
+}
+
+// missingVulkan says what Vulkan lacks here, "" when nothing. A device that is the
+// processor (llvmpipe, which lavapipe calls itself) is not a GPU.
+func missingVulkan(_ engine.Target, d engine.Device, refused bool) (why, fix string) {
+	const processor = "Use --target cpu, which needs nothing."
+	switch v := d.Vulkan; {
+	case strings.HasPrefix(d.Built["Vulkan"], "NO"):
+		return "Vulkan cannot be used: this ncnn was built without it", processor
+	case v == nil || len(v.Names) == 0:
+		return "Vulkan cannot be used: ncnn finds no device", "Install the Vulkan driver of your GPU and the Vulkan loader (libvulkan1), or use --target cpu."
+	case refused:
+		return fmt.Sprintf("Vulkan cannot be used: %s is this machine's processor, not a GPU", strings.Join(v.Names, ", ")), "Install the Vulkan driver of your GPU, or use --target cpu."
+	}
+	return "", ""
+}
+
+// MNN is MNN's own Python package. Its file is made of ONNX by the converter that the
+// package brings.
+func MNN() Kind {
+	return Kind{
+		Spec: engine.Spec{
+			Name: "mnn", Library: "MNN", Component: "mnn",
+			Formats: []engine.Format{engine.MNN},
+			Targets: []engine.Target{{Name: "cpu", Backend: "mnn"}},
+		},
+		Adapter: "mnn.py", Module: "MNN", Packages: []string{"mnn"},
+		Files: []string{"_mnncengine.*.so", "_mnncengine.so", "_mnncengine.*.pyd"}, Prefixes: []string{"_mnncengine."},
+		Converter: "mnnconvert.py",
+		Converts:  engine.Converter{From: engine.ONNX, Format: engine.MNN, Display: "MNN", File: "model.mnn"},
+		Remedy: func(message string) string {
+			has := func(parts ...string) bool { return native.Has(message, parts...) }
+			switch {
+			case has("converter to MNN failed"):
+				return "this MNN's converter does not read the network's ONNX file: run " + pip() + " install --upgrade mnn"
+			case has("it has no input of that name", "the network has no output"):
+				return "the converted network is damaged: run deployctl verify --fresh"
+			}
+			return ""
+		},
+	}
+}
