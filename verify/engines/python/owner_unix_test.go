@@ -49,12 +49,8 @@ func TestAnotherUsersPython(t *testing.T) {
 			if err := os.Chown(file, 12345, -1); err != nil {
 				t.Fatal(err)
 			}
-			m := machine(p)
-			m.Getenv = func(name string) (string, bool) { v, ok := env[name]; return v, ok }
-			e, err := OpenCV().Declare().Find(m)
-			if err != nil {
-				t.Fatal(err)
-			}
+			getenv := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
+			e := OpenCV().New(Options{Process: p, Python: "/usr/bin/python3", Version: "3.11.7", Getenv: getenv})
 			var u *engine.Unavailable
 			if _, err := e.Prepare(t.Context(), engine.Silent{}); !errors.As(err, &u) || !strings.Contains(u.Why, "root does not use "+file) || u.Fix == "" {
 				t.Errorf("%v", err)

@@ -103,7 +103,7 @@ func (k Kind) find(m engine.Machine) (engine.Engine, error) {
 	var u *engine.Unavailable
 	switch err := r.ask(context.Background()); {
 	case errors.As(err, &u):
-		return r, nil // Prepare says it
+		return nil, fmt.Errorf("%s: %s", u.Why, u.Fix)
 	case err != nil:
 		return nil, err
 	case r.found.Location == "":

@@ -117,11 +117,8 @@ func TestUnavailable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := &interpreter{answer: installed(t)}
 			c.change(t, p)
-			e, err := OpenCV().Declare().Find(machine(p))
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = e.Prepare(t.Context(), engine.Silent{})
+			e := OpenCV().New(Options{Process: p, Python: "/usr/bin/python3"})
+			_, err := e.Prepare(t.Context(), engine.Silent{})
 			var u *engine.Unavailable
 			if !errors.As(err, &u) || !strings.Contains(u.Why, c.why) || u.Fix == "" || u.Broken != c.broken {
 				t.Errorf("%v, %+v", err, u)
@@ -134,6 +131,10 @@ func TestFind(t *testing.T) {
 	m := &module{Executable: "/usr/bin/python3", Python: "3.11.7"}
 	if _, err := OpenCV().Declare().Find(machine(&interpreter{answer: m})); err == nil || !strings.Contains(err.Error(), "cannot be imported") || !strings.Contains(err.Error(), "pip install opencv-python ") {
 		t.Errorf("not installed: %v", err)
+	}
+	broken := &interpreter{out: host.Output{Exit: 1, Stderr: []byte("No module named 'encodings'\n")}}
+	if _, err := OpenCV().Declare().Find(machine(broken)); err == nil || !strings.Contains(err.Error(), "does not work: No module named 'encodings'") {
+		t.Errorf("a broken Python: %v", err)
 	}
 	other := facts.Instance{Path: "/opt/venv/lib/python3.12/site-packages/cv2", Attrs: map[string]string{"kind": "wheel"}}
 	if _, err := OpenCV().Declare().Find(machine(&interpreter{answer: m}, other)); err == nil || !strings.Contains(err.Error(), "/opt/venv/lib/python3.12/site-packages belongs to another Python") {
