@@ -81,16 +81,27 @@ func EmbeddedTables() (*Tables, error) {
 // with what they extend merged in.
 func Embedded() ([]*Recipe, error) { return List("") }
 
+// EmbeddedNamed is Embedded for those recipes alone whose name is accepted; the others
+// are not read.
+func EmbeddedNamed(accept func(name string) bool) ([]*Recipe, error) { return list("", accept) }
+
 // List loads every recipe: the embedded ones and those in userDir (*.yaml,
 // *.yml; "" or a folder that does not exist means none), a user's in place of
 // an embedded one of the same name, sorted by name.
 func List(userDir string) ([]*Recipe, error) {
+	return list(userDir, func(string) bool { return true })
+}
+
+func list(userDir string, accept func(name string) bool) ([]*Recipe, error) {
 	s, err := newShelf(userDir)
 	if err != nil {
 		return nil, err
 	}
 	var out []*Recipe
 	for _, name := range s.names() {
+		if !accept(name) {
+			continue
+		}
 		r, err := s.find(name)
 		if err != nil {
 			return nil, err

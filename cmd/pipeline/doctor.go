@@ -181,7 +181,7 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 		x.report.Fix = o.Recipe.fix(outline)
 	}
 	if o.Recipe.Name == recipes.Default {
-		if x.report.Others, err = others(r.Name, x.judgement.Facts, t, recipes.Embedded); err != nil {
+		if x.report.Others, err = others(r.Name, x.judgement.Facts, t, recipes.EmbeddedNamed); err != nil {
 			return err
 		}
 	}

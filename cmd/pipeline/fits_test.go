@@ -44,7 +44,7 @@ func TestFits(t *testing.T) {
 		{windows("visual-studio"), "opencv-yolov3", "Also found: Visual Studio. To check for that, run deployctl doctor --recipe openpose-windows.", ""},
 		{linux("cuda"), "opencv-yolov3", "", "opencv-cuda"}, // without a card it is of no use
 	} {
-		got, err := others(c.asked, c.f, tables, func() ([]*recipes.Recipe, error) { return list, nil })
+		got, err := others(c.asked, c.f, tables, func(func(string) bool) ([]*recipes.Recipe, error) { return list, nil })
 		if err != nil {
 			t.Fatal(err)
 		}

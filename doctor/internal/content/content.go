@@ -24,9 +24,9 @@ func Problem(head []byte) facts.FileProblem {
 // WebPage reports whether a file begins as a web page or a server's error does.
 func WebPage(head []byte) bool {
 	head = head[:min(len(head), 1024)]
-	head = bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))))
+	head = bytes.TrimSpace(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")))
 	for _, start := range []string{"<!doctype html", "<html", "<?xml", "404: not found"} {
-		if bytes.HasPrefix(head, []byte(start)) {
+		if len(head) >= len(start) && bytes.EqualFold(head[:len(start)], []byte(start)) {
 			return true
 		}
 	}
