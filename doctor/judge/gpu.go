@@ -315,7 +315,7 @@ func torchNVTX(e *evaluation, s subject) (map[string]string, bool) {
 // the recipe was set to.
 func (e *evaluation) lacksBackend(name string, i facts.Instance) bool {
 	want, have := e.recipe.Setting("gpu"), i.Built.Backends
-	return slices.Contains([]string{"libtorch", "onnxruntime", "darknet", "ncnn", "openpose"}, name) && want != "" && want != "cpu" && len(have) > 0 && !slices.Contains(have, want)
+	return slices.Contains([]string{"libtorch", "onnxruntime", "darknet", "ncnn", "openpose", "caffe"}, name) && want != "" && want != "cpu" && len(have) > 0 && !slices.Contains(have, want)
 }
 
 // backendMissing finds a library that was built without the backend that the

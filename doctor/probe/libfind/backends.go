@@ -21,6 +21,11 @@ func (c *copyOf) backends(component string) []string {
 		known = c.whole
 	case "ncnn":
 		known = c.attrs["vulkan"] != ""
+	case "caffe": // its CMake package says so in one of two words
+		if c.attrs["cpu_only"] == "no" || c.attrs["cuda"] == "yes" {
+			return []string{"cpu", "cuda"}
+		}
+		known = c.attrs["cpu_only"] == "yes" || c.attrs["cuda"] == "no"
 	}
 	if !known {
 		return nil

@@ -171,11 +171,38 @@ func (w *world) openCVBins(ctx context.Context, tree string) []string {
 		out = append(out, w.h.Join(base, "bin"), w.h.Join(base, `bin\Release`))
 		for _, e := range w.list(ctx, w.h.Join(base, arch)) {
 			if low := strings.ToLower(e.Name); strings.HasPrefix(low, "vc") || low == "mingw" || low == "bin" {
-				out = append(out, w.h.Join(base, arch, e.Name, "bin"))
+				out = append(out, w.h.Join(base, arch, e.Name, "bin"), w.h.Join(base, arch, e.Name, staticFolder))
 			}
 		}
 	}
 	return out
+}
+
+// staticFolder is where OpenCV's build installs static libraries for Visual Studio:
+// build\x64\vc17\staticlib (OpenCVInstallLayout.cmake).
+const staticFolder = "staticlib"
+
+// staticModules are OpenCV's own static libraries of one folder, core or world first, by
+// the names of its DLLs: opencv_core4110.lib. Debug builds are left out.
+func (s *search) staticModules(ctx context.Context, dir string) (first string, of dllOf, parts []string) {
+	if !strings.EqualFold(s.h.Base(dir), staticFolder) || s.spec.component != "opencv" {
+		return "", dllOf{}, nil
+	}
+	for _, e := range s.list(ctx, dir) {
+		stem, ok := strings.CutSuffix(strings.ToLower(e.Name), ".lib")
+		if !ok {
+			continue
+		}
+		d, ok := openCVDLL(stem + ".dll")
+		if !ok || d.debug {
+			continue
+		}
+		parts = append(parts, d.part)
+		if d.part == "core" || d.part == "world" {
+			first, of = e.Name, d
+		}
+	}
+	return first, of, parts
 }
 
 // openCVPrefix is the folder that holds include beside OpenCV's DLLs or CMake
@@ -184,7 +211,7 @@ func (w *world) openCVBins(ctx context.Context, tree string) []string {
 func openCVPrefix(dir string) string {
 	parts := strings.Split(strings.TrimRight(dir, `\`), `\`)
 	n := len(parts)
-	if n > 1 && (strings.EqualFold(parts[n-1], "bin") || strings.EqualFold(parts[n-1], "lib")) {
+	if n > 1 && (strings.EqualFold(parts[n-1], "bin") || strings.EqualFold(parts[n-1], "lib") || strings.EqualFold(parts[n-1], staticFolder)) {
 		n--
 		if low := strings.ToLower(parts[n-1]); n > 2 && (strings.HasPrefix(low, "vc") || low == "mingw") {
 			n -= 2 // and the architecture above it

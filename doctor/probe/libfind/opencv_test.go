@@ -309,6 +309,22 @@ func TestOpenCVOfVcpkg(t *testing.T) {
 	}
 }
 
+// TestStaticOpenCVOnWindows: a static build installs its modules in staticlib, with no
+// DLL, and its objects say for which C runtime they are. Debug builds count for nothing.
+func TestStaticOpenCVOnWindows(t *testing.T) {
+	const lib = `C:\opencv\install\x64\vc17\staticlib`
+	for marker, want := range map[string]string{"MT_StaticRelease": "mt", "MD_DynamicRelease": "md"} {
+		list := probeOpenCV(t, hosttest.Parse(t, "-- platform --\nwindows/amd64\n-- env --\nOpenCV_DIR=C:\\opencv\\install\n"+
+			"-- file "+lib+"\\opencv_core4110.lib --\n!<arch>\n/FAILIFMISMATCH:\"RuntimeLibrary="+marker+"\"\n"+
+			"-- file "+lib+"\\opencv_core4110d.lib --\n!<arch>\n/FAILIFMISMATCH:\"RuntimeLibrary=MTd_StaticDebug\"\n"+
+			"-- file "+lib+"\\opencv_dnn4110.lib --\n!<arch>\n-- file "+lib+"\\zlib.lib --\n!<arch>\n"+
+			"-- file "+lib+"\\OpenCVConfig.cmake --\nSET(OpenCV_VERSION 4.11.0)\n")).Components["opencv"]
+		if len(list) != 1 || list[0].Version != "4.11.0" || list[0].Path != `C:\opencv\install` || list[0].Built.Runtime != want || list[0].Built.Toolset != "v143" || !list[0].HasPart("dnn") || list[0].HasPart("zlib") {
+			t.Errorf("%s: %+v", want, list)
+		}
+	}
+}
+
 // TestOpenCVBuildTree: CMake finds a tree that was not installed, and writes its
 // folder into programs; nothing is wrong with it.
 func TestOpenCVBuildTree(t *testing.T) {

@@ -244,8 +244,16 @@ func (s *search) dllGroups(ctx context.Context, dir string) (groups []*dllGroup,
 // dlls adds the copies in one folder, if DLLs (or static libraries) are there.
 func (s *search) dlls(ctx context.Context, dir string, searched bool) {
 	groups, static := s.dllGroups(ctx, dir)
-	if len(groups) == 0 && static != "" {
-		s.archive(ctx, dir, static)
+	modules, of, parts := s.staticModules(ctx, dir)
+	if static = cmp.Or(modules, static); len(groups) == 0 && static != "" {
+		if c := s.archive(ctx, dir, static); c != nil && modules != "" {
+			c.version = better(c.version, of.version)
+			c.built.Compiler, c.built.Toolset, c.built.CXXABI = of.compiler, toolset(dir), "msvc"
+			c.set("abi", of.compiler)
+			for _, part := range parts {
+				c.add(part)
+			}
+		}
 	}
 	for _, g := range groups {
 		// oneAPI's latest is a link to a release's folder.
@@ -308,20 +316,23 @@ func (s *search) placeDLL(lib string, g *dllGroup) *copyOf {
 	return c
 }
 
-// archive adds an import library beside headers, or an archive: ncnn comes so.
-func (s *search) archive(ctx context.Context, dir, static string) {
+// archive adds an import library beside headers, or an archive: ncnn comes so. It gives
+// the copy that is new, nil for none.
+func (s *search) archive(ctx context.Context, dir, static string) *copyOf {
 	prefix := s.prefixOf(dir)
 	for _, c := range s.copies {
 		if c.prefix == prefix {
 			c.dev = true
-			return
+			return nil
 		}
 	}
 	if slices.Contains([]string{"ncnn", "executorch", "mace", "opencv"}, s.spec.component) {
 		c := s.add(&copyOf{prefix: prefix, libDir: dir, static: true, dev: true})
 		c.note("file", s.h.Join(dir, static), "static library")
 		c.built.Runtime = s.msvcRuntime(ctx, s.h.Join(dir, static))
+		return c
 	}
+	return nil
 }
 
 // msvcRuntime is the C runtime that a static library's objects were compiled for,
