@@ -190,7 +190,7 @@ var catalog = sync.OnceValue(func() []Component {
 		},
 		{
 			Name: "openvino", Display: "OpenVINO",
-			Parts: words("cmake cpu dev gpu headers shared"),
+			Parts: words("c cmake cpu dev gpu headers hetero ir npu onnx shared tensorflow"),
 			Attrs: words("cmake env include kind lib libdir package package_version soname why"),
 			ABI:   1, ABIWhy: "OpenVINO changes its API with the year",
 			Cost: small,

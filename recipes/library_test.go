@@ -12,7 +12,7 @@ import (
 func required() []string {
 	return []string{
 		"android-ndk", "caffe2-ios", "ci-image", "coreml", "darknet", "deployctl-dev", "executorch", "gocv-macos", "gocv-windows",
-		"libtorch", "mace-android", "ncnn", "onnxruntime", "opencv-cuda", "opencv-opencl", "opencv-source", "opencv-yolov3",
+		"libtorch", "mace-android", "ncnn", "onnxruntime", "openvino", "opencv-cuda", "opencv-opencl", "opencv-source", "opencv-yolov3",
 		"openpose-linux", "openpose-windows", "tensorflow-c", "caffe", "opencv-python",
 	}
 }

@@ -34,7 +34,7 @@ func Distributions() []string {
 
 // Engines are the engines a recipe may name for its proof.
 func Engines() []string {
-	return []string{"darknet", "gocv", "libtorch", "ncnn", "onnxruntime", "opencv", "opencv-python", "reference", "tensorflow"}
+	return []string{"darknet", "gocv", "libtorch", "ncnn", "onnxruntime", "opencv", "opencv-python", "openvino", "reference", "tensorflow"}
 }
 
 // Tunable are the projects whose build options for a processor deployctl knows.

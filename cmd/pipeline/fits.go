@@ -43,7 +43,7 @@ func fitOf(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) fit {
 }
 
 // purposes are the components that say what a machine is for.
-var purposes = []string{"openpose", "libtorch", "onnxruntime", "ncnn", "darknet", "tensorflow", "cuda", "visual-studio"}
+var purposes = []string{"openpose", "libtorch", "onnxruntime", "openvino", "ncnn", "darknet", "tensorflow", "cuda", "visual-studio"}
 
 // others is the sentence on the recipes for what else a machine has; "" when it
 // has nothing of the kind. Only the recipes that bear the name of what is there are

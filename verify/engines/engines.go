@@ -9,6 +9,7 @@ import (
 	"github.com/deployctl/deployctl/verify/engines/libtorch"
 	"github.com/deployctl/deployctl/verify/engines/onnxruntime"
 	"github.com/deployctl/deployctl/verify/engines/opencv"
+	"github.com/deployctl/deployctl/verify/engines/openvino"
 	"github.com/deployctl/deployctl/verify/engines/python"
 )
 
@@ -19,6 +20,7 @@ func All() []engine.Spec {
 		onnxruntime.Spec(),
 		opencv.Spec(),
 		libtorch.Spec(),
+		openvino.Spec(),
 	}, python.Specs()...)
 }
 

@@ -8,7 +8,6 @@ package native
 import (
 	"context"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -174,6 +173,9 @@ type Runner struct {
 // Spec is the engine's declaration.
 func (r *Runner) Spec() engine.Spec { return r.kind.Declare() }
 
+// Library is the file that the worker loads.
+func (r *Runner) Library() string { return r.Options.Library }
+
 // Prepare looks at the library and finds the worker in the cache or compiles it,
 // which needs the network the first time.
 func (r *Runner) Prepare(ctx context.Context, progress engine.Progress) (engine.Worker, error) {
@@ -257,6 +259,3 @@ func (r *Runner) build(ctx context.Context, dir string, files map[string][]byte,
 	u.Why, u.Fix = explain(log, result.Err, o.BuildLimit)
 	return u
 }
-
-// errHeader is a file that no loader knows.
-var errHeader = errors.New("its header is of no known kind")

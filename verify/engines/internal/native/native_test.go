@@ -2,9 +2,11 @@ package native
 
 import (
 	"context"
+	"debug/elf"
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -151,6 +153,28 @@ func TestUnavailable(t *testing.T) {
 		if !errors.As(err, &u) || !strings.Contains(u.Why, c.why) || u.Fix == "" || u.Broken != c.broken {
 			t.Errorf("%s: %v, %+v", c.name, err, u)
 		}
+	}
+}
+
+// TestAnotherProcessor: a library for another processor is refused before the
+// loader, which would only say that it does not find it.
+func TestAnotherProcessor(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("skipped: this test changes the header of an ELF file")
+	}
+	o := options(t, &goCommand{})
+	raw, err := os.ReadFile(o.Library)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[18] = byte(elf.EM_S390) // e_machine
+	o.Library = filepath.Join(t.TempDir(), "other.so")
+	if err := os.WriteFile(o.Library, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var u *engine.Unavailable
+	if _, err := testKind.New(o).Prepare(t.Context(), engine.Silent{}); !errors.As(err, &u) || !strings.Contains(u.Why, "for another processor (EM_S390)") || u.Fix == "" || !u.Broken {
+		t.Errorf("%v", err)
 	}
 }
 

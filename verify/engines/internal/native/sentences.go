@@ -11,6 +11,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -28,7 +30,7 @@ func Damaged(file, reinstall string) (why, fix string) {
 	case err != nil:
 		return fmt.Sprintf("the library %s cannot be read: %v", file, err), "make it readable for you"
 	}
-	end, err := extent(file)
+	end, processors, err := extent(file)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Sprintf("the library %s cannot be read: %v", file, err), "make it readable for you"
@@ -36,27 +38,30 @@ func Damaged(file, reinstall string) (why, fix string) {
 		return fmt.Sprintf("the library %s is cut short: its headers name parts beyond its %d bytes", file, info.Size()), reinstall
 	case err != nil:
 		return fmt.Sprintf("%s is not a shared library, or it is damaged: %v", file, err), reinstall
+	case !slices.Contains(processors, runtime.GOARCH):
+		// The loader would only say that it does not find it.
+		return fmt.Sprintf("the library %s is for another processor (%s) than this program (%s)", file, strings.Join(processors, " and "), runtime.GOARCH), reinstall
 	}
 	return "", ""
 }
 
-// extent is where the last part of a shared library ends that its headers name.
-func extent(name string) (int64, error) {
+// extent is where the last part of a shared library ends that its headers name, and
+// the processors that it is for, in Go's words where it has some.
+func extent(name string) (end int64, processors []string, err error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	defer f.Close() //nolint:errcheck // read-only
 	magic := make([]byte, 4)
 	if _, err := f.ReadAt(magic, 0); err != nil {
-		return 0, errors.New("it has no header")
+		return 0, nil, errors.New("it has no header")
 	}
-	end := int64(0)
 	switch {
 	case bytes.Equal(magic, []byte(elf.ELFMAG)):
 		e, err := elf.NewFile(f)
 		if err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 		for _, p := range e.Progs {
 			end = max(end, int64(p.Off+p.Filesz))
@@ -66,32 +71,43 @@ func extent(name string) (int64, error) {
 				end = max(end, int64(s.Offset+s.FileSize))
 			}
 		}
+		return end, []string{word(e.Machine, map[elf.Machine]string{elf.EM_X86_64: "amd64", elf.EM_AARCH64: "arm64", elf.EM_386: "386", elf.EM_ARM: "arm"})}, nil
 	case bytes.HasPrefix(magic, []byte("MZ")):
 		e, err := pe.NewFile(f)
 		if err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 		for _, s := range e.Sections {
 			end = max(end, int64(s.Offset)+int64(s.Size))
 		}
-	default:
-		if e, err := macho.NewFatFile(f); err == nil {
-			for _, a := range e.Arches {
-				end = max(end, int64(a.Offset)+int64(a.Size))
-			}
-			return end, nil
+		return end, []string{word(e.Machine, map[uint16]string{pe.IMAGE_FILE_MACHINE_AMD64: "amd64", pe.IMAGE_FILE_MACHINE_ARM64: "arm64", pe.IMAGE_FILE_MACHINE_I386: "386"})}, nil
+	}
+	cpus := map[macho.Cpu]string{macho.CpuAmd64: "amd64", macho.CpuArm64: "arm64", macho.Cpu386: "386"}
+	if e, err := macho.NewFatFile(f); err == nil {
+		for _, a := range e.Arches {
+			end = max(end, int64(a.Offset)+int64(a.Size))
+			processors = append(processors, word(a.Cpu, cpus))
 		}
-		e, err := macho.NewFile(f)
-		if err != nil {
-			return 0, errHeader
-		}
-		for _, l := range e.Loads {
-			if s, ok := l.(*macho.Segment); ok {
-				end = max(end, int64(s.Offset+s.Filesz))
-			}
+		return end, processors, nil
+	}
+	e, err := macho.NewFile(f)
+	if err != nil {
+		return 0, nil, errors.New("its header is of no known kind")
+	}
+	for _, l := range e.Loads {
+		if s, ok := l.(*macho.Segment); ok {
+			end = max(end, int64(s.Offset+s.Filesz))
 		}
 	}
-	return end, nil
+	return end, []string{word(e.Cpu, cpus)}, nil
+}
+
+// word is Go's word for a processor, or the number that stands for it.
+func word[T comparable](machine T, words map[T]string) string {
+	if w := words[machine]; w != "" {
+		return w
+	}
+	return fmt.Sprint(machine)
 }
 
 // Has reports whether a message has one of the parts.

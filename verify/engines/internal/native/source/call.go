@@ -18,7 +18,10 @@ func invoke(function uintptr, args ...uintptr) unsafe.Pointer {
 	return *(*unsafe.Pointer)(unsafe.Pointer(&result))
 }
 
-// cstring is a string that ends with a zero byte.
+// cstring is a string that ends with a zero byte. It lies on the heap, where its
+// address stays the same: on a stack, which may be moved, it would not, hence noinline.
+//
+//go:noinline
 func cstring(s string) *byte {
 	b := append([]byte(s), 0)
 	return &b[0]
