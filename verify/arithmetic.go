@@ -37,7 +37,7 @@ type arithmetic struct {
 }
 
 // arithmetics are those that a target's hardware may have.
-func arithmetics(target string, d *engine.Device) []arithmetic {
+func arithmetics(target string, a engine.Answer) []arithmetic {
 	const tf32 = "TF32: this GPU (compute capability 8.0 or newer) may multiply float32 numbers by 11 of their 24 bits, unless NVIDIA_TF32_OVERRIDE=0 is set; the limits are derived by simulating that in the reference"
 	if judge.PrecisionOf(target) == judge.FP16 {
 		return []arithmetic{{judge.FP16, reference.Options{Half: true, Flush: true}, false,
@@ -45,7 +45,15 @@ func arithmetics(target string, d *engine.Device) []arithmetic {
 	}
 	list := []arithmetic{{judge.FP32, reference.Options{Flush: true}, false,
 		"float32 on hardware that takes numbers below 2⁻¹²⁶ for zero (FTZ, DAZ), of which this network has some; the limits are derived by simulating that in the reference"}}
-	if target == "cuda" && ampere(d) {
+	switch a.BatchNorm {
+	case engine.VariancePlus1e5:
+		list = append(list, arithmetic{judge.FP32, reference.Options{Epsilon: &reference.ForkEpsilon}, true,
+			"float32 with 1e-5 added to the variance in batch normalization, as this Darknet does, where others add 1e-6; the limits are derived by doing the same in the reference"})
+	case engine.DeviationPlus1e6:
+		list = append(list, arithmetic{judge.FP32, reference.Options{Epsilon: &reference.DarknetEpsilon}, true,
+			"float32 with 1e-6 added to the standard deviation in batch normalization, as this Darknet does, where others add it to the variance; the limits are derived by doing the same in the reference"})
+	}
+	if target == "cuda" && ampere(a.Device) {
 		list = append(list,
 			arithmetic{judge.TF32, reference.Options{Products: reference.TF32}, false, tf32},
 			arithmetic{judge.TF32, reference.Options{Products: reference.TF32Cut}, true, tf32})
@@ -69,7 +77,7 @@ func ampere(d *engine.Device) bool {
 // of each arithmetic that the hardware may have. Each costs a run of the
 // reference, so this is for answers that are not accepted otherwise. What is
 // simulated and changes nothing in this network explains nothing.
-func (o *oracle) concede(ctx context.Context, input []float32, target string, d *engine.Device, c judge.Case, v judge.Verdict, text *string) (judge.Case, judge.Verdict, error) {
+func (o *oracle) concede(ctx context.Context, input []float32, target string, answer engine.Answer, c judge.Case, v judge.Verdict, text *string) (judge.Case, judge.Verdict, error) {
 	for _, r := range v.RelL2 {
 		if math.IsInf(r, 0) || math.IsNaN(r) {
 			return c, v, nil
@@ -79,7 +87,7 @@ func (o *oracle) concede(ctx context.Context, input []float32, target string, d 
 		return c, v, nil
 	}
 	nearest := c.Noise
-	for _, a := range arithmetics(target, d) {
+	for _, a := range arithmetics(target, answer) {
 		t, err := o.run(ctx, input, a.opts)
 		if err != nil {
 			return c, v, err

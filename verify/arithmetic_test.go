@@ -14,6 +14,35 @@ import (
 // layers are near the smallest normal float32, which the second makes up for.
 func (f files) scaled(t *testing.T) {
 	t.Helper()
+	f.rewritten(t, func(w *darknet.Weights) {
+		first, second := w.Layer(0), w.Layer(1)
+		for _, v := range [][]float32{first.Scales, first.Biases} {
+			for i := range v {
+				v[i] *= 0x1p-113
+			}
+		}
+		for i := range second.Kernel {
+			second.Kernel[i] *= 0x1p113
+		}
+	})
+}
+
+// quiet rewrites the model's weights so that the first layer's variances are small,
+// where it shows what a batch normalization adds to them.
+func (f files) quiet(t *testing.T) {
+	t.Helper()
+	f.rewritten(t, func(w *darknet.Weights) {
+		first := w.Layer(0)
+		for i := range first.Variances {
+			first.Variances[i] *= 1e-4
+			first.Scales[i] *= 1e-2
+		}
+	})
+}
+
+// rewritten changes the model's weights.
+func (f files) rewritten(t *testing.T, change func(w *darknet.Weights)) {
+	t.Helper()
 	net, err := darknet.LoadConfig(f.config)
 	if err != nil {
 		t.Fatal(err)
@@ -22,15 +51,7 @@ func (f files) scaled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, second := w.Layer(0), w.Layer(1)
-	for _, v := range [][]float32{first.Scales, first.Biases} {
-		for i := range v {
-			v[i] *= 0x1p-113
-		}
-	}
-	for i := range second.Kernel {
-		second.Kernel[i] *= 0x1p113
-	}
+	change(w)
 	out, err := os.Create(f.weights)
 	if err != nil {
 		t.Fatal(err)
@@ -119,6 +140,54 @@ func TestArithmeticOfTheHardware(t *testing.T) {
 			}
 			if own := strings.Contains(text.String(), "judged by limits of its own"); own != (c.state == OK && c.words != "float32") {
 				t.Errorf("the text:\n%s", &text)
+			}
+		})
+	}
+}
+
+// TestBatchNorm: what an engine says that it adds in a batch normalization is what
+// it is judged by; what it does not say is a fault, and a fault stays one.
+func TestBatchNorm(t *testing.T) {
+	fork, own := reference.Options{Epsilon: &reference.ForkEpsilon}, reference.Options{Epsilon: &reference.DarknetEpsilon}
+	darker := func(v []float32) []float32 {
+		out := append([]float32(nil), v...)
+		for i := range out[:len(out)/2] {
+			out[i] *= 0.98
+		}
+		return out
+	}
+	for _, c := range []struct {
+		name, says string
+		opts       reference.Options
+		input      func([]float32) []float32
+		state      State
+		words      string
+	}{
+		{"the usual", "", reference.Options{}, nil, OK, "float32"},
+		{"AlexeyAB's", engine.VariancePlus1e5, fork, nil, OK, "1e-5 added to the variance"},
+		{"pjreddie's", engine.DeviationPlus1e6, own, nil, OK, "1e-6 added to the standard deviation"},
+		{"AlexeyAB's, which is not said", "", fork, nil, Fail, "epsilon of 1e-5"},
+		{"AlexeyAB's, said to be pjreddie's", engine.DeviationPlus1e6, fork, nil, Fail, "epsilon of 1e-5"},
+		{"the usual, said to be AlexeyAB's", engine.VariancePlus1e5, reference.Options{}, nil, OK, "float32"},
+		{"another word", "variance+1", fork, nil, Fail, "epsilon of 1e-5"},
+		{"AlexeyAB's and wrong", engine.VariancePlus1e5, fork, darker, Fail, "differs"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFiles(t)
+			f.quiet(t)
+			o := f.options(t, fake{name: "gocv"})
+			o.Process = worker{opts: c.opts, input: c.input, spoil: func(a *engine.Answer) { a.BatchNorm = c.says }}
+			r, err := Run(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := r.Engines[0]
+			said := e.Arithmetic
+			if c.state == Fail {
+				said = strings.Join(e.Reasons, "\n")
+			}
+			if e.State != c.state || !strings.Contains(said, c.words) {
+				t.Errorf("%s: %q, %q: off by %v, limits %v", e.State, e.Arithmetic, e.Reasons, e.RelL2, e.Limits)
 			}
 		})
 	}

@@ -239,7 +239,7 @@ func table(p *painter, r *Result) {
 		row[1] = e.Version
 		// Where the engine is a binding, its version and that of its library differ.
 		if library := e.Versions[e.spec.Component]; library != "" && library != e.Version {
-			row[1] += " / " + e.spec.Library + " " + library
+			row[1] = strings.TrimPrefix(e.Version+" / "+e.spec.Library+" "+library, " / ")
 		}
 		row[2] = e.Backend + "/" + e.Target
 		switch {

@@ -548,7 +548,7 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 	verdict := judge.Judge(c)
 	e.Arithmetic = usual(c.Precision)
 	if !verdict.OK {
-		if c, verdict, err = or.concede(ctx, v.first, o.Target, r.a.Device, c, verdict, &e.Arithmetic); err != nil {
+		if c, verdict, err = or.concede(ctx, v.first, o.Target, r.a, c, verdict, &e.Arithmetic); err != nil {
 			return nil, err
 		}
 	}
@@ -605,8 +605,12 @@ func (e *Engine) convert(ctx context.Context, o Options, m *model, or *oracle, w
 func writeJob(dir string, o Options, m *model, v *view, target engine.Target) (engine.Job, error) {
 	job := engine.Job{
 		Config: filepath.Join(dir, "network.cfg"), Weights: m.weights.Path,
-		Width: m.net.Width, Height: m.net.Height, Heads: m.net.Heads(), Yolos: m.net.Yolos(),
+		Width: m.net.Width, Height: m.net.Height, Heads: m.net.Heads(), Shapes: [][]int{}, Yolos: m.net.Yolos(),
 		OutDir: dir, Backend: target.Backend, Target: target.Name, Threads: o.Threads, Warmup: o.Warmup, Runs: o.Runs,
+	}
+	for _, h := range job.Heads {
+		s := m.net.Layers[h].Out
+		job.Shapes = append(job.Shapes, []int{1, s.C, s.H, s.W})
 	}
 	files := map[string][]byte{job.Config: m.config}
 	for i, input := range [][]float32{v.first, v.second} {

@@ -27,6 +27,9 @@ The network is converted for engines that do not read Darknet's files:
 
   gocv           OpenCV from Go; reads Darknet's files
   onnxruntime    what "deployctl shadow onnxruntime" calls active; reads ONNX
+  openvino       OpenVINO's C library; reads ONNX
+  tensorflow     TensorFlow's C library; reads a frozen graph
+  darknet        the libdarknet here; reads Darknet's files
   opencv         the same OpenCV from C++: its worker is built here through
                  CMake's find_package and through pkg-config; what fails in one,
                  or finds another OpenCV, is in the notes

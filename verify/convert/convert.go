@@ -10,6 +10,7 @@ import (
 
 	"github.com/deployctl/deployctl/verify/convert/ncnn"
 	"github.com/deployctl/deployctl/verify/convert/onnx"
+	"github.com/deployctl/deployctl/verify/convert/tensorflow"
 	"github.com/deployctl/deployctl/verify/convert/torchscript"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engine"
@@ -55,6 +56,13 @@ func All() []Format {
 					return err
 				}
 				return file(ncnn.Param, func(w io.Writer) error { return ncnn.WriteParam(w, net) })
+			},
+		},
+		{
+			Name: engine.TensorFlow, Display: "a TensorFlow graph", Files: []string{"model.pb"},
+			Input: tensorflow.Input, ChannelsLast: true, Outputs: tensorflow.Outputs,
+			Write: func(file File, net *darknet.Network, weights *darknet.Weights) error {
+				return file("model.pb", func(w io.Writer) error { return tensorflow.Write(w, net, weights) })
 			},
 		},
 	}

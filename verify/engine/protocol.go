@@ -33,6 +33,9 @@ type Job struct {
 	// convolution before each yolo layer, with its batch normalization and its
 	// activation, which is what the yolo layer reads.
 	Heads []int `json:"heads"`
+	// Shapes are the shapes of the heads, [1, C, H, W], in the same order, for engines
+	// whose results have none.
+	Shapes [][]int `json:"shapes"`
 	// Yolos are the indices of the yolo layers, for the engine's own decoding.
 	Yolos []int `json:"yolos"`
 	// OutDir is an existing folder for output tensors.
@@ -59,6 +62,10 @@ type Answer struct {
 	Backend string `json:"backend"`
 	Target  string `json:"target"`
 	Threads int    `json:"threads"`
+	// BatchNorm is what the engine adds in a batch normalization to keep from dividing
+	// by zero, where that is not the usual 1e-6 to the variance: one of the constants
+	// below.
+	BatchNorm string `json:"batch_norm,omitempty"`
 	// Began is when the worker's main function started, Unix seconds. What lies
 	// between the start of the process and this is the loading of libraries.
 	Began float64 `json:"began,omitempty"`
@@ -116,6 +123,13 @@ type Answer struct {
 	// Error is the engine's own message when the job failed.
 	Error string `json:"error,omitempty"`
 }
+
+// The values of Answer.BatchNorm: AlexeyAB's and hank-ai's Darknet add 1e-5 to the
+// variance, pjreddie's adds 1e-6 to the standard deviation (src/blas.c in each).
+const (
+	VariancePlus1e5  = "variance+1e-5"
+	DeviationPlus1e6 = "deviation+1e-6"
+)
 
 // Tensor is one output in a file: float32 little-endian, row-major.
 type Tensor struct {

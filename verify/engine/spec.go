@@ -23,6 +23,8 @@ const (
 	// own converter. Both have Job.Outputs.
 	NCNN Format = "ncnn" // Job.Model
 	MNN  Format = "mnn"  // Job.Model
+	// TensorFlow is a frozen graph, channels-last: Job.Model and Job.Outputs.
+	TensorFlow Format = "tensorflow"
 )
 
 // Target is something that an engine can compute on. Its precision is that of its

@@ -5,12 +5,14 @@ import (
 	"slices"
 
 	"github.com/deployctl/deployctl/verify/engine"
+	"github.com/deployctl/deployctl/verify/engines/darknet"
 	"github.com/deployctl/deployctl/verify/engines/gocv"
 	"github.com/deployctl/deployctl/verify/engines/libtorch"
 	"github.com/deployctl/deployctl/verify/engines/onnxruntime"
 	"github.com/deployctl/deployctl/verify/engines/opencv"
 	"github.com/deployctl/deployctl/verify/engines/openvino"
 	"github.com/deployctl/deployctl/verify/engines/python"
+	"github.com/deployctl/deployctl/verify/engines/tensorflow"
 )
 
 // All are the engines, the default first. One more is a folder and a line here.
@@ -21,6 +23,8 @@ func All() []engine.Spec {
 		opencv.Spec(),
 		libtorch.Spec(),
 		openvino.Spec(),
+		darknet.Spec(),
+		tensorflow.Spec(),
 	}, python.Specs()...)
 }
 

@@ -59,6 +59,9 @@ type Kind struct {
 	// Get says how the library comes to this machine, Without what to do about a
 	// copy that has none: each the end of a sentence.
 	Get, Without string
+	// ThreadsEnv names variables that limit the library's threads, where its API
+	// cannot.
+	ThreadsEnv []string
 	// Remedy knows the library's own messages that have one clear remedy, "" for
 	// others.
 	Remedy func(message string) string
@@ -214,7 +217,7 @@ func (r *Runner) Prepare(ctx context.Context, progress engine.Progress) (engine.
 	}
 	return engine.Worker{
 		Engine: name, Version: o.Version, Argv: []string{exe, o.Library},
-		Built: took > 0, BuildTime: took,
+		Built: took > 0, BuildTime: took, ThreadsEnv: r.kind.ThreadsEnv,
 		Copy: &engine.Copy{Name: r.kind.Spec.Library, Version: o.Version, File: o.Library, Getenv: o.Getenv, Prefixes: r.kind.Prefixes},
 		Runs: engine.Runs{Component: r.kind.Spec.Component, Display: r.kind.Spec.Library, Remedy: r.remedy},
 	}, nil

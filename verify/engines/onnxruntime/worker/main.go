@@ -24,6 +24,8 @@ func main() {
 
 func (r *ort) version() string { return r.release }
 
+func (r *ort) batchNorm() string { return "" }
+
 func (r *ort) open(j job) (network, error) { return r.session(j, "") }
 
 // executed asks ONNX Runtime which provider runs the nodes: it is in the profile

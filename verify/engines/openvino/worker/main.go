@@ -60,6 +60,8 @@ func load(file string) (*openvino, error) {
 
 func (o *openvino) version() string { return o.release }
 
+func (o *openvino) batchNorm() string { return "" }
+
 // status calls a function that gives an ov_status_e, and says what was being done
 // when it is an error.
 //

@@ -14,6 +14,8 @@ import (
 type library interface {
 	// version is its release.
 	version() string
+	// batchNorm is engine.Answer's BatchNorm, "" for the usual.
+	batchNorm() string
 	// open loads the network of a job.
 	open(j job) (network, error)
 	// executed says what ran the layers of that network, nil where the library
@@ -61,14 +63,19 @@ func work(name string, pairs []string, load func(file string) (library, error)) 
 		if j.Warmup+j.Runs < 1 || len(j.Heads) == 0 {
 			return errors.New("job without runs or heads")
 		}
+		a.BatchNorm = l.batchNorm()
 		a.Backend, a.Target, a.Threads = j.Backend, j.Target, j.Threads
+		first, err := readInput(j.Inputs[0], j.Width, j.Height)
+		if err != nil {
+			return err
+		}
 		begin := time.Now()
 		n, err := l.open(j)
 		if err != nil {
 			return err
 		}
 		a.LoadSeconds = time.Since(begin).Seconds()
-		r := runner{network: n, job: j}
+		r := runner{network: n, job: j, first: first}
 		err = passes(j, a, &r.seen, r.forward, func() {})
 		n.close()
 		if err != nil {
@@ -83,7 +90,7 @@ func work(name string, pairs []string, load func(file string) (library, error)) 
 type runner struct {
 	network
 	job   job
-	first []float32 // the first input, once it was read
+	first []float32 // the first input
 	seen  watch
 }
 
@@ -92,13 +99,10 @@ type runner struct {
 func (r *runner) forward(input int, keep string) ([]tensor, float64, error) {
 	j := r.job
 	data := r.first
-	if input > 0 || data == nil {
+	if input > 0 {
 		var err error
 		if data, err = readInput(j.Inputs[input], j.Width, j.Height); err != nil {
 			return nil, 0, err
-		}
-		if input == 0 {
-			r.first = data
 		}
 	}
 	heads, took, err := r.pass(data)

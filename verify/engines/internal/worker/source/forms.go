@@ -31,6 +31,7 @@ type job struct {
 	Width   int      `json:"width"`
 	Height  int      `json:"height"`
 	Heads   []int    `json:"heads"`
+	Shapes  [][]int  `json:"shapes"`
 	Yolos   []int    `json:"yolos"`
 	OutDir  string   `json:"out_dir"`
 	Answer  string   `json:"answer_file"`
@@ -49,6 +50,7 @@ type answer struct {
 	Backend     string            `json:"backend"`
 	Target      string            `json:"target"`
 	Threads     int               `json:"threads"`
+	BatchNorm   string            `json:"batch_norm,omitempty"`
 	Began       float64           `json:"began"`
 	LoadSeconds float64           `json:"load_s"`
 	RunSeconds  []float64         `json:"run_s"`

@@ -1,0 +1,22 @@
+package tensorflow
+
+import "github.com/deployctl/deployctl/verify/engines/internal/native"
+
+// remedy knows what to do about messages of TensorFlow (tensorflow/core/graph,
+// tensorflow/core/common_runtime and tensorflow/c of github.com/tensorflow/tensorflow).
+func remedy(message string) string {
+	has := func(parts ...string) bool { return native.Has(message, parts...) }
+	switch {
+	case has("Invalid GraphDef", "is not a graph"):
+		return "the converted network is damaged: run deployctl verify --fresh"
+	case has("Op type not registered", "No OpKernel was registered", "not in Op<", "NodeDef mentions attr"):
+		return "this TensorFlow lacks operators that YOLO needs: install 2.4 or newer (deployctl doctor --recipe tensorflow-c --fix)"
+	case has("lacks the function"):
+		return "install TensorFlow 2.4 or newer (deployctl doctor --recipe tensorflow-c --fix)"
+	case has("OOM when allocating", "RESOURCE_EXHAUSTED"):
+		return "free memory or raise the limit (ulimit -v unlimited); TensorFlow needs about 2 GB for YOLOv3"
+	case has("has devices other than the processor"):
+		return "hide them: set CUDA_VISIBLE_DEVICES to -1"
+	}
+	return ""
+}
