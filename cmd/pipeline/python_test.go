@@ -50,14 +50,14 @@ type steered struct {
 
 func (p steered) Run(ctx context.Context, cmd host.Command) (host.Output, error) {
 	cmd.Env = append(slices.Clone(cmd.Env), p.env...)
-	return tampered{p.Process, p.change}.Run(ctx, cmd)
+	return tampered{Process: p.Process, change: p.change}.Run(ctx, cmd)
 }
 
 // otherNetwork has the job run other weights, in the format that it would run.
 // converter makes that format, nil where deployctl writes it.
 func otherNetwork(t *testing.T, converter *engine.Converter, start float64, spoil func(w *darknet.Weights)) func(j engine.Job) (engine.Job, error) {
 	t.Helper()
-	net, w := oddWeights(t, start)
+	net, w := (&native{config: odd}).filled(t, start)
 	if spoil != nil {
 		spoil(w)
 	}
@@ -231,7 +231,7 @@ func TestPython(t *testing.T) {
 func provePython(t *testing.T, kind python.Kind) {
 	interpreter, cache, dir := pythonFor(t, kind), t.TempDir(), t.TempDir()
 	config, weights := filepath.Join(dir, "odd.cfg"), filepath.Join(dir, "odd.weights")
-	_, values := oddWeights(t, 0)
+	_, values := (&native{config: odd}).filled(t, 0)
 	f, err := os.Create(weights)
 	if err != nil {
 		t.Fatal(err)
