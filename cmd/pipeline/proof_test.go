@@ -30,6 +30,8 @@ func TestProves(t *testing.T) {
 		{"libtorch", true, false},
 		{"onnxruntime", true, true},
 		{"openpose-linux", false, false},
+		{"opencv-python", true, false},
+		{"ncnn", false, false}, // its engine is a package for Python
 	} {
 		r, err := recipes.Find(c.recipe, "")
 		if err != nil {

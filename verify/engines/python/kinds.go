@@ -139,7 +139,8 @@ func missingCUDA(_ engine.Target, d engine.Device, refused bool) (why, fix strin
 func Ncnn() Kind {
 	return Kind{
 		Spec: engine.Spec{
-			Name: "ncnn", Library: "ncnn", Component: "ncnn", Recipe: "ncnn",
+			// The recipe ncnn is for C++.
+			Name: "ncnn", Library: "ncnn", Component: "ncnn",
 			Formats: []engine.Format{engine.NCNN},
 			Targets: []engine.Target{
 				{Name: "cpu", Backend: "ncnn"},
