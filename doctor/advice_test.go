@@ -141,7 +141,8 @@ func TestAdviceIsTrue(t *testing.T) {
 			t.Errorf("no fix was followed of the kind: %s", kind)
 		}
 	}
-	if counts["a package of the recipe: no recording has its files"] > 45 {
+	// The last that came is the VC++ runtime of lot3's ort-bundle-msvcp140-1.
+	if counts["a package of the recipe: no recording has its files"] > 46 {
 		t.Errorf("more fixes cannot be followed than before: %v", counts)
 	}
 }
