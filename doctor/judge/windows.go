@@ -139,7 +139,7 @@ func (e *evaluation) openposeAdvice(component string) string {
 	cuda, cudnn, runs := pair(release, version)
 	if !runs {
 		old := cuda
-		if cuda, cudnn, runs = pair("master", "16.11"); !runs || old == "" {
+		if cuda, _, runs = pair("master", "16.11"); !runs || old == "" {
 			return ""
 		}
 		return fmt.Sprintf("OpenPose %s documents CUDA %s for Visual Studio %s, which has no code for this GPU (compute capability %s). Use OpenPose's master branch (--set release=master) with Visual Studio 2019 and CUDA Toolkit %s.", release, old, year, sm, cuda)

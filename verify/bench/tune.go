@@ -87,12 +87,11 @@ func Tune(ctx context.Context, p Plan, list []engine.Engine, network Network, ta
 	}
 	before := cases[0]
 	before.Threads = 0
-	if winner.Engine.Spec().Name == before.Engine.Spec().Name && len(winner.Settings) == 0 && winner.Threads == 0 {
-		rows, err = measure([]Case{before})
-	} else {
-		rows, err = measure([]Case{before, winner})
+	last := []Case{before}
+	if winner.Engine.Spec().Name != before.Engine.Spec().Name || len(winner.Settings) > 0 || winner.Threads > 0 {
+		last = append(last, winner)
 	}
-	if err != nil {
+	if _, err := measure(last); err != nil {
 		return nil, err
 	}
 	a.conclude(before, winner)
