@@ -34,7 +34,7 @@ func Spec() engine.Spec {
 	return engine.Spec{
 		Name: Name, Library: "OpenCV", Component: "opencv", Recipe: "opencv-cpp",
 		Formats: []engine.Format{engine.Darknet, engine.ONNX}, Targets: opencv.Targets(), Missing: opencv.Missing, Find: find,
-		Code: opencv.Code,
+		Settings: opencv.Settings("4.7.0"), Code: opencv.Code, // Engine.Spec has those of its release
 	}
 }
 
