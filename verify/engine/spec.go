@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -61,6 +62,24 @@ type Choice struct {
 type Code struct {
 	Language string // Go, C++, Python
 	Lines    []string
+}
+
+// Limited are the lines that limit threads, each with %d for their number, by
+// language. It is for engines that have nothing else to choose; without a number there
+// are no lines.
+func (c Choice) Limited(lines ...Code) []Code {
+	if c.Threads == 0 {
+		return nil
+	}
+	var list []Code
+	for _, l := range lines {
+		one := Code{Language: l.Language}
+		for _, line := range l.Lines {
+			one.Lines = append(one.Lines, strings.ReplaceAll(line, "%d", strconv.Itoa(c.Threads)))
+		}
+		list = append(list, one)
+	}
+	return list
 }
 
 // Spec is what an engine declares.

@@ -2,9 +2,11 @@ package engines
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/verify/engine"
 )
 
 // TestDeclared: every engine is a word of the recipes, has a recipe that ends with
@@ -44,5 +46,37 @@ func TestDeclared(t *testing.T) {
 	}
 	if _, ok := Named("abacus"); ok || len(Names()) != len(All()) {
 		t.Errorf("names are %q", Names())
+	}
+}
+
+// TestCode: every engine that has lines for a choice has them for each of its targets,
+// with the threads and the settings in them, and no place left open.
+func TestCode(t *testing.T) {
+	for _, s := range All() {
+		if s.Code == nil {
+			continue
+		}
+		settings := map[string]string{}
+		for _, v := range s.Settings {
+			settings[v.Name] = v.Values[len(v.Values)-1]
+		}
+		for _, target := range s.Targets {
+			code := s.Code(engine.Choice{Target: target, Threads: 7, Settings: settings})
+			if len(code) == 0 {
+				t.Errorf("%s has no lines for %s", s.Name, target.Pair())
+			}
+			for _, c := range code {
+				text := strings.Join(c.Lines, "\n")
+				if !strings.Contains(text, "7") || strings.Contains(text, "gocv.)") || strings.Contains(text, "::)") || strings.Contains(text, "%") {
+					t.Errorf("%s on %s in %s: %s", s.Name, target.Pair(), c.Language, text)
+				}
+			}
+			plain := s.Code(engine.Choice{Target: target})
+			for _, c := range plain {
+				if strings.Contains(strings.Join(c.Lines, "\n"), "(0)") {
+					t.Errorf("%s on %s limits threads to none: %q", s.Name, target.Pair(), c.Lines)
+				}
+			}
+		}
 	}
 }

@@ -15,8 +15,25 @@ func Spec() engine.Spec {
 	return engine.Spec{
 		Name: Name, Library: "OpenCV", Component: "opencv", Recipe: "opencv-yolov3",
 		Formats: []engine.Format{engine.Darknet}, Targets: opencv.Targets(), Missing: opencv.Missing, Find: find,
-		GoModule: "gocv.io/x/gocv", Modules: Modules,
+		GoModule: "gocv.io/x/gocv", Modules: Modules, Code: code,
 	}
+}
+
+// words are gocv's for our backends and targets (dnn.go).
+var words = map[string]string{
+	"opencv": "NetBackendOpenCV", "cuda": "NetBackendCUDA",
+	"opencv/cpu": "NetTargetCPU", "opencv/cpu_fp16": "NetTargetType(10)", "opencv/opencl": "NetTargetFP32", "opencv/opencl_fp16": "NetTargetFP16",
+	"cuda/cuda": "NetTargetCUDA", "cuda/cuda_fp16": "NetTargetCUDAFP16",
+}
+
+// code are the lines that use a choice.
+func code(c engine.Choice) []engine.Code {
+	var lines []string
+	if c.Threads > 0 {
+		lines = append(lines, fmt.Sprintf("gocv.SetNumThreads(%d) // gocv 0.31 does not have it yet", c.Threads))
+	}
+	lines = append(lines, "err := net.SetPreferableBackend(gocv."+words[c.Target.Backend]+")", "err = net.SetPreferableTarget(gocv."+words[c.Target.Pair()]+")")
+	return []engine.Code{{Language: "Go", Lines: lines}}
 }
 
 // find is the engine for the OpenCV, Go and compiler that were found.

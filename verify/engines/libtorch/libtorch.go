@@ -34,6 +34,14 @@ var workerSource embed.FS
 // cudaDrivers begin the names of files without which LibTorch cannot have used CUDA.
 var cudaDrivers = []string{"libcuda.so", "nvcuda", "libcudart", "cudart"}
 
+// code are the lines that limit LibTorch's threads (torch/csrc/api, ATen/Parallel.h).
+func code(c engine.Choice) []engine.Code {
+	return c.Limited(
+		engine.Code{Language: "C++", Lines: []string{"at::set_num_threads(%d);"}},
+		engine.Code{Language: "Python", Lines: []string{"torch.set_num_threads(%d)"}},
+	)
+}
+
 // Spec declares the engine.
 func Spec() engine.Spec {
 	return engine.Spec{
@@ -44,6 +52,7 @@ func Spec() engine.Spec {
 			{Name: "cuda", Backend: "libtorch", Layers: "cuda", Drivers: cudaDrivers},
 			{Name: "cuda_fp16", Backend: "libtorch", Layers: "cuda_fp16", Drivers: cudaDrivers},
 		},
+		Code:    code,
 		Missing: missing, Find: find,
 	}
 }

@@ -7,6 +7,7 @@ package openvino
 
 import (
 	"embed"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,6 +25,20 @@ const Name = "openvino"
 //go:embed worker/*.go
 var workerSource embed.FS
 
+// code are the lines that compile a model as it was measured: in single precision, and
+// with as many threads (openvino/runtime/properties.hpp).
+func code(c engine.Choice) []engine.Code {
+	cpp, py := "ov::hint::inference_precision(ov::element::f32)", `"INFERENCE_PRECISION_HINT": "f32"`
+	if c.Threads > 0 {
+		cpp += fmt.Sprintf(", ov::inference_num_threads(%d)", c.Threads)
+		py += fmt.Sprintf(`, "INFERENCE_NUM_THREADS": %d`, c.Threads)
+	}
+	return []engine.Code{
+		{Language: "C++", Lines: []string{`auto compiled = core.compile_model(model, "CPU", ` + cpp + `);`}},
+		{Language: "Python", Lines: []string{`compiled = core.compile_model(model, "CPU", {` + py + `})`}},
+	}
+}
+
 // kind is the engine. It has no target for Intel's GPUs: there was none to try one on.
 func kind() native.Kind {
 	return native.Kind{
@@ -31,6 +46,7 @@ func kind() native.Kind {
 			Name: Name, Library: "OpenVINO", Component: "openvino", Recipe: "openvino",
 			Formats: []engine.Format{engine.ONNX},
 			Targets: []engine.Target{{Name: "cpu", Backend: "openvino", Layers: "CPU"}},
+			Code:    code,
 		},
 		Worker:   workerSource,
 		Prefixes: []string{"libopenvino", "openvino"}, // the second is Windows'

@@ -6,6 +6,7 @@ import (
 
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/internal/native"
+	"github.com/deployctl/deployctl/verify/engines/internal/opencv"
 )
 
 // Kinds are the engines.
@@ -34,7 +35,7 @@ func OpenCV() Kind {
 				{Name: "cpu", Backend: "opencv"},
 				{Name: "opencl", Backend: "opencv", Layers: "OCL", Drivers: openclDrivers},
 			},
-			Missing: missingOpenCL,
+			Missing: missingOpenCL, Code: opencv.Code,
 		},
 		Adapter: "opencv.py", Module: "cv2",
 		Packages: []string{"opencv-python", "opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless"},
@@ -99,6 +100,9 @@ func Torch() Kind {
 				{Name: "cuda_fp16", Backend: "torch", Layers: "cuda_fp16", Drivers: cudaDrivers},
 			},
 			Missing: missingCUDA,
+			Code: func(c engine.Choice) []engine.Code {
+				return c.Limited(engine.Code{Language: "Python", Lines: []string{"torch.set_num_threads(%d)"}})
+			},
 		},
 		Adapter: "torch.py", Module: "torch", Packages: []string{"torch"},
 		// A distribution's binding lies here, and its libraries elsewhere.
@@ -147,6 +151,10 @@ func Ncnn() Kind {
 				{Name: "vulkan", Backend: "ncnn", Layers: "vulkan", Drivers: []string{"libvulkan", "vulkan"}},
 			},
 			Missing: missingVulkan,
+			Settings: []engine.Setting{
+				{Name: "winograd", Values: []string{"on", "off"}}, {Name: "packing", Values: []string{"on", "off"}}, {Name: "sgemm", Values: []string{"on", "off"}},
+			},
+			Code: ncnnCode,
 		},
 		Adapter: "ncnn.py", Module: "ncnn", Packages: []string{"ncnn"},
 		Files: []string{"ncnn/ncnn.*.so", "ncnn/ncnn.so", "ncnn.*.so", "ncnn/ncnn.*.pyd"}, Prefixes: []string{"ncnn."},
@@ -161,6 +169,29 @@ func Ncnn() Kind {
 			return ""
 		},
 	}
+}
+
+// ncnnOptions are ncnn's own names for its switches (src/option.h).
+var ncnnOptions = []struct{ setting, option string }{
+	{"winograd", "use_winograd_convolution"}, {"packing", "use_packing_layout"}, {"sgemm", "use_sgemm_convolution"},
+}
+
+// ncnnCode are the lines that set ncnn's options.
+func ncnnCode(c engine.Choice) []engine.Code {
+	cpp, py := []string{"ncnn::Net net;"}, []string{"net = ncnn.Net()"}
+	if c.Target.Name == "vulkan" {
+		cpp, py = append(cpp, "net.opt.use_vulkan_compute = true;"), append(py, "net.opt.use_vulkan_compute = True")
+	}
+	if c.Threads > 0 {
+		cpp, py = append(cpp, fmt.Sprintf("net.opt.num_threads = %d;", c.Threads)), append(py, fmt.Sprintf("net.opt.num_threads = %d", c.Threads))
+	}
+	for _, o := range ncnnOptions {
+		if v, ok := c.Settings[o.setting]; ok {
+			cpp = append(cpp, fmt.Sprintf("net.opt.%s = %t;", o.option, v == "on"))
+			py = append(py, fmt.Sprintf("net.opt.%s = %s", o.option, map[bool]string{true: "True", false: "False"}[v == "on"]))
+		}
+	}
+	return []engine.Code{{Language: "C++", Lines: cpp}, {Language: "Python", Lines: py}}
 }
 
 // missingVulkan says what Vulkan lacks here, "" when nothing. A device that is the

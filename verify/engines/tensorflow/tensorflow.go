@@ -30,6 +30,9 @@ func kind() native.Kind {
 			Name: Name, Library: "TensorFlow", Component: "tensorflow", Recipe: "tensorflow-c",
 			Formats: []engine.Format{engine.TensorFlow},
 			Targets: []engine.Target{{Name: "cpu", Backend: "tensorflow"}},
+			Code: func(c engine.Choice) []engine.Code {
+				return c.Limited(engine.Code{Language: "Python", Lines: []string{"tf.config.threading.set_intra_op_parallelism_threads(%d)"}})
+			},
 		},
 		Worker:   workerSource,
 		Prefixes: []string{"libtensorflow", "tensorflow"}, // the second is Windows'

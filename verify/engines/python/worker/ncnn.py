@@ -40,6 +40,12 @@ class Ncnn:
             if name.startswith(("use_fp16", "use_bf16", "use_int8")):
                 setattr(opt, name, False)
         opt.use_vulkan_compute = job["target"] == "vulkan"
+        options = (
+            ("winograd", "use_winograd_convolution"), ("packing", "use_packing_layout"), ("sgemm", "use_sgemm_convolution"),
+        )
+        for setting, option in options:
+            if setting in job.get("settings", {}):
+                setattr(opt, option, job["settings"][setting] == "on")
         if job["threads"]:
             opt.num_threads = job["threads"]
         self.used = opt.num_threads
