@@ -25,6 +25,9 @@ func Text(w io.Writer, r *Report) error {
 		for to < len(r.Rows) && r.Rows[to].network() == r.Rows[from].network() {
 			to++
 		}
+		if from > 0 {
+			text.WriteString("\n")
+		}
 		table(&text, r.Rows[from:to])
 		from = to
 	}
@@ -84,7 +87,6 @@ func table(text *strings.Builder, rows []Row) {
 			}
 			text.WriteString(strings.TrimRight(line.String(), " ") + "\n")
 		}
-		text.WriteString("\n")
 	}
 	for _, r := range rows {
 		if r.State != verify.OK {
@@ -95,9 +97,10 @@ func table(text *strings.Builder, rows []Row) {
 
 // notes say what was measured, and how much it is worth.
 func (r *Report) notes(text *strings.Builder) {
+	text.WriteString("\n")
 	if len(r.Rows) > 1 && r.Rows[0].State == verify.OK {
 		if slowest := r.slowest(); slowest.Median > r.Rows[0].Median {
-			fmt.Fprintf(text, "\n%s is the fastest, %.1f times as fast as %s.\n", r.Rows[0].name(), slowest.Median/r.Rows[0].Median, slowest.name())
+			fmt.Fprintf(text, "%s is the fastest, %.1f times as fast as %s.\n", r.Rows[0].name(), slowest.Median/r.Rows[0].Median, slowest.name())
 		}
 	}
 	if r.PeakGFLOPS > 0 {
@@ -162,7 +165,6 @@ func Markdown(w io.Writer, r *Report) error {
 		}
 		fmt.Fprintf(&text, "| %s | %s | %s | %s |%s\n", row.Engine, row.Version, row.Target, strings.ReplaceAll(oneLine(row.Why), "|", `\|`), strings.Repeat(" |", len(columns)-4))
 	}
-	text.WriteString("\n")
 	r.notes(&text)
 	_, err := io.WriteString(w, text.String())
 	return err

@@ -174,7 +174,11 @@ func Explain(w io.Writer, a *Advice) error {
 	case a.Before.State != verify.OK:
 		fmt.Fprintf(&text, "  %s does not run here: %s\n", a.Before.name(), oneLine(a.Before.Why))
 	case a.Gain > 1:
-		fmt.Fprintf(&text, "  %.2f times as fast as %s (%s), between %.2f and %.2f in %d rounds\n", a.Gain, a.Before.name(), duration(a.Before.Median), a.Least, a.Most, len(r.Medians))
+		fmt.Fprintf(&text, "  %.2f times as fast as %s (%s)", a.Gain, a.Before.name(), duration(a.Before.Median))
+		if n := len(r.Medians); n > 1 {
+			fmt.Fprintf(&text, ", between %.2f and %.2f in %d rounds", a.Least, a.Most, n)
+		}
+		text.WriteString("\n")
 	default:
 		text.WriteString("  nothing tried was faster than this engine as it is\n")
 	}
