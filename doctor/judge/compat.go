@@ -131,6 +131,23 @@ func (e *evaluation) libtorchAdvice(cuda string) string {
 	return ""
 }
 
+// cudaBeside is the CUDA toolkit that a build of a framework goes with: the one here
+// where the driver and the card run it, else the one that is to be installed.
+func (e *evaluation) cudaBeside() string {
+	cuda, ok := e.facts.Active("cuda")
+	if ok && (e.acceptsCUDA(cuda.Version) && e.runsCUDA(cuda.Version, BestGPU(e.facts), true) || BestGPU(e.facts) == "") {
+		return cuda.Version
+	}
+	for i := range e.recipe.Requirements {
+		if c := e.recipe.Requirements[i].Component; c != nil && slices.Contains(names(c), "cuda") {
+			if constraint, err := recipes.ParseConstraint(c.Version); err == nil {
+				return cmp.Or(e.cudaFor(constraint, true), cuda.Version)
+			}
+		}
+	}
+	return cuda.Version
+}
+
 // libc judges the C library of a Linux; false means that it does not do.
 func (e *evaluation) libc(c *recipes.OSCheck) (verdict, bool) {
 	l := e.facts.OS.Libc

@@ -127,7 +127,7 @@ func TestGPUChecks(t *testing.T) {
 
 		{"no Darknet, gpu=cuda: no package has CUDA", "darknet", cuda, packaged(host("8.9", nil)), "darknet.gpu-build", "GPU=1"},
 		{"no Darknet, the CPU", "darknet", nil, packaged(host("8.9", nil)), "darknet.present", "apt-get install darknet"},
-		{"no LibTorch, gpu=cuda", "libtorch", cuda, packaged(host("8.9", nil)), "libtorch.gpu-build", "CUDA build"},
+		{"no LibTorch, gpu=cuda", "libtorch", cuda, packaged(host("8.9", nil)), "libtorch.gpu-build", "build, which is made for CUDA"},
 		{"no ONNX Runtime, gpu=cuda", "onnxruntime", cuda, packaged(host("8.9", nil)), "onnxruntime.gpu-build", "-gpu"},
 		{"Fermi, no LibTorch", "libtorch", cuda, host("2.1", nil), "libtorch.gpu-build", ""},
 		{"ONNX Runtime's CUDA part, gpu=cuda", "onnxruntime", cuda, host("8.9", provider), "onnxruntime.library-missing", "libcublasLt.so.12"},

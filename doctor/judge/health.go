@@ -47,6 +47,12 @@ func (e *evaluation) health(findings []Finding) []Finding {
 	}
 	for i := range findings[:known] {
 		if findings[i].State == Fail {
+			// What the copy that is to be replaced lacks is not to be fetched.
+			if name, _, _ := strings.Cut(findings[i].ID, "."); findings[i].Cause == WrongVersion && name == "libtorch" {
+				for _, of := range []string{"missing", "elsewhere", "too-old", "damaged", "driver"} {
+					silences = append(silences, silence{pattern: name + ".library-" + of, cause: findings[i].ID, required: true})
+				}
+			}
 			for _, symptom := range symptoms[findings[i].ID] {
 				silences = append(silences, silence{pattern: symptom, cause: findings[i].ID, required: true})
 			}

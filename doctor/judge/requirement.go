@@ -626,8 +626,8 @@ func (e *evaluation) fix(q *recipes.Requirement) string {
 			if q.Component.Name == "onnxruntime" {
 				break
 			}
-			if cuda, ok := e.facts.Active("cuda"); ok && e.recipe.Setting("gpu") == "cuda" {
-				if text := e.libtorchAdvice(cuda.Version); text != "" {
+			if e.recipe.Setting("gpu") == "cuda" {
+				if text := e.libtorchAdvice(e.cudaBeside()); text != "" {
 					return text
 				}
 			}

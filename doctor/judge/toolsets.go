@@ -187,7 +187,7 @@ func (e *evaluation) cudaAdvice(c *recipes.ComponentCheck) string {
 	}
 	e.advise("cuda", v)
 	text := first + "Install CUDA Toolkit " + v + ", which has code for this GPU (compute capability " + BestGPU(e.facts) + ")"
-	if torch, ok := e.facts.Active("libtorch"); ok && slices.Contains(e.touched(), "libtorch") && strings.Contains(torch.Built.CUDA, ".") {
+	if torch, ok := e.facts.Active("libtorch"); ok && slices.Contains(e.touched(), "libtorch") && strings.Contains(torch.Built.CUDA, ".") && holds(requirement, torch.Built.CUDA) && !e.replaced("libtorch") {
 		v = torch.Built.CUDA
 		text = "Install CUDA Toolkit " + v + ", which the LibTorch in " + torch.Path + " is built for"
 	}
@@ -206,6 +206,23 @@ func (e *evaluation) cudaAdvice(c *recipes.ComponentCheck) string {
 		return "First install Visual Studio. " + text
 	}
 	return text
+}
+
+// replaced reports whether the copy of a component that is here is to be replaced,
+// for what it was built for does not serve.
+func (e *evaluation) replaced(name string) bool {
+	for i := range e.recipe.Requirements {
+		c := e.recipe.Requirements[i].Component
+		if _, applies := e.applies(e.recipe.Requirements[i].When); c == nil || c.Absent || !applies || !slices.Contains(names(c), name) {
+			continue
+		}
+		if constraint, err := recipes.ParseConstraint(c.Version); err == nil {
+			if i, ok := e.facts.Active(name); ok && i.Version != "" && !holds(constraint, i.Version) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // opencvCUDAAdvice adds to the manual way the oldest OpenCV that compiles with the
