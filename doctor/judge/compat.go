@@ -301,6 +301,9 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 		if chosen := e.hostGCC(); chosen != "" && name == "gcc" && slices.Contains(c.Given, "cuda") {
 			value, ok = chosen, true
 		}
+		if ok && name == "os" && c.Table == "cuda-driver" {
+			value = e.driverOS()
+		}
 		if !ok && slices.Contains(c.Optional, name) {
 			given[name] = "" // the table is asked without it
 			continue

@@ -54,7 +54,7 @@ func (e *evaluation) runsCUDA(v, sm string, onDriver bool) bool {
 	}
 	driver, hasDriver := e.facts.Active("nvidia-driver")
 	if onDriver && hasDriver && driver.Version != "" && e.facts.OS.Board == "" {
-		least, _, err := e.tables.Choose("cuda-driver", map[string]string{"os": e.facts.OS.Family, "cuda": v}, "driver_minor")
+		least, _, err := e.tables.Choose("cuda-driver", map[string]string{"os": e.driverOS(), "cuda": v}, "driver_minor")
 		if err != nil || newer(least, driver.Version) {
 			return false
 		}
@@ -310,7 +310,9 @@ func (c *choice) row(check *recipes.CompatCheck) *recipes.Row {
 		case "sm":
 			version = BestGPU(c.e.facts)
 		case "os":
-			version = c.e.facts.OS.Family
+			if version = c.e.facts.OS.Family; check.Table == "cuda-driver" {
+				version = c.e.driverOS()
+			}
 		}
 		lists = append(lists, c.e.rowsOf(check.Table, name, version))
 	}

@@ -128,7 +128,7 @@ func driverBranch(e *evaluation, _ subject) (map[string]string, bool) {
 // firstDriver is the first driver that knows a card which came later than the first of
 // its generation; "" where the table does not have it.
 func (e *evaluation) firstDriver(g facts.GPU) string {
-	first, _, err := e.tables.Choose("driver-card", map[string]string{"os": e.facts.OS.Family, "card": cardModel(g.Name)}, "driver")
+	first, _, err := e.tables.Choose("driver-card", map[string]string{"os": e.driverOS(), "card": cardModel(g.Name)}, "driver")
 	if err != nil {
 		return ""
 	}

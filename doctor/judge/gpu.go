@@ -188,7 +188,7 @@ func (e *evaluation) libtorchFor(sm string) string {
 				continue
 			}
 			toolkit := build[:len(build)-1] + "." + build[len(build)-1:]
-			least, _, err := e.tables.Choose("cuda-driver", map[string]string{"os": e.facts.OS.Family, "cuda": toolkit}, "driver_minor")
+			least, _, err := e.tables.Choose("cuda-driver", map[string]string{"os": e.driverOS(), "cuda": toolkit}, "driver_minor")
 			if hasDriver && driver.Version != "" && (err != nil || newer(least, driver.Version)) {
 				continue
 			}
@@ -237,7 +237,7 @@ func runsOn(b facts.Built, sm string) bool {
 // driverTooOld reports whether the driver here runs no program of a CUDA.
 func (e *evaluation) driverTooOld(cuda string) bool {
 	driver, ok := e.facts.Active("nvidia-driver")
-	least, _, err := e.tables.Choose("cuda-driver", map[string]string{"os": e.facts.OS.Family, "cuda": cuda}, "driver_minor")
+	least, _, err := e.tables.Choose("cuda-driver", map[string]string{"os": e.driverOS(), "cuda": cuda}, "driver_minor")
 	if !ok || err != nil {
 		return false
 	}
@@ -262,7 +262,7 @@ func driverForBuild(e *evaluation, s subject) (map[string]string, bool) {
 	if cuda == "" || !ok || driver.Unusable != nil || driver.Version == "" || !e.usesCUDA() || e.facts.OS.Board != "" {
 		return nil, false
 	}
-	least, _, err := e.tables.Choose("cuda-driver", map[string]string{"os": e.facts.OS.Family, "cuda": cuda}, "driver_minor")
+	least, _, err := e.tables.Choose("cuda-driver", map[string]string{"os": e.driverOS(), "cuda": cuda}, "driver_minor")
 	return map[string]string{"cuda": built, "least": least, "driver": driver.Version}, err == nil && e.driverTooOld(cuda)
 }
 
@@ -359,7 +359,7 @@ const CUDAGone = "gpu.cuda-gone"
 func driverElsewhere(where string) relation {
 	return func(e *evaluation, _ subject) (map[string]string, bool) {
 		host := DriverHost(e.facts)
-		inWSL := host == "container" && strings.Contains(strings.ToLower(e.facts.OS.Kernel), "microsoft")
+		inWSL := host == "container" && onWSL(e.facts)
 		if inWSL {
 			host = "container-in-wsl"
 		}
@@ -408,6 +408,20 @@ func DriverHost(f *facts.Facts) string {
 		return "container"
 	}
 	return ""
+}
+
+// onWSL reports whether the kernel is that of Windows Subsystem for Linux.
+func onWSL(f *facts.Facts) bool {
+	return strings.HasPrefix(f.OS.Container, "wsl") || strings.Contains(strings.ToLower(f.OS.Kernel), "microsoft")
+}
+
+// driverOS is the system whose NVIDIA driver programs here use: under WSL, and in a
+// container there, it is Windows', which counts its versions otherwise.
+func (e *evaluation) driverOS() string {
+	if onWSL(e.facts) {
+		return "windows"
+	}
+	return e.facts.OS.Family
 }
 
 // update says how to get another version of a component.

@@ -217,3 +217,24 @@ func TestJetsonDriver(t *testing.T) {
 		t.Errorf("a desktop: %s: %s", got.State, got.Found)
 	}
 }
+
+// TestWSLDriver: the driver under WSL is Windows', whose versions are compared with
+// those that CUDA names for Windows. 526.86 runs CUDA 12 on Linux and not on Windows.
+func TestWSLDriver(t *testing.T) {
+	const driver = "    compat: {table: cuda-driver, given: [os, cuda], choose: driver_minor, holds: {nvidia-driver: \">=\"}}\n"
+	for _, c := range []struct {
+		container, kernel, version string
+		want                       State
+	}{
+		{"", "6.1.0-18-amd64", "526.86", OK},
+		{"wsl2", "5.15.153.1-microsoft-standard-WSL2", "526.86", Fail},
+		{"docker", "5.15.153.1-microsoft-standard-WSL2", "526.86", Fail},
+		{"wsl2", "5.15.153.1-microsoft-standard-WSL2", "527.41", OK},
+	} {
+		f := gpuHost("linux", "NVIDIA GeForce RTX 3060", "8.6", map[string]facts.Instance{"cuda": {Version: "12.9.86"}, "nvidia-driver": {Version: c.version}})
+		f.OS.Container, f.OS.Kernel = c.container, c.kernel
+		if got := judge(t, f, driver, nil); got.State != c.want {
+			t.Errorf("%s in %q: %s, want %s: %s", c.version, c.container, got.State, c.want, got.Found)
+		}
+	}
+}
