@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -210,7 +211,11 @@ func (c conversion) write(w io.Writer, format convert.Format) error {
 		for _, v := range e.RelL2 {
 			worst = max(worst, float64(v))
 		}
-		fmt.Fprintf(&text, "\nChecked: %s %s computes the same as the reference engine (relative L2 at most %.1e).\n", e.Name, e.Version, worst)
+		name, version := e.Name, e.Version
+		if spec, ok := engines.Named(e.Name); ok {
+			name, version = spec.Library, cmp.Or(e.Versions[spec.Component], version)
+		}
+		fmt.Fprintf(&text, "\nChecked: %s %s computes the same as the reference engine (relative L2 at most %.1e).\n", name, version, worst)
 	}
 	_, err := io.WriteString(w, text.String())
 	return err
