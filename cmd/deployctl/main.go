@@ -37,7 +37,7 @@ func run(args []string, c *console.Console) int {
 	written := &counter{to: c.Out}
 	c.Out = written
 	root := newRoot(c)
-	root.SetArgs(args)
+	root.SetArgs(negativeLast(args))
 	// Not before a command runs: --version and --help need no handler, and three
 	// of them take a tenth of their time.
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { cmd.SetContext(untilSignal(cmd.Context())) }

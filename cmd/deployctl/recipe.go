@@ -2,6 +2,8 @@ package main
 
 import (
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -80,15 +82,65 @@ func newRecipeSchema(c *console.Console) *cobra.Command {
 }
 
 func newExplain(c *console.Console) *cobra.Command {
-	return &cobra.Command{
-		Use:     "explain ID",
-		Short:   "Explain a requirement or recipe: what, why, and how to fix it by hand",
-		Example: `  deployctl explain opencv.version`,
-		Args:    exactArg("a requirement's id, as doctor --format json shows it, or a recipe's name"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return whatFolders(func(f pipeline.Folders) error { return pipeline.Explain(c, f, args[0]) })
+	o := pipeline.ExplainOptions{Console: c}
+	cmd := &cobra.Command{
+		Use:   "explain ID|FILE|-|TEXT|CODE",
+		Short: "Explain an error text, a log, an error code or a check: cause and fix",
+		Long: `Explain an id that doctor shows in brackets or a recipe (its page), or an error:
+a log file, "-" for the standard input, one error line, or a code (decimal, hex,
+negative, or by name). deployctl looks for the first cause, shows the line that
+proves it, and says how to fix it. It runs nothing and needs no network.
+
+Exit code 3 means that no rule knows the text.`,
+		Example: `  deployctl explain opencv.version
+  deployctl explain build.log
+  make 2>&1 | deployctl explain -
+  deployctl explain -1073741515
+  deployctl explain "fatal error: cudnn.h: No such file or directory"`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return exactArg("an id, a recipe, a log file, -, an error text or a code")(cmd, args)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return whatFolders(func(f pipeline.Folders) error {
+				o.Folders, o.Subject = f, strings.Join(args, " ")
+				return pipeline.Explain(cmd.Context(), o)
+			})
 		},
 	}
+	cmd.Flags().StringVar(&o.Format, "format", "text", "`text or json`")
+	return cmd
+}
+
+var negativeNumber = regexp.MustCompile(`^-[0-9]+$`)
+
+// negativeLast moves negative numbers after "--", where explain's arguments hold
+// one: an error code such as -1073741515 is not a flag.
+func negativeLast(args []string) []string {
+	if len(args) == 0 || args[0] != "explain" {
+		return args
+	}
+	var first, numbers []string
+	for i, arg := range args {
+		if arg == "--" {
+			if len(numbers) == 0 {
+				return args
+			}
+			numbers = append(numbers, args[i+1:]...)
+			break
+		}
+		if negativeNumber.MatchString(arg) {
+			numbers = append(numbers, arg)
+		} else {
+			first = append(first, arg)
+		}
+	}
+	if len(numbers) == 0 {
+		return args
+	}
+	return slices.Concat(first, []string{"--"}, numbers)
 }
 
 // selectRecipe adds the flags that choose and narrow a recipe.

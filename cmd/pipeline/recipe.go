@@ -193,28 +193,3 @@ func RecipeSchema(c *console.Console, tables bool) error {
 	_, err := c.Out.Write(data)
 	return err
 }
-
-// Explain prints the page of a requirement or finding id, or of a recipe.
-func Explain(c *console.Console, folders Folders, id string) error {
-	page, ok := recipes.Page(id)
-	if !ok {
-		tables, err := recipes.EmbeddedTables()
-		if err != nil {
-			return err
-		}
-		checks, err := tables.Checks()
-		if err != nil {
-			return err
-		}
-		page = recipes.CheckPage(checks, id)
-	}
-	if page == "" {
-		r, err := recipes.Find(id, folders.Recipes)
-		if err != nil {
-			return usagef("there is no page for %q: give an id that doctor shows in brackets, or a recipe's name", id)
-		}
-		page = string(recipes.Markdown(r))
-	}
-	_, err := fmt.Fprint(c.Text(), page)
-	return err
-}

@@ -1,0 +1,378 @@
+// Package explain owns reading error texts and codes: a wall of text, or one
+// number, becomes a failure class, the line that proves it, a cause and a fix. The
+// rules are data (recipes/library/rules).
+//
+// It must never run anything or look at the machine: what it knows is the text.
+package explain
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Kinds of texts.
+const (
+	KindLog     = "log"
+	KindCode    = "code"
+	KindUnknown = "unknown"
+)
+
+// Result is what a text was recognized as. Its JSON is the answer of "explain
+// --format json".
+type Result struct {
+	Kind string `json:"kind"`
+	// Matches has the best first, at most one of a class.
+	Matches []Match `json:"matches"`
+	// Facts holds what was read from a dump. No kind of dump is read yet.
+	Facts map[string]any `json:"facts"`
+	// FirstError is the first line that reports an error, nil for none.
+	FirstError *Line `json:"first_error,omitempty"`
+}
+
+// Line is a line of the text.
+type Line struct {
+	Line int    `json:"line"` // from 1
+	Text string `json:"text"` // at most 400 bytes
+}
+
+// Match is one thing that a text proves.
+type Match struct {
+	Class string `json:"class"` // a name of classes.yaml
+	// Line is the number of the line that proves it, from 1, and Evidence its text.
+	Line     int    `json:"line"`
+	Evidence string `json:"evidence"`
+	Cause    string `json:"cause"`
+	Fix      string `json:"fix"`
+	// Confidence is above 0, at most 1.
+	Confidence float64 `json:"confidence"`
+	// Page is the id of the page that says more, "" for none.
+	Page string `json:"page,omitempty"`
+	// Rule is the id of the rule, "" for a code; Source is the header of a code.
+	Rule   string `json:"rule,omitempty"`
+	Source string `json:"source,omitempty"`
+	// Rank is cause, follow-on or hint.
+	Rank string `json:"rank,omitempty"`
+}
+
+// matcher is a rule or a code as texts are searched for it.
+type matcher struct {
+	id   string
+	rule *Rule // nil for a code
+	code *Code
+	fam  *Family
+	form string // of the code, as it stands in texts
+}
+
+// prepare builds the search over all literals.
+func (s *Set) prepare() {
+	ids := map[string]int{}
+	add := func(text string) int {
+		id, ok := ids[text]
+		if !ok {
+			id = len(s.texts)
+			ids[text] = id
+			s.texts = append(s.texts, text)
+			s.users = append(s.users, nil)
+		}
+		return id
+	}
+	user := func(text string, m matcher) {
+		s.matchers = append(s.matchers, m)
+		id := add(text)
+		s.users[id] = append(s.users[id], len(s.matchers)-1)
+	}
+	for i := range s.Rules {
+		r := &s.Rules[i]
+		s.matchers = append(s.matchers, matcher{id: r.ID, rule: r})
+		for _, text := range r.Literals {
+			id := add(text)
+			s.users[id] = append(s.users[id], len(s.matchers)-1)
+		}
+		for _, text := range slices.Concat(r.Also, r.Unless) {
+			add(text)
+		}
+	}
+	for i := range s.Codes {
+		f := &s.Codes[i]
+		if f.Lookup {
+			continue
+		}
+		for j := range f.Codes {
+			c := &f.Codes[j]
+			// A short name, or one with a blank, is too common a text.
+			if c.Class == "" || len(c.Name) < 5 || strings.Contains(c.Name, " ") {
+				continue
+			}
+			for _, form := range c.forms(f) {
+				user(form, matcher{id: "code." + c.Name, code: c, fam: f, form: form})
+			}
+		}
+	}
+	for _, text := range slices.Concat(errorLiterals(), systemLiterals("windows"), systemLiterals("linux"), systemLiterals("macos")) {
+		add(text)
+	}
+	s.literals = newLiterals(s.texts)
+}
+
+// errorLiterals are in every line that reports an error.
+func errorLiterals() []string {
+	return []string{"error", "fatal", "traceback", "undefined reference", "panic:", "exception", "npm err!"}
+}
+
+// systemLiterals tell on which system a text was written.
+func systemLiterals(system string) []string {
+	switch system {
+	case "windows":
+		return []string{".vcxproj", "msbuild", `c:\`, `d:\`, ".dll", "lnk1", "lnk2", "error c1", "error c2", ".exe"}
+	case "macos":
+		return []string{".dylib", "xcode", "/opt/homebrew", "/applications/", "macosx", "appleclang"}
+	case "linux":
+		return []string{".so.", "/usr/lib/", "/usr/bin/ld", "/lib64/", "apt-get", "/etc/", "core dumped", "x86_64-linux-gnu"}
+	}
+	return nil
+}
+
+// hit is a matcher that a line satisfied.
+type hit struct {
+	m        matcher
+	line     int
+	evidence string
+	groups   map[string]string
+}
+
+// found is what one pass over a text saw.
+type found struct {
+	set    *Set
+	seen   []bool // literal → it is in the text
+	hits   []hit
+	done   []bool // matcher → it has a hit
+	lines  int
+	first  *Line // the first error
+	tested int   // lines tried as first error
+	err    error
+}
+
+// maxTested bounds the lines that are tried as the first error.
+const maxTested = 20000
+
+// scan passes over a text once, looking at size bytes of a line.
+func (s *Set) scan(r io.Reader, size int) *found {
+	f := &found{set: s, seen: make([]bool, len(s.texts)), done: make([]bool, len(s.matchers))}
+	isError := make([]bool, len(s.texts))
+	for _, text := range errorLiterals() {
+		isError[slices.Index(s.texts, text)] = true
+	}
+	lines := newLineReader(r, size)
+	var ids []int32
+	var ends []int
+	for {
+		line, err := lines.next()
+		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				f.err = err
+			}
+			return f
+		}
+		if len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		f.lines++
+		ids, ends = ids[:0], ends[:0]
+		mayFail := -1
+		s.literals.find(line, func(id int32, end int) {
+			f.seen[id] = true
+			if isError[id] && mayFail < 0 {
+				mayFail = end
+			}
+			if len(s.users[id]) > 0 && !slices.Contains(ids, id) {
+				ids, ends = append(ids, id), append(ends, end)
+			}
+		})
+		for i, id := range ids {
+			f.try(id, line, ends[i], lines.n)
+		}
+		if mayFail >= 0 && f.first == nil && f.tested < maxTested {
+			f.tested++
+			if part := string(windowOf(line, mayFail)); strong.MatchString(unprefixed(part)) && !harmless.MatchString(part) {
+				f.first = &Line{Line: lines.n, Text: excerpt(part, min(mayFail, len(part)))}
+			}
+		}
+	}
+}
+
+// try tries the matchers of one literal on a line.
+func (f *found) try(id int32, line []byte, end, number int) {
+	text, evidence := "", ""
+	for _, at := range f.set.users[id] {
+		if f.done[at] {
+			continue
+		}
+		if text == "" {
+			part := windowOf(line, end)
+			text = plain(string(part))
+			evidence = excerpt(string(line), end)
+		}
+		if groups, ok := f.set.matchers[at].match(text); ok {
+			f.done[at] = true
+			f.hits = append(f.hits, hit{f.set.matchers[at], number, evidence, groups})
+		}
+	}
+}
+
+// match tries a line in plain form.
+func (m *matcher) match(line string) (groups map[string]string, ok bool) {
+	if m.rule == nil {
+		return nil, bounded(strings.ToLower(line), m.form)
+	}
+	if m.rule.except != nil && m.rule.except.MatchString(line) {
+		return nil, false
+	}
+	if m.rule.pattern == nil {
+		return nil, true
+	}
+	found := m.rule.pattern.FindStringSubmatch(line)
+	if found == nil {
+		return nil, false
+	}
+	groups = map[string]string{}
+	for i, name := range m.rule.pattern.SubexpNames() {
+		if name != "" && found[i] != "" {
+			groups[name] = found[i]
+		}
+	}
+	return groups, true
+}
+
+// bounded reports whether a word stands in a line with no letter, digit or
+// underscore at its sides.
+func bounded(line, word string) bool {
+	part := func(b byte) bool {
+		return b == '_' || b >= '0' && b <= '9' || b >= 'a' && b <= 'z'
+	}
+	for from := 0; ; {
+		i := strings.Index(line[from:], word)
+		if i < 0 {
+			return false
+		}
+		i += from
+		end := i + len(word)
+		if (i == 0 || !part(line[i-1])) && (end == len(line) || !part(line[end])) {
+			return true
+		}
+		from = i + 1
+	}
+}
+
+// short is the number of lines up to which a text counts as chosen by somebody.
+const short = 12
+
+// kept are the hits that the rest of the text bears out.
+func (f *found) kept() []hit {
+	there := func(text string) bool { return f.seen[slices.Index(f.set.texts, text)] }
+	var out []hit
+	for _, h := range f.hits {
+		if r := h.m.rule; r != nil {
+			if slices.ContainsFunc(r.Unless, there) || slices.ContainsFunc(r.Also, func(t string) bool { return !there(t) }) {
+				continue
+			}
+			if r.Rank == Hint && f.first == nil && f.lines > short {
+				continue
+			}
+		}
+		out = append(out, h)
+	}
+	return out
+}
+
+// system is the system that the text was written on, "" when it does not tell.
+func (f *found) system() string {
+	best, most := "", 0
+	for _, system := range []string{"windows", "macos", "linux"} {
+		n := 0
+		for _, text := range systemLiterals(system) {
+			if f.seen[slices.Index(f.set.texts, text)] {
+				n++
+			}
+		}
+		if n > most {
+			best, most = system, n
+		}
+	}
+	return best
+}
+
+// Text explains a text of any size, which is read once. system (windows, linux,
+// macos) chooses the fix where the text does not tell its own. The error says
+// what could not be read.
+func (s *Set) Text(r io.Reader, system string) (*Result, error) {
+	f := s.scan(r, maxLine)
+	if f.err != nil {
+		return nil, f.err
+	}
+	system = cmp.Or(f.system(), system)
+	out := &Result{Kind: KindUnknown, Matches: []Match{}, Facts: map[string]any{}, FirstError: f.first}
+	for _, h := range f.kept() {
+		out.Matches = append(out.Matches, h.explained(system))
+	}
+	slices.SortStableFunc(out.Matches, func(a, b Match) int {
+		return cmp.Or(
+			cmp.Compare(slices.Index(ranks(), a.Rank), slices.Index(ranks(), b.Rank)),
+			cmp.Compare(a.Line, b.Line),
+			cmp.Compare(b.Confidence, a.Confidence),
+		)
+	})
+	classes := map[string]bool{}
+	out.Matches = slices.DeleteFunc(out.Matches, func(m Match) bool {
+		again := classes[m.Class]
+		classes[m.Class] = true
+		return again
+	})
+	if len(out.Matches) > 0 {
+		out.Kind = KindLog
+	}
+	return out, nil
+}
+
+func (h *hit) explained(system string) Match {
+	if h.m.rule == nil {
+		m := h.m.code.match(h.m.fam, h.evidence, system, 0.85)
+		m.Line, m.Rank = h.line, Cause
+		return m
+	}
+	r := h.m.rule
+	fill := func(text string) string {
+		return placeholder.ReplaceAllStringFunc(text, func(word string) string {
+			return cmp.Or(h.groups[word[1:len(word)-1]], h.groups["other"], "…")
+		})
+	}
+	return Match{
+		Class: r.Class, Line: h.line, Evidence: h.evidence, Cause: fill(strings.TrimSpace(r.Cause)), Fix: fill(fixFor(r.Fix, system)),
+		Confidence: r.Confidence, Page: r.Page, Rule: r.ID, Rank: r.Rank,
+	}
+}
+
+// fixFor is the fix for a system; where there is none, all are given.
+func fixFor(fix map[string]string, system string) string {
+	if text := cmp.Or(fix[system], fix["any"]); text != "" {
+		return strings.TrimSpace(text)
+	}
+	var parts []string
+	for _, one := range []struct{ key, name string }{{"windows", "Windows"}, {"linux", "Linux"}, {"macos", "macOS"}} {
+		if text := fix[one.key]; text != "" {
+			parts = append(parts, "On "+one.name+": "+strings.TrimSpace(text))
+		}
+	}
+	return strings.Join(parts, "\n")
+}
+
+// oneWord is a text that may have been meant as an id or the name of a file.
+var oneWord = regexp.MustCompile(`^[a-z0-9][a-z0-9._+-]*$`)
+
+// LooksLikeName reports whether a text that explains nothing was probably meant
+// as an id or a file.
+func LooksLikeName(text string) bool { return oneWord.MatchString(text) }
