@@ -110,7 +110,7 @@ Exit code 3 means that no rule knows the text.`,
 			})
 		},
 	}
-	cmd.Flags().StringVar(&o.Format, "format", "text", "`text or json`")
+	cmd.Flags().StringVar(&o.Format, "format", "text", "text or json")
 	return cmd
 }
 

@@ -113,7 +113,7 @@ func (s *Set) prepare() {
 			}
 		}
 	}
-	for _, text := range slices.Concat(errorLiterals(), systemLiterals("windows"), systemLiterals("linux"), systemLiterals("macos")) {
+	for _, text := range slices.Concat(errorLiterals(), successLiterals(), systemLiterals("windows"), systemLiterals("linux"), systemLiterals("macos")) {
 		add(text)
 	}
 	s.literals = newLiterals(s.texts)
@@ -122,6 +122,11 @@ func (s *Set) prepare() {
 // errorLiterals are in every line that reports an error.
 func errorLiterals() []string {
 	return []string{"error", "fatal", "traceback", "undefined reference", "panic:", "exception", "npm err!"}
+}
+
+// successLiterals are what tools print at a good end.
+func successLiterals() []string {
+	return []string{"generating done", "build succeeded", "successfully", "built target", "configuring done"}
 }
 
 // systemLiterals tell on which system a text was written.
@@ -158,7 +163,7 @@ type found struct {
 }
 
 // maxTested bounds the lines that are tried as the first error.
-const maxTested = 20000
+const maxTested = 5000
 
 // scan passes over a text once, looking at size bytes of a line.
 func (s *Set) scan(r io.Reader, size int) *found {
@@ -280,7 +285,7 @@ func (f *found) kept() []hit {
 			if slices.ContainsFunc(r.Unless, there) || slices.ContainsFunc(r.Also, func(t string) bool { return !there(t) }) {
 				continue
 			}
-			if r.Rank == Hint && f.first == nil && f.lines > short {
+			if r.Rank == Hint && f.first == nil && (f.lines > short || slices.ContainsFunc(successLiterals(), there)) {
 				continue
 			}
 		}
@@ -342,6 +347,9 @@ func (h *hit) explained(system string) Match {
 	if h.m.rule == nil {
 		m := h.m.code.match(h.m.fam, h.evidence, system, 0.85)
 		m.Line, m.Rank = h.line, Cause
+		if m.Class == "crash" { // a crash says that something was wrong before
+			m.Rank = FollowOn
+		}
 		return m
 	}
 	r := h.m.rule

@@ -163,7 +163,8 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// wrappings are ways in which the same lines arrive.
+// TestWrappings: a line is recognized in every encoding and with every prefix, and
+// its evidence has neither.
 func TestWrappings(t *testing.T) {
 	s := embedded(t)
 	const line = "nvcc fatal   : Unsupported gpu architecture 'compute_30'"

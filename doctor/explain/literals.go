@@ -9,6 +9,9 @@ type literals struct {
 	width int
 	next  []int32   // state*width + column → state
 	out   [][]int32 // the literals that end in a state
+	// step is next as find uses it: the index of the state's first column, and the
+	// complement of that where a literal ends.
+	step []int32
 }
 
 // newLiterals builds the automaton; the texts are lower case and not empty.
@@ -76,15 +79,25 @@ func (l *literals) link() {
 			queue = append(queue, to)
 		}
 	}
+	l.step = make([]int32, len(l.next))
+	for i, to := range l.next {
+		l.step[i] = to * int32(l.width)
+		if len(l.out[to]) > 0 {
+			l.step[i] = ^l.step[i]
+		}
+	}
 }
 
 // find calls hit for each literal in the line, with the index after its last byte.
 func (l *literals) find(line []byte, hit func(id int32, end int)) {
-	state := 0
+	state := int32(0)
 	for i, b := range line {
-		state = int(l.next[state*l.width+int(l.class[b])])
-		for _, id := range l.out[state] {
-			hit(id, i+1)
+		state = l.step[state+int32(l.class[b])]
+		if state < 0 {
+			state = ^state
+			for _, id := range l.out[int(state)/l.width] {
+				hit(id, i+1)
+			}
 		}
 	}
 }

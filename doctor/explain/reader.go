@@ -162,7 +162,7 @@ func windowOf(line []byte, end int) []byte {
 
 var (
 	// strong is a line that reports an error in the form of a tool.
-	strong = regexp.MustCompile(`(?i)\berror\b\s*(?:[a-z]+\d+|\(.{1,60}\)|at .{1,200})?\s*:|^\s*\[?error\b|\bfatal\b|cmake error|traceback \(most recent|undefined reference|^panic:|[a-z]error: |exception: |\*\*\* .*\berror\b|npm err!`)
+	strong = regexp.MustCompile(`(?i)\berror\b\s*(?:[a-z]+\d+)?\s*:|^\s*\[?error\b|\bfatal\b|cmake error|traceback \(most recent|undefined reference|^panic:|[a-z]error: |exception: |\*\*\*.*error|npm err!`)
 	// harmless is a line that only counts or names errors.
 	harmless = regexp.MustCompile(`(?i)\b(?:0|no) errors?\b|\berrors?: *0\b|-werror|\berror[-_./]|[-_/.]error\b|ignored`)
 )

@@ -22,7 +22,8 @@ const (
 	// FollowOn is an error that another one, further up, has caused.
 	FollowOn = "follow-on"
 	// Hint is a warning that also successful runs print. It counts only in a text
-	// that holds an error, or in a short one, which somebody chose to paste.
+	// that holds an error, or in a short one without a good end, which somebody chose
+	// to paste.
 	Hint = "hint"
 )
 
