@@ -347,3 +347,21 @@ func TestSuccess(t *testing.T) {
 		}
 	}
 }
+
+// TestFailures: texts that are not the rules' own examples give their class first.
+func TestFailures(t *testing.T) {
+	archive, err := txtar.ParseFile("testdata/failures.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(archive.Files) < 25 {
+		t.Errorf("%d texts, want 25 or more", len(archive.Files))
+	}
+	s := embedded(t)
+	for _, f := range archive.Files {
+		class, _, _ := strings.Cut(f.Name, "/")
+		if list := explained(t, s, string(f.Data)).Matches; len(list) == 0 || list[0].Class != class {
+			t.Errorf("%s: %+v", f.Name, list)
+		}
+	}
+}
