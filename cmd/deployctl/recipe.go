@@ -2,8 +2,8 @@ package main
 
 import (
 	"path/filepath"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -114,8 +114,6 @@ Exit code 3 means that no rule knows the text.`,
 	return cmd
 }
 
-var negativeNumber = regexp.MustCompile(`^-[0-9]+$`)
-
 // negativeLast moves negative numbers after "--", where explain's arguments hold
 // one: an error code such as -1073741515 is not a flag.
 func negativeLast(args []string) []string {
@@ -131,7 +129,7 @@ func negativeLast(args []string) []string {
 			numbers = append(numbers, args[i+1:]...)
 			break
 		}
-		if negativeNumber.MatchString(arg) {
+		if n, err := strconv.ParseInt(arg, 10, 64); err == nil && n < 0 {
 			numbers = append(numbers, arg)
 		} else {
 			first = append(first, arg)

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Kinds of texts.
@@ -203,7 +204,7 @@ func (s *Set) scan(r io.Reader, size int) *found {
 		}
 		if mayFail >= 0 && f.first == nil && f.tested < maxTested {
 			f.tested++
-			if part := string(windowOf(line, mayFail)); strong.MatchString(unprefixed(part)) && !harmless.MatchString(part) {
+			if part := string(windowOf(line, mayFail)); strong().MatchString(unprefixed(part)) && !harmless().MatchString(part) {
 				f.first = &Line{Line: lines.n, Text: excerpt(part, min(mayFail, len(part)))}
 			}
 		}
@@ -354,7 +355,7 @@ func (h *hit) explained(system string) Match {
 	}
 	r := h.m.rule
 	fill := func(text string) string {
-		return placeholder.ReplaceAllStringFunc(text, func(word string) string {
+		return placeholder().ReplaceAllStringFunc(text, func(word string) string {
 			return cmp.Or(h.groups[word[1:len(word)-1]], h.groups["other"], "…")
 		})
 	}
@@ -379,8 +380,8 @@ func fixFor(fix map[string]string, system string) string {
 }
 
 // oneWord is a text that may have been meant as an id or the name of a file.
-var oneWord = regexp.MustCompile(`^[a-z0-9][a-z0-9._+-]*$`)
+var oneWord = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9._+-]*$`) })
 
 // LooksLikeName reports whether a text that explains nothing was probably meant
 // as an id or a file.
-func LooksLikeName(text string) bool { return oneWord.MatchString(text) }
+func LooksLikeName(text string) bool { return oneWord().MatchString(text) }
