@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/cmd/pipeline"
@@ -39,18 +40,24 @@ is of the rate of multiply-adds that was measured here.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Engine, "engine", "all", "the engines, with commas between them: "+strings.Join(engines.Names(), ", ")+"; all for those of this machine")
+	measureFlags(f, &o)
 	f.StringVar(&o.Targets, "target", "cpu", "what to compute on, with commas between them: "+strings.Join(engines.Targets(), ", "))
 	f.StringVar(&o.Threads, "threads", "", "numbers of threads, with commas between them (default: each engine's own choice)")
 	f.StringVar(&o.Models, "model", "", "networks, with commas between them: "+strings.Join(darknet.Families(), ", ")+" (default: yolov3)")
 	f.StringVar(&o.Sizes, "size", "", "input sizes in `pixels`, with commas between them (default: 416)")
-	f.StringVar(&o.Config, "cfg", "", "a Darknet network description `file` of your own")
-	f.StringVar(&o.Weights, "weights", "", "its weights `file`")
 	f.IntVar(&o.Rounds, "rounds", 3, "how often each engine is started anew")
 	f.IntVar(&o.Runs, "runs", 10, "timed forward passes in each round")
-	f.DurationVar(&o.Limit, "limit", 5*time.Minute, "the longest `time` that an engine may run in a round")
 	f.StringVar(&o.Chart, "chart", "", "SVG `file` to draw the times into")
 	f.StringVar(&o.Compare, "compare", "", "a `file` that an earlier bench --format json wrote, to compare with")
 	f.StringVar(&o.Format, "format", "text", "text, markdown, csv or json")
 	return cmd
+}
+
+// measureFlags adds the flags of every command that measures: which engines, on which
+// network of the user's own, and how long each may take.
+func measureFlags(f *pflag.FlagSet, o *pipeline.BenchOptions) {
+	f.StringVar(&o.Engine, "engine", "all", "the engines, with commas between them: "+strings.Join(engines.Names(), ", ")+"; all for those of this machine")
+	f.StringVar(&o.Config, "cfg", "", "a Darknet network description `file` of your own")
+	f.StringVar(&o.Weights, "weights", "", "its weights `file`")
+	f.DurationVar(&o.Limit, "limit", 5*time.Minute, "the longest `time` that an engine may run in a round")
 }

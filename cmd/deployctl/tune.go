@@ -2,7 +2,6 @@ package main
 
 import (
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,15 +33,12 @@ lines that use it from Go, C++ and Python. It changes nothing.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Engine, "engine", "all", "the engines, with commas between them: "+strings.Join(engines.Names(), ", ")+"; all for those of this machine")
+	measureFlags(f, &o.BenchOptions)
 	f.StringVar(&o.Target, "target", "cpu", "what to compute on: "+strings.Join(engines.Targets(), ", "))
 	f.StringVar(&o.Model, "model", "", "the network: "+strings.Join(darknet.Families(), ", ")+" (default: yolov3)")
 	f.IntVar(&o.Size, "size", 0, "its input size in `pixels` (default: 416)")
-	f.StringVar(&o.Config, "cfg", "", "a Darknet network description `file` of your own")
-	f.StringVar(&o.Weights, "weights", "", "its weights `file`")
 	f.IntVar(&o.Rounds, "rounds", 2, "how often each setting is started anew")
 	f.IntVar(&o.Runs, "runs", 6, "timed forward passes in each round")
-	f.DurationVar(&o.Limit, "limit", 5*time.Minute, "the longest `time` that an engine may run in a round")
 	f.StringVar(&o.Apply, "apply", "", "Markdown `file` to write the setting and its lines to")
 	f.StringVar(&o.Format, "format", "text", "text or json")
 	return cmd

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -52,10 +51,7 @@ func Explain(ctx context.Context, o ExplainOptions) error {
 		return err
 	}
 	if o.Format == "json" {
-		enc := json.NewEncoder(o.Console.Out)
-		enc.SetIndent("", "  ")
-		enc.SetEscapeHTML(false)
-		err = enc.Encode(result)
+		err = writeJSON(o.Console, result)
 	} else {
 		err = printExplained(o.Console, result)
 	}

@@ -236,36 +236,7 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 			}
 		}
 		if lib != "" {
-			real := h.Real(ctx, lib)
-			put("libcuda", real)
-			if via != "" {
-				in.Via = append(in.Via, via)
-			}
-			v := ""
-			if m := soFile.FindStringSubmatch(path.Base(real)); m != nil && strings.Contains(m[2], ".") {
-				v = m[2]
-				put("libcuda_version", v)
-			}
-			in.Evidence = append(in.Evidence, facts.Evidence{Kind: "file", Source: real, Detail: v})
-			if inWSL(ctx, h) && !strings.HasPrefix(real, "/usr/lib/wsl/") && h.Exists(ctx, "/usr/lib/wsl/lib/libcuda.so.1") {
-				in.Unusable = p.linuxInWSL(ctx, real)
-			}
-			if own := p.tegra(ctx); desktopDriver(v) && own != "" && own != real {
-				in.Unusable = p.foreignOnJetson(ctx, real, own)
-			}
-			if strings.Contains(real, "/compat/") && desktopDriver(v) && in.Unusable == nil && look.Newer(in.Version, v) {
-				in.Unusable = compatOlder(real, v, in.Version, via)
-			}
-			switch {
-			case !desktopDriver(v) && in.Version == "":
-				in.Path = real // WSL's is libcuda.so.1.1
-			case in.Version == "" || strings.Contains(real, "/compat/"):
-				in.Version = v // with CUDA's forward compatibility package, what programs use
-				in.Path = real
-			case in.Unusable != nil:
-			case desktopDriver(v) && v != in.Version && !strings.Contains(real, "/stubs/") && !strings.Contains(real, "/compat/"):
-				in.Unusable = p.mismatched(ctx, in.Version, v)
-			}
+			p.library(ctx, &in, lib, via)
 		}
 	}
 	if smi.Driver != "" {
@@ -296,6 +267,42 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 		in.Unusable = p.withoutLibcuda(ctx, in.Version, in.Flavor)
 	}
 	p.f.Add(Driver, in)
+}
+
+// library reads libcuda, which via finds, into what is known of the driver: its
+// version, and whether it is the one that programs here should have.
+func (p *probe) library(ctx context.Context, in *facts.Instance, lib, via string) {
+	h := p.h
+	real := h.Real(ctx, lib)
+	in.Attrs["libcuda"] = real
+	if via != "" {
+		in.Via = append(in.Via, via)
+	}
+	v := ""
+	if m := soFile.FindStringSubmatch(path.Base(real)); m != nil && strings.Contains(m[2], ".") {
+		v = m[2]
+		in.Attrs["libcuda_version"] = v
+	}
+	in.Evidence = append(in.Evidence, facts.Evidence{Kind: "file", Source: real, Detail: v})
+	if inWSL(ctx, h) && !strings.HasPrefix(real, "/usr/lib/wsl/") && h.Exists(ctx, "/usr/lib/wsl/lib/libcuda.so.1") {
+		in.Unusable = p.linuxInWSL(ctx, real)
+	}
+	if own := p.tegra(ctx); desktopDriver(v) && own != "" && own != real {
+		in.Unusable = p.foreignOnJetson(ctx, real, own)
+	}
+	if strings.Contains(real, "/compat/") && desktopDriver(v) && in.Unusable == nil && look.Newer(in.Version, v) {
+		in.Unusable = compatOlder(real, v, in.Version, via)
+	}
+	switch {
+	case !desktopDriver(v) && in.Version == "":
+		in.Path = real // WSL's is libcuda.so.1.1
+	case in.Version == "" || strings.Contains(real, "/compat/"):
+		in.Version = v // with CUDA's forward compatibility package, what programs use
+		in.Path = real
+	case in.Unusable != nil:
+	case desktopDriver(v) && v != in.Version && !strings.Contains(real, "/stubs/") && !strings.Contains(real, "/compat/"):
+		in.Unusable = p.mismatched(ctx, in.Version, v)
+	}
 }
 
 // windowsDriver reads the version of the display adapter's driver.
