@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,6 +100,8 @@ type Fault struct {
 	Env []string
 	// Target is the one asked for, "" for the processor.
 	Target string
+	// Emulator is put before the worker's command; Features are the processor's then.
+	Emulator, Features []string
 }
 
 // tampered passes commands on, changed before.
@@ -118,6 +121,9 @@ func (p tampered) Run(ctx context.Context, cmd host.Command) (host.Output, error
 			return host.Output{}, err
 		}
 	}
+	if len(cmd.Stdin) > 0 { // a worker with its job
+		cmd.Argv = append(slices.Clone(p.fault.Emulator), cmd.Argv...)
+	}
 	cmd.Env = append(cmd.Env, p.fault.Env...)
 	return p.Process.Run(ctx, cmd)
 }
@@ -127,7 +133,7 @@ func (b *Bench) Prove(t testing.TB, f Fault) verify.Engine {
 	t.Helper()
 	r, err := verify.Run(t.Context(), verify.Options{
 		Config: b.path("odd.cfg"), Weights: b.path("odd.weights"), Cache: b.Cache, Process: tampered{host.Live(), f}, Runs: 2, Threads: 1,
-		Target: f.Target, Engines: []engine.Engine{b.Engine},
+		Target: f.Target, Engines: []engine.Engine{b.Engine}, CPUFeatures: f.Features,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -269,6 +275,42 @@ func (b *Bench) Deaths(t *testing.T, loaded string) {
 	b.Caught(t, "a worker that ends", Fault{Env: preload("end", start("_Exit(3);"))}, "status 3")
 	b.Caught(t, "a worker without an answer", Fault{Env: preload("quiet", start("_Exit(0);"))}, "without an answer")
 	b.Caught(t, "another library of that name", Fault{Env: []string{"LD_LIBRARY_PATH=" + filepath.Dir(shared(t, loaded, "int other;\n"))}}, loaded)
+}
+
+// OldProcessor checks a library that was built for AVX2, on an emulated processor that
+// has none (Intel's Westmere, of 2010).
+func (b *Bench) OldProcessor(t *testing.T) {
+	emulator, err := exec.LookPath("qemu-x86_64-static")
+	if err != nil || runtime.GOARCH != "amd64" {
+		t.Skipf("skipped: needs qemu-x86_64-static on amd64: %v", err)
+	}
+	library := shared(t, "libavx2.so", "__attribute__((constructor)) static void start(void) { __asm__ volatile(\"vpaddd %ymm0, %ymm1, %ymm2\" ::: \"xmm2\"); }\n")
+	b.Caught(t, "built for AVX2", Fault{
+		Emulator: []string{emulator, "-cpu", "Westmere", "-E", "LD_PRELOAD=" + library},
+		Features: []string{"sse2", "sse3", "ssse3", "sse4_1", "sse4_2", "popcnt", "aes"},
+	}, "AVX2")
+}
+
+// Elsewhere checks that a run on the processor never passes for one on a GPU: asked
+// for each other target, the worker computes on the processor behind deployctl's back.
+func (b *Bench) Elsewhere(t *testing.T) {
+	targets := b.Engine.Spec().Targets
+	for _, target := range targets[1:] {
+		name := target.Name
+		t.Run(name, func(t *testing.T) {
+			e := b.Prove(t, Fault{Target: name, Job: func(j engine.Job) (engine.Job, error) {
+				j.Target, j.Backend = targets[0].Name, targets[0].Backend
+				return j, nil
+			}})
+			if e.State != verify.Fail || len(e.Reasons) == 0 {
+				t.Errorf("computed on the processor, asked for %s: %s %q", name, e.State, e.Reasons)
+			}
+			t.Logf("%q, fix %q", e.Reasons, e.Fix)
+		})
+	}
+	if !slices.ContainsFunc(targets, func(s engine.Target) bool { return s.Name == "cuda" }) {
+		b.Caught(t, "cuda", Fault{Target: "cuda"}, "cuda")
+	}
 }
 
 // shared compiles a library in C.
