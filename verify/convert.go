@@ -196,19 +196,8 @@ func (o *oracle) made(ctx context.Context, opts Options, w engine.Worker) (conve
 		}
 		defer func() { err = errors.Join(err, done()) }()
 		target := filepath.Join(dir, c.File)
-		limited, cancel := context.WithTimeout(ctx, opts.Limit)
-		defer cancel()
-		out, err := opts.Process.Run(limited, host.Command{Argv: append(slices.Clone(c.Argv), source.Files[0], target), Env: w.Env, Dir: dir})
-		if ctx.Err() != nil {
-			return fmt.Errorf("convert the network: %w", context.Cause(ctx))
-		}
-		if err != nil || out.Exit != 0 || out.Signal != "" {
-			d := engine.Translate(w, out, err, opts.Limit, opts.CPUFeatures)
-			d.Why = "its converter to " + c.Display + " failed: " + d.Why
-			if w.Runs.Remedy != nil {
-				d.Fix = cmp.Or(w.Runs.Remedy(d.Why), d.Fix)
-			}
-			return d
+		if err := opts.translate(ctx, w, source.Files[0], target, dir); err != nil {
+			return err
 		}
 		return file(c.File, func(to io.Writer) error {
 			f, err := os.Open(target)
@@ -220,4 +209,23 @@ func (o *oracle) made(ctx context.Context, opts Options, w engine.Worker) (conve
 		})
 	}
 	return format, nil
+}
+
+// translate has an engine's own tool make the file that it reads.
+func (o *Options) translate(ctx context.Context, w engine.Worker, source, target, dir string) error {
+	limited, cancel := context.WithTimeout(ctx, o.Limit)
+	defer cancel()
+	out, err := o.Process.Run(limited, host.Command{Argv: append(slices.Clone(w.Converter.Argv), source, target), Env: w.Env, Dir: dir})
+	if ctx.Err() != nil {
+		return fmt.Errorf("convert the network: %w", context.Cause(ctx))
+	}
+	if err == nil && out.Exit == 0 && out.Signal == "" {
+		return nil
+	}
+	d := engine.Translate(w, out, err, o.Limit, o.CPUFeatures)
+	d.Why = "its converter to " + w.Converter.Display + " failed: " + d.Why
+	if w.Runs.Remedy != nil {
+		d.Fix = cmp.Or(w.Runs.Remedy(d.Why), d.Fix)
+	}
+	return d
 }

@@ -37,7 +37,13 @@ func (p *painter) linef(format string, args ...any) { fmt.Fprintf(&p.Builder, fo
 // Render writes the result for people; color switches ANSI colours on.
 func Render(w io.Writer, r *Result, color bool) error {
 	p := &painter{color: color}
-	if r.Level != LevelLoad {
+	switch {
+	case r.Level == LevelLoad:
+	case r.Weights.Kind == Own:
+		p.linef("%s  %d operators, input %d×%d", p.paint("1", clean(r.Network.Name)), r.Network.Layers, r.Network.Width, r.Network.Height)
+		p.linef("%s", p.paint("2", clean(r.Weights.Path)+", on "+r.scene()))
+		p.linef("")
+	default:
 		p.linef("%s  %d layers, %s parameters, %.2f GFLOP at %d×%d", p.paint("1", r.Network.Name),
 			r.Network.Layers, thousands(r.Network.Params), r.Network.GFLOP, r.Network.Width, r.Network.Height)
 		text := map[string]string{
@@ -68,7 +74,7 @@ func Render(w io.Writer, r *Result, color bool) error {
 			p.linef("  %s %s", p.paint("1", "→"), clean(e.Fix))
 		}
 	}
-	if e := shown(r); e != nil && r.Level != LevelLoad {
+	if e := shown(r); e != nil && r.Level != LevelLoad && r.Weights.Kind != Own {
 		p.linef("")
 		if e.Name == ReferenceName && len(r.Engines) > 1 {
 			p.linef("%s", p.paint("2", "found by the reference alone:"))
@@ -87,7 +93,11 @@ func Render(w io.Writer, r *Result, color bool) error {
 	for _, n := range r.Notes {
 		p.linef("%s", p.paint("2", "note: "+clean(n)))
 	}
-	if r.Level != LevelLoad {
+	switch {
+	case r.Level == LevelLoad:
+	case r.Weights.Kind == Own:
+		p.linef("%s", p.paint("2", "Total "+duration(r.TotalSeconds)))
+	default:
 		how := fmt.Sprintf("engine %s", duration(r.Reference.Seconds))
 		if r.Reference.Reused {
 			how = "reused from the cache"
@@ -147,6 +157,9 @@ func (r *Result) closing() string {
 			}
 		}
 	}
+	if r.Weights.Kind == Own && r.Level != LevelLoad {
+		return r.agreed(good, failed, why)
+	}
 	weights := map[string]string{
 		SelfTest: "self-test weights", Official: "the official weights", User: "the weights " + clean(r.Weights.Path),
 	}[r.Weights.Kind]
@@ -169,6 +182,18 @@ func (r *Result) closing() string {
 	}
 	return fmt.Sprintf("Proven: %s %s %s with %s on %s correctly%s.",
 		list(good), plural(len(good), "runs", "run"), clean(r.Network.Name), weights, r.scene(), speed)
+}
+
+// agreed is the closing sentence for a model of the user's own.
+func (r *Result) agreed(good, failed []string, why string) string {
+	name := clean(r.Network.Name)
+	switch {
+	case len(failed) > 0 && len(r.Majority) == 0:
+		return fmt.Sprintf("Not proven: %s: %s.", name, why)
+	case len(failed) > 0:
+		return fmt.Sprintf("Not proven: %s did not compute what %s: %s.", list(failed), list(good)+plural(len(good), " does", " do"), why)
+	}
+	return fmt.Sprintf("Proven: %s compute the same of %s.", list(good), name)
 }
 
 // scene is the picture looked at, in words.
@@ -309,8 +334,16 @@ func table(p *painter, r *Result) {
 		write(p.paint(l.color, l.mark), row, "")
 	}
 	if worst := worstOf(r); worst > 0 {
-		p.linef("%s", p.paint("2", fmt.Sprintf("  differs by: relative L2 of the worst raw head against the reference, limit %.1e", worst)))
+		p.linef("%s", p.paint("2", fmt.Sprintf("  differs by: relative L2 of the worst %s, limit %.1e", r.against(), worst)))
 	}
+}
+
+// against says what is compared with what.
+func (r *Result) against() string {
+	if r.Weights.Kind == Own {
+		return "output against the engine that the majority agrees with"
+	}
+	return "raw head against the reference"
 }
 
 // worstOf is the limit to print: the widest of all heads.

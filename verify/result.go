@@ -61,6 +61,9 @@ type Result struct {
 	Reference Reference `json:"reference"`
 	// Engines are in the order asked for; the reference itself comes last.
 	Engines []Engine `json:"engines"`
+	// Majority are the engines that agree on a model of the user's own; null for
+	// networks with a reference.
+	Majority []string `json:"majority,omitempty"`
 	// Picture is the file with the boxes drawn in, "" when none was wanted or
 	// no engine ran.
 	Picture string `json:"picture"`
@@ -92,6 +95,7 @@ const (
 	SelfTest = "self-test" // generated and calibrated, not trained
 	Official = "official"  // known by hash
 	User     = "user"
+	Own      = "own" // in the model of the user's own that was run
 )
 
 // Weights are where the parameters came from.

@@ -31,7 +31,7 @@ func (e *Engine) available(w ready, a engine.Answer) bool {
 
 // used judges whether the forward passes ran on the target. The numbers alone
 // cannot tell: the processor's are right, too.
-func (e *Engine) used(w ready, a engine.Answer, c judge.Case) error {
+func (e *Engine) used(w ready, a engine.Answer, c judge.Case, work float64) error {
 	target := w.target.Name
 	if !e.available(w, a) || a.Device == nil {
 		return nil
@@ -61,7 +61,7 @@ func (e *Engine) used(w ready, a engine.Answer, c judge.Case) error {
 		return err
 	case len(a.Processor) == 0:
 		e.doubt("it is not known whether the results differ from the processor's: the engine gave none of the processor", "")
-	case same && (constant(c) || c.Net.GFLOP() < telling):
+	case same && (constant(c) || work < telling):
 		e.doubt(fmt.Sprintf("it is not known whether %s was used: its results are those of the processor to the last bit, which this network would give anywhere", target),
 			"Use trained weights of a larger network.")
 	case same:

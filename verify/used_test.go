@@ -145,7 +145,7 @@ func TestProcessorsBits(t *testing.T) {
 		e := &Engine{State: OK}
 		w := ready{spec: gocv.Spec()}
 		w.target, _ = w.spec.Target("", "opencl")
-		if err := e.used(w, a, judge.Case{Net: net, Heads: c.heads, Other: c.other}); err != nil {
+		if err := e.used(w, a, judge.Case{Heads: c.heads, Other: c.other}, net.GFLOP()); err != nil {
 			t.Fatal(err)
 		}
 		if e.State != c.state {

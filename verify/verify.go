@@ -39,6 +39,9 @@ type Options struct {
 	// official weights if they are in the cache, else the self-test model, of the
 	// family that Model names, "" for YOLOv3.
 	Config, Weights, Names, Model string
+	// ONNX is a model of the user's own (.onnx) that is run in the network's place; ""
+	// for none. It has no weights beside it and no reference but the engines.
+	ONNX string
 	// Image is the user's picture (PNG or JPEG); empty: the embedded scene.
 	Image string
 	// Size is the network's input, width and height in pixels; 0: as the
@@ -95,7 +98,7 @@ func (o *Options) defaults() error {
 	if o.Runs < 0 || o.Warmup < 0 || o.Threads < 0 || o.Size < 0 {
 		return &InputError{"runs, warm-up, threads and size cannot be negative"}
 	}
-	if o.Size%32 != 0 {
+	if o.ONNX == "" && o.Size%32 != 0 {
 		near := fmt.Sprintf("%d or %d", o.Size/32*32, o.Size/32*32+32)
 		if o.Size < 32 {
 			near = "32"
@@ -191,6 +194,13 @@ func run(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	r := &Result{Schema: Schema, Level: o.Level}
+	if o.ONNX != "" && o.Level != LevelLoad {
+		if err := r.agree(ctx, o); err != nil {
+			return nil, err
+		}
+		r.TotalSeconds = seconds(time.Since(begin))
+		return r, nil
+	}
 	if o.Level == LevelLoad {
 		if err := r.load(ctx, o); err != nil {
 			return nil, err
@@ -568,7 +578,7 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 	if !verdict.OK {
 		e.State, e.Why, e.Reasons = Fail, verdict.Reasons[0], verdict.Reasons
 	}
-	if err := e.used(w, r.a, c); err != nil {
+	if err := e.used(w, r.a, c, m.net.GFLOP()); err != nil {
 		return nil, e.died(ctx, fmt.Errorf("its output cannot be read: %w", err))
 	}
 	e.loaded(w.worker.Copy)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -21,7 +22,9 @@ func newVerify(c *console.Console) *cobra.Command {
 		Short: "Verify the setup with a real YOLOv3 forward pass",
 		Long: `Runs a real YOLOv3 (107 layers, 62 million parameters) through the engine,
 compares every raw output with the built-in reference engine, times it, and
-draws the boxes into a picture. --model runs one of its relatives instead.
+draws the boxes into a picture. --model runs one of its relatives instead, or an
+ONNX model of your own: on every engine here that reads ONNX, and what most of
+them agree on is right.
 
 The network is converted for engines that do not read Darknet's files:
 
@@ -47,6 +50,7 @@ scene, not trained.`,
   deployctl verify --engine onnxruntime
   deployctl verify --engine all --level 3
   deployctl verify --model yolov3-tiny
+  deployctl verify --model detector.onnx
   deployctl verify --cfg my.cfg --weights my.weights --names my.names --image street.jpg`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -55,6 +59,9 @@ scene, not trained.`,
 				if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "0" {
 					return &pipeline.UsageError{Err: fmt.Errorf("--%s cannot be 0: leave it out for the default", name)}
 				}
+			}
+			if own := strings.EqualFold(filepath.Ext(o.Model), ".onnx"); own && !cmd.Flags().Changed("engine") {
+				o.Engine = "all"
 			}
 			if o.Limit <= 0 {
 				return &pipeline.UsageError{Err: fmt.Errorf("--limit must be a time, such as 10m")}
@@ -74,7 +81,7 @@ scene, not trained.`,
 	f := cmd.Flags()
 	selectRecipe(f, &o.Recipe)
 	f.StringVar(&o.Engine, "engine", "gocv", "the engines to prove, with commas between them: "+strings.Join(engines.Names(), ", ")+"; all for those of this machine; reference for the built-in one alone")
-	f.StringVar(&o.Model, "model", "", "the network: "+strings.Join(darknet.Families(), ", ")+" (default: yolov3)")
+	f.StringVar(&o.Model, "model", "", "the network: "+strings.Join(darknet.Families(), ", ")+", or an ONNX file of your own (default: yolov3)")
 	f.StringVar(&o.Config, "cfg", "", "a Darknet network description `file`")
 	f.StringVar(&o.Weights, "weights", "", "a Darknet weights `file`")
 	f.StringVar(&o.Names, "names", "", "a `file` with one class name a line")

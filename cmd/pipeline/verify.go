@@ -35,7 +35,7 @@ type VerifyOptions struct {
 	Engine string
 	// Config, Weights, Names and Image are the user's files, "" for none.
 	Config, Weights, Names, Image string
-	// Model is one of darknet's families, "" for YOLOv3.
+	// Model is one of darknet's families, "" for YOLOv3, or an ONNX file of the user's.
 	Model                string
 	Size                 int
 	Target               string
@@ -69,7 +69,7 @@ func Verify(ctx context.Context, o VerifyOptions) error {
 	if o.Format != "text" && o.Format != "json" {
 		return usagef("--format %s is unknown: use text or json", o.Format)
 	}
-	if err := o.checkEngine(); err != nil {
+	if err := cmp.Or(o.checkOwn(), o.checkEngine()); err != nil {
 		return err
 	}
 	if err := verify.CheckLimits(0); err != nil {
@@ -91,6 +91,35 @@ func Verify(ctx context.Context, o VerifyOptions) error {
 		return err
 	}
 	return verdict(p.exit)
+}
+
+// own reports whether the model is a file of the user's: the networks that have names
+// have no ending.
+func (o VerifyOptions) own() bool { return strings.EqualFold(filepath.Ext(o.Model), ".onnx") }
+
+// checkOwn refuses what a model of the user's own has no use for.
+func (o VerifyOptions) checkOwn() error {
+	if !o.own() {
+		return nil
+	}
+	for _, f := range []struct{ name, value string }{{"cfg", o.Config}, {"weights", o.Weights}, {"names", o.Names}, {"picture", o.Picture}} {
+		if f.value != "" {
+			return usagef("--%s has no use with an ONNX model of your own: leave it out", f.name)
+		}
+	}
+	if o.Engine == verify.ReferenceName {
+		return usagef("the reference does not run ONNX models: name engines, or use --engine all")
+	}
+	specs, err := o.specs()
+	if err != nil {
+		return err
+	}
+	for _, s := range specs {
+		if !s.Takes(engine.ONNX) {
+			return usagef("%s does not read ONNX models: leave it out of --engine", s.Name)
+		}
+	}
+	return nil
 }
 
 // machine looks at this machine and judges it by the recipe.
@@ -139,7 +168,10 @@ func heed[T any](ctx context.Context, work func() (T, error)) (T, error) {
 // files are the options that name files, absolute.
 func (o VerifyOptions) files() (verify.Options, error) {
 	options := verify.Options{Config: o.Config, Weights: o.Weights, Names: o.Names, Image: o.Image, Picture: o.Picture}
-	for _, p := range []*string{&options.Config, &options.Weights, &options.Names, &options.Image, &options.Picture} {
+	if o.own() {
+		options.ONNX = o.Model
+	}
+	for _, p := range []*string{&options.Config, &options.Weights, &options.Names, &options.Image, &options.Picture, &options.ONNX} {
 		if *p == "" {
 			continue
 		}
@@ -187,7 +219,10 @@ func lookAnew(ctx context.Context, h *host.Host) (*host.Host, *facts.Facts, erro
 // asked are verify's options as far as the user decides them.
 func (o VerifyOptions) asked() (verify.Options, error) {
 	options, err := o.files()
-	options.Model, options.Size, options.Cache, options.Level = o.Model, o.Size, o.Folders.Cache, o.Level
+	options.Size, options.Cache, options.Level = o.Size, o.Folders.Cache, o.Level
+	if !o.own() {
+		options.Model = o.Model
+	}
 	options.Target, options.Threads, options.Runs, options.Limit, options.Fresh = o.Target, o.Threads, o.Runs, o.Limit, o.Fresh
 	return options, err
 }
@@ -261,7 +296,9 @@ func (o VerifyOptions) specs() ([]engine.Spec, error) {
 	case "":
 		return engines.All()[:1], nil
 	case allEngines:
-		list := slices.DeleteFunc(engines.All(), func(s engine.Spec) bool { return !slices.Contains(s.TargetNames(), o.Target) })
+		list := slices.DeleteFunc(engines.All(), func(s engine.Spec) bool {
+			return !slices.Contains(s.TargetNames(), o.Target) || o.own() && !s.Takes(engine.ONNX)
+		})
 		return list, nil
 	}
 	var list []engine.Spec
@@ -356,7 +393,7 @@ func badInput(o VerifyOptions, err error) bool {
 	if errors.As(err, &option) {
 		return true
 	}
-	if o.Config+o.Weights+o.Names+o.Image == "" && o.Size == 0 {
+	if o.Config+o.Weights+o.Names+o.Image == "" && o.Size == 0 && !o.own() {
 		return false
 	}
 	var config *darknet.ConfigError

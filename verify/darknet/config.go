@@ -101,8 +101,8 @@ func ParseConfig(r io.Reader, name string) (*Network, error) {
 	}
 	p := &sectionReader{net: n, s: &head}
 	// 416 is OpenCV's default; Darknet itself has none and fails.
-	n.Width = p.integer("width", 416, 1, maxSide)
-	n.Height = p.integer("height", 416, 1, maxSide)
+	n.Width = p.integer("width", 416, 1, MaxSide)
+	n.Height = p.integer("height", 416, 1, MaxSide)
 	n.Channels = p.integer("channels", 3, 1, maxInput)
 	n.Stretch = p.integer("letter_box", 1, 0, 1000) == 0
 	p.finish(netTraining)

@@ -218,9 +218,9 @@ func (n *Network) Convolutions() int {
 // parameters are shared between the two.
 func (n *Network) Resize(width, height int) (*Network, error) {
 	for _, v := range []int{width, height} {
-		if v < 32 || v > maxSide || v%32 != 0 {
+		if v < 32 || v > MaxSide || v%32 != 0 {
 			return nil, fmt.Errorf("network input %d×%d: %w: width and height must be multiples of 32 from 32 to %d",
-				width, height, ErrLimit, maxSide)
+				width, height, ErrLimit, MaxSide)
 		}
 	}
 	r := *n
@@ -235,7 +235,7 @@ func (n *Network) Resize(width, height int) (*Network, error) {
 // Limits that no honest network of these families comes near; beyond them a
 // file is taken for damaged rather than for a reason to ask for terabytes.
 const (
-	maxSide    = 4096
+	MaxSide    = 4096
 	maxInput   = 1024 // channels of the network's input
 	maxChan    = 1 << 16
 	maxKernel  = 63
@@ -248,9 +248,9 @@ const (
 
 // shape works out In and Out of every layer from the network's input.
 func (n *Network) shape() error {
-	if n.Width < 1 || n.Width > maxSide || n.Height < 1 || n.Height > maxSide || n.Channels < 1 || n.Channels > maxInput {
+	if n.Width < 1 || n.Width > MaxSide || n.Height < 1 || n.Height > MaxSide || n.Channels < 1 || n.Channels > maxInput {
 		return n.failf(0, ErrLimit, "network input of %d channels, %d×%d pixels is outside 1…%d channels and 1…%d pixels",
-			n.Channels, n.Width, n.Height, maxInput, maxSide)
+			n.Channels, n.Width, n.Height, maxInput, MaxSide)
 	}
 	params := 0
 	for i := range n.Layers {

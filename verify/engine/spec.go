@@ -91,8 +91,10 @@ type Spec struct {
 	Library, Component string
 	// Recipe provides what the engine needs.
 	Recipe string
-	// Formats are those it reads, the preferred one first.
-	Formats []Format
+	// Formats are those it reads, the preferred one first, and Converts what its own
+	// converter makes the first of them of, "" for an engine without one.
+	Formats  []Format
+	Converts Format
 	// Targets are what it can compute on, the default first.
 	Targets []Target
 	// Settings are the engine's switches that change how fast it is.
@@ -148,6 +150,9 @@ func (s Spec) Target(backend, name string) (Target, bool) {
 	}
 	return s.Targets[i], true
 }
+
+// Takes reports whether the engine can be given a file of that format.
+func (s Spec) Takes(f Format) bool { return slices.Contains(s.Formats, f) || s.Converts == f }
 
 // TargetNames are the names of the targets, each once.
 func (s Spec) TargetNames() []string {

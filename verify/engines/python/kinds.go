@@ -215,7 +215,7 @@ func MNN() Kind {
 	return Kind{
 		Spec: engine.Spec{
 			Name: "mnn", Library: "MNN", Component: "mnn",
-			Formats: []engine.Format{engine.MNN},
+			Formats: []engine.Format{engine.MNN}, Converts: engine.ONNX,
 			Targets: []engine.Target{{Name: "cpu", Backend: "mnn"}},
 		},
 		Adapter: "mnn.py", Module: "MNN", Packages: []string{"mnn"},
