@@ -10,12 +10,14 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// DLL is what provides DLLs of Windows by the names that programs miss.
+// DLL is what provides libraries, by the names that programs miss.
 type DLL struct {
 	Names    []string `yaml:"dll"` // lower case, with stars
 	Provider string   `yaml:"provider"`
 	// Component is the one that brings them, "" for what is none.
 	Component string `yaml:"component"`
+	// Recipe installs it, "" for none.
+	Recipe string `yaml:"recipe"`
 	// Get is a sentence; {library} stands for the name.
 	Get string `yaml:"get"`
 	// Numbered is the sentence where the names tell the {release} that they are of,
@@ -27,23 +29,27 @@ type DLL struct {
 	Source string `yaml:"source"`
 }
 
-var dlls = sync.OnceValues(func() ([]DLL, error) {
-	list, err := embeddedList[DLL]("library/providers/dlls.yaml")
-	if err != nil {
-		return nil, err
-	}
+// providers are the lists of what provides libraries, those of Windows first.
+var providers = sync.OnceValues(func() (all []DLL, err error) {
 	var mistakes []error
-	for _, d := range list {
-		if len(d.Names) == 0 || d.Provider == "" || d.Get == "" || d.Source == "" {
-			mistakes = append(mistakes, fmt.Errorf("library/providers/dlls.yaml: %v: dll, provider, get and source are required", d.Names))
+	for _, file := range []string{"library/providers/dlls.yaml", "library/providers/libraries.yaml"} {
+		list, err := embeddedList[DLL](file)
+		if err != nil {
+			return nil, err
 		}
-		for _, n := range d.Names {
-			if _, err := path.Match(n, ""); err != nil || n != strings.ToLower(n) {
-				mistakes = append(mistakes, fmt.Errorf("library/providers/dlls.yaml: %q is not a pattern in lower case", n))
+		for _, d := range list {
+			if len(d.Names) == 0 || d.Provider == "" || d.Get == "" || d.Source == "" {
+				mistakes = append(mistakes, fmt.Errorf("%s: %v: dll, provider, get and source are required", file, d.Names))
+			}
+			for _, n := range d.Names {
+				if _, err := path.Match(n, ""); err != nil || n != strings.ToLower(n) {
+					mistakes = append(mistakes, fmt.Errorf("%s: %q is not a pattern in lower case", file, n))
+				}
 			}
 		}
+		all = append(all, list...)
 	}
-	return list, errors.Join(mistakes...)
+	return all, errors.Join(mistakes...)
 })
 
 // embeddedList reads a YAML list that is part of the program.
@@ -58,9 +64,9 @@ func embeddedList[T any](name string) (list []T, err error) {
 	return list, nil
 }
 
-// ProviderOf says what provides a DLL; false when that is not known.
+// ProviderOf says what provides a library; false when that is not known.
 func ProviderOf(name string) (DLL, bool, error) {
-	list, err := dlls()
+	list, err := providers()
 	if err != nil {
 		return DLL{}, false, err
 	}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"time"
@@ -72,6 +73,38 @@ func System() *Console {
 // Text is Out for text that people read: nothing in it reaches a terminal as a
 // command.
 func (c *Console) Text() io.Writer { return &printable{to: c.Out, color: c.Color} }
+
+// Page shows a text through the pager that PAGER names, or less, where the text is
+// longer than the terminal; an administrator's is written as it is, because PAGER may
+// name what another user can write. cat, or an empty PAGER, turns it off.
+func (c *Console) Page(ctx context.Context, text string) error {
+	argv := []string{"less"}
+	if named, ok := os.LookupEnv("PAGER"); ok {
+		argv = strings.Fields(named)
+	}
+	out, lines := os.Stdout, 0
+	if c.OutTTY { // only this process's own output is one
+		_, lines, _ = term.GetSize(int(out.Fd())) // 0 for none
+	}
+	if len(argv) == 0 || os.Geteuid() == 0 || lines == 0 || strings.Count(text, "\n") < lines {
+		_, err := io.WriteString(c.Text(), text)
+		return err
+	}
+	var clean strings.Builder
+	if _, err := io.WriteString(&printable{to: &clean, color: c.Color}, text); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(clean.String()), out, c.Err
+	if os.Getenv("LESS") == "" {
+		cmd.Env = append(os.Environ(), "LESS=FRX") // stay only where it is long; keep colors
+	}
+	if err := cmd.Start(); err != nil {
+		_, err := io.WriteString(c.Text(), text)
+		return err
+	}
+	return cmd.Wait()
+}
 
 // Note writes a line for people, beside the document on Out. A bar that is
 // shown makes room for it and comes back below.

@@ -33,7 +33,7 @@ check again, and prove the result with a real forward pass.`,
 	}
 	f := cmd.Flags()
 	selectRecipe(f, &o.Recipe)
-	f.StringVar(&o.From, "from", "", "judge the machine in a `snapshot` instead of this one")
+	f.StringVar(&o.From, "from", "", "judge the machine in a `snapshot`, or what a text with reports tells of one, instead of this one")
 	f.StringVar(&o.Format, "format", "text", "text or json")
 	f.BoolVar(&o.Plan, "plan", false, "add the plan to --format json (asks the package manager, which takes seconds)")
 	f.BoolVar(&o.Fix, "fix", false, "install or repair what is missing, then prove it")

@@ -23,7 +23,7 @@ docs/schema/facts.schema.json.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return pipeline.Facts(cmd.Context(), o) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.From, "from", "", "read a `snapshot` from another machine instead of this one")
+	f.StringVar(&o.From, "from", "", "read a `snapshot` from another machine, or a text with reports, instead of this one")
 	f.Var(list{&o.Only}, "only", "only these `topics` or components (os, cpu, memory, disks, gpus, environment, opencv …)")
 	f.BoolVar(&o.Deep, "deep", false, "also ask OpenCL drivers what they answer, each in a child that can be killed")
 	f.BoolVar(&o.Timings, "timings", false, "include how long each probe took")

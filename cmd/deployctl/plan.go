@@ -42,7 +42,7 @@ OpenCV, toolsets, settings. A script that can do nothing exits 3.`,
 	}
 	f := cmd.Flags()
 	selectRecipe(f, &o.Recipe)
-	f.StringVar(&o.From, "from", "", "plan for the machine in a `snapshot` instead of this one")
+	f.StringVar(&o.From, "from", "", "plan for the machine in a `snapshot`, or a text with reports, instead of this one")
 	f.StringVar(&o.For, "for", "", "plan for a clean `image` instead: "+strings.Join(images.Names(), ", "))
 	f.StringArrayVar(&o.Targets, "target", nil, "ask what if, as `component=version` (cuda=12.6)")
 	f.StringVar(&o.Format, "format", "text", "text, json, sh, ps1, dockerfile or ansible")

@@ -91,6 +91,9 @@ a log file, "-" for the standard input, one error line, or a code (decimal, hex,
 negative, or by name). deployctl looks for the first cause, shows the line that
 proves it, and says how to fix it. It runs nothing and needs no network.
 
+It also reads pasted reports: nvidia-smi, nvcc --version, clinfo, OpenCV's build
+information, vswhere, VSSetup and /proc/cpuinfo.
+
 Exit code 3 means that no rule knows the text.`,
 		Example: `  deployctl explain opencv.version
   deployctl explain build.log
@@ -111,6 +114,7 @@ Exit code 3 means that no rule knows the text.`,
 		},
 	}
 	cmd.Flags().StringVar(&o.Format, "format", "text", "text or json")
+	cmd.Flags().StringVar(&o.From, "from", "", "say what is so on the machine in this `snapshot`, or here, with each cause")
 	return cmd
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/judge"
+	"github.com/deployctl/deployctl/doctor/probe"
 	"github.com/deployctl/deployctl/doctor/report"
 	"github.com/deployctl/deployctl/installers"
 	"github.com/deployctl/deployctl/installers/bundle"
@@ -63,9 +64,9 @@ type examination struct {
 // examine probes the host and judges it. Meanwhile garbage is collected less
 // often: a look makes much of it and ends within a second (measured: a third of
 // its processor time).
-func examine(ctx context.Context, h *host.Host, r *recipes.Recipe, t *recipes.Tables, o DoctorOptions) examination {
+func examine(ctx context.Context, h *host.Host, probes []probe.Probe, r *recipes.Recipe, t *recipes.Tables, o DoctorOptions) examination {
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	f := doctor.Probe(ctx, h, doctor.Probes(o.Deep))
+	f := doctor.Probe(ctx, h, probes)
 	x := examination{host: h, judgement: judge.Evaluate(r, t, f)}
 	x.report = x.newReport(o)
 	return x
@@ -124,7 +125,7 @@ func (x *examination) pending(ctx context.Context, r *recipes.Recipe, t *recipes
 		return err
 	}
 	inNew := map[string]judge.State{}
-	for _, f := range examine(ctx, h, r, t, o).judgement.Findings {
+	for _, f := range examine(ctx, h, doctor.Probes(o.Deep), r, t, o).judgement.Findings {
 		inNew[f.ID] = f.State
 	}
 	for i := range x.judgement.Findings {
@@ -153,11 +154,11 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 	if o.lock, err = o.loadLock(r.Name); err != nil {
 		return err
 	}
-	h, err := openHost(o.From)
+	h, probes, err := openHost(o.From, o.Deep)
 	if err != nil {
 		return err
 	}
-	x := examine(ctx, h, r, t, o)
+	x := examine(ctx, h, probes, r, t, o)
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("stopped while looking at the machine: %w", err)
 	}
@@ -385,7 +386,7 @@ func (o DoctorOptions) lookAgain(ctx context.Context, x *examination, r *recipes
 		}
 		run.told = true
 	}
-	*x = examine(ctx, again, r, t, o)
+	*x = examine(ctx, again, doctor.Probes(o.Deep), r, t, o)
 	return nil
 }
 

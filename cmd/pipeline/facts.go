@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -15,38 +16,80 @@ import (
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/doctor"
+	"github.com/deployctl/deployctl/doctor/dump"
 	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe"
 	"github.com/deployctl/deployctl/doctor/report"
 )
 
-// openHost is this machine, or the one in the snapshot file.
-func openHost(from string) (*host.Host, error) {
+// openHost is this machine, the one in the snapshot file, or what a text with reports
+// (nvidia-smi, build information …) tells of one, with the probes that look at it.
+func openHost(from string, deep bool) (*host.Host, []probe.Probe, error) {
+	all := doctor.Probes(deep)
 	if from == "" {
-		return host.Live(), nil
+		return host.Live(), all, nil
 	}
 	f, err := host.Open(from)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, usagef("there is no snapshot %s: give the file that deployctl snapshot wrote", from)
+		return nil, nil, usagef("there is no snapshot %s: give the file that deployctl snapshot wrote, or a text with reports", from)
 	case errors.Is(err, host.ErrNotRegular) || host.IsNotExist(err): // a pipe may never end
-		return nil, usagef("%s is not a file: save the snapshot in a file first", from)
+		return nil, nil, usagef("%s is not a file: save the snapshot in a file first", from)
 	case err != nil:
-		return nil, fmt.Errorf("open the snapshot: %w", err)
+		return nil, nil, fmt.Errorf("open the snapshot: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // read-only
-	r, err := host.ReadSnapshot(f)
-	if err != nil {
-		return nil, usagef("%s: %w", from, readable(err))
+	in := bufio.NewReader(f)
+	if magic, err := in.Peek(2); err == nil && string(magic) != "\x1f\x8b" {
+		m, err := toldBy(in, from)
+		if err != nil {
+			return nil, nil, err
+		}
+		return m.Host(), []probe.Probe{m.Probe(all)}, nil
 	}
-	return host.Replay(r), nil
+	r, err := host.ReadSnapshot(in)
+	if err != nil {
+		return nil, nil, usagef("%s: %w", from, readable(err))
+	}
+	return host.Replay(r), all, nil
+}
+
+// toldBy is the one machine that a text has reports of.
+func toldBy(in io.Reader, from string) (*dump.Machine, error) {
+	reports, err := dump.ReadFrom(in)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", from, err)
+	}
+	switch list := dump.Machines(reports); len(list) {
+	case 0:
+		return nil, usagef("%s: not a deployctl snapshot, and no report in it that tells of a machine (nvidia-smi, nvcc --version, build information of OpenCV, clinfo, vswhere, /proc/cpuinfo)", from)
+	case 1:
+		return &list[0], nil
+	default:
+		return nil, usagef("%s: has reports of %d machines: save those of each machine in a file of their own", from, len(list))
+	}
+}
+
+// lookAt gathers the facts of this machine, or of the one that a file tells of.
+func lookAt(ctx context.Context, from string, deep bool) (*host.Host, *facts.Facts, error) {
+	h, probes, err := openHost(from, deep)
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := lookWith(ctx, h, probes)
+	return h, f, err
 }
 
 // look gathers the facts of a host. One that the user stopped is not shown as if
 // it were everything.
 func look(ctx context.Context, h *host.Host, deep bool) (*facts.Facts, error) {
-	f := doctor.Probe(ctx, h, doctor.Probes(deep))
+	return lookWith(ctx, h, doctor.Probes(deep))
+}
+
+func lookWith(ctx context.Context, h *host.Host, probes []probe.Probe) (*facts.Facts, error) {
+	f := doctor.Probe(ctx, h, probes)
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("stopped while looking at the machine: %w", err)
 	}
@@ -64,11 +107,7 @@ type FactsOptions struct {
 
 // Facts prints the facts of a host.
 func Facts(ctx context.Context, o FactsOptions) error {
-	h, err := openHost(o.From)
-	if err != nil {
-		return err
-	}
-	f, err := look(ctx, h, o.Deep)
+	_, f, err := lookAt(ctx, o.From, o.Deep)
 	if err != nil {
 		return err
 	}
@@ -223,11 +262,8 @@ func factsOf(ctx context.Context, name string) (*facts.Facts, error) {
 		f.Clean() // as facts from a probe are
 		return &f, nil
 	}
-	h, err := openHost(name)
-	if err != nil {
-		return nil, err
-	}
-	return look(ctx, h, false)
+	_, f, err := lookAt(ctx, name, false)
+	return f, err
 }
 
 // readable says where a JSON text is wrong, without the names of Go's types.
@@ -285,11 +321,7 @@ type ShadowOptions struct {
 
 // Shadow shows all copies of components and which lookups find them.
 func Shadow(ctx context.Context, o ShadowOptions) error {
-	h, err := openHost(o.From)
-	if err != nil {
-		return err
-	}
-	f, err := look(ctx, h, false)
+	_, f, err := lookAt(ctx, o.From, false)
 	if err != nil {
 		return err
 	}

@@ -126,11 +126,7 @@ func (o PlanOptions) machine(ctx context.Context) (*facts.Facts, *host.Host, err
 		}
 		return f, h, nil
 	}
-	h, err := openHost(o.From)
-	if err != nil {
-		return nil, nil, err
-	}
-	f, err := look(ctx, h, false)
+	h, f, err := lookAt(ctx, o.From, false)
 	return f, h, err
 }
 

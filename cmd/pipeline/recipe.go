@@ -13,6 +13,7 @@ import (
 	"github.com/mattn/go-runewidth"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/project"
 	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/verify/input"
@@ -32,11 +33,7 @@ func RecipeList(ctx context.Context, c *console.Console, folders Folders) error 
 	if err != nil {
 		return &UsageError{err}
 	}
-	h, err := openHost("")
-	if err != nil {
-		return err
-	}
-	f, err := look(ctx, h, false)
+	_, f, err := lookAt(ctx, "", false)
 	if err != nil {
 		return err
 	}
@@ -160,10 +157,8 @@ func RecipeNew(ctx context.Context, c *console.Console, n NewRecipe) error {
 
 // recipeFrom reads the project in a folder.
 func recipeFrom(ctx context.Context, n NewRecipe) ([]byte, error) {
-	h, err := openHost("")
-	if err != nil {
-		return nil, err
-	}
+	h := host.Live()
+	var err error
 	if h.Dir, err = filepath.Abs(n.From); err != nil {
 		return nil, fmt.Errorf("find the folder %s: %w", n.From, err)
 	}

@@ -111,6 +111,14 @@ type world struct {
 	preloads []*node
 	// crashed is a panic while files were read side by side.
 	crashed error
+	// seen, where it is not nil, is told of every library that is asked for.
+	seen func(Library)
+}
+
+func (w *world) tell(name, by string, found result, state string) {
+	if w.seen != nil {
+		w.seen(Library{Name: name, File: cmp.Or(found.file, found.other), By: by, Through: found.through, State: state})
+	}
 }
 
 func (w *world) object(file string) *object {
@@ -289,12 +297,17 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 			if by := loaded[name]; by != nil && isStub(by.file) && slices.Contains([]string{"LD_PRELOAD", loader.PreloadFile}, by.through) {
 				add(facts.Need{Name: name, By: n.file, Cause: facts.Stub, Found: by.file, Through: by.through})
 			}
-			if loaded[name] != nil || w.builtIn(name) {
+			if loaded[name] != nil {
+				continue
+			}
+			if w.builtIn(name) {
+				w.tell(name, n.file, result{}, System)
 				continue
 			}
 			found := w.find(name, n)
 			switch {
 			case found.file != "":
+				w.tell(name, n.file, found, Found)
 				next := &node{o: w.object(found.file), file: found.file, through: found.through, by: n}
 				loaded[name] = next
 				if conda := w.condaOf(found.file); found.through == "LD_LIBRARY_PATH" && conda != "" && conda != w.condaOf(roots[0]) {
@@ -311,13 +324,17 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 					add(w.spoilt(name, n.file, found.file))
 				}
 			case found.unknown:
+				w.tell(name, n.file, found, Unknown)
 			case found.other != "":
+				w.tell(name, n.file, found, WrongArch)
 				add(facts.Need{Name: name, By: n.file, Cause: facts.OtherArch, Found: found.other, Through: found.through})
 			case fromDriver(name):
+				w.tell(name, n.file, found, Missing)
 				add(facts.Need{Name: name, By: n.file, Cause: facts.FromDriver})
 			case slices.Contains(ofLibc, stem(name)) && w.find("libc.so.6", n).file != "":
 				// One package has them all; what was recorded is not complete.
 			default:
+				w.tell(name, n.file, found, Missing)
 				need := facts.Need{Name: name, By: n.file, Cause: facts.NotFound, Elsewhere: w.elsewhere(name, n, nil)}
 				need.Package, need.Installed = w.pkg(name)
 				add(need)

@@ -149,8 +149,10 @@ type reader struct {
 	wide    bool // ELFCLASS64
 	loads   []segment
 	dynamic segment
-	table   uint64 // the string table's offset in the file
-	err     error
+	// property is the note of GNU properties.
+	property segment
+	table    uint64 // the string table's offset in the file
+	err      error
 }
 
 // header reads the ELF header and the program headers (gABI, "ELF Header" and
@@ -194,6 +196,8 @@ func (r *reader) header() (*object, error) {
 			r.loads = append(r.loads, s)
 		case elf.PT_DYNAMIC:
 			r.dynamic = s
+		case elf.PT_GNU_PROPERTY:
+			r.property = s
 		}
 	}
 	return o, nil

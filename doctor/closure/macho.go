@@ -67,6 +67,13 @@ type mac struct {
 	release string                       // of macOS
 	images  map[string]*machImage        // nil for what could not be read
 	damaged map[string]facts.FileProblem // as of world
+	seen    func(Library)                // as of world
+}
+
+func (m *mac) tell(name, by, file, state string) {
+	if m.seen != nil {
+		m.seen(Library{Name: name, File: file, By: by, State: state})
+	}
 }
 
 func (m *mac) roots(in *facts.Instance) (files []string) {
@@ -138,10 +145,15 @@ func (m *mac) needs(roots []string) (out []facts.Need) {
 		}
 		for _, name := range l.needed {
 			if strings.HasPrefix(name, "/usr/lib/") || strings.HasPrefix(name, "/System/") {
+				if !seen[name] {
+					seen[name] = true
+					m.tell(name, l.file, "", System)
+				}
 				continue
 			}
 			file, known := m.find(name, l)
 			if file == "" {
+				m.tell(name, l.file, "", map[bool]string{true: Missing, false: Unknown}[known])
 				if known {
 					formula, there := m.formula(name)
 					add(facts.Need{Name: name, By: l.file, Cause: facts.NotFound, Package: formula, Installed: there})
@@ -154,11 +166,15 @@ func (m *mac) needs(roots []string) (out []facts.Need) {
 			seen[file] = true
 			switch i := m.machImage(file); {
 			case i == nil && m.damaged[file] != "":
+				m.tell(name, l.file, file, Damaged)
 				add(damaged(m.ctx, m.h, name, l.file, file, m.damaged[file]))
 			case i == nil:
+				m.tell(name, l.file, file, Found)
 			case i.foreign:
+				m.tell(name, l.file, file, WrongArch)
 				add(facts.Need{Name: name, By: l.file, Cause: facts.OtherArch, Found: file})
 			default:
+				m.tell(name, l.file, file, Found)
 				queue = append(queue, &loading{machImage: i, by: l})
 			}
 		}

@@ -14,9 +14,9 @@ import (
 // image is what Windows' loader reads of one file.
 type image struct {
 	machine uint16
-	// imports are needed at the start; what is only loaded when it is first
-	// called (delay imports) is left out.
-	imports []string
+	// imports are needed at the start, delayed are those that are only loaded when
+	// they are first called.
+	imports, delayed []string
 	// linker is the version of the linker that made it (14.40), which for MSVC is
 	// that of the toolset; "" where another made it.
 	linker string
@@ -30,9 +30,9 @@ const (
 
 var errNoPE = errors.New("not a PE file")
 
-// readImage reads the headers and the table of imported DLLs (Microsoft, PE
-// Format).
-func readImage(ctx context.Context, h *host.Host, file string) (*image, error) {
+// readImage reads the headers and the table of imported DLLs, with delays also that of
+// delay-loaded ones (Microsoft, PE Format).
+func readImage(ctx context.Context, h *host.Host, file string, delays bool) (*image, error) {
 	p := &pages{ctx: ctx, h: h, file: file, have: map[int64][]byte{}}
 	order := binary.LittleEndian
 	if err := p.start(); err != nil {
@@ -78,10 +78,6 @@ func readImage(ctx context.Context, h *host.Host, file string) (*image, error) {
 	if err := p.whole(peEnd(sections)); err != nil {
 		return nil, err
 	}
-	table := order.Uint32(entry)
-	if table == 0 {
-		return out, nil // it imports nothing
-	}
 	offset := func(address uint32) (uint64, error) {
 		for i := range count {
 			s := sections[40*i:]
@@ -92,18 +88,47 @@ func readImage(ctx context.Context, h *host.Host, file string) (*image, error) {
 		}
 		return 0, errNoPE
 	}
-	from, err := offset(table)
+	if out.imports, err = p.imported(order.Uint32(entry), importTable, offset); err != nil {
+		return nil, err
+	}
+	if delays && size >= directories+8*(pe.IMAGE_DIRECTORY_ENTRY_DELAY_IMPORT+1) {
+		if entry, err = p.at(at+directories+8*pe.IMAGE_DIRECTORY_ENTRY_DELAY_IMPORT, 8); err != nil {
+			return nil, err
+		}
+		// One of Visual C++ 6 has pointers instead of addresses; nothing needs it.
+		if delayed, err := p.imported(order.Uint32(entry), delayTable, offset); err == nil {
+			out.delayed = delayed
+		}
+	}
+	return out, nil
+}
+
+// table is the form of a table of imported DLLs: the size of an entry, and where in
+// it the address of the name stands.
+type table struct{ size, name uint64 }
+
+var (
+	importTable = table{20, 12} // IMAGE_IMPORT_DESCRIPTOR
+	delayTable  = table{32, 4}  // IMAGE_DELAYLOAD_DESCRIPTOR
+)
+
+// imported reads the names of the table at an address; 0 stands for none.
+func (p *pages) imported(address uint32, form table, offset func(uint32) (uint64, error)) (names []string, err error) {
+	if address == 0 {
+		return nil, nil
+	}
+	from, err := offset(address)
 	if err != nil {
 		return nil, err
 	}
 	for i := range uint64(maxImports) {
-		d, err := p.at(from+20*i, 20)
+		d, err := p.at(from+form.size*i, int(form.size))
 		if err != nil {
 			return nil, err
 		}
-		name := order.Uint32(d[12:])
+		name := binary.LittleEndian.Uint32(d[form.name:])
 		if name == 0 {
-			return out, nil
+			return names, nil
 		}
 		where, err := offset(name)
 		if err != nil {
@@ -113,7 +138,7 @@ func readImage(ctx context.Context, h *host.Host, file string) (*image, error) {
 		if err != nil {
 			return nil, err
 		}
-		out.imports = append(out.imports, text)
+		names = append(names, text)
 	}
 	return nil, errNoPE
 }

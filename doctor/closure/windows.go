@@ -30,31 +30,21 @@ type desk struct {
 	whole        bool              // System32 is listed as a whole
 	lacks        []string          // API sets that this Windows does not have, by their beginnings
 	read         int
+	known        []string      // names of KnownDLLs, which only System32 is searched for
+	delays       bool          // delay-loaded DLLs are looked up, too
+	seen         func(Library) // as of world
+}
+
+func (w *desk) tell(name, by, file, state string, delay bool) {
+	if w.seen != nil {
+		w.seen(Library{Name: name, File: file, By: by, State: state, Delay: delay})
+	}
 }
 
 // fillWindows adds the DLLs that the components' programs and libraries need and
 // that Windows would not give them.
 func fillWindows(ctx context.Context, h *host.Host, f *facts.Facts) error {
-	root := h.Env("SystemRoot")
-	if root == "" {
-		root = `C:\Windows`
-	}
-	w := &desk{ctx: ctx, h: h, root: root, system: h.Join(root, "System32"), images: map[string]*image{}, damaged: map[string]facts.FileProblem{}, dirs: map[string]map[string]string{}, stats: map[string]string{}, unread: map[string]bool{}}
-	for _, d := range h.PathDirs() {
-		if len(d) > 2 && d[1] == ':' {
-			w.path = append(w.path, strings.TrimRight(strings.ReplaceAll(d, "/", `\`), `\`))
-		}
-	}
-	w.whole = w.at(w.system, "user32.dll") != "" && w.at(w.system, "advapi32.dll") != ""
-	if w.whole && strings.HasPrefix(f.OS.Version, "6.") && w.at(w.system, "ucrtbase.dll") == "" {
-		w.lacks = append(w.lacks, "api-ms-win-crt-")
-	}
-	if w.whole && strings.HasPrefix(f.OS.Version, "6.") { // microsoft/onnxruntime issue 15025
-		w.lacks = append(w.lacks, "api-ms-win-core-heap-l2-")
-	}
-	if w.whole && strings.HasPrefix(f.OS.Version, "6.1") { // files of their own there
-		w.lacks = append(w.lacks, "api-ms-win-downlevel-")
-	}
+	w := newDesk(ctx, h, f.OS.Version)
 	w.elsewhere(f)
 	for _, name := range slices.Sorted(maps.Keys(f.Components)) {
 		list := f.Components[name]
@@ -97,6 +87,31 @@ func fillWindows(ctx context.Context, h *host.Host, f *facts.Facts) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// newDesk is what the loader of a Windows of that version (10.0.22631) sees.
+func newDesk(ctx context.Context, h *host.Host, version string) *desk {
+	root := h.Env("SystemRoot")
+	if root == "" {
+		root = `C:\Windows`
+	}
+	w := &desk{ctx: ctx, h: h, root: root, system: h.Join(root, "System32"), images: map[string]*image{}, damaged: map[string]facts.FileProblem{}, dirs: map[string]map[string]string{}, stats: map[string]string{}, unread: map[string]bool{}}
+	for _, d := range h.PathDirs() {
+		if len(d) > 2 && d[1] == ':' {
+			w.path = append(w.path, strings.TrimRight(strings.ReplaceAll(d, "/", `\`), `\`))
+		}
+	}
+	w.whole = w.at(w.system, "user32.dll") != "" && w.at(w.system, "advapi32.dll") != ""
+	if w.whole && strings.HasPrefix(version, "6.") && w.at(w.system, "ucrtbase.dll") == "" {
+		w.lacks = append(w.lacks, "api-ms-win-crt-")
+	}
+	if w.whole && strings.HasPrefix(version, "6.") { // microsoft/onnxruntime issue 15025
+		w.lacks = append(w.lacks, "api-ms-win-core-heap-l2-")
+	}
+	if w.whole && strings.HasPrefix(version, "6.1") { // files of their own there
+		w.lacks = append(w.lacks, "api-ms-win-downlevel-")
+	}
+	return w
 }
 
 // foreign is why programs here cannot load a library: it is made for another
@@ -359,7 +374,7 @@ func (w *desk) image(file string) *image {
 		return nil
 	}
 	w.read++
-	i, err := readImage(w.ctx, w.h, file)
+	i, err := readImage(w.ctx, w.h, file, w.delays)
 	if what := problem(err); what != "" {
 		w.damaged[key] = what
 	}
@@ -546,36 +561,59 @@ func (w *desk) needs(roots []string) (out []facts.Need, queue []seat) {
 			}
 			continue
 		}
-		for _, name := range s.o.imports {
+		for i, name := range w.imports(s.o) {
+			delay := i >= len(s.o.imports)
 			key := strings.ToLower(name)
-			if loaded[key] || w.ofWindows(key) || s.python && strings.HasPrefix(key, "python3") {
+			if loaded[key] {
+				continue
+			}
+			if s.python && strings.HasPrefix(key, "python3") { // Python itself has it
+				if w.seen != nil {
+					loaded[key] = true
+					w.tell(name, s.file, "", System, delay)
+				}
+				continue
+			}
+			if w.ofWindows(key) {
+				if w.seen != nil {
+					loaded[key] = true
+					w.tell(name, s.file, "", System, delay)
+				}
 				continue
 			}
 			loaded[key] = true
 			file := w.find(name, s)
 			if file == "" && w.unsure(s) {
+				w.tell(name, s.file, "", Unknown, delay)
 				continue
 			}
 			if file == "" {
+				w.tell(name, s.file, "", Missing, delay)
 				need := facts.Need{Name: name, By: s.file, Cause: facts.NotFound, Elsewhere: w.beside(name)}
 				if ofDriver(key) {
 					need.Cause, need.Elsewhere = facts.FromDriver, ""
+				} else if delay {
+					need.Cause = facts.OnCall
 				}
 				add(need)
 				continue
 			}
 			if strings.EqualFold(w.h.DirOf(file), w.system) {
+				w.tell(name, s.file, file, Found, delay)
 				continue // Windows' own, or of its architecture by WOW64's rules
 			}
 			o := w.image(file)
 			if o != nil && o.machine != s.o.machine && !(o.machine == pe.IMAGE_FILE_MACHINE_ARM64 && w.h.Arch == "arm64") {
+				w.tell(name, s.file, file, WrongArch, delay)
 				add(facts.Need{Name: name, By: s.file, Cause: facts.OtherArch, Found: file, Through: "PATH"})
 				continue
 			}
+			spoilt := w.spoilt(name, s.file, file)
+			w.tell(name, s.file, file, map[bool]string{true: Damaged, false: Found}[len(spoilt) > 0], delay)
 			if o != nil {
 				queue = append(queue, seat{file: file, o: o, app: s.app, python: s.python})
 			}
-			for _, n := range w.spoilt(name, s.file, file) {
+			for _, n := range spoilt {
 				add(n)
 			}
 		}
@@ -583,9 +621,32 @@ func (w *desk) needs(roots []string) (out []facts.Need, queue []seat) {
 	return out, queue
 }
 
-// find follows Microsoft's "Dynamic-link library search order": the program's
-// folder, System32, Windows, PATH. Names may have a star.
+// imports are the DLLs of the import table and, where they count, those that are
+// loaded when they are first called.
+func (w *desk) imports(o *image) []string {
+	if !w.delays {
+		return o.imports
+	}
+	return slices.Concat(o.imports, o.delayed)
+}
+
+// knownDLLs reads the names that Windows only ever loads from System32.
+func (w *desk) knownDLLs() {
+	key, err := w.h.RegistryKey(w.ctx, `HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\KnownDLLs`, "64")
+	if err != nil {
+		return // the usual order then
+	}
+	for _, v := range key.Values {
+		w.known = append(w.known, strings.ToLower(v.String))
+	}
+}
+
+// find follows Microsoft's "Dynamic-link library search order": KnownDLLs, the
+// program's folder, System32, Windows, PATH. Names may have a star.
 func (w *desk) find(name string, s seat) string {
+	if slices.Contains(w.known, strings.ToLower(name)) {
+		return w.at(w.system, name)
+	}
 	dirs := []string{s.app, w.h.DirOf(s.file), w.system, w.root}
 	if s.python {
 		for _, dir := range w.path {

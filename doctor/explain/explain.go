@@ -14,6 +14,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/deployctl/deployctl/doctor/dump"
+	"github.com/deployctl/deployctl/doctor/internal/logtext"
 )
 
 // Kinds of texts.
@@ -29,10 +32,14 @@ type Result struct {
 	Kind string `json:"kind"`
 	// Matches has the best first, at most one of a class.
 	Matches []Match `json:"matches"`
-	// Facts holds what was read from a dump. No kind of dump is read yet.
+	// Facts holds what was read from reports (nvidia-smi, build information …) of the
+	// text's first machine. Where it has reports of several kinds or machines, the keys
+	// reports and machines say which.
 	Facts map[string]any `json:"facts"`
 	// FirstError is the first line that reports an error, nil for none.
 	FirstError *Line `json:"first_error,omitempty"`
+	// Machines are those whose reports are in the text.
+	Machines []dump.Machine `json:"-"`
 }
 
 // Line is a line of the text.
@@ -58,6 +65,15 @@ type Match struct {
 	Source string `json:"source,omitempty"`
 	// Rank is cause, follow-on or hint.
 	Rank string `json:"rank,omitempty"`
+	// Here is what is so on the machine whose facts were used, nil for none.
+	Here *Here `json:"here,omitempty"`
+}
+
+// Here is the finding of the page on a machine.
+type Here struct {
+	State string `json:"state"`
+	Found string `json:"found"`
+	Fix   string `json:"fix,omitempty"`
 }
 
 // matcher is a rule or a code as texts are searched for it.
@@ -166,23 +182,28 @@ type found struct {
 // maxTested bounds the lines that are tried as the first error.
 const maxTested = 5000
 
-// scan passes over a text once, looking at size bytes of a line.
-func (s *Set) scan(r io.Reader, size int) *found {
+// scan passes over a text once, looking at size bytes of a line. The beginning of the
+// text goes into keep, where that is not nil.
+func (s *Set) scan(r io.Reader, size int, keep *bytes.Buffer) *found {
 	f := &found{set: s, seen: make([]bool, len(s.texts)), done: make([]bool, len(s.matchers))}
 	isError := make([]bool, len(s.texts))
 	for _, text := range errorLiterals() {
 		isError[slices.Index(s.texts, text)] = true
 	}
-	lines := newLineReader(r, size)
+	lines := logtext.NewReader(r, size)
 	var ids []int32
 	var ends []int
 	for {
-		line, err := lines.next()
+		line, err := lines.Next()
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
 				f.err = err
 			}
 			return f
+		}
+		if keep != nil && keep.Len()+len(line) < dump.MaxText {
+			keep.Write(line)
+			keep.WriteByte('\n')
 		}
 		if len(bytes.TrimSpace(line)) == 0 {
 			continue
@@ -200,12 +221,12 @@ func (s *Set) scan(r io.Reader, size int) *found {
 			}
 		})
 		for i, id := range ids {
-			f.try(id, line, ends[i], lines.n)
+			f.try(id, line, ends[i], lines.N)
 		}
 		if mayFail >= 0 && f.first == nil && f.tested < maxTested {
 			f.tested++
-			if part := string(windowOf(line, mayFail)); strong().MatchString(unprefixed(part)) && !harmless().MatchString(part) {
-				f.first = &Line{Line: lines.n, Text: excerpt(part, min(mayFail, len(part)))}
+			if part := string(windowOf(line, mayFail)); strong().MatchString(logtext.Unprefixed(part)) && !harmless().MatchString(part) {
+				f.first = &Line{Line: lines.N, Text: excerpt(part, min(mayFail, len(part)))}
 			}
 		}
 	}
@@ -316,7 +337,8 @@ func (f *found) system() string {
 // macos) chooses the fix where the text does not tell its own. The error says
 // what could not be read.
 func (s *Set) Text(r io.Reader, system string) (*Result, error) {
-	f := s.scan(r, maxLine)
+	var text bytes.Buffer
+	f := s.scan(r, maxLine, &text)
 	if f.err != nil {
 		return nil, f.err
 	}
@@ -338,10 +360,38 @@ func (s *Set) Text(r io.Reader, system string) (*Result, error) {
 		classes[m.Class] = true
 		return again
 	})
-	if len(out.Matches) > 0 {
-		out.Kind = KindLog
-	}
+	out.reports(dump.Read(text.String()))
 	return out, nil
+}
+
+// reports fills in Facts, and Kind: that of the first report where nothing but hints
+// speaks of a failure.
+func (r *Result) reports(list []dump.Report) {
+	failed := slices.ContainsFunc(r.Matches, func(m Match) bool { return m.Rank != Hint })
+	switch {
+	case len(list) > 0 && !failed:
+		r.Kind = list[0].Kind
+	case len(r.Matches) > 0:
+		r.Kind = KindLog
+	}
+	if len(list) == 0 {
+		return
+	}
+	r.Machines = dump.Machines(list)
+	r.Facts = r.Machines[0].Facts()
+	if len(r.Machines[0].Reports) > 1 {
+		r.Facts["reports"] = r.Machines[0].Reports
+	}
+	if len(r.Machines) == 1 {
+		return
+	}
+	machines := []map[string]any{}
+	for _, m := range r.Machines {
+		one := m.Facts()
+		one["reports"] = m.Reports
+		machines = append(machines, one)
+	}
+	r.Facts["machines"] = machines
 }
 
 func (h *hit) explained(system string) Match {

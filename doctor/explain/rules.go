@@ -221,12 +221,12 @@ func (s *Set) examples() []error {
 	for i := range s.Rules {
 		r := &s.Rules[i]
 		for _, text := range r.Yes {
-			if f := s.scan(strings.NewReader(text), maxExample); f.err != nil || !slices.ContainsFunc(f.kept(), func(h hit) bool { return h.m.id == r.ID }) {
+			if f := s.scan(strings.NewReader(text), maxExample, nil); f.err != nil || !slices.ContainsFunc(f.kept(), func(h hit) bool { return h.m.id == r.ID }) {
 				mistakes = append(mistakes, fmt.Errorf("rule %s: does not match its example %q", r.ID, text))
 			}
 		}
 		for _, text := range r.No {
-			if f := s.scan(strings.NewReader(text), maxExample); f.err != nil || slices.ContainsFunc(f.kept(), func(h hit) bool { return h.m.id == r.ID }) {
+			if f := s.scan(strings.NewReader(text), maxExample, nil); f.err != nil || slices.ContainsFunc(f.kept(), func(h hit) bool { return h.m.id == r.ID }) {
 				mistakes = append(mistakes, fmt.Errorf("rule %s: matches its counterexample %q", r.ID, text))
 			}
 		}

@@ -446,6 +446,9 @@ type Instance struct {
 	Attrs map[string]string `json:"attrs,omitempty"`
 	// Unusable says why programs cannot use this copy; nil when they can.
 	Unusable *Unusable `json:"unusable,omitempty"`
+	// Partial: only what a pasted text says of this copy is known; nil for one that was
+	// looked at.
+	Partial *Partial `json:"partial,omitempty"`
 	// Conflict names the other copy or part that disagrees with this one, in a
 	// sentence; "" for none.
 	Conflict string `json:"conflict,omitempty"`
@@ -479,6 +482,12 @@ type Instance struct {
 	Evidence   []Evidence  `json:"evidence,omitempty"`
 	// Unknown: see Facts.Unknown.
 	Unknown map[string]json.RawMessage `json:"-"`
+}
+
+// Partial is what a text says besides what a copy has.
+type Partial struct {
+	// Lacks are the parts that it does not have.
+	Lacks []string `json:"lacks,omitempty"`
 }
 
 // Unseen names a program that programs' builds ask and that does not find a copy.

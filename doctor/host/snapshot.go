@@ -187,22 +187,22 @@ var secrets = sync.OnceValue(func() []secret {
 	}
 })
 
-// Redact replaces what identifies the owner: user and host names, home paths
-// and secrets become stable tokens, the same everywhere, so that paths still
-// agree with one another and the recording can be replayed.
-func (r *Recording) Redact(id Identity) {
+// pair is a name of the owner and its replacement.
+type pair struct {
+	form *regexp.Regexp
+	with string
+}
+
+// pairs are the names of the owner and the tokens that stand for them in texts of an
+// operating system (GOOS).
+func (id Identity) pairs(goos string) (pairs []pair) {
 	home, user := "/home/user", "user"
-	switch r.OS {
+	switch goos {
 	case "windows":
 		home = `C:\Users\user`
 	case "darwin":
 		home = "/Users/user"
 	}
-	type pair struct {
-		form *regexp.Regexp
-		with string
-	}
-	var pairs []pair
 	add := func(name, with string, word bool) {
 		if len(name) < 3 || slices.Contains(commonNames, strings.ToLower(name)) || name == "/" || name == "/root" {
 			return
@@ -219,16 +219,29 @@ func (r *Recording) Redact(id Identity) {
 	add(strings.ReplaceAll(id.Home, `\`, `\\`), strings.ReplaceAll(home, `\`, `\\`), false)
 	add(id.HostName, "host", true)
 	add(id.User, user, true)
+	return pairs
+}
 
-	text := func(s string) string {
-		for _, p := range pairs {
-			s = p.form.ReplaceAllString(s, p.with)
-		}
-		for _, x := range secrets() {
-			s = x.form.ReplaceAllString(s, x.with)
-		}
-		return s
+// RedactText replaces in a text what Redact replaces in a recording of an operating
+// system (GOOS).
+func RedactText(text, goos string, id Identity) string { return redacted(text, id.pairs(goos)) }
+
+func redacted(text string, pairs []pair) string {
+	for _, p := range pairs {
+		text = p.form.ReplaceAllString(text, p.with)
 	}
+	for _, x := range secrets() {
+		text = x.form.ReplaceAllString(text, x.with)
+	}
+	return text
+}
+
+// Redact replaces what identifies the owner: user and host names, home paths
+// and secrets become stable tokens, the same everywhere, so that paths still
+// agree with one another and the recording can be replayed.
+func (r *Recording) Redact(id Identity) {
+	pairs := id.pairs(r.OS)
+	text := func(s string) string { return redacted(s, pairs) }
 	blob := func(data []byte) []byte {
 		if bytes.IndexByte(data, 0) < 0 {
 			return []byte(text(string(data)))

@@ -1041,11 +1041,18 @@ func (e *evaluation) absent(c *recipes.ComponentCheck, constraint recipes.Constr
 // fits judges one instance.
 func (e *evaluation) fits(i facts.Instance, c *recipes.ComponentCheck, constraint recipes.Constraint) verdict {
 	v := verdict{state: OK}
-	var lacks []string
+	var lacks, untold []string
 	for _, part := range c.Has {
-		if !i.HasPart(part) {
+		switch {
+		case i.HasPart(part):
+		case i.Partial != nil && !slices.Contains(i.Partial.Lacks, part):
+			untold = append(untold, part)
+		default:
 			lacks = append(lacks, part)
 		}
+	}
+	if len(untold) > 0 {
+		v.state, v.found = Unknown, "whether it has "+strings.Join(untold, ", ")+" is not in the text"
 	}
 	if len(lacks) > 0 {
 		v.state, v.cause, v.found = Fail, Lacking, "without "+strings.Join(lacks, ", ")
@@ -1055,6 +1062,12 @@ func (e *evaluation) fits(i facts.Instance, c *recipes.ComponentCheck, constrain
 			if v.state == OK {
 				v.state, v.found = Unknown, "its build information could not be read"
 				v.fix = "Run opencv_version --build and look for OpenCL, or deployctl verify to try it."
+			}
+			continue
+		}
+		if i.Partial != nil && i.Attrs[key] == "" {
+			if v.state == OK {
+				v.state, v.found = Unknown, key+" is not in the text"
 			}
 			continue
 		}

@@ -48,7 +48,8 @@ type Info struct {
 func ParseCPUInfo(text string) Info {
 	empty := Processor{Number: -1, Family: -1, ModelNum: -1, Stepping: -1, Physical: -1, Core: -1, Cores: -1, Siblings: -1, Implementer: -1, Part: -1}
 	info := Info{Common: empty}
-	var last *Processor // the entry that lines belong to
+	var last *Processor  // the entry that lines belong to
+	var features *string // those of the last line, which may go on
 	inEntry := false
 	for line := range strings.Lines(text) {
 		key, value, ok := strings.Cut(line, ":")
@@ -56,9 +57,12 @@ func ParseCPUInfo(text string) Info {
 		if !ok {
 			if key == "" {
 				inEntry = false
+			} else if features != nil { // the text was wrapped
+				*features += " " + key
 			}
 			continue
 		}
+		features = nil
 		if n, ok := processorNumber(key, value); ok {
 			if len(info.Processors) == maxProcessors {
 				break
@@ -103,6 +107,9 @@ func ParseCPUInfo(text string) Info {
 			to = last
 		}
 		to.take(key, value)
+		if key == "flags" || strings.EqualFold(key, "features") {
+			features = &to.Features
+		}
 	}
 	// Other old ARM kernels put the description into the last entry of those it
 	// speaks of.

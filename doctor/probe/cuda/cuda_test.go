@@ -56,7 +56,31 @@ func TestSMI(t *testing.T) {
 	}
 	for name, text := range texts {
 		for form, text := range map[string]string{"": text, " with Windows lines": strings.ReplaceAll(text, "\n", "\r\n"), " below a warning": "a warning\n" + text} {
-			probetest.Same(t, name+form, want[name], ParseSMI(text))
+			got := ParseSMI(text)
+			got.Devices, got.Windows, got.Linux = nil, false, false // see TestSMIDevices
+			probetest.Same(t, name+form, want[name], got)
+		}
+	}
+}
+
+// TestSMIDevices: the rows of the table, also where a terminal broke them.
+func TestSMIDevices(t *testing.T) {
+	for _, f := range txtar.Parse(tables).Files {
+		text := string(f.Data)
+		broken := strings.ReplaceAll(text, " Driver Version", "\nDriver Version")
+		for _, text := range []string{text, broken} {
+			s := ParseSMI(text)
+			if len(s.Devices) != s.GPUs {
+				t.Errorf("%s: %d devices, %d GPUs", f.Name, len(s.Devices), s.GPUs)
+			}
+			for _, d := range s.Devices {
+				if d.Name == "" || f.Name != "orin" && f.Name != "mig" && d.Memory == 0 || strings.Contains(d.Name, "  ") {
+					t.Errorf("%s: %+v", f.Name, d)
+				}
+			}
+			if s.Windows != (f.Name == "wddm") {
+				t.Errorf("%s: Windows %v", f.Name, s.Windows)
+			}
 		}
 	}
 }

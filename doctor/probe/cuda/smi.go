@@ -15,8 +15,13 @@ type SMI struct {
 	// CUDA is the newest CUDA the driver runs: a ceiling, not an installed
 	// toolkit. Drivers before 410 do not tell it.
 	CUDA string
-	// GPUs counts the devices.
-	GPUs int
+	// GPUs counts the devices; Devices has those of the table, whose names may be cut
+	// short with dots.
+	GPUs    int
+	Devices []Device
+	// Windows: the table has Windows' driver models (WDDM, TCC, MCDM) in the place of
+	// Linux's persistence mode, for which Linux is set.
+	Windows, Linux bool
 	// NoMIG: the only GPU is in MIG mode and has no instance.
 	NoMIG bool
 	// Prohibited: the compute mode of every GPU forbids programs.
@@ -47,6 +52,8 @@ var (
 	smiCUDA   = lazyregexp.New(`CUDA (?:UMD )?Version[ \t]*:[ \t]*([0-9][0-9.]*)`)
 	// Jetson's GPU is not on PCI.
 	smiGPU    = lazyregexp.New(`^\|[ \t]+[0-9]+\.?[ \t]+.*?[ \t]*\|[ \t]*(?:[0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-9A-Fa-f]|N/A[ \t]+N/A)`)
+	smiName   = lazyregexp.New(`^[ \t]*([0-9]+)\.?[ \t]+(.*?)(?:[ \t]+(On|Off|WDDM|TCC|MCDM|N/A|Enabled|Disabled|ERR!|\[N/A\]))?[ \t]*$`)
+	smiMemory = lazyregexp.New(`[0-9]+[ \t]*[KMG]i?B[ \t]*/[ \t]*([0-9]+)[ \t]*([KMG]i?B)`)
 	smiFailed = lazyregexp.New(`(?mi)^.*(?:NVIDIA-SMI has failed|NVIDIA-SMI couldn't find|Failed to initialize NVML|No devices were found|couldn't communicate with the NVIDIA driver|Unable to determine the device handle).*$`)
 )
 
@@ -58,7 +65,8 @@ func ParseSMI(text string) SMI {
 		return SMI{Err: strings.TrimSpace(smiFailed.FindString(text))}
 	}
 	var s SMI
-	head := line(text, at[0])
+	text = joinRows(text[at[0]:])
+	head := line(text, 0)
 	if m := smiDriver.FindStringSubmatch(head); m != nil {
 		s.Driver = m[1]
 	} else if m := smiHeader.FindStringSubmatch(head); m != nil {
@@ -67,18 +75,63 @@ func ParseSMI(text string) SMI {
 	if m := smiCUDA.FindStringSubmatch(head); m != nil {
 		s.CUDA = m[1]
 	}
-	for row := range strings.SplitSeq(text[at[0]:], "\n") {
+	for row := range strings.SplitSeq(text, "\n") {
 		// The rows of processes begin with a number, too.
 		if strings.Contains(row, "Processes") || strings.Contains(row, "processes:") || strings.Contains(row, "MIG devices") {
 			break
 		}
-		if smiGPU.MatchString(strings.TrimSpace(row)) {
+		if row = strings.TrimSpace(row); smiGPU.MatchString(row) {
 			s.GPUs++
+			s.device(row)
+		} else if m := smiMemory.FindStringSubmatch(row); m != nil && len(s.Devices) > 0 && s.Devices[len(s.Devices)-1].Memory == 0 {
+			s.Devices[len(s.Devices)-1].Memory = bytesOf(m[1], m[2])
 		}
 	}
+	s.Linux = !s.Windows && strings.Contains(text, "Persistence-M")
 	s.Prohibited = s.GPUs > 0 && strings.Count(text, " Prohibited |") == s.GPUs
 	s.NoMIG = s.GPUs == 1 && strings.Contains(text, "No MIG devices found")
 	return s
+}
+
+// device adds what the first row of a device says: index, name, persistence mode or
+// Windows' driver model, and the bus address.
+func (s *SMI) device(row string) {
+	cells := strings.Split(row, "|")
+	if len(cells) < 3 || len(s.Devices) >= maxGPUs {
+		return
+	}
+	d := Device{Index: len(s.Devices), Driver: s.Driver}
+	if m := smiName.FindStringSubmatch(cells[1]); m != nil {
+		if n, err := strconv.Atoi(m[1]); err == nil {
+			d.Index = n
+		}
+		d.Name = m[2]
+		s.Windows = s.Windows || m[3] == "WDDM" || m[3] == "TCC" || m[3] == "MCDM"
+	}
+	if bus := strings.Fields(cells[2]); len(bus) > 0 {
+		d.PCI = pciAddress(bus[0])
+	}
+	s.Devices = append(s.Devices, d)
+}
+
+// joinRows joins the rows of the table that were broken over two lines: a row ends
+// with the bar that it begins with.
+func joinRows(text string) string {
+	lines := strings.Split(text, "\n")
+	out := lines[:0]
+	open := false
+	for i, l := range lines {
+		bare := strings.TrimSpace(l)
+		if open && i > 0 && !strings.HasPrefix(bare, "+") {
+			out[len(out)-1] += l
+		} else {
+			out = append(out, l)
+		}
+		row := strings.TrimSpace(out[len(out)-1])
+		// The heading stands without its first bar.
+		open = (strings.HasPrefix(row, "|") || i == 0) && strings.Contains(text, "|") && !strings.HasSuffix(row, "|") && !strings.HasSuffix(row, "+") && len(row) < 200
+	}
+	return strings.Join(out, "\n")
 }
 
 // line returns the line around a position.

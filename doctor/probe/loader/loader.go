@@ -7,6 +7,7 @@ package loader
 import (
 	"cmp"
 	"context"
+	"errors"
 	"path"
 	"sort"
 	"strings"
@@ -66,6 +67,11 @@ func Triplet(goarch string) string { return arches[goarch].triplet }
 
 // Loaders are the run-time linkers of glibc for an architecture.
 func Loaders(goarch string) []string { return arches[goarch].loaders }
+
+// Without knows nothing of a loader: the machine is not one of Linux.
+func Without(h *host.Host) *Libraries {
+	return &Libraries{h: h, CacheErr: errors.New("this machine has no loader of Linux"), dirs: map[string][]string{}, real: map[string]string{}}
+}
 
 // Open reads the loader's configuration.
 func Open(ctx context.Context, h *host.Host) *Libraries {

@@ -848,6 +848,16 @@ func (s *studio) instance() facts.Instance {
 	}
 }
 
+// Instance is what a record alone tells of a copy, as in a pasted answer of vswhere:
+// what is in its folder is not known.
+func (s Setup) Instance() facts.Instance {
+	of := &studio{
+		Setup: s, sources: []string{"vswhere"}, recordOK: true, folder: true, attrs: map[string]string{},
+		evidence: []facts.Evidence{{Kind: "text", Source: "vswhere", Detail: s.Version}},
+	}
+	return of.instance()
+}
+
 // unusable says why builds cannot use the copy; state is what it says of itself.
 func (s *studio) unusable(state string) *facts.Unusable {
 	switch {

@@ -231,7 +231,9 @@ func fromObject(obj map[string]any) Setup {
 		case map[string]any:
 			switch k {
 			case "product":
-				flat["productid"] = scalar(v["id"])
+				flat["productid"] = cmp.Or(scalar(v["id"]), scalar(v["Id"]))
+			case "installationversion": // VSSetup gives .NET's version object
+				flat[k] = fmt.Sprintf("%s.%s.%s.%s", scalar(v["Major"]), scalar(v["Minor"]), scalar(v["Build"]), scalar(v["Revision"]))
 			case "errors":
 				s.Failed = failed(v)
 			default:
@@ -252,6 +254,12 @@ func fromObject(obj map[string]any) Setup {
 				}
 			case "localizedresources":
 				flat["title"] = title(v)
+			case "catalog", "properties": // VSSetup gives lists of keys and values
+				for _, e := range v {
+					if pair, ok := e.(map[string]any); ok {
+						flat[k+"_"+strings.ToLower(scalar(pair["Key"]))] = scalar(pair["Value"])
+					}
+				}
 			}
 		default:
 			flat[k] = scalar(v)
@@ -272,8 +280,8 @@ func (s *Setup) fill(flat map[string]string) {
 		return ""
 	}
 	s.InstanceID = first("instanceid")
-	s.Path = trimSlash(first("installationpath", "resolvedinstallationpath"))
-	s.Version = first("installationversion", "catalog_buildversion")
+	s.Path = trimSlash(first("installationpath", "resolvedinstallationpath", "path"))
+	s.Version = first("installationversion", "catalog_buildversion", "version")
 	s.DisplayVersion = first("catalog_productdisplayversion")
 	s.DisplayName = first("displayname", "title")
 	s.ProductID = first("productid")
@@ -341,7 +349,7 @@ func ids(list []any) []string {
 		case string:
 			id = e
 		case map[string]any:
-			id = scalar(e["id"])
+			id = cmp.Or(scalar(e["id"]), scalar(e["Id"]))
 		}
 		if id != "" && len(out) < maxPackages {
 			out = append(out, id)
@@ -431,6 +439,38 @@ func parseJSONLines(text string) []Setup {
 			continue
 		}
 		flat[group+key] = unquote(value)
+	}
+	end()
+	return list
+}
+
+var keyLine = lazyregexp.New(`^\s*(\w+)\s*: ?(.*?)\s*$`)
+
+// ParseKeyLines reads vswhere's text ("installationPath: C:\…") and the list of
+// PowerShell's VSSetup module ("InstallationPath    : C:\…"). A text of something
+// else gives no instance.
+func ParseKeyLines(text string) []Setup {
+	var list []Setup
+	flat := map[string]string{}
+	end := func() {
+		var s Setup
+		if s.fill(flat); s.identified() {
+			list = append(list, s)
+		}
+		flat = map[string]string{}
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		m := keyLine.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		key := strings.ToLower(m[1])
+		if key == "instanceid" && flat["instanceid"] != "" {
+			end()
+		}
+		if flat[key] == "" {
+			flat[key] = m[2]
+		}
 	}
 	end()
 	return list

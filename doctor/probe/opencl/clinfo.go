@@ -45,10 +45,11 @@ var (
 	refused = lazyregexp.New(`^<.*\berror -?[0-9]+>$`)
 )
 
-// parseRaw reads the output of clinfo --raw: first all platforms, then each one
-// again with its devices. It passes over what it does not know, so it never
-// fails; a text of something else gives no platforms.
-func parseRaw(text string) []Platform {
+// ParseClinfo reads the output of clinfo, with --raw or in words, and of AMD's
+// clinfo: first all platforms, then each one again with its devices. It passes over
+// what it does not know, so it never fails; a text of something else gives no
+// platforms.
+func ParseClinfo(text string) []Platform {
 	p := parser{claimed: -1, at: -1}
 	for line := range strings.SplitSeq(text, "\n") {
 		if strings.HasPrefix(strings.TrimLeft(line, " \t"), "NULL platform behavior") {
@@ -67,7 +68,28 @@ type parser struct {
 	// inDevices: the second part, which lists the devices of each platform.
 	inDevices bool
 	next      int // the platform that the second part comes to next
+	// version is that of the platform whose name comes next: AMD's clinfo names it
+	// first.
+	version string
 }
+
+// inWords has clinfo's labels for people; those that end with a colon are of AMD's
+// clinfo.
+var inWords = map[string]string{
+	"Number of platforms": "#PLATFORMS", "Number of devices": "#DEVICES",
+	"Platform Name": "CL_PLATFORM_NAME", "Platform Vendor": "CL_PLATFORM_VENDOR", "Platform Version": "CL_PLATFORM_VERSION",
+	"Device Name": "CL_DEVICE_NAME", "Device Vendor": "CL_DEVICE_VENDOR", "Device Version": "CL_DEVICE_VERSION", "Device Type": "CL_DEVICE_TYPE",
+	"Driver Version": "CL_DRIVER_VERSION", "Max compute units": "CL_DEVICE_MAX_COMPUTE_UNITS", "Global memory size": "CL_DEVICE_GLOBAL_MEM_SIZE",
+	"Device Available": "CL_DEVICE_AVAILABLE", "Device Extensions": "CL_DEVICE_EXTENSIONS", "Device Board Name (AMD)": "CL_DEVICE_BOARD_NAME_AMD",
+	"Number of platforms:": "#PLATFORMS", "Number of devices:": "#DEVICES",
+	"Platform Name:": "CL_PLATFORM_NAME", "Platform Vendor:": "CL_PLATFORM_VENDOR", "Platform Version:": "CL_PLATFORM_VERSION",
+	"Name:": "CL_DEVICE_NAME", "Vendor:": "CL_DEVICE_VENDOR", "Version:": "CL_DEVICE_VERSION", "Device Type:": amdDevice,
+	"Driver version:": "CL_DRIVER_VERSION", "Max compute units:": "CL_DEVICE_MAX_COMPUTE_UNITS", "Global memory size:": "CL_DEVICE_GLOBAL_MEM_SIZE",
+	"Available:": "CL_DEVICE_AVAILABLE", "Extensions:": "CL_DEVICE_EXTENSIONS", "Board name:": "CL_DEVICE_BOARD_NAME_AMD",
+}
+
+// amdDevice is the type of a device in AMD's clinfo, which begins with it.
+const amdDevice = "CL_DEVICE_TYPE:"
 
 // split cuts a line at the first gap of two blanks or a tab; it may stand behind
 // a prefix that names platform and device.
@@ -84,7 +106,12 @@ func split(line string) (key, value string) {
 	if refused.MatchString(value) {
 		value = ""
 	}
-	return body[:gap], value
+	if key = body[:gap]; inWords[key] != "" {
+		key = inWords[key]
+	} else if label, rest, ok := strings.Cut(body, ":"); ok && inWords[label+":"] != "" {
+		key, value = inWords[label+":"], strings.TrimSpace(rest) // the label is longer than its column
+	}
+	return key, value
 }
 
 func (p *parser) line(key, value string) {
@@ -97,8 +124,25 @@ func (p *parser) line(key, value string) {
 		p.inDevices = true
 	case "CL_PLATFORM_NAME":
 		p.named(value)
+	case "CL_PLATFORM_VERSION":
+		if p.at < 0 || p.platforms[p.at].Version != "" {
+			p.version = value
+			return
+		}
+		p.platforms[p.at].Version = value
+	case amdDevice:
+		p.inDevices = true
+		if p.at >= 0 && len(p.platforms[p.at].Devices) < maxDevices {
+			p.platforms[p.at].Devices = append(p.platforms[p.at].Devices, Device{Type: deviceType(value)})
+		}
 	case "CL_DEVICE_NAME":
 		p.inDevices = true
+		if p.at >= 0 {
+			if n := len(p.platforms[p.at].Devices); n > 0 && p.platforms[p.at].Devices[n-1].Name == "" {
+				p.platforms[p.at].Devices[n-1].Name = value
+				return
+			}
+		}
 		if p.at >= 0 && len(p.platforms[p.at].Devices) < maxDevices {
 			p.platforms[p.at].Devices = append(p.platforms[p.at].Devices, Device{Name: value})
 		}
@@ -128,7 +172,8 @@ func (p *parser) named(name string) {
 		}
 	}
 	if n < maxPlatforms {
-		p.platforms = append(p.platforms, Platform{Name: name})
+		p.platforms = append(p.platforms, Platform{Name: name, Version: p.version})
+		p.version = ""
 		p.at = n
 	}
 	if second { // more platforms than were announced
@@ -140,8 +185,6 @@ func (p *Platform) field(key, value string) {
 	switch key {
 	case "CL_PLATFORM_VENDOR":
 		set(&p.Vendor, value)
-	case "CL_PLATFORM_VERSION":
-		set(&p.Version, value)
 	}
 }
 
@@ -166,7 +209,7 @@ func (d *Device) field(key, value string) {
 			d.Memory = n
 		}
 	case "CL_DEVICE_AVAILABLE":
-		d.Unavailable = value == "CL_FALSE"
+		d.Unavailable = value == "CL_FALSE" || value == "No"
 	case "CL_DEVICE_EXTENSIONS":
 		set(&d.Extensions, value)
 	case "CL_DEVICE_BOARD_NAME_AMD":

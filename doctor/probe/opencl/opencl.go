@@ -444,7 +444,7 @@ func askOne(ctx context.Context, h *host.Host, argv []string, d *driver) error {
 		d.attrs["problem"] = first
 		return nil
 	}
-	platforms := parseRaw(string(out.Stdout))
+	platforms := ParseClinfo(string(out.Stdout))
 	if _, line, ok := strings.Cut("\n"+string(out.Stdout), "\n"+AnswerPrefix); ok {
 		line, _, _ = strings.Cut(line, "\n")
 		platforms = nil
@@ -532,6 +532,18 @@ func (d *driver) answered(platforms []Platform) {
 		d.attrs["state"] = "no device"
 		d.attrs["problem"] = d.library + " has a platform but finds no device"
 	}
+}
+
+// Instance is a platform of a pasted clinfo as a fact; which library its driver is
+// in, clinfo does not say.
+func Instance(p Platform) facts.Instance {
+	d := &driver{library: p.Name, attrs: map[string]string{}}
+	d.answered([]Platform{p})
+	in := facts.Instance{Version: d.version, Has: d.has, Attrs: d.attrs, Evidence: []facts.Evidence{{Kind: "text", Source: "clinfo", Detail: p.Name}}}
+	for _, dev := range p.Devices {
+		in.Devices = append(in.Devices, facts.Device{Name: dev.Name, Type: strings.ToLower(dev.Type)})
+	}
+	return in
 }
 
 func put(m map[string]string, key, value string) {

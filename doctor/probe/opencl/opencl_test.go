@@ -48,7 +48,7 @@ func TestParseRaw(t *testing.T) {
 		"else": {"bash: clinfo: command not found\n", nil},
 	} {
 		for form, text := range map[string]string{"": c.text, " with tabs": strings.ReplaceAll(c.text, "    ", "\t")} {
-			probetest.Same(t, name+form, c.want, parseRaw(text))
+			probetest.Same(t, name+form, c.want, ParseClinfo(text))
 		}
 	}
 }
@@ -58,7 +58,7 @@ func FuzzParseRaw(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		platforms := parseRaw(text)
+		platforms := ParseClinfo(text)
 		if len(platforms) > maxPlatforms {
 			t.Error("too many platforms")
 		}

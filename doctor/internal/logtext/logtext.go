@@ -1,4 +1,7 @@
-package explain
+// Package logtext owns reading texts as a person would read them: UTF-16 with a byte
+// order mark, terminal colors, NULs, carriage returns, and what build services,
+// logs and mail programs put before a line. It must never decide what a text means.
+package logtext
 
 import (
 	"bufio"
@@ -6,9 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
-	"sync"
 
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
@@ -16,29 +17,25 @@ import (
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
-// maxLine is how much of a line is looked at, in bytes; an example has shorter ones.
-const (
-	maxLine    = 1 << 20
-	maxExample = 1 << 12
-)
-
-// lineReader gives a text's lines as a person would read them: UTF-16 with a byte
+// Reader gives a text's lines as a person would read them: UTF-16 with a byte
 // order mark as UTF-8, without NULs, terminal escapes and carriage returns.
-type lineReader struct {
+type Reader struct {
+	// N is the number of the last line, from 1.
+	N int
 	r *bufio.Reader
-	n int // the number of the last line, from 1
 }
 
-func newLineReader(r io.Reader, size int) *lineReader {
+// NewReader reads lines of at most size bytes; what a line has over that is skipped.
+func NewReader(r io.Reader, size int) *Reader {
 	// Without a byte order mark the bytes stay what they are.
 	decode := unicode.BOMOverride(transform.Nop)
-	return &lineReader{r: bufio.NewReaderSize(transform.NewReader(r, decode), size)}
+	return &Reader{r: bufio.NewReaderSize(transform.NewReader(r, decode), size)}
 }
 
-// next gives the next line without its end. The bytes are good until the next
+// Next gives the next line without its end. The bytes are good until the next
 // call. What a line has over the reader's size is skipped. The error is io.EOF at the end,
 // or says what could not be read.
-func (l *lineReader) next() ([]byte, error) {
+func (l *Reader) Next() ([]byte, error) {
 	line, err := l.r.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
 		line = bytes.Clone(line)
@@ -52,12 +49,30 @@ func (l *lineReader) next() ([]byte, error) {
 	if err != nil && len(line) == 0 {
 		return nil, io.EOF
 	}
-	l.n++
+	l.N++
 	line = bytes.TrimRight(line, "\r\n")
 	if bytes.IndexByte(line, 0x1b) >= 0 || bytes.IndexByte(line, 0) >= 0 || bytes.IndexByte(line, '\r') >= 0 || bytes.IndexByte(line, '\b') >= 0 {
 		line = clean(line)
 	}
 	return line, nil
+}
+
+// Text reads the beginning of a text, at most size bytes of it.
+func Text(r io.Reader, size int) (string, error) {
+	lines := NewReader(r, 1<<20)
+	var out strings.Builder
+	for out.Len() < size {
+		line, err := lines.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return "", err
+		}
+		out.Write(line)
+		out.WriteByte('\n')
+	}
+	return out.String(), nil
 }
 
 // clean removes control bytes and terminal escapes (ECMA-48) in place. A carriage
@@ -101,7 +116,7 @@ func escapeEnd(line []byte, i int) int {
 	return i + 1
 }
 
-// prefix is what build services and logs put before a line.
+// prefix is what may stand before a line.
 var prefix = lazyregexp.New(`^(?:` + strings.Join([]string{
 	`(?:> ?)+`,                          // a quote
 	`[^\t|]{1,80}\t[^\t|]{1,80}\t`,      // gh run view: job, step
@@ -112,13 +127,14 @@ var prefix = lazyregexp.New(`^(?:` + strings.Join([]string{
 	`[A-Za-z][A-Za-z0-9_.-]{0,60} +\| `,                                 // docker compose
 	`[A-Z][a-z]{2} [ \d]\d [\d:]{8} \S+ [A-Za-z0-9_./-]+(?:\[\d+\])?: `, // syslog
 	`\[ *\d+\.\d+\] `, // the kernel
-	`\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]? *`, // ISO 8601
+	`\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]? ?`, // ISO 8601
 	`\[\d\d:\d\d:\d\d\] `,
 	` {0,4}\d+>`, // a project of MSBuild
 }, `|`) + `)`)
 
-// unprefixed is the line without those.
-func unprefixed(line string) string {
+// Unprefixed is the line without what build services, logs and quotes put before it.
+// What it is indented by stays.
+func Unprefixed(line string) string {
 	for range 6 {
 		m := prefix.FindString(line)
 		if m == "" {
@@ -128,46 +144,3 @@ func unprefixed(line string) string {
 	}
 	return line
 }
-
-// quotes makes one kind of quotation mark of those that compilers write, which
-// depend on the language.
-var quotes = strings.NewReplacer("‘", "'", "’", "'", "`", "'", "“", "'", "”", "'", "«", "'", "»", "'", "\"", "'")
-
-// plain is a line in the form that rules are written for: one kind of quotation
-// mark, no prefix.
-func plain(line string) string { return quotes.Replace(unprefixed(strings.ToValidUTF8(line, "?"))) }
-
-// maxEvidence bounds what is shown of a line, in bytes.
-const maxEvidence = 400
-
-// excerpt is a line as evidence, shortened around the place that matters.
-func excerpt(line string, at int) string {
-	line = strings.ToValidUTF8(line, "?")
-	if len(line) > maxEvidence {
-		from := min(max(0, at-maxEvidence/2), len(line)-maxEvidence)
-		line = strings.ToValidUTF8(line[from:from+maxEvidence], "")
-	}
-	return strings.TrimSpace(unprefixed(line))
-}
-
-// window bounds what a regular expression sees of a long line, in bytes on each
-// side of the literal.
-const window = 4096
-
-func windowOf(line []byte, end int) []byte {
-	if len(line) <= 2*window {
-		return line
-	}
-	return line[max(0, end-window):min(len(line), end+window)]
-}
-
-var (
-	// strong is a line that reports an error in the form of a tool.
-	strong = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?i)\berror\b\s*(?:[a-z]+\d+)?\s*:|^\s*\[?error\b|\bfatal\b|cmake error|traceback \(most recent|undefined reference|^panic:|[a-z]error: |exception: |\*\*\*.*error|npm err!`)
-	})
-	// harmless is a line that only counts or names errors.
-	harmless = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?i)\b(?:0|no) errors?\b|\berrors?: *0\b|-werror|\berror[-_./]|[-_/.]error\b|ignored`)
-	})
-)

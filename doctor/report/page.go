@@ -1,0 +1,91 @@
+package report
+
+import (
+	"regexp"
+	"strings"
+	"sync"
+)
+
+var emphasis = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\*\*([^*]+)\*\*`) })
+
+// Page draws a page's Markdown for a terminal: wrapped, with headings and bold words
+// in bold where there is color. Code blocks and tables stay as they are.
+func Page(markdown string, s Style) string {
+	bold := func(text string) string {
+		if s.Color {
+			return "\x1b[1m" + text + "\x1b[0m"
+		}
+		return text
+	}
+	var out strings.Builder
+	code := false
+	for line := range strings.Lines(markdown) {
+		line = strings.TrimRight(line, "\n")
+		bare := strings.TrimLeft(line, " ")
+		switch {
+		case strings.HasPrefix(bare, "```"):
+			code = !code
+			continue
+		case code:
+			out.WriteString("    " + line + "\n")
+			continue
+		case strings.HasPrefix(bare, "|"):
+			out.WriteString(line + "\n")
+			continue
+		case strings.HasPrefix(bare, "#"):
+			out.WriteString(bold(strings.TrimSpace(strings.TrimLeft(bare, "#"))) + "\n")
+			continue
+		}
+		hang := len(line) - len(bare)
+		if strings.HasPrefix(bare, "- ") || strings.HasPrefix(bare, "* ") {
+			hang += 2
+		}
+		text := line[:hang] + Wrap(line[hang:], hang, s.Width)
+		out.WriteString(emphasis().ReplaceAllStringFunc(text, func(m string) string { return bold(m[2 : len(m)-2]) }) + "\n")
+	}
+	return out.String()
+}
+
+// Near gives those of the names that a word may have been meant as, the nearest
+// first: names that begin with it, and names that differ in a few letters. At most
+// five are given.
+func Near(word string, names []string) []string {
+	const most = 5
+	var out []string
+	word = strings.ToLower(word)
+	for _, name := range names {
+		if strings.HasPrefix(name, word) {
+			out = append(out, name)
+		}
+	}
+	for distance := 1; distance <= max(1, len(word)/4) && len(out) < most; distance++ {
+		for _, name := range names {
+			if edits(word, name) == distance && !strings.HasPrefix(name, word) {
+				out = append(out, name)
+			}
+		}
+	}
+	return out[:min(most, len(out))]
+}
+
+// edits is the number of letters that are to be added, removed or replaced
+// (Levenshtein).
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replaced := before
+			if a[i] != b[j] {
+				replaced++
+			}
+			before = row[j+1]
+			row[j+1] = min(replaced, row[j+1]+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}
