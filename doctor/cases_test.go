@@ -85,6 +85,7 @@ func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/lot.yaml")
 	judgeCases(t, "testdata/lot2.yaml")
 	judgeCases(t, "testdata/lot3.yaml")
+	judgeCases(t, "testdata/lot4.yaml")
 }
 
 var sharedCases = filepath.Join("..", "..", "shared", "cases")
