@@ -86,6 +86,7 @@ func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/lot2.yaml")
 	judgeCases(t, "testdata/lot3.yaml")
 	judgeCases(t, "testdata/lot4.yaml")
+	judgeCases(t, "testdata/lot5.yaml")
 }
 
 var sharedCases = filepath.Join("..", "..", "shared", "cases")
