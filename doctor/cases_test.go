@@ -87,6 +87,7 @@ func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/lot3.yaml")
 	judgeCases(t, "testdata/lot4.yaml")
 	judgeCases(t, "testdata/lot5.yaml")
+	judgeCases(t, "testdata/lot6.yaml")
 }
 
 var sharedCases = filepath.Join("..", "..", "shared", "cases")
