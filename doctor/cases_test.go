@@ -88,6 +88,8 @@ func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/lot4.yaml")
 	judgeCases(t, "testdata/lot5.yaml")
 	judgeCases(t, "testdata/lot6.yaml")
+	judgeCases(t, "testdata/lot7.yaml")
+	judgeCases(t, "testdata/lot8.yaml")
 }
 
 var sharedCases = filepath.Join("..", "..", "shared", "cases")

@@ -64,6 +64,9 @@ func Fill(ctx context.Context, h *host.Host, f *facts.Facts) error {
 				if path.IsAbs(program) && w.object(program) != nil {
 					roots = []string{program}
 				}
+				if name == "openpose" && len(roots) == 0 { // it is used in the folder that it was built in
+					roots = w.roots(&list[i])
+				}
 			}
 			if len(roots) == 0 {
 				continue

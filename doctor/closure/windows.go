@@ -81,6 +81,10 @@ func fillWindows(ctx context.Context, h *host.Host, f *facts.Facts) error {
 				if list[i].Built.Backends == nil {
 					list[i].Built.Backends = w.openPoseBackends(openPoseTree(list[i].Path))
 				}
+				if cuda, file := w.caffeCUDA(openPoseTree(list[i].Path)); cuda != "" && cuda != list[i].Built.CUDA {
+					list[i].Built.CUDA = cuda
+					list[i].Evidence = append(list[i].Evidence, facts.Evidence{Kind: "file", Source: file, Detail: "CUDA " + cuda})
+				}
 			case name == "onnxruntime" && list[i].Built.CUDA == "" && list[i].HasPart("cuda"):
 				list[i].Built.CUDA = w.cudaOf(&list[i])
 			}
@@ -271,6 +275,41 @@ func (w *desk) openPoseBackends(tree string) []string {
 	return nil
 }
 
+var cudartName = lazyregexp.New(`^cudart64_([0-9]+)\.dll$`)
+
+// caffeCUDA is the CUDA that an OpenPose's Caffe imports: more than one may lie beside
+// it, as people copy an older caffe.dll into a newer build (OpenPose issue 996).
+// cudart64_80 is of 8.0, cudart64_101 of 10.1; from 11 on one name serves a major version.
+func (w *desk) caffeCUDA(tree string) (cuda, file string) {
+	for _, sub := range []string{"bin", `build\x64\Release`, `x64\Release`} {
+		dir := w.h.Join(tree, sub)
+		if w.at(dir, "OpenPoseDemo.exe") == "" {
+			continue
+		}
+		file = w.in([]string{dir, w.h.Join(tree, `build\bin`)}, "caffe.dll")
+		caffe := w.image(file)
+		if caffe == nil {
+			return "", ""
+		}
+		for _, name := range caffe.imports {
+			m := cudartName.FindStringSubmatch(strings.ToLower(name))
+			if m == nil {
+				continue
+			}
+			switch number := m[1]; {
+			case len(number) == 2 && number >= "60": // cudart64_12 is of CUDA 12
+				return number[:1] + "." + number[1:], file
+			case len(number) == 3 && number < "110":
+				return number[:2] + "." + number[2:], file
+			default:
+				return number[:2], file
+			}
+		}
+		return "", ""
+	}
+	return "", ""
+}
+
 // ownRuntime is the Visual C++ runtime that a program finds before the system's,
 // with the newest of the linkers that made the files which use it.
 func (w *desk) ownRuntime(loaded []seat) *facts.OwnRuntime {
@@ -454,18 +493,25 @@ func (w *desk) openVINO(bin string, add func(string)) {
 	}
 }
 
-// roots are the files that programs begin with. Python's and npm's copies are
-// left out: they load what they need by themselves.
+// roots are the files that programs begin with. Python's and npm's copies are left
+// out, as they load what they need by themselves, but for OpenCV's one module.
 func (w *desk) roots(name string, in *facts.Instance) []string {
-	if in.Attrs["kind"] != "" {
-		return nil
-	}
 	var out []string
 	add := func(file string) {
 		low := strings.ToLower(file)
 		if len(file) > 3 && file[1] == ':' && (strings.HasSuffix(low, ".dll") || strings.HasSuffix(low, ".exe") || strings.HasSuffix(low, ".pyd")) && !slices.Contains(out, file) {
 			out = append(out, file)
 		}
+	}
+	if in.Attrs["kind"] != "" {
+		if name == "opencv-python" {
+			for _, low := range slices.Sorted(maps.Keys(w.list(in.Path))) {
+				if strings.HasPrefix(low, "cv2.") {
+					add(w.at(in.Path, low))
+				}
+			}
+		}
+		return out
 	}
 	add(in.Attrs["program"])
 	switch name {

@@ -103,6 +103,17 @@ type Environment struct {
 	// CondaFirst is an environment of conda in which CMake looks for packages before
 	// it looks in the system's folders.
 	CondaFirst *CondaFirst `json:"conda_first,omitempty"`
+	// Blocked are the hosts that builds download from and that the system's hosts file
+	// sends to this machine or nowhere.
+	Blocked []BlockedHost `json:"blocked,omitempty"`
+}
+
+// BlockedHost is a line of the hosts file.
+type BlockedHost struct {
+	Host    string `json:"host"`
+	Address string `json:"address"`
+	File    string `json:"file"`
+	Line    int    `json:"line"`
 }
 
 // CondaFirst says why CMake looks into an environment of conda first: Through is
@@ -213,8 +224,10 @@ type Project struct {
 	Leftovers []Leftover `json:"leftovers,omitempty"`
 	// Submodules are those of git that were not cloned.
 	Submodules []Submodule `json:"submodules,omitempty"`
-	// Models are the files that are named like models and are none.
-	Models []Model `json:"models,omitempty"`
+	// Models are the files that are named like models and are none, Downloads those
+	// that the project's build fetched and that are not what it asked for.
+	Models    []Model `json:"models,omitempty"`
+	Downloads []Model `json:"downloads,omitempty"`
 }
 
 // Demand is a line of a build file that asks for a component.
@@ -281,6 +294,11 @@ const (
 	// SwitchedOff: an option that OpenCV turns on by itself was off when CMake ran
 	// first, as what it needs was not found, and stays so.
 	SwitchedOff LeftoverProblem = "switched-off"
+	// WrongFolder: CMake was started in a folder that is only a part of the project.
+	WrongFolder LeftoverProblem = "wrong-folder"
+	// AmongModules: a build folder lies where the project takes each folder for a
+	// module of its own.
+	AmongModules LeftoverProblem = "among-modules"
 )
 
 // Submodule is a folder that git fills from another repository, and that is empty.

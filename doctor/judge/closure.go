@@ -101,6 +101,9 @@ func needVars(e *evaluation, s subject, match func(facts.Need) bool) (map[string
 	if len(names) > 4 {
 		names = append(names[:3], fmt.Sprintf("%d more", len(names)-3))
 	}
+	if slices.ContainsFunc([]string{n.Found, s.instance.Path}, ofHomebrew) {
+		vars["brew"] = "yes"
+	}
 	vars["no-card"] = e.noCardFor(n.Cause, names)
 	vars["libraries"], vars["are"] = strings.Join(names, ", "), "is"
 	if len(names) > 1 {
@@ -116,6 +119,12 @@ func needVars(e *evaluation, s subject, match func(facts.Need) bool) (map[string
 		vars["elsewhere-folder"] = folderOf(n.Elsewhere)
 	}
 	return vars, true
+}
+
+// ofHomebrew reports whether a path is Homebrew's own, or a folder that an Intel
+// Homebrew links its libraries into.
+func ofHomebrew(path string) bool {
+	return strings.HasPrefix(path, "/opt/homebrew") || strings.Contains(path, "/Cellar/") || strings.HasPrefix(path, "/usr/local/opt/") || strings.HasPrefix(path, "/usr/local/lib/")
 }
 
 // noCardFor is "yes" where all of the libraries are part of NVIDIA's driver, and other

@@ -192,7 +192,7 @@ func (e *evaluation) gpu(c *recipes.GPUCheck) verdict {
 		if !slices.Contains(c.Vendor, g.Vendor) {
 			continue
 		}
-		v := verdict{state: OK, wanted: wanted, found: g.Name, where: evidence(g.Evidence)}
+		v := verdict{state: OK, wanted: wanted, found: cmp.Or(g.Name, "a GPU by "+vendorName(g.Vendor)), where: evidence(g.Evidence)}
 		if g.ComputeCapability != "" {
 			v.found = join(v.found, "compute capability "+g.ComputeCapability)
 		}

@@ -401,3 +401,9 @@ func compatOnGeForce(e *evaluation, s subject) (map[string]string, bool) {
 	}
 	return nil, false
 }
+
+// noVulkanDriver finds no driver of Vulkan at all, where a recipe asks for one.
+func noVulkanDriver(e *evaluation, _ subject) (map[string]string, bool) {
+	found := slices.ContainsFunc(e.facts.Components["vulkan"], func(i facts.Instance) bool { return i.Unusable != nil || i.Path != "" && len(i.Devices) > 0 })
+	return map[string]string{"recipe": e.recipe.Name}, !found
+}

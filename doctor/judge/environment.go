@@ -265,3 +265,46 @@ func gpusHidden(e *evaluation, s subject) (map[string]string, bool) {
 	}
 	return variables(facts.HidesGPUs)(e, s)
 }
+
+// hostBlocked finds hosts that the recipe's builds and downloads need and that the
+// hosts file sends nowhere.
+func hostBlocked(e *evaluation, _ subject) (map[string]string, bool) {
+	list := e.facts.Environment.Blocked
+	if len(list) == 0 {
+		return nil, false
+	}
+	var hosts []string
+	for _, b := range list {
+		if !slices.Contains(hosts, b.Host) {
+			hosts = append(hosts, b.Host)
+		}
+	}
+	lines := "line"
+	if len(list) > 1 {
+		lines = "lines"
+	}
+	return map[string]string{"file": list[0].File, "hosts": strings.Join(hosts, ", "), "address": list[0].Address, "lines": lines}, true
+}
+
+// tmpSmall finds, where OpenCV or OpenPose is compiled with CUDA, a folder for
+// temporary files that a few jobs of nvcc fill: each keeps the intermediate files of
+// every architecture there (temporal-segment-networks issue 50 has several GB).
+func tmpSmall(e *evaluation, _ subject) (map[string]string, bool) {
+	const least = 2 << 30
+	_, cuda := e.facts.Active("cuda")
+	if _, bad := e.tmpFolder(); bad || !cuda || !e.buildsOpenCV() && !e.buildsOpenPose() {
+		return nil, false
+	}
+	for _, d := range e.facts.Disks {
+		if d.Purpose == "tmp" && d.Free < least {
+			return map[string]string{"folder": d.Path, "free": recipes.Bytes(d.Free).Human(), "what": "compiling with CUDA can take 2 GiB there"}, true
+		}
+	}
+	return nil, false
+}
+
+// buildsOpenPose reports whether the recipe is to compile OpenPose here.
+func (e *evaluation) buildsOpenPose() bool {
+	_, found := e.facts.Active("openpose")
+	return slices.Contains(e.touched(), "openpose") && !found && e.recipe.Setting("portable") != "yes" && e.recipe.Setting("gpu") == "cuda"
+}

@@ -43,6 +43,7 @@ func TestEnvironment(t *testing.T) {
 		{"apt and a variable", variable(facts.Variable{Name: "http_proxy", Value: "a:1", Problem: facts.NotForApt, Detail: "http://a:1"}), "proxy.apt", "export http_proxy=http://a:1", Warn, true},
 		{"customenv", variable(facts.Variable{Name: "GOFLAGS", Value: "-tags=customenv", Problem: facts.FlagsMissing, Detail: "CGO_LDFLAGS"}), "go.customenv", "pkg-config --libs opencv4", Fail, false},
 		{"customenv and a folder", variable(facts.Variable{Name: "CGO_LDFLAGS", Value: "/opt/cv", Problem: facts.FolderGone}), "go.cgo-folder", "in place of /opt/cv", Fail, false},
+		{"a host is blocked", facts.Environment{Blocked: []facts.BlockedHost{{Host: "github.com", Address: "0.0.0.0", File: "/etc/hosts", Line: 2}}}, "downloads.hosts-file", "remove the line with github.com from /etc/hosts", Warn, true},
 		{"a preload", facts.Environment{Preloads: []facts.Preload{{Library: "/x.so", From: "LD_PRELOAD", Cause: facts.NotFound}}}, "loader.preload", "unset LD_PRELOAD", Warn, true},
 		{"the system's preload", facts.Environment{Preloads: []facts.Preload{{Library: "/x.so", From: "/etc/ld.so.preload", Cause: facts.OtherArch}}}, "loader.preload", "remove /x.so from /etc/ld.so.preload", Warn, true},
 	} {

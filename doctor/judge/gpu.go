@@ -86,6 +86,10 @@ func (e *evaluation) outlived(toolkit string) bool {
 
 // acceptsCUDA reports whether the recipe's own requirements accept a toolkit.
 func (e *evaluation) acceptsCUDA(toolkit string) bool {
+	// The builds of ONNX Runtime for the GPU that its recipe accepts are for CUDA 11.8 and newer.
+	if slices.Contains(e.touched(), "onnxruntime") && e.facts.OS.Board == "" && major(toolkit) < 11 {
+		return false
+	}
 	for i := range e.recipe.Requirements {
 		q := &e.recipe.Requirements[i]
 		if q.Component == nil || !slices.Contains(names(q.Component), "cuda") {
@@ -263,7 +267,11 @@ func driverForBuild(e *evaluation, s subject) (map[string]string, bool) {
 		return nil, false
 	}
 	least, _, err := e.tables.Choose("cuda-driver", map[string]string{"os": e.driverOS(), "cuda": cuda}, "driver_minor")
-	return map[string]string{"cuda": built, "least": least, "driver": driver.Version}, err == nil && e.driverTooOld(cuda)
+	vars := map[string]string{"cuda": built, "least": least, "driver": driver.Version}
+	if last := e.branchFor(BestGPU(e.facts)); last != "" && last != "current" && newer(least, last+".999") {
+		vars["last"] = last
+	}
+	return vars, err == nil && e.driverTooOld(cuda)
 }
 
 // runtimeSuffices finds a library for CUDA that has the DLLs of its CUDA and of

@@ -88,13 +88,16 @@ func (e *evaluation) requiring(name string) (ids []string) {
 // system no library for 64 bits can be used. Without the card, nothing that serves it is missing. A CUDA that
 // does not know the card is to be replaced, and with it what depends on it: the
 // driver that it wants may even be one that no longer runs the card. Visual Studio
-// brings the compiler and a Windows SDK, and a MinGW that makes programs for
+// brings the compiler and a Windows SDK. A Protocol Buffers or a Boost that is to be
+// replaced is not asked about twice. And a MinGW that makes programs for
 // another machine is replaced whatever else is wrong with it.
 var symptoms = map[string][]string{
-	"cpu.amd64":     {"mingw.cgo", "go.arch"},
-	"vs.version":    {"msvc.present", "windows-sdk.present"},
-	"openpose.vs":   {"msvc.present", "windows-sdk.present"},
-	"mingw.cgo":     {"mingw.version", "mingw.threads", "mingw.order", "mingw.runtime"},
+	"cpu.amd64":         {"mingw.cgo", "go.arch"},
+	"vs.version":        {"msvc.present", "windows-sdk.present"},
+	"openpose.vs":       {"msvc.present", "windows-sdk.present"},
+	"mingw.cgo":         {"mingw.version", "mingw.threads", "mingw.order", "mingw.runtime"},
+	"protobuf.openpose": {"protobuf.bytes-limit"}, "protobuf.caffe": {"protobuf.bytes-limit"},
+	"boost.openpose": {"boost.system"}, "boost.caffe": {"boost.system"},
 	"openpose.cuda": {"cuda.msvc", "cuda.vs-integration", "cudnn.cuda"},
 	"cpu.arch":      {"onnxruntime.unusable", "libtorch.unusable", "tensorflow.unusable", "opencv.unusable", "ncnn.unusable"},
 	"gpu.nvidia": {"gpu.memory", "nvidia-driver.version", "cuda.version", "cuda.darknet", "cuda.gcc", "cudnn.version", "libtorch.backend", "onnxruntime.backend", "darknet.backend", "libtorch.cuda", "onnxruntime.cudnn",

@@ -308,3 +308,9 @@ func projectGPUCode(e *evaluation, s subject) (map[string]string, bool) {
 	vars["problem"] = fmt.Sprintf("the %s here (compute capability %s) runs none of that", cmp.Or(gpus[0].Name, "GPU"), sm)
 	return vars, true
 }
+
+// downloadRefused says what a file is in place of the one that was downloaded.
+func downloadRefused(_ *evaluation, s subject) (map[string]string, bool) {
+	what := map[facts.FileProblem]string{facts.EmptyFile: "empty", facts.WebPage: "a web page", facts.LFSPointer: "the text by which git LFS stands for a file"}[item[facts.Model](s).Problem]
+	return map[string]string{"what": what}, what != ""
+}

@@ -16,6 +16,10 @@ type relation func(e *evaluation, s subject) (map[string]string, bool)
 var relations = sync.OnceValue(func() map[string]relation {
 	return map[string]relation{
 		"build-unseen":     buildUnseen,
+		"download-refused": downloadRefused,
+		"host-blocked":     hostBlocked,
+		"tmp-small":        tmpSmall,
+		"no-vulkan-driver": noVulkanDriver,
 		"cpu-lacks":        cpuLacks,
 		"numpy-on-jetson":  numPyOnJetson,
 		"python-numpy":     pythonNumPy,

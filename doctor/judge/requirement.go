@@ -1255,7 +1255,7 @@ func Shadow(name string, f *facts.Facts) (Finding, bool) {
 			ID: name + ".shadow", Title: "One " + name + " for every lookup", State: Warn, Severity: recipes.Recommended,
 			Wanted: "every lookup finds the same " + name, Found: active.Conflict, Where: active.Path,
 			Why: "A program can then be compiled against one copy and run with another.",
-			Fix: "See all copies with deployctl shadow " + name + ".",
+			Fix: "Remove the copy you do not need, or correct the path that leads to it.",
 			Doc: recipes.PagePath("component.shadow"),
 		}, true
 	}

@@ -83,7 +83,7 @@ func cudnnHeaders(e *evaluation, s subject) (map[string]string, bool) {
 		return nil, false
 	}
 	branch := strings.Split(s.instance.Version, ".")[0]
-	vars := map[string]string{"sudo": e.sudo(), "package": "libcudnn" + branch + "-dev"}
+	vars := map[string]string{"sudo": e.sudo(), "package": "libcudnn" + branch + "-dev", "devel": DevelImage(e.facts)}
 	if cuda, ok := e.facts.Active("cuda"); ok && major(s.instance.Version) >= 9 {
 		vars["package"] = "libcudnn" + branch + "-dev-cuda-" + strings.Split(cuda.Version, ".")[0]
 	}

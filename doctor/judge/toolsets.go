@@ -202,7 +202,7 @@ func (e *evaluation) cudaAdvice(c *recipes.ComponentCheck) string {
 	} else {
 		text += ", from NVIDIA's CUDA archive"
 	}
-	if vs, ok := e.facts.Active("visual-studio"); !ok || vs.Unusable != nil {
+	if vs, ok := e.facts.Active("visual-studio"); (!ok || vs.Unusable != nil) && slices.Contains(e.touched(), "visual-studio") {
 		return "First install Visual Studio. " + text
 	}
 	return text

@@ -270,6 +270,17 @@ func fromVendor(name string, t *recipes.Tables, f *facts.Facts, add adder) bool 
 		add(version, "JetPack "+p.Version+" (apt: nvidia-jetpack)", cost, func(o *Offer) { o.Has = append(o.Has, "nvcc", "headers") })
 		return true
 	}
+	if image := judge.DevelImage(f); image != "" && (name == "cuda" || name == "cudnn") {
+		// What an image for running lacks is in the one for building, of the same versions.
+		for _, component := range []string{name, name + "-runtime"} {
+			for _, i := range f.Components[component] {
+				if i.Version != "" {
+					add(i.Version, image, cost, func(o *Offer) { o.Has = append(o.Has, "nvcc", "headers") })
+					return true
+				}
+			}
+		}
+	}
 	switch name {
 	case "cuda":
 		toolkits(t, f, cost, add)

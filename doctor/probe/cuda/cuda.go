@@ -284,7 +284,11 @@ func (p *probe) library(ctx context.Context, in *facts.Instance, lib, via string
 		in.Attrs["libcuda_version"] = v
 	}
 	in.Evidence = append(in.Evidence, facts.Evidence{Kind: "file", Source: real, Detail: v})
-	if inWSL(ctx, h) && !strings.HasPrefix(real, "/usr/lib/wsl/") && h.Exists(ctx, "/usr/lib/wsl/lib/libcuda.so.1") {
+	stub := strings.Contains(real, "/stubs/")
+	if stub && (in.Version != "" || h.Exists(ctx, "/usr/lib/wsl/lib/libcuda.so.1")) {
+		in.Unusable = stubFirst(lib, via)
+	}
+	if !stub && inWSL(ctx, h) && !strings.HasPrefix(real, "/usr/lib/wsl/") && h.Exists(ctx, "/usr/lib/wsl/lib/libcuda.so.1") {
 		in.Unusable = p.linuxInWSL(ctx, real)
 	}
 	if own := p.tegra(ctx); desktopDriver(v) && own != "" && own != real {
@@ -300,7 +304,7 @@ func (p *probe) library(ctx context.Context, in *facts.Instance, lib, via string
 		in.Version = v // with CUDA's forward compatibility package, what programs use
 		in.Path = real
 	case in.Unusable != nil:
-	case desktopDriver(v) && v != in.Version && !strings.Contains(real, "/stubs/") && !strings.Contains(real, "/compat/"):
+	case desktopDriver(v) && v != in.Version && !stub && !strings.Contains(real, "/compat/"):
 		in.Unusable = p.mismatched(ctx, in.Version, v)
 	}
 }

@@ -67,6 +67,20 @@ func DriverFile(ctx context.Context, h *host.Host, file, library string) *facts.
 	return u
 }
 
+// stubFirst is CUDA's stub of libcuda, under the name that programs ask for, before the
+// driver's: every CUDA call then fails with cudaErrorStubLibrary (CUDA Runtime API).
+func stubFirst(library, via string) *facts.Unusable {
+	u := &facts.Unusable{
+		Reason: facts.Mismatch,
+		Detail: library + " is CUDA's stub for linking, which has no code; programs find it before the driver's library",
+		Remedy: "Remove the line " + path.Dir(library) + " from the files in /etc/ld.so.conf.d, then run sudo ldconfig.",
+	}
+	if via == "LD_LIBRARY_PATH" {
+		u.Remedy = "Remove " + path.Dir(library) + " from LD_LIBRARY_PATH."
+	}
+	return u
+}
+
 // linuxInWSL is a Linux driver installed inside WSL, whose libcuda is found
 // before the one of Windows (NVIDIA, CUDA on WSL User Guide, "Getting Started").
 func (p *probe) linuxInWSL(ctx context.Context, library string) *facts.Unusable {

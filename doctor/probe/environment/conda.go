@@ -19,6 +19,7 @@ var ofOpenCV = []string{"ceres", "libavif", "openexr", "openjpeg", "qt5", "qt6",
 // find_package, search procedure; cmFindBase::FillSystemEnvironmentPath).
 func (p *prober) conda() {
 	if p.h.Windows() {
+		p.condaOnWindows()
 		return
 	}
 	for _, dir := range strings.Split(p.h.Env("CMAKE_PREFIX_PATH"), ":") {
@@ -40,6 +41,37 @@ func (p *prober) conda() {
 			return
 		}
 	}
+}
+
+// condaOnWindows looks for the Library folder of an environment. On Windows CMake's
+// find_path and find_library, too, look beside each bin folder of PATH
+// (cmFindBase::FillSystemEnvironmentPath), so that a library with headers counts.
+func (p *prober) condaOnWindows() {
+	for _, dir := range p.h.PathDirs() {
+		dir = strings.TrimRight(dir, `\`)
+		root, ok := cutSuffixFold(dir, `\Library\bin`)
+		if !ok || !p.h.Exists(p.ctx, p.h.Join(root, "conda-meta")) {
+			continue
+		}
+		library := p.h.Join(root, "Library")
+		packages := p.cmakePackages(library)
+		if p.h.Exists(p.ctx, p.h.Join(library, "include", "google", "protobuf")) {
+			packages = append(packages, "protobuf")
+		}
+		if len(packages) > 0 {
+			p.e.CondaFirst = &facts.CondaFirst{Folder: library, Through: "PATH", Packages: packages, Activated: strings.EqualFold(root, strings.TrimRight(p.h.Env("CONDA_PREFIX"), `\`))}
+			return
+		}
+	}
+}
+
+// cutSuffixFold is strings.CutSuffix for names of Windows.
+func cutSuffixFold(s, suffix string) (string, bool) {
+	at := len(s) - len(suffix)
+	if at <= 0 || !strings.EqualFold(s[at:], suffix) {
+		return s, false
+	}
+	return s[:at], true
 }
 
 // isConda reports whether a folder is an environment of conda.

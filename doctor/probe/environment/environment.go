@@ -52,6 +52,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	p.proxies()
 	p.aptProxies()
 	p.certificates()
+	p.blocked()
 	return facts.Facts{Environment: p.e}, nil
 }
 

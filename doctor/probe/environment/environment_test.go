@@ -63,6 +63,9 @@ func TestEnvironment(t *testing.T) {
 		{"a bundle that is there", env("SSL_CERT_FILE=/etc/corp.pem\n") + "-- file /etc/corp.pem --\nx\n", facts.Environment{}},
 		{"NVIDIA's open modules", env("") + "-- file /proc/driver/nvidia/version --\nNVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.133.07\n", facts.Environment{Module: facts.Module{Loaded: true, Kind: "open"}}},
 		{"NVIDIA's proprietary modules", env("") + "-- file /proc/driver/nvidia/version --\nNVRM version: NVIDIA UNIX x86_64 Kernel Module  570.133.07\n", facts.Environment{Module: facts.Module{Loaded: true, Kind: "proprietary"}}},
+		{"a host that is blocked", env("") + "-- file /etc/hosts --\n127.0.0.1 localhost\n0.0.0.0\tRaw.GitHubUserContent.com x # why\n", facts.Environment{Blocked: []facts.BlockedHost{{Host: "raw.githubusercontent.com", Address: "0.0.0.0", File: "/etc/hosts", Line: 2}}}},
+		{"hosts that are not blocked", env("") + "-- file /etc/hosts --\n::1 localhost\n#0.0.0.0 github.com\n140.82.121.3 github.com\n0.0.0.0 ads.example.com\n", facts.Environment{}},
+		{"Windows' hosts file", "-- platform --\nwindows/amd64\n-- env --\nSystemRoot=C:\\Windows\n-- file C:\\Windows\\System32\\drivers\\etc\\hosts --\n127.0.0.1 github.com\n", facts.Environment{Blocked: []facts.BlockedHost{{Host: "github.com", Address: "127.0.0.1", File: `C:\Windows\System32\drivers\etc\hosts`, Line: 1}}}},
 		{"no certificates", env("") + "-- file /var/lib/dpkg/status --\nPackage: base-files\nStatus: install ok installed\n", facts.Environment{NoCertificates: true}},
 		{"certificates in another place", env("") + "-- file /var/lib/dpkg/status --\nPackage: base-files\n\nPackage: ca-certificates\n", facts.Environment{}},
 		{"a local certificate that is not trusted", env("") + bundle + "-- file /usr/local/share/ca-certificates/proxy.crt --\n" + pem, facts.Environment{NotTrusted: []string{"/usr/local/share/ca-certificates/proxy.crt"}}},
@@ -131,6 +134,28 @@ func TestCondaFirst(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, err := environment.Probe(t.Context(), hosttest.Parse(t, "-- platform --\nlinux/amd64\n-- env --\n"+c.env+"\n"+c.files))
+			if err != nil || !reflect.DeepEqual(f.Environment.CondaFirst, c.want) {
+				t.Errorf("%+v, not %+v (%v)", f.Environment.CondaFirst, c.want, err)
+			}
+		})
+	}
+}
+
+// TestCondaFirstOnWindows: libraries and headers beside a bin folder of PATH count, too.
+func TestCondaFirstOnWindows(t *testing.T) {
+	const base = "-- platform --\nwindows/amd64\n-- file C:\\c\\conda-meta\\history --\nx\n"
+	const protobuf = "-- file C:\\c\\Library\\include\\google\\protobuf\\message.h --\nx\n"
+	for name, c := range map[string]struct {
+		env, files string
+		want       *facts.CondaFirst
+	}{
+		"activated":     {"PATH=C:\\c;C:\\c\\Library\\bin\nCONDA_PREFIX=C:\\c", protobuf, &facts.CondaFirst{Folder: `C:\c\Library`, Through: "PATH", Packages: []string{"protobuf"}, Activated: true}},
+		"by hand":       {"PATH=C:\\c\\library\\bin\\", protobuf, &facts.CondaFirst{Folder: `C:\c\Library`, Through: "PATH", Packages: []string{"protobuf"}}},
+		"Python alone":  {"PATH=C:\\c;C:\\c\\Scripts", protobuf, nil},
+		"nothing there": {"PATH=C:\\c\\Library\\bin", "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, err := environment.Probe(t.Context(), hosttest.Parse(t, base+"-- env --\n"+c.env+"\n"+c.files))
 			if err != nil || !reflect.DeepEqual(f.Environment.CondaFirst, c.want) {
 				t.Errorf("%+v, not %+v (%v)", f.Environment.CondaFirst, c.want, err)
 			}

@@ -74,8 +74,9 @@ func (w *world) trees(ctx context.Context) []string {
 	add(w.envPath("CONDA_PREFIX"), w.envPath("VIRTUAL_ENV"))
 	add(loader.SplitPath(w.h.Env("CMAKE_PREFIX_PATH"))...)
 	home := w.envPath("HOME")
-	// deployctl's own folder is among them: what it unpacks and builds for root.
-	places := []string{"/opt", "/opt/deployctl", "/usr/local", "/usr/local/share", "/usr/local/src"}
+	// deployctl's own folder is among them: what it unpacks and builds for root; and
+	// those in which Colab's and other images keep what a person makes.
+	places := []string{"/opt", "/opt/deployctl", "/usr/local", "/usr/local/share", "/usr/local/src", "/content", "/workspace"}
 	if home != "" {
 		places = append(places, home, home+"/.local", home+"/src", home+"/opt")
 		// What it unpacks for this user, and runtimes that were pulled.
@@ -160,10 +161,10 @@ func (w *world) kegs(ctx context.Context) []string {
 }
 
 // below are the folders of a tree that hold libraries: an installation's, those
-// of Intel's packages, a build's.
+// of Intel's packages, a build's. MacPorts has OpenCV's in lib/opencv4.
 func below(tree, arch string) []string {
 	out := []string{
-		tree, tree + "/lib", tree + "/lib64", tree + "/lib/intel64", tree + "/lib/intel64/gcc4.8", tree + "/runtime/lib/intel64", tree + "/runtime/lib/aarch64", tree + "/runtime/lib",
+		tree, tree + "/lib", tree + "/lib64", tree + "/lib/opencv4", tree + "/lib/intel64", tree + "/lib/intel64/gcc4.8", tree + "/runtime/lib/intel64", tree + "/runtime/lib/aarch64", tree + "/runtime/lib",
 		tree + "/runtime/3rdparty/tbb/lib", tree + "/build", tree + "/build/lib", tree + "/build/install/lib", tree + "/install/lib", tree + "/build/src", tree + "/cpu_dpcpp_gpu_dpcpp/lib", tree + "/cpu_gomp/lib",
 		tree + "/deployment_tools/inference_engine/lib/intel64", tree + "/.build_release/lib", tree + "/build/src/openpose", tree + "/build/caffe/lib", tree + "/cmake-out", tree + "/cmake-out/lib",
 	}

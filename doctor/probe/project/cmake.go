@@ -291,6 +291,15 @@ func (p *prober) caches() {
 	for _, dir := range append(dirs, p.h.Join(p.h.Dir, "out", "build")) {
 		p.cache(dir)
 	}
+	// OpenPose's CMakeLists.txt there takes each folder for a module (OpenPose issue 970).
+	if dir := p.h.Join(p.h.Dir, "src", "openpose", "build"); slices.Contains(p.p.Kinds, "openpose") {
+		for _, name := range []string{"CMakeCache.txt", "CMakeFiles"} {
+			if p.h.Exists(p.ctx, p.h.Join(dir, name)) {
+				p.p.Leftovers = append(p.p.Leftovers, facts.Leftover{Entry: name, Value: dir, File: p.h.Join(dir, name), Problem: facts.AmongModules})
+				break
+			}
+		}
+	}
 }
 
 // cache reads one of them, and returns the name of the project that it is of.
@@ -325,6 +334,9 @@ func (p *prober) cache(dir string) (project string) {
 				p.p.Leftovers = append(p.p.Leftovers, l) // all else follows from it
 				return project
 			}
+		case name == "CMAKE_HOME_DIRECTORY" && p.onlyPart(value):
+			l.Problem = facts.WrongFolder
+			found = append(found, l)
 		case p.h.Windows() && (name == "CMAKE_GENERATOR" || name == "CMAKE_GENERATOR_PLATFORM"):
 			l.Problem = facts.OfGenerator
 			found = append(found, l)
@@ -337,6 +349,22 @@ func (p *prober) cache(dir string) (project string) {
 	}
 	p.p.Leftovers = append(p.p.Leftovers, found...)
 	return project
+}
+
+// onlyPart reports whether a folder below the project's has a CMakeLists.txt that is
+// no project of its own: CMake was to be started in the folder above.
+func (p *prober) onlyPart(value string) bool {
+	own := p.h.Dir
+	if p.h.Windows() {
+		value, own = strings.ReplaceAll(value, "/", `\`), strings.TrimRight(own, `\`)
+		if len(value) <= len(own) || !strings.EqualFold(value[:len(own)], own) || value[len(own)] != '\\' {
+			return false
+		}
+	} else if !strings.HasPrefix(value, strings.TrimRight(own, "/")+"/") {
+		return false
+	}
+	text := p.text(value, "CMakeLists.txt")
+	return text != "" && !slices.ContainsFunc(commands(text), func(c command) bool { return c.name == "project" || c.name == "cmake_minimum_required" })
 }
 
 // remembered reports whether a cached entry is a path that CMake goes by when it

@@ -7,6 +7,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/internal/content"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
 // modelFolders are where projects keep their models.
@@ -46,6 +47,37 @@ func (p *prober) models() {
 				continue
 			}
 			p.p.Models = append(p.p.Models, m)
+		}
+	}
+}
+
+// downloads looks at what OpenCV's build fetched, which it keeps in .cache or in
+// OPENCV_DOWNLOAD_PATH (OpenCV, cmake/OpenCVDownload.cmake): a file that stays there
+// empty, or as the page of an error, is refused in each run.
+func (p *prober) downloads() {
+	const most = 128
+	if !slices.Contains(p.p.Kinds, "opencv") {
+		return
+	}
+	dir := p.h.Join(p.h.Dir, ".cache")
+	if own := look.EnvPath(p.h, "OPENCV_DOWNLOAD_PATH"); own != "" {
+		dir = own
+	}
+	var files []string
+	for _, folder := range p.h.Glob(p.ctx, dir, "*") {
+		files = append(files, p.h.Glob(p.ctx, folder, "*")...)
+	}
+	for _, file := range files[:min(len(files), most)] {
+		data, _, err := p.h.ReadFile(p.ctx, file, 512)
+		if err != nil {
+			continue // a folder, or not ours to read
+		}
+		m := facts.Model{Path: file, Problem: content.Problem(data)}
+		if len(data) == 0 {
+			m.Problem = facts.EmptyFile
+		}
+		if m.Problem != "" {
+			p.p.Downloads = append(p.p.Downloads, m)
 		}
 	}
 }

@@ -114,3 +114,44 @@ func TestBuildFolder(t *testing.T) {
 		})
 	}
 }
+
+// TestOpenPoseFolders: CMake started in a part of the sources, a build folder among
+// them, and what is neither.
+func TestOpenPoseFolders(t *testing.T) {
+	const tree = "-- cwd --\n/src\n-- file /src/CMakeLists.txt --\nproject(OpenPose)\n-- file /src/src/openpose/CMakeLists.txt --\ninclude(x)\n-- file /src/cmake/CMakeLists.txt --\nproject(x)\n"
+	cache := func(folder, home string) string {
+		return "-- file " + folder + "/CMakeCache.txt --\nCMAKE_CACHEFILE_DIR:INTERNAL=" + folder + "\nCMAKE_HOME_DIRECTORY:INTERNAL=" + home + "\n"
+	}
+	for name, c := range map[string]struct {
+		files string
+		want  facts.LeftoverProblem
+	}{
+		"whole":         {cache("/src/build", "/src"), ""},
+		"a part":        {cache("/src/build", "/src/src/openpose"), facts.WrongFolder},
+		"a project":     {cache("/src/build", "/src/cmake"), ""},
+		"among modules": {"-- dir /src/src/openpose/build/CMakeFiles --\n", facts.AmongModules},
+		"a module":      {"-- file /src/src/openpose/build/CMakeLists.txt --\nx\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, err := Probe(t.Context(), hosttest.Parse(t, tree+c.files))
+			got := facts.LeftoverProblem("")
+			for _, l := range f.Project.Leftovers {
+				got = l.Problem
+			}
+			if err != nil || got != c.want || len(f.Project.Leftovers) > 1 {
+				t.Errorf("%+v, not %q (%v)", f.Project.Leftovers, c.want, err)
+			}
+		})
+	}
+}
+
+// TestDownloads: what OpenCV's build fetched and cannot use.
+func TestDownloads(t *testing.T) {
+	const tree = "-- cwd --\n/cv\n-- file /cv/CMakeLists.txt --\nproject(OpenCV)\n-- file /cv/.cache/ade/abc-v1.zip --\nPK\n-- empty /cv/.cache/ippicv/abc-x.tgz --\n-- file /other/xfeatures2d/abc-y.i --\n<!DOCTYPE html><html><body>x</body></html>\n"
+	for _, c := range []struct{ env, path string }{{"HOME=/h", "/cv/.cache/ippicv/abc-x.tgz"}, {"OPENCV_DOWNLOAD_PATH=/other", "/other/xfeatures2d/abc-y.i"}} {
+		f, err := Probe(t.Context(), hosttest.Parse(t, tree+"-- env --\n"+c.env+"\n"))
+		if d := f.Project.Downloads; err != nil || len(d) != 1 || d[0].Path != c.path {
+			t.Errorf("%s: %+v, %v", c.env, d, err)
+		}
+	}
+}

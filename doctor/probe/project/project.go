@@ -35,6 +35,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 		return facts.Facts{}, nil
 	}
 	p.models()
+	p.downloads()
 	p.p.Folder = h.Dir
 	return facts.Facts{Project: p.p}, nil
 }
