@@ -131,14 +131,22 @@ func (p tampered) Run(ctx context.Context, cmd host.Command) (host.Output, error
 // Prove runs the network on the engine with a fault.
 func (b *Bench) Prove(t testing.TB, f Fault) verify.Engine {
 	t.Helper()
+	e, err := b.run(t, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func (b *Bench) run(t testing.TB, f Fault) (verify.Engine, error) {
 	r, err := verify.Run(t.Context(), verify.Options{
 		Config: b.path("odd.cfg"), Weights: b.path("odd.weights"), Cache: b.Cache, Process: tampered{host.Live(), f}, Runs: 2, Threads: 1,
 		Target: f.Target, Engines: []engine.Engine{b.Engine}, CPUFeatures: f.Features,
 	})
 	if err != nil {
-		t.Fatal(err)
+		return verify.Engine{}, err
 	}
-	return r.Engines[0]
+	return r.Engines[0], nil
 }
 
 // Right checks that the engine is right, and that it says all that it should.
@@ -284,7 +292,7 @@ func (b *Bench) OldProcessor(t *testing.T) {
 	if err != nil || runtime.GOARCH != "amd64" {
 		t.Skipf("skipped: needs qemu-x86_64-static on amd64: %v", err)
 	}
-	library := shared(t, "libavx2.so", "__attribute__((constructor)) static void start(void) { __asm__ volatile(\"vpaddd %ymm0, %ymm1, %ymm2\" ::: \"xmm2\"); }\n")
+	library := shared(t, "libavx2.so", "__attribute__((constructor)) static void start(void) { __asm__ volatile(\"vpaddd %%ymm0, %%ymm1, %%ymm2\" ::: \"xmm2\"); }\n")
 	b.Caught(t, "built for AVX2", Fault{
 		Emulator: []string{emulator, "-cpu", "Westmere", "-E", "LD_PRELOAD=" + library},
 		Features: []string{"sse2", "sse3", "ssse3", "sse4_1", "sse4_2", "popcnt", "aes"},
@@ -309,7 +317,9 @@ func (b *Bench) Elsewhere(t *testing.T) {
 		})
 	}
 	if !slices.ContainsFunc(targets, func(s engine.Target) bool { return s.Name == "cuda" }) {
-		b.Caught(t, "cuda", Fault{Target: "cuda"}, "cuda")
+		if _, err := b.run(t, Fault{Target: "cuda"}); err == nil || !strings.Contains(err.Error(), "cannot be asked for cuda") {
+			t.Errorf("asked for cuda, which it does not have: %v", err)
+		}
 	}
 }
 
