@@ -39,7 +39,7 @@ func (m Machine) Probe(all []probe.Probe) probe.Probe {
 			}
 		}
 		slices.Sort(untold)
-		f.Problems = append(f.Problems, facts.Problem{Probe: "text", Covers: slices.Compact(untold), Error: "the text does not tell it"})
+		f.Problems = append(f.Problems, facts.Problem{Probe: facts.Pasted, Covers: slices.Compact(untold), Error: "the text does not tell it"})
 		return f, nil
 	}}
 }

@@ -6,6 +6,7 @@ package facts
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"sort"
 	"time"
 )
@@ -500,6 +501,14 @@ type Instance struct {
 	Evidence   []Evidence  `json:"evidence,omitempty"`
 	// Unknown: see Facts.Unknown.
 	Unknown map[string]json.RawMessage `json:"-"`
+}
+
+// Pasted is the probe that problems name where a pasted text was read, and not a machine.
+const Pasted = "text"
+
+// FromText reports whether the facts are those of a pasted text.
+func (f *Facts) FromText() bool {
+	return slices.ContainsFunc(f.Problems, func(p Problem) bool { return p.Probe == Pasted })
 }
 
 // Partial is what a text says besides what a copy has.
