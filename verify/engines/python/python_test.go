@@ -189,6 +189,7 @@ func TestOwnRemedy(t *testing.T) {
 		{Torch(), "RuntimeError: CUDA error: no kernel image is available for execution on the device", "compute capability"},
 		{Ncnn(), "load model.param: ncnn gives the error -1", "does not know a layer"},
 		{Ncnn(), "forward pass: ncnn gives the error -100", "out of memory"},
+		{MNN(), "its converter to MNN failed: the worker ended with status 1 (ImportError: _tools.so: cannot enable executable stack as shared object requires: Invalid argument)", "--clear-execstack"},
 		{MNN(), "its converter to MNN failed: the worker ended with status 1 (wrote nothing)", "install --upgrade mnn"},
 		{MNN(), "the network has no output layer_81", "--fresh"},
 		{MNN(), "something else", ""},

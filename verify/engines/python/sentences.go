@@ -7,6 +7,9 @@ import "github.com/deployctl/deployctl/verify/engines/internal/native"
 func (k Kind) remedy(message string) string {
 	has := func(parts ...string) bool { return native.Has(message, parts...) }
 	first := k.Packages[0]
+	if has("cannot enable executable stack") { // before what the converter says of it
+		return "the file that the message names asks for an executable stack, which glibc 2.41 and newer refuse: install a newer release (" + pip() + " install --upgrade " + first + "), or take the mark off that file (patchelf --clear-execstack FILE)"
+	}
 	if k.Remedy != nil {
 		if fix := k.Remedy(message); fix != "" {
 			return fix
