@@ -115,8 +115,15 @@ func (w ways) archive(ctx context.Context, fix recipes.ArchiveFix) ([]Step, erro
 		return nil, err
 	}
 	into := w.h.Join(w.places.Opt, fix.Into)
-	steps := []Step{fetch, w.unpack(fix.Into+".unpack", "Unpack "+a.Name+" into "+into,
-		step.Unpack{SHA256: a.SHA256, Size: int64(a.Size), Format: kind, Strip: fix.Strip, Into: into}, 3*int64(a.Size))}
+	u := step.Unpack{SHA256: a.SHA256, Size: int64(a.Size), Format: kind, Strip: fix.Strip, Into: into}
+	unpacked := 3 * int64(a.Size)
+	if len(fix.Files) > 0 {
+		u.Files, unpacked = map[string]string{}, int64(a.Size)
+		for _, name := range fix.Files {
+			u.Files[name] = name
+		}
+	}
+	steps := []Step{fetch, w.unpack(fix.Into+".unpack", "Unpack "+a.Name+" into "+into, u, unpacked)}
 	return append(steps, w.env(fix.Into, into, fix.Env)...), nil
 }
 

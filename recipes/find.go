@@ -16,8 +16,19 @@ import (
 	"syscall"
 )
 
-// Default is the recipe that is used when none is named.
+// Default is the recipe that is used when none is named; DefaultOn knows where it is
+// another one.
 const Default = "opencv-yolov3"
+
+// DefaultOn is the recipe that is used on a system (GOOS) when none is named. On
+// Windows it is the one that needs no compiler: ONNX Runtime is one file there, which
+// deployctl.exe loads by itself.
+func DefaultOn(system string) string {
+	if system == "windows" {
+		return "onnxruntime"
+	}
+	return Default
+}
 
 // maxExtends bounds how many recipes may extend one another in a row.
 const maxExtends = 8

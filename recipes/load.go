@@ -302,6 +302,11 @@ func lintFix(r *Recipe, f *Fix, d *document, path string) {
 		d.words(path+".archive.os", "family", a.OS, Families())
 		d.words(path+".archive.arch", "architecture", a.Arch, Arches())
 		lintUnpacked(a.Strip, a.Into, a.Env, d, path+".archive", "into")
+		for i, name := range a.Files {
+			if !inside(name) {
+				d.at(fmt.Sprintf("%s.archive.files[%d]", path, i), "%q must be the name of a file in the archive, such as lib/x.dll", name)
+			}
+		}
 	}
 	if f.Build != "" {
 		if ways == 0 || f.Archive != nil {

@@ -252,6 +252,8 @@ type ArchiveFix struct {
 	Arch []string `yaml:"arch,omitempty" json:"arch,omitempty"`
 	// Strip drops so many leading folders of every path in it.
 	Strip int `yaml:"strip,omitempty" json:"strip,omitempty"`
+	// Files, where set, are the only ones used, by their names behind Strip.
+	Files []string `yaml:"files,omitempty" json:"files,omitempty"`
 	// Into is the folder's name: libtorch-2.8.0.
 	Into string `yaml:"into" json:"into"`
 	// Env puts folders of it first in variables that hold lists: PATH: bin.

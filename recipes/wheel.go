@@ -20,6 +20,9 @@ type Wheel struct {
 	// Requires limits it to machines whose components have certain versions:
 	// cuda: ">= 12, < 13".
 	Requires map[string]string `yaml:"requires,omitempty" json:"requires,omitempty"`
+	// Unless names components: the wheel is only for machines on which none of them is
+	// active, because their copy would be found first.
+	Unless []string `yaml:"unless,omitempty" json:"unless,omitempty"`
 	// Instructions are features of the processor that its code is compiled for:
 	// avx. Those that its name for the architecture includes are left out.
 	Instructions []string `yaml:"instructions,omitempty" json:"instructions,omitempty"`
@@ -99,6 +102,11 @@ func lintWheel(w *Wheel, d *document, path string) {
 		}
 		if _, err := ParseConstraint(w.Requires[name]); err != nil {
 			d.at(path+".requires."+name, "%v", err)
+		}
+	}
+	for i, name := range w.Unless {
+		if _, ok := FindComponent(name); !ok {
+			d.at(fmt.Sprintf("%s.unless[%d]", path, i), "unknown component %q", name)
 		}
 	}
 	d.words(path+".instructions", "feature", w.Instructions, Features())

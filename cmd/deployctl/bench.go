@@ -1,6 +1,7 @@
 package main
 
 import (
+	"runtime"
 	"strings"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 )
 
 func newBench(c *console.Console) *cobra.Command {
-	o := pipeline.BenchOptions{Version: version(), VerifyOptions: pipeline.VerifyOptions{Console: c, Recipe: pipeline.Selection{Name: recipes.Default}}}
+	o := pipeline.BenchOptions{Version: version(), VerifyOptions: pipeline.VerifyOptions{Console: c, Recipe: pipeline.Selection{Name: recipes.DefaultOn(runtime.GOOS)}}}
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure the engines of this machine against each other",

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"runtime"
 	"strings"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 )
 
 func newConvert(c *console.Console) *cobra.Command {
-	o := pipeline.ConvertOptions{VerifyOptions: pipeline.VerifyOptions{Console: c, Recipe: pipeline.Selection{Name: recipes.Default}, Level: 2, Runs: 1, Target: "cpu", Limit: 5 * time.Minute}}
+	o := pipeline.ConvertOptions{VerifyOptions: pipeline.VerifyOptions{Console: c, Recipe: pipeline.Selection{Name: recipes.DefaultOn(runtime.GOOS)}, Level: 2, Runs: 1, Target: "cpu", Limit: 5 * time.Minute}}
 	var formats []string
 	for _, f := range convert.All() {
 		formats = append(formats, string(f.Name))

@@ -130,7 +130,7 @@ stopped, 2 usage or bad recipe, 3 a requirement fails, 4 only warnings (with
 		return &pipeline.UsageError{Err: fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
 	})
 	root.AddCommand(
-		newDoctor(c), newVerify(c), newConvert(c), newBench(c), newTune(c), newFacts(c), newSnapshot(c), newDiff(c), newShadow(c), newPlan(c), newLock(c), newBundle(c), newModels(c), newCache(c), newRuntimes(c), newRecipe(c), newTable(c), newExplain(c), newDeps(c), newRun(c), newReport(c), newHistory(c), newUndo(c),
+		newDoctor(c), newVerify(c), newConvert(c), newBench(c), newTune(c), newFacts(c), newSnapshot(c), newDiff(c), newShadow(c), newPlan(c), newLock(c), newBundle(c), newModels(c), newCache(c), newRuntimes(c), newRecipe(c), newTable(c), newExplain(c), newDeps(c), newRun(c), newReport(c), newHistory(c), newUndo(c), newWorker(),
 	)
 	usage := root.UsageFunc()
 	root.SetUsageFunc(func(cmd *cobra.Command) error {

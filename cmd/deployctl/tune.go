@@ -1,6 +1,7 @@
 package main
 
 import (
+	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,7 +14,7 @@ import (
 )
 
 func newTune(c *console.Console) *cobra.Command {
-	o := pipeline.TuneOptions{BenchOptions: pipeline.BenchOptions{Version: version(), VerifyOptions: pipeline.VerifyOptions{Console: c, Recipe: pipeline.Selection{Name: recipes.Default}}}}
+	o := pipeline.TuneOptions{BenchOptions: pipeline.BenchOptions{Version: version(), VerifyOptions: pipeline.VerifyOptions{Console: c, Recipe: pipeline.Selection{Name: recipes.DefaultOn(runtime.GOOS)}}}}
 	cmd := &cobra.Command{
 		Use:   "tune",
 		Short: "Find the fastest engine and settings for a network on this machine",

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -80,7 +81,7 @@ scene, not trained.`,
 	}
 	f := cmd.Flags()
 	selectRecipe(f, &o.Recipe)
-	f.StringVar(&o.Engine, "engine", "gocv", "the engines to prove, with commas between them: "+strings.Join(engines.Names(), ", ")+"; all for those of this machine; reference for the built-in one alone")
+	f.StringVar(&o.Engine, "engine", engines.Default(runtime.GOOS).Name, "the engines to prove, with commas between them: "+strings.Join(engines.Names(), ", ")+"; all for those of this machine; reference for the built-in one alone")
 	f.StringVar(&o.Model, "model", "", "the network: "+strings.Join(darknet.Families(), ", ")+", or an ONNX file of your own (default: yolov3)")
 	f.StringVar(&o.Config, "cfg", "", "a Darknet network description `file`")
 	f.StringVar(&o.Weights, "weights", "", "a Darknet weights `file`")

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -181,7 +182,7 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 		}
 		x.report.Fix = o.Recipe.fix(outline)
 	}
-	if o.Recipe.Name == recipes.Default {
+	if o.Recipe.Name == recipes.DefaultOn(runtime.GOOS) {
 		if x.report.Others, err = others(r.Name, x.judgement.Facts, t, recipes.EmbeddedNamed); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -112,7 +113,7 @@ func (s Selection) fix(plan *installers.Plan) *report.Fix {
 // flags are what a command line needs to make the same choice again.
 func (s Selection) flags() string {
 	var b strings.Builder
-	if s.Name != recipes.Default {
+	if s.Name != recipes.DefaultOn(runtime.GOOS) {
 		b.WriteString(" --recipe " + s.Name)
 	}
 	for _, list := range []struct {

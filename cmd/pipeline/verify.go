@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -294,7 +295,7 @@ func (o VerifyOptions) specs() ([]engine.Spec, error) {
 	}
 	switch o.Engine {
 	case "":
-		return engines.All()[:1], nil
+		return []engine.Spec{engines.Default(runtime.GOOS)}, nil
 	case allEngines:
 		list := slices.DeleteFunc(engines.All(), func(s engine.Spec) bool {
 			return !slices.Contains(s.TargetNames(), o.Target) || o.own() && !s.Takes(engine.ONNX)

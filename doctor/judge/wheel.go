@@ -25,8 +25,7 @@ func WheelTarget(f *facts.Facts) wheeltag.Target {
 
 // wheelsFit says whether this machine can use every wheel of a fix: one of its
 // files by its tags, its instructions, and the components that it requires by
-// their versions. What
-// is not known does not fit.
+// their versions, without one that would be found first. What is not known does not fit.
 func wheelsFit(fix *recipes.Fix, f *facts.Facts) bool {
 	for _, w := range fix.Wheel {
 		if _, ok := wheeltag.Pick(w, WheelTarget(f)); !ok {
@@ -34,6 +33,11 @@ func wheelsFit(fix *recipes.Fix, f *facts.Facts) bool {
 		}
 		for _, feature := range w.Instructions {
 			if !hasFeature(f.CPU.Features, feature) {
+				return false
+			}
+		}
+		for _, name := range w.Unless {
+			if _, ok := f.Active(name); ok {
 				return false
 			}
 		}

@@ -215,10 +215,18 @@ func cudnnLayout(e *evaluation, s subject) (map[string]string, bool) {
 	return map[string]string{"lib": lib, "include": include}, true
 }
 
-// systemCopy finds Windows' own copy of a library (onnxruntime.dll of Windows ML)
-// before the one that was installed. No order on PATH helps: System32 is searched
-// first.
-func systemCopy(e *evaluation, s subject) (map[string]string, bool) {
+// systemCopy makes the relation for Windows' own copy of a library (onnxruntime.dll
+// of Windows ML) that is found before the one that was installed. No order on PATH
+// helps: System32 is searched first. own: deployctl installed the other one, and loads
+// it by its path.
+func systemCopy(own bool) relation {
+	return func(e *evaluation, s subject) (map[string]string, bool) {
+		vars, ok := behindSystem(e, s)
+		return vars, ok && own == strings.Contains(strings.ToLower(vars["dir"]), `\deployctl\`)
+	}
+}
+
+func behindSystem(e *evaluation, s subject) (map[string]string, bool) {
 	i := s.instance
 	if !e.isWindows() || !i.Active || !inSystem32(binOf(s.name, *i)) {
 		return nil, false

@@ -82,6 +82,10 @@ func (c Choice) Limited(lines ...Code) []Code {
 	return list
 }
 
+// ChildCommand is the command with which deployctl starts itself as a worker; the
+// engine's name and the library follow.
+const ChildCommand = "worker"
+
 // Spec is what an engine declares.
 type Spec struct {
 	// Name is the engine's short name: gocv, onnxruntime …
@@ -110,6 +114,10 @@ type Spec struct {
 	// nil for a worker that takes none.
 	GoModule string
 	Modules  func(release string) []Module
+	// Child is the worker as a part of this program, for systems on which it starts
+	// itself (ChildCommand); nil where the worker is a program of
+	// its own.
+	Child func()
 	// Find finds the engine on a machine that was looked at. An error is a sentence
 	// that says what is missing, and what to do.
 	Find func(m Machine) (Engine, error)

@@ -15,6 +15,15 @@ import (
 	"github.com/deployctl/deployctl/verify/engines/tensorflow"
 )
 
+// Default is the engine that is used on a system (GOOS) when none is named: the one of
+// its default recipe.
+func Default(system string) engine.Spec {
+	if system == "windows" {
+		return onnxruntime.Spec()
+	}
+	return gocv.Spec()
+}
+
 // All are the engines, the default first. One more is a folder and a line here.
 func All() []engine.Spec {
 	return append([]engine.Spec{

@@ -44,6 +44,12 @@ func TestDeclared(t *testing.T) {
 			t.Errorf("%s computes on an abacus", s.Name)
 		}
 	}
+	for _, system := range []string{"linux", "windows", "darwin"} {
+		r, err := recipes.Find(recipes.DefaultOn(system), "")
+		if err != nil || r.Verify.Engine != Default(system).Name {
+			t.Errorf("on %s the default engine is %s and the default recipe %s: %v", system, Default(system).Name, recipes.DefaultOn(system), err)
+		}
+	}
 	if _, ok := Named("abacus"); ok || len(Names()) != len(All()) {
 		t.Errorf("names are %q", Names())
 	}

@@ -11,8 +11,10 @@
 package winlibs
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"debug/pe"
 	"fmt"
 	"slices"
 	"strconv"
@@ -87,7 +89,7 @@ type runtime struct {
 
 func runtimes() []runtime {
 	return []runtime{
-		{"14.0", "2015-2026", []string{"vcruntime140.dll", "msvcp140.dll"}, []string{"vcruntime140_1.dll", "msvcp140_1.dll", "msvcp140_2.dll", "concrt140.dll", "vcomp140.dll"}},
+		{"14.0", "2015-2026", []string{"vcruntime140.dll", "msvcp140.dll"}, []string{"vcruntime140_1.dll", "msvcp140_1.dll", "msvcp140_2.dll", "msvcp140_atomic_wait.dll", "concrt140.dll", "vcomp140.dll"}},
 		{"12.0", "2013", []string{"msvcr120.dll", "msvcp120.dll"}, []string{"vcomp120.dll"}},
 		{"11.0", "2012", []string{"msvcr110.dll", "msvcp110.dll"}, []string{"vcomp110.dll"}},
 		{"10.0", "2010", []string{"msvcr100.dll", "msvcp100.dll"}, []string{"vcomp100.dll"}},
@@ -106,7 +108,55 @@ func (p *prober) redists() []facts.Instance {
 			}
 		}
 	}
+	if !slices.ContainsFunc(out, func(i facts.Instance) bool { return i.Active }) {
+		if i, ok := p.onPath(); ok {
+			out = append(out, i)
+		}
+	}
 	return out
+}
+
+// onPath is the runtime of 2015 and newer that programs load from a folder on PATH:
+// where System32 has none, that is the next place (Microsoft, Dynamic-link library
+// search order).
+func (p *prober) onPath() (facts.Instance, bool) {
+	r := runtimes()[0]
+	for _, dir := range p.h.PathDirs() {
+		if len(dir) < 3 || dir[1] != ':' {
+			continue
+		}
+		file := p.h.Join(dir, r.must[0])
+		data, _, err := p.h.ReadFile(p.ctx, file, 1<<20)
+		if err != nil || machine(data) != p.own() {
+			continue
+		}
+		i := facts.Instance{
+			Version: closure.FileVersion(data), Path: file, Active: true, Via: []string{"dll", "path"},
+			Attrs:    map[string]string{"arch": p.own(), "generation": r.years, "registered": "false"},
+			Has:      []string{p.own()},
+			Evidence: []facts.Evidence{{Kind: "file", Source: file}},
+		}
+		for _, name := range append(append([]string{}, r.must...), r.also...) {
+			if p.h.Exists(p.ctx, p.h.Join(dir, name)) {
+				i.Has = append(i.Has, name)
+			}
+		}
+		if !slices.Contains(i.Has, r.must[1]) {
+			continue // a Python's folder has only what Python needs
+		}
+		return i, true
+	}
+	return facts.Instance{}, false
+}
+
+// machine is the architecture that a PE file is made for, "" for another file
+// (Microsoft, PE Format).
+func machine(data []byte) string {
+	f, err := pe.NewFile(bytes.NewReader(data))
+	if err != nil {
+		return ""
+	}
+	return map[uint16]string{pe.IMAGE_FILE_MACHINE_AMD64: "x64", pe.IMAGE_FILE_MACHINE_I386: "x86", pe.IMAGE_FILE_MACHINE_ARM64: "arm64"}[f.Machine]
 }
 
 func (p *prober) redist(r runtime, arch string) (facts.Instance, bool) {

@@ -1,7 +1,8 @@
 // Package onnxruntime owns the engine that runs a network through ONNX Runtime's
 // C API. The library is loaded by its path in a small worker program, which needs
-// Go but neither a C compiler nor the library's headers. The main binary contains
-// the worker as source only; this package must never load the library itself.
+// Go but neither a C compiler nor the library's headers; on Windows deployctl.exe
+// starts itself as that program. Elsewhere the main binary contains the worker as
+// source only. This package must never load the library itself.
 package onnxruntime
 
 import (
@@ -58,6 +59,7 @@ func kind() native.Kind {
 			Code:     code,
 		},
 		Worker:   workerSource,
+		Child:    child(),
 		Prefixes: []string{"libonnxruntime.", "onnxruntime."}, // the second is Windows'
 		Get:      "run deployctl runtimes pull onnxruntime, which fetches its library, or deployctl doctor --recipe onnxruntime --fix, which installs it",
 		Without:  "run deployctl runtimes pull onnxruntime",

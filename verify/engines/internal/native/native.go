@@ -2,7 +2,9 @@
 // worker of pure Go: finding the copy that programs here load, looking at its file,
 // compiling the worker (which needs Go but neither a C compiler nor headers), and
 // what every loader says. Which library it is and what it is asked is the engine's
-// own. This package must never load a library itself.
+// own. On Windows, where Go calls a library's functions without cgo in any program,
+// deployctl.exe starts itself as the worker and nothing is compiled. This package
+// must never load a library itself.
 package native
 
 import (
@@ -62,6 +64,9 @@ type Kind struct {
 	// ThreadsEnv names variables that limit the library's threads, where its API
 	// cannot.
 	ThreadsEnv []string
+	// Child is the worker as a part of this program, which then starts itself; nil
+	// where it is compiled.
+	Child func()
 	// Remedy knows the library's own messages that have one clear remedy, "" for
 	// others.
 	Remedy func(message string) string
@@ -84,6 +89,9 @@ type Options struct {
 	// asked when the worker must be compiled; nil leaves that to the user's own
 	// settings of the Go command.
 	Proxy func(ctx context.Context) (string, error)
+	// Missing are the files that the library needs and that Windows does not find,
+	// which only says that there is one (error 126).
+	Missing []string
 	// Fresh compiles the worker even if there is one.
 	Fresh bool
 	// BuildLimit is the most time the compilation may take; 0 is 10 minutes.
@@ -94,6 +102,10 @@ type Options struct {
 func (k Kind) Declare() engine.Spec {
 	s := k.Spec
 	s.Find = k.find
+	if k.Child != nil {
+		s.Child = k.Child
+		return s
+	}
 	s.GoModule, s.Modules = "github.com/ebitengine/purego", modules
 	return s
 }
@@ -115,6 +127,23 @@ func modules(string) []engine.Module {
 	return list
 }
 
+// Source are the files of the worker, by name.
+func (k Kind) Source() (map[string][]byte, error) {
+	return compile.Source(worker.Source, source, k.Worker)
+}
+
+// missing are the files that a library needs before it can be loaded and that Windows
+// does not find. Those that its parts for other processors need are left out.
+func missing(needs []facts.Need) []string {
+	var names []string
+	for _, n := range needs {
+		if n.Cause == facts.NotFound && !strings.Contains(strings.ToLower(n.By), "_providers_") {
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}
+
 // Reinstall is the next action where a library is damaged.
 func (k Kind) Reinstall() string {
 	return fmt.Sprintf("reinstall %s (deployctl doctor --recipe %s --fix)", k.Spec.Library, k.Spec.Recipe)
@@ -128,6 +157,22 @@ func (k Kind) file(c facts.Instance) string {
 	return c.Attrs["lib"]
 }
 
+// before reports whether a copy is rather loaded than another: what programs load,
+// but not Windows' own. Every program that brings its library along loads that by its
+// path, as the worker does; only a bare name leads to System32 (onnxruntime.dll of
+// Windows ML, often an old one).
+func (k Kind) before(c, other facts.Instance) bool {
+	if own, others := windowsOwn(k.file(c)), windowsOwn(k.file(other)); own != others {
+		return others
+	}
+	return c.Active && !other.Active
+}
+
+// windowsOwn reports whether a file is a part of Windows.
+func windowsOwn(file string) bool {
+	return strings.Contains(strings.ToLower(file), `\windows\system32\`)
+}
+
 // find is the engine for the library that programs here load, or for another copy
 // of it.
 func (k Kind) find(m engine.Machine) (engine.Engine, error) {
@@ -135,7 +180,7 @@ func (k Kind) find(m engine.Machine) (engine.Engine, error) {
 	var found *facts.Instance
 	for i := range copies {
 		c := &copies[i]
-		if c.Unusable == nil && (found == nil || c.Active && !found.Active) && k.file(*c) != "" {
+		if c.Unusable == nil && (found == nil || k.before(*c, *found)) && k.file(*c) != "" {
 			found = c
 		}
 	}
@@ -151,6 +196,9 @@ func (k Kind) find(m engine.Machine) (engine.Engine, error) {
 	o := Options{
 		Process: m.Process, Cache: m.Cache, Go: goCommand.Path, GoVersion: goCommand.Version,
 		Library: k.file(*found), Version: found.Version, Getenv: m.Getenv, Fresh: m.Fresh,
+	}
+	if k.Child != nil { // other loaders name what they miss
+		o.Missing = missing(found.Needs)
 	}
 	if m.Proxy != nil {
 		o.Proxy = func(ctx context.Context) (string, error) { return m.Proxy(ctx, purego) }
@@ -191,6 +239,18 @@ func (r *Runner) Prepare(ctx context.Context, progress engine.Progress) (engine.
 	if why, fix := Damaged(o.Library, r.kind.Reinstall()); why != "" {
 		return engine.Worker{}, &engine.Unavailable{Engine: name, Why: why, Fix: fix, Broken: true}
 	}
+	if len(o.Missing) > 0 {
+		return engine.Worker{}, &engine.Unavailable{Engine: name, Broken: true,
+			Why: fmt.Sprintf("%s needs %s, which Windows does not find", o.Library, strings.Join(o.Missing, ", ")),
+			Fix: fmt.Sprintf("run deployctl doctor --recipe %s --fix", r.kind.Spec.Recipe)}
+	}
+	if r.kind.Child != nil {
+		exe, err := os.Executable()
+		if err != nil {
+			return engine.Worker{}, &engine.Unavailable{Engine: name, Why: "deployctl does not find its own program", Fix: "start it by its full path", Err: err}
+		}
+		return r.worker([]string{exe, engine.ChildCommand, name, o.Library}, 0), nil
+	}
 	goVersion, err := compile.Version(ctx, o.Process, name, o.Go, o.GoVersion)
 	if err != nil {
 		return engine.Worker{}, err
@@ -198,7 +258,7 @@ func (r *Runner) Prepare(ctx context.Context, progress engine.Progress) (engine.
 	if !compile.AtLeast(goVersion, oldestGo) {
 		return engine.Worker{}, &engine.Unavailable{Engine: name, Why: fmt.Sprintf("Go %s is too old to compile its worker, which needs Go %s", goVersion, oldestGo), Fix: "install a newer Go"}
 	}
-	files, err := compile.Source(worker.Source, source, r.kind.Worker)
+	files, err := r.kind.Source()
 	if err != nil {
 		return engine.Worker{}, err
 	}
@@ -215,12 +275,18 @@ func (r *Runner) Prepare(ctx context.Context, progress engine.Progress) (engine.
 	if err != nil {
 		return engine.Worker{}, err
 	}
+	return r.worker([]string{exe, o.Library}, took), nil
+}
+
+// worker is the program that argv starts; it took so long to compile.
+func (r *Runner) worker(argv []string, took time.Duration) engine.Worker {
+	o := r.Options
 	return engine.Worker{
-		Engine: name, Version: o.Version, Argv: []string{exe, o.Library},
+		Engine: r.kind.Spec.Name, Version: o.Version, Argv: argv,
 		Built: took > 0, BuildTime: took, ThreadsEnv: r.kind.ThreadsEnv,
 		Copy: &engine.Copy{Name: r.kind.Spec.Library, Version: o.Version, File: o.Library, Getenv: o.Getenv, Prefixes: r.kind.Prefixes},
 		Runs: engine.Runs{Component: r.kind.Spec.Component, Display: r.kind.Spec.Library, Remedy: r.remedy},
-	}, nil
+	}
 }
 
 // build compiles the worker in dir.

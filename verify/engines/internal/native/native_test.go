@@ -222,3 +222,39 @@ func TestRemedy(t *testing.T) {
 		}
 	}
 }
+
+// TestChild: where the worker is a part of this program, it is started with the library
+// and nothing is compiled; what Windows does not find is named before that.
+func TestChild(t *testing.T) {
+	dir := t.TempDir()
+	file := library(t)
+	k := testKind
+	k.Child = func() {}
+	found := facts.Instance{Version: "1.20.1", Active: true, Attrs: map[string]string{"lib": file}}
+	m := engine.Machine{Facts: &facts.Facts{Components: map[string][]facts.Instance{"onnxruntime": {
+		{Version: "1.10.0", Active: true, Attrs: map[string]string{"lib": `C:\Windows\System32\onnxruntime.dll`}}, found,
+	}}}, Cache: dir}
+	e, err := k.Declare().Find(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := e.Prepare(t.Context(), engine.Silent{})
+	exe, exeErr := os.Executable()
+	if err != nil || exeErr != nil || !slices.Equal(w.Argv, []string{exe, engine.ChildCommand, "onnxruntime", file}) || w.Built {
+		t.Errorf("%v %v %q", err, exeErr, w.Argv)
+	}
+	found.Needs = []facts.Need{
+		{Name: "MSVCP140_1.dll", By: file, Cause: facts.NotFound},
+		{Name: "cublas64_12.dll", By: `C:\x\onnxruntime_providers_cuda.dll`, Cause: facts.NotFound},
+		{Name: "old.dll", By: file, Cause: facts.TooOld},
+	}
+	m.Facts.Components["onnxruntime"] = []facts.Instance{found}
+	if e, err = k.Declare().Find(m); err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.Prepare(t.Context(), engine.Silent{})
+	var u *engine.Unavailable
+	if !errors.As(err, &u) || !u.Broken || !strings.Contains(u.Why, " needs MSVCP140_1.dll, which Windows does not find") {
+		t.Errorf("%v", err)
+	}
+}

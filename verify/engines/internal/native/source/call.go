@@ -2,11 +2,7 @@
 
 package main
 
-import (
-	"unsafe"
-
-	"github.com/ebitengine/purego"
-)
+import "unsafe"
 
 // invoke calls a function that gives a pointer or an integer. Its arguments are
 // integers and pointers; those that lie in Go's memory stay where they are until
@@ -14,7 +10,7 @@ import (
 //
 //go:uintptrescapes
 func invoke(function uintptr, args ...uintptr) unsafe.Pointer {
-	result, _, _ := purego.SyscallN(function, args...)
+	result := syscallN(function, args)
 	return *(*unsafe.Pointer)(unsafe.Pointer(&result))
 }
 
