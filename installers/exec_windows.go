@@ -9,10 +9,13 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/deployctl/deployctl/doctor/host"
 )
 
-// process is a command in a job object, so that a kill reaches its children; or
-// one that Windows started as administrator (cmd is nil).
+// process is a command in a job object, so that a kill reaches its children (job is 0
+// for a program that refuses one); or one that Windows started as administrator (cmd
+// is nil).
 type process struct {
 	cmd   *exec.Cmd
 	job   windows.Handle
@@ -42,18 +45,31 @@ func start(job Job, out *os.File) (*process, error) {
 	if len(job.Env) > 0 {
 		cmd.Env = append(os.Environ(), job.Env...)
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP}
+	// Suspended until it is in the job: a command that ends at once could not be put
+	// into it any more, and a child could be started outside.
+	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP | windows.CREATE_SUSPENDED}
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(err, windows.CloseHandle(handle))
 	}
 	p := &process{cmd: cmd, job: handle}
 	h, err := windows.OpenProcess(windows.PROCESS_SET_QUOTA|windows.PROCESS_TERMINATE, false, uint32(cmd.Process.Pid))
 	if err == nil {
-		err = errors.Join(windows.AssignProcessToJobObject(handle, h), windows.CloseHandle(h))
+		err = windows.AssignProcessToJobObject(handle, h)
+		if errors.Is(err, windows.ERROR_ACCESS_DENIED) {
+			// A packaged program (winget's) may refuse another's job. It is run without.
+			p.job = 0
+			_, err = fmt.Fprintf(out, "deployctl: %s does not run in a job object; stopping it would not stop the programs that it starts\n", job.Argv[0])
+			err = errors.Join(err, windows.CloseHandle(handle))
+		}
+		err = errors.Join(err, windows.CloseHandle(h))
+	}
+	if err == nil {
+		err = host.Resume(uint32(cmd.Process.Pid))
 	}
 	if err != nil {
 		// Without the job a kill would miss the children: better not to run.
-		return nil, errors.Join(fmt.Errorf("put the command into a job object: %w", err), cmd.Process.Kill(), cmd.Wait(), windows.CloseHandle(handle))
+		err = errors.Join(fmt.Errorf("put the command into a job object: %w", err), cmd.Process.Kill(), cmd.Wait())
+		return nil, errors.Join(err, p.close())
 	}
 	return p, nil
 }
@@ -67,7 +83,15 @@ func (p *process) wait() (int, error) {
 	if errors.As(err, &exit) {
 		err = nil
 	}
-	return p.cmd.ProcessState.ExitCode(), errors.Join(err, windows.CloseHandle(p.job))
+	return p.cmd.ProcessState.ExitCode(), errors.Join(err, p.close())
+}
+
+// close lets go of the job, where there is one.
+func (p *process) close() error {
+	if p.job == 0 {
+		return nil
+	}
+	return windows.CloseHandle(p.job)
 }
 
 func (p *process) interrupt() error {
@@ -82,6 +106,9 @@ func (p *process) kill() error {
 		// Denied but to an administrator: the handle of a process that UAC
 		// started may only be waited for and asked.
 		return windows.TerminateProcess(p.runas, 1)
+	}
+	if p.job == 0 {
+		return p.cmd.Process.Kill()
 	}
 	return windows.TerminateJobObject(p.job, 1)
 }

@@ -91,6 +91,9 @@ type Info struct {
 	Dir  bool  `json:"dir,omitempty"`
 	// Exec: some execute bit is set (on Windows: the extension is executable).
 	Exec bool `json:"exec,omitempty"`
+	// Alias is the program that an app execution alias of Windows starts: a file
+	// without content (a reparse point) in a user's WindowsApps folder.
+	Alias string `json:"alias,omitempty"`
 	// Denied: it is a device that this user may not both read and write; Group is
 	// the number of the group that it belongs to.
 	Denied  bool      `json:"denied,omitempty"`

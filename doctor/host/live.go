@@ -223,6 +223,9 @@ func (live) Stat(ctx context.Context, name string) (Info, error) {
 			Exec:    executable(name, info),
 			ModTime: info.ModTime().UTC(),
 		}
+		if out.Exec && out.Size == 0 {
+			out.Alias = alias(name)
+		}
 		if info.Mode()&fs.ModeDevice != 0 {
 			out.Denied, out.Group = denied(name, info)
 		}

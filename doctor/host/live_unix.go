@@ -83,3 +83,6 @@ func newMark() string {
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand, Go 1.24)
 	return "DEPLOYCTL_CHILD=" + hex.EncodeToString(b[:])
 }
+
+// alias: only Windows has app execution aliases.
+func alias(string) string { return "" }

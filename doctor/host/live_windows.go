@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -27,6 +28,26 @@ func executable(name string, _ fs.FileInfo) bool {
 
 // denied: Windows has no device files that programs open by name.
 func denied(string, fs.FileInfo) (bool, uint32) { return false, 0 }
+
+// alias is the program that an app execution alias starts, "" for another file.
+func alias(name string) string {
+	p, err := windows.UTF16PtrFromString(name)
+	if err != nil {
+		return ""
+	}
+	const self = windows.FILE_FLAG_OPEN_REPARSE_POINT | windows.FILE_FLAG_BACKUP_SEMANTICS
+	h, err := windows.CreateFile(p, 0, windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE|windows.FILE_SHARE_DELETE, nil, windows.OPEN_EXISTING, self, 0)
+	if err != nil {
+		return ""
+	}
+	defer windows.CloseHandle(h) //nolint:errcheck // read-only
+	data := make([]byte, windows.MAXIMUM_REPARSE_DATA_BUFFER_SIZE)
+	var n uint32
+	if err := windows.DeviceIoControl(h, windows.FSCTL_GET_REPARSE_POINT, nil, 0, &data[0], uint32(len(data)), &n, nil); err != nil {
+		return "" // an empty file
+	}
+	return aliasTarget(data[:n])
+}
 
 func statfs(name string) (Disk, error) {
 	p, err := windows.UTF16PtrFromString(name)
@@ -163,14 +184,22 @@ func (g *group) started() error {
 		return fmt.Errorf("open the process: %w", err)
 	}
 	defer windows.CloseHandle(process) //nolint:errcheck // nothing is left to do with it
-	if err := windows.AssignProcessToJobObject(job, process); err != nil {
+	switch err := windows.AssignProcessToJobObject(job, process); {
+	case errors.Is(err, windows.ERROR_ACCESS_DENIED):
+		// Packaged programs (App Installer's winget) may refuse another's job. It is
+		// suspended, so it has not ended. Without the job a kill reaches only itself.
+		g.job = 0
+		if err := windows.CloseHandle(job); err != nil {
+			return fmt.Errorf("close the job object: %w", err)
+		}
+	case err != nil:
 		return fmt.Errorf("put the process into its job: %w", err)
 	}
-	return resume(uint32(g.cmd.Process.Pid))
+	return Resume(uint32(g.cmd.Process.Pid))
 }
 
-// resume lets the process's threads run; a suspended new process has one.
-func resume(pid uint32) error {
+// Resume lets the threads of a process run that was started suspended; it has one.
+func Resume(pid uint32) error {
 	snap, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPTHREAD, 0)
 	if err != nil {
 		return fmt.Errorf("list threads: %w", err)
@@ -200,7 +229,7 @@ func (g *group) kill() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.job == 0 {
-		return os.ErrProcessDone
+		return g.cmd.Process.Kill() // it is not started, has ended, or is in no job
 	}
 	return windows.TerminateJobObject(g.job, 1)
 }

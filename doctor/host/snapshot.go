@@ -274,7 +274,7 @@ func (r *Recording) Redact(id Identity) {
 		}
 		return l
 	})
-	r.Stats = remap(r.Stats, text, func(s StatAnswer) StatAnswer { s.Err = text(s.Err); return s })
+	r.Stats = remap(r.Stats, text, func(s StatAnswer) StatAnswer { s.Err, s.Info.Alias = text(s.Err), text(s.Info.Alias); return s })
 	r.Resolved = remap(r.Resolved, text, func(p PathAnswer) PathAnswer { p.Path, p.Err = text(p.Path), text(p.Err); return p })
 	r.Disks = remap(r.Disks, text, func(d DiskAnswer) DiskAnswer { d.Err = text(d.Err); return d })
 	r.Registry = remap(r.Registry, text, func(k KeyAnswer) KeyAnswer {

@@ -19,6 +19,7 @@
 //	run "/usr/bin/gcc" "--version"     a process: argv, each element quoted as Go does;
 //	                       standard output, after optional lines "#exit N", "#signal NAME",
 //	                       "#error TEXT" and "#stderr TEXT"; the program itself is made executable
+//	alias C:\…\winget.exe  an app execution alias of Windows; the body is the program it starts
 //	gone /etc/x.conf       takes back what earlier sections named there and below
 //	reg 64 HKLM\SOFTWARE\X lines name=text or name=dword:N; sub-keys follow from other sections
 //
@@ -125,6 +126,9 @@ func Recording(text string) (*host.Recording, error) {
 		case "exec":
 			r.Files[arg] = host.File{Data: f.Data}
 			r.Stats[arg] = host.StatAnswer{Info: host.Info{Size: int64(len(f.Data)), Exec: true, ModTime: Time}}
+		case "alias":
+			r.Files[arg] = host.File{Err: "The file cannot be accessed by the system."}
+			r.Stats[arg] = host.StatAnswer{Info: host.Info{Exec: true, Alias: strings.TrimSpace(body), ModTime: Time}}
 		case "dir":
 			r.Dirs[arg] = host.Listing{}
 			r.Stats[arg] = host.StatAnswer{Info: host.Info{Dir: true, ModTime: Time}}

@@ -179,10 +179,12 @@ func (x *Index) add(ctx context.Context, found []Copy, dir, name string, onPath 
 	if err != nil || info.Dir || !info.Exec {
 		return found
 	}
-	if x.h.Windows() && info.Size == 0 && strings.Contains(strings.ToLower(dir), `\microsoft\windowsapps`) {
-		return found // an app execution alias that opens the Store when nothing is installed
+	if x.h.Windows() && storeOffer(x.h, dir, name, info) {
+		return found
 	}
-	c.Real = x.h.Real(ctx, c.Path)
+	if c.Real = info.Alias; c.Real == "" {
+		c.Real = x.h.Real(ctx, c.Path)
+	}
 	for _, other := range found {
 		// A wrapper such as ccache answers to many names and is each of them.
 		if x.fold(other.Real) == x.fold(c.Real) && (other.Name == c.Name || !Wrapper(x.h.Base(c.Real))) {
@@ -190,6 +192,20 @@ func (x *Index) add(ctx context.Context, found []Copy, dir, name string, onPath 
 		}
 	}
 	return append(found, c)
+}
+
+// storeOffer reports whether a file is one of the app execution aliases (python.exe,
+// python3.exe) with which Windows opens the Store when the program is not installed.
+// Microsoft, "Python on Windows for beginners". Snapshots of older releases do not say
+// what an alias starts.
+func storeOffer(h *host.Host, dir, name string, info host.Info) bool {
+	if info.Size != 0 || !strings.Contains(strings.ToLower(dir), `\microsoft\windowsapps`) {
+		return false
+	}
+	if info.Alias == "" {
+		return strings.HasPrefix(strings.ToLower(name), "python")
+	}
+	return strings.EqualFold(h.Base(info.Alias), "AppInstallerPythonRedirector.exe")
 }
 
 // Wrapper reports whether a program acts as the name it was called by.

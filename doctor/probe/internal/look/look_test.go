@@ -94,6 +94,33 @@ not a program
 	probetest.Same(t, "", []string{`*C:\Tools\scoop.cmd`}, paths(x.Find(t.Context(), []string{"scoop"})))
 }
 
+// TestAliases: an app execution alias is its program, except for those that open the
+// Store; an alias whose target is not known opens it where it is called python.
+func TestAliases(t *testing.T) {
+	h := hosttest.Parse(t, `
+-- platform --
+windows/amd64
+-- env --
+Path=C:\Users\u\AppData\Local\Microsoft\WindowsApps;C:\Users\v\AppData\Local\Microsoft\WindowsApps
+-- alias C:\Users\u\AppData\Local\Microsoft\WindowsApps\winget.exe --
+C:\Program Files\WindowsApps\Microsoft.DesktopAppInstaller_1.26.430.0_x64__8wekyb3d8bbwe\winget.exe
+-- alias C:\Users\u\AppData\Local\Microsoft\WindowsApps\python.exe --
+C:\Program Files\WindowsApps\Microsoft.DesktopAppInstaller_1.26.430.0_x64__8wekyb3d8bbwe\AppInstallerPythonRedirector.exe
+-- alias C:\Users\u\AppData\Local\Microsoft\WindowsApps\python3.exe --
+C:\Program Files\WindowsApps\PythonSoftwareFoundation.Python.3.12_3.12.2800.0_x64__qbz5n2kfra8p0\python3.12.exe
+-- exec C:\Users\v\AppData\Local\Microsoft\WindowsApps\python3.exe --
+-- exec C:\Users\v\AppData\Local\Microsoft\WindowsApps\winget.exe --
+`)
+	x := look.NewIndex(t.Context(), h, look.Names("winget", "python", "python3"))
+	const u, v = `*C:\Users\u\AppData\Local\Microsoft\WindowsApps\`, `*C:\Users\v\AppData\Local\Microsoft\WindowsApps\`
+	probetest.Same(t, "", []string{u + "winget.exe", v + "winget.exe"}, paths(x.Find(t.Context(), []string{"winget"})))
+	probetest.Same(t, "", []string(nil), paths(x.Find(t.Context(), []string{"python"})))
+	probetest.Same(t, "", []string{u + "python3.exe"}, paths(x.Find(t.Context(), []string{"python3"})))
+	if found := x.Find(t.Context(), []string{"winget"}); !strings.HasPrefix(found[0].Real, `C:\Program Files\WindowsApps\`) {
+		t.Errorf("the alias is %s", found[0].Real)
+	}
+}
+
 func TestManyCopiesAreBounded(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("-- env --\nPATH=/bin\n")
