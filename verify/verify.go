@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/deployctl/deployctl/doctor/durable/inuse"
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/convert"
 	"github.com/deployctl/deployctl/verify/detect"
@@ -686,7 +687,21 @@ func (o *Options) draw(m *model, v *view, boxes []Box) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return file, picture.Save(file, img)
+	return save(file, img)
+}
+
+// save writes a picture; beside it, under another name, where a viewer has the one of
+// that name open: no proof is lost over that. It returns the file's name.
+func save(file string, img image.Image) (string, error) {
+	err := picture.Save(file, img)
+	for i := 2; i < 10 && inuse.Is(err); i++ {
+		ext := filepath.Ext(file)
+		other := fmt.Sprintf("%s-%d%s", strings.TrimSuffix(file, ext), i, ext)
+		if err = picture.Save(other, img); err == nil {
+			return other, nil
+		}
+	}
+	return file, err
 }
 
 // rank names the fastest engine that is right.

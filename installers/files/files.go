@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/durable"
+	"github.com/deployctl/deployctl/doctor/durable/inuse"
 	"github.com/deployctl/deployctl/installers/archive"
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/mechanism"
@@ -429,7 +430,12 @@ func RemoveTree(path string) error {
 	case !info.IsDir():
 		return store.Explain(path, os.Remove(path))
 	}
-	if err := os.Rename(path, going); err != nil {
+	// The name goes first: a folder of which a file is in use stays whole.
+	if err := durable.Rename(path, going); err != nil {
+		if inuse.Is(err) {
+			by, next := inuse.Advice(opened(path)...)
+			return &step.Failure{Kind: step.Locked, Err: err, Cause: path + " " + by, Next: next + ", then run this again"}
+		}
 		return store.Explain(path, err)
 	}
 	return archive.RemovePartial(going)
@@ -450,4 +456,20 @@ func SweepPartial(s step.Step, folders ...string) error {
 		}
 	}
 	return nil
+}
+
+// opened are the files below a folder that programs may have open, at most 1,000.
+func opened(dir string) []string {
+	var list []string
+	// What cannot be listed is left out: the list serves a sentence only.
+	_ = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			list = append(list, name)
+		}
+		if len(list) == 1000 {
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return list
 }

@@ -1,0 +1,17 @@
+// Package inuse tells files that another program holds from files that may not be
+// written, and names that program. Only Windows keeps files from being replaced or
+// removed while they are open. It must never end a program.
+package inuse
+
+import "strings"
+
+// Advice is the end of two sentences about files that are in use: by whom, and what to
+// do. It is for errors for which Is reports true.
+func Advice(files ...string) (by, next string) {
+	names := holders(files)
+	if len(names) == 0 {
+		return "is in use by another program", "close the program that has it open"
+	}
+	list := strings.Join(names, ", ")
+	return "is in use by " + list, "close " + list
+}
