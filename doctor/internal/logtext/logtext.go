@@ -132,12 +132,16 @@ var prefix = lazyregexp.New(`^(?:` + strings.Join([]string{
 	` {0,4}\d+>`, // a project of MSBuild
 }, `|`) + `)`)
 
+// errorList is the start of a line of Visual Studio's error list as the clipboard
+// has it: severity and code are columns, and not the job and step of a CI log.
+var errorList = lazyregexp.New(`\t(?:LNK|MSB|NVCC|CS|RC|C|D)\d{3,5}\t$`)
+
 // Unprefixed is the line without what build services, logs and quotes put before it.
 // What it is indented by stays.
 func Unprefixed(line string) string {
 	for range 6 {
 		m := prefix.FindString(line)
-		if m == "" {
+		if m == "" || errorList.MatchString(m) {
 			break
 		}
 		line = line[len(m):]
