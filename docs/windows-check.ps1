@@ -45,10 +45,13 @@ function Save-Fact([string]$Name, [scriptblock]$Block) {
 
 try {
     Save-Fact 'system' {
-        Get-ItemProperty 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion' | Select-Object ProductName, DisplayVersion, CurrentBuild, UBR, InstallationType, EditionID
-        $PSVersionTable
-        "code pages: ANSI $([Text.Encoding]::Default.CodePage), console $([Console]::OutputEncoding.CodePage)"
-        "long paths: $((Get-ItemProperty 'HKLM:\SYSTEM\CurrentControlSet\Control\FileSystem').LongPathsEnabled)"
+        $names = 'ProductName', 'DisplayVersion', 'CurrentBuild', 'UBR', 'InstallationType', 'EditionID'
+        Get-ItemProperty -LiteralPath 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion' |
+            Select-Object -Property $names | Format-List
+        Write-Output $PSVersionTable
+        'code pages: ANSI {0}, console {1}' -f [Text.Encoding]::Default.CodePage, [Console]::OutputEncoding.CodePage
+        $fileSystem = Get-ItemProperty -LiteralPath 'HKLM:\SYSTEM\CurrentControlSet\Control\FileSystem'
+        'long paths: ' + $fileSystem.LongPathsEnabled
     }
     # Developer Mode lets users make symbolic links without administrator rights.
     Save-Fact 'developer-mode' { Get-ItemProperty 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\AppModelUnlock' }
