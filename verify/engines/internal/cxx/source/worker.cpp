@@ -379,7 +379,7 @@ int serve(const char *name, const std::function<void(const Job &, Answer &)> &ru
     }
     try {
         if (job.schema != schema) throw std::runtime_error("job has schema " + std::to_string(job.schema) + ", this worker speaks " + std::to_string(schema));
-        if (!job.inputs.empty() && (job.warmup + job.runs < 1 || job.heads.empty() || job.heads.size() != job.yolos.size()))
+        if (!job.inputs.empty() && (job.warmup + job.runs < 1 || job.heads.empty() || (job.model.empty() && job.heads.size() != job.yolos.size())))
             throw std::runtime_error("job without runs or heads");
         run(job, a);
     } catch (const std::bad_alloc &) {
