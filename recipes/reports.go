@@ -36,7 +36,7 @@ func ReportTemplates() []string {
 func ReportTemplate(name string) (string, error) {
 	text, err := reports.ReadFile("library/reports/" + name + ".md")
 	if err != nil {
-		return "", fmt.Errorf("there is no template %s: use one of %s", name, strings.Join(ReportTemplates(), ", "))
+		return "", fmt.Errorf("the template %s is unknown: use one of %s", name, strings.Join(ReportTemplates(), ", "))
 	}
 	return string(text), nil
 }

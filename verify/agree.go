@@ -236,24 +236,11 @@ func apart(a, b []judge.Tensor) (worst float64, at int, why string) {
 		if !slices.Equal(a[i].Shape, b[i].Shape) {
 			return math.Inf(1), i, fmt.Sprintf("it has the shape %v, not %v", a[i].Shape, b[i].Shape)
 		}
-		if d, _ := difference(a[i].Data, b[i].Data); d > worst {
+		if d, _ := judge.Distance(a[i].Data, b[i].Data); d > worst {
 			worst, at = d, i
 		}
 	}
 	return worst, at, ""
-}
-
-// difference is the relative L2 of a from b, and the largest difference of a value.
-func difference(a, b []float32) (rel, most float64) {
-	var sum, norm float64
-	for i := range a {
-		d := float64(a[i]) - float64(b[i])
-		sum, norm, most = sum+d*d, norm+float64(b[i])*float64(b[i]), math.Max(most, math.Abs(d))
-	}
-	if sum == 0 {
-		return 0, 0
-	}
-	return math.Sqrt(sum / math.Max(norm, math.SmallestNonzeroFloat64)), most
 }
 
 // count finds the engines that agree in single precision, takes the one of them that
@@ -301,7 +288,7 @@ func (e *Engine) compare(v, reference vote, m *own, limit float64, chosen string
 	for i, right := range reference.processor {
 		rel, most := math.NaN(), math.NaN()
 		if i < len(v.first) && slices.Equal(v.first[i].Shape, right.Shape) {
-			rel, most = difference(v.first[i].Data, right.Data)
+			rel, most = judge.Distance(v.first[i].Data, right.Data)
 		}
 		e.RelL2, e.MaxAbs, e.Limits = append(e.RelL2, Number(rel)), append(e.MaxAbs, Number(most)), append(e.Limits, judge.Limit{RelL2: limit})
 	}

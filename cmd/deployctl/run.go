@@ -15,7 +15,7 @@ func newRun(c *console.Console) *cobra.Command {
 		Long: `Run a command, a build for example, with its output shown as it comes. When it
 fails, deployctl explains it as "deployctl explain" does, on the standard error,
 with what is known of this machine. The exit code is the command's; 128 and the
-signal's number when a signal ended it, 127 when there is no such command.`,
+signal's number when a signal ended it, 127 when the command is not found.`,
 		Example: `  deployctl run -- cmake --build build
   deployctl run -- go build ./...`,
 		Args: func(cmd *cobra.Command, args []string) error {

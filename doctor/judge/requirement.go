@@ -321,10 +321,11 @@ func (e *evaluation) judge(q *recipes.Requirement) Finding {
 	switch v.state {
 	case OK, Skipped:
 	case Unknown:
-		out.Fix = cmp.Or(v.fix, "Fix the error above and run deployctl doctor again. To do it by hand: "+cmp.Or(Manual(q, e.facts), q.Title))
 		if e.facts.FromText() {
 			out.Fix = "Run deployctl doctor on the machine itself."
+			break
 		}
+		out.Fix = cmp.Or(v.fix, "Fix the error above and run deployctl doctor again. To do it by hand: "+cmp.Or(Manual(q, e.facts), q.Title))
 	default:
 		out.Fix = cmp.Or(v.fix, e.fix(q))
 		if v.fix == "" && v.do == nil {
