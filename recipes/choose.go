@@ -199,7 +199,7 @@ func (r *Recipe) Select(only, skip, downgrade []string) (*Recipe, error) {
 func LoadPinned(data []byte, address, sum string) (*Recipe, error) {
 	want := strings.ToLower(strings.TrimSpace(sum))
 	if !sha256Form.MatchString(want) {
-		return nil, fmt.Errorf("recipe %s: --sha256 must be 64 hexadecimal digits", address)
+		return nil, fmt.Errorf("recipe %s: --recipe-sha256 must be 64 hexadecimal digits", address)
 	}
 	got := sha256.Sum256(data)
 	if hex.EncodeToString(got[:]) != want {

@@ -167,7 +167,7 @@ func TestLoadPinned(t *testing.T) {
 }
 
 func TestFindAddress(t *testing.T) {
-	if _, err := Find("https://example.org/chosen.yaml", ""); err == nil || !strings.Contains(err.Error(), "--sha256") {
+	if _, err := Find("https://example.org/chosen.yaml", ""); err == nil || !strings.Contains(err.Error(), "--recipe-sha256") {
 		t.Errorf("an address without a hash: %v", err)
 	}
 }

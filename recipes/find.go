@@ -122,6 +122,41 @@ func list(userDir string, accept func(name string) bool) ([]*Recipe, error) {
 	return out, nil
 }
 
+// Named is a recipe as a list of names shows it.
+type Named struct{ Name, Title string }
+
+// Names are all recipes, as List has them, sorted by name. The files are not loaded: the
+// title is the line that begins with "title:", "" where none can be read. It is for
+// completion in a shell, which must be quick and must survive a broken file.
+func Names(userDir string) []Named {
+	s, err := newShelf(userDir)
+	if err != nil {
+		if s, err = newShelf(""); err != nil {
+			return nil
+		}
+	}
+	var out []Named
+	for _, name := range s.names() {
+		if !nameForm.MatchString(name) {
+			continue
+		}
+		var data []byte
+		if file, ok := s.user[name]; ok {
+			data, err = readFile(file)
+		} else {
+			data, err = library.ReadFile(s.embedded[name])
+		}
+		title := ""
+		if err == nil {
+			_, after, _ := strings.Cut("\n"+string(data), "\ntitle:")
+			line, _, _ := strings.Cut(after, "\n")
+			title = strings.Trim(strings.TrimSpace(line), `"'`)
+		}
+		out = append(out, Named{name, title})
+	}
+	return out
+}
+
 // Find returns a recipe with everything it extends merged in. name is a
 // recipe's name or, when it contains a path separator or ends in .yaml or
 // .yml, a file. A recipe in userDir takes the place of an embedded one of the
@@ -129,7 +164,7 @@ func list(userDir string, accept func(name string) bool) ([]*Recipe, error) {
 // error is a *NotFoundError, an *InvalidError, or says what could not be read.
 func Find(name, userDir string) (*Recipe, error) {
 	if strings.HasPrefix(name, "https://") || strings.HasPrefix(name, "http://") {
-		return nil, fmt.Errorf("recipe %s: an address is fetched only together with its SHA-256 (--sha256)", name)
+		return nil, fmt.Errorf("recipe %s: an address is fetched only together with its SHA-256 (--recipe-sha256)", name)
 	}
 	s, err := newShelf(userDir)
 	if err != nil {
@@ -158,6 +193,7 @@ type shelf struct {
 	embedded map[string]string // name → file in library
 	user     map[string]string // name → path
 	locked   error             // why the user's own could not be listed
+	twice    map[string]string // name → a second file of that name
 }
 
 func newShelf(userDir string) (*shelf, error) {
@@ -169,7 +205,7 @@ func newShelf(userDir string) (*shelf, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &shelf{tables: tables, embedded: files, user: map[string]string{}}
+	s := &shelf{tables: tables, embedded: files, user: map[string]string{}, twice: map[string]string{}}
 	if userDir == "" {
 		return s, nil
 	}
@@ -190,8 +226,9 @@ func newShelf(userDir string) (*shelf, error) {
 			continue
 		}
 		name, full := strings.TrimSuffix(e.Name(), ext), filepath.Join(userDir, e.Name())
-		if other, ok := s.user[name]; ok {
-			return nil, fmt.Errorf("recipe %s is there twice, as %s and %s; remove one", name, other, full)
+		if _, ok := s.user[name]; ok {
+			s.twice[name] = full // an error for whoever asks for it, and for nobody else
+			continue
 		}
 		s.user[name] = full
 	}
@@ -228,6 +265,9 @@ func (s *shelf) one(name string, onlyEmbedded bool) (*Recipe, error) {
 	full, isUser := s.user[name]
 	switch {
 	case isUser && !onlyEmbedded:
+		if other, ok := s.twice[name]; ok {
+			return nil, fmt.Errorf("recipe %s is there twice, as %s and %s; remove one", name, full, other)
+		}
 		r, err := s.file(full)
 		if err != nil {
 			return nil, err

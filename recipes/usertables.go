@@ -48,7 +48,10 @@ func FindTables(userDir string) (*Tables, error) {
 		}
 		name, file := strings.TrimSuffix(e.Name(), ext), filepath.Join(folder, e.Name())
 		if other, twice := seen[name]; twice {
-			return nil, fmt.Errorf("table %s is there twice, as %s and %s; remove one", name, other, file)
+			// An error for whoever asks for it: the other tables stay.
+			err := fmt.Errorf("table %s is there twice, as %s and %s; remove one", name, other, file)
+			t.byName[name] = func() (*Table, error) { return nil, err }
+			continue
 		}
 		seen[name] = file
 		own := t.byName[name]

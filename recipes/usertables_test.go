@@ -105,7 +105,15 @@ func TestUserTableMistakes(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := FindTables(userTables(t, map[string]string{"cuda-gcc.yaml": myGCC, "cuda-gcc.yml": myGCC})); err == nil || !strings.Contains(err.Error(), "is there twice") {
+	// Two files of one name: that table is an error, and the others stay.
+	set, err := FindTables(userTables(t, map[string]string{"cuda-gcc.yaml": myGCC, "cuda-gcc.yml": myGCC}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := set.Table("cuda-gcc"); err == nil || !strings.Contains(err.Error(), "is there twice") {
 		t.Errorf("two files of one name: %v", err)
+	}
+	if _, err := set.Table("cuda-driver"); err != nil {
+		t.Errorf("another table than the one that is there twice: %v", err)
 	}
 }

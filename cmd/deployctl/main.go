@@ -115,12 +115,11 @@ stopped, 2 usage or bad recipe, 3 a requirement fails, 4 only warnings (with
 		Example: `  deployctl doctor                 what is missing here (changes nothing)
   deployctl doctor --fix           install it, then prove it
   deployctl verify                 the proof alone`,
-		Version:           version(),
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		Args:              noArgs,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetIn(c.In)
@@ -132,6 +131,7 @@ stopped, 2 usage or bad recipe, 3 a requirement fails, 4 only warnings (with
 	root.AddCommand(
 		newDoctor(c), newVerify(c), newConvert(c), newBench(c), newTune(c), newFacts(c), newSnapshot(c), newDiff(c), newShadow(c), newPlan(c), newLock(c), newBundle(c), newModels(c), newCache(c), newRuntimes(c), newRecipe(c), newTable(c), newExplain(c), newDeps(c), newRun(c), newReport(c), newHistory(c), newUndo(c), newWorker(),
 	)
+	addCompletion(root)
 	usage := root.UsageFunc()
 	root.SetUsageFunc(func(cmd *cobra.Command) error {
 		to := cmd.OutOrStderr()
