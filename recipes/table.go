@@ -173,7 +173,18 @@ type Tables struct {
 	// the user's could not be listed.
 	own    map[string]bool
 	locked error
+	chosen sync.Map // question → answer: Choose is asked the same thing often
 }
+
+// question is what Choose is asked, answer what it gives.
+type (
+	question struct{ table, column, versions string }
+	answer   struct {
+		value string
+		row   *Row
+		err   error
+	}
+)
 
 // Embedded reports whether a table of the name is part of the program.
 func (t *Tables) Embedded(name string) bool { return t.own[name] }
@@ -326,8 +337,24 @@ func columnName(column string) string {
 // column's value. Every When column of the rows must be given. A *NoRowError
 // means the versions are known and no row fits them, a *NewerError that one of
 // them is newer than the table; other errors are an unknown table or column, or
-// a version that cannot be read.
+// a version that cannot be read. Answers are shared: change none.
 func (t *Tables) Choose(table string, versions map[string]string, column string) (string, *Row, error) {
+	var given strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(versions)) {
+		fmt.Fprintf(&given, "%s=%s\x00", name, versions[name])
+	}
+	q := question{table: table, column: column, versions: given.String()}
+	known, ok := t.chosen.Load(q)
+	if !ok {
+		var a answer
+		a.value, a.row, a.err = t.choose(table, maps.Clone(versions), column)
+		known, _ = t.chosen.LoadOrStore(q, a)
+	}
+	a := known.(answer)
+	return a.value, a.row, a.err
+}
+
+func (t *Tables) choose(table string, versions map[string]string, column string) (string, *Row, error) {
 	tab, err := t.Table(table)
 	if err != nil {
 		return "", nil, err

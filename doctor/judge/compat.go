@@ -333,7 +333,11 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 				}
 			}
 		}
-		return verdict{state: Fail, wanted: wanted, found: found, where: "table " + c.Table, fix: cmp.Or(e.otherRelease(c.Table, given), e.mismatch(none))}
+		v := verdict{state: Fail, wanted: wanted, found: found, where: "table " + c.Table}
+		if !e.brief {
+			v.fix = cmp.Or(e.otherRelease(c.Table, given), e.mismatch(none))
+		}
+		return v
 	case err != nil:
 		return verdict{state: Unknown, wanted: wanted, found: err.Error(), where: "table " + c.Table}
 	}

@@ -23,18 +23,36 @@ import (
 // component already fails a required finding of its own is skipped: one cause
 // gives one failure.
 func Evaluate(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) *Judgement {
-	j := evaluate(r.Whole(), t, f)
+	return evaluate(r.Whole(), t, f, false).of(r)
+}
+
+// Unsatisfied are the ids of the recipe's required lines that fail or are unknown,
+// as Evaluate has them. The advice, which is most of Evaluate's work, is left out,
+// and so are the health checks' own ids: a plan is about what the recipe requires.
+func Unsatisfied(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) []string {
+	var ids []string
+	for _, finding := range evaluate(r.Whole(), t, f, true).of(r).Findings {
+		if finding.Severity == recipes.Required && (finding.State == Fail || finding.State == Unknown) &&
+			slices.ContainsFunc(r.Requirements, func(q recipes.Requirement) bool { return q.ID == finding.ID }) {
+			ids = append(ids, finding.ID)
+		}
+	}
+	return ids
+}
+
+// of is the judgement of a selection from the recipe that was judged.
+func (j *Judgement) of(r *recipes.Recipe) *Judgement {
 	// Before the selection: leaving out the line on the operating system does
 	// not make the others apply here.
 	j.onlyElsewhere()
 	return j.narrow(r)
 }
 
-// evaluate judges a recipe as a whole.
-func evaluate(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) *Judgement {
+// evaluate judges a recipe as a whole; brief: without advice.
+func evaluate(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, brief bool) *Judgement {
 	f = linkable(r, f)
 	j := &Judgement{Recipe: r, Facts: f, Chosen: map[string]string{}}
-	e := &evaluation{recipe: r, tables: t, facts: f, chosen: j.Chosen, done: map[string]*Finding{}}
+	e := &evaluation{recipe: r, tables: t, facts: f, chosen: j.Chosen, done: map[string]*Finding{}, brief: brief}
 	first := make([]Finding, len(r.Requirements))
 	// Compat checks look at the findings of the components they are given, so
 	// they come last, wherever the recipe lists them.
@@ -242,6 +260,8 @@ type evaluation struct {
 	tables *recipes.Tables
 	facts  *facts.Facts
 	chosen map[string]string
+	// brief: only the states are asked for, so no advice is worked out.
+	brief bool
 	// done maps a component to the finding that judged it first.
 	done map[string]*Finding
 	// selected are components of which a fix says to select another copy.
@@ -317,6 +337,9 @@ func (e *evaluation) judge(q *recipes.Requirement) Finding {
 		case recipes.Info:
 			out.State = Info
 		}
+	}
+	if e.brief {
+		return out
 	}
 	switch v.state {
 	case OK, Skipped:

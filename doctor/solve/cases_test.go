@@ -113,7 +113,7 @@ func TestCases(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.golden(t, map[string]string{"findings": diagnosis(s, tables), "plan": plan.String()})
-			if ok, not := solve.Holds(s.recipe, tables, solve.Apply(s.facts, solution)); solution.Feasible && len(solution.Open) == 0 && !ok {
+			if not := judge.Unsatisfied(s.recipe, tables, solve.Apply(s.facts, solution)); solution.Feasible && len(solution.Open) == 0 && len(not) > 0 {
 				t.Errorf("after the plan these do not hold: %v", not)
 			}
 		})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/doctor/solve"
 	"github.com/deployctl/deployctl/recipes"
 )
@@ -38,7 +39,7 @@ func TestLive(t *testing.T) {
 		if s.Feasible == (len(s.Conflict) > 0) {
 			t.Errorf("%s: feasible is %v with the conflict %v", r.Name, s.Feasible, s.Conflict)
 		}
-		if ok, not := solve.Holds(r, tables, solve.Apply(f, s)); s.Feasible && len(s.Open) == 0 && !ok {
+		if not := judge.Unsatisfied(r, tables, solve.Apply(f, s)); s.Feasible && len(s.Open) == 0 && len(not) > 0 {
 			t.Errorf("%s: after the plan these do not hold: %v", r.Name, not)
 		}
 	}

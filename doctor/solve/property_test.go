@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/recipes"
 )
 
@@ -116,6 +117,9 @@ func TestPlanHolds(t *testing.T) {
 		r, tables := embedded(t, tt.recipe, tt.set)
 		for n := range share(25) {
 			f := d.host(r, tables)
+			if brief, whole := judge.Unsatisfied(r, tables, f), required(r, judge.Evaluate(r, tables, f)); !slices.Equal(brief, whole) {
+				t.Errorf("%s, host %d: without advice %v are not satisfied, with it %v", tt.recipe, n, brief, whole)
+			}
 			s, err := Solve(context.Background(), r, tables, f, Options{})
 			if err != nil {
 				t.Fatal(err)
@@ -129,10 +133,10 @@ func TestPlanHolds(t *testing.T) {
 				continue
 			}
 			feasible++
-			if ok, not := Holds(r, tables, Apply(f, s)); !ok {
+			if not := judge.Unsatisfied(r, tables, Apply(f, s)); len(not) > 0 {
 				t.Fatalf("%s, host %d: after the plan these do not hold: %v\nplan: %+v", tt.recipe, n, not, s.Changes)
 			}
-			if ok, _ := Holds(r, tables, f); ok && len(s.Changes) > 0 {
+			if len(judge.Unsatisfied(r, tables, f)) == 0 && len(s.Changes) > 0 {
 				t.Errorf("%s, host %d: everything holds, and the plan is %+v", tt.recipe, n, s.Changes)
 			}
 		}
@@ -201,6 +205,18 @@ func TestNoSmallerPlan(t *testing.T) {
 	if feasible < cases*30/75 || conflicts < cases*10/75 {
 		t.Errorf("%d plans and %d conflicts: the cases are not varied", feasible, conflicts)
 	}
+}
+
+// required are the ids of a recipe's required lines that fail or are unknown.
+func required(r *recipes.Recipe, j *judge.Judgement) []string {
+	var ids []string
+	for _, f := range j.Findings {
+		if f.Severity == recipes.Required && (f.State == judge.Fail || f.State == judge.Unknown) &&
+			slices.ContainsFunc(r.Requirements, func(q recipes.Requirement) bool { return q.ID == f.ID }) {
+			ids = append(ids, f.ID)
+		}
+	}
+	return ids
 }
 
 // TestConflictIsNeeded: every line of a conflict is needed for it; with any one
@@ -287,7 +303,7 @@ func bruteForce(t *testing.T, r *recipes.Recipe, tables *recipes.Tables, f *fact
 		if possible && (least < 0 || total < least) {
 			s := &Solution{}
 			p.changes(&plan{chosen: chosen}, s)
-			if ok, _ := Holds(r, tables, Apply(f, s)); ok {
+			if len(judge.Unsatisfied(r, tables, Apply(f, s))) == 0 {
 				least = total
 			}
 		}

@@ -350,18 +350,3 @@ func addWord(list, word string) string {
 	}
 	return strings.Join(append(words, word), ",")
 }
-
-// Holds reports whether every required line of the recipe holds on facts;
-// the ids of those that fail or are unknown come with it.
-func Holds(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts) (ok bool, not []string) {
-	for _, finding := range judge.Evaluate(r, t, f).Findings {
-		// Health checks are of what is there; a plan is of what is required.
-		if !slices.ContainsFunc(r.Requirements, func(q recipes.Requirement) bool { return q.ID == finding.ID }) {
-			continue
-		}
-		if finding.Severity == recipes.Required && (finding.State == judge.Fail || finding.State == judge.Unknown) {
-			not = append(not, finding.ID)
-		}
-	}
-	return len(not) == 0, not
-}
