@@ -96,6 +96,9 @@ func kindOf(a *judge.Action) string {
 // recorded machine and judges again: the finding is gone, and nothing fails that
 // was well before. Of every other fix it counts why it is not followed.
 func TestAdviceIsTrue(t *testing.T) {
+	if testing.Short() {
+		t.Skip("every recorded machine: not with -short, which CI uses under the race detector")
+	}
 	counts := map[string]int{}
 	tables, err := filepath.Glob("testdata/*.yaml")
 	if err != nil {
@@ -224,6 +227,9 @@ func adviceHolds(t *testing.T, name string, h *host.Host, with func(recording st
 // its severity, never makes another line fail that did not, on any recorded
 // machine and with any recipe.
 func TestSelectionTurnsNothingIntoFailure(t *testing.T) {
+	if testing.Short() {
+		t.Skip("every recorded machine: not with -short, which CI uses under the race detector")
+	}
 	all, err := recipes.Embedded()
 	if err != nil {
 		t.Fatal(err)

@@ -85,6 +85,9 @@ func (m recorded) recipe(t *testing.T, name string) *recipes.Recipe {
 // --fix would do is what doctor says, and where it does nothing, it says why and
 // repeats doctor's words.
 func TestOneAdvice(t *testing.T) {
+	if testing.Short() {
+		t.Skip("every recorded machine: not with -short, which CI uses under the race detector")
+	}
 	tables, err := recipes.EmbeddedTables()
 	if err != nil {
 		t.Fatal(err)
@@ -246,6 +249,9 @@ func (a advice) byFix(h *host.Host) {
 // TestNext: on every recorded machine doctor's closing line, plan and --fix agree
 // about the next command and what it takes.
 func TestNext(t *testing.T) {
+	if testing.Short() {
+		t.Skip("every recorded machine: not with -short, which CI uses under the race detector")
+	}
 	tables, err := recipes.EmbeddedTables()
 	if err != nil {
 		t.Fatal(err)
