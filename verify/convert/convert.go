@@ -10,6 +10,7 @@ import (
 
 	"github.com/deployctl/deployctl/verify/convert/ncnn"
 	"github.com/deployctl/deployctl/verify/convert/onnx"
+	"github.com/deployctl/deployctl/verify/convert/openvino"
 	"github.com/deployctl/deployctl/verify/convert/tensorflow"
 	"github.com/deployctl/deployctl/verify/convert/torchscript"
 	"github.com/deployctl/deployctl/verify/darknet"
@@ -56,6 +57,15 @@ func All() []Format {
 					return err
 				}
 				return file(ncnn.Param, func(w io.Writer) error { return ncnn.WriteParam(w, net) })
+			},
+		},
+		{
+			Name: engine.OpenVINO, Display: "OpenVINO's representation", Input: openvino.Input, Files: []string{openvino.XML, openvino.Bin}, Outputs: openvino.Outputs,
+			Write: func(file File, net *darknet.Network, weights *darknet.Weights) error {
+				if err := file(openvino.Bin, func(w io.Writer) error { return openvino.WriteBin(w, net, weights) }); err != nil {
+					return err
+				}
+				return file(openvino.XML, func(w io.Writer) error { return openvino.WriteXML(w, net, weights) })
 			},
 		},
 		{

@@ -24,6 +24,9 @@ const (
 	// own converter. Both have Job.Outputs.
 	NCNN Format = "ncnn" // Job.Model
 	MNN  Format = "mnn"  // Job.Model
+	// OpenVINO is OpenVINO's intermediate representation: the file with the operations;
+	// that with the constants is in the same folder.
+	OpenVINO Format = "openvino" // Job.Model and Job.Outputs
 	// TensorFlow is a frozen graph, channels-last: Job.Model and Job.Outputs.
 	TensorFlow Format = "tensorflow"
 )

@@ -15,29 +15,6 @@ import (
 	"github.com/deployctl/deployctl/verify/internal/nets"
 )
 
-// everything is a network with every kind of layer and every activation.
-func everything() string {
-	return nets.Net(64, 32,
-		nets.Conv(8, 3, 2, "leaky", "batch_normalize=1", "pad=1"),
-		nets.Conv(8, 3, 1, "mish", "batch_normalize=1", "pad=1"),
-		"[shortcut]\nfrom=-2\nactivation=leaky\n",
-		nets.Conv(12, 3, 1, "swish", "batch_normalize=1", "pad=1", "groups=4"),
-		"[maxpool]\nsize=2\nstride=2\n",
-		"[maxpool]\nsize=2\nstride=1\n",
-		"[maxpool]\nsize=5\nstride=1\n",
-		nets.Conv(8, 1, 1, "relu"),
-		"[upsample]\nstride=2\n",
-		"[upsample]\nstride=1\nscale=0.5\n",
-		"[route]\nlayers=-1,2\n",
-		"[route]\nlayers=-1,3\ngroups=2\ngroup_id=1\n",
-		nets.Conv(6, 1, 1, "logistic"),
-		nets.Yolo("0", "10,10", 1, 1),
-		"[route]\nlayers=6\ngroups=2\ngroup_id=0\n",
-		"[route]\nlayers=-1\n",
-		nets.Conv(7, 2, 1, "linear", "batch_normalize=1"),
-		nets.Yolo("0", "10,10", 2, 1))
-}
-
 func model(t *testing.T, config string) (*darknet.Network, *darknet.Weights) {
 	t.Helper()
 	net, err := darknet.ParseConfig(strings.NewReader(config), "net")
@@ -140,7 +117,7 @@ func (d node) tensor(t *testing.T) (dims []int, content []byte) {
 // shapes say, and what is there is what the network needs. cmd/pipeline runs such
 // graphs in TensorFlow where that is there.
 func TestGraph(t *testing.T) {
-	net, w := model(t, everything())
+	net, w := model(t, nets.Everything())
 	var file, again bytes.Buffer
 	if err := errors.Join(Write(&file, net, w), Write(&again, net, w)); err != nil {
 		t.Fatal(err)
@@ -221,7 +198,7 @@ func TestKernel(t *testing.T) {
 
 // TestRefused: what cannot be written is said.
 func TestRefused(t *testing.T) {
-	net, w := model(t, everything())
+	net, w := model(t, nets.Everything())
 	short := *w
 	short.Data = short.Data[:len(short.Data)-1]
 	headless, own := model(t, nets.Net(32, 32, nets.Conv(4, 3, 1, "linear", "pad=1")))

@@ -44,7 +44,7 @@ func kind() native.Kind {
 	return native.Kind{
 		Spec: engine.Spec{
 			Name: Name, Library: "OpenVINO", Component: "openvino", Recipe: "openvino",
-			Formats: []engine.Format{engine.ONNX},
+			Formats: []engine.Format{engine.ONNX, engine.OpenVINO},
 			Targets: []engine.Target{{Name: "cpu", Backend: "openvino", Layers: "CPU"}},
 			Code:    code,
 		},

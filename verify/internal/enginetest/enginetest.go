@@ -40,7 +40,7 @@ func config() string {
 		nets.Yolo("2,3", "6,5, 14,18, 30,30, 40,60", 2, 4),
 		"[route]\nlayers=-3\n",
 		"[upsample]\nstride=2\n",
-		"[route]\nlayers=-1,2\n",
+		"[route]\nlayers=2,-1\n",
 		"[route]\nlayers=-1\ngroups=2\ngroup_id=1\n",
 		nets.Conv(16, 3, 1, "swish", batch...),
 		nets.Conv(14, 1, 1, "linear"),

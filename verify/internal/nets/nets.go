@@ -42,7 +42,7 @@ func Everything() string {
 		Conv(8, 1, 1, "relu"),
 		"[upsample]\nstride=2\n",
 		"[upsample]\nstride=1\nscale=0.5\n",
-		"[route]\nlayers=-1,2\n",
+		"[route]\nlayers=2,-1\n",
 		"[route]\nlayers=-1,3\ngroups=2\ngroup_id=1\n",
 		Conv(6, 1, 1, "logistic"),
 		Yolo("0", "10,10", 1, 1),

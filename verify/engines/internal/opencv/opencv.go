@@ -41,13 +41,11 @@ func Copy(version, file string, getenv func(string) (string, bool)) *engine.Copy
 // algorithm came with 4.7.
 func Settings(release string) []engine.Setting {
 	list := []engine.Setting{{Name: "fusion", Values: []string{"on", "off"}}}
-	if v, err := version.NewVersion(release); err == nil && v.GreaterThanOrEqual(winograd) {
+	if v, err := version.NewVersion(release); err == nil && v.GreaterThanOrEqual(version.Must(version.NewVersion("4.7.0"))) {
 		list = append(list, engine.Setting{Name: "winograd", Values: []string{"on", "off"}})
 	}
 	return list
 }
-
-var winograd = version.Must(version.NewVersion("4.7.0"))
 
 // words are OpenCV's for our backends and targets (dnn.hpp).
 var words = map[string]string{
