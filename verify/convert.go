@@ -41,8 +41,11 @@ type Port struct {
 // describe is the model that a network's files in a format are.
 func describe(net *darknet.Network, format convert.Format, files, sums []string) *Model {
 	shape := func(c, h, w int) []int {
-		if format.ChannelsLast {
+		switch {
+		case format.ChannelsLast:
 			return []int{1, h, w, c}
+		case format.NoBatch:
+			return []int{c, h, w}
 		}
 		return []int{1, c, h, w}
 	}

@@ -67,7 +67,7 @@ func Convert(ctx context.Context, o ConvertOptions) error {
 		return err
 	}
 	c := conversion{Schema: 1}
-	if o.Unchecked {
+	if o.Unchecked || format.Elsewhere != "" {
 		c.Model, err = o.unchecked(ctx, format)
 	} else {
 		c.Model, c.Proof, err = o.checked(ctx, format)
@@ -204,9 +204,12 @@ func (c conversion) write(w io.Writer, format convert.Format) error {
 	for _, p := range c.Model.Outputs {
 		fmt.Fprintf(&text, "  output  %s: float32 %s\n", p.Name, dimensions(p.Shape))
 	}
-	if c.Proof == nil {
+	switch {
+	case c.Proof == nil && format.Elsewhere != "":
+		fmt.Fprintf(&text, "\nNot run: %s\n", strings.ReplaceAll(format.Elsewhere, "FILE", c.Model.Files[0]))
+	case c.Proof == nil:
 		text.WriteString("\nNot checked: no engine has run this file.\n")
-	} else {
+	default:
 		e, worst := c.Proof.Engines[0], 0.0
 		for _, v := range e.RelL2 {
 			worst = max(worst, float64(v))

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/deployctl/deployctl/verify/convert/coreml"
 	"github.com/deployctl/deployctl/verify/convert/ncnn"
 	"github.com/deployctl/deployctl/verify/convert/onnx"
 	"github.com/deployctl/deployctl/verify/convert/openvino"
@@ -24,9 +25,13 @@ type Format struct {
 	// written, "" where there is one.
 	Display, Version string
 	// Input is the name of the model's input: float32, RGB, 0…1, of the shape
-	// [1, 3, height, width], or [1, height, width, 3] where ChannelsLast.
-	Input        string
-	ChannelsLast bool
+	// [1, 3, height, width], or [1, height, width, 3] where ChannelsLast, or without the
+	// 1 where NoBatch.
+	Input                 string
+	ChannelsLast, NoBatch bool
+	// Elsewhere says where the model runs and how to try it there, for a format that no
+	// engine of deployctl reads; "" for the others. Such a model is not run.
+	Elsewhere string
 	// Files are the names of a model's files. An engine is given the first, and finds
 	// the others in the same folder.
 	Files []string
@@ -73,6 +78,13 @@ func All() []Format {
 			Input: tensorflow.Input, ChannelsLast: true, Outputs: tensorflow.Outputs,
 			Write: func(file File, net *darknet.Network, weights *darknet.Weights) error {
 				return file("model.pb", func(w io.Writer) error { return tensorflow.Write(w, net, weights) })
+			},
+		},
+		{
+			Name: engine.CoreML, Display: "Core ML", Input: coreml.Input, NoBatch: true, Files: []string{coreml.File}, Outputs: coreml.Outputs,
+			Elsewhere: coreml.Elsewhere,
+			Write: func(file File, net *darknet.Network, weights *darknet.Weights) error {
+				return file(coreml.File, func(w io.Writer) error { return coreml.Write(w, net, weights) })
 			},
 		},
 	}

@@ -29,6 +29,8 @@ const (
 	OpenVINO Format = "openvino" // Job.Model and Job.Outputs
 	// TensorFlow is a frozen graph, channels-last: Job.Model and Job.Outputs.
 	TensorFlow Format = "tensorflow"
+	// CoreML is a model of Apple's. No engine here reads it.
+	CoreML Format = "coreml"
 )
 
 // Target is something that an engine can compute on. Its precision is that of its
