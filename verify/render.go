@@ -96,14 +96,14 @@ func Render(w io.Writer, r *Result, color bool) error {
 	switch {
 	case r.Level == LevelLoad:
 	case r.Weights.Kind == Own:
-		p.linef("%s", p.paint("2", "Total "+duration(r.TotalSeconds)))
+		p.linef("%s", p.paint("2", "Total "+Duration(r.TotalSeconds)))
 	default:
-		how := fmt.Sprintf("engine %s", duration(r.Reference.Seconds))
+		how := fmt.Sprintf("engine %s", Duration(r.Reference.Seconds))
 		if r.Reference.Reused {
 			how = "reused from the cache"
 		}
 		p.linef("%s", p.paint("2", fmt.Sprintf("Total %s (reference %s, deployctl itself %s)",
-			duration(r.TotalSeconds), how, duration(r.OverheadSeconds))))
+			Duration(r.TotalSeconds), how, Duration(r.OverheadSeconds))))
 	}
 	p.linef("%s", r.closing())
 	_, err := io.WriteString(w, p.String())
@@ -135,7 +135,7 @@ func (p *painter) evidence(e Engine) {
 	case family == "cuda" && d.CUDA != nil:
 		device = strings.Join(d.CUDA.Names, ", ")
 	}
-	p.linef("%s", p.paint("2", fmt.Sprintf("  %s ran on %s: %s an image, on the processor %s", clean(e.Name), clean(device), duration(e.MedianSeconds), duration(e.ProcessorSeconds))))
+	p.linef("%s", p.paint("2", fmt.Sprintf("  %s ran on %s: %s an image, on the processor %s", clean(e.Name), clean(device), Duration(e.MedianSeconds), Duration(e.ProcessorSeconds))))
 }
 
 // closing says in a sentence whether the set-up is proven, and which.
@@ -178,7 +178,7 @@ func (r *Result) closing() string {
 	}
 	speed := ""
 	if median > 0 {
-		speed = ", " + duration(median) + " per image"
+		speed = ", " + Duration(median) + " per image"
 	}
 	return fmt.Sprintf("Proven: %s %s %s with %s on %s correctly%s.",
 		list(good), plural(len(good), "runs", "run"), clean(r.Network.Name), weights, r.scene(), speed)
@@ -281,7 +281,7 @@ func table(p *painter, r *Result) {
 		}
 		for i, v := range []float64{e.LoadSeconds, e.FirstSeconds, e.MedianSeconds, e.P95Seconds} {
 			if v > 0 {
-				row[4+i] = duration(v)
+				row[4+i] = Duration(v)
 			}
 		}
 		if e.Runs < 2 {
@@ -357,8 +357,8 @@ func worstOf(r *Result) float64 {
 	return limit
 }
 
-// duration is a time for people: 612 ms, 3.41 s.
-func duration(s float64) string {
+// Duration is a time for people: 612 ms, 3.41 s.
+func Duration(s float64) string {
 	switch {
 	case s < 0.0995:
 		return fmt.Sprintf("%.1f ms", s*1e3)

@@ -768,7 +768,7 @@ func (r *Result) remarks() {
 				e.Name, e.CalibrationSpread))
 		case e.CalibrationSpread > 0 && e.Runs >= 3 && e.P95Seconds > 1.5*e.MinSeconds:
 			r.Notes = append(r.Notes, fmt.Sprintf("%s: times vary from %s to %s, though the same known work took the same time between them: the engine varies, not the machine",
-				e.Name, duration(e.MinSeconds), duration(e.P95Seconds)))
+				e.Name, Duration(e.MinSeconds), Duration(e.P95Seconds)))
 		}
 	}
 	if r.Weights.Kind == SelfTest {

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/formats"
 	"github.com/deployctl/deployctl/cmd/pipeline"
 )
 
@@ -26,7 +27,7 @@ check again, and prove the result with a real forward pass.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return whatFolders(func(f pipeline.Folders) error {
-				o.Folders = f
+				o.Folders, o.Version, o.Format = f, version(), format(cmd, o.Format)
 				return pipeline.Doctor(cmd.Context(), o)
 			})
 		},
@@ -34,8 +35,8 @@ check again, and prove the result with a real forward pass.`,
 	f := cmd.Flags()
 	selectRecipe(f, &o.Recipe)
 	f.StringVar(&o.From, "from", "", "judge the machine in a `snapshot`, or what a text with reports tells of one, instead of this one")
-	f.StringVar(&o.Format, "format", "text", "text or json")
-	f.BoolVar(&o.Plan, "plan", false, "add the plan to --format json (asks the package manager, which takes seconds)")
+	formatFlag(cmd, &o.Format)
+	f.BoolVar(&o.Plan, "plan", false, "add the plan to --format "+formats.Either(formats.Planning())+" (asks the package manager, which takes seconds)")
 	f.BoolVar(&o.Fix, "fix", false, "install or repair what is missing, then prove it")
 	f.BoolVarP(&o.Yes, "yes", "y", false, "do not ask before --fix changes the machine")
 	f.BoolVar(&o.DryRun, "dry-run", false, "show what --fix would do and change nothing")

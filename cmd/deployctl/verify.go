@@ -68,7 +68,7 @@ scene, not trained.`,
 				return &pipeline.UsageError{Err: fmt.Errorf("--limit must be a time, such as 10m")}
 			}
 			return whatFolders(func(f pipeline.Folders) error {
-				o.Folders = f
+				o.Folders, o.Version, o.Format = f, version(), format(cmd, o.Format)
 				if cache != "" {
 					o.Folders.Cache, o.Folders.Missing = cache, nil
 				}
@@ -95,7 +95,7 @@ scene, not trained.`,
 	f.IntVar(&o.Level, "level", 2, "1 the engine loads, 2 one checked forward pass, 3 timed runs")
 	f.BoolVar(&o.Fresh, "fresh", false, "compile the worker and compute the reference anew, whatever the cache has")
 	f.StringVar(&o.Picture, "picture", "", "PNG or JPEG `file` to write the picture with boxes to (default: one for each network and image, in the cache)")
-	f.StringVar(&o.Format, "format", "text", "text or json")
+	formatFlag(cmd, &o.Format)
 	f.StringVar(&cache, "cache", "", "`folder` for models, workers and outputs (default: the user's cache)")
 	return cmd
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/formats"
 	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
@@ -35,7 +36,8 @@ type DoctorOptions struct {
 	Folders Folders
 	Recipe  Selection
 	From    string // a snapshot, "" for this machine
-	Format  string // text or json
+	Format  string // one of formats.Names
+	Version string // deployctl's own
 	Fix     bool
 	Yes     bool
 	DryRun  bool
@@ -43,7 +45,7 @@ type DoctorOptions struct {
 	Deep    bool
 	Timings bool
 	All     bool
-	Plan    bool // with json: also the plan, which asks the package manager
+	Plan    bool // also the plan, in formats that have a place for it, which asks the package manager
 	Level   int  // of the proof after a fix; 0 for none
 	// Locked is a lockfile that names all files to take, "" for none. Offline
 	// asks no server; without Locked it goes by the last bundle imported for
@@ -52,7 +54,8 @@ type DoctorOptions struct {
 	Offline bool
 	Verify  VerifyOptions
 
-	lock *lockfile.Lock // of Locked or the imported bundle; nil for none
+	lock   *lockfile.Lock // of Locked or the imported bundle; nil for none
+	format formats.Format // of Format
 }
 
 // examination is one walk from host to judgement.
@@ -60,6 +63,7 @@ type examination struct {
 	host      *host.Host
 	judgement *judge.Judgement
 	report    *report.Report
+	outline   *installers.Plan // what --fix would do, as far as it is known without asking; nil for nothing
 }
 
 // examine probes the host and judges it. Meanwhile garbage is collected less
@@ -75,6 +79,7 @@ func examine(ctx context.Context, h *host.Host, probes []probe.Probe, r *recipes
 
 func (x examination) newReport(o DoctorOptions) *report.Report {
 	report := report.New(x.judgement, o.Strict)
+	report.Made = made(o.Console, o.Version)
 	report.Host.Recorded = o.From != ""
 	report.Provable = !o.Fix && o.proves(x.judgement.Recipe)
 	if o.Timings {
@@ -145,6 +150,7 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
+	o.format, _ = formats.Find(o.Format) // checked
 	if (o.Fix && !o.DryRun || o.Offline) && o.Folders.Missing != nil {
 		return o.Folders.Missing
 	}
@@ -169,18 +175,25 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 			o.Console.Note("deployctl: whether a new shell would find more is unknown: %v", err)
 		}
 	}
-	switch {
-	case o.Fix:
-		return o.fix(ctx, x, r, t)
-	case o.DryRun:
-		return o.dryRun(ctx, x)
-	}
-	if x.report.Attention(judge.Fail, judge.Warn) {
-		outline, err := outline(ctx, x.judgement, h, o.Folders, o.From != "")
-		if err != nil {
-			return o.broken(x.report, err)
+	return annotated(o.Console, o.format, func() error {
+		switch {
+		case o.Fix && !o.DryRun:
+			return o.fix(ctx, &x, r, t)
+		case o.DryRun:
+			return o.dryRun(ctx, &x)
 		}
-		x.report.Fix = o.Recipe.fix(outline)
+		return o.say(ctx, &x, r, t)
+	}, func() *formats.Document { return o.document(&x) })
+}
+
+// say writes what was found, and what --fix would take.
+func (o DoctorOptions) say(ctx context.Context, x *examination, r *recipes.Recipe, t *recipes.Tables) (err error) {
+	if x.report.Attention(judge.Fail, judge.Warn) {
+		x.outline, err = outline(ctx, x.judgement, x.host, o.Folders, o.From != "")
+		if err != nil {
+			return o.broken(x, err)
+		}
+		x.report.Fix = o.Recipe.fix(x.outline)
 	}
 	if o.Recipe.Name == recipes.DefaultOn(runtime.GOOS) {
 		if x.report.Others, err = others(r.Name, x.judgement.Facts, t, recipes.EmbeddedNamed); err != nil {
@@ -188,26 +201,27 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 		}
 	}
 	if o.Plan && x.report.Attention(judge.Fail, judge.Warn) {
-		plan, err := o.plan(ctx, x)
+		plan, err := o.plan(ctx, *x)
 		if err != nil {
-			return o.broken(x.report, err)
+			return o.broken(x, err)
 		}
 		x.plan(plan, o)
 	}
-	if err := o.write(x.report); err != nil {
+	if err := o.write(x); err != nil {
 		return err
 	}
 	return verdict(x.report.Exit)
 }
 
 func (o DoctorOptions) check() error {
+	format, err := checkFormat(o.Format)
 	switch {
-	case o.Format != "text" && o.Format != "json":
-		return usagef("--format %s is unknown: use text or json", o.Format)
+	case err != nil:
+		return err
 	case o.Level < 0 || o.Level > 3:
 		return usagef("--level %d is unknown: use 0, 1, 2 or 3", o.Level)
-	case o.Plan && o.Format != "json":
-		return usagef("--plan adds the plan to --format json; for people, use --dry-run")
+	case o.Plan && !format.Plans:
+		return usagef("%s", planFormats())
 	case o.From != "" && o.Fix && !o.DryRun:
 		return usagef("--fix cannot repair the machine in a snapshot: add --dry-run to see its plan")
 	case (o.Locked != "" || o.Offline) && !o.Fix && !o.DryRun:
@@ -300,12 +314,13 @@ func orEmpty(steps []installers.Step) any {
 	return steps
 }
 
-// write renders the report in the chosen format.
-func (o DoctorOptions) write(r *report.Report) error {
-	if o.Format == "json" {
-		return writeJSON(o.Console, r)
+// write renders the report in the chosen format; what GitHub adds to the text comes
+// at the end.
+func (o DoctorOptions) write(x *examination) error {
+	if o.format.Live {
+		return x.report.WriteText(o.Console.Text(), o.style())
 	}
-	return r.WriteText(o.Console.Text(), o.style())
+	return o.format.Write(out(o.Console, o.format), o.document(x))
 }
 
 func (o DoctorOptions) style() report.Style {
@@ -313,18 +328,18 @@ func (o DoctorOptions) style() report.Style {
 }
 
 // dryRun shows the findings and the plan.
-func (o DoctorOptions) dryRun(ctx context.Context, x examination) error {
-	plan, err := o.plan(ctx, x)
-	if err != nil && o.Format == "text" {
-		return errors.Join(o.write(x.report), err)
+func (o DoctorOptions) dryRun(ctx context.Context, x *examination) error {
+	plan, err := o.plan(ctx, *x)
+	if err != nil && o.format.Live {
+		return errors.Join(o.write(x), o.broken(x, err))
 	} else if err != nil {
-		return o.broken(x.report, err)
+		return o.broken(x, err)
 	}
 	x.plan(plan, o)
-	if err := o.write(x.report); err != nil {
+	if err := o.write(x); err != nil {
 		return err
 	}
-	if o.Format == "text" {
+	if o.format.Live {
 		if err := o.describe(plan); err != nil {
 			return err
 		}
@@ -349,13 +364,10 @@ func (o DoctorOptions) describe(plan *installers.Plan) error {
 const mostRounds = 3
 
 // fix walks the rest of the pipeline: plan, consent, apply, look again, prove.
-func (o DoctorOptions) fix(ctx context.Context, x examination, r *recipes.Recipe, t *recipes.Tables) error {
-	if o.DryRun {
-		return o.dryRun(ctx, x)
-	}
+func (o DoctorOptions) fix(ctx context.Context, x *examination, r *recipes.Recipe, t *recipes.Tables) error {
 	var run repair
 	for range mostRounds {
-		more, err := o.round(ctx, &x, r, t, &run)
+		more, err := o.round(ctx, x, r, t, &run)
 		if err != nil {
 			return err
 		}
@@ -365,7 +377,7 @@ func (o DoctorOptions) fix(ctx context.Context, x examination, r *recipes.Recipe
 	}
 	// A second --fix in the same shell ends as the first did.
 	if len(run.plan.Steps) == 0 && x.report.Attention(judge.Pending) {
-		if err := o.lookAgain(ctx, &x, r, t, &run); err != nil {
+		if err := o.lookAgain(ctx, x, r, t, &run); err != nil {
 			return err
 		}
 	}
@@ -404,7 +416,7 @@ type repair struct {
 func (o DoctorOptions) round(ctx context.Context, x *examination, r *recipes.Recipe, t *recipes.Tables, run *repair) (more bool, err error) {
 	plan, err := o.plan(ctx, *x)
 	if err != nil {
-		return false, o.broken(x.report, err)
+		return false, o.broken(x, err)
 	}
 	first := len(run.plan.Steps) == 0
 	if first {
@@ -413,9 +425,9 @@ func (o DoctorOptions) round(ctx context.Context, x *examination, r *recipes.Rec
 	if len(plan.Steps) == 0 || !first && !adds(run.plan.Steps, plan.Steps) {
 		return false, nil
 	}
-	text := o.Format == "text"
+	text := o.format.Live
 	if text {
-		if err := o.write(x.report); err != nil {
+		if err := o.write(x); err != nil {
 			return false, err
 		}
 		if err := o.describe(plan); err != nil {
@@ -431,7 +443,7 @@ func (o DoctorOptions) round(ctx context.Context, x *examination, r *recipes.Rec
 	case !agreed:
 		o.Console.Note("Nothing was changed.")
 		if !text {
-			if err := o.write(x.report); err != nil {
+			if err := o.write(x); err != nil {
 				return false, err
 			}
 		}
@@ -441,7 +453,7 @@ func (o DoctorOptions) round(ctx context.Context, x *examination, r *recipes.Rec
 	result, err := apply(ctx, o.Console, o.Folders, x.host, x.judgement.Facts.OS.User.Admin, plan, o.Offline, run.result)
 	ahead(err == nil)
 	if err != nil {
-		return false, o.broken(x.report, err)
+		return false, o.broken(x, err)
 	}
 	run.plan.Steps = append(run.plan.Steps, plan.Steps...)
 	result.Steps = append(run.result.Steps, result.Steps...)
@@ -499,13 +511,13 @@ func consent(ctx context.Context, c *console.Console, yes bool, plan *installers
 }
 
 // broken ends a run in which a step failed: the document still says so.
-func (o DoctorOptions) broken(report *report.Report, err error) error {
-	if o.Format != "json" {
+func (o DoctorOptions) broken(x *examination, err error) error {
+	x.report.Error = err.Error()
+	x.report.Exit = judge.ExitError
+	if o.format.Live {
 		return err
 	}
-	report.Error = err.Error()
-	report.Exit = judge.ExitError
-	if werr := o.write(report); werr != nil {
+	if werr := o.write(x); werr != nil {
 		return errors.Join(err, werr)
 	}
 	return err
@@ -660,11 +672,11 @@ func (o DoctorOptions) ahead(ctx context.Context, h *host.Host, r *recipes.Recip
 
 // prove ends a fix: where the machine has all that is required, the recipe's engine
 // shows it. What is wrong with the user's own project is reported all the same.
-func (o DoctorOptions) prove(ctx context.Context, x examination, r *recipes.Recipe) error {
+func (o DoctorOptions) prove(ctx context.Context, x *examination, r *recipes.Recipe) error {
 	ready := x.judgement.Machine().Exit(false) == judge.ExitOK
 	without := ready && o.proves(r) && withoutGo(r.Verify.Engine, r, x.judgement.Facts)
 	if !ready || !o.proves(r) || without {
-		if err := o.write(x.report); err != nil {
+		if err := o.write(x); err != nil {
 			return err
 		}
 		if x.report.Next != "" {
@@ -677,8 +689,8 @@ func (o DoctorOptions) prove(ctx context.Context, x examination, r *recipes.Reci
 		}
 		return verdict(x.report.Exit)
 	}
-	if o.Format == "text" {
-		if err := o.write(x.report); err != nil {
+	if o.format.Live {
+		if err := o.write(x); err != nil {
 			return err
 		}
 		if _, err := fmt.Fprintln(o.Console.Text()); err != nil {
@@ -692,12 +704,12 @@ func (o DoctorOptions) prove(ctx context.Context, x examination, r *recipes.Reci
 	}
 	proof, err := prove(ctx, v, func() (*host.Host, *judge.Judgement, error) { return x.host, x.judgement, nil })
 	if err != nil {
-		return o.broken(x.report, err)
+		return o.broken(x, err)
 	}
-	if o.Format == "json" {
-		x.report.Proof = proof.result
-		x.report.Exit = max(x.report.Exit, proof.exit)
-		if err := o.write(x.report); err != nil {
+	x.report.Proof = proof.result
+	x.report.Exit = max(x.report.Exit, proof.exit)
+	if !o.format.Live {
+		if err := o.write(x); err != nil {
 			return err
 		}
 	} else if err := proof.write(o.Console); err != nil {

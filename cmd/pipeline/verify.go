@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/formats"
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/judge"
@@ -47,7 +48,8 @@ type VerifyOptions struct {
 	Fresh bool
 	// Picture is the file to draw, "" for one in the cache.
 	Picture string
-	Format  string
+	Format  string // one of formats.Names
+	Version string // deployctl's own
 	// modules gives the one Go module proxy that the worker may be compiled from
 	// with a release of gocv; nil leaves that to the Go command.
 	modules func(ctx context.Context, release string) (string, error)
@@ -61,14 +63,16 @@ type VerifyOptions struct {
 type proof struct {
 	result *verify.Result
 	exit   int
+	facts  *facts.Facts // of the machine
 }
 
 func (p proof) write(c *console.Console) error { return verify.Render(c.Text(), p.result, c.Color) }
 
 // Verify proves the set-up of this machine.
 func Verify(ctx context.Context, o VerifyOptions) error {
-	if o.Format != "text" && o.Format != "json" {
-		return usagef("--format %s is unknown: use text or json", o.Format)
+	format, err := checkFormat(o.Format)
+	if err != nil {
+		return err
 	}
 	if err := cmp.Or(o.checkOwn(), o.checkEngine()); err != nil {
 		return err
@@ -79,19 +83,29 @@ func Verify(ctx context.Context, o VerifyOptions) error {
 	if err := o.checkPicture(); err != nil {
 		return err
 	}
-	p, err := prove(ctx, o, func() (*host.Host, *judge.Judgement, error) { return o.machine(ctx) })
-	if err != nil {
-		return err
-	}
-	if o.Format == "json" {
-		err = writeJSON(o.Console, p.result)
-	} else {
-		err = p.write(o.Console)
-	}
-	if err != nil {
-		return err
-	}
-	return verdict(p.exit)
+	var d *formats.Document
+	return annotated(o.Console, format, func() error {
+		p, err := prove(ctx, o, func() (*host.Host, *judge.Judgement, error) { return o.machine(ctx) })
+		if err != nil {
+			return err
+		}
+		d = o.document(p)
+		if format.Live {
+			err = p.write(o.Console)
+		} else {
+			err = format.Write(o.Console.Out, d)
+		}
+		if err != nil {
+			return err
+		}
+		return verdict(p.exit)
+	}, func() *formats.Document { return d })
+}
+
+// document is a proof, for a format.
+func (o VerifyOptions) document(p proof) *formats.Document {
+	m := made(o.Console, o.Version)
+	return &formats.Document{Command: "verify", Proof: p.result, Facts: p.facts, Version: o.Version, Time: m.Time, Exit: p.exit}
 }
 
 // own reports whether the model is a file of the user's: the networks that have names
@@ -345,11 +359,13 @@ func (o VerifyOptions) checkEngine() error {
 // prove runs the engines that the options name on a machine that was judged, in
 // the environment of its host. A signal ends it, looking at the machine included.
 func prove(ctx context.Context, o VerifyOptions, machine func() (*host.Host, *judge.Judgement, error)) (proof, error) {
+	var known *facts.Facts
 	result, err := heed(ctx, func() (*verify.Result, error) {
 		h, j, err := machine()
 		if err != nil {
 			return nil, err
 		}
+		known = j.Facts
 		options, err := o.options(h, j)
 		if err != nil {
 			return nil, err
@@ -367,7 +383,7 @@ func prove(ctx context.Context, o VerifyOptions, machine func() (*host.Host, *ju
 	case verify.Unknown:
 		exit = judge.ExitUnknown
 	}
-	return proof{result, exit}, nil
+	return proof{result, exit, known}, nil
 }
 
 // canRun reports whether there is an engine of the name. Recipes name engines

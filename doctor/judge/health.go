@@ -265,6 +265,8 @@ func (e *evaluation) healthOf(c *recipes.Check, s *subject) (Finding, bool) {
 	f.Doc = recipes.PagePath(f.ID)
 	if s.instance != nil {
 		f.Where = whereOf(*s.instance)
+	} else if f.Project && s.item.IsValid() && s.word("file") != "" && s.word("line") != "" {
+		f.Where = s.word("file") + ":" + s.word("line")
 	}
 	if f.Severity == recipes.Required && s.item.IsValid() && s.word("optional") != "" {
 		f.Severity = recipes.Recommended

@@ -20,7 +20,8 @@ import (
 
 // Report is the one value that every format renders.
 type Report struct {
-	Schema       int    `json:"schema"`
+	Schema int `json:"schema"`
+	Made
 	Recipe       string `json:"recipe"`
 	RecipeTitle  string `json:"recipe_title"`
 	RecipeSource string `json:"recipe_source"`
@@ -50,6 +51,18 @@ type Report struct {
 	Others string `json:"others,omitempty"`
 	// Error says why the run stopped early.
 	Error string `json:"error,omitempty"`
+}
+
+// Made says which program made a document, and when.
+type Made struct {
+	Tool Tool      `json:"tool"`
+	Time time.Time `json:"time"` // UTC, whole seconds
+}
+
+// Tool is a program that makes documents.
+type Tool struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
 }
 
 // Fix is a command that fixes findings, with what it takes. It comes from the
@@ -155,7 +168,7 @@ func (r *Report) WriteText(w io.Writer, s Style) error {
 	} else if r.RecipeSource != "" && r.RecipeSource != "embedded" {
 		fmt.Fprintf(b, "%s\n", s.Paint("2", "Recipe from "+r.RecipeSource))
 	}
-	fmt.Fprintf(b, "%s\n\n", s.Paint("2", s.wrap(r.Host.line(), 0)))
+	fmt.Fprintf(b, "%s\n\n", s.Paint("2", s.wrap(r.Host.Line(), 0)))
 	for _, state := range stateOrder {
 		if s.All || state != judge.OK && state != judge.Skipped && state != judge.Info {
 			for _, f := range r.inOrder() {
@@ -234,6 +247,9 @@ var groups = []struct {
 	{"GPU", []string{"gpu", "nvidia-driver", "cuda", "cudnn", "opencl", "vulkan"}},
 	{"Libraries", nil},
 }
+
+// Group names what a finding of an id belongs to: System, Tools, GPU or Libraries.
+func (r *Report) Group(id string) string { return groupOf(id) }
 
 func groupOf(id string) string {
 	first, _, _ := strings.Cut(id, ".")
@@ -395,7 +411,8 @@ func isMissing(list []string) string {
 	return strings.Join(list[:last], ", ") + ", and " + list[last] + " are missing"
 }
 
-func (h HostSummary) line() string {
+// Line describes the machine.
+func (h HostSummary) Line() string {
 	parts := []string{h.OS}
 	for _, p := range []string{h.Arch, h.CPU, h.Level} {
 		if p != "" {

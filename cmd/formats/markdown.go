@@ -1,0 +1,166 @@
+package formats
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/judge"
+	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/verify"
+)
+
+// writeMarkdown writes GitHub's Markdown, which GitLab and most wikis read, too.
+func writeMarkdown(w io.Writer, d *Document) error {
+	var b strings.Builder
+	mark := "✅"
+	if d.Exit != judge.ExitOK {
+		mark = "❌"
+	}
+	title := d.name()
+	if d.Doctor != nil && d.Doctor.RecipeTitle != "" {
+		title = d.Doctor.RecipeTitle
+	}
+	fmt.Fprintf(&b, "## %s %s\n\n%s\n", mark, plain(title), prose(d.closing()))
+	problems, rest := split(d.checks())
+	if len(problems) > 0 {
+		b.WriteString("\n| | Check | Found | Fix |\n| --- | --- | --- | --- |\n")
+		for _, c := range problems {
+			fmt.Fprintf(&b, "| %s | %s<br>%s | %s | %s |\n", c.State, plain(c.Title), code(c.ID), plain(c.Found), plain(c.Fix))
+		}
+	}
+	markdownPlan(&b, d)
+	if d.Proof != nil {
+		markdownProof(&b, d.Proof)
+	}
+	if len(rest) > 0 {
+		fmt.Fprintf(&b, "\n<details>\n<summary>%d of %d checks pass or do not apply</summary>\n\n| | Check | Found |\n| --- | --- | --- |\n", len(rest), len(rest)+len(problems))
+		for _, c := range rest {
+			fmt.Fprintf(&b, "| %s | %s | %s |\n", c.State, plain(c.Title), plain(c.Found))
+		}
+		b.WriteString("\n</details>\n")
+	}
+	b.WriteString("\n<sub>")
+	if d.Doctor != nil {
+		b.WriteString(plain(d.Doctor.Host.Line()) + " · ")
+	}
+	fmt.Fprintf(&b, "deployctl %s · %s</sub>\n", plain(d.Version), d.Time.UTC().Format("2006-01-02 15:04 UTC"))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// split gives what a person should look at first, worst first, and the rest.
+func split(list []check) (problems, rest []check) {
+	for _, o := range []outcome{failed, undecided, warned, passed, skipped} {
+		for _, c := range list {
+			switch {
+			case c.outcome() != o:
+			case c.problem():
+				problems = append(problems, c)
+			default:
+				rest = append(rest, c)
+			}
+		}
+	}
+	return problems, rest
+}
+
+func markdownPlan(b *strings.Builder, d *Document) {
+	if len(d.Plan)+len(d.Manual) == 0 {
+		return
+	}
+	b.WriteString("\n### Plan\n\n")
+	var commands []string
+	for i, s := range d.Plan {
+		fmt.Fprintf(b, "%d. %s (%s)\n", i+1, plain(s.Title), plain(costOf(s)))
+		if len(s.Argv) > 0 {
+			commands = append(commands, code(step.Quote(s.Argv)))
+		}
+	}
+	for _, m := range d.Manual {
+		fmt.Fprintf(b, "- By hand: %s. %s\n", plain(m.Title), plain(m.Do))
+	}
+	if len(commands) > 0 {
+		fmt.Fprintf(b, "\n<details>\n<summary>Commands</summary>\n\n%s\n\n</details>\n", strings.Join(commands, "\n\n"))
+	}
+}
+
+func costOf(s step.Step) string {
+	var parts []string
+	if s.Cost.DownloadBytes > 0 {
+		parts = append(parts, step.Bytes(s.Cost.DownloadBytes))
+	}
+	parts = append(parts, recipes.Duration(s.Cost.Minutes))
+	for _, n := range s.Needs {
+		if n == step.Admin {
+			parts = append(parts, "administrator rights")
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func markdownProof(b *strings.Builder, r *verify.Result) {
+	b.WriteString("\n### Proof\n\n| | Engine | Version | Runs on | Median | p95 |\n| --- | --- | --- | --- | ---: | ---: |\n")
+	for _, e := range r.Engines {
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", e.State, plain(e.Name), plain(e.Version), plain(e.Backend+"/"+e.Target), figure(e.MedianSeconds), figure(e.P95Seconds))
+	}
+}
+
+func figure(s float64) string {
+	if s <= 0 {
+		return ""
+	}
+	return verify.Duration(s)
+}
+
+// plain is a text in a table or line of Markdown that means only itself.
+func plain(s string) string {
+	var b strings.Builder
+	for _, r := range line(s) {
+		switch {
+		case r == '<':
+			b.WriteString("&lt;")
+		case r == '>':
+			b.WriteString("&gt;")
+		case r == '&':
+			b.WriteString("&amp;")
+		case r == '@': // no mention of anybody
+			b.WriteString("&#64;")
+		case strings.ContainsRune("\\`*_{}[]|#~!$", r):
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// code is a text as code: HTML's element, since backticks cannot hold each other
+// in a table.
+func code(s string) string { return "<code>" + plain(s) + "</code>" }
+
+// prose is a sentence of deployctl's own, whose commands are between backticks.
+func prose(s string) string {
+	parts := strings.Split(s, "`")
+	if len(parts)%2 == 0 {
+		return plain(s)
+	}
+	for i, p := range parts {
+		// A blank beside a command stays: plain trims.
+		before, after := strings.HasPrefix(p, " "), strings.HasSuffix(p, " ")
+		if i%2 == 1 {
+			p = code(p)
+		} else if p = plain(p); p != "" {
+			if before {
+				p = " " + p
+			}
+			if after {
+				p += " "
+			}
+		}
+		parts[i] = p
+	}
+	return strings.Join(parts, "")
+}
