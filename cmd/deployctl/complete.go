@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/deployctl/deployctl/cmd/formats"
 	"github.com/deployctl/deployctl/cmd/pipeline"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/images"
@@ -35,16 +36,18 @@ func flagCompleters() map[string]cobra.CompletionFunc {
 	machine := wordsAndFiles(of("here\tthis machine"), "tgz", "gz", "txt", "log")
 	picture := files("png", "jpg", "jpeg")
 	return map[string]cobra.CompletionFunc{
-		"--format":       one(formats),
-		"--recipe":       wordsAndFiles(recipeNames, "yaml", "yml"),
-		"--set":          pairs(settings),
-		"--only":         several(requirementIDs),
-		"--skip":         several(requirementIDs),
-		"--downgrade":    several(requirementIDs),
-		"facts --only":   several(topics),
-		"--level":        one(of("1\tthe engine loads", "2\tone checked forward pass", "3\ttimed runs")),
-		"doctor --level": one(of("0\tnothing", "1\tthe engine loads", "2\tone checked forward pass", "3\ttimed runs")),
-		"--engine":       several(engineNames),
+		"--format":        one(formatsInHelp),
+		"doctor --format": one(documentFormats),
+		"verify --format": one(documentFormats),
+		"--recipe":        wordsAndFiles(recipeNames, "yaml", "yml"),
+		"--set":           pairs(settings),
+		"--only":          several(requirementIDs),
+		"--skip":          several(requirementIDs),
+		"--downgrade":     several(requirementIDs),
+		"facts --only":    several(topics),
+		"--level":         one(of("1\tthe engine loads", "2\tone checked forward pass", "3\ttimed runs")),
+		"doctor --level":  one(of("0\tnothing", "1\tthe engine loads", "2\tone checked forward pass", "3\ttimed runs")),
+		"--engine":        several(engineNames),
 		"convert --engine": one(func(*cobra.Command) []string {
 			return engines.Names()
 		}),
@@ -266,9 +269,18 @@ func own() string {
 	return f.Recipes
 }
 
-// formats are the values of a command's --format, out of its help: there is no second
-// list that could be another one.
-func formats(cmd *cobra.Command) []string {
+// documentFormats are those of doctor and verify.
+func documentFormats(*cobra.Command) []string {
+	var out []string
+	for _, f := range formats.All() {
+		out = append(out, f.Name+"\t"+f.About)
+	}
+	return out
+}
+
+// formatsInHelp are the values of a command's --format, out of its help: there is no
+// second list that could be another one.
+func formatsInHelp(cmd *cobra.Command) []string {
 	usage, _, _ := strings.Cut(cmd.Flag("format").Usage, ":")
 	return strings.FieldsFunc(strings.ReplaceAll(usage, " or ", ","), func(r rune) bool { return r == ',' || r == ' ' })
 }

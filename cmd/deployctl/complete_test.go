@@ -93,7 +93,7 @@ func TestComplete(t *testing.T) {
 		{"lock --recipe opencv-yolov3 --downgrade cxx", "cxx.compiler", ""},
 		{"doctor --recipe broken --only ", "", "opencv.version"},
 		{"facts --only cpu,open", "cpu,opencv", "cpu,cpu"},
-		{"doctor --format ", "text json", ""},
+		{"doctor --format ", "text json junit sarif github", "itself"},
 		{"bench --format ", "text markdown csv json", ""},
 		{"plan --format ", "dockerfile ansible", "or"},
 		{"bundle list --format ", "text json", "its"},
@@ -251,7 +251,7 @@ func TestFormatsAreInHelp(t *testing.T) {
 	walk = func(cmd *cobra.Command) {
 		if cmd.Flags().Lookup("format") != nil {
 			n++
-			list := formats(cmd)
+			list := formatsInHelp(cmd)
 			if len(list) < 2 || list[0] != "text" || slices.ContainsFunc(list, func(f string) bool { return !word.MatchString(f) }) {
 				t.Errorf("%s: formats %q", cmd.CommandPath(), list)
 			}
