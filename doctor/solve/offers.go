@@ -214,14 +214,41 @@ func catalogue(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, targets map
 			vendor = fromPackages(w, name, f, add) || vendor
 			out = append(out, vendors...)
 		}
+		unpacked := unpacked(w, name, f)
+		if vendor && unpacked != "" {
+			cost := usual(name, f.OS.Family)
+			cost.Minutes /= 2 // nobody downloads it from a page
+			add(unpacked, cmp.Or(w.manual, "by hand"), cost)
+		}
 		if !vendor {
 			how := cmp.Or(judge.OnJetson(name, f), w.manual, "by hand")
 			cost := usual(name, f.OS.Family)
 			cost.Minutes += 10 // a person looks for it
-			add(w.least, how, cost)
+			add(cmp.Or(unpacked, w.least), how, cost)
 		}
 	}
 	return out
+}
+
+// unpacked is the version of a component that --fix unpacks from the Python package
+// index on this host, "" where it installs another way.
+func unpacked(w *wish, name string, f *facts.Facts) string {
+	for _, q := range w.reqs {
+		if names(q.Component)[0] != name {
+			continue
+		}
+		for i := range q.Fix {
+			fix := &q.Fix[i]
+			if judge.FixText(q, fix, f) == "" {
+				continue // not for this host
+			}
+			if len(fix.Wheel) > 0 {
+				return fix.Wheel[0].Version
+			}
+			break // the first that fits is what --fix does
+		}
+	}
+	return ""
 }
 
 type adder func(version, how string, cost Cost, more ...func(*Offer))
