@@ -112,7 +112,7 @@ func (d *Document) checks() []check {
 
 func ofFinding(f judge.Finding, group, root string) check {
 	c := check{
-		ID: clean(f.ID), Title: clean(f.Title), Group: group, State: f.State,
+		ID: line(f.ID), Title: line(f.Title), Group: group, State: f.State,
 		Optional: f.Severity == recipes.Recommended || f.Severity == recipes.Info,
 		Wanted:   clean(f.Wanted), Found: clean(f.Found), Where: clean(f.Where), Why: clean(f.Why), Fix: clean(f.Fix), Page: clean(f.Doc),
 	}
@@ -143,7 +143,7 @@ func place(where, root string) (file string, number int) {
 
 func ofEngine(e verify.Engine) check {
 	c := check{
-		ID: clean("verify." + e.Name), Title: clean(e.Name + " on " + e.Target), Group: "Proof", State: judge.State(e.State),
+		ID: line("verify." + e.Name), Title: line(e.Name + " on " + e.Target), Group: "Proof", State: judge.State(e.State),
 		Found: clean(e.Why), Fix: clean(e.Fix), Seconds: e.MedianSeconds, Detail: clean(strings.Join(e.Reasons, "\n")),
 	}
 	switch {

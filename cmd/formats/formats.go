@@ -52,6 +52,8 @@ type Format struct {
 	Example, Lang string
 	// Plans: it has a place for the plan, so --plan makes sense.
 	Plans bool
+	// Pictures: it shows the picture of the proof.
+	Pictures bool
 	// Live: text is written while the command runs; else the whole document is
 	// written once, at the end.
 	Live  bool
@@ -79,6 +81,8 @@ func All() []Format {
 			Lang: "yaml", Example: "# a GitHub workflow: deployctl chooses this format by itself\n- run: deployctl doctor"},
 		{Name: "gitlab", About: "GitLab code quality JSON, problems only", For: "GitLab merge requests", write: writeGitLab,
 			Lang: "yaml", Example: "# .gitlab-ci.yml\ncheck:\n  script: deployctl doctor --format gitlab > gl-code-quality-report.json\n  artifacts: {when: always, reports: {codequality: gl-code-quality-report.json}}"},
+		{Name: "html", About: "one page that needs nothing else: light, dark and on paper", For: "People, in a browser", Plans: true, Pictures: true, write: writeHTML,
+			Lang: "sh", Example: "deployctl doctor --format html > report.html"},
 	}
 }
 

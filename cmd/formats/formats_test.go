@@ -68,7 +68,7 @@ func doctor() *Document {
 	d := &Document{
 		Command: "doctor", Doctor: r, Facts: f, Root: "/home/user/detect/", Version: "1.2.3", Time: r.Time, Exit: r.Exit,
 		Plan: []step.Step{
-			{ID: "apt.refresh", Title: "Fetch the package lists", Needs: []step.Need{step.Admin, step.Network}, Cost: step.Cost{DownloadBytes: 9e6, Minutes: 0.2}, Argv: []string{"apt-get", "update"}, Undo: "Nothing to undo."},
+			{ID: "apt.refresh", Title: "Fetch the package lists", Needs: []step.Need{step.Admin, step.Network}, Cost: step.Cost{DownloadBytes: 9e6, Minutes: 0.2}, Argv: []string{"apt-get", "update"}, Undo: "Nothing to undo.", Requirements: []string{"opencv.version"}},
 			{ID: "apt.install", Title: "Install libopencv-dev", Needs: []step.Need{step.Admin}, Cost: step.Cost{DownloadBytes: 311e6, DiskBytes: 12e8, Minutes: 4},
 				Argv: []string{"apt-get", "install", "--", "libopencv-dev", hostile}, Undo: "deployctl undo removes the packages that it added.", Requirements: []string{"opencv.version"}},
 		},

@@ -89,7 +89,7 @@ func markdownPlan(b *strings.Builder, d *Document) {
 func costOf(s step.Step) string {
 	var parts []string
 	if s.Cost.DownloadBytes > 0 {
-		parts = append(parts, step.Bytes(s.Cost.DownloadBytes))
+		parts = append(parts, recipes.Size(s.Cost.DownloadBytes, s.Cost.Estimated))
 	}
 	parts = append(parts, recipes.Duration(s.Cost.Minutes))
 	for _, n := range s.Needs {

@@ -1,0 +1,304 @@
+package formats
+
+import (
+	"cmp"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/judge"
+	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/verify"
+)
+
+//go:embed report.html.tmpl
+var htmlTemplate string
+
+// page is what the template shows. html/template escapes every text for its place.
+type page struct {
+	Command, Name, Title, Version string
+	State                         judge.State // of the whole
+	Verdict                       string      // in a word or two
+	Closing                       []piece
+	Host                          string
+	Tiles                         []tile
+	Problems                      []check
+	Plan                          []planned
+	PlanCost                      string
+	Manual                        []manual
+	Proof                         *proofPage
+	Groups                        []group
+	Machine                       []row
+	Copies                        []installed
+	Facts                         string // JSON
+	Time, ISO                     string
+	Exit                          int
+}
+
+type (
+	// piece is a part of a sentence; Code is a command.
+	piece struct {
+		Text string
+		Code bool
+	}
+	tile struct {
+		State judge.State
+		Count int
+	}
+	planned struct{ Title, Cost, Command, Undo string }
+	manual  struct{ Title, Do, Reason string }
+	group   struct {
+		Name, Summary string
+		Checks        []check
+	}
+	row       struct{ Name, Text string }
+	installed struct{ Name, Version, Path, Via string }
+	proofPage struct {
+		Network string
+		Engines []engineRow
+		Bars    []bar
+		Picture template.URL // a data URL
+		Alt     string
+	}
+	engineRow struct {
+		State                                                     verify.State
+		Name, Version, On, Load, First, Median, P95, GFLOPS, Peak string
+	}
+	// bar is a row of the chart; Width and Tail are percent.
+	bar struct {
+		Name, Median string
+		Width, Tail  float64
+	}
+)
+
+// writeHTML writes one file that needs nothing else: no script, no request.
+func writeHTML(w io.Writer, d *Document) error {
+	t, err := template.New("report").Funcs(template.FuncMap{"sentence": sentence, "lines": lines}).Parse(htmlTemplate)
+	if err != nil {
+		return err
+	}
+	return t.Execute(w, newPage(d))
+}
+
+// sentence tells a sentence from a command.
+func sentence(s string) bool { return strings.HasSuffix(s, ".") || strings.Contains(s, ". ") }
+
+// lines keeps a text's line ends as elements: in the file, no line begins with what
+// another party wrote, which a CI system could take for a command in its log.
+func lines(s string) template.HTML {
+	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(strings.TrimSpace(s)), "\n", "<br>")) // escaped here
+}
+
+// Explain is the command that shows more of a check.
+func (c check) Explain() string { return c.explain() }
+
+func newPage(d *Document) page {
+	p := page{
+		Command: d.Command, Name: line(d.name()), Title: line(d.name()), Version: line(d.Version), Exit: d.Exit,
+		Time: d.Time.UTC().Format("2006-01-02 15:04 UTC"), ISO: d.Time.UTC().Format(time.RFC3339), Closing: pieces(line(d.closing())),
+	}
+	if d.Doctor != nil {
+		p.Title, p.Host = line(cmp.Or(d.Doctor.RecipeTitle, p.Title)), line(d.Doctor.Host.Line())
+	}
+	p.State, p.Verdict = verdictOf(d.Exit)
+	list := d.checks()
+	var rest []check
+	p.Problems, rest = split(list)
+	p.Groups, p.Tiles = groups(rest), tiles(list)
+	var sum step.Cost
+	for _, s := range d.Plan {
+		sum = sum.Plus(s.Cost)
+		p.Plan = append(p.Plan, planned{line(s.Title), costOf(s), clean(step.Quote(s.Argv)), clean(s.Undo)})
+	}
+	cost := costOf(step.Step{Cost: sum})
+	if d.Doctor != nil && d.Doctor.Fix != nil { // as the closing sentence has it
+		cost = d.Doctor.Fix.Cost()
+	}
+	p.PlanCost = fmt.Sprintf("%s, %s.", recipes.Count(len(d.Plan), "step"), cost)
+	for _, m := range d.Manual {
+		p.Manual = append(p.Manual, manual{line(m.Title), clean(m.Do), clean(m.Reason)})
+	}
+	if d.Proof != nil {
+		p.Proof = newProof(d.Proof, d.Picture)
+	}
+	if d.Facts != nil {
+		p.Machine, p.Copies, p.Facts = machine(d.Facts), copies(d.Facts), factsJSON(d.Facts)
+	}
+	return p
+}
+
+// verdictOf is an exit code as a state and in words.
+func verdictOf(exit int) (judge.State, string) {
+	switch exit {
+	case judge.ExitOK:
+		return judge.OK, "passes"
+	case judge.ExitStrict:
+		return judge.Warn, "warnings"
+	case judge.ExitUnknown:
+		return judge.Unknown, "unknown"
+	case judge.ExitPending:
+		return judge.Pending, "pending"
+	case judge.ExitFail:
+		return judge.Fail, "fails"
+	}
+	return judge.Fail, "stopped"
+}
+
+// pieces splits a sentence whose commands are between backticks.
+func pieces(s string) []piece {
+	parts := strings.Split(s, "`")
+	if len(parts)%2 == 0 {
+		return []piece{{s, false}}
+	}
+	var out []piece
+	for i, p := range parts {
+		if p != "" {
+			out = append(out, piece{p, i%2 == 1})
+		}
+	}
+	return out
+}
+
+func tiles(list []check) []tile {
+	count := map[judge.State]int{}
+	for _, c := range list {
+		count[c.State]++
+	}
+	var out []tile
+	for _, s := range []judge.State{judge.Fail, judge.Unknown, judge.Pending, judge.Warn, judge.OK, judge.Info, judge.Skipped} {
+		if count[s] > 0 {
+			out = append(out, tile{s, count[s]})
+		}
+	}
+	return out
+}
+
+func groups(list []check) []group {
+	var out []group
+	for _, c := range list {
+		i := slices.IndexFunc(out, func(g group) bool { return g.Name == c.Group })
+		if i < 0 {
+			i = len(out)
+			out = append(out, group{Name: c.Group})
+		}
+		out[i].Checks = append(out[i].Checks, c)
+	}
+	for i, g := range out {
+		var parts []string
+		for _, t := range tiles(g.Checks) {
+			parts = append(parts, fmt.Sprintf("%d %s", t.Count, t.State))
+		}
+		out[i].Summary = strings.Join(parts, ", ")
+	}
+	return out
+}
+
+func newProof(r *verify.Result, picture []byte) *proofPage {
+	p := &proofPage{Network: "The engines were loaded. No network was run."}
+	if r.Level != verify.LevelLoad {
+		p.Network = fmt.Sprintf("%s, %d layers, %.2f GFLOP at %d×%d, %s weights.", line(r.Network.Name), r.Network.Layers, r.Network.GFLOP, r.Network.Width, r.Network.Height, r.Weights.Kind)
+	}
+	longest := 0.0
+	for _, e := range r.Engines {
+		longest = max(longest, e.MedianSeconds, e.P95Seconds)
+	}
+	var boxes []string
+	for _, e := range r.Engines {
+		one := engineRow{
+			State: e.State, Name: line(e.Name), Version: line(e.Version), On: line(e.Backend + "/" + e.Target),
+			Load: figure(e.LoadSeconds), First: figure(e.FirstSeconds), Median: figure(e.MedianSeconds), P95: figure(e.P95Seconds),
+		}
+		if e.GFLOPS > 0 {
+			one.GFLOPS = fmt.Sprintf("%.0f", e.GFLOPS)
+		}
+		if e.PeakShare > 0 {
+			one.Peak = fmt.Sprintf("%.0f %%", 100*e.PeakShare)
+		}
+		p.Engines = append(p.Engines, one)
+		if e.MedianSeconds > 0 && e.State == verify.OK {
+			width := 100 * e.MedianSeconds / longest
+			p.Bars = append(p.Bars, bar{line(strings.TrimSpace(e.Name + " " + e.Version)), figure(e.MedianSeconds), width, max(width, 100*e.P95Seconds/longest)})
+		}
+		if len(boxes) == 0 && e.State == verify.OK {
+			for _, b := range e.Boxes {
+				boxes = append(boxes, fmt.Sprintf("%s (%.0f %%)", line(b.Class), 100*b.Score))
+			}
+		}
+	}
+	slices.SortStableFunc(p.Bars, func(a, b bar) int { return cmp.Compare(a.Width, b.Width) })
+	p.Alt = "The picture with the boxes that were found"
+	if len(boxes) > 0 {
+		p.Alt += ": " + step.Some(boxes, 12)
+	}
+	p.Alt += "."
+	if kind := http.DetectContentType(picture); len(picture) > 0 && (kind == "image/png" || kind == "image/jpeg") {
+		p.Picture = template.URL("data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(picture)) // of nothing but base64
+	}
+	return p
+}
+
+// machine is the hardware and the system in a few rows.
+func machine(f *facts.Facts) []row {
+	var out []row
+	add := func(name string, parts ...string) {
+		parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
+		if len(parts) > 0 {
+			out = append(out, row{name, line(strings.Join(parts, ", "))})
+		}
+	}
+	gib := func(n uint64) string {
+		if n == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	}
+	libc := strings.TrimSpace(f.OS.Libc.Kind + " " + f.OS.Libc.Version)
+	add("System", cmp.Or(f.OS.Name, f.OS.ID, f.OS.Family), f.OS.Build, f.OS.Arch, f.OS.Kernel, libc, f.OS.Container)
+	cores := ""
+	if f.CPU.Cores > 0 {
+		cores = fmt.Sprintf("%g usable cores", f.CPU.Cores)
+	}
+	add("Processor", f.CPU.Model, f.CPU.Level, cores)
+	add("Memory", gib(f.Memory.Usable()))
+	for _, g := range f.GPUs {
+		capability := ""
+		if g.ComputeCapability != "" {
+			capability = "compute capability " + g.ComputeCapability
+		}
+		add("GPU", strings.TrimSpace(g.Vendor+" "+g.Name), g.DriverVersion, capability, gib(g.Memory))
+	}
+	for _, d := range f.Disks {
+		add("Disk for "+d.Purpose, d.Path, gib(d.Free)+" free")
+	}
+	return out
+}
+
+func copies(f *facts.Facts) []installed {
+	var out []installed
+	for _, name := range slices.Sorted(maps.Keys(f.Components)) {
+		for _, i := range f.Components[name] {
+			out = append(out, installed{line(recipes.Display(name)), line(i.Version), line(i.Path), line(strings.Join(i.Via, ", "))})
+		}
+	}
+	return out
+}
+
+// factsJSON is all that is known, without what looks like a secret: the file may be
+// sent to somebody.
+func factsJSON(f *facts.Facts) string {
+	var b strings.Builder
+	if err := encode(&b, f); err != nil {
+		return ""
+	}
+	return clean(host.RedactText(b.String(), f.OS.Family, host.Identity{}))
+}

@@ -1,0 +1,103 @@
+package formats
+
+import (
+	"encoding/xml"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/deployctl/deployctl/doctor/judge"
+)
+
+// TestHTML: the page is complete by itself, says what a reader without eyes needs,
+// and no text of another party becomes markup.
+func TestHTML(t *testing.T) {
+	picture, err := os.ReadFile("../../docs/proof.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for about, d := range documents() {
+		d.Picture = picture
+		got := written(t, "html", d)
+		for _, bad := range []string{"<script", "@import", "url(", "<iframe", "ZgotmplZ", "hunter2", "javascript:"} {
+			if i := strings.Index(got, bad); i >= 0 {
+				t.Errorf("%s: %q: %q", about, bad, got[max(0, i-60):i+40])
+			}
+		}
+		for _, want := range []string{`<html lang="en">`, "<main ", "<header>", "<footer>", "<title>", `class="skip" href="#main"`, "prefers-color-scheme: dark", "@media print"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: lacks %s", about, want)
+			}
+		}
+		for _, m := range regexp.MustCompile(`(?:src|href|action|data|poster)="([^"]*)"`).FindAllStringSubmatch(got, -1) {
+			if !strings.HasPrefix(m[1], "#") && !strings.HasPrefix(m[1], "data:") {
+				t.Errorf("%s: it loads or leads to %s", about, m[1])
+			}
+		}
+		if n := strings.Count(got, "<h1>"); n != 1 {
+			t.Errorf("%s: %d first headings", about, n)
+		}
+		if d.Proof != nil && len(d.Proof.Engines) > 0 && !regexp.MustCompile(`<img src="data:image/png;base64,[^"]+" alt="The picture [^"]*car \(91 %\)`).MatchString(got) {
+			t.Errorf("%s: no picture with a description", about)
+		}
+		wellFormed(t, about, got)
+	}
+}
+
+// wellFormed reads the page as a browser's strictest reader would: every element is
+// closed, ids are unique, and references within the page lead somewhere.
+func wellFormed(t *testing.T, about, text string) {
+	t.Helper()
+	dec := xml.NewDecoder(strings.NewReader(text))
+	dec.Strict, dec.AutoClose, dec.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity
+	var open []string
+	ids, refs := map[string]bool{}, []string{}
+	for {
+		tok, err := dec.Token()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", about, err)
+		}
+		switch e := tok.(type) {
+		case xml.StartElement:
+			open = append(open, e.Name.Local)
+			for _, a := range e.Attr {
+				switch {
+				case a.Name.Local == "id" && ids[a.Value]:
+					t.Errorf("%s: two elements with the id %s", about, a.Value)
+				case a.Name.Local == "id":
+					ids[a.Value] = true
+				case a.Name.Local == "aria-labelledby":
+					refs = append(refs, a.Value)
+				case a.Name.Local == "href" && strings.HasPrefix(a.Value, "#"):
+					refs = append(refs, a.Value[1:])
+				}
+			}
+		case xml.EndElement:
+			if len(open) == 0 || open[len(open)-1] != e.Name.Local {
+				t.Fatalf("%s: </%s> in %v", about, e.Name.Local, open)
+			}
+			open = open[:len(open)-1]
+		}
+	}
+	if len(open) > 0 {
+		t.Errorf("%s: not closed: %v", about, open)
+	}
+	for _, r := range refs {
+		if !ids[r] {
+			t.Errorf("%s: no element has the id %s", about, r)
+		}
+	}
+}
+
+func TestVerdictOf(t *testing.T) {
+	for exit, want := range map[int]judge.State{0: judge.OK, 1: judge.Fail, 3: judge.Fail, 4: judge.Warn, 5: judge.Unknown, 6: judge.Pending} {
+		if got, word := verdictOf(exit); got != want || word == "" {
+			t.Errorf("%d: %s %q", exit, got, word)
+		}
+	}
+}
