@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/deployctl/deployctl/doctor/host"
 )
 
 // Job is a command that changes the machine.
@@ -129,7 +131,9 @@ func (l Live) Stream(ctx context.Context, job Job, onLine func(string)) (int, er
 	return exit, err
 }
 
-func (l Live) stream(ctx context.Context, job Job, out, in *os.File, onLine func(string)) (int, error) {
+func (l Live) stream(ctx context.Context, job Job, out, in *os.File, onLine func(string)) (_ int, err error) {
+	traced := host.Trace(ctx, job.Argv)
+	defer func() { traced(err) }()
 	info, err := out.Stat()
 	if err != nil {
 		return -1, fmt.Errorf("follow the log of %s: %w", job.Argv[0], err)

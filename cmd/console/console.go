@@ -32,6 +32,10 @@ type Console struct {
 	// OutTTY and ErrTTY: the stream is a terminal a person looks at.
 	InTTY, OutTTY, ErrTTY bool
 	Color                 bool
+	// ASCII: the reader's locale has no other characters.
+	ASCII bool
+	// Quiet leaves out notes and progress; Verbose tells of each child process.
+	Quiet, Verbose bool
 	// Width of the terminal in columns, 0 when there is none.
 	Width int
 	Now   func() time.Time
@@ -66,13 +70,14 @@ func System() *Console {
 		}
 	}
 	forced := os.Getenv("CLICOLOR_FORCE") != "" && os.Getenv("CLICOLOR_FORCE") != "0"
+	c.ASCII = !unicodeLocale(os.Getenv) || !unicodeConsole(c.OutTTY)
 	c.Color = (c.OutTTY && os.Getenv("TERM") != "dumb" || forced) && os.Getenv("NO_COLOR") == ""
 	return c
 }
 
 // Text is Out for text that people read: nothing in it reaches a terminal as a
 // command.
-func (c *Console) Text() io.Writer { return &printable{to: c.Out, color: c.Color} }
+func (c *Console) Text() io.Writer { return &printable{to: c.Out, color: &c.Color, ascii: c.ASCII} }
 
 // Page shows a text through the pager that PAGER names, or less, where the text is
 // longer than the terminal; an administrator's is written as it is, because PAGER may
@@ -91,7 +96,7 @@ func (c *Console) Page(ctx context.Context, text string) error {
 		return err
 	}
 	var clean strings.Builder
-	if _, err := io.WriteString(&printable{to: &clean, color: c.Color}, text); err != nil {
+	if _, err := io.WriteString(&printable{to: &clean, color: &c.Color, ascii: c.ASCII}, text); err != nil {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
@@ -106,9 +111,16 @@ func (c *Console) Page(ctx context.Context, text string) error {
 	return cmd.Wait()
 }
 
-// Note writes a line for people, beside the document on Out. A bar that is
-// shown makes room for it and comes back below.
+// Note writes a line for people to Err, unless the console is quiet.
 func (c *Console) Note(format string, args ...any) {
+	if !c.Quiet {
+		c.Fail(format, args...)
+	}
+}
+
+// Fail writes a line to Err that must be seen: an error. A bar that is shown is cleared
+// first and comes back below the line.
+func (c *Console) Fail(format string, args ...any) {
 	c.mu.Lock()
 	t := c.shown
 	c.mu.Unlock()
@@ -119,7 +131,7 @@ func (c *Console) Note(format string, args ...any) {
 			_ = t.bar.Clear() // see start
 		}
 	}
-	_, _ = io.WriteString(c.Err, Printable(fmt.Sprintf(format, args...))+"\n") // a closed stderr is no reason to fail
+	_, _ = io.WriteString(c.Err, c.printable(fmt.Sprintf(format, args...))+"\n") // a closed stderr is no reason to fail
 }
 
 // Confirm asks a yes-or-no question; anything but y or yes is no. Without a
@@ -128,7 +140,7 @@ func (c *Console) Confirm(ctx context.Context, question string) (bool, error) {
 	if !c.InTTY {
 		return false, nil
 	}
-	if _, err := fmt.Fprintf(c.Err, "%s [y/N] ", Printable(question)); err != nil {
+	if _, err := fmt.Fprintf(c.Err, "%s [y/N] ", c.printable(question)); err != nil {
 		return false, err
 	}
 	type line struct {
@@ -183,9 +195,9 @@ func (c *Console) Start(name string, total int64) *Task { return c.start(name, t
 func (c *Console) StartBytes(name string, total int64) *Task { return c.start(name, total, true) }
 
 func (c *Console) start(name string, total int64, bytes bool) *Task {
-	name = Printable(name)
+	name = c.printable(name)
 	t := &Task{c: c, name: name, total: total, bytes: bytes, began: c.Now(), stop: make(chan struct{})}
-	if !c.ErrTTY {
+	if !c.ErrTTY || c.Quiet {
 		t.every(cmp.Or(c.alive, 15*time.Second), t.goesOn)
 		return t
 	}
@@ -205,6 +217,9 @@ func (c *Console) start(name string, total int64, bytes bool) *Task {
 		progressbar.OptionSetSpinnerChangeInterval(0), // turned below: the package's own turner outlives the task
 		progressbar.OptionFullWidth(),
 		progressbar.OptionShowBytes(bytes),
+	}
+	if c.ASCII {
+		options = append(options, progressbar.OptionSpinnerType(9), progressbar.OptionSetTheme(progressbar.ThemeASCII))
 	}
 	if bytes {
 		options = append(options, progressbar.OptionShowCount(), progressbar.OptionShowTotalBytes(total > 0))

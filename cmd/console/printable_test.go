@@ -15,7 +15,7 @@ func TestPrintable(t *testing.T) {
 		// In pieces of any size: a character or a color may be cut in two.
 		for size := 1; size <= len(text); size++ {
 			var b bytes.Buffer
-			p := &printable{to: &b, color: color}
+			p := &printable{to: &b, color: &color}
 			for rest := text; rest != ""; {
 				n := min(size, len(rest))
 				if _, err := io.WriteString(p, rest[:n]); err != nil {

@@ -54,7 +54,8 @@ func newBundle(c *console.Console) *cobra.Command {
 	}
 	o := pipeline.BundleOptions{LockOptions: pipeline.LockOptions{Console: c}}
 	create := &cobra.Command{
-		Use: "create --output FILE", Short: "Fetch what a lockfile names and put it into one file",
+		Use: "create --output FILE", Example: "  deployctl bundle create --output yolov3.bundle.tar\n  deployctl bundle create --lock deployctl.lock.json --output yolov3.bundle.tar",
+		Short: "Fetch what a lockfile names and put it into one file",
 		Long: `Fetches all that a lockfile names, or that "deployctl lock" would write down on
 this machine, and puts it into one file. An interrupted run goes on where it
 was.`,
@@ -74,12 +75,14 @@ was.`,
 	create.MarkFlagsMutuallyExclusive("lock", "with-go")
 	format := "text"
 	list := &cobra.Command{
-		Use: "list FILE", Short: "Say what is in a bundle", Args: exactArg("a bundle"),
+		Use: "list FILE", Example: "  deployctl bundle list yolov3.bundle.tar",
+		Short: "Show what is in a bundle", Args: exactArg("a bundle"),
 		RunE: func(_ *cobra.Command, args []string) error { return pipeline.BundleList(c, args[0], format) },
 	}
 	list.Flags().StringVar(&format, "format", "text", "text, or json: its lockfile")
 	cmd.AddCommand(create, list, &cobra.Command{
-		Use: "import FILE", Short: "Check and import every file of a bundle; needs no root and no network", Args: exactArg("a bundle"),
+		Use: "import FILE", Example: "  deployctl bundle import yolov3.bundle.tar",
+		Short: "Check and import every file of a bundle; needs no root and no network", Args: exactArg("a bundle"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withFolders(func(f pipeline.Folders) error {
 				return pipeline.BundleImport(cmd.Context(), c, f, args[0])

@@ -10,7 +10,9 @@ import (
 
 func newCache(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "cache",
+		Use: "cache",
+		Example: `  deployctl cache list
+  deployctl cache prune --downloads`,
 		Short: "Show or reduce what deployctl keeps on disk",
 		Long: `The cache holds compiled workers, reference results, the self-test model, and
 downloads. After each verify, leftovers of killed runs are removed, then workers
@@ -30,7 +32,8 @@ rest takes no more than 1 GB.`,
 		})
 	}
 	list := &cobra.Command{
-		Use: "list", Short: "Show what the cache holds", Args: noArgs,
+		Use: "list", Example: "  deployctl cache list",
+		Short: "Show what the cache holds", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return in(func(f pipeline.Folders) error { return pipeline.CacheList(c, f, format) })
 		},
@@ -38,7 +41,8 @@ rest takes no more than 1 GB.`,
 	list.Flags().StringVar(&format, "format", "text", "text or json")
 	p := cache.Pruning{Limit: cache.Limit}
 	prune := &cobra.Command{
-		Use: "prune", Short: "Remove what is not needed", Args: noArgs,
+		Use: "prune", Example: "  deployctl cache prune\n  deployctl cache prune --all --downloads    remove everything that can be made again",
+		Short: "Remove what is not needed", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return in(func(f pipeline.Folders) error { return pipeline.CachePrune(c, f, p) })
 		},

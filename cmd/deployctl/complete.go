@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,6 +37,7 @@ func flagCompleters() map[string]cobra.CompletionFunc {
 	machine := wordsAndFiles(of("here\tthis machine"), "tgz", "gz", "txt", "log")
 	picture := files("png", "jpg", "jpeg")
 	return map[string]cobra.CompletionFunc{
+		"--color":         one(of("auto", "always", "never")),
 		"--format":        one(formatsInHelp),
 		"doctor --format": one(documentFormats),
 		"verify --format": one(documentFormats),
@@ -151,6 +153,40 @@ func addCompletion(root *cobra.Command) {
 	walk(root)
 }
 
+// addCompletionCommand adds cobra's command completion. Bash escapes the comma of a list,
+// which needs no escape, and inserts it so: the script for bash takes that back.
+func addCompletionCommand(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() != "completion" {
+			continue
+		}
+		cmd.Example = "  deployctl completion bash --help"
+		for _, shell := range cmd.Commands() {
+			shell.Example = "  deployctl completion " + shell.Name() + "    how to load it: see above"
+			if write := shell.RunE; shell.Name() == "bash" {
+				shell.RunE = func(cmd *cobra.Command, args []string) error {
+					if err := write(cmd, args); err != nil {
+						return err
+					}
+					_, err := io.WriteString(cmd.OutOrStdout(), commasInBash)
+					return err
+				}
+			}
+		}
+	}
+}
+
+const commasInBash = `
+if [[ $(type -t compopt) = "builtin" ]]; then
+    __deployctl_complete() {
+        __start_deployctl "$@"
+        COMPREPLY=("${COMPREPLY[@]//\\,/,}")
+    }
+    complete -o default -F __deployctl_complete deployctl
+fi
+`
+
 // of gives fixed values.
 func of(list ...string) values { return func(*cobra.Command) []string { return list } }
 
@@ -167,7 +203,8 @@ func one(v values) cobra.CompletionFunc {
 }
 
 // several completes the last of the values that have commas between them, with those
-// that are not there yet.
+// that are not there yet. After a comma there are no descriptions: bash would compare
+// what it escaped with what was typed.
 func several(v values) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
 		before, last := "", word
@@ -177,8 +214,13 @@ func several(v values) cobra.CompletionFunc {
 		given := strings.Split(before, ",")
 		var out []string
 		for _, value := range beginning(v(cmd), last) {
-			if name, _, _ := strings.Cut(value, "\t"); !slices.Contains(given, name) {
-				out = append(out, before+value)
+			name, _, _ := strings.Cut(value, "\t")
+			switch {
+			case slices.Contains(given, name):
+			case before == "":
+				out = append(out, value)
+			default:
+				out = append(out, before+name)
 			}
 		}
 		return out, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace

@@ -54,12 +54,12 @@ func newDiff(c *console.Console) *cobra.Command {
 		Use:   "diff A B",
 		Short: "Compare two machines: what breaks first, then what matters",
 		Long: `Compares two machines: A, on which a program was built or works, and B, on
-which it shall run. Each is a snapshot, a JSON file from "deployctl facts", or
+which it is to run. Each is a snapshot, a JSON file from "deployctl facts", or
 the word "here" for this machine.`,
 		Example: `  deployctl diff build-server.tgz here`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return &pipeline.UsageError{Err: fmt.Errorf("%s wants two machines: snapshots, facts files, or the word here", cmd.CommandPath())}
+				return &pipeline.UsageError{Err: fmt.Errorf("%s needs two machines: snapshots, facts files, or the word here", cmd.CommandPath())}
 			}
 			return nil
 		},

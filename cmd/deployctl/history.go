@@ -10,10 +10,11 @@ import (
 
 func newHistory(c *console.Console) *cobra.Command {
 	return &cobra.Command{
-		Use:   "history",
-		Short: "List what deployctl changed on this machine",
-		Args:  noArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return pipeline.History(cmd.Context(), c) },
+		Use:     "history",
+		Example: `  deployctl history`,
+		Short:   "List what deployctl changed on this machine",
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return pipeline.History(cmd.Context(), c) },
 	}
 }
 
@@ -21,7 +22,10 @@ func newUndo(c *console.Console) *cobra.Command {
 	o := pipeline.UndoOptions{Console: c}
 	all := false
 	cmd := &cobra.Command{
-		Use:   "undo",
+		Use: "undo",
+		Example: `  deployctl undo --dry-run    what would be removed
+  deployctl undo              undo the last run
+  deployctl undo --all        undo everything`,
 		Short: "Uninstall what deployctl installed, most recent first",
 		Long: `Removes what the last run of deployctl added, and nothing else. What was
 changed since, and what something else now needs, stays; the plan says why.`,

@@ -6,7 +6,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,7 +13,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"unicode/utf8"
@@ -40,7 +38,7 @@ func run(args []string, c *console.Console) int {
 	root.SetArgs(negativeLast(args))
 	// Not before a command runs: --version and --help need no handler, and three
 	// of them take a tenth of their time.
-	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { cmd.SetContext(untilSignal(cmd.Context())) }
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return begin(cmd, c) }
 	cmd, err := root.ExecuteContextC(ctx)
 	exit := exitCode(err, c)
 	if err != nil && written.n == 0 && asksJSON(cmd) {
@@ -55,7 +53,7 @@ func run(args []string, c *console.Console) int {
 // cleanly. A second one, with the handler gone, ends the process at once.
 func untilSignal(base context.Context) context.Context {
 	ctx, stop := signal.NotifyContext(base, os.Interrupt, syscall.SIGTERM)
-	if !signal.Ignored(syscall.SIGHUP) { // as nohup wants it
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup expects
 		// A terminal that is closed sends this twice, by the shell and by the
 		// kernel: it stays caught to the end.
 		var hung context.CancelFunc
@@ -94,7 +92,7 @@ func exitCode(err error, c *console.Console) int {
 	if errors.As(err, &verdict) {
 		return verdict.Exit // the report has said it all
 	}
-	c.Note("deployctl: %s", strings.TrimRight(err.Error(), "\n"))
+	c.Fail("deployctl: %s", strings.TrimRight(err.Error(), "\n"))
 	var usage *pipeline.UsageError
 	if errors.As(err, &usage) {
 		return judge.ExitUsage
@@ -115,35 +113,23 @@ stopped, 2 usage or bad recipe, 3 a requirement fails, 4 only warnings (with
 		Example: `  deployctl doctor                 what is missing here (changes nothing)
   deployctl doctor --fix           install it, then prove it
   deployctl verify                 the proof alone`,
-		Version:       version(),
+		// cobra writes "deployctl version " in front of it. A template of our own would
+		// link text/template and, for its sake, every exported method: 4 MB.
+		Version:       strings.TrimSpace(strings.TrimPrefix(thisBuild().text(), "deployctl version ")),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SuggestionsMinimumDistance = 2
 	root.SetIn(c.In)
 	root.SetOut(c.Text())
 	root.SetErr(c.Err)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &pipeline.UsageError{Err: fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
-	})
 	root.AddCommand(
-		newDoctor(c), newVerify(c), newConvert(c), newBench(c), newTune(c), newFacts(c), newSnapshot(c), newDiff(c), newShadow(c), newPlan(c), newLock(c), newBundle(c), newModels(c), newCache(c), newRuntimes(c), newRecipe(c), newTable(c), newExplain(c), newDeps(c), newRun(c), newReport(c), newHistory(c), newUndo(c), newWorker(),
+		newDoctor(c), newVerify(c), newConvert(c), newBench(c), newTune(c), newFacts(c), newSnapshot(c), newDiff(c), newShadow(c), newPlan(c), newLock(c), newBundle(c), newModels(c), newCache(c), newRuntimes(c), newRecipe(c), newTable(c), newExplain(c), newDeps(c), newRun(c), newReport(c), newHistory(c), newUndo(c), newVersion(c), newMan(), newWorker(),
 	)
+	addCompletionCommand(root)
+	addSettings(root, c)
 	addCompletion(root)
-	usage := root.UsageFunc()
-	root.SetUsageFunc(func(cmd *cobra.Command) error {
-		to := cmd.OutOrStderr()
-		var text strings.Builder
-		cmd.SetOut(&text)
-		defer cmd.SetOut(to)
-		if err := usage(cmd); err != nil {
-			return err
-		}
-		_, err := io.WriteString(to, columns(text.String(), cmp.Or(c.Width, 80)))
-		return err
-	})
 	return root
 }
 
@@ -192,30 +178,12 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return &pipeline.UsageError{Err: errors.New(text)}
 }
 
-// exactArg wants one word of the given meaning.
+// exactArg requires one word of the given meaning.
 func exactArg(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1 {
-			return &pipeline.UsageError{Err: fmt.Errorf("%s wants one argument: %s", cmd.CommandPath(), what)}
+			return &pipeline.UsageError{Err: fmt.Errorf("%s needs one argument: %s", cmd.CommandPath(), what)}
 		}
 		return nil
 	}
-}
-
-// version is the module's version, or the commit a development build came from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	v := info.Main.Version
-	if v == "" || v == "(devel)" {
-		v = "development"
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 && !strings.Contains(v, s.Value[:12]) {
-			v += " (" + s.Value[:12] + ")"
-		}
-	}
-	return v
 }

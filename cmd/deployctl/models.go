@@ -9,7 +9,9 @@ import (
 
 func newModels(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "models",
+		Use: "models",
+		Example: `  deployctl models list
+  deployctl models pull yolov3`,
 		Short: "List, fetch, verify or import published weights",
 		Long: `Published weights, each pinned by size and SHA-256. With yolov3.weights in its
 place, verify uses it instead of the self-test weights; with yolov4.weights,
@@ -19,7 +21,8 @@ verify --model yolov4 does.`,
 	}
 	offline := false
 	pull := &cobra.Command{
-		Use: "pull NAME", Short: "Fetch a model; an interrupted download is continued", Args: exactArg("a model's name, as models list shows it"),
+		Use: "pull NAME", Example: "  deployctl models pull yolov3",
+		Short: "Fetch a model; an interrupted download is continued", Args: exactArg("a model's name, as models list shows it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withFolders(func(f pipeline.Folders) error { return pipeline.ModelsPull(cmd.Context(), c, f, args[0], offline) })
 		},
@@ -27,20 +30,23 @@ verify --model yolov4 does.`,
 	pull.Flags().BoolVar(&offline, "offline", false, "use only what is on this machine already")
 	cmd.AddCommand(
 		&cobra.Command{
-			Use: "list", Short: "List the published models", Args: noArgs,
+			Use: "list", Example: "  deployctl models list",
+			Short: "List the published models", Args: noArgs,
 			RunE: func(*cobra.Command, []string) error {
 				return whatFolders(func(f pipeline.Folders) error { return pipeline.ModelsList(c, f) })
 			},
 		},
 		pull,
 		&cobra.Command{
-			Use: "verify [NAME...]", Short: "Compare the models in the cache with the published files",
+			Use: "verify [NAME...]", Example: "  deployctl models verify\n  deployctl models verify yolov3",
+			Short: "Compare the models in the cache with the published files",
 			RunE: func(cmd *cobra.Command, args []string) error {
 				return whatFolders(func(f pipeline.Folders) error { return pipeline.ModelsVerify(cmd.Context(), c, f, args) })
 			},
 		},
 		&cobra.Command{
-			Use: "import FILE", Short: "Take over a model file that was brought by hand", Args: exactArg("a weights file"),
+			Use: "import FILE", Example: "  deployctl models import yolov3.weights",
+			Short: "Import a model file that you already have", Args: exactArg("a weights file"),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				return withFolders(func(f pipeline.Folders) error { return pipeline.ModelsImport(cmd.Context(), c, f, args[0]) })
 			},

@@ -17,26 +17,32 @@ import (
 
 func newRecipe(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "recipe",
+		Use: "recipe",
+		Example: `  deployctl recipe list
+  deployctl recipe show opencv-yolov3
+  deployctl recipe new --from . --output detector.yaml`,
 		Short: "List, show or check recipes",
 		Args:  noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
 		&cobra.Command{
-			Use: "list", Short: "List the recipes, those that fit this machine first", Args: noArgs,
+			Use: "list", Example: "  deployctl recipe list",
+			Short: "List the recipes, those that fit this machine first", Args: noArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				return whatFolders(func(f pipeline.Folders) error { return pipeline.RecipeList(cmd.Context(), c, f) })
 			},
 		},
 		&cobra.Command{
-			Use: "show NAME", Short: "Print a recipe as it is judged, what it extends included", Args: exactArg("a recipe's name or file"),
+			Use: "show NAME", Example: "  deployctl recipe show opencv-yolov3",
+			Short: "Print a recipe as it is judged, what it extends included", Args: exactArg("a recipe's name or file"),
 			RunE: func(_ *cobra.Command, args []string) error {
 				return whatFolders(func(f pipeline.Folders) error { return pipeline.RecipeShow(c, f, args[0]) })
 			},
 		},
 		&cobra.Command{
-			Use: "lint FILE", Short: "Check a recipe file; errors are reported with line and column", Args: exactArg("a recipe file"),
+			Use: "lint FILE", Example: "  deployctl recipe lint detector.yaml",
+			Short: "Check a recipe file; errors are reported with line and column", Args: exactArg("a recipe file"),
 			RunE: func(_ *cobra.Command, args []string) error {
 				return whatFolders(func(f pipeline.Folders) error { return pipeline.RecipeLint(c, f, args[0]) })
 			},
@@ -75,7 +81,8 @@ pyproject.toml) and print a recipe that checks a machine for it.`,
 func newRecipeSchema(c *console.Console) *cobra.Command {
 	tables := false
 	cmd := &cobra.Command{
-		Use: "schema", Short: "Print the JSON Schema of recipes, for editors", Args: noArgs,
+		Use: "schema", Example: "  deployctl recipe schema > recipe.schema.json",
+		Short: "Print the JSON Schema of recipes, for editors", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return pipeline.RecipeSchema(c, tables) },
 	}
 	cmd.Flags().BoolVar(&tables, "tables", false, "the schema of compatibility tables instead")
@@ -153,7 +160,7 @@ func selectRecipe(f *pflag.FlagSet, s *pipeline.Selection) {
 	f.StringArrayVar(&s.Set, "set", nil, "choose a recipe's parameter, as `name=value` (gpu=cuda)")
 	f.Var(list{&s.Only}, "only", "judge only these requirement `ids` (cuda. for all that begin so)")
 	f.Var(list{&s.Skip}, "skip", "leave these requirement `ids` out")
-	f.Var(list{&s.Downgrade}, "downgrade", "make these requirement `ids` one step milder")
+	f.Var(list{&s.Downgrade}, "downgrade", "lower the severity of these requirement `ids` by one level")
 }
 
 // list is a flag whose values are parted by commas. pflag's own kind makes a

@@ -9,15 +9,16 @@ import (
 
 func newRuntimes(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "runtimes",
-		Short: "Fetch the shared libraries of inference runtimes",
-		Args:  noArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:     "runtimes",
+		Example: `  deployctl runtimes pull onnxruntime`,
+		Short:   "Fetch the shared libraries of inference runtimes",
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	o := pipeline.RuntimeOptions{Console: c}
 	pull := &cobra.Command{
 		Use:   "pull onnxruntime",
-		Short: "Take ONNX Runtime's CPU library out of its npm package, pinned by hash",
+		Short: "Download ONNX Runtime's CPU library from its npm package, pinned by hash",
 		Long: `Fetches one tarball from the registry that this machine's npm client is set to,
 checks it against its pinned hash, and unpacks only the libraries for one
 system. No code of the package runs. Headers are not part of it.`,

@@ -9,7 +9,9 @@ import (
 
 func newTable(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "table",
+		Use: "table",
+		Example: `  deployctl table list
+  deployctl table show cuda-gcc`,
 		Short: "List, show or check the tables of versions that fit one another",
 		Long: `Compatibility tables say which versions fit one another: a CUDA Toolkit and a
 driver, a GCC, an MSVC toolset, a cuDNN and a GPU. A file NAME.yaml in the
@@ -20,19 +22,22 @@ rows that have the same conditions.`,
 	}
 	cmd.AddCommand(
 		&cobra.Command{
-			Use: "list", Short: "List the tables and how far each one goes", Args: noArgs,
+			Use: "list", Example: "  deployctl table list",
+			Short: "List the tables and how far each one goes", Args: noArgs,
 			RunE: func(*cobra.Command, []string) error {
 				return whatFolders(func(f pipeline.Folders) error { return pipeline.TableList(c, f) })
 			},
 		},
 		&cobra.Command{
-			Use: "show NAME", Short: "Print a table with the source of each row", Args: exactArg("a table's name"),
+			Use: "show NAME", Example: "  deployctl table show cuda-gcc",
+			Short: "Print a table with the source of each row", Args: exactArg("a table's name"),
 			RunE: func(_ *cobra.Command, args []string) error {
 				return whatFolders(func(f pipeline.Folders) error { return pipeline.TableShow(c, f, args[0]) })
 			},
 		},
 		&cobra.Command{
-			Use: "lint FILE", Short: "Check a table file; errors are reported with line and column", Args: exactArg("a table file"),
+			Use: "lint FILE", Example: "  deployctl table lint cuda-gcc.yaml",
+			Short: "Check a table file; errors are reported with line and column", Args: exactArg("a table file"),
 			RunE: func(_ *cobra.Command, args []string) error { return pipeline.TableLint(c, args[0]) },
 		},
 	)

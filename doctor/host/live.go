@@ -279,10 +279,12 @@ func (live) CPUID() (CPUID, error) {
 
 // Run starts the process in a group of its own and, when ctx ends, kills the
 // group and anything that left the group but still carries our mark.
-func (live) Run(ctx context.Context, cmd Command) (Output, error) {
+func (live) Run(ctx context.Context, cmd Command) (_ Output, err error) {
 	if len(cmd.Argv) == 0 || !filepath.IsAbs(cmd.Argv[0]) {
 		return Output{}, fmt.Errorf("run %q: the command needs an absolute path", cmd.Argv)
 	}
+	done := Trace(ctx, cmd.Argv)
+	defer func() { done(err) }()
 	mark := newMark()
 	c := exec.CommandContext(ctx, cmd.Argv[0], cmd.Argv[1:]...)
 	c.Env = append(append(os.Environ(), cmd.Env...), mark)
