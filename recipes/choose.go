@@ -37,7 +37,9 @@ func lintParameters(r *Recipe, d *document) {
 				d.at(fmt.Sprintf("%s.choices[%d]", at, i), "choice %q is not a word, or is here twice", c)
 			}
 		}
-		d.word(at+".default", "default of "+name, p.Default, p.Choices)
+		if !d.damaged(at + ".choices") {
+			d.word(at+".default", "default of "+name, p.Default, p.Choices)
+		}
 	}
 }
 
@@ -45,6 +47,9 @@ func lintParameters(r *Recipe, d *document) {
 // be the other's, and is then checked when they are merged.
 func (r *Recipe) parameter(name string, d *document, at string) (Parameter, bool) {
 	p, ok := r.Parameters[name]
+	if d.damaged("$.parameters") {
+		return p, false
+	}
 	if !ok && r.Extends == "" {
 		d.at(at, "unknown parameter %q%s", name, suggest(name, slices.Sorted(maps.Keys(r.Parameters))))
 	}
@@ -213,15 +218,12 @@ func LoadPinned(data []byte, address, sum string) (*Recipe, error) {
 	if u, err := url.Parse(address); err == nil && u.Path != "" {
 		name = path.Base(u.Path)
 	}
-	r, err := Load(data, name, s.tables)
+	r, err := s.load(data, name, "", true)
 	if err != nil {
 		return nil, err
 	}
 	r.Source = address
-	if _, ok := s.embedded[r.Name]; ok {
-		r.Overrides = embeddedSource
-	}
-	return s.merge(r, true, nil)
+	return r, nil
 }
 
 // Attr is a condition on a named detail of an instance.

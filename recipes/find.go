@@ -11,9 +11,12 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
+
+	"github.com/goccy/go-yaml/token"
 )
 
 // Default is the recipe that is used when none is named; DefaultOn knows where it is
@@ -98,7 +101,8 @@ func EmbeddedNamed(accept func(name string) bool) ([]*Recipe, error) { return li
 
 // List loads every recipe: the embedded ones and those in userDir (*.yaml,
 // *.yml; "" or a folder that does not exist means none), a user's in place of
-// an embedded one of the same name, sorted by name.
+// an embedded one of the same name, sorted by name. Where some cannot be loaded, the
+// others are returned together with the error, which has all mistakes.
 func List(userDir string) ([]*Recipe, error) {
 	return list(userDir, func(string) bool { return true })
 }
@@ -109,17 +113,19 @@ func list(userDir string, accept func(name string) bool) ([]*Recipe, error) {
 		return nil, err
 	}
 	var out []*Recipe
+	var broken []error
 	for _, name := range s.names() {
 		if !accept(name) {
 			continue
 		}
 		r, err := s.find(name)
 		if err != nil {
-			return nil, err
+			broken = append(broken, err)
+			continue
 		}
 		out = append(out, r)
 	}
-	return out, nil
+	return out, errors.Join(broken...)
 }
 
 // Named is a recipe as a list of names shows it.
@@ -173,14 +179,23 @@ func Find(name, userDir string) (*Recipe, error) {
 	if !isFile(name) {
 		return s.find(name)
 	}
-	r, err := s.file(name)
+	data, err := readFile(name)
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := s.embedded[r.Name]; ok {
-		r.Overrides = embeddedSource
+	return s.load(data, name, s.nameOf(name), false)
+}
+
+// LintFile reports every mistake that Find would meet in a file with these bytes: of its
+// own, of its name where it is in userDir, of what it extends, and of the two together.
+// The error is an *InvalidError.
+func LintFile(data []byte, file, userDir string) error {
+	s, err := newShelf(userDir)
+	if err != nil {
+		return err
 	}
-	return s.merge(r, false, nil)
+	_, err = s.load(data, file, s.nameOf(file), false)
+	return err
 }
 
 func isFile(name string) bool {
@@ -194,6 +209,42 @@ type shelf struct {
 	user     map[string]string // name → path
 	locked   error             // why the user's own could not be listed
 	twice    map[string]string // name → a second file of that name
+	folder   string            // of the user's recipes, "" for none
+}
+
+// nameOf is the name that a recipe in a file must have: in the folder of the user's
+// recipes it is that of the file; elsewhere it is free ("").
+func (s *shelf) nameOf(file string) string {
+	folder, err := filepath.Abs(s.folder)
+	full, fileErr := filepath.Abs(file)
+	if s.folder == "" || err != nil || fileErr != nil || filepath.Dir(full) != folder {
+		return ""
+	}
+	return strings.TrimSuffix(filepath.Base(full), filepath.Ext(full))
+}
+
+// load reads a file that is not part of the program, checks it and merges what it
+// extends. name is the one it must have, "" for any. All mistakes are reported at once.
+func (s *shelf) load(data []byte, file, name string, onlyEmbedded bool) (*Recipe, error) {
+	r, d := read(data, file)
+	merged := r
+	d.lint(func() {
+		lint(r, s.tables, d)
+		if name != "" && r.Name != name {
+			d.at("$.name", "the recipe calls itself %q but the file is named %q; rename one", r.Name, name)
+		}
+		if _, ok := s.embedded[r.Name]; ok {
+			r.Overrides = embeddedSource
+		}
+		var err error
+		if merged, err = s.merge(r, d, onlyEmbedded, nil); err != nil {
+			d.at("$.extends", "%v", err)
+		}
+	})
+	if err := d.err(); err != nil {
+		return nil, err
+	}
+	return merged, nil
 }
 
 func newShelf(userDir string) (*shelf, error) {
@@ -205,7 +256,7 @@ func newShelf(userDir string) (*shelf, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &shelf{tables: tables, embedded: files, user: map[string]string{}, twice: map[string]string{}}
+	s := &shelf{tables: tables, embedded: files, user: map[string]string{}, twice: map[string]string{}, folder: userDir}
 	if userDir == "" {
 		return s, nil
 	}
@@ -251,11 +302,21 @@ func (s *shelf) names() []string {
 }
 
 func (s *shelf) find(name string) (*Recipe, error) {
+	if full, ok := s.user[name]; ok {
+		if other, ok := s.twice[name]; ok {
+			return nil, twice(name, full, other)
+		}
+		data, err := readFile(full)
+		if err != nil {
+			return nil, err
+		}
+		return s.load(data, full, name, false)
+	}
 	r, err := s.one(name, false)
 	if err != nil {
 		return nil, err
 	}
-	return s.merge(r, r.Source == embeddedSource, nil)
+	return s.merge(r, nil, true, nil)
 }
 
 // one loads a recipe without what it extends: the user's, or else (or when
@@ -266,7 +327,7 @@ func (s *shelf) one(name string, onlyEmbedded bool) (*Recipe, error) {
 	switch {
 	case isUser && !onlyEmbedded:
 		if other, ok := s.twice[name]; ok {
-			return nil, fmt.Errorf("recipe %s is there twice, as %s and %s; remove one", name, full, other)
+			return nil, twice(name, full, other)
 		}
 		r, err := s.file(full)
 		if err != nil {
@@ -296,11 +357,18 @@ func (s *shelf) one(name string, onlyEmbedded bool) (*Recipe, error) {
 		return r, nil
 	}
 	names := s.names()
+	if onlyEmbedded {
+		names = slices.Sorted(maps.Keys(s.embedded))
+	}
 	e := &NotFoundError{Name: name, Available: names, Locked: s.locked}
 	if w, ok := nearest(name, names); ok {
 		e.Nearest = w
 	}
 	return nil, e
+}
+
+func twice(name, file, other string) error {
+	return fmt.Errorf("recipe %s is there twice, as %s and %s; remove one", name, file, other)
 }
 
 // file loads a user's file.
@@ -314,8 +382,9 @@ func (s *shelf) file(name string) (*Recipe, error) {
 
 // merge puts what a recipe extends in front of its own requirements. An
 // embedded recipe extends only embedded ones, so that a user's file cannot
-// change what the program ships under another name.
-func (s *shelf) merge(r *Recipe, onlyEmbedded bool, chain []string) (*Recipe, error) {
+// change what the program ships under another name. What is wrong with the two together
+// goes to d, or is an error where d is nil.
+func (s *shelf) merge(r *Recipe, d *document, onlyEmbedded bool, chain []string) (*Recipe, error) {
 	if r.Extends == "" {
 		return r, nil
 	}
@@ -326,17 +395,22 @@ func (s *shelf) merge(r *Recipe, onlyEmbedded bool, chain []string) (*Recipe, er
 	// "extends" of its own name means the embedded recipe it overrides.
 	parent, err := s.one(r.Extends, onlyEmbedded || r.Extends == r.Name)
 	if err != nil {
+		if d != nil { // which names the place
+			return nil, err
+		}
 		return nil, fmt.Errorf("%s extends %s: %w", r.Source, r.Extends, err)
 	}
-	parent, err = s.merge(parent, onlyEmbedded || parent.Source == embeddedSource, append(chain, self))
+	parent, err = s.merge(parent, nil, onlyEmbedded || parent.Source == embeddedSource, append(chain, self))
 	if err != nil {
 		return nil, err
 	}
 	merged := *r
 	merged.Requirements = slices.Clone(parent.Requirements)
-	for _, q := range r.Requirements {
+	moved := make([]int, len(r.Requirements)) // to where in the merged list
+	for n, q := range r.Requirements {
+		moved[n] = len(merged.Requirements)
 		if i := slices.IndexFunc(merged.Requirements, func(p Requirement) bool { return p.ID == q.ID }); i >= 0 {
-			merged.Requirements[i] = q
+			merged.Requirements[i], moved[n] = q, i
 		} else {
 			merged.Requirements = append(merged.Requirements, q)
 		}
@@ -356,10 +430,50 @@ func (s *shelf) merge(r *Recipe, onlyEmbedded bool, chain []string) (*Recipe, er
 	// Parameters that came from the parent could not be checked before.
 	whole := merged
 	whole.Extends = ""
-	if err := Lint(&whole, s.tables); err != nil {
+	if d != nil {
+		d.together(&whole, s.tables, moved, len(parent.Artifacts), len(parent.Builds))
+	} else if err := Lint(&whole, s.tables); err != nil {
 		return nil, fmt.Errorf("%s, merged with %s: %w", r.Source, r.Extends, err)
 	}
 	return &merged, nil
+}
+
+// together lints a recipe merged with what it extends, and adds the mistakes that are
+// not there yet, at their places in the file: its requirements were moved, and its
+// artifacts and builds stand behind others.
+func (d *document) together(whole *Recipe, tables *Tables, moved []int, artifacts, builds int) {
+	there := func(path string) string {
+		for prefix, to := range map[string]func(n int) int{
+			"$.requirements[": func(n int) int { return moved[n] },
+			"$.artifacts[":    func(n int) int { return n + artifacts },
+			"$.builds[":       func(n int) int { return n + builds },
+		} {
+			rest, ok := strings.CutPrefix(path, prefix)
+			number, tail, closed := strings.Cut(rest, "]")
+			n, err := strconv.Atoi(number)
+			if ok && closed && err == nil && (prefix != "$.requirements[" || n < len(moved)) {
+				return prefix + strconv.Itoa(to(n)) + "]" + tail
+			}
+		}
+		return path
+	}
+	m := &document{name: d.name, places: map[string]*token.Position{}, body: true, refused: d.refused}
+	for path, pos := range d.places {
+		m.places[there(path)] = pos
+	}
+	for _, path := range d.broken {
+		m.broken = append(m.broken, there(path))
+	}
+	m.lint(func() { lint(whole, tables, m) })
+	known := map[Mistake]bool{}
+	for _, mistake := range d.mistakes {
+		known[mistake] = true
+	}
+	for _, mistake := range m.mistakes {
+		if !known[mistake] {
+			d.mistakes = append(d.mistakes, mistake)
+		}
+	}
 }
 
 // readFile reads a regular file of at most MaxFile bytes. A pipe or device

@@ -54,7 +54,7 @@ func TestHostileRecipes(t *testing.T) {
 		{"an artifact with a password", strings.Replace(artifact(""), "https://a", "https://me:secret@a", 1) + plain, "must be an https address"},
 		{"an artifact that leaves Debian's pool", strings.Replace(artifact(""), "https://a.example/a.tar.gz", "debian:pool/../../x", 1) + plain, "must be debian:"},
 		{"an artifact named as a path", strings.Replace(artifact(""), "name: a.tar.gz", "name: ../a.tar.gz", 1) + plain, "must be a file name"},
-		{"a recipe that extends a file", "extends: /etc/passwd\n" + plain, "extends takes the name of a recipe"},
+		{"a recipe that extends a file", "extends: /etc/passwd\n" + plain, "extends must be the name of a recipe"},
 		{"an alias", "requirements: &x []\ntitle2: *x\n", "anchor"},
 		{"a tag", "requirements: !!python/object/apply:os.system [reboot]\n", "tag"},
 	} {

@@ -25,10 +25,7 @@ var (
 // unless that is nil. The error is an *InvalidError.
 func Load(data []byte, name string, tables *Tables) (*Recipe, error) {
 	r, d := read(data, name)
-	// A file of the wrong shape would only repeat itself in lint.
-	if len(d.mistakes) == 0 {
-		lint(r, tables, d)
-	}
+	d.lint(func() { lint(r, tables, d) })
 	if err := d.err(); err != nil {
 		return nil, err
 	}
@@ -66,7 +63,7 @@ func lint(r *Recipe, tables *Tables, d *document) {
 		d.at("$.title", "title is missing")
 	}
 	if r.Extends != "" && !nameForm.MatchString(r.Extends) {
-		d.at("$.extends", "extends takes the name of a recipe, found %q", r.Extends)
+		d.at("$.extends", "extends must be the name of a recipe, found %q", r.Extends)
 	}
 	if len(r.Requirements) == 0 && r.Extends == "" {
 		d.at("$", "a recipe needs requirements, or a recipe that it extends")
@@ -120,14 +117,14 @@ func lintRequirement(r *Recipe, q *Requirement, tables *Tables, d *document, pat
 	}
 	for _, text := range []struct{ key, value string }{{"title", q.Title}, {"why", q.Why}} {
 		if strings.TrimSpace(text.value) == "" {
-			d.at(path, "requirement %s needs a %s", q.ID, text.key)
+			d.at(path+"."+text.key, "requirement %s needs a %s", q.ID, text.key)
 		}
 	}
 	if q.Severity != "" {
 		d.word(path+".severity", "severity", string(q.Severity), Severities())
 	}
 	if (q.Severity == "" || q.Severity == Required) && len(q.Fix) == 0 && strings.TrimSpace(q.Manual) == "" {
-		d.at(path, "requirement %s is required, so it needs a fix or a manual way to make it hold", q.ID)
+		d.at(path, "requirement %s is required, so it needs a fix, or a manual one", q.ID)
 	}
 	for _, system := range slices.Sorted(maps.Keys(q.ManualOn)) {
 		d.word(path+".manual_on", "operating system", system, append(Families(), Distributions()...))
@@ -316,7 +313,7 @@ func lintFix(r *Recipe, f *Fix, d *document, path string) {
 		for _, b := range r.Builds {
 			known = append(known, b.Name)
 		}
-		if r.Extends == "" {
+		if r.Extends == "" && !d.damaged("$.builds") {
 			d.word(path+".build", "build", f.Build, known)
 		}
 	}
@@ -360,6 +357,9 @@ func lintBuild(r *Recipe, b *Build, d *document, path string) {
 // artifact records a mistake when the recipe has no artifact of the name. A
 // recipe that extends another may mean one of that; Find lints the merged one.
 func (r *Recipe) artifact(name string, d *document, path string) {
+	if d.damaged("$.artifacts") {
+		return
+	}
 	var known []string
 	for _, a := range r.Artifacts {
 		known = append(known, a.Name)

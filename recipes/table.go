@@ -151,9 +151,7 @@ func LoadTable(data []byte, name string) (*Table, error) { return loadTable(data
 func loadTable(data []byte, name string, pairs bool) (*Table, error) {
 	t := &Table{Source: name, begins: &sync.Map{}}
 	d := decode(data, name, t)
-	if len(d.mistakes) == 0 {
-		lintTable(t, d)
-	}
+	d.lint(func() { lintTable(t, d) })
 	if len(d.mistakes) == 0 && pairs {
 		lintPairs(t, d)
 	}

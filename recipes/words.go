@@ -119,5 +119,8 @@ func suggest(word string, known []string) string {
 	if w, ok := nearest(word, known); ok {
 		return "; did you mean " + w + "?"
 	}
+	if len(known) == 0 {
+		return ""
+	}
 	return "; known: " + strings.Join(known, ", ")
 }

@@ -66,11 +66,53 @@ type document struct {
 	name     string
 	places   map[string]*token.Position // $.requirements[2].id
 	mistakes []Mistake
+	// body: the syntax is right, so there are values to look at.
+	body bool
+	// broken are the paths whose value could not be read. What the linter says of them,
+	// and of what lacks them, would only repeat that.
+	broken  []string
+	linting bool
+	// refused are the places of tokens that the format does not use.
+	refused map[token.Position]bool
+	said    int // mistakes, those included that repeat another
+}
+
+// lint has the linter look at the values. It sees those beside a broken one, too: all
+// mistakes are reported at once.
+func (d *document) lint(look func()) {
+	if !d.body {
+		return
+	}
+	d.linting = true
+	look()
+	d.linting = false
+}
+
+// damaged reports whether a value at the path, or below it, could not be read.
+func (d *document) damaged(path string) bool {
+	return slices.ContainsFunc(d.broken, func(b string) bool { return within(b, path) })
+}
+
+// within reports whether a path is another one or below it.
+func within(path, other string) bool {
+	rest, ok := strings.CutPrefix(path, other)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+// repeats reports whether a mistake at the path comes of a value that could not be read:
+// this one, one around it, or one directly in it.
+func (d *document) repeats(path string) bool {
+	return slices.ContainsFunc(d.broken, func(b string) bool {
+		return within(path, b) || b[:max(0, strings.LastIndexAny(b, ".["))] == path
+	})
 }
 
 // at records a mistake at the place of a path, or of its nearest parent that
 // has one.
 func (d *document) at(path, format string, args ...any) {
+	if d.linting && d.repeats(path) {
+		return
+	}
 	for {
 		if pos, ok := d.places[path]; ok {
 			d.pos(pos, format, args...)
@@ -86,11 +128,29 @@ func (d *document) at(path, format string, args ...any) {
 }
 
 func (d *document) pos(pos *token.Position, format string, args ...any) {
+	d.said++
+	if pos != nil && d.refused[at(pos)] {
+		return
+	}
 	m := Mistake{File: d.name, Message: fmt.Sprintf(format, args...)}
 	if pos != nil {
 		m.Line, m.Column = pos.Line, pos.Column
 	}
 	d.mistakes = append(d.mistakes, m)
+}
+
+// at is a position by line and column alone.
+func at(pos *token.Position) token.Position {
+	return token.Position{Line: pos.Line, Column: pos.Column}
+}
+
+// refuse records a token that the format does not use, and goes on.
+func (d *document) refuse(pos *token.Position, format string, args ...any) {
+	d.pos(pos, format, args...)
+	if d.refused == nil {
+		d.refused = map[token.Position]bool{}
+	}
+	d.refused[at(pos)] = true
 }
 
 // err gives the mistakes in file order, or nil when there are none.
@@ -134,7 +194,7 @@ func decode(data []byte, name string, into any) *document {
 	if !d.plain(tokens) {
 		return d
 	}
-	file, err := parser.Parse(tokens, 0)
+	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		var located yaml.Error
 		if errors.As(err, &located) && located.GetToken() != nil {
@@ -145,13 +205,15 @@ func decode(data []byte, name string, into any) *document {
 		return d
 	}
 	var body ast.Node
+	only := true
 	for _, doc := range file.Docs {
 		if doc == nil || doc.Body == nil || doc.Body.Type() == ast.NullType || doc.Body.Type() == ast.CommentType {
 			continue
 		}
 		if body != nil {
-			d.pos(doc.Body.GetToken().Position, "a second document begins here; a file holds one")
-			return d
+			d.pos(doc.Body.GetToken().Position, "a second document begins here; a file has one")
+			only = false // half a file lacks what is in the other half
+			break
 		}
 		body = doc.Body
 	}
@@ -159,6 +221,7 @@ func decode(data []byte, name string, into any) *document {
 		d.pos(nil, "the file is empty")
 		return d
 	}
+	d.body = only
 	d.value(body, reflect.ValueOf(into).Elem(), "$", 0)
 	return d
 }
@@ -173,11 +236,9 @@ func (d *document) plain(tokens token.Tokens) bool {
 		}
 		switch t.Type {
 		case token.AnchorType, token.AliasType, token.MergeKeyType:
-			d.pos(t.Position, "anchors, aliases and merge keys are not part of the format; repeat the value, or use extends")
-			return false
+			d.refuse(t.Position, "anchors, aliases and merge keys are not part of the format; repeat the value, or use extends")
 		case token.TagType, token.DirectiveType, token.MappingKeyType:
-			d.pos(t.Position, "%q: tags, directives and complex keys are not part of the format; quote it if it is text", t.Value)
-			return false
+			d.refuse(t.Position, "%q: tags, directives and complex keys are not part of the format; quote it if it is text", t.Value)
 		case token.SequenceStartType, token.MappingStartType:
 			depth++
 		case token.SequenceEndType, token.MappingEndType:
@@ -195,6 +256,14 @@ func (d *document) plain(tokens token.Tokens) bool {
 
 // value fills v from a node.
 func (d *document) value(n ast.Node, v reflect.Value, path string, depth int) {
+	said, broken := d.said, len(d.broken)
+	d.fill(n, v, path, depth)
+	if d.said > said && len(d.broken) == broken {
+		d.broken = append(d.broken, path)
+	}
+}
+
+func (d *document) fill(n ast.Node, v reflect.Value, path string, depth int) {
 	if n == nil || n.GetToken() == nil {
 		d.at(path, "a value is missing")
 		return
@@ -218,7 +287,7 @@ func (d *document) value(n ast.Node, v reflect.Value, path string, depth int) {
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		text, ok := scalar(n)
 		if !ok {
-			d.pos(pos, "wanted one word or number, found %s", shape(n))
+			d.pos(pos, "expected one word or number, found %s", shape(n))
 			return
 		}
 		if err := u.UnmarshalText([]byte(text)); err != nil {
@@ -232,7 +301,7 @@ func (d *document) value(n ast.Node, v reflect.Value, path string, depth int) {
 	case reflect.Map:
 		pairs, ok := mapping(n)
 		if !ok {
-			d.pos(pos, "wanted keys with values, found %s", shape(n))
+			d.pos(pos, "expected keys with values, found %s", shape(n))
 			return
 		}
 		v.Set(reflect.MakeMap(v.Type()))
@@ -241,6 +310,7 @@ func (d *document) value(n ast.Node, v reflect.Value, path string, depth int) {
 			d.places[path+"."+key] = p.Key.GetToken().Position
 			if v.MapIndex(reflect.ValueOf(key)).IsValid() {
 				d.pos(p.Key.GetToken().Position, "%q is here a second time", key)
+				d.broken = append(d.broken, path+"."+key)
 				continue
 			}
 			item := reflect.New(v.Type().Elem()).Elem()
@@ -250,7 +320,7 @@ func (d *document) value(n ast.Node, v reflect.Value, path string, depth int) {
 	case reflect.Slice:
 		seq, ok := n.(*ast.SequenceNode)
 		if !ok {
-			d.pos(pos, "wanted a list, found %s", shape(n))
+			d.pos(pos, "expected a list, found %s", shape(n))
 			return
 		}
 		v.Set(reflect.MakeSlice(v.Type(), len(seq.Values), len(seq.Values)))
@@ -265,7 +335,7 @@ func (d *document) value(n ast.Node, v reflect.Value, path string, depth int) {
 func (d *document) structure(n ast.Node, v reflect.Value, path string, depth int) {
 	pairs, ok := mapping(n)
 	if !ok {
-		d.pos(place(n), "wanted keys with values, found %s", shape(n))
+		d.pos(place(n), "expected keys with values, found %s", shape(n))
 		return
 	}
 	fields := map[string]int{}
@@ -293,9 +363,14 @@ func (d *document) structure(n ast.Node, v reflect.Value, path string, depth int
 		switch {
 		case !ok:
 			d.pos(pos, "unknown key %q%s", key, suggest(key, known))
+			if meant, ok := nearest(key, known); ok {
+				key = meant
+			}
+			d.broken = append(d.broken, path+"."+key)
 			continue
 		case seen[key]:
 			d.pos(pos, "%q is here a second time", key)
+			d.broken = append(d.broken, path+"."+key)
 			continue
 		}
 		seen[key] = true
@@ -322,7 +397,7 @@ func (d *document) scalar(n ast.Node, v reflect.Value) {
 	pos := place(n)
 	text, ok := scalar(n)
 	if !ok {
-		d.pos(pos, "wanted one word or number, found %s", shape(n))
+		d.pos(pos, "expected one word or number, found %s", shape(n))
 		return
 	}
 	switch v.Kind() {
@@ -331,21 +406,21 @@ func (d *document) scalar(n ast.Node, v reflect.Value) {
 	case reflect.Bool:
 		b, ok := n.(*ast.BoolNode)
 		if !ok {
-			d.pos(pos, "wanted true or false, found %q", text)
+			d.pos(pos, "expected true or false, found %q", text)
 			return
 		}
 		v.SetBool(b.Value)
 	case reflect.Int:
 		i, err := strconv.Atoi(text)
 		if err != nil {
-			d.pos(pos, "wanted a whole number, found %q", text)
+			d.pos(pos, "expected a whole number, found %q", text)
 			return
 		}
 		v.SetInt(int64(i))
 	case reflect.Float64:
 		f, err := strconv.ParseFloat(text, 64)
 		if err != nil || f < 0 || f > 1e15 {
-			d.pos(pos, "wanted a number of at least 0, found %q", text)
+			d.pos(pos, "expected a number of at least 0, found %q", text)
 			return
 		}
 		v.SetFloat(f)

@@ -21,9 +21,9 @@ import (
 
 // RecipeList prints one line a recipe, grouped by what fits this machine.
 func RecipeList(ctx context.Context, c *console.Console, folders Folders) error {
-	list, err := recipes.List(folders.Recipes)
-	if err != nil {
-		return &UsageError{err}
+	list, broken := recipes.List(folders.Recipes)
+	if len(list) == 0 && broken != nil {
+		return &UsageError{broken}
 	}
 	width := 0
 	for _, r := range list {
@@ -55,6 +55,9 @@ func RecipeList(ctx context.Context, c *console.Console, folders Folders) error 
 		if err := printRecipes(c, groups[group.fit], width); err != nil {
 			return err
 		}
+	}
+	if broken != nil { // the others are listed all the same
+		return usagef("some of your recipes cannot be used; fix or remove them:\n%w", broken)
 	}
 	return nil
 }
@@ -90,18 +93,14 @@ func RecipeShow(c *console.Console, folders Folders, name string) error {
 
 // RecipeLint checks a recipe file.
 func RecipeLint(c *console.Console, folders Folders, file string) error {
-	t, err := recipes.FindTables(folders.Recipes)
-	if err != nil {
-		return &UsageError{err}
-	}
-	data, err := input.Read(file, recipes.MaxFile+1) // Load names the limit
+	data, err := input.Read(file, recipes.MaxFile+1) // LintFile names the limit
 	if errors.Is(err, fs.ErrNotExist) {
-		return usagef("there is no file %s", file)
+		return usagef("%s does not exist", file)
 	}
 	if err != nil {
 		return fmt.Errorf("read the recipe: %w", err)
 	}
-	if _, err := recipes.Load(data, file, t); err != nil {
+	if err := recipes.LintFile(data, file, folders.Recipes); err != nil {
 		return &UsageError{err}
 	}
 	_, err = fmt.Fprintf(c.Text(), "%s is valid\n", file)

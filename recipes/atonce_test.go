@@ -1,0 +1,110 @@
+package recipes
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestAllMistakesAtOnce: no kind of mistake hides one of another kind, and lint says
+// exactly what loading says.
+func TestAllMistakesAtOnce(t *testing.T) {
+	const requirement = "requirements:\n  - id: go.version\n    title: Go\n    why: y\n    manual: z\n    component: {name: go}\n"
+	for name, c := range map[string]struct {
+		text string
+		want []string // parts of the mistakes, all of them, in order
+	}{
+		"a key and a word": {"schema: 1\nname: mine\ntitel: T\n" + strings.Replace(requirement, "name: go", "name: opencll", 1),
+			[]string{`3:1: unknown key "titel"`, `9:23: unknown component "opencll"`}},
+		"a shape and a word": {"schema: one\nname: mine\ntitle: T\n" + strings.Replace(requirement, "name: go", "name: opencll", 1),
+			[]string{`1:9: expected a whole number`, `unknown component "opencll"`}},
+		"an anchor and a word": {"schema: 1\nname: mine\ntitle: &x T\n" + strings.Replace(requirement, "name: go", "name: opencll", 1),
+			[]string{`3:8: anchors`, `unknown component "opencll"`}},
+		"two tags": {"schema: !!int 1\nname: mine\ntitle: !!str T\n" + requirement,
+			[]string{`1:9: "!!int"`, `3:8: "!!str"`}},
+		"a key twice and a word": {"schema: 1\nname: mine\ntitle: T\ntitle: T\n" + strings.Replace(requirement, "name: go", "name: opencll", 1),
+			[]string{`4:1: "title" is here a second time`, `unknown component "opencll"`}},
+		"another name and a word": {"schema: 1\nname: other\ntitle: T\n" + strings.Replace(requirement, "name: go", "name: opencll", 1),
+			[]string{`2:7: the recipe calls itself "other" but the file is named "mine"`, `unknown component "opencll"`}},
+		"an unknown recipe, another name and a word": {"schema: 1\nname: other\ntitle: T\nextends: opencv-yolo3\n" + strings.Replace(requirement, "name: go", "name: opencll", 1),
+			[]string{`2:7: the recipe calls itself "other"`, `4:10: there is no recipe "opencv-yolo3"; did you mean opencv-yolov3?`, `unknown component "opencll"`}},
+		"itself, without one of the program's": {"schema: 1\nname: mine\ntitle: T\nextends: mine\n" + requirement,
+			[]string{`4:10: there is no recipe "mine"`}},
+		"together with what it extends": {"schema: 1\nname: mine\ntitle: T\nextends: opencv-yolov3\n" + strings.Replace(requirement, "why: y", "why: y\n    when: {set: {no-such: [x]}}", 1) +
+			"  - id: two.version\n    title: Go\n    manual: z\n    component: {name: go}\n",
+			[]string{`9:18: unknown parameter "no-such"`, "needs a why"}},
+		"parameters that cannot be read": {"schema: 1\nname: mine\ntitle: T\nparameters: {gpu: {title: G, default: a, choices: a}}\n" + strings.Replace(requirement, "why: y", "why: y\n    when: {set: {gpu: [a]}}", 1),
+			[]string{`choices`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			file := filepath.Join(dir, "mine.yaml")
+			if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, byName := Find("mine", dir)
+			_, byFile := Find(file, dir)
+			lint := LintFile([]byte(c.text), file, dir)
+			_, listed := List(dir)
+			var invalid *InvalidError
+			if !errors.As(lint, &invalid) {
+				t.Fatalf("lint: %v", lint)
+			}
+			for how, err := range map[string]error{"by name": byName, "by file": byFile, "in the list": listed} {
+				if err == nil || err.Error() != lint.Error() {
+					t.Errorf("%s: %v\nlint: %v", how, err, lint)
+				}
+			}
+			if name == "parameters that cannot be read" {
+				if len(invalid.Mistakes) != 1 {
+					t.Errorf("one mistake is told as %d: %v", len(invalid.Mistakes), lint)
+				}
+				return
+			}
+			if len(invalid.Mistakes) != len(c.want) {
+				t.Fatalf("%d mistakes, want %d: %v", len(invalid.Mistakes), len(c.want), lint)
+			}
+			for i, want := range c.want {
+				if !strings.Contains(invalid.Mistakes[i].String(), want) {
+					t.Errorf("mistake %d is %s, want …%s…", i+1, invalid.Mistakes[i], want)
+				}
+			}
+		})
+	}
+}
+
+// TestOneBrokenFile: the other recipes are listed and found.
+func TestOneBrokenFile(t *testing.T) {
+	dir := t.TempDir()
+	good := "schema: 1\nname: good\ntitle: T\nextends: opencv-yolov3\n"
+	for name, text := range map[string]string{
+		"good.yaml": good, "broken.yaml": "a: [", "wrong.yaml": good, "twice.yaml": good, "twice.yml": good, "empty.yaml": "", "binary.yaml": "\x00",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "folder.yaml"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	embedded, err := Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := List(dir)
+	if len(list) != len(embedded)+1 {
+		t.Errorf("%d recipes, want the %d of the program and one: %v", len(list), len(embedded), err)
+	}
+	for _, name := range []string{"broken.yaml", "wrong.yaml", "twice.yaml", "twice.yml", "empty.yaml", "binary.yaml"} {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s is not told: %v", name, err)
+		}
+	}
+	for _, name := range []string{"good", Default} {
+		if _, err := Find(name, dir); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
