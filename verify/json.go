@@ -45,6 +45,9 @@ func (e Engine) MarshalJSON() ([]byte, error) {
 // weights, a reference and what is left of the time without them.
 func (r Result) MarshalJSON() ([]byte, error) {
 	type plain Result
+	if r.Engines == nil {
+		r.Engines = []Engine{}
+	}
 	form := struct {
 		plain
 		Network         *Network   `json:"network"`

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/deployctl/deployctl/doctor/report"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/judge"
 )
@@ -51,7 +52,8 @@ func (n *Number) UnmarshalJSON(b []byte) error {
 
 // Result is a proof: what ran, what came out, how fast.
 type Result struct {
-	Schema  int     `json:"schema"`
+	Schema int `json:"schema"`
+	report.Made
 	Level   int     `json:"level"`
 	State   State   `json:"state"`
 	Network Network `json:"network"`

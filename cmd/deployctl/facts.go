@@ -55,7 +55,10 @@ func newDiff(c *console.Console) *cobra.Command {
 		Short: "Compare two machines: what breaks first, then what matters",
 		Long: `Compares two machines: A, on which a program was built or works, and B, on
 which it is to run. Each is a snapshot, a JSON file from "deployctl facts", or
-the word "here" for this machine.`,
+the word "here" for this machine.
+
+Exit codes: 0 they are alike, 3 a difference breaks programs from A on B, 4 they
+differ otherwise, 1 and 2 as for every command.`,
 		Example: `  deployctl diff build-server.tgz here`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
@@ -64,7 +67,7 @@ the word "here" for this machine.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.A, o.B = args[0], args[1]
+			o.A, o.B, o.Version = args[0], args[1], version()
 			return pipeline.Diff(cmd.Context(), o)
 		},
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/doctor/host"
@@ -35,6 +36,7 @@ func TestMain(m *testing.M) {
 //	                           (of several parts: a+b)
 //	exits CODE COMMAND ARG…    the command ends with exactly that code
 //	isjson FILE                the file is one JSON document and nothing else
+//	valid NAME FILE            the file is valid against docs/schema/NAME.schema.json
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -53,6 +55,7 @@ func TestScripts(t *testing.T) {
 			"snapshot": snapshotCmd,
 			"exits":    exitsCmd,
 			"isjson":   isJSONCmd,
+			"valid":    validCmd,
 		},
 	})
 }
@@ -107,6 +110,17 @@ func isJSONCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if d.More() {
 		ts.Fatalf("%s holds more than one JSON document", args[0])
 	}
+}
+
+func validCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: valid NAME FILE")
+	}
+	schema, err := jsonschema.NewCompiler().Compile("../../docs/schema/" + args[0] + ".schema.json")
+	ts.Check(err)
+	value, err := jsonschema.UnmarshalJSON(strings.NewReader(ts.ReadFile(args[1])))
+	ts.Check(err)
+	ts.Check(schema.Validate(value))
 }
 
 // TestExitCodes pins the contract with scripts.

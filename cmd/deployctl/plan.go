@@ -36,6 +36,7 @@ OpenCV, toolsets, settings. A script that can do nothing exits 3.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return whatFolders(func(f pipeline.Folders) error {
 				o.Folders = f
+				o.Version = version()
 				return pipeline.Plan(cmd.Context(), o)
 			})
 		},

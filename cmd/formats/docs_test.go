@@ -36,8 +36,8 @@ func manualPage() string {
 		"A finding about the machine names `machine/ID` in SARIF and `.gitlab-ci.yml` in GitLab.\n")
 	notes := map[string]string{
 		JSON: "Schemas: [doctor](schema/doctor.schema.json), [verify](schema/verify.schema.json), [plan](schema/plan.schema.json),\n" +
-			"[facts](schema/facts.schema.json), [lock](schema/lock.schema.json), [bundle](schema/bundle.schema.json). `schema` is the version: keys may be\n" +
-			"added within one, and none changes its meaning. In doctor's, `tool` and `time` say which deployctl made\n" +
+			"[diff](schema/diff.schema.json), [facts](schema/facts.schema.json), [lock](schema/lock.schema.json), [bundle](schema/bundle.schema.json). `schema` is the version: keys may be\n" +
+			"added within one, and none changes its meaning. `tool` and `time` say which deployctl made\n" +
 			"the document, and when. A lock and a bundle have neither: the same machine gives the same\n" +
 			"lock, to the byte. `--plan` adds the plan.\n",
 		"junit":      "Valid against the schema of Apache Ant's JUnit task. The host's name is left out.\n",
@@ -45,7 +45,7 @@ func manualPage() string {
 		"prometheus": "Every series has the labels `command` and `recipe`, so the files of several runs can be in\none folder. `deployctl_run_timestamp_seconds` says how old the result is.\n",
 		GitHub:       "The text, with workflow commands switched off while it is written; then an annotation for\neach problem; then the summary of the step, in Markdown, where the runner asks for one.\n",
 		"html": "The page has no script and loads nothing. It follows the light or dark colors of the reader,\nprints with everything opened, and can be used with the keyboard and a screen reader\n" +
-			"(`.ci/html` checks it in Chromium with axe-core). With `doctor --fix` and `verify` it has a\nchart of the engines.\n\n" +
+			"(`.ci/html` checks it in Chromium with axe-core). With `doctor --fix` and `verify` it has the\npicture of the proof and a chart of the engines.\n\n" +
 			"![The report of a bare Debian 12: findings and plan, in light colors](report-light.png)\n\n![A report with a proof, in dark colors](report-dark.png)\n",
 	}
 	for _, f := range All() {
@@ -55,6 +55,9 @@ func manualPage() string {
 		}
 		b.WriteString("\n```" + f.Lang + "\n" + f.Example + "\n```\n")
 	}
+	b.WriteString("\n## diff\n\n" +
+		"`deployctl diff A B` has `text` and `json`. Both name the two machines. Exit codes: 0 they\n" +
+		"are alike, 3 a difference breaks programs from A on B, 4 they differ otherwise.\n")
 	return b.String()
 }
 

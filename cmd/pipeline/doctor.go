@@ -626,7 +626,7 @@ func (o DoctorOptions) proves(r *recipes.Recipe) bool {
 func (o DoctorOptions) proof(r *recipes.Recipe) VerifyOptions {
 	v := o.Verify
 	v.Engine = r.Verify.Engine
-	v.Console, v.Folders, v.Format, v.Level = o.Console, o.Folders, o.Format, o.Level
+	v.Console, v.Folders, v.Format, v.Version, v.Level = o.Console, o.Folders, o.Format, o.Version, o.Level
 	return v
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/doctor/report"
 	"github.com/deployctl/deployctl/installers"
+	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/verify"
 )
 
@@ -34,7 +35,28 @@ func (o DoctorOptions) document(x *examination) *formats.Document {
 		d.Plan, d.Manual = x.outline.Steps, x.outline.Manual
 	}
 	d.Proof, _ = x.report.Proof.(*verify.Result)
+	d.Picture = drawn(o.Console, o.format, d.Proof)
 	return d
+}
+
+// drawn is the picture of a proof, for a format that shows it; nil where there is none.
+func drawn(c *console.Console, f formats.Format, r *verify.Result) []byte {
+	if !f.Pictures || r == nil || r.Picture == "" {
+		return nil
+	}
+	const most = 32 << 20
+	info, err := os.Stat(r.Picture)
+	if err == nil && info.Size() > most {
+		err = fmt.Errorf("it has %s", step.Bytes(info.Size()))
+	}
+	var data []byte
+	if err == nil {
+		data, err = os.ReadFile(r.Picture)
+	}
+	if err != nil {
+		c.Note("deployctl: the picture is left out: %v", err)
+	}
+	return data
 }
 
 // root is the folder that a CI system names files from, else the project's.

@@ -221,9 +221,10 @@ type DiffOptions struct {
 	A, B    string // a snapshot, a facts file, or "here"
 	Format  string
 	All     bool
+	Version string // deployctl's own
 }
 
-// Diff compares two machines. A difference is no failure: the exit code is 0.
+// Diff compares two machines; the exit code is the comparison's.
 func Diff(ctx context.Context, o DiffOptions) error {
 	if o.Format != "text" && o.Format != "json" {
 		return usagef("--format %s is unknown: use text or json", o.Format)
@@ -236,14 +237,17 @@ func Diff(ctx context.Context, o DiffOptions) error {
 	if err != nil {
 		return err
 	}
-	list := report.Diff(a, b)
+	c := report.Compare(o.A, a, o.B, b)
+	c.Made = made(o.Console, o.Version)
 	if o.Format == "text" {
-		return report.WriteDiff(o.Console.Text(), list, report.Style{Color: o.Console.Color, All: o.All})
+		err = c.WriteText(o.Console.Text(), report.Style{Color: o.Console.Color, All: o.All})
+	} else {
+		err = writeJSON(o.Console, c)
 	}
-	if list == nil {
-		list = []report.Difference{}
+	if err != nil {
+		return err
 	}
-	return writeJSON(o.Console, map[string]any{"schema": 1, "differences": list})
+	return verdict(c.Exit)
 }
 
 func factsOf(ctx context.Context, name string) (*facts.Facts, error) {

@@ -26,6 +26,7 @@ type PlanOptions struct {
 	For     string
 	Targets []string // component=version
 	Format  string
+	Version string // deployctl's own
 }
 
 // Plan says what the smallest change is that makes a recipe hold, and why; or
@@ -82,7 +83,7 @@ func Plan(ctx context.Context, o PlanOptions) error {
 		s.Price(priceOf(steps))
 	}
 	if o.Format == "json" {
-		err = s.WriteJSON(o.Console.Out)
+		err = s.WriteJSON(o.Console.Out, made(o.Console, o.Version))
 	} else if err = s.WriteText(o.Console.Text(), o.Console.Width); err == nil && said.Run() != "" {
 		next := said.Run()
 		if o.For != "" { // --fix would change this machine

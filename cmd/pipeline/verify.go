@@ -89,7 +89,7 @@ func Verify(ctx context.Context, o VerifyOptions) error {
 		if err != nil {
 			return err
 		}
-		d = o.document(p)
+		d = o.document(format, p)
 		if format.Live {
 			err = p.write(o.Console)
 		} else {
@@ -103,9 +103,10 @@ func Verify(ctx context.Context, o VerifyOptions) error {
 }
 
 // document is a proof, for a format.
-func (o VerifyOptions) document(p proof) *formats.Document {
-	m := made(o.Console, o.Version)
-	return &formats.Document{Command: "verify", Proof: p.result, Facts: p.facts, Version: o.Version, Time: m.Time, Exit: p.exit}
+func (o VerifyOptions) document(format formats.Format, p proof) *formats.Document {
+	return &formats.Document{
+		Command: "verify", Proof: p.result, Facts: p.facts, Picture: drawn(o.Console, format, p.result), Version: o.Version, Time: p.result.Time, Exit: p.exit,
+	}
 }
 
 // own reports whether the model is a file of the user's: the networks that have names
@@ -376,6 +377,7 @@ func prove(ctx context.Context, o VerifyOptions, machine func() (*host.Host, *ju
 	if err != nil {
 		return proof{}, err
 	}
+	result.Made = made(o.Console, o.Version)
 	exit := judge.ExitOK
 	switch result.State {
 	case verify.Fail:

@@ -7,7 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mattn/go-runewidth"
+
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/recipes"
 )
 
@@ -34,6 +37,47 @@ type Difference struct {
 	A      string `json:"a"`
 	B      string `json:"b"`
 	Why    string `json:"why"`
+}
+
+// Comparison is the document of two machines compared.
+type Comparison struct {
+	Schema int `json:"schema"`
+	Made
+	A           Side           `json:"a"`
+	B           Side           `json:"b"`
+	Differences []Difference   `json:"differences"` // gravest first
+	Summary     map[string]int `json:"summary"`     // how many differences of each weight
+	// Exit is 0 for machines that are alike, 3 where a difference breaks programs,
+	// and 4 where they differ otherwise.
+	Exit int `json:"exit"`
+}
+
+// Side is one of the two machines: what the user named it by, and what it is.
+type Side struct {
+	Name string      `json:"name"`
+	Host HostSummary `json:"host"`
+}
+
+// Compare compares machine A, where a program was built or works, with B, where it
+// is to run.
+func Compare(nameA string, a *facts.Facts, nameB string, b *facts.Facts) *Comparison {
+	c := &Comparison{
+		Schema: 1, A: Side{nameA, HostOf(a)}, B: Side{nameB, HostOf(b)}, Differences: Diff(a, b),
+		Summary: map[string]int{Breaks.String(): 0, Matters.String(): 0, Detail.String(): 0},
+	}
+	if c.Differences == nil {
+		c.Differences = []Difference{}
+	}
+	for _, d := range c.Differences {
+		c.Summary[d.Weight.String()]++
+	}
+	switch {
+	case c.Summary[Breaks.String()] > 0:
+		c.Exit = judge.ExitFail
+	case len(c.Differences) > 0:
+		c.Exit = judge.ExitStrict
+	}
+	return c
 }
 
 // isaFeatures are the CPU features that compilers and libraries choose code by.
@@ -230,9 +274,18 @@ func prefix(s string, n int) string {
 	return fmt.Sprint(seg[:min(n, len(seg))])
 }
 
-// WriteDiff writes the differences for people.
-func WriteDiff(w io.Writer, list []Difference, s Style) error {
+// WriteText writes the comparison for people.
+func (c *Comparison) WriteText(w io.Writer, s Style) error {
 	b := &strings.Builder{}
+	list := c.Differences
+	names := max(runewidth.StringWidth(c.A.Name), runewidth.StringWidth(c.B.Name))
+	for _, side := range []struct {
+		letter string
+		Side
+	}{{"A", c.A}, {"B", c.B}} {
+		fmt.Fprintf(b, "%s  %s  %s\n", s.Paint("1", side.letter), pad(side.Name, names), s.Paint("2", side.Host.Line()))
+	}
+	b.WriteString("\n")
 	if len(list) == 0 {
 		b.WriteString("The two machines are alike in everything deployctl looks at.\n")
 	}

@@ -1,8 +1,15 @@
 package report_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	generator "github.com/invopop/jsonschema"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/report"
@@ -58,20 +65,101 @@ func TestDiffPutsWhatBreaksFirst(t *testing.T) {
 	}
 }
 
-func TestWriteDiff(t *testing.T) {
-	list := report.Diff(machine(nil), machine(func(f *facts.Facts) {
+func TestComparison(t *testing.T) {
+	c := report.Compare("build-server.tgz", machine(nil), "here", machine(func(f *facts.Facts) {
 		f.OS.Libc.Version = "2.31"
 		f.Components["cmake"][0].Path = "/opt/cmake"
 	}))
 	var b strings.Builder
-	if err := report.WriteDiff(&b, list, report.Style{}); err != nil {
+	if err := c.WriteText(&b, report.Style{}); err != nil {
 		t.Fatal(err)
 	}
-	want := `breaks   os.libc.version  2.36 → 2.31
+	want := `A  build-server.tgz  Debian 12 · amd64 · x86-64-v4 · 2 cores · 8.0 GiB
+B  here              Debian 12 · amd64 · x86-64-v4 · 2 cores · 8.0 GiB
+
+breaks   os.libc.version  2.36 → 2.31
                           a program built on A may ask for glibc symbols newer than 2.31
 and 1 detail (--all)
 `
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+	if c.Exit != 3 || c.Summary["breaks"] != 1 || c.Summary["detail"] != 1 {
+		t.Errorf("%+v", c)
+	}
+	if c := report.Compare("a", machine(nil), "b", machine(func(f *facts.Facts) { f.Components["cmake"][0].Path = "/opt/cmake" })); c.Exit != 4 {
+		t.Errorf("a detail: exit %d", c.Exit)
+	}
+	if c := report.Compare("a", machine(nil), "b", machine(nil)); c.Exit != 0 || c.Differences == nil {
+		t.Errorf("alike: %+v", c)
+	}
+}
+
+// TestSchema: docs/schema/diff.schema.json is what the types say, and comparisons are
+// valid against it.
+func TestSchema(t *testing.T) {
+	r := &generator.Reflector{AllowAdditionalProperties: true, Anonymous: true}
+	if err := r.AddGoComments("github.com/deployctl/deployctl/doctor/report", "./"); err != nil {
+		t.Fatal(err)
+	}
+	for k, c := range r.CommentMap {
+		r.CommentMap[strings.Replace(k, "/report/.", "/report", 1)] = c
+	}
+	s := r.Reflect(&report.Comparison{})
+	s.ID, s.Title = "urn:deployctl:diff:1", "deployctl diff"
+	s.Definitions["Weight"] = &generator.Schema{Type: "string", Enum: []any{"breaks", "matters", "detail"}, Description: "How much a difference means for a program that works on A and is to run on B."}
+	difference := s.Definitions["Difference"].Properties
+	difference.Set("weight", &generator.Schema{Ref: "#/$defs/Weight"})
+	data, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data = append(data, '\n')
+	file := filepath.FromSlash("../../docs/schema/diff.schema.json")
+	if *update {
+		if err := os.WriteFile(file, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	published, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(published, data) {
+		t.Errorf("%s does not match the Go types; run go test ./doctor/report -run TestSchema -update", file)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(published))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("diff.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := compiler.Compile("diff.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(text []byte) error {
+		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return schema.Validate(value)
+	}
+	for _, c := range []*report.Comparison{
+		report.Compare("a", machine(nil), "b", machine(nil)),
+		report.Compare("a", machine(nil), "b", machine(func(f *facts.Facts) { f.OS.Libc.Version = "2.31" })),
+	} {
+		text, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := check(text); err != nil {
+			t.Error(err)
+		}
+	}
+	if check([]byte(`{"schema":1,"differences":[{"weight":"much"}]}`)) == nil {
+		t.Error("a document without machines is accepted")
 	}
 }

@@ -107,11 +107,8 @@ func New(j *judge.Judgement, strict bool) *Report {
 	r := &Report{
 		Schema: 1, Recipe: j.Recipe.Name, RecipeTitle: j.Recipe.Title, RecipeSource: j.Recipe.Source,
 		RecipeOverrides: j.Recipe.Overrides,
-		Host: HostSummary{
-			OS: osName(f.OS), Family: f.OS.Family, Arch: f.OS.Arch, CPU: f.CPU.Model, Level: f.CPU.Level,
-			Cores: f.CPU.Cores, Memory: f.Memory.Usable(),
-		},
-		Findings: j.Findings, Chosen: j.Chosen, Plan: []any{}, Summary: map[judge.State]int{}, Exit: j.Exit(strict),
+		Host:            HostOf(f),
+		Findings:        j.Findings, Chosen: j.Chosen, Plan: []any{}, Summary: map[judge.State]int{}, Exit: j.Exit(strict),
 	}
 	// Every state is there, so that a script need not ask whether one is.
 	for _, state := range stateOrder {
@@ -123,6 +120,14 @@ func New(j *judge.Judgement, strict bool) *Report {
 		r.Next = judge.AfterRestart
 	}
 	return r
+}
+
+// HostOf summarizes the machine that facts are of.
+func HostOf(f *facts.Facts) HostSummary {
+	return HostSummary{
+		OS: osName(f.OS), Family: f.OS.Family, Arch: f.OS.Arch, CPU: f.CPU.Model, Level: f.CPU.Level,
+		Cores: f.CPU.Cores, Memory: f.Memory.Usable(),
+	}
 }
 
 func osName(o facts.OS) string {

@@ -12,6 +12,7 @@ import (
 	gen "github.com/invopop/jsonschema"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/deployctl/deployctl/doctor/report"
 	"github.com/deployctl/deployctl/doctor/solve"
 	"github.com/deployctl/deployctl/recipes"
 )
@@ -26,10 +27,9 @@ func TestSchema(t *testing.T) {
 	for k, c := range r.CommentMap {
 		r.CommentMap[strings.Replace(k, "/solve/.", "/solve", 1)] = c
 	}
-	s := r.Reflect(&solve.Solution{})
+	s := r.Reflect(&solve.Document{})
 	s.ID, s.Title = "urn:deployctl:plan:1", "deployctl plan"
 	s.Properties.Set("schema", &gen.Schema{Const: 1})
-	s.Required = append(s.Required, "schema")
 	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +70,7 @@ func TestSchema(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		if err := solution.WriteJSON(&out); err != nil {
+		if err := solution.WriteJSON(&out, report.Made{}); err != nil {
 			t.Fatal(err)
 		}
 		value, err := jsonschema.UnmarshalJSON(&out)

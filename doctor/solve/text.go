@@ -445,15 +445,19 @@ func (c Cost) plus(other Cost) Cost {
 	return c
 }
 
-// WriteJSON writes a solution as one JSON document.
-func (s *Solution) WriteJSON(w io.Writer) error {
+// Document is a solution in JSON.
+type Document struct {
+	Schema int `json:"schema"`
+	report.Made
+	*Solution
+}
+
+// WriteJSON writes a solution as one JSON document, which says what made it.
+func (s *Solution) WriteJSON(w io.Writer, by report.Made) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	if err := e.Encode(struct {
-		Schema int `json:"schema"`
-		*Solution
-	}{1, s}); err != nil {
+	if err := e.Encode(Document{1, by, s}); err != nil {
 		return fmt.Errorf("write the plan: %w", err)
 	}
 	return nil
