@@ -24,6 +24,7 @@ type desk struct {
 	others       []string                     // folders of the copies found, where nothing searches
 	images       map[string]*image            // by lower-case path; nil for what could not be read
 	damaged      map[string]facts.FileProblem // as of world
+	exports      map[string]map[string]bool   // by lower-case path of a runtime's DLL; nil for what could not be read
 	dirs         map[string]map[string]string
 	stats        map[string]string // files of Windows' own folders
 	unread       map[string]bool   // folders that could not be looked into
@@ -65,6 +66,7 @@ func fillWindows(ctx context.Context, h *host.Host, f *facts.Facts) error {
 				if needs, loaded := w.needs(roots); ctx.Err() == nil {
 					list[i].Needs = append(list[i].Needs, needs...)
 					list[i].OwnRuntime = w.ownRuntime(loaded)
+					list[i].Runtime = runtimeNeed(loaded)
 				}
 				if name == "opencv" && list[i].Built.Runtime == "" {
 					list[i].Built.Runtime = w.runtime(roots)
@@ -99,7 +101,7 @@ func newDesk(ctx context.Context, h *host.Host, version string) *desk {
 	if root == "" {
 		root = `C:\Windows`
 	}
-	w := &desk{ctx: ctx, h: h, root: root, system: h.Join(root, "System32"), images: map[string]*image{}, damaged: map[string]facts.FileProblem{}, dirs: map[string]map[string]string{}, stats: map[string]string{}, unread: map[string]bool{}}
+	w := &desk{ctx: ctx, h: h, root: root, system: h.Join(root, "System32"), images: map[string]*image{}, damaged: map[string]facts.FileProblem{}, exports: map[string]map[string]bool{}, dirs: map[string]map[string]string{}, stats: map[string]string{}, unread: map[string]bool{}}
 	for _, d := range h.PathDirs() {
 		if len(d) > 2 && d[1] == ':' {
 			w.path = append(w.path, strings.TrimRight(strings.ReplaceAll(d, "/", `\`), `\`))
@@ -308,35 +310,6 @@ func (w *desk) caffeCUDA(tree string) (cuda, file string) {
 		return "", ""
 	}
 	return "", ""
-}
-
-// ownRuntime is the Visual C++ runtime that a program finds before the system's,
-// with the newest of the linkers that made the files which use it.
-func (w *desk) ownRuntime(loaded []seat) *facts.OwnRuntime {
-	const name = "msvcp140.dll"
-	var own *facts.OwnRuntime
-	for _, s := range loaded {
-		if s.o == nil || !slices.ContainsFunc(s.o.imports, func(i string) bool { return strings.EqualFold(i, name) }) {
-			continue
-		}
-		file := w.find(name, s)
-		if file == "" || strings.EqualFold(w.h.DirOf(file), w.system) || !strings.EqualFold(w.h.DirOf(file), s.app) && !strings.EqualFold(w.h.DirOf(file), w.h.DirOf(s.file)) {
-			continue
-		}
-		if own == nil {
-			own = &facts.OwnRuntime{File: file, By: s.file}
-			if data, err := w.h.Search(w.ctx, file, versionKey, 64<<20, 4<<10); err == nil {
-				own.Version = FileVersion(data)
-			}
-		}
-		if s.o.linker > own.Linker { // 14.16 and 14.40 are of one length
-			own.Linker, own.By = s.o.linker, s.file
-		}
-	}
-	if own == nil || own.Version == "" {
-		return nil
-	}
-	return own
 }
 
 var worldName = lazyregexp.New(`^opencv_world([0-9]+)\.dll$`)
@@ -583,7 +556,7 @@ func (w *desk) needs(roots []string) (out []facts.Need, queue []seat) {
 			out = append(out, n)
 		}
 	}
-	loaded := map[string]bool{}
+	loaded, files := map[string]bool{}, map[string]string{}
 	for _, file := range roots {
 		// A library's own folder counts as the program's: there it is copied, or
 		// the folder is on PATH.
@@ -611,6 +584,9 @@ func (w *desk) needs(roots []string) (out []facts.Need, queue []seat) {
 			delay := i >= len(s.o.imports)
 			key := strings.ToLower(name)
 			if loaded[key] {
+				if n, lacks := w.entryPoint(name, s, files[key]); lacks {
+					add(n)
+				}
 				continue
 			}
 			if s.python && strings.HasPrefix(key, "python3") { // Python itself has it
@@ -643,6 +619,10 @@ func (w *desk) needs(roots []string) (out []facts.Need, queue []seat) {
 				}
 				add(need)
 				continue
+			}
+			files[key] = file
+			if n, lacks := w.entryPoint(name, s, file); lacks {
+				add(n)
 			}
 			if strings.EqualFold(w.h.DirOf(file), w.system) {
 				w.tell(name, s.file, file, Found, delay)

@@ -498,7 +498,10 @@ type Instance struct {
 	// OwnRuntime is the Visual C++ runtime beside its files; nil where they use the
 	// system's.
 	OwnRuntime *OwnRuntime `json:"own_runtime,omitempty"`
-	Evidence   []Evidence  `json:"evidence,omitempty"`
+	// Runtime is the oldest Visual C++ runtime that its files work with, by what they
+	// import of it; nil where that could not be read.
+	Runtime  *RuntimeNeed `json:"runtime,omitempty"`
+	Evidence []Evidence   `json:"evidence,omitempty"`
 	// Unknown: see Facts.Unknown.
 	Unknown map[string]json.RawMessage `json:"-"`
 }
@@ -673,6 +676,14 @@ type OwnRuntime struct {
 	// it (14.40), of those that use the runtime.
 	By     string `json:"by"`
 	Linker string `json:"linker,omitempty"`
+}
+
+// RuntimeNeed is the Visual C++ runtime that files need by what they import of it,
+// beyond the symbols that the DLLs here do not export, which are Needs.
+type RuntimeNeed struct {
+	// Version is the oldest that is known to work (14.38); "" for any.
+	Version string `json:"version,omitempty"`
+	By      string `json:"by,omitempty"` // the file that needs it
 }
 
 // Cause is why a needed library does not do.

@@ -104,6 +104,7 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"toolset-for-cuda":     toolsetForCUDA,
 		"gocv-modules":         gocvModules,
 		"runtime-crash":        runtimeCrash,
+		"entry-point":          entryPoint,
 		"own-runtime-crash":    ownRuntime(true),
 		"own-runtime-older":    ownRuntime(false),
 		"runtime-mutex":        runtimeMutex,

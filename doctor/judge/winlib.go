@@ -95,16 +95,18 @@ func runtime(e *evaluation, s subject) (vars map[string]string, have, needs int,
 		return nil, 0, 0, false
 	}
 	have = minor14(redist.Version)
-	switch s.name {
-	case "msvc":
+	switch {
+	case s.name == "msvc":
 		needs = minor14(s.instance.Version)
-	case "libtorch", "onnxruntime": // both are built with Visual Studio 2019 or newer from these releases on
+	case s.instance.Runtime != nil:
+		// The files' imports were read: what is missing of them are Needs.
+	case s.name == "libtorch", s.name == "onnxruntime": // both are built with Visual Studio 2019 or newer from these releases on
 		least := map[string]string{"libtorch": ">= 1.5", "onnxruntime": ">= 1.4"}[s.name]
 		if newer, err := check(least, s.instance.Version); err == nil && newer {
 			needs = 20
 		}
 	}
-	if s.name == "opencv" && s.instance.Built.Compiler == "msvc" {
+	if s.name == "opencv" && s.instance.Built.Compiler == "msvc" && s.instance.Runtime == nil {
 		needs = map[string]int{"v142": 20, "v143": 30, "v145": 50}[s.instance.Built.Toolset]
 	}
 	vars = map[string]string{"runtime": redist.Version}
@@ -121,13 +123,29 @@ func runtimeTooOld(e *evaluation, s subject) (map[string]string, bool) {
 	return vars, ok && have < 20 && needs >= 20 && !missed // library-missing says so
 }
 
-// runtimeCrash: ONNX Runtime 1.18.1, and 1.21 and newer, crash with the runtime
-// that came with Visual Studio 2022 before 17.8. Releases between were compiled
-// to do without (microsoft/onnxruntime pull request 21005).
+// runtimeCrash: the files use std::mutex as MSVC 14.40 and newer compile it, and
+// crash with the runtime that came with Visual Studio 2022 before 17.8. Where their
+// imports could not be read: ONNX Runtime 1.18.1, and 1.21 and newer; releases between
+// were compiled to do without (microsoft/onnxruntime pull request 21005).
 func runtimeCrash(e *evaluation, s subject) (map[string]string, bool) {
 	vars, have, _, _ := runtime(e, s)
-	version := s.instance.Version
-	return vars, ortNeeds38(version) && s.instance.OwnRuntime == nil && have >= 20 && have < 38 && s.instance.Attrs["kind"] == ""
+	needs := 0
+	switch r := s.instance.Runtime; {
+	case r != nil:
+		needs = minor14(r.Version)
+	case s.name == "onnxruntime" && ortNeeds38(s.instance.Version):
+		needs = 38
+	}
+	return vars, s.instance.OwnRuntime == nil && have >= 20 && needs > have && s.instance.Attrs["kind"] == ""
+}
+
+// entryPoint: a DLL of the Visual C++ runtime does not export what a file imports.
+func entryPoint(e *evaluation, s subject) (map[string]string, bool) {
+	vars, ok := needVars(e, s, func(n facts.Need) bool { return n.Cause == facts.TooOld })
+	if redist, found := e.facts.Active("vcredist"); ok && found && vars["copy-in-system"] == "" && inSystem32(folderOf(redist.Path)) {
+		vars["system"] = redist.Version
+	}
+	return vars, ok
 }
 
 func ortNeeds38(version string) bool {
@@ -145,10 +163,14 @@ func ownRuntime(crash bool) relation {
 			return nil, false
 		}
 		have, needs, crashes := minor14(own.Version), minor14(own.Linker), false
-		if s.name == "onnxruntime" && ortNeeds38(s.instance.Version) && have < 38 {
+		switch r := s.instance.Runtime; {
+		case r != nil:
+			crashes = minor14(r.Version) > have
+		case s.name == "onnxruntime" && ortNeeds38(s.instance.Version) && have < 38:
 			needs, crashes = max(needs, 38), true
+		default:
+			crashes = needs >= 40 && have < 40
 		}
-		crashes = crashes || needs >= 40 && have < 40
 		vars := map[string]string{"copy": own.File, "have": own.Version, "by": own.By, "needs": "14." + strconv.Itoa(needs), "folder": folderOf(own.File)}
 		if redist, ok := e.facts.Active("vcredist"); ok && minor14(redist.Version) >= needs {
 			vars["system"] = redist.Version

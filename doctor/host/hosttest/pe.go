@@ -13,13 +13,15 @@ import (
 //
 //	machine amd64      (386, arm64; default amd64)
 //	import KERNEL32.dll
+//	import MSVCP140.dll _Mtx_lock _Mtx_unlock	(with the symbols, of a 64-bit file)
+//	export _Mtx_lock
 //	delay nvcuda.dll
 //	linker 14.40
 //	version 14.38.33135.0
 //	text whatever else stands in the file
 func peImage(body string) ([]byte, error) {
 	machine, magic, directories := uint16(pe.IMAGE_FILE_MACHINE_AMD64), uint16(0x20b), 112
-	var imports, delayed []string
+	var imports, delayed, exports []string
 	var text string
 	var linker [2]byte
 	for _, line := range lines(body) {
@@ -37,6 +39,8 @@ func peImage(body string) ([]byte, error) {
 			}
 		case "import":
 			imports = append(imports, value)
+		case "export":
+			exports = append(exports, value)
 		case "delay":
 			delayed = append(delayed, value)
 		case "linker":
@@ -62,21 +66,40 @@ func peImage(body string) ([]byte, error) {
 	}
 	const start, address = 0x200, 0x1000 // of the only section: in the file, in memory
 	optional := directories + 16*8
-	names := 20*(len(imports)+1) + 32*(len(delayed)+1)
-	var section, strs bytes.Buffer
+	tables := 20*(len(imports)+1) + 32*(len(delayed)+1) + 40 + 4*len(exports)
+	for _, s := range imports {
+		tables += 8 * (len(strings.Fields(s)) + 1)
+	}
+	var section, lookups, strs bytes.Buffer
 	name := func(s string) uint32 {
-		at := uint32(address + names + strs.Len())
+		at := uint32(address + tables + strs.Len())
 		strs.WriteString(s + "\x00")
 		return at
 	}
+	first := address + 20*(len(imports)+1) + 32*(len(delayed)+1) + 40 + 4*len(exports)
 	for _, s := range imports {
-		put(&section, uint32(0), uint32(0), uint32(0), name(s), uint32(0))
+		words := strings.Fields(s)
+		lookup := uint32(0)
+		if len(words) > 1 {
+			lookup = uint32(first + lookups.Len())
+			for _, symbol := range words[1:] {
+				put(&lookups, uint64(name("\x00\x00"+symbol)))
+			}
+			put(&lookups, uint64(0))
+		}
+		put(&section, lookup, uint32(0), uint32(0), name(words[0]), uint32(0))
 	}
 	put(&section, [20]byte{})
 	for _, s := range delayed {
 		put(&section, uint32(1), name(s), [24]byte{})
 	}
 	put(&section, [32]byte{})
+	put(&section, [24]byte{}, uint32(len(exports)), uint32(0), uint32(first-4*len(exports)), uint32(0))
+	for _, s := range exports {
+		put(&section, name(s))
+	}
+	section.Write(lookups.Bytes())
+	section.Write(make([]byte, tables-section.Len())) // lookup tables of imports without symbols
 	section.Write(strs.Bytes())
 	section.WriteString(text)
 
@@ -99,6 +122,9 @@ func peImage(body string) ([]byte, error) {
 	}
 	if len(delayed) > 0 {
 		directory(pe.IMAGE_DIRECTORY_ENTRY_DELAY_IMPORT, address+20*(len(imports)+1), 32*(len(delayed)+1))
+	}
+	if len(exports) > 0 {
+		directory(pe.IMAGE_DIRECTORY_ENTRY_EXPORT, first-40-4*len(exports), 40)
 	}
 	out.Write(header)
 	put(&out, pe.SectionHeader32{Name: [8]uint8{'.', 'r', 'd', 'a', 't', 'a'}, VirtualSize: uint32(section.Len()), VirtualAddress: address, SizeOfRawData: uint32(section.Len()), PointerToRawData: start})
