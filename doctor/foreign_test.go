@@ -18,7 +18,7 @@ import (
 // foreign are words of advice that cannot be followed on a system: package
 // managers, products and package names of another one.
 var foreign = map[string]*regexp.Regexp{
-	"windows":  regexp.MustCompile(`\bapt(-get)?\b|\bdnf\b|\bzypper\b|\bapk add\b|\bbrew\b|\bsudo\b|\blib[a-z0-9]+-dev\b|xcode-select|ldconfig`),
+	"windows":  regexp.MustCompile(`\bapt(-get)?\b|\bdnf\b|\bzypper\b|\bapk add\b|\bbrew\b|\bsudo\b|\blib[a-z0-9]+-dev\b|xcode-select|ldconfig|\b[Dd]istributions?\b|XDG_|/etc/|/usr/|/proc/|/dev/|ld\.so|LD_LIBRARY_PATH|\bchmod\b|\b[Aa]s root\b|~/|\$HOME|\bexport [A-Z]|\.so\b`),
 	"darwin":   regexp.MustCompile(`\bapt(-get)?\b|\bdnf\b|\bzypper\b|\bapk add\b|\bwinget\b|\bchoco\b|\bscoop\b|Visual Studio|vcvars|\blib[a-z0-9]+-dev\b|ldconfig|Media Feature`),
 	"linux":    regexp.MustCompile(`\bwinget\b|\bchoco\b|\bscoop\b|Visual Studio|vcvars|xcode-select|MinGW|Media Feature|Install-WindowsFeature|\.bat\b`),
 	"debian":   regexp.MustCompile(`\bdnf\b|\bzypper\b|\bapk add\b|\bpacman\b|\b[a-z0-9]+-devel\b`),
@@ -143,6 +143,13 @@ func TestNoForeignFindings(t *testing.T) {
 					continue
 				}
 				for _, x := range judge.Evaluate(r, tables, f).Findings {
+					if f.OS.Family == "windows" && x.State != judge.Skipped && x.Cause != judge.OtherSystem {
+						for _, text := range []string{x.Title, x.Wanted, x.Found, x.Why} {
+							if word := foreignWord(text, f.OS); word != "" {
+								t.Errorf("%s, %s: %s (%s) tells %s of %s: %s", a.Case, r.Name, x.ID, x.State, f.OS.ID, word, text)
+							}
+						}
+					}
 					if word := foreignWord(x.Fix, f.OS); word != "" && x.Cause != judge.OtherSystem && !(word == "brew" && len(f.Components["brew"]) > 0) {
 						t.Errorf("%s, %s: %s tells %s of %s: %s", a.Case, r.Name, x.ID, f.OS.ID, word, x.Fix)
 					}
@@ -151,3 +158,48 @@ func TestNoForeignFindings(t *testing.T) {
 		}
 	}
 }
+
+// TestNoForeignChecks: no text of a check that can be reached on Windows has a word of
+// another system, whatever machines were recorded. Advice whose condition names
+// something that Windows does not have is left out.
+func TestNoForeignChecks(t *testing.T) {
+	checks, err := embedded(t).Checks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	windows := facts.OS{Family: "windows", ID: "windows"}
+	reached := func(systems []string, conditions map[string]string) bool {
+		if len(systems) > 0 && !slices.ContainsFunc(systems, func(s string) bool { return strings.HasPrefix(s, "windows") }) {
+			return false
+		}
+		return !slices.ContainsFunc(elsewhere, func(fact string) bool { return conditions[fact] != "" })
+	}
+	seen := 0
+	for _, c := range checks {
+		if c.When != nil && !reached(c.When.OS, nil) || !reached(nil, c.If) {
+			continue
+		}
+		seen++
+		texts := []string{c.Title, c.Found, c.Why}
+		for _, a := range c.Fix {
+			if !reached(a.OS, a.If) {
+				continue
+			}
+			texts = append(texts, a.Text)
+			if len(a.OS) > 0 && len(a.If) == 0 { // nothing after it is given on Windows
+				break
+			}
+		}
+		for _, text := range texts {
+			if word := foreignWord(text, windows); word != "" {
+				t.Errorf("%s (%s) tells of %s: %s", c.ID, c.Relation, word, text)
+			}
+		}
+	}
+	if seen < 50 {
+		t.Errorf("only %d checks were read", seen)
+	}
+}
+
+// elsewhere are facts that no Windows has.
+var elsewhere = []string{"brew", "sudo", "jetson", "facts.os.container", "facts.os.libc.kind"}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // Verdict ends a command whose report has been written: only the exit code is
@@ -52,7 +53,11 @@ func UserFolders() (Folders, error) {
 	if cache, err := os.UserCacheDir(); err == nil {
 		f.Cache = filepath.Join(ownCache(cache), "deployctl")
 	} else {
-		f.Missing = fmt.Errorf("find the cache folder: %w (set HOME or XDG_CACHE_HOME)", err)
+		variables := "HOME or XDG_CACHE_HOME"
+		if runtime.GOOS == "windows" {
+			variables = "LOCALAPPDATA"
+		}
+		f.Missing = fmt.Errorf("find the cache folder: %w (set %s)", err, variables)
 	}
 	// Without a folder for them, the user has no recipes.
 	if config, err := os.UserConfigDir(); err == nil {

@@ -120,7 +120,7 @@ var rules = [...]pkgmgr.Rule{
 		Cause: "another program holds the package manager's lock",
 		Next:  "let it finish (unattended upgrades take minutes), then run deployctl again"},
 	{Kind: step.DiskFull, Any: []string{"no space left on device", "you don't have enough free space", "disk quota exceeded"},
-		Cause: "there is not enough room on the disk",
+		Cause: "there is not enough disk space",
 		Next:  "free some (apt-get clean gives back the package cache), then run deployctl again"},
 	{Kind: step.ReadOnly, Any: []string{"read-only file system"},
 		Cause: "the file system is mounted read-only",
@@ -149,7 +149,7 @@ var rules = [...]pkgmgr.Rule{
 		Next:  "check the network and the proxy settings (/etc/apt/apt.conf.d), then run deployctl again"},
 	{Kind: step.Conflict, Any: []string{"unmet dependencies", "held broken packages", "pkgproblemresolver", "packages need to be removed but remove is disabled", "held packages were changed", "unable to correct problems", "but it is not going to be installed", "dependency problems"},
 		Cause: "the packages do not fit together with what is installed (unmet dependencies or a held package)",
-		Next:  "see apt-mark showhold, mend what the lines below name, then run deployctl again"},
+		Next:  "see apt-mark showhold, fix what the lines below name, then run deployctl again"},
 }
 
 // Explain finds the cause in the last lines of a failed apt-get or dpkg.

@@ -50,7 +50,7 @@ func Explain(stage string, exit int, lines []string) *step.Failure {
 		f.Kind, f.Cause, f.Next = outOfMemory, "the compiler was killed because the memory ran out", "close other programs or add swap, "+again
 		return f
 	case strings.Contains(text, "No space left on device"):
-		f.Kind, f.Cause, f.Next = step.DiskFull, "the disk filled up while building", "free some room, "+again
+		f.Kind, f.Cause, f.Next = step.DiskFull, "the disk filled up while building", "free some disk space, "+again
 		return f
 	}
 	if v := find(reOldCMake()); v != "" {
@@ -70,7 +70,7 @@ func Explain(stage string, exit int, lines []string) *step.Failure {
 		return f
 	}
 	if what := find(reError()); what != "" {
-		f.Cause, f.Next = "the "+stage+" stage failed: "+what, "read the log, mend what it says, "+again
+		f.Cause, f.Next = "the "+stage+" stage failed: "+what, "read the log, fix what it says, "+again
 		return f
 	}
 	return pkgmgr.Unexplained("the "+stage+" stage", exit, lines)

@@ -410,9 +410,11 @@ func explain(place string, err error) error {
 	out := *f
 	switch {
 	case f.Kind == step.DiskFull:
-		out.Next = "free some room, then run deployctl again"
-	case f.Kind == step.ReadOnly && errors.Is(f.Err, fs.ErrPermission) && (place == profileD || place == systemKey):
-		out.Kind, out.Next = step.NoPrivilege, "run deployctl as root or administrator, or make it a setting of the user"
+		out.Next = "free some disk space, then run deployctl again"
+	case f.Kind == step.ReadOnly && errors.Is(f.Err, fs.ErrPermission) && place == profileD:
+		out.Kind, out.Next = step.NoPrivilege, "run deployctl as root, or make it a setting of the user"
+	case f.Kind == step.ReadOnly && errors.Is(f.Err, fs.ErrPermission) && place == systemKey:
+		out.Kind, out.Next = step.NoPrivilege, "run deployctl from a terminal opened with \"Run as administrator\", or make it a setting of the user"
 	case f.Kind == step.ReadOnly:
 		out.Next = "make it writable, then run deployctl again"
 	}

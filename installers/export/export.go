@@ -239,7 +239,7 @@ func (p *page) head(tasks []task) {
 	}
 	p.comment("", "Nothing here keeps a journal, so \"deployctl undo\" cannot take it back.")
 	if slices.ContainsFunc(tasks, func(t task) bool { return t.admin }) {
-		p.comment("", "Only the steps that need it run as root.")
+		p.comment("", map[bool]string{true: "Steps that need administrator rights ask for them.", false: "Only the steps that need it run as root."}[p.about.Whole.onWindows()])
 	}
 	if slices.ContainsFunc(tasks, func(t task) bool { return t.paths }) {
 		p.comment("", "Files go where the planning machine's user has them: run it as a user of the same name.")

@@ -163,7 +163,7 @@ func Code(exit int) (pkgmgr.Code, bool) {
 	case 0x800F080C: // CBS_E_UNKNOWN_UPDATE
 		return pkgmgr.Code{Kind: step.NotFound, Cause: "this edition of Windows has no feature of that name", Next: "see what dism /online /get-features lists"}, true
 	case 0x800F0922: // CBS_E_INSTALLERS_FAILED
-		return pkgmgr.Code{Kind: step.Other, Cause: "Windows could not install the feature", Next: "read C:\\Windows\\Logs\\DISM\\dism.log, mend what it says, " + again}, true
+		return pkgmgr.Code{Kind: step.Other, Cause: "Windows could not install the feature", Next: "read C:\\Windows\\Logs\\DISM\\dism.log, fix what it says, " + again}, true
 	case 0x800F082F: // servicing is pending
 		return pkgmgr.WindowsCode(3017)
 	case 0x800F0831: // CBS_E_STORE_CORRUPTION

@@ -3,6 +3,7 @@ package pkgmgr
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
@@ -52,14 +53,22 @@ func Common(tool string) []Rule {
 		{Kind: step.ReadOnly, Any: []string{"read-only file system"},
 			Cause: "the file system is mounted read-only", Next: "mount it writable, " + again},
 		{Kind: step.Untrusted, Any: []string{"ssl certificate", "certificate verify failed", "certificate problem"},
-			Cause: "the certificate of the package server is not trusted here", Next: "set the clock right, or install ca-certificates and your network's own certificate, " + again},
+			Cause: "the certificate of the package server is not trusted here", Next: "set the clock right, or add your network's own certificate to those that this system trusts, " + again},
 		{Kind: step.NoNetwork, Any: []string{"could not resolve host", "temporary failure", "network is unreachable", "connection refused", "connection timed out", "could not connect", "failed to connect", "network error"},
 			Cause: "the package server could not be reached", Next: "check the network and the proxy settings of " + tool + ", " + again},
 		{Kind: step.NoNetwork, Any: []string{"failed to download metadata", "failed retrieving file", "failed to retrieve new repository metadata"},
 			Cause: "a list or package could not be fetched from the package server", Next: "check the address of the source in the settings of " + tool + ", " + again},
 		{Kind: step.NoPrivilege, Any: []string{"permission denied", "superuser privileges", "you cannot perform this operation unless you are root", "root privileges are required"},
-			Cause: "the package manager needs root", Next: "run deployctl as root, or install sudo and add this user to it"},
+			Cause: tool + " needs more rights", Next: rights(runtime.GOOS)},
 	}
+}
+
+// rights is how a person gets them on a system.
+func rights(goos string) string {
+	if goos == "windows" {
+		return "run deployctl from a terminal opened with \"Run as administrator\""
+	}
+	return "run deployctl as root, or install sudo and add this user to it"
 }
 
 // Explainer tries the manager's own rules, then the common ones.

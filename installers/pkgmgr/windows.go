@@ -35,7 +35,7 @@ func WindowsCode(exit int) (c Code, ok bool) {
 	case 5: // ERROR_ACCESS_DENIED
 		return Code{step.NoPrivilege, "Windows denied access to something that the installer needs", "run deployctl from a terminal opened with \"Run as administrator\""}, true
 	case 112: // ERROR_DISK_FULL
-		return Code{step.DiskFull, "there is not enough room on the disk", "free some, " + again}, true
+		return Code{step.DiskFull, "there is not enough disk space", "free some, " + again}, true
 	case 740: // ERROR_ELEVATION_REQUIRED
 		return Code{step.NoPrivilege, "the installer needs administrator rights", "run deployctl from a terminal opened with \"Run as administrator\""}, true
 	case 1223: // ERROR_CANCELLED
@@ -45,7 +45,7 @@ func WindowsCode(exit int) (c Code, ok bool) {
 	case 1602: // ERROR_INSTALL_USEREXIT
 		return Code{step.Cancelled, "the installation was cancelled", "run deployctl again and let it finish"}, true
 	case 1603: // ERROR_INSTALL_FAILURE
-		return Code{step.Other, "the installer met a fatal error (1603)", "read its own log (newest files in %TEMP%), mend what it says, " + again}, true
+		return Code{step.Other, "the installer met a fatal error (1603)", "read its own log (newest files in %TEMP%), fix what it says, " + again}, true
 	case 1604: // ERROR_INSTALL_SUSPEND
 		return Code{step.Interrupted, "the installation is suspended, incomplete", restart}, true
 	case 1605: // ERROR_UNKNOWN_PRODUCT
@@ -94,7 +94,7 @@ func WindowsCode(exit int) (c Code, ok bool) {
 func SaidOnWindows() []Rule {
 	return []Rule{
 		{Kind: step.DiskFull, Any: []string{"no space left on device", "not enough space on the disk", "there is not enough space"},
-			Cause: "there is not enough room on the disk", Next: "free some, " + again},
+			Cause: "there is not enough disk space", Next: "free some, " + again},
 		{Kind: step.NoNetwork, Any: []string{"remote name could not be resolved", "unable to connect to the remote server", "could not resolve host", "no such host is known", "the operation has timed out", "connection timed out", "connection was closed", "failed when opening source"},
 			Cause: "a server could not be reached", Next: "check the network and the proxy settings, " + again},
 		{Kind: step.NoPrivilege, Any: []string{"access is denied", "access to the path", "requires elevation", "permission denied", "run as administrator"},

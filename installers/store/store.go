@@ -300,7 +300,7 @@ func Explain(path string, err error) error {
 	// 112 ERROR_DISK_FULL, 39 ERROR_HANDLE_DISK_FULL (winerror.h).
 	case errno(syscall.ENOSPC, syscall.EDQUOT), windows && errno(112, 39):
 		return &step.Failure{Kind: step.DiskFull, Err: err, Cause: path + " cannot be written: the disk is full",
-			Next: "free some room or use another cache folder, then run this again"}
+			Next: "free some disk space or use another cache folder, then run this again"}
 	// 19 ERROR_WRITE_PROTECT.
 	case errors.Is(err, fs.ErrPermission), errno(syscall.EROFS), windows && errno(19):
 		return &step.Failure{Kind: step.ReadOnly, Err: err, Cause: path + " cannot be written: " + cause.Error(),

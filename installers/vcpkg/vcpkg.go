@@ -52,7 +52,7 @@ func Manager() *pkgmgr.Manager {
 			pkgmgr.Untrusted("file does not have the expected hash", "unexpected hash"),
 			pkgmgr.Locked("waiting to take filesystem lock", "filesystem lock on"),
 			{Any: []string{"failed with: build_failed", "failed with: post_build_checks_failed"}, Kind: step.Other,
-				Cause: "a port could not be compiled", Next: "read the log that vcpkg names, mend what it says, then run deployctl again"},
+				Cause: "a port could not be compiled", Next: "read the log that vcpkg names, fix what it says, then run deployctl again"},
 		}),
 		NoRemove: "vcpkg takes out whole ports only, and this one was there before: vcpkg remove PORT, then vcpkg install PORT without the feature",
 	}

@@ -228,7 +228,7 @@ func Code(exit int) (pkgmgr.Code, bool) {
 	case 1003, 8006:
 		return code(step.Locked, "Visual Studio is in use", "close it and what it started, "+again)
 	case 1603:
-		return code(step.Other, "Visual Studio's setup met a fatal error (1603)", "read dd_setup*.log in %TEMP%, mend what it says, "+again)
+		return code(step.Other, "Visual Studio's setup met a fatal error (1603)", "read dd_setup*.log in %TEMP%, fix what it says, "+again)
 	case 5003:
 		return code(step.NoNetwork, "the bootstrapper could not fetch the installer", "check the network and the proxy settings, "+again)
 	case 5004:

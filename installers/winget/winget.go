@@ -155,7 +155,7 @@ func Code(exit int) (pkgmgr.Code, bool) {
 	case 0x8A150056: // INSTALLER_PROHIBITS_ELEVATION
 		return pkgmgr.Code{Kind: step.Conflict, Cause: "the package's installer refuses to run as administrator", Next: "run deployctl from a terminal without administrator rights"}, true
 	case 0x8A150006, 0x8A150049, 0x8A150030, 0x8A150108: // SHELLEXEC_INSTALL_FAILED, MSI_INSTALL_FAILED, EXEC_UNINSTALL_COMMAND_FAILED, CONTACT_SUPPORT
-		return pkgmgr.Code{Kind: step.Other, Cause: "the package's own installer failed", Next: "read its exit code in the log, mend what it means, " + again}, true
+		return pkgmgr.Code{Kind: step.Other, Cause: "the package's own installer failed", Next: "read its exit code in the log, fix what it means, " + again}, true
 	case 0x8A150101, 0x8A150103, 0x8A150111: // PACKAGE_IN_USE, FILE_IN_USE, IN_USE_BY_APPLICATION
 		return pkgmgr.Code{Kind: step.Locked, Cause: "the program, or one of its files, is in use", Next: "close it, " + again}, true
 	case 0x8A150102: // INSTALL_IN_PROGRESS

@@ -264,7 +264,7 @@ func (d *Death) ended(out host.Output, log string, library Runs, cpu []string) {
 	switch status := uint32(out.Exit); {
 	case name == "illegal instruction" || name == "SIGILL" || out.Exit == 128+4 || status == statusIllegalInstruction:
 		d.set(Instruction, "", "stopped at an instruction that this CPU does not have"+missingInstructions(cpu),
-			"use a build of the library for this CPU (a distribution's package is built for the baseline), or build it from source here")
+			"use a build of the library for this CPU, or build it from source here")
 		return
 	case name == "killed" || name == "SIGKILL" || out.Exit == 128+9:
 		d.set(Killed, "", "was killed from outside, most likely by the kernel for want of memory",

@@ -251,7 +251,7 @@ func remedy(message string) string {
 	case has("CUDA out of memory", "CUDA error: out of memory"):
 		return "free memory of the GPU (nvidia-smi shows what uses it)"
 	case has("can't allocate memory", "not enough memory"):
-		return "free memory or raise the limit (ulimit -v unlimited); YOLOv3 needs about 1 GB"
+		return engine.FreeMemory("YOLOv3 needs about 1 GB")
 	}
 	return ""
 }

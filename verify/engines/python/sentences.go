@@ -1,6 +1,9 @@
 package python
 
-import "github.com/deployctl/deployctl/verify/engines/internal/native"
+import (
+	"github.com/deployctl/deployctl/verify/engine"
+	"github.com/deployctl/deployctl/verify/engines/internal/native"
+)
 
 // remedy knows what to do about messages of the library, of Python, of NumPy and of
 // the loaders.
@@ -26,7 +29,7 @@ func (k Kind) remedy(message string) string {
 	case has("libGL.so.1", "libgthread-2.0.so.0", "libSM.so.6", "libXext.so.6"):
 		return "install the system's libraries for windows (Debian: apt-get install libgl1 libglib2.0-0), or use opencv-python-headless in place of opencv-python"
 	case has("GLIBC_", "GLIBCXX_", "CXXABI_"):
-		return "this build of " + k.Spec.Library + " is for a newer system: install an older release (" + pip() + " install \"" + first + "<VERSION\"), or the distribution's package"
+		return "this build of " + k.Spec.Library + " is for a newer system: install an older release (" + pip() + " install \"" + first + "<VERSION\"), or the system's package"
 	case has("static TLS block"):
 		return "set LD_PRELOAD to the file that the message names, and run again"
 	case has("file too short", "invalid ELF header", "ELF load command", "%1 is not a valid Win32 application", "bad magic number", "source code string cannot contain null bytes", "EOFError"):
@@ -44,7 +47,7 @@ func (k Kind) remedy(message string) string {
 	case has("partially initialized module", "circular import", "has no attribute", "cannot import name"):
 		return "a file of the same name comes first, or the package is incomplete: rename that file, or " + k.reinstall()
 	case has("out of memory", "MemoryError", "annot allocate memory", "bad_alloc", "Insufficient memory", "failed to map segment"):
-		return "free memory or raise the limit (ulimit -v unlimited); YOLOv3 needs about 1 GB"
+		return engine.FreeMemory("YOLOv3 needs about 1 GB")
 	}
 	return ""
 }

@@ -1,6 +1,9 @@
 package tensorflow
 
-import "github.com/deployctl/deployctl/verify/engines/internal/native"
+import (
+	"github.com/deployctl/deployctl/verify/engine"
+	"github.com/deployctl/deployctl/verify/engines/internal/native"
+)
 
 // remedy knows what to do about messages of TensorFlow (tensorflow/core/graph,
 // tensorflow/core/common_runtime and tensorflow/c of github.com/tensorflow/tensorflow).
@@ -14,7 +17,7 @@ func remedy(message string) string {
 	case has("lacks the function"):
 		return "install TensorFlow 2.4 or newer (deployctl doctor --recipe tensorflow-c --fix)"
 	case has("OOM when allocating", "RESOURCE_EXHAUSTED"):
-		return "free memory or raise the limit (ulimit -v unlimited); TensorFlow needs about 2 GB for YOLOv3"
+		return engine.FreeMemory("TensorFlow needs about 2 GB for YOLOv3")
 	case has("has devices other than the processor"):
 		return "hide them: set CUDA_VISIBLE_DEVICES to -1"
 	}

@@ -3,6 +3,7 @@ package compile
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strings"
 	"time"
 
@@ -103,11 +104,14 @@ func Unfetched(log string) (why, fix string) {
 	case has("certificate has expired or is not yet valid"):
 		return "by this machine's clock the server's certificate is not valid", "set the clock right (see date)"
 	case has("x509:"):
+		if runtime.GOOS == "windows" {
+			return "this machine does not trust the server's certificate", "add the certificate of a proxy that inspects TLS to the Trusted Root Certification Authorities (certmgr.msc)"
+		}
 		return "this machine does not trust the server's certificate", "install the certificate authorities (the package ca-certificates), and add that of a proxy which inspects TLS"
 	case has("407 Proxy", "proxyconnect"):
 		return "the proxy did not let it through", "check HTTPS_PROXY: its address, and its user name and password"
 	case has("no such host", "server misbehaving"):
-		return "the server's name was not found (DNS)", "check the network and /etc/resolv.conf, or set GOPROXY to a mirror (file:///… works offline)"
+		return "the server's name was not found (DNS)", "check the network and its DNS servers, or set GOPROXY to a mirror (file:///… works offline)"
 	case has("404 Not Found", "410 Gone", "module lookup disabled", "403 Forbidden"):
 		return "GOPROXY's server does not hand it out", "set GOPROXY to a mirror that has it (file:///… works offline)"
 	case has("511 Network", "not a valid zip file", "invalid character '<'"):

@@ -211,7 +211,7 @@ func unlinked(log string, l Library) (why, fix string) {
 		return "", ""
 	case has(symbol, "@GLIBCXX_", "@CXXABI_", "@GLIBC_"):
 		return known + " needs a newer C++ library than this compiler has: the linker lacks " + clip(symbol),
-			"install a newer g++, or the " + l.Name + " of this distribution"
+			"install a newer g++, or the " + l.Name + " of this system"
 	case strings.Contains(symbol, "__cxx11"):
 		return known + " was built with another C++ ABI than this compiler's: the linker lacks " + clip(symbol) + ", a function with the std::string of g++ 5 and newer",
 			"compile with -D_GLIBCXX_USE_CXX11_ABI=0, also in your own builds, or use a build of " + l.Name + " with the new ABI"

@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/internal/compile"
 )
 
@@ -126,13 +127,13 @@ func (r *Runner) remedy(message string) string {
 	has := func(parts ...string) bool { return Has(message, parts...) }
 	switch {
 	case has("GLIBC_", "GLIBCXX_", "CXXABI_"):
-		return "this build of " + s.Library + " is for a newer system: install an older release, or the one of this distribution"
+		return "this build of " + s.Library + " is for a newer system: install an older release, or the one of this system"
 	case has("file too short", "invalid ELF header", "ELF load command", "%1 is not a valid Win32 application"):
 		return r.kind.Reinstall()
 	case has("wrong ELF class", "cannot open shared object file: No such file or directory", "The specified module could not be found"):
 		return "install what the library needs (deployctl doctor --recipe " + s.Recipe + " names it)"
 	case has("failed to map segment", "annot allocate memory", "bad allocation", "bad_alloc", "Failed to allocate memory"):
-		return "free memory or raise the limit (ulimit -v unlimited); YOLOv3 needs about 1 GB"
+		return engine.FreeMemory("YOLOv3 needs about 1 GB")
 	case has("is not " + s.Library + ":"):
 		return "deployctl shadow " + s.Component + " shows every copy; " + r.kind.Reinstall()
 	case r.kind.Remedy != nil:
