@@ -8,6 +8,12 @@
 # processor that has it.
 $ErrorActionPreference = 'Stop'
 Set-StrictMode -Version 2.0
+trap {
+    [System.Console]::Error.WriteLine('failed: ' + $_.Exception.Message)
+    exit 1
+}
+$Meanings = @{}
+$script:RestartDue = $false
 
 function Join-Argument([string] $Word) {
     if ($Word -ne '' -and $Word -notmatch '[\s"]') { return $Word }
@@ -16,9 +22,9 @@ function Join-Argument([string] $Word) {
     return '"' + $out + '"'
 }
 
-# $Fine are exit statuses that mean success besides 0, $Restart those that mean
+# $Fine are exit statuses that mean success besides 0, $Reboot those that mean
 # success after a restart: 3010 and 1641 are the Windows Installer's.
-function Invoke-Argv([string[]] $Argv, [int[]] $Fine = @(), [int[]] $Restart = @(3010, 1641)) {
+function Invoke-Argv([string[]] $Argv, [int[]] $Fine = @(), [int[]] $Reboot = @(3010, 1641)) {
     $info = New-Object System.Diagnostics.ProcessStartInfo
     $info.FileName = $Argv[0]
     $info.UseShellExecute = $false
@@ -30,28 +36,41 @@ function Invoke-Argv([string[]] $Argv, [int[]] $Fine = @(), [int[]] $Restart = @
     }
     $process = [System.Diagnostics.Process]::Start($info)
     $process.WaitForExit()
-    if ($Restart -contains $process.ExitCode) {
-        Write-Warning ($Argv[0] + ': done; restart the machine before you go on')
+    if ($Reboot -contains $process.ExitCode) {
+        Write-Warning ($Argv[0] + ': done; it takes effect after a restart')
+        $script:RestartDue = $true
     } elseif ($process.ExitCode -ne 0 -and $Fine -notcontains $process.ExitCode) {
-        throw ($Argv[0] + ' ended with exit status ' + $process.ExitCode)
+        $text = $Argv[0] + ' ended with exit status ' + $process.ExitCode
+        if ($process.ExitCode -lt 0) { $text += (' (0x{0:X8})' -f $process.ExitCode) }
+        foreach ($tool in @([System.IO.Path]::GetFileNameWithoutExtension($Argv[0]), 'msiexec')) {
+            if ($Meanings.ContainsKey($tool) -and $Meanings[$tool].ContainsKey($process.ExitCode)) {
+                $text += ': ' + $Meanings[$tool][$process.ExitCode]
+                break
+            }
+        }
+        throw $text
     }
 }
 
-function Assert-Administrator {
+function Test-Administrator {
     $me = New-Object System.Security.Principal.WindowsPrincipal ([System.Security.Principal.WindowsIdentity]::GetCurrent())
-    if (-not $me.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)) {
+    return $me.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)
+}
+
+function Assert-Administrator {
+    if (-not (Test-Administrator)) {
         throw 'this step needs administrator rights: start PowerShell with "Run as administrator" and run the script again'
     }
 }
 
-function Invoke-AsRoot([string[]] $Argv, [int[]] $Fine = @(), [int[]] $Restart = @(3010, 1641)) {
+function Invoke-AsRoot([string[]] $Argv, [int[]] $Fine = @(), [int[]] $Reboot = @(3010, 1641)) {
     if ($env:OS -eq 'Windows_NT') {
         Assert-Administrator
-        Invoke-Argv $Argv $Fine $Restart
+        Invoke-Argv $Argv $Fine $Reboot
     } elseif ((& id -u) -eq '0') {
-        Invoke-Argv $Argv $Fine $Restart
+        Invoke-Argv $Argv $Fine $Reboot
     } elseif (Get-Command sudo -ErrorAction SilentlyContinue) {
-        Invoke-Argv (@('sudo', '--') + $Argv) $Fine $Restart
+        Invoke-Argv (@('sudo', '--') + $Argv) $Fine $Reboot
     } else {
         throw 'this step needs root and sudo is not installed: run the script as root'
     }
