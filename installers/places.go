@@ -15,6 +15,7 @@ type Places struct {
 	// Opt holds what is unpacked or built, a folder each: /opt/deployctl for
 	// root, else beneath the user's data folder.
 	Opt string
+	index *host.Host // of Sources.Index
 	// Scope is whom lasting changes of the environment are for: machine for
 	// root on Linux, else user.
 	Scope string

@@ -28,6 +28,11 @@ type Sources struct {
 	Lock *lockfile.Lock
 	// Offline: no server is asked at all.
 	Offline bool
+	// FilesOnly leaves package managers out: the plan has what is fetched as files.
+	FilesOnly bool
+	// Index is the machine whose pip names the index that wheels come from; nil for
+	// the one that is planned for.
+	Index *host.Host
 	// Lists is a folder of apt's package lists to plan by instead of the
 	// system's (apt.UpdateInto); for making a lock.
 	Lists string
@@ -49,6 +54,9 @@ func MakePlan(ctx context.Context, j *judge.Judgement, h *host.Host, places Plac
 	switch {
 	case from.Lock != nil:
 		plan, err = lockedPlan(ctx, j, h, places, from.Lock)
+	case from.FilesOnly:
+		places.index = from.Index
+		return makePlan(ctx, j, h, places, nil)
 	case from.Lists != "":
 		return makePlan(ctx, j, h, places, []*pkgmgr.Manager{apt.WithLists(from.Lists)})
 	case from.Offline:
@@ -82,7 +90,7 @@ func (e *MissingError) Error() string {
 	for _, f := range e.Files {
 		sum += f.Size
 	}
-	fmt.Fprintf(&b, "nothing was changed: --offline forbids to fetch %s (%s) that this machine does not have; import a bundle that has them (deployctl bundle import FILE), or run this with a network\n",
+	fmt.Fprintf(&b, "nothing was changed: --offline prevents downloading %s (%s) that this machine does not have; import a bundle that has them (deployctl bundle import FILE), or run this with a network\n",
 		recipes.Count(len(e.Files), "file"), step.Bytes(sum))
 	for _, f := range e.Files {
 		fmt.Fprintf(&b, "  %s  %d bytes, sha256 %s\n", step.Clean(f.Name, 120), f.Size, f.SHA256)

@@ -18,13 +18,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/host/hosttest"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/installers/apt"
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/lockfile"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes"
 )
 
 // served is a server on this machine that counts what it is asked.
@@ -368,5 +371,49 @@ func TestLockedBytesAreChecked(t *testing.T) {
 	}
 	if len(m.ran) > 0 {
 		t.Errorf("apt ran all the same: %q", m.ran)
+	}
+}
+
+// TestFilesForAnotherMachine: what a bare Windows takes as files is planned on a
+// machine whose pip names an index, and no package manager is in the plan.
+func TestFilesForAnotherMachine(t *testing.T) {
+	h := hosttest.Load(t, "testdata/bare-windows.txtar")
+	f := doctor.Probe(t.Context(), h, doctor.Probes(false))
+	tables, err := recipes.EmbeddedTables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := recipes.Find("onnxruntime", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	places, err := PlacesOf(h, f.OS.User, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	index := hosttest.Parse(t, "-- platform --\nlinux/amd64\n-- env --\nHOME=/root\nPIP_INDEX_URL=https://index.example/simple\n")
+	for _, c := range []struct {
+		from  Sources
+		files []string
+	}{
+		{Sources{FilesOnly: true, Index: index}, []string{"msvc_runtime-14.44.35112-cp313-cp313-win_amd64.whl", "onnxruntime-1.20.1-cp313-cp313-win_amd64.whl"}},
+		{Sources{FilesOnly: true}, []string{"onnxruntime-win-x64-1.24.2.zip"}}, // no index is known: the release's archive
+	} {
+		plan, err := MakePlan(t.Context(), judge.Evaluate(r, tables, f), h, places, c.from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var files []string
+		for _, s := range plan.Steps {
+			for _, file := range fetches(s) {
+				files = append(files, file.Name)
+			}
+			if len(s.Packages) > 0 {
+				t.Errorf("%s installs packages", s.ID)
+			}
+		}
+		if !slices.Equal(files, c.files) {
+			t.Errorf("files %v, not %v", files, c.files)
+		}
 	}
 }

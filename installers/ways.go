@@ -1,6 +1,7 @@
 package installers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -227,7 +228,7 @@ func (w ways) wheels(ctx context.Context, list []recipes.Wheel) ([]Step, error) 
 		}
 		file := step.Fetch{Name: f.File, Size: int64(f.Size), SHA256: f.SHA256, Project: wh.Project}
 		if !files.Stored(here, file) {
-			if _, err := wheel.Read(ctx, w.h); err != nil {
+			if _, err := wheel.Read(ctx, cmp.Or(w.places.index, w.h)); err != nil {
 				return nil, err // no index is known: not this way
 			}
 		}

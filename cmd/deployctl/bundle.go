@@ -1,12 +1,16 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/cmd/pipeline"
+	"github.com/deployctl/deployctl/doctor/images"
 	"github.com/deployctl/deployctl/installers/lockfile"
+	"github.com/deployctl/deployctl/recipes"
 )
 
 // lockFlags are what lock and bundle create share.
@@ -14,6 +18,15 @@ func lockFlags(f *pflag.FlagSet, o *pipeline.LockOptions) {
 	selectRecipe(f, &o.Recipe)
 	f.StringArrayVar(&o.Models, "model", nil, "also the published `model` (yolov3; see models list)")
 	f.BoolVar(&o.WithGo, "with-go", false, "also Go's packages, although this machine has Go")
+	f.StringVar(&o.For, "for", "", "lock for a clean `image` instead of this machine: "+strings.Join(images.Names(), ", "))
+	f.StringVar(&o.From, "from", "", "lock for the machine in a `snapshot` instead of this one")
+}
+
+// recipeFor is the default recipe of the system that is locked for.
+func recipeFor(cmd *cobra.Command, o *pipeline.LockOptions) {
+	if strings.HasPrefix(o.For, "windows") && !cmd.Flags().Changed("recipe") {
+		o.Recipe.Name = recipes.DefaultOn("windows")
+	}
 }
 
 func newLock(c *console.Console) *cobra.Command {
@@ -26,13 +39,17 @@ would use on this machine for a recipe, each with its size, SHA-256 and
 addresses. Nothing is installed, and apt's own lists are left as they are.
 
 What this machine has already is not in the plan and so not in the lockfile:
-lock on a machine (or in a chroot) like the one it is for.`,
+lock on a machine (or in a chroot) like the one it is for. For Windows and other
+systems without apt it can be made anywhere, with --for or with --from and a
+snapshot of the machine: the wheels, archives and sources of the plan.`,
 		Example: `  deployctl lock
+  deployctl lock --for windows-2022 --recipe onnxruntime
   deployctl doctor --fix --locked deployctl.lock.json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withFolders(func(f pipeline.Folders) error {
 				o.Folders = f
+				recipeFor(cmd, &o)
 				return pipeline.Lock(cmd.Context(), o)
 			})
 		},
@@ -63,6 +80,7 @@ was.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withFolders(func(f pipeline.Folders) error {
 				o.Folders = f
+				recipeFor(cmd, &o.LockOptions)
 				return pipeline.BundleCreate(cmd.Context(), o)
 			})
 		},

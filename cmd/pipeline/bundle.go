@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"debug/elf"
 	"fmt"
@@ -50,6 +51,9 @@ func BundleCreate(ctx context.Context, o BundleOptions) error {
 		return err
 	}
 	if o.WithProgram {
+		if ours := map[string]string{"windows": "windows", "macos": "darwin"}; cmp.Or(ours[l.System.OS], "linux") != runtime.GOOS || l.System.Arch != runtime.GOARCH {
+			return usagef("this deployctl is for %s/%s and the bundle for %s: leave --with-deployctl out and carry the deployctl of that system beside the bundle", runtime.GOOS, runtime.GOARCH, l.System)
+		}
 		if l.Program, err = program(ctx, s); err != nil {
 			return err
 		}

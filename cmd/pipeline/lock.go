@@ -37,6 +37,9 @@ type LockOptions struct {
 	Models []string
 	// WithGo locks Go's packages although this machine has Go.
 	WithGo bool
+	// For names a clean system (images.Names), From a snapshot of another machine, that
+	// is locked for instead of this one; what it needs is fetched from here.
+	For, From string
 	// Output is the file to write, "-" for standard output.
 	Output string
 }
@@ -83,8 +86,7 @@ func (o LockOptions) make(ctx context.Context) (*lockfile.Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := host.Live()
-	seen, err := look(ctx, h, false)
+	seen, h, err := PlanOptions{For: o.For, From: o.From}.machine(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -119,10 +121,39 @@ func (o LockOptions) make(ctx context.Context) (*lockfile.Lock, error) {
 	return l, l.Check()
 }
 
-// packages locks what the plan of this machine takes.
+// files locks what the plan of a system without apt, or of another machine, takes as
+// files: wheels, archives, sources. No package manager but apt keeps its files so that
+// another machine can install from them.
+func (o LockOptions) files(ctx context.Context, h *host.Host, j *judge.Judgement, l *lockfile.Lock) error {
+	plan, err := makePlan(ctx, j, h, o.Folders, o.elsewhere(), installers.Sources{FilesOnly: true, Index: host.Live()})
+	if err != nil {
+		return err
+	}
+	for _, m := range plan.Manual {
+		o.Console.Note("not locked: %s (%s)", m.Title, m.Reason)
+	}
+	for _, s := range plan.Steps {
+		if file, ok := s.With.(*step.Fetch); ok {
+			l.Files = addFile(l.Files, *file)
+		}
+	}
+	if len(l.Files) == 0 && len(plan.Manual) > 0 {
+		return &lockfile.Error{Why: "nothing that the recipe needs on " + l.System.String() + " comes as a file: a lockfile holds packages of apt, wheels, archives and sources",
+			Next: "name another recipe (deployctl recipe list), or install with a network there"}
+	}
+	return nil
+}
+
+// elsewhere reports whether the lock is for another machine than this one.
+func (o LockOptions) elsewhere() bool { return o.For != "" || o.From != "" }
+
+// packages locks what the plan takes.
 func (o LockOptions) packages(ctx context.Context, h *host.Host, j *judge.Judgement, l *lockfile.Lock) (err error) {
-	if len(j.Facts.Components["apt"]) == 0 {
-		return &lockfile.Error{Why: "a lockfile holds packages of apt, which this machine does not have", Next: "lock on Debian, Ubuntu or a relative of them"}
+	switch apt := len(j.Facts.Components["apt"]) > 0; {
+	case apt && o.elsewhere():
+		return &lockfile.Error{Why: "packages of apt are locked on the system that they are for", Next: "run deployctl lock there, or in a chroot or container of it, without --for and --from"}
+	case !apt:
+		return o.files(ctx, h, j, l)
 	}
 	lists, err := os.MkdirTemp("", "deployctl-lists-*")
 	if err != nil {
@@ -189,8 +220,8 @@ func (o LockOptions) models(l *lockfile.Lock) error {
 
 // modules locks what an engine's worker is compiled from.
 func (o LockOptions) modules(ctx context.Context, h *host.Host, j *judge.Judgement, t *recipes.Tables, l *lockfile.Lock, spec engine.Spec) error {
-	if spec.Modules == nil {
-		return nil
+	if spec.Modules == nil || spec.Child != nil && l.System.OS == "windows" {
+		return nil // no worker is compiled
 	}
 	goCommand, have := j.Facts.Active("go")
 	releases := []string{""}
@@ -205,6 +236,10 @@ func (o LockOptions) modules(ctx context.Context, h *host.Host, j *judge.Judgeme
 	}
 	if len(releases) == 0 {
 		o.Console.Note("not locked: the gocv worker (no release is known to fit this machine's OpenCV and Go, or those that apt has)")
+		return nil
+	}
+	if o.elsewhere() {
+		o.Console.Note("not locked: the %s worker (its Go modules are locked on the machine that compiles it)", spec.Name)
 		return nil
 	}
 	base, err := goproxy.Base(ctx, h, goCommand.Path)

@@ -208,7 +208,7 @@ type Error struct {
 func (e *Error) Error() string {
 	var b strings.Builder
 	if e.Kind == Offline {
-		fmt.Fprintf(&b, "%s (%s, sha256 %s) is not in the cache and --offline forbids to fetch it; run this once with a network, or import the file",
+		fmt.Fprintf(&b, "%s (%s, sha256 %s) is not in the cache and --offline prevents downloading it; run this once with a network, or import the file",
 			e.Artifact.Name, step.Bytes(e.Artifact.Size), e.Artifact.SHA256)
 		return b.String()
 	}

@@ -120,6 +120,9 @@ func refuse(format string, args ...any) *Error {
 // SystemOf is the system of a machine.
 func SystemOf(f *facts.Facts) System {
 	s := System{OS: f.OS.ID, Version: f.OS.Version, Arch: f.OS.Arch}
+	if f.OS.Family == "windows" { // no package of Windows' own is locked: files fit every release
+		return System{OS: "windows", Arch: cmp.Or(s.Arch, f.CPU.Arch)}
+	}
 	if s.Version == "" {
 		s.Version = f.OS.Codename
 	}

@@ -147,6 +147,22 @@ func TestFits(t *testing.T) {
 	}
 }
 
+// TestFitsEveryWindows: a lock for Windows has files only, so it fits each release.
+func TestFitsEveryWindows(t *testing.T) {
+	windows := func(id, version string) *facts.Facts {
+		return &facts.Facts{OS: facts.OS{Family: "windows", ID: id, Version: version}, CPU: facts.CPU{Arch: "amd64"}}
+	}
+	l := sample(t)
+	l.System = SystemOf(windows("windows-server", "10.0.20348"))
+	r := &recipes.Recipe{Name: "trial"}
+	if err := l.Fits(r, windows("windows", "10.0.26100")); err != nil {
+		t.Error(err)
+	}
+	if err := l.Fits(r, &facts.Facts{OS: facts.OS{ID: "debian", Version: "12", Arch: "amd64"}}); err == nil || !strings.Contains(err.Error(), "is for windows amd64") {
+		t.Errorf("on Debian: %v", err)
+	}
+}
+
 // TestWheel: a wheel is locked by its project, name and hash; it has no address,
 // and its name cannot lead anywhere.
 func TestWheel(t *testing.T) {
