@@ -22,6 +22,7 @@ import (
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // Package is one version of a package and the libraries in it.
@@ -65,7 +66,7 @@ func (p Package) Dir(folder string) string {
 }
 
 // Registry is the registry that this user's npm is configured for: what the
-// environment or the user's npmrc says (npmrc(5), npm 10), else the client's own
+// environment or an npmrc says (npmrc(5), npm 10), else the client's own
 // answer. The failure says what to do where there is none of them.
 func Registry(ctx context.Context, h *host.Host) (string, error) {
 	for _, name := range []string{"npm_config_registry", "NPM_CONFIG_REGISTRY"} {
@@ -73,15 +74,14 @@ func Registry(ctx context.Context, h *host.Host) (string, error) {
 			return checked(v, name)
 		}
 	}
-	if home := h.Env(map[bool]string{true: "USERPROFILE", false: "HOME"}[h.Windows()]); home != "" {
-		rc := h.Join(home, ".npmrc")
+	for _, rc := range configs(h) {
 		text, err := h.Text(ctx, rc)
 		if err != nil && !host.IsNotExist(err) {
 			return "", err
 		}
-		for _, line := range strings.Split(text, "\n") {
+		for _, line := range strings.Split(strings.TrimPrefix(text, "\ufeff"), "\n") {
 			if key, value, ok := strings.Cut(line, "="); ok && strings.TrimSpace(key) == "registry" {
-				return checked(strings.Trim(strings.TrimSpace(value), `"'`), rc)
+				return checked(expand(strings.Trim(strings.TrimSpace(value), `"'`), h), rc)
 			}
 		}
 	}
@@ -96,9 +96,44 @@ func Registry(ctx context.Context, h *host.Host) (string, error) {
 	}
 	if out.Exit != 0 {
 		return "", &step.Failure{Kind: step.Other, Cause: fmt.Sprintf("npm config get registry ended with exit status %d", out.Exit),
-			Next: "mend npm, then run this again"}
+			Next: "repair npm, then run this again"}
 	}
 	return checked(strings.TrimSpace(string(out.Stdout)), "npm config get registry")
+}
+
+// configs are the user's and the machine's npmrc, in npm's order (npmrc(5): userconfig,
+// and globalconfig, which is etc/npmrc below npm's prefix).
+func configs(h *host.Host) (files []string) {
+	for _, name := range []string{"npm_config_userconfig", "NPM_CONFIG_USERCONFIG"} {
+		if v := h.Env(name); v != "" {
+			files = append(files, v)
+		}
+	}
+	home := h.Env(map[bool]string{true: "USERPROFILE", false: "HOME"}[h.Windows()])
+	if home != "" && len(files) == 0 {
+		files = append(files, h.Join(home, ".npmrc"))
+	}
+	if !h.Windows() {
+		return append(files, "/usr/local/etc/npmrc", "/etc/npmrc")
+	}
+	if data := h.Env("APPDATA"); data != "" {
+		files = append(files, h.Join(data, "npm", "etc", "npmrc"))
+	}
+	return files
+}
+
+var variable = lazyregexp.New(`\$\{([^}]+?)(\?)?\}`)
+
+// expand replaces ${NAME} by the environment's value; one that is not set stays as it
+// is, or with ${NAME?} is empty (npmrc(5)).
+func expand(value string, h *host.Host) string {
+	return variable.Get().ReplaceAllStringFunc(value, func(m string) string {
+		part := variable.Get().FindStringSubmatch(m)
+		if v := h.Env(part[1]); v != "" || part[2] != "" {
+			return v
+		}
+		return m
+	})
 }
 
 func checked(registry, from string) (string, error) {

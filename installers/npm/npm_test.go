@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/host/hosttest"
 	"github.com/deployctl/deployctl/installers/archive"
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/step"
@@ -110,6 +111,26 @@ func TestHostilePackage(t *testing.T) {
 	}
 	if left, err := os.ReadDir(folder); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// TestRegistryOfFiles: npmrc with the mark that Windows' editors write, with variables,
+// the machine's where the user has none; npm itself is not needed.
+func TestRegistryOfFiles(t *testing.T) {
+	const windows = "-- platform --\nwindows/amd64\n-- env --\nUSERPROFILE=C:\\Users\\ada\nAPPDATA=C:\\Users\\ada\\AppData\\Roaming\nMIRROR=npm.corp.example\n"
+	user, machine := "-- file C:\\Users\\ada\\.npmrc --\n", "-- file C:\\Users\\ada\\AppData\\Roaming\\npm\\etc\\npmrc --\n"
+	for _, c := range []struct{ name, host, want string }{
+		{"the mark of UTF-8", windows + user + "\ufeffregistry=https://a.example/npm/\r\n", "https://a.example/npm/"},
+		{"a variable", windows + user + "registry = \"https://${MIRROR}/npm/\"\n", "https://npm.corp.example/npm/"},
+		{"a variable that may be missing", windows + user + "registry=https://b.example/${NONE?}npm/\n", "https://b.example/npm/"},
+		{"a variable that is missing", windows + user + "registry=https://${NONE}/npm/\n", ""},
+		{"the machine's", windows + user + "//a.example/:_authToken=x\n" + machine + "registry=https://c.example/\n", "https://c.example/"},
+		{"none", windows, ""},
+	} {
+		got, err := Registry(t.Context(), hosttest.Parse(t, c.host))
+		if got != c.want || (err != nil) != (c.want == "") {
+			t.Errorf("%s: %q, %v", c.name, got, err)
+		}
 	}
 }
 
