@@ -14,7 +14,7 @@ type Places struct {
 	Cache string
 	// Opt holds what is unpacked or built, a folder each: /opt/deployctl for
 	// root, else beneath the user's data folder.
-	Opt string
+	Opt   string
 	index *host.Host // of Sources.Index
 	// Scope is whom lasting changes of the environment are for: machine for
 	// root on Linux, else user.
