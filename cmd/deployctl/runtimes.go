@@ -23,9 +23,9 @@ func newRuntimes(c *console.Console) *cobra.Command {
 checks it against its pinned hash, and unpacks only the libraries for one
 system. No code of the package runs. Headers are not part of it.
 
-The registry is the one of npm_config_registry, of an npmrc, or of npm. Where none
-is known, the library comes out of its Python wheel, from the index that pip is
-set up with; neither npm nor Python is needed.`,
+The registry is the one of npm_config_registry, of an npmrc, or of npm. Where
+none is known, the library comes out of its Python wheel, from the index that
+pip is set up with; neither npm nor Python is needed.`,
 		Example: `  deployctl runtimes pull onnxruntime --to /opt
   deployctl runtimes pull onnxruntime --system windows/amd64 --to dist`,
 		Args: exactArg("the runtime: onnxruntime"),
