@@ -337,6 +337,9 @@ func columnName(column string) string {
 // them is newer than the table; other errors are an unknown table or column, or
 // a version that cannot be read. Answers are shared: change none.
 func (t *Tables) Choose(table string, versions map[string]string, column string) (string, *Row, error) {
+	if t == nil { // no tables: each one is unknown
+		return t.choose(table, versions, column)
+	}
 	var given strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(versions)) {
 		fmt.Fprintf(&given, "%s=%s\x00", name, versions[name])
