@@ -207,14 +207,18 @@ const (
 	Generator    VariableProblem = "generator"     // it chooses CMake's generator, which may not be here
 	OpenCLOff    VariableProblem = "opencl-off"    // OpenCV does not use OpenCL with it
 	HidesSystem  VariableProblem = "hides-system"  // it names a folder with a library of the name of one of macOS; the detail is the file
+	LocalProxy   VariableProblem = "local-proxy"   // a proxy on this machine, whose network is not its host's if it has one
+	FromSnap     VariableProblem = "from-snap"     // it names a folder of a snap, whose libraries are for its own C library
 )
 
 // Project is what the current folder is to be built from, as its files have it.
 type Project struct {
 	// Folder is where the project's files are.
 	Folder string `json:"folder,omitempty"`
-	// Kinds says what it is: gocv, cmake, darknet, ncnn, opencv, openpose.
-	Kinds   []string `json:"kinds,omitempty"`
+	// Kinds says what it is: gocv, cmake, darknet, msbuild, ncnn, opencv, openpose.
+	Kinds []string `json:"kinds,omitempty"`
+	// Version is that of the sources here; OpenCV's alone.
+	Version string   `json:"version,omitempty"`
 	Demands []Demand `json:"demands,omitempty"`
 	// Runtime is the C runtime that MSVC builds a CMake project with, as in Built; ""
 	// where more than its CMakeLists.txt decides.
@@ -300,6 +304,12 @@ const (
 	// AmongModules: a build folder lies where the project takes each folder for a
 	// module of its own.
 	AmongModules LeftoverProblem = "among-modules"
+	// NoPythonHeaders: the folder of Python's headers has no Python.h.
+	NoPythonHeaders LeftoverProblem = "no-python-headers"
+	// NoLapacke: the sources include lapacke.h by a path that CMake did not find.
+	NoLapacke LeftoverProblem = "no-lapacke"
+	// NoGlslang: glslang of the system is asked for, and CMake did not find it.
+	NoGlslang LeftoverProblem = "no-glslang"
 )
 
 // Submodule is a folder that git fills from another repository, and that is empty.

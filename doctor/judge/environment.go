@@ -112,7 +112,7 @@ func goFlagSplit(e *evaluation, s subject) (map[string]string, bool) {
 // something is compiled with it.
 func compilerGone(e *evaluation, _ subject) (map[string]string, bool) {
 	for _, v := range e.facts.Environment.Variables {
-		forCUDA := v.Name == "CUDAHOSTCXX" || strings.HasPrefix(v.Name, "NVCC_")
+		forCUDA := v.Name == "CUDAHOSTCXX" || v.Name == "CUDACXX" || strings.HasPrefix(v.Name, "NVCC_")
 		// Visual Studio's generators and MSBuild do not read CC and CXX; Go does.
 		reads := e.builds() && (!e.isWindows() || slices.Contains(e.touched(), "go"))
 		if forCUDA {
@@ -123,6 +123,34 @@ func compilerGone(e *evaluation, _ subject) (map[string]string, bool) {
 		}
 	}
 	return nil, false
+}
+
+// fromSnap finds the variables by which programs with windows load modules of a snap.
+func fromSnap(e *evaluation, _ subject) (map[string]string, bool) {
+	var names []string
+	value := ""
+	for _, v := range e.facts.Environment.Variables {
+		if v.Problem == facts.FromSnap {
+			names, value = append(names, v.Name), cmp.Or(value, v.Name+"="+v.Value)
+		}
+	}
+	return map[string]string{"variables": strings.Join(names, " "), "value": value}, len(names) > 0
+}
+
+// localProxy finds, in a container or in WSL with a network of its own, a proxy on
+// localhost: that is the container itself, not what it runs on.
+func localProxy(e *evaluation, s subject) (map[string]string, bool) {
+	if !slices.Contains([]string{"docker", "podman", "kubernetes", "wsl2"}, e.facts.OS.Container) {
+		return nil, false
+	}
+	vars, ok := variables(facts.LocalProxy)(e, s)
+	if ok {
+		vars["where"] = "a container"
+		if onWSL(e.facts) && e.facts.OS.Container == "wsl2" {
+			vars["where"] = "WSL"
+		}
+	}
+	return vars, ok
 }
 
 // hostCompiler finds a host compiler that nvcc refuses.
@@ -288,16 +316,18 @@ func hostBlocked(e *evaluation, _ subject) (map[string]string, bool) {
 
 // tmpSmall finds, where OpenCV or OpenPose is compiled with CUDA, a folder for
 // temporary files that a few jobs of nvcc fill: each keeps the intermediate files of
-// every architecture there (temporal-segment-networks issue 50 has several GB).
+// every architecture there (temporal-segment-networks issue 50 has several GB). A build
+// has as many jobs as the machine has cores.
 func tmpSmall(e *evaluation, _ subject) (map[string]string, bool) {
-	const least = 2 << 30
+	const ofJob = 256 << 20
+	least := uint64(min(8, max(2, cmp.Or(e.facts.CPU.Cores, 8)))) * ofJob
 	_, cuda := e.facts.Active("cuda")
 	if _, bad := e.tmpFolder(); bad || !cuda || !e.buildsOpenCV() && !e.buildsOpenPose() {
 		return nil, false
 	}
 	for _, d := range e.facts.Disks {
 		if d.Purpose == "tmp" && d.Free < least {
-			return map[string]string{"folder": d.Path, "free": recipes.Bytes(d.Free).Human(), "what": "compiling with CUDA can take 2 GiB there"}, true
+			return map[string]string{"folder": d.Path, "free": recipes.Bytes(d.Free).Human(), "what": "compiling with CUDA can take " + recipes.Bytes(least).Human() + " there"}, true
 		}
 	}
 	return nil, false

@@ -281,11 +281,16 @@ func projectGPUCode(e *evaluation, s subject) (map[string]string, bool) {
 		return nil, false
 	}
 	var refused []string
+	exists := func(sm string) bool {
+		t, err := e.tables.Table("cuda-sm")
+		return err != nil || newer(sm, t.Complete.Through["sm"]) || newer("2.0", sm) ||
+			slices.ContainsFunc(t.Rows, func(r recipes.Row) bool { return r.When["sm"] == "= "+sm })
+	}
 	for _, sm := range slices.Concat(g.Archs, g.PTX) {
 		var none *recipes.NoRowError
 		_, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": cuda.Version}, "generation")
 		_, _, known := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": ""}, "generation")
-		if errors.As(err, &none) && known == nil && !slices.Contains(refused, sm) {
+		if errors.As(err, &none) && (known == nil || !exists(sm)) && !slices.Contains(refused, sm) {
 			refused = append(refused, sm)
 		}
 	}
@@ -313,4 +318,38 @@ func projectGPUCode(e *evaluation, s subject) (map[string]string, bool) {
 func downloadRefused(_ *evaluation, s subject) (map[string]string, bool) {
 	what := map[facts.FileProblem]string{facts.EmptyFile: "empty", facts.WebPage: "a web page", facts.LFSPointer: "the text by which git LFS stands for a file"}[item[facts.Model](s).Problem]
 	return map[string]string{"what": what}, what != ""
+}
+
+// openCVSources finds sources of OpenCV that do not build on this machine, whatever their
+// build is given: what a release mended is named with it.
+func openCVSources(e *evaluation, _ subject) (map[string]string, bool) {
+	version := e.facts.Project.Version
+	if version == "" {
+		return nil, false
+	}
+	// 3.4.11 and 4.4.0, 3.4.12 and 4.5.0, 3.4.13 and 4.5.1 came out together.
+	before := func(of3, of4 string) bool {
+		return newer(of4, version) && (!newer("4.0", version) || newer(of3, version))
+	}
+	option := "-DCUDA_ARCH_BIN with your GPU's compute capability"
+	if sm := BestGPU(e.facts); sm != "" {
+		option = "-DCUDA_ARCH_BIN=" + sm
+	}
+	clang, _ := e.facts.Active("clang")
+	cuda, has := e.facts.Active("cuda")
+	has = has && slices.Contains(e.touched(), "cuda")
+	say := func(problem, release, option string) (map[string]string, bool) {
+		return map[string]string{"version": version, "problem": problem, "release": release, "option": option}, true
+	}
+	switch {
+	case e.facts.OS.Family == "darwin" && e.facts.OS.Arch == "arm64" && before("3.4.13", "4.5.1"):
+		return say("the libpng in them has no NEON code for Apple silicon, and png_init_filter_functions_neon is undefined", "4.5.1", "-DBUILD_PNG=OFF with Homebrew's libpng (brew install libpng)")
+	case e.facts.OS.Family == "darwin" && major(clang.Version) >= 12 && before("3.4.12", "4.5.0"):
+		return say("the libjasper in them declares functions implicitly, which Clang 12 and newer refuse", "4.5.0", "-DWITH_JASPER=OFF")
+	case has && major(cuda.Version) >= 11 && before("3.4.11", "4.4.0"):
+		return say("without CUDA_ARCH_BIN they make code for Kepler (compute_30), which CUDA 11 and newer refuse", "4.4.0", option)
+	case has && major(cuda.Version) >= 9 && newer("3.4", version):
+		return say("without CUDA_ARCH_BIN they make code for Fermi (compute_20), which CUDA 9 and newer refuse", "3.4", option)
+	}
+	return nil, false
 }

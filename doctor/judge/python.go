@@ -3,6 +3,7 @@ package judge
 import (
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -54,6 +55,62 @@ func pythonNumPy(e *evaluation, _ subject) (map[string]string, bool) {
 					}
 				}
 			}
+		}
+	}
+	return nil, false
+}
+
+// leastNumPy are the oldest releases of NumPy that opencv-python's packages accept, by
+// Python's minor version: what they are built with (opencv-python, setup.py since 4.5.4,
+// install_requires). On 64-bit ARM it is 1.19.3 at least.
+var leastNumPy = []struct {
+	python int
+	numpy  string
+}{{12, "1.26.0"}, {11, "1.23.5"}, {10, "1.21.2"}, {9, "1.19.3"}, {8, "1.17.3"}, {7, "1.17.0"}, {6, "1.13.3"}, {0, "1.11.1"}}
+
+// pythonNumPyOld finds an opencv-python whose NumPy is older than that which it was built
+// with.
+func pythonNumPyOld(e *evaluation, _ subject) (map[string]string, bool) {
+	python, ok := e.facts.Active("python")
+	parts := strings.Split(python.Version, ".")
+	if !ok || len(parts) < 2 {
+		return nil, false
+	}
+	minor, err := strconv.Atoi(parts[1])
+	if err != nil {
+		return nil, false
+	}
+	if parts[0] == "2" {
+		minor = 0
+	}
+	least := ""
+	for _, l := range leastNumPy {
+		if minor >= l.python {
+			least = l.numpy
+			break
+		}
+	}
+	if e.facts.OS.Family == "linux" && e.facts.OS.Arch == "arm64" && minor >= 6 && newer("1.19.3", least) {
+		least = "1.19.3"
+	}
+	list := e.imported("numpy", "")
+	if slices.ContainsFunc(list, func(i facts.Instance) bool { return !newer(least, i.Version) }) {
+		return nil, false // that one may come first
+	}
+	for _, numpy := range list {
+		for _, i := range e.imported("opencv-python", "opencv") {
+			if len(i.Imports) == 0 || newer("3.4", i.Version) || folderOf(i.Path) != folderOf(numpy.Path) {
+				continue
+			}
+			name, version, _ := strings.Cut(i.Imports[0], " ")
+			wanted := "numpy>=" + least
+			switch {
+			case e.facts.OS.Board == "jetson" && minor == 6:
+				wanted = "numpy==1.19.4" // the next one stops there: numPyOnJetson
+			case newer("4.10.0.84", version):
+				wanted += ",<2"
+			}
+			return map[string]string{"package": name, "version": version, "numpy": numpy.Version, "least": least, "wanted": wanted, "python": python.Version, "folder": folderOf(i.Path), "pip": e.pip()}, true
 		}
 	}
 	return nil, false

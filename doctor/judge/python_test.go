@@ -42,6 +42,20 @@ func TestControls(t *testing.T) {
 			f.Environment.Variables = []facts.Variable{{Name: "CUDA_VISIBLE_DEVICES", Value: number, Problem: facts.ChoosesGPU, Detail: number}}
 		}
 	}
+	python := func(version string) func(*facts.Facts) {
+		return set("python", facts.Instance{Version: version, Active: true})
+	}
+	container := func(kind string) func(*facts.Facts) {
+		return func(f *facts.Facts) { f.OS.Container, f.OS.Kernel = kind, "5.15" }
+	}
+	proxy := func(f *facts.Facts) {
+		f.Environment.Variables = []facts.Variable{{Name: "http_proxy", Value: "http://localhost:3128", Problem: facts.LocalProxy, Detail: "3128"}}
+	}
+	sources := func(version string) func(*facts.Facts) {
+		return func(f *facts.Facts) { f.Project = facts.Project{Version: version, Folder: "/src"} }
+	}
+	intel := func(f *facts.Facts) { f.OS = facts.OS{Family: "darwin", ID: "macos", Arch: "amd64"} }
+	mac := func(f *facts.Facts) { f.OS = facts.OS{Family: "darwin", ID: "macos", Arch: "arm64"} }
 	conda := func(prefix string) func(*facts.Facts) {
 		return func(f *facts.Facts) {
 			f.Components["opencv"] = []facts.Instance{{Version: "4.9.0", Path: prefix, Active: true, Has: []string{"shared"}}}
@@ -56,6 +70,16 @@ func TestControls(t *testing.T) {
 		{"python.numpy-instruction", []func(*facts.Facts){jetson, set("numpy", wheel("numpy", "1.19.5"))}, []func(*facts.Facts){jetson, set("numpy", wheel("numpy", "1.19.4"))}, "ARMV8"},
 		{"python.numpy", []func(*facts.Facts){set("numpy", wheel("numpy", "2.1.0")), set("onnxruntime", wheel("onnxruntime", "1.18.1"))}, []func(*facts.Facts){set("numpy", wheel("numpy", "2.1.0")), set("onnxruntime", wheel("onnxruntime", "1.19.0"))}, "numpy<2"},
 		{"python.numpy", []func(*facts.Facts){set("numpy", wheel("numpy", "2.1.0")), set("opencv-python", wheel("opencv-python", "4.10.0.82"))}, []func(*facts.Facts){set("numpy", wheel("numpy", "2.1.0"), wheel("numpy", "1.26.4")), set("opencv-python", wheel("opencv-python", "4.10.0.82"))}, "4.10.0.84"},
+		{"python.numpy-old", []func(*facts.Facts){python("3.12.4"), set("numpy", wheel("numpy", "1.24.4")), set("opencv-python", wheel("opencv-python", "4.9.0.80"))}, []func(*facts.Facts){python("3.12.4"), set("numpy", wheel("numpy", "1.26.0")), set("opencv-python", wheel("opencv-python", "4.9.0.80"))}, "numpy>=1.26.0,<2"},
+		{"python.numpy-old", []func(*facts.Facts){python("2.7.13"), set("numpy", wheel("numpy", "1.7.1")), set("opencv-python", wheel("opencv-python", "4.2.0.32"))}, []func(*facts.Facts){python("2.7.13"), set("numpy", wheel("numpy", "1.16.6")), set("opencv-python", wheel("opencv-python", "4.2.0.32"))}, "numpy>=1.11.1"},
+		{"python.numpy-old", []func(*facts.Facts){python("3.6.9"), jetson, set("numpy", wheel("numpy", "1.11.0")), set("opencv-python", wheel("opencv-python", "4.5.5.64"))}, []func(*facts.Facts){python("3.6.9"), jetson, set("numpy", wheel("numpy", "1.11.0"), wheel("numpy", "1.19.4")), set("opencv-python", wheel("opencv-python", "4.5.5.64"))}, "numpy==1.19.4"},
+		{"proxy.local", []func(*facts.Facts){container("docker"), proxy}, []func(*facts.Facts){proxy}, "host.docker.internal:3128"},
+		{"proxy.local", []func(*facts.Facts){container("wsl2"), proxy}, []func(*facts.Facts){container("wsl1"), proxy}, "networkingMode=mirrored"},
+		{"project.opencv-sources", []func(*facts.Facts){mac, sources("4.5.0")}, []func(*facts.Facts){mac, sources("4.5.1")}, "4.5.1"},
+		{"project.opencv-sources", []func(*facts.Facts){toolkit("9.0.176", "/usr/local/cuda-9.0"), sources("3.1.0")}, []func(*facts.Facts){toolkit("8.0.61", "/usr/local/cuda-8.0"), sources("3.1.0")}, "CUDA_ARCH_BIN"},
+		{"project.opencv-sources", []func(*facts.Facts){toolkit("11.2.152", "/usr/local/cuda-11.2"), sources("4.3.0")}, []func(*facts.Facts){toolkit("11.2.152", "/usr/local/cuda-11.2"), sources("3.4.11")}, "4.4.0"},
+		{"project.opencv-sources", []func(*facts.Facts){intel, set("clang", facts.Instance{Version: "12.0.0", Active: true}), sources("4.4.0")}, []func(*facts.Facts){intel, set("clang", facts.Instance{Version: "11.0.3", Active: true}), sources("4.4.0")}, "WITH_JASPER=OFF"},
+		{"project.opencv-sources", []func(*facts.Facts){mac, sources("4.4.0")}, []func(*facts.Facts){sources("4.4.0")}, "BUILD_PNG=OFF"},
 		{"cuda.glibc", []func(*facts.Facts){glibc("2.41"), toolkit("12.9.86", "/usr/local/cuda-12.9")}, []func(*facts.Facts){glibc("2.41"), toolkit("13.0.48", "/usr/local/cuda-13.0")}, "container"},
 		{"cuda.glibc", []func(*facts.Facts){glibc("2.41"), toolkit("12.4.131", "/usr/local/cuda-12.4")}, []func(*facts.Facts){glibc("2.40"), toolkit("12.4.131", "/usr/local/cuda-12.4")}, "container"},
 		{"cuda.glibc", []func(*facts.Facts){glibc("2.42"), toolkit("12.4.131", "/usr/local/cuda-12.4")}, []func(*facts.Facts){glibc("2.42"), toolkit("12.4.131", "/opt/cuda")}, "container"},

@@ -210,6 +210,9 @@ func (e *evaluation) reachOnLinux(name string, other facts.Instance, active *fac
 		do.Env = []EnvEdit{{Name: "PKG_CONFIG_PATH", Value: pc}}
 	case other.Places.CMake != "" && by("cmake") && !found("cmake"):
 		cmake = fmt.Sprintf("Give CMake -D%s_DIR=%s", cmakeName(name), other.Places.CMake)
+	case name == "cuda" && active == nil && lib == "" && strings.HasPrefix(other.Path, "/usr/local/cuda-"):
+		do.Env = []EnvEdit{{Name: "PATH", Value: path.Join(other.Path, "bin")}}
+		return e.command(do), do
 	case lib == "" && !isProgram(other) && (active == nil || !slices.Contains(active.Via, "PATH")):
 		return "", nil
 	case lib == "" || active != nil && slices.Contains(active.Via, "PATH"):

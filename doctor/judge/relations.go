@@ -50,6 +50,10 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"newer-system":         needsOf(facts.NewerSystem),
 		"opencl-off":           openCLOff,
 		"hides-system":         variables(facts.HidesSystem),
+		"from-snap":            fromSnap,
+		"local-proxy":          localProxy,
+		"opencv-sources":       openCVSources,
+		"python-numpy-old":     pythonNumPyOld,
 
 		"cuda-gone":            cudaGone,
 		"gpu-code":             gpuCode,

@@ -50,6 +50,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	p.conda()
 	p.customEnv()
 	p.proxies()
+	p.snaps()
 	p.aptProxies()
 	p.certificates()
 	p.blocked()

@@ -14,7 +14,7 @@ import (
 // alone (NVIDIA, CUDA Installation Guide for Windows; nvcc, NVCC_CCBIN), and cgo needs
 // one that understands GCC's options (cmd/cgo).
 func (p *prober) compilers() {
-	for _, name := range []string{"CC", "CXX", "CUDAHOSTCXX", "NVCC_CCBIN", "NVCC_PREPEND_FLAGS", "NVCC_APPEND_FLAGS"} {
+	for _, name := range []string{"CC", "CXX", "CUDACXX", "CUDAHOSTCXX", "NVCC_CCBIN", "NVCC_PREPEND_FLAGS", "NVCC_APPEND_FLAGS"} {
 		value := p.h.Env(name)
 		switch name {
 		case "CC", "CXX":

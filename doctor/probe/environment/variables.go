@@ -192,6 +192,38 @@ func (p *prober) proxy(name, value string) {
 		p.note(name, withoutUser(value), facts.Malformed, "")
 	case u.Scheme == "https" && (u.Port() == "3128" || u.Port() == "8080" || u.Port() == "80"):
 		p.note(name, withoutUser(value), facts.TLSToProxy, "http://"+u.Host)
+	case p.h.OS == "linux" && (u.Hostname() == "localhost" || strings.HasPrefix(u.Hostname(), "127.") || u.Hostname() == "::1") && !p.networkOfHost():
+		p.note(name, withoutUser(value), facts.LocalProxy, u.Port())
+	}
+}
+
+// networkOfHost reports whether this machine has the network of what it runs on, as far
+// as its interfaces tell: WSL with mirrored networking has one that is called loopback0,
+// a container with the host's network has the host's.
+func (p *prober) networkOfHost() bool {
+	const dir = "/sys/class/net"
+	if p.h.Exists(p.ctx, dir+"/loopback0") {
+		return true
+	}
+	if p.h.Env("WSL_DISTRO_NAME") != "" {
+		return false // Docker in it has interfaces, too
+	}
+	for _, pattern := range []string{"en*", "wl*", "docker*", "virbr*"} {
+		if len(p.h.Glob(p.ctx, dir, pattern)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// snaps lists the variables by which programs with windows load modules out of a snap:
+// a terminal of an editor that is a snap has them set (microsoft/vscode issues 179086 and
+// 179274). Its modules are for the C library of the snap.
+func (p *prober) snaps() {
+	for _, name := range []string{"GTK_PATH", "GTK_EXE_PREFIX", "GTK_IM_MODULE_FILE", "GIO_MODULE_DIR", "GDK_PIXBUF_MODULE_FILE", "QT_PLUGIN_PATH"} {
+		if v := p.h.Env(name); p.h.OS == "linux" && strings.HasPrefix(v, "/snap/") && p.h.Env("SNAP") == "" {
+			p.note(name, v, facts.FromSnap, "")
+		}
 	}
 }
 

@@ -124,6 +124,7 @@ func run(ctx context.Context, h *host.Host, ask []string) (facts.Facts, error) {
 	}
 	if len(drivers) == 0 && h.OS == "linux" {
 		unregistered(ctx, h, &f)
+		ofAndroid(ctx, h, &f)
 	}
 	// clinfo goes through the loader, ask does not need it.
 	if len(ask) == 1 || len(ask) > 1 && f.Components[Loader] != nil {
@@ -188,6 +189,28 @@ func unregistered(ctx context.Context, h *host.Host, f *facts.Facts) {
 			Evidence: []facts.Evidence{{Kind: "file", Source: file}},
 		})
 	}
+}
+
+// ofAndroid finds the driver of a phone under Termux. It is a libOpenCL.so itself, which
+// no .icd file names, in a folder where Termux's programs do not look (termux-packages
+// issue 13821).
+func ofAndroid(ctx context.Context, h *host.Host, f *facts.Facts) {
+	const dir = "/vendor/lib64"
+	const file = dir + "/libOpenCL.so"
+	if h.Env("ANDROID_ROOT") == "" || !h.Exists(ctx, file) {
+		return
+	}
+	i := facts.Instance{Path: file, Attrs: map[string]string{"library": file, "driver": "Android"}, Evidence: []facts.Evidence{{Kind: "file", Source: file}}}
+	if slices.Contains(loader.SplitPath(h.Env("LD_LIBRARY_PATH")), dir) {
+		i.Via = []string{"LD_LIBRARY_PATH"}
+	} else {
+		i.Path = ""
+		i.Unusable = &facts.Unusable{
+			Reason: facts.NotRegistered, Detail: "the phone's OpenCL driver is " + file + ", where programs of Termux do not look",
+			Remedy: "export LD_LIBRARY_PATH=" + dir + " before you start the program. If others then stop, set it for that program alone.",
+		}
+	}
+	f.Add(Component, i)
 }
 
 // markActive: every driver that can be loaded is offered to programs, which

@@ -205,6 +205,19 @@ func TestUnregistered(t *testing.T) {
 	}
 }
 
+// TestAndroid: the driver of a phone, which programs of Termux find by a variable alone.
+func TestAndroid(t *testing.T) {
+	const phone = "-- platform --\nlinux/arm64\n-- file /vendor/lib64/libOpenCL.so --\nx\n-- env --\nANDROID_ROOT=/system\n"
+	f, err := Probe(t.Context(), hosttest.Parse(t, phone))
+	if list := f.Components[Component]; err != nil || len(list) != 1 || list[0].Active || list[0].Unusable == nil || !strings.HasPrefix(list[0].Unusable.Remedy, "export LD_LIBRARY_PATH=/vendor/lib64") {
+		t.Errorf("%+v, %v", list, err)
+	}
+	f, err = Probe(t.Context(), hosttest.Parse(t, phone+"LD_LIBRARY_PATH=/vendor/lib64\n"))
+	if i, ok := f.Active(Component); err != nil || !ok || i.Unusable != nil {
+		t.Errorf("with the variable: %+v, %v", f.Components, err)
+	}
+}
+
 // TestManyDrivers: what a host may claim is bounded.
 func TestManyDrivers(t *testing.T) {
 	var registry strings.Builder

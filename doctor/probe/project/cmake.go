@@ -311,8 +311,9 @@ func (p *prober) cache(dir string) (project string) {
 		return ""
 	}
 	var found []facts.Leftover
-	var dnn facts.Leftover
+	var dnn, lapack, glslang, python facts.Leftover
 	cuda, n := false, 0
+	options := map[string]string{}
 	for line := range strings.Lines(string(data)) {
 		n++
 		name, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
@@ -326,6 +327,14 @@ func (p *prober) cache(dir string) (project string) {
 			project = value
 		case name == "WITH_CUDA":
 			cuda = value == "ON"
+		case name == "BUILD_opencv_python3" || name == "NCNN_SYSTEM_GLSLANG" || name == "NCNN_VULKAN":
+			options[name] = value
+		case name == "LAPACKE_H_PATH" && strings.HasSuffix(value, "-NOTFOUND"):
+			lapack, lapack.Problem = l, facts.NoLapacke
+		case strings.EqualFold(name, "glslang_DIR") && strings.HasSuffix(value, "-NOTFOUND"):
+			glslang, glslang.Problem = l, facts.NoGlslang
+		case (name == "PYTHON3_INCLUDE_DIR" || name == "PYTHON3_INCLUDE_PATH") && p.gone(value+"/Python.h"):
+			python, python.Problem = l, facts.NoPythonHeaders
 		case name == "OPENCV_DNN_CUDA" && value == "OFF":
 			dnn, dnn.Problem = l, facts.SwitchedOff
 		case name == "CMAKE_CACHEFILE_DIR":
@@ -347,8 +356,42 @@ func (p *prober) cache(dir string) (project string) {
 	if project == "OpenCV" && cuda && dnn.Entry != "" {
 		found = append(found, dnn)
 	}
+	// OpenCV before 3.3 writes the include of a header that it did not find.
+	if project == "OpenCV" && lapack.Entry != "" && strings.Contains(p.text(dir, "opencv_lapack.h"), lapack.Value+"/") {
+		found = append(found, lapack)
+	}
+	if project == "OpenCV" && python.Entry != "" && options["BUILD_opencv_python3"] != "OFF" {
+		found = append(found, python)
+	}
+	if project == "ncnn" && glslang.Entry != "" && options["NCNN_SYSTEM_GLSLANG"] == "ON" && options["NCNN_VULKAN"] == "ON" {
+		found = append(found, glslang)
+	}
 	p.p.Leftovers = append(p.p.Leftovers, found...)
 	return project
+}
+
+// sources reads the version of OpenCV's own sources, where they are what is built.
+func (p *prober) sources() {
+	if !slices.Contains(p.p.Kinds, "opencv") {
+		return
+	}
+	file := []string{"modules", "core", "include", "opencv2", "core", "version.hpp"}
+	text := p.text(append([]string{p.h.Dir}, file...)...)
+	if text == "" { // the build folder in them
+		text = p.text(append([]string{p.h.DirOf(p.h.Dir)}, file...)...)
+	}
+	var parts []string
+	for _, name := range []string{"MAJOR", "MINOR", "REVISION"} {
+		for line := range strings.Lines(text) {
+			if words := strings.Fields(line); len(words) == 3 && words[1] == "CV_VERSION_"+name && number(words[2]) {
+				parts = append(parts, words[2])
+				break
+			}
+		}
+	}
+	if len(parts) == 3 {
+		p.p.Version = strings.Join(parts, ".")
+	}
 }
 
 // onlyPart reports whether a folder below the project's has a CMakeLists.txt that is

@@ -1,6 +1,7 @@
 package project
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -110,6 +111,88 @@ func TestBuildFolder(t *testing.T) {
 			}
 			if err != nil || got != c.want || len(f.Project.Leftovers) > 1 {
 				t.Errorf("%+v, not %q (%v)", f.Project.Leftovers, c.want, err)
+			}
+		})
+	}
+}
+
+// TestCachedHeaders: what a build folder remembers of headers that are not here.
+func TestCachedHeaders(t *testing.T) {
+	const python = "PYTHON3_INCLUDE_DIR:PATH=/usr/include/python3.10\n"
+	const lapacke = "LAPACKE_H_PATH:PATH=LAPACKE_H_PATH-NOTFOUND\n"
+	const included = "-- file /src/build/opencv_lapack.h --\n#include \"LAPACKE_H_PATH-NOTFOUND/lapacke.h\"\n"
+	const glslang = "NCNN_VULKAN:BOOL=ON\nNCNN_SYSTEM_GLSLANG:BOOL=ON\nglslang_DIR:PATH=glslang_DIR-NOTFOUND\n"
+	for name, c := range map[string]struct {
+		project, cache, files string
+		want                  facts.LeftoverProblem
+	}{
+		"no Python.h":             {"OpenCV", python, "-- dir /usr/include --\n", facts.NoPythonHeaders},
+		"Python.h":                {"OpenCV", python, "-- file /usr/include/python3.10/Python.h --\nx\n", ""},
+		"without Python":          {"OpenCV", python + "BUILD_opencv_python3:BOOL=OFF\n", "-- dir /usr/include --\n", ""},
+		"Python of another":       {"demo", python, "-- dir /usr/include --\n", ""},
+		"no lapacke.h":            {"OpenCV", lapacke, included, facts.NoLapacke},
+		"LAPACK was left out":     {"OpenCV", lapacke, "", ""},
+		"no glslang":              {"ncnn", glslang, "", facts.NoGlslang},
+		"ncnn's own glslang":      {"ncnn", strings.Replace(glslang, "GLSLANG:BOOL=ON", "GLSLANG:BOOL=OFF", 1), "", ""},
+		"ncnn without Vulkan":     {"ncnn", strings.Replace(glslang, "VULKAN:BOOL=ON", "VULKAN:BOOL=OFF", 1), "", ""},
+		"the glslang of a system": {"ncnn", strings.Replace(glslang, "glslang_DIR-NOTFOUND", "/usr/lib/cmake/glslang", 1), "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, err := Probe(t.Context(), hosttest.Parse(t, "-- platform --\nlinux/amd64\n-- cwd --\n/src/build\n-- file /src/build/CMakeCache.txt --\nCMAKE_PROJECT_NAME:STATIC="+c.project+"\n"+c.cache+c.files))
+			got := facts.LeftoverProblem("")
+			for _, l := range f.Project.Leftovers {
+				got = l.Problem
+			}
+			if err != nil || got != c.want || len(f.Project.Leftovers) > 1 {
+				t.Errorf("%+v, not %q (%v)", f.Project.Leftovers, c.want, err)
+			}
+		})
+	}
+}
+
+// TestSources: the version of OpenCV's own sources, from their folder and from a build
+// folder in them.
+func TestSources(t *testing.T) {
+	const tree = "-- file /src/CMakeLists.txt --\nproject(OpenCV CXX C)\n-- file /src/modules/core/include/opencv2/core/version.hpp --\n#define CV_VERSION_MAJOR    4\n#define CV_VERSION_MINOR    5\n#define CV_VERSION_REVISION 0\n#define CV_VERSION_STATUS   \"-pre\"\n"
+	for name, c := range map[string]struct{ text, want string }{
+		"the sources":    {"-- platform --\nlinux/amd64\n-- cwd --\n/src\n" + tree, "4.5.0"},
+		"a build folder": {"-- platform --\nlinux/amd64\n-- cwd --\n/src/build\n-- file /src/build/CMakeCache.txt --\nCMAKE_PROJECT_NAME:STATIC=OpenCV\n" + tree, "4.5.0"},
+		"another":        {"-- platform --\nlinux/amd64\n-- cwd --\n/src\n" + strings.Replace(tree, "project(OpenCV", "project(demo)\nfind_package(OpenCV", 1), ""},
+	} {
+		f, err := Probe(t.Context(), hosttest.Parse(t, c.text))
+		if err != nil || f.Project.Version != c.want {
+			t.Errorf("%s: %q, not %q (%v)", name, f.Project.Version, c.want, err)
+		}
+	}
+}
+
+// TestMSBuild: for which GPUs projects of Visual Studio make code.
+func TestMSBuild(t *testing.T) {
+	const solution = "-- platform --\nwindows/amd64\n-- cwd --\nC:\\s\n-- file C:\\s\\s.sln --\nProject(\"{8BC9CEB8}\") = \"ocr\", \"sub\\ocr.vcxproj\", \"{A}\"\n"
+	project := func(line string) string {
+		return solution + "-- file C:\\s\\sub\\ocr.vcxproj --\n<Project>\n" + line + "\n</Project>\n"
+	}
+	props := func(cpu string) string {
+		return "-- platform --\nwindows/amd64\n-- cwd --\nC:\\caffe\n-- file C:\\caffe\\windows\\CommonSettings.props --\n<CpuOnlyBuild>" + cpu + "</CpuOnlyBuild>\n<CudaArchitecture>compute_61,sm_61</CudaArchitecture>\n"
+	}
+	code := func(file, text string, archs, ptx []string) []facts.GPUCode {
+		return []facts.GPUCode{{By: "msbuild", File: file, Line: 2, Text: text, Archs: archs, PTX: ptx}}
+	}
+	const line = "<CodeGeneration>compute_20,sm_21;compute_75,compute_75</CodeGeneration>"
+	for name, c := range map[string]struct {
+		text string
+		want []facts.GPUCode
+	}{
+		"a project in a solution":    {project(line), code(`C:\s\sub\ocr.vcxproj`, line, []string{"2.1"}, []string{"7.5"})},
+		"what the solution inherits": {project("<CodeGeneration>%(CodeGeneration)</CodeGeneration>"), nil},
+		"no CUDA":                    {project("<Optimization>Disabled</Optimization>"), nil},
+		"Caffe":                      {props("false"), code(`C:\caffe\windows\CommonSettings.props`, "<CudaArchitecture>compute_61,sm_61</CudaArchitecture>", []string{"6.1"}, nil)},
+		"Caffe for the CPU":          {props("true"), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, err := Probe(t.Context(), hosttest.Parse(t, c.text))
+			if err != nil || !reflect.DeepEqual(f.Project.GPUCode, c.want) {
+				t.Errorf("%+v, not %+v (%v)", f.Project.GPUCode, c.want, err)
 			}
 		})
 	}

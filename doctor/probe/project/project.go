@@ -31,11 +31,13 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	p.goModule()
 	p.cmakeLists()
 	p.darknet()
+	p.msbuild()
 	if len(p.p.Kinds) == 0 {
 		return facts.Facts{}, nil
 	}
 	p.models()
 	p.downloads()
+	p.sources()
 	p.p.Folder = h.Dir
 	return facts.Facts{Project: p.p}, nil
 }
