@@ -354,7 +354,7 @@ func New(name string) ([]byte, error) {
 schema: 1
 name: ` + name + `
 title: What it is for, in a line
-description: What a machine can do once every requirement holds.
+description: What a machine can do once every requirement is satisfied.
 
 # What a user may choose: deployctl doctor --recipe ` + name + ` --set gpu=cuda
 parameters:

@@ -390,7 +390,7 @@ func (s *shelf) merge(r *Recipe, d *document, onlyEmbedded bool, chain []string)
 	}
 	self := r.Source + " " + r.Name
 	if slices.Contains(chain, self) || len(chain) >= maxExtends {
-		return nil, &InvalidError{Mistakes: []Mistake{{File: r.Source, Message: fmt.Sprintf("extends %s goes round in a circle or deeper than %d", r.Extends, maxExtends)}}}
+		return nil, &InvalidError{Mistakes: []Mistake{{File: r.Source, Message: fmt.Sprintf("extends %s: the recipes extend one another in a circle, or more than %d in a row", r.Extends, maxExtends)}}}
 	}
 	// "extends" of its own name means the embedded recipe it overrides.
 	parent, err := s.one(r.Extends, onlyEmbedded || r.Extends == r.Name)

@@ -12,7 +12,7 @@ import (
 var (
 	nameForm = lazyregexp.New(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	idForm   = lazyregexp.New(`^[a-z0-9]+([-+][a-z0-9+]*)*(\.[a-z0-9]+([-+][a-z0-9+]*)*)+$`)
-	// A folder of deployctl's own, one beneath it, and a CMake cache entry.
+	// A folder of deployctl's own, one below it, and a CMake cache entry.
 	folderForm = lazyregexp.New(`^[a-z0-9][a-z0-9._-]{0,60}[a-z0-9]$`)
 	insideForm = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$`)
 	optionForm = lazyregexp.New(`^[A-Za-z][A-Za-z0-9_]{0,100}$`)
@@ -383,7 +383,7 @@ func lintUnpacked(strip int, into string, env map[string]string, d *document, pa
 		// nothing that a recipe may set.
 		d.word(path+".env."+name, "variable that holds a list of folders", name, ListVariables())
 		if v := env[name]; v != "." && (!insideForm.MatchString(v) || strings.Contains(v, "..")) {
-			d.at(path+".env."+name, "%q must be a folder beneath it, such as lib/pkgconfig", v)
+			d.at(path+".env."+name, "%q must be a folder below it, such as lib/pkgconfig", v)
 		}
 	}
 }

@@ -354,7 +354,7 @@ func TestFindBad(t *testing.T) {
 		find  string
 		want  string
 	}{
-		{"circle", map[string]string{"a.yaml": child("a", "b"), "b.yaml": child("b", "a")}, "a", "goes round in a circle"},
+		{"circle", map[string]string{"a.yaml": child("a", "b"), "b.yaml": child("b", "a")}, "a", "extend one another in a circle"},
 		{"itself with nothing below", map[string]string{"a.yaml": child("a", "a")}, "a", `4:10: there is no recipe "a"`},
 		{"unknown parent", map[string]string{"a.yaml": child("a", "opencv-yolov2")}, "a", "did you mean opencv-yolov3?"},
 		{"another name inside", map[string]string{"a.yaml": small}, "a", `the recipe calls itself "small" but the file is named "a"`},

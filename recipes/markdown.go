@@ -40,7 +40,7 @@ func Markdown(r *Recipe) []byte {
 			fmt.Fprintf(&b, "| %s | %d | `%s` | %s |\n", a.Name, uint64(a.Size), a.SHA256, strings.Join(append([]string{a.URL}, a.Mirrors...), " "))
 		}
 	}
-	b.WriteString("\n| requirement | asked of | wanted | why | by hand |\n| --- | --- | --- | --- | --- |\n")
+	b.WriteString("\n| requirement | applies to | requires | why | by hand |\n| --- | --- | --- | --- | --- |\n")
 	for i := range r.Requirements {
 		q := &r.Requirements[i]
 		id := "`" + q.ID + "`"
