@@ -90,7 +90,7 @@ func (e *MissingError) Error() string {
 	for _, f := range e.Files {
 		sum += f.Size
 	}
-	fmt.Fprintf(&b, "nothing was changed: --offline prevents downloading %s (%s) that this machine does not have; import a bundle that has them (deployctl bundle import FILE), or run this with a network\n",
+	fmt.Fprintf(&b, "nothing was changed: --offline prevents downloading %s (%s), which this machine does not have; import a bundle that has them (deployctl bundle import FILE), or run this with a network\n",
 		recipes.Count(len(e.Files), "file"), step.Bytes(sum))
 	for _, f := range e.Files {
 		fmt.Fprintf(&b, "  %s  %d bytes, sha256 %s\n", step.Clean(f.Name, 120), f.Size, f.SHA256)

@@ -59,7 +59,7 @@ func (c *Check) page(id, name string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s: %s\n\n", id, say(c.Title))
 	if asked := c.When.String(); asked != "all" {
-		fmt.Fprintf(&b, "**Asked of**: %s\n\n", asked)
+		fmt.Fprintf(&b, "**Applies to**: %s\n\n", asked)
 	}
 	fmt.Fprintf(&b, "**Found**: %s\n\n**Why**: %s\n\n**Fix**, the first that fits the machine:\n\n", say(c.Found), say(c.Why))
 	for _, f := range c.Fix {

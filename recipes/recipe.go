@@ -77,7 +77,7 @@ type Parameter struct {
 type Artifact struct {
 	Name string `yaml:"name" json:"name"` // yolov3.weights
 	// URL is where it comes from, Mirrors where else the same bytes are; they
-	// are tried in order: https addresses, or "debian:" and a path beneath the
+	// are tried in order: https addresses, or "debian:" and a path below the
 	// archive that the machine's apt fetches Debian's packages from.
 	URL     string   `yaml:"url" json:"url"`
 	Mirrors []string `yaml:"mirrors,omitempty" json:"mirrors,omitempty"`

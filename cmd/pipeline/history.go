@@ -126,7 +126,7 @@ func Undo(ctx context.Context, o UndoOptions) error {
 		return err
 	}
 	if len(plan.Steps)+len(plan.Manual)+len(plan.Kept) == 0 {
-		o.Console.Note("There is nothing to take back.")
+		o.Console.Note("There is nothing to undo.")
 		return nil
 	}
 	if err := plan.Describe(o.Console.Text()); err != nil {

@@ -572,7 +572,7 @@ func (e *evaluation) disk(c *recipes.DiskCheck) verdict {
 		}
 		return v
 	}
-	return e.unknown("disks", "how much room there is for "+c.For, wanted)
+	return e.unknown("disks", "the free disk space for "+c.For, wanted)
 }
 
 // packagedOld says, in a sentence, that the package of a fix is older than what

@@ -84,7 +84,7 @@ func TestNewerThanTables(t *testing.T) {
 	r, err := recipes.Load([]byte("schema: 1\nname: one\ntitle: One\nrequirements:\n"+
 		"  - {id: cuda.version, title: CUDA Toolkit, why: w, manual: m, component: {name: cuda}}\n"+
 		"  - {id: gcc.version, title: GCC, why: w, manual: m, component: {name: gcc}}\n"+
-		"  - {id: cuda.gcc, title: GCC that this CUDA accepts, why: w, manual: m, compat: {table: cuda-gcc, given: [cuda, gcc], choose: gcc_max}}\n"), "one.yaml", tables)
+		"  - {id: cuda.gcc, title: GCC supported by this CUDA, why: w, manual: m, compat: {table: cuda-gcc, given: [cuda, gcc], choose: gcc_max}}\n"), "one.yaml", tables)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestCheapestCompiler(t *testing.T) {
 	r, err := recipes.Load([]byte("schema: 1\nname: one\ntitle: One\nrequirements:\n"+
 		"  - {id: cuda.version, title: CUDA Toolkit, why: w, manual: m, component: {name: cuda}}\n"+
 		"  - {id: gcc.version, title: GCC, why: w, manual: m, component: {name: gcc}, fix: [{apt: [gcc]}]}\n"+
-		"  - {id: cuda.gcc, title: GCC that this CUDA accepts, why: w, manual: m, compat: {table: cuda-gcc, given: [cuda, gcc], choose: gcc_max}}\n"), "one.yaml", tables)
+		"  - {id: cuda.gcc, title: GCC supported by this CUDA, why: w, manual: m, compat: {table: cuda-gcc, given: [cuda, gcc], choose: gcc_max}}\n"), "one.yaml", tables)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func (l Local) Manager() *pkgmgr.Manager {
 // the lists that are there.
 func Cached() *pkgmgr.Manager {
 	m := manager([]string{"--no-download"})
-	m.Sources = "the package lists on this machine, which --offline prevents downloading"
+	m.Sources = "the package lists on this machine (--offline prevents downloading new ones)"
 	m.Refresh = nil
 	m.Fresh = nil
 	return m

@@ -408,7 +408,7 @@ func changed() error {
 }
 
 // ErrWebPage is an answer that is not the server's.
-var ErrWebPage = errors.New("a web page came in its place, of a network that wants a login (open any http page in a browser) or of a proxy that blocks it")
+var ErrWebPage = errors.New("a web page came in its place, of a network that requires a login (open any http page in a browser) or of a proxy that blocks it")
 
 // WebPage reports whether an answer is a web page, or says itself that the
 // network wants a login (RFC 6585, 6). No file that deployctl fetches is a page;

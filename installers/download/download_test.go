@@ -343,8 +343,8 @@ func TestFaults(t *testing.T) {
 		{name: "oversize", handlers: []http.HandlerFunc{serve(append(bytes.Clone(content), 1), "")}, want: step.HashMismatch, requests: 1, says: "another size"},
 		{name: "oversize, no length", handlers: []http.HandlerFunc{chunked(append(bytes.Clone(content), other...))}, want: step.HashMismatch, requests: 1, says: "more bytes"},
 		{name: "a login page", handlers: []http.HandlerFunc{chunked([]byte("<html>please pay</html>"))}, want: step.NoNetwork, requests: 4, says: "ended after 23"},
-		{name: "a login page that says what it is", handlers: []http.HandlerFunc{page(200)}, want: step.NoNetwork, requests: 1, says: "wants a login"},
-		{name: "a network that wants a login", handlers: []http.HandlerFunc{page(511)}, want: step.NoNetwork, requests: 1, says: "wants a login"},
+		{name: "a login page that says what it is", handlers: []http.HandlerFunc{page(200)}, want: step.NoNetwork, requests: 1, says: "requires a login"},
+		{name: "a network that wants a login", handlers: []http.HandlerFunc{page(511)}, want: step.NoNetwork, requests: 1, says: "requires a login"},
 		{name: "the file, called a page", handlers: []http.HandlerFunc{func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
 			w.Header().Set("Content-Length", strconv.Itoa(len(content)))

@@ -79,7 +79,7 @@ remember() {
           echo '# <<< deployctl <<<';
         fi;
       } >"$part";
-      grep -qxF -e "$line" "$part" || fail "$file: deployctl's block in it does not end; mend it or remove it";
+      grep -qxF -e "$line" "$part" || fail "$file: deployctl's block in it does not end; repair it or remove it";
       exists "$file" || chmod 0644 "$part";
       if [ -L "$file" ]; then
         cat -- "$part" >"$file";

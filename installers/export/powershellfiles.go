@@ -65,7 +65,7 @@ function Expand-Planned([string] $File, [int] $Strip, [string] $Partial, [string
     Remove-Item -LiteralPath $Partial -Recurse -Force
 }
 
-# Whether the file is there; another one is somebody else's.
+# Whether the file is there; another one is not ours.
 function Test-Placed([string] $Path, [string] $Sum) {
     if ([System.IO.File]::Exists($Path) -and (Get-Sum $Path) -ceq $Sum) { return $true }
     if (Test-Path-Exactly $Path) { throw ($Path + ' is there already and is another file: move it away if it is not wanted') }

@@ -110,7 +110,7 @@ unpack() (
   rm -rf -- "$part";
 );`
 
-	posixPlace helper = `# placed PATH SHA256: whether the file is there; another one is somebody else's.
+	posixPlace helper = `# placed PATH SHA256: whether the file is there; another one is not ours.
 placed() {
   if [ -f "$1" ] && [ ! -L "$1" ] && [ "$(sum "$1")" = "$2" ]; then return 0; fi;
   if exists "$1"; then fail "$1 is there already and is another file: move it away if it is not wanted"; fi;

@@ -297,7 +297,7 @@ func (l *Lock) Check() error {
 			return refuse("%v", err)
 		}
 		if f.Path != "" {
-			return refuse("%s wants to be at a path", f.Name)
+			return refuse("%s has a path of its own", f.Name)
 		}
 		if n, seen := sizes[f.SHA256]; seen && n != f.Size {
 			return refuse("%s has two sizes", f.Name)

@@ -257,7 +257,7 @@ func (m Mechanism) withdraw(ctx context.Context, s step.Step) error {
 		err = fmt.Errorf("exit status %d", exit)
 	}
 	if err != nil {
-		return fmt.Errorf("take back the request for %s: %w", step.Some(s.Packages, 5), err)
+		return fmt.Errorf("undo the request for %s: %w", step.Some(s.Packages, 5), err)
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func WindowsCode(exit int) (c Code, ok bool) {
 	case 5: // ERROR_ACCESS_DENIED
 		return Code{step.NoPrivilege, "Windows denied access to something that the installer needs", "run deployctl from a terminal opened with \"Run as administrator\""}, true
 	case 112: // ERROR_DISK_FULL
-		return Code{step.DiskFull, "there is not enough disk space", "free some, " + again}, true
+		return Code{step.DiskFull, "the disk is full", "free some, " + again}, true
 	case 740: // ERROR_ELEVATION_REQUIRED
 		return Code{step.NoPrivilege, "the installer needs administrator rights", "run deployctl from a terminal opened with \"Run as administrator\""}, true
 	case 1223: // ERROR_CANCELLED
@@ -94,7 +94,7 @@ func WindowsCode(exit int) (c Code, ok bool) {
 func SaidOnWindows() []Rule {
 	return []Rule{
 		{Kind: step.DiskFull, Any: []string{"no space left on device", "not enough space on the disk", "there is not enough space"},
-			Cause: "there is not enough disk space", Next: "free some, " + again},
+			Cause: "the disk is full", Next: "free some, " + again},
 		{Kind: step.NoNetwork, Any: []string{"remote name could not be resolved", "unable to connect to the remote server", "could not resolve host", "no such host is known", "the operation has timed out", "connection timed out", "connection was closed", "failed when opening source"},
 			Cause: "a server could not be reached", Next: "check the network and the proxy settings, " + again},
 		{Kind: step.NoPrivilege, Any: []string{"access is denied", "access to the path", "requires elevation", "permission denied", "run as administrator"},

@@ -31,7 +31,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 		d, err := h.Disk(ctx, path)
 		if err != nil {
 			if !host.IsNotExist(err) {
-				errs = append(errs, fmt.Errorf("room for %s at %s: %w", purpose, path, err))
+				errs = append(errs, fmt.Errorf("free space for %s at %s: %w", purpose, path, err))
 			}
 			return
 		}

@@ -276,7 +276,7 @@ func (p *prober) compiler(exe string) (facts.Instance, bool) {
 	}
 	if d.Version == "" && d.Target == "" {
 		return facts.Instance{
-			Path: exe, Attrs: map[string]string{"state": "what it is could not be told: neither its folder nor " + p.h.Base(exe) + " -v says"}, Evidence: ev,
+			Path: exe, Attrs: map[string]string{"state": "what it is could not be determined: neither its folder nor " + p.h.Base(exe) + " -v says so"}, Evidence: ev,
 		}, true
 	}
 	d.derive(exe)

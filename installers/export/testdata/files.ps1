@@ -361,7 +361,7 @@ remember() {
           echo ''# <<< deployctl <<<'';
         fi;
       } >"$part";
-      grep -qxF -e "$line" "$part" || fail "$file: deployctl''s block in it does not end; mend it or remove it";
+      grep -qxF -e "$line" "$part" || fail "$file: deployctl''s block in it does not end; repair it or remove it";
       exists "$file" || chmod 0644 "$part";
       if [ -L "$file" ]; then
         cat -- "$part" >"$file";
@@ -534,7 +534,7 @@ fetch() {
   done;
   fail "no address gave the file with the SHA-256 $sha; https needs ca-certificates";
 };
-# placed PATH SHA256: whether the file is there; another one is somebody else''s.
+# placed PATH SHA256: whether the file is there; another one is not ours.
 placed() {
   if [ -f "$1" ] && [ ! -L "$1" ] && [ "$(sum "$1")" = "$2" ]; then return 0; fi;
   if exists "$1"; then fail "$1 is there already and is another file: move it away if it is not wanted"; fi;

@@ -40,7 +40,7 @@ func main() {
 	flag.StringVar(&s.shim, "shim", "", "the compiled shim.cpp")
 	flag.StringVar(&only, "only", "", "a `pattern`: run only what has such a name")
 	flag.StringVar(&file, "write", "", "a `file` for the table")
-	flag.IntVar(&s.flatRuns, "flat", 0, "watch memory, files and threads over so many `runs`, instead of the attack")
+	flag.IntVar(&s.flatRuns, "flat", 0, "watch memory, files and threads over this number of `runs`, instead of the attack")
 	flag.BoolVar(&s.full, "full", false, "a few lies about the whole of YOLOv3, instead of all about a small network")
 	flag.IntVar(&s.parallel, "parallel", runtime.NumCPU(), "how many `cases` run at a time")
 	flag.Parse()

@@ -190,7 +190,7 @@ func readBlob(file string, width, height int) (gocv.Mat, error) {
 		return gocv.Mat{}, fmt.Errorf("fill input: %v", err)
 	}
 	if len(pixels) != plane*3 {
-		return gocv.Mat{}, fmt.Errorf("fill input: OpenCV made room for %d values, not %d", len(pixels), plane*3)
+		return gocv.Mat{}, fmt.Errorf("fill input: OpenCV allocated %d values, not %d", len(pixels), plane*3)
 	}
 	for c := 0; c < 3; c++ {
 		for p := 0; p < plane; p++ {
