@@ -38,7 +38,7 @@ Disk Requirements:
 Errors during downloading metadata for repository 'ours':
   - Curl error (7): Could not connect to server for http://127.0.0.1:9/none/repodata/repomd.xml [Failed to connect to 127.0.0.1 port 9 after 0 ms: Could not connect to server]
 Error: Failed to download metadata for repo 'ours': Cannot download repomd.xml: Cannot download repodata/repomd.xml: All mirrors were tried`},
-		{step.NoPrivilege, "needs root", `Error: This command has to be run with superuser privileges (under the root user on most systems).`},
+		{step.NoPrivilege, "needs more rights", `Error: This command has to be run with superuser privileges (under the root user on most systems).`},
 		{step.Other, "exit status 1", `Error: Nothing that anybody knows`},
 	} {
 		f := Manager().Explain(1, strings.Split(c.text, "\n"))

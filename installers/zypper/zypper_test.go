@@ -60,7 +60,7 @@ Abort, retry, ignore? [a/r/i] (a): a
 Problem occurred during or after installation or removal of packages:`},
 		{step.Locked, "holds the package manager's lock", `System management is locked by the application with pid 5059 (zypper).
 Close this application before trying again.`},
-		{step.NoPrivilege, "needs root", `Root privileges are required to run this command.`},
+		{step.NoPrivilege, "needs more rights", `Root privileges are required to run this command.`},
 	} {
 		f := Manager().Explain(1, strings.Split(c.text, "\n"))
 		if f.Kind != c.kind || !strings.Contains(f.Cause, c.cause) || f.Next == "" {

@@ -83,7 +83,7 @@ function Invoke-AsRoot([string[]] $Argv, [int[]] $Fine = @(), [int[]] $Reboot = 
 
 $Meanings['choco'] = @{}
 foreach ($code in @(5, -2147024891)) { $Meanings['choco'][$code] = 'Windows denied access to something that the installer needs. Run this script from a terminal opened with "Run as administrator".' }
-foreach ($code in @(112, -2147024784)) { $Meanings['choco'][$code] = 'there is not enough disk space. Free some, then run this script again.' }
+foreach ($code in @(112, -2147024784)) { $Meanings['choco'][$code] = 'the disk is full. Free some, then run this script again.' }
 foreach ($code in @(350, 3017, 3018)) { $Meanings['choco'][$code] = 'Windows must be restarted before anything can be installed. Restart Windows, then run this script again.' }
 foreach ($code in @(740)) { $Meanings['choco'][$code] = 'the installer needs administrator rights. Run this script from a terminal opened with "Run as administrator".' }
 foreach ($code in @(1223)) { $Meanings['choco'][$code] = 'Windows'' question for administrator rights was answered with no. Answer yes, or run this script from a terminal opened with "Run as administrator".' }
@@ -109,7 +109,7 @@ foreach ($code in @(-1073741515)) { $Meanings['choco'][$code] = 'the installer c
 foreach ($code in @(-1073741510)) { $Meanings['choco'][$code] = 'the installer was stopped from outside. Run this script again and let it finish.' }
 $Meanings['msiexec'] = @{}
 foreach ($code in @(5, -2147024891)) { $Meanings['msiexec'][$code] = 'Windows denied access to something that the installer needs. Run this script from a terminal opened with "Run as administrator".' }
-foreach ($code in @(112, -2147024784)) { $Meanings['msiexec'][$code] = 'there is not enough disk space. Free some, then run this script again.' }
+foreach ($code in @(112, -2147024784)) { $Meanings['msiexec'][$code] = 'the disk is full. Free some, then run this script again.' }
 foreach ($code in @(740)) { $Meanings['msiexec'][$code] = 'the installer needs administrator rights. Run this script from a terminal opened with "Run as administrator".' }
 foreach ($code in @(1223)) { $Meanings['msiexec'][$code] = 'Windows'' question for administrator rights was answered with no. Answer yes, or run this script from a terminal opened with "Run as administrator".' }
 foreach ($code in @(1601)) { $Meanings['msiexec'][$code] = 'the Windows Installer service cannot be reached. Start the service msiserver, then run this script again.' }
