@@ -148,6 +148,7 @@ func (j *Judgement) onlyElsewhere() {
 		for i := range j.Findings {
 			if other := &j.Findings[i]; other.ID != f.ID {
 				other.State, other.Found, other.Fix, other.Cause, other.Action = Skipped, "not for this operating system", "", "", nil
+				other.Version, other.Path, other.Where = "", "", ""
 			}
 		}
 		clear(j.Chosen)
@@ -161,20 +162,33 @@ var embeddedRecipes = sync.OnceValues(recipes.Embedded)
 // elsewhere names the recipes for this operating system with the same purpose;
 // manual is what the requirement itself says.
 func (j *Judgement) elsewhere(manual string) string {
-	list := strings.TrimSpace(manual + " To see the recipes for this system, run deployctl recipe list.")
+	list := manual
+	if !strings.Contains(list, "deployctl recipe list") {
+		list = strings.TrimSpace(list + " To see the recipes for this system, run deployctl recipe list.")
+	}
 	purpose, _, _ := strings.Cut(j.Recipe.Name, "-")
 	embedded, err := embeddedRecipes()
 	if err != nil {
 		return list // the finding says what is wrong without it
 	}
-	var names []string
+	var names, engine []string
 	for _, other := range embedded {
-		if strings.HasPrefix(other.Name, purpose) && ForSystem(other, j.Facts.OS.Family) {
+		switch {
+		case !ForSystem(other, j.Facts.OS.Family):
+		case strings.HasPrefix(other.Name, purpose):
 			names = append(names, other.Name)
+		case other.Verify != nil && j.Recipe.Verify != nil && other.Verify.Engine == j.Recipe.Verify.Engine:
+			engine = append(engine, other.Name)
 		}
 	}
-	if len(names) == 0 {
+	if len(names) == 0 && len(engine) == 0 {
 		return list
+	}
+	if len(names) == 0 {
+		names = engine[:1] // others with the same engine are for more than that
+		if i := slices.Index(engine, recipes.DefaultOn(j.Facts.OS.Family)); i >= 0 {
+			names = engine[i : i+1]
+		}
 	}
 	return "Use a recipe for this system: deployctl doctor --recipe " + strings.Join(names, " or ")
 }

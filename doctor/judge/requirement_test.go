@@ -600,3 +600,23 @@ func TestDistributionsOwn(t *testing.T) {
 		}
 	}
 }
+
+// TestElsewhere: a recipe for another system names the one for this system: of the
+// same purpose, or with the same engine.
+func TestElsewhere(t *testing.T) {
+	for name, want := range map[string]string{"gocv-windows": "--recipe opencv-yolov3", "openpose-windows": "--recipe openpose-linux", "coreml": "deployctl recipe list"} {
+		r, err := recipes.Find(name, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		fix := ""
+		for _, f := range Evaluate(r, nil, debian12()).Findings {
+			if f.Cause == OtherSystem {
+				fix = f.Fix
+			}
+		}
+		if !strings.Contains(fix, want) {
+			t.Errorf("%s: %q, without %s", name, fix, want)
+		}
+	}
+}

@@ -183,6 +183,10 @@ func (r *Report) WriteText(w io.Writer, s Style) error {
 			}
 			continue
 		}
+		if state == judge.Skipped && r.elsewhere() {
+			b.WriteString(label(s, state) + s.Paint("2", "everything else in this recipe") + "\n")
+			continue
+		}
 		r.collapsed(b, s, state)
 	}
 	fmt.Fprintf(b, "\n%s\n", s.wrap(r.Closing(), 0))
@@ -266,6 +270,11 @@ func groupOf(id string) string {
 	return groups[len(groups)-1].name
 }
 
+// elsewhere reports whether the recipe is for another operating system.
+func (r *Report) elsewhere() bool {
+	return slices.ContainsFunc(r.Findings, func(f judge.Finding) bool { return f.State == judge.Fail && f.Cause == judge.OtherSystem })
+}
+
 // collapsed writes the findings of one state in a line a group.
 func (r *Report) collapsed(b *strings.Builder, s Style, state judge.State) {
 	for _, g := range groups {
@@ -324,6 +333,8 @@ func (r *Report) Closing() string {
 	}
 	var text string
 	switch {
+	case r.elsewhere():
+		text = "The recipe " + r.Recipe + " is not for this system."
 	case failed > 0:
 		if len(missing) > 0 {
 			problems = append([]string{isMissing(missing)}, problems...)
@@ -339,6 +350,8 @@ func (r *Report) Closing() string {
 		text = recipes.Count(len(open), "check") + " could not be made: " + strings.Join(open, ", ") + "."
 	case len(pending) > 0:
 		text = "Waiting for a new session or a restart: " + strings.Join(pending, ", ") + "."
+	case len(r.Findings) > 0 && !slices.ContainsFunc(r.Findings, func(f judge.Finding) bool { return f.State != judge.Skipped }):
+		text = "Nothing was checked for " + r.Recipe + ": " + recipes.Count(len(r.Findings), "selected requirement") + " skipped. Add --all to see why."
 	default:
 		text = "No problems found for " + r.Recipe + "."
 		if warnings > 0 {

@@ -87,6 +87,8 @@ func TestClosing(t *testing.T) {
 		{"a warning", []judge.Finding{warning}, fix("ninja.present"), "No problems found for r, 1 warning. Run `deployctl doctor --fix` (149 MB, about 2 min)."},
 		{"nothing to download", []judge.Finding{broken}, &report.Fix{Command: "deployctl doctor --fix", Findings: []string{"opencv.cpu"}, Minutes: 0.1}, "1 problem: OpenCV for this CPU. Run `deployctl doctor --fix` (about 6 s)."},
 		{"healthy", nil, nil, "No problems found for r."},
+		{"all skipped", []judge.Finding{{ID: "a", Title: "A", State: judge.Skipped}}, nil, "Nothing was checked for r: 1 selected requirement skipped. Add --all to see why."},
+		{"another system", []judge.Finding{{ID: "os", Title: "Windows", State: judge.Fail, Cause: judge.OtherSystem}, {ID: "a", Title: "A", State: judge.Skipped, Version: "1"}}, nil, "The recipe r is not for this system."},
 		{"an article", []judge.Finding{opencv, {ID: "go.cache", Title: "A folder for Go's build cache", State: judge.Fail}}, nil, "2 problems: OpenCV 4 is missing; a folder for Go's build cache."},
 		{"no package manager", []judge.Finding{opencv}, nil, "1 problem: OpenCV 4 is missing. deployctl can install nothing here: it found no package manager (apt, apk, brew, dnf, pacman, zypper). Install by hand what is missing, then run `deployctl doctor` again."},
 		{"no package manager, and nothing to install", []judge.Finding{broken}, nil, "1 problem: OpenCV for this CPU."},
