@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/deployctl/deployctl/verify/convert/internal/converttest"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/internal/nets"
 	"github.com/deployctl/deployctl/verify/reference"
@@ -36,30 +37,6 @@ func everything() string {
 		"[route]\nlayers=-1\n",
 		nets.Conv(7, 2, 1, "linear", "batch_normalize=1"),
 		nets.Yolo("0", "10,10", 2, 1))
-}
-
-func model(t testing.TB, config string) (*darknet.Network, *darknet.Weights, []float32) {
-	t.Helper()
-	net, err := darknet.ParseConfig(strings.NewReader(config), "net")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := darknet.NewWeights(net)
-	r := nets.Randoms(1)
-	for i := range w.Data {
-		w.Data[i] = float32(r.Sign())
-	}
-	for i := range net.Layers {
-		v := w.Layer(i).Variances
-		for f := range v {
-			v[f] = float32(0.1 + r.Unit())
-		}
-	}
-	input := make([]float32, net.Channels*net.Height*net.Width)
-	for i := range input {
-		input[i] = float32(r.Unit())
-	}
-	return net, w, input
 }
 
 // blob is [C, H, W].
@@ -334,7 +311,7 @@ func worst(t *testing.T, net *darknet.Network, w *darknet.Weights, input []float
 // TestSameAsReference runs what was written by the layers' definitions, in double
 // precision, and compares with the reference.
 func TestSameAsReference(t *testing.T) {
-	net, w, input := model(t, everything())
+	net, w, input := converttest.Model(t, everything())
 	text, bin := files(t, net, w)
 	if d := worst(t, net, w, input, run(t, text, bin, input)); d > 1e-6 {
 		t.Errorf("differs by %g\n%s", d, text)
@@ -344,7 +321,7 @@ func TestSameAsReference(t *testing.T) {
 // TestFaults: a mistake of the writer in one place changes what comes out. What the
 // comparison above could not see is worth nothing.
 func TestFaults(t *testing.T) {
-	net, w, input := model(t, everything())
+	net, w, input := converttest.Model(t, everything())
 	text, bin := files(t, net, w)
 	replaced := func(old, new string) func(string, []byte) (string, []byte) {
 		return func(s string, b []byte) (string, []byte) {
@@ -391,13 +368,13 @@ func TestFaults(t *testing.T) {
 }
 
 func TestRefused(t *testing.T) {
-	net, w, _ := model(t, everything())
+	net, w, _ := converttest.Model(t, everything())
 	short := *w
 	short.Data = w.Data[1:]
 	if err := WriteBin(&bytes.Buffer{}, net, &short); err == nil || !strings.Contains(err.Error(), "weights") {
 		t.Errorf("too few weights: %v", err)
 	}
-	plain, w, _ := model(t, nets.Net(32, 32, nets.Conv(8, 3, 2, "leaky")))
+	plain, w, _ := converttest.Model(t, nets.Net(32, 32, nets.Conv(8, 3, 2, "leaky")))
 	if err := WriteParam(&bytes.Buffer{}, plain); err == nil || !strings.Contains(err.Error(), "no yolo layer") {
 		t.Errorf("no head: %v", err)
 	}

@@ -12,40 +12,15 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"github.com/deployctl/deployctl/verify/darknet"
+	"github.com/deployctl/deployctl/verify/convert/internal/converttest"
 	"github.com/deployctl/deployctl/verify/internal/nets"
 	"github.com/deployctl/deployctl/verify/reference"
 )
 
-// model is the network of a configuration with weights, and one input.
-func model(t testing.TB, config string) (*darknet.Network, *darknet.Weights, []float32) {
-	t.Helper()
-	net, err := darknet.ParseConfig(strings.NewReader(config), "net")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := darknet.NewWeights(net)
-	r := nets.Randoms(1)
-	for i := range w.Data {
-		w.Data[i] = float32(r.Sign())
-	}
-	for i := range net.Layers {
-		v := w.Layer(i).Variances
-		for f := range v {
-			v[f] = float32(0.1 + r.Unit())
-		}
-	}
-	input := make([]float32, net.Channels*net.Height*net.Width)
-	for i := range input {
-		input[i] = float32(r.Unit())
-	}
-	return net, w, input
-}
-
 // TestSameAsReference runs what was written by the operators' definitions, in
 // double precision, and compares with the reference.
 func TestSameAsReference(t *testing.T) {
-	net, w, input := model(t, nets.Everything())
+	net, w, input := converttest.Model(t, nets.Everything())
 	var file bytes.Buffer
 	if err := Write(&file, net, w, Oldest); err != nil {
 		t.Fatal(err)
@@ -88,7 +63,7 @@ func TestSameAsReference(t *testing.T) {
 
 // TestOnlyWhatIsNeeded: layers that no head depends on are not written.
 func TestOnlyWhatIsNeeded(t *testing.T) {
-	net, w, _ := model(t, nets.Net(32, 32,
+	net, w, _ := converttest.Model(t, nets.Net(32, 32,
 		nets.Conv(4, 3, 1, "mish", "pad=1"), "[route]\nlayers=-1\n", nets.Conv(6, 3, 1, "linear", "pad=1"), nets.Yolo("0", "10,10", 1, 1),
 		nets.Conv(4, 3, 1, "mish", "pad=1"), "[route]\nlayers=0\n", nets.Conv(4, 3, 1, "mish", "pad=1")))
 	var file bytes.Buffer
@@ -106,12 +81,12 @@ func TestOnlyWhatIsNeeded(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	net, w, _ := model(t, nets.Everything())
+	net, w, _ := converttest.Model(t, nets.Everything())
 	w.Data = w.Data[1:]
 	if err := Write(&bytes.Buffer{}, net, w, Oldest); err == nil || !strings.Contains(err.Error(), "weights") {
 		t.Errorf("weights of another network: %v", err)
 	}
-	none, w, _ := model(t, nets.Net(32, 32, nets.Conv(6, 3, 1, "linear")))
+	none, w, _ := converttest.Model(t, nets.Net(32, 32, nets.Conv(6, 3, 1, "linear")))
 	for _, opset := range []int{Oldest - 1, Newest + 1} {
 		if err := Write(&bytes.Buffer{}, net, w, opset); err == nil || !strings.Contains(err.Error(), "11 to 23") {
 			t.Errorf("opset %d: %v", opset, err)
@@ -120,7 +95,7 @@ func TestErrors(t *testing.T) {
 	if err := Write(&bytes.Buffer{}, none, w, Oldest); err == nil || !strings.Contains(err.Error(), "no yolo layer") {
 		t.Errorf("no head: %v", err)
 	}
-	net, w, _ = model(t, nets.Everything())
+	net, w, _ = converttest.Model(t, nets.Everything())
 	full := errors.New("disk full")
 	if err := Write(failing{full}, net, w, Oldest); !errors.Is(err, full) {
 		t.Errorf("full disk: %v", err)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,34 +13,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/deployctl/deployctl/verify/convert/internal/converttest"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/internal/nets"
-	"github.com/deployctl/deployctl/verify/reference"
 )
-
-// model is a network with weights, and an input for it.
-func model(t testing.TB, config string) (*darknet.Network, *darknet.Weights, []float32) {
-	t.Helper()
-	net, err := darknet.ParseConfig(strings.NewReader(config), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := darknet.NewWeights(net)
-	for i := range w.Data {
-		w.Data[i] = float32(math.Sin(float64(i)*12.9898)) * 0.5
-	}
-	for i := range net.Layers {
-		for k := range w.Layer(i).Variances {
-			w.Layer(i).Variances[k] = 0.5 + float32(k)/16
-		}
-	}
-	input := make([]float32, net.Channels*net.Height*net.Width)
-	for i := range input {
-		input[i] = float32(0.5 + 0.5*math.Sin(float64(i)*0.37))
-	}
-	return net, w, input
-}
 
 // files are the two files.
 func files(t testing.TB, net *darknet.Network, w *darknet.Weights) (operations, constants []byte) {
@@ -56,7 +32,7 @@ func files(t testing.TB, net *darknet.Network, w *darknet.Weights) (operations, 
 // TestGraph: every input has its edge, with the shape that the other end gives, and
 // the constants lie one after the other in the binary file, which they fill.
 func TestGraph(t *testing.T) {
-	net, w, _ := model(t, nets.Everything())
+	net, w, _ := converttest.Model(t, nets.Everything())
 	text, bin := files(t, net, w)
 	var f file
 	if err := xml.Unmarshal(text, &f); err != nil {
@@ -125,30 +101,23 @@ func (o operation) inputs() []port {
 }
 
 func TestRefused(t *testing.T) {
-	net, w, _ := model(t, nets.Everything())
+	net, w, _ := converttest.Model(t, nets.Everything())
 	short := *w
 	short.Data = w.Data[1:]
 	if err := WriteXML(io.Discard, net, &short); err == nil || !strings.Contains(err.Error(), "weights") {
 		t.Errorf("too few weights: %v", err)
 	}
-	none, nw, _ := model(t, nets.Net(32, 32, nets.Conv(4, 1, 1, "linear")))
+	none, nw, _ := converttest.Model(t, nets.Net(32, 32, nets.Conv(4, 1, 1, "linear")))
 	if err := WriteBin(io.Discard, none, nw); err == nil || !strings.Contains(err.Error(), "no yolo layer") {
 		t.Errorf("no head: %v", err)
 	}
-	if err := WriteBin(full{}, net, w); !errors.Is(err, errFull) {
+	if err := WriteBin(converttest.Full{}, net, w); !errors.Is(err, converttest.ErrFull) {
 		t.Errorf("a full disk: %v", err)
 	}
-	if err := WriteXML(full{}, net, w); !errors.Is(err, errFull) {
+	if err := WriteXML(converttest.Full{}, net, w); !errors.Is(err, converttest.ErrFull) {
 		t.Errorf("a full disk: %v", err)
 	}
 }
-
-var errFull = errors.New("full")
-
-// full is a file on a full disk.
-type full struct{}
-
-func (full) Write([]byte) (int, error) { return 0, errFull }
 
 // script has OpenVINO run models on their inputs and writes what comes out, or why
 // nothing does. Its arguments are folders, each with the model, input and shape.
@@ -208,7 +177,7 @@ func TestOpenVINO(t *testing.T) {
 	dir := t.TempDir()
 	argv := []string{"-c", script}
 	lay := func(name, config string, change func(text []byte) []byte) {
-		net, w, input := model(t, config)
+		net, w, input := converttest.Model(t, config)
 		text, bin := files(t, net, w)
 		folder := filepath.Join(dir, name)
 		if err := errors.Join(os.Mkdir(folder, 0o700), os.WriteFile(filepath.Join(folder, XML), change(text), 0o600),
@@ -256,26 +225,11 @@ func distance(t *testing.T, folder, config string) (worst float64, why string) {
 	if text, err := os.ReadFile(filepath.Join(folder, "error")); err == nil {
 		return 0, string(text)
 	}
-	net, w, input := model(t, config)
-	e, err := reference.New(net, w, reference.Options{Float64: true})
+	worst, err := converttest.Worst(t, config, func(head, values int) ([]float32, error) {
+		return engine.ReadFloats(filepath.Join(folder, fmt.Sprint(head)), values)
+	})
 	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := e.Forward(t.Context(), input)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, h := range want {
-		got, err := engine.ReadFloats(filepath.Join(folder, fmt.Sprint(i)), len(h.Data))
-		if err != nil {
-			return 0, err.Error()
-		}
-		diff, norm := 0.0, 0.0
-		for k, v := range h.Data {
-			diff += (float64(got[k]) - float64(v)) * (float64(got[k]) - float64(v))
-			norm += float64(v) * float64(v)
-		}
-		worst = max(worst, math.Sqrt(diff/norm))
+		return 0, err.Error()
 	}
 	return worst, ""
 }

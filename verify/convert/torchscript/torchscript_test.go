@@ -14,36 +14,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/deployctl/deployctl/verify/convert/internal/converttest"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/internal/nets"
 	"github.com/deployctl/deployctl/verify/reference"
 )
-
-// model is the network of a configuration with weights, and one input.
-func model(t testing.TB, config string) (*darknet.Network, *darknet.Weights, []float32) {
-	t.Helper()
-	net, err := darknet.ParseConfig(strings.NewReader(config), "net")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := darknet.NewWeights(net)
-	r := nets.Randoms(1)
-	for i := range w.Data {
-		w.Data[i] = float32(r.Sign())
-	}
-	for i := range net.Layers {
-		v := w.Layer(i).Variances
-		for f := range v {
-			v[f] = float32(0.1 + r.Unit())
-		}
-	}
-	input := make([]float32, 3*net.Width*net.Height)
-	for i := range input {
-		input[i] = float32(r.Unit())
-	}
-	return net, w, input
-}
 
 func write(t testing.TB, net *darknet.Network, w *darknet.Weights) []byte {
 	t.Helper()
@@ -85,7 +61,7 @@ func records(t *testing.T, file []byte) (names []string, data map[string][]byte)
 
 // TestArchive: what LibTorch's reader relies on.
 func TestArchive(t *testing.T) {
-	net, w, _ := model(t, nets.Everything())
+	net, w, _ := converttest.Model(t, nets.Everything())
 	names, data := records(t, write(t, net, w))
 	if names[0] != "model/version" || string(data["model/version"]) != "3\n" || string(data["model/byteorder"]) != "little" {
 		t.Errorf("%q", names)
@@ -125,20 +101,20 @@ func TestArchive(t *testing.T) {
 }
 
 func TestOutputs(t *testing.T) {
-	net, _, _ := model(t, nets.Everything())
+	net, _, _ := converttest.Model(t, nets.Everything())
 	if got := Outputs(net); !slices.Equal(got, []string{"layer_12", "layer_16"}) {
 		t.Errorf("%q", got)
 	}
 }
 
 func TestRefused(t *testing.T) {
-	net, w, _ := model(t, nets.Everything())
+	net, w, _ := converttest.Model(t, nets.Everything())
 	short := *w
 	short.Data = w.Data[1:]
 	if err := Write(io.Discard, net, &short); err == nil || !strings.Contains(err.Error(), "weights") {
 		t.Errorf("too few weights: %v", err)
 	}
-	none, nw, _ := model(t, nets.Net(32, 32, nets.Conv(4, 1, 1, "linear")))
+	none, nw, _ := converttest.Model(t, nets.Net(32, 32, nets.Conv(4, 1, 1, "linear")))
 	if err := Write(io.Discard, none, nw); err == nil || !strings.Contains(err.Error(), "no yolo layer") {
 		t.Errorf("no head: %v", err)
 	}
@@ -217,7 +193,7 @@ func TestTorch(t *testing.T) {
 	dir := t.TempDir()
 	argv := []string{"-c", script}
 	for name, config := range configs {
-		net, w, input := model(t, config)
+		net, w, input := converttest.Model(t, config)
 		folder := filepath.Join(dir, name)
 		err := errors.Join(os.Mkdir(folder, 0o700), os.WriteFile(filepath.Join(folder, "model.pt"), write(t, net, w), 0o600),
 			os.WriteFile(filepath.Join(folder, "input"), engine.AppendFloats(nil, input), 0o600),
@@ -232,7 +208,7 @@ func TestTorch(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	for name, config := range configs {
-		net, w, input := model(t, config)
+		net, w, input := converttest.Model(t, config)
 		e, err := reference.New(net, w, reference.Options{Float64: true})
 		if err != nil {
 			t.Fatal(err)
