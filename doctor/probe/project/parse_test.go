@@ -104,15 +104,21 @@ func TestBuildFolder(t *testing.T) {
 		"moved, another":  {strings.NewReplacer("INTERNAL=/src/build", "INTERNAL=/old/build", "=OpenCV", "=demo").Replace(cache), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f, err := Probe(t.Context(), hosttest.Parse(t, c.text))
-			got := facts.LeftoverProblem("")
-			for _, l := range f.Project.Leftovers {
-				got = l.Problem
-			}
-			if err != nil || got != c.want || len(f.Project.Leftovers) > 1 {
-				t.Errorf("%+v, not %q (%v)", f.Project.Leftovers, c.want, err)
-			}
+			leavesOver(t, c.text, c.want)
 		})
+	}
+}
+
+// leavesOver probes a host, which has one leftover, of that problem, or none for "".
+func leavesOver(t *testing.T, text string, want facts.LeftoverProblem) {
+	t.Helper()
+	f, err := Probe(t.Context(), hosttest.Parse(t, text))
+	got := facts.LeftoverProblem("")
+	for _, l := range f.Project.Leftovers {
+		got = l.Problem
+	}
+	if err != nil || got != want || len(f.Project.Leftovers) > 1 {
+		t.Errorf("%+v, not %q (%v)", f.Project.Leftovers, want, err)
 	}
 }
 
@@ -138,14 +144,7 @@ func TestCachedHeaders(t *testing.T) {
 		"the glslang of a system": {"ncnn", strings.Replace(glslang, "glslang_DIR-NOTFOUND", "/usr/lib/cmake/glslang", 1), "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f, err := Probe(t.Context(), hosttest.Parse(t, "-- platform --\nlinux/amd64\n-- cwd --\n/src/build\n-- file /src/build/CMakeCache.txt --\nCMAKE_PROJECT_NAME:STATIC="+c.project+"\n"+c.cache+c.files))
-			got := facts.LeftoverProblem("")
-			for _, l := range f.Project.Leftovers {
-				got = l.Problem
-			}
-			if err != nil || got != c.want || len(f.Project.Leftovers) > 1 {
-				t.Errorf("%+v, not %q (%v)", f.Project.Leftovers, c.want, err)
-			}
+			leavesOver(t, "-- platform --\nlinux/amd64\n-- cwd --\n/src/build\n-- file /src/build/CMakeCache.txt --\nCMAKE_PROJECT_NAME:STATIC="+c.project+"\n"+c.cache+c.files, c.want)
 		})
 	}
 }
