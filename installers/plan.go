@@ -80,7 +80,7 @@ func inUse(wishes []*wish) []*pkgmgr.Manager {
 	return list
 }
 
-// wish is a requirement to be mended and the fixes that could.
+// wish is a requirement to be fixed and the fixes that could.
 type wish struct {
 	finding judge.Finding
 	choices []choice

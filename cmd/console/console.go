@@ -131,7 +131,7 @@ func (c *Console) Fail(format string, args ...any) {
 			_ = t.bar.Clear() // see start
 		}
 	}
-	_, _ = io.WriteString(c.Err, c.printable(fmt.Sprintf(format, args...))+"\n") // a closed stderr is no reason to fail
+	_, _ = io.WriteString(c.Err, c.printable(fmt.Sprintf(format, args...))+"\n") // a closed stderr does not make it fail
 }
 
 // Confirm asks a yes-or-no question; anything but y or yes is no. Without a

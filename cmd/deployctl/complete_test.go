@@ -223,7 +223,7 @@ func TestCompletersAreAll(t *testing.T) {
 	walk(newRoot(&console.Console{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}))
 	for _, key := range freeText {
 		if !used[key] {
-			t.Errorf("freeText has %s, which is no flag or argument of deployctl, or has a completer", key)
+			t.Errorf("freeText has %s, which is not a flag or argument of deployctl, or has a completer", key)
 		}
 	}
 	for key := range flags {

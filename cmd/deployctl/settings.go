@@ -30,7 +30,7 @@ func addSettings(root *cobra.Command, c *console.Console) {
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
 		width := cmp.Or(c.Width, 80)
 		text := reflow(strings.TrimSpace(cmp.Or(cmd.Long, cmd.Short)), width)
-		// A closed output is no reason to fail, as for cobra's own.
+		// A closed output does not make it fail, as for cobra's own.
 		_, _ = io.WriteString(cmd.OutOrStdout(), text+"\n\n"+cmd.UsageString())
 	})
 	usage := root.UsageFunc()

@@ -321,7 +321,7 @@ func downloadRefused(_ *evaluation, s subject) (map[string]string, bool) {
 }
 
 // openCVSources finds sources of OpenCV that do not build on this machine, whatever their
-// build is given: what a release mended is named with it.
+// build is given: what a release fixed is named with it.
 func openCVSources(e *evaluation, _ subject) (map[string]string, bool) {
 	version := e.facts.Project.Version
 	if version == "" {
