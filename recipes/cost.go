@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Cost is what a component's installation takes: rounded sizes of the vendors'
@@ -36,12 +38,7 @@ func UsualCost(component string) Cost {
 }
 
 // Count is a number of things: "1 step", "2 steps".
-func Count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
+func Count(n int, noun string) string { return lang.Count(n, noun) }
 
 // FormatBytes writes a size for people, in decimal units as package managers do.
 func FormatBytes(n int64) string {
@@ -66,13 +63,13 @@ func Size(n int64, estimated bool) string {
 		return FormatBytes(n)
 	}
 	unit := math.Pow(10, math.Floor(math.Log10(float64(n)))-1)
-	return "about " + strings.Replace(FormatBytes(int64(math.Round(float64(n)/unit)*unit)), ".0 ", " ", 1)
+	return lang.F("about %s", strings.Replace(FormatBytes(int64(math.Round(float64(n)/unit)*unit)), ".0 ", " ", 1))
 }
 
 // Duration writes a time, which is always an estimate.
 func Duration(minutes float64) string {
 	if minutes < 0.95 {
-		return fmt.Sprintf("about %.0f s", minutes*60)
+		return lang.F("about %.0f s", minutes*60)
 	}
-	return fmt.Sprintf("about %.0f min", math.Round(minutes))
+	return lang.F("about %.0f min", math.Round(minutes))
 }

@@ -38,6 +38,7 @@ func flagCompleters() map[string]cobra.CompletionFunc {
 	picture := files("png", "jpg", "jpeg")
 	return map[string]cobra.CompletionFunc{
 		"--color":         one(of("auto", "always", "never")),
+		"--lang":          one(of("zh\tSimplified Chinese", "en\tEnglish")),
 		"--format":        one(formatsInHelp),
 		"doctor --format": one(documentFormats),
 		"verify --format": one(documentFormats),
@@ -323,8 +324,8 @@ func documentFormats(*cobra.Command) []string {
 // formatsInHelp are the values of a command's --format, out of its help: there is no
 // second list that could be another one.
 func formatsInHelp(cmd *cobra.Command) []string {
-	usage, _, _ := strings.Cut(cmd.Flag("format").Usage, ":")
-	return strings.FieldsFunc(strings.ReplaceAll(usage, " or ", ","), func(r rune) bool { return r == ',' || r == ' ' })
+	usage, _, _ := strings.Cut(strings.ReplaceAll(cmd.Flag("format").Usage, "：", ":"), ":") // Chinese has a colon of its own
+	return strings.FieldsFunc(strings.NewReplacer(" or ", ",", "或", ",").Replace(usage), func(r rune) bool { return strings.ContainsRune(",、 ", r) })
 }
 
 func recipeNames(*cobra.Command) []string {

@@ -15,7 +15,6 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -34,6 +33,9 @@ func run(args []string, c *console.Console) int {
 	defer end()
 	written := &counter{to: c.Out}
 	c.Out = written
+	if err := setLanguage(args, c, os.Getenv); err != nil {
+		c.Fail("deployctl: read the translations: %v", err)
+	}
 	root := newRoot(c)
 	root.SetArgs(negativeLast(args))
 	// Not before a command runs: --version and --help need no handler, and three
@@ -130,6 +132,7 @@ stopped, 2 usage or bad recipe, 3 a requirement fails, 4 only warnings (with
 	addCompletionCommand(root)
 	addSettings(root, c)
 	addCompletion(root)
+	translate(root)
 	return root
 }
 
@@ -137,7 +140,7 @@ stopped, 2 usage or bad recipe, 3 a requirement fails, 4 only warnings (with
 func columns(text string, width int) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
-		if utf8.RuneCountInString(line) <= width {
+		if report.Columns(line) <= width {
 			continue
 		}
 		// The description begins after the last gap of two blanks.
@@ -145,7 +148,7 @@ func columns(text string, width int) string {
 		if gap := strings.LastIndex(line, "  "); gap >= at {
 			at = gap + 2
 		}
-		lines[i] = line[:at] + report.Wrap(line[at:], at, width)
+		lines[i] = line[:at] + report.Wrap(line[at:], report.Columns(line[:at]), width)
 	}
 	return strings.Join(lines, "\n")
 }

@@ -24,6 +24,7 @@ func addSettings(root *cobra.Command, c *console.Console) {
 	f.BoolVarP(&c.Quiet, "quiet", "q", false, "only the answer and errors: no notes, no progress")
 	f.BoolVar(&c.Verbose, "verbose", false, "also list each program that deployctl runs, and how long it took")
 	f.Var(&colorFlag{c: c, text: "auto"}, "color", "auto, always or never: `when` to use colors (auto: on a terminal, without NO_COLOR)")
+	f.Var(&langFlag{}, "lang", "language of texts: zh (Simplified Chinese) or en (default: that of the locale; English in formats for programs)")
 	addJSON(root)
 	suggest(root)
 	root.SetFlagErrorFunc(flagError)
@@ -42,7 +43,7 @@ func addSettings(root *cobra.Command, c *console.Console) {
 		if err := usage(cmd); err != nil {
 			return err
 		}
-		_, err := io.WriteString(to, columns(text.String(), cmp.Or(c.Width, 80)))
+		_, err := io.WriteString(to, columns(translateUsage(text.String()), cmp.Or(c.Width, 80)))
 		return err
 	})
 }

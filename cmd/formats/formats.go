@@ -101,6 +101,12 @@ func Default(getenv func(string) string) string {
 	return Text
 }
 
+// ForPeople reports whether what a value of --format stands for is read by people, so
+// that it is in their language: texts, tables and pages. The others are for programs.
+func ForPeople(name string) bool {
+	return slices.Contains([]string{Text, GitHub, "markdown", "html", "table"}, name)
+}
+
 // Names are those of all formats.
 func Names() []string {
 	var names []string

@@ -10,6 +10,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // health judges the checks of every component that the recipe touches, and those
@@ -18,7 +19,7 @@ import (
 func (e *evaluation) health(findings []Finding) []Finding {
 	checks, err := e.tables.Checks()
 	if err != nil {
-		return append(findings, Finding{ID: "checks", Title: "Health checks", State: Unknown, Severity: recipes.Required, Found: err.Error()})
+		return append(findings, Finding{ID: "checks", Title: lang.T("Health checks"), State: Unknown, Severity: recipes.Required, Found: err.Error()})
 	}
 	known := len(findings)
 	var silences []silence
@@ -152,10 +153,10 @@ func (s silence) apply(findings []Finding) {
 			f.Cause = Symptom
 		}
 		if f.State == Fail || f.State == Warn || f.State == Unknown || f.State == Pending {
-			f.State, f.Found, f.Fix, f.Action, f.After = Skipped, "not checked: fix "+s.cause+" first", "", nil, s.cause
+			f.State, f.Found, f.Fix, f.Action, f.After = Skipped, lang.F("not checked: fix %s first", s.cause), "", nil, s.cause
 			switch {
 			case s.needless:
-				f.Found, f.Cause = "not needed here ("+s.cause+")", NotNeeded
+				f.Found, f.Cause = lang.F("not needed here (%s)", s.cause), NotNeeded
 			case !s.required:
 				f.Cause = Symptom
 			}
@@ -257,10 +258,10 @@ func (e *evaluation) healthOf(c *recipes.Check, s *subject) (Finding, bool) {
 			return Finding{}, false
 		}
 	}
-	f := Finding{Severity: c.Severity, Why: c.Why, Project: strings.HasPrefix(c.Of, "project.")}
+	f := Finding{Severity: c.Severity, Why: lang.T(c.Why), Project: strings.HasPrefix(c.Of, "project.")}
 	f.ID, _ = recipes.Fill(c.ID, s.word)
-	f.Title, _ = recipes.Fill(c.Title, s.word)
-	f.Found, _ = recipes.Fill(c.Found, s.word)
+	f.Title, _ = recipes.Fill(lang.T(c.Title), s.word)
+	f.Found, _ = recipes.Fill(lang.T(c.Found), s.word)
 	f.Found = strings.ReplaceAll(f.Found, "  ", " ") // around a version that is not known
 	f.Doc = recipes.PagePath(f.ID)
 	if s.instance != nil {
@@ -293,7 +294,7 @@ func (e *evaluation) healthOf(c *recipes.Check, s *subject) (Finding, bool) {
 			continue
 		}
 		do := s.action(a.Do)
-		text, whole := recipes.Fill(a.Text, func(word string) string {
+		text, whole := recipes.Fill(lang.T(a.Text), func(word string) string {
 			if word == "do" && do != nil {
 				return e.command(do)
 			}

@@ -10,12 +10,14 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mattn/go-runewidth"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Report is the one value that every format renders.
@@ -81,7 +83,7 @@ type Fix struct {
 func (f *Fix) Cost() string {
 	cost := recipes.Duration(f.Minutes)
 	if f.DownloadBytes > 0 {
-		cost = recipes.Size(f.DownloadBytes, f.Estimated) + ", " + cost
+		cost = recipes.Size(f.DownloadBytes, f.Estimated) + lang.T(", ") + cost
 	}
 	return cost
 }
@@ -139,7 +141,7 @@ func osName(o facts.OS) string {
 	case o.Family != "":
 		return o.Family
 	}
-	return "unknown system"
+	return lang.T("unknown system")
 }
 
 // Style is how text is drawn for one output.
@@ -169,9 +171,9 @@ func (r *Report) WriteText(w io.Writer, s Style) error {
 	b := &strings.Builder{}
 	fmt.Fprintf(b, "%s  %s\n", s.Paint("1", r.Recipe), r.RecipeTitle)
 	if r.RecipeOverrides != "" {
-		fmt.Fprintf(b, "%s\n", s.Paint("33", fmt.Sprintf("Recipe from %s, which replaces the %s one.", r.RecipeSource, r.RecipeOverrides)))
+		fmt.Fprintf(b, "%s\n", s.Paint("33", lang.F("Recipe from %s, which replaces the %s one.", r.RecipeSource, r.RecipeOverrides)))
 	} else if r.RecipeSource != "" && r.RecipeSource != "embedded" {
-		fmt.Fprintf(b, "%s\n", s.Paint("2", "Recipe from "+r.RecipeSource))
+		fmt.Fprintf(b, "%s\n", s.Paint("2", lang.F("Recipe from %s", r.RecipeSource)))
 	}
 	fmt.Fprintf(b, "%s\n\n", s.Paint("2", s.wrap(r.Host.Line(), 0)))
 	for _, state := range stateOrder {
@@ -184,7 +186,7 @@ func (r *Report) WriteText(w io.Writer, s Style) error {
 			continue
 		}
 		if state == judge.Skipped && r.elsewhere() {
-			b.WriteString(label(s, state) + s.Paint("2", "everything else in this recipe") + "\n")
+			b.WriteString(label(s, state) + s.Paint("2", lang.T("everything else in this recipe")) + "\n")
 			continue
 		}
 		r.collapsed(b, s, state)
@@ -207,7 +209,7 @@ func (r *Report) WriteText(w io.Writer, s Style) error {
 const margin = 11
 
 func label(s Style, state judge.State) string {
-	return "  " + s.Paint(stateColor[state], pad(string(state), margin-4)) + "  "
+	return "  " + s.Paint(stateColor[state], pad(lang.T(string(state)), margin-4)) + "  "
 }
 
 // one writes a finding: what is wrong and what to do; with All also what is
@@ -224,17 +226,17 @@ func (r *Report) one(b *strings.Builder, s Style, f judge.Finding) {
 		rows[0] = strings.TrimSpace(f.Found + "  " + s.Paint("2", f.Where))
 	}
 	if s.All && f.Wanted != "" {
-		rows = append(rows, s.Paint("2", "required: ")+f.Wanted)
+		rows = append(rows, s.Paint("2", lang.T("required: "))+f.Wanted)
 	}
 	if f.Fix != "" {
-		rows = append(rows, s.Paint("1", "fix: "+f.Fix))
+		rows = append(rows, s.Paint("1", lang.T("fix: ")+f.Fix))
 	}
 	if s.All && f.State != judge.OK && f.State != judge.Skipped {
 		if f.Why != "" {
-			rows = append(rows, s.Paint("2", "why: ")+f.Why)
+			rows = append(rows, s.Paint("2", lang.T("why: "))+f.Why)
 		}
 		if f.Doc != "" {
-			rows = append(rows, s.Paint("2", "page: ")+f.Doc)
+			rows = append(rows, s.Paint("2", lang.T("page: "))+f.Doc)
 		}
 	}
 	for _, row := range rows {
@@ -292,18 +294,18 @@ func (r *Report) collapsed(b *strings.Builder, s Style, state judge.State) {
 		if len(names) == 0 {
 			continue
 		}
-		text := g.name + ": "
+		text := lang.T(g.name) + lang.T(": ")
 		for i, name := range names {
 			more := ""
 			if rest := len(names) - i - 1; rest > 0 {
-				more = fmt.Sprintf(", and %d more", rest)
+				more = lang.F(", and %d more", rest)
 			}
-			if s.Width > 0 && i > 0 && margin+runewidth.StringWidth(text+name+more)+2 > s.Width {
-				text += fmt.Sprintf(", and %d more", len(names)-i)
+			if s.Width > 0 && i > 0 && margin+Columns(text+name+more)+2 > s.Width {
+				text += lang.F(", and %d more", len(names)-i)
 				break
 			}
 			if i > 0 {
-				text += ", "
+				text += lang.T(", ")
 			}
 			text += name
 		}
@@ -331,39 +333,33 @@ func (r *Report) Closing() string {
 			warnings++
 		}
 	}
-	var text string
+	list := func(things []string) string { return strings.Join(things, lang.T(", ")) }
 	switch {
 	case r.elsewhere():
-		text = "The recipe " + r.Recipe + " is not for this system."
+		return lang.F("The recipe %s is not for this system.", r.Recipe)
 	case failed > 0:
 		if len(missing) > 0 {
 			problems = append([]string{isMissing(missing)}, problems...)
 		}
-		text = recipes.Count(failed, "problem") + ": " + strings.Join(problems, "; ") + "."
+		text := lang.F("%s: %s.", recipes.Count(failed, "problem"), strings.Join(problems, lang.T("; ")))
 		if next := r.Run(); next != "" {
-			text += " " + next
+			return lang.Join(text, next)
 		} else if len(missing) > 0 && len(r.noManager) > 0 {
-			text += " deployctl can install nothing here: it found no package manager (" + strings.Join(r.noManager, ", ") +
-				"). Install by hand what is missing, then run `deployctl doctor` again."
+			return lang.Join(text, lang.F("deployctl can install nothing here: it found no package manager (%s). Install by hand what is missing, then run `deployctl doctor` again.", list(r.noManager)))
 		}
+		return text
 	case len(open) > 0:
-		text = recipes.Count(len(open), "check") + " could not be made: " + strings.Join(open, ", ") + "."
+		return lang.F("%s could not be made: %s.", recipes.Count(len(open), "check"), list(open))
 	case len(pending) > 0:
-		text = "Waiting for a new session or a restart: " + strings.Join(pending, ", ") + "."
+		return lang.F("Waiting for a new session or a restart: %s.", list(pending))
 	case len(r.Findings) > 0 && !slices.ContainsFunc(r.Findings, func(f judge.Finding) bool { return f.State != judge.Skipped }):
-		text = "Nothing was checked for " + r.Recipe + ": " + recipes.Count(len(r.Findings), "selected requirement") + " skipped. Add --all to see why."
-	default:
-		text = "No problems found for " + r.Recipe + "."
-		if warnings > 0 {
-			text = "No problems found for " + r.Recipe + ", " + recipes.Count(warnings, "warning") + "."
-			if next := r.Run(); next != "" {
-				text += " " + next
-			}
-		} else if r.Provable && !r.Host.Recorded {
-			text += " Run `deployctl verify` to prove it with a real forward pass."
-		}
+		return lang.F("Nothing was checked for %s: %s skipped. Add --all to see why.", r.Recipe, recipes.Count(len(r.Findings), "selected requirement"))
+	case warnings > 0:
+		return lang.Join(lang.F("No problems found for %s, %s.", r.Recipe, recipes.Count(warnings, "warning")), r.Run())
+	case r.Provable && !r.Host.Recorded:
+		return lang.Join(lang.F("No problems found for %s.", r.Recipe), lang.T("Run `deployctl verify` to prove it with a real forward pass."))
 	}
-	return text
+	return lang.F("No problems found for %s.", r.Recipe)
 }
 
 // Run says which command fixes the problems, or the warnings where there are no
@@ -388,9 +384,9 @@ func (r *Report) Run() string {
 	case 0:
 		return ""
 	case count[state]:
-		return fmt.Sprintf("Run `%s` (%s).", r.Fix.Command, r.Fix.Cost())
+		return lang.F("Run `%s` (%s).", r.Fix.Command, r.Fix.Cost())
 	}
-	return fmt.Sprintf("Run `%s` for %d of them (%s).", r.Fix.Command, fixed[state], r.Fix.Cost())
+	return lang.F("Run `%s` for %d of them (%s).", r.Fix.Command, fixed[state], r.Fix.Cost())
 }
 
 // inSentence is a title where a sentence goes on.
@@ -422,11 +418,11 @@ func isMissing(list []string) string {
 	last := len(list) - 1
 	switch last {
 	case 0:
-		return list[0] + " is missing"
+		return lang.F("%s is missing", list[0])
 	case 1:
-		return list[0] + " and " + list[1] + " are missing"
+		return lang.F("%s and %s are missing", list[0], list[1])
 	}
-	return strings.Join(list[:last], ", ") + ", and " + list[last] + " are missing"
+	return lang.F("%s, and %s are missing", strings.Join(list[:last], lang.T(", ")), list[last])
 }
 
 // Line describes the machine.
@@ -438,17 +434,17 @@ func (h HostSummary) Line() string {
 		}
 	}
 	if h.Cores > 0 {
-		noun := "cores"
 		if h.Cores == 1 {
-			noun = "core"
+			parts = append(parts, lang.T("1 core"))
+		} else {
+			parts = append(parts, lang.F("%g cores", h.Cores))
 		}
-		parts = append(parts, fmt.Sprintf("%g %s", h.Cores, noun))
 	}
 	if h.Memory > 0 {
 		parts = append(parts, fmt.Sprintf("%.1f GiB", float64(h.Memory)/(1<<30)))
 	}
 	if h.Recorded {
-		parts = append(parts, "from a snapshot")
+		parts = append(parts, lang.T("from a snapshot"))
 	}
 	return strings.Join(parts, " · ")
 }
@@ -463,9 +459,16 @@ func (r *Report) Attention(states ...judge.State) bool {
 	return false
 }
 
-func pad(text string, width int) string { return runewidth.FillRight(text, width) }
+func pad(text string, width int) string { return narrow.FillRight(text, width) }
 
-// wrap breaks text at spaces so that lines that start at column used fit.
+// narrow counts columns as terminals draw them today, also in a Chinese locale: wide
+// are only the characters that Unicode calls wide, not those it leaves open (·, …).
+var narrow = &runewidth.Condition{StrictEmojiNeutral: true}
+
+// Columns is the width of a text on a terminal, without its colors.
+func Columns(text string) int { return narrow.StringWidth(stripSGR(text)) }
+
+// wrap breaks text at spaces and between Chinese characters so that lines that start at column used fit.
 func (s Style) wrap(text string, used int) string {
 	if s.Width == 0 {
 		return text
@@ -474,17 +477,21 @@ func (s Style) wrap(text string, used int) string {
 	var out strings.Builder
 	column := 0
 	for i, word := range atoms(text, room) {
-		width := runewidth.StringWidth(stripSGR(word))
+		width := Columns(word.text)
+		blank := 0
+		if word.blank {
+			blank = 1
+		}
 		switch {
 		case i == 0:
-		case column+1+width > room:
+		case column+blank+width > room:
 			out.WriteByte('\n')
 			column = 0
-		default:
+		case word.blank:
 			out.WriteByte(' ')
 			column++
 		}
-		out.WriteString(word)
+		out.WriteString(word.text)
 		column += width
 	}
 	return out.String()
@@ -520,36 +527,82 @@ func (r *Report) inOrder() []judge.Finding {
 	return out
 }
 
+// word is a part of a text that a line break must not divide; blank: there is a blank
+// before it.
+type word struct {
+	text  string
+	blank bool
+}
+
+// words splits text at its blanks, and between Chinese characters, where no blank is
+// needed to break a line. What closes stays with what it closes, and what opens with
+// what it opens (Unicode Standard Annex 14, classes CL, NS, OP and ID).
+func words(text string) []word {
+	var out []word
+	for _, field := range strings.Fields(text) {
+		blank, from := true, 0
+		last := rune(0)
+		for at, r := range field {
+			wide := narrow.RuneWidth(r) == 2
+			if at > from && (wide || narrow.RuneWidth(last) == 2) && !strings.ContainsRune(closing, r) && !strings.ContainsRune(opening, last) {
+				out = append(out, word{field[from:at], blank})
+				blank, from = false, at
+			}
+			last = r
+		}
+		out = append(out, word{field[from:], blank})
+	}
+	return out
+}
+
+const (
+	closing = "，。、；：！？）》」』】…％,.;:!?)]}%"
+	opening = "（《「『【([{"
+)
+
 // atoms splits text into what a line break must not divide: a number and its
 // unit, a path, a command. What is wider than a line is divided at its blanks.
-func atoms(text string, room int) []string {
-	words := strings.Fields(text)
-	var out []string
+func atoms(text string, room int) []word {
+	words := words(text)
+	var out []word
 	for i := 0; i < len(words); {
 		n := 1
-		switch bare := stripSGR(words[i]); {
-		case i+1 < len(words) && number(bare) && slices.Contains(units, strings.TrimRight(stripSGR(words[i+1]), ".,;:)")):
+		follows := func(k int) bool { return i+k < len(words) && words[i+k].blank }
+		switch bare := stripSGR(words[i].text); {
+		case follows(1) && number(bare) && slices.Contains(units, strings.TrimRight(stripSGR(words[i+1].text), ".,;:)，。；：）、")):
 			n = 2
 		case len(bare) > 2 && bare[1] == ':' && bare[2] == '\\':
-			for k := 2; k <= 5 && i+k <= len(words); k++ {
-				if next := words[i+k-1]; strings.Contains(next, `\`) && !strings.Contains(next, `:\`) {
+			for k := 2; k <= 5 && follows(k-1); k++ {
+				if next := words[i+k-1].text; strings.Contains(next, `\`) && !strings.Contains(next, `:\`) {
 					n = k
 				}
 			}
-		case slices.Contains(commands, strings.TrimPrefix(bare, "`")):
-			for i+n < len(words) && !strings.ContainsAny(words[i+n-1][len(words[i+n-1])-1:], ".,;:`") {
+		case slices.Contains(commands, strings.TrimLeft(bare, "`（")):
+			for follows(n) && !ended(words[i+n-1].text) {
 				n++
 			}
 		}
-		whole := strings.Join(words[i:i+n], " ")
-		if n > 1 && runewidth.StringWidth(stripSGR(whole)) > room {
+		var whole strings.Builder
+		for k, w := range words[i : i+n] {
+			if k > 0 {
+				whole.WriteByte(' ')
+			}
+			whole.WriteString(w.text)
+		}
+		if n > 1 && Columns(whole.String()) > room {
 			out = append(out, words[i:i+n]...)
 		} else {
-			out = append(out, whole)
+			out = append(out, word{whole.String(), words[i].blank})
 		}
 		i += n
 	}
 	return out
+}
+
+// ended reports whether a command ends with this word.
+func ended(word string) bool {
+	last, _ := utf8.DecodeLastRuneInString(word)
+	return strings.ContainsRune(".,;:`，。；：）、", last)
 }
 
 var (

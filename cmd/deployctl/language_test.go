@@ -1,0 +1,41 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/recipes/library/lang"
+)
+
+// TestSetLanguage: --lang decides; what programs read is English without it.
+func TestSetLanguage(t *testing.T) {
+	defer func() { _ = lang.Set(lang.English) }() // cannot fail
+	for _, c := range []struct {
+		args   []string
+		locale string
+		ascii  bool
+		want   lang.Language
+	}{
+		{[]string{"doctor"}, "", false, lang.English},
+		{[]string{"doctor"}, "zh_CN.UTF-8", false, lang.Chinese},
+		{[]string{"doctor"}, "zh_CN.UTF-8", true, lang.English},
+		{[]string{"doctor", "--lang", "zh"}, "C", true, lang.Chinese},
+		{[]string{"--lang=zh", "doctor", "--json"}, "", false, lang.Chinese},
+		{[]string{"doctor", "--lang", "en"}, "zh_CN.UTF-8", false, lang.English},
+		{[]string{"doctor", "--lang", "fr"}, "zh_CN.UTF-8", false, lang.English},
+		{[]string{"doctor", "--json"}, "zh_CN.UTF-8", false, lang.English},
+		{[]string{"doctor", "--format", "sarif"}, "zh_CN.UTF-8", false, lang.English},
+		{[]string{"doctor", "--format=html"}, "zh_CN.UTF-8", false, lang.Chinese},
+		{[]string{"facts"}, "zh_CN.UTF-8", false, lang.English},
+		{[]string{"explain", "facts"}, "zh_CN.UTF-8", false, lang.Chinese},
+		{[]string{"run", "--", "make", "--lang", "zh"}, "", false, lang.English},
+		{nil, "zh_CN.UTF-8", false, lang.Chinese},
+	} {
+		err := setLanguage(c.args, &console.Console{ASCII: c.ascii}, func(name string) string {
+			return map[string]string{"LANG": c.locale}[name]
+		})
+		if err != nil || lang.Current() != c.want {
+			t.Errorf("%+v: %s, %v", c, lang.Current(), err)
+		}
+	}
+}
