@@ -236,7 +236,7 @@ var catalog = sync.OnceValue(func() []Component {
 		{Name: "winget", Display: "winget", Attrs: words("version_of"), Cost: small},
 		{Name: "xbps", Display: "XBPS", Cost: small},
 		{Name: "xcode", Display: "Xcode", Attrs: words("build developer_dir"), Cost: Cost{Download: 3 * gb, Minutes: 30}},
-		{Name: "xcode-clt", Display: "Xcode Command Line Tools", Parts: words("MacOSX clang"), Cost: small},
+		{Name: "xcode-clt", Display: "Xcode Command Line Tools", Parts: words("MacOSX clang old-cxx-headers"), Cost: small},
 		{Name: "yum", Display: "yum", Cost: small},
 		{Name: "zypper", Display: "zypper", Cost: small},
 	}

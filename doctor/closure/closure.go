@@ -22,6 +22,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/internal/parallel"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
+	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
@@ -41,7 +42,7 @@ func Fill(ctx context.Context, h *host.Host, f *facts.Facts) error {
 	default:
 		return nil
 	}
-	w := &world{ctx: ctx, h: h, arch: cmp.Or(f.OS.Arch, h.Arch), objects: map[string]*object{}, damaged: map[string]facts.FileProblem{}, stats: map[string]presence{}}
+	w := &world{ctx: ctx, h: h, arch: cmp.Or(f.OS.Arch, h.Arch), objects: map[string]*object{}, damaged: map[string]facts.FileProblem{}, stats: map[string]presence{}, noExecStack: noExecStack(f.OS.Libc)}
 	for _, name := range slices.Sorted(maps.Keys(f.Components)) {
 		list := f.Components[name]
 		for i := range list {
@@ -112,6 +113,8 @@ type world struct {
 	first map[string]string
 	// preloads are the libraries that every program loads; nil until asked for.
 	preloads []*node
+	// noExecStack: the loader gives no executable stack to a program that runs.
+	noExecStack bool
 	// crashed is a panic while files were read side by side.
 	crashed error
 	// seen, where it is not nil, is told of every library that is asked for.
@@ -345,6 +348,15 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 		}
 	}
 	w.tooOld(queue, loaded, add)
+	for _, n := range queue {
+		// The providers of ONNX Runtime are loaded while the program runs; others can be.
+		if by := facts.ByProgram; w.noExecStack && n.o.execStack && n.o.soname != "" {
+			if strings.HasPrefix(path.Base(n.file), "libonnxruntime_providers_") {
+				by = n.file
+			}
+			add(facts.Need{Name: path.Base(n.file), By: by, Cause: facts.ExecStack, Found: n.file})
+		}
+	}
 	// Where the whole folder is unknown to the loader, that is the one cause.
 	if len(out) > 1 && out[0].By == facts.ByProgram {
 		dir := path.Dir(out[0].Elsewhere)
@@ -353,6 +365,13 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 		})
 	}
 	return out
+}
+
+// noExecStack reports whether the C library refuses to load libraries with an
+// executable stack into a program that runs: glibc from 2.41 on (its release notes).
+func noExecStack(c facts.Libc) bool {
+	v, err := recipes.Version(c.Version)
+	return c.Kind == "glibc" && err == nil && (v.Segments()[0] > 2 || v.Segments()[1] >= 41)
 }
 
 // tooOld adds the needs for versions of symbols that what was loaded does not define.

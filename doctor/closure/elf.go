@@ -23,6 +23,7 @@ type object struct {
 	// rpath is nil where there is a runpath: the loader then ignores it.
 	rpath, runpath []string
 	noDefaults     bool // DF_1_NODEFLIB
+	execStack      bool // it asks for an executable stack (PT_GNU_STACK)
 	// wants are the symbol versions asked of each library, defines those that
 	// this one has.
 	wants   []wants
@@ -198,6 +199,12 @@ func (r *reader) header() (*object, error) {
 			r.dynamic = s
 		case elf.PT_GNU_PROPERTY:
 			r.property = s
+		case elf.PT_GNU_STACK:
+			flags := b[24:]
+			if r.wide {
+				flags = b[4:]
+			}
+			o.execStack = elf.ProgFlag(r.order.Uint32(flags))&elf.PF_X != 0
 		}
 	}
 	return o, nil

@@ -90,6 +90,8 @@ type Environment struct {
 	// NoSources is the file of package sources of the machine's maker of which every
 	// line is switched off.
 	NoSources string `json:"no_sources,omitempty"`
+	// NoOpenGL is the libGL.so of a Jetson that builds link and that leads to no file.
+	NoOpenGL string `json:"no_opengl,omitempty"`
 	// Folders are those that tools write to and cannot, Variables those whose
 	// values tools cannot use.
 	Folders   []Folder   `json:"folders,omitempty"`
@@ -207,6 +209,7 @@ const (
 	Generator    VariableProblem = "generator"     // it chooses CMake's generator, which may not be here
 	OpenCLOff    VariableProblem = "opencl-off"    // OpenCV does not use OpenCL with it
 	HidesSystem  VariableProblem = "hides-system"  // it names a folder with a library of the name of one of macOS; the detail is the file
+	ShellOnPath  VariableProblem = "shell-on-path" // the value is a sh.exe that it leads to
 	LocalProxy   VariableProblem = "local-proxy"   // a proxy on this machine, whose network is not its host's if it has one
 	FromSnap     VariableProblem = "from-snap"     // it names a folder of a snap, whose libraries are for its own C library
 )
@@ -592,7 +595,8 @@ type Built struct {
 	CUDA  string `json:"cuda,omitempty"`
 	CuDNN string `json:"cudnn,omitempty"`
 	// Build is the name that its maker gave to this build of a published release
-	// (cu121, cpu); "" for a copy that somebody else built.
+	// (cu121, cpu; release for an archive of ONNX Runtime); "" for a copy that somebody
+	// else built.
 	Build string `json:"build,omitempty"`
 	// CUDAArchs are the compute capabilities it carries machine code for (8.6),
 	// PTX those it carries intermediate code for, which newer cards can use.
@@ -712,6 +716,9 @@ const (
 	NewerSystem Cause = "newer-system"
 	// PartMissing: it is loaded by name and not found, and others of its set are there.
 	PartMissing Cause = "part-missing"
+	// ExecStack: it asks for an executable stack, and the loader gives none to a program
+	// that runs already.
+	ExecStack Cause = "exec-stack"
 	// Damaged: the loader finds it, and it is empty, cut short or another kind of file.
 	Damaged Cause = "damaged"
 )

@@ -109,6 +109,11 @@ func cltOutdated(e *evaluation, s subject) (map[string]string, bool) {
 	return map[string]string{"least": least}, err == nil && !enough
 }
 
+// cltLeftovers finds C++ headers that an upgrade of the command-line tools left in them.
+func cltLeftovers(_ *evaluation, s subject) (map[string]string, bool) {
+	return map[string]string{}, s.instance.Active && s.instance.HasPart("old-cxx-headers")
+}
+
 // noPackageFile finds an OpenCV that somebody built here without opencv4.pc, by
 // which gocv finds it, and that lacks nothing else.
 func noPackageFile(e *evaluation, s subject) (map[string]string, bool) {

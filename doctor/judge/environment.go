@@ -241,6 +241,37 @@ func condaCompiler(e *evaluation, s subject) (map[string]string, bool) {
 	return vars, true
 }
 
+// shellOnPath finds the sh.exe by which CMake before 3.17 refuses to make MinGW Makefiles
+// (CMake 3.17 release notes).
+func shellOnPath(e *evaluation, s subject) (map[string]string, bool) {
+	vars, ok := variables(facts.ShellOnPath)(e, s)
+	cmake, found := e.facts.Active("cmake")
+	opencv, built := e.facts.Active("opencv")
+	if !ok || !found || !newer("3.17", cmake.Version) || !slices.Contains(e.touched(), "mingw") || built && opencv.Built.Compiler == "mingw" {
+		return nil, false
+	}
+	vars["version"], vars["folder"] = cmake.Version, folderOf(vars["value"])
+	return vars, true
+}
+
+// noOpenGL finds a Jetson whose libGL.so leads nowhere, where OpenCV is to be built.
+func noOpenGL(e *evaluation, _ subject) (map[string]string, bool) {
+	file := e.facts.Environment.NoOpenGL
+	return map[string]string{"file": file, "sudo": e.sudo()}, file != "" && e.buildsOpenCV()
+}
+
+// condaClang finds, on a Mac, a compiler of conda with an OpenCV that is not conda's.
+// What conda's linker reads of Apple's SDK depends on its age.
+func condaClang(e *evaluation, s subject) (map[string]string, bool) {
+	vars, ok := variables(facts.OfConda)(e, s)
+	opencv, found := e.facts.Active("opencv")
+	if !ok || !found || !slices.Contains(e.touched(), "go") || vars["detail"] != "" && strings.HasPrefix(opencv.Path, vars["detail"]) {
+		return nil, false
+	}
+	vars["opencv"], vars["path"] = opencv.Version, opencv.Path
+	return vars, true
+}
+
 // condaPackages finds, where OpenCV is to be built, an environment of conda whose
 // libraries CMake finds before the system's.
 func condaPackages(e *evaluation, _ subject) (map[string]string, bool) {

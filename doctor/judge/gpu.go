@@ -141,6 +141,11 @@ func gpuCode(e *evaluation, s subject) (map[string]string, bool) {
 		vars["release"] = e.libtorchFor(sm)
 		vars["toolkit"], vars["runs"] = "cuda.version", "cuda.driver" // another build asks for another
 	}
+	if s.name == "onnxruntime" && s.instance.Built.Build == released {
+		vars["release"] = e.onnxruntimeFor(sm)
+		vars["by"] = "Microsoft"
+		vars["toolkit"] = "onnxruntime.gpu-build" // no newer one has it either
+	}
 	return vars, true
 }
 
@@ -151,16 +156,39 @@ func (e *evaluation) codeOf(s subject) facts.Built {
 	if len(b.CUDAArchs) == 0 && s.name == "libtorch" && b.Build != "" {
 		return e.libtorchCode(s.instance.Version, b.Build)
 	}
+	if len(b.CUDAArchs) == 0 && s.name == "onnxruntime" && b.Build == released && s.instance.HasPart("cuda") {
+		return e.publishedCode("onnxruntime-code", map[string]string{"onnxruntime": s.instance.Version})
+	}
 	return b
+}
+
+// released is the build of an archive of ONNX Runtime's release page.
+const released = "release"
+
+// onnxruntimeFor names the newest release of ONNX Runtime whose builds have code for a
+// card; "" for none, and where the sources of the table differ on it.
+func (e *evaluation) onnxruntimeFor(sm string) string {
+	for _, version := range e.series("onnxruntime-code", "onnxruntime") {
+		if !newer("5.2", sm) && runsOnCode(e.publishedCode("onnxruntime-code", map[string]string{"onnxruntime": version}), sm) {
+			return version
+		}
+	}
+	return ""
 }
 
 // libtorchCode is what one of PyTorch's own builds carries; those for other
 // processors than x86-64 are not in the table.
-func (e *evaluation) libtorchCode(version, build string) (b facts.Built) {
+func (e *evaluation) libtorchCode(version, build string) facts.Built {
+	return e.publishedCode("libtorch-code", map[string]string{"libtorch": version, "build": build})
+}
+
+// publishedCode is what a table says that a maker's own build carries.
+func (e *evaluation) publishedCode(table string, given map[string]string) (b facts.Built) {
 	if e.facts.OS.Arch != "amd64" {
 		return b
 	}
-	code, _, err := e.tables.Choose("libtorch-code", map[string]string{"os": e.facts.OS.Family, "libtorch": version, "build": build}, "code")
+	given["os"] = e.facts.OS.Family
+	code, _, err := e.tables.Choose(table, given, "code")
 	if err != nil {
 		return b // not published, or not found
 	}

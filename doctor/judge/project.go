@@ -277,7 +277,7 @@ func missingModules(i facts.Instance, asked []string) (out []string) {
 func projectGPUCode(e *evaluation, s subject) (map[string]string, bool) {
 	g := item[facts.GPUCode](s)
 	cuda, ok := e.facts.Active("cuda")
-	if !ok || cuda.Version == "" || len(g.Archs)+len(g.PTX) == 0 {
+	if !ok || cuda.Version == "" || len(g.Archs)+len(g.PTX) == 0 || g.By == "cmake-cache" && !slices.Contains(e.touched(), "cuda") {
 		return nil, false
 	}
 	var refused []string
@@ -348,6 +348,10 @@ func openCVSources(e *evaluation, _ subject) (map[string]string, bool) {
 		return say("the libjasper in them declares functions implicitly, which Clang 12 and newer refuse", "4.5.0", "-DWITH_JASPER=OFF")
 	case has && major(cuda.Version) >= 11 && before("3.4.11", "4.4.0"):
 		return say("without CUDA_ARCH_BIN they make code for Kepler (compute_30), which CUDA 11 and newer refuse", "4.4.0", option)
+	case has && major(cuda.Version) >= 9 && newer("3.3.1", version):
+		return say("they look for libnppi, which CUDA 9 and newer have in parts, and CMake stops with CUDA_nppi_LIBRARY set to NOTFOUND", "3.4", "")
+	case has && recipes.Series(version) == "4.2" && BestGPU(e.facts) != "" && newer(dnn42, BestGPU(e.facts)):
+		return say("dnn with CUDA in them needs compute capability "+dnn42+", and the GPU here has "+BestGPU(e.facts), "4.3.0", "-DOPENCV_DNN_CUDA=OFF")
 	case has && major(cuda.Version) >= 9 && newer("3.4", version):
 		return say("without CUDA_ARCH_BIN they make code for Fermi (compute_20), which CUDA 9 and newer refuse", "3.4", option)
 	}

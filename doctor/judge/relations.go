@@ -41,6 +41,7 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"project-gpu-code":     projectGPUCode,
 		"library-arch":         needsOf(facts.OtherArch),
 		"library-damaged":      fileDamaged,
+		"library-exec-stack":   needsOf(facts.ExecStack),
 		"library-driver":       needsOf(facts.FromDriver),
 		"library-elsewhere":    needElsewhere,
 		"library-missing":      needsOf(facts.NotFound),
@@ -130,6 +131,10 @@ var relations = sync.OnceValue(func() map[string]relation {
 
 		"brew-formula":             brewFormula,
 		"clt-outdated":             cltOutdated,
+		"clt-leftovers":            cltLeftovers,
+		"conda-clang":              condaClang,
+		"shell-on-path":            shellOnPath,
+		"no-opengl":                noOpenGL,
 		"go-directive":             goDirective,
 		"gpus-hidden":              gpusHidden,
 		"no-package-file":          noPackageFile,

@@ -100,7 +100,10 @@ func (e *evaluation) newerThan(table string, cuda facts.Instance, compiler strin
 
 // cudnnImport finds cuDNN's import library where the usual finders do not look:
 // OpenCV's FindCUDNN and Caffe's look in lib\x64.
-func cudnnImport(_ *evaluation, s subject) (map[string]string, bool) {
+func cudnnImport(e *evaluation, s subject) (map[string]string, bool) {
+	if !slices.Contains(e.touched(), "visual-studio") {
+		return nil, false // nothing is linked here: programs need the DLLs only
+	}
 	lib := s.instance.Places.Lib
 	if !s.instance.HasPart("headers") || strings.HasSuffix(strings.ToLower(lib), `\x64`) {
 		return nil, false
@@ -225,6 +228,10 @@ func (e *evaluation) replaced(name string) bool {
 	return false
 }
 
+// dnn42 is the least compute capability for CUDA in the dnn of OpenCV 4.2; 4.3 and newer
+// ask for 3.0 (opencv/opencv pull request 16218).
+const dnn42 = "5.3"
+
 // opencvCUDAAdvice adds to the manual way the oldest OpenCV that compiles with the
 // CUDA and cuDNN here; "" where the requirement is on no build with CUDA, or the
 // two are not known.
@@ -244,8 +251,12 @@ func (e *evaluation) opencvCUDAAdvice(q *recipes.Requirement) string {
 			return "" // this CUDA is to be replaced
 		}
 	}
-	least := ""
+	least, reason := "", "do not compile with CUDA "+recipes.Series(cuda.Version)+" and cuDNN "+strconv.Itoa(major(cudnn.Version))
 	for _, v := range e.series("opencv-cuda", "opencv") {
+		if sm := BestGPU(e.facts); recipes.Series(v) == "4.2" && sm != "" && newer(dnn42, sm) {
+			least, reason = "4.3", "have no code in dnn for compute capability "+sm
+			continue
+		}
 		if _, _, err := e.tables.Choose("opencv-cuda", map[string]string{"opencv": v, "cuda": cuda.Version, "cudnn": cudnn.Version}, "cxx"); err == nil && major(v) == 4 {
 			least = v
 		}
@@ -253,7 +264,7 @@ func (e *evaluation) opencvCUDAAdvice(q *recipes.Requirement) string {
 	if least == "" {
 		return ""
 	}
-	return "Build OpenCV " + least + " or newer (older releases do not compile with CUDA " + recipes.Series(cuda.Version) + " and cuDNN " + strconv.Itoa(major(cudnn.Version)) + ") with " + strings.TrimPrefix(manual, build)
+	return "Build OpenCV " + least + " or newer (older releases " + reason + ") with " + strings.TrimPrefix(manual, build)
 }
 
 // cudnnAdvice names the exact cuDNN for the CUDA that is installed or advised.

@@ -204,6 +204,12 @@ func (p *prober) tools(f *facts.Facts, selected, how string) {
 		// What an upgrade of macOS leaves behind.
 		i.Attrs = map[string]string{"state": "incomplete: no " + clang}
 	}
+	// clang takes these before the SDK's. The tools have had none of their own since 2022,
+	// and an upgrade leaves what is no longer theirs.
+	const headers = cltRoot + "/usr/include/c++/v1"
+	if p.h.Exists(p.ctx, headers) && !p.h.Exists(p.ctx, headers+"/vector") && !p.h.Exists(p.ctx, headers+"/cstdint") {
+		i.Has = append(i.Has, "old-cxx-headers")
+	}
 	if p.sdks(f, "macos-sdk", cltRoot+"/SDKs", "MacOSX") {
 		i.Has = append(i.Has, "MacOSX")
 	}

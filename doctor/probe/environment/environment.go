@@ -36,6 +36,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 		if text := p.text(sources); strings.Contains(text, "deb ") && !strings.Contains("\n"+text, "\ndeb ") {
 			p.e.NoSources = sources
 		}
+		p.openGL()
 	case "darwin":
 		p.inserts()
 		p.headers()
@@ -55,6 +56,18 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	p.certificates()
 	p.blocked()
 	return facts.Facts{Environment: p.e}, nil
+}
+
+// openGL finds, on a Jetson, a libGL.so that leads to no file: OpenCV's modules for CUDA
+// are linked with it, and packages move what it leads to.
+func (p *prober) openGL() {
+	const dir = "/usr/lib/aarch64-linux-gnu"
+	if info, err := p.h.Stat(p.ctx, dir+"/libGL.so"); err == nil && !info.Dir || !p.h.Exists(p.ctx, "/etc/nv_tegra_release") {
+		return
+	}
+	for _, file := range p.h.Glob(p.ctx, dir, "libGL.so") {
+		p.e.NoOpenGL = file
+	}
 }
 
 type prober struct {

@@ -31,7 +31,7 @@ func (p *prober) compilers() {
 		switch {
 		case p.gone(program, value):
 			p.note(name, program, facts.NoProgram, "")
-		case strings.Contains(base, "-conda-linux-gnu-"):
+		case strings.Contains(base, "-conda-linux-gnu-"), p.h.OS == "darwin" && strings.Contains(base, "-apple-darwin") && p.h.Env("CONDA_PREFIX") != "":
 			p.note(name, program, facts.OfConda, strings.TrimRight(p.h.Env("CONDA_PREFIX"), "/"))
 		case p.h.Windows() && (name == "CUDAHOSTCXX" || name == "NVCC_CCBIN") && slices.Contains([]string{"clang-cl", "clang", "clang++", "gcc", "g++", "c++"}, base):
 			p.note(name, program, facts.NotForNVCC, base)

@@ -140,6 +140,11 @@ func (p *prober) generators() {
 			p.note(name, v, facts.Generator, "")
 		}
 	}
+	if p.h.Windows() {
+		if found := p.h.LookPath(p.ctx, "sh.exe"); len(found) > 0 {
+			p.note("PATH", found[0], facts.ShellOnPath, "")
+		}
+	}
 }
 
 // splitPath finds a path in cgo's flags that a blank cuts in two: -I/home/me/My

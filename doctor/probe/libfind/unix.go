@@ -666,8 +666,11 @@ func (s *search) releaseFile(ctx context.Context, c *copyOf, file string) {
 		c.set("build", build)
 		c.built.CUDA = cudaOfBuild(build)
 	}
-	if s.spec.component == "libtorch" {
+	switch s.spec.component {
+	case "libtorch":
 		c.torchBuild(first)
+	case "onnxruntime":
+		c.built.Build = "release" // only the archives of its release page have this file
 	}
 	if agree(c.version, v) {
 		c.version = better(c.version, v)

@@ -280,6 +280,19 @@ func capability(digits string) string {
 	return fmt.Sprintf("%s.%s", digits[:len(digits)-1], digits[len(digits)-1:])
 }
 
+// capabilities reads OpenCV's CUDA_ARCH_BIN (7.2,8.7, also with blanks, semicolons or
+// without points); nil where one of them is not understood.
+func capabilities(value string) (list []string) {
+	for _, word := range strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(",; ", r) }) {
+		sm := capability(strings.ReplaceAll(word, ".", ""))
+		if sm == "" {
+			return nil
+		}
+		list = append(list, sm)
+	}
+	return list
+}
+
 // caches reads what earlier runs of CMake remember, in the folders that people
 // and Visual Studio build in.
 func (p *prober) caches() {
@@ -312,6 +325,7 @@ func (p *prober) cache(dir string) (project string) {
 	}
 	var found []facts.Leftover
 	var dnn, lapack, glslang, python facts.Leftover
+	code := facts.GPUCode{By: "cmake-cache", File: file}
 	cuda, n := false, 0
 	options := map[string]string{}
 	for line := range strings.Lines(string(data)) {
@@ -327,6 +341,10 @@ func (p *prober) cache(dir string) (project string) {
 			project = value
 		case name == "WITH_CUDA":
 			cuda = value == "ON"
+		case name == "CUDA_ARCH_BIN":
+			code.Line, code.Text, code.Archs = n, strings.TrimSpace(line), capabilities(value)
+		case name == "CUDA_ARCH_PTX":
+			code.PTX = capabilities(value)
 		case name == "BUILD_opencv_python3" || name == "NCNN_SYSTEM_GLSLANG" || name == "NCNN_VULKAN":
 			options[name] = value
 		case name == "LAPACKE_H_PATH" && strings.HasSuffix(value, "-NOTFOUND"):
@@ -355,6 +373,9 @@ func (p *prober) cache(dir string) (project string) {
 	}
 	if project == "OpenCV" && cuda && dnn.Entry != "" {
 		found = append(found, dnn)
+	}
+	if project == "OpenCV" && cuda && len(code.Archs) > 0 {
+		p.p.GPUCode = append(p.p.GPUCode, code)
 	}
 	// OpenCV before 3.3 writes the include of a header that it did not find.
 	if project == "OpenCV" && lapack.Entry != "" && strings.Contains(p.text(dir, "opencv_lapack.h"), lapack.Value+"/") {
