@@ -595,8 +595,8 @@ type Built struct {
 	CUDA  string `json:"cuda,omitempty"`
 	CuDNN string `json:"cudnn,omitempty"`
 	// Build is the name that its maker gave to this build of a published release
-	// (cu121, cpu; release for an archive of ONNX Runtime); "" for a copy that somebody
-	// else built.
+	// (cu121, cpu; release for an archive of ONNX Runtime or the package onnxruntime-gpu);
+	// "" for a copy that somebody else built.
 	Build string `json:"build,omitempty"`
 	// CUDAArchs are the compute capabilities it carries machine code for (8.6),
 	// PTX those it carries intermediate code for, which newer cards can use.

@@ -265,6 +265,9 @@ func (s *search) wheel(ctx context.Context, at site, folder, name, version strin
 		c.torchBuild(version)
 		s.torchModule(ctx, c)
 	case "onnxruntime":
+		if name == "onnxruntime-gpu" {
+			c.built.Build = "release"
+		}
 		s.onnxWheel(ctx, c)
 	}
 	s.add(c)
