@@ -18,6 +18,7 @@ import (
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Plan is what would be done, in order, and what cannot be.
@@ -157,17 +158,17 @@ func (w ways) wish(ctx context.Context, f judge.Finding, r *recipes.Requirement,
 		}
 		return out, reason, err
 	case r == nil:
-		return out, "only a person can do this", nil
+		return out, lang.T("only a person can do this"), nil
 	case f.Reach:
-		return out, "a usable copy is installed, so nothing is installed again", nil
+		return out, lang.T("a usable copy is installed, so nothing is installed again"), nil
 	}
 	if c := r.Component; c != nil {
 		out.component = cmp.Or(append([]string{c.Name}, c.AnyOf...)...)
 	}
 	out.byHand = judge.ByHand(r, w.f)
-	reason := "the recipe has no automatic fix for it"
+	reason := lang.T("the recipe has no automatic fix for it")
 	if len(r.Fix) > 0 {
-		reason = "no fix in the recipe fits this system and its package managers"
+		reason = lang.T("no fix in the recipe fits this system and its package managers")
 	}
 	for i := range r.Fix {
 		fix := r.Fix[i]
@@ -187,7 +188,7 @@ func (w ways) wish(ctx context.Context, f judge.Finding, r *recipes.Requirement,
 			continue
 		}
 		if err != nil {
-			return nil, "", fmt.Errorf("recipe %s, requirement %s: %w", w.r.Name, r.ID, err)
+			return nil, "", lang.Errorf("recipe %s, requirement %s: %w", w.r.Name, r.ID, err)
 		}
 		if c != nil && text != "" {
 			c.text = text
@@ -196,7 +197,7 @@ func (w ways) wish(ctx context.Context, f judge.Finding, r *recipes.Requirement,
 	}
 	if len(out.choices) > 0 && !f.Listed {
 		// What doctor says fits this machine better than the list.
-		out.choices, reason = nil, "only a person can do this"
+		out.choices, reason = nil, lang.T("only a person can do this")
 	}
 	return out, reason, nil
 }
@@ -217,7 +218,7 @@ func (w ways) action(ctx context.Context, f judge.Finding, with []*pkgmgr.Manage
 	if name != "" {
 		i := slices.IndexFunc(with, func(m *pkgmgr.Manager) bool { return m.Name == name })
 		if i < 0 {
-			return nil, name + " cannot be used here", nil
+			return nil, lang.F("%s cannot be used here", name), nil
 		}
 		m := with[i]
 		if err := m.CheckNames(packages); err != nil {
@@ -225,7 +226,7 @@ func (w ways) action(ctx context.Context, f judge.Finding, with []*pkgmgr.Manage
 		}
 		target, err := m.Choose(w.f)
 		if errors.Is(err, pkgmgr.ErrAbsent) {
-			return nil, name + " is not on this machine", nil
+			return nil, lang.F("%s is not on this machine", name), nil
 		}
 		if err != nil {
 			return nil, "", err
@@ -233,15 +234,15 @@ func (w ways) action(ctx context.Context, f judge.Finding, with []*pkgmgr.Manage
 		c.manager, c.packages, c.versions = m.For(w.h, target), packages, a.Versions
 		if a.Reinstall {
 			if m.Reinstall == nil {
-				return nil, name + " cannot reinstall packages", nil
+				return nil, lang.F("%s cannot reinstall packages", name), nil
 			}
 			tool := m.Find(ctx, w.h)
 			c.again = true
 			c.before = []Step{{
-				ID: name + ".reinstall." + packages[0], Title: "Reinstall " + step.Some(packages, 6) + ", which has lost a file", Effect: step.Write, Needs: m.Needs(step.Network),
+				ID: name + ".reinstall." + packages[0], Title: lang.F("Reinstall %s, which has lost a file", step.Some(packages, 6)), Effect: step.Write, Needs: m.Needs(step.Network),
 				Mechanism: name, Action: step.Reinstall, Packages: packages, Argv: m.Argv(tool, m.Reinstall(packages)),
-				Cost: Cost{Minutes: 0.2, Estimated: true, Note: name + " does not tell before it starts"},
-				Undo: "nothing to undo: the same packages are installed again",
+				Cost: Cost{Minutes: 0.2, Estimated: true, Note: lang.F("%s does not tell before it starts", name)},
+				Undo: lang.T("nothing to undo: the same packages are installed again"),
 			}}
 		}
 	}
@@ -413,7 +414,7 @@ func (p *Plan) use(ctx context.Context, h *host.Host, m *pkgmgr.Manager, wishes 
 			if !w.choices[0].by(m) || len(w.choices[0].after) > 0 || slices.ContainsFunc(w.choices[0].packages, func(n string) bool { return !stays(n) }) {
 				return ""
 			}
-			return "its packages (" + strings.Join(w.choices[0].packages, ", ") + ") are installed already, so installing them changes nothing"
+			return lang.F("its packages (%s) are installed already, so installing them changes nothing", strings.Join(w.choices[0].packages, ", "))
 		}) {
 			return true, nil
 		}
@@ -439,7 +440,7 @@ func (p *Plan) ask(ctx context.Context, h *host.Host, m *pkgmgr.Manager, names [
 	e.tool = m.Find(ctx, h)
 	e.installed, e.listErr = m.State(ctx, h, names)
 	if e.listErr != nil && ctx.Err() != nil {
-		return e, false, fmt.Errorf("plan with %s: %w", m.Name, ctx.Err())
+		return e, false, lang.Errorf("plan with %s: %w", m.Name, ctx.Err())
 	}
 	if failure := new(Failure); errors.As(e.listErr, &failure) && failure.Kind == step.NoPrivilege {
 		// What was done could not be seen afterwards.
@@ -450,7 +451,7 @@ func (p *Plan) ask(ctx context.Context, h *host.Host, m *pkgmgr.Manager, names [
 	}
 	if m.Damage != nil && e.listErr == nil && e.busy == "" { // what somebody is still doing is not broken
 		if e.damage, err = m.Damage(ctx, h); err != nil {
-			return e, false, fmt.Errorf("plan with %s: %w", m.Name, err)
+			return e, false, lang.Errorf("plan with %s: %w", m.Name, err)
 		}
 	}
 	e.lists = pkgmgr.Lists{Present: true, Fresh: true}
@@ -459,29 +460,29 @@ func (p *Plan) ask(ctx context.Context, h *host.Host, m *pkgmgr.Manager, names [
 	}
 	switch {
 	case e.listErr != nil:
-		e.note = "the exact size is unknown: " + reason(e.listErr)
+		e.note = lang.F("the exact size is unknown: %s", reason(e.listErr))
 		return e, false, nil
 	case m.Quote == nil:
-		e.note = m.Name + " does not tell before it starts"
+		e.note = lang.F("%s does not tell before it starts", m.Name)
 		return e, false, nil
 	case !e.lists.Present:
-		e.note = "the exact size is unknown until the package lists are fetched"
+		e.note = lang.T("the exact size is unknown until the package lists are fetched")
 		return e, false, nil
 	}
 	var qerr error
 	if e.busy != "" {
-		e.note = "the exact size is unknown while another package manager is at work (" + e.busy + "), which deployctl waits for"
+		e.note = lang.F("the exact size is unknown while another package manager is at work (%s), which deployctl waits for", e.busy)
 		return e, false, nil
 	}
 	e.quote, qerr = m.Quote(ctx, h, e.tool, names)
 	var failure *Failure
 	switch {
 	case qerr != nil && ctx.Err() != nil:
-		return e, false, fmt.Errorf("plan with %s: %w", m.Name, ctx.Err())
+		return e, false, lang.Errorf("plan with %s: %w", m.Name, ctx.Err())
 	case errors.As(qerr, &failure):
-		e.note = "the exact size is unknown: " + failure.Cause
+		e.note = lang.F("the exact size is unknown: %s", failure.Cause)
 	case qerr != nil:
-		e.note = "the exact size is unknown: " + reason(qerr)
+		e.note = lang.F("the exact size is unknown: %s", reason(qerr))
 	case len(e.quote.NotFound) > 0 && e.lists.Fresh:
 		if p.drop(wishes, func(w *wish) string {
 			if !w.choices[0].by(m) {
@@ -489,18 +490,18 @@ func (p *Plan) ask(ctx context.Context, h *host.Host, m *pkgmgr.Manager, names [
 			}
 			for _, n := range e.quote.NotFound {
 				if slices.Contains(w.choices[0].packages, n) {
-					return "package " + n + " is not in " + cmp.Or(m.Sources, "this system's sources")
+					return lang.F("package %s is not in %s", n, cmp.Or(m.Sources, lang.T("this system's sources")))
 				}
 			}
 			return ""
 		}) {
 			return e, true, nil
 		}
-		e.note = "the exact size is unknown: " + strings.Join(e.quote.NotFound, ", ") + " was not found"
+		e.note = lang.F("the exact size is unknown: %s was not found", strings.Join(e.quote.NotFound, ", "))
 	case len(e.quote.NotFound) > 0:
-		e.note = "the exact size is unknown until the package lists are fetched again"
+		e.note = lang.T("the exact size is unknown until the package lists are fetched again")
 	case len(e.quote.Remove) > 0:
-		return e, because("installing it would remove " + strings.Join(e.quote.Remove, ", ") + ", which deployctl does not do"), nil
+		return e, because(lang.F("installing it would remove %s, which deployctl does not do", strings.Join(e.quote.Remove, ", "))), nil
 	}
 	return e, false, nil
 }
@@ -515,20 +516,20 @@ func (p *Plan) install(m *pkgmgr.Manager, e estimate, names []string, mine []*wi
 	quote, note := e.quote, e.note
 	if m.Refresh != nil && (!e.lists.Fresh || len(quote.NotFound) > 0) {
 		p.Steps = append(p.Steps, Step{
-			ID: m.Name + ".update", Title: "Fetch the package lists", Effect: step.Write,
+			ID: m.Name + ".update", Title: lang.T("Fetch the package lists"), Effect: step.Write,
 			Needs: m.Needs(step.Network), Requirements: ids, Mechanism: m.Name, Action: step.Refresh,
-			Cost: Cost{DownloadBytes: 10e6, DiskBytes: 50e6, Minutes: 0.2, Estimated: true, Note: "a guess for the main archive; each further source adds its own list"},
+			Cost: Cost{DownloadBytes: 10e6, DiskBytes: 50e6, Minutes: 0.2, Estimated: true, Note: lang.T("a guess for the main archive; each further source adds its own list")},
 			Argv: m.Argv(e.tool, m.Refresh()),
-			Undo: "nothing to undo: the lists are a cache",
+			Undo: lang.T("nothing to undo: the lists are a cache"),
 		})
 	}
 	cost := Cost{DownloadBytes: quote.DownloadBytes, DiskBytes: quote.DiskBytes, Minutes: step.Minutes(quote.DownloadBytes, quote.DiskBytes)}
 	if note == "" && !e.lists.Fresh {
-		cost.Note = "by package lists older than a day"
+		cost.Note = lang.T("by package lists older than a day")
 	}
-	undo := cmp.Or(m.Undo, "deployctl undo removes exactly the packages this step adds, unless something else needs them by then")
+	undo := cmp.Or(m.Undo, lang.T("deployctl undo removes exactly the packages this step adds, unless something else needs them by then"))
 	if m.Remove == nil {
-		undo = "by hand: " + m.NoRemove
+		undo = lang.F("by hand: %s", m.NoRemove)
 	}
 	counted := map[string]bool{}
 	for i, batch := range m.BatchesAt(names, versions) {
@@ -622,7 +623,7 @@ func (p *Plan) elevate(ctx context.Context, h *host.Host, user facts.User) error
 	method, err := elevate.Find(ctx, h, user)
 	if err != nil {
 		if !errors.As(err, &p.Blocked) {
-			return fmt.Errorf("find a way to become administrator: %w", err)
+			return lang.Errorf("find a way to become administrator: %w", err)
 		}
 		return nil
 	}
@@ -642,9 +643,9 @@ func (p *Plan) elevate(ctx context.Context, h *host.Host, user facts.User) error
 }
 
 func title(names []string, q pkgmgr.Quote) string {
-	t := "Install " + step.Some(names, 6)
+	t := lang.F("Install %s", step.Some(names, 6))
 	if more := len(q.Change) - len(names); more > 0 {
-		t += fmt.Sprintf(" and %d packages they need", more)
+		t += lang.F(" and %d packages they need", more)
 		if more == 1 {
 			t = strings.Replace(t, "1 packages they need", "1 package they need", 1)
 		}
@@ -655,7 +656,7 @@ func title(names []string, q pkgmgr.Quote) string {
 // reason is the innermost sentence for people.
 func reason(err error) string {
 	if errors.Is(err, host.ErrNotRecorded) {
-		return "the snapshot does not say"
+		return lang.T("the snapshot does not say")
 	}
 	return err.Error()
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Sources says where a plan's files may come from.
@@ -286,9 +287,9 @@ func (p *Plan) fetchFirst(local apt.Local, packages []lockfile.Package, modules 
 		serves = append(serves, st.Requirements...)
 	}
 	p.Steps = slices.Insert(p.Steps, 0, Step{
-		ID: "locked.fetch", Title: "Fetch what the lockfile names: " + strings.Join(parts, ", "), Effect: step.Write, Needs: []step.Need{step.Network},
+		ID: "locked.fetch", Title: lang.F("Fetch what the lockfile names: %s", strings.Join(parts, ", ")), Effect: step.Write, Needs: []step.Need{step.Network},
 		Cost: Cost{DownloadBytes: bytes, DiskBytes: bytes, Minutes: step.Minutes(bytes, 0)}, Requirements: step.Unique(serves),
-		Undo:      "nothing to undo: it is kept in deployctl's cache",
+		Undo:      lang.T("nothing to undo: it is kept in deployctl's cache"),
 		Mechanism: "fetch-all", Action: step.Install, With: step.Files(list),
 	})
 }

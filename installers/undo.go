@@ -2,7 +2,6 @@ package installers
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/deployctl/deployctl/installers/elevate"
 	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // AllRuns asks PlanUndo for everything deployctl ever added.
@@ -29,7 +29,7 @@ type Undo struct {
 type UnknownRunError struct{ Run string }
 
 func (e *UnknownRunError) Error() string {
-	return fmt.Sprintf("no run is called %s; deployctl history lists the runs", strconv.Quote(e.Run))
+	return lang.F("no run is called %s; deployctl history lists the runs", strconv.Quote(e.Run))
 }
 
 // PlanUndo makes the plan that takes back what the journal says was added. What
@@ -86,7 +86,7 @@ func (p *Plan) takeBack(ctx context.Context, t tools, records []Record, purge bo
 	for i, r := range records {
 		if r.Shared && !asRoot(r.Step) {
 			for _, made := range slices.Concat(r.Added, r.Changed) {
-				p.Kept = mechanism.Keep(p.Kept, "root made it: sudo deployctl undo --run "+r.Run+" takes it back", made.Name)
+				p.Kept = mechanism.Keep(p.Kept, lang.F("root made it: sudo deployctl undo --run %s takes it back", r.Run), made.Name)
 			}
 			continue
 		}
@@ -101,7 +101,7 @@ func (p *Plan) takeBack(ctx context.Context, t tools, records []Record, purge bo
 		}
 		if g.by == nil { // an older deployctl's
 			for _, added := range r.Added {
-				p.Kept = mechanism.Keep(p.Kept, "this deployctl does not know how to remove what "+r.Step.Mechanism+" installed", added.Name)
+				p.Kept = mechanism.Keep(p.Kept, lang.F("this deployctl does not know how to remove what %s installed", r.Step.Mechanism), added.Name)
 			}
 			continue
 		}

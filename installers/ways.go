@@ -3,7 +3,6 @@ package installers
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -23,6 +22,7 @@ import (
 	"github.com/deployctl/deployctl/installers/store"
 	"github.com/deployctl/deployctl/installers/wheel"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/recipes/wheeltag"
 )
 
@@ -43,7 +43,7 @@ func (w ways) steps(ctx context.Context, fix recipes.Fix) ([]Step, error) {
 	case fix.Build != "":
 		i := slices.IndexFunc(w.r.Builds, func(b recipes.Build) bool { return b.Name == fix.Build })
 		if i < 0 {
-			return nil, fmt.Errorf("recipe %s has no build %q", w.r.Name, fix.Build)
+			return nil, lang.Errorf("recipe %s has no build %q", w.r.Name, fix.Build)
 		}
 		return w.build(ctx, w.r.Builds[i])
 	case len(fix.Wheel) > 0:
@@ -56,7 +56,7 @@ func (w ways) steps(ctx context.Context, fix recipes.Fix) ([]Step, error) {
 func (w ways) artifact(ctx context.Context, name string) (recipes.Artifact, Step, error) {
 	i := slices.IndexFunc(w.r.Artifacts, func(a recipes.Artifact) bool { return a.Name == name })
 	if i < 0 {
-		return recipes.Artifact{}, Step{}, fmt.Errorf("recipe %s has no artifact %q", w.r.Name, name)
+		return recipes.Artifact{}, Step{}, lang.Errorf("recipe %s has no artifact %q", w.r.Name, name)
 	}
 	a := w.r.Artifacts[i]
 	f := step.Fetch{Name: a.Name, Size: int64(a.Size), SHA256: a.SHA256}
@@ -76,25 +76,25 @@ func (w ways) artifact(ctx context.Context, name string) (recipes.Artifact, Step
 		}
 	}
 	if len(f.Mirrors) == 0 {
-		return a, Step{}, &step.Failure{Kind: step.NotFound, Cause: a.Name + " is only in Debian's archive, and this machine's apt is not set up for one", Next: "add a source of Debian's archive, or fetch the file by hand"}
+		return a, Step{}, &step.Failure{Kind: step.NotFound, Cause: lang.F("%s is only in Debian's archive, and this machine's apt is not set up for one", a.Name), Next: lang.T("add a source of Debian's archive, or fetch the file by hand")}
 	}
 	return a, fetchStep(f), nil
 }
 
 func fetchStep(f step.Fetch) Step {
 	return Step{
-		ID: f.Name + ".fetch", Title: "Fetch " + f.Name, Effect: step.Write, Needs: []step.Need{step.Network},
+		ID: f.Name + ".fetch", Title: lang.F("Fetch %s", f.Name), Effect: step.Write, Needs: []step.Need{step.Network},
 		Cost:      Cost{DownloadBytes: f.Size, DiskBytes: f.Size, Minutes: step.Minutes(f.Size, 0)},
-		Undo:      "nothing to undo: it is kept in deployctl's cache",
+		Undo:      lang.T("nothing to undo: it is kept in deployctl's cache"),
 		Mechanism: "fetch", Action: step.Install, With: &f,
 	}
 }
 
 func (w ways) unpack(id, title string, u step.Unpack, unpacked int64) Step {
-	undo := "deployctl undo removes " + u.Into + ", unless someone changed it"
+	undo := lang.F("deployctl undo removes %s, unless someone changed it", u.Into)
 	return Step{
 		ID: id, Title: title, Effect: step.Write, Needs: []step.Need{},
-		Cost: Cost{DiskBytes: unpacked, Minutes: step.Minutes(0, unpacked), Note: "the unpacked size is an estimate"},
+		Cost: Cost{DiskBytes: unpacked, Minutes: step.Minutes(0, unpacked), Note: lang.T("the unpacked size is an estimate")},
 		Undo: undo, Mechanism: "unpack", Action: step.Install, With: &u,
 	}
 }
@@ -103,7 +103,7 @@ func format(name string) (string, error) {
 	if f := archive.ByName(name); f != "" {
 		return string(f), nil
 	}
-	return "", fmt.Errorf("what kind of archive %s is cannot be told from its name", name)
+	return "", lang.Errorf("what kind of archive %s is cannot be told from its name", name)
 }
 
 func (w ways) archive(ctx context.Context, fix recipes.ArchiveFix) ([]Step, error) {
@@ -124,7 +124,7 @@ func (w ways) archive(ctx context.Context, fix recipes.ArchiveFix) ([]Step, erro
 			u.Files[name] = name
 		}
 	}
-	steps := []Step{fetch, w.unpack(fix.Into+".unpack", "Unpack "+a.Name+" into "+into, u, unpacked)}
+	steps := []Step{fetch, w.unpack(fix.Into+".unpack", lang.F("Unpack %s into %s", a.Name, into), u, unpacked)}
 	return append(steps, w.env(fix.Into, into, fix.Env)...), nil
 }
 
@@ -143,14 +143,14 @@ func (w ways) build(ctx context.Context, b recipes.Build) ([]Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	unpack := w.unpack(b.Name+".unpack", "Unpack "+a.Name, step.Unpack{SHA256: a.SHA256, Size: int64(a.Size), Format: kind, Strip: b.Strip,
+	unpack := w.unpack(b.Name+".unpack", lang.F("Unpack %s", a.Name), step.Unpack{SHA256: a.SHA256, Size: int64(a.Size), Format: kind, Strip: b.Strip,
 		Into: w.h.Join(work, "source"), Work: true, Product: product}, 4*int64(a.Size))
-	unpack.Undo = "nothing to undo: the folder goes with the build"
+	unpack.Undo = lang.T("nothing to undo: the folder goes with the build")
 	steps := append([]Step{fetch, unpack}, stages...)
 	steps = append(steps, w.env(b.Name, product, b.Env)...)
 	return append(steps, Step{
-		ID: b.Name + ".tidy", Title: "Remove the sources and objects of the build", Effect: step.Destructive, Needs: []step.Need{},
-		Cost: Cost{DiskBytes: -4*int64(a.Size) - int64(b.Disk), Minutes: 0.1}, Undo: "nothing to undo: only the build needed them",
+		ID: b.Name + ".tidy", Title: lang.T("Remove the sources and objects of the build"), Effect: step.Destructive, Needs: []step.Need{},
+		Cost: Cost{DiskBytes: -4*int64(a.Size) - int64(b.Disk), Minutes: 0.1}, Undo: lang.T("nothing to undo: only the build needed them"),
 		Mechanism: "unpack", Action: step.Tidy, Take: []step.Take{{Name: work, Version: files.Scratch}},
 	}), nil
 }
@@ -165,9 +165,9 @@ func (w ways) env(name, dir string, variables map[string]string) []Step {
 		edits = append(edits, step.Env{Name: v, Value: w.h.Join(dir, variables[v]), Prepend: true, Scope: w.places.Scope})
 	}
 	return []Step{{
-		ID: name + ".env", Title: "Let new shells find " + name + " (" + strings.Join(slices.Sorted(maps.Keys(variables)), ", ") + ")",
+		ID: name + ".env", Title: lang.F("Let new shells find %s (%s)", name, strings.Join(slices.Sorted(maps.Keys(variables)), ", ")),
 		Effect: step.Write, Needs: []step.Need{step.NewShell}, Cost: Cost{Minutes: 0.1},
-		Undo:      "deployctl undo takes the entries out again, unless someone changed them",
+		Undo:      lang.T("deployctl undo takes the entries out again, unless someone changed them"),
 		Mechanism: "envedit", Action: step.Install, With: step.Edits(edits),
 	}}
 }
@@ -179,8 +179,8 @@ func (w ways) edit(id string, edits []step.Env) Step {
 		names = append(names, e.Value+" in "+e.Name)
 	}
 	return Step{
-		ID: id + ".env", Title: "Put " + strings.Join(names, " and ") + " for new shells", Effect: step.Write, Needs: []step.Need{step.NewShell}, Cost: Cost{Minutes: 0.1},
-		Undo: "deployctl undo takes the entries out again, unless someone changed them", Mechanism: "envedit", Action: step.Install, With: step.Edits(edits),
+		ID: id + ".env", Title: lang.F("Put %s for new shells", strings.Join(names, lang.T(" and "))), Effect: step.Write, Needs: []step.Need{step.NewShell}, Cost: Cost{Minutes: 0.1},
+		Undo: lang.T("deployctl undo takes the entries out again, unless someone changed them"), Mechanism: "envedit", Action: step.Install, With: step.Edits(edits),
 	}
 }
 
@@ -189,11 +189,11 @@ func (w ways) npm(ctx context.Context, names []string) ([]Step, error) {
 	for _, name := range names {
 		p := npm.ONNXRuntime()
 		if name != p.Name {
-			return nil, fmt.Errorf("deployctl knows no libraries in the npm package %q; it knows %s", name, p.Name)
+			return nil, lang.Errorf("deployctl knows no libraries in the npm package %q; it knows %s", name, p.Name)
 		}
 		files, ok := p.Files[w.h.OS+"/"+w.h.Arch]
 		if !ok {
-			return nil, &step.Failure{Kind: step.NotFound, Cause: p.Name + " has no library for " + w.h.OS + "/" + w.h.Arch, Next: "use another engine, or build the library from source"}
+			return nil, &step.Failure{Kind: step.NotFound, Cause: lang.F("%s has no library for %s/%s", p.Name, w.h.OS, w.h.Arch), Next: lang.T("use another engine, or build the library from source")}
 		}
 		registry, err := npm.Registry(ctx, w.h)
 		if err != nil {
@@ -205,7 +205,7 @@ func (w ways) npm(ctx context.Context, names []string) ([]Step, error) {
 		}
 		into := w.h.Join(w.places.Opt, path.Base(p.Dir("")))
 		steps = append(steps, fetchStep(step.Fetch{Name: path.Base(a.Mirrors[0]), Size: a.Size, SHA256: string(a.SHA256), Mirrors: a.Mirrors, Trusted: true}),
-			w.unpack(p.Folder+".unpack", "Take the libraries of "+p.Folder+" "+p.Version+" out of its npm package",
+			w.unpack(p.Folder+".unpack", lang.F("Take the libraries of %s %s out of its npm package", p.Folder, p.Version),
 				step.Unpack{SHA256: string(a.SHA256), Size: a.Size, Format: string(archive.TarGz), Files: files, Into: into}, a.Size/4))
 		// Where programs look for shared libraries.
 		variable := map[string]string{"windows": "PATH", "darwin": "DYLD_LIBRARY_PATH"}[w.h.OS]
@@ -224,7 +224,7 @@ func (w ways) wheels(ctx context.Context, list []recipes.Wheel) ([]Step, error) 
 	for _, wh := range list {
 		f, ok := wheeltag.Pick(wh, judge.WheelTarget(w.f))
 		if !ok {
-			return nil, &step.Failure{Kind: step.NotFound, Cause: wh.Project + " " + wh.Version + " has no wheel for " + judge.WheelTarget(w.f).String(), Next: "install it another way"}
+			return nil, &step.Failure{Kind: step.NotFound, Cause: lang.F("%s %s has no wheel for %s", wh.Project, wh.Version, judge.WheelTarget(w.f).String()), Next: lang.T("install it another way")}
 		}
 		file := step.Fetch{Name: f.File, Size: int64(f.Size), SHA256: f.SHA256, Project: wh.Project}
 		if !files.Stored(here, file) {
@@ -234,9 +234,9 @@ func (w ways) wheels(ctx context.Context, list []recipes.Wheel) ([]Step, error) 
 		}
 		into := w.h.Join(w.places.Opt, wh.Name)
 		steps = append(steps, fetchStep(file), Step{
-			ID: wh.Name + ".wheel", Title: "Unpack " + wh.Project + " " + wh.Version + " from its Python wheel into " + into, Effect: step.Write, Needs: []step.Need{},
-			Cost: Cost{DiskBytes: 3 * int64(f.Size), Minutes: step.Minutes(0, 3*int64(f.Size)), Note: "the unpacked size is an estimate"},
-			Undo: "deployctl undo removes " + into + ", unless someone changed it", Mechanism: wheel.Name, Action: step.Install, With: wheel.Unpack(wh, f, w.h.OS, into),
+			ID: wh.Name + ".wheel", Title: lang.F("Unpack %s %s from its Python wheel into %s", wh.Project, wh.Version, into), Effect: step.Write, Needs: []step.Need{},
+			Cost: Cost{DiskBytes: 3 * int64(f.Size), Minutes: step.Minutes(0, 3*int64(f.Size)), Note: lang.T("the unpacked size is an estimate")},
+			Undo: lang.F("deployctl undo removes %s, unless someone changed it", into), Mechanism: wheel.Name, Action: step.Install, With: wheel.Unpack(wh, f, w.h.OS, into),
 		})
 		// The loader's own configuration serves every program at once; only root
 		// can write it.
@@ -272,8 +272,8 @@ func (w ways) model(m models.Model) []Step {
 
 func (w ways) place(name, sum string, size int64, to string) Step {
 	return Step{
-		ID: name + ".place", Title: "Put " + name + " where it is looked for", Effect: step.Write, Needs: []step.Need{}, Cost: Cost{Minutes: 0.1},
-		Undo: "deployctl undo removes " + to + ", unless someone changed it", Mechanism: "place", Action: step.Install,
+		ID: name + ".place", Title: lang.F("Put %s where it is looked for", name), Effect: step.Write, Needs: []step.Need{}, Cost: Cost{Minutes: 0.1},
+		Undo: lang.F("deployctl undo removes %s, unless someone changed it", to), Mechanism: "place", Action: step.Install,
 		With: &step.Place{SHA256: sum, Size: size, Path: to},
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/judge"
 )
@@ -40,18 +41,18 @@ func Render(w io.Writer, r *Result, color bool) error {
 	switch {
 	case r.Level == LevelLoad:
 	case r.Weights.Kind == Own:
-		p.linef("%s  %d operators, input %d×%d", p.paint("1", clean(r.Network.Name)), r.Network.Layers, r.Network.Width, r.Network.Height)
-		p.linef("%s", p.paint("2", clean(r.Weights.Path)+", on "+r.scene()))
+		p.linef(lang.T("%s  %d operators, input %d×%d"), p.paint("1", clean(r.Network.Name)), r.Network.Layers, r.Network.Width, r.Network.Height)
+		p.linef("%s", p.paint("2", lang.F("%s, on %s", clean(r.Weights.Path), r.scene())))
 		p.linef("")
 	default:
-		p.linef("%s  %d layers, %s parameters, %.2f GFLOP at %d×%d", p.paint("1", r.Network.Name),
+		p.linef(lang.T("%s  %d layers, %s parameters, %.2f GFLOP at %d×%d"), p.paint("1", r.Network.Name),
 			r.Network.Layers, thousands(r.Network.Params), r.Network.GFLOP, r.Network.Width, r.Network.Height)
 		text := map[string]string{
 			SelfTest: "self-test weights (calibrated, not trained)",
 			Official: "official weights, hash verified",
 			User:     "your weights " + r.Weights.Path,
 		}[r.Weights.Kind]
-		p.linef("%s", p.paint("2", clean(text)+", on "+r.scene()))
+		p.linef("%s", p.paint("2", lang.F("%s, on %s", clean(text), r.scene())))
 		p.linef("")
 	}
 	table(p, r)
@@ -77,32 +78,32 @@ func Render(w io.Writer, r *Result, color bool) error {
 	if e := shown(r); e != nil && r.Level != LevelLoad && r.Weights.Kind != Own {
 		p.linef("")
 		if e.Name == ReferenceName && len(r.Engines) > 1 {
-			p.linef("%s", p.paint("2", "found by the reference alone:"))
+			p.linef("%s", p.paint("2", lang.T("found by the reference alone:")))
 		}
 		p.boxes(e)
 	}
 	if r.Fastest != "" {
 		p.linef("")
-		p.linef("%s is the fastest here, %.1f times faster than the slowest", p.paint("1", r.Fastest), r.Gain)
+		p.linef(lang.T("%s is the fastest here, %.1f times faster than the slowest"), p.paint("1", r.Fastest), r.Gain)
 	}
 	if r.Picture != "" {
 		p.linef("")
-		p.linef("picture  %s", p.paint("4", clean(r.Picture)))
+		p.linef(lang.T("picture  %s"), p.paint("4", clean(r.Picture)))
 	}
 	p.linef("")
 	for _, n := range r.Notes {
-		p.linef("%s", p.paint("2", "note: "+clean(n)))
+		p.linef("%s", p.paint("2", lang.F("note: %s", clean(n))))
 	}
 	switch {
 	case r.Level == LevelLoad:
 	case r.Weights.Kind == Own:
-		p.linef("%s", p.paint("2", "Total "+Duration(r.TotalSeconds)))
+		p.linef("%s", p.paint("2", lang.F("Total %s", Duration(r.TotalSeconds))))
 	default:
-		how := fmt.Sprintf("engine %s", Duration(r.Reference.Seconds))
+		how := lang.F("engine %s", Duration(r.Reference.Seconds))
 		if r.Reference.Reused {
-			how = "reused from the cache"
+			how = lang.T("reused from the cache")
 		}
-		p.linef("%s", p.paint("2", fmt.Sprintf("Total %s (reference %s, deployctl itself %s)",
+		p.linef("%s", p.paint("2", lang.F("Total %s (reference %s, deployctl itself %s)",
 			Duration(r.TotalSeconds), how, Duration(r.OverheadSeconds))))
 	}
 	p.linef("%s", r.closing())
@@ -115,15 +116,15 @@ func (p *painter) evidence(e Engine) {
 	if n := len(e.Own); n > 0 {
 		more := ""
 		if n > 1 {
-			more = fmt.Sprintf(" and %d more of its files there", n-1)
+			more = lang.F(" and %d more of its files there", n-1)
 		}
-		p.linef("%s", p.paint("2", "  "+clean(e.Name)+" loaded "+clean(e.Own[0])+more))
+		p.linef("%s", p.paint("2", lang.F("  %s loaded %s%s", clean(e.Name), clean(e.Own[0]), more)))
 	}
 	if e.Device != nil && e.Target == "cpu" && len(e.Device.Layers) > 0 {
-		p.linef("%s", p.paint("2", "  "+clean(e.Name)+" ran all layers on "+clean(places(e.Device.Layers))))
+		p.linef("%s", p.paint("2", lang.F("  %s ran all layers on %s", clean(e.Name), clean(places(e.Device.Layers)))))
 	}
 	if e.State == OK && e.Arithmetic != "" && e.Arithmetic != usual(judge.FP32) {
-		p.linef("%s", p.paint("2", "  "+clean(e.Name)+" was judged by limits of its own: "+e.Arithmetic))
+		p.linef("%s", p.paint("2", lang.F("  %s was judged by limits of its own: %s", clean(e.Name), e.Arithmetic)))
 	}
 	if e.State != OK || e.Device == nil || e.ProcessorSeconds == 0 || e.MedianSeconds == 0 {
 		return
@@ -135,7 +136,7 @@ func (p *painter) evidence(e Engine) {
 	case family == "cuda" && d.CUDA != nil:
 		device = strings.Join(d.CUDA.Names, ", ")
 	}
-	p.linef("%s", p.paint("2", fmt.Sprintf("  %s ran on %s: %s an image, on the processor %s", clean(e.Name), clean(device), Duration(e.MedianSeconds), Duration(e.ProcessorSeconds))))
+	p.linef("%s", p.paint("2", lang.F("  %s ran on %s: %s an image, on the processor %s", clean(e.Name), clean(device), Duration(e.MedianSeconds), Duration(e.ProcessorSeconds))))
 }
 
 // closing says in a sentence whether the set-up is proven, and which.
@@ -143,7 +144,7 @@ func (r *Result) closing() string {
 	var good, failed []string
 	why, median := "", 0.0
 	for _, e := range r.Engines {
-		name := clean(e.Name) + " on " + clean(e.Target)
+		name := lang.F("%s on %s", clean(e.Name), clean(e.Target))
 		switch {
 		case e.State != OK:
 			failed = append(failed, name)
@@ -161,27 +162,32 @@ func (r *Result) closing() string {
 		return r.agreed(good, failed, why)
 	}
 	weights := map[string]string{
-		SelfTest: "self-test weights", Official: "the official weights", User: "the weights " + clean(r.Weights.Path),
+		SelfTest: lang.T("self-test weights"), Official: lang.T("the official weights"), User: lang.F("the weights %s", clean(r.Weights.Path)),
 	}[r.Weights.Kind]
-	with := fmt.Sprintf("(%s, %s, %s)", clean(r.Network.Name), weights, r.scene())
+	with := lang.F("(%s, %s, %s)", clean(r.Network.Name), weights, r.scene())
 	switch {
 	case len(failed) > 0 && r.Level == LevelLoad:
-		return fmt.Sprintf("Not proven: %s cannot be used here: %s.", list(failed), why)
+		return lang.F("Not proven: %s cannot be used here: %s.", list(failed), why)
 	case len(failed) > 0:
-		return fmt.Sprintf("Not proven: %s did not pass %s: %s.", list(failed), with, why)
+		return lang.F("Not proven: %s did not pass %s: %s.", list(failed), with, why)
 	case r.Level == LevelLoad && len(good) > 0:
-		return fmt.Sprintf("Not proven: %s %s here, but level 1 runs no network.", list(good), plural(len(good), "loads", "load"))
+		if len(good) == 1 {
+			return lang.F("Not proven: %s loads here, but level 1 runs no network.", good[0])
+		}
+		return lang.F("Not proven: %s load here, but level 1 runs no network.", list(good))
 	case r.Level == LevelLoad:
-		return "Not proven: no engine was asked for, and level 1 runs no network."
+		return lang.T("Not proven: no engine was asked for, and level 1 runs no network.")
 	case len(good) == 0:
-		return fmt.Sprintf("Not proven: only the built-in reference engine ran %s.", with)
+		return lang.F("Not proven: only the built-in reference engine ran %s.", with)
 	}
 	speed := ""
 	if median > 0 {
-		speed = ", " + Duration(median) + " per image"
+		speed = lang.F(", %s per image", Duration(median))
 	}
-	return fmt.Sprintf("Proven: %s %s %s with %s on %s correctly%s.",
-		list(good), plural(len(good), "runs", "run"), clean(r.Network.Name), weights, r.scene(), speed)
+	if len(good) == 1 {
+		return lang.F("Proven: %s runs %s with %s on %s correctly%s.", good[0], clean(r.Network.Name), weights, r.scene(), speed)
+	}
+	return lang.F("Proven: %s run %s with %s on %s correctly%s.", list(good), clean(r.Network.Name), weights, r.scene(), speed)
 }
 
 // agreed is the closing sentence for a model of the user's own.
@@ -189,34 +195,27 @@ func (r *Result) agreed(good, failed []string, why string) string {
 	name := clean(r.Network.Name)
 	switch {
 	case len(failed) > 0 && len(r.Majority) == 0:
-		return fmt.Sprintf("Not proven: %s: %s.", name, why)
+		return lang.F("Not proven: %s: %s.", name, why)
 	case len(failed) > 0:
-		return fmt.Sprintf("Not proven: %s did not compute what %s: %s.", list(failed), list(good)+plural(len(good), " does", " do"), why)
+		if len(good) == 1 {
+			return lang.F("Not proven: %s did not compute what %s does: %s.", list(failed), good[0], why)
+		}
+		return lang.F("Not proven: %s did not compute what %s do: %s.", list(failed), list(good), why)
 	}
-	return fmt.Sprintf("Proven: %s compute the same of %s.", list(good), name)
+	return lang.F("Proven: %s compute the same of %s.", list(good), name)
 }
 
 // scene is the picture looked at, in words.
 func (r *Result) scene() string {
 	if r.Image == "" {
-		return "the embedded scene"
+		return lang.T("the embedded scene")
 	}
 	return clean(r.Image)
 }
 
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
-}
-
 // list joins names: a, b and c.
 func list(names []string) string {
-	if len(names) < 2 {
-		return strings.Join(names, "")
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+	return lang.List(names, false)
 }
 
 // shown is the engine whose boxes are listed: the first that is right.
@@ -236,7 +235,7 @@ func shown(r *Result) *Engine {
 
 func (p *painter) boxes(e *Engine) {
 	if len(e.Boxes) == 0 {
-		p.linef("nothing found with a score of 50 %% or more")
+		p.linef(lang.T("nothing found with a score of 50 %% or more"))
 		return
 	}
 	width := 0
@@ -246,17 +245,17 @@ func (p *painter) boxes(e *Engine) {
 	const most = 12
 	for i, b := range e.Boxes {
 		if i == most && len(e.Boxes) > most+1 {
-			p.linef("  … and %d more", len(e.Boxes)-most)
+			p.linef(lang.T("  … and %d more"), len(e.Boxes)-most)
 			break
 		}
 		p.linef("  %s  %3.0f %%  %s", runewidth.FillRight(b.Class, width), 100*b.Score,
-			p.paint("2", fmt.Sprintf("at %.0f, %.0f, %.0f × %.0f", b.X, b.Y, b.W, b.H)))
+			p.paint("2", lang.F("at %.0f, %.0f, %.0f × %.0f", b.X, b.Y, b.W, b.H)))
 	}
 }
 
 // table is one line an engine; columns without any figure are left out.
 func table(p *painter, r *Result) {
-	head := []string{"engine", "version", "runs on", "differs by", "load", "first", "median", "p95", "GFLOP/s", "of peak"}
+	head := []string{lang.T("engine"), lang.T("version"), lang.T("runs on"), lang.T("differs by"), lang.T("load"), lang.T("first"), lang.T("median"), "p95", "GFLOP/s", lang.T("of peak")}
 	rows := [][]string{}
 	for _, e := range r.Engines {
 		row := make([]string, len(head))
@@ -276,7 +275,7 @@ func table(p *painter, r *Result) {
 			}
 			row[3] = fmt.Sprintf("%.1e", worst)
 			if math.IsNaN(worst) || math.IsInf(worst, 0) {
-				row[3] = "not comparable"
+				row[3] = lang.T("not comparable")
 			}
 		}
 		for i, v := range []float64{e.LoadSeconds, e.FirstSeconds, e.MedianSeconds, e.P95Seconds} {
@@ -325,7 +324,7 @@ func table(p *painter, r *Result) {
 		p.linef("%s %s", mark, text)
 	}
 	if len(rows) == 0 {
-		p.linef("no engine to run")
+		p.linef(lang.T("no engine to run"))
 		return
 	}
 	write(" ", head, "2")
@@ -334,16 +333,16 @@ func table(p *painter, r *Result) {
 		write(p.paint(l.color, l.mark), row, "")
 	}
 	if worst := worstOf(r); worst > 0 {
-		p.linef("%s", p.paint("2", fmt.Sprintf("  differs by: relative L2 of the worst %s, limit %.1e", r.against(), worst)))
+		p.linef("%s", p.paint("2", lang.F("  differs by: relative L2 of the worst %s, limit %.1e", r.against(), worst)))
 	}
 }
 
 // against says what is compared with what.
 func (r *Result) against() string {
 	if r.Weights.Kind == Own {
-		return "output against the engine that the majority agrees with"
+		return lang.T("output against the engine that the majority agrees with")
 	}
-	return "raw head against the reference"
+	return lang.T("raw head against the reference")
 }
 
 // worstOf is the limit to print: the widest of all heads.
@@ -361,9 +360,9 @@ func worstOf(r *Result) float64 {
 func Duration(s float64) string {
 	switch {
 	case s < 0.0995:
-		return fmt.Sprintf("%.1f ms", s*1e3)
+		return lang.F("%.1f ms", s*1e3)
 	case s < 0.9995:
-		return fmt.Sprintf("%.0f ms", s*1e3)
+		return lang.F("%.0f ms", s*1e3)
 	case s < 99.5:
 		return fmt.Sprintf("%.2f s", s)
 	}

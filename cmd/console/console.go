@@ -20,6 +20,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Console is where a command reads and writes. The zero value of the flags is
@@ -121,6 +122,9 @@ func (c *Console) Note(format string, args ...any) {
 // Fail writes a line to Err that must be seen: an error. A bar that is shown is cleared
 // first and comes back below the line.
 func (c *Console) Fail(format string, args ...any) {
+	if false {
+		_ = fmt.Sprintf(format, args...) // so that go vet checks the arguments
+	}
 	c.mu.Lock()
 	t := c.shown
 	c.mu.Unlock()
@@ -131,7 +135,7 @@ func (c *Console) Fail(format string, args ...any) {
 			_ = t.bar.Clear() // see start
 		}
 	}
-	_, _ = io.WriteString(c.Err, c.printable(fmt.Sprintf(format, args...))+"\n") // a closed stderr does not make it fail
+	_, _ = io.WriteString(c.Err, c.printable(fmt.Sprintf(lang.T(format), args...))+"\n") // a closed stderr does not make it fail
 }
 
 // Confirm asks a yes-or-no question; anything but y or yes is no. Without a
@@ -158,7 +162,7 @@ func (c *Console) Confirm(ctx context.Context, question string) (bool, error) {
 		return false, ctx.Err()
 	case l := <-ch:
 		if l.err != nil && l.err != io.EOF {
-			return false, fmt.Errorf("read the answer: %w", l.err)
+			return false, lang.Errorf("read the answer: %w", l.err)
 		}
 		answer := strings.ToLower(strings.TrimSpace(l.text))
 		return answer == "y" || answer == "yes", nil
@@ -370,10 +374,10 @@ func (t *Task) Done(result string) {
 func (t *Task) size() string {
 	text := step.Bytes(t.at)
 	if t.at < t.total {
-		text += " of " + step.Bytes(t.total)
+		text += lang.F(" of %s", step.Bytes(t.total))
 	}
 	if t.from > 0 {
-		text += ", " + step.Bytes(t.from) + " of it from before"
+		text += lang.F(", %s of it from before", step.Bytes(t.from))
 	}
 	return text
 }
@@ -385,5 +389,5 @@ func short(d time.Duration) string {
 	case d < time.Minute:
 		return fmt.Sprintf("%.0f s", d.Seconds())
 	}
-	return fmt.Sprintf("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
+	return lang.F("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
 }

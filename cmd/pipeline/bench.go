@@ -3,7 +3,6 @@ package pipeline
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"math"
 	"runtime"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/bench"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engines"
@@ -55,7 +55,7 @@ func Bench(ctx context.Context, o BenchOptions) error {
 	}
 	if o.Chart != "" {
 		if err := durable.Write(o.Chart, 0o644, func(w io.Writer) error { return bench.Chart(w, report) }); err != nil {
-			return fmt.Errorf("write the chart %s: %w", o.Chart, err)
+			return lang.Errorf("write the chart %s: %w", o.Chart, err)
 		}
 	}
 	return o.write(report, old)
@@ -140,9 +140,9 @@ func processors(f *facts.Facts) int {
 func machineLine(f *facts.Facts) string {
 	parts := []string{f.CPU.Model}
 	if n := processors(f); n == 1 {
-		parts = append(parts, "1 core")
+		parts = append(parts, lang.T("1 core"))
 	} else {
-		parts = append(parts, fmt.Sprintf("%d cores", n))
+		parts = append(parts, lang.F("%d cores", n))
 	}
 	if f.OS.Name != "" {
 		parts = append(parts, f.OS.Name)

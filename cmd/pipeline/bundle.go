@@ -18,6 +18,7 @@ import (
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 	"github.com/deployctl/deployctl/installers/wheel"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/output"
 )
 
@@ -32,7 +33,7 @@ type BundleOptions struct {
 
 // BundleCreate writes one file with all that a machine without a network needs.
 func BundleCreate(ctx context.Context, o BundleOptions) error {
-	place, err := outputFile("a bundle", bundle.Is, o.Output, output.Input{Flag: "--lock", File: o.Lock})
+	place, err := outputFile(lang.T("a bundle"), bundle.Is, o.Output, output.Input{Flag: "--lock", File: o.Lock})
 	if err != nil {
 		return err
 	}
@@ -61,7 +62,7 @@ func BundleCreate(ctx context.Context, o BundleOptions) error {
 	if err := l.Check(); err != nil {
 		return err
 	}
-	bar := &bytesBar{console: o.Console, name: "write " + o.Output}
+	bar := &bytesBar{console: o.Console, name: lang.F("write %s", o.Output)}
 	err = bundle.Create(ctx, l, s, o.Output, bar.set)
 	bar.end()
 	if err != nil {
@@ -75,7 +76,7 @@ func BundleCreate(ctx context.Context, o BundleOptions) error {
 // again, so an interrupted run goes on.
 func fetchAll(ctx context.Context, c *console.Console, l *lockfile.Lock, s *store.Store) error {
 	wanted := slices.DeleteFunc(l.All(), func(f step.Fetch) bool { return l.Program != nil && f.SHA256 == l.Program.SHA256 })
-	bar := &bytesBar{console: c, name: fmt.Sprintf("fetch %d files", len(wanted))}
+	bar := &bytesBar{console: c, name: lang.F("fetch %d files", len(wanted))}
 	err := files.FetchAll{Options: download.Options{Store: s}, Index: wheel.Fetcher(host.Live())}.Fetch(ctx, wanted, func(p step.Progress) { bar.set(p.Bytes, p.Total) })
 	bar.end()
 	return err
@@ -86,16 +87,16 @@ func fetchAll(ctx context.Context, c *console.Console, l *lockfile.Lock, s *stor
 func program(ctx context.Context, s *store.Store) (*step.Fetch, error) {
 	path, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("find deployctl's own file: %w", err)
+		return nil, lang.Errorf("find deployctl's own file: %w", err)
 	}
 	if runtime.GOOS == "linux" {
 		f, err := elf.Open(path)
 		if err != nil {
-			return nil, fmt.Errorf("look at deployctl's own file: %w", err)
+			return nil, lang.Errorf("look at deployctl's own file: %w", err)
 		}
 		dynamic := slices.ContainsFunc(f.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP })
 		if err := f.Close(); err != nil {
-			return nil, fmt.Errorf("look at deployctl's own file: %w", err)
+			return nil, lang.Errorf("look at deployctl's own file: %w", err)
 		}
 		if dynamic {
 			return nil, usagef("this deployctl needs this system's C library, so it may not start on another: build it with CGO_ENABLED=0 and run bundle create with that one")
@@ -107,7 +108,7 @@ func program(ctx context.Context, s *store.Store) (*step.Fetch, error) {
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("look at deployctl's own file: %w", err)
+		return nil, lang.Errorf("look at deployctl's own file: %w", err)
 	}
 	_, err = download.Import(ctx, download.Artifact{Name: "deployctl", Size: info.Size(), SHA256: sum}, s, path)
 	return &step.Fetch{Name: "deployctl", Size: info.Size(), SHA256: string(sum)}, err
@@ -115,13 +116,13 @@ func program(ctx context.Context, s *store.Store) (*step.Fetch, error) {
 
 // BundleImport takes a bundle's files in, after checking each.
 func BundleImport(ctx context.Context, c *console.Console, folders Folders, file string) error {
-	bar := &bytesBar{console: c, name: "check and take in " + file}
+	bar := &bytesBar{console: c, name: lang.F("check and take in %s", file)}
 	l, err := bundle.Import(ctx, file, folders.Cache, bar.set)
 	bar.end()
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.Text(), "%s\nNext: deployctl doctor --fix --offline%s\n", contents(l), Selection{Name: l.Recipe.Name}.flags())
+	_, err = fmt.Fprint(c.Text(), lang.F("%s\nNext: deployctl doctor --fix --offline%s\n", contents(l), Selection{Name: l.Recipe.Name}.flags()))
 	return err
 }
 
@@ -160,7 +161,7 @@ func BundleList(c *console.Console, file, format string) error {
 		}
 	}
 	if l.Program != nil {
-		return line("deployctl itself", "", *l.Program)
+		return line(lang.T("deployctl itself"), "", *l.Program)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/mattn/go-runewidth"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/cache"
 )
 
@@ -49,7 +50,7 @@ func CacheList(c *console.Console, folders Folders, format string) error {
 			fmt.Fprintf(&text, "  %s  %4d  %10s\n", runewidth.FillRight(string(kind), len(cache.SelfTest)), n, cache.Bytes(size))
 		}
 	}
-	fmt.Fprintf(&text, "Workers and references may take %s; the longest unused are removed first.\n", cache.Bytes(cache.Limit))
+	fmt.Fprint(&text, lang.F("Workers and references may take %s; the longest unused are removed first.\n", cache.Bytes(cache.Limit)))
 	_, err = fmt.Fprint(c.Out, text.String())
 	return err
 }
@@ -71,6 +72,6 @@ func CachePrune(c *console.Console, folders Folders, p cache.Pruning) error {
 	if len(removed) == 1 {
 		noun = "entry"
 	}
-	_, err = fmt.Fprintf(c.Out, "Removed %d %s, %s\n", len(removed), noun, cache.Bytes(size))
+	_, err = fmt.Fprint(c.Out, lang.F("Removed %d %s, %s\n", len(removed), noun, cache.Bytes(size)))
 	return err
 }

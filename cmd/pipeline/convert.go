@@ -16,6 +16,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify"
 	"github.com/deployctl/deployctl/verify/convert"
 	"github.com/deployctl/deployctl/verify/convert/onnx"
@@ -60,7 +61,7 @@ func Convert(ctx context.Context, o ConvertOptions) error {
 	}
 	folder, err := filepath.Abs(o.Output)
 	if err != nil {
-		return fmt.Errorf("find %s: %w", o.Output, err)
+		return lang.Errorf("find %s: %w", o.Output, err)
 	}
 	files, err := o.targets(format, folder)
 	if err != nil {
@@ -133,7 +134,7 @@ func (o ConvertOptions) checked(ctx context.Context, format convert.Format) (*ve
 	}
 	e := p.result.Engines[0]
 	if p.exit != judge.ExitOK || e.Model == nil {
-		return nil, nil, fmt.Errorf("nothing was written: %s ran the converted network and %s. %s", e.Name, e.Why, e.Fix)
+		return nil, nil, lang.Errorf("nothing was written: %s ran the converted network and %s. %s", e.Name, e.Why, e.Fix)
 	}
 	return e.Model, p.result, nil
 }
@@ -156,7 +157,7 @@ func (o ConvertOptions) targets(format convert.Format, folder string) ([]string,
 		if _, err := os.Lstat(to); err == nil && !o.Force {
 			return nil, usagef("%s exists already. Use --force to replace it, or --output for another folder", to)
 		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("write the model: %w", err)
+			return nil, lang.Errorf("write the model: %w", err)
 		}
 		files = append(files, to)
 	}
@@ -166,11 +167,11 @@ func (o ConvertOptions) targets(format convert.Format, folder string) ([]string,
 // handOut copies the model's files from the cache.
 func handOut(m *verify.Model, files []string) error {
 	if err := os.MkdirAll(filepath.Dir(files[0]), 0o755); err != nil { //nolint:gosec // the user's own folder
-		return fmt.Errorf("write the model: %w", err)
+		return lang.Errorf("write the model: %w", err)
 	}
 	for i, from := range m.Files {
 		if err := copyFile(from, files[i]); err != nil {
-			return fmt.Errorf("write %s: %w", files[i], err)
+			return lang.Errorf("write %s: %w", files[i], err)
 		}
 	}
 	m.Files = files
@@ -197,18 +198,18 @@ func (c conversion) write(w io.Writer, format convert.Format) error {
 		if info, err := os.Stat(file); err == nil {
 			size = step.Bytes(info.Size())
 		}
-		fmt.Fprintf(&text, "%s  %s\n  SHA-256 %s\n", file, size, c.Model.SHA256[i])
+		fmt.Fprint(&text, lang.F("%s  %s\n  SHA-256 %s\n", file, size, c.Model.SHA256[i]))
 	}
 	fmt.Fprintf(&text, "\n%s\n", strings.TrimSpace(format.Display+" "+format.Version))
-	fmt.Fprintf(&text, "  input   %s: float32 %s, RGB, 0 to 1\n", c.Model.Input.Name, dimensions(c.Model.Input.Shape))
+	fmt.Fprint(&text, lang.F("  input   %s: float32 %s, RGB, 0 to 1\n", c.Model.Input.Name, dimensions(c.Model.Input.Shape)))
 	for _, p := range c.Model.Outputs {
-		fmt.Fprintf(&text, "  output  %s: float32 %s\n", p.Name, dimensions(p.Shape))
+		fmt.Fprint(&text, lang.F("  output  %s: float32 %s\n", p.Name, dimensions(p.Shape)))
 	}
 	switch {
 	case c.Proof == nil && format.Elsewhere != "":
-		fmt.Fprintf(&text, "\nNot run: %s\n", strings.ReplaceAll(format.Elsewhere, "FILE", c.Model.Files[0]))
+		fmt.Fprint(&text, lang.F("\nNot run: %s\n", strings.ReplaceAll(format.Elsewhere, "FILE", c.Model.Files[0])))
 	case c.Proof == nil:
-		text.WriteString("\nNot checked: no engine has run this file.\n")
+		text.WriteString(lang.T("\nNot checked: no engine has run this file.\n"))
 	default:
 		e, worst := c.Proof.Engines[0], 0.0
 		for _, v := range e.RelL2 {
@@ -218,7 +219,7 @@ func (c conversion) write(w io.Writer, format convert.Format) error {
 		if spec, ok := engines.Named(e.Name); ok {
 			name, version = spec.Library, cmp.Or(e.Versions[spec.Component], version)
 		}
-		fmt.Fprintf(&text, "\nChecked: %s %s computes the same as the reference engine (relative L2 at most %.1e).\n", name, version, worst)
+		fmt.Fprint(&text, lang.F("\nChecked: %s %s computes the same as the reference engine (relative L2 at most %.1e).\n", name, version, worst))
 	}
 	_, err := io.WriteString(w, text.String())
 	return err

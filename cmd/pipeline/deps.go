@@ -17,6 +17,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/doctor/report"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // DepsOptions is what Deps depends on.
@@ -55,7 +56,7 @@ func Deps(ctx context.Context, o DepsOptions) error {
 	h := host.Live()
 	file, err := filepath.Abs(o.File)
 	if err != nil {
-		return fmt.Errorf("find %s: %w", o.File, err)
+		return lang.Errorf("find %s: %w", o.File, err)
 	}
 	info, err := h.Stat(ctx, file)
 	switch {
@@ -66,7 +67,7 @@ func Deps(ctx context.Context, o DepsOptions) error {
 	}
 	tree, err := closure.Of(ctx, h, file)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", o.File, err)
+		return lang.Errorf("read %s: %w", o.File, err)
 	}
 	answer := depsAnswer{Schema: 1, Tree: tree, Problems: []depsProblem{}}
 	for i := range tree.Libraries {
@@ -124,7 +125,7 @@ func supplied(ctx context.Context, h *host.Host, t *closure.Tree, n facts.Need) 
 		p.Fix = strings.ReplaceAll(from.Get, "{library}", n.Name)
 	}
 	if n.Package != "" {
-		p.Supply = cmp.Or(p.Supply, "the package "+n.Package)
+		p.Supply = cmp.Or(p.Supply, lang.F("the package %s", n.Package))
 		if command := packageCommand(ctx, h); command != "" {
 			p.Fix = command + " " + n.Package
 			if n.Installed && command == "apt-get install" {
@@ -134,23 +135,23 @@ func supplied(ctx context.Context, h *host.Host, t *closure.Tree, n facts.Need) 
 	}
 	switch n.Cause {
 	case facts.TooOld:
-		p.Fix = "Use a newer " + n.Name + ", or a build of the file for this system: it asks for " + n.Lacks + ", which " + n.Found + " does not have."
+		p.Fix = lang.F("Use a newer %s, or a build of the file for this system: it asks for %s, which %s does not have.", n.Name, n.Lacks, n.Found)
 		if n.Elsewhere != "" {
-			p.Fix = n.Elsewhere + " has " + n.Lacks + ": make the loader find it first."
+			p.Fix = lang.F("%s has %s: make the loader find it first.", n.Elsewhere, n.Lacks)
 		}
 	case facts.OtherArch:
-		p.Fix = "Get " + filepath.Base(n.Name) + " for " + t.Arch + ": " + n.Found + " is for another architecture."
+		p.Fix = lang.F("Get %s for %s: %s is for another architecture.", filepath.Base(n.Name), t.Arch, n.Found)
 	case facts.Stub:
-		p.Fix = "Take the folder of " + n.Found + " out of the search path: CUDA's stubs are for linking only."
+		p.Fix = lang.F("Take the folder of %s out of the search path: CUDA's stubs are for linking only.", n.Found)
 	case facts.NewerSystem:
-		p.Fix = "It is built for macOS " + n.Lacks + ". Use a newer macOS or a build for this one."
+		p.Fix = lang.F("It is built for macOS %s. Use a newer macOS or a build for this one.", n.Lacks)
 	case facts.Damaged:
-		p.Fix = "Install or copy " + n.Found + " again: it is damaged (" + string(n.Problem) + ")."
+		p.Fix = lang.F("Install or copy %s again: it is damaged (%s).", n.Found, string(n.Problem))
 	default:
 		if n.Elsewhere != "" {
-			p.Fix = n.Elsewhere + " is on this machine, where the loader does not look. Add its folder to the search path."
+			p.Fix = lang.F("%s is on this machine, where the loader does not look. Add its folder to the search path.", n.Elsewhere)
 			if h.OS == "linux" {
-				p.Fix = "Add " + filepath.Dir(n.Elsewhere) + " to a file in /etc/ld.so.conf.d and run ldconfig: " + filepath.Base(n.Elsewhere) + " is there."
+				p.Fix = lang.F("Add %s to a file in /etc/ld.so.conf.d and run ldconfig: %s is there.", filepath.Dir(n.Elsewhere), filepath.Base(n.Elsewhere))
 			}
 		}
 	}
@@ -180,28 +181,28 @@ func depsText(a depsAnswer, o DepsOptions) string {
 	var out strings.Builder
 	width := cmp.Or(o.Console.Width, 80)
 	names := map[string]string{"elf": "ELF", "pe": "PE", "mach-o": "Mach-O"}
-	fmt.Fprintf(&out, "%s  %s for %s/%s\n", a.File, names[a.Format], a.System, a.Arch)
+	fmt.Fprint(&out, lang.F("%s  %s for %s/%s\n", a.File, names[a.Format], a.System, a.Arch))
 	if len(a.Requires) > 0 {
 		var parts []string
 		for _, family := range slices.Sorted(maps.Keys(a.Requires)) {
 			parts = append(parts, family+" "+a.Requires[family])
 		}
-		fmt.Fprintf(&out, "  requires  %s\n", report.Wrap(strings.Join(parts, ", "), 12, width))
+		fmt.Fprint(&out, lang.F("  requires  %s\n", report.Wrap(strings.Join(parts, ", "), 12, width)))
 	}
 	if len(a.CPU) > 0 {
-		fmt.Fprintf(&out, "  built for %s\n", report.Wrap(strings.Join(a.CPU, " "), 12, width))
+		fmt.Fprint(&out, lang.F("  built for %s\n", report.Wrap(strings.Join(a.CPU, " "), 12, width)))
 	}
 	for _, p := range a.Problems {
 		fmt.Fprintf(&out, "\n  %s: %s\n", causeWords[p.Cause], p.Name)
-		fmt.Fprintf(&out, "    needed by %s\n", p.By)
+		fmt.Fprint(&out, lang.F("    needed by %s\n", p.By))
 		if p.Supply != "" {
-			fmt.Fprintf(&out, "    comes with %s\n", p.Supply)
+			fmt.Fprint(&out, lang.F("    comes with %s\n", p.Supply))
 		}
 		if p.Recipe != "" {
-			fmt.Fprintf(&out, "    recipe %s: deployctl doctor --recipe %s\n", p.Recipe, p.Recipe)
+			fmt.Fprint(&out, lang.F("    recipe %s: deployctl doctor --recipe %s\n", p.Recipe, p.Recipe))
 		}
 		if p.Fix != "" {
-			fmt.Fprintf(&out, "    fix: %s\n", report.Wrap(p.Fix, 9, width))
+			fmt.Fprint(&out, lang.F("    fix: %s\n", report.Wrap(p.Fix, 9, width)))
 		}
 	}
 	if o.All || !a.Here {
@@ -212,13 +213,13 @@ func depsText(a depsAnswer, o DepsOptions) string {
 			}
 			note := l.State
 			if l.Delay {
-				note += ", delay-loaded"
+				note += lang.T(", delay-loaded")
 			}
 			if l.Through != "" {
 				note += ", " + l.Through
 			}
 			if l.Supply != "" {
-				note += ", comes with " + l.Supply
+				note += lang.F(", comes with %s", l.Supply)
 			}
 			fmt.Fprintf(&out, "  %-32s %s (%s)\n", l.Name, cmp.Or(l.File, "–"), note)
 		}
@@ -231,19 +232,19 @@ func depsSummary(a depsAnswer) string {
 	n := len(a.Libraries)
 	switch {
 	case !a.Here:
-		text := fmt.Sprintf("This machine does not run such files: of %s, %d are beside it, %d come with %s.", plural(n, "library", "libraries"), count(a.Tree, closure.Found), count(a.Tree, closure.System), map[string]string{"linux": "Linux", "windows": "Windows", "darwin": "macOS"}[a.System])
+		text := lang.F("This machine does not run such files: of %s, %d are beside it, %d come with %s.", plural(n, "library", "libraries"), count(a.Tree, closure.Found), count(a.Tree, closure.System), map[string]string{"linux": "Linux", "windows": "Windows", "darwin": "macOS"}[a.System])
 		if unknown := count(a.Tree, closure.Unknown); unknown > 0 {
-			text += fmt.Sprintf(" The machine it runs on must have the other %d.", unknown)
+			text += lang.F(" The machine it runs on must have the other %d.", unknown)
 		}
 		return text
 	case len(a.Problems) > 0:
-		return fmt.Sprintf("%s of %s.", plural(len(a.Problems), "problem", "problems"), plural(n, "library", "libraries"))
+		return lang.F("%s of %s.", plural(len(a.Problems), "problem", "problems"), plural(n, "library", "libraries"))
 	case count(a.Tree, closure.Unknown) > 0:
-		return fmt.Sprintf("Whether %d of %s are found is unknown: a folder could not be read, or the program that loads the file decides.", count(a.Tree, closure.Unknown), plural(n, "library", "libraries"))
+		return lang.F("Whether %d of %s are found is unknown: a folder could not be read, or the program that loads the file decides.", count(a.Tree, closure.Unknown), plural(n, "library", "libraries"))
 	case n == 0:
-		return "It loads no library."
+		return lang.T("It loads no library.")
 	}
-	return fmt.Sprintf("The loader finds all %s.", plural(n, "library", "libraries"))
+	return lang.F("The loader finds all %s.", plural(n, "library", "libraries"))
 }
 
 func plural(n int, one, many string) string {

@@ -26,6 +26,7 @@ import (
 	"github.com/deployctl/deployctl/installers/lockfile"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify"
 	"github.com/deployctl/deployctl/verify/engines"
 )
@@ -137,7 +138,7 @@ func (x *examination) pending(ctx context.Context, r *recipes.Recipe, t *recipes
 	for i := range x.judgement.Findings {
 		f := &x.judgement.Findings[i]
 		if f.State != judge.OK && f.State != judge.Skipped && inNew[f.ID] == judge.OK {
-			f.State, f.Fix = judge.Pending, "Open a new shell: deployctl has changed the environment since this one began."
+			f.State, f.Fix = judge.Pending, lang.T("Open a new shell: deployctl has changed the environment since this one began.")
 		}
 	}
 	x.report = x.newReport(o)
@@ -167,7 +168,7 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 	}
 	x := examine(ctx, h, probes, r, t, o)
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("stopped while looking at the machine: %w", err)
+		return lang.Errorf("stopped while looking at the machine: %w", err)
 	}
 	if o.From == "" && x.report.Exit != judge.ExitOK {
 		if err := x.pending(ctx, r, t, o); err != nil {
@@ -241,7 +242,7 @@ func (o DoctorOptions) check() error {
 
 // plan is what would mend the host.
 func (o DoctorOptions) plan(ctx context.Context, x examination) (*installers.Plan, error) {
-	defer o.Console.Late("ask what is to be installed")()
+	defer o.Console.Late(lang.T("ask what is to be installed"))()
 	plan, err := makePlan(ctx, x.judgement, x.host, o.Folders, o.From != "", installers.Sources{Lock: o.lock, Offline: o.Offline})
 	if err == nil && o.Offline && o.lock == nil && len(plan.Steps) > 0 && o.proves(x.judgement.Recipe) {
 		spec, _ := engines.Named(x.judgement.Recipe.Verify.Engine)
@@ -349,7 +350,7 @@ func (o DoctorOptions) dryRun(ctx context.Context, x *examination) error {
 
 func (o DoctorOptions) describe(plan *installers.Plan) error {
 	if len(plan.Steps) == 0 && len(plan.Manual) == 0 {
-		_, err := fmt.Fprintln(o.Console.Text(), "\nNothing to do.")
+		_, err := fmt.Fprintln(o.Console.Text(), lang.T("\nNothing to do."))
 		return err
 	}
 	if _, err := fmt.Fprintln(o.Console.Text()); err != nil {
@@ -503,9 +504,9 @@ func consent(ctx context.Context, c *console.Console, yes bool, plan *installers
 	if !c.InTTY {
 		return false, usagef("this changes the machine and there is no terminal to ask on: add --yes to agree, or --dry-run to see the plan")
 	}
-	agreed, err := c.Confirm(ctx, "\nApply this plan?")
+	agreed, err := c.Confirm(ctx, lang.T("\nApply this plan?"))
 	if ctx.Err() != nil {
-		return false, errors.New("stopped before anything was changed")
+		return false, errors.New(lang.T("stopped before anything was changed"))
 	}
 	return agreed, err
 }
@@ -615,7 +616,7 @@ func (s *stepProgress) end(result installers.Result, err error) {
 }
 
 // sentence begins with a capital and ends with a full stop.
-func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
+func sentence(s string) string { return lang.Sentence(s) }
 
 // proves reports whether a fix ends with a proof.
 func (o DoctorOptions) proves(r *recipes.Recipe) bool {
@@ -664,7 +665,7 @@ func (o DoctorOptions) ahead(ctx context.Context, h *host.Host, r *recipes.Recip
 		if !useful {
 			stop()
 		}
-		shown := o.Console.Late("prepare the proof")
+		shown := o.Console.Late(lang.T("prepare the proof"))
 		<-done
 		shown()
 	}

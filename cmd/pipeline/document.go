@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/report"
 	"github.com/deployctl/deployctl/installers"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify"
 )
 
@@ -47,7 +47,7 @@ func drawn(c *console.Console, f formats.Format, r *verify.Result) []byte {
 	const most = 32 << 20
 	info, err := os.Stat(r.Picture)
 	if err == nil && info.Size() > most {
-		err = fmt.Errorf("it has %s", step.Bytes(info.Size()))
+		err = lang.Errorf("it has %s", step.Bytes(info.Size()))
 	}
 	var data []byte
 	if err == nil {
@@ -146,5 +146,5 @@ func checkFormat(name string) (formats.Format, error) {
 
 // planFormats is the sentence on --plan.
 func planFormats() string {
-	return fmt.Sprintf("--plan adds the plan to --format %s; for people, use --dry-run", formats.Either(formats.Planning()))
+	return lang.F("--plan adds the plan to --format %s; for people, use --dry-run", formats.Either(formats.Planning()))
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/doctor/report"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // ExplainOptions is what explain is asked for.
@@ -117,7 +118,7 @@ func pageNames() []string {
 func explainSubject(ctx context.Context, o ExplainOptions) (*explain.Result, error) {
 	set, err := explain.Embedded()
 	if err != nil {
-		return nil, fmt.Errorf("load the rules: %w", err)
+		return nil, lang.Errorf("load the rules: %w", err)
 	}
 	system := systemHere()
 	if o.Subject == "-" {
@@ -128,7 +129,7 @@ func explainSubject(ctx context.Context, o ExplainOptions) (*explain.Result, err
 		defer file.Close() // only read
 		info, err := file.Stat()
 		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", o.Subject, err)
+			return nil, lang.Errorf("read %s: %w", o.Subject, err)
 		}
 		if info.IsDir() {
 			return nil, usagef("%s is a folder: give a log file, an error text, a code or an id", o.Subject)
@@ -136,7 +137,7 @@ func explainSubject(ctx context.Context, o ExplainOptions) (*explain.Result, err
 		return set.Text(&until{ctx, file}, system)
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		return nil, fmt.Errorf("read the text: %w", err)
+		return nil, lang.Errorf("read the text: %w", err)
 	}
 	if matches, ok := set.Code(o.Subject, system); ok {
 		kind := explain.KindCode
@@ -149,7 +150,7 @@ func explainSubject(ctx context.Context, o ExplainOptions) (*explain.Result, err
 	if err == nil && len(result.Matches) == 0 && explain.LooksLikeName(o.Subject) {
 		near := ""
 		if names := report.Near(o.Subject, pageNames()); len(names) > 0 {
-			near = "; did you mean " + strings.Join(names, ", ") + "?"
+			near = lang.F("; did you mean %s?", strings.Join(names, ", "))
 		}
 		return nil, usagef("there is no page for %q, no recipe, file or known code of that name: give an id that doctor shows in brackets, a recipe's name, a log file, or an error text%s", o.Subject, near)
 	}
@@ -177,7 +178,7 @@ func addHere(ctx context.Context, from string, r *explain.Result) error {
 	}
 	all, err := recipes.Embedded()
 	if err != nil {
-		return fmt.Errorf("read the recipes: %w", err)
+		return lang.Errorf("read the recipes: %w", err)
 	}
 	open := map[string][]int{} // page → matches without a finding
 	for i := range r.Matches {
@@ -226,7 +227,7 @@ func printExplained(c *console.Console, r *explain.Result) error {
 	width := cmp.Or(c.Width, 80)
 	for i, m := range r.Machines {
 		if len(r.Machines) > 1 {
-			fmt.Fprintf(&out, "Machine %d\n", i+1)
+			fmt.Fprint(&out, lang.F("Machine %d\n", i+1))
 		}
 		for _, one := range m.Reports {
 			writeReport(&out, one, width)
@@ -236,14 +237,14 @@ func printExplained(c *console.Console, r *explain.Result) error {
 		out.WriteString("\n")
 	}
 	if len(r.Matches) == 0 && len(r.Machines) == 0 {
-		out.WriteString("No rule of deployctl knows this.\n")
+		out.WriteString(lang.T("No rule of deployctl knows this.\n"))
 		if r.FirstError != nil {
-			fmt.Fprintf(&out, "The first line that looks like an error:\n  %d: %s\n", r.FirstError.Line, r.FirstError.Text)
+			fmt.Fprint(&out, lang.F("The first line that looks like an error:\n  %d: %s\n", r.FirstError.Line, r.FirstError.Text))
 		}
 	}
 	for i, m := range r.Matches {
 		if i == maxExplained {
-			fmt.Fprintf(&out, "\nNot shown: %d more. --format json has all of them.\n", len(r.Matches)-i)
+			fmt.Fprint(&out, lang.F("\nNot shown: %d more. --format json has all of them.\n", len(r.Matches)-i))
 			break
 		}
 		if i > 0 {
@@ -251,11 +252,11 @@ func printExplained(c *console.Console, r *explain.Result) error {
 		}
 		note := ""
 		if m.Rank == explain.FollowOn {
-			note = ", follows from another error"
+			note = lang.T(", follows from another error")
 		}
-		fmt.Fprintf(&out, "%s  (confidence %.0f %%%s)\n", m.Class, 100*m.Confidence, note)
+		fmt.Fprint(&out, lang.F("%s  (confidence %.0f %%%s)\n", m.Class, 100*m.Confidence, note))
 		if r.Kind != explain.KindCode {
-			fmt.Fprintf(&out, "  line %d: %s\n", m.Line, m.Evidence)
+			fmt.Fprint(&out, lang.F("  line %d: %s\n", m.Line, m.Evidence))
 		}
 		row := func(name, text string) {
 			for j, part := range strings.Split(text, "\n") {
@@ -279,7 +280,7 @@ func printExplained(c *console.Console, r *explain.Result) error {
 			row("page", "deployctl explain "+m.Page)
 		}
 		if m.Rank == explain.FollowOn && i == 0 && r.FirstError != nil && r.FirstError.Line < m.Line {
-			fmt.Fprintf(&out, "  The first line that looks like an error:\n  %d: %s\n", r.FirstError.Line, r.FirstError.Text)
+			fmt.Fprint(&out, lang.F("  The first line that looks like an error:\n  %d: %s\n", r.FirstError.Line, r.FirstError.Text))
 		}
 	}
 	_, err := io.WriteString(c.Text(), out.String())
@@ -288,7 +289,7 @@ func printExplained(c *console.Console, r *explain.Result) error {
 
 // writeReport prints what was read of a report.
 func writeReport(out *strings.Builder, r dump.Report, width int) {
-	fmt.Fprintf(out, "%s  (line %d)\n", r.Kind, r.Line)
+	fmt.Fprint(out, lang.F("%s  (line %d)\n", r.Kind, r.Line))
 	for _, key := range slices.Sorted(maps.Keys(r.Facts)) {
 		name := strings.ReplaceAll(key, "_", " ")
 		switch v := r.Facts[key].(type) {
@@ -316,11 +317,11 @@ func oneLine(one map[string]any) string {
 		add(key)
 	}
 	if v, ok := one["memory_mib"]; ok {
-		parts = append(parts, fmt.Sprintf("%d MiB", v))
+		parts = append(parts, lang.F("%d MiB", v))
 	}
 	if devices, ok := one["devices"].([]map[string]any); ok {
 		for _, d := range devices {
-			parts = append(parts, "device "+oneLine(d))
+			parts = append(parts, lang.F("device %s", oneLine(d)))
 		}
 	}
 	return strings.Join(parts, ", ")

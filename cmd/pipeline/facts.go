@@ -22,6 +22,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe"
 	"github.com/deployctl/deployctl/doctor/report"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // openHost is this machine, the one in the snapshot file, or what a text with reports
@@ -38,7 +39,7 @@ func openHost(from string, deep bool) (*host.Host, []probe.Probe, error) {
 	case errors.Is(err, host.ErrNotRegular) || host.IsNotExist(err): // a pipe may never end
 		return nil, nil, usagef("%s is not a file: save the snapshot in a file first", from)
 	case err != nil:
-		return nil, nil, fmt.Errorf("open the snapshot: %w", err)
+		return nil, nil, lang.Errorf("open the snapshot: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // read-only
 	in := bufio.NewReader(f)
@@ -91,7 +92,7 @@ func look(ctx context.Context, h *host.Host, deep bool) (*facts.Facts, error) {
 func lookWith(ctx context.Context, h *host.Host, probes []probe.Probe) (*facts.Facts, error) {
 	f := doctor.Probe(ctx, h, probes)
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("stopped while looking at the machine: %w", err)
+		return nil, lang.Errorf("stopped while looking at the machine: %w", err)
 	}
 	return f, nil
 }
@@ -174,7 +175,7 @@ type SnapshotOptions struct {
 
 // Snapshot records this machine, redacted, into one file.
 func Snapshot(ctx context.Context, o SnapshotOptions) error {
-	place, err := outputFile("a deployctl snapshot", isSnapshot, o.Output)
+	place, err := outputFile(lang.T("a deployctl snapshot"), isSnapshot, o.Output)
 	if err != nil {
 		return err
 	}
@@ -193,7 +194,7 @@ func Snapshot(ctx context.Context, o SnapshotOptions) error {
 	}
 	// A full disk leaves no half archive.
 	if err := durable.WriteFile(o.Output, archive.Bytes(), 0o600); err != nil {
-		return fmt.Errorf("write the snapshot: %w (choose another place with --output)", err)
+		return lang.Errorf("write the snapshot: %w (choose another place with --output)", err)
 	}
 	o.Console.Note("wrote %s; look inside before you send it: tar -tzf %s", o.Output, o.Output)
 	return nil
@@ -280,7 +281,7 @@ func readable(err error) error {
 	if _, own, ok := strings.Cut(field, "Recording."); ok {
 		field = own
 	}
-	return fmt.Errorf("damaged: %s cannot be %s", field, wrong.Value)
+	return lang.Errorf("damaged: %s cannot be %s", field, wrong.Value)
 }
 
 // factsFile reads what may be a facts file; nil when it is none, which is then
@@ -294,7 +295,7 @@ func factsFile(name string) ([]byte, error) {
 	defer f.Close() //nolint:errcheck // read-only
 	data, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return nil, lang.Errorf("read %s: %w", name, err)
 	}
 	if len(data) > most {
 		return nil, nil
@@ -309,7 +310,7 @@ func writeJSON(c *console.Console, v any) error {
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		return fmt.Errorf("encode the answer: %w", err)
+		return lang.Errorf("encode the answer: %w", err)
 	}
 	_, err := buf.WriteTo(c.Out)
 	return err

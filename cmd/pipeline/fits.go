@@ -7,6 +7,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // fit is how a recipe and a machine go together.
@@ -75,7 +76,7 @@ func others(asked string, f *facts.Facts, t *recipes.Tables, read func(accept fu
 	if len(commands) == 0 {
 		return "", nil
 	}
-	return "Also found: " + strings.Join(have, ", ") + ". To check for that, run deployctl doctor " + strings.Join(commands, " or ") + ".", nil
+	return lang.F("Also found: %s. To check for that, run deployctl doctor %s.", strings.Join(have, ", "), strings.Join(commands, lang.T(" or "))), nil
 }
 
 // about reports whether a recipe is on a component: it bears its name, or for

@@ -19,6 +19,7 @@ import (
 	"github.com/deployctl/deployctl/installers/elevate"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // account looks up who runs deployctl, and with what means to become root.
@@ -64,16 +65,16 @@ func History(ctx context.Context, c *console.Console) error {
 		}
 		added := ""
 		if len(names) > 0 {
-			added = fmt.Sprintf("  added %d: %s", len(names), shorten(names, 6))
+			added = lang.F("  added %d: %s", len(names), shorten(names, 6))
 		}
 		if len(r.Changed) > 0 {
-			added += fmt.Sprintf("  changed %d", len(r.Changed))
+			added += lang.F("  changed %d", len(r.Changed))
 		}
 		if len(r.Removed) > 0 {
-			added += fmt.Sprintf("  removed %d", len(r.Removed))
+			added += lang.F("  removed %d", len(r.Removed))
 		}
 		if r.User != "" {
-			added += "  by " + step.Clean(r.User, 40)
+			added += lang.F("  by %s", step.Clean(r.User, 40))
 		}
 		if _, err := fmt.Fprintf(c.Text(), "%s  %s  %-11s %s%s\n", r.Run, r.Time.Local().Format("2006-01-02 15:04"), r.Event, r.Step.Title, added); err != nil {
 			return err
@@ -89,7 +90,7 @@ func shorten(names []string, most int) string {
 	if len(names) <= most {
 		return strings.Join(names, " ")
 	}
-	return fmt.Sprintf("%s … %d more", strings.Join(names[:most], " "), len(names)-most)
+	return lang.F("%s … %d more", strings.Join(names[:most], " "), len(names)-most)
 }
 
 // UndoOptions are what Undo depends on.
@@ -220,7 +221,7 @@ func apply(ctx context.Context, c *console.Console, folders Folders, h *host.Hos
 		c.Note("%s", result.Note)
 	}
 	if _, none := os.Stat(result.Log); err != nil && none == nil {
-		return result, fmt.Errorf("%w\n  what was said is in %s", err, result.Log)
+		return result, lang.Errorf("%w\n  what was said is in %s", err, result.Log)
 	}
 	return result, err
 }

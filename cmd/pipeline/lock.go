@@ -23,6 +23,7 @@ import (
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines"
 	"github.com/deployctl/deployctl/verify/engines/gocv"
@@ -47,7 +48,7 @@ type LockOptions struct {
 // Lock writes down every file that "doctor --fix" would take on this machine. It
 // changes nothing: apt's lists are fetched into a folder of their own.
 func Lock(ctx context.Context, o LockOptions) error {
-	place, err := outputFile("a lockfile", isLock, o.Output)
+	place, err := outputFile(lang.T("a lockfile"), isLock, o.Output)
 	if err != nil {
 		return err
 	}
@@ -74,8 +75,8 @@ func Lock(ctx context.Context, o LockOptions) error {
 // contents says in a line what a lock holds.
 func contents(l *lockfile.Lock) string {
 	parts := []string{
-		"recipe " + l.Recipe.Name + " on " + l.System.String(),
-		fmt.Sprintf("%d packages, %d files of Go modules, %d other files", len(l.Packages), len(l.Modules), len(l.Files)),
+		lang.F("recipe %s on %s", l.Recipe.Name, l.System.String()),
+		lang.F("%d packages, %d files of Go modules, %d other files", len(l.Packages), len(l.Modules), len(l.Files)),
 		step.Bytes(l.Bytes()),
 	}
 	return strings.Join(parts, "; ")
@@ -138,8 +139,8 @@ func (o LockOptions) files(ctx context.Context, h *host.Host, j *judge.Judgement
 		}
 	}
 	if len(l.Files) == 0 && len(plan.Manual) > 0 {
-		return &lockfile.Error{Why: "nothing that the recipe needs on " + l.System.String() + " comes as a file: a lockfile holds packages of apt, wheels, archives and sources",
-			Next: "name another recipe (deployctl recipe list), or install with a network there"}
+		return &lockfile.Error{Why: lang.F("nothing that the recipe needs on %s comes as a file: a lockfile holds packages of apt, wheels, archives and sources", l.System.String()),
+			Next: lang.T("name another recipe (deployctl recipe list), or install with a network there")}
 	}
 	return nil
 }
@@ -151,7 +152,7 @@ func (o LockOptions) elsewhere() bool { return o.For != "" || o.From != "" }
 func (o LockOptions) packages(ctx context.Context, h *host.Host, j *judge.Judgement, l *lockfile.Lock) (err error) {
 	switch apt := len(j.Facts.Components["apt"]) > 0; {
 	case apt && o.elsewhere():
-		return &lockfile.Error{Why: "packages of apt are locked on the system that they are for", Next: "run deployctl lock there, or in a chroot or container of it, without --for and --from"}
+		return &lockfile.Error{Why: lang.T("packages of apt are locked on the system that they are for"), Next: lang.T("run deployctl lock there, or in a chroot or container of it, without --for and --from")}
 	case !apt:
 		return o.files(ctx, h, j, l)
 	}
@@ -164,7 +165,7 @@ func (o LockOptions) packages(ctx context.Context, h *host.Host, j *judge.Judgem
 	if err := os.Chmod(lists, 0o755); err != nil {
 		return store.Explain(lists, err)
 	}
-	task := o.Console.Start("fetch the package lists", -1)
+	task := o.Console.Start(lang.T("fetch the package lists"), -1)
 	err = apt.UpdateInto(ctx, h, lists)
 	task.Done("")
 	if err != nil {
@@ -187,7 +188,7 @@ func (o LockOptions) packages(ctx context.Context, h *host.Host, j *judge.Judgem
 				return err
 			}
 		case s.Mechanism == "apt":
-			return &step.Failure{Kind: step.Interrupted, Cause: "an earlier package installation was interrupted on this machine", Next: "finish it first (dpkg --configure -a, apt-get --fix-broken install)"}
+			return &step.Failure{Kind: step.Interrupted, Cause: lang.T("an earlier package installation was interrupted on this machine"), Next: lang.T("finish it first (dpkg --configure -a, apt-get --fix-broken install)")}
 		}
 	}
 	return nil
@@ -254,7 +255,7 @@ func (o LockOptions) modules(ctx context.Context, h *host.Host, j *judge.Judgeme
 			}
 		}
 	}
-	task := o.Console.Start(strings.TrimSpace("fetch the Go modules of "+spec.Name+" "+strings.Join(releases, ", ")), -1)
+	task := o.Console.Start(strings.TrimSpace(lang.F("fetch the Go modules of %s %s", spec.Name, strings.Join(releases, ", "))), -1)
 	l.Modules, err = goproxy.Lock(ctx, pins, base, download.NewClient(), store.New(o.Folders.Cache))
 	task.Done("")
 	return err
@@ -354,8 +355,8 @@ func (o DoctorOptions) modules(ctx context.Context, spec engine.Spec, release st
 		if !slices.ContainsFunc(o.lock.Modules, func(m lockfile.Module) bool {
 			return m.Path == want.Path && m.Version == want.Version && m.Ext == want.Ext
 		}) {
-			return "", &lockfile.Error{Why: fmt.Sprintf("the lockfile has no %s@%s.%s, which the %s worker needs here", want.Path, want.Version, want.Ext, spec.Name),
-				Next: "make it on a system like this one with deployctl lock"}
+			return "", &lockfile.Error{Why: lang.F("the lockfile has no %s@%s.%s, which the %s worker needs here", want.Path, want.Version, want.Ext, spec.Name),
+				Next: lang.T("make it on a system like this one with deployctl lock")}
 		}
 	}
 	s := store.New(o.Folders.Cache)
@@ -381,7 +382,7 @@ func modulesHere(ctx context.Context, x examination, module string) error {
 	if goCommand, ok := x.judgement.Facts.Active("go"); ok && cache == "" {
 		out, err := x.host.Run(ctx, host.Command{Argv: []string{goCommand.Path, "env", "GOMODCACHE"}, Dir: os.TempDir(), Env: []string{"GOTOOLCHAIN=local"}})
 		if err != nil {
-			return fmt.Errorf("ask Go for its module cache: %w", err)
+			return lang.Errorf("ask Go for its module cache: %w", err)
 		}
 		cache = strings.TrimSpace(string(out.Stdout))
 	}
@@ -392,6 +393,6 @@ func modulesHere(ctx context.Context, x examination, module string) error {
 	if len(x.host.Glob(ctx, folder, "*.zip")) > 0 {
 		return nil
 	}
-	return &step.Failure{Kind: download.Offline, Cause: "nothing was changed: no release of the Go module " + module + " is on this machine (" + folder + "), and --offline prevents downloading one",
-		Next: "import a bundle that has it (deployctl bundle import FILE), or run this with a network"}
+	return &step.Failure{Kind: download.Offline, Cause: lang.F("nothing was changed: no release of the Go module %s is on this machine (%s), and --offline prevents downloading one", module, folder),
+		Next: lang.T("import a bundle that has it (deployctl bundle import FILE), or run this with a network")}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/models"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // ModelsList prints the published models and whether they are here.
@@ -29,7 +30,7 @@ func ModelsList(c *console.Console, folders Folders) error {
 	for _, m := range list {
 		here := ""
 		if m.Here(folders.Cache) {
-			here = "  (here)"
+			here = lang.T("  (here)")
 		}
 		if _, err := fmt.Fprintf(c.Text(), "%s  %9s  %s%s\n", runewidth.FillRight(m.Name, width), step.Bytes(m.Size), m.About, here); err != nil {
 			return err
@@ -84,10 +85,10 @@ func ModelsVerify(ctx context.Context, c *console.Console, folders Folders, name
 		case errors.Is(err, fs.ErrNotExist) && len(names) == 0:
 			continue
 		case errors.Is(err, fs.ErrNotExist):
-			state = "missing: run deployctl models pull " + m.Name
+			state = lang.F("missing: run deployctl models pull %s", m.Name)
 			exit = judge.ExitFail
 		case errors.Is(err, models.ErrChanged):
-			state = fmt.Sprintf("%v. Delete it, or run deployctl models pull %s", err, m.Name)
+			state = lang.F("%v. Delete it, or run deployctl models pull %s", err, m.Name)
 			exit = judge.ExitFail
 		case err != nil:
 			return err
@@ -98,7 +99,7 @@ func ModelsVerify(ctx context.Context, c *console.Console, folders Folders, name
 		}
 	}
 	if here == 0 {
-		if _, err := fmt.Fprintln(c.Text(), "No published model is in the cache. deployctl models list shows those that can be pulled."); err != nil {
+		if _, err := fmt.Fprintln(c.Text(), lang.T("No published model is in the cache. deployctl models list shows those that can be pulled.")); err != nil {
 			return err
 		}
 	}
@@ -119,7 +120,7 @@ func ModelsImport(ctx context.Context, c *console.Console, folders Folders, file
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.Text(), "%s is %s, now in %s\n", file, m.Name, path)
+	_, err = fmt.Fprint(c.Text(), lang.F("%s is %s, now in %s\n", file, m.Name, path))
 	return err
 }
 
@@ -133,7 +134,7 @@ type transfer struct {
 
 func (t *transfer) report(p download.Progress) {
 	if t.task == nil {
-		t.task = t.console.StartBytes("fetch "+t.name, p.Total)
+		t.task = t.console.StartBytes(lang.F("fetch %s", t.name), p.Total)
 	}
 	t.task.Set(p.Done)
 	if p.Note != "" && p.Note != t.note {

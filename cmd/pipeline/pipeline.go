@@ -8,13 +8,15 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Verdict ends a command whose report has been written: only the exit code is
 // left to say.
 type Verdict struct{ Exit int }
 
-func (v *Verdict) Error() string { return fmt.Sprintf("exit %d", v.Exit) }
+func (v *Verdict) Error() string { return lang.F("exit %d", v.Exit) }
 
 // verdict is nil for a good end.
 func verdict(exit int) error {
@@ -32,7 +34,10 @@ func (e *UsageError) Unwrap() error { return e.Err }
 
 // usagef makes a UsageError.
 func usagef(format string, args ...any) error {
-	return &UsageError{fmt.Errorf(format, args...)}
+	if false {
+		_ = fmt.Errorf(format, args...) // so that go vet checks the arguments
+	}
+	return &UsageError{lang.Errorf(format, args...)}
 }
 
 // Folders are where deployctl keeps things, by the system's own conventions.
@@ -53,11 +58,11 @@ func UserFolders() (Folders, error) {
 	if cache, err := os.UserCacheDir(); err == nil {
 		f.Cache = filepath.Join(ownCache(cache), "deployctl")
 	} else {
-		variables := "HOME or XDG_CACHE_HOME"
+		variables := lang.T("HOME or XDG_CACHE_HOME")
 		if runtime.GOOS == "windows" {
 			variables = "LOCALAPPDATA"
 		}
-		f.Missing = fmt.Errorf("find the cache folder: %w (set %s)", err, variables)
+		f.Missing = lang.Errorf("find the cache folder: %w (set %s)", err, variables)
 	}
 	// Without a folder for them, the user has no recipes.
 	if config, err := os.UserConfigDir(); err == nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/solve"
 	"github.com/deployctl/deployctl/installers"
 	"github.com/deployctl/deployctl/installers/export"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // PlanOptions are what Plan depends on.
@@ -108,7 +109,7 @@ func (o PlanOptions) script(f *facts.Facts) string {
 	if f.OS.Family == "windows" {
 		format = export.PowerShell
 	}
-	return fmt.Sprintf("As a script: `deployctl plan --for %s%s --format %s`", o.For, o.Recipe.flags(), format)
+	return lang.F("As a script: `deployctl plan --for %s%s --format %s`", o.For, o.Recipe.flags(), format)
 }
 
 // recorded: the plan is not for this machine, so its folders are not used.
@@ -123,7 +124,7 @@ func (o PlanOptions) machine(ctx context.Context) (*facts.Facts, *host.Host, err
 		}
 		f, h, err := images.Open(o.For)
 		if err != nil {
-			return nil, nil, &UsageError{fmt.Errorf("--for: %w", err)}
+			return nil, nil, &UsageError{lang.Errorf("--for: %w", err)}
 		}
 		return f, h, nil
 	}
@@ -141,7 +142,7 @@ func (o PlanOptions) steps(ctx context.Context, j *judge.Judgement, h *host.Host
 		}
 		return installers.Outline(ctx, j, h, places)
 	}
-	defer o.Console.Late("ask what is to be installed")()
+	defer o.Console.Late(lang.T("ask what is to be installed"))()
 	return makePlan(ctx, j, h, o.Folders, o.From != "", installers.Sources{})
 }
 

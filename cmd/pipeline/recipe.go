@@ -16,6 +16,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/project"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/input"
 )
 
@@ -45,7 +46,7 @@ func RecipeList(ctx context.Context, c *console.Console, folders Folders) error 
 	for _, group := range []struct {
 		fit   fit
 		title string
-	}{{fitsHere, "For this machine:"}, {lacksHardware, "Needs hardware that is not here:"}, {otherSystem, "For another system:"}} {
+	}{{fitsHere, lang.T("For this machine:")}, {lacksHardware, lang.T("Needs hardware that is not here:")}, {otherSystem, lang.T("For another system:")}} {
 		if len(groups[group.fit]) == 0 {
 			continue
 		}
@@ -66,9 +67,9 @@ func printRecipes(c *console.Console, list []*recipes.Recipe, width int) error {
 	for _, r := range list {
 		note := ""
 		if r.Overrides != "" {
-			note = fmt.Sprintf("  (from %s, which replaces the %s one)", r.Source, r.Overrides)
+			note = lang.F("  (from %s, which replaces the %s one)", r.Source, r.Overrides)
 		} else if r.Source != "embedded" {
-			note = fmt.Sprintf("  (from %s)", r.Source)
+			note = lang.F("  (from %s)", r.Source)
 		}
 		if _, err := fmt.Fprintf(c.Text(), "  %s  %s%s\n", runewidth.FillRight(r.Name, width), r.Title, note); err != nil {
 			return err
@@ -85,7 +86,7 @@ func RecipeShow(c *console.Console, folders Folders, name string) error {
 	}
 	data, err := yaml.Marshal(r)
 	if err != nil {
-		return fmt.Errorf("print recipe %s: %w", r.Name, err)
+		return lang.Errorf("print recipe %s: %w", r.Name, err)
 	}
 	_, err = fmt.Fprintf(c.Text(), "# %s\n%s", r.Source, data)
 	return err
@@ -98,12 +99,12 @@ func RecipeLint(c *console.Console, folders Folders, file string) error {
 		return usagef("%s does not exist", file)
 	}
 	if err != nil {
-		return fmt.Errorf("read the recipe: %w", err)
+		return lang.Errorf("read the recipe: %w", err)
 	}
 	if err := recipes.LintFile(data, file, folders.Recipes); err != nil {
 		return &UsageError{err}
 	}
-	_, err = fmt.Fprintf(c.Text(), "%s is valid\n", file)
+	_, err = fmt.Fprint(c.Text(), lang.F("%s is valid\n", file))
 	return err
 }
 
@@ -144,13 +145,13 @@ func RecipeNew(ctx context.Context, c *console.Console, n NewRecipe) error {
 		return usagef("%s is there already: remove it, or give another name", n.Output)
 	}
 	if err != nil {
-		return fmt.Errorf("write the recipe: %w", err)
+		return lang.Errorf("write the recipe: %w", err)
 	}
 	_, err = f.Write(data)
 	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("write the recipe: %w", err)
+		return lang.Errorf("write the recipe: %w", err)
 	}
-	_, err = fmt.Fprintf(c.Text(), "Wrote %s. Check this machine with it: deployctl doctor --recipe %s\n", n.Output, n.Output)
+	_, err = fmt.Fprint(c.Text(), lang.F("Wrote %s. Check this machine with it: deployctl doctor --recipe %s\n", n.Output, n.Output))
 	return err
 }
 
@@ -159,14 +160,14 @@ func recipeFrom(ctx context.Context, n NewRecipe) ([]byte, error) {
 	h := host.Live()
 	var err error
 	if h.Dir, err = filepath.Abs(n.From); err != nil {
-		return nil, fmt.Errorf("find the folder %s: %w", n.From, err)
+		return nil, lang.Errorf("find the folder %s: %w", n.From, err)
 	}
 	if info, err := os.Stat(h.Dir); err != nil || !info.IsDir() {
 		return nil, usagef("%s is not a folder", n.From)
 	}
 	needs, err := project.Needs(ctx, h)
 	if err != nil {
-		return nil, fmt.Errorf("read the project: %w", err)
+		return nil, lang.Errorf("read the project: %w", err)
 	}
 	if len(needs) == 0 {
 		return nil, usagef("%s asks for nothing that deployctl knows (it reads go.mod, CMakeLists.txt, Makefile, requirements.txt and pyproject.toml)", n.From)

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/doctor/explain"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // RunOptions is what Run depends on.
@@ -36,7 +36,7 @@ const stopGrace = 10 * time.Second
 func Run(ctx context.Context, o RunOptions) error {
 	set, err := explain.Embedded()
 	if err != nil {
-		return fmt.Errorf("load the rules: %w", err)
+		return lang.Errorf("load the rules: %w", err)
 	}
 	// Both streams go where they belong, and line by line to the rules.
 	read, write := io.Pipe()

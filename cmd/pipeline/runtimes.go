@@ -17,6 +17,7 @@ import (
 	"github.com/deployctl/deployctl/installers/store"
 	"github.com/deployctl/deployctl/installers/wheel"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/recipes/wheeltag"
 )
 
@@ -76,7 +77,7 @@ func (o RuntimeOptions) fromWheel(ctx context.Context, h *host.Host) error {
 	q := requirement(r, "onnxruntime.version")
 	at := slices.IndexFunc(q.Fix, func(f recipes.Fix) bool { return len(f.Wheel) > 0 })
 	if at < 0 {
-		return fmt.Errorf("the recipe onnxruntime has no wheel, and no npm registry is known: set npm_config_registry")
+		return lang.Errorf("the recipe onnxruntime has no wheel, and no npm registry is known: set npm_config_registry")
 	}
 	w := q.Fix[at].Wheel[0]
 	system, arch, _ := strings.Cut(o.System, "/")
@@ -89,7 +90,7 @@ func (o RuntimeOptions) fromWheel(ctx context.Context, h *host.Host) error {
 	}
 	f, ok := wheeltag.Pick(w, target)
 	if !ok {
-		return &step.Failure{Kind: step.NotFound, Cause: "ONNX Runtime " + w.Version + " has no wheel for " + o.System, Next: "set npm_config_registry, or install npm"}
+		return &step.Failure{Kind: step.NotFound, Cause: lang.F("ONNX Runtime %s has no wheel for %s", w.Version, o.System), Next: lang.T("set npm_config_registry, or install npm")}
 	}
 	s := store.New(o.Folders.Cache)
 	show := &transfer{console: o.Console, name: "ONNX Runtime " + w.Version}
@@ -99,7 +100,7 @@ func (o RuntimeOptions) fromWheel(ctx context.Context, h *host.Host) error {
 		return err
 	}
 	into := filepath.Join(o.To, w.Name)
-	unpack := step.Step{ID: w.Name + ".wheel", Title: "Unpack " + f.File, Mechanism: wheel.Name, Action: step.Install, With: wheel.Unpack(w, f, system, into)}
+	unpack := step.Step{ID: w.Name + ".wheel", Title: lang.F("Unpack %s", f.File), Mechanism: wheel.Name, Action: step.Install, With: wheel.Unpack(w, f, system, into)}
 	worker := wheel.Worker{Store: s}
 	if done, err := worker.Done(ctx, unpack); err != nil {
 		return err

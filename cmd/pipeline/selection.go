@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -14,6 +13,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/report"
 	"github.com/deployctl/deployctl/installers"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Selection is which recipe is judged, and how it is narrowed.
@@ -77,15 +77,15 @@ func fetchRecipe(ctx context.Context, address string) ([]byte, error) {
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("fetch the recipe: %w; download it and name the file instead", err)
+		return nil, lang.Errorf("fetch the recipe: %w; download it and name the file instead", err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // read-only
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("fetch the recipe: %s answers %s; check the address, or download it and name the file instead", address, resp.Status)
+		return nil, lang.Errorf("fetch the recipe: %s answers %s; check the address, or download it and name the file instead", address, resp.Status)
 	}
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxRecipe+1))
 	if err != nil {
-		return nil, fmt.Errorf("fetch the recipe %s: %w", address, err)
+		return nil, lang.Errorf("fetch the recipe %s: %w", address, err)
 	}
 	if len(data) > maxRecipe {
 		return nil, usagef("%s is longer than a recipe can be (%d KiB)", address, maxRecipe>>10)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/input"
 )
 
@@ -35,16 +36,16 @@ func TableList(c *console.Console, folders Folders) error {
 		line := fmt.Sprintf("%s  %s  %s", runewidth.FillRight(t.Name, width), runewidth.FillRight(reach(t), far), t.Title)
 		switch {
 		case len(t.Yours) > 0:
-			line += "  (with your rows in " + strings.Join(t.Yours, ", ") + ")"
+			line += lang.F("  (with your rows in %s)", strings.Join(t.Yours, ", "))
 		case !set.Embedded(t.Name):
-			line += "  (your table " + t.Source + ")"
+			line += lang.F("  (your table %s)", t.Source)
 		}
 		if _, err := fmt.Fprintln(c.Text(), line); err != nil {
 			return err
 		}
 	}
 	if err := set.Locked(); err != nil {
-		_, err := fmt.Fprintf(c.Err, "Your own tables could not be listed: %v\n", err)
+		_, err := fmt.Fprint(c.Err, lang.F("Your own tables could not be listed: %v\n", err))
 		return err
 	}
 	return nil
@@ -74,17 +75,17 @@ func TableShow(c *console.Console, folders Folders, name string) error {
 	head.Rows = nil
 	data, err := yaml.Marshal(head)
 	if err != nil {
-		return fmt.Errorf("print table %s: %w", name, err)
+		return lang.Errorf("print table %s: %w", name, err)
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "# %s\n%srows:\n", t.Source, strings.TrimSuffix(string(data), "rows: []\n"))
+	fmt.Fprint(&text, lang.F("# %s\n%srows:\n", t.Source, strings.TrimSuffix(string(data), "rows: []\n")))
 	for _, row := range t.Rows {
 		if row.From != "" {
-			fmt.Fprintf(&text, "# your row, %s\n", row.From)
+			fmt.Fprint(&text, lang.F("# your row, %s\n", row.From))
 		}
 		data, err := yaml.Marshal([]recipes.Row{row})
 		if err != nil {
-			return fmt.Errorf("print table %s: %w", name, err)
+			return lang.Errorf("print table %s: %w", name, err)
 		}
 		text.Write(data)
 	}
@@ -100,7 +101,7 @@ func TableLint(c *console.Console, file string) error {
 		return usagef("there is no file %s", file)
 	}
 	if err != nil {
-		return fmt.Errorf("read the table: %w", err)
+		return lang.Errorf("read the table: %w", err)
 	}
 	t, err := recipes.LoadTable(data, file)
 	if err != nil {
@@ -121,8 +122,8 @@ func TableLint(c *console.Console, file string) error {
 			return &UsageError{err}
 		}
 		more := len(both.Rows) - len(own.Rows)
-		adds = fmt.Sprintf("; it adds %s to the table %s and replaces %s", recipes.Count(more, "row"), t.Name, recipes.Count(len(t.Rows)-more, "row"))
+		adds = lang.F("; it adds %s to the table %s and replaces %s", recipes.Count(more, "row"), t.Name, recipes.Count(len(t.Rows)-more, "row"))
 	}
-	_, err = fmt.Fprintf(c.Text(), "%s is valid%s\n", file, adds)
+	_, err = fmt.Fprint(c.Text(), lang.F("%s is valid%s\n", file, adds))
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/durable"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/bench"
 	"github.com/deployctl/deployctl/verify/engines"
 )
@@ -51,7 +52,7 @@ func Tune(ctx context.Context, o TuneOptions) error {
 	}
 	if o.Apply != "" {
 		if err := durable.Write(o.Apply, 0o644, func(w io.Writer) error { return bench.Snippets(w, advice) }); err != nil {
-			return fmt.Errorf("write %s: %w", o.Apply, err)
+			return lang.Errorf("write %s: %w", o.Apply, err)
 		}
 	}
 	if o.Format == "json" {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"runtime"
@@ -18,6 +17,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify"
 	"github.com/deployctl/deployctl/verify/convert"
 	"github.com/deployctl/deployctl/verify/darknet"
@@ -177,7 +177,7 @@ func heed[T any](ctx context.Context, work func() (T, error)) (T, error) {
 		return r.value, r.err
 	case <-time.After(ending):
 		var none T
-		return none, fmt.Errorf("the proof was stopped: %w", context.Cause(ctx))
+		return none, lang.Errorf("the proof was stopped: %w", context.Cause(ctx))
 	}
 }
 
@@ -193,7 +193,7 @@ func (o VerifyOptions) files() (verify.Options, error) {
 		}
 		abs, err := filepath.Abs(*p)
 		if err != nil {
-			return options, fmt.Errorf("find %s: %w", *p, err)
+			return options, lang.Errorf("find %s: %w", *p, err)
 		}
 		*p = abs
 	}
@@ -267,7 +267,7 @@ func (o VerifyOptions) options(h *host.Host, j *judge.Judgement) (verify.Options
 	}
 	for _, f := range j.Findings {
 		if f.State == judge.Fail || f.State == judge.Unknown {
-			m.Blocker = fmt.Sprintf("%s is %q", f.Title, f.Found)
+			m.Blocker = lang.F("%s is %q", f.Title, f.Found)
 			break
 		}
 	}
@@ -294,7 +294,7 @@ func (o VerifyOptions) options(h *host.Host, j *judge.Judgement) (verify.Options
 	case len(options.Engines) > 0:
 		return options, nil
 	case o.reads != nil:
-		return options, fmt.Errorf("nothing was written: no engine here can check the result. Install one, or use --unchecked.\n%w", missing)
+		return options, lang.Errorf("nothing was written: no engine here can check the result. Install one, or use --unchecked.\n%w", missing)
 	}
 	return options, missing
 }

@@ -2,13 +2,13 @@ package judge
 
 import (
 	"cmp"
-	"fmt"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // hidden says how a program comes to instruction sets that are kept from it: by
@@ -16,24 +16,24 @@ import (
 func hidden(c facts.CPU, missing string) string {
 	switch c.Emulation {
 	case "rosetta": // Apple, "About the Rosetta translation environment"
-		return "This is an Apple processor, and Rosetta runs x86 programs without " + missing + ". Use programs made for arm64 (docker run --platform linux/arm64; on macOS, the Homebrew in /opt/homebrew)."
+		return lang.F("This is an Apple processor, and Rosetta runs x86 programs without %s. Use programs made for arm64 (docker run --platform linux/arm64; on macOS, the Homebrew in /opt/homebrew).", missing)
 	case "qemu":
-		return "QEMU emulates this processor, without " + missing + ". Use programs made for the machine below (docker run --platform), or a newer QEMU with -cpu max."
+		return lang.F("QEMU emulates this processor, without %s. Use programs made for the machine below (docker run --platform), or a newer QEMU with -cpu max.", missing)
 	}
-	host := "If the host's CPU has " + missing + ", "
+	host := lang.F("If the host's CPU has %s, ", missing)
 	switch v := strings.ToLower(c.Hypervisor); {
 	case v == "":
 		return ""
 	case strings.Contains(v, "kvm"), strings.Contains(v, "qemu"):
-		return host + "let the virtual machine see it: QEMU -cpu host; libvirt <cpu mode='host-passthrough'/>; Proxmox: CPU type host. Then start it again."
+		return lang.F("%slet the virtual machine see it: QEMU -cpu host; libvirt <cpu mode='host-passthrough'/>; Proxmox: CPU type host. Then start it again.", host)
 	case strings.Contains(v, "vmware"):
-		return host + "raise the virtual machine's hardware version and its cluster's EVC mode, then start it again."
+		return lang.F("%sraise the virtual machine's hardware version and its cluster's EVC mode, then start it again.", host)
 	case strings.Contains(v, "hyper"), strings.Contains(v, "microsoft"):
-		return host + "run Set-VMProcessor NAME -CompatibilityForMigrationEnabled $false on the host, with the virtual machine off."
+		return lang.F("%srun Set-VMProcessor NAME -CompatibilityForMigrationEnabled $false on the host, with the virtual machine off.", host)
 	case strings.Contains(v, "virtualbox"), strings.Contains(v, "oracle"):
-		return host + "turn off Hyper-V and core isolation on a Windows host, which keep VirtualBox from passing it on, then start the virtual machine again."
+		return lang.F("%sturn off Hyper-V and core isolation on a Windows host, which keep VirtualBox from passing it on, then start the virtual machine again.", host)
 	}
-	return host + "let the virtual machine see the host's CPU in the hypervisor's settings, then start it again."
+	return lang.F("%slet the virtual machine see the host's CPU in the hypervisor's settings, then start it again.", host)
 }
 
 // distributionLevel finds a distribution that is built for newer processors: RHEL
@@ -88,7 +88,7 @@ func brewFormula(e *evaluation, s subject) (map[string]string, bool) {
 		// The archives of PyTorch for arm64 need Homebrew's, which they look for
 		// beside themselves (pytorch/pytorch issue 124732).
 		if n.Cause == facts.NotFound && path.Base(n.Name) == "libomp.dylib" {
-			vars["command"] = fmt.Sprintf(`brew install libomp && cp "$(brew --prefix libomp)/lib/libomp.dylib" %s/`, path.Dir(n.By))
+			vars["command"] = lang.F(`brew install libomp && cp "$(brew --prefix libomp)/lib/libomp.dylib" %s/`, path.Dir(n.By))
 		}
 	}
 	return vars, true

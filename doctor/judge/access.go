@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // nodeDenied finds a GPU whose device file this user may not open, where no other
@@ -27,7 +28,7 @@ func nodeDenied(e *evaluation, _ subject) (map[string]string, bool) {
 		}
 	}
 	vars := map[string]string{
-		"node": found.NoAccess, "group": found.Group, "gpu": cmp.Or(found.Name, "the "+vendorName(found.Vendor)+" GPU"), "sudo": e.sudo(), "where": DriverHost(e.facts),
+		"node": found.NoAccess, "group": found.Group, "gpu": cmp.Or(found.Name, lang.F("the %s GPU", vendorName(found.Vendor))), "sudo": e.sudo(), "where": DriverHost(e.facts),
 	}
 	if found.Joined {
 		vars["pending"] = "yes"

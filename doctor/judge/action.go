@@ -6,6 +6,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Action is a fix that a program can carry out. A finding's Fix is the same
@@ -72,13 +73,13 @@ func (e *evaluation) command(a *Action) string {
 	for _, edit := range a.Env {
 		switch {
 		case e.isWindows() && edit.Before != "":
-			steps = append(steps, fmt.Sprintf("Put %s before %s on %s and open a new terminal.", edit.Value, edit.Before, edit.Name))
+			steps = append(steps, lang.F("Put %s before %s on %s and open a new terminal.", edit.Value, edit.Before, edit.Name))
 		case e.isWindows() && edit.Remove:
-			steps = append(steps, fmt.Sprintf("Remove %s from %s and open a new terminal.", edit.Value, edit.Name))
+			steps = append(steps, lang.F("Remove %s from %s and open a new terminal.", edit.Value, edit.Name))
 		case e.isWindows():
-			steps = append(steps, fmt.Sprintf("Add %s to %s and open a new terminal.", edit.Value, edit.Name))
+			steps = append(steps, lang.F("Add %s to %s and open a new terminal.", edit.Value, edit.Name))
 		case edit.Remove:
-			steps = append(steps, fmt.Sprintf("Remove %s from %s.", edit.Value, edit.Name))
+			steps = append(steps, lang.F("Remove %s from %s.", edit.Value, edit.Name))
 		case edit.Name == "PATH":
 			steps = append(steps, "export PATH="+edit.Value+":$PATH")
 		default:
@@ -95,7 +96,7 @@ func (e *evaluation) command(a *Action) string {
 		}
 		steps = append(steps, text)
 	}
-	return strings.Join(steps, "; then ")
+	return strings.Join(steps, lang.T("; then "))
 }
 
 // toLoader tells the loader of a folder for good; musl's has no such file.
@@ -222,14 +223,14 @@ func (e *evaluation) manager() string {
 // and on Windows a user's PATH always comes after the machine's.
 func (a *Action) Automatic(o facts.OS) (ok bool, why string) {
 	if a.Scripted() {
-		return false, "deployctl changes no files and settings that it did not make; plan --format ps1 writes the commands"
+		return false, lang.T("deployctl changes no files and settings that it did not make; plan --format ps1 writes the commands")
 	}
 	for _, edit := range a.Env {
 		switch {
 		case edit.Remove:
-			return false, edit.Name + " was set by someone else, and deployctl does not change settings it did not make"
+			return false, lang.F("%s was set by someone else, and deployctl does not change settings it did not make", edit.Name)
 		case edit.Before != "" && o.Family == "windows":
-			return false, "the order of PATH on Windows depends on entries that deployctl did not make"
+			return false, lang.T("the order of PATH on Windows depends on entries that deployctl did not make")
 		}
 	}
 	return true, ""

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // needsOf makes the relation for one cause of an unsatisfied need.
@@ -31,7 +32,7 @@ func fileDamaged(e *evaluation, s subject) (map[string]string, bool) {
 	var list []facts.Need
 	for _, n := range s.instance.Needs {
 		provider := strings.HasPrefix(strings.ToLower(n.Name), "libonnxruntime_providers_cuda") || strings.HasPrefix(strings.ToLower(n.Name), "onnxruntime_providers_cuda")
-		if n.Cause == facts.Damaged && damages[n.Problem] != "" && (!provider || e.usesCUDA()) {
+		if n.Cause == facts.Damaged && lang.T(damages[n.Problem]) != "" && (!provider || e.usesCUDA()) {
 			list = append(list, n)
 		}
 	}
@@ -39,11 +40,11 @@ func fileDamaged(e *evaluation, s subject) (map[string]string, bool) {
 		return nil, false
 	}
 	n := list[0]
-	vars := map[string]string{"copy": n.Found, "what": damages[n.Problem], "problem": string(n.Problem), "repository": n.Repository}
+	vars := map[string]string{"copy": n.Found, "what": lang.T(damages[n.Problem]), "problem": string(n.Problem), "repository": n.Repository}
 	if len(list) > 1 {
-		vars["more"] = fmt.Sprintf(", and so are %d more", len(list)-1)
+		vars["more"] = lang.F(", and so are %d more", len(list)-1)
 		if len(list) == 2 {
-			vars["more"] = ", and so is " + list[1].Found
+			vars["more"] = lang.F(", and so is %s", list[1].Found)
 		}
 	}
 	if e.facts.OS.Board == "jetson" && e.facts.OS.Container != "" && n.Problem == facts.EmptyFile {
@@ -99,7 +100,7 @@ func needVars(e *evaluation, s subject, match func(facts.Need) bool) (map[string
 		}
 	}
 	if len(names) > 4 {
-		names = append(names[:3], fmt.Sprintf("%d more", len(names)-3))
+		names = append(names[:3], lang.F("%d more", len(names)-3))
 	}
 	if slices.ContainsFunc([]string{n.Found, s.instance.Path}, ofHomebrew) {
 		vars["brew"] = "yes"

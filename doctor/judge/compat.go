@@ -13,6 +13,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // attr judges a named detail of an instance; "" means that it holds.
@@ -25,7 +26,7 @@ func (e *evaluation) attr(i facts.Instance, key, condition string) string {
 	if of := a.SeriesOf(); of != "" {
 		active, ok := e.facts.Active(of)
 		if !ok {
-			return of + " is not installed, so " + key + " cannot name it"
+			return lang.F("%s is not installed, so %s cannot name it", of, key)
 		}
 		series = recipes.Series(active.Version)
 	}
@@ -41,15 +42,15 @@ func (e *evaluation) attr(i facts.Instance, key, condition string) string {
 		return why // the probe's own reason
 	}
 	if part, ok := strings.CutPrefix(key, "build."); ok && value == "" && strings.HasPrefix(wanted, "starts YES") {
-		return "built without " + recipes.Display(part)
+		return lang.F("built without %s", recipes.Display(part))
 	}
 	if value == "false" && condition == "is true" {
-		return "not " + key
+		return lang.F("not %s", key)
 	}
 	if value == "" {
-		return fmt.Sprintf("%s is empty; required: %s", key, plainly(wanted))
+		return lang.F("%s is empty; required: %s", key, plainly(wanted))
 	}
-	return fmt.Sprintf("%s is %s; required: %s", key, value, plainly(wanted))
+	return lang.F("%s is %s; required: %s", key, value, plainly(wanted))
 }
 
 // plainly is a condition on a detail without the words of the recipe's language.
@@ -74,7 +75,7 @@ func (e *evaluation) tested(c *recipes.CompatCheck, given map[string]string) str
 		other := maps.Clone(given)
 		other[name] = v
 		if _, row, err := e.tables.Choose(c.Table, other, c.Choose); err == nil && row.Basis != recipes.Expected {
-			return ", or install " + recipes.Display(name) + " " + v + ", which was tested"
+			return lang.F(", or install %s %s, which was tested", recipes.Display(name), v)
 		}
 	}
 	return ""
@@ -103,15 +104,15 @@ func (e *evaluation) olderCUDA(cuda, sm string) string {
 	if v == "" || !newer(cuda, v) {
 		return ""
 	}
-	text := fmt.Sprintf("Install CUDA Toolkit %s in place of %s: it is the newest that has code for this GPU (compute capability %s)", v, cuda, sm)
+	text := lang.F("Install CUDA Toolkit %s in place of %s: it is the newest that has code for this GPU (compute capability %s)", v, cuda, sm)
 	driver, ok := e.facts.Active("nvidia-driver")
 	if !ok {
 		return text + "."
 	}
 	if branch, _, err := e.tables.Choose("driver-gpu", map[string]string{"sm": sm, "nvidia-driver": driver.Version}, "branch"); err == nil && branch != "current" {
-		return text + fmt.Sprintf(" and runs on NVIDIA driver %s. Keep that driver: branch %s is the last that supports this GPU.", driver.Version, branch)
+		return text + lang.F(" and runs on NVIDIA driver %s. Keep that driver: branch %s is the last that supports this GPU.", driver.Version, branch)
 	}
-	return text + " and runs on this driver."
+	return lang.F("%s and runs on this driver.", text)
 }
 
 // libtorchAdvice names the newest LibTorch with a build for a CUDA toolkit, and
@@ -125,7 +126,7 @@ func (e *evaluation) libtorchAdvice(cuda string) string {
 				continue
 			}
 			e.advise("libtorch", v)
-			return fmt.Sprintf("Install LibTorch %s.0 in its %s build, which is made for CUDA %s.", recipes.Series(v), build, recipes.Series(cuda))
+			return lang.F("Install LibTorch %s.0 in its %s build, which is made for CUDA %s.", recipes.Series(v), build, recipes.Series(cuda))
 		}
 	}
 	return ""
@@ -155,9 +156,9 @@ func (e *evaluation) libc(c *recipes.OSCheck) (verdict, bool) {
 	for _, kind := range slices.Sorted(maps.Keys(c.Libc)) {
 		wanted = append(wanted, kind+" "+c.Libc[kind])
 	}
-	v := verdict{state: Fail, wanted: either(wanted), found: "C library " + strings.TrimSpace(l.Kind+" "+l.Version), where: evidence(e.facts.OS.Evidence)}
+	v := verdict{state: Fail, wanted: either(wanted), found: lang.F("C library %s", strings.TrimSpace(l.Kind+" "+l.Version)), where: evidence(e.facts.OS.Evidence)}
 	if l.Kind == "" {
-		return e.unknown("os", "which C library this is", v.wanted), false
+		return e.unknown("os", lang.T("which C library this is"), v.wanted), false
 	}
 	text, ok := c.Libc[l.Kind]
 	if !ok {
@@ -172,19 +173,19 @@ func (e *evaluation) libc(c *recipes.OSCheck) (verdict, bool) {
 
 // gpu wants one device that meets every part.
 func (e *evaluation) gpu(c *recipes.GPUCheck) verdict {
-	wanted := "a GPU by " + either(c.Vendor)
+	wanted := lang.F("a GPU by %s", either(c.Vendor))
 	if c.Compute != "" {
-		wanted += ", compute capability " + c.Compute
+		wanted += lang.F(", compute capability %s", c.Compute)
 	}
 	if c.Memory > 0 {
-		wanted += ", " + c.Memory.Human() + " of memory"
+		wanted += lang.F(", %s of memory", c.Memory.Human())
 	}
 	if p, failed := e.facts.Problem("gpus"); failed && len(e.facts.GPUs) == 0 {
-		return verdict{state: Unknown, wanted: wanted, found: "could not be checked: " + p.Error, where: "probe " + p.Probe}
+		return verdict{state: Unknown, wanted: wanted, found: lang.F("could not be checked: %s", p.Error), where: lang.F("probe %s", p.Probe)}
 	}
 	constraint, err := recipes.ParseConstraint(c.Compute)
 	if err != nil {
-		return verdict{state: Unknown, wanted: wanted, found: err.Error(), where: "recipe " + e.recipe.Source}
+		return verdict{state: Unknown, wanted: wanted, found: err.Error(), where: lang.F("recipe %s", e.recipe.Source)}
 	}
 	best := e.noGPU(c.Vendor)
 	best.wanted = wanted
@@ -192,20 +193,20 @@ func (e *evaluation) gpu(c *recipes.GPUCheck) verdict {
 		if !slices.Contains(c.Vendor, g.Vendor) {
 			continue
 		}
-		v := verdict{state: OK, wanted: wanted, found: cmp.Or(g.Name, "a GPU by "+vendorName(g.Vendor)), where: evidence(g.Evidence)}
+		v := verdict{state: OK, wanted: wanted, found: cmp.Or(g.Name, lang.F("a GPU by %s", vendorName(g.Vendor))), where: evidence(g.Evidence)}
 		if g.ComputeCapability != "" {
-			v.found = join(v.found, "compute capability "+g.ComputeCapability)
+			v.found = join(v.found, lang.F("compute capability %s", g.ComputeCapability))
 		}
 		holds, err := constraint.Check(g.ComputeCapability)
 		switch {
 		case err != nil:
-			v.state, v.found = Unknown, join(v.found, "its compute capability could not be determined")
+			v.state, v.found = Unknown, join(v.found, lang.T("its compute capability could not be determined"))
 		case !holds:
 			v.state = Fail
 		case c.Memory > 0 && g.Memory == 0:
-			v.state, v.found = Unknown, join(v.found, "its memory could not be determined")
+			v.state, v.found = Unknown, join(v.found, lang.T("its memory could not be determined"))
 		case c.Memory > 0 && g.Memory < uint64(c.Memory):
-			v.state, v.found = Fail, join(v.found, recipes.Bytes(g.Memory).Human()+" of memory")
+			v.state, v.found = Fail, join(v.found, lang.F("%s of memory", recipes.Bytes(g.Memory).Human()))
 		}
 		if v.state == OK {
 			return v
@@ -224,14 +225,14 @@ func (e *evaluation) noGPU(vendors []string) verdict {
 	for i, v := range vendors {
 		names[i] = vendorName(v)
 	}
-	v := verdict{state: Fail, found: "this machine has no " + either(names) + " GPU"}
+	v := verdict{state: Fail, found: lang.F("this machine has no %s GPU", either(names))}
 	if len(e.facts.GPUs) > 0 {
-		v.found += ", only " + cmp.Or(e.facts.GPUs[0].Name, "one by "+vendorName(e.facts.GPUs[0].Vendor))
+		v.found += lang.F(", only %s", cmp.Or(e.facts.GPUs[0].Name, lang.F("one by %s", vendorName(e.facts.GPUs[0].Vendor))))
 	}
 	if slices.Contains(e.recipe.Parameters["gpu"].Choices, "cpu") {
-		v.fix = "Use the CPU: deployctl doctor --recipe " + e.recipe.Name + " --set gpu=cpu."
+		v.fix = lang.F("Use the CPU: deployctl doctor --recipe %s --set gpu=cpu.", e.recipe.Name)
 		if e.facts.OS.Family != "darwin" { // no driver or CUDA is made for it
-			v.fix += " For the GPU, add a card, or pass one through to this virtual machine."
+			v.fix += lang.T(" For the GPU, add a card, or pass one through to this virtual machine.")
 		}
 	}
 	return v
@@ -285,11 +286,11 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 	c := q.Compat
 	given := map[string]string{}
 	var pairs []string
-	wanted := "a " + c.Choose + " release for this " + strings.Join(c.Given, " and ")
+	wanted := lang.F("a %s release for this %s", c.Choose, strings.Join(c.Given, lang.T(" and ")))
 	if len(c.Holds) > 0 {
-		wanted = strings.Join(slices.Sorted(maps.Keys(c.Holds)), " and ") + " that fits this " + strings.Join(c.Given, " and ")
+		wanted = lang.F("%s that fits this %s", strings.Join(slices.Sorted(maps.Keys(c.Holds)), lang.T(" and ")), strings.Join(c.Given, lang.T(" and ")))
 	} else if !slices.Contains(recipes.Components(), c.Choose) && c.Choose != "gocv" {
-		wanted = strings.Join(c.Given, " and ") + " that fit one another"
+		wanted = lang.F("%s that fit one another", strings.Join(c.Given, lang.T(" and ")))
 	}
 	for column, name := range c.Parameters {
 		given[column] = e.recipe.Setting(name)
@@ -322,32 +323,32 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 	var newer *recipes.NewerError
 	switch {
 	case errors.As(err, &newer):
-		return verdict{state: Unknown, cause: NewerThanTable, wanted: wanted, found: newer.Error(), where: "table " + c.Table, fix: "No table decides it. What does: " + newer.Decides}
+		return verdict{state: Unknown, cause: NewerThanTable, wanted: wanted, found: newer.Error(), where: lang.F("table %s", c.Table), fix: lang.F("No table decides it. What does: %s", newer.Decides)}
 	case errors.As(err, &none):
 		found := none.Error()
 		if c.Table == "cuda-sm" {
-			found = fmt.Sprintf("CUDA Toolkit %s has no code for this GPU (compute capability %s)", given["cuda"], given["sm"])
+			found = lang.F("CUDA Toolkit %s has no code for this GPU (compute capability %s)", given["cuda"], given["sm"])
 			for _, m := range none.Misses {
 				if m.Column == "cuda" {
-					found += ", which needs CUDA " + m.Wanted
+					found += lang.F(", which needs CUDA %s", m.Wanted)
 				}
 			}
 		}
-		v := verdict{state: Fail, wanted: wanted, found: found, where: "table " + c.Table}
+		v := verdict{state: Fail, wanted: wanted, found: found, where: lang.F("table %s", c.Table)}
 		if !e.brief {
 			v.fix = cmp.Or(e.otherRelease(c.Table, given), e.mismatch(none))
 		}
 		return v
 	case err != nil:
-		return verdict{state: Unknown, wanted: wanted, found: err.Error(), where: "table " + c.Table}
+		return verdict{state: Unknown, wanted: wanted, found: err.Error(), where: lang.F("table %s", c.Table)}
 	}
 	e.chosen[c.Choose] = value
 	v := verdict{
-		state: OK, wanted: wanted, found: fmt.Sprintf("%s %s for %s", c.Choose, value, displayed(pairs)),
-		where: fmt.Sprintf("table %s, %s: %s", c.Table, row.Basis, row.Source),
+		state: OK, wanted: wanted, found: lang.F("%s %s for %s", c.Choose, value, displayed(pairs)),
+		where: lang.F("table %s, %s: %s", c.Table, row.Basis, row.Source),
 	}
 	if row.From != "" {
-		v.where = fmt.Sprintf("your table %s, %s: %s", row.From, row.Basis, row.Source)
+		v.where = lang.F("your table %s, %s: %s", row.From, row.Basis, row.Source)
 	}
 	if c.Choose == "gocv" { // a release, not a property
 		v.version = value
@@ -361,8 +362,8 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 	// NVIDIA ships a JetPack's CUDA, cuDNN and driver together.
 	if row.Basis == recipes.Expected && e.facts.OS.Board != "jetson" {
 		v.state = Warn
-		v.found = displayed(pairs) + ": expected to work together, but in no list of tested pairs"
-		v.fix = "Run deployctl verify to find out whether the pair works" + e.tested(c, given) + "."
+		v.found = lang.F("%s: expected to work together, but in no list of tested pairs", displayed(pairs))
+		v.fix = lang.F("Run deployctl verify to find out whether the pair works%s.", e.tested(c, given))
 	}
 	return v
 }
@@ -388,7 +389,7 @@ func (e *evaluation) given(name, wanted string) (string, verdict, bool) {
 	switch name {
 	case "os":
 		if e.facts.OS.Family == "" {
-			return "", e.unknown("os", "which operating system this is", wanted), false
+			return "", e.unknown("os", lang.T("which operating system this is"), wanted), false
 		}
 		return e.facts.OS.Family, verdict{}, true
 	case "sm":
@@ -396,26 +397,26 @@ func (e *evaluation) given(name, wanted string) (string, verdict, bool) {
 			return sm, verdict{}, true
 		}
 		if p, failed := e.facts.Problem("gpus"); failed {
-			return "", verdict{state: Unknown, wanted: wanted, found: "could not be checked: " + p.Error, where: "probe " + p.Probe}, false
+			return "", verdict{state: Unknown, wanted: wanted, found: lang.F("could not be checked: %s", p.Error), where: lang.F("probe %s", p.Probe)}, false
 		}
 		for _, g := range e.facts.GPUs {
 			if g.Vendor == "nvidia" {
-				return "", verdict{state: Unknown, wanted: wanted, found: "the compute capability of " + cmp.Or(g.Name, "the NVIDIA GPU") + " could not be determined", where: evidence(g.Evidence)}, false
+				return "", verdict{state: Unknown, wanted: wanted, found: lang.F("the compute capability of %s could not be determined", cmp.Or(g.Name, lang.T("the NVIDIA GPU"))), where: evidence(g.Evidence)}, false
 			}
 		}
-		return "", verdict{state: Skipped, wanted: wanted, found: "no NVIDIA GPU"}, false
+		return "", verdict{state: Skipped, wanted: wanted, found: lang.T("no NVIDIA GPU")}, false
 	}
 	if name == "ubuntu" {
 		switch {
 		case e.facts.OS.Family == "":
-			return "", e.unknown("os", "which operating system this is", wanted), false
+			return "", e.unknown("os", lang.T("which operating system this is"), wanted), false
 		case e.facts.OS.ID != "ubuntu" || e.facts.OS.Version == "":
-			return "", verdict{state: Skipped, wanted: wanted, found: "this is " + systemName(e.facts.OS) + ", not a release of Ubuntu"}, false
+			return "", verdict{state: Skipped, wanted: wanted, found: lang.F("this is %s, not a release of Ubuntu", systemName(e.facts.OS))}, false
 		}
 		return e.facts.OS.Version, verdict{}, true
 	}
 	if name == "nvidia-driver" && e.facts.OS.Board == "jetson" {
-		return "", verdict{state: Skipped, wanted: wanted, found: "the driver of a Jetson is part of JetPack; its versions are not those of desktop drivers"}, false
+		return "", verdict{state: Skipped, wanted: wanted, found: lang.T("the driver of a Jetson is part of JetPack; its versions are not those of desktop drivers")}, false
 	}
 	if d := e.done[name]; d != nil && d.Severity == recipes.Required && (d.State == Fail || d.State == Unknown || d.State == Pending) {
 		return "", waitingFor(d, wanted), false
@@ -423,15 +424,15 @@ func (e *evaluation) given(name, wanted string) (string, verdict, bool) {
 	i, ok := e.facts.Active(name)
 	if !ok {
 		if p, failed := e.facts.Problem(name); failed {
-			return "", verdict{state: Unknown, wanted: wanted, found: "could not be checked: " + p.Error, where: "probe " + p.Probe}, false
+			return "", verdict{state: Unknown, wanted: wanted, found: lang.F("could not be checked: %s", p.Error), where: lang.F("probe %s", p.Probe)}, false
 		}
 		if cause := e.needlessFor(name); cause != nil {
 			return "", waitingFor(cause, wanted), false
 		}
-		return "", verdict{state: Fail, wanted: wanted, found: recipes.Display(name) + " is not installed"}, false
+		return "", verdict{state: Fail, wanted: wanted, found: lang.F("%s is not installed", recipes.Display(name))}, false
 	}
 	if _, err := recipes.Version(i.Version); err != nil {
-		return "", verdict{state: Unknown, wanted: wanted, found: fmt.Sprintf("the version of %s could not be determined (found %q)", name, i.Version), where: i.Path}, false
+		return "", verdict{state: Unknown, wanted: wanted, found: lang.F("the version of %s could not be determined (found %q)", name, i.Version), where: i.Path}, false
 	}
 	return i.Version, verdict{}, true
 }
@@ -439,7 +440,7 @@ func (e *evaluation) given(name, wanted string) (string, verdict, bool) {
 // waitingFor is the verdict on what cannot be checked before another failure is
 // fixed.
 func waitingFor(cause *Finding, wanted string) verdict {
-	return verdict{state: Skipped, cause: Waiting, after: cause.ID, wanted: wanted, found: "not checked: waiting for " + cause.Title + " (" + cause.ID + ")"}
+	return verdict{state: Skipped, cause: Waiting, after: cause.ID, wanted: wanted, found: lang.F("not checked: waiting for %s (%s)", cause.Title, cause.ID)}
 }
 
 // holds asks a component of the value that a row decided.
@@ -456,7 +457,7 @@ func (e *evaluation) holds(name, relation, value string, pairs []string) (verdic
 		return verdict{}, true
 	}
 	return verdict{
-		state: Fail, found: fmt.Sprintf("%s %s is installed; %s needs %s", recipes.Display(name), found, displayed(pairs), constraint),
+		state: Fail, found: lang.F("%s %s is installed; %s needs %s", recipes.Display(name), found, displayed(pairs), constraint),
 		fix: cmp.Or(
 			e.selectCopy(name, func(v string) bool { ok, err := constraint.Check(v); return err == nil && ok }),
 			e.update(name, constraint),
@@ -472,18 +473,18 @@ func displayed(pairs []string) string {
 	for _, pair := range pairs {
 		name, value, _ := strings.Cut(pair, " ")
 		if name == "os" {
-			system = " on " + systemNames([]string{value})
+			system = lang.F(" on %s", systemNames([]string{value}))
 			continue
 		}
 		if name == "sm" {
-			name = "compute capability"
+			name = lang.T("compute capability")
 		}
 		out = append(out, recipes.Display(name)+" "+value)
 	}
 	if len(out) > 0 {
 		out[0] += system
 	}
-	return strings.Join(out, " with ")
+	return strings.Join(out, lang.T(" with "))
 }
 
 // hostCompiler says how to give a CUDA toolkit a compiler that it supports.
@@ -492,11 +493,11 @@ func (e *evaluation) hostCompiler(column string, limit Limit, found string) stri
 		return other
 	}
 	if column != "msvc" {
-		return fmt.Sprintf("Install %s %s beside this one%s and give it to nvcc (-DCMAKE_CUDA_HOST_COMPILER, or -ccbin), or install a CUDA toolkit that supports %s %d.",
+		return lang.F("Install %s %s beside this one%s and give it to nvcc (-DCMAKE_CUDA_HOST_COMPILER, or -ccbin), or install a CUDA toolkit that supports %s %d.",
 			recipes.Display(column), limit.Accepts, e.compilerPackages(column, limit.newest), recipes.Display(column), major(found))
 	}
 	newest := fmt.Sprintf("14.%02d", limit.newest-1900)
-	return fmt.Sprintf("In the Visual Studio Installer, add %s and build with -T %s; or install a CUDA toolkit that supports MSVC %s.", msvcName(newest), toolsetFlag(limit.newest-1900), recipes.Series(found))
+	return lang.F("In the Visual Studio Installer, add %s and build with -T %s; or install a CUDA toolkit that supports MSVC %s.", msvcName(newest), toolsetFlag(limit.newest-1900), recipes.Series(found))
 }
 
 // olderCompiler says how to give a CUDA toolkit a GCC or Clang that a table has for it;
@@ -542,12 +543,12 @@ func (e *evaluation) compilerPackages(column string, newest int) string {
 	switch i := slices.IndexFunc(older, func(n int) bool { return n <= newest }); {
 	case own > 0 && own <= newest: // the distribution's own compiler
 	case i >= 0:
-		return fmt.Sprintf(" (packages gcc-%d and g++-%d)", older[i], older[i])
+		return lang.F(" (packages gcc-%d and g++-%d)", older[i], older[i])
 	case len(older) > 0: // it has none as old as that
 	case onOS([]string{"debian"}, e.facts.OS):
-		return fmt.Sprintf(" (packages gcc-%d and g++-%d)", newest, newest)
+		return lang.F(" (packages gcc-%d and g++-%d)", newest, newest)
 	case onOS([]string{"opensuse", "suse"}, e.facts.OS):
-		return fmt.Sprintf(" (packages gcc%d and gcc%d-c++)", newest, newest)
+		return lang.F(" (packages gcc%d and gcc%d-c++)", newest, newest)
 	}
 	return ""
 }
@@ -583,7 +584,7 @@ func HostLimit(cuda facts.Instance, column string) (Limit, bool) {
 			return limit, false
 		}
 		text = fmt.Sprintf("< %d", most+1)
-		limit.Text, limit.newest = fmt.Sprintf("%s up to %d", recipes.Display(column), most), most
+		limit.Text, limit.newest = lang.F("%s up to %d", recipes.Display(column), most), most
 	case "msvc":
 		low, high := number("msc_ver_min"), number("msc_ver_max")
 		// 1900 is Visual Studio 2015, the first whose toolset is 14.0.
@@ -615,8 +616,8 @@ func (e *evaluation) builtWith(given map[string]string, wanted string) (verdict,
 		return verdict{}, false
 	}
 	return verdict{
-		state: OK, wanted: wanted, where: "build information of " + opencv.Path,
-		found: fmt.Sprintf("OpenCV %s was built with CUDA %s and cuDNN %s", opencv.Version, opencv.Built.CUDA, opencv.Built.CuDNN),
+		state: OK, wanted: wanted, where: lang.F("build information of %s", opencv.Path),
+		found: lang.F("OpenCV %s was built with CUDA %s and cuDNN %s", opencv.Version, opencv.Built.CUDA, opencv.Built.CuDNN),
 	}, true
 }
 
@@ -637,7 +638,7 @@ func (e *evaluation) machine(c *recipes.CompatCheck, given map[string]string, wa
 	}
 	v := verdict{
 		state: OK, wanted: wanted, where: strings.TrimSuffix(toolkit.Path, "/") + " include/crt/host_config.h",
-		found: fmt.Sprintf("%s %s; CUDA Toolkit %s accepts %s", recipes.Display(column), given[column], toolkit.Version, limit.Text),
+		found: lang.F("%s %s; CUDA Toolkit %s accepts %s", recipes.Display(column), given[column], toolkit.Version, limit.Text),
 	}
 	holds, err := limit.Accepts.Check(given[column])
 	switch {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // ownCard is an NVIDIA card on this system's own bus whose kernel module this
@@ -41,7 +42,7 @@ func nouveauHolds(e *evaluation, _ subject) (map[string]string, bool) {
 	if !ok || g.Driver != "nouveau" || version == "" {
 		return nil, false
 	}
-	return map[string]string{"gpu": cmp.Or(g.Name, "the NVIDIA card"), "version": version, "sudo": e.sudo()}, true
+	return map[string]string{"gpu": cmp.Or(g.Name, lang.T("the NVIDIA card")), "version": version, "sudo": e.sudo()}, true
 }
 
 // nouveauInstead finds a card that nouveau drives where NVIDIA's driver is not
@@ -68,9 +69,9 @@ func nouveauInstead(e *evaluation, _ subject) (map[string]string, bool) {
 // of names tells only what it can do.
 func cardName(g facts.GPU) string {
 	if g.Name == "" && g.ComputeCapability != "" {
-		return "this NVIDIA GPU (compute capability " + g.ComputeCapability + ")"
+		return lang.F("this NVIDIA GPU (compute capability %s)", g.ComputeCapability)
 	}
-	return cmp.Or(g.Name, "the NVIDIA card")
+	return cmp.Or(g.Name, lang.T("the NVIDIA card"))
 }
 
 // branchFor is the last driver branch that supports a card, "current" while the
@@ -184,7 +185,7 @@ func moduleNotBuilt(e *evaluation, _ subject) (map[string]string, bool) {
 	}
 	vars := map[string]string{"sudo": e.sudo()}
 	if len(m.Others) > 0 {
-		vars["others"] = " (it is for " + strings.Join(m.Others, ", ") + ")"
+		vars["others"] = lang.F(" (it is for %s)", strings.Join(m.Others, ", "))
 	}
 	return vars, true
 }
@@ -228,11 +229,11 @@ func fabricManager(e *evaluation, _ subject) (map[string]string, bool) {
 	vars := map[string]string{"driver": driver.Version, "branch": branch, "sudo": e.sudo()}
 	switch {
 	case !f.Manager:
-		vars["problem"], vars["install"] = "is not installed", "yes"
+		vars["problem"], vars["install"] = lang.T("is not installed"), "yes"
 	case f.Version != "" && f.Version != driver.Version:
-		vars["problem"], vars["install"] = f.Version+" does not start with driver "+driver.Version, "yes"
+		vars["problem"], vars["install"] = lang.F("%s does not start with driver %s", f.Version, driver.Version), "yes"
 	case f.Stopped:
-		vars["problem"] = "is not running"
+		vars["problem"] = lang.T("is not running")
 	}
 	return vars, vars["problem"] != ""
 }
@@ -253,7 +254,7 @@ func nvidiaWithoutVulkan(e *evaluation, _ subject) (map[string]string, bool) {
 	if _, failed := e.facts.Problem("vulkan"); failed || slices.ContainsFunc(e.facts.GPUs, func(g facts.GPU) bool { return g.Vendor == "intel" || g.Vendor == "amd" }) {
 		return nil, false // another GPU's driver may be the one to install
 	}
-	name := "the NVIDIA GPU"
+	name := lang.T("the NVIDIA GPU")
 	for _, g := range e.facts.GPUs {
 		if g.Vendor == "nvidia" && g.Name != "" {
 			name = g.Name
@@ -282,7 +283,7 @@ func nodeMissing(e *evaluation, _ subject) (map[string]string, bool) {
 	if driver, ok := e.facts.Active("nvidia-driver"); ok && driver.Unusable == nil {
 		return nil, false
 	}
-	return map[string]string{"node": found.NoNode, "gpu": cmp.Or(found.Name, "the "+vendorName(found.Vendor)+" GPU")}, found.NoNode != ""
+	return map[string]string{"node": found.NoNode, "gpu": cmp.Or(found.Name, lang.F("the %s GPU", vendorName(found.Vendor)))}, found.NoNode != ""
 }
 
 // dxgMissing finds a container in WSL with Intel's OpenCL driver alone, and without
@@ -367,7 +368,7 @@ func softwareBesideGPU(e *evaluation, s subject) (map[string]string, bool) {
 		return nil, false
 	}
 	g := e.facts.GPUs[i]
-	vars["vendor"], vars["gpu"] = g.Vendor, cmp.Or(g.Name, "the GPU")
+	vars["vendor"], vars["gpu"] = g.Vendor, cmp.Or(g.Name, lang.T("the GPU"))
 	return vars, true
 }
 

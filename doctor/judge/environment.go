@@ -9,6 +9,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // builds reports whether the recipe compiles something here.
@@ -54,15 +55,15 @@ func goCache(e *evaluation, _ subject) (map[string]string, bool) {
 		return nil, false
 	}
 	f := e.facts.Environment.Folders[i]
-	what := f.Variable + " is not set"
+	what := lang.F("%s is not set", f.Variable)
 	switch f.Problem {
 	case facts.ReadOnlyFolder:
-		what = f.Variable + "=" + f.Path + " is on a read-only file system"
+		what = lang.F("%s=%s is on a read-only file system", f.Variable, f.Path)
 	case facts.FolderOfRoot:
-		what = "HOME is /, to which only root can write"
+		what = lang.T("HOME is /, to which only root can write")
 	case facts.FolderUnset:
 		if f.Path != "" {
-			what = f.Variable + "=" + f.Path + ", which Go no longer supports"
+			what = lang.F("%s=%s, which Go no longer supports", f.Variable, f.Path)
 		}
 	}
 	return map[string]string{"what": what, "variable": f.Variable}, true
@@ -104,7 +105,7 @@ func goFlagSplit(e *evaluation, s subject) (map[string]string, bool) {
 			names = append(names, v.Name)
 		}
 	}
-	vars["variables"] = strings.Join(names, " and ")
+	vars["variables"] = strings.Join(names, lang.T(" and "))
 	return vars, true
 }
 
@@ -145,7 +146,7 @@ func localProxy(e *evaluation, s subject) (map[string]string, bool) {
 	}
 	vars, ok := variables(facts.LocalProxy)(e, s)
 	if ok {
-		vars["where"] = "a container"
+		vars["where"] = lang.T("a container")
 		if onWSL(e.facts) && e.facts.OS.Container == "wsl2" {
 			vars["where"] = "WSL"
 		}
@@ -219,9 +220,9 @@ func gpuNotHere(e *evaluation, s subject) (map[string]string, bool) {
 	if !ok || !e.usesCUDA() || count == 0 || err != nil || number < count {
 		return nil, false
 	}
-	vars["count"], vars["last"] = fmt.Sprintf("%d NVIDIA GPUs", count), fmt.Sprint(count-1)
+	vars["count"], vars["last"] = lang.F("%d NVIDIA GPUs", count), fmt.Sprint(count-1)
 	if count == 1 {
-		vars["count"] = "1 NVIDIA GPU"
+		vars["count"] = lang.T("1 NVIDIA GPU")
 	}
 	return vars, true
 }
@@ -279,9 +280,9 @@ func condaPackages(e *evaluation, _ subject) (map[string]string, bool) {
 	if c == nil || !e.buildsOpenCV() {
 		return nil, false
 	}
-	vars := map[string]string{"folder": c.Folder, "through": c.Through, "packages": strings.Join(c.Packages, ", "), "what": "and CMake finds its packages before the system's"}
+	vars := map[string]string{"folder": c.Folder, "through": c.Through, "packages": strings.Join(c.Packages, ", "), "what": lang.T("and CMake finds its packages before the system's")}
 	if c.Through == "PATH" {
-		vars["what"] = "and CMake finds its " + vars["packages"] + " before the system's"
+		vars["what"] = lang.F("and CMake finds its %s before the system's", vars["packages"])
 	}
 	if c.Activated {
 		vars["active"] = "yes"
@@ -302,9 +303,9 @@ func clangVariable(e *evaluation, s subject) (map[string]string, bool) {
 	if !ok || !e.builds() {
 		return nil, false
 	}
-	vars["what"] = "names an SDK that is not here"
+	vars["what"] = lang.T("names an SDK that is not here")
 	if vars["variable"] != "SDKROOT" {
-		vars["what"] = "puts the SDK's C headers before those of C++"
+		vars["what"] = lang.T("puts the SDK's C headers before those of C++")
 	}
 	return vars, true
 }
@@ -358,7 +359,7 @@ func tmpSmall(e *evaluation, _ subject) (map[string]string, bool) {
 	}
 	for _, d := range e.facts.Disks {
 		if d.Purpose == "tmp" && d.Free < least {
-			return map[string]string{"folder": d.Path, "free": recipes.Bytes(d.Free).Human(), "what": "compiling with CUDA can take " + recipes.Bytes(least).Human() + " there"}, true
+			return map[string]string{"folder": d.Path, "free": recipes.Bytes(d.Free).Human(), "what": lang.F("compiling with CUDA can take %s there", recipes.Bytes(least).Human())}, true
 		}
 	}
 	return nil, false

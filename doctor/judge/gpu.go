@@ -2,13 +2,13 @@ package judge
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // vendorName is a vendor of GPUs as it writes itself.
@@ -47,7 +47,7 @@ func cudaGone(e *evaluation, _ subject) (map[string]string, bool) {
 	}
 	sm := BestGPU(e.facts)
 	last := "8.0" // NVIDIA's toolkits for cards before Fermi ended with 6.5
-	generation := "older than Fermi"
+	generation := lang.T("older than Fermi")
 	if major(sm) >= 2 {
 		generation = ""
 	}
@@ -69,7 +69,7 @@ func cudaGone(e *evaluation, _ subject) (map[string]string, bool) {
 	if generation == "" {
 		return nil, false // a card newer than the table
 	}
-	return map[string]string{"gpu": cmp.Or(gpus[0].Name, "the NVIDIA GPU"), "sm": sm, "generation": generation, "last": last}, true
+	return map[string]string{"gpu": cmp.Or(gpus[0].Name, lang.T("the NVIDIA GPU")), "sm": sm, "generation": generation, "last": last}, true
 }
 
 // cudaReleases are the minor releases of the CUDA toolkit since 8.0 (NVIDIA,
@@ -128,13 +128,13 @@ func gpuCode(e *evaluation, s subject) (map[string]string, bool) {
 			return nil, false
 		}
 	}
-	ptx := "no PTX"
+	ptx := lang.T("no PTX")
 	if len(b.PTX) > 0 {
-		ptx = "PTX for " + strings.Join(b.PTX, ", ")
+		ptx = lang.F("PTX for %s", strings.Join(b.PTX, ", "))
 	}
 	sm := BestGPU(e.facts)
 	vars := map[string]string{
-		"gpu": cmp.Or(gpus[0].Name, "the NVIDIA GPU"), "sm": sm, "archs": cmp.Or(strings.Join(b.CUDAArchs, ", "), "none"), "ptx": ptx,
+		"gpu": cmp.Or(gpus[0].Name, lang.T("the NVIDIA GPU")), "sm": sm, "archs": cmp.Or(strings.Join(b.CUDAArchs, ", "), "none"), "ptx": ptx,
 		"arch": strings.ReplaceAll(sm, ".", ""),
 	}
 	if s.name == "libtorch" {
@@ -224,7 +224,7 @@ func (e *evaluation) libtorchFor(sm string) string {
 			if hasDriver && driver.Version != "" && (err != nil || newer(least, driver.Version)) {
 				continue
 			}
-			text := fmt.Sprintf("LibTorch %s.0 in its cu%s build", recipes.Series(version), build)
+			text := lang.F("LibTorch %s.0 in its cu%s build", recipes.Series(version), build)
 			if recipes.Series(cuda.Version) == toolkit {
 				return text
 			}
@@ -333,7 +333,7 @@ func cudaParts(e *evaluation, s subject) (map[string]string, bool) {
 			missing = append(missing, part.display)
 		}
 	}
-	return map[string]string{"missing": strings.Join(missing, " and "), "series": recipes.Series(i.Version)}, len(missing) > 0
+	return map[string]string{"missing": strings.Join(missing, lang.T(" and ")), "series": recipes.Series(i.Version)}, len(missing) > 0
 }
 
 // torchNVTX finds a LibTorch for CUDA whose CMake package asks for a library that
@@ -429,7 +429,7 @@ func DevelImage(f *facts.Facts) string {
 	if series == "" || !slices.Contains([]string{"docker", "podman", "kubernetes", "apptainer"}, f.OS.Container) || f.OS.Board != "" {
 		return ""
 	}
-	return "Build in the devel image of CUDA " + series + " (nvidia/cuda:" + series + ".x-cudnn-devel-…), which has nvcc and the headers. This image is made for running: what is built there runs here."
+	return lang.F("Build in the devel image of CUDA %s (nvidia/cuda:%s.x-cudnn-devel-…), which has nvcc and the headers. This image is made for running: what is built there runs here.", series, series)
 }
 
 // DriverHost says whose driver programs here use: wsl, container, jetson, or ""
@@ -468,13 +468,13 @@ func (e *evaluation) update(name string, c recipes.Constraint) string {
 	if name == "nvidia-driver" {
 		last := e.branchFor(BestGPU(e.facts))
 		if enough, err := check(c.String(), last+".999"); last != "" && last != "current" && err == nil && !enough {
-			return "Keep the driver: branch " + last + " is the last that supports this GPU. Use builds for an older CUDA, or the CPU."
+			return lang.F("Keep the driver: branch %s is the last that supports this GPU. Use builds for an older CUDA, or the CPU.", last)
 		}
 		switch DriverHost(e.facts) {
 		case "wsl":
-			return fmt.Sprintf("Install NVIDIA driver %s on Windows, then run: wsl --shutdown. Do not install a Linux driver inside WSL.", c)
+			return lang.F("Install NVIDIA driver %s on Windows, then run: wsl --shutdown. Do not install a Linux driver inside WSL.", c)
 		case "container":
-			return fmt.Sprintf("Install NVIDIA driver %s on the host, or use an image with an older CUDA.", c)
+			return lang.F("Install NVIDIA driver %s on the host, or use an image with an older CUDA.", c)
 		}
 	}
 	if text := e.openposeAdvice(name); text != "" && (name == "cuda" || name == "cudnn") {
@@ -483,13 +483,13 @@ func (e *evaluation) update(name string, c recipes.Constraint) string {
 	switch cuda, ok := e.facts.Active("cuda"); name {
 	case "cudnn":
 		if text := e.cudnnAdvice(&recipes.ComponentCheck{Version: c.String()}); text != "" || !ok {
-			return cmp.Or(text, fmt.Sprintf("Install cuDNN %s from NVIDIA's cuDNN archive.", c))
+			return cmp.Or(text, lang.F("Install cuDNN %s from NVIDIA's cuDNN archive.", c))
 		}
-		return fmt.Sprintf("Install cuDNN %s for CUDA %d from NVIDIA's cuDNN archive.", c, major(cuda.Version))
+		return lang.F("Install cuDNN %s for CUDA %d from NVIDIA's cuDNN archive.", c, major(cuda.Version))
 	case "cuda":
-		return fmt.Sprintf("Install CUDA Toolkit %s from NVIDIA's CUDA archive; several toolkits can be installed side by side.", c)
+		return lang.F("Install CUDA Toolkit %s from NVIDIA's CUDA archive; several toolkits can be installed side by side.", c)
 	}
-	return fmt.Sprintf("Install %s %s.", recipes.Display(name), c)
+	return lang.F("Install %s %s.", recipes.Display(name), c)
 }
 
 // cudaGlibc finds a toolkit of NVIDIA's whose headers and glibc's both declare cospi and

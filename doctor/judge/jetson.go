@@ -6,6 +6,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // JetPack is what NVIDIA ships for a release of Jetson Linux (L4T).
@@ -54,21 +55,21 @@ func OnJetson(name string, f *facts.Facts) string {
 	switch name {
 	case "nvidia-driver":
 		if container {
-			return "Start the container again with: docker run --runtime nvidia IMAGE"
+			return lang.T("Start the container again with: docker run --runtime nvidia IMAGE")
 		}
 		return sudo + "apt-get install --reinstall nvidia-l4t-core nvidia-l4t-cuda"
 	case "vulkan":
 		if container {
-			return "Start the container again with: docker run --runtime nvidia -e NVIDIA_DRIVER_CAPABILITIES=all IMAGE"
+			return lang.T("Start the container again with: docker run --runtime nvidia -e NVIDIA_DRIVER_CAPABILITIES=all IMAGE")
 		}
-		return sudo + "apt-get install --reinstall nvidia-l4t-3d-core, which brings and registers the Jetson's Vulkan driver"
+		return lang.F("%sapt-get install --reinstall nvidia-l4t-3d-core, which brings and registers the Jetson's Vulkan driver", sudo)
 	case "cuda", "cudnn", "tensorrt", "nvcc":
 		if container {
-			return "Use one of NVIDIA's images for this Jetson (l4t-jetpack), and start it with: docker run --runtime nvidia IMAGE"
+			return lang.T("Use one of NVIDIA's images for this Jetson (l4t-jetpack), and start it with: docker run --runtime nvidia IMAGE")
 		}
 		source := ""
 		if file := f.Environment.NoSources; file != "" {
-			source = "apt does not know JetPack's packages: every line of " + file + " is switched off. Remove the # before its lines that begin with deb. Then: "
+			source = lang.F("apt does not know JetPack's packages: every line of %s is switched off. Remove the # before its lines that begin with deb. Then: ", file)
 		}
 		return source + sudo + "apt-get update && " + sudo + "apt-get install nvidia-jetpack"
 	}
@@ -79,7 +80,7 @@ func OnJetson(name string, f *facts.Facts) string {
 // Runtime publish is for servers with ARM and desktop cards (NVIDIA, Installing
 // PyTorch for Jetson Platform; elinux.org, Jetson Zoo).
 func ofJetPack(name string) string {
-	return "Install NVIDIA's " + map[string]string{"libtorch": "PyTorch", "onnxruntime": "ONNX Runtime GPU"}[name] + " wheel for this JetPack (NVIDIA's Jetson pages list them), or build " + recipes.Display(name) + " here with CUDA. Its makers' own builds have no code for a Jetson."
+	return lang.F("Install NVIDIA's %s wheel for this JetPack (NVIDIA's Jetson pages list them), or build %s here with CUDA. Its makers' own builds have no code for a Jetson.", map[string]string{"libtorch": "PyTorch", "onnxruntime": "ONNX Runtime GPU"}[name], recipes.Display(name))
 }
 
 // jetsonCUDA finds a CUDA that this release of Jetson Linux does not run: one for

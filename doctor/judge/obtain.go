@@ -6,6 +6,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // cudnnFile names the file of a cuDNN in NVIDIA's archive, and where it goes so that
@@ -19,9 +20,9 @@ func cudnnFile(version, cuda string, f *facts.Facts) string {
 	case home == "" || f.OS.Arch != "" && f.OS.Arch != "amd64" || major(version) < 8:
 		return ""
 	case f.OS.Family == "windows":
-		return fmt.Sprintf(`Download cudnn-windows-x86_64-%s*_%s-archive.zip from https://developer.nvidia.com/cudnn-archive and copy its folders bin, include and lib into %s.`, version, series, home)
+		return lang.F(`Download cudnn-windows-x86_64-%s*_%s-archive.zip from https://developer.nvidia.com/cudnn-archive and copy its folders bin, include and lib into %s.`, version, series, home)
 	case f.OS.Family == "linux":
-		return fmt.Sprintf("Download cudnn-linux-x86_64-%s*_%s-archive.tar.xz from https://developer.nvidia.com/cudnn-archive and copy its include to %s/include and its lib to %[3]s/lib64.", version, series, home)
+		return lang.F("Download cudnn-linux-x86_64-%s*_%s-archive.tar.xz from https://developer.nvidia.com/cudnn-archive and copy its include to %s/include and its lib to %[3]s/lib64.", version, series, home)
 	}
 	return ""
 }
@@ -55,7 +56,7 @@ func AskCard(f *facts.Facts) string {
 			if card == "" {
 				return ""
 			}
-			return fmt.Sprintf("The compute capability of %s is unknown, and it decides which CUDA Toolkit and cuDNN have code for it. Look it up (nvidia-smi --query-gpu=compute_cap --format=csv, or https://developer.nvidia.com/cuda-gpus), then name the toolkit: deployctl plan --target cuda=VERSION.", card)
+			return lang.F("The compute capability of %s is unknown, and it decides which CUDA Toolkit and cuDNN have code for it. Look it up (nvidia-smi --query-gpu=compute_cap --format=csv, or https://developer.nvidia.com/cuda-gpus), then name the toolkit: deployctl plan --target cuda=VERSION.", card)
 		}
 	}
 	return ""

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 const (
@@ -34,9 +36,9 @@ func oddPath(_ *evaluation, s subject) (map[string]string, bool) {
 	path := s.instance.Path
 	switch {
 	case strings.ContainsFunc(path, func(r rune) bool { return r > 127 }):
-		return map[string]string{"what": "characters other than ASCII"}, true
+		return map[string]string{"what": lang.T("characters other than ASCII")}, true
 	case strings.Contains(path, " "):
-		return map[string]string{"what": "a space"}, true
+		return map[string]string{"what": lang.T("a space")}, true
 	}
 	return nil, false
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // gocvRelease compares the gocv in go.mod with the OpenCV that its build finds: by
@@ -32,10 +33,10 @@ func gocvRelease(e *evaluation, s subject) (map[string]string, bool) {
 			return nil, false
 		}
 		vars["accepts"], vars["release"] = named, e.gocvNaming(opencv.Version)
-		vars["problem"] = fmt.Sprintf("links OpenCV %s by its libraries' names (opencv_core%s)", named, strings.ReplaceAll(named, ".", ""))
+		vars["problem"] = lang.F("links OpenCV %s by its libraries' names (opencv_core%s)", named, strings.ReplaceAll(named, ".", ""))
 		return vars, true
 	}
-	vars["problem"] = "does not compile without OpenCV " + accepts
+	vars["problem"] = lang.F("does not compile without OpenCV %s", accepts)
 	if holds, err := check(accepts, opencv.Version); err != nil || holds {
 		return nil, false
 	}
@@ -109,16 +110,16 @@ func projectCMake(e *evaluation, s subject) (map[string]string, bool) {
 	if _, failed := e.facts.Problem("cmake"); d.Component != "cmake" || failed || d.Version == "" {
 		return nil, false
 	}
-	vars := map[string]string{"todo": "Install CMake " + d.Version + " or newer."}
+	vars := map[string]string{"todo": lang.F("Install CMake %s or newer.", d.Version)}
 	if len(list) == 0 {
 		if len(e.facts.Components["visual-studio"]) > 0 {
 			return nil, false // it may bring one of its own
 		}
-		vars["problem"] = "no CMake was found on this machine"
+		vars["problem"] = lang.T("no CMake was found on this machine")
 		return vars, true
 	}
 	have := list[0].Version
-	vars["problem"] = "the CMake here is " + have
+	vars["problem"] = lang.F("the CMake here is %s", have)
 	if enough, err := check(">= "+d.Version, have); err != nil || !enough {
 		return vars, err == nil
 	}
@@ -126,8 +127,8 @@ func projectCMake(e *evaluation, s subject) (map[string]string, bool) {
 	if old, err := check("< 3.5", knows); err != nil || !old || major(have) < 4 {
 		return nil, false
 	}
-	vars["problem"] += ", which refuses projects for CMake older than 3.5"
-	vars["todo"] = fmt.Sprintf("cmake -DCMAKE_POLICY_VERSION_MINIMUM=3.5 and your other options, or change line %d to cmake_minimum_required(VERSION %s...3.10)", d.Line, d.Version)
+	vars["problem"] += lang.T(", which refuses projects for CMake older than 3.5")
+	vars["todo"] = lang.F("cmake -DCMAKE_POLICY_VERSION_MINIMUM=3.5 and your other options, or change line %d to cmake_minimum_required(VERSION %s...3.10)", d.Line, d.Version)
 	return vars, true
 }
 
@@ -155,7 +156,7 @@ func projectComponent(e *evaluation, s subject) (map[string]string, bool) {
 		if f := e.done[d.Component]; d.Unsure || f != nil && f.State == Fail {
 			return nil, false // nothing that is known, or said already
 		}
-		vars["problem"] = "was not found on this machine"
+		vars["problem"] = lang.T("was not found on this machine")
 		return vars, true
 	}
 	constraint := ""
@@ -175,14 +176,14 @@ func projectComponent(e *evaluation, s subject) (map[string]string, bool) {
 			continue
 		}
 		if lacks = missingModules(i, d.Parts); len(lacks) == 0 {
-			vars["problem"] = "pkg-config knows only as opencv4 here"
+			vars["problem"] = lang.T("pkg-config knows only as opencv4 here")
 			return vars, d.PkgConfig == "opencv" && major(i.Version) >= 4
 		}
 	}
 	vars["accepts"] = constraint
-	vars["problem"] = "has version " + list[0].Version + " here"
+	vars["problem"] = lang.F("has version %s here", list[0].Version)
 	if len(lacks) > 0 {
-		vars["accepts"], vars["problem"] = "with "+strings.Join(lacks, ", "), "has no "+strings.Join(lacks, ", ")+" here"
+		vars["accepts"], vars["problem"] = lang.F("with %s", strings.Join(lacks, ", ")), lang.F("has no %s here", strings.Join(lacks, ", "))
 	}
 	return vars, true
 }
@@ -297,7 +298,7 @@ func projectGPUCode(e *evaluation, s subject) (map[string]string, bool) {
 	sm := BestGPU(e.facts)
 	vars := map[string]string{"gpu": "", "sm": sm, "arch": strings.ReplaceAll(sm, ".", "")}
 	if len(refused) > 0 {
-		vars["problem"] = fmt.Sprintf("CUDA %s makes no code for compute capability %s", cuda.Version, strings.Join(refused, ", "))
+		vars["problem"] = lang.F("CUDA %s makes no code for compute capability %s", cuda.Version, strings.Join(refused, ", "))
 		vars["refused"] = strings.Join(refused, ", ")
 		return vars, true
 	}
@@ -310,7 +311,7 @@ func projectGPUCode(e *evaluation, s subject) (map[string]string, bool) {
 	if _, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": cuda.Version}, "generation"); err != nil {
 		return nil, false // this CUDA makes none for the card: that is for other checks
 	}
-	vars["problem"] = fmt.Sprintf("the %s here (compute capability %s) runs none of that", cmp.Or(gpus[0].Name, "GPU"), sm)
+	vars["problem"] = lang.F("the %s here (compute capability %s) runs none of that", cmp.Or(gpus[0].Name, "GPU"), sm)
 	return vars, true
 }
 
@@ -331,7 +332,7 @@ func openCVSources(e *evaluation, _ subject) (map[string]string, bool) {
 	before := func(of3, of4 string) bool {
 		return newer(of4, version) && (!newer("4.0", version) || newer(of3, version))
 	}
-	option := "-DCUDA_ARCH_BIN with your GPU's compute capability"
+	option := lang.T("-DCUDA_ARCH_BIN with your GPU's compute capability")
 	if sm := BestGPU(e.facts); sm != "" {
 		option = "-DCUDA_ARCH_BIN=" + sm
 	}
@@ -343,17 +344,17 @@ func openCVSources(e *evaluation, _ subject) (map[string]string, bool) {
 	}
 	switch {
 	case e.facts.OS.Family == "darwin" && e.facts.OS.Arch == "arm64" && before("3.4.13", "4.5.1"):
-		return say("the libpng in them has no NEON code for Apple silicon, and png_init_filter_functions_neon is undefined", "4.5.1", "-DBUILD_PNG=OFF with Homebrew's libpng (brew install libpng)")
+		return say(lang.T("the libpng in them has no NEON code for Apple silicon, and png_init_filter_functions_neon is undefined"), "4.5.1", lang.T("-DBUILD_PNG=OFF with Homebrew's libpng (brew install libpng)"))
 	case e.facts.OS.Family == "darwin" && major(clang.Version) >= 12 && before("3.4.12", "4.5.0"):
-		return say("the libjasper in them declares functions implicitly, which Clang 12 and newer refuse", "4.5.0", "-DWITH_JASPER=OFF")
+		return say(lang.T("the libjasper in them declares functions implicitly, which Clang 12 and newer refuse"), "4.5.0", "-DWITH_JASPER=OFF")
 	case has && major(cuda.Version) >= 11 && before("3.4.11", "4.4.0"):
-		return say("without CUDA_ARCH_BIN they make code for Kepler (compute_30), which CUDA 11 and newer refuse", "4.4.0", option)
+		return say(lang.T("without CUDA_ARCH_BIN they make code for Kepler (compute_30), which CUDA 11 and newer refuse"), "4.4.0", option)
 	case has && major(cuda.Version) >= 9 && newer("3.3.1", version):
-		return say("they look for libnppi, which CUDA 9 and newer have in parts, and CMake stops with CUDA_nppi_LIBRARY set to NOTFOUND", "3.4", "")
+		return say(lang.T("they look for libnppi, which CUDA 9 and newer have in parts, and CMake stops with CUDA_nppi_LIBRARY set to NOTFOUND"), "3.4", "")
 	case has && recipes.Series(version) == "4.2" && BestGPU(e.facts) != "" && newer(dnn42, BestGPU(e.facts)):
-		return say("dnn with CUDA in them needs compute capability "+dnn42+", and the GPU here has "+BestGPU(e.facts), "4.3.0", "-DOPENCV_DNN_CUDA=OFF")
+		return say(lang.F("dnn with CUDA in them needs compute capability %s, and the GPU here has %s", dnn42, BestGPU(e.facts)), "4.3.0", "-DOPENCV_DNN_CUDA=OFF")
 	case has && major(cuda.Version) >= 9 && newer("3.4", version):
-		return say("without CUDA_ARCH_BIN they make code for Fermi (compute_20), which CUDA 9 and newer refuse", "3.4", option)
+		return say(lang.T("without CUDA_ARCH_BIN they make code for Fermi (compute_20), which CUDA 9 and newer refuse"), "3.4", option)
 	}
 	return nil, false
 }

@@ -2,13 +2,13 @@ package judge
 
 import (
 	"cmp"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // fitsHere is fits for what the recipe compiles with: MinGW cannot link C++
@@ -17,9 +17,9 @@ import (
 func (e *evaluation) fitsHere(i facts.Instance, c *recipes.ComponentCheck, constraint recipes.Constraint) verdict {
 	v := e.fits(i, c, constraint)
 	if i.Built.Compiler == "msvc" && slices.Contains(e.touched(), "mingw") {
-		v.state, v.cause, v.found = Fail, Lacking, "built with MSVC, which MinGW cannot link"
+		v.state, v.cause, v.found = Fail, Lacking, lang.T("built with MSVC, which MinGW cannot link")
 		if i.Built.Toolset != "" {
-			v.found = "built with MSVC (" + i.Built.Toolset + "), which MinGW cannot link"
+			v.found = lang.F("built with MSVC (%s), which MinGW cannot link", i.Built.Toolset)
 		}
 	}
 	return v
@@ -42,8 +42,8 @@ func (e *evaluation) reach(name string, other facts.Instance, active *facts.Inst
 	if text != "" {
 		return text, do
 	}
-	return fmt.Sprintf("%s is in %s, but programs do not find it there. To see every copy and what finds it, run deployctl shadow %s.",
-		label(name, other), cmp.Or(other.Path, "an unknown place"), name), nil
+	return lang.F("%s is in %s, but programs do not find it there. To see every copy and what finds it, run deployctl shadow %s.",
+		label(name, other), cmp.Or(other.Path, lang.T("an unknown place")), name), nil
 }
 
 // Reach says how to make programs find a copy of a component that is on the
@@ -67,15 +67,15 @@ func InstallCommand(p recipes.Packages, f *facts.Facts) string { return installC
 // notFound says that a copy is there and what does not lead to it.
 func (e *evaluation) notFound(name string, i facts.Instance) string {
 	if dir := binOf(name, i); e.isWindows() && dir != "" && !ownLookup(name) {
-		return fmt.Sprintf("%s is installed, but %s is not on PATH", label(name, i), dir)
+		return lang.F("%s is installed, but %s is not on PATH", label(name, i), dir)
 	}
 	if name == "vcredist" && i.Attrs["arch"] != "" {
-		return label(name, i) + " for " + i.Attrs["arch"] + " only"
+		return lang.F("%s for %s only", label(name, i), i.Attrs["arch"])
 	}
 	if i.Path == "" {
-		return label(name, i) + " is where programs do not look"
+		return lang.F("%s is where programs do not look", label(name, i))
 	}
-	return label(name, i) + " is in " + i.Path + ", where programs do not look"
+	return lang.F("%s is in %s, where programs do not look", label(name, i), i.Path)
 }
 
 // ownLookup are the components that Windows programs find through the registry
@@ -130,15 +130,15 @@ func binOf(name string, i facts.Instance) string {
 func (e *evaluation) reachOnWindows(name string, other facts.Instance, active *facts.Instance) (string, *Action) {
 	switch name {
 	case "vcredist":
-		return "Install the current Visual C++ redistributable for x64: https://aka.ms/vs/17/release/vc_redist.x64.exe", nil
+		return lang.T("Install the current Visual C++ redistributable for x64: https://aka.ms/vs/17/release/vc_redist.x64.exe"), nil
 	case "visual-studio":
 		if series, _, _ := strings.Cut(other.Version, "."); generator(series) != "" {
-			return fmt.Sprintf("Use the one in %s: cmake -G %q.", other.Path, generator(series)), nil
+			return lang.F("Use the one in %s: cmake -G %q.", other.Path, generator(series)), nil
 		}
 		return "", nil
 	case "msvc":
 		if v := strings.Split(other.Version, "."); len(v) > 1 {
-			return fmt.Sprintf("Use the toolset in %s: cmake -T version=%s.%s, or vcvarsall.bat x64 -vcvars_ver=%s.%s.", other.Path, v[0], v[1], v[0], v[1]), nil
+			return lang.F("Use the toolset in %s: cmake -T version=%s.%s, or vcvarsall.bat x64 -vcvars_ver=%s.%s.", other.Path, v[0], v[1], v[0], v[1]), nil
 		}
 		return "", nil
 	}
@@ -146,7 +146,7 @@ func (e *evaluation) reachOnWindows(name string, other facts.Instance, active *f
 		return "", nil
 	}
 	if active != nil && slices.Equal(active.Via, []string{"cmake"}) && other.Places.CMake != "" {
-		return fmt.Sprintf("Set %s_DIR to %s.", cmakeName(name), other.Places.CMake), nil
+		return lang.F("Set %s_DIR to %s.", cmakeName(name), other.Places.CMake), nil
 	}
 	dir := binOf(name, other)
 	if dir == "" {
@@ -157,19 +157,19 @@ func (e *evaluation) reachOnWindows(name string, other facts.Instance, active *f
 	if active != nil {
 		before := binOf(name, *active)
 		if inSystem32(before) && slices.Contains(active.Via, "dll") {
-			return fmt.Sprintf("Copy the DLLs of %s to the folder of your program: Windows searches System32 before PATH.", dir), nil
+			return lang.F("Copy the DLLs of %s to the folder of your program: Windows searches System32 before PATH.", dir), nil
 		}
 		if before != "" && !strings.EqualFold(before, dir) {
 			do.Env[0].Before = before
 		} else {
-			text, do = "Put "+dir+" first on PATH and open a new terminal.", nil
+			text, do = lang.F("Put %s first on PATH and open a new terminal.", dir), nil
 		}
 	}
 	if do != nil {
 		text = e.command(do)
 	}
 	if name == "cuda" {
-		text, do = strings.TrimSuffix(text, ".")+", and set CUDA_PATH to "+strings.TrimRight(other.Path, `\`)+".", nil
+		text, do = lang.F("%s, and set CUDA_PATH to %s.", strings.TrimRight(text, ".。"), strings.TrimRight(other.Path, `\`)), nil
 	}
 	return text, do
 }
@@ -209,7 +209,7 @@ func (e *evaluation) reachOnLinux(name string, other facts.Instance, active *fac
 	case pc != "" && by("pkg-config") && !found("pkg-config"):
 		do.Env = []EnvEdit{{Name: "PKG_CONFIG_PATH", Value: pc}}
 	case other.Places.CMake != "" && by("cmake") && !found("cmake"):
-		cmake = fmt.Sprintf("Give CMake -D%s_DIR=%s", cmakeName(name), other.Places.CMake)
+		cmake = lang.F("Give CMake -D%s_DIR=%s", cmakeName(name), other.Places.CMake)
 	case name == "cuda" && active == nil && lib == "" && strings.HasPrefix(other.Path, "/usr/local/cuda-"):
 		do.Env = []EnvEdit{{Name: "PATH", Value: path.Join(other.Path, "bin")}}
 		return e.command(do), do
@@ -232,11 +232,11 @@ func (e *evaluation) reachOnLinux(name string, other facts.Instance, active *fac
 		}
 	}
 	text := e.command(do)
-	if cmake != "" { // a build's own setting: nothing that could be made lasting
-		return strings.TrimSuffix(cmake+"; then "+text, "; then "), nil
-	}
-	if text == "" {
-		return "", nil
+	switch { // a build's own setting is nothing that could be made lasting
+	case cmake != "" && text != "":
+		return cmake + lang.T("; then ") + text, nil
+	case text == "":
+		return cmake, nil
 	}
 	return text, do
 }
@@ -253,11 +253,11 @@ func (e *evaluation) reachOnMac(name string, other facts.Instance, active *facts
 	case active != nil && slices.Contains(active.Via, "PATH"), active == nil && isProgram(other) && other.Places.Lib == "" && !strings.HasPrefix(other.Path, "/opt/homebrew/bin/"):
 		do.Env = []EnvEdit{{Name: "PATH", Value: programs(name, other)}}
 	case active == nil && strings.HasPrefix(other.Path, "/opt/homebrew/bin/"):
-		return `Put Homebrew's programs on PATH: eval "$(/opt/homebrew/bin/brew shellenv)"`, nil
+		return lang.T(`Put Homebrew's programs on PATH: eval "$(/opt/homebrew/bin/brew shellenv)"`), nil
 	case other.Places.CMake != "":
-		return fmt.Sprintf("Give CMake -D%s_DIR=%s.", cmakeName(name), other.Places.CMake), nil
+		return lang.F("Give CMake -D%s_DIR=%s.", cmakeName(name), other.Places.CMake), nil
 	case other.Places.Lib != "":
-		return fmt.Sprintf("Link with -L%s -Wl,-rpath,%s.", other.Places.Lib, other.Places.Lib), nil
+		return lang.F("Link with -L%s -Wl,-rpath,%s.", other.Places.Lib, other.Places.Lib), nil
 	default:
 		return "", nil
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Evaluate judges facts against a recipe: one finding a requirement, in the
@@ -147,7 +148,7 @@ func (j *Judgement) onlyElsewhere() {
 		f.Fix, f.Action, f.Listed = j.elsewhere(f.Fix), nil, false
 		for i := range j.Findings {
 			if other := &j.Findings[i]; other.ID != f.ID {
-				other.State, other.Found, other.Fix, other.Cause, other.Action = Skipped, "not for this operating system", "", "", nil
+				other.State, other.Found, other.Fix, other.Cause, other.Action = Skipped, lang.T("not for this operating system"), "", "", nil
 				other.Version, other.Path, other.Where = "", "", ""
 			}
 		}
@@ -164,7 +165,7 @@ var embeddedRecipes = sync.OnceValues(recipes.Embedded)
 func (j *Judgement) elsewhere(manual string) string {
 	list := manual
 	if !strings.Contains(list, "deployctl recipe list") {
-		list = strings.TrimSpace(list + " To see the recipes for this system, run deployctl recipe list.")
+		list = lang.Join(list, lang.T("To see the recipes for this system, run deployctl recipe list."))
 	}
 	purpose, _, _ := strings.Cut(j.Recipe.Name, "-")
 	embedded, err := embeddedRecipes()
@@ -190,7 +191,7 @@ func (j *Judgement) elsewhere(manual string) string {
 			names = engine[i : i+1]
 		}
 	}
-	return "Use a recipe for this system: deployctl doctor --recipe " + strings.Join(names, " or ")
+	return lang.F("Use a recipe for this system: deployctl doctor --recipe %s", strings.Join(names, lang.T(" or ")))
 }
 
 // ForSystem reports whether a recipe is for a family of operating systems.
@@ -213,7 +214,7 @@ func (j *Judgement) AwaitRestart(served []string) {
 	for i := range j.Findings {
 		f := &j.Findings[i]
 		if (f.State == Fail || f.State == Warn || f.State == Unknown) && slices.Contains(served, f.ID) {
-			f.State, f.Fix = Pending, AfterRestart
+			f.State, f.Fix = Pending, lang.T(AfterRestart)
 		}
 	}
 }
@@ -314,7 +315,7 @@ type verdict struct {
 
 func (e *evaluation) judge(q *recipes.Requirement) Finding {
 	out := Finding{
-		ID: q.ID, Title: q.Title, Severity: cmp.Or(q.Severity, recipes.Required), Why: q.Why,
+		ID: q.ID, Title: lang.T(q.Title), Severity: cmp.Or(q.Severity, recipes.Required), Why: lang.T(q.Why),
 		Doc: cmp.Or(recipes.PagePath(q.ID), e.recipe.Source+"#"+q.ID),
 	}
 	e.advised, e.listed, e.do = nil, false, nil
@@ -336,7 +337,7 @@ func (e *evaluation) judge(q *recipes.Requirement) Finding {
 		case q.GPU != nil:
 			v = e.gpu(q.GPU)
 		default:
-			v = verdict{state: Unknown, found: "the recipe gives no check that this deployctl knows"}
+			v = verdict{state: Unknown, found: lang.T("the recipe gives no check that this deployctl knows")}
 		}
 	}
 	if q.Component != nil && v.state == Fail {
@@ -359,10 +360,10 @@ func (e *evaluation) judge(q *recipes.Requirement) Finding {
 	case OK, Skipped:
 	case Unknown:
 		if e.facts.FromText() {
-			out.Fix = "Run deployctl doctor on the machine itself."
+			out.Fix = lang.T("Run deployctl doctor on the machine itself.")
 			break
 		}
-		out.Fix = cmp.Or(v.fix, "Fix the error above and run deployctl doctor again. To do it by hand: "+cmp.Or(Manual(q, e.facts), q.Title))
+		out.Fix = cmp.Or(v.fix, lang.F("Fix the error above and run deployctl doctor again. To do it by hand: %s", cmp.Or(Manual(q, e.facts), lang.T(q.Title))))
 	default:
 		out.Fix = cmp.Or(v.fix, e.fix(q))
 		if v.fix == "" && v.do == nil {
@@ -383,42 +384,42 @@ func (e *evaluation) applies(w *recipes.When) (verdict, bool) {
 	f := e.facts
 	for _, name := range slices.Sorted(maps.Keys(w.Set)) {
 		if value := e.recipe.Setting(name); !slices.Contains(w.Set[name], value) {
-			return verdict{state: Skipped, wanted: name + " set to " + either(w.Set[name]), found: "only with --set " + name + "=" + either(w.Set[name])}, false
+			return verdict{state: Skipped, wanted: lang.F("%s set to %s", name, either(w.Set[name])), found: lang.F("only with --set %s=%s", name, either(w.Set[name]))}, false
 		}
 	}
 	if len(w.OS) > 0 {
 		if f.OS.Family == "" {
-			return e.unknown("os", "which operating system this is", "applies to "+either(w.OS)), false
+			return e.unknown("os", lang.T("which operating system this is"), lang.F("applies to %s", either(w.OS))), false
 		}
 		if !onOS(w.OS, f.OS) {
-			return verdict{state: Skipped, wanted: either(w.OS), found: systemNames(w.OS) + " only"}, false
+			return verdict{state: Skipped, wanted: either(w.OS), found: lang.F("%s only", systemNames(w.OS))}, false
 		}
 	}
 	if len(w.Arch) > 0 {
 		arch := cmp.Or(f.OS.Arch, f.CPU.Arch)
 		if arch == "" {
-			return e.unknown("cpu", "which processor this is", "applies to "+either(w.Arch)), false
+			return e.unknown("cpu", lang.T("which processor this is"), lang.F("applies to %s", either(w.Arch))), false
 		}
 		if !slices.Contains(w.Arch, arch) {
-			return verdict{state: Skipped, wanted: either(w.Arch), found: either(w.Arch) + " only"}, false
+			return verdict{state: Skipped, wanted: either(w.Arch), found: lang.F("%s only", either(w.Arch))}, false
 		}
 	}
 	for _, feature := range w.Features {
 		if len(f.CPU.Features) == 0 {
-			return e.unknown("cpu", "what this processor can do", "applies to processors with "+feature), false
+			return e.unknown("cpu", lang.T("what this processor can do"), lang.F("applies to processors with %s", feature)), false
 		}
 		if !slices.Contains(f.CPU.Features, feature) {
-			return verdict{state: Skipped, wanted: "a CPU with " + feature, found: "only on CPUs with " + feature}, false
+			return verdict{state: Skipped, wanted: lang.F("a CPU with %s", feature), found: lang.F("only on CPUs with %s", feature)}, false
 		}
 	}
 	if w.Compute != "" {
-		wanted := "a GPU with compute capability " + w.Compute
+		wanted := lang.F("a GPU with compute capability %s", w.Compute)
 		sm, v, ok := e.given("sm", wanted)
 		if !ok {
 			return v, false
 		}
 		if holds, err := check(w.Compute, sm); err != nil || !holds {
-			return verdict{state: Skipped, wanted: wanted, found: "only on GPUs with compute capability " + w.Compute}, false
+			return verdict{state: Skipped, wanted: wanted, found: lang.F("only on GPUs with compute capability %s", w.Compute)}, false
 		}
 	}
 	if len(w.Missing) > 0 {
@@ -427,16 +428,16 @@ func (e *evaluation) applies(w *recipes.When) (verdict, bool) {
 				return verdict{}, true
 			}
 		}
-		return verdict{state: Skipped, wanted: "needed until " + either(w.Missing) + " is installed", found: strings.Join(w.Missing, ", ") + " is installed"}, false
+		return verdict{state: Skipped, wanted: lang.F("needed until %s is installed", either(w.Missing)), found: lang.F("%s is installed", strings.Join(w.Missing, ", "))}, false
 	}
 	for _, name := range w.Present {
 		if len(f.Components[name]) > 0 {
 			continue
 		}
 		if _, failed := f.Problem(name); failed {
-			return e.unknown(name, "whether "+name+" is there", "applies where "+name+" is installed"), false
+			return e.unknown(name, lang.F("whether %s is there", name), lang.F("applies where %s is installed", name)), false
 		}
-		return verdict{state: Skipped, wanted: "applies where " + name + " is installed", found: name + " is not installed"}, false
+		return verdict{state: Skipped, wanted: lang.F("applies where %s is installed", name), found: lang.F("%s is not installed", name)}, false
 	}
 	return verdict{}, true
 }
@@ -444,9 +445,9 @@ func (e *evaluation) applies(w *recipes.When) (verdict, bool) {
 // unknown gives the verdict for something that no probe told: with the reason
 // where a problem covers the topic.
 func (e *evaluation) unknown(topic, what, wanted string) verdict {
-	v := verdict{state: Unknown, wanted: wanted, found: "could not be determined: " + what}
+	v := verdict{state: Unknown, wanted: wanted, found: lang.F("could not be determined: %s", what)}
 	if p, ok := e.facts.Problem(topic); ok {
-		v.found, v.where = "could not be checked: "+p.Error, "probe "+p.Probe
+		v.found, v.where = lang.F("could not be checked: %s", p.Error), lang.F("probe %s", p.Probe)
 	}
 	return v
 }
@@ -454,7 +455,7 @@ func (e *evaluation) unknown(topic, what, wanted string) verdict {
 func (e *evaluation) os(c *recipes.OSCheck) verdict {
 	o := e.facts.OS
 	if o.Family == "" {
-		return e.unknown("os", "which operating system this is", either(c.Family))
+		return e.unknown("os", lang.T("which operating system this is"), either(c.Family))
 	}
 	v := verdict{state: OK, wanted: either(c.Family), found: systemName(o), where: evidence(o.Evidence)}
 	if !slices.Contains(c.Family, o.Family) {
@@ -475,7 +476,7 @@ func (e *evaluation) os(c *recipes.OSCheck) verdict {
 	if o.Version == "" {
 		// Debian testing and unstable have no VERSION_ID; they are ahead of
 		// every release.
-		v.found += " (no release number: a rolling or unreleased version)"
+		v.found += lang.T(" (no release number: a rolling or unreleased version)")
 		return v
 	}
 	if holds, err := check(text, o.Version); err != nil {
@@ -490,14 +491,14 @@ func (e *evaluation) cpu(c *recipes.CPUCheck) verdict {
 	f := e.facts
 	wanted := either(c.Arch)
 	if c.Cores > 0 {
-		wanted += fmt.Sprintf(", %g cores", c.Cores)
+		wanted += lang.F(", %g cores", c.Cores)
 	}
 	if f.CPU.Arch == "" {
-		return e.unknown("cpu", "which processor this is", wanted)
+		return e.unknown("cpu", lang.T("which processor this is"), wanted)
 	}
 	v := verdict{state: OK, wanted: wanted, where: evidence(f.CPU.Evidence)}
 	if needs := c.Features[f.CPU.Arch]; len(needs) > 0 {
-		v.wanted += " with " + strings.Join(needs, ", ")
+		v.wanted += lang.F(" with %s", strings.Join(needs, ", "))
 	}
 	v.found = f.CPU.Arch
 	for _, more := range []string{f.CPU.Model, f.CPU.Level} {
@@ -512,14 +513,14 @@ func (e *evaluation) cpu(c *recipes.CPUCheck) verdict {
 		return v
 	case f.OS.Arch != "" && !slices.Contains(c.Arch, f.OS.Arch):
 		v.state = Fail
-		v.found += ", with an operating system for " + f.OS.Arch
+		v.found += lang.F(", with an operating system for %s", f.OS.Arch)
 		if (f.OS.Arch == "arm" || f.OS.Arch == "386") && f.OS.Family == "linux" {
-			v.found = f.CPU.Arch + ", but the operating system is 32-bit (" + f.OS.Arch + "); only its kernel is 64-bit"
-			v.fix = "Install the 64-bit version of this operating system."
+			v.found = lang.F("%s, but the operating system is 32-bit (%s); only its kernel is 64-bit", f.CPU.Arch, f.OS.Arch)
+			v.fix = lang.T("Install the 64-bit version of this operating system.")
 		}
 		return v
 	case f.CPU.Features == nil && len(c.Features[f.CPU.Arch]) > 0:
-		return e.unknown("cpu", "which instruction sets the processor has", v.wanted)
+		return e.unknown("cpu", lang.T("which instruction sets the processor has"), v.wanted)
 	}
 	for _, feature := range c.Features[f.CPU.Arch] {
 		if !hasFeature(f.CPU.Features, feature) {
@@ -528,14 +529,14 @@ func (e *evaluation) cpu(c *recipes.CPUCheck) verdict {
 	}
 	if len(wrong) > 0 {
 		v.state = Fail
-		v.found += ", without " + strings.Join(wrong, ", ")
+		v.found += lang.F(", without %s", strings.Join(wrong, ", "))
 		v.fix = hidden(f.CPU, strings.Join(wrong, ", "))
 	}
 	if c.Cores > 0 {
 		if f.CPU.Cores == 0 {
-			return e.unknown("cpu", "how many cores are usable", v.wanted)
+			return e.unknown("cpu", lang.T("how many cores are usable"), v.wanted)
 		}
-		v.found += fmt.Sprintf(", %g cores", f.CPU.Cores)
+		v.found += lang.F(", %g cores", f.CPU.Cores)
 		if f.CPU.Cores < c.Cores {
 			v.state = Fail
 		}
@@ -556,14 +557,14 @@ func hasFeature(have []string, feature string) bool {
 
 func (e *evaluation) memory(c *recipes.MemoryCheck) verdict {
 	m := e.facts.Memory
-	wanted := "at least " + c.Min.Human()
+	wanted := lang.F("at least %s", c.Min.Human())
 	usable := m.Usable()
 	if usable == 0 {
-		return e.unknown("memory", "how much memory there is", wanted)
+		return e.unknown("memory", lang.T("how much memory there is"), wanted)
 	}
 	v := verdict{state: OK, wanted: wanted, found: recipes.Bytes(usable).Human(), where: evidence(m.Evidence)}
 	if usable < m.Total {
-		v.found += ", the limit of this container or service; the machine has " + recipes.Bytes(m.Total).Human()
+		v.found += lang.F(", the limit of this container or service; the machine has %s", recipes.Bytes(m.Total).Human())
 	}
 	if usable < uint64(c.Min) {
 		v.state = Fail
@@ -572,12 +573,12 @@ func (e *evaluation) memory(c *recipes.MemoryCheck) verdict {
 }
 
 func (e *evaluation) disk(c *recipes.DiskCheck) verdict {
-	wanted := "at least " + c.Free.Human() + " free for " + c.For
+	wanted := lang.F("at least %s free for %s", c.Free.Human(), c.For)
 	for _, d := range e.facts.Disks {
 		if d.Purpose != c.For {
 			continue
 		}
-		v := verdict{state: OK, wanted: wanted, found: recipes.Bytes(d.Free).Human() + " free", where: d.Path}
+		v := verdict{state: OK, wanted: wanted, found: lang.F("%s free", recipes.Bytes(d.Free).Human()), where: d.Path}
 		switch {
 		case d.ReadOnly:
 			v.state, v.found = Fail, "read-only"
@@ -586,7 +587,7 @@ func (e *evaluation) disk(c *recipes.DiskCheck) verdict {
 		}
 		return v
 	}
-	return e.unknown("disks", "the free disk space for "+c.For, wanted)
+	return e.unknown("disks", lang.F("the free disk space for %s", c.For), wanted)
 }
 
 // packagedOld says, in a sentence, that the package of a fix is older than what
@@ -605,13 +606,13 @@ func (e *evaluation) packagedOld(q *recipes.Requirement, fix *recipes.Fix) strin
 	if i, ok := e.facts.Active(q.Component.Name); ok && older(i.Version) {
 		switch {
 		case strings.HasPrefix(i.Path, "/usr/") && managed(i.Path):
-			return "The distribution's package is this old."
+			return lang.T("The distribution's package is this old.")
 		case i.Path == "/usr" && have == "" && tooNew(q.Component.Version, i.Version):
-			return "The distribution's package is this new."
+			return lang.T("The distribution's package is this new.")
 		}
 	}
 	if older(have) {
-		return fmt.Sprintf("The package of %s is %s.", systemName(e.facts.OS), recipes.Display(q.Component.Name)+" "+have)
+		return lang.F("The package of %s is %s.", systemName(e.facts.OS), recipes.Display(q.Component.Name)+" "+have)
 	}
 	return ""
 }
@@ -643,7 +644,7 @@ func (e *evaluation) fix(q *recipes.Requirement) string {
 		switch q.Component.Name {
 		case "nvidia-driver":
 			if e.isWindows() {
-				return "Install the driver for this card from https://www.nvidia.com/drivers, and restart Windows."
+				return lang.T("Install the driver for this card from https://www.nvidia.com/drivers, and restart Windows.")
 			}
 		case "opencv":
 			if text := e.opencvCUDAAdvice(q); text != "" {
@@ -677,7 +678,7 @@ func (e *evaluation) fix(q *recipes.Requirement) string {
 	for i := range q.Fix {
 		if text := FixText(q, &q.Fix[i], e.facts); text != "" {
 			if old := e.packagedOld(q, &q.Fix[i]); old != "" {
-				return old + " " + Manual(q, e.facts)
+				return lang.Join(old, Manual(q, e.facts))
 			}
 			e.listed = true
 			return text
@@ -696,7 +697,7 @@ func ByHand(q *recipes.Requirement, f *facts.Facts) string {
 			}
 		}
 	}
-	return cmp.Or(Manual(q, f), "See the page of "+q.ID+".")
+	return cmp.Or(Manual(q, f), lang.F("See the page of %s.", q.ID))
 }
 
 // FixText says what one entry of a requirement's fix list does; "" where it does
@@ -711,15 +712,15 @@ func FixText(q *recipes.Requirement, fix *recipes.Fix, f *facts.Facts) string {
 		for _, w := range fix.Wheel {
 			names = append(names, w.Project+" "+w.Version)
 		}
-		return "deployctl doctor --fix unpacks " + strings.Join(names, " and ") + " from the Python package index that pip is set up with. To do it by hand: " + ByHand(q, f)
+		return lang.F("deployctl doctor --fix unpacks %s from the Python package index that pip is set up with. To do it by hand: %s", strings.Join(names, lang.T(" and ")), ByHand(q, f))
 	case fix.Build != "":
-		return "deployctl doctor --fix builds " + fix.Build + " from source. To do it by hand: " + ByHand(q, f)
+		return lang.F("deployctl doctor --fix builds %s from source. To do it by hand: %s", fix.Build, ByHand(q, f))
 	case p.Manager == "npm":
-		return "deployctl doctor --fix installs the libraries of the npm package " + strings.Join(p.Packages, " and ") + ". To do it by hand: " + ByHand(q, f)
+		return lang.F("deployctl doctor --fix installs the libraries of the npm package %s. To do it by hand: %s", strings.Join(p.Packages, lang.T(" and ")), ByHand(q, f))
 	case fix.Archive != nil:
-		return "deployctl doctor --fix unpacks " + fix.Archive.Artifact + ". To do it by hand: " + ByHand(q, f)
+		return lang.F("deployctl doctor --fix unpacks %s. To do it by hand: %s", fix.Archive.Artifact, ByHand(q, f))
 	case p.Manager == "visual-studio" && len(f.Components["visual-studio"]) == 0:
-		return ByHand(q, f) + " Or install the Build Tools: " + buildTools(p.Packages, f)
+		return lang.F("%s Or install the Build Tools: %s", ByHand(q, f), buildTools(p.Packages, f))
 	case len(p.Packages) > 0:
 		return installCommand(p, f.OS.User)
 	}
@@ -781,21 +782,27 @@ func buildTools(components []string, f *facts.Facts) string {
 	if len(f.Components["winget"]) > 0 {
 		return recipes.Packages{Manager: "winget", Packages: []string{"Microsoft.VisualStudio.2022.BuildTools"}}.Pin("").Command() + ` --override "--quiet --wait --norestart` + add + `"`
 	}
-	return `as administrator: choco install visualstudio2022buildtools --package-parameters "` + add[1:] + `"`
+	return lang.F("as administrator: choco install visualstudio2022buildtools --package-parameters \"%s\"", add[1:])
 }
 
 // Manual is what a requirement says to do by hand, with what is known of this
 // machine in it.
 func Manual(q *recipes.Requirement, f *facts.Facts) string {
+	text := lang.T(byHand(q, f))
+	if sm := BestGPU(f); sm != "" {
+		return strings.ReplaceAll(text, "<compute capability>", sm)
+	}
+	return text
+}
+
+// byHand is Manual as the recipe has it.
+func byHand(q *recipes.Requirement, f *facts.Facts) string {
 	text := q.Manual
 	for _, system := range slices.Concat([]string{f.OS.ID}, f.OS.Like, []string{f.OS.Family}) {
 		if on, ok := q.ManualOn[system]; ok {
 			text = on
 			break
 		}
-	}
-	if sm := BestGPU(f); sm != "" {
-		return strings.ReplaceAll(text, "<compute capability>", sm)
 	}
 	return text
 }
@@ -829,17 +836,17 @@ func installCommand(p recipes.Packages, u facts.User) string {
 	case p.Manager == "feature":
 		return featureCommand(p.Packages)
 	case p.Manager == "msys2":
-		return "in an MSYS2 shell: pacman -S --needed " + strings.Join(p.Packages, " ")
+		return lang.F("in an MSYS2 shell: pacman -S --needed %s", strings.Join(p.Packages, " "))
 	case p.Manager == "visual-studio":
-		return "In the Visual Studio Installer, choose Modify and add " + installerNames(p.Packages) + "."
+		return lang.F("In the Visual Studio Installer, choose Modify and add %s.", installerNames(p.Packages))
 	case !m.Root || u.Admin:
 		return command
 	case p.Manager == "choco":
-		return "as administrator: " + command
+		return lang.F("as administrator: %s", command)
 	case len(u.Elevate) > 0:
 		return u.Elevate[0] + " " + command
 	}
-	return "as root: " + command
+	return lang.F("as root: %s", command)
 }
 
 // installerNames are the components of Visual Studio as its installer shows them.
@@ -847,12 +854,12 @@ func installCommand(p recipes.Packages, u facts.User) string {
 // id of an SDK is known to some only.
 func installerNames(ids []string) string {
 	if slices.ContainsFunc(ids, func(id string) bool { return strings.Contains(id, ".VC.") }) {
-		return "the workload Desktop development with C++"
+		return lang.T("the workload Desktop development with C++")
 	}
 	if slices.ContainsFunc(ids, func(id string) bool { return strings.Contains(id, "SDK.") }) {
-		return "the newest Windows SDK (Individual components)"
+		return lang.T("the newest Windows SDK (Individual components)")
 	}
-	return strings.Join(ids, ", ") + " (Individual components)"
+	return lang.F("%s (Individual components)", strings.Join(ids, ", "))
 }
 
 // featureCommand installs optional features of Windows. Names with ~ are
@@ -864,13 +871,13 @@ func featureCommand(names []string) string {
 		title, _, capability := strings.Cut(n, "~")
 		switch {
 		case title == "Media.MediaFeaturePack":
-			out = append(out, "Settings > System > Optional features: add Media Feature Pack; or as administrator: DISM /Online /Add-Capability /CapabilityName:"+n+". Then restart Windows")
+			out = append(out, lang.F("Settings > System > Optional features: add Media Feature Pack; or as administrator: DISM /Online /Add-Capability /CapabilityName:%s. Then restart Windows", n))
 		case capability:
-			out = append(out, "As administrator: DISM /Online /Add-Capability /CapabilityName:"+n)
+			out = append(out, lang.F("As administrator: DISM /Online /Add-Capability /CapabilityName:%s", n))
 		case n == "ServerMediaFoundation":
-			out = append(out, "In PowerShell as administrator: Install-WindowsFeature Server-Media-Foundation -Restart")
+			out = append(out, lang.T("In PowerShell as administrator: Install-WindowsFeature Server-Media-Foundation -Restart"))
 		default:
-			out = append(out, "As administrator: DISM /Online /Enable-Feature /All /FeatureName:"+n)
+			out = append(out, lang.F("As administrator: DISM /Online /Enable-Feature /All /FeatureName:%s", n))
 		}
 	}
 	return strings.Join(out, "; ")
@@ -917,7 +924,7 @@ func either(words []string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")
 	}
-	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+	return lang.List(words, true)
 }
 
 func names(c *recipes.ComponentCheck) []string {
@@ -976,21 +983,20 @@ func (e *evaluation) mismatch(none *recipes.NoRowError) string {
 				return text
 			}
 		}
-		step := fmt.Sprintf("install %s %s instead of %s", recipes.Display(m.Column), m.Wanted, m.Found)
+		step := lang.F("install %s %s instead of %s", recipes.Display(m.Column), m.Wanted, m.Found)
 		for i := range e.recipe.Requirements {
 			q := &e.recipe.Requirements[i]
 			if q.Component == nil || !slices.Contains(names(q.Component), m.Column) || !e.asks(q) {
 				continue
 			}
 			if p, ok := ChooseFix(q, e.facts); ok {
-				step += fmt.Sprintf(" (%s may bring it: %s)", p.Manager, installCommand(p, e.facts.OS.User))
+				step += lang.F(" (%s may bring it: %s)", p.Manager, installCommand(p, e.facts.OS.User))
 			}
 			break
 		}
 		steps = append(steps, step)
 	}
-	text := strings.Join(steps, " and ") + "."
-	return strings.ToUpper(text[:1]) + text[1:]
+	return lang.Sentence(strings.Join(steps, lang.T(" and ")))
 }
 
 // component judges the active instance of a component, or of the first of
@@ -999,7 +1005,7 @@ func (e *evaluation) component(c *recipes.ComponentCheck) verdict {
 	constraint, err := recipes.ParseConstraint(c.Version)
 	wanted := wantedComponent(c, constraint)
 	if err != nil {
-		return verdict{state: Unknown, wanted: wanted, found: err.Error(), where: "recipe " + e.recipe.Source}
+		return verdict{state: Unknown, wanted: wanted, found: err.Error(), where: lang.F("recipe %s", e.recipe.Source)}
 	}
 	if c.Absent {
 		return e.absent(c, constraint, wanted)
@@ -1019,7 +1025,7 @@ func (e *evaluation) component(c *recipes.ComponentCheck) verdict {
 		}
 	}
 	if best.state == "" {
-		return verdict{state: Unknown, wanted: "a component", found: "the recipe names no component", where: "recipe " + e.recipe.Source}
+		return verdict{state: Unknown, wanted: lang.T("a component"), found: lang.T("the recipe names no component"), where: lang.F("recipe %s", e.recipe.Source)}
 	}
 	return best
 }
@@ -1045,13 +1051,13 @@ func wantedComponent(c *recipes.ComponentCheck, constraint recipes.Constraint) s
 		wanted += " " + constraint.String()
 	}
 	if len(c.Has) > 0 {
-		wanted += " with " + strings.Join(c.Has, ", ")
+		wanted += lang.F(" with %s", strings.Join(c.Has, ", "))
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Attr)) {
 		wanted += ", " + key + " " + c.Attr[key]
 	}
 	if c.Absent {
-		return "no " + wanted
+		return lang.F("no %s", wanted)
 	}
 	return wanted
 }
@@ -1061,7 +1067,7 @@ func (e *evaluation) absent(c *recipes.ComponentCheck, constraint recipes.Constr
 	where := ""
 	for _, name := range names(c) {
 		if p, ok := e.facts.Problem(name); ok {
-			return verdict{state: Unknown, wanted: wanted, found: "could not be checked: " + p.Error, where: "probe " + p.Probe}
+			return verdict{state: Unknown, wanted: wanted, found: lang.F("could not be checked: %s", p.Error), where: lang.F("probe %s", p.Probe)}
 		}
 		for _, i := range e.facts.Components[name] {
 			switch s := e.fits(i, c, constraint); s.state {
@@ -1093,28 +1099,27 @@ func (e *evaluation) fits(i facts.Instance, c *recipes.ComponentCheck, constrain
 		}
 	}
 	if len(untold) > 0 {
-		v.state, v.found = Unknown, "whether it has "+strings.Join(untold, ", ")+" is not in the text"
+		v.state, v.found = Unknown, lang.F("whether it has %s is not in the text", strings.Join(untold, ", "))
 	}
 	if len(lacks) > 0 {
-		v.state, v.cause, v.found = Fail, Lacking, "without "+strings.Join(lacks, ", ")
+		v.state, v.cause, v.found = Fail, Lacking, lang.F("without %s", strings.Join(lacks, ", "))
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Attr)) {
 		if unreadBuild(i, key) {
 			if v.state == OK {
-				v.state, v.found = Unknown, "its build information could not be read"
-				v.fix = "Run opencv_version --build and look for OpenCL, or deployctl verify to try it."
+				v.state, v.found = Unknown, lang.T("its build information could not be read")
+				v.fix = lang.T("Run opencv_version --build and look for OpenCL, or deployctl verify to try it.")
 			}
 			continue
 		}
 		if i.Partial != nil && i.Attrs[key] == "" {
 			if v.state == OK {
-				v.state, v.found = Unknown, key+" is not in the text"
+				v.state, v.found = Unknown, lang.F("%s is not in the text", key)
 			}
 			continue
 		}
 		if wrong := e.attr(i, key, c.Attr[key]); wrong != "" {
 			v.state, v.cause, v.found = Fail, Lacking, join(v.found, wrong)
-			v.found = strings.TrimPrefix(v.found, ", ")
 		}
 	}
 	if constraint.Any() {
@@ -1130,13 +1135,13 @@ func (e *evaluation) fits(i facts.Instance, c *recipes.ComponentCheck, constrain
 	holds, err := constraint.Check(i.Version)
 	switch {
 	case err != nil && v.state == OK:
-		v.state, v.found = Unknown, "its version could not be determined"
+		v.state, v.found = Unknown, lang.T("its version could not be determined")
 		if i.Version != "" {
-			v.found += fmt.Sprintf(" (found %q)", i.Version)
+			v.found += lang.F(" (found %q)", i.Version)
 		}
 	case err == nil && !holds:
 		v.state, v.cause = Fail, WrongVersion
-		v.found = strings.TrimPrefix(v.found+"; required: "+constraint.String(), "; ")
+		v.found = strings.TrimPrefix(v.found+lang.F("; required: %s", constraint.String()), lang.T("; "))
 	}
 	return v
 }
@@ -1161,10 +1166,10 @@ func (e *evaluation) oneComponent(name string, c *recipes.ComponentCheck, constr
 	active, ok := e.facts.Active(name)
 	if !ok {
 		if p, failed := e.facts.Problem(name); failed {
-			return verdict{state: Unknown, found: "could not be checked: " + p.Error, where: "probe " + p.Probe}
+			return verdict{state: Unknown, found: lang.F("could not be checked: %s", p.Error), where: lang.F("probe %s", p.Probe)}
 		}
 		if len(list) == 0 {
-			return verdict{state: Fail, found: "not installed", cause: NotInstalled}
+			return verdict{state: Fail, found: lang.T("not installed"), cause: NotInstalled}
 		}
 	}
 	var v verdict
@@ -1180,11 +1185,11 @@ func (e *evaluation) oneComponent(name string, c *recipes.ComponentCheck, constr
 		}
 		switch {
 		case e.inNewSession(name, other):
-			return verdict{state: Pending, where: other.Path, version: other.Version, path: other.Path, cause: NotFound, fix: newSession,
-				found: fmt.Sprintf("%s: %s is on PATH for new sessions, but this one is older", label(name, other), binOf(name, other))}
+			return verdict{state: Pending, where: other.Path, version: other.Version, path: other.Path, cause: NotFound, fix: lang.T(newSession),
+				found: lang.F("%s: %s is on PATH for new sessions, but this one is older", label(name, other), binOf(name, other))}
 		case ok:
-			v.found += fmt.Sprintf("; %s in %s would do, but %s in %s comes first%s", cmp.Or(other.Version, "a copy"), cmp.Or(other.Path, "another place"),
-				cmp.Or(active.Version, "the other"), cmp.Or(active.Path, "its place"), because(active))
+			v.found += lang.F("; %s in %s would do, but %s in %s comes first%s", cmp.Or(other.Version, lang.T("a copy")), cmp.Or(other.Path, lang.T("another place")),
+				cmp.Or(active.Version, lang.T("the other")), cmp.Or(active.Path, lang.T("its place")), because(active))
 			v.fix, v.do = e.reach(name, other, &active)
 			v.reach = true
 		default:
@@ -1197,10 +1202,10 @@ func (e *evaluation) oneComponent(name string, c *recipes.ComponentCheck, constr
 		// No copy would do, wherever it were found.
 		why := e.fitsHere(list[0], c, constraint)
 		if why.state == OK && e.lacksBackend(name, list[0]) {
-			why.found, why.cause = "built for "+strings.Join(list[0].Built.Backends, ", ")+" only", Lacking
+			why.found, why.cause = lang.F("built for %s only", strings.Join(list[0].Built.Backends, ", ")), Lacking
 		}
 		if missing := e.missingOf(list[0]); why.state == OK && len(missing) > 0 {
-			why.found, why.cause = "which needs "+strings.Join(missing, ", ")+", not installed here", Lacking
+			why.found, why.cause = lang.F("which needs %s, not installed here", strings.Join(missing, ", ")), Lacking
 		}
 		v = verdict{state: Fail, found: join(label(name, list[0]), why.found), where: list[0].Path, version: list[0].Version, path: list[0].Path, cause: cmp.Or(why.cause, NotFound)}
 	}
@@ -1244,7 +1249,7 @@ func (e *evaluation) besides(name string, active facts.Instance) string {
 		}
 		if p, ok := ChooseFix(q, e.facts); ok {
 			e.listed = true
-			return fmt.Sprintf("%s; then remove the copy in %s, which programs find first%s", installCommand(p, e.facts.OS.User), active.Path, because(active))
+			return lang.F("%s; then remove the copy in %s, which programs find first%s", installCommand(p, e.facts.OS.User), active.Path, because(active))
 		}
 		return ""
 	}
@@ -1261,7 +1266,7 @@ func managed(p string) bool {
 }
 
 func label(name string, i facts.Instance) string {
-	return recipes.Display(name) + " " + cmp.Or(i.Version, "of unknown version")
+	return recipes.Display(name) + " " + cmp.Or(i.Version, lang.T("of unknown version"))
 }
 
 func whereOf(i facts.Instance) string {
@@ -1272,14 +1277,17 @@ func because(i facts.Instance) string {
 	if len(i.Via) == 0 {
 		return ""
 	}
-	return " because of " + strings.Join(i.Via, ", ")
+	return lang.F(" because of %s", strings.Join(i.Via, ", "))
 }
 
 func join(a, b string) string {
 	if b == "" {
 		return a
 	}
-	return a + ", " + b
+	if a == "" {
+		return b
+	}
+	return a + lang.T(", ") + b
 }
 
 // shadow warns when a component's copies win different lookups: the program is
@@ -1293,10 +1301,10 @@ func Shadow(name string, f *facts.Facts) (Finding, bool) {
 	// one version beside libraries of another within one copy.
 	if active.Conflict != "" {
 		return Finding{
-			ID: name + ".shadow", Title: "One " + name + " for every lookup", State: Warn, Severity: recipes.Recommended,
-			Wanted: "every lookup finds the same " + name, Found: active.Conflict, Where: active.Path,
-			Why: "A program can then be compiled against one copy and run with another.",
-			Fix: "Remove the copy you do not need, or correct the path that leads to it.",
+			ID: name + ".shadow", Title: lang.F("One %s for every lookup", name), State: Warn, Severity: recipes.Recommended,
+			Wanted: lang.F("every lookup finds the same %s", name), Found: active.Conflict, Where: active.Path,
+			Why: lang.T("A program can then be compiled against one copy and run with another."),
+			Fix: lang.T("Remove the copy you do not need, or correct the path that leads to it."),
 			Doc: recipes.PagePath("component.shadow"),
 		}, true
 	}
@@ -1315,13 +1323,13 @@ func Shadow(name string, f *facts.Facts) (Finding, bool) {
 			continue
 		}
 		return Finding{
-			ID: name + ".shadow", Title: "One " + name + " for every lookup", State: Warn, Severity: recipes.Recommended,
-			Wanted: "every lookup finds the same " + name,
-			Found: fmt.Sprintf("%s in %s by %s; %s in %s by %s", cmp.Or(active.Version, "a copy"), active.Path, cmp.Or(strings.Join(active.Via, ", "), "default"),
-				cmp.Or(other.Version, "a copy"), other.Path, strings.Join(own, ", ")),
+			ID: name + ".shadow", Title: lang.F("One %s for every lookup", name), State: Warn, Severity: recipes.Recommended,
+			Wanted: lang.F("every lookup finds the same %s", name),
+			Found: lang.F("%s in %s by %s; %s in %s by %s", cmp.Or(active.Version, lang.T("a copy")), active.Path, cmp.Or(strings.Join(active.Via, ", "), "default"),
+				cmp.Or(other.Version, lang.T("a copy")), other.Path, strings.Join(own, ", ")),
 			Where: other.Path,
-			Why:   "A program can then be compiled against one copy and run with another.",
-			Fix:   fmt.Sprintf("Remove the copy you do not need, or make %s find %s too.", strings.Join(own, ", "), active.Path),
+			Why:   lang.T("A program can then be compiled against one copy and run with another."),
+			Fix:   lang.F("Remove the copy you do not need, or make %s find %s too.", strings.Join(own, ", "), active.Path),
 			Doc:   recipes.PagePath("component.shadow"),
 		}, true
 	}

@@ -2,13 +2,13 @@ package judge
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // toolsetForCUDA finds that the toolset Visual Studio builds with by default is
@@ -129,11 +129,11 @@ func (e *evaluation) selectCopy(name string, accepts func(version string) bool) 
 		e.selected = append(e.selected, name)
 		switch {
 		case name == "cuda" && e.facts.OS.Family == "windows":
-			return fmt.Sprintf(`CUDA %s is installed, too. Put %s\bin first on PATH, set CUDA_PATH to %s, and open a new terminal.`, other.Version, other.Path, other.Path)
+			return lang.F(`CUDA %s is installed, too. Put %s\bin first on PATH, set CUDA_PATH to %s, and open a new terminal.`, other.Version, other.Path, other.Path)
 		case name == "cuda":
-			return fmt.Sprintf("CUDA %s is installed, too. Put %s/bin first on PATH.", other.Version, other.Path)
+			return lang.F("CUDA %s is installed, too. Put %s/bin first on PATH.", other.Version, other.Path)
 		case (name == "gcc" || name == "clang") && other.Path != "":
-			return fmt.Sprintf("%s is installed, too: configure with -DCMAKE_CUDA_HOST_COMPILER=%s, or pass -ccbin %s to nvcc.", other.Path, other.Path, other.Path)
+			return lang.F("%s is installed, too: configure with -DCMAKE_CUDA_HOST_COMPILER=%s, or pass -ccbin %s to nvcc.", other.Path, other.Path, other.Path)
 		}
 	}
 	return ""
@@ -182,20 +182,20 @@ func (e *evaluation) cudaAdvice(c *recipes.ComponentCheck) string {
 	if v == "" && e.facts.OS.Family == "windows" {
 		v = e.cudaFor(requirement, false)
 		if least, _, err := e.tables.Choose("cuda-driver", map[string]string{"os": "windows", "cuda": v}, "driver_minor"); err == nil && v != "" {
-			first = "Update the NVIDIA driver to " + least + " or newer from https://www.nvidia.com/drivers. "
+			first = lang.F("Update the NVIDIA driver to %s or newer from https://www.nvidia.com/drivers. ", least)
 		}
 	}
 	if v == "" {
 		return ""
 	}
 	e.advise("cuda", v)
-	text := first + "Install CUDA Toolkit " + v + ", which has code for this GPU (compute capability " + BestGPU(e.facts) + ")"
+	text := lang.F("%sInstall CUDA Toolkit %s, which has code for this GPU (compute capability %s)", first, v, BestGPU(e.facts))
 	if torch, ok := e.facts.Active("libtorch"); ok && slices.Contains(e.touched(), "libtorch") && strings.Contains(torch.Built.CUDA, ".") && holds(requirement, torch.Built.CUDA) && !e.replaced("libtorch") {
 		v = torch.Built.CUDA
-		text = "Install CUDA Toolkit " + v + ", which the LibTorch in " + torch.Path + " is built for"
+		text = lang.F("Install CUDA Toolkit %s, which the LibTorch in %s is built for", v, torch.Path)
 	}
 	if e.facts.OS.Family != "windows" {
-		return text + ", from NVIDIA's CUDA archive."
+		return lang.F("%s, from NVIDIA's CUDA archive.", text)
 	}
 	if p, ok := CUDAPackage(v, e.facts); ok {
 		text += ": " + installCommand(p, e.facts.OS.User)
@@ -203,10 +203,10 @@ func (e *evaluation) cudaAdvice(c *recipes.ComponentCheck) string {
 			e.do = &Action{Manager: p.Manager, Packages: p.Packages, Versions: p.Versions}
 		}
 	} else {
-		text += ", from NVIDIA's CUDA archive"
+		text += lang.T(", from NVIDIA's CUDA archive")
 	}
 	if vs, ok := e.facts.Active("visual-studio"); (!ok || vs.Unusable != nil) && slices.Contains(e.touched(), "visual-studio") {
-		return "First install Visual Studio. " + text
+		return lang.F("First install Visual Studio. %s", text)
 	}
 	return text
 }
@@ -239,7 +239,7 @@ func (e *evaluation) opencvCUDAAdvice(q *recipes.Requirement) string {
 	const build = "Build OpenCV 4 with "
 	cuda, ok := e.facts.Active("cuda")
 	cudnn, okCuDNN := e.facts.Active("cudnn")
-	manual := Manual(q, e.facts)
+	manual := byHand(q, e.facts)
 	if _, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": BestGPU(e.facts), "cuda": cuda.Version}, "generation"); err != nil || !e.acceptsCUDA(cuda.Version) {
 		return "" // another CUDA comes first
 	}
@@ -264,7 +264,10 @@ func (e *evaluation) opencvCUDAAdvice(q *recipes.Requirement) string {
 	if least == "" {
 		return ""
 	}
-	return "Build OpenCV " + least + " or newer (older releases " + reason + ") with " + strings.TrimPrefix(manual, build)
+	if lang.Current() != lang.English { // whose sentences begin otherwise
+		return lang.Join(lang.F("OpenCV %s or newer is required.", least), Manual(q, e.facts))
+	}
+	return "Build OpenCV " + least + " or newer (older releases " + reason + ") with " + strings.TrimPrefix(Manual(q, e.facts), build)
 }
 
 // cudnnAdvice names the exact cuDNN for the CUDA that is installed or advised.
@@ -308,7 +311,7 @@ func (e *evaluation) cudnnAdvice(c *recipes.ComponentCheck) string {
 		return ""
 	}
 	e.advise("cudnn", best)
-	text := fmt.Sprintf("Install cuDNN %s for CUDA %d from NVIDIA's cuDNN archive. It supports this GPU (compute capability %s). ", best, major(cuda.Version), sm)
+	text := lang.F("Install cuDNN %s for CUDA %d from NVIDIA's cuDNN archive. It supports this GPU (compute capability %s). ", best, major(cuda.Version), sm)
 	return strings.TrimSpace(text + cudnnFile(best, cuda.Version, e.facts))
 }
 
@@ -355,15 +358,15 @@ func msvcName(series string) string {
 	}
 	switch {
 	case n >= 50:
-		return "the MSVC v145 toolset (Visual Studio 2026)"
+		return lang.T("the MSVC v145 toolset (Visual Studio 2026)")
 	case n >= 30 && n < 50:
-		return fmt.Sprintf("the MSVC v143 toolset %s (Visual Studio 2022 17.%d)", series, n-30)
+		return lang.F("the MSVC v143 toolset %s (Visual Studio 2022 17.%d)", series, n-30)
 	case n >= 20 && n < 30:
-		return fmt.Sprintf("the MSVC v142 toolset %s (Visual Studio 2019)", series)
+		return lang.F("the MSVC v142 toolset %s (Visual Studio 2019)", series)
 	case n >= 10 && n < 20:
-		return fmt.Sprintf("the MSVC v141 toolset %s (Visual Studio 2017)", series)
+		return lang.F("the MSVC v141 toolset %s (Visual Studio 2017)", series)
 	case n == 0:
-		return "the MSVC v140 toolset (Visual Studio 2015)"
+		return lang.T("the MSVC v140 toolset (Visual Studio 2015)")
 	}
 	return "MSVC " + series
 }

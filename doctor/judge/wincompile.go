@@ -7,6 +7,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // cudaFolder is the series in the name of the toolkit's folder that a path leads
@@ -167,19 +168,19 @@ func generatorGone(e *evaluation, _ subject) (map[string]string, bool) {
 		instead, here := e.generatorHere(v.Value)
 		switch {
 		case v.Name == "CMAKE_GENERATOR" && !here:
-			vars["problem"], vars["instead"] = "is not on this machine", instead
+			vars["problem"], vars["instead"] = lang.T("is not on this machine"), instead
 			return vars, true
 		case v.Name == "CMAKE_GENERATOR_PLATFORM" && strings.EqualFold(v.Value, "Win32") && e.facts.OS.Arch == "amd64":
-			vars["problem"], vars["instead"] = "makes 32-bit programs", "x64"
+			vars["problem"], vars["instead"] = lang.T("makes 32-bit programs"), "x64"
 			return vars, true
 		case v.Name == "CMAKE_GENERATOR_INSTANCE":
 			if instead, here := e.studioHere(v.Value); !here {
-				vars["problem"], vars["instead"] = "is the folder of no Visual Studio on this machine", instead
+				vars["problem"], vars["instead"] = lang.T("is the folder of no Visual Studio on this machine"), instead
 				return vars, true
 			}
 		case v.Name == "CMAKE_GENERATOR_TOOLSET":
 			if instead, here := e.toolsetHere(v.Value); !here {
-				vars["problem"], vars["instead"] = "is not installed", instead
+				vars["problem"], vars["instead"] = lang.T("is not installed"), instead
 				return vars, true
 			}
 		}
@@ -203,15 +204,15 @@ func cacheGenerator(e *evaluation, s subject) (map[string]string, bool) {
 	}
 	vars := map[string]string{}
 	if l.Entry == "CMAKE_GENERATOR_PLATFORM" {
-		vars["problem"] = "is for 32-bit programs"
+		vars["problem"] = lang.T("is for 32-bit programs")
 		return vars, strings.EqualFold(platform, "Win32") && e.facts.OS.Arch == "amd64"
 	}
 	line := studioOf(l.Value)
 	if _, here := e.generatorHere(l.Value); !here {
-		vars["problem"] = "is not on this machine"
+		vars["problem"] = lang.T("is not on this machine")
 		return vars, true
 	}
-	vars["problem"] = "is for 32-bit programs"
+	vars["problem"] = lang.T("is for 32-bit programs")
 	return vars, line > 0 && line < 16 && platform == "" && !strings.HasSuffix(l.Value, "Win64") && !strings.HasSuffix(l.Value, "ARM") && e.facts.OS.Arch == "amd64"
 }
 

@@ -3,7 +3,6 @@ package judge
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // integration says in the words of the vendors that CUDA's build customizations
@@ -19,22 +19,22 @@ func (e *evaluation) integration(c *recipes.ComponentCheck, v *verdict) {
 	vs, ok := e.facts.Active("visual-studio")
 	cuda, okCUDA := e.facts.Active("cuda")
 	if !okCUDA && c.Name == "visual-studio" && c.Attr["cuda_customizations"] != "" {
-		*v = verdict{state: Skipped, wanted: v.wanted, after: "cuda", found: "not checked: waiting for a CUDA Toolkit that programs find"}
+		*v = verdict{state: Skipped, wanted: v.wanted, after: "cuda", found: lang.T("not checked: waiting for a CUDA Toolkit that programs find")}
 		return
 	}
 	if c.Name != "visual-studio" || c.Attr["cuda_customizations"] == "" || v.cause != Lacking || !ok || !okCUDA {
 		return
 	}
 	if vs.Unusable != nil {
-		*v = verdict{state: Skipped, wanted: v.wanted, after: "visual-studio.unusable", found: "not checked: waiting for a working Visual Studio (visual-studio.unusable)"}
+		*v = verdict{state: Skipped, wanted: v.wanted, after: "visual-studio.unusable", found: lang.T("not checked: waiting for a working Visual Studio (visual-studio.unusable)")}
 		return
 	}
 	if len(e.facts.Components["msvc"]) == 0 && slices.Contains(e.touched(), "msvc") {
-		*v = verdict{state: Skipped, wanted: v.wanted, found: "not checked: waiting for the C++ compiler of Visual Studio (msvc.present)"}
+		*v = verdict{state: Skipped, wanted: v.wanted, found: lang.T("not checked: waiting for the C++ compiler of Visual Studio (msvc.present)")}
 		return
 	}
 	series, line := recipes.Series(cuda.Version), major(vs.Version)
-	v.found = fmt.Sprintf("CUDA %s is not integrated into Visual Studio %s (its build customizations are missing)", series, cmp.Or(vs.Attrs["year"], vs.Version))
+	v.found = lang.F("CUDA %s is not integrated into Visual Studio %s (its build customizations are missing)", series, cmp.Or(vs.Attrs["year"], vs.Version))
 	to := vs.Attrs["build_customizations"]
 	if folder := map[int]string{16: "v160", 17: "v170", 18: "v180"}[line]; to == "" && folder != "" && vs.Path != "" {
 		to = strings.TrimRight(vs.Path, `\`) + `\MSBuild\Microsoft\VC\` + folder + `\BuildCustomizations`
@@ -42,21 +42,21 @@ func (e *evaluation) integration(c *recipes.ComponentCheck, v *verdict) {
 	for _, other := range e.facts.Components["visual-studio"] {
 		a, err := recipes.ParseAttr("has " + series)
 		if has, bad := a.Check(other.Attrs["cuda_customizations"], series); err == nil && bad == nil && has && !other.Active && other.Unusable == nil && other.Attrs["generator"] != "" {
-			v.fix = fmt.Sprintf("Use Visual Studio %s, where CUDA %s is integrated: cmake -G \"%s\" -A x64. ", cmp.Or(other.Attrs["year"], other.Version), series, other.Attrs["generator"])
+			v.fix = lang.F("Use Visual Studio %s, where CUDA %s is integrated: cmake -G \"%s\" -A x64. ", cmp.Or(other.Attrs["year"], other.Version), series, other.Attrs["generator"])
 			break
 		}
 	}
-	again := fmt.Sprintf("run the CUDA %s installer again and choose Custom > CUDA > Visual Studio Integration", series)
+	again := lang.F("run the CUDA %s installer again and choose Custom > CUDA > Visual Studio Integration", series)
 	if cuda.Path == "" || to == "" {
-		v.fix += strings.ToUpper(again[:1]) + again[1:] + "."
+		v.fix += lang.Sentence(again)
 		return
 	}
 	if v.fix != "" {
-		v.fix += "Or: "
+		v.fix += lang.T("Or: ")
 	} else {
 		v.do = &Action{Copy: []FileCopy{{Names: []string{"*"}, From: []string{strings.TrimRight(cuda.Path, `\`) + `\extras\visual_studio_integration\MSBuildExtensions`}, To: to}}}
 	}
-	v.fix += fmt.Sprintf(`As administrator, copy every file of %s\extras\visual_studio_integration\MSBuildExtensions to %s. Or %s.`, strings.TrimRight(cuda.Path, `\`), to, again)
+	v.fix += lang.F(`As administrator, copy every file of %s\extras\visual_studio_integration\MSBuildExtensions to %s. Or %s.`, strings.TrimRight(cuda.Path, `\`), to, again)
 }
 
 // componentOf is the one component that brings all of the DLLs, "" for none.
@@ -98,14 +98,14 @@ func (e *evaluation) openposeFromSource(component string) string {
 				return "" // the cuDNN that supports the GPU counts
 			}
 			e.advise("cudnn", "8.9.7")
-			return "Install cuDNN 8.9.7 for CUDA 11 from https://developer.nvidia.com/cudnn-archive. cuDNN 8 is the newest that OpenPose's release notes name."
+			return lang.T("Install cuDNN 8.9.7 for CUDA 11 from https://developer.nvidia.com/cudnn-archive. cuDNN 8 is the newest that OpenPose's release notes name.")
 		}
 		e.advise("cuda", cuda)
-		untried := " Build it with cuDNN 8.9.7 for CUDA 11 (https://developer.nvidia.com/cudnn-archive): without cuDNN the default model takes more than 12 GB of GPU memory."
+		untried := lang.T(" Build it with cuDNN 8.9.7 for CUDA 11 (https://developer.nvidia.com/cudnn-archive): without cuDNN the default model takes more than 12 GB of GPU memory.")
 		if major(cuda) != 11 {
-			untried = " Nobody documents this build with CUDA " + strconv.Itoa(major(cuda)) + "."
+			untried = lang.F(" Nobody documents this build with CUDA %s.", strconv.Itoa(major(cuda)))
 		}
-		return fmt.Sprintf("OpenPose documents no CUDA for this GPU (compute capability %s), and the Caffe that it downloads is built for CUDA 11.1. Install CUDA Toolkit %s from https://developer.nvidia.com/cuda-toolkit-archive, build Caffe from source with it for this GPU, and put its include, include2, lib and bin folders into 3rdparty\\windows\\caffe before you build OpenPose. The sources and steps of OpenPose's own Caffe are at https://github.com/gineshidalgo99/caffeCompilerForWindowsAndCUDA. They are for Visual Studio 2019 and CUDA 11, and need this GPU's number (%s) added to Caffe_known_gpu_archs in caffe\\cmake\\Cuda.cmake.%s Without a Caffe of your own, use the processor: --set gpu=cpu.", sm, cuda, strings.ReplaceAll(sm, ".", ""), untried)
+		return lang.F("OpenPose documents no CUDA for this GPU (compute capability %s), and the Caffe that it downloads is built for CUDA 11.1. Install CUDA Toolkit %s from https://developer.nvidia.com/cuda-toolkit-archive, build Caffe from source with it for this GPU, and put its include, include2, lib and bin folders into 3rdparty\\windows\\caffe before you build OpenPose. The sources and steps of OpenPose's own Caffe are at https://github.com/gineshidalgo99/caffeCompilerForWindowsAndCUDA. They are for Visual Studio 2019 and CUDA 11, and need this GPU's number (%s) added to Caffe_known_gpu_archs in caffe\\cmake\\Cuda.cmake.%s Without a Caffe of your own, use the processor: --set gpu=cpu.", sm, cuda, strings.ReplaceAll(sm, ".", ""), untried)
 	}
 	return ""
 }
@@ -142,19 +142,19 @@ func (e *evaluation) openposeAdvice(component string) string {
 		if cuda, _, runs = pair("master", "16.11"); !runs || old == "" {
 			return ""
 		}
-		return fmt.Sprintf("OpenPose %s documents CUDA %s for Visual Studio %s, which has no code for this GPU (compute capability %s). Use OpenPose's master branch (--set release=master) with Visual Studio 2019 and CUDA Toolkit %s.", release, old, year, sm, cuda)
+		return lang.F("OpenPose %s documents CUDA %s for Visual Studio %s, which has no code for this GPU (compute capability %s). Use OpenPose's master branch (--set release=master) with Visual Studio 2019 and CUDA Toolkit %s.", release, old, year, sm, cuda)
 	}
-	documented := fmt.Sprintf("what OpenPose %s documents for Visual Studio %s", release, year)
+	documented := lang.F("what OpenPose %s documents for Visual Studio %s", release, year)
 	if component == "cudnn" {
 		e.advise("cudnn", cudnn)
-		return fmt.Sprintf("Install cuDNN %s for CUDA %s from NVIDIA's cuDNN archive: it is %s.", cudnn, recipes.Series(cuda), documented)
+		return lang.F("Install cuDNN %s for CUDA %s from NVIDIA's cuDNN archive: it is %s.", cudnn, recipes.Series(cuda), documented)
 	}
 	e.advise("cuda", cuda)
 	first := ""
 	if !ok {
-		first = "First install Visual Studio " + year + ". "
+		first = lang.F("First install Visual Studio %s. ", year)
 	}
-	return fmt.Sprintf("%sInstall CUDA Toolkit %s from NVIDIA's CUDA archive: it is %s.", first, cuda, documented)
+	return lang.F("%sInstall CUDA Toolkit %s from NVIDIA's CUDA archive: it is %s.", first, cuda, documented)
 }
 
 // dllNotOnPath finds a cuDNN whose DLLs lie where Windows does not look.
@@ -236,7 +236,7 @@ func behindSystem(e *evaluation, s subject) (map[string]string, bool) {
 		if other.Active || other.Version == "" || other.Attrs["kind"] != "" || other.Version == i.Version || dir == "" || i.Version != "" && !newer(other.Version, i.Version) {
 			continue
 		}
-		return map[string]string{"other": other.Version, "dir": dir, "have": cmp.Or(i.Version, "another version")}, true
+		return map[string]string{"other": other.Version, "dir": dir, "have": cmp.Or(i.Version, lang.T("another version"))}, true
 	}
 	return nil, false
 }
@@ -317,7 +317,7 @@ func mingwThreads(e *evaluation, s subject) (map[string]string, bool) {
 	}
 	what := "std::mutex"
 	if major(i.Version) >= 13 {
-		what = "the pthread functions that OpenCV calls"
+		what = lang.T("the pthread functions that OpenCV calls")
 	}
 	return map[string]string{"what": what}, i.Version != ""
 }
@@ -542,9 +542,9 @@ func tempOdd(e *evaluation, _ subject) (map[string]string, bool) {
 	vars := map[string]string{"folder": d.Path}
 	switch {
 	case strings.ContainsFunc(d.Path, func(r rune) bool { return r > 127 }):
-		vars["what"] = "characters other than ASCII"
+		vars["what"] = lang.T("characters other than ASCII")
 	case strings.Contains(d.Path, " "):
-		vars["what"] = "a space"
+		vars["what"] = lang.T("a space")
 	default:
 		return nil, false
 	}
@@ -594,9 +594,9 @@ func dllNeeds(cause facts.Cause, elsewhere bool) relation {
 			vars["are"] = "is"
 		}
 		if len(names) > 6 {
-			names = append(names[:5], fmt.Sprintf("%d more", len(names)-5))
+			names = append(names[:5], lang.F("%d more", len(names)-5))
 		}
-		vars["libraries"], vars["from"], vars["get"] = strings.Join(names, ", "), strings.Join(from, " and "), strings.Join(steps, " ")
+		vars["libraries"], vars["from"], vars["get"] = strings.Join(names, ", "), strings.Join(from, lang.T(" and ")), strings.Join(steps, " ")
 		vars["folders"], vars["wheel"] = strings.Join(from, ";"), wheelDLLs(names, from)
 		if slices.ContainsFunc(names, ofMediaFoundation) {
 			vars["media"] = "media-foundation.present"

@@ -8,6 +8,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // carriedCUDA compares the CUDA that a copy brings along with the card: the
@@ -63,7 +64,7 @@ func pythonModule(_ *evaluation, s subject) (map[string]string, bool) {
 		add = append(add, `os.add_dll_directory(r"`+dir+`")`)
 	}
 	return map[string]string{
-		"module": by, "missing": strings.Join(names, ", "), "dir": by[:strings.LastIndexByte(by, '\\')], "from": strings.Join(from, " and "), "add": strings.Join(add, " and "),
+		"module": by, "missing": strings.Join(names, ", "), "dir": by[:strings.LastIndexByte(by, '\\')], "from": strings.Join(from, lang.T(" and ")), "add": strings.Join(add, lang.T(" and ")),
 	}, true
 }
 

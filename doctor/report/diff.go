@@ -12,6 +12,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Weight says how much a difference between two machines means for a program
@@ -124,14 +125,14 @@ func older(a, b string) bool {
 }
 
 func (d *differ) os(a, b *facts.Facts) {
-	d.add(Breaks, "os.family", a.OS.Family, b.OS.Family, "programs are built for one system")
-	d.add(Breaks, "os.arch", a.OS.Arch, b.OS.Arch, "programs are built for one architecture")
+	d.add(Breaks, "os.family", a.OS.Family, b.OS.Family, lang.T("programs are built for one system"))
+	d.add(Breaks, "os.arch", a.OS.Arch, b.OS.Arch, lang.T("programs are built for one architecture"))
 	la, lb := a.OS.Libc, b.OS.Libc
-	d.add(Breaks, "os.libc", la.Kind, lb.Kind, "a program linked against one C library does not start on the other")
+	d.add(Breaks, "os.libc", la.Kind, lb.Kind, lang.T("a program linked against one C library does not start on the other"))
 	need := func(topic, what, x, y string) {
-		w, why := Detail, "programs from A find every "+what+" symbol on B"
+		w, why := Detail, lang.F("programs from A find every %s symbol on B", what)
 		if older(x, y) {
-			w, why = Breaks, fmt.Sprintf("a program built on A may ask for %s symbols newer than %s", what, y)
+			w, why = Breaks, lang.F("a program built on A may ask for %s symbols newer than %s", what, y)
 		}
 		d.add(w, topic, x, y, why)
 	}
@@ -140,7 +141,7 @@ func (d *differ) os(a, b *facts.Facts) {
 	}
 	need("os.libc.glibcxx", "GLIBCXX", la.GLIBCXX, lb.GLIBCXX)
 	need("os.libc.cxxabi", "CXXABI", la.CXXABI, lb.CXXABI)
-	d.add(Matters, "os", osName(a.OS), osName(b.OS), "packages and their versions differ by distribution")
+	d.add(Matters, "os", osName(a.OS), osName(b.OS), lang.T("packages and their versions differ by distribution"))
 	d.add(Detail, "os.kernel", a.OS.Kernel, b.OS.Kernel, "")
 	d.add(Detail, "os.container", a.OS.Container, b.OS.Container, "")
 }
@@ -157,12 +158,12 @@ func (d *differ) cpu(a, b *facts.Facts) {
 		}
 	}
 	if a.CPU.Arch == b.CPU.Arch {
-		d.add(Breaks, "cpu.features", strings.Join(lost, " "), "", "code built for A's processor (-march=native, wheels for AVX) stops with an illegal instruction on B")
-		d.add(Detail, "cpu.features", "", strings.Join(gained, " "), "B's processor can do more")
+		d.add(Breaks, "cpu.features", strings.Join(lost, " "), "", lang.T("code built for A's processor (-march=native, wheels for AVX) stops with an illegal instruction on B"))
+		d.add(Detail, "cpu.features", "", strings.Join(gained, " "), lang.T("B's processor can do more"))
 	}
-	d.add(Matters, "cpu.level", a.CPU.Level, b.CPU.Level, "libraries choose their code by this level")
+	d.add(Matters, "cpu.level", a.CPU.Level, b.CPU.Level, lang.T("libraries choose their code by this level"))
 	d.add(Detail, "cpu.model", a.CPU.Model, b.CPU.Model, "")
-	d.add(Matters, "cpu.cores", num(a.CPU.Cores), num(b.CPU.Cores), "speed follows the usable cores")
+	d.add(Matters, "cpu.cores", num(a.CPU.Cores), num(b.CPU.Cores), lang.T("speed follows the usable cores"))
 }
 
 func num(f float64) string {
@@ -177,9 +178,9 @@ func (d *differ) hardware(a, b *facts.Facts) {
 		if n == 0 {
 			return ""
 		}
-		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+		return lang.F("%.1f GiB", float64(n)/(1<<30))
 	}
-	d.add(Matters, "memory", gib(a.Memory.Usable()), gib(b.Memory.Usable()), "what fits on A may not fit on B")
+	d.add(Matters, "memory", gib(a.Memory.Usable()), gib(b.Memory.Usable()), lang.T("what fits on A may not fit on B"))
 	gpus := func(f *facts.Facts) (names, caps string) {
 		var n, c []string
 		for _, g := range f.GPUs {
@@ -192,7 +193,7 @@ func (d *differ) hardware(a, b *facts.Facts) {
 	}
 	na, ca := gpus(a)
 	nb, cb := gpus(b)
-	d.add(Breaks, "gpu.compute_capability", ca, cb, "a CUDA program holds code for certain compute capabilities only")
+	d.add(Breaks, "gpu.compute_capability", ca, cb, lang.T("a CUDA program holds code for certain compute capabilities only"))
 	d.add(Matters, "gpus", na, nb, "")
 }
 
@@ -213,9 +214,9 @@ func (d *differ) components(a, b *facts.Facts) {
 			if rule.ABI > 0 {
 				w = Breaks
 			}
-			d.add(w, n, orUnknown(x.Version), "", "it is missing on B")
+			d.add(w, n, orUnknown(x.Version), "", lang.T("it is missing on B"))
 		case inB && !inA:
-			d.add(Detail, n, "", orUnknown(y.Version), "it is on B alone")
+			d.add(Detail, n, "", orUnknown(y.Version), lang.T("it is on B alone"))
 		case x.Version != y.Version:
 			w, why := Matters, ""
 			if rule.ABI > 0 && prefix(x.Version, rule.ABI) != prefix(y.Version, rule.ABI) {
@@ -233,7 +234,7 @@ func (d *differ) components(a, b *facts.Facts) {
 func (d *differ) instance(name string, x, y facts.Instance) {
 	for _, part := range x.Has {
 		if !y.HasPart(part) {
-			d.add(Matters, name+"."+part, "yes", "no", "a part that A has is missing on B")
+			d.add(Matters, name+"."+part, "yes", "no", lang.T("a part that A has is missing on B"))
 		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(x.Attrs)) {
@@ -287,7 +288,7 @@ func (c *Comparison) WriteText(w io.Writer, s Style) error {
 	}
 	b.WriteString("\n")
 	if len(list) == 0 {
-		b.WriteString("The two machines are alike in everything deployctl looks at.\n")
+		b.WriteString(lang.T("The two machines are alike in everything deployctl looks at.\n"))
 	}
 	width := 0
 	for _, x := range list {
@@ -314,7 +315,7 @@ func (c *Comparison) WriteText(w io.Writer, s Style) error {
 		if details == 1 {
 			noun = "detail"
 		}
-		fmt.Fprintf(b, "and %d %s (--all)\n", details, noun)
+		fmt.Fprint(b, lang.F("and %d %s (--all)\n", details, noun))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

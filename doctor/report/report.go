@@ -107,7 +107,7 @@ var stateOrder = []judge.State{judge.Fail, judge.Unknown, judge.Pending, judge.W
 func New(j *judge.Judgement, strict bool) *Report {
 	f := j.Facts
 	r := &Report{
-		Schema: 1, Recipe: j.Recipe.Name, RecipeTitle: j.Recipe.Title, RecipeSource: j.Recipe.Source,
+		Schema: 1, Recipe: j.Recipe.Name, RecipeTitle: lang.T(j.Recipe.Title), RecipeSource: j.Recipe.Source,
 		RecipeOverrides: j.Recipe.Overrides,
 		Host:            HostOf(f),
 		Findings:        j.Findings, Chosen: j.Chosen, Plan: []any{}, Summary: map[judge.State]int{}, Exit: j.Exit(strict),

@@ -11,6 +11,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/judge"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // WriteShadow writes, for each component (all of them when names is empty),
@@ -43,7 +44,7 @@ func WriteShadow(w io.Writer, f *facts.Facts, names []string, s Style) error {
 		b.WriteString("\n")
 	}
 	if quiet > 0 {
-		fmt.Fprintf(b, "%s\n", s.Paint("2", fmt.Sprintf("%d components with one copy each are not shown (--all)", quiet)))
+		fmt.Fprintf(b, "%s\n", s.Paint("2", lang.F("%d components with one copy each are not shown (--all)", quiet)))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -52,7 +53,7 @@ func WriteShadow(w io.Writer, f *facts.Facts, names []string, s Style) error {
 func shadowTable(b *strings.Builder, name string, list []facts.Instance, s Style) {
 	fmt.Fprintf(b, "%s\n", s.Paint("1", name))
 	if len(list) == 0 {
-		fmt.Fprintf(b, "  none\n")
+		fmt.Fprint(b, lang.F("  none\n"))
 	}
 	version, path := 0, 0
 	for _, i := range list {
@@ -64,9 +65,9 @@ func shadowTable(b *strings.Builder, name string, list []facts.Instance, s Style
 		if i.Active {
 			mark = s.Paint("32", "*")
 		}
-		via := "not found by any lookup"
+		via := lang.T("not found by any lookup")
 		if len(i.Via) > 0 {
-			via = "found by " + strings.Join(i.Via, ", ")
+			via = lang.F("found by %s", strings.Join(i.Via, ", "))
 		}
 		fmt.Fprintf(b, "  %s %s  %s  %s\n", mark, pad(orUnknown(i.Version), version), pad(i.Path, path), s.Paint("2", via))
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Offer is a version of a component that could be had on this host. An
@@ -218,10 +219,10 @@ func catalogue(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, targets map
 		if vendor && unpacked != "" {
 			cost := usual(name, f.OS.Family)
 			cost.Minutes /= 2 // nobody downloads it from a page
-			add(unpacked, cmp.Or(w.manual, "by hand"), cost)
+			add(unpacked, cmp.Or(w.manual, lang.T("by hand")), cost)
 		}
 		if !vendor {
-			how := cmp.Or(judge.OnJetson(name, f), w.manual, "by hand")
+			how := cmp.Or(judge.OnJetson(name, f), w.manual, lang.T("by hand"))
 			cost := usual(name, f.OS.Family)
 			cost.Minutes += 10 // a person looks for it
 			add(cmp.Or(unpacked, w.least), how, cost)
@@ -271,7 +272,7 @@ func fromPackages(w *wish, name string, f *facts.Facts, add adder) bool {
 		}
 		if version == "" {
 			if version = w.least; version != "" {
-				how += " (its version is not known here; " + version + " or newer is assumed)"
+				how += lang.F(" (its version is not known here; %s or newer is assumed)", version)
 			}
 		}
 		add(version, how, usual(name, f.OS.Family), func(o *Offer) {
@@ -294,7 +295,7 @@ func fromVendor(name string, t *recipes.Tables, f *facts.Facts, add adder) bool 
 	if p, ok := judge.JetPackOf(f); ok && (name == "cuda" || name == "cudnn") {
 		// NVIDIA's installers are for desktop cards.
 		version := map[string]string{"cuda": p.CUDA, "cudnn": p.CuDNN}[name]
-		add(version, "JetPack "+p.Version+" (apt: nvidia-jetpack)", cost, func(o *Offer) { o.Has = append(o.Has, "nvcc", "headers") })
+		add(version, lang.F("JetPack %s (apt: nvidia-jetpack)", p.Version), cost, func(o *Offer) { o.Has = append(o.Has, "nvcc", "headers") })
 		return true
 	}
 	if image := judge.DevelImage(f); image != "" && (name == "cuda" || name == "cudnn") {
@@ -313,7 +314,7 @@ func fromVendor(name string, t *recipes.Tables, f *facts.Facts, add adder) bool 
 		toolkits(t, f, cost, add)
 	case "cudnn":
 		for _, v := range known(t, "cudnn", "cudnn-cuda") {
-			add(v, "NVIDIA's archive", cost, func(o *Offer) { o.Has = append(o.Has, "headers") })
+			add(v, lang.T("NVIDIA's archive"), cost, func(o *Offer) { o.Has = append(o.Has, "headers") })
 		}
 	case "nvidia-driver":
 		// Under WSL, in a container and on a Jetson the driver comes from elsewhere.
@@ -321,11 +322,11 @@ func fromVendor(name string, t *recipes.Tables, f *facts.Facts, add adder) bool 
 			return false
 		}
 		for _, v := range drivers(t, f.OS.Family) {
-			add(v, "NVIDIA's installer", cost)
+			add(v, lang.T("NVIDIA's installer"), cost)
 		}
 	case "opencv":
 		for _, v := range known(t, "opencv", "gocv-opencv", "opencv-cuda") {
-			add(v, "built from source", Cost{DownloadBytes: 100 * mb, Minutes: 60}, func(o *Offer) {
+			add(v, lang.T("built from source"), Cost{DownloadBytes: 100 * mb, Minutes: 60}, func(o *Offer) {
 				for _, part := range []string{"cmake", "core", "dnn", "headers", "imgproc", "pkg-config"} {
 					if !slices.Contains(o.Has, part) {
 						o.Has = append(o.Has, part)
@@ -346,31 +347,31 @@ func fromVendor(name string, t *recipes.Tables, f *facts.Facts, add adder) bool 
 			if name == "g++" {
 				packages = "g++-" + major
 			}
-			add(major, "apt: "+packages+", chosen by CUDAHOSTCXX or update-alternatives", cost)
+			add(major, lang.F("apt: %s, chosen by CUDAHOSTCXX or update-alternatives", packages), cost)
 		}
 		return len(f.Components["apt"]) > 0 && recipes.Packaged(f.OS.ID, f.OS.Version)[name] != ""
 	case "mingw":
-		add("8.1.0", "MinGW-w64 8.1.0 or newer, x86-64, posix threads, seh", cost)
+		add("8.1.0", lang.T("MinGW-w64 8.1.0 or newer, x86-64, posix threads, seh"), cost)
 	case "cmake":
 		for _, v := range []string{"4.2", "3.31"} {
-			add(v, "CMake's archive", cost)
+			add(v, lang.T("CMake's archive"), cost)
 		}
 	case "go":
-		add("1.26", "Go's archive", cost)
+		add("1.26", lang.T("Go's archive"), cost)
 	case "android-ndk":
 		for _, v := range []string{"28", "27", "26.3.11579264", "25.2.9519653"} { // r28, r27, r26d, r25c
-			add(v, "Android's SDK manager", cost)
+			add(v, lang.T("Android's SDK manager"), cost)
 		}
 	case "libtorch":
 		for _, v := range known(t, "libtorch", "libtorch", "libtorch-cuda") {
-			add(v, "LibTorch's archive", cost)
+			add(v, lang.T("LibTorch's archive"), cost)
 		}
 	case "onnxruntime":
 		for _, v := range append([]string{"1.30.0"}, known(t, "onnxruntime", "onnxruntime-cuda")...) {
-			add(v, "ONNX Runtime's archive", cost)
+			add(v, lang.T("ONNX Runtime's archive"), cost)
 		}
 	case "tensorflow":
-		add("2.7.0", "TensorFlow's archive", cost) // the release its install page names
+		add("2.7.0", lang.T("TensorFlow's archive"), cost) // the release its install page names
 	case "xcode":
 		for _, v := range known(t, "xcode", "xcode") {
 			add(v, "App Store", cost)
@@ -386,7 +387,7 @@ func fromVendor(name string, t *recipes.Tables, f *facts.Facts, add adder) bool 
 func toolkits(t *recipes.Tables, f *facts.Facts, cost Cost, add adder) {
 	windows := f.OS.Family == "windows"
 	for _, v := range newestOfSeries(known(t, "cuda", "cuda-driver", "cuda-gcc", "cuda-msvc")) {
-		add(v, "NVIDIA's installer", cost, func(o *Offer) {
+		add(v, lang.T("NVIDIA's installer"), cost, func(o *Offer) {
 			o.Has = append(o.Has, "nvcc", "headers")
 			if windows {
 				o.Sets = map[string]map[string]string{"visual-studio": {"cuda_customizations": recipes.Series(v)}}
@@ -400,7 +401,7 @@ func toolkits(t *recipes.Tables, f *facts.Facts, cost Cost, add adder) {
 			if series == "" {
 				continue
 			}
-			add(i.Version, "run its installer again: Visual Studio Integration", Cost{Minutes: 3}, func(o *Offer) {
+			add(i.Version, lang.T("run its installer again: Visual Studio Integration"), Cost{Minutes: 3}, func(o *Offer) {
 				o.Has, o.Attrs = slices.Clone(i.Has), maps.Clone(i.Attrs)
 				o.Sets = map[string]map[string]string{"visual-studio": {"cuda_customizations": series}}
 			})
@@ -422,7 +423,7 @@ func fromMicrosoft(name string, cost Cost, add adder) {
 	switch name {
 	case "visual-studio":
 		for _, v := range studios {
-			add(v.version, "Visual Studio "+v.year+" or its Build Tools", cost, func(o *Offer) {
+			add(v.version, lang.F("Visual Studio %s or its Build Tools", v.year), cost, func(o *Offer) {
 				o.Has = append(o.Has, "complete")
 				o.Attrs["cuda_customizations"] = "" // a fresh one has none
 			})
@@ -433,7 +434,7 @@ func fromMicrosoft(name string, cost Cost, add adder) {
 		for _, v := range []struct{ version, studio string }{
 			{"14.44", ">= 17.14, < 18"}, {"14.50", ">= 18, < 19"}, {"14.39", ">= 17.9, < 18"}, {"14.29", ">= 16.11, < 18"}, {"14.16", ">= 15.9, < 18"},
 		} {
-			add(v.version, "Visual Studio installer: MSVC "+v.version+" build tools", cost, func(o *Offer) {
+			add(v.version, lang.F("Visual Studio installer: MSVC %s build tools", v.version), cost, func(o *Offer) {
 				o.Has = append(o.Has, "cl", "x64")
 				o.Requires = map[string]string{"visual-studio": v.studio}
 			})

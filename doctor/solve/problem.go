@@ -2,7 +2,6 @@ package solve
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // candidate is one way a component could be after the plan.
@@ -28,7 +28,7 @@ type candidate struct {
 
 func (c *candidate) label() string {
 	if c.none {
-		return "no " + recipes.Display(c.component)
+		return lang.F("no %s", recipes.Display(c.component))
 	}
 	return label(c.component, c.inst.Version)
 }
@@ -189,7 +189,7 @@ func names(c *recipes.ComponentCheck) []string {
 func (p *problem) settled(id string, f judge.Finding) {
 	switch {
 	case f.State == judge.Unknown:
-		if text := id + " could not be checked: " + strings.TrimPrefix(f.Found, "could not be checked: "); !slices.ContainsFunc(p.open, func(open string) bool { return strings.HasPrefix(open, id) }) {
+		if text := lang.F("%s could not be checked: %s", id, strings.TrimPrefix(f.Found, strings.TrimSuffix(lang.T("could not be checked: %s"), "%s"))); !slices.ContainsFunc(p.open, func(open string) bool { return strings.HasPrefix(open, id) }) {
 			p.open = append(p.open, text)
 		}
 	case f.After == judge.CUDAGone, id == "msvc.present", id == "windows-sdk.present", f.State != judge.OK && f.State != judge.Pending && f.After == "":
@@ -221,9 +221,9 @@ func components(c *recipes.CompatCheck) []string {
 func (p *problem) hardware(q *recipes.Requirement, f judge.Finding) {
 	switch f.State {
 	case judge.Fail:
-		p.fixed = append(p.fixed, fmt.Sprintf("%s (%s): %s; required: %s. No installation changes that. %s", f.Title, f.ID, f.Found, f.Wanted, f.Fix))
+		p.fixed = append(p.fixed, lang.F("%s (%s): %s; required: %s. No installation changes that. %s", f.Title, f.ID, f.Found, f.Wanted, f.Fix))
 	case judge.Unknown:
-		p.open = append(p.open, fmt.Sprintf("%s could not be checked: %s", q.ID, strings.TrimPrefix(f.Found, "could not be checked: ")))
+		p.open = append(p.open, lang.F("%s could not be checked: %s", q.ID, strings.TrimPrefix(f.Found, strings.TrimSuffix(lang.T("could not be checked: %s"), "%s"))))
 	}
 }
 
@@ -264,7 +264,7 @@ func (p *problem) variable(name string, offers []Offer) {
 		list := p.facts.Components[component]
 		active, has := p.facts.Active(component)
 		if problem, failed := p.facts.Problem(component); failed && !has {
-			p.open = append(p.open, fmt.Sprintf("%s could not be checked: %s", component, problem.Error))
+			p.open = append(p.open, lang.F("%s could not be checked: %s", component, problem.Error))
 			return
 		}
 		for _, i := range list {
@@ -354,7 +354,7 @@ func (p *problem) unread(q *recipes.Requirement, f judge.Finding) bool {
 	if q.Component == nil || q.Severity != recipes.Required || f.State != judge.Unknown || f.Path == "" {
 		return false
 	}
-	p.open = append(p.open, f.Title+" could not be checked: "+f.Found)
+	p.open = append(p.open, lang.F("%s could not be checked: %s", f.Title, f.Found))
 	return true
 }
 
@@ -362,13 +362,13 @@ func (p *problem) unread(q *recipes.Requirement, f judge.Finding) bool {
 func (p *problem) component(q *recipes.Requirement) error {
 	c := q.Component
 	if _, err := recipes.ParseConstraint(c.Version); err != nil {
-		return fmt.Errorf("recipe %s, requirement %s: %w", p.recipe.Name, q.ID, err)
+		return lang.Errorf("recipe %s, requirement %s: %w", p.recipe.Name, q.ID, err)
 	}
 	list := []string{strings.Join(names(c), "|")}
 	for _, key := range slices.Sorted(maps.Keys(c.Attr)) {
 		a, err := recipes.ParseAttr(c.Attr[key])
 		if err != nil {
-			return fmt.Errorf("recipe %s, requirement %s: %w", p.recipe.Name, q.ID, err)
+			return lang.Errorf("recipe %s, requirement %s: %w", p.recipe.Name, q.ID, err)
 		}
 		if of := a.SeriesOf(); of != "" {
 			list = append(list, of)
@@ -382,14 +382,14 @@ func (p *problem) component(q *recipes.Requirement) error {
 	if rest, ok := strings.CutPrefix(wants, c.Name+" "); ok {
 		wants = label(c.Name, rest)
 	}
-	asks := "requires " + wants
+	asks := lang.F("requires %s", wants)
 	if len(c.Attr) > 0 { // a condition on a detail is the recipe's, not for people
-		asks = "requires " + q.Title
+		asks = lang.F("requires %s", q.Title)
 	}
 	p.constraints = append(p.constraints, &constraint{
 		id: q.ID, scope: scope, own: true,
 		asks: asks,
-		why:  func() string { return fmt.Sprintf("%s (%s) requires %s", q.Title, q.ID, wants) },
+		why:  func() string { return lang.F("%s (%s) requires %s", q.Title, q.ID, wants) },
 		ok: func(chosen []*candidate) bool {
 			first := chosen[0]
 			if c.Absent {
@@ -442,16 +442,16 @@ func (p *problem) mini(chosen []*candidate) *facts.Facts {
 func (p *problem) target(name, text string) error {
 	want, err := targetConstraint(text)
 	if err != nil {
-		return fmt.Errorf("target %s=%s: %w", name, text, err)
+		return lang.Errorf("target %s=%s: %w", name, text, err)
 	}
 	scope, ok := p.scope(name)
 	if !ok {
-		p.open = append(p.open, fmt.Sprintf("the target %s=%s: the component could not be checked", name, text))
+		p.open = append(p.open, lang.F("the target %s=%s: the component could not be checked", name, text))
 		return nil
 	}
 	p.constraints = append(p.constraints, &constraint{
 		id: "target", scope: scope, own: true,
-		why: func() string { return fmt.Sprintf("the target is %s", label(name, text)) },
+		why: func() string { return lang.F("the target is %s", label(name, text)) },
 		ok: func(chosen []*candidate) bool {
 			if chosen[0].none {
 				return false
@@ -481,7 +481,7 @@ func (p *problem) world() {
 			p.constraints = append(p.constraints, &constraint{
 				scope: []int{i, scope[0]},
 				why: func() string {
-					return fmt.Sprintf("each %s is part of its own %s", recipes.Display(own), recipes.Display(name))
+					return lang.F("each %s is part of its own %s", recipes.Display(own), recipes.Display(name))
 				},
 				ok: func(chosen []*candidate) bool {
 					want, asks := chosen[0].requires[name]
@@ -502,7 +502,7 @@ func (p *problem) world() {
 	}
 	p.constraints = append(p.constraints, &constraint{
 		scope: scope,
-		why:   func() string { return "an MSVC toolset is part of its Visual Studio" },
+		why:   func() string { return lang.T("an MSVC toolset is part of its Visual Studio") },
 		ok: func(chosen []*candidate) bool {
 			home := chosen[0].inst.Attrs["visual_studio"]
 			return home == "" || strings.EqualFold(home, chosen[1].inst.Path)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // plan is a complete choice.
@@ -252,7 +253,7 @@ func (p *problem) explain(ctx context.Context) ([]string, error) {
 	var out, list []string
 	for _, c := range chain {
 		text := c.why()
-		out = append(out, strings.ToUpper(text[:1])+text[1:]+".")
+		out = append(out, lang.Sentence(text))
 		for _, v := range c.scope {
 			if !slices.Contains(list, p.vars[v].name) {
 				list = append(list, p.vars[v].name)
@@ -263,9 +264,9 @@ func (p *problem) explain(ctx context.Context) ([]string, error) {
 	for i, name := range list {
 		list[i] = recipes.Display(name)
 	}
-	meets := "all of these."
+	meets := lang.T("all of these.")
 	if len(out) == 1 {
-		meets = "this."
+		meets = lang.T("this.")
 	}
-	return append(out, "No available version of "+strings.Join(list, ", ")+" meets "+meets), nil
+	return append(out, lang.F("No available version of %s meets %s", strings.Join(list, ", "), meets)), nil
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/doctor/report"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Action is what happens to a component.
@@ -131,13 +132,13 @@ func ParseTargets(pairs []string) (map[string]string, error) {
 			}
 			name, want, ok := strings.Cut(one, "=")
 			if !ok || name == "" || want == "" {
-				return nil, fmt.Errorf("--target %s: write COMPONENT=VERSION, such as cuda=12.6", pair)
+				return nil, lang.Errorf("--target %s: write COMPONENT=VERSION, such as cuda=12.6", pair)
 			}
 			if !slices.Contains(recipes.Components(), name) {
-				return nil, fmt.Errorf("--target %s: deployctl does not know the component %s", pair, name)
+				return nil, lang.Errorf("--target %s: deployctl does not know the component %s", pair, name)
 			}
 			if _, err := targetConstraint(want); err != nil {
-				return nil, fmt.Errorf("--target %s: %w", pair, err)
+				return nil, lang.Errorf("--target %s: %w", pair, err)
 			}
 			out[name] = want
 		}

@@ -2,7 +2,6 @@ package solve
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"math/bits"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // rows is a set of a table's rows, by index.
@@ -59,7 +59,7 @@ func (p *problem) compat(q *recipes.Requirement) error {
 	c := q.Compat
 	table, err := p.tables.Table(c.Table)
 	if err != nil {
-		return fmt.Errorf("recipe %s, requirement %s: %w", p.recipe.Name, q.ID, err)
+		return lang.Errorf("recipe %s, requirement %s: %w", p.recipe.Name, q.ID, err)
 	}
 	l := &lookup{check: c, table: table, base: newRows(len(table.Rows)), related: map[string]recipes.Constraint{}}
 	known := map[string]string{}
@@ -80,7 +80,7 @@ func (p *problem) compat(q *recipes.Requirement) error {
 				}
 				for _, g := range p.facts.GPUs {
 					if g.Vendor == "nvidia" {
-						p.open = append(p.open, fmt.Sprintf("%s: the compute capability of %s could not be determined", q.ID, g.Name))
+						p.open = append(p.open, lang.F("%s: the compute capability of %s could not be determined", q.ID, g.Name))
 						break
 					}
 				}
@@ -140,14 +140,14 @@ func pairs(known map[string]string) string {
 	for _, column := range slices.Sorted(maps.Keys(known)) {
 		switch value := known[column]; column {
 		case "sm":
-			out = append(out, "compute capability "+value)
+			out = append(out, lang.F("compute capability %s", value))
 		case "os":
 			out = append(out, cmp.Or(map[string]string{"linux": "Linux", "windows": "Windows", "darwin": "macOS"}[value], value))
 		default:
 			out = append(out, label(column, value))
 		}
 	}
-	return strings.Join(out, " and ")
+	return strings.Join(out, lang.T(" and "))
 }
 
 // meets are the rows that a version meets in a column.
@@ -291,9 +291,9 @@ func (l *lookup) untested(chosen []*candidate) string {
 		list[i] = c.label()
 	}
 	if len(list) == 1 {
-		return fmt.Sprintf("%s (table %s: %s)", list[0], l.table.Name, l.table.Rows[at].Source)
+		return lang.F("%s (table %s: %s)", list[0], l.table.Name, l.table.Rows[at].Source)
 	}
-	return fmt.Sprintf("%s with %s (table %s: %s)", list[0], strings.Join(list[1:], " and "), l.table.Name, l.table.Rows[at].Source)
+	return lang.F("%s with %s (table %s: %s)", list[0], strings.Join(list[1:], lang.T(" and ")), l.table.Name, l.table.Rows[at].Source)
 }
 
 // newer is what is newer than the table among what is known of the machine and
@@ -336,9 +336,9 @@ func (p *problem) whyTable(q *recipes.Requirement, l *lookup, scope []int, known
 			free = append(free, l.columns[n])
 		}
 	}
-	text := fmt.Sprintf("table %s (%s)", l.table.Name, q.ID)
+	text := lang.F("table %s (%s)", l.table.Name, q.ID)
 	if len(fixed) > 0 {
-		text += " for " + strings.Join(fixed, " and ")
+		text += lang.F(" for %s", strings.Join(fixed, lang.T(" and ")))
 	}
 	var options []string
 	source := ""
@@ -359,7 +359,7 @@ func (p *problem) whyTable(q *recipes.Requirement, l *lookup, scope []int, known
 				parts = append(parts, label(name, c.String()))
 			}
 		}
-		if option := strings.Join(parts, " with "); option != "" && !slices.Contains(options, option) {
+		if option := strings.Join(parts, lang.T(" with ")); option != "" && !slices.Contains(options, option) {
 			options = append(options, option)
 		}
 	}
@@ -367,11 +367,11 @@ func (p *problem) whyTable(q *recipes.Requirement, l *lookup, scope []int, known
 	case newer != nil:
 		return text + ": " + newer.Error()
 	case set.first() < 0:
-		return text + " has no row"
+		return lang.F("%s has no row", text)
 	case len(options) == 0:
-		return text + " has a row (" + source + ")"
+		return lang.F("%s has a row (%s)", text, source)
 	case len(options) > 3:
-		return fmt.Sprintf("%s allows %s, or %d other combinations", text, strings.Join(options[:3], ", or "), len(options)-3)
+		return lang.F("%s allows %s, or %d other combinations", text, strings.Join(options[:3], lang.T(", or ")), len(options)-3)
 	}
-	return fmt.Sprintf("%s allows only %s (%s)", text, strings.Join(options, ", or "), source)
+	return lang.F("%s allows only %s (%s)", text, strings.Join(options, lang.T(", or ")), source)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/doctor/report"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // changes fills a solution from the best plan.
@@ -297,7 +298,7 @@ func (p *problem) reasons(v int, chosen []*candidate) (out, ids []string) {
 		ids = append(ids, c.id)
 		if was.none {
 			if c.own && c.id != "target" {
-				out = append(out, c.id+": it is not installed")
+				out = append(out, lang.F("%s: it is not installed", c.id))
 			}
 			continue // of tables the line on the component itself says enough
 		}
@@ -310,9 +311,9 @@ func (p *problem) reasons(v int, chosen []*candidate) (out, ids []string) {
 			others = append(others, c.context)
 		}
 		if c.own || len(others) == 0 {
-			text += cmp.Or(c.asks, c.why()) + "; this is " + was.label()
+			text += lang.F("%s; this is %s", cmp.Or(c.asks, c.why()), was.label())
 		} else {
-			text += fmt.Sprintf("%s does not work with %s", was.label(), strings.Join(others, " and "))
+			text += lang.F("%s does not work with %s", was.label(), strings.Join(others, lang.T(" and ")))
 		}
 		out = append(out, text)
 	}
@@ -332,62 +333,64 @@ func (p *problem) reasons(v int, chosen []*candidate) (out, ids []string) {
 // not wrap.
 func (s *Solution) WriteText(w io.Writer, width int) error {
 	b := bufio.NewWriter(w)
-	line := func(first, text string) { fmt.Fprintf(b, "%s\n", first+report.Wrap(text, len(first), width)) }
+	line := func(first, text string) {
+		fmt.Fprintf(b, "%s\n", first+report.Wrap(text, report.Columns(first), width))
+	}
 	first := ""
 	for _, name := range slices.Sorted(maps.Keys(s.Targets)) {
-		first += fmt.Sprintf("With %s %s: ", recipes.Display(name), s.Targets[name])
+		first += lang.F("With %s %s: ", recipes.Display(name), s.Targets[name])
 	}
 	groups := s.groups()
 	switch {
 	case !s.Feasible:
 		if s.asks {
-			line("", first+"Recipe "+s.Recipe+" cannot be planned before this is known:")
+			line("", lang.F("%sRecipe %s cannot be planned before this is known:", first, s.Recipe))
 		} else {
-			line("", first+"Recipe "+s.Recipe+" cannot be satisfied here.")
+			line("", lang.F("%sRecipe %s cannot be satisfied here.", first, s.Recipe))
 		}
 		for _, text := range s.Conflict {
 			line("  ", text)
 		}
 		if len(groups) > 0 {
-			line("\n", "What else is wrong:")
+			line("\n", lang.T("What else is wrong:"))
 		}
 	case len(groups) == 0:
-		line("", first+"Recipe "+s.Recipe+" needs no changes.")
+		line("", lang.F("%sRecipe %s needs no changes.", first, s.Recipe))
 	case s.onlyByHand():
-		line("", fmt.Sprintf("%sRecipe %s needs nothing installed. %s to fix by hand:", first, s.Recipe, recipes.Count(len(groups), "problem")))
+		line("", lang.F("%sRecipe %s needs nothing installed. %s to fix by hand:", first, s.Recipe, recipes.Count(len(groups), "problem")))
 	default:
-		line("", fmt.Sprintf("%sRecipe %s needs %s: %s.", first, s.Recipe, recipes.Count(len(groups), "change"), s.Cost))
+		line("", lang.F("%sRecipe %s needs %s: %s.", first, s.Recipe, recipes.Count(len(groups), "change"), s.Cost))
 	}
 	for i, g := range groups {
 		fmt.Fprintln(b)
 		line(fmt.Sprintf("%d. ", i+1), g.title)
-		line("   how   ", g.how)
+		line(lang.T("   how   "), g.how)
 		for _, why := range g.why {
-			line("   why   ", why)
+			line(lang.T("   why   "), why)
 		}
 		if g.cost != (Cost{}) {
-			line("   cost  ", g.cost.String())
+			line(lang.T("   cost  "), g.cost.String())
 		}
 		if g.who != "" {
-			line("   who   ", g.who)
+			line(lang.T("   who   "), g.who)
 		}
 	}
 	if len(s.Warnings) > 0 {
-		line("\n", "Recommended, but not required:")
+		line("\n", lang.T("Recommended, but not required:"))
 	}
 	for _, c := range s.Warnings {
 		line("- ", c.title+": "+c.How)
 	}
 	for _, text := range s.Untested {
 		fmt.Fprintln(b)
-		line("", text+" has not been tested. Run deployctl verify to find out whether it works.")
+		line("", lang.F("%s has not been tested. Run deployctl verify to find out whether it works.", text))
 	}
 	for _, text := range s.Open {
 		fmt.Fprintln(b)
-		line("", "Not considered: "+text)
+		line("", lang.F("Not considered: %s", text))
 	}
 	if err := b.Flush(); err != nil {
-		return fmt.Errorf("show the plan: %w", err)
+		return lang.Errorf("show the plan: %w", err)
 	}
 	return nil
 }
@@ -411,9 +414,9 @@ func (s *Solution) groups() []group {
 	for _, c := range s.Changes {
 		who := ""
 		if s.priced {
-			who = "deployctl doctor --fix does this"
+			who = lang.T("deployctl doctor --fix does this")
 			if c.ByHand {
-				who = "you do this"
+				who = lang.T("you do this")
 			}
 		}
 		i := slices.IndexFunc(out, func(g group) bool { return g.how == c.How })
@@ -458,7 +461,7 @@ func (s *Solution) WriteJSON(w io.Writer, by report.Made) error {
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	if err := e.Encode(Document{1, by, s}); err != nil {
-		return fmt.Errorf("write the plan: %w", err)
+		return lang.Errorf("write the plan: %w", err)
 	}
 	return nil
 }
@@ -470,25 +473,25 @@ func (c Change) Title() string {
 	from := strings.TrimSpace(name + " " + released(c.Component, c.From))
 	switch c.Action {
 	case Repair:
-		return "Repair: " + c.title
+		return lang.F("Repair: %s", c.title)
 	case Switch:
 		if c.From == "" {
-			return fmt.Sprintf("Make programs find %s in %s", to, c.Path)
+			return lang.F("Make programs find %s in %s", to, c.Path)
 		}
-		return fmt.Sprintf("Use %s in %s instead of %s", to, c.Path, c.From)
+		return lang.F("Use %s in %s instead of %s", to, c.Path, c.From)
 	case Configure:
-		return fmt.Sprintf("Set up %s again", to)
+		return lang.F("Set up %s again", to)
 	case Upgrade:
-		return fmt.Sprintf("Upgrade %s from %s to %s", name, c.From, cmp.Or(c.To, "a newer version"))
+		return lang.F("Upgrade %s from %s to %s", name, c.From, cmp.Or(c.To, lang.T("a newer version")))
 	case Downgrade:
-		return fmt.Sprintf("Replace %s with %s", from, c.To)
+		return lang.F("Replace %s with %s", from, c.To)
 	case Remove:
-		return "Remove " + from
+		return lang.F("Remove %s", from)
 	}
 	if c.From != "" {
-		return fmt.Sprintf("Install %s and keep %s", to, c.From)
+		return lang.F("Install %s and keep %s", to, c.From)
 	}
-	return "Install " + to
+	return lang.F("Install %s", to)
 }
 
 // released is a version as its maker names it: Visual Studio's line has a year.
@@ -506,18 +509,18 @@ func released(component, version string) string {
 func (c Cost) String() string {
 	var parts []string
 	if c.DownloadBytes > 0 {
-		parts = append(parts, recipes.Size(c.DownloadBytes, true)+" to download")
+		parts = append(parts, lang.F("%s to download", recipes.Size(c.DownloadBytes, true)))
 	} else {
-		parts = append(parts, "nothing to download")
+		parts = append(parts, lang.T("nothing to download"))
 	}
 	if c.Minutes > 0 {
 		parts = append(parts, recipes.Duration(c.Minutes))
 	}
 	if c.Reboot {
-		parts = append(parts, "a restart")
+		parts = append(parts, lang.T("a restart"))
 	}
 	if c.Heavy {
-		parts = append(parts, "a Visual Studio")
+		parts = append(parts, lang.T("a Visual Studio"))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Source is what a build is made from and for.
@@ -60,7 +61,7 @@ func Steps(h *host.Host, s Source) ([]step.Step, error) {
 		// Ninja itself, not cmake --build: it is Ninja that must hear when
 		// deployctl dies, and stops its compilers then.
 		{Compile, "Compile " + s.Build.Name, []string{tool("ninja"), "-C", build, jobsFlag, strconv.Itoa(s.jobs())}, nil,
-			step.Cost{DiskBytes: int64(s.Build.Disk), Minutes: s.minutes(), Note: "the objects go when the build is done"}},
+			step.Cost{DiskBytes: int64(s.Build.Disk), Minutes: s.minutes(), Note: lang.T("the objects go when the build is done")}},
 		{Install, "Install " + s.Build.Name + " into " + s.Product, []string{cmake, "--install", build}, []string{"DESTDIR=" + staged}, step.Cost{Minutes: 0.1}},
 	}
 	var steps []step.Step

@@ -19,6 +19,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Name is the mechanism.
@@ -57,7 +58,7 @@ func Manager() *pkgmgr.Manager {
 			file, dir := split(p[0])
 			return []string{"-c", fmt.Sprintf(`sed -i "\|^%s\$|d" %s && { test -s %s || rm %s; } && %s`, strings.ReplaceAll(dir, ".", `[.]`), file, file, file, ldconfig)}
 		},
-		Undo: "deployctl undo takes the line out of the file again and runs ldconfig",
+		Undo: lang.T("deployctl undo takes the line out of the file again and runs ldconfig"),
 		Look: look,
 		Quote: func(ctx context.Context, h *host.Host, _ string, names []string) (pkgmgr.Quote, error) {
 			there, err := look(ctx, h, names)

@@ -14,6 +14,7 @@ import (
 	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Mechanism carries out the steps of a package manager: the one adapter between
@@ -95,11 +96,11 @@ func (m Mechanism) Idle(ctx context.Context, _ step.Step, wait mechanism.Wait) e
 func (m *Manager) Finish(requirements []string) step.Step {
 	argv := m.Configure()
 	return step.Step{
-		ID: m.Name + ".configure", Title: "Finish the package installation that was interrupted", Effect: step.Write,
+		ID: m.Name + ".configure", Title: lang.T("Finish the package installation that was interrupted"), Effect: step.Write,
 		Needs: m.Needs(), Requirements: requirements, Mechanism: m.Name, Action: step.Configure,
-		Cost: step.Cost{Minutes: 0.5, Estimated: true, Note: "the files are on the disk already"},
+		Cost: step.Cost{Minutes: 0.5, Estimated: true, Note: lang.T("the files are on the disk already")},
 		Argv: m.Argv(argv[0], argv[1:]),
-		Undo: "nothing to undo: it finishes what another run began",
+		Undo: lang.T("nothing to undo: it finishes what another run began"),
 	}
 }
 
@@ -107,11 +108,11 @@ func (m *Manager) Finish(requirements []string) step.Step {
 // absent. The manager has FixBroken.
 func (m *Manager) Complete(tool string, broken, requirements []string) step.Step {
 	return step.Step{
-		ID: m.Name + ".fix-broken", Title: "Complete the packages left half installed: " + step.Some(broken, 5), Effect: step.Write,
+		ID: m.Name + ".fix-broken", Title: lang.F("Complete the packages left half installed: %s", step.Some(broken, 5)), Effect: step.Write,
 		Needs: m.Needs(step.Network), Requirements: requirements, Mechanism: m.Name, Action: step.FixBroken,
-		Cost: step.Cost{Minutes: 0.5, Estimated: true, Note: "left out when finishing the interrupted run fixes them"},
+		Cost: step.Cost{Minutes: 0.5, Estimated: true, Note: lang.T("left out when finishing the interrupted run fixes them")},
 		Argv: m.Argv(tool, m.FixBroken()),
-		Undo: "deployctl undo removes exactly the packages this step adds",
+		Undo: lang.T("deployctl undo removes exactly the packages this step adds"),
 	}
 }
 
@@ -120,11 +121,11 @@ func (m *Manager) Complete(tool string, broken, requirements []string) step.Step
 func (m *Manager) Unmark(marked, requirements []string) step.Step {
 	argv := m.Keep(marked)
 	return step.Step{
-		ID: m.Name + ".keep", Title: "Keep " + step.Some(marked, 5) + ", which an interrupted removal had marked", Effect: step.Write,
+		ID: m.Name + ".keep", Title: lang.F("Keep %s, which an interrupted removal had marked", step.Some(marked, 5)), Effect: step.Write,
 		Needs: m.Needs(), Requirements: requirements, Mechanism: m.Name, Action: step.Keep, Packages: marked,
 		Cost: step.Cost{Minutes: 0.1, Estimated: true},
 		Argv: m.Argv(argv[0], argv[1:]),
-		Undo: "nothing to undo: it takes back what another run began",
+		Undo: lang.T("nothing to undo: it takes back what another run began"),
 	}
 }
 

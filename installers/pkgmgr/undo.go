@@ -2,12 +2,12 @@ package pkgmgr
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Undo plans the removal of what the records added, all of it in one
@@ -67,14 +67,14 @@ func (t *removal) add(ctx context.Context, r mechanism.Made) (bool, error) {
 	var err error
 	if t.installed == nil || t.m.Installed == nil {
 		if t.installed, err = t.m.Manager.State(ctx, t.m.Host, names); err != nil {
-			return false, fmt.Errorf("undo with %s: %w", t.m.Name, err)
+			return false, lang.Errorf("undo with %s: %w", t.m.Name, err)
 		}
 	}
 	names = slices.DeleteFunc(names, func(n string) bool { _, ok := t.installed[n]; return !ok })
 	edited := map[string]string{}
 	if t.m.Edited != nil && !t.purge {
 		if edited, err = t.m.Edited(ctx, t.m.Host, names); err != nil {
-			return false, fmt.Errorf("undo with %s: %w", t.m.Name, err)
+			return false, lang.Errorf("undo with %s: %w", t.m.Name, err)
 		}
 	}
 	found, whole := false, true
@@ -83,14 +83,14 @@ func (t *removal) add(ctx context.Context, r mechanism.Made) (bool, error) {
 		before := slices.Contains(r.Leftover, p.Name)
 		file, mine := edited[p.Name]
 		if mine {
-			t.keep("edited since it was installed (undo --purge removes it)", file)
+			t.keep(lang.T("edited since it was installed (undo --purge removes it)"), file)
 			whole = false
 		}
 		switch {
 		case !ok, now.Leftover && (before || mine):
 			continue
 		case !now.Leftover && now.Version != p.Version && !slices.Contains(t.changed, step.Package{Name: p.Name, Version: now.Version}):
-			t.keep("upgraded or changed since deployctl installed it", p.Name)
+			t.keep(lang.T("upgraded or changed since deployctl installed it"), p.Name)
 			whole = false
 			continue
 		}
@@ -126,13 +126,13 @@ func (t *removal) steps(ctx context.Context) ([]step.Step, error) {
 	if m.QuoteRemove != nil {
 		remove, err := m.QuoteRemove(ctx, m.Host, tool, names)
 		if err != nil {
-			return nil, fmt.Errorf("undo with %s: %w", m.Name, err)
+			return nil, lang.Errorf("undo with %s: %w", m.Name, err)
 		}
 		extra := slices.DeleteFunc(remove, func(n string) bool { return slices.Contains(names, n) })
 		if len(extra) > 0 {
 			return nil, &step.Failure{Kind: step.Changed,
-				Cause: "packages that stay need these: " + step.Some(extra, 8),
-				Next:  "remove them first if they are not wanted (or undo all runs together), then undo again"}
+				Cause: lang.F("packages that stay need these: %s", step.Some(extra, 8)),
+				Next:  lang.T("remove them first if they are not wanted (or undo all runs together), then undo again")}
 		}
 	}
 	// Those whose configuration stays go first: the removal of what they need
@@ -147,7 +147,7 @@ func (t *removal) steps(ctx context.Context) ([]step.Step, error) {
 	}
 	steps, err := t.repair(ctx, names, tool)
 	if err != nil {
-		return nil, fmt.Errorf("undo with %s: %w", m.Name, err)
+		return nil, lang.Errorf("undo with %s: %w", m.Name, err)
 	}
 	steps = append(steps, t.remove(soft, ".keeping", false, tool)...)
 	steps = append(steps, t.remove(rest, "", t.purge || !m.Saves, tool)...)
@@ -188,18 +188,18 @@ func (t *removal) free(ctx context.Context) ([]string, error) {
 		return nil, nil
 	}
 	if err := t.m.CheckNames(names); err != nil {
-		return nil, fmt.Errorf("undo with %s: %w", t.m.Name, err)
+		return nil, lang.Errorf("undo with %s: %w", t.m.Name, err)
 	}
 	if t.m.Needed == nil {
 		return names, nil
 	}
 	by, err := t.m.Needed(ctx, t.m.Host, names)
 	if err != nil {
-		return nil, fmt.Errorf("undo with %s: %w", t.m.Name, err)
+		return nil, lang.Errorf("undo with %s: %w", t.m.Name, err)
 	}
 	for _, n := range names {
 		if who, ok := by[n]; ok {
-			t.keep(who+" needs it", n)
+			t.keep(lang.F("%s needs it", who), n)
 		}
 	}
 	for key, of := range t.records {
@@ -219,8 +219,8 @@ func (t *removal) remove(names []string, suffix string, purge bool, tool string)
 			args = m.Remove(batch, purge)
 		}
 		if args == nil {
-			t.manual = append(t.manual, mechanism.Manual{Requirement: m.Name + ".remove", Title: "Remove " + step.Some(batch, 6),
-				Reason: m.Name + " cannot remove " + step.Some(batch, 6) + " by itself", Do: m.NoRemove})
+			t.manual = append(t.manual, mechanism.Manual{Requirement: m.Name + ".remove", Title: lang.F("Remove %s", step.Some(batch, 6)),
+				Reason: lang.F("%s cannot remove %s by itself", m.Name, step.Some(batch, 6)), Do: m.NoRemove})
 			continue
 		}
 		id := m.Name + ".remove" + suffix
@@ -228,11 +228,11 @@ func (t *removal) remove(names []string, suffix string, purge bool, tool string)
 			id += "." + batch[0]
 		}
 		steps = append(steps, step.Step{
-			ID: id, Title: "Remove " + step.Some(batch, 6) + ", which deployctl added",
+			ID: id, Title: lang.F("Remove %s, which deployctl added", step.Some(batch, 6)),
 			Effect: step.Destructive, Needs: m.Needs(), Requirements: step.Unique(t.serves), Mechanism: m.Name, Action: step.Remove, Packages: batch,
-			Target: m.Target, Note: m.Note, Cost: step.Cost{Minutes: 0.2, Note: "gives room back"},
+			Target: m.Target, Note: m.Note, Cost: step.Cost{Minutes: 0.2, Note: lang.T("gives room back")},
 			Argv: m.Argv(tool, args),
-			Undo: "deployctl doctor --fix installs them again",
+			Undo: lang.T("deployctl doctor --fix installs them again"),
 		})
 	}
 	return steps

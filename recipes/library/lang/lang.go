@@ -182,3 +182,12 @@ func pairs(data string, each func(en, translated string)) error {
 	}
 	return nil
 }
+
+// Sentence makes a sentence of a text: it begins with a capital and ends with a full
+// stop.
+func Sentence(text string) string {
+	if Current() == Chinese {
+		return text + "。"
+	}
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}
