@@ -1,7 +1,13 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"testing"
+
+	"github.com/goccy/go-yaml"
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/recipes/library/lang"
@@ -36,6 +42,38 @@ func TestSetLanguage(t *testing.T) {
 		})
 		if err != nil || lang.Current() != c.want {
 			t.Errorf("%+v: %s, %v", c, lang.Current(), err)
+		}
+	}
+}
+
+// TestPlaceholders: a translation has the verbs, placeholders and commands of its text.
+func TestPlaceholders(t *testing.T) {
+	verb := regexp.MustCompile(`%(\[\d+\])?[-+# 0]*[0-9.]*([a-zA-Z%])|(\{[a-z][a-zA-Z0-9_.-]*\})|(` + "`[^`]*`" + `)`)
+	of := func(text string) []string {
+		var out []string
+		for _, m := range verb.FindAllStringSubmatch(text, -1) {
+			out = append(out, m[2]+m[3]+m[4])
+		}
+		slices.Sort(out)
+		return out
+	}
+	files, err := filepath.Glob("../../recipes/library/lang/zh/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var pairs []struct{ En, Zh string }
+		if err := yaml.Unmarshal(data, &pairs); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range pairs {
+			if a, b := of(p.En), of(p.Zh); !slices.Equal(a, b) {
+				t.Errorf("%s: %q has %v, %q has %v", file, p.En, a, p.Zh, b)
+			}
 		}
 	}
 }
