@@ -52,7 +52,9 @@ func TestPlaceholders(t *testing.T) {
 	of := func(text string) []string {
 		var out []string
 		for _, m := range verb.FindAllStringSubmatch(text, -1) {
-			out = append(out, m[2]+m[3]+m[4])
+			if m[3] != "{are}" { // is or are, which Chinese does not tell apart
+				out = append(out, m[2]+m[3]+m[4])
+			}
 		}
 		slices.Sort(out)
 		return out
