@@ -133,6 +133,30 @@ func TestCodes(t *testing.T) {
 	}
 }
 
+// TestLines: single lines that people meet most, written from what compilers, loaders
+// and engines print; each has its class.
+func TestLines(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("testdata", "lines.tsv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := embedded(t)
+	n := 0
+	for line := range strings.Lines(string(data)) {
+		class, text, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+		if !ok {
+			t.Fatalf("%q has no tab", line)
+		}
+		n++
+		if list := answer(t, s, text); len(list) == 0 || list[0].Class != class {
+			t.Errorf("%q gives %+v first, want class %s", text, list, class)
+		}
+	}
+	if n < 300 {
+		t.Errorf("%d lines, want 300 or more", n)
+	}
+}
+
 // TestCases answers the lines of the shared file, where it is.
 func TestCases(t *testing.T) {
 	file := filepath.Join("..", "..", "..", "shared", "cases", "explain.txt")
