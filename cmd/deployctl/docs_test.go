@@ -232,10 +232,11 @@ func (r *reader) program(ctx context.Context, args []string) error {
 		return err
 	case "jq": // what it is given is JSON
 		var v any
-		if err := json.NewDecoder(hc.Stdin).Decode(&v); r.run {
-			return err
+		err := json.NewDecoder(hc.Stdin).Decode(&v)
+		if !r.run {
+			err = nil
 		}
-		return nil
+		return errors.Join(err, drain(hc))
 	case "gh": // what it is given is a text
 		text, err := io.ReadAll(hc.Stdin)
 		if err == nil && r.run && len(text) == 0 {
@@ -251,6 +252,15 @@ func (r *reader) program(ctx context.Context, args []string) error {
 		return nil
 	}
 	return fmt.Errorf("%s: this test does not know the program %q", r.where, args[0])
+}
+
+// drain reads to the end, so that what writes to the pipe is not cut off.
+func drain(hc interp.HandlerContext) error {
+	if hc.Stdin == nil {
+		return nil
+	}
+	_, err := io.Copy(io.Discard, hc.Stdin)
+	return err
 }
 
 func (r *reader) deployctl(hc interp.HandlerContext, words []string) error {
@@ -270,15 +280,11 @@ func (r *reader) deployctl(hc interp.HandlerContext, words []string) error {
 		}
 	}
 	if !r.run || slices.ContainsFunc(words, placeholder.MatchString) {
-		if hc.Stdin == nil {
-			return nil
-		}
-		_, err := io.Copy(io.Discard, hc.Stdin) // what is before the pipe ends first
-		return err
+		return drain(hc)
 	}
 	// jq and gh are given what a second run would print.
 	if r.ran[line] && hc.Stdout == r.terminal {
-		return nil
+		return drain(hc)
 	}
 	r.ran[line] = true
 	cmd := exec.CommandContext(r.t.Context(), "deployctl", words...)
