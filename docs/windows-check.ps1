@@ -70,6 +70,14 @@ try {
         }
     }
     Save-Fact 'winget' { winget --version }
+    Save-Fact 'visual-studio' {
+        & (Join-Path ${env:ProgramFiles(x86)} 'Microsoft Visual Studio\Installer\vswhere.exe') -all -prerelease -products * -format json -utf8
+    }
+    Save-Fact 'compilers' {
+        foreach ($name in 'cl', 'gcc', 'g++', 'clang', 'cmake', 'ninja', 'nvcc', 'nvidia-smi', 'go', 'python') {
+            Get-Command -Name $name -All -ErrorAction SilentlyContinue | ForEach-Object { '{0} {1} {2}' -f $name, $_.Source, $_.Version }
+        }
+    }
 
     Invoke-Deployctl 'version' @('--version')
     Invoke-Deployctl 'facts' @('facts')
@@ -78,10 +86,18 @@ try {
     Invoke-Deployctl 'plan' @('plan')
     Invoke-Deployctl 'plan-ps1' @('plan', '--format', 'ps1')
     Invoke-Deployctl 'reference' @('verify', '--engine', 'reference', '--format', 'json')
+    # A packaged program, which Windows may refuse to put into a job.
+    Invoke-Deployctl 'packaged' @('run', '--', 'winget', '--version')
     Invoke-Deployctl 'snapshot' @('snapshot', '--output', ('"' + (Join-Path $folder 'machine.snapshot') + '"'))
     if ($Fix) {
         Invoke-Deployctl 'fix' @('doctor', '--fix', '--yes', '--format', 'json')
         Invoke-Deployctl 'verify' @('verify', '--format', 'json')
+        # A picture that another program has open must cost neither the proof nor the picture.
+        $picture = Join-Path $folder 'proof.png'
+        Invoke-Deployctl 'picture' @('verify', '--picture', ('"' + $picture + '"'))
+        $viewer = [IO.File]::Open($picture, 'Open', 'Read', 'None')
+        try { Invoke-Deployctl 'picture-open' @('verify', '--picture', ('"' + $picture + '"')) }
+        finally { $viewer.Dispose() }
         Invoke-Deployctl 'doctor-after' @('doctor', '--format', 'json')
         Invoke-Deployctl 'history' @('history')
         Invoke-Deployctl 'undo' @('undo', '--yes')
