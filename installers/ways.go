@@ -176,7 +176,7 @@ func (w ways) env(name, dir string, variables map[string]string) []Step {
 func (w ways) edit(id string, edits []step.Env) Step {
 	var names []string
 	for _, e := range edits {
-		names = append(names, e.Value+" in "+e.Name)
+		names = append(names, lang.F("%s in %s", e.Value, e.Name))
 	}
 	return Step{
 		ID: id + ".env", Title: lang.F("Put %s for new shells", strings.Join(names, lang.T(" and "))), Effect: step.Write, Needs: []step.Need{step.NewShell}, Cost: Cost{Minutes: 0.1},

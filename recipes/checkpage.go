@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // CheckPage is what is known of a health check, as Markdown: id is that of a
@@ -40,7 +42,7 @@ func placed(pattern, id string) (name string, ok bool) {
 }
 
 func (c *Check) page(id, name string) string {
-	words := map[string]string{"name": name, "display": "it", "sudo": "sudo "}
+	words := map[string]string{"name": name, "display": lang.T("it"), "sudo": "sudo "}
 	switch {
 	case name != "":
 		words["display"] = Display(name)
@@ -48,7 +50,7 @@ func (c *Check) page(id, name string) string {
 		words["name"], words["display"] = c.Component[0], Display(c.Component[0])
 	}
 	say := func(text string) string {
-		text, _ = Fill(text, func(word string) string {
+		text, _ = Fill(lang.T(text), func(word string) string {
 			if value := words[word]; value != "" {
 				return value
 			}
@@ -59,17 +61,17 @@ func (c *Check) page(id, name string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s: %s\n\n", id, say(c.Title))
 	if asked := c.When.String(); asked != "all" {
-		fmt.Fprintf(&b, "**Applies to**: %s\n\n", asked)
+		b.WriteString(lang.F("**Applies to**: %s\n\n", asked))
 	}
-	fmt.Fprintf(&b, "**Found**: %s\n\n**Why**: %s\n\n**Fix**, the first that fits the machine:\n\n", say(c.Found), say(c.Why))
+	b.WriteString(lang.F("**Found**: %s\n\n**Why**: %s\n\n**Fix**, the first that fits the machine:\n\n", say(c.Found), say(c.Why)))
 	for _, f := range c.Fix {
 		where := ""
 		if len(f.OS) > 0 {
-			where = "on " + strings.Join(f.OS, ", ") + ": "
+			where = lang.F("on %s: ", strings.Join(f.OS, ", "))
 		}
-		words["do"] = "What deployctl doctor --fix does."
+		words["do"] = lang.T("What deployctl doctor --fix does.")
 		fmt.Fprintf(&b, "- %s%s\n", where, say(f.Text))
 	}
-	fmt.Fprintf(&b, "\n**Source**: %s\n", c.Source)
+	b.WriteString(lang.F("\n**Source**: %s\n", c.Source))
 	return b.String()
 }

@@ -17,6 +17,8 @@ import (
 	"syscall"
 
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Default is the recipe that is used when none is named; DefaultOn knows where it is
@@ -38,7 +40,7 @@ const maxExtends = 8
 
 // The library is part of the program: recipes, tables and requirement pages.
 //
-//go:embed library/*.yaml library/compat/*.yaml library/providers/*.yaml pages/*.md
+//go:embed library/*.yaml library/compat/*.yaml library/providers/*.yaml pages/*.md pages/zh/*.md
 var library embed.FS
 
 // embeddedSource marks where an embedded recipe or table came from.
@@ -517,13 +519,20 @@ func embeddedFiles(dir string) (map[string]string, error) {
 	return files, nil
 }
 
-// Page returns the page of a requirement or finding id, in Markdown.
+// Page returns the page of a requirement or finding id, in Markdown and in the
+// language that is set.
 func Page(id string) (string, bool) {
 	if !idForm.MatchString(id) {
 		return "", false
 	}
+	name := pageName(id) + ".md"
+	if lang.Current() == lang.Chinese {
+		if data, err := library.ReadFile("pages/zh/" + name); err == nil {
+			return string(data), true
+		}
+	}
 	// The embedded file system fails only for a name it does not have.
-	data, err := library.ReadFile("pages/" + pageName(id) + ".md")
+	data, err := library.ReadFile("pages/" + name)
 	return string(data), err == nil
 }
 
@@ -554,7 +563,9 @@ func Pages() []string {
 		return nil
 	}
 	for _, e := range entries {
-		out = append(out, strings.TrimSuffix(e.Name(), ".md"))
+		if name, ok := strings.CutSuffix(e.Name(), ".md"); ok { // the translations are in folders
+			out = append(out, name)
+		}
 	}
 	slices.Sort(out)
 	return out

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // required are the recipes of issue 4.
@@ -50,6 +52,35 @@ func TestLibrary(t *testing.T) {
 	for _, id := range Pages() {
 		if !used[id] {
 			t.Errorf("pages/%s.md belongs to no requirement", id)
+		}
+	}
+}
+
+// TestChinesePages: each page has a translation with the same four parts, and none
+// is left over.
+func TestChinesePages(t *testing.T) {
+	entries, err := library.ReadDir("pages/zh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, strings.TrimSuffix(e.Name(), ".md"))
+	}
+	slices.Sort(names)
+	if want := Pages(); !slices.Equal(names, want) {
+		t.Errorf("pages/zh has %d pages, pages %d: translate each page of recipes/pages, and remove those that are gone", len(names), len(want))
+	}
+	if err := lang.Set(lang.Chinese); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = lang.Set(lang.English) }() // cannot fail
+	for _, id := range names {
+		page, _ := Page(id)
+		for _, part := range []string{"# " + id, "**要求**：", "**原因**：", "**手动处理**：", "**来源**："} {
+			if !strings.Contains(page, part) {
+				t.Errorf("pages/zh/%s.md has no %s", id, part)
+			}
 		}
 	}
 }

@@ -48,9 +48,9 @@ func Render(w io.Writer, r *Result, color bool) error {
 		p.linef(lang.T("%s  %d layers, %s parameters, %.2f GFLOP at %d×%d"), p.paint("1", r.Network.Name),
 			r.Network.Layers, thousands(r.Network.Params), r.Network.GFLOP, r.Network.Width, r.Network.Height)
 		text := map[string]string{
-			SelfTest: "self-test weights (calibrated, not trained)",
-			Official: "official weights, hash verified",
-			User:     "your weights " + r.Weights.Path,
+			SelfTest: lang.T("self-test weights (calibrated, not trained)"),
+			Official: lang.T("official weights, hash verified"),
+			User:     lang.F("your weights %s", r.Weights.Path),
 		}[r.Weights.Kind]
 		p.linef("%s", p.paint("2", lang.F("%s, on %s", clean(text), r.scene())))
 		p.linef("")

@@ -248,6 +248,9 @@ func depsSummary(a depsAnswer) string {
 }
 
 func plural(n int, one, many string) string {
+	if lang.Current() != lang.English {
+		return lang.Count(n, one)
+	}
 	if n == 1 {
 		return "1 " + one
 	}

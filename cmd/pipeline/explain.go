@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mattn/go-runewidth"
+
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/doctor/dump"
 	"github.com/deployctl/deployctl/doctor/explain"
@@ -263,21 +265,21 @@ func printExplained(c *console.Console, r *explain.Result) error {
 				if j > 0 {
 					name = ""
 				}
-				fmt.Fprintf(&out, "  %-6s %s\n", name, report.Wrap(part, 9, width))
+				fmt.Fprintf(&out, "  %s %s\n", runewidth.FillRight(name, 6), report.Wrap(part, 9, width))
 			}
 		}
-		row("cause", m.Cause)
+		row(lang.T("cause"), m.Cause)
 		if m.Fix != "" {
-			row("fix", m.Fix)
+			row(lang.T("fix"), m.Fix)
 		}
 		if m.Here != nil {
-			row("here", m.Here.Found)
+			row(lang.T("here"), m.Here.Found)
 			if m.Here.Fix != "" && m.Here.State != string(judge.OK) {
 				row("", m.Here.Fix)
 			}
 		}
 		if m.Page != "" {
-			row("page", "deployctl explain "+m.Page)
+			row(lang.T("page"), "deployctl explain "+m.Page)
 		}
 		if m.Rank == explain.FollowOn && i == 0 && r.FirstError != nil && r.FirstError.Line < m.Line {
 			fmt.Fprint(&out, lang.F("  The first line that looks like an error:\n  %d: %s\n", r.FirstError.Line, r.FirstError.Text))

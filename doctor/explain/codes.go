@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Family is the codes of one origin.
@@ -179,6 +181,6 @@ func (c *Code) match(f *Family, evidence, system string, sure float64) Match {
 	}
 	return Match{
 		Class: cmp.Or(c.Class, unclassified), Line: 1, Evidence: evidence,
-		Cause: text + ", " + f.Title + ": " + c.Cause, Fix: fixFor(c.Fix, system), Page: c.Page, Confidence: sure, Source: f.Source,
+		Cause: text + ", " + lang.T(f.Title) + ": " + lang.T(c.Cause), Fix: fixFor(c.Fix, system), Page: c.Page, Confidence: sure, Source: f.Source,
 	}
 }

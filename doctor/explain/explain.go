@@ -17,6 +17,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/dump"
 	"github.com/deployctl/deployctl/doctor/internal/logtext"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Kinds of texts.
@@ -410,7 +411,7 @@ func (h *hit) explained(system string) Match {
 		})
 	}
 	return Match{
-		Class: r.Class, Line: h.line, Evidence: h.evidence, Cause: fill(strings.TrimSpace(r.Cause)), Fix: fill(fixFor(r.Fix, system)),
+		Class: r.Class, Line: h.line, Evidence: h.evidence, Cause: fill(lang.T(strings.TrimSpace(r.Cause))), Fix: fill(fixFor(r.Fix, system)),
 		Confidence: r.Confidence, Page: r.Page, Rule: r.ID, Rank: r.Rank,
 	}
 }
@@ -418,12 +419,12 @@ func (h *hit) explained(system string) Match {
 // fixFor is the fix for a system; where there is none, all are given.
 func fixFor(fix map[string]string, system string) string {
 	if text := cmp.Or(fix[system], fix["any"]); text != "" {
-		return strings.TrimSpace(text)
+		return lang.T(strings.TrimSpace(text))
 	}
 	var parts []string
 	for _, one := range []struct{ key, name string }{{"windows", "Windows"}, {"linux", "Linux"}, {"macos", "macOS"}} {
 		if text := fix[one.key]; text != "" {
-			parts = append(parts, "On "+one.name+": "+strings.TrimSpace(text))
+			parts = append(parts, lang.F("On %s: %s", one.name, lang.T(strings.TrimSpace(text))))
 		}
 	}
 	return strings.Join(parts, "\n")

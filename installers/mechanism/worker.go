@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Worker is what differs between the mechanisms that work on files and settings;
@@ -120,10 +121,10 @@ func (m worker) Undo(ctx context.Context, made []Made, _ bool) (Undoing, error) 
 			continue
 		}
 		s.ID = r.Step.ID + ".undo"
-		s.Title = "Take back " + step.Some(names, 4)
+		s.Title = lang.F("Take back %s", step.Some(names, 4))
 		s.Needs, s.Requirements = []step.Need{}, r.Step.Requirements
-		s.Cost = step.Cost{Minutes: 0.1, Note: "gives room back"}
-		s.Undo = "deployctl doctor --fix makes it again"
+		s.Cost = step.Cost{Minutes: 0.1, Note: lang.T("frees disk space")}
+		s.Undo = lang.T("deployctl doctor --fix makes it again")
 		if all {
 			s.Undoes = []string{r.Key}
 		}

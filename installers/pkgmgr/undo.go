@@ -230,7 +230,7 @@ func (t *removal) remove(names []string, suffix string, purge bool, tool string)
 		steps = append(steps, step.Step{
 			ID: id, Title: lang.F("Remove %s, which deployctl added", step.Some(batch, 6)),
 			Effect: step.Destructive, Needs: m.Needs(), Requirements: step.Unique(t.serves), Mechanism: m.Name, Action: step.Remove, Packages: batch,
-			Target: m.Target, Note: m.Note, Cost: step.Cost{Minutes: 0.2, Note: lang.T("gives room back")},
+			Target: m.Target, Note: m.Note, Cost: step.Cost{Minutes: 0.2, Note: lang.T("frees disk space")},
 			Argv: m.Argv(tool, args),
 			Undo: lang.T("deployctl doctor --fix installs them again"),
 		})
