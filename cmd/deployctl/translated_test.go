@@ -14,6 +14,9 @@ import (
 	"testing"
 
 	"github.com/goccy/go-yaml"
+	"github.com/spf13/cobra"
+
+	"github.com/deployctl/deployctl/cmd/console"
 )
 
 // translated are the keys of the catalog, with the file that has them.
@@ -170,8 +173,20 @@ var english = regexp.MustCompile(`(?:^|[ (])[a-z]{2,}(?:$|[ ,.;:)])`)
 func TestTranslated(t *testing.T) {
 	keys := translated(t)
 	given, all := goTexts(t)
-	data := dataTexts(t)
-	for _, texts := range []map[string]string{given, data} {
+	data, help := dataTexts(t), map[string]string{}
+	var walk func(*cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		for _, text := range helpTexts(cmd) {
+			if *text != cmd.Example {
+				help[*text] = "help of " + cmd.CommandPath()
+			}
+		}
+		for _, sub := range cmd.Commands() {
+			walk(sub)
+		}
+	}
+	walk(newRoot(&console.Console{}))
+	for _, texts := range []map[string]string{given, data, help} {
 		for text, path := range texts {
 			if _, ok := keys[text]; !ok && strings.Contains(text, " ") && english.MatchString(text) {
 				t.Errorf("%s: no Chinese for %q", strings.TrimPrefix(path, "../../"), text)
@@ -182,8 +197,8 @@ func TestTranslated(t *testing.T) {
 		_, code := all[text]
 		_, file := data[text]
 		_, call := given[text]
-		cobras := text == "Help about any command" || strings.HasPrefix(text, "Generate the autocompletion script")
-		if !code && !file && !call && !cobras {
+		_, shown := help[text]
+		if !code && !file && !call && !shown && text != "Help about any command" { // cobra's, made late
 			t.Errorf("recipes/library/lang/zh/%s: no text %q", path, text)
 		}
 	}
