@@ -1,13 +1,9 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"testing"
-
-	"github.com/goccy/go-yaml"
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/recipes/library/lang"
@@ -59,23 +55,9 @@ func TestPlaceholders(t *testing.T) {
 		slices.Sort(out)
 		return out
 	}
-	files, err := filepath.Glob("../../recipes/library/lang/zh/*.yaml")
-	if err != nil || len(files) == 0 {
-		t.Fatal(files, err)
-	}
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var pairs []struct{ En, Zh string }
-		if err := yaml.Unmarshal(data, &pairs); err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range pairs {
-			if a, b := of(p.En), of(p.Zh); !slices.Equal(a, b) {
-				t.Errorf("%s: %q has %v, %q has %v", file, p.En, a, p.Zh, b)
-			}
+	for _, p := range translations(t) {
+		if a, b := of(p.En), of(p.Zh); !slices.Equal(a, b) {
+			t.Errorf("%s: %q has %v, %q has %v", p.File, p.En, a, p.Zh, b)
 		}
 	}
 }

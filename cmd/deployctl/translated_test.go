@@ -19,28 +19,35 @@ import (
 	"github.com/deployctl/deployctl/cmd/console"
 )
 
-// translated are the keys of the catalog, with the file that has them.
-func translated(t *testing.T) map[string]string {
+// translation is a text of the catalog with its translation.
+type translation struct {
+	En, Zh string
+	File   string `yaml:"-"`
+}
+
+// translations are the whole catalog.
+func translations(t *testing.T) []translation {
 	t.Helper()
 	names, err := filepath.Glob("../../recipes/library/lang/zh/*.yaml")
 	if err != nil || len(names) == 0 {
 		t.Fatal(names, err)
 	}
-	keys := map[string]string{}
+	var all []translation
 	for _, name := range names {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var list []struct{ En, Zh string }
+		var list []translation
 		if err := yaml.Unmarshal(data, &list); err != nil {
 			t.Fatal(name, err)
 		}
-		for _, pair := range list {
-			keys[pair.En] = filepath.Base(name)
+		for _, p := range list {
+			p.File = filepath.Base(name)
+			all = append(all, p)
 		}
 	}
-	return keys
+	return all
 }
 
 // goTexts are the texts of the Go code: those that are given to the catalog as they
@@ -171,7 +178,10 @@ var english = regexp.MustCompile(`(?:^|[ (])[a-z]{2,}(?:$|[ ,.;:)])`)
 
 // TestTranslated: every text has its Chinese, and no translation is left over.
 func TestTranslated(t *testing.T) {
-	keys := translated(t)
+	keys := map[string]string{} // to the file that has it
+	for _, p := range translations(t) {
+		keys[p.En] = p.File
+	}
 	given, all := goTexts(t)
 	data, help := dataTexts(t), map[string]string{}
 	var walk func(*cobra.Command)
