@@ -1,7 +1,9 @@
 package recipes
 
 import (
+	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -27,6 +29,49 @@ func CheckPage(checks []Check, id string) string {
 	}
 	return strings.Join(pages, "\n")
 }
+
+// CheckAddress is where a check's page is on the web: the place in the document that
+// ChecksMarkdown writes, from the top of this repository.
+func CheckAddress(c *Check) string { return "docs/checks.md#" + anchor(c.ID) }
+
+// anchor is an id as the name of a place in a document.
+func anchor(id string) string { return strings.ReplaceAll(id, "{name}", "name") }
+
+// ChecksMarkdown is the pages of all checks in one document, by the first word of
+// their ids. NAME stands for a component in those that apply to all.
+func ChecksMarkdown(checks []Check) []byte {
+	byFamily := map[string][]*Check{}
+	for i := range checks {
+		family, _, _ := strings.Cut(anchor(checks[i].ID), ".")
+		byFamily[family] = append(byFamily[family], &checks[i])
+	}
+	families := slices.Sorted(maps.Keys(byFamily))
+	var b bytes.Buffer
+	for _, family := range families {
+		fmt.Fprintf(&b, "[%s](#family-%s)\n", family, family)
+	}
+	written := map[string]bool{} // systems can have checks of their own by one id
+	for _, family := range families {
+		fmt.Fprintf(&b, "\n<a id=\"family-%s\"></a>\n\n## %s\n", family, family)
+		for _, c := range byFamily[family] {
+			b.WriteByte('\n')
+			if id := anchor(c.ID); !written[id] {
+				written[id] = true
+				fmt.Fprintf(&b, "<a id=\"%s\"></a>\n\n", id)
+			}
+			name := ""
+			if strings.Contains(c.ID, "{name}") {
+				name = "NAME"
+			}
+			b.WriteString("##" + asMarkdown.Replace(c.page(strings.ReplaceAll(c.ID, "{name}", name), name)))
+		}
+	}
+	return b.Bytes()
+}
+
+// asMarkdown keeps the characters of a plain text that Markdown has a meaning for, but
+// not the marks that page writes.
+var asMarkdown = strings.NewReplacer("**", "**", "*", `\*`, "<", "&lt;", `\`, `\\`)
 
 // placed matches an id with a check's, and gives what stands for {name}.
 func placed(pattern, id string) (name string, ok bool) {

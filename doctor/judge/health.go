@@ -263,7 +263,7 @@ func (e *evaluation) healthOf(c *recipes.Check, s *subject) (Finding, bool) {
 	f.Title, _ = recipes.Fill(lang.T(c.Title), s.word)
 	f.Found, _ = recipes.Fill(lang.T(c.Found), s.word)
 	f.Found = strings.ReplaceAll(f.Found, "  ", " ") // around a version that is not known
-	f.Doc = recipes.PagePath(f.ID)
+	f.Doc = cmp.Or(recipes.PagePath(f.ID), recipes.CheckAddress(c))
 	if s.instance != nil {
 		f.Where = whereOf(*s.instance)
 	} else if f.Project && s.item.IsValid() && s.word("file") != "" && s.word("line") != "" {
