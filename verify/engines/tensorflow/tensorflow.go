@@ -37,6 +37,7 @@ func kind() native.Kind {
 		Worker:   workerSource,
 		Prefixes: []string{"libtensorflow", "tensorflow"}, // the second is Windows'
 		File:     library,
+		Oldest:   "2.0",
 		Get:      "run deployctl doctor --recipe tensorflow-c --fix, which installs its library, or pip install tensorflow-cpu in the active environment",
 		Without:  "run deployctl doctor --recipe tensorflow-c --fix, or pip install tensorflow-cpu in the active environment",
 		Remedy:   remedy,

@@ -21,6 +21,10 @@ func TestFind(t *testing.T) {
 	lib := func(path string) facts.Instance {
 		return facts.Instance{Path: dir, Attrs: map[string]string{"lib": path}}
 	}
+	version := func(c facts.Instance, release string) facts.Instance {
+		c.Version = release
+		return c
+	}
 	for _, c := range []struct {
 		copies []facts.Instance
 		want   string // of the library, or of the error
@@ -29,6 +33,8 @@ func TestFind(t *testing.T) {
 		{[]facts.Instance{{Path: "/venv/tensorflow"}}, "has no library of its own: run deployctl doctor"},
 		{[]facts.Instance{lib("/opt/lib/libtensorflow.so.2")}, "/opt/lib/libtensorflow.so.2"},
 		{[]facts.Instance{lib(filepath.Join(dir, "libtensorflow_framework.so.2"))}, filepath.Join(dir, "libtensorflow_cc.so.2")},
+		{[]facts.Instance{version(lib("/opt/lib/libtensorflow.so.1"), "1.15.5")}, "is release 1.15.5, and this engine needs 2.0 or newer: run deployctl doctor --recipe tensorflow-c --fix"},
+		{[]facts.Instance{version(lib("/opt/lib/libtensorflow.so.1"), "1.15.5"), version(lib("/new/lib/libtensorflow.so.2"), "2.16.2")}, "/new/lib/libtensorflow.so.2"},
 		{[]facts.Instance{lib("/none/libtensorflow_framework.so.2")}, "has no library of its own"},
 	} {
 		e, err := Spec().Find(engine.Machine{Facts: &facts.Facts{Components: map[string][]facts.Instance{Name: c.copies}}})

@@ -58,6 +58,9 @@ type Kind struct {
 	// File is the library to load of a copy that was found, "" where that copy has
 	// none; nil is the attribute lib.
 	File func(c facts.Instance) string
+	// Oldest is the first release that the worker can use, "" where any that has the
+	// functions will do.
+	Oldest string
 	// Get says how the library comes to this machine, Without what to do about a
 	// copy that has none: each the end of a sentence.
 	Get, Without string
@@ -157,11 +160,20 @@ func (k Kind) file(c facts.Instance) string {
 	return c.Attrs["lib"]
 }
 
-// before reports whether a copy is rather loaded than another: what programs load,
-// but not Windows' own. Every program that brings its library along loads that by its
+// tooOld reports whether the worker cannot use a copy because of its release. Where that
+// is not known the library itself says.
+func (k Kind) tooOld(c facts.Instance) bool {
+	return k.Oldest != "" && c.Version != "" && !compile.AtLeast(c.Version, k.Oldest)
+}
+
+// before reports whether a copy is rather loaded than another: one that is new enough,
+// then what programs load, but not Windows' own. Every program that brings its library along loads that by its
 // path, as the worker does; only a bare name leads to System32 (onnxruntime.dll of
 // Windows ML, often an old one).
 func (k Kind) before(c, other facts.Instance) bool {
+	if old, others := k.tooOld(c), k.tooOld(other); old != others {
+		return others
+	}
 	if own, others := windowsOwn(k.file(c)), windowsOwn(k.file(other)); own != others {
 		return others
 	}
@@ -191,6 +203,8 @@ func (k Kind) find(m engine.Machine) (engine.Engine, error) {
 		return nil, fmt.Errorf("the %s in %s has no library of its own: %s", k.Spec.Library, copies[0].Path, k.Without)
 	case found == nil:
 		return nil, fmt.Errorf("%s is not installed here: %s", k.Spec.Library, k.Get)
+	case k.tooOld(*found):
+		return nil, fmt.Errorf("the %s in %s is release %s, and this engine needs %s or newer: %s", k.Spec.Library, found.Path, found.Version, k.Oldest, k.Get)
 	}
 	goCommand, _ := m.Facts.Active("go")
 	o := Options{
