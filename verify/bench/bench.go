@@ -138,8 +138,12 @@ type Row struct {
 	// Share is GFLOPS of the measured peak of as many processors as the engine has
 	// threads; 0 where it is not known, as on a GPU. Winograd's algorithm does less
 	// work than is counted, so that it can exceed 1.
-	Share  float64 `json:"share"`
-	Memory int64   `json:"memory_bytes"`
+	Share float64 `json:"share"`
+	// ShareDisturbed: Share exceeds 1 and something else was using the machine, so that
+	// the peak may have been measured too low. The share then says nothing.
+	ShareDisturbed bool `json:"share_disturbed,omitempty"`
+
+	Memory int64 `json:"memory_bytes"`
 	// Busy is Report.Busy around this row's runs.
 	Busy float64 `json:"busy"`
 	// Settings are what was switched, by the engine's own names.
@@ -205,6 +209,9 @@ func Run(ctx context.Context, p Plan) (*Report, error) {
 		r.Rows = append(r.Rows, *row)
 	}
 	r.Busy = spread(work)
+	for i := range r.Rows {
+		r.Rows[i].ShareDisturbed = r.Rows[i].Share > 1 && r.Busy > quiet
+	}
 	rank(r.Rows)
 	return r, nil
 }

@@ -205,3 +205,35 @@ func TestEnds(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestShareAbovePeak: more than the measured peak is Winograd's saving on a quiet
+// machine, and says nothing on a busy one.
+func TestShareAbovePeak(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		times      []float64 // of the known work, in turn
+		cell, note string
+	}{
+		{"quiet", []float64{0.004}, "985 %", "Winograd's algorithm does less work"},
+		{"busy", []float64{0.004, 0.008}, "disturbed", "a share of the peak above 100 % is left out"},
+	} {
+		i, calls := 0, []string{}
+		r, err := Run(t.Context(), Plan{
+			Cases: Cases([]engine.Engine{named("gpu")}, nil, nil, nil), Rounds: 1, Runs: 4, Processors: 1, Run: timings{"gpu": 0.1}.run(&calls),
+			machine: &machine{
+				gflops: func(int) float64 { return 10 }, bandwidth: still.bandwidth,
+				work: func() float64 { i++; return c.times[i%len(c.times)] },
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		if err := Text(&out, r); err != nil {
+			t.Fatal(err)
+		}
+		if got := out.String(); !strings.Contains(got, c.cell) || !strings.Contains(got, c.note) || r.Rows[0].ShareDisturbed != (c.name == "busy") {
+			t.Errorf("%s: %s", c.name, got)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,7 +49,10 @@ func (r Row) cells() []string {
 		on += fmt.Sprintf(", %d threads", r.Threads)
 	}
 	share, memory := "", ""
-	if r.Share > 0 {
+	switch {
+	case r.ShareDisturbed:
+		share = "disturbed"
+	case r.Share > 0:
 		share = fmt.Sprintf("%.0f %%", 100*r.Share)
 	}
 	if r.Memory > 0 {
@@ -106,6 +110,9 @@ func (r *Report) notes(text *strings.Builder) {
 	if r.PeakGFLOPS > 0 {
 		fmt.Fprintf(text, "The peak is %.0f GFLOP/s, measured here with %d threads; memory is copied at %.0f GB/s.\n", r.PeakGFLOPS, r.Processors, r.MemoryGBs)
 	}
+	if slices.ContainsFunc(r.Rows, func(row Row) bool { return row.Share > 1 && !row.ShareDisturbed }) {
+		text.WriteString("More than 100 % of the peak is possible: Winograd's algorithm does less work than is counted.\n")
+	}
 	r.busy(text)
 }
 
@@ -114,6 +121,8 @@ func (r *Report) busy(text *strings.Builder) {
 	switch {
 	case r.Busy == 0:
 		text.WriteString("Whether something else was using this machine is unknown.\n")
+	case r.Busy > quiet && slices.ContainsFunc(r.Rows, func(row Row) bool { return row.ShareDisturbed }):
+		fmt.Fprintf(text, "Something else was using this machine, or it slowed down: the same known work took up to %.1f times as long between the runs. The times are upper bounds, and a share of the peak above 100 %% is left out.\n", r.Busy)
 	case r.Busy > quiet:
 		fmt.Fprintf(text, "Something else was using this machine, or it slowed down: the same known work took up to %.1f times as long between the runs. The times are upper bounds.\n", r.Busy)
 	default:
