@@ -25,8 +25,8 @@ func newConvert(c *console.Console) *cobra.Command {
 		Short: "Convert a Darknet network to another format, checked by an engine that reads it",
 		Long: `Writes a Darknet network in another format. Before the files are handed out, an
 engine on this machine runs them, and every raw output is compared with the
-built-in reference engine. A Core ML model runs on Apple's systems only, so it
-is written without that.
+built-in reference engine. A Core ML model runs on Apple's systems only, and
+MACE's converter is part of its sources: their files are written without that.
 
 The model's outputs are the raw heads, which the yolo layers read. Batch
 normalization is folded into the convolutions.`,

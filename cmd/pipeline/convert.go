@@ -207,7 +207,7 @@ func (c conversion) write(w io.Writer, format convert.Format) error {
 	}
 	switch {
 	case c.Proof == nil && format.Elsewhere != "":
-		fmt.Fprint(&text, lang.F("\nNot run: %s\n", strings.ReplaceAll(format.Elsewhere, "FILE", c.Model.Files[0])))
+		fmt.Fprint(&text, lang.F("\nNot run: %s\n", format.Try(c.Model.Files)))
 	case c.Proof == nil:
 		text.WriteString(lang.T("\nNot checked: no engine has run this file.\n"))
 	default:

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/deployctl/deployctl/verify/convert/coreml"
+	"github.com/deployctl/deployctl/verify/convert/mace"
 	"github.com/deployctl/deployctl/verify/convert/ncnn"
 	"github.com/deployctl/deployctl/verify/convert/onnx"
 	"github.com/deployctl/deployctl/verify/convert/openvino"
@@ -30,7 +32,8 @@ type Format struct {
 	Input                 string
 	ChannelsLast, NoBatch bool
 	// Elsewhere says where the model runs and how to try it there, for a format that no
-	// engine of deployctl reads; "" for the others. Such a model is not run.
+	// engine of deployctl reads; "" for the others. FILE in it stands for the first file,
+	// FILE2 for the second. Such a model is not run.
 	Elsewhere string
 	// Files are the names of a model's files. An engine is given the first, and finds
 	// the others in the same folder.
@@ -40,6 +43,11 @@ type Format struct {
 	Outputs func(net *darknet.Network) []string
 	// Write writes the files, each by one call of file.
 	Write func(file File, net *darknet.Network, weights *darknet.Weights) error
+}
+
+// Try is Elsewhere with the paths of the model's files.
+func (f Format) Try(files []string) string {
+	return strings.NewReplacer("FILE2", files[len(files)-1], "FILE", files[0]).Replace(f.Elsewhere)
 }
 
 // File makes the file of that name of what write writes.
@@ -85,6 +93,13 @@ func All() []Format {
 			Elsewhere: coreml.Elsewhere,
 			Write: func(file File, net *darknet.Network, weights *darknet.Weights) error {
 				return file(coreml.File, func(w io.Writer) error { return coreml.Write(w, net, weights) })
+			},
+		},
+		{
+			Name: engine.MACE, Display: "ONNX for MACE", Input: mace.Input, Files: []string{mace.Deployment, mace.Model}, Outputs: mace.Outputs,
+			Elsewhere: mace.Elsewhere,
+			Write: func(file File, net *darknet.Network, weights *darknet.Weights) error {
+				return mace.Write(file, net, weights)
 			},
 		},
 	}

@@ -31,6 +31,8 @@ const (
 	TensorFlow Format = "tensorflow"
 	// CoreML is a model of Apple's. No engine here reads it.
 	CoreML Format = "coreml"
+	// MACE are the files that MACE's own converter reads. No engine here does.
+	MACE Format = "mace"
 )
 
 // Target is something that an engine can compute on. Its precision is that of its
