@@ -3,9 +3,11 @@ package gocv
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/internal/opencv"
 )
@@ -56,6 +58,12 @@ func find(m engine.Machine) (engine.Engine, error) {
 	if pc := found.Attrs["pc"]; pc != "" {
 		o.PkgConfigDir = filepath.Dir(pc)
 	}
+	if m.Facts.OS.Family == "windows" {
+		var err error
+		if o.Flags, err = flags(found, names); err != nil {
+			return nil, err
+		}
+	}
 	if m.Proxy != nil {
 		o.Proxy = func(ctx context.Context) (string, error) { return m.Proxy(ctx, o.Release) }
 	}
@@ -65,4 +73,62 @@ func find(m engine.Machine) (engine.Engine, error) {
 		o.CXX, o.CXXVersion = cxx.Path, cxx.Version
 	}
 	return New(o), nil
+}
+
+// names are the files of a folder.
+func names(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, e := range entries {
+		list = append(list, e.Name())
+	}
+	return list, nil
+}
+
+// linked are the modules that the worker calls; world is all of them in one library.
+var linked = []string{"world", "dnn", "imgcodecs", "imgproc", "core"}
+
+// flags are those for an OpenCV built with MinGW. gocv's own name C:/opencv, and
+// libraries of the one OpenCV release that each gocv was written for; no lines of
+// gocv ask pkg-config on Windows (gocv, cgo.go). The import libraries are next to the
+// DLLs' folder: libopencv_core.dll.a in MSYS2, libopencv_core4100.dll.a elsewhere.
+func flags(cv facts.Instance, list func(dir string) ([]string, error)) (*Flags, error) {
+	include, dlls := cv.Attrs["include"], cv.Attrs["libdir"]
+	if include == "" || dlls == "" {
+		return nil, fmt.Errorf("the gocv engine cannot be built here: the headers or the libraries of OpenCV were not found. Run deployctl doctor to see why")
+	}
+	top := dlls[:max(0, strings.LastIndexAny(strings.TrimRight(dlls, `\/`), `\/`))]
+	lib := top + `\lib`
+	files, err := list(lib)
+	if err != nil {
+		return nil, fmt.Errorf("look for OpenCV's import libraries: %w", err)
+	}
+	ld := []string{quote("-L" + lib)}
+	for _, module := range linked {
+		for _, f := range files {
+			name, isImport := strings.CutSuffix(f, ".dll.a")
+			release, isModule := strings.CutPrefix(name, "libopencv_"+module)
+			if isImport && isModule && strings.Trim(release, "-0123456789") == "" { // ...d is a debug build
+				ld = append(ld, "-l"+strings.TrimPrefix(name, "lib"))
+				break
+			}
+		}
+	}
+	if len(ld) == 1 {
+		return nil, fmt.Errorf("the gocv engine cannot be built here: %s has no libopencv_core*.dll.a, the import library that MinGW links. Install OpenCV's development files there", lib)
+	}
+	return &Flags{CPP: quote("-I" + include), CXX: "-std=c++11", LD: strings.Join(ld, " ")}, nil
+}
+
+// quote writes a flag for the Go command, which splits them at spaces, with the
+// slashes that GCC's response files leave alone.
+func quote(flag string) string {
+	flag = strings.ReplaceAll(flag, `\`, "/")
+	if strings.Contains(flag, " ") {
+		return "'" + flag + "'"
+	}
+	return flag
 }
