@@ -207,7 +207,7 @@ func catalogue(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, targets map
 			out = append(out, o)
 		}
 		before := len(out)
-		vendor := fromVendor(name, t, f, add)
+		vendor := fromVendor(w, name, t, f, add)
 		if vendors := slices.Clone(out[before:]); !(vendor && f.OS.Family == "windows") {
 			// Packages first. Windows' package managers say no version; where a
 			// vendor's offers say one, those are what the tables can judge.
@@ -229,6 +229,12 @@ func catalogue(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, targets map
 		}
 	}
 	return out
+}
+
+// published reports whether the maker's own build serves: packages would, and it need
+// not be one with CUDA, which nobody publishes.
+func (w *wish) published() bool {
+	return w.attrs["build.cuda"] == "" && slices.ContainsFunc(w.reqs, func(q *recipes.Requirement) bool { return len(q.Fix) > 0 })
 }
 
 // unpacked is the version of a component that --fix unpacks from the Python package
@@ -289,7 +295,7 @@ func fromPackages(w *wish, name string, f *facts.Facts, add adder) bool {
 
 // fromVendor offers the versions of components whose versions matter to the
 // tables; false means that the component is not one of them.
-func fromVendor(name string, t *recipes.Tables, f *facts.Facts, add adder) bool {
+func fromVendor(w *wish, name string, t *recipes.Tables, f *facts.Facts, add adder) bool {
 	windows := f.OS.Family == "windows"
 	cost := usual(name, f.OS.Family)
 	if p, ok := judge.JetPackOf(f); ok && (name == "cuda" || name == "cudnn") {
@@ -325,8 +331,12 @@ func fromVendor(name string, t *recipes.Tables, f *facts.Facts, add adder) bool 
 			add(v, lang.T("NVIDIA's installer"), cost)
 		}
 	case "opencv":
+		cost := Cost{DownloadBytes: 100 * mb, Minutes: 60}
+		if windows && w.published() {
+			cost = Cost{DownloadBytes: 200 * mb, Minutes: 3}
+		}
 		for _, v := range known(t, "opencv", "gocv-opencv", "opencv-cuda") {
-			add(v, lang.T("built from source"), Cost{DownloadBytes: 100 * mb, Minutes: 60}, func(o *Offer) {
+			add(v, lang.T("built from source"), cost, func(o *Offer) {
 				for _, part := range []string{"cmake", "core", "dnn", "headers", "imgproc", "pkg-config"} {
 					if !slices.Contains(o.Has, part) {
 						o.Has = append(o.Has, part)

@@ -17,11 +17,12 @@ func (w world) opencv(c solve.Change) []string {
 	}
 	version := three(c.To)
 	attrs := map[string]string{}
-	mingw := false
+	mingw, packaged := false, false
 	for i := range w.Recipe.Requirements {
 		q := &w.Recipe.Requirements[i]
 		mingw = mingw || q.Component != nil && q.Component.Name == "mingw"
 		if q.Component != nil && q.Component.Name == "opencv" {
+			packaged = packaged || len(q.Fix) > 0
 			for k, v := range q.Component.Attr {
 				attrs[k] = v
 			}
@@ -31,15 +32,31 @@ func (w world) opencv(c solve.Change) []string {
 	switch {
 	case mingw:
 		return w.withMinGW(version)
-	case !cuda && strings.Contains(attrs["build.opencl"], "YES"):
-		into := `C:\opencv-` + version
-		return []string{
-			powerShellCall("", "Invoke-Setup", "https://github.com/opencv/opencv/releases/download/"+version+"/opencv-"+version+"-windows.exe", "opencv-"+version+"-windows.exe", []string{"-o" + into, "-y"}),
-			powerShellCall("", "Set-Everywhere", "OpenCV_DIR", into+`\opencv\build`),
-			powerShellCall("", "Move-Entry", "PATH", into+`\opencv\build\x64\vc16\bin`, ""),
-		}
+	case !cuda && packaged:
+		return published(version)
 	}
 	return w.withStudio(version, cuda)
+}
+
+// published unpacks OpenCV's own Windows package, a self-extracting archive, which
+// Visual Studio 2015 and newer link. Where its hash is known, it is compared.
+func published(version string) []string {
+	into, name := `C:\opencv-`+version, "opencv-"+version+"-windows.exe"
+	return []string{
+		powerShellCall("", "Invoke-Setup", "https://github.com/opencv/opencv/releases/download/"+version+"/"+name, name, []string{"-o" + into, "-y"}, packageSums[version]),
+		powerShellCall("", "Set-Everywhere", "OpenCV_DIR", into+`\opencv\build`),
+		powerShellCall("", "Move-Entry", "PATH", into+`\opencv\build\x64\vc16\bin`, ""),
+	}
+}
+
+// packageSums are the SHA-256 of OpenCV's own Windows packages, by release. Source:
+// ScoopInstaller/Main, bucket/opencv.json, its commits cc3fff79ec, 73df26f7cd,
+// 45fc12de61 and fd74064375.
+var packageSums = map[string]string{
+	"4.10.0": "bff38466091c313dac21a0b73eea8278316a89c1d434c6f0b10697e087670168",
+	"4.11.0": "7c9d1c0b70db1b1952cc815252fced9a07f51267563cf3eaa1674d734c49b8e4",
+	"4.12.0": "b753b14d880b9bc8d89d6acd3b665c040baec0211078435432fcae117db707af",
+	"5.0.0":  "9c6c1fcea58acdf06edba13148b2246e00c2658143fa51e61ecd370db8c39f63",
 }
 
 func sources(version string) []string {

@@ -89,9 +89,11 @@ function Get-Download([string] $Address, [string] $Name) {
     return $file
 }
 
-# Runs a vendor's installer, whose signature must be valid where it has one.
-function Invoke-Setup([string] $Address, [string] $Name, [string[]] $Arguments) {
+# Runs a vendor's installer, whose signature must be valid where it has one, and
+# whose hash must be the one that is given.
+function Invoke-Setup([string] $Address, [string] $Name, [string[]] $Arguments, [string] $Sum = '') {
     $file = Get-Download $Address $Name
+    if ($Sum -ne '' -and (Get-FileHash -LiteralPath $file -Algorithm SHA256).Hash -ne $Sum) { throw ($Name + ' is not the file that was published: its SHA-256 is another one') }
     $signature = Get-AuthenticodeSignature -FilePath $file
     if ($signature.Status -ne 'Valid' -and $signature.Status -ne 'NotSigned') { throw ($Name + ' has a signature that is not valid: ' + $signature.Status) }
     if ($Name.EndsWith('.msi')) { $Arguments = @('/i', $file) + $Arguments; $file = 'msiexec.exe' }
