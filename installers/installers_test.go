@@ -804,7 +804,11 @@ func TestArgv(t *testing.T) {
 				t.Errorf("%s takes one package a command", m.Name)
 			}
 			if (m.Installed == nil) == (m.Look == nil) || m.Remove == nil && m.NoRemove == "" {
-				t.Errorf("%s is not complete", m.Name)
+				t.Errorf("%s is not complete: it needs Installed or Look, and Remove or NoRemove", m.Name)
+			}
+			if m.Explain == nil {
+				t.Errorf("%s is not complete: it needs Explain", m.Name)
+				continue
 			}
 			if f := m.Explain(1, []string{"write error: No space left on device"}); f.Kind != step.DiskFull {
 				t.Errorf("%s: full disk is %s", m.Name, f.Kind)

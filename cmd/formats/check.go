@@ -77,6 +77,14 @@ func (c check) explain() string {
 	return "deployctl explain " + c.ID
 }
 
+// web is the page's address, "" for one that only the user has.
+func (c check) web() string {
+	if !strings.HasPrefix(c.Page, "docs/") && !strings.HasPrefix(c.Page, "recipes/") {
+		return ""
+	}
+	return home + "/blob/main/" + c.Page
+}
+
 // body is all that is known, one fact a line.
 func (c check) body() string {
 	var b strings.Builder

@@ -32,6 +32,7 @@ type (
 		ID      string      `json:"id"`
 		Short   sarifText   `json:"shortDescription"`
 		Full    *sarifText  `json:"fullDescription,omitempty"`
+		HelpURI string      `json:"helpUri,omitempty"`
 		Help    *sarifText  `json:"help,omitempty"`
 		Default sarifConfig `json:"defaultConfiguration"`
 	}
@@ -95,7 +96,7 @@ func writeSARIF(w io.Writer, d *Document) error {
 			continue
 		}
 		level := map[outcome]string{warned: "warning", undecided: "error", failed: "error"}[c.outcome()]
-		rule := sarifRule{ID: line(c.ID), Short: sarifText{line(c.Title)}, Default: sarifConfig{level}}
+		rule := sarifRule{ID: line(c.ID), HelpURI: c.web(), Short: sarifText{line(c.Title)}, Default: sarifConfig{level}}
 		if c.Why != "" {
 			rule.Full = &sarifText{c.Why}
 		}

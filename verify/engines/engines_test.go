@@ -22,14 +22,15 @@ func TestDeclared(t *testing.T) {
 			r, err := recipes.Find(s.Recipe, "")
 			if err != nil {
 				t.Errorf("%s: %v", s.Name, err)
-				continue
-			}
-			if r.Verify == nil || r.Verify.Engine != s.Name || !slices.Contains(recipes.Engines(), s.Name) {
+			} else if r.Verify == nil || r.Verify.Engine != s.Name || !slices.Contains(recipes.Engines(), s.Name) {
 				t.Errorf("%s: the recipe %s does not end with its proof", s.Name, s.Recipe)
 			}
 		}
-		if _, ok := recipes.FindComponent(s.Component); !ok || s.Library == "" || len(s.Formats) == 0 || s.Find == nil {
-			t.Errorf("%s does not declare everything: %+v", s.Name, s)
+		if _, ok := recipes.FindComponent(s.Component); !ok {
+			t.Errorf("%s: recipes/catalog.go has no component %q", s.Name, s.Component)
+		}
+		if s.Library == "" || len(s.Formats) == 0 || s.Find == nil {
+			t.Errorf("%s does not declare everything (Library, Formats, Find): %+v", s.Name, s)
 		}
 		if len(s.Targets) == 0 || s.Targets[0].Name != "cpu" {
 			t.Errorf("%s: the default target is not the processor: %v", s.Name, s.TargetNames())
