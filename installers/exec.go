@@ -3,6 +3,7 @@ package installers
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -120,7 +121,7 @@ func (l Live) Stream(ctx context.Context, job Job, onLine func(string)) (int, er
 	}
 	in, err := os.Open(job.Log)
 	if err != nil {
-		return -1, fmt.Errorf("follow the log of %s: %w (close: %v)", job.Argv[0], err, out.Close())
+		return -1, fmt.Errorf("follow the log of %s: %w", job.Argv[0], errors.Join(err, out.Close()))
 	}
 	exit, err := l.stream(ctx, job, out, in, onLine)
 	for _, f := range []*os.File{out, in} {

@@ -72,10 +72,7 @@ func lock(dir string, me Holder) (release func() error, err error) {
 		}
 	}
 	if err != nil {
-		if uerr := l.Unlock(); uerr != nil {
-			return nil, fmt.Errorf("say who holds %s: %w (and unlock: %v)", path, err, uerr)
-		}
-		return nil, fmt.Errorf("say who holds %s: %w", path, err)
+		return nil, fmt.Errorf("say who holds %s: %w", path, errors.Join(err, l.Unlock()))
 	}
 	return func() error {
 		// The file stays: removing a lock file lets two processes hold two

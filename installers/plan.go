@@ -222,7 +222,7 @@ func (w ways) action(ctx context.Context, f judge.Finding, with []*pkgmgr.Manage
 		}
 		m := with[i]
 		if err := m.CheckNames(packages); err != nil {
-			return nil, err.Error(), nil
+			return nil, err.Error(), nil //nolint:nilerr // it is the reason
 		}
 		target, err := m.Choose(w.f)
 		if errors.Is(err, pkgmgr.ErrAbsent) {
@@ -461,7 +461,7 @@ func (p *Plan) ask(ctx context.Context, h *host.Host, m *pkgmgr.Manager, names [
 	switch {
 	case e.listErr != nil:
 		e.note = lang.F("the exact size is unknown: %s", reason(e.listErr))
-		return e, false, nil
+		return e, false, nil //nolint:nilerr // it is in the note
 	case m.Quote == nil:
 		e.note = lang.F("%s does not tell before it starts", m.Name)
 		return e, false, nil

@@ -134,7 +134,7 @@ func (m *lockable) Run(ctx context.Context, c host.Command) (out host.Output, er
 		}
 		text, err := os.ReadFile(sources)
 		if err != nil || !strings.HasPrefix(string(text), "deb [trusted=yes] file:/") || option(c.Argv, "Dir::Etc::SourceParts") != "/dev/null" {
-			return out, fmt.Errorf("%s is no local source: %s %v", sources, text, err)
+			return out, fmt.Errorf("%s is not a local source: %s %w", sources, text, err)
 		}
 		return out, nil
 	case strings.HasSuffix(c.Argv[0], "apt-cache"):

@@ -481,7 +481,7 @@ func (e *Engine) died(ctx context.Context, err error) error {
 func prove(ctx context.Context, o Options, m *model, v *view, or *oracle, ref truth, w ready) (Engine, []detect.Box, error) {
 	e := w.begun()
 	if w.failed != nil {
-		return e, nil, nil
+		return e, nil, nil //nolint:nilerr // begun has it
 	}
 	dir, done, err := cache.Scratch(o.Cache)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -161,7 +162,7 @@ func (c *Console) Confirm(ctx context.Context, question string) (bool, error) {
 		c.Note("")
 		return false, ctx.Err()
 	case l := <-ch:
-		if l.err != nil && l.err != io.EOF {
+		if l.err != nil && !errors.Is(l.err, io.EOF) {
 			return false, lang.Errorf("read the answer: %w", l.err)
 		}
 		answer := strings.ToLower(strings.TrimSpace(l.text))

@@ -2,6 +2,7 @@ package formats
 
 import (
 	"encoding/xml"
+	"errors"
 	"io"
 	"os"
 	"regexp"
@@ -56,7 +57,7 @@ func wellFormed(t *testing.T, about, text string) {
 	ids, refs := map[string]bool{}, []string{}
 	for {
 		tok, err := dec.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -95,7 +95,7 @@ func (x examination) newReport(o DoctorOptions) *report.Report {
 func pastRuns(h *host.Host, user facts.User) (records []installers.Record, known bool, err error) {
 	state, err := installers.StateDir(h, user.Admin)
 	if err != nil {
-		return nil, false, nil
+		return nil, false, nil //nolint:nilerr // see above
 	}
 	records, _, err = installers.Histories(state, installers.MachineDir(h, user.Admin))
 	if errors.Is(err, fs.ErrPermission) || host.IsNotExist(err) {

@@ -128,7 +128,7 @@ func explainSubject(ctx context.Context, o ExplainOptions) (*explain.Result, err
 	}
 	file, err := os.Open(o.Subject)
 	if err == nil {
-		defer file.Close() // only read
+		defer func() { _ = file.Close() }() // only read
 		info, err := file.Stat()
 		if err != nil {
 			return nil, lang.Errorf("read %s: %w", o.Subject, err)

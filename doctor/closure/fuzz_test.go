@@ -14,7 +14,7 @@ import (
 // crashes, and a damaged file is not an error of the look.
 func FuzzFill(f *testing.F) {
 	f.Add([]byte(library{soname: "libx.so.1", needed: []string{"liby.so"}, wants: [2]string{"liby.so", "V"}, defines: "W"}.bytes()))
-	f.Add([]byte(dylib{needed: []string{"/opt/x.dylib"}}.bytes()))
+	f.Add(dylib{needed: []string{"/opt/x.dylib"}}.bytes())
 	f.Add([]byte("MZ"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for system, file := range map[string]string{"linux": "/l/libx.so.1", "darwin": "/l/libx.dylib", "windows": `C:\l\x.dll`} {

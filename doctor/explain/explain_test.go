@@ -167,7 +167,7 @@ func TestCases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	s := embedded(t)
 	n := 0
 	for lines := bufio.NewScanner(f); lines.Scan(); {

@@ -179,7 +179,7 @@ func put(data []byte, t reflect.Type, path []string, value json.RawMessage) ([]b
 		}
 		i, err := strconv.Atoi(path[0])
 		if err != nil || i < 0 || i >= len(all) || len(path) == 1 {
-			return data, nil
+			return data, nil //nolint:nilerr // a path that is not there changes nothing
 		}
 		if all[i], err = put(all[i], t.Elem(), path[1:], value); err != nil {
 			return nil, err

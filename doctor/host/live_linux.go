@@ -20,10 +20,11 @@ func statfs(name string) (Disk, error) {
 		return Disk{}, &os.PathError{Op: "statfs", Path: name, Err: err}
 	}
 	size := uint64(s.Bsize)
-	const readOnly = 1 // ST_RDONLY, statfs(2)
+	const readOnly = 1             // ST_RDONLY, statfs(2)
+	kind := fsNames[int64(s.Type)] //nolint:unconvert // int32 on 32-bit systems
 	return Disk{
-		ID: fileSystem(name, fsNames[int64(s.Type)], s.Blocks), Total: s.Blocks * size, Free: s.Bavail * size,
-		Kind: fsNames[int64(s.Type)], ReadOnly: s.Flags&readOnly != 0, NoInodes: s.Files > 0 && s.Ffree == 0,
+		ID: fileSystem(name, kind, s.Blocks), Total: s.Blocks * size, Free: s.Bavail * size,
+		Kind: kind, ReadOnly: s.Flags&readOnly != 0, NoInodes: s.Files > 0 && s.Ffree == 0,
 	}, nil
 }
 
@@ -83,5 +84,5 @@ func (live) Memory() (Memory, error) {
 		return Memory{}, fmt.Errorf("sysinfo: %w", err)
 	}
 	unit := max(uint64(s.Unit), 1)
-	return Memory{Total: uint64(s.Totalram) * unit, Swap: uint64(s.Totalswap) * unit}, nil
+	return Memory{Total: uint64(s.Totalram) * unit, Swap: uint64(s.Totalswap) * unit}, nil //nolint:unconvert // uint32 on 32-bit systems
 }

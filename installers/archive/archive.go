@@ -272,7 +272,7 @@ func (x *extraction) decompress(r io.Reader, how compression, read func(io.Reade
 	case xzipped:
 		b := bufio.NewReaderSize(r, 1<<20)
 		head, err := b.Peek(12 + 1024)
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return x.damaged("", err)
 		}
 		// The library takes the dictionary's size from the file and

@@ -341,7 +341,7 @@ func (m Mechanism) installed(ctx context.Context, s step.Step, ended mechanism.E
 		return "", applied
 	case len(missing) == 0:
 		if f = m.leftOut(ended); f != nil {
-			return "installed, although " + f.Cause, nil
+			return "installed, although " + f.Cause, nil //nolint:nilerr // the purpose is met; f is the error
 		}
 		return "", nil
 	case m.leftOut(ended) != nil:

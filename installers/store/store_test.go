@@ -157,7 +157,7 @@ func TestExplain(t *testing.T) {
 		if !errors.As(err, &f) || f.Kind != c.kind || !errors.Is(err, c.err) || strings.Count(err.Error(), "/p") != 1 {
 			t.Errorf("%v became %v", c.err, err)
 		}
-		if again := Explain("/q", err); again != err {
+		if again := Explain("/q", err); !errors.Is(again, err) || !errors.Is(err, again) {
 			t.Errorf("explained twice: %v", again)
 		}
 	}

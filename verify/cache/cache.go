@@ -36,10 +36,10 @@ func (e *Error) Error() string {
 	if e.Needed > 0 {
 		need = fmt.Sprintf(" (%s needed)", Bytes(e.Needed))
 	}
-	switch e.Kind {
-	case ErrFull:
+	switch {
+	case errors.Is(e.Kind, ErrFull):
 		return fmt.Sprintf("%s cannot be written: the disk is full%s; free some room or name another folder with --cache", e.Path, need)
-	case ErrReadOnly:
+	case errors.Is(e.Kind, ErrReadOnly):
 		return fmt.Sprintf("%s cannot be written%s: %v; name a writable folder with --cache", e.Path, need, cause(e.Err))
 	}
 	return fmt.Sprintf("%s cannot be written%s: %v", e.Path, need, cause(e.Err))

@@ -11,7 +11,7 @@ func AddressSpace() uint64 {
 	if err := syscall.Getrlimit(syscall.RLIMIT_AS, &r); err != nil || r.Cur >= 1<<60 {
 		return 0
 	}
-	return uint64(r.Cur)
+	return uint64(r.Cur) //nolint:unconvert // int64 on FreeBSD
 }
 
 // OpenFiles is how many files this process may have open (RLIMIT_NOFILE); 0 for
@@ -21,5 +21,5 @@ func OpenFiles() uint64 {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r); err != nil || r.Cur >= 1<<60 {
 		return 0
 	}
-	return uint64(r.Cur)
+	return uint64(r.Cur) //nolint:unconvert // int64 on FreeBSD
 }

@@ -56,7 +56,7 @@ func Load(file string) (*image.NRGBA, error) {
 	var refused *input.Error
 	if errors.As(err, &refused) {
 		kind := ErrFormat
-		if refused.Kind == input.ErrLarge {
+		if errors.Is(refused.Kind, input.ErrLarge) {
 			kind = ErrLarge
 		}
 		return nil, &Error{File: file, Kind: kind, Text: refused.Text, Err: err}

@@ -131,7 +131,7 @@ func (p *prober) pyproject() (out []facts.Demand) {
 			continue
 		}
 		if !list {
-			list, code = true, value
+			code = value
 		}
 		for _, m := range quoted.FindAllStringSubmatch(code, -1) {
 			if d, ok := requirement(m[1] + m[2]); ok {
