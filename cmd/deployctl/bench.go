@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/formats"
 	"github.com/deployctl/deployctl/cmd/pipeline"
 	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/verify/darknet"
@@ -30,6 +31,7 @@ is of the rate of multiply-adds that was measured here.`,
 		Example: `  deployctl bench
   deployctl bench --model yolov3,yolov3-tiny --size 416,608 --chart bench.svg
   deployctl bench --engine gocv,onnxruntime --threads 1,2,4 --format csv
+  deployctl bench --format html > bench.html
   deployctl bench --format json > before.json
   deployctl bench --compare before.json`,
 		Args: noArgs,
@@ -50,7 +52,7 @@ is of the rate of multiply-adds that was measured here.`,
 	f.IntVar(&o.Runs, "runs", 10, "timed forward passes in each round")
 	f.StringVar(&o.Chart, "chart", "", "SVG `file` to draw the times into")
 	f.StringVar(&o.Compare, "compare", "", "a `file` that an earlier bench --format json wrote, to compare with")
-	f.StringVar(&o.Format, "format", "text", "text, markdown, csv or json")
+	formatFlag(cmd, &o.Format, formats.Names(formats.Bench), "")
 	return cmd
 }
 

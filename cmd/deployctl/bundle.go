@@ -97,7 +97,7 @@ was.`,
 		Short: "Show what is in a bundle", Args: exactArg("a bundle"),
 		RunE: func(_ *cobra.Command, args []string) error { return pipeline.BundleList(c, args[0], format) },
 	}
-	list.Flags().StringVar(&format, "format", "text", "text, or json: its lockfile")
+	formatFlag(list, &format, textOrJSON(), "text, or json: its lockfile")
 	cmd.AddCommand(create, list, &cobra.Command{
 		Use: "import FILE", Example: "  deployctl bundle import yolov3.bundle.tar",
 		Short: "Check and import every file of a bundle; needs no root and no network", Args: exactArg("a bundle"),

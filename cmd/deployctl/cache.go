@@ -38,7 +38,7 @@ rest takes no more than 1 GB.`,
 			return in(func(f pipeline.Folders) error { return pipeline.CacheList(c, f, format) })
 		},
 	}
-	list.Flags().StringVar(&format, "format", "text", "text or json")
+	formatFlag(list, &format, textOrJSON(), "")
 	p := cache.Pruning{Limit: cache.Limit}
 	prune := &cobra.Command{
 		Use: "prune", Example: "  deployctl cache prune\n  deployctl cache prune --all --downloads    remove everything that can be made again",

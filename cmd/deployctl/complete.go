@@ -37,20 +37,18 @@ func flagCompleters() map[string]cobra.CompletionFunc {
 	machine := wordsAndFiles(of("here\tthis machine"), "tgz", "gz", "txt", "log")
 	picture := files("png", "jpg", "jpeg")
 	return map[string]cobra.CompletionFunc{
-		"--color":         one(of("auto", "always", "never")),
-		"--lang":          one(of("zh\tSimplified Chinese", "en\tEnglish")),
-		"--format":        one(formatsInHelp),
-		"doctor --format": one(documentFormats),
-		"verify --format": one(documentFormats),
-		"--recipe":        wordsAndFiles(recipeNames, "yaml", "yml"),
-		"--set":           pairs(settings),
-		"--only":          several(requirementIDs),
-		"--skip":          several(requirementIDs),
-		"--downgrade":     several(requirementIDs),
-		"facts --only":    several(topics),
-		"--level":         one(of("1\tthe engine loads", "2\tone checked forward pass", "3\ttimed runs")),
-		"doctor --level":  one(of("0\tnothing", "1\tthe engine loads", "2\tone checked forward pass", "3\ttimed runs")),
-		"--engine":        several(engineNames),
+		"--color":        one(of("auto", "always", "never")),
+		"--lang":         one(of("zh\tSimplified Chinese", "en\tEnglish")),
+		"--format":       one(formatNames),
+		"--recipe":       wordsAndFiles(recipeNames, "yaml", "yml"),
+		"--set":          pairs(settings),
+		"--only":         several(requirementIDs),
+		"--skip":         several(requirementIDs),
+		"--downgrade":    several(requirementIDs),
+		"facts --only":   several(topics),
+		"--level":        one(of("1\tthe engine loads", "2\tone checked forward pass", "3\ttimed runs")),
+		"doctor --level": one(of("0\tnothing", "1\tthe engine loads", "2\tone checked forward pass", "3\ttimed runs")),
+		"--engine":       several(engineNames),
 		"convert --engine": one(func(*cobra.Command) []string {
 			return engines.Names()
 		}),
@@ -312,20 +310,18 @@ func own() string {
 	return f.Recipes
 }
 
-// documentFormats are those of doctor and verify.
-func documentFormats(*cobra.Command) []string {
+// formatNames are the values of a command's --format, with what package formats says
+// about them.
+func formatNames(cmd *cobra.Command) []string {
 	var out []string
-	for _, f := range formats.All() {
-		out = append(out, f.Name+"\t"+f.About)
+	list := formats.All()
+	for _, name := range formatsOf(cmd.Flag("format")) {
+		if i := slices.IndexFunc(list, func(f formats.Format) bool { return f.Name == name }); i >= 0 {
+			name += "\t" + list[i].About
+		}
+		out = append(out, name)
 	}
 	return out
-}
-
-// formatsInHelp are the values of a command's --format, out of its help: there is no
-// second list that could be another one.
-func formatsInHelp(cmd *cobra.Command) []string {
-	usage, _, _ := strings.Cut(strings.ReplaceAll(cmd.Flag("format").Usage, "：", ":"), ":") // Chinese has a colon of its own
-	return strings.FieldsFunc(strings.NewReplacer(" or ", ",", "或", ",").Replace(usage), func(r rune) bool { return strings.ContainsRune(",、 ", r) })
 }
 
 func recipeNames(*cobra.Command) []string {

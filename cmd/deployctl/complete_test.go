@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // completions are the words that a shell would offer, and the last line.
@@ -243,25 +244,37 @@ func flagless(use string) string {
 	return regexp.MustCompile(`--[a-z-]+ [A-Z]+`).ReplaceAllString(use, "")
 }
 
-// TestFormatsAreInHelp: what completion offers for --format is what help says.
-func TestFormatsAreInHelp(t *testing.T) {
-	word := regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
-	n := 0
-	var walk func(cmd *cobra.Command)
-	walk = func(cmd *cobra.Command) {
-		if cmd.Flags().Lookup("format") != nil {
-			n++
-			list := formatsInHelp(cmd)
-			if len(list) < 2 || list[0] != "text" || slices.ContainsFunc(list, func(f string) bool { return !word.MatchString(f) }) {
-				t.Errorf("%s: formats %q", cmd.CommandPath(), list)
+// TestFormats: completion offers for --format what the help names, in each language,
+// and every one is accepted by --json's test and described where a format has a page.
+func TestFormats(t *testing.T) {
+	t.Cleanup(func() { _ = lang.Set(lang.English) })
+	for _, language := range lang.All() {
+		if err := lang.Set(language); err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		var walk func(cmd *cobra.Command)
+		walk = func(cmd *cobra.Command) {
+			if format := cmd.Flags().Lookup("format"); format != nil {
+				n++
+				list := formatNames(cmd)
+				if len(list) < 2 || !strings.HasPrefix(list[0], "text\t") || cmd.Flags().Lookup("json") == nil {
+					t.Errorf("%s: formats %q", cmd.CommandPath(), list)
+				}
+				for _, name := range list {
+					name, _, _ = strings.Cut(name, "\t")
+					if !strings.Contains(format.Usage, name) {
+						t.Errorf("%s: help lacks the format %s: %s", cmd.CommandPath(), name, format.Usage)
+					}
+				}
+			}
+			for _, sub := range cmd.Commands() {
+				walk(sub)
 			}
 		}
-		for _, sub := range cmd.Commands() {
-			walk(sub)
+		walk(newRoot(&console.Console{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}))
+		if n < 11 {
+			t.Errorf("%s: only %d commands have a --format", language, n)
 		}
-	}
-	walk(newRoot(&console.Console{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}))
-	if n < 9 {
-		t.Errorf("only %d commands have a --format", n)
 	}
 }

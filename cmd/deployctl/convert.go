@@ -51,6 +51,6 @@ normalization is folded into the convolutions.`,
 	f.StringVar(&o.Engine, "engine", "", "the engine that checks the result (default: the first one here that reads the format)")
 	f.BoolVar(&o.Unchecked, "unchecked", false, "write the files without running them")
 	f.BoolVar(&o.Force, "force", false, "replace files that exist")
-	f.StringVar(&o.Format, "format", "text", "text or json")
+	formatFlag(cmd, &o.Format, textOrJSON(), "")
 	return cmd
 }

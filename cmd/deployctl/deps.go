@@ -28,7 +28,7 @@ looked at.`,
 			return pipeline.Deps(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().StringVar(&o.Format, "format", "text", "text or json")
+	formatFlag(cmd, &o.Format, textOrJSON(), "")
 	cmd.Flags().BoolVar(&o.All, "all", false, "also list the libraries that are found")
 	return cmd
 }

@@ -35,7 +35,7 @@ check again, and prove the result with a real forward pass.`,
 	f := cmd.Flags()
 	selectRecipe(f, &o.Recipe)
 	f.StringVar(&o.From, "from", "", "judge the machine in a `snapshot`, or what a text with reports tells of one, instead of this one")
-	formatFlag(cmd, &o.Format)
+	annotatedFlag(cmd, &o.Format, formats.Doctor)
 	f.BoolVar(&o.Plan, "plan", false, "add the plan to --format "+formats.Either(formats.Planning())+" (asks the package manager, which takes seconds)")
 	f.BoolVar(&o.Fix, "fix", false, "install or repair what is missing, then prove it")
 	f.BoolVarP(&o.Yes, "yes", "y", false, "do not ask before --fix changes the machine")

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/formats"
 	"github.com/deployctl/deployctl/cmd/pipeline"
 )
 
@@ -59,7 +60,8 @@ the word "here" for this machine.
 
 Exit codes: 0 they are alike, 3 a difference breaks programs from A on B, 4 they
 differ otherwise, 1 and 2 as for every command.`,
-		Example: `  deployctl diff build-server.tgz here`,
+		Example: `  deployctl diff build-server.tgz here
+  deployctl diff build-server.tgz target.tgz --format html > difference.html`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
 				return &pipeline.UsageError{Err: fmt.Errorf("%s needs two machines: snapshots, facts files, or the word here", cmd.CommandPath())}
@@ -67,11 +69,11 @@ differ otherwise, 1 and 2 as for every command.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.A, o.B, o.Version = args[0], args[1], version()
+			o.A, o.B, o.Version, o.Format = args[0], args[1], version(), format(cmd, o.Format)
 			return pipeline.Diff(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().StringVar(&o.Format, "format", "text", "text or json")
+	annotatedFlag(cmd, &o.Format, formats.Diff)
 	cmd.Flags().BoolVar(&o.All, "all", false, "show details, too")
 	return cmd
 }

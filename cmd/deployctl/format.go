@@ -8,9 +8,34 @@ import (
 	"github.com/deployctl/deployctl/cmd/formats"
 )
 
-// formatFlag gives a command --format, with the values that formats.All has.
-func formatFlag(cmd *cobra.Command, to *string) {
-	cmd.Flags().StringVar(to, "format", formats.Text, formats.Either(formats.Names())+": by itself, github in GitHub Actions")
+// formatValue is the value of a --format flag. It knows which values there are, for
+// completion and --json; the command refuses others.
+type formatValue struct {
+	to    *string
+	names []string
+}
+
+func (v *formatValue) Set(text string) error { *v.to = text; return nil }
+func (v *formatValue) String() string        { return *v.to }
+func (v *formatValue) Type() string          { return "string" }
+
+// textOrJSON are the formats of most commands.
+func textOrJSON() []string { return []string{formats.Text, formats.JSON} }
+
+// formatFlag gives a command --format, text where nothing else is asked for. About is
+// what its help says, "" for the list of names.
+func formatFlag(cmd *cobra.Command, to *string, names []string, about string) {
+	*to = formats.Text
+	if about == "" {
+		about = formats.Either(names)
+	}
+	cmd.Flags().Var(&formatValue{to, names}, "format", about)
+}
+
+// annotatedFlag is formatFlag for a command that writes for GitHub Actions by itself.
+func annotatedFlag(cmd *cobra.Command, to *string, command string) {
+	names := formats.Names(command)
+	formatFlag(cmd, to, names, formats.Either(names)+": by itself, github in GitHub Actions")
 }
 
 // format is what --format says, or what is right here where it says nothing.

@@ -30,6 +30,7 @@ OpenCV, toolsets, settings. A script that can do nothing exits 3.`,
 		Example: `  deployctl plan --recipe opencv-cuda
   deployctl plan --recipe openpose-windows --from snapshot.tgz
   deployctl plan --recipe opencv-cuda --target cuda=12.6      what if?
+  deployctl plan --format html > plan.html
   deployctl plan --format sh > set-up.sh
   deployctl plan --for debian:12 --format dockerfile > Dockerfile`,
 		Args: noArgs,
@@ -46,6 +47,6 @@ OpenCV, toolsets, settings. A script that can do nothing exits 3.`,
 	f.StringVar(&o.From, "from", "", "plan for the machine in a `snapshot`, or a text with reports, instead of this one")
 	f.StringVar(&o.For, "for", "", "plan for a clean `image` instead: "+strings.Join(images.Names(), ", "))
 	f.StringArrayVar(&o.Targets, "target", nil, "ask what if, as `component=version` (cuda=12.6)")
-	f.StringVar(&o.Format, "format", "text", "text, json, sh, ps1, dockerfile or ansible")
+	formatFlag(cmd, &o.Format, pipeline.PlanFormats(), "")
 	return cmd
 }

@@ -121,7 +121,7 @@ Exit code 3 means that no rule knows the text.`,
 			})
 		},
 	}
-	cmd.Flags().StringVar(&o.Format, "format", "text", "text or json")
+	formatFlag(cmd, &o.Format, textOrJSON(), "")
 	cmd.Flags().StringVar(&o.From, "from", "", "say what is so on the machine in this `snapshot`, or here, with each cause")
 	return cmd
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/formats"
 	"github.com/deployctl/deployctl/cmd/pipeline"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/report"
@@ -110,12 +112,20 @@ func (jsonFlag) IsBoolFlag() bool { return true }
 
 // addJSON gives --json to every command whose --format has json.
 func addJSON(cmd *cobra.Command) {
-	if format := cmd.Flags().Lookup("format"); format != nil && strings.Contains(format.Usage, "json") {
+	if format := cmd.Flags().Lookup("format"); format != nil && slices.Contains(formatsOf(format), formats.JSON) {
 		cmd.Flags().VarPF(jsonFlag{format}, "json", "", "the same as --format json").NoOptDefVal = "true"
 	}
 	for _, sub := range cmd.Commands() {
 		addJSON(sub)
 	}
+}
+
+// formatsOf are the values that a --format flag has.
+func formatsOf(format *pflag.Flag) []string {
+	if v, ok := format.Value.(*formatValue); ok {
+		return v.names
+	}
+	return nil
 }
 
 // suggest lets every command name the nearest of its own for a mistyped one.

@@ -41,6 +41,6 @@ lines that use it from Go, C++ and Python. It changes nothing.`,
 	f.IntVar(&o.Rounds, "rounds", 2, "how often each setting is started anew")
 	f.IntVar(&o.Runs, "runs", 6, "timed forward passes in each round")
 	f.StringVar(&o.Apply, "apply", "", "Markdown `file` to write the setting and its lines to")
-	f.StringVar(&o.Format, "format", "text", "text or json")
+	formatFlag(cmd, &o.Format, textOrJSON(), "")
 	return cmd
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/formats"
 	"github.com/deployctl/deployctl/cmd/pipeline"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engines"
@@ -95,7 +96,7 @@ scene, not trained.`,
 	f.IntVar(&o.Level, "level", 2, "1 the engine loads, 2 one checked forward pass, 3 timed runs")
 	f.BoolVar(&o.Fresh, "fresh", false, "compile the worker and compute the reference anew, whatever the cache has")
 	f.StringVar(&o.Picture, "picture", "", "PNG or JPEG `file` to write the picture with boxes to (default: one for each network and image, in the cache)")
-	formatFlag(cmd, &o.Format)
+	annotatedFlag(cmd, &o.Format, formats.Verify)
 	f.StringVar(&cache, "cache", "", "`folder` for models, workers and outputs (default: the user's cache)")
 	return cmd
 }

@@ -96,6 +96,6 @@ func newVersion(c *console.Console) *cobra.Command {
 			return &pipeline.UsageError{Err: fmt.Errorf("--format %s is unknown: use text or json", format)}
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	formatFlag(cmd, &format, textOrJSON(), "")
 	return cmd
 }

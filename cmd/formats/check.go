@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/judge"
+	"github.com/deployctl/deployctl/doctor/report"
 	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/verify"
 )
@@ -99,9 +100,15 @@ func (c check) body() string {
 	return b.String()
 }
 
-// checks are the document's findings, then its engines, then what stopped it.
+// checks are the document's findings, or what differs between two machines, then its
+// engines, then what stopped it.
 func (d *Document) checks() []check {
 	var list []check
+	if d.Comparison != nil {
+		for _, x := range d.Comparison.Differences {
+			list = append(list, ofDifference(x, d.Comparison))
+		}
+	}
 	if d.Doctor != nil {
 		for _, f := range d.Doctor.Findings {
 			list = append(list, ofFinding(f, d.Doctor.Group(f.ID), d.Root))
@@ -128,6 +135,22 @@ func ofFinding(f judge.Finding, group, root string) check {
 		c.File, c.Line = place(c.Where, root)
 	}
 	return c
+}
+
+// ofDifference: what breaks programs fails, what matters is a warning.
+func ofDifference(x report.Difference, c *report.Comparison) check {
+	out := check{ID: line(x.Topic), Title: line(x.Topic), Group: x.Weight.String(), State: judge.Info, Why: clean(x.Why)}
+	switch x.Weight {
+	case report.Breaks:
+		out.State = judge.Fail
+	case report.Matters:
+		out.State = judge.Warn
+	}
+	out.Found = clean(fmt.Sprintf("%s (%s) → %s (%s)", x.A, c.A.Name, x.B, c.B.Name))
+	if x.Why != "" {
+		out.Found += ": " + out.Why
+	}
+	return out
 }
 
 // place reads FILE:LINE, which a finding on the user's project has; the file is

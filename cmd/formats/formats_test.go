@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"flag"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,10 +22,12 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/doctor/report"
+	"github.com/deployctl/deployctl/doctor/solve"
 	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/verify"
+	"github.com/deployctl/deployctl/verify/bench"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata/golden")
@@ -101,13 +104,76 @@ func documents() map[string]*Document {
 	stopped := doctor()
 	stopped.Doctor.Findings = stopped.Doctor.Findings[:3]
 	stopped.Doctor.Error, stopped.Exit = "apt-get stopped: "+hostile, 1
+	alike := &Document{Command: Diff, Comparison: report.Compare("a.tgz", machineA(), "b.tgz", machineA()), Version: "1.2.3", Time: both.Time}
+	impossible := planning()
+	impossible.Solution.Feasible, impossible.Solution.Conflict, impossible.Exit = false, []string{"cuda.version: requires CUDA 13", hostile}, judge.ExitFail
+	wrong := benched()
+	wrong.Bench.Rows = wrong.Bench.Rows[2:3]
 	empty := &Document{Command: "verify", Proof: &verify.Result{Level: verify.LevelLoad, State: verify.OK}, Version: "1.2.3", Time: both.Time}
-	return map[string]*Document{"doctor": doctor(), "verify": proven(), "fix": both, "stopped": stopped, "empty": empty}
+	return map[string]*Document{"doctor": doctor(), "verify": proven(), "fix": both, "stopped": stopped, "empty": empty,
+		"diff": compared(), "alike": alike, "plan": planning(), "impossible": impossible, "bench": benched(), "wrong": wrong}
+}
+
+// machineA is where a program was built, for diff.
+func machineA() *facts.Facts {
+	f := doctor().Facts
+	f.OS.Libc = facts.Libc{Kind: "glibc", Version: "2.39"}
+	return f
+}
+
+// compared has differences of every weight.
+func compared() *Document {
+	b := machineA()
+	b.OS.Libc.Version, b.OS.Kernel, b.CPU.Cores = "2.36", "6.1.0 "+hostile, 1
+	delete(b.Components, "go")
+	c := report.Compare("build.tgz", machineA(), hostile, b)
+	c.Made = report.Made{Tool: report.Tool{Name: "deployctl", Version: "1.2.3"}, Time: time.Date(2026, 11, 28, 20, 0, 0, 0, time.UTC)}
+	return &Document{Command: Diff, Comparison: c, Version: "1.2.3", Time: c.Time, Exit: c.Exit}
+}
+
+// planning is a plan with what there can be in one.
+func planning() *Document {
+	s := &solve.Solution{
+		Recipe: "opencv-cuda", Feasible: true, Targets: map[string]string{"cuda": "12.6"},
+		Changes: []solve.Change{
+			{Component: "opencv", Action: solve.Upgrade, From: "4.6.0", To: "4.10.0", How: "sudo apt-get install libopencv-dev", Why: []string{"opencv.version: requires OpenCV >= 4.9; this is OpenCV 4.6.0"}, Cost: solve.Cost{DownloadBytes: 311e6, Minutes: 4}, Covers: []string{"opencv.version"}},
+			{Component: "cuda", Action: solve.Install, To: "12.6", How: "Install it: " + hostile, Why: []string{hostile}, ByHand: true},
+		},
+		Cost: solve.Cost{DownloadBytes: 311e6, Minutes: 4}, Untested: []string{"OpenCV 4.10.0 with CUDA 12.6"}, Open: []string{hostile},
+	}
+	s.Price(func([]string) (solve.Cost, bool, bool) { return solve.Cost{DownloadBytes: 311e6, Minutes: 4}, true, true })
+	return &Document{Command: Plan, Solution: s, Next: "Run `deployctl doctor --fix` (about 320 MB, about 4 min).", Facts: doctor().Facts, Version: "1.2.3", Time: time.Date(2026, 11, 28, 20, 0, 0, 0, time.UTC), Exit: judge.ExitUnknown}
+}
+
+// benched is a leaderboard of two networks.
+func benched() *Document {
+	row := func(network, name, version string, median float64) bench.Row {
+		return bench.Row{Network: network, Size: 416, Engine: name, Version: version, Target: "cpu", Precision: "fp32", Threads: 2, State: verify.OK, RelL2: 3e-6,
+			Load: 0.2, First: 2 * median, Min: median, Median: median, P95: 1.1 * median, Medians: []float64{median}, Runs: 10, GFLOPS: 65.86 / median, Share: 0.4, Memory: 812e6}
+	}
+	failed := row("yolov3", "darknet", "1", 0)
+	failed.State, failed.Why = verify.Fail, hostile
+	r := &bench.Report{Schema: 1, Time: time.Date(2026, 11, 28, 20, 0, 0, 0, time.UTC), Machine: "AMD EPYC, 2 cores, Debian GNU/Linux 12", Version: "1.2.3", Processors: 2, PeakGFLOPS: 232, MemoryGBs: 20, Busy: 1.02,
+		Rows: []bench.Row{row("yolov3", "ncnn", "1.0", 0.243), row("yolov3", "gocv", "4.10.0 "+hostile, 0.43), failed, row("yolov3-tiny", "ncnn", "1.0", 0.03)}}
+	old := *r
+	old.Rows = []bench.Row{row("yolov3", "ncnn", "1.0", 0.39)}
+	return &Document{Command: Bench, Bench: r, Changes: bench.Changes(bench.Compare(r, &old), &old), Version: "1.2.3", Time: r.Time}
+}
+
+// documentsIn are the documents whose command has a format.
+func documentsIn(t *testing.T, format string) map[string]*Document {
+	t.Helper()
+	list := documents()
+	maps.DeleteFunc(list, func(_ string, d *Document) bool {
+		_, err := Find(d.Command, format)
+		return err != nil
+	})
+	return list
 }
 
 func written(t *testing.T, name string, d *Document) string {
 	t.Helper()
-	f, err := Find(name)
+	f, err := Find(d.Command, name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,8 +187,8 @@ func written(t *testing.T, name string, d *Document) string {
 // TestGolden keeps the documents of every format as they were looked at.
 func TestGolden(t *testing.T) {
 	for _, f := range All() {
-		for about, d := range documents() {
-			if f.Live && f.Name != GitHub || f.Name == JSON || about != "doctor" && about != "verify" { // text and JSON have tests of their own
+		for about, d := range documentsIn(t, f.Name) {
+			if f.Live && f.Name != GitHub || f.Name == JSON || about != d.Command { // text and JSON have tests of their own
 				continue
 			}
 			file := filepath.Join("testdata", "golden", about+"."+f.Name)
@@ -150,7 +216,7 @@ func TestNothingSteersATerminal(t *testing.T) {
 		if f.Name == Text || f.Name == JSON { // the console's writer cleans text; JSON escapes
 			continue
 		}
-		for about, d := range documents() {
+		for about, d := range documentsIn(t, f.Name) {
 			got := written(t, f.Name, d)
 			if i := strings.IndexFunc(got, func(r rune) bool { return r < ' ' && r != '\n' || r == 0x7f || r == 0x202e }); i >= 0 {
 				t.Errorf("%s %s: %q", about, f.Name, got[max(0, i-20):i+1])
@@ -166,7 +232,7 @@ func TestNothingSteersATerminal(t *testing.T) {
 }
 
 func TestJUnit(t *testing.T) {
-	for about, d := range documents() {
+	for about, d := range documentsIn(t, "junit") {
 		text := written(t, "junit", d)
 		var got junitSuites
 		if err := xml.Unmarshal([]byte(text), &got); err != nil {
@@ -220,7 +286,7 @@ func outside(t *testing.T, variable string, check func(file string)) {
 // TestTAP reads the documents as a harness does.
 func TestTAP(t *testing.T) {
 	result := regexp.MustCompile(`^(not )?ok (\d+) - ((?:[^#\\]|\\.)*?)(?: # (SKIP|TODO) (.*))?$`)
-	for about, d := range documents() {
+	for about, d := range documentsIn(t, "tap") {
 		lines := strings.Split(strings.TrimSuffix(written(t, "tap", d), "\n"), "\n")
 		if lines[0] != "TAP version 13" || !regexp.MustCompile(`^1\.\.\d+$`).MatchString(lines[1]) {
 			t.Fatalf("%s: %q", about, lines[:2])
@@ -262,7 +328,7 @@ func TestTAP(t *testing.T) {
 }
 
 func TestSARIF(t *testing.T) {
-	for about, d := range documents() {
+	for about, d := range documentsIn(t, "sarif") {
 		text := written(t, "sarif", d)
 		var got sarifLog
 		e := json.NewDecoder(strings.NewReader(text))
@@ -311,7 +377,7 @@ func TestSARIF(t *testing.T) {
 // TestPrometheus reads the documents by the rules of the text exposition format.
 func TestPrometheus(t *testing.T) {
 	series := regexp.MustCompile(`^([a-z_:][a-z0-9_:]*)\{((?:[a-z_]+="(?:[^"\\\n]|\\[\\"n])*",?)*)\} (\S+)$`)
-	for about, d := range documents() {
+	for about, d := range documentsIn(t, "prometheus") {
 		family, seen, values := "", map[string]bool{}, map[string]float64{}
 		for line := range strings.Lines(written(t, "prometheus", d)) {
 			line = strings.TrimSuffix(line, "\n")
@@ -348,7 +414,7 @@ func TestPrometheus(t *testing.T) {
 }
 
 func TestGitLab(t *testing.T) {
-	for about, d := range documents() {
+	for about, d := range documentsIn(t, "gitlab") {
 		var list []violation
 		e := json.NewDecoder(strings.NewReader(written(t, "gitlab", d)))
 		e.DisallowUnknownFields()
@@ -372,7 +438,7 @@ func TestGitLab(t *testing.T) {
 // TestMarkdownMeansItself: a table's rows keep their cells, and nothing of a
 // hostile text is markup.
 func TestMarkdownMeansItself(t *testing.T) {
-	for about, d := range documents() {
+	for about, d := range documentsIn(t, "markdown") {
 		got := written(t, "markdown", d)
 		columns := 0
 		for line := range strings.Lines(got) {
@@ -398,7 +464,10 @@ func TestDefault(t *testing.T) {
 			t.Errorf("GITHUB_ACTIONS=%s: %s", value, got)
 		}
 	}
-	if _, err := Find("xml"); err == nil || !strings.Contains(err.Error(), "use text, json, junit") {
+	if _, err := Find(Doctor, "xml"); err == nil || !strings.Contains(err.Error(), "use text, json, junit") {
+		t.Error(err)
+	}
+	if _, err := Find(Plan, "sarif"); err == nil || !strings.Contains(err.Error(), "use text, json, markdown or html") {
 		t.Error(err)
 	}
 }

@@ -16,8 +16,10 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/judge"
+	"github.com/deployctl/deployctl/doctor/report"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify"
 )
 
@@ -33,6 +35,8 @@ type page struct {
 	Host                          string
 	Tiles                         []tile
 	Problems                      []check
+	Leading, Following            []section
+	Solution                      bool // Plan is solve's, with reasons
 	Plan                          []planned
 	PlanCost                      string
 	Manual                        []manual
@@ -55,9 +59,14 @@ type (
 		State judge.State
 		Count int
 	}
-	planned struct{ Title, Cost, Command, Undo string }
-	manual  struct{ Title, Do, Reason string }
-	group   struct {
+	planned struct {
+		Title, Cost, Command, Undo string
+		// Of solve's plans.
+		How, Who string
+		Why      []string
+	}
+	manual struct{ Title, Do, Reason string }
+	group  struct {
 		Name, Summary string
 		Checks        []check
 	}
@@ -66,7 +75,7 @@ type (
 	proofPage struct {
 		Network string
 		Engines []engineRow
-		Bars    []bar
+		Chart   chart
 		Picture template.URL // a data URL
 		Alt     string
 	}
@@ -83,7 +92,7 @@ type (
 
 // writeHTML writes one file that needs nothing else: no script, no request.
 func writeHTML(w io.Writer, d *Document) error {
-	t, err := template.New("report").Funcs(template.FuncMap{"sentence": sentence, "lines": lines}).Parse(htmlTemplate)
+	t, err := template.New("report").Funcs(template.FuncMap{"sentence": sentence, "lines": lines, "weight": weight}).Parse(htmlTemplate)
 	if err != nil {
 		return err
 	}
@@ -93,10 +102,20 @@ func writeHTML(w io.Writer, d *Document) error {
 // sentence tells a sentence from a command.
 func sentence(s string) bool { return strings.HasSuffix(s, ".") || strings.Contains(s, ". ") }
 
+// weight is the color of a difference's weight, "" for another text.
+func weight(s string) judge.State {
+	return map[string]judge.State{report.Breaks.String(): judge.Fail, report.Matters.String(): judge.Warn, report.Detail.String(): judge.Skipped}[s]
+}
+
 // lines keeps a text's line ends as elements: in the file, no line begins with what
 // another party wrote, which a CI system could take for a command in its log.
 func lines(s string) template.HTML {
 	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(strings.TrimSpace(s)), "\n", "<br>")) // escaped here
+}
+
+// Aside is what a step takes, and who does it.
+func (p planned) Aside() string {
+	return strings.Join(slices.DeleteFunc([]string{p.Cost, p.Who}, func(s string) bool { return s == "" }), " · ")
 }
 
 // Explain is the command that shows more of a check.
@@ -104,21 +123,24 @@ func (c check) Explain() string { return c.explain() }
 
 func newPage(d *Document) page {
 	p := page{
-		Command: d.Command, Name: line(d.name()), Title: line(d.name()), Version: line(d.Version), Exit: d.Exit,
+		Command: d.Command, Name: line(d.name()), Title: line(d.title()), Host: d.host(), Version: line(d.Version), Exit: d.Exit,
 		Time: d.Time.UTC().Format("2006-01-02 15:04 UTC"), ISO: d.Time.UTC().Format(time.RFC3339), Closing: pieces(line(d.closing())),
 	}
-	if d.Doctor != nil {
-		p.Title, p.Host = line(cmp.Or(d.Doctor.RecipeTitle, p.Title)), line(d.Doctor.Host.Line())
+	p.State, p.Verdict = d.verdict()
+	p.Leading, p.Following = d.leading(), d.following()
+	if d.Comparison == nil { // which has its table
+		list := d.checks()
+		var rest []check
+		p.Problems, rest = split(list)
+		p.Groups, p.Tiles = groups(rest), tiles(list)
 	}
-	p.State, p.Verdict = verdictOf(d.Exit)
-	list := d.checks()
-	var rest []check
-	p.Problems, rest = split(list)
-	p.Groups, p.Tiles = groups(rest), tiles(list)
+	if d.Solution != nil {
+		p.Solution, p.Plan = true, solutionSteps(d.Solution)
+	}
 	var sum step.Cost
 	for _, s := range d.Plan {
 		sum = sum.Plus(s.Cost)
-		p.Plan = append(p.Plan, planned{line(s.Title), costOf(s), clean(step.Quote(s.Argv)), clean(s.Undo)})
+		p.Plan = append(p.Plan, planned{Title: line(s.Title), Cost: costOf(s), Command: clean(step.Quote(s.Argv)), Undo: clean(s.Undo)})
 	}
 	cost := costOf(step.Step{Cost: sum})
 	if d.Doctor != nil && d.Doctor.Fix != nil { // as the closing sentence has it
@@ -135,6 +157,33 @@ func newPage(d *Document) page {
 		p.Machine, p.Copies, p.Facts = machine(d.Facts), copies(d.Facts), factsJSON(d.Facts)
 	}
 	return p
+}
+
+// verdict is the whole as a state and in a word or two.
+func (d *Document) verdict() (judge.State, string) {
+	switch {
+	case d.Bench != nil:
+		return judge.OK, lang.T("measured")
+	case d.Comparison != nil:
+		switch d.Exit {
+		case judge.ExitOK:
+			return judge.OK, lang.T("alike")
+		case judge.ExitStrict:
+			return judge.Warn, lang.T("differ")
+		}
+		return judge.Fail, lang.T("breaks")
+	case d.Solution != nil:
+		switch {
+		case !d.Solution.Feasible:
+			return judge.Fail, lang.T("no plan")
+		case len(d.Solution.Open) > 0:
+			return judge.Unknown, lang.T("incomplete")
+		case len(d.Solution.Changes) == 0:
+			return judge.OK, lang.T("nothing to do")
+		}
+		return judge.Info, lang.T("plan")
+	}
+	return verdictOf(d.Exit)
 }
 
 // verdictOf is an exit code as a state and in words.
@@ -227,7 +276,7 @@ func newProof(r *verify.Result, picture []byte) *proofPage {
 		p.Engines = append(p.Engines, one)
 		if e.MedianSeconds > 0 && e.State == verify.OK {
 			width := 100 * e.MedianSeconds / longest
-			p.Bars = append(p.Bars, bar{line(strings.TrimSpace(e.Name + " " + e.Version)), figure(e.MedianSeconds), width, max(width, 100*e.P95Seconds/longest)})
+			p.Chart.Bars = append(p.Chart.Bars, bar{line(strings.TrimSpace(e.Name + " " + e.Version)), figure(e.MedianSeconds), width, max(width, 100*e.P95Seconds/longest)})
 		}
 		if len(boxes) == 0 && e.State == verify.OK {
 			for _, b := range e.Boxes {
@@ -235,7 +284,8 @@ func newProof(r *verify.Result, picture []byte) *proofPage {
 			}
 		}
 	}
-	slices.SortStableFunc(p.Bars, func(a, b bar) int { return cmp.Compare(a.Width, b.Width) })
+	slices.SortStableFunc(p.Chart.Bars, func(a, b bar) int { return cmp.Compare(a.Width, b.Width) })
+	p.Chart.Caption = chartCaption
 	p.Alt = "The picture with the boxes that were found"
 	if len(boxes) > 0 {
 		p.Alt += ": " + step.Some(boxes, 12)

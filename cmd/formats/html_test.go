@@ -19,7 +19,7 @@ func TestHTML(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for about, d := range documents() {
+	for about, d := range documentsIn(t, "html") {
 		d.Picture = picture
 		got := written(t, "html", d)
 		for _, bad := range []string{"<script", "@import", "url(", "<iframe", "ZgotmplZ", "hunter2", "javascript:"} {

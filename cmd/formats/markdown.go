@@ -6,8 +6,10 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/judge"
+	"github.com/deployctl/deployctl/doctor/solve"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify"
 )
 
@@ -18,19 +20,20 @@ func writeMarkdown(w io.Writer, d *Document) error {
 	if d.Exit != judge.ExitOK {
 		mark = "❌"
 	}
-	title := d.name()
-	if d.Doctor != nil && d.Doctor.RecipeTitle != "" {
-		title = d.Doctor.RecipeTitle
+	fmt.Fprintf(&b, "## %s %s\n\n%s\n", mark, plain(d.title()), prose(d.closing()))
+	var problems, rest []check
+	if d.Comparison == nil { // which has its table
+		problems, rest = split(d.checks())
 	}
-	fmt.Fprintf(&b, "## %s %s\n\n%s\n", mark, plain(title), prose(d.closing()))
-	problems, rest := split(d.checks())
 	if len(problems) > 0 {
 		b.WriteString("\n| | Check | Found | Fix |\n| --- | --- | --- | --- |\n")
 		for _, c := range problems {
 			fmt.Fprintf(&b, "| %s | %s<br>%s | %s | %s |\n", c.State, plain(c.Title), code(c.ID), plain(c.Found), plain(c.Fix))
 		}
 	}
+	markdownSections(&b, d.leading())
 	markdownPlan(&b, d)
+	markdownSections(&b, d.following())
 	if d.Proof != nil {
 		markdownProof(&b, d.Proof)
 	}
@@ -42,8 +45,8 @@ func writeMarkdown(w io.Writer, d *Document) error {
 		b.WriteString("\n</details>\n")
 	}
 	b.WriteString("\n<sub>")
-	if d.Doctor != nil {
-		b.WriteString(plain(d.Doctor.Host.Line()) + " · ")
+	if host := d.host(); host != "" {
+		b.WriteString(plain(host) + " · ")
 	}
 	fmt.Fprintf(&b, "deployctl %s · %s</sub>\n", plain(d.Version), d.Time.UTC().Format("2006-01-02 15:04 UTC"))
 	_, err := io.WriteString(w, b.String())
@@ -66,7 +69,75 @@ func split(list []check) (problems, rest []check) {
 	return problems, rest
 }
 
+// markdownSections writes the parts that diff, plan and bench have.
+func markdownSections(b *strings.Builder, list []section) {
+	for _, s := range list {
+		if s.Folded {
+			fmt.Fprintf(b, "\n<details>\n<summary>%s</summary>\n", plain(s.Title))
+		} else {
+			fmt.Fprintf(b, "\n### %s\n", plain(s.Title))
+		}
+		if len(s.Rows) > 0 {
+			b.WriteString("\n")
+			markdownRow(b, s.Head)
+			b.WriteString("|")
+			for i := range s.Head {
+				if s.Figures > 0 && i >= s.Figures {
+					b.WriteString(" ---: |")
+				} else {
+					b.WriteString(" --- |")
+				}
+			}
+			b.WriteString("\n")
+			for _, row := range s.Rows {
+				markdownRow(b, row)
+			}
+		}
+		for _, text := range s.Paragraphs {
+			fmt.Fprintf(b, "\n%s\n", prose(text))
+		}
+		if len(s.List) > 0 {
+			b.WriteString("\n")
+		}
+		for _, text := range s.List {
+			fmt.Fprintf(b, "- %s\n", prose(text))
+		}
+		if s.Folded {
+			b.WriteString("\n</details>\n")
+		}
+	}
+}
+
+func markdownRow(b *strings.Builder, cells []string) {
+	b.WriteString("|")
+	for _, cell := range cells {
+		b.WriteString(" " + plain(cell) + " |")
+	}
+	b.WriteString("\n")
+}
+
+// markdownSolution writes the steps of a solution, each with how and why.
+func markdownSolution(b *strings.Builder, s *solve.Solution) {
+	for i, p := range solutionSteps(s) {
+		if i == 0 {
+			fmt.Fprintf(b, "\n### %s\n\n", lang.T("Plan"))
+		}
+		fmt.Fprintf(b, "%d. %s\n", i+1, plain(p.Title))
+		if aside := p.Aside(); aside != "" {
+			fmt.Fprintf(b, "   <br><sub>%s</sub>\n", plain(aside))
+		}
+		fmt.Fprintf(b, "   - %s\n", prose(line(p.How)))
+		for _, why := range p.Why {
+			fmt.Fprintf(b, "   - %s: %s\n", lang.T("Why"), plain(why))
+		}
+	}
+}
+
 func markdownPlan(b *strings.Builder, d *Document) {
+	if d.Solution != nil {
+		markdownSolution(b, d.Solution)
+		return
+	}
 	if len(d.Plan)+len(d.Manual) == 0 {
 		return
 	}

@@ -108,7 +108,7 @@ func TestSchema(t *testing.T) {
 		}
 		return schema.Validate(value)
 	}
-	for about, d := range documents() {
+	for about, d := range documentsIn(t, JSON) {
 		if d.Doctor == nil {
 			continue
 		}

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"math"
@@ -10,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/deployctl/deployctl/cmd/formats"
 	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/recipes/library/lang"
@@ -33,8 +33,9 @@ type BenchOptions struct {
 
 // Bench measures the engines of this machine against each other.
 func Bench(ctx context.Context, o BenchOptions) error {
-	if !slices.Contains([]string{"text", "json", "csv", "markdown"}, o.Format) {
-		return usagef("--format %s is unknown: use text, json, csv or markdown", o.Format)
+	format, err := checkFormat(formats.Bench, o.Format)
+	if err != nil {
+		return err
 	}
 	w, err := o.work()
 	if err != nil {
@@ -58,7 +59,11 @@ func Bench(ctx context.Context, o BenchOptions) error {
 			return lang.Errorf("write the chart %s: %w", o.Chart, err)
 		}
 	}
-	return o.write(report, old)
+	d := &formats.Document{Command: formats.Bench, Bench: report, Version: o.Version, Time: report.Time}
+	if old != nil {
+		d.Changes = bench.Changes(bench.Compare(report, old), old)
+	}
+	return format.Write(out(o.Console, format), d)
 }
 
 // work is what the flags ask for.
@@ -148,23 +153,6 @@ func machineLine(f *facts.Facts) string {
 		parts = append(parts, f.OS.Name)
 	}
 	return strings.Join(parts, ", ")
-}
-
-// write writes the report in the form asked for, and the comparison after it.
-func (o BenchOptions) write(r, old *bench.Report) error {
-	if o.Format == "json" {
-		return writeJSON(o.Console, r)
-	}
-	var out bytes.Buffer
-	err := map[string]func(io.Writer, *bench.Report) error{"text": bench.Text, "csv": bench.CSV, "markdown": bench.Markdown}[o.Format](&out, r)
-	if err == nil && old != nil && o.Format != "csv" {
-		err = bench.Changes(&out, bench.Compare(r, old), old)
-	}
-	if err != nil {
-		return err
-	}
-	_, err = o.Console.Text().Write(out.Bytes())
-	return err
 }
 
 // values are the parts of a list with commas.

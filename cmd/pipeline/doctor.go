@@ -151,7 +151,7 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	o.format, _ = formats.Find(o.Format) // checked
+	o.format, _ = formats.Find(formats.Doctor, o.Format) // checked
 	if (o.Fix && !o.DryRun || o.Offline) && o.Folders.Missing != nil {
 		return o.Folders.Missing
 	}
@@ -215,7 +215,7 @@ func (o DoctorOptions) say(ctx context.Context, x *examination, r *recipes.Recip
 }
 
 func (o DoctorOptions) check() error {
-	format, err := checkFormat(o.Format)
+	format, err := checkFormat(formats.Doctor, o.Format)
 	switch {
 	case err != nil:
 		return err

@@ -106,7 +106,7 @@ func annotated(c *console.Console, f formats.Format, work func() error, document
 
 // summarize adds the document to the summary of the step.
 func summarize(name string, d *formats.Document) error {
-	markdown, err := formats.Find("markdown")
+	markdown, err := formats.Find(d.Command, "markdown")
 	if err != nil {
 		return err
 	}
@@ -135,9 +135,9 @@ func exitOf(err error) int {
 	return judge.ExitError
 }
 
-// checkFormat refuses a format that there is not.
-func checkFormat(name string) (formats.Format, error) {
-	f, err := formats.Find(name)
+// checkFormat refuses a format that a command does not have.
+func checkFormat(command, name string) (formats.Format, error) {
+	f, err := formats.Find(command, name)
 	if err != nil {
 		return f, &UsageError{err}
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/formats"
 	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/dump"
 	"github.com/deployctl/deployctl/doctor/durable"
@@ -220,15 +221,16 @@ func identity() host.Identity {
 type DiffOptions struct {
 	Console *console.Console
 	A, B    string // a snapshot, a facts file, or "here"
-	Format  string
+	Format  string // one of formats.Names
 	All     bool
 	Version string // deployctl's own
 }
 
 // Diff compares two machines; the exit code is the comparison's.
 func Diff(ctx context.Context, o DiffOptions) error {
-	if o.Format != "text" && o.Format != "json" {
-		return usagef("--format %s is unknown: use text or json", o.Format)
+	format, err := checkFormat(formats.Diff, o.Format)
+	if err != nil {
+		return err
 	}
 	a, err := factsOf(ctx, o.A)
 	if err != nil {
@@ -240,15 +242,21 @@ func Diff(ctx context.Context, o DiffOptions) error {
 	}
 	c := report.Compare(o.A, a, o.B, b)
 	c.Made = made(o.Console, o.Version)
-	if o.Format == "text" {
-		err = c.WriteText(o.Console.Text(), report.Style{Color: o.Console.Color, All: o.All})
-	} else {
-		err = writeJSON(o.Console, c)
+	d := &formats.Document{
+		Command: formats.Diff, Comparison: c, Version: o.Version, Time: c.Time, Exit: c.Exit,
+		Style: report.Style{Color: o.Console.Color, All: o.All, Width: o.Console.Width},
 	}
-	if err != nil {
-		return err
-	}
-	return verdict(c.Exit)
+	return annotated(o.Console, format, func() error {
+		if format.Name == formats.GitHub {
+			err = c.WriteText(o.Console.Text(), d.Style)
+		} else {
+			err = format.Write(out(o.Console, format), d)
+		}
+		if err != nil {
+			return err
+		}
+		return verdict(c.Exit)
+	}, func() *formats.Document { return d })
 }
 
 func factsOf(ctx context.Context, name string) (*facts.Facts, error) {

@@ -2,10 +2,10 @@ package pipeline
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/formats"
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/images"
@@ -26,8 +26,17 @@ type PlanOptions struct {
 	// For names a clean system (images.Names) that is planned for instead.
 	For     string
 	Targets []string // component=version
-	Format  string
-	Version string // deployctl's own
+	Format  string   // one of PlanFormats
+	Version string   // deployctl's own
+}
+
+// PlanFormats are the names of what a plan can be written as: pages, then scripts.
+func PlanFormats() []string {
+	names := formats.Names(formats.Plan)
+	for _, f := range export.Formats() {
+		names = append(names, string(f))
+	}
+	return names
 }
 
 // Plan says what the smallest change is that makes a recipe hold, and why; or
@@ -35,15 +44,16 @@ type PlanOptions struct {
 func Plan(ctx context.Context, o PlanOptions) error {
 	written := export.Format(o.Format)
 	asScript := slices.Contains(export.Formats(), written)
-	if !asScript && o.Format != "text" && o.Format != "json" {
-		return usagef("--format %s is unknown: use text, json, sh, ps1, dockerfile or ansible", o.Format)
+	format, err := formats.Find(formats.Plan, o.Format)
+	if err != nil && !asScript {
+		return &UsageError{formats.Unknown(o.Format, PlanFormats())}
 	}
 	targets, err := solve.ParseTargets(o.Targets)
 	if err != nil {
 		return &UsageError{err}
 	}
 	if asScript && len(targets) > 0 {
-		return usagef("--target is a question for the text and json formats: a script holds what doctor --fix would do")
+		return usagef("--target is a question for --format %s: a script holds what doctor --fix would do", lang.List(formats.Names(formats.Plan), true))
 	}
 	r, t, err := o.Recipe.load(ctx, o.Folders)
 	if err != nil {
@@ -83,24 +93,29 @@ func Plan(ctx context.Context, o PlanOptions) error {
 		s.Fix = said.Fix
 		s.Price(priceOf(steps))
 	}
-	if o.Format == "json" {
-		err = s.WriteJSON(o.Console.Out, made(o.Console, o.Version))
-	} else if err = s.WriteText(o.Console.Text(), o.Console.Width); err == nil && said.Run() != "" {
-		next := said.Run()
-		if o.For != "" { // --fix would change this machine
-			next = o.script(f)
-		}
-		_, err = fmt.Fprintf(o.Console.Text(), "\n%s\n", report.Wrap(next, 0, o.Console.Width))
+	by := made(o.Console, o.Version)
+	d := &formats.Document{
+		Command: formats.Plan, Solution: s, Next: said.Run(), Facts: f, Version: o.Version, Time: by.Time, Exit: planExit(s),
+		Style: report.Style{Width: o.Console.Width},
 	}
-	switch {
-	case err != nil:
+	if d.Next != "" && o.For != "" { // --fix would change this machine
+		d.Next = o.script(f)
+	}
+	if err := format.Write(out(o.Console, format), d); err != nil {
 		return err
-	case !s.Feasible:
-		return verdict(judge.ExitFail)
-	case len(s.Open) > 0:
-		return verdict(judge.ExitUnknown)
 	}
-	return nil
+	return verdict(d.Exit)
+}
+
+// planExit is the exit code that a plan stands for.
+func planExit(s *solve.Solution) int {
+	switch {
+	case !s.Feasible:
+		return judge.ExitFail
+	case len(s.Open) > 0:
+		return judge.ExitUnknown
+	}
+	return judge.ExitOK
 }
 
 // script says how the plan for a clean system becomes a script for it.

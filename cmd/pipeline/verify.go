@@ -70,7 +70,7 @@ func (p proof) write(c *console.Console) error { return verify.Render(c.Text(), 
 
 // Verify proves the set-up of this machine.
 func Verify(ctx context.Context, o VerifyOptions) error {
-	format, err := checkFormat(o.Format)
+	format, err := checkFormat(formats.Verify, o.Format)
 	if err != nil {
 		return err
 	}

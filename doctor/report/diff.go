@@ -284,7 +284,7 @@ func (c *Comparison) WriteText(w io.Writer, s Style) error {
 		letter string
 		Side
 	}{{"A", c.A}, {"B", c.B}} {
-		fmt.Fprintf(b, "%s  %s  %s\n", s.Paint("1", side.letter), pad(side.Name, names), s.Paint("2", side.Host.Line()))
+		fmt.Fprintf(b, "%s  %s  %s\n", s.Paint("1", side.letter), pad(side.Name, names), s.Paint("2", Wrap(side.Host.Line(), 5+names, s.Width)))
 	}
 	b.WriteString("\n")
 	if len(list) == 0 {
@@ -292,16 +292,18 @@ func (c *Comparison) WriteText(w io.Writer, s Style) error {
 	}
 	width := 0
 	for _, x := range list {
-		width = max(width, len(x.Topic))
+		if x.Weight != Detail || s.All {
+			width = max(width, len(x.Topic))
+		}
 	}
 	paint := map[Weight]string{Breaks: "31", Matters: "33", Detail: "2"}
 	for _, x := range list {
 		if x.Weight == Detail && !s.All {
 			continue
 		}
-		fmt.Fprintf(b, "%s  %s  %s → %s\n", s.Paint(paint[x.Weight], pad(x.Weight.String(), 7)), pad(x.Topic, width), x.A, x.B)
+		fmt.Fprintf(b, "%s  %s  %s\n", s.Paint(paint[x.Weight], pad(x.Weight.String(), 7)), pad(x.Topic, width), Wrap(x.A+" → "+x.B, 11+width, s.Width))
 		if x.Why != "" {
-			fmt.Fprintf(b, "%s%s\n", strings.Repeat(" ", 11+width), s.Paint("2", x.Why))
+			fmt.Fprintf(b, "%s%s\n", strings.Repeat(" ", 11+width), s.Paint("2", Wrap(x.Why, 11+width, s.Width)))
 		}
 	}
 	details := 0

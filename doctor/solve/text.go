@@ -336,58 +336,39 @@ func (s *Solution) WriteText(w io.Writer, width int) error {
 	line := func(first, text string) {
 		fmt.Fprintf(b, "%s\n", first+report.Wrap(text, report.Columns(first), width))
 	}
-	first := ""
-	for _, name := range slices.Sorted(maps.Keys(s.Targets)) {
-		first += lang.F("With %s %s: ", recipes.Display(name), s.Targets[name])
-	}
-	groups := s.groups()
-	switch {
-	case !s.Feasible:
-		if s.asks {
-			line("", lang.F("%sRecipe %s cannot be planned before this is known:", first, s.Recipe))
-		} else {
-			line("", lang.F("%sRecipe %s cannot be satisfied here.", first, s.Recipe))
-		}
+	line("", s.Heading())
+	steps := s.Steps()
+	if !s.Feasible {
 		for _, text := range s.Conflict {
 			line("  ", text)
 		}
-		if len(groups) > 0 {
+		if len(steps) > 0 {
 			line("\n", lang.T("What else is wrong:"))
 		}
-	case len(groups) == 0:
-		line("", lang.F("%sRecipe %s needs no changes.", first, s.Recipe))
-	case s.onlyByHand():
-		line("", lang.F("%sRecipe %s needs nothing installed. %s to fix by hand:", first, s.Recipe, recipes.Count(len(groups), "problem")))
-	default:
-		line("", lang.F("%sRecipe %s needs %s: %s.", first, s.Recipe, recipes.Count(len(groups), "change"), s.Cost))
 	}
-	for i, g := range groups {
+	for i, g := range steps {
 		fmt.Fprintln(b)
-		line(fmt.Sprintf("%d. ", i+1), g.title)
-		line(lang.T("   how   "), g.how)
-		for _, why := range g.why {
+		line(fmt.Sprintf("%d. ", i+1), g.Title)
+		line(lang.T("   how   "), g.How)
+		for _, why := range g.Why {
 			line(lang.T("   why   "), why)
 		}
-		if g.cost != (Cost{}) {
-			line(lang.T("   cost  "), g.cost.String())
+		if g.Cost != (Cost{}) {
+			line(lang.T("   cost  "), g.Cost.String())
 		}
-		if g.who != "" {
-			line(lang.T("   who   "), g.who)
+		if g.Who != "" {
+			line(lang.T("   who   "), g.Who)
 		}
 	}
 	if len(s.Warnings) > 0 {
 		line("\n", lang.T("Recommended, but not required:"))
 	}
-	for _, c := range s.Warnings {
-		line("- ", c.title+": "+c.How)
+	for _, text := range s.Recommended() {
+		line("- ", text)
 	}
-	for _, text := range s.Untested {
+	for _, text := range s.Notes() {
 		fmt.Fprintln(b)
-		line("", lang.F("%s has not been tested. Run deployctl verify to find out whether it works.", text))
-	}
-	for _, text := range s.Open {
-		fmt.Fprintln(b)
-		line("", lang.F("Not considered: %s", text))
+		line("", text)
 	}
 	if err := b.Flush(); err != nil {
 		return lang.Errorf("show the plan: %w", err)
@@ -400,17 +381,58 @@ func (s *Solution) onlyByHand() bool {
 	return !slices.ContainsFunc(s.Changes, func(c Change) bool { return c.Action != Repair || !c.ByHand })
 }
 
-// group is a step: the changes that one thing to do brings about.
-type group struct {
-	title, how string
-	why        []string
-	cost       Cost
-	who        string
+// Heading is the answer in a sentence, which a list may follow.
+func (s *Solution) Heading() string {
+	first := ""
+	for _, name := range slices.Sorted(maps.Keys(s.Targets)) {
+		first += lang.F("With %s %s: ", recipes.Display(name), s.Targets[name])
+	}
+	n := len(s.Steps())
+	switch {
+	case !s.Feasible && s.asks:
+		return lang.F("%sRecipe %s cannot be planned before this is known:", first, s.Recipe)
+	case !s.Feasible:
+		return lang.F("%sRecipe %s cannot be satisfied here.", first, s.Recipe)
+	case n == 0:
+		return lang.F("%sRecipe %s needs no changes.", first, s.Recipe)
+	case s.onlyByHand():
+		return lang.F("%sRecipe %s needs nothing installed. %s to fix by hand:", first, s.Recipe, recipes.Count(n, "problem"))
+	}
+	return lang.F("%sRecipe %s needs %s: %s.", first, s.Recipe, recipes.Count(n, "change"), s.Cost)
 }
 
-// groups joins the changes with the same words.
-func (s *Solution) groups() []group {
-	var out []group
+// Recommended are the warnings, each in a line.
+func (s *Solution) Recommended() []string {
+	var out []string
+	for _, c := range s.Warnings {
+		out = append(out, c.title+": "+c.How)
+	}
+	return out
+}
+
+// Notes are what the plan rests on and what it leaves out, in sentences.
+func (s *Solution) Notes() []string {
+	var out []string
+	for _, text := range s.Untested {
+		out = append(out, lang.F("%s has not been tested. Run deployctl verify to find out whether it works.", text))
+	}
+	for _, text := range s.Open {
+		out = append(out, lang.F("Not considered: %s", text))
+	}
+	return out
+}
+
+// Step is the changes that one thing to do brings about.
+type Step struct {
+	Title, How string
+	Why        []string
+	Cost       Cost
+	Who        string // "" where Price was not asked
+}
+
+// Steps joins the changes with the same words.
+func (s *Solution) Steps() []Step {
+	var out []Step
 	for _, c := range s.Changes {
 		who := ""
 		if s.priced {
@@ -419,20 +441,20 @@ func (s *Solution) groups() []group {
 				who = lang.T("you do this")
 			}
 		}
-		i := slices.IndexFunc(out, func(g group) bool { return g.how == c.How })
+		i := slices.IndexFunc(out, func(g Step) bool { return g.How == c.How })
 		if i < 0 {
-			out = append(out, group{title: c.Title(), how: c.How, why: slices.Clone(c.Why), cost: c.Cost, who: who})
+			out = append(out, Step{Title: c.Title(), How: c.How, Why: slices.Clone(c.Why), Cost: c.Cost, Who: who})
 			continue
 		}
 		g := &out[i]
 		if c.ByHand {
-			g.who = who
+			g.Who = who
 		}
-		g.title += "; " + c.Title()
-		g.cost = g.cost.plus(c.Cost)
+		g.Title += "; " + c.Title()
+		g.Cost = g.Cost.plus(c.Cost)
 		for _, why := range c.Why {
-			if !slices.Contains(g.why, why) {
-				g.why = append(g.why, why)
+			if !slices.Contains(g.Why, why) {
+				g.Why = append(g.Why, why)
 			}
 		}
 	}

@@ -176,7 +176,7 @@ func Run(ctx context.Context, p Plan) (*Report, error) {
 	for _, c := range p.Cases {
 		rows = append(rows, measured{of: c, row: Row{
 			Network: c.Network.Model, Size: c.Network.Size, Engine: c.Engine.Spec().Name, Target: c.Target,
-			Precision: precision(c.Target), Threads: c.Threads, Settings: c.Settings,
+			Precision: precision(c.Target), Threads: c.Threads, Settings: c.Settings, Medians: []float64{},
 		}})
 	}
 	peaks := map[int]float64{}
@@ -318,7 +318,7 @@ func spread(work []float64) float64 {
 func rank(rows []Row) {
 	order := map[string]int{}
 	for _, r := range rows {
-		if key := r.network(); order[key] == 0 {
+		if key := r.On(); order[key] == 0 {
 			order[key] = len(order) + 1
 		}
 	}
@@ -329,7 +329,7 @@ func rank(rows []Row) {
 		return r.Median
 	}
 	slices.SortStableFunc(rows, func(a, b Row) int {
-		if d := order[a.network()] - order[b.network()]; d != 0 {
+		if d := order[a.On()] - order[b.On()]; d != 0 {
 			return d
 		}
 		switch ta, tb := time(a), time(b); {
@@ -342,5 +342,5 @@ func rank(rows []Row) {
 	})
 }
 
-// network names what was run: yolov3 at 416.
-func (r Row) network() string { return fmt.Sprintf("%s at %d×%d", r.Network, r.Size, r.Size) }
+// On names the network: yolov3 at 416×416.
+func (r Row) On() string { return fmt.Sprintf("%s at %d×%d", r.Network, r.Size, r.Size) }

@@ -27,20 +27,20 @@ func Chart(w io.Writer, r *Report) error {
 	longest := map[string]float64{}
 	for _, row := range r.Rows {
 		if row.State == verify.OK {
-			longest[row.network()] = max(longest[row.network()], row.P95)
+			longest[row.On()] = max(longest[row.On()], row.P95)
 		}
 	}
 	for _, row := range r.Rows {
 		if row.State != verify.OK {
 			continue
 		}
-		if row.network() != last {
-			last = row.network()
+		if row.On() != last {
+			last = row.On()
 			fmt.Fprintf(&body, "<text class=\"h\" x=\"16\" y=\"%d\">%s</text>\n", y+14, escape(last))
 			y += rowHeight
 		}
 		scale := barWidth / longest[last]
-		fmt.Fprintf(&body, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>\n", nameWidth, y+14, escape(row.name()))
+		fmt.Fprintf(&body, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>\n", nameWidth, y+14, escape(row.Name()))
 		fmt.Fprintf(&body, "<rect x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\"><title>%s %s: median %s, p95 %s</title></rect>\n",
 			nameWidth+10, y, row.Median*scale, barHeight, escape(row.Engine), escape(row.Version), duration(row.Median), duration(row.P95))
 		fmt.Fprintf(&body, "<path d=\"M%.1f %dh%.1f\"/>\n", nameWidth+10+row.Median*scale, y+barHeight/2, (row.P95-row.Median)*scale)

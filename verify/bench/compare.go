@@ -3,11 +3,9 @@ package bench
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/deployctl/deployctl/verify"
 )
@@ -39,7 +37,7 @@ type Change struct {
 
 // Compare pairs the rows that ran in both.
 func Compare(r, old *Report) []Change {
-	key := func(r Row) string { return r.network() + " " + r.title() + settings(r.Settings) }
+	key := func(r Row) string { return r.On() + " " + r.title() + settings(r.Settings) }
 	before := map[string]Row{}
 	for _, row := range old.Rows {
 		before[key(row)] = row
@@ -58,10 +56,9 @@ func Compare(r, old *Report) []Change {
 // noise is how far the medians of the rounds are apart, and at least 5 %.
 func noise(r Row) float64 { return max(1.05, spread(r.Medians)) }
 
-// Changes writes what Compare found for people.
-func Changes(w io.Writer, list []Change, old *Report) error {
-	var text strings.Builder
-	fmt.Fprintf(&text, "\nCompared with %s, %s:\n", old.Time.Format("2006-01-02 15:04"), old.Machine)
+// Changes says what Compare found, in lines; the first one is a heading.
+func Changes(list []Change, old *Report) []string {
+	lines := []string{fmt.Sprintf("Compared with %s, %s:", old.Time.Format("2006-01-02 15:04"), old.Machine)}
 	for _, c := range list {
 		what := "no difference beyond the noise"
 		switch {
@@ -70,13 +67,12 @@ func Changes(w io.Writer, list []Change, old *Report) error {
 		case c.Ratio < 1/c.Noise:
 			what = fmt.Sprintf("%.2f times as fast", 1/c.Ratio)
 		}
-		fmt.Fprintf(&text, "  %s%s: %s → %s, %s\n", c.Row.title(), settings(c.Row.Settings), duration(c.Old.Median), duration(c.Row.Median), what)
+		lines = append(lines, fmt.Sprintf("%s%s: %s → %s, %s", c.Row.title(), settings(c.Row.Settings), duration(c.Old.Median), duration(c.Row.Median), what))
 	}
 	if len(list) == 0 {
-		text.WriteString("  nothing ran in both.\n")
+		lines = append(lines, "nothing ran in both.")
 	}
-	_, err := io.WriteString(w, text.String())
-	return err
+	return lines
 }
 
 func sorted(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

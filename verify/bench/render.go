@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/mattn/go-runewidth"
 
@@ -23,7 +22,7 @@ func Text(w io.Writer, r *Report) error {
 	var text strings.Builder
 	for from := 0; from < len(r.Rows); {
 		to := from
-		for to < len(r.Rows) && r.Rows[to].network() == r.Rows[from].network() {
+		for to < len(r.Rows) && r.Rows[to].On() == r.Rows[from].On() {
 			to++
 		}
 		if from > 0 {
@@ -37,10 +36,11 @@ func Text(w io.Writer, r *Report) error {
 	return err
 }
 
-// columns are the figures of a row that ran.
-var columns = []string{"engine", "version", "runs on", "median", "p95", "first", "load", "GFLOP/s", "of peak", "memory", "relative L2"}
+// Columns are the headings of Row.Cells; from the fourth on they are figures.
+var Columns = []string{"engine", "version", "runs on", "median", "p95", "first", "load", "GFLOP/s", "of peak", "memory", "relative L2"}
 
-func (r Row) cells() []string {
+// Cells are the figures of a row that ran, as Columns has them.
+func (r Row) Cells() []string {
 	on := r.Target
 	switch {
 	case r.Threads == 1:
@@ -66,15 +66,15 @@ func (r Row) cells() []string {
 
 // table writes the rows of one network.
 func table(text *strings.Builder, rows []Row) {
-	fmt.Fprintf(text, "%s\n\n", rows[0].network())
-	lines := [][]string{columns}
+	fmt.Fprintf(text, "%s\n\n", rows[0].On())
+	lines := [][]string{Columns}
 	for _, r := range rows {
 		if r.State == verify.OK {
-			lines = append(lines, r.cells())
+			lines = append(lines, r.Cells())
 		}
 	}
 	if len(lines) > 1 {
-		widths := make([]int, len(columns))
+		widths := make([]int, len(Columns))
 		for _, l := range lines {
 			for i, cell := range l {
 				widths[i] = max(widths[i], runewidth.StringWidth(cell))
@@ -99,12 +99,19 @@ func table(text *strings.Builder, rows []Row) {
 	}
 }
 
+// Notes say what was measured, and how much it is worth, in lines.
+func (r *Report) Notes() []string {
+	var text strings.Builder
+	r.notes(&text)
+	return strings.Split(strings.TrimSpace(text.String()), "\n")
+}
+
 // notes say what was measured, and how much it is worth.
 func (r *Report) notes(text *strings.Builder) {
 	text.WriteString("\n")
 	if len(r.Rows) > 1 && r.Rows[0].State == verify.OK {
 		if slowest := r.slowest(); slowest.Median > r.Rows[0].Median {
-			fmt.Fprintf(text, "%s is the fastest, %.1f times as fast as %s.\n", r.Rows[0].name(), slowest.Median/r.Rows[0].Median, slowest.name())
+			fmt.Fprintf(text, "%s is the fastest, %.1f times as fast as %s.\n", r.Rows[0].Name(), slowest.Median/r.Rows[0].Median, slowest.Name())
 		}
 	}
 	if r.PeakGFLOPS > 0 {
@@ -134,15 +141,15 @@ func (r *Report) busy(text *strings.Builder) {
 func (r *Report) slowest() Row {
 	last := r.Rows[0]
 	for _, row := range r.Rows {
-		if row.network() == last.network() && row.State == verify.OK {
+		if row.On() == last.On() && row.State == verify.OK {
 			last = row
 		}
 	}
 	return last
 }
 
-// name is a row's setting without its network.
-func (r Row) name() string {
+// Name is a row's setting without its network.
+func (r Row) Name() string {
 	r.Network, r.Size = "", 0
 	return r.title() + settings(r.Settings)
 }
@@ -156,27 +163,6 @@ func settings(s map[string]string) string {
 		parts = append(parts, name+"="+s[name])
 	}
 	return " (" + strings.Join(parts, ", ") + ")"
-}
-
-// Markdown writes a table for a page, one for each network.
-func Markdown(w io.Writer, r *Report) error {
-	var text strings.Builder
-	fmt.Fprintf(&text, "%s. %s, deployctl %s.\n", r.Machine, r.Time.Format(time.DateOnly), r.Version)
-	last := ""
-	for _, row := range r.Rows {
-		if row.network() != last {
-			last = row.network()
-			fmt.Fprintf(&text, "\n### %s\n\n| %s |\n|%s\n", last, strings.Join(columns, " | "), strings.Repeat(" --- |", len(columns)))
-		}
-		if row.State == verify.OK {
-			fmt.Fprintf(&text, "| %s |\n", strings.Join(row.cells(), " | "))
-			continue
-		}
-		fmt.Fprintf(&text, "| %s | %s | %s | %s |%s\n", row.Engine, row.Version, row.Target, strings.ReplaceAll(oneLine(row.Why), "|", `\|`), strings.Repeat(" |", len(columns)-4))
-	}
-	r.notes(&text)
-	_, err := io.WriteString(w, text.String())
-	return err
 }
 
 // CSV writes one line for each row. Times are in seconds, memory in bytes.

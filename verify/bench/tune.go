@@ -169,12 +169,12 @@ func Explain(w io.Writer, a *Advice) error {
 	var text strings.Builder
 	table(&text, a.Tried)
 	r := a.Recommended
-	fmt.Fprintf(&text, "\nRecommended: %s\n  %s a pass, %.0f GFLOP/s\n", r.name(), duration(r.Median), r.GFLOPS)
+	fmt.Fprintf(&text, "\nRecommended: %s\n  %s a pass, %.0f GFLOP/s\n", r.Name(), duration(r.Median), r.GFLOPS)
 	switch {
 	case a.Before.State != verify.OK:
-		fmt.Fprintf(&text, "  %s does not run here: %s\n", a.Before.name(), oneLine(a.Before.Why))
+		fmt.Fprintf(&text, "  %s does not run here: %s\n", a.Before.Name(), oneLine(a.Before.Why))
 	case a.Gain > 1:
-		fmt.Fprintf(&text, "  %.2f times as fast as %s (%s)", a.Gain, a.Before.name(), duration(a.Before.Median))
+		fmt.Fprintf(&text, "  %.2f times as fast as %s (%s)", a.Gain, a.Before.Name(), duration(a.Before.Median))
 		if n := len(r.Medians); n > 1 {
 			fmt.Fprintf(&text, ", between %.2f and %.2f in %d rounds", a.Least, a.Most, n)
 		}
@@ -195,9 +195,9 @@ func Explain(w io.Writer, a *Advice) error {
 func Snippets(w io.Writer, a *Advice) error {
 	var text strings.Builder
 	r := a.Recommended
-	fmt.Fprintf(&text, "# %s\n\n%s %s on %s: %s a pass", r.network(), r.name(), r.Version, a.Machine, duration(r.Median))
+	fmt.Fprintf(&text, "# %s\n\n%s %s on %s: %s a pass", r.On(), r.Name(), r.Version, a.Machine, duration(r.Median))
 	if a.Gain > 1 {
-		fmt.Fprintf(&text, ", %.2f times as fast as %s (%.2f to %.2f)", a.Gain, a.Before.name(), a.Least, a.Most)
+		fmt.Fprintf(&text, ", %.2f times as fast as %s (%.2f to %.2f)", a.Gain, a.Before.Name(), a.Least, a.Most)
 	}
 	fmt.Fprintf(&text, ".\nMeasured by deployctl %s tune on %s.\n", a.Version, a.Time.Format("2006-01-02"))
 	for _, c := range a.Code {
