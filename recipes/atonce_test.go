@@ -35,6 +35,8 @@ func TestAllMistakesAtOnce(t *testing.T) {
 		"together with what it extends": {"schema: 1\nname: mine\ntitle: T\nextends: opencv-yolov3\n" + strings.Replace(requirement, "why: y", "why: y\n    when: {set: {no-such: [x]}}", 1) +
 			"  - id: two.version\n    title: Go\n    manual: z\n    component: {name: go}\n",
 			[]string{`9:18: unknown parameter "no-such"`, "needs a why"}},
+		"an id twice, and a line of what it extends": {"schema: 1\nname: mine\ntitle: T\nextends: opencv-yolov3\n" + requirement + "  - id: go.version\n",
+			[]string{`11:5: requirement go.version needs a title`, `11:5: requirement go.version needs a why`, `so it needs a fix`, `has 0 checks`, `11:9: id go.version is taken by requirement 1`}},
 		"parameters that cannot be read": {"schema: 1\nname: mine\ntitle: T\nparameters: {gpu: {title: G, default: a, choices: a}}\n" + strings.Replace(requirement, "why: y", "why: y\n    when: {set: {gpu: [a]}}", 1),
 			[]string{`choices`}},
 	} {

@@ -83,7 +83,7 @@ func EmbeddedTables() (*Tables, error) {
 			if err != nil {
 				return nil, fmt.Errorf("read the embedded table %s: %w", name, err)
 			}
-			table, err := loadTable(data, file, false)
+			table, err := loadTable(data, file, false, nil)
 			if err == nil && table.Name != name {
 				return nil, fmt.Errorf("%s: the table calls itself %q", file, table.Name)
 			}
@@ -217,9 +217,17 @@ type shelf struct {
 // nameOf is the name that a recipe in a file must have: in the folder of the user's
 // recipes it is that of the file; elsewhere it is free ("").
 func (s *shelf) nameOf(file string) string {
-	folder, err := filepath.Abs(s.folder)
+	if s.folder == "" {
+		return ""
+	}
+	return nameIn(s.folder, file)
+}
+
+// nameIn is a file's name without its extension where it is in a folder, else "".
+func nameIn(folder, file string) string {
+	in, err := filepath.Abs(folder)
 	full, fileErr := filepath.Abs(file)
-	if s.folder == "" || err != nil || fileErr != nil || filepath.Dir(full) != folder {
+	if err != nil || fileErr != nil || filepath.Dir(full) != in {
 		return ""
 	}
 	return strings.TrimSuffix(filepath.Base(full), filepath.Ext(full))
@@ -410,6 +418,10 @@ func (s *shelf) merge(r *Recipe, d *document, onlyEmbedded bool, chain []string)
 	merged.Requirements = slices.Clone(parent.Requirements)
 	moved := make([]int, len(r.Requirements)) // to where in the merged list
 	for n, q := range r.Requirements {
+		if slices.ContainsFunc(r.Requirements[:n], func(p Requirement) bool { return p.ID == q.ID }) {
+			moved[n] = -1 // the second of an id, which is a mistake already
+			continue
+		}
 		moved[n] = len(merged.Requirements)
 		if i := slices.IndexFunc(merged.Requirements, func(p Requirement) bool { return p.ID == q.ID }); i >= 0 {
 			merged.Requirements[i], moved[n] = q, i

@@ -144,14 +144,20 @@ func parseCondition(column, text string) (condition, error) {
 
 // LoadTable reads one compatibility table and checks all of it. The error is an
 // *InvalidError.
-func LoadTable(data []byte, name string) (*Table, error) { return loadTable(data, name, true) }
+func LoadTable(data []byte, name string) (*Table, error) { return loadTable(data, name, true, nil) }
 
 // loadTable leaves out the comparison of every row with every other one for
-// tables that are part of the program: a test has made it.
-func loadTable(data []byte, name string, pairs bool) (*Table, error) {
+// tables that are part of the program: a test has made it. also looks for more
+// mistakes; nil for none.
+func loadTable(data []byte, name string, pairs bool, also func(t *Table, d *document)) (*Table, error) {
 	t := &Table{Source: name, begins: &sync.Map{}}
 	d := decode(data, name, t)
-	d.lint(func() { lintTable(t, d) })
+	d.lint(func() {
+		lintTable(t, d)
+		if also != nil {
+			also(t, d)
+		}
+	})
 	if len(d.mistakes) == 0 && pairs {
 		lintPairs(t, d)
 	}

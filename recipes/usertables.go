@@ -1,6 +1,7 @@
 package recipes
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -66,39 +67,86 @@ func userTable(name, file string, own func() (*Table, error)) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := LoadTable(data, file)
-	if err != nil {
-		return nil, err
+	var base *Table
+	if own != nil {
+		if base, err = own(); err != nil {
+			return nil, err
+		}
 	}
-	if t.Name != name {
-		return nil, &InvalidError{Mistakes: []Mistake{{File: file, Message: fmt.Sprintf("the table calls itself %q but the file is named %q; rename one", t.Name, name)}}}
+	t, err := loadTable(data, file, true, func(t *Table, d *document) { lintUserTable(t, d, name, base) })
+	if err != nil || base == nil {
+		return t, err
 	}
-	if own == nil {
-		return t, nil
-	}
-	base, err := own()
-	if err != nil {
-		return nil, err
-	}
-	return base.With(t)
+	return base.with(t), nil
 }
 
-// With is a table to which the rows of a user's table of the same name are added,
-// in front of its own. The error is an *InvalidError: the columns are not the same.
-func (t *Table) With(user *Table) (*Table, error) {
+// IsTable reports whether a file looks like a table: it has rows, and nothing of a recipe.
+func IsTable(data []byte) bool {
+	rows := false
+	for line := range strings.Lines(string(data)) {
+		switch key, _, _ := strings.Cut(line, ":"); key {
+		case "requirements", "extends":
+			return false
+		case "rows":
+			rows = true
+		}
+	}
+	return rows
+}
+
+// LintTable reports every mistake that loading meets in a file with these bytes as a
+// table of the user's: of its own, of its name where it is in userDir/tables, and of its
+// columns where it adds to one of the program's tables. Of those, whole is that table
+// with the user's rows in it, base the one without; else they are nil. The error is an
+// *InvalidError.
+func LintTable(data []byte, file, userDir string) (t, base, whole *Table, err error) {
+	set, err := EmbeddedTables()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	name := ""
+	if userDir != "" {
+		name = nameIn(filepath.Join(userDir, TableFolder), file)
+	}
+	t, err = loadTable(data, file, true, func(t *Table, d *document) {
+		if called := cmp.Or(name, t.Name); set.Embedded(called) {
+			base, _ = set.Table(called) // a test reads all of them
+		}
+		lintUserTable(t, d, name, base)
+	})
+	if err == nil && base != nil {
+		whole = base.with(t)
+	}
+	return t, base, whole, err
+}
+
+// lintUserTable checks the name, "" for any, and the columns against those of the
+// program's table, nil for none.
+func lintUserTable(user *Table, d *document, name string, base *Table) {
+	if name != "" && user.Name != name {
+		d.at("$.name", "the table calls itself %q but the file is named %q; rename one", user.Name, name)
+	}
+	if base == nil {
+		return
+	}
 	for _, list := range []struct {
 		key       string
 		own, user []string
-	}{{"when", t.When, user.When}, {"then", t.Then, user.Then}} {
-		for _, column := range list.user {
+	}{{"when", base.When, user.When}, {"then", base.Then, user.Then}} {
+		for i, column := range list.user {
 			if !slices.Contains(list.own, column) {
-				return nil, &InvalidError{Mistakes: []Mistake{{File: user.Source, Message: fmt.Sprintf("%s: the table %s has no column %q there; it has %s", list.key, t.Name, column, strings.Join(list.own, ", "))}}}
+				d.at(fmt.Sprintf("$.%s[%d]", list.key, i), "%s: the table %s has no column %q there; it has %s", list.key, base.Name, column, strings.Join(list.own, ", "))
 			}
 		}
 	}
-	if !maps.Equal(t.Compares, user.Compares) {
-		return nil, &InvalidError{Mistakes: []Mistake{{File: user.Source, Message: fmt.Sprintf("compares must be as in the table %s that is part of deployctl: %v", t.Name, t.Compares)}}}
+	if !maps.Equal(base.Compares, user.Compares) {
+		d.at("$.compares", "compares must be as in the table %s that is part of deployctl: %v", base.Name, base.Compares)
 	}
+}
+
+// with is a table to which the rows of a user's table of the same name are added,
+// in front of its own. lintUserTable has compared their columns.
+func (t *Table) with(user *Table) *Table {
 	out := *t
 	out.Rows, out.Yours, out.begins = nil, []string{user.Source}, &sync.Map{}
 	for _, row := range user.Rows {
@@ -119,7 +167,7 @@ func (t *Table) With(user *Table) (*Table, error) {
 			out.Complete.Through[column] = v
 		}
 	}
-	return &out, nil
+	return &out
 }
 
 // replaces reports whether a user's row has the conditions of another row and

@@ -85,6 +85,27 @@ func TestUserTables(t *testing.T) {
 	}
 }
 
+// sameAsLint: a broken table in the user's folder gives an error with all the texts, and
+// lint says the same.
+func sameAsLint(t *testing.T, text string, texts ...string) {
+	t.Helper()
+	dir := userTables(t, map[string]string{"cuda-gcc.yaml": text})
+	set, err := FindTables(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, loading := set.Table("cuda-gcc")
+	_, _, _, lint := LintTable([]byte(text), filepath.Join(dir, TableFolder, "cuda-gcc.yaml"), dir)
+	if loading == nil || lint == nil || loading.Error() != lint.Error() {
+		t.Fatalf("loading: %v\nlint: %v", loading, lint)
+	}
+	for _, want := range texts {
+		if !strings.Contains(lint.Error(), want) {
+			t.Errorf("no %q in:\n%v", want, lint)
+		}
+	}
+}
+
 // TestUserTableMistakes: a user's table that does not fit the program's is refused.
 func TestUserTableMistakes(t *testing.T) {
 	for name, change := range map[string][2]string{
@@ -97,14 +118,11 @@ func TestUserTableMistakes(t *testing.T) {
 		if strings.HasPrefix(name, "compares") {
 			text = strings.NewReplacer(`, gcc: ">= 6, < 18"`, "", `, gcc: ">= 6, < 17"`, "", `"99"`, `"16"`).Replace(text)
 		}
-		set, err := FindTables(userTables(t, map[string]string{"cuda-gcc.yaml": text}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := set.Table("cuda-gcc"); err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: %v", name, err)
-		}
+		sameAsLint(t, text, name)
 	}
+	// No kind of mistake hides another.
+	text := strings.NewReplacer("name: cuda-gcc", "name: cuda-gccs", "when: [cuda, gcc]", "when: [cuda, gcc, clang]", "    source: my build\n", "", "title:", "titel:").Replace(myGCC)
+	sameAsLint(t, text, `unknown key "titel"`, `calls itself "cuda-gccs"`, `has no column "clang"`, "a row needs a source")
 	// Two files of one name: that table is an error, and the others stay.
 	set, err := FindTables(userTables(t, map[string]string{"cuda-gcc.yaml": myGCC, "cuda-gcc.yml": myGCC}))
 	if err != nil {

@@ -42,7 +42,7 @@ func newRecipe(c *console.Console) *cobra.Command {
 		},
 		&cobra.Command{
 			Use: "lint FILE", Example: "  deployctl recipe lint detector.yaml",
-			Short: "Check a recipe file; errors are reported with line and column", Args: exactArg("a recipe file"),
+			Short: "Check a recipe or table file; errors are reported with line and column", Args: exactArg("a recipe or table file"),
 			RunE: func(_ *cobra.Command, args []string) error {
 				return whatFolders(func(f pipeline.Folders) error { return pipeline.RecipeLint(c, f, args[0]) })
 			},

@@ -38,7 +38,9 @@ rows that have the same conditions.`,
 		&cobra.Command{
 			Use: "lint FILE", Example: "  deployctl table lint cuda-gcc.yaml",
 			Short: "Check a table file; errors are reported with line and column", Args: exactArg("a table file"),
-			RunE: func(_ *cobra.Command, args []string) error { return pipeline.TableLint(c, args[0]) },
+			RunE: func(_ *cobra.Command, args []string) error {
+				return whatFolders(func(f pipeline.Folders) error { return pipeline.TableLint(c, f, args[0]) })
+			},
 		},
 	)
 	return cmd

@@ -41,7 +41,7 @@ func manualPage() string {
 			"added within one, and none changes its meaning. `tool` and `time` say which deployctl made\n" +
 			"the document, and when. A lock and a bundle have neither: the same machine gives the same\n" +
 			"lock, to the byte. `--plan` adds the plan.\n",
-		"csv": "Spreadsheets and scripts read it. Times are in seconds, memory is in bytes.\n",
+		"csv":        "Spreadsheets and scripts read it. Times are in seconds, memory is in bytes.\n",
 		"junit":      "Valid against the schema of Apache Ant's JUnit task. The host's name is left out.\n",
 		"sarif":      "Valid against the OASIS schema of SARIF 2.1.0.\n",
 		"prometheus": "Every series has the labels `command` and `recipe`, so the files of several runs can be in\none folder. `deployctl_run_timestamp_seconds` says how old the result is.\n",

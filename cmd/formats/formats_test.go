@@ -141,7 +141,9 @@ func planning() *Document {
 		},
 		Cost: solve.Cost{DownloadBytes: 311e6, Minutes: 4}, Untested: []string{"OpenCV 4.10.0 with CUDA 12.6"}, Open: []string{hostile},
 	}
-	s.Price(func([]string) (solve.Cost, bool, bool) { return solve.Cost{DownloadBytes: 311e6, Minutes: 4}, true, true })
+	s.Price(func([]string) (solve.Cost, bool, bool) {
+		return solve.Cost{DownloadBytes: 311e6, Minutes: 4}, true, true
+	})
 	return &Document{Command: Plan, Solution: s, Next: "Run `deployctl doctor --fix` (about 320 MB, about 4 min).", Facts: doctor().Facts, Version: "1.2.3", Time: time.Date(2026, 11, 28, 20, 0, 0, 0, time.UTC), Exit: judge.ExitUnknown}
 }
 

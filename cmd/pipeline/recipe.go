@@ -92,7 +92,7 @@ func RecipeShow(c *console.Console, folders Folders, name string) error {
 	return err
 }
 
-// RecipeLint checks a recipe file.
+// RecipeLint checks a recipe file, or one that holds a table.
 func RecipeLint(c *console.Console, folders Folders, file string) error {
 	data, err := input.Read(file, recipes.MaxFile+1) // LintFile names the limit
 	if errors.Is(err, fs.ErrNotExist) {
@@ -100,6 +100,9 @@ func RecipeLint(c *console.Console, folders Folders, file string) error {
 	}
 	if err != nil {
 		return lang.Errorf("read the recipe: %w", err)
+	}
+	if recipes.IsTable(data) {
+		return lintTable(c, folders, file, data)
 	}
 	if err := recipes.LintFile(data, file, folders.Recipes); err != nil {
 		return &UsageError{err}

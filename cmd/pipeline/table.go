@@ -95,33 +95,25 @@ func TableShow(c *console.Console, folders Folders, name string) error {
 
 // TableLint checks a table file, and that its columns are those of the table whose
 // rows it adds to.
-func TableLint(c *console.Console, file string) error {
-	data, err := input.Read(file, recipes.MaxFile+1) // LoadTable names the limit
+func TableLint(c *console.Console, folders Folders, file string) error {
+	data, err := input.Read(file, recipes.MaxFile+1) // LintTable names the limit
 	if errors.Is(err, fs.ErrNotExist) {
 		return usagef("there is no file %s", file)
 	}
 	if err != nil {
 		return lang.Errorf("read the table: %w", err)
 	}
-	t, err := recipes.LoadTable(data, file)
+	return lintTable(c, folders, file, data)
+}
+
+func lintTable(c *console.Console, folders Folders, file string, data []byte) error {
+	t, base, whole, err := recipes.LintTable(data, file, folders.Recipes)
 	if err != nil {
 		return &UsageError{err}
 	}
-	set, err := recipes.EmbeddedTables()
-	if err != nil {
-		return err
-	}
 	adds := ""
-	if set.Embedded(t.Name) {
-		own, err := set.Table(t.Name)
-		if err != nil {
-			return err
-		}
-		both, err := own.With(t)
-		if err != nil {
-			return &UsageError{err}
-		}
-		more := len(both.Rows) - len(own.Rows)
+	if whole != nil {
+		more := len(whole.Rows) - len(base.Rows)
 		adds = lang.F("; it adds %s to the table %s and replaces %s", recipes.Count(more, "row"), t.Name, recipes.Count(len(t.Rows)-more, "row"))
 	}
 	_, err = fmt.Fprint(c.Text(), lang.F("%s is valid%s\n", file, adds))
