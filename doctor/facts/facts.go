@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 )
 
@@ -58,11 +59,14 @@ type OS struct {
 	Name     string   `json:"name,omitempty"`     // for people
 	Version  string   `json:"version,omitempty"`  // 12, 24.04, 10.0.22631, 15.1
 	Codename string   `json:"codename,omitempty"` // bookworm
-	Build    string   `json:"build,omitempty"`    // Windows build.UBR, macOS build
-	Edition  string   `json:"edition,omitempty"`  // Windows edition
-	Kernel   string   `json:"kernel,omitempty"`
-	Arch     string   `json:"arch,omitempty"` // GOARCH of the operating system
-	Libc     Libc     `json:"libc,omitzero"`
+	// Base is the release of Debian or Ubuntu whose packages a distribution made from it
+	// has: "ubuntu 22.04" for Linux Mint 21.3; "" for others.
+	Base    string `json:"base,omitempty"`
+	Build   string `json:"build,omitempty"`   // Windows build.UBR, macOS build
+	Edition string `json:"edition,omitempty"` // Windows edition
+	Kernel  string `json:"kernel,omitempty"`
+	Arch    string `json:"arch,omitempty"` // GOARCH of the operating system
+	Libc    Libc   `json:"libc,omitzero"`
 	// Container: docker, podman, lxc, chroot, wsl1, wsl2 …; "" for none seen.
 	Container string `json:"container,omitempty"`
 	User      User   `json:"user,omitzero"`
@@ -76,6 +80,15 @@ type OS struct {
 	Board    string            `json:"board,omitempty"`
 	Attrs    map[string]string `json:"attrs,omitempty"`
 	Evidence []Evidence        `json:"evidence,omitempty"`
+}
+
+// Release is the distribution and release whose packages this system has: those of Base
+// where it is set, its own otherwise.
+func (o OS) Release() (id, version string) {
+	if id, version, ok := strings.Cut(o.Base, " "); ok {
+		return id, version
+	}
+	return o.ID, o.Version
 }
 
 // Environment is what surrounds every program of the user.
@@ -302,6 +315,8 @@ const (
 	// SwitchedOff: an option that OpenCV turns on by itself was off when CMake ran
 	// first, as what it needs was not found, and stays so.
 	SwitchedOff LeftoverProblem = "switched-off"
+	// NotWithMinGW: a part of OpenCV that MinGW does not compile is turned on.
+	NotWithMinGW LeftoverProblem = "not-with-mingw"
 	// WrongFolder: CMake was started in a folder that is only a part of the project.
 	WrongFolder LeftoverProblem = "wrong-folder"
 	// AmongModules: a build folder lies where the project takes each folder for a

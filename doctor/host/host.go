@@ -293,6 +293,9 @@ func (h *Host) PathDirs() []string {
 		key := dir
 		if h.Windows() {
 			key = strings.ToLower(strings.TrimRight(dir, `\/`))
+		} else if dir != "" {
+			dir = path.Clean(dir) // /usr/bin/ is /usr/bin
+			key = dir
 		}
 		if !h.isAbs(dir) || seen[key] {
 			continue

@@ -407,13 +407,14 @@ func (e *evaluation) given(name, wanted string) (string, verdict, bool) {
 		return "", verdict{state: Skipped, wanted: wanted, found: lang.T("no NVIDIA GPU")}, false
 	}
 	if name == "ubuntu" {
+		id, version := e.facts.OS.Release()
 		switch {
 		case e.facts.OS.Family == "":
 			return "", e.unknown("os", lang.T("which operating system this is"), wanted), false
-		case e.facts.OS.ID != "ubuntu" || e.facts.OS.Version == "":
+		case id != "ubuntu" || version == "":
 			return "", verdict{state: Skipped, wanted: wanted, found: lang.F("this is %s, not a release of Ubuntu", systemName(e.facts.OS))}, false
 		}
-		return e.facts.OS.Version, verdict{}, true
+		return version, verdict{}, true
 	}
 	if name == "nvidia-driver" && e.facts.OS.Board == "jetson" {
 		return "", verdict{state: Skipped, wanted: wanted, found: lang.T("the driver of a Jetson is part of JetPack; its versions are not those of desktop drivers")}, false
@@ -538,8 +539,8 @@ func (e *evaluation) compilerPackages(column string, newest int) string {
 	if column != "gcc" || newest == 0 {
 		return ""
 	}
-	own := major(recipes.Packaged(e.facts.OS.ID, e.facts.OS.Version)["gcc"])
-	older := recipes.OlderGCC(e.facts.OS.ID, e.facts.OS.Version)
+	own := major(recipes.Packaged(e.facts.OS.Release())["gcc"])
+	older := recipes.OlderGCC(e.facts.OS.Release())
 	switch i := slices.IndexFunc(older, func(n int) bool { return n <= newest }); {
 	case own > 0 && own <= newest: // the distribution's own compiler
 	case i >= 0:

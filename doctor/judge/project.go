@@ -231,6 +231,25 @@ func openCVCompiler(e *evaluation, s subject) (map[string]string, bool) {
 	return vars, links == "" || !slices.Contains(opencv.Built.ForMSVC, own)
 }
 
+// nvccOffPath finds a Makefile that starts nvcc by its bare name where PATH has none and
+// a toolkit with one is here.
+func nvccOffPath(e *evaluation, s subject) (map[string]string, bool) {
+	d := item[facts.Demand](s)
+	if d.By != "makefile" || !slices.Contains(d.Parts, "nvcc") {
+		return nil, false
+	}
+	folder := ""
+	for _, i := range e.facts.Components["nvcc"] {
+		if slices.Contains(i.Via, "PATH") {
+			return nil, false
+		}
+		if at := strings.LastIndexByte(i.Path, '/'); at > 0 && folder == "" {
+			folder = i.Path[:at]
+		}
+	}
+	return map[string]string{"folder": folder}, folder != ""
+}
+
 // dnnSwitchedOff finds a build folder of OpenCV in which dnn goes without CUDA because
 // cuDNN was not here when CMake ran first: OPENCV_DNN_CUDA is on by default where CUDA
 // and cuDNN are found, and the answer is cached (OpenCV, modules/dnn/CMakeLists.txt

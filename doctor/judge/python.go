@@ -50,7 +50,7 @@ func pythonNumPy(e *evaluation, _ subject) (map[string]string, bool) {
 			for _, i := range e.imported(p.component, p.of) {
 				for _, text := range i.Imports {
 					name, version, _ := strings.Cut(text, " ")
-					if folderOf(i.Path) == folderOf(numpy.Path) && newer(p.release, version) {
+					if folderOf(i.Path) == folderOf(numpy.Path) && version != "" && newer(p.release, version) {
 						return map[string]string{"package": name, "version": version, "numpy": numpy.Version, "folder": folderOf(i.Path), "release": p.release, "pip": e.pip(), "module": moduleName(name)}, true
 					}
 				}

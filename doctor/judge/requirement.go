@@ -602,7 +602,7 @@ func (e *evaluation) packagedOld(q *recipes.Requirement, fix *recipes.Fix) strin
 		holds, err := check(q.Component.Version, version)
 		return version != "" && err == nil && !holds
 	}
-	have := recipes.Packaged(e.facts.OS.ID, e.facts.OS.Version)[q.Component.Name]
+	have := recipes.Packaged(e.facts.OS.Release())[q.Component.Name]
 	if i, ok := e.facts.Active(q.Component.Name); ok && older(i.Version) {
 		switch {
 		case strings.HasPrefix(i.Path, "/usr/") && managed(i.Path):
@@ -756,7 +756,8 @@ func Fits(fix *recipes.Fix, f *facts.Facts) bool {
 // the sources of this release of the distribution.
 func notPackaged(q *recipes.Requirement, p recipes.Packages, f *facts.Facts) bool {
 	// Of several components that serve alike, the packages are those of the first.
-	return p.Manager == "apt" && q.Component != nil && recipes.NotPackaged(f.OS.ID, f.OS.Version, names(q.Component)[0])
+	id, version := f.OS.Release()
+	return p.Manager == "apt" && q.Component != nil && recipes.NotPackaged(id, version, names(q.Component)[0])
 }
 
 // managerHere reports whether a package manager of a fix can be used here.

@@ -63,8 +63,12 @@ func pythonModule(_ *evaluation, s subject) (map[string]string, bool) {
 	for _, dir := range from {
 		add = append(add, `os.add_dll_directory(r"`+dir+`")`)
 	}
+	name := "pyopenpose"
+	if s.name == "opencv-python" {
+		name = "cv2"
+	}
 	return map[string]string{
-		"module": by, "missing": strings.Join(names, ", "), "dir": by[:strings.LastIndexByte(by, '\\')], "from": strings.Join(from, lang.T(" and ")), "add": strings.Join(add, lang.T(" and ")),
+		"import": name, "module": by, "missing": strings.Join(names, ", "), "dir": by[:strings.LastIndexByte(by, '\\')], "from": strings.Join(from, lang.T(" and ")), "add": strings.Join(add, lang.T(" and ")),
 	}, true
 }
 

@@ -177,9 +177,13 @@ func (w *world) wheels(ctx context.Context) {
 	}
 	read := 0
 	for _, at := range w.sites(ctx) {
+		lone := ""
 		for _, e := range w.list(ctx, at.dir) {
 			if ctx.Err() != nil || read >= maxPackages {
 				return
+			}
+			if low := strings.ToLower(e.Name); w.h.Windows() && at.imported && strings.HasPrefix(low, "cv2.") && strings.HasSuffix(low, ".pyd") {
+				lone = w.h.Join(at.dir, e.Name)
 			}
 			name, version, ok := parseInfoFolder(e.Name)
 			if !ok {
@@ -193,7 +197,20 @@ func (w *world) wheels(ctx context.Context) {
 				s.wheel(ctx, at, e.Name, name, version)
 			}
 		}
+		for _, s := range w.searches {
+			if lone != "" && s.spec.component == "opencv-python" && !slices.ContainsFunc(s.copies, func(c *copyOf) bool { return len(c.imports) > 0 }) {
+				s.loneModule(at, lone)
+			}
+		}
 	}
+}
+
+// loneModule notes OpenCV's module for Python where its own build put it, or a person:
+// into the folder of the packages, without a package's metadata.
+func (s *search) loneModule(at site, file string) {
+	c := &copyOf{prefix: at.dir, kind: kindWheel, lib: file, imports: []string{"cv2 "}}
+	c.note("file", file, "")
+	s.add(c)
 }
 
 func (s *search) wheel(ctx context.Context, at site, folder, name, version string) {

@@ -2,9 +2,11 @@ package osprobe
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/probe/internal/cgroup"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
@@ -46,6 +48,7 @@ func (p *prober) distribution() {
 		p.os.Name = cmp.Or(p.os.Name, strings.TrimSpace(r["NAME"]+" "+r["VERSION"]))
 		p.os.Version, p.os.Codename = r["VERSION_ID"], r["VERSION_CODENAME"]
 		p.os.Codename = cmp.Or(p.os.Codename, r["UBUNTU_CODENAME"])
+		p.os.Base = base(p.os, r)
 		p.set("variant", r["VARIANT_ID"])
 		p.set("build_id", r["BUILD_ID"])
 		p.evidence("file", name, p.os.Name)
@@ -57,6 +60,26 @@ func (p *prober) distribution() {
 	if p.os.ID == "debian" {
 		p.debianDetails()
 	}
+}
+
+// base is the release that a distribution made from Debian or Ubuntu says it is of
+// (os-release(5), UBUNTU_CODENAME and DEBIAN_CODENAME; Raspbian has Debian's numbers).
+func base(o facts.OS, release map[string]string) string {
+	ubuntu := map[string]string{"xenial": "16.04", "bionic": "18.04", "focal": "20.04", "jammy": "22.04", "noble": "24.04"}
+	debian := map[string]string{"buster": "10", "bullseye": "11", "bookworm": "12", "trixie": "13"}
+	switch {
+	case o.ID == "ubuntu" || o.ID == "debian":
+		return ""
+	case ubuntu[release["UBUNTU_CODENAME"]] != "":
+		return "ubuntu " + ubuntu[release["UBUNTU_CODENAME"]]
+	case slices.Contains(o.Like, "ubuntu") && ubuntu[o.Codename] != "":
+		return "ubuntu " + ubuntu[o.Codename]
+	case debian[release["DEBIAN_CODENAME"]] != "":
+		return "debian " + debian[release["DEBIAN_CODENAME"]]
+	case slices.Contains(o.Like, "debian") && debian[o.Codename] != "":
+		return "debian " + debian[o.Codename]
+	}
+	return ""
 }
 
 var (

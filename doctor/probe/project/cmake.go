@@ -315,6 +315,23 @@ func (p *prober) caches() {
 	}
 }
 
+// gocvFolder is where win_build_opencv.cmd of gocv builds OpenCV.
+const gocvFolder = `C:\opencv\build`
+
+// gocvBuild reads the cache of the folder in which gocv's win_build_opencv.cmd builds
+// OpenCV, as long as nothing was installed from there, and reports whether there is
+// something to say of it.
+func (p *prober) gocvBuild() bool {
+	if !p.h.Windows() {
+		return false
+	}
+	if p.h.Exists(p.ctx, p.h.Join(gocvFolder, "install")) {
+		return false
+	}
+	p.cache(gocvFolder)
+	return len(p.p.Leftovers) > 0
+}
+
 // cache reads one of them, and returns the name of the project that it is of.
 func (p *prober) cache(dir string) (project string) {
 	const enough = 2 << 20 // OpenCV's has some 600 KiB
@@ -324,7 +341,7 @@ func (p *prober) cache(dir string) (project string) {
 		return ""
 	}
 	var found []facts.Leftover
-	var dnn, lapack, glslang, python facts.Leftover
+	var dnn, lapack, glslang, python, obsensor facts.Leftover
 	code := facts.GPUCode{By: "cmake-cache", File: file}
 	cuda, n := false, 0
 	options := map[string]string{}
@@ -336,6 +353,9 @@ func (p *prober) cache(dir string) (project string) {
 			continue
 		}
 		l := facts.Leftover{Entry: name, Value: value, File: file, Line: n, Problem: facts.NamesNoFile}
+		if name == "CMAKE_GENERATOR" {
+			options[name] = value
+		}
 		switch {
 		case name == "CMAKE_PROJECT_NAME":
 			project = value
@@ -347,6 +367,8 @@ func (p *prober) cache(dir string) (project string) {
 			code.PTX = capabilities(value)
 		case name == "BUILD_opencv_python3" || name == "NCNN_SYSTEM_GLSLANG" || name == "NCNN_VULKAN":
 			options[name] = value
+		case name == "WITH_OBSENSOR" && value == "ON":
+			obsensor, obsensor.Problem = l, facts.NotWithMinGW
 		case name == "LAPACKE_H_PATH" && strings.HasSuffix(value, "-NOTFOUND"):
 			lapack, lapack.Problem = l, facts.NoLapacke
 		case strings.EqualFold(name, "glslang_DIR") && strings.HasSuffix(value, "-NOTFOUND"):
@@ -376,6 +398,9 @@ func (p *prober) cache(dir string) (project string) {
 	}
 	if project == "OpenCV" && cuda && len(code.Archs) > 0 {
 		p.p.GPUCode = append(p.p.GPUCode, code)
+	}
+	if project == "OpenCV" && obsensor.Entry != "" && options["CMAKE_GENERATOR"] == "MinGW Makefiles" {
+		found = append(found, obsensor)
 	}
 	// OpenCV before 3.3 writes the include of a header that it did not find.
 	if project == "OpenCV" && lapack.Entry != "" && strings.Contains(p.text(dir, "opencv_lapack.h"), lapack.Value+"/") {

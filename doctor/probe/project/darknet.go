@@ -34,7 +34,7 @@ func (p *prober) darknet() {
 // parseDarknet reads what a Makefile of Darknet is set to: the libraries to build
 // with and, with GPU=1, the GPUs to make code for.
 func parseDarknet(text string) (demands []facts.Demand, code []facts.GPUCode) {
-	seen := map[string]bool{}
+	seen, bare := map[string]bool{}, true
 	lines := strings.Split(text, "\n")
 	for i := 0; i < len(lines); i++ {
 		setting, _, _ := strings.Cut(lines[i], "#")
@@ -50,6 +50,8 @@ func parseDarknet(text string) (demands []facts.Demand, code []facts.GPUCode) {
 		}
 		component := darknetFlags[name]
 		switch {
+		case name == "NVCC": // Darknet's own Makefile has NVCC=nvcc, which PATH must find
+			bare = !strings.Contains(value, "/")
 		case component != "":
 			seen[name] = true
 			if strings.TrimSpace(value) == "1" {
@@ -73,6 +75,9 @@ func parseDarknet(text string) (demands []facts.Demand, code []facts.GPUCode) {
 	gpu := false
 	for i := range demands {
 		d := &demands[i]
+		if d.Name == "GPU" && bare {
+			d.Parts = []string{"nvcc"}
+		}
 		gpu = gpu || d.Name == "GPU"
 		if d.Name == "OPENCV" && strings.Contains(text, "pkg-config") && !strings.Contains(text, "opencv4") {
 			d.PkgConfig = "opencv"

@@ -24,22 +24,32 @@ func Provides() []string { return []string{Topic} }
 
 // Probe reads the project in the current folder.
 func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
-	if !look.IsPath(h.Dir) {
-		return facts.Facts{}, nil
-	}
 	p := &prober{ctx: ctx, h: h}
+	if !look.IsPath(h.Dir) {
+		return p.elsewhere(), nil
+	}
 	p.goModule()
 	p.cmakeLists()
 	p.darknet()
 	p.msbuild()
 	if len(p.p.Kinds) == 0 {
-		return facts.Facts{}, nil
+		return p.elsewhere(), nil
 	}
 	p.models()
 	p.downloads()
 	p.sources()
 	p.p.Folder = h.Dir
 	return facts.Facts{Project: p.p}, nil
+}
+
+// elsewhere is what is said where the current folder is no project's: of the build of
+// OpenCV that gocv's script makes in a folder of its own.
+func (p *prober) elsewhere() facts.Facts {
+	p.p = facts.Project{}
+	if p.gocvBuild() {
+		p.p.Folder = gocvFolder
+	}
+	return facts.Facts{Project: p.p}
 }
 
 type prober struct {
