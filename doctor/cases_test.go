@@ -95,6 +95,7 @@ func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/lot8.yaml")
 	judgeCases(t, "testdata/lot9.yaml")
 	judgeCases(t, "testdata/lot10.yaml")
+	judgeCases(t, "testdata/lot11.yaml")
 }
 
 var sharedCases = filepath.Join("..", "..", "shared", "cases")

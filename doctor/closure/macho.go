@@ -50,7 +50,8 @@ func fillMac(ctx context.Context, h *host.Host, f *facts.Facts) error {
 			if !list[i].Active && !hasActive(list) {
 				list[i].Needs = append(list[i].Needs, damagedRoot(ctx, h, list[i].Attrs["lib"])...)
 			}
-			if !list[i].Active || list[i].Unusable != nil || list[i].Attrs["kind"] != "" {
+			// Python's copies load what they need by themselves, but for OpenCV's one module.
+			if !list[i].Active || list[i].Unusable != nil || list[i].Attrs["kind"] != "" && name != "opencv-python" {
 				continue
 			}
 			if needs := m.needs(m.roots(&list[i])); ctx.Err() == nil {

@@ -53,7 +53,8 @@ func fillWindows(ctx context.Context, h *host.Host, f *facts.Facts) error {
 			if list[i].Unusable != nil {
 				continue
 			}
-			if !list[i].Active && list[i].Attrs["program"] == "" && name != "openpose" {
+			module := name == "onnxruntime" && w.pythonProvider(&list[i]) != ""
+			if !list[i].Active && list[i].Attrs["program"] == "" && name != "openpose" && !module {
 				if !hasActive(list) {
 					list[i].Needs = append(list[i].Needs, damagedRoot(ctx, h, list[i].Attrs["lib"])...)
 				}
@@ -477,6 +478,9 @@ func (w *desk) roots(name string, in *facts.Instance) []string {
 		}
 	}
 	if in.Attrs["kind"] != "" {
+		if name == "onnxruntime" {
+			add(w.pythonProvider(in))
+		}
 		if name == "opencv-python" {
 			for _, low := range slices.Sorted(maps.Keys(w.list(in.Path))) {
 				if strings.HasPrefix(low, "cv2.") {
@@ -512,6 +516,17 @@ func (w *desk) roots(name string, in *facts.Instance) []string {
 	return out
 }
 
+// pythonProvider is the DLL by which ONNX Runtime's Python package computes with CUDA,
+// of the package that the Python on PATH imports. "" where another package in that folder
+// may bring CUDA's and cuDNN's DLLs along: PyTorch, and those of NVIDIA.
+func (w *desk) pythonProvider(in *facts.Instance) string {
+	site := w.list(w.h.DirOf(in.Path))
+	if in.Attrs["kind"] == "" || len(in.Imports) == 0 || !in.HasPart("cuda") || site["torch"] != "" || site["nvidia"] != "" {
+		return ""
+	}
+	return w.at(w.h.Join(in.Path, "capi"), "onnxruntime_providers_cuda.dll")
+}
+
 // openPoseTree is the top of a tree that a folder of built libraries belongs to.
 func openPoseTree(dir string) string {
 	for _, sub := range []string{`\build\x64\release`, `\x64\release`, `\build`} {
@@ -531,6 +546,15 @@ func (w *desk) modules(in *facts.Instance, add func(string)) {
 	dir := in.Attrs["libdir"]
 	if own == nil || dir == "" {
 		return
+	}
+	// With MinGW, a module whose import library is here had a DLL.
+	if lib := w.h.Join(w.h.DirOf(dir), "lib"); strings.EqualFold(w.h.Base(dir), "bin") {
+		for _, low := range slices.Sorted(maps.Keys(w.list(lib))) {
+			dll, ok := strings.CutSuffix(low, ".a")
+			if m := openCVName.FindStringSubmatch(dll); ok && m != nil && m[1] == own[1] && m[2] == own[2] && w.list(dir)[dll] == "" {
+				in.Needs = append(in.Needs, facts.Need{Name: dll, By: w.at(lib, low), Cause: facts.NotFound})
+			}
+		}
 	}
 	for _, low := range slices.Sorted(maps.Keys(w.list(dir))) {
 		if m := openCVName.FindStringSubmatch(low); m != nil && m[1] == own[1] && m[2] == own[2] && !strings.Contains(low, "videoio_") {

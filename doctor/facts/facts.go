@@ -261,6 +261,8 @@ type Demand struct {
 	// Version is the one that is asked for: in go.mod exactly this one, else the
 	// least. "" for any, and where it could not be determined.
 	Version string `json:"version,omitempty"`
+	// Below is the release from which on the sources here do not compile with it.
+	Below string `json:"below,omitempty"`
 	// Policies is the newest CMake whose policies the project knows.
 	Policies string `json:"policies,omitempty"`
 	// Parts are the modules that are asked for.

@@ -306,7 +306,11 @@ func driverForBuild(e *evaluation, s subject) (map[string]string, bool) {
 // cuDNN on a machine without a toolkit.
 func runtimeSuffices(e *evaluation, s subject) (map[string]string, bool) {
 	i := s.instance
-	if len(e.facts.Components["cuda"]) > 0 || !e.usesCUDA() || i.Built.CUDA == "" || len(i.Needs) > 0 || i.Unusable != nil {
+	lacks := func(n facts.Need) bool { // of CUDA: the Visual C++ runtime is for other lines
+		low := strings.ToLower(n.Name)
+		return !strings.HasPrefix(low, "vcruntime140") && !strings.HasPrefix(low, "msvcp140")
+	}
+	if len(e.facts.Components["cuda"]) > 0 || !e.usesCUDA() || i.Built.CUDA == "" || slices.ContainsFunc(i.Needs, lacks) || i.Unusable != nil {
 		return nil, false
 	}
 	runtime, ok := e.facts.Active("cuda-runtime")

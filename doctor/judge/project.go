@@ -231,6 +231,17 @@ func openCVCompiler(e *evaluation, s subject) (map[string]string, bool) {
 	return vars, links == "" || !slices.Contains(opencv.Built.ForMSVC, own)
 }
 
+// demandNewer finds a library that is too new for the sources that ask for it.
+func demandNewer(e *evaluation, s subject) (map[string]string, bool) {
+	d := item[facts.Demand](s)
+	have, ok := e.facts.Active(d.Component)
+	if !ok || d.Below == "" {
+		return nil, false
+	}
+	old, err := check("< "+d.Below, have.Version)
+	return map[string]string{"display": recipes.Display(d.Component), "have": have.Version}, err == nil && !old
+}
+
 // nvccOffPath finds a Makefile that starts nvcc by its bare name where PATH has none and
 // a toolkit with one is here.
 func nvccOffPath(e *evaluation, s subject) (map[string]string, bool) {

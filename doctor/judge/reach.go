@@ -29,6 +29,9 @@ func (e *evaluation) fitsHere(i facts.Instance, c *recipes.ComponentCheck, const
 // is the copy that they find now, nil when they find none. What works depends on
 // the operating system and on the lookup by which the component is found.
 func (e *evaluation) reach(name string, other facts.Instance, active *facts.Instance) (string, *Action) {
+	if name == "onnxruntime" && other.Attrs["kind"] == "wheel" {
+		return lang.T("Python programs can use it. For programs in other languages, unpack the archive of ONNX Runtime's release page for this system (for NVIDIA GPUs, the one with -gpu in its name), or run deployctl runtimes pull onnxruntime."), nil
+	}
 	var text string
 	var do *Action
 	switch e.facts.OS.Family {
@@ -71,6 +74,9 @@ func (e *evaluation) notFound(name string, i facts.Instance) string {
 	}
 	if name == "vcredist" && i.Attrs["arch"] != "" {
 		return lang.F("%s for %s only", label(name, i), i.Attrs["arch"])
+	}
+	if name == "onnxruntime" && i.Attrs["kind"] == "wheel" {
+		return lang.F("%s is a Python package (in %s), which programs in other languages do not find", label(name, i), i.Path)
 	}
 	if i.Path == "" {
 		return lang.F("%s is where programs do not look", label(name, i))

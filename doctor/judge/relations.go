@@ -36,6 +36,7 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"project-cmake":        projectCMake,
 		"opencv-compiler":      openCVCompiler,
 		"project-component":    projectComponent,
+		"demand-newer":         demandNewer,
 		"nvcc-off-path":        nvccOffPath,
 		"dnn-switched-off":     dnnSwitchedOff,
 		"project-runtime":      projectRuntime,

@@ -194,6 +194,9 @@ func (e *evaluation) cudaAdvice(c *recipes.ComponentCheck) string {
 		v = torch.Built.CUDA
 		text = lang.F("Install CUDA Toolkit %s, which the LibTorch in %s is built for", v, torch.Path)
 	}
+	if onWSL(e.facts) {
+		return lang.F("%s, from NVIDIA's CUDA archive: choose WSL-Ubuntu there. The packages of the other distributions bring a Linux driver, which must not be installed inside WSL.", text)
+	}
 	if e.facts.OS.Family != "windows" {
 		return lang.F("%s, from NVIDIA's CUDA archive.", text)
 	}

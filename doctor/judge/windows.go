@@ -589,6 +589,9 @@ func dllNeeds(cause facts.Cause, elsewhere bool) relation {
 		}
 		steps := e.getDLLs(names)
 		vars["component"] = componentOf(names)
+		if strings.HasSuffix(n.By, ".dll.a") {
+			vars["half"] = "yes"
+		}
 		vars["are"], vars["no-card"] = "are", e.noCardFor(cause, names)
 		if len(names) == 1 {
 			vars["are"] = "is"

@@ -47,6 +47,9 @@ func carriedCUDA(e *evaluation, s subject) (map[string]string, bool) {
 func pythonModule(_ *evaluation, s subject) (map[string]string, bool) {
 	var names, from []string
 	by := ""
+	if s.name == "opencv-python" && s.instance.Attrs["package"] != "" {
+		return nil, false // its packages bring what they need beside Windows' own
+	}
 	for _, n := range s.instance.Needs {
 		if n.Cause != facts.NotFound || !strings.HasSuffix(strings.ToLower(n.By), ".pyd") {
 			continue

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/doctor/probe/opencv"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
@@ -182,7 +183,11 @@ func (w *world) wheels(ctx context.Context) {
 			if ctx.Err() != nil || read >= maxPackages {
 				return
 			}
-			if low := strings.ToLower(e.Name); w.h.Windows() && at.imported && strings.HasPrefix(low, "cv2.") && strings.HasSuffix(low, ".pyd") {
+			switch low := strings.ToLower(e.Name); {
+			case !at.imported:
+			case low == "cv2" && w.entry(ctx, w.h.Join(at.dir, e.Name), "config.py") != "": // what OpenCV's own build installs
+				lone = w.h.Join(at.dir, e.Name)
+			case lone == "" && w.h.Windows() && strings.HasPrefix(low, "cv2.") && strings.HasSuffix(low, ".pyd"):
 				lone = w.h.Join(at.dir, e.Name)
 			}
 			name, version, ok := parseInfoFolder(e.Name)
@@ -199,7 +204,7 @@ func (w *world) wheels(ctx context.Context) {
 		}
 		for _, s := range w.searches {
 			if lone != "" && s.spec.component == "opencv-python" && !slices.ContainsFunc(s.copies, func(c *copyOf) bool { return len(c.imports) > 0 }) {
-				s.loneModule(at, lone)
+				s.loneModule(ctx, at, lone)
 			}
 		}
 	}
@@ -207,11 +212,26 @@ func (w *world) wheels(ctx context.Context) {
 
 // loneModule notes OpenCV's module for Python where its own build put it, or a person:
 // into the folder of the packages, without a package's metadata.
-func (s *search) loneModule(at site, file string) {
+func (s *search) loneModule(ctx context.Context, at site, file string) {
 	c := &copyOf{prefix: at.dir, kind: kindWheel, lib: file, imports: []string{"cv2 "}}
 	c.note("file", file, "")
-	s.add(c)
+	if !strings.HasSuffix(strings.ToLower(file), ".pyd") {
+		c.prefix, c.lib = file, "" // its config.py says where the DLLs are
+	} else if m := moduleTag.FindStringSubmatch(strings.ToLower(s.h.Base(file))); m != nil && at.env != "" && s.entry(ctx, at.env, "python"+m[1]+m[2]+".dll") == "" && s.entry(ctx, at.env, "python.exe") != "" {
+		built := m[1] + "." + m[2]
+		c.unusable = &facts.Unusable{
+			Reason: facts.Mismatch, Detail: file + " is built for Python " + built + ", and the Python in " + at.env + " is another: it does not see the module",
+			Remedy: "Start the program with Python " + built + ", or build OpenCV again with -DPYTHON3_EXECUTABLE=" + s.h.Join(at.env, "python.exe") + " in an empty build folder.",
+		}
+	}
+	if !slices.ContainsFunc(s.copies, func(o *copyOf) bool { return o.prefix == c.prefix }) {
+		s.add(c)
+	}
 }
+
+// moduleTag is the Python that an extension module says in its name that it is for
+// (PEP 3149): cv2.cp310-win_amd64.pyd. One of the stable ABI says none.
+var moduleTag = lazyregexp.New(`\.cp(3)([0-9]+)-`)
 
 func (s *search) wheel(ctx context.Context, at site, folder, name, version string) {
 	file, detail := s.h.Join(at.dir, folder), version

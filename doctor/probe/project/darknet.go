@@ -21,8 +21,14 @@ func (p *prober) darknet() {
 	}
 	p.p.Kinds = append(p.p.Kinds, "darknet")
 	demands, code := parseDarknet(text)
+	const limit = "CUDNN_CONVOLUTION_FWD_SPECIFY_WORKSPACE_LIMIT" // cuDNN 8 has it no more
 	for _, d := range demands {
 		d.File = file
+		if d.Name == "CUDNN" {
+			if code := p.text(p.h.Dir, "src", "convolutional_layer.c"); strings.Contains(code, limit) && !strings.Contains(code, "CUDNN_MAJOR") {
+				d.Below = "8"
+			}
+		}
 		p.demand(d)
 	}
 	for _, g := range code {

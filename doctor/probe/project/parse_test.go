@@ -25,7 +25,7 @@ func TestCommands(t *testing.T) {
 func TestDarknet(t *testing.T) {
 	demands, code := parseDarknet("GPU=1\nCUDNN=0\nOPENCV=1 # yes\nARCH= -gencode arch=compute_30,code=sm_30 \\\n  -gencode arch=compute_52,code=[sm_52,compute_52]\n# ARCH= code=sm_99\nEXEC=darknet\nifeq ($(GPU), 1)\n  GPU=0\nendif\n`pkg-config --libs opencv`\n")
 	probetest.Same(t, "", []facts.Demand{
-		{By: "makefile", Name: "GPU", Component: "cuda", Line: 1, Text: "GPU=1"},
+		{By: "makefile", Name: "GPU", Component: "cuda", Line: 1, Text: "GPU=1", Parts: []string{"nvcc"}},
 		{By: "makefile", Name: "OPENCV", Component: "opencv", Line: 3, Text: "OPENCV=1", PkgConfig: "opencv"},
 	}, demands)
 	if len(code) != 1 || !cmp.Equal(code[0].Archs, []string{"3.0", "5.2"}) || !cmp.Equal(code[0].PTX, []string{"5.2"}) || code[0].Line != 4 {
