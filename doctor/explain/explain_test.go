@@ -374,19 +374,23 @@ func TestSuccess(t *testing.T) {
 }
 
 // TestFailures: texts that are not the rules' own examples give their class first.
+// threads.txtar has whole logs, as they are pasted into issues.
 func TestFailures(t *testing.T) {
-	archive, err := txtar.ParseFile("testdata/failures.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(archive.Files) < 25 {
-		t.Errorf("%d texts, want 25 or more", len(archive.Files))
-	}
 	s := embedded(t)
-	for _, f := range archive.Files {
-		class, _, _ := strings.Cut(f.Name, "/")
-		if list := explained(t, s, string(f.Data)).Matches; len(list) == 0 || list[0].Class != class {
-			t.Errorf("%s: %+v", f.Name, list)
+	for file, least := range map[string]int{"failures.txtar": 25, "threads.txtar": 45} {
+		archive, err := txtar.ParseFile(filepath.Join("testdata", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(archive.Files) < least {
+			t.Errorf("%s: %d texts, want %d or more", file, len(archive.Files), least)
+		}
+		for _, f := range archive.Files {
+			class, _, _ := strings.Cut(f.Name, "/")
+			list := explained(t, s, string(f.Data)).Matches
+			if len(list) == 0 || list[0].Class != class {
+				t.Errorf("%s: %s gives %+v", file, f.Name, list)
+			}
 		}
 	}
 }
