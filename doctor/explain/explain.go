@@ -235,19 +235,17 @@ func (s *Set) scan(r io.Reader, size int, keep *bytes.Buffer) *found {
 
 // try tries the matchers of one literal on a line.
 func (f *found) try(id int32, line []byte, end, number int) {
-	text, evidence := "", ""
+	text := ""
 	for _, at := range f.set.users[id] {
 		if f.done[at] {
 			continue
 		}
 		if text == "" {
-			part := windowOf(line, end)
-			text = plain(string(part))
-			evidence = excerpt(string(line), end)
+			text = plain(string(windowOf(line, end)))
 		}
 		if groups, ok := f.set.matchers[at].match(text); ok {
 			f.done[at] = true
-			f.hits = append(f.hits, hit{f.set.matchers[at], number, evidence, groups})
+			f.hits = append(f.hits, hit{f.set.matchers[at], number, excerpt(string(line), end), groups})
 		}
 	}
 }
@@ -299,6 +297,43 @@ func bounded(line, word string) bool {
 // short is the number of lines up to which a text counts as chosen by somebody.
 const short = 12
 
+// failed reports whether the text speaks of a failure: it has an error, or it is a
+// short one without a good end.
+func (f *found) failed() bool {
+	ended := func(text string) bool { return f.seen[slices.Index(f.set.texts, text)] }
+	return f.first != nil || f.lines <= short && !slices.ContainsFunc(successLiterals(), ended)
+}
+
+// maxWrapped bounds the lines of a text in which wrapped messages are looked for.
+const maxWrapped = 2000
+
+// wrapped are the causes that only show where a message was wrapped by hand, by a
+// mail program or a terminal: each line is looked at together with the next two, with
+// a blank between them, and without.
+func (s *Set) wrapped(text string) []hit {
+	lines := strings.Split(text, "\n")
+	for _, between := range []string{" ", ""} {
+		var joined strings.Builder
+		for i := range lines {
+			parts := lines[i:min(i+3, len(lines))]
+			joined.WriteString(strings.TrimRight(parts[0], " "))
+			for _, next := range parts[1:] {
+				joined.WriteString(between)
+				joined.WriteString(strings.TrimSpace(logtext.Unprefixed(next)))
+			}
+			joined.WriteByte('\n')
+		}
+		f := s.scan(strings.NewReader(joined.String()), maxLine, nil)
+		if hits := slices.DeleteFunc(f.kept(), func(h hit) bool { return !h.isCause() }); len(hits) > 0 {
+			return hits
+		}
+	}
+	return nil
+}
+
+// isCause reports whether a hit is a first cause.
+func (h hit) isCause() bool { return h.m.rule != nil && h.m.rule.Rank == Cause }
+
 // kept are the hits that the rest of the text bears out.
 func (f *found) kept() []hit {
 	there := func(text string) bool { return f.seen[slices.Index(f.set.texts, text)] }
@@ -308,7 +343,7 @@ func (f *found) kept() []hit {
 			if slices.ContainsFunc(r.Unless, there) || slices.ContainsFunc(r.Also, func(t string) bool { return !there(t) }) {
 				continue
 			}
-			if r.Rank == Hint && f.first == nil && (f.lines > short || slices.ContainsFunc(successLiterals(), there)) {
+			if r.Rank == Hint && !f.failed() {
 				continue
 			}
 		}
@@ -343,9 +378,13 @@ func (s *Set) Text(r io.Reader, system string) (*Result, error) {
 	if f.err != nil {
 		return nil, f.err
 	}
+	hits := f.kept()
+	if !slices.ContainsFunc(hits, hit.isCause) && f.failed() && f.lines <= maxWrapped {
+		hits = append(hits, s.wrapped(text.String())...)
+	}
 	system = cmp.Or(f.system(), system)
 	out := &Result{Kind: KindUnknown, Matches: []Match{}, Facts: map[string]any{}, FirstError: f.first}
-	for _, h := range f.kept() {
+	for _, h := range hits {
 		out.Matches = append(out.Matches, h.explained(system))
 	}
 	slices.SortStableFunc(out.Matches, func(a, b Match) int {

@@ -210,6 +210,8 @@ func TestWrappings(t *testing.T) {
 		"MSBuild":        "x\n  3>" + line,
 		"quotation mark": "x\nnvcc fatal   : Unsupported gpu architecture ‘compute_30’",
 		"GBK":            "x\n\xb4\xed\xce\xf3 " + line,
+		"Shift-JIS":      "x\n\x83G\x83\x89\x81[ " + line,
+		"Jenkins":        "x\n[2026-01-02T03:04:05.123Z] " + line,
 		"long":           "x\n" + strings.Repeat("y ", 400_000) + line + strings.Repeat(" z", 50_000),
 	} {
 		list := explained(t, s, text).Matches
@@ -220,7 +222,7 @@ func TestWrappings(t *testing.T) {
 		if len(list[0].Evidence) > maxEvidence+4 || !strings.Contains(list[0].Evidence, "gpu architecture") {
 			t.Errorf("%s: evidence %q", name, list[0].Evidence)
 		}
-		if name != "long" && name != "GBK" && !strings.HasPrefix(list[0].Evidence, "nvcc fatal") {
+		if name != "long" && name != "GBK" && name != "Shift-JIS" && !strings.HasPrefix(list[0].Evidence, "nvcc fatal") {
 			t.Errorf("%s: the prefix is still in the evidence: %q", name, list[0].Evidence)
 		}
 	}
@@ -259,6 +261,25 @@ LINK : fatal error LNK1181: cannot open input file 'openpose.lib'
 		if len(list) == 0 || list[0].Class != c.class || list[0].Line != c.line {
 			t.Errorf("%s: %+v, want %s of line %d", name, list, c.class, c.line)
 		}
+	}
+}
+
+// TestHardWraps: a message that was wrapped by hand is read, where the text fails; one
+// of a run that succeeded is not put together from parts.
+func TestHardWraps(t *testing.T) {
+	s := embedded(t)
+	for text, class := range map[string]string{
+		"error:\nnvcc fatal   : Unsupported gpu\narchitecture 'compute_30'\n":                                                        "cuda-arch-unsupported",
+		"> error: the code execution cannot proceed because\n> opencv_world480.dll was\n> not found.\n":                              "missing-dll",
+		"Traceback (most recent call last):\nImportError: libGL.so.1: cannot open sha\nred object file: No such file or directory\n": "so-not-found",
+	} {
+		if list := explained(t, s, text).Matches; len(list) == 0 || list[0].Class != class || list[0].Line > 2 {
+			t.Errorf("%q gives %+v, want %s", text, list, class)
+		}
+	}
+	calm := strings.Repeat("step\n", 20) + "Unsupported gpu\narchitecture\nBuild succeeded\n"
+	if list := explained(t, s, calm).Matches; len(list) != 0 {
+		t.Errorf("%+v", list)
 	}
 }
 

@@ -136,10 +136,36 @@ var prefix = lazyregexp.New(`^(?:` + strings.Join([]string{
 // has it: severity and code are columns, and not the job and step of a CI log.
 var errorList = lazyregexp.New(`\t(?:LNK|MSB|NVCC|CS|RC|C|D)\d{3,5}\t$`)
 
+// mayHavePrefix is a cheap test before prefix, which most lines fail: it costs far more
+// than all else that is done with a line.
+func mayHavePrefix(line string) bool {
+	if line == "" {
+		return false
+	}
+	switch c := line[0]; {
+	case c >= '0' && c <= '9' || strings.IndexByte(">#:[", c) >= 0:
+		return true
+	case c == ' ': // a project of MSBuild
+		rest := strings.TrimLeft(line, " ")
+		return rest != "" && rest[0] >= '0' && rest[0] <= '9' || tabOrBar(line)
+	case len(line) > 15 && line[3] == ' ' && line[6] == ' ' && line[9] == ':': // syslog
+		return true
+	}
+	return tabOrBar(line)
+}
+
+// tabOrBar: the columns of gh run view, or the name of Docker Compose.
+func tabOrBar(line string) bool {
+	return strings.IndexByte(line[:min(len(line), 162)], '\t') >= 0 || strings.Contains(line[:min(len(line), 80)], " |")
+}
+
 // Unprefixed is the line without what build services, logs and quotes put before it.
 // What it is indented by stays.
 func Unprefixed(line string) string {
 	for range 6 {
+		if !mayHavePrefix(line) {
+			break
+		}
 		m := prefix.FindString(line)
 		if m == "" || errorList.MatchString(m) {
 			break
