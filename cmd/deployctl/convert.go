@@ -10,16 +10,11 @@ import (
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/cmd/pipeline"
 	"github.com/deployctl/deployctl/recipes"
-	"github.com/deployctl/deployctl/verify/convert"
 	"github.com/deployctl/deployctl/verify/darknet"
 )
 
 func newConvert(c *console.Console) *cobra.Command {
 	o := pipeline.ConvertOptions{VerifyOptions: pipeline.VerifyOptions{Console: c, Recipe: pipeline.Selection{Name: recipes.DefaultOn(runtime.GOOS)}, Level: 2, Runs: 1, Target: "cpu", Limit: 5 * time.Minute}}
-	var formats []string
-	for _, f := range convert.All() {
-		formats = append(formats, string(f.Name))
-	}
 	cmd := &cobra.Command{
 		Use:   "convert --to FORMAT",
 		Short: "Convert a Darknet network to another format, checked by an engine that reads it",
@@ -27,6 +22,7 @@ func newConvert(c *console.Console) *cobra.Command {
 engine on this machine runs them, and every raw output is compared with the
 built-in reference engine. A Core ML model runs on Apple's systems only, and
 MACE's converter is part of its sources: their files are written without that.
+ExecuTorch's and MNN's files are made by the tools in their own Python packages.
 
 The model's outputs are the raw heads, which the yolo layers read. Batch
 normalization is folded into the convolutions.`,
@@ -41,7 +37,7 @@ normalization is folded into the convolutions.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.To, "to", "", "the format: "+strings.Join(formats, ", "))
+	f.StringVar(&o.To, "to", "", "the format: "+strings.Join(pipeline.Formats(), ", "))
 	f.StringVar(&o.Config, "cfg", "", "a Darknet network description `file`")
 	f.StringVar(&o.Weights, "weights", "", "a Darknet weights `file`")
 	f.StringVar(&o.VerifyOptions.Model, "model", "", "instead of files of your own: "+strings.Join(darknet.Families(), ", "))

@@ -42,7 +42,9 @@ The network is converted for engines that do not read Darknet's files:
   opencv-python  cv2 of the Python on PATH: activate its virtual environment
                  first; OpenCV 5 is given ONNX
   torch          the package of the same Python; reads TorchScript
-  ncnn, mnn      packages of the same Python; mnn converts with its own tool
+  ncnn, mnn, executorch
+                 packages of the same Python; the last two convert with tools
+                 of their own
 
 Without weights of your own, and without the official ones in the cache, it uses
 self-test weights: the same network at the same cost, calibrated on an embedded

@@ -87,12 +87,14 @@ func Convert(ctx context.Context, o ConvertOptions) error {
 
 // format is the one asked for.
 func (o ConvertOptions) format() (convert.Format, error) {
-	var names []string
-	for _, f := range convert.All() {
-		names = append(names, string(f.Name))
-	}
+	names := Formats()
 	format, ok := convert.Named(engine.Format(o.To))
+	if !ok {
+		format, ok = toolFormat(engine.Format(o.To))
+	}
 	switch {
+	case ok && o.Unchecked && format.Write == nil:
+		return format, usagef("--unchecked: %s's own tool writes this file, so the engine must be here. Leave --unchecked out", format.Display)
 	case o.To == "":
 		return format, usagef("name the format: deployctl convert --to %s", strings.Join(names, ", "))
 	case !ok:
@@ -105,6 +107,31 @@ func (o ConvertOptions) format() (convert.Format, error) {
 		return format, usagef("--opset %d is not supported: use %d to %d", o.Opset, onnx.Oldest, onnx.Newest)
 	}
 	return convert.ONNX(o.Opset), nil
+}
+
+// Formats are the names of the formats that can be asked for: those that deployctl
+// writes, then those that an engine's own tool makes.
+func Formats() []string {
+	var names []string
+	for _, f := range convert.All() {
+		names = append(names, string(f.Name))
+	}
+	for _, s := range engines.All() {
+		if s.File != "" {
+			names = append(names, string(s.Formats[0]))
+		}
+	}
+	return names
+}
+
+// toolFormat is a format that an engine's own tool makes: deployctl does not write it.
+func toolFormat(name engine.Format) (convert.Format, bool) {
+	for _, s := range engines.All() {
+		if s.File != "" && s.Formats[0] == name {
+			return convert.Format{Name: name, Display: s.Library, Files: []string{s.File}}, true
+		}
+	}
+	return convert.Format{}, false
 }
 
 // unchecked converts without an engine.

@@ -203,7 +203,7 @@ ctypes.string_at = lambda at, size: kept.setdefault(size, whole(at, size))
 // engine's module imports.
 func plantedModules(kind python.Kind) (module string, faults map[string]fault) {
 	module, lie, stale := "numpy", lieNumPy, staleNumPy
-	if kind.Module == "torch" {
+	if kind.Module == "torch" || kind.Module == "executorch" {
 		module, lie, stale = "typing_extensions", lieCtypes, staleCtypes
 	}
 	return module, map[string]fault{
@@ -291,7 +291,8 @@ func provePython(t *testing.T, kind python.Kind) {
 	if w.Converter != nil {
 		t.Run("a converter that fails", func(t *testing.T) {
 			dir := t.TempDir()
-			if err := os.WriteFile(filepath.Join(dir, "_tools.py"), []byte("raise ImportError('no converter in this build')\n"), 0o600); err != nil {
+			tool := map[string]string{"mnn": "_tools.py", "executorch": "torchao.py"}[kind.Spec.Name]
+			if err := os.WriteFile(filepath.Join(dir, tool), []byte("raise ImportError('no converter in this build')\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			cache = t.TempDir() // or what was converted before is used

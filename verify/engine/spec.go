@@ -29,6 +29,8 @@ const (
 	OpenVINO Format = "openvino" // Job.Model and Job.Outputs
 	// TensorFlow is a frozen graph, channels-last: Job.Model and Job.Outputs.
 	TensorFlow Format = "tensorflow"
+	// ExecuTorch is made of TorchScript by ExecuTorch's own tools.
+	ExecuTorch Format = "executorch" // Job.Model
 	// CoreML is a model of Apple's. No engine here reads it.
 	CoreML Format = "coreml"
 	// MACE are the files that MACE's own converter reads. No engine here does.
@@ -103,9 +105,11 @@ type Spec struct {
 	// Recipe provides what the engine needs.
 	Recipe string
 	// Formats are those it reads, the preferred one first, and Converts what its own
-	// converter makes the first of them of, "" for an engine without one.
+	// converter makes the first of them of, "" for an engine without one; File is the
+	// name of the file that it makes.
 	Formats  []Format
 	Converts Format
+	File     string
 	// Targets are what it can compute on, the default first.
 	Targets []Target
 	// Settings are the engine's switches that change how fast it is.

@@ -44,7 +44,7 @@ func table() string {
 	text.WriteString("| `--engine` | library | reads | computes on | switches that `tune` tries | recipe |\n| --- | --- | --- | --- | --- | --- |\n")
 	names := map[engine.Format]string{
 		engine.Darknet: "Darknet's files", engine.ONNX: "ONNX", engine.TorchScript: "TorchScript",
-		engine.TensorFlow: "a frozen graph", engine.OpenVINO: "OpenVINO's files", engine.NCNN: "ncnn's files", engine.MNN: "MNN's file",
+		engine.TensorFlow: "a frozen graph", engine.OpenVINO: "OpenVINO's files", engine.NCNN: "ncnn's files", engine.MNN: "MNN's file", engine.ExecuTorch: "ExecuTorch's file",
 	}
 	for _, s := range All() {
 		var formats, switches []string

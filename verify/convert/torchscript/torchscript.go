@@ -21,6 +21,10 @@ import (
 // Input is the name of forward's argument: float32, [1, channels, height, width].
 const Input = "input"
 
+// Shape is the record that says the input's shape, which the module itself does not. It
+// is one of those that torch.jit.load gives by their names (_extra_files).
+const Shape = "extra/input"
+
 // version is that of the archive's form: the oldest that LibTorch still writes
 // (kMinProducedFileFormatVersion in caffe2/serialize/versions.h), which every
 // release since 1.5 reads. None of the operators used here has changed since.
@@ -53,6 +57,7 @@ func Write(w io.Writer, net *darknet.Network, weights *darknet.Weights) error {
 		{"data.pkl", m.pickle()},
 		{"code/__torch__.py", m.code()},
 		{"constants.pkl", empty()},
+		{Shape, fmt.Appendf(nil, "1,%d,%d,%d", net.Channels, net.Height, net.Width)},
 	} {
 		if err := a.record(r.name, r.data); err != nil {
 			return fmt.Errorf("write the TorchScript module: %w", err)

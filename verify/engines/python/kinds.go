@@ -10,7 +10,7 @@ import (
 )
 
 // Kinds are the engines.
-func Kinds() []Kind { return []Kind{OpenCV(), Torch(), Ncnn(), MNN()} }
+func Kinds() []Kind { return []Kind{OpenCV(), Torch(), Ncnn(), MNN(), ExecuTorch()} }
 
 // Specs declare them.
 func Specs() []engine.Spec {
@@ -215,7 +215,7 @@ func MNN() Kind {
 	return Kind{
 		Spec: engine.Spec{
 			Name: "mnn", Library: "MNN", Component: "mnn",
-			Formats: []engine.Format{engine.MNN}, Converts: engine.ONNX,
+			Formats: []engine.Format{engine.MNN},
 			Targets: []engine.Target{{Name: "cpu", Backend: "mnn"}},
 		},
 		Adapter: "mnn.py", Module: "MNN", Packages: []string{"mnn"},
@@ -229,6 +229,46 @@ func MNN() Kind {
 				return "this MNN's converter does not read the network's ONNX file: run " + pip() + " install --upgrade mnn"
 			case has("it has no input of that name", "the network has no output"):
 				return "the converted network is damaged: run deployctl verify --fresh"
+			}
+			return ""
+		},
+	}
+}
+
+// ExecuTorch is ExecuTorch's own Python package, with its runtime for the processor. Its
+// file is made of TorchScript by the tools that the package brings.
+func ExecuTorch() Kind {
+	return Kind{
+		Spec: engine.Spec{
+			// The recipe executorch is for programs on Apple's systems.
+			Name: "executorch", Library: "ExecuTorch", Component: "executorch",
+			Formats: []engine.Format{engine.ExecuTorch},
+			Targets: []engine.Target{{Name: "cpu", Backend: "executorch"}},
+		},
+		Adapter: "executorch.py", Module: "executorch", Packages: []string{"executorch"},
+		// Releases before 1.5 have one library, the binding itself.
+		Files: []string{
+			"executorch/lib/libexecutorch.so", "executorch/lib/libexecutorch.dylib",
+			"executorch/extension/pybindings/_portable_lib.*.so", "executorch/extension/pybindings/_portable_lib.*.pyd",
+		},
+		Prefixes:  []string{"libexecutorch.", "_portable_lib."},
+		Converter: "executorchconvert.py",
+		Converts:  engine.Converter{From: engine.TorchScript, Format: engine.ExecuTorch, Display: "ExecuTorch", File: "model.pte"},
+		Remedy: func(message string) string {
+			has := func(parts ...string) bool { return native.Has(message, parts...) }
+			switch {
+			case has("No module named 'torch'"):
+				return "ExecuTorch needs PyTorch, which its package does not bring: run " + pip() + " install torch, in the release that was current when this ExecuTorch was published"
+			case has("undefined symbol", "Symbol not found"):
+				return "this ExecuTorch was built for another release of PyTorch: run " + pip() + " install --upgrade executorch torch"
+			case has("libcudart", "libcublas", "libcudnn", "libcusparse", "libnccl", "libnvshmem", "not found in the system path"):
+				return "this PyTorch was built for CUDA, and the packages with CUDA's libraries are missing: run " + pip() + " install torch without --no-deps, or install PyTorch's CPU build"
+			case has("prebuilt extension module"), has("built without XNNPACK"):
+				return "this ExecuTorch was built without its runtime or without XNNPACK: run " + pip() + " install --force-reinstall executorch"
+			case has("Failed to load program", "loading program", "loading method", "Program identifier", "the network has no"):
+				return "the converted network is damaged, or another release made it: run deployctl verify --fresh"
+			case has("SpecViolationError", "not in Core ATen opset", "MissingOperator", "missing operator", "nothing of the network was lowered"):
+				return "this ExecuTorch does not know an operation of the network: run " + pip() + " install --upgrade executorch torch"
 			}
 			return ""
 		},

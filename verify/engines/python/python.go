@@ -78,7 +78,7 @@ type Options struct {
 // Declare is the engine's declaration.
 func (k Kind) Declare() engine.Spec {
 	s := k.Spec
-	s.Find = k.find
+	s.Find, s.Converts, s.File = k.find, k.Converts.From, k.Converts.File
 	return s
 }
 

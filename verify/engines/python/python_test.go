@@ -193,6 +193,12 @@ func TestOwnRemedy(t *testing.T) {
 		{MNN(), "its converter to MNN failed: the worker ended with status 1 (wrote nothing)", "install --upgrade mnn"},
 		{MNN(), "the network has no output layer_81", "--fresh"},
 		{MNN(), "something else", ""},
+		{ExecuTorch(), "import torch: ModuleNotFoundError: No module named 'torch'", "install torch"},
+		{ExecuTorch(), "import executorch.runtime: ImportError: /x/_C.cpython-311-x86_64-linux-gnu.so: undefined symbol: _ZN3c106detail", "another release of PyTorch"},
+		{ExecuTorch(), "import executorch.runtime: ModuleNotFoundError: The prebuilt extension module executorch.extension.pybindings._C is not found. Please reinstall ExecuTorch from pip.", "--force-reinstall"},
+		{ExecuTorch(), "this ExecuTorch was built without XNNPACK", "--force-reinstall"},
+		{ExecuTorch(), "its converter to ExecuTorch failed: SpecViolationError: Operator x is not in Core ATen opset", "does not know an operation"},
+		{ExecuTorch(), "something else", ""},
 	} {
 		if got := c.kind.remedy(c.message); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %s: %q", c.kind.Spec.Name, c.message, got)
