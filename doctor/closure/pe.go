@@ -24,6 +24,8 @@ type image struct {
 	// symbols are the names that it imports of the Visual C++ runtime, by lower-case
 	// name of the DLL; nil where they could not be read.
 	symbols map[string][]string
+	// assemblies are those that its manifest depends on.
+	assemblies []assembly
 }
 
 // Limits against hostile files.
@@ -42,7 +44,7 @@ func readImage(ctx context.Context, h *host.Host, file string, delays bool) (*im
 	if err != nil {
 		return nil, err
 	}
-	out := &image{machine: l.machine, linker: l.linker}
+	out := &image{machine: l.machine, linker: l.linker, assemblies: l.assemblies()}
 	entry, err := l.directory(pe.IMAGE_DIRECTORY_ENTRY_IMPORT)
 	if err != nil {
 		return nil, err

@@ -88,6 +88,38 @@ func TestTreePE(t *testing.T) {
 	}
 }
 
+// TestTreeSideBySide: the C runtime of Visual C++ 2008 lies in WinSxS only. The newest
+// build of the manifest's version counts, and a private assembly in the program's folder.
+func TestTreeSideBySide(t *testing.T) {
+	const (
+		plain = "-- platform --\nwindows/amd64\n-- env --\nSystemRoot=C:\\Windows\nPATH=C:\\on\n"
+		id    = `<dependency><dependentAssembly><assemblyIdentity type="win32" name="Microsoft.VC90.CRT" version="9.0.21022.8" processorArchitecture="amd64" publicKeyToken="1fc8b3b9a1e18e3b"/></dependentAssembly></dependency>`
+		exe   = "-- pe C:\\app\\x.exe --\nimport msvcr90.dll\nimport own.dll\n"
+		asks  = `manifest <assembly xmlns="urn:schemas-microsoft-com:asm.v1" manifestVersion="1.0">` + id + "</assembly>\n"
+		crt   = `C:\Windows\WinSxS\amd64_microsoft.vc90.crt_1fc8b3b9a1e18e3b_9.0.`
+		own   = "-- pe C:\\app\\own.dll --\nimport msvcp90.dll\n"
+		files = "-- pe " + crt + "21022.8_none_aa\\msvcr90.dll --\n-- pe " + crt + "30729.9625_none_bb\\msvcr90.dll --\n-- pe " + crt + "30729.9625_none_bb\\msvcp90.dll --\n"
+	)
+	for name, c := range map[string]struct{ host, want string }{
+		"a manifest":           {plain + exe + asks + own + files, "msvcr90.dll found\nown.dll found\nmsvcp90.dll found\n"},
+		"no manifest":          {plain + exe + own + files, "msvcr90.dll missing\nown.dll found\nmsvcp90.dll missing\nneed msvcr90.dll not-found \nneed msvcp90.dll not-found "},
+		"not installed":        {plain + exe + asks + own, "msvcr90.dll missing\nown.dll found\nmsvcp90.dll missing\nneed msvcr90.dll not-found \nneed msvcp90.dll not-found "},
+		"in the program's":     {plain + exe + asks + own + "-- pe C:\\app\\Microsoft.VC90.CRT\\msvcr90.dll --\n-- pe C:\\app\\Microsoft.VC90.CRT\\msvcp90.dll --\n", "msvcr90.dll found\nown.dll found\nmsvcp90.dll found\n"},
+		"a manifest not whole": {plain + exe + "manifest <assembly\n" + own, "msvcr90.dll missing\nown.dll found\nmsvcp90.dll missing\nneed msvcr90.dll not-found \nneed msvcp90.dll not-found "},
+	} {
+		tree, err := closure.Of(t.Context(), hosttest.Parse(t, c.host), `C:\app\x.exe`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(strings.TrimSpace(c.want), strings.TrimSpace(told(tree))); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if name == "a manifest" && !strings.Contains(tree.Libraries[0].File, "30729") {
+			t.Errorf("%s is not the newest build", tree.Libraries[0].File)
+		}
+	}
+}
+
 func TestTreeMachO(t *testing.T) {
 	lib := dylib{cpus: []macho.Cpu{macho.CpuAmd64, macho.CpuArm64}, needed: []string{"/usr/lib/libSystem.B.dylib", "@rpath/libb.dylib", "/opt/homebrew/opt/tbb/lib/libtbb.dylib"}, rpaths: []string{"@loader_path"}}
 	r := host.NewRecording("darwin", "arm64", hosttest.Time)

@@ -32,6 +32,7 @@ type desk struct {
 	lacks        []string          // API sets that this Windows does not have, by their beginnings
 	read         int
 	known        []string      // names of KnownDLLs, which only System32 is searched for
+	stored       []string      // folders of WinSxS; nil where it was not listed yet
 	delays       bool          // delay-loaded DLLs are looked up, too
 	seen         func(Library) // as of world
 }
@@ -571,6 +572,7 @@ type seat struct {
 	// for modules, which leave PATH out.
 	app    string
 	python bool
+	sides  []string // folders of the side-by-side assemblies of the file and the program
 }
 
 // needs are the DLLs that are missing or wrong, and the files that were loaded.
@@ -585,6 +587,7 @@ func (w *desk) needs(roots []string) (out []facts.Need, queue []seat) {
 		// A library's own folder counts as the program's: there it is copied, or
 		// the folder is on PATH.
 		s := seat{file: file, o: w.image(file), app: w.h.DirOf(file), python: strings.HasSuffix(strings.ToLower(file), ".pyd")}
+		s.sides = w.sides(s.o, s.app)
 		queue = append(queue, s)
 		loaded[strings.ToLower(w.h.Base(file))] = true
 	}
@@ -661,7 +664,7 @@ func (w *desk) needs(roots []string) (out []facts.Need, queue []seat) {
 			spoilt := w.spoilt(name, s.file, file)
 			w.tell(name, s.file, file, map[bool]string{true: Damaged, false: Found}[len(spoilt) > 0], delay)
 			if o != nil {
-				queue = append(queue, seat{file: file, o: o, app: s.app, python: s.python})
+				queue = append(queue, seat{file: file, o: o, app: s.app, python: s.python, sides: slices.Concat(w.sides(o, s.app), s.sides)})
 			}
 			for _, n := range spoilt {
 				add(n)
@@ -691,13 +694,13 @@ func (w *desk) knownDLLs() {
 	}
 }
 
-// find follows Microsoft's "Dynamic-link library search order": KnownDLLs, the
-// program's folder, System32, Windows, PATH. Names may have a star.
+// find follows Microsoft's "Dynamic-link library search order": KnownDLLs, side-by-side
+// assemblies, the program's folder, System32, Windows, PATH. Names may have a star.
 func (w *desk) find(name string, s seat) string {
 	if slices.Contains(w.known, strings.ToLower(name)) {
 		return w.at(w.system, name)
 	}
-	dirs := []string{s.app, w.h.DirOf(s.file), w.system, w.root}
+	dirs := slices.Concat(s.sides, []string{s.app, w.h.DirOf(s.file), w.system, w.root})
 	if s.python {
 		for _, dir := range w.path {
 			if w.at(dir, "python.exe") != "" {

@@ -18,6 +18,7 @@ import (
 //	delay nvcuda.dll
 //	linker 14.40
 //	version 14.38.33135.0
+//	manifest <assembly …	(one line of XML, as its resource)
 //	text whatever else stands in the file
 func peImage(body string) ([]byte, error) {
 	var f peFile
@@ -35,7 +36,7 @@ type peFile struct {
 	arm64                     bool
 	imports, delayed, exports []string
 	linker                    [2]byte
-	text                      string
+	text, manifest            string
 }
 
 func (f *peFile) read(line string) error {
@@ -67,6 +68,8 @@ func (f *peFile) read(line string) error {
 		}
 		put(&info, uint32(0), uint32(0xfeef04bd), uint32(0x10000), v[0]<<16|v[1], v[2]<<16|v[3])
 		f.text += info.String()
+	case "manifest":
+		f.manifest = value
 	case "text":
 		f.text += value + "\n"
 	default:
@@ -122,6 +125,18 @@ func (f *peFile) image() []byte {
 	section.Write(make([]byte, tables-section.Len())) // lookup tables of imports without symbols
 	section.Write(strs.Bytes())
 	section.WriteString(f.text)
+	resources := address + section.Len()
+	if f.manifest != "" { // type, number, language, and where the text lies
+		for level, id := range []uint32{24, 1, 1033} {
+			next := uint32(24 * (level + 1))
+			if level < 2 {
+				next |= 1 << 31 // a directory
+			}
+			put(&section, [14]byte{}, uint16(1), id, next)
+		}
+		put(&section, uint32(resources+3*24+16), uint32(len(f.manifest)), [8]byte{})
+		section.WriteString(f.manifest)
+	}
 
 	var out bytes.Buffer
 	out.WriteString("MZ")
@@ -145,6 +160,9 @@ func (f *peFile) image() []byte {
 	}
 	if len(f.exports) > 0 {
 		directory(pe.IMAGE_DIRECTORY_ENTRY_EXPORT, first-40-4*len(f.exports), 40)
+	}
+	if f.manifest != "" {
+		directory(pe.IMAGE_DIRECTORY_ENTRY_RESOURCE, resources, section.Len())
 	}
 	out.Write(header)
 	put(&out, pe.SectionHeader32{Name: [8]uint8{'.', 'r', 'd', 'a', 't', 'a'}, VirtualSize: uint32(section.Len()), VirtualAddress: address, SizeOfRawData: uint32(section.Len()), PointerToRawData: start})
