@@ -61,7 +61,7 @@ the word "here" for this machine.
 Exit codes: 0 they are alike, 3 a difference breaks programs from A on B, 4 they
 differ otherwise, 1 and 2 as for every command.`,
 		Example: `  deployctl diff build-server.tgz here
-  deployctl diff build-server.tgz target.tgz --format html > difference.html`,
+  deployctl diff build-server.tgz here --format html > difference.html`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
 				return &pipeline.UsageError{Err: fmt.Errorf("%s needs two machines: snapshots, facts files, or the word here", cmd.CommandPath())}
