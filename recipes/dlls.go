@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // DLL is what provides libraries, by the names that programs miss.
@@ -64,7 +66,8 @@ func embeddedList[T any](name string) (list []T, err error) {
 	return list, nil
 }
 
-// ProviderOf says what provides a library; false when that is not known.
+// ProviderOf says what provides a library, with its sentences in the language of the
+// texts; false when that is not known.
 func ProviderOf(name string) (DLL, bool, error) {
 	list, err := providers()
 	if err != nil {
@@ -73,6 +76,9 @@ func ProviderOf(name string) (DLL, bool, error) {
 	for _, d := range list {
 		for _, n := range d.Names {
 			if ok, err := path.Match(n, strings.ToLower(name)); err == nil && ok {
+				for _, text := range []*string{&d.Get, &d.Numbered, &d.Old, &d.Server} {
+					*text = lang.T(*text)
+				}
 				return d, true, nil
 			}
 		}

@@ -123,7 +123,7 @@ func literal(n ast.Node) (string, bool) {
 func dataTexts(t *testing.T) map[string]string {
 	t.Helper()
 	texts := map[string]string{}
-	fields := []string{"title", "description", "why", "manual", "note", "cause", "found", "text"}
+	fields := []string{"title", "description", "why", "manual", "note", "cause", "found", "text", "get", "numbered", "old", "server"}
 	maps := []string{"fix", "manual_on"} // by system
 	var walk func(path string, v any)
 	walk = func(path string, v any) {
@@ -148,7 +148,7 @@ func dataTexts(t *testing.T) map[string]string {
 			}
 		}
 	}
-	for _, pattern := range []string{"*.yaml", "checks/*.yaml", "rules/*.yaml"} {
+	for _, pattern := range []string{"*.yaml", "checks/*.yaml", "providers/*.yaml", "rules/*.yaml"} {
 		names, err := filepath.Glob("../../recipes/library/" + pattern)
 		if err != nil || len(names) == 0 {
 			t.Fatal(pattern, err)
