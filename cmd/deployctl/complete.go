@@ -161,6 +161,8 @@ func addCompletionCommand(root *cobra.Command) {
 			continue
 		}
 		cmd.Example = "  deployctl completion bash --help"
+		cmd.Args = noArgs
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 		for _, shell := range cmd.Commands() {
 			shell.Example = "  deployctl completion " + shell.Name() + "    how to load it: see above"
 			if write := shell.RunE; shell.Name() == "bash" {

@@ -278,3 +278,35 @@ func TestFormats(t *testing.T) {
 		}
 	}
 }
+
+// TestPowerShell reads the script for PowerShell, which is not run here: it registers
+// itself for deployctl, asks the hidden command that the other shells ask, and is whole.
+func TestPowerShell(t *testing.T) {
+	exit, script, text := said(&console.Console{}, "completion", "powershell")
+	if exit != 0 || text != "" {
+		t.Fatalf("exit code %d: %s", exit, text)
+	}
+	for _, want := range []string{"Register-ArgumentCompleter -CommandName 'deployctl' -ScriptBlock", " __complete ", "filter __deployctl_escapeStringWithSpecialChars"} {
+		if !strings.Contains(script, want) {
+			t.Errorf("it lacks %s:\n%s", want, script)
+		}
+	}
+	if strings.Contains(script, "%!") || strings.Contains(script, "[[") {
+		t.Errorf("a format or another shell's line is in it:\n%s", script)
+	}
+	var open []rune
+	for _, r := range regexp.MustCompile("(?m)^ *#.*$|`.|'[^']*'|\"(?:`.|[^\"`])*\"").ReplaceAllString(script, "") {
+		switch r {
+		case '(', '{', '[':
+			open = append(open, r)
+		case ')', '}', ']':
+			if len(open) == 0 || string(open[len(open)-1])+string(r) != map[rune]string{')': "()", '}': "{}", ']': "[]"}[r] {
+				t.Fatalf("%c closes nothing", r)
+			}
+			open = open[:len(open)-1]
+		}
+	}
+	if len(open) > 0 {
+		t.Errorf("not closed: %q", string(open))
+	}
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -13,11 +14,19 @@ import (
 type formatValue struct {
 	to    *string
 	names []string
+	json  bool // --json was given
 }
 
-func (v *formatValue) Set(text string) error { *v.to = text; return nil }
-func (v *formatValue) String() string        { return *v.to }
-func (v *formatValue) Type() string          { return "string" }
+func (v *formatValue) Set(text string) error {
+	if v.json && text != formats.JSON {
+		return errors.New("it cannot be used together with --json")
+	}
+	*v.to = text
+	return nil
+}
+
+func (v *formatValue) String() string { return *v.to }
+func (v *formatValue) Type() string   { return "string" }
 
 // textOrJSON are the formats of most commands.
 func textOrJSON() []string { return []string{formats.Text, formats.JSON} }
@@ -29,7 +38,7 @@ func formatFlag(cmd *cobra.Command, to *string, names []string, about string) {
 	if about == "" {
 		about = formats.Either(names)
 	}
-	cmd.Flags().Var(&formatValue{to, names}, "format", about)
+	cmd.Flags().Var(&formatValue{to: to, names: names}, "format", about)
 }
 
 // annotatedFlag is formatFlag for a command that writes for GitHub Actions by itself.

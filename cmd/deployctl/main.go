@@ -148,6 +148,11 @@ func columns(text string, width int) string {
 		if gap := strings.LastIndex(line, "  "); gap >= at {
 			at = gap + 2
 		}
+		if command := strings.TrimRight(line[:at], " "); report.Columns(line[:at]) > width/2 && strings.HasPrefix(command, "  ") {
+			// An example leaves too little of the line: what it does is under it.
+			lines[i] = command + "\n" + strings.Repeat(" ", 6) + report.Wrap(line[at:], 6, width)
+			continue
+		}
 		lines[i] = line[:at] + report.Wrap(line[at:], report.Columns(line[:at]), width)
 	}
 	return strings.Join(lines, "\n")

@@ -30,6 +30,7 @@ func addSettings(root *cobra.Command, c *console.Console) {
 	addJSON(root)
 	suggest(root)
 	root.SetFlagErrorFunc(flagError)
+	refuseUnknownHelp(root)
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
 		width := cmp.Or(c.Width, 80)
 		text := reflow(strings.TrimSpace(cmp.Or(cmd.Long, cmd.Short)), width)
@@ -103,6 +104,9 @@ func (f jsonFlag) Set(text string) error {
 		return fmt.Errorf("it cannot be used together with --format %s", f.format.Value)
 	}
 	f.format.Changed = true
+	if v, ok := f.format.Value.(*formatValue); ok {
+		v.json = true
+	}
 	return f.format.Value.Set("json")
 }
 
@@ -126,6 +130,30 @@ func formatsOf(format *pflag.Flag) []string {
 		return v.names
 	}
 	return nil
+}
+
+// refuseUnknownHelp makes help for a command that there is not an error, as the command
+// itself is; cobra's own shows other help.
+func refuseUnknownHelp(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	for _, help := range root.Commands() {
+		if help.Name() != "help" {
+			continue
+		}
+		show := help.Run
+		help.Run = nil
+		help.RunE = func(cmd *cobra.Command, args []string) error {
+			found, rest, err := root.Find(args)
+			if err != nil {
+				return &pipeline.UsageError{Err: err}
+			}
+			if len(rest) > 0 {
+				return noArgs(found, rest)
+			}
+			show(cmd, args)
+			return nil
+		}
+	}
 }
 
 // suggest lets every command name the nearest of its own for a mistyped one.

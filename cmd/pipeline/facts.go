@@ -133,7 +133,12 @@ func only(f *facts.Facts, names []string) (*facts.Facts, error) {
 	}
 	for _, n := range names {
 		if !slices.Contains(topics, n) && !slices.Contains(known, n) {
-			return nil, usagef("no probe knows %q; topics are %v, components %v", n, topics, known)
+			known = append(topics, known...)
+			slices.Sort(known)
+			if near := report.Near(n, slices.Compact(known)); len(near) > 0 {
+				return nil, usagef("no probe knows %q; did you mean %s?", n, lang.List(near, true))
+			}
+			return nil, usagef("no probe knows %q; the topics and components are %s", n, strings.Join(slices.Compact(known), ", "))
 		}
 	}
 	out := *f

@@ -76,7 +76,7 @@ func History(ctx context.Context, c *console.Console) error {
 		if r.User != "" {
 			added += lang.F("  by %s", step.Clean(r.User, 40))
 		}
-		if _, err := fmt.Fprintf(c.Text(), "%s  %s  %-11s %s%s\n", r.Run, r.Time.Local().Format("2006-01-02 15:04"), r.Event, r.Step.Title, added); err != nil {
+		if _, err := fmt.Fprintln(c.Text(), listed(c, fmt.Sprintf("%s  %s  %-11s ", r.Run, r.Time.Local().Format("2006-01-02 15:04"), r.Event), r.Step.Title+added)); err != nil {
 			return err
 		}
 	}

@@ -3,8 +3,11 @@ package pipeline
 import (
 	"errors"
 	"os"
+	"strings"
 
+	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/report"
 	"github.com/deployctl/deployctl/installers/lockfile"
 	"github.com/deployctl/deployctl/verify/output"
 )
@@ -25,6 +28,16 @@ func outputFile(kind string, is func(string) bool, name string, inputs ...output
 		return "", &UsageError{err}
 	}
 	return place, err
+}
+
+// listed is a row of a list: its short cells, then a text, whose later lines stand under
+// its first one. Where the cells leave less than half of the terminal, it has lines of
+// its own.
+func listed(c *console.Console, cells, text string) string {
+	if used := report.Columns(cells); c.Width == 0 || used <= c.Width/2 || used+report.Columns(text) <= c.Width {
+		return cells + report.Wrap(text, used, c.Width)
+	}
+	return strings.TrimRight(cells, " ") + "\n    " + report.Wrap(text, 4, c.Width)
 }
 
 func isSnapshot(file string) bool {

@@ -71,7 +71,7 @@ func printRecipes(c *console.Console, list []*recipes.Recipe, width int) error {
 		} else if r.Source != "embedded" {
 			note = lang.F("  (from %s)", r.Source)
 		}
-		if _, err := fmt.Fprintf(c.Text(), "  %s  %s%s\n", runewidth.FillRight(r.Name, width), r.Title, note); err != nil {
+		if _, err := fmt.Fprintln(c.Text(), listed(c, "  "+runewidth.FillRight(r.Name, width)+"  ", lang.T(r.Title)+note)); err != nil {
 			return err
 		}
 	}

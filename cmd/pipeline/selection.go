@@ -42,7 +42,7 @@ func (s Selection) load(ctx context.Context, folders Folders) (*recipes.Recipe, 
 			return nil, nil, usagef("a recipe's address must not hold a user name or a password, since reports show it: download the recipe and name the file instead")
 		}
 		if s.SHA256 == "" {
-			return nil, nil, usagef("a recipe from an address is taken only with its hash: add --recipe-sha256")
+			return nil, nil, usagef("a recipe from an address is used only with its hash: add --recipe-sha256")
 		}
 		data, err := fetchRecipe(ctx, s.Name)
 		if err != nil {

@@ -33,14 +33,15 @@ func TableList(c *console.Console, folders Folders) error {
 		width, far = max(width, runewidth.StringWidth(t.Name)), max(far, runewidth.StringWidth(reach(t)))
 	}
 	for _, t := range tables {
-		line := fmt.Sprintf("%s  %s  %s", runewidth.FillRight(t.Name, width), runewidth.FillRight(reach(t), far), t.Title)
+		title := t.Title
 		switch {
 		case len(t.Yours) > 0:
-			line += lang.F("  (with your rows in %s)", strings.Join(t.Yours, ", "))
+			title += lang.F("  (with your rows in %s)", strings.Join(t.Yours, ", "))
 		case !set.Embedded(t.Name):
-			line += lang.F("  (your table %s)", t.Source)
+			title += lang.F("  (your table %s)", t.Source)
 		}
-		if _, err := fmt.Fprintln(c.Text(), line); err != nil {
+		row := fmt.Sprintf("%s  %s  ", runewidth.FillRight(t.Name, width), runewidth.FillRight(reach(t), far))
+		if _, err := fmt.Fprintln(c.Text(), listed(c, row, title)); err != nil {
 			return err
 		}
 	}
