@@ -348,5 +348,5 @@ func Shadow(ctx context.Context, o ShadowOptions) error {
 			return err
 		}
 	}
-	return report.WriteShadow(o.Console.Text(), f, o.Components, report.Style{Color: o.Console.Color, All: o.All})
+	return report.WriteShadow(o.Console.Text(), f, o.Components, report.Style{Color: o.Console.Color, All: o.All, Width: o.Console.Width})
 }

@@ -33,13 +33,13 @@ func WriteShadow(w io.Writer, f *facts.Facts, names []string, s Style) error {
 		}
 		shadowTable(b, name, list, s)
 		if disagree {
-			fmt.Fprintf(b, "  %s  %s\n", s.Paint(stateColor[judge.Warn], string(judge.Warn)), found.Found)
+			fmt.Fprintf(b, "  %s  %s\n", s.Paint(stateColor[judge.Warn], string(judge.Warn)), Wrap(found.Found, 8, s.Width))
 			if found.Fix != "" {
-				fmt.Fprintf(b, "        %s\n", s.Paint("1", found.Fix))
+				fmt.Fprintf(b, "        %s\n", s.Paint("1", Wrap(found.Fix, 8, s.Width)))
 			}
 		}
 		if p, ok := f.Problem(name); ok {
-			fmt.Fprintf(b, "  %s  %s\n", s.Paint(stateColor[judge.Unknown], string(judge.Unknown)), p.Error)
+			fmt.Fprintf(b, "  %s  %s\n", s.Paint(stateColor[judge.Unknown], string(judge.Unknown)), Wrap(p.Error, 11, s.Width))
 		}
 		b.WriteString("\n")
 	}
@@ -69,6 +69,11 @@ func shadowTable(b *strings.Builder, name string, list []facts.Instance, s Style
 		if len(i.Via) > 0 {
 			via = lang.F("found by %s", strings.Join(i.Via, ", "))
 		}
-		fmt.Fprintf(b, "  %s %s  %s  %s\n", mark, pad(orUnknown(i.Version), version), pad(i.Path, path), s.Paint("2", via))
+		cells, under := pad(i.Path, path)+"  ", 6+version
+		if used := under + path + 2; s.Width > 0 && used+Columns(via) > s.Width {
+			cells = i.Path + "\n" + strings.Repeat(" ", under) // there is no column for it
+			via = Wrap(via, under, s.Width)
+		}
+		fmt.Fprintf(b, "  %s %s  %s%s\n", mark, pad(orUnknown(i.Version), version), cells, s.Paint("2", via))
 	}
 }
