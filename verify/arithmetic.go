@@ -18,6 +18,8 @@ func usual(p judge.Precision) string {
 	switch p {
 	case judge.FP16:
 		return "half precision, whose limits are derived by rounding the input, the weights and every layer of the reference to 11 bits"
+	case judge.BF16:
+		return "bfloat16, whose limits are derived by rounding the input, the weights and every layer of the reference to 8 bits, and are no wider than those of half precision"
 	case judge.INT8:
 		return "8 bits, whose limits are those that still find the same objects"
 	}
@@ -38,6 +40,9 @@ type arithmetic struct {
 
 // arithmetics are those that a target's hardware may have.
 func arithmetics(target string, a engine.Answer) []arithmetic {
+	if judge.PrecisionOf(target) == judge.BF16 {
+		return nil
+	}
 	const tf32 = "TF32: this GPU (compute capability 8.0 or newer) may multiply float32 numbers by 11 of their 24 bits, unless NVIDIA_TF32_OVERRIDE=0 is set; the limits are derived by simulating that in the reference"
 	if judge.PrecisionOf(target) == judge.FP16 {
 		return []arithmetic{{judge.FP16, reference.Options{Half: true, Flush: true}, false,

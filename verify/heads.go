@@ -70,7 +70,7 @@ type truth struct {
 // oracle runs the reference, or finds what an earlier run left.
 type oracle struct {
 	model   *model
-	half    bool      // half precision is judged
+	judged  judge.Precision
 	second  []float32 // the other input
 	cache   string    // entries are in its folder "reference"
 	fresh   bool
@@ -79,7 +79,7 @@ type oracle struct {
 
 func newOracle(o Options, m *model, v *view) *oracle {
 	return &oracle{
-		model: m, half: judge.PrecisionOf(o.Target) == judge.FP16, second: v.second,
+		model: m, judged: judge.PrecisionOf(o.Target), second: v.second,
 		cache: o.Cache, fresh: o.Fresh || o.Level == LevelCompare,
 	}
 }
@@ -96,7 +96,7 @@ func (o *oracle) heads(ctx context.Context, input []float32) (truth, error) {
 	if err != nil {
 		return truth{}, err
 	}
-	key := hashBytes([]byte(o.model.weights.SHA256), o.model.config, engine.AppendFloats(nil, input), engine.AppendFloats(nil, o.second), []byte(print), []byte(self), fmt.Append(nil, o.half))
+	key := hashBytes([]byte(o.model.weights.SHA256), o.model.config, engine.AppendFloats(nil, input), engine.AppendFloats(nil, o.second), []byte(print), []byte(self), []byte(o.judged))
 	dir, err := cache.Secure(o.cache, "reference")
 	if err != nil {
 		return truth{}, err
@@ -129,12 +129,12 @@ func (o *oracle) compute(ctx context.Context, input []float32) (truth, error) {
 		return truth{}, err
 	}
 	t := truth{heads: exact.heads, noise: single.heads, second: second.heads, seconds: single.seconds}
-	if o.half {
-		half, err := o.run(ctx, input, reference.Options{Half: true})
+	if o.judged == judge.FP16 || o.judged == judge.BF16 {
+		short, err := o.run(ctx, input, reference.Options{Half: o.judged == judge.FP16, BFloat16: o.judged == judge.BF16})
 		if err != nil {
 			return truth{}, err
 		}
-		t.noise = half.heads
+		t.noise = short.heads
 	}
 	return t, nil
 }

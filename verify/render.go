@@ -130,6 +130,10 @@ func (p *painter) evidence(e Engine) {
 		return
 	}
 	device, family := "", engine.Target{Name: e.Target}.Family()
+	if family == "cpu" {
+		p.linef("%s", p.paint("2", lang.F("  %s computed in %s: %s an image, in single precision %s", clean(e.Name), string(e.Precision), Duration(e.MedianSeconds), Duration(e.ProcessorSeconds))))
+		return
+	}
 	switch d := e.Device; {
 	case family == "opencl" && d.OpenCL != nil:
 		device = d.OpenCL.Name

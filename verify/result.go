@@ -125,6 +125,9 @@ type Engine struct {
 	Target   string            `json:"target"`
 	Threads  int               `json:"threads,omitempty"`
 	State    State             `json:"state"`
+	// Precision is what the processor computed in, where a shorter one than single was
+	// asked for: fp32 where the engine did not follow. "": not asked for, or not known.
+	Precision judge.Precision `json:"precision,omitempty"`
 	// Why is one sentence, the likely cause; Reasons is everything found.
 	Why     string   `json:"why,omitempty"`
 	Reasons []string `json:"reasons,omitempty"`

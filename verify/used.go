@@ -43,6 +43,9 @@ func (e *Engine) used(w ready, a engine.Answer, c judge.Case, work float64) erro
 		return nil
 	}
 	e.ProcessorSeconds = a.ProcessorSeconds
+	if w.target.Family() == "cpu" {
+		return e.shortened(w, a, c)
+	}
 	switch want := w.target.Layers; {
 	case len(a.Device.Layers) == 0 || want == "":
 		e.doubt("it is not known on what the layers ran: the engine does not say", "")
@@ -66,6 +69,45 @@ func (e *Engine) used(w ready, a engine.Answer, c judge.Case, work float64) erro
 			"Use trained weights of a larger network.")
 	case same:
 		e.reject(fmt.Sprintf("%s was not used: all results are those of the processor to the last bit", target), "")
+	}
+	return nil
+}
+
+// followed is the relative L2 above which two results of one engine on one processor
+// differ by more than single precision explains: the noise of float32 is 1e-6 to 3e-5,
+// one rounding of the input to half precision alone is 2e-4.
+const followed = 1e-4
+
+// shortened judges whether an engine that was asked for a shorter precision on the
+// processor computed in it. Its own results in single precision tell: what differs from
+// them by no more than their rounding was computed in single precision.
+func (e *Engine) shortened(w ready, a engine.Answer, c judge.Case) error {
+	if ran := a.Device.Layers; len(ran) > 0 && w.target.Layers != "" && ran[w.target.Layers] == 0 {
+		e.Precision = judge.FP32
+		e.reject(fmt.Sprintf("%s was not used: the engine ran all layers on %s", w.target.Name, places(ran)), "")
+		return nil
+	}
+	worst, compared := 0.0, 0
+	for _, p := range a.Processor {
+		i := slices.IndexFunc(c.Heads, func(h judge.Tensor) bool { return h.Layer == p.Layer })
+		if p.Kind != "head" || i < 0 {
+			continue
+		}
+		data, err := p.Load()
+		if err != nil {
+			return err
+		}
+		far, _ := judge.Distance(c.Heads[i].Data, data)
+		worst, compared = max(worst, far), compared+1
+	}
+	switch {
+	case compared == 0:
+		e.doubt("it is not known in which precision the engine computed: it gave no results in single precision", "")
+	case worst < followed:
+		e.Precision = judge.FP32
+		e.reject(fmt.Sprintf("%s was asked for, and the engine computed in single precision: its results differ by %.1e from its own in single precision", w.target.Name, worst), "Use --target cpu.")
+	default:
+		e.Precision = c.Precision
 	}
 	return nil
 }

@@ -153,3 +153,37 @@ func TestProcessorsBits(t *testing.T) {
 		}
 	}
 }
+
+// TestShorterPrecision: an engine that was asked for a shorter precision on the
+// processor and gives its own results in single precision did not follow.
+func TestShorterPrecision(t *testing.T) {
+	file := write(t, filepath.Join(t.TempDir(), "head"), engine.AppendFloats(nil, []float32{3, 1}))
+	single := []engine.Tensor{{Kind: "head", Layer: 2, Shape: []int{2}, File: file}}
+	for _, c := range []struct {
+		name   string
+		value  float32
+		single []engine.Tensor
+		layers map[string]int
+		state  State
+		ran    judge.Precision
+		words  string
+	}{
+		{"followed", 3.01, single, map[string]int{"cpu_bf16": 4}, OK, judge.BF16, ""},
+		{"followed, without a word", 3.01, single, nil, OK, judge.BF16, ""},
+		{"the same bits", 3, single, nil, Fail, judge.FP32, "computed in single precision"},
+		{"single precision's rounding", 3.000002, single, nil, Fail, judge.FP32, "computed in single precision"},
+		{"another layer's word", 3.01, single, map[string]int{"cpu": 4}, Fail, judge.FP32, "ran all layers on cpu"},
+		{"nothing to compare with", 3.01, nil, nil, Unknown, "", "not known in which precision"},
+	} {
+		e := &Engine{State: OK}
+		w := ready{target: engine.Target{Name: "cpu_bf16", Backend: "torch", Layers: "cpu_bf16"}}
+		a := engine.Answer{Device: &engine.Device{Pairs: []string{"torch/cpu_bf16"}, Layers: c.layers}, Processor: c.single}
+		heads := []judge.Tensor{{Layer: 2, Data: []float32{c.value, 1}}}
+		if err := e.used(w, a, judge.Case{Precision: judge.BF16, Heads: heads}, 1); err != nil {
+			t.Fatal(err)
+		}
+		if e.State != c.state || e.Precision != c.ran || !strings.Contains(e.Why, c.words) {
+			t.Errorf("%s: %s in %q: %s", c.name, e.State, e.Precision, e.Why)
+		}
+	}
+}

@@ -27,7 +27,10 @@ is judged by the reference first: an engine whose results are wrong has no rank.
 Every combination of network, target and threads is measured in rounds that
 alternate. Between the runs, a known piece of work is timed: when it takes
 longer, something else was using the machine, and the report says so. The share
-is of the rate of multiply-adds that was measured here.`,
+is of the rate of multiply-adds that was measured here.
+
+--precision also tries shorter numbers where an engine has them. An engine that
+then computes in single precision all the same has failed.`,
 		Example: `  deployctl bench
   deployctl bench --model yolov3,yolov3-tiny --size 416,608 --chart bench.svg
   deployctl bench --engine gocv,onnxruntime --threads 1,2,4 --format csv
@@ -62,5 +65,6 @@ func measureFlags(f *pflag.FlagSet, o *pipeline.BenchOptions) {
 	f.StringVar(&o.Engine, "engine", "all", "the engines, with commas between them: "+strings.Join(engines.Names(), ", ")+"; all for those of this machine")
 	f.StringVar(&o.Config, "cfg", "", "a Darknet network description `file` of your own")
 	f.StringVar(&o.Weights, "weights", "", "its weights `file`")
+	f.StringVar(&o.Precisions, "precision", "fp32", "the precisions to try, with commas between them: fp32, fp16, bf16, or any for all of them")
 	f.DurationVar(&o.Limit, "limit", 5*time.Minute, "the longest `time` that an engine may run in a round")
 }

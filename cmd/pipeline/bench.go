@@ -24,7 +24,9 @@ type BenchOptions struct {
 	VerifyOptions
 	// Models, Sizes, Targets and Threads are lists with commas; "" is one of each.
 	Models, Sizes, Targets, Threads string
-	Rounds                          int
+	// Precisions are a list of fp32, fp16 and bf16, or any; "" is fp32.
+	Precisions string
+	Rounds     int
 	// Chart is the SVG file to write, Compare a report to compare with; "" for none.
 	Chart, Compare string
 	// Version is deployctl's own.
@@ -100,7 +102,9 @@ func (o BenchOptions) work() (w work, err error) {
 			w.networks = append(w.networks, bench.Network{Model: model, Size: size})
 		}
 	}
-	w.targets = values(o.Targets)
+	if w.targets, err = precise(values(o.Targets), o.Precisions); err != nil {
+		return w, err
+	}
 	for _, target := range w.targets {
 		if !slices.Contains(engines.Targets(), target) {
 			return w, usagef("--target %s is unknown: use %s", target, strings.Join(engines.Targets(), ", "))
@@ -109,6 +113,40 @@ func (o BenchOptions) work() (w work, err error) {
 	o.Target = "cpu" // of specs, which asks for engines that have it; the list has its own
 	_, err = o.specs()
 	return w, err
+}
+
+// precise are the targets in each of the precisions asked for: cpu, cpu_fp16, cpu_bf16.
+// What no engine has is left out, unless nothing remains.
+func precise(targets []string, precisions string) ([]string, error) {
+	known := []string{"fp32", "fp16", "bf16"}
+	asked := values(precisions)
+	switch {
+	case precisions == "any":
+		asked = known
+	case len(asked) == 0:
+		return targets, nil
+	}
+	if len(targets) == 0 {
+		targets = []string{"cpu"}
+	}
+	var list []string
+	for _, p := range asked {
+		if !slices.Contains(known, p) {
+			return nil, usagef("--precision %s is unknown: use %s or any", p, strings.Join(known, ", "))
+		}
+		for _, t := range targets {
+			if p != "fp32" {
+				t += "_" + p
+			}
+			if slices.Contains(engines.Targets(), t) && !slices.Contains(list, t) {
+				list = append(list, t)
+			}
+		}
+	}
+	if len(list) == 0 {
+		return nil, usagef("--precision %s: no engine has it on %s", precisions, strings.Join(targets, ", "))
+	}
+	return list, nil
 }
 
 // onMachine finds the engines of this machine and measures with them.

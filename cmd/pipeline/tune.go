@@ -42,7 +42,7 @@ func Tune(ctx context.Context, o TuneOptions) error {
 	var advice *bench.Advice
 	_, err = onMachine(ctx, o.BenchOptions, func(ctx context.Context, plan bench.Plan) (*bench.Report, error) {
 		var err error
-		if advice, err = bench.Tune(ctx, plan, plan.Options.Engines, w.networks[0], o.Target); err != nil {
+		if advice, err = bench.Tune(ctx, plan, plan.Options.Engines, w.networks[0], w.targets); err != nil {
 			return nil, err
 		}
 		return advice.Report, nil

@@ -117,8 +117,11 @@ type Row struct {
 	Engine  string `json:"engine"`
 	Version string `json:"version"`
 	Target  string `json:"target"`
-	// Precision is that of the target: fp32 or fp16.
+	// Precision is that of the target: fp32, fp16 or bf16.
 	Precision string `json:"precision"`
+	// Ran is what an engine that was asked for fp16 or bf16 on the processor computed
+	// in: fp32 where it did not follow. "": not asked for, or not known.
+	Ran string `json:"precision_ran,omitempty"`
 	// Threads is what was asked for, 0 for the engine's own choice.
 	Threads int          `json:"threads"`
 	State   verify.State `json:"state"`
@@ -223,12 +226,7 @@ type measured struct {
 	gflop float64
 }
 
-func precision(target string) string {
-	if judge.PrecisionOf(target) == judge.FP16 {
-		return "fp16"
-	}
-	return "fp32"
-}
+func precision(target string) string { return string(judge.PrecisionOf(target)) }
 
 // measure runs the engine once more and adds what came out.
 func (m *measured) measure(ctx context.Context, p Plan) error {
@@ -245,7 +243,7 @@ func (m *measured) measure(ctx context.Context, p Plan) error {
 	e := result.Engines[0]
 	row := &m.row
 	row.Network, row.Size, m.gflop = result.Network.Name, result.Network.Width, result.Network.GFLOP
-	row.Version, row.State, row.Why = e.Version, e.State, e.Why
+	row.Version, row.State, row.Why, row.Ran = e.Version, e.State, e.Why, string(e.Precision)
 	if v := e.Versions[m.of.Engine.Spec().Component]; v != "" {
 		row.Version = v
 	}
@@ -279,7 +277,7 @@ func (r *Row) finish(gflop, peak float64) {
 	if r.Median > 0 {
 		r.GFLOPS = gflop / r.Median
 	}
-	if peak > 0 && r.Target == "cpu" {
+	if peak > 0 && r.Target == "cpu" { // the peak is that of single precision
 		r.Share = r.GFLOPS / peak
 	}
 }

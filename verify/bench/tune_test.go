@@ -44,7 +44,7 @@ func tuned(_ context.Context, o verify.Options) (*verify.Result, error) {
 // not; the gain is over the first engine as it is.
 func TestTune(t *testing.T) {
 	list := []engine.Engine{named("plain"), named("broken"), switched{"fast"}}
-	a, err := Tune(t.Context(), Plan{Rounds: 2, Runs: 2, Processors: 2, Run: tuned, machine: still}, list, Network{Model: "net"}, "cpu")
+	a, err := Tune(t.Context(), Plan{Rounds: 2, Runs: 2, Processors: 2, Run: tuned, machine: still}, list, Network{Model: "net"}, []string{"cpu"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,12 +77,58 @@ func TestTune(t *testing.T) {
 // says why where no engine runs.
 func TestNothingFaster(t *testing.T) {
 	plan := Plan{Rounds: 1, Runs: 1, Processors: 1, Run: tuned, machine: still}
-	a, err := Tune(t.Context(), plan, []engine.Engine{named("plain")}, Network{Model: "net"}, "cpu")
+	a, err := Tune(t.Context(), plan, []engine.Engine{named("plain")}, Network{Model: "net"}, []string{"cpu"})
 	if err != nil || a.Recommended.Engine != "plain" || a.Gain != 1 {
 		t.Errorf("%+v, %v", a, err)
 	}
-	_, err = Tune(t.Context(), plan, []engine.Engine{named("broken")}, Network{Model: "net"}, "cpu")
+	_, err = Tune(t.Context(), plan, []engine.Engine{named("broken")}, Network{Model: "net"}, []string{"cpu"})
 	if err == nil || !strings.Contains(err.Error(), "it is not here") {
 		t.Errorf("%v", err)
+	}
+}
+
+// shorter is an engine that also has half precision and bfloat16 on the processor.
+type shorter struct{ named }
+
+func (s shorter) Spec() engine.Spec {
+	spec := s.named.Spec()
+	spec.Targets = append(spec.Targets, engine.Target{Name: "cpu_fp16"}, engine.Target{Name: "cpu_bf16"})
+	return spec
+}
+
+// TestTunePrecision: a shorter precision is recommended where it was asked for, is
+// faster, and is within its bar; not where the engine did not follow.
+func TestTunePrecision(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		off        float64 // of bfloat16's results
+		targets    []string
+	}{
+		{"asked for", "cpu_bf16", 5e-3, []string{"cpu", "cpu_fp16", "cpu_bf16"}},
+		{"not asked for", "cpu", 5e-3, []string{"cpu"}},
+		{"above the bar", "cpu", 3e-2, []string{"cpu", "cpu_fp16", "cpu_bf16"}},
+	} {
+		run := func(_ context.Context, o verify.Options) (*verify.Result, error) {
+			e := verify.Engine{Name: "short", Version: "1", State: verify.OK, RelL2: []verify.Number{1e-6}, MedianSeconds: 0.4, Times: []float64{0.4}}
+			switch o.Target {
+			case "cpu_fp16":
+				e.State, e.Why, e.Precision = verify.Fail, "computed in single precision", "fp32"
+			case "cpu_bf16":
+				e.RelL2, e.Precision, e.MedianSeconds, e.Times = []verify.Number{verify.Number(c.off)}, "bf16", 0.2, []float64{0.2}
+			}
+			return &verify.Result{Network: verify.Network{Name: "net", Width: 416, GFLOP: 10}, Engines: []verify.Engine{e}}, nil
+		}
+		a, err := Tune(t.Context(), Plan{Rounds: 1, Runs: 1, Processors: 1, Run: run, machine: still}, []engine.Engine{shorter{"short"}}, Network{Model: "net"}, c.targets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Recommended.Target != c.want || a.Before.Target != "cpu" {
+			t.Errorf("%s: %+v, before %+v", c.name, a.Recommended, a.Before)
+		}
+		for _, r := range a.Tried {
+			if r.Target == "cpu_fp16" && (r.Ran != "fp32" || r.Precision != "fp16" || r.State != verify.Fail) {
+				t.Errorf("%s: %+v", c.name, r)
+			}
+		}
 	}
 }

@@ -188,4 +188,6 @@ func (s Spec) TargetNames() []string {
 func (t Target) Pair() string { return t.Backend + "/" + t.Name }
 
 // Family is the kind of a target: cuda of cuda_fp16.
-func (t Target) Family() string { return strings.TrimSuffix(t.Name, "_fp16") }
+func (t Target) Family() string {
+	return strings.TrimSuffix(strings.TrimSuffix(t.Name, "_fp16"), "_bf16")
+}

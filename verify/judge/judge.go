@@ -23,6 +23,8 @@ const (
 	// TF32 is float32 whose products have factors of 11 significant bits.
 	TF32 Precision = "tf32"
 	FP16 Precision = "fp16"
+	// BF16 has float32's range and 8 significant bits.
+	BF16 Precision = "bf16"
 	INT8 Precision = "int8"
 )
 
@@ -46,11 +48,11 @@ type Tolerance struct {
 // has 11 bits, so each layer rounds by up to 5e-4 and a hundred layers add up
 // to about 1e-2; OpenCV's own tests allow 0.006 to 0.04 in scores and 0.03 to
 // 0.042 in IoU (modules/dnn/test/test_darknet_importer.cpp). TF32 has as many
-// bits in its products. INT8: eight bits,
+// bits in its products. BF16 has fewer, and must reach the same. INT8: eight bits,
 // post-training; the least that still finds the same objects.
 func For(p Precision) Tolerance {
 	switch p {
-	case FP16, TF32:
+	case FP16, TF32, BF16:
 		return Tolerance{RelL2: 2e-2, IoU: 0.95, Score: 0.03, Repeat: 1e-3}
 	case INT8:
 		return Tolerance{RelL2: 2e-1, IoU: 0.80, Score: 0.15, Repeat: 1e-3}
@@ -61,6 +63,8 @@ func For(p Precision) Tolerance {
 // PrecisionOf is the precision that a target name stands for.
 func PrecisionOf(target string) Precision {
 	switch {
+	case strings.Contains(target, "bf16"):
+		return BF16
 	case strings.Contains(target, "fp16") || strings.Contains(target, "half"):
 		return FP16
 	case strings.Contains(target, "int8"):

@@ -77,6 +77,10 @@ func limits(c Case, i int) Limit {
 		g = gainTF32
 	}
 	l := Limit{RelL2: g * math.Max(rel, least), MaxAbs: g * math.Max(abs, least*largest)}
+	if c.Precision == BF16 {
+		// Its noise alone allows far more than what is of use.
+		l.RelL2 = math.Min(l.RelL2, For(BF16).RelL2)
+	}
 	if c.Precision == INT8 {
 		// The reference does not quantize: eight bits after training are judged
 		// by what still finds the same objects.

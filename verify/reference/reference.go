@@ -59,6 +59,8 @@ type Options struct {
 	// precision, as an engine that stores its numbers so does: the noise that
 	// such an engine may have.
 	Half bool
+	// BFloat16 does the same with bfloat16: float32 with 8 significant bits.
+	BFloat16 bool
 	// Products rounds both factors of every product of a convolution, as units
 	// that multiply with fewer bits do; sums keep all bits. Not with Float64.
 	Products Rounding

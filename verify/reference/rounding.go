@@ -14,6 +14,9 @@ func (r *runner[T]) store(v []T) {
 	if r.opts.Half {
 		toHalf(v)
 	}
+	if r.opts.BFloat16 {
+		toBFloat16(v)
+	}
 	if r.opts.Flush {
 		below := tiny
 		if r.opts.Half {
@@ -93,5 +96,18 @@ func toHalf[T float](v []T) {
 			r = math.Inf(int(math.Copysign(1, r)))
 		}
 		v[i] = T(r)
+	}
+}
+
+// toBFloat16 rounds to the nearest number of bfloat16: the upper half of a float32,
+// ties to even.
+func toBFloat16[T float](v []T) {
+	for i, x := range v {
+		bits := math.Float32bits(float32(x))
+		if bits&0x7f800000 == 0x7f800000 { // infinite or NaN
+			continue
+		}
+		bits += 0x7fff + bits>>16&1
+		v[i] = T(math.Float32frombits(bits &^ 0xffff))
 	}
 }

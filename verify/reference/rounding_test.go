@@ -134,3 +134,21 @@ func TestFlush(t *testing.T) {
 		t.Error("least")
 	}
 }
+
+func TestToBFloat16(t *testing.T) {
+	const ulp = 0x1p-7
+	for in, want := range map[float32]float32{
+		0: 0, 1: 1, -1: -1, 1 + ulp: 1 + ulp, 1 + 0.4*ulp: 1, 1 + 0.5*ulp: 1, 1 + 1.5*ulp: 1 + 2*ulp, -1 - 0.6*ulp: -1 - ulp,
+		0x1.82p127: 0x1.82p127, float32(math.Inf(1)): float32(math.Inf(1)),
+	} {
+		v := []float32{in}
+		if toBFloat16(v); v[0] != want {
+			t.Errorf("%v: %v, want %v", in, v[0], want)
+		}
+	}
+	// float64 is rounded once to float32 before; a NaN stays one.
+	d := []float64{1 + 0.6*ulp, math.NaN()}
+	if toBFloat16(d); d[0] != 1+ulp || !math.IsNaN(d[1]) {
+		t.Errorf("%v", d)
+	}
+}

@@ -96,12 +96,21 @@ func Torch() Kind {
 			Formats: []engine.Format{engine.TorchScript},
 			Targets: []engine.Target{
 				{Name: "cpu", Backend: "torch", Layers: "cpu"},
+				{Name: "cpu_bf16", Backend: "torch", Layers: "cpu_bf16"},
 				{Name: "cuda", Backend: "torch", Layers: "cuda", Drivers: cudaDrivers},
 				{Name: "cuda_fp16", Backend: "torch", Layers: "cuda_fp16", Drivers: cudaDrivers},
 			},
 			Missing: missingCUDA,
 			Code: func(c engine.Choice) []engine.Code {
-				return c.Limited(engine.Code{Language: "Python", Lines: []string{"torch.set_num_threads(%d)"}})
+				list := c.Limited(engine.Code{Language: "Python", Lines: []string{"torch.set_num_threads(%d)"}})
+				if c.Target.Name != "cpu_bf16" {
+					return list
+				}
+				if list == nil {
+					list = []engine.Code{{Language: "Python"}}
+				}
+				list[0].Lines = append(list[0].Lines, "module = module.to(torch.bfloat16)", "outputs = module(picture.to(torch.bfloat16))")
+				return list
 			},
 		},
 		Adapter: "torch.py", Module: "torch", Packages: []string{"torch"},
@@ -127,8 +136,20 @@ func Torch() Kind {
 	}
 }
 
+// missingShort says that a release lacks a shorter precision on the processor, "" where
+// it has it.
+func missingShort(library string, asked engine.Target, refused bool) (why, fix string) {
+	if refused {
+		return "this " + library + " has no " + strings.TrimPrefix(asked.Name, "cpu_") + " on the processor", "Install a newer release, or use --target cpu."
+	}
+	return "", ""
+}
+
 // missingCUDA says what CUDA lacks here, "" when nothing.
-func missingCUDA(_ engine.Target, d engine.Device, refused bool) (why, fix string) {
+func missingCUDA(asked engine.Target, d engine.Device, refused bool) (why, fix string) {
+	if asked.Family() == "cpu" {
+		return missingShort("PyTorch", asked, refused)
+	}
 	switch built := d.Built["CUDA"]; {
 	case strings.HasPrefix(built, "NO"):
 		return "CUDA cannot be used: this PyTorch was built without it", "Install a build of PyTorch with CUDA, or use --target cpu."
@@ -148,6 +169,8 @@ func Ncnn() Kind {
 			Formats: []engine.Format{engine.NCNN},
 			Targets: []engine.Target{
 				{Name: "cpu", Backend: "ncnn"},
+				{Name: "cpu_fp16", Backend: "ncnn"},
+				{Name: "cpu_bf16", Backend: "ncnn"},
 				{Name: "vulkan", Backend: "ncnn", Layers: "vulkan", Drivers: []string{"libvulkan", "vulkan"}},
 			},
 			Missing: missingVulkan,
@@ -179,6 +202,9 @@ var ncnnOptions = []struct{ setting, option string }{
 // ncnnCode are the lines that set ncnn's options.
 func ncnnCode(c engine.Choice) []engine.Code {
 	cpp, py := []string{"ncnn::Net net;"}, []string{"net = ncnn.Net()"}
+	for _, name := range map[string][]string{"cpu_fp16": {"fp16_packed", "fp16_storage", "fp16_arithmetic"}, "cpu_bf16": {"bf16_storage"}}[c.Target.Name] {
+		cpp, py = append(cpp, "net.opt.use_"+name+" = true;"), append(py, "net.opt.use_"+name+" = True")
+	}
 	if c.Target.Name == "vulkan" {
 		cpp, py = append(cpp, "net.opt.use_vulkan_compute = true;"), append(py, "net.opt.use_vulkan_compute = True")
 	}
@@ -196,7 +222,10 @@ func ncnnCode(c engine.Choice) []engine.Code {
 
 // missingVulkan says what Vulkan lacks here, "" when nothing. A device that is the
 // processor (llvmpipe, which lavapipe calls itself) is not a GPU.
-func missingVulkan(_ engine.Target, d engine.Device, refused bool) (why, fix string) {
+func missingVulkan(asked engine.Target, d engine.Device, refused bool) (why, fix string) {
+	if asked.Family() == "cpu" {
+		return missingShort("ncnn", asked, refused)
+	}
 	const processor = "Use --target cpu, which needs nothing."
 	switch v := d.Vulkan; {
 	case strings.HasPrefix(d.Built["Vulkan"], "NO"):
@@ -216,7 +245,7 @@ func MNN() Kind {
 		Spec: engine.Spec{
 			Name: "mnn", Library: "MNN", Component: "mnn",
 			Formats: []engine.Format{engine.MNN},
-			Targets: []engine.Target{{Name: "cpu", Backend: "mnn"}},
+			Targets: []engine.Target{{Name: "cpu", Backend: "mnn"}, {Name: "cpu_fp16", Backend: "mnn"}},
 		},
 		Adapter: "mnn.py", Module: "MNN", Packages: []string{"mnn"},
 		Files: []string{"_mnncengine.*.so", "_mnncengine.so", "_mnncengine.*.pyd"}, Prefixes: []string{"_mnncengine."},

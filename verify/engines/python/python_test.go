@@ -228,9 +228,26 @@ func TestMissing(t *testing.T) {
 		{OpenCV(), engine.Device{OpenCL: &engine.OpenCL{Have: true, Use: true, Name: "A GPU", Type: "gpu"}}, false, "does not list it"},
 		{OpenCV(), engine.Device{OpenCL: &engine.OpenCL{Have: true, Use: true, Name: "A GPU", Type: "gpu"}}, true, ""},
 	} {
-		why, fix := c.kind.Spec.Missing(c.kind.Spec.Targets[1], c.device, !c.listed)
+		target := c.kind.Spec.Targets[slices.IndexFunc(c.kind.Spec.Targets, func(t engine.Target) bool { return t.Family() != "cpu" })]
+		why, fix := c.kind.Spec.Missing(target, c.device, !c.listed)
 		if (why == "") != (c.why == "") || !strings.Contains(why, c.why) || (why == "") != (fix == "") {
 			t.Errorf("%s: %q, %q; want %q", c.kind.Spec.Name, why, fix, c.why)
+		}
+	}
+}
+
+// TestShorter: a precision that a release does not have on the processor is named.
+func TestShorter(t *testing.T) {
+	for _, kind := range []Kind{Torch(), Ncnn()} {
+		target, ok := kind.Spec.Target("", "cpu_bf16")
+		if !ok {
+			t.Fatalf("%s has no cpu_bf16", kind.Spec.Name)
+		}
+		if why, fix := kind.Spec.Missing(target, engine.Device{}, true); !strings.Contains(why, "has no bf16 on the processor") || fix == "" {
+			t.Errorf("%s: %q, %q", kind.Spec.Name, why, fix)
+		}
+		if why, _ := kind.Spec.Missing(target, engine.Device{}, false); why != "" {
+			t.Errorf("%s has it: %q", kind.Spec.Name, why)
 		}
 	}
 }

@@ -1,8 +1,8 @@
-# MNN: a file that its own converter made, in single precision.
+# MNN: a file that its own converter made, in single precision unless half is asked for.
 
 
 class Mnn:
-    title, processor, pairs = "MNN", "mnn", ["mnn/cpu"]
+    title, processor, pairs = "MNN", "mnn", ["mnn/cpu", "mnn/cpu_fp16"]
 
     def __init__(self):
         self.mnn, self.numpy = load("MNN"), load("numpy")
@@ -12,6 +12,9 @@ class Mnn:
 
     def threads(self, job):
         return job["threads"]
+
+    def device(self):
+        return {"pairs": self.pairs}
 
     def open(self, job):
         return MnnNetwork(self, job)
@@ -27,7 +30,7 @@ class MnnNetwork:
         self.interpreter = mnn.Interpreter(job["model"])
         for hint, value in self.hints if hasattr(self.interpreter, "setSessionHint") else ():
             self.interpreter.setSessionHint(hint, value)
-        config = {"backend": "CPU", "precision": "high"}
+        config = {"backend": "CPU", "precision": "low" if job["target"] == "cpu_fp16" else "high"}
         if job["threads"]:
             config["numThread"] = job["threads"]
         self.session = self.interpreter.createSession(config)

@@ -1,9 +1,9 @@
-# ncnn: model.param and model.bin, in single precision.
+# ncnn: model.param and model.bin, in single precision unless a shorter one is asked for.
 
 
 class Ncnn:
     title, processor = "ncnn", "ncnn"
-    pairs = ["ncnn/cpu", "ncnn/vulkan"]
+    pairs = ["ncnn/cpu", "ncnn/cpu_fp16", "ncnn/cpu_bf16", "ncnn/vulkan"]
 
     def __init__(self):
         self.ncnn, self.numpy = load("ncnn"), load("numpy")
@@ -26,7 +26,8 @@ class Ncnn:
             soft = any(s in name.lower() for s in ("llvmpipe", "lavapipe", "swiftshader"))
             names.append(name)
             types.append("cpu" if soft else kinds.get(info.type(), "other"))
-        pairs = ["ncnn/cpu"]
+        opt = self.ncnn.Net().opt
+        pairs = ["ncnn/cpu"] + ["ncnn/cpu_" + p for p in ("fp16", "bf16") if hasattr(opt, "use_%s_storage" % p)]
         if types and types[self.ncnn.get_default_gpu_index()] == "gpu":
             pairs.append("ncnn/vulkan")
         built = {"Vulkan": "NO" if count is None else "YES"}
@@ -38,7 +39,8 @@ class Ncnn:
         # Whatever this release has of other precisions is off.
         for name in dir(opt):
             if name.startswith(("use_fp16", "use_bf16", "use_int8")):
-                setattr(opt, name, False)
+                asked = "use_" + job["target"][4:]
+                setattr(opt, name, job["target"].startswith("cpu_") and name.startswith(asked))
         opt.use_vulkan_compute = job["target"] == "vulkan"
         options = (
             ("winograd", "use_winograd_convolution"), ("packing", "use_packing_layout"), ("sgemm", "use_sgemm_convolution"),
@@ -84,7 +86,7 @@ class NcnnNetwork:
         return results, took
 
     def layers(self):
-        if self.job["target"] == "cpu":
+        if self.job["target"].startswith("cpu"):
             return None
         count = {}
         for layer in self.net.layers():
