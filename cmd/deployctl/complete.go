@@ -54,6 +54,7 @@ func flagCompleters() map[string]cobra.CompletionFunc {
 		}),
 		"--target":              one(func(*cobra.Command) []string { return engines.Targets() }),
 		"bench --target":        several(func(*cobra.Command) []string { return engines.Targets() }),
+		"--precision":           several(of("fp32", "fp16", "bf16", "any")),
 		"plan --target":         pairs(componentVersions),
 		"--model":               one(families),
 		"verify --model":        wordsAndFiles(families, "onnx"),

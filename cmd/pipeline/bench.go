@@ -102,13 +102,13 @@ func (o BenchOptions) work() (w work, err error) {
 			w.networks = append(w.networks, bench.Network{Model: model, Size: size})
 		}
 	}
-	if w.targets, err = precise(values(o.Targets), o.Precisions); err != nil {
-		return w, err
-	}
-	for _, target := range w.targets {
+	for _, target := range values(o.Targets) {
 		if !slices.Contains(engines.Targets(), target) {
 			return w, usagef("--target %s is unknown: use %s", target, strings.Join(engines.Targets(), ", "))
 		}
+	}
+	if w.targets, err = precise(values(o.Targets), o.Precisions); err != nil {
+		return w, err
 	}
 	o.Target = "cpu" // of specs, which asks for engines that have it; the list has its own
 	_, err = o.specs()
