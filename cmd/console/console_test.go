@@ -158,10 +158,14 @@ func TestBytes(t *testing.T) {
 func TestBar(t *testing.T) {
 	c, _, errOut := test("", true)
 	c.throttle = 1
+	// Windows' clock stands still for up to 16 ms, and nothing is drawn twice at one time.
+	tick := func() { time.Sleep(20 * time.Millisecond) }
 	task := c.StartBytes("fetch f", 248e6)
 	task.Set(100e6)
+	tick()
 	task.Set(137e6)
 	c.Note("a mirror failed")
+	tick()
 	task.Set(174e6)
 	lines := drawn(errOut)
 	bar := regexp.MustCompile(`^fetch f +(\d+)% \|█* *\| \((\d+)/148 MB, \d[\d.]* .?B/s\) \[\d+s:\d+s\]$`)
