@@ -1,7 +1,6 @@
 package main
 
 import (
-	"runtime"
 	"strings"
 	"time"
 
@@ -11,13 +10,12 @@ import (
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/cmd/formats"
 	"github.com/deployctl/deployctl/cmd/pipeline"
-	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engines"
 )
 
 func newBench(c *console.Console) *cobra.Command {
-	o := pipeline.BenchOptions{Version: version(), VerifyOptions: pipeline.VerifyOptions{Console: c, Recipe: pipeline.Selection{Name: recipes.DefaultOn(runtime.GOOS)}}}
+	o := pipeline.BenchOptions{Version: version(), VerifyOptions: pipeline.VerifyOptions{Console: c}}
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure the engines of this machine against each other",

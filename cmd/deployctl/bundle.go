@@ -10,7 +10,6 @@ import (
 	"github.com/deployctl/deployctl/cmd/pipeline"
 	"github.com/deployctl/deployctl/doctor/images"
 	"github.com/deployctl/deployctl/installers/lockfile"
-	"github.com/deployctl/deployctl/recipes"
 )
 
 // lockFlags are what lock and bundle create share.
@@ -20,13 +19,6 @@ func lockFlags(f *pflag.FlagSet, o *pipeline.LockOptions) {
 	f.BoolVar(&o.WithGo, "with-go", false, "also Go's packages, although this machine has Go")
 	f.StringVar(&o.For, "for", "", "lock for a clean `image` instead of this machine: "+strings.Join(images.Names(), ", "))
 	f.StringVar(&o.From, "from", "", "lock for the machine in a `snapshot` instead of this one")
-}
-
-// recipeFor is the default recipe of the system that is locked for.
-func recipeFor(cmd *cobra.Command, o *pipeline.LockOptions) {
-	if strings.HasPrefix(o.For, "windows") && !cmd.Flags().Changed("recipe") {
-		o.Recipe.Name = recipes.DefaultOn("windows")
-	}
 }
 
 func newLock(c *console.Console) *cobra.Command {
@@ -49,7 +41,6 @@ snapshot of the machine: the wheels, archives and sources of the plan.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withFolders(func(f pipeline.Folders) error {
 				o.Folders = f
-				recipeFor(cmd, &o)
 				return pipeline.Lock(cmd.Context(), o)
 			})
 		},
@@ -80,7 +71,6 @@ was.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withFolders(func(f pipeline.Folders) error {
 				o.Folders = f
-				recipeFor(cmd, &o.LockOptions)
 				return pipeline.BundleCreate(cmd.Context(), o)
 			})
 		},

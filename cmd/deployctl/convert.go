@@ -1,7 +1,6 @@
 package main
 
 import (
-	"runtime"
 	"strings"
 	"time"
 
@@ -9,12 +8,11 @@ import (
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/cmd/pipeline"
-	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/verify/darknet"
 )
 
 func newConvert(c *console.Console) *cobra.Command {
-	o := pipeline.ConvertOptions{VerifyOptions: pipeline.VerifyOptions{Console: c, Recipe: pipeline.Selection{Name: recipes.DefaultOn(runtime.GOOS)}, Level: 2, Runs: 1, Target: "cpu", Limit: 5 * time.Minute}}
+	o := pipeline.ConvertOptions{VerifyOptions: pipeline.VerifyOptions{Console: c, Level: 2, Runs: 1, Target: "cpu", Limit: 5 * time.Minute}}
 	cmd := &cobra.Command{
 		Use:   "convert --to FORMAT",
 		Short: "Convert a Darknet network to another format, checked by an engine that reads it",

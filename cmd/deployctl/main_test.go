@@ -48,6 +48,8 @@ func TestScripts(t *testing.T) {
 			e.Setenv("HOME", home)
 			e.Setenv("XDG_CACHE_HOME", home+"/.cache")
 			e.Setenv("XDG_CONFIG_HOME", home+"/.config")
+			e.Setenv("LOCALAPPDATA", home+"/.cache") // Windows' of both
+			e.Setenv("APPDATA", home+"/.config")
 			e.Setenv("NO_COLOR", "1")
 			return os.MkdirAll(home, 0o700)
 		},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -155,7 +154,7 @@ func negativeLast(args []string) []string {
 
 // selectRecipe adds the flags that choose and narrow a recipe.
 func selectRecipe(f *pflag.FlagSet, s *pipeline.Selection) {
-	f.StringVar(&s.Name, "recipe", recipes.DefaultOn(runtime.GOOS), "what to judge against: a `recipe`'s name, file or https address")
+	f.StringVar(&s.Name, "recipe", "", "what to judge against: a `recipe`'s name, file or https address ("+recipes.Default+" by default, "+recipes.DefaultOn("windows")+" on Windows)")
 	f.StringVar(&s.SHA256, "recipe-sha256", "", "the `hash` that a recipe from an https address must have")
 	f.StringArrayVar(&s.Set, "set", nil, "choose a recipe's parameter, as `name=value` (gpu=cuda)")
 	f.Var(list{&s.Only}, "only", "judge only these requirement `ids` (cuda. for all that begin so)")

@@ -1,20 +1,18 @@
 package main
 
 import (
-	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/cmd/pipeline"
-	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engines"
 )
 
 func newTune(c *console.Console) *cobra.Command {
-	o := pipeline.TuneOptions{BenchOptions: pipeline.BenchOptions{Version: version(), VerifyOptions: pipeline.VerifyOptions{Console: c, Recipe: pipeline.Selection{Name: recipes.DefaultOn(runtime.GOOS)}}}}
+	o := pipeline.TuneOptions{BenchOptions: pipeline.BenchOptions{Version: version(), VerifyOptions: pipeline.VerifyOptions{Console: c}}}
 	cmd := &cobra.Command{
 		Use:   "tune",
 		Short: "Find the fastest engine and settings for a network on this machine",

@@ -18,6 +18,7 @@ import (
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 	"github.com/deployctl/deployctl/installers/wheel"
+	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/output"
 )
@@ -122,7 +123,11 @@ func BundleImport(ctx context.Context, c *console.Console, folders Folders, file
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprint(c.Text(), lang.F("%s\nNext: deployctl doctor --fix --offline%s\n", contents(l), Selection{Name: l.Recipe.Name}.flags()))
+	var chosen Selection
+	if l.Recipe.Name != recipes.DefaultOn(runtime.GOOS) {
+		chosen.Name = l.Recipe.Name
+	}
+	_, err = fmt.Fprint(c.Text(), lang.F("%s\nNext: deployctl doctor --fix --offline%s\n", contents(l), chosen.flags()))
 	return err
 }
 

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -155,15 +154,15 @@ func Doctor(ctx context.Context, o DoctorOptions) error {
 	if (o.Fix && !o.DryRun || o.Offline) && o.Folders.Missing != nil {
 		return o.Folders.Missing
 	}
-	r, t, err := o.Recipe.load(ctx, o.Folders)
+	h, probes, err := openHost(o.From, o.Deep)
+	if err != nil {
+		return err
+	}
+	r, t, err := o.Recipe.load(ctx, o.Folders, h.OS)
 	if err != nil {
 		return err
 	}
 	if o.lock, err = o.loadLock(r.Name); err != nil {
-		return err
-	}
-	h, probes, err := openHost(o.From, o.Deep)
-	if err != nil {
 		return err
 	}
 	x := examine(ctx, h, probes, r, t, o)
@@ -196,7 +195,7 @@ func (o DoctorOptions) say(ctx context.Context, x *examination, r *recipes.Recip
 		}
 		x.report.Fix = o.Recipe.fix(x.outline)
 	}
-	if o.Recipe.Name == recipes.DefaultOn(runtime.GOOS) {
+	if o.Recipe.Name == "" {
 		if x.report.Others, err = others(r.Name, x.judgement.Facts, t, recipes.EmbeddedNamed); err != nil {
 			return err
 		}

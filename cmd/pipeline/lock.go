@@ -83,11 +83,11 @@ func contents(l *lockfile.Lock) string {
 }
 
 func (o LockOptions) make(ctx context.Context) (*lockfile.Lock, error) {
-	r, t, err := o.Recipe.load(ctx, o.Folders)
+	seen, h, err := PlanOptions{For: o.For, From: o.From}.machine(ctx)
 	if err != nil {
 		return nil, err
 	}
-	seen, h, err := PlanOptions{For: o.For, From: o.From}.machine(ctx)
+	r, t, err := o.Recipe.load(ctx, o.Folders, seen.OS.Family)
 	if err != nil {
 		return nil, err
 	}

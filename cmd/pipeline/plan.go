@@ -55,11 +55,11 @@ func Plan(ctx context.Context, o PlanOptions) error {
 	if asScript && len(targets) > 0 {
 		return usagef("--target is a question for --format %s: a script holds what doctor --fix would do", lang.List(formats.Names(formats.Plan), true))
 	}
-	r, t, err := o.Recipe.load(ctx, o.Folders)
+	f, h, err := o.machine(ctx)
 	if err != nil {
 		return err
 	}
-	f, h, err := o.machine(ctx)
+	r, t, err := o.Recipe.load(ctx, o.Folders, f.OS.Family)
 	if err != nil {
 		return err
 	}

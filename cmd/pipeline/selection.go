@@ -1,11 +1,11 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net/http"
 	"net/url"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +18,8 @@ import (
 
 // Selection is which recipe is judged, and how it is narrowed.
 type Selection struct {
-	// Name of a recipe, a file, or an https address; that one needs SHA256.
+	// Name of a recipe, a file, or an https address; that one needs SHA256. "" is the
+	// default of the system that is judged.
 	Name, SHA256 string
 	// Set holds parameters as name=value; the others hold requirement ids, with
 	// a dot at the end for all that begin so.
@@ -30,8 +31,8 @@ const (
 	recipeWithin = 30 * time.Second
 )
 
-// load finds the recipe and the tables it may ask.
-func (s Selection) load(ctx context.Context, folders Folders) (*recipes.Recipe, *recipes.Tables, error) {
+// load finds the recipe, for a machine of a system (GOOS), and the tables it may ask.
+func (s Selection) load(ctx context.Context, folders Folders, system string) (*recipes.Recipe, *recipes.Tables, error) {
 	t, err := recipes.FindTables(folders.Recipes)
 	if err != nil {
 		return nil, nil, &UsageError{err}
@@ -51,7 +52,7 @@ func (s Selection) load(ctx context.Context, folders Folders) (*recipes.Recipe, 
 		if r, err = recipes.LoadPinned(data, s.Name, s.SHA256); err != nil {
 			return nil, nil, &UsageError{err}
 		}
-	} else if r, err = recipes.Find(s.Name, folders.Recipes); err != nil {
+	} else if r, err = recipes.Find(cmp.Or(s.Name, recipes.DefaultOn(system)), folders.Recipes); err != nil {
 		return nil, nil, &UsageError{err}
 	}
 	values, err := recipes.ParseSet(s.Set)
@@ -113,7 +114,7 @@ func (s Selection) fix(plan *installers.Plan) *report.Fix {
 // flags are what a command line needs to make the same choice again.
 func (s Selection) flags() string {
 	var b strings.Builder
-	if s.Name != recipes.DefaultOn(runtime.GOOS) {
+	if s.Name != "" {
 		b.WriteString(" --recipe " + s.Name)
 	}
 	for _, list := range []struct {

@@ -140,7 +140,7 @@ func (o VerifyOptions) checkOwn() error {
 
 // machine looks at this machine and judges it by the recipe.
 func (o VerifyOptions) machine(ctx context.Context) (*host.Host, *judge.Judgement, error) {
-	r, t, err := o.Recipe.load(ctx, o.Folders)
+	r, t, err := o.Recipe.load(ctx, o.Folders, runtime.GOOS)
 	if err != nil {
 		return nil, nil, err
 	}

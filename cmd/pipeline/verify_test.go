@@ -14,6 +14,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/verify"
+	"github.com/deployctl/deployctl/verify/engines"
 )
 
 // TestProofRunsInTheHostsEnvironment: after an install the host has what a new
@@ -72,7 +73,7 @@ func TestEngines(t *testing.T) {
 		chosen         map[string]string
 		want, note     string // want: the engines, or the error
 	}{
-		{"", "cpu", gocv, "gocv", ""},
+		{"", "cpu", gocv, engines.Default(runtime.GOOS).Name, ""},
 		{"onnxruntime", "cpu", nil, "onnxruntime", ""},
 		{"onnxruntime,gocv", "cpu", gocv, "onnxruntime gocv", ""},
 		{"reference,gocv", "cpu", gocv, "gocv", ""},
