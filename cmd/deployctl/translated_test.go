@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"text/template/parse"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
@@ -123,7 +124,7 @@ func literal(n ast.Node) (string, bool) {
 func dataTexts(t *testing.T) map[string]string {
 	t.Helper()
 	texts := map[string]string{}
-	fields := []string{"title", "description", "why", "manual", "note", "cause", "found", "text", "get", "numbered", "old", "server"}
+	fields := []string{"title", "description", "why", "manual", "note", "cause", "found", "text", "get", "numbered", "old", "server", "about"}
 	maps := []string{"fix", "manual_on"} // by system
 	var walk func(path string, v any)
 	walk = func(path string, v any) {
@@ -148,8 +149,8 @@ func dataTexts(t *testing.T) map[string]string {
 			}
 		}
 	}
-	for _, pattern := range []string{"*.yaml", "checks/*.yaml", "providers/*.yaml", "rules/*.yaml"} {
-		names, err := filepath.Glob("../../recipes/library/" + pattern)
+	for _, pattern := range []string{"recipes/library/*.yaml", "recipes/library/checks/*.yaml", "recipes/library/providers/*.yaml", "recipes/library/rules/*.yaml", "installers/models/*.yaml"} {
+		names, err := filepath.Glob("../../" + pattern)
 		if err != nil || len(names) == 0 {
 			t.Fatal(pattern, err)
 		}
@@ -176,6 +177,91 @@ func dataTexts(t *testing.T) map[string]string {
 // english is a word that is not a name: without one, a text needs no translation.
 var english = regexp.MustCompile(`(?:^|[ (])[a-z]{2,}(?:$|[ ,.;:)])`)
 
+// templateTexts are the texts of the templates: those given to the catalog (t, f), and
+// those that stand in a page as they are.
+func templateTexts(t *testing.T) (given map[string]string, fixed []string) {
+	t.Helper()
+	given = map[string]string{}
+	names, err := filepath.Glob("../*/*.tmpl")
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree := parse.New(name)
+		tree.Mode = parse.SkipFuncCheck
+		trees := map[string]*parse.Tree{}
+		if _, err := tree.Parse(string(data), "", "", trees); err != nil {
+			t.Fatal(err)
+		}
+		for _, one := range trees {
+			page, texts := templateText(one.Root.String())
+			fixed = append(fixed, texts...)
+			for _, text := range page {
+				given[text] = name
+			}
+		}
+	}
+	return given, fixed
+}
+
+// The parts of a template: a text for the catalog, anything else that is computed, the
+// style sheet, a text that is read aloud, and an element.
+var (
+	templateGiven  = regexp.MustCompile(`\b[tf] ("(?:[^"\\]|\\.)*")`)
+	templateAction = regexp.MustCompile(`\{\{.*?\}\}`)
+	templateStyle  = regexp.MustCompile(`(?s)<style>.*?</style>`)
+	templateSpoken = regexp.MustCompile(`(?:aria-label|alt|title|placeholder)="([^"]*)"`)
+	templateTag    = regexp.MustCompile(`(?s)<[^>]*>`)
+)
+
+// templateText splits the source of a template in texts for the catalog and those that
+// stand in the page.
+func templateText(source string) (given, fixed []string) {
+	for _, m := range templateGiven.FindAllStringSubmatch(source, -1) {
+		if text, err := strconv.Unquote(m[1]); err == nil {
+			given = append(given, text)
+		}
+	}
+	page := templateStyle.ReplaceAllString(templateAction.ReplaceAllString(source, ""), "")
+	for _, m := range templateSpoken.FindAllStringSubmatch(page, -1) {
+		fixed = append(fixed, m[1])
+	}
+	for text := range strings.Lines(templateTag.ReplaceAllString(page, "\n")) {
+		fixed = append(fixed, strings.TrimSpace(text))
+	}
+	return given, fixed
+}
+
+// TestTemplates: no word of a page stands outside the catalog, unless it is a name.
+func TestTemplates(t *testing.T) {
+	check := func(fixed []string) (outside []string) {
+		for _, text := range fixed {
+			for _, word := range regexp.MustCompile(`[A-Za-z]{2,}`).FindAllString(text, -1) {
+				if !slices.Contains([]string{"deployctl", "JSON", "GFLOP"}, word) {
+					outside = append(outside, word+" in "+text)
+				}
+			}
+		}
+		return outside
+	}
+	_, fixed := templateTexts(t)
+	if outside := check(fixed); len(outside) > 0 || len(fixed) < 20 {
+		t.Errorf("of %d texts, these need {{t}}: %q", len(fixed), outside)
+	}
+	for source, want := range map[string]int{
+		`<p>{{t "Known"}} · {{.Name}}</p>`: 0, `<style>a{color:red}</style><td class="n">p95</td>`: 0,
+		`<p>New word</p>`: 2, `<i aria-label="Checks: {{.Name}}"></i>`: 1, `{{if .A}}else{{end}}`: 1,
+	} {
+		if _, fixed := templateText(source); len(check(fixed)) != want {
+			t.Errorf("%s: %q", source, check(fixed))
+		}
+	}
+}
+
 // TestTranslated: every text has its Chinese, and no translation is left over.
 func TestTranslated(t *testing.T) {
 	keys := map[string]string{} // to the file that has it
@@ -183,6 +269,12 @@ func TestTranslated(t *testing.T) {
 		keys[p.En] = p.File
 	}
 	given, all := goTexts(t)
+	pages, _ := templateTexts(t)
+	for text, path := range pages {
+		if _, ok := keys[text]; !ok {
+			t.Errorf("%s: no Chinese for %q", path, text)
+		}
+	}
 	data, help := dataTexts(t), map[string]string{}
 	var walk func(*cobra.Command)
 	walk = func(cmd *cobra.Command) {
@@ -198,7 +290,8 @@ func TestTranslated(t *testing.T) {
 	walk(newRoot(&console.Console{}))
 	for _, texts := range []map[string]string{given, data, help} {
 		for text, path := range texts {
-			if _, ok := keys[text]; !ok && strings.Contains(text, " ") && english.MatchString(text) {
+			name := !strings.Contains(text, " ") && data[text] != "" // glog
+			if _, ok := keys[text]; !ok && !name && english.MatchString(text) {
 				t.Errorf("%s: no Chinese for %q", strings.TrimPrefix(path, "../../"), text)
 			}
 		}
@@ -208,7 +301,8 @@ func TestTranslated(t *testing.T) {
 		_, file := data[text]
 		_, call := given[text]
 		_, shown := help[text]
-		if !code && !file && !call && !shown && text != "Help about any command" { // cobra's, made late
+		_, page := pages[text]
+		if !code && !file && !call && !shown && !page && text != "Help about any command" { // cobra's, made late
 			t.Errorf("recipes/library/lang/zh/%s: no text %q", path, text)
 		}
 	}

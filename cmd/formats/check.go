@@ -9,6 +9,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/doctor/report"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify"
 )
 
@@ -63,9 +64,9 @@ func (c check) problem() bool { return c.outcome() > skipped }
 
 // message says what is wrong and what to do, on one line.
 func (c check) message() string {
-	text := line(c.Title) + ": " + line(cmp.Or(c.Found, string(c.State)))
+	text := line(c.Title) + lang.T(": ") + line(cmp.Or(c.Found, string(c.State)))
 	if c.Fix != "" {
-		text = strings.TrimRight(text, ".") + ". Fix: " + line(c.Fix)
+		text = lang.F("%s. Fix: %s", strings.TrimRight(text, ".。"), line(c.Fix))
 	}
 	return text
 }
@@ -83,7 +84,11 @@ func (c check) web() string {
 	if !strings.HasPrefix(c.Page, "docs/") && !strings.HasPrefix(c.Page, "recipes/") {
 		return ""
 	}
-	return home + "/blob/main/" + c.Page
+	page := c.Page
+	if name, ok := strings.CutPrefix(page, "recipes/pages/"); ok && lang.Current() == lang.Chinese {
+		page = "recipes/pages/zh/" + name
+	}
+	return home + "/blob/main/" + page
 }
 
 // body is all that is known, one fact a line.
@@ -120,7 +125,7 @@ func (d *Document) checks() []check {
 		}
 	}
 	if d.Doctor != nil && d.Doctor.Error != "" {
-		list = append(list, check{ID: "deployctl.run", Title: "Run of deployctl", Group: "Run", State: judge.Fail, Found: clean(d.Doctor.Error)})
+		list = append(list, check{ID: "deployctl.run", Title: lang.T("Run of deployctl"), Group: "Run", State: judge.Fail, Found: clean(d.Doctor.Error)})
 	}
 	return list
 }
@@ -148,7 +153,7 @@ func ofDifference(x report.Difference, c *report.Comparison) check {
 	}
 	out.Found = clean(fmt.Sprintf("%s (%s) → %s (%s)", x.A, c.A.Name, x.B, c.B.Name))
 	if x.Why != "" {
-		out.Found += ": " + out.Why
+		out.Found += lang.T(": ") + out.Why
 	}
 	return out
 }
@@ -174,15 +179,15 @@ func place(where, root string) (file string, number int) {
 
 func ofEngine(e verify.Engine) check {
 	c := check{
-		ID: line("verify." + e.Name), Title: line(e.Name + " on " + e.Target), Group: "Proof", State: judge.State(e.State),
+		ID: line("verify." + e.Name), Title: line(lang.F("%s on %s", e.Name, e.Target)), Group: "Proof", State: judge.State(e.State),
 		Found: clean(e.Why), Fix: clean(e.Fix), Seconds: e.MedianSeconds, Detail: clean(strings.Join(e.Reasons, "\n")),
 	}
 	switch {
 	case e.State != verify.OK:
 	case e.MedianSeconds > 0:
-		c.Found = fmt.Sprintf("%s, agrees with the reference, %s for each image", clean(cmp.Or(e.Version, "no version")), verify.Duration(e.MedianSeconds))
+		c.Found = lang.F("%s, agrees with the reference, %s for each image", clean(cmp.Or(e.Version, lang.T("no version"))), verify.Duration(e.MedianSeconds))
 	default:
-		c.Found = clean(cmp.Or(e.Version, "it loads"))
+		c.Found = clean(cmp.Or(e.Version, lang.T("it loads")))
 	}
 	return c
 }

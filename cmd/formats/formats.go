@@ -293,7 +293,7 @@ func (d *Document) host() string {
 func (d *Document) closing() string {
 	switch {
 	case d.Doctor != nil && d.Doctor.Error != "":
-		return "Stopped early: " + clean(d.Doctor.Error)
+		return lang.F("Stopped early: %s", clean(d.Doctor.Error))
 	case d.Doctor != nil:
 		return clean(d.Doctor.Closing())
 	case d.Comparison != nil:
@@ -301,27 +301,27 @@ func (d *Document) closing() string {
 	case d.Solution != nil:
 		return clean(lang.Join(strings.TrimRight(d.Solution.Heading(), ":：.。")+lang.T("."), d.Next))
 	case d.Bench != nil:
-		return clean(strings.Join(d.Bench.Notes(), " "))
+		return clean(lang.Join(d.Bench.Notes()...))
 	case len(d.Proof.Engines) == 0:
-		return "No engine was asked for, so nothing was verified."
+		return lang.T("No engine was asked for, so nothing was verified.")
 	case d.Proof.State == verify.OK && d.Proof.Level == verify.LevelLoad:
-		return "Every engine loads. No network was run."
+		return lang.T("Every engine loads. No network was run.")
 	case d.Proof.State == verify.OK:
-		return "Verified: every engine agrees with the reference."
+		return lang.T("Verified: every engine agrees with the reference.")
 	case d.Proof.State == verify.Fail:
-		return "Not verified: " + d.said(verify.Fail)
+		return lang.F("Not verified: %s", d.said(verify.Fail))
 	}
-	return "Could not be verified: " + d.said(verify.Unknown)
+	return lang.F("Could not be verified: %s", d.said(verify.Unknown))
 }
 
 // said is why the first engine in a state is in it.
 func (d *Document) said(state verify.State) string {
 	for _, e := range d.Proof.Engines {
 		if e.State == state {
-			return clean(e.Name + ": " + e.Why)
+			return clean(e.Name + lang.T(": ") + e.Why)
 		}
 	}
-	return string(state)
+	return text(state)
 }
 
 // clean drops what could steer a terminal or hide text: control characters and

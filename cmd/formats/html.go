@@ -38,7 +38,7 @@ type page struct {
 	Leading, Following            []section
 	Solution                      bool // Plan is solve's, with reasons
 	Plan                          []planned
-	PlanCost                      string
+	PlanNote                      []piece // what the plan costs, and how to run it
 	Manual                        []manual
 	Proof                         *proofPage
 	Groups                        []group
@@ -92,19 +92,45 @@ type (
 
 // writeHTML writes one file that needs nothing else: no script, no request.
 func writeHTML(w io.Writer, d *Document) error {
-	t, err := template.New("report").Funcs(template.FuncMap{"sentence": sentence, "lines": lines, "weight": weight}).Parse(htmlTemplate)
+	t, err := template.New("report").Funcs(template.FuncMap{
+		"sentence": sentence, "lines": lines, "weight": weight, "t": text, "f": lang.F, "language": language,
+	}).Parse(htmlTemplate)
 	if err != nil {
 		return err
 	}
 	return t.Execute(w, newPage(d))
 }
 
+// text is a fixed text or a state in the language that is set.
+func text(s any) string { return lang.T(fmt.Sprint(s)) }
+
+// language is the language of the page's texts, as HTML names it (BCP 47).
+func language() string {
+	if lang.Current() == lang.Chinese {
+		return "zh-Hans"
+	}
+	return string(lang.Current())
+}
+
 // sentence tells a sentence from a command.
-func sentence(s string) bool { return strings.HasSuffix(s, ".") || strings.Contains(s, ". ") }
+func sentence(s string) bool {
+	return strings.HasSuffix(s, ".") || strings.Contains(s, ". ") || strings.ContainsAny(s, "。，；：")
+}
 
 // weight is the color of a difference's weight, "" for another text.
 func weight(s string) judge.State {
 	return map[string]judge.State{report.Breaks.String(): judge.Fail, report.Matters.String(): judge.Warn, report.Detail.String(): judge.Skipped}[s]
+}
+
+// weights says which weights a network had.
+func weights(kind string) string {
+	switch kind {
+	case verify.SelfTest:
+		return lang.T("self-test weights")
+	case verify.Official:
+		return lang.T("the official weights")
+	}
+	return lang.T("your own weights")
 }
 
 // lines keeps a text's line ends as elements: in the file, no line begins with what
@@ -118,8 +144,9 @@ func (p planned) Aside() string {
 	return strings.Join(slices.DeleteFunc([]string{p.Cost, p.Who}, func(s string) bool { return s == "" }), " · ")
 }
 
-// Explain is the command that shows more of a check.
+// Explain is the command that shows more of a check, Web its page's address.
 func (c check) Explain() string { return c.explain() }
+func (c check) Web() string     { return c.web() }
 
 func newPage(d *Document) page {
 	p := page{
@@ -146,7 +173,7 @@ func newPage(d *Document) page {
 	if d.Doctor != nil && d.Doctor.Fix != nil { // as the closing sentence has it
 		cost = d.Doctor.Fix.Cost()
 	}
-	p.PlanCost = fmt.Sprintf("%s, %s.", recipes.Count(len(d.Plan), "step"), cost)
+	p.PlanNote = pieces(lang.F("%s, %s. With `deployctl doctor --fix`, deployctl asks before it changes anything, and can undo each step.", recipes.Count(len(d.Plan), "step"), cost))
 	for _, m := range d.Manual {
 		p.Manual = append(p.Manual, manual{line(m.Title), clean(m.Do), clean(m.Reason)})
 	}
@@ -190,17 +217,17 @@ func (d *Document) verdict() (judge.State, string) {
 func verdictOf(exit int) (judge.State, string) {
 	switch exit {
 	case judge.ExitOK:
-		return judge.OK, "passes"
+		return judge.OK, lang.T("passes")
 	case judge.ExitStrict:
-		return judge.Warn, "warnings"
+		return judge.Warn, lang.T("warnings")
 	case judge.ExitUnknown:
-		return judge.Unknown, "unknown"
+		return judge.Unknown, lang.T("unknown")
 	case judge.ExitPending:
-		return judge.Pending, "pending"
+		return judge.Pending, lang.T("pending")
 	case judge.ExitFail:
-		return judge.Fail, "fails"
+		return judge.Fail, lang.T("fails")
 	}
-	return judge.Fail, "stopped"
+	return judge.Fail, lang.T("stopped")
 }
 
 // pieces splits a sentence whose commands are between backticks.
@@ -235,27 +262,27 @@ func tiles(list []check) []tile {
 func groups(list []check) []group {
 	var out []group
 	for _, c := range list {
-		i := slices.IndexFunc(out, func(g group) bool { return g.Name == c.Group })
+		i := slices.IndexFunc(out, func(g group) bool { return g.Name == lang.T(c.Group) })
 		if i < 0 {
 			i = len(out)
-			out = append(out, group{Name: c.Group})
+			out = append(out, group{Name: lang.T(c.Group)})
 		}
 		out[i].Checks = append(out[i].Checks, c)
 	}
 	for i, g := range out {
 		var parts []string
 		for _, t := range tiles(g.Checks) {
-			parts = append(parts, fmt.Sprintf("%d %s", t.Count, t.State))
+			parts = append(parts, lang.F("%d %s", t.Count, text(t.State)))
 		}
-		out[i].Summary = strings.Join(parts, ", ")
+		out[i].Summary = strings.Join(parts, lang.T(", "))
 	}
 	return out
 }
 
 func newProof(r *verify.Result, picture []byte) *proofPage {
-	p := &proofPage{Network: "The engines were loaded. No network was run."}
+	p := &proofPage{Network: lang.T("The engines were loaded. No network was run.")}
 	if r.Level != verify.LevelLoad {
-		p.Network = fmt.Sprintf("%s, %d layers, %.2f GFLOP at %d×%d, %s weights.", line(r.Network.Name), r.Network.Layers, r.Network.GFLOP, r.Network.Width, r.Network.Height, r.Weights.Kind)
+		p.Network = lang.F("%s, %d layers, %.2f GFLOP at %d×%d, %s.", line(r.Network.Name), r.Network.Layers, r.Network.GFLOP, r.Network.Width, r.Network.Height, weights(r.Weights.Kind))
 	}
 	longest := 0.0
 	for _, e := range r.Engines {
@@ -285,12 +312,12 @@ func newProof(r *verify.Result, picture []byte) *proofPage {
 		}
 	}
 	slices.SortStableFunc(p.Chart.Bars, func(a, b bar) int { return cmp.Compare(a.Width, b.Width) })
-	p.Chart.Caption = chartCaption
-	p.Alt = "The picture with the boxes that were found"
+	p.Chart.Caption = chartCaption()
+	p.Alt = lang.T("The picture with the boxes that were found")
 	if len(boxes) > 0 {
-		p.Alt += ": " + step.Some(boxes, 12)
+		p.Alt += lang.T(": ") + step.Some(boxes, 12)
 	}
-	p.Alt += "."
+	p.Alt += lang.T(".")
 	if kind := http.DetectContentType(picture); len(picture) > 0 && (kind == "image/png" || kind == "image/jpeg") {
 		p.Picture = template.URL("data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(picture)) // of nothing but base64
 	}
@@ -303,7 +330,7 @@ func machine(f *facts.Facts) []row {
 	add := func(name string, parts ...string) {
 		parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
 		if len(parts) > 0 {
-			out = append(out, row{name, line(strings.Join(parts, ", "))})
+			out = append(out, row{name, line(strings.Join(parts, lang.T(", ")))})
 		}
 	}
 	gib := func(n uint64) string {
@@ -313,22 +340,22 @@ func machine(f *facts.Facts) []row {
 		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
 	}
 	libc := strings.TrimSpace(f.OS.Libc.Kind + " " + f.OS.Libc.Version)
-	add("System", cmp.Or(f.OS.Name, f.OS.ID, f.OS.Family), f.OS.Build, f.OS.Arch, f.OS.Kernel, libc, f.OS.Container)
+	add(lang.T("System"), cmp.Or(f.OS.Name, f.OS.ID, f.OS.Family), f.OS.Build, f.OS.Arch, f.OS.Kernel, libc, f.OS.Container)
 	cores := ""
 	if f.CPU.Cores > 0 {
-		cores = fmt.Sprintf("%g usable cores", f.CPU.Cores)
+		cores = lang.F("%g usable cores", f.CPU.Cores)
 	}
-	add("Processor", f.CPU.Model, f.CPU.Level, cores)
-	add("Memory", gib(f.Memory.Usable()))
+	add(lang.T("Processor"), f.CPU.Model, f.CPU.Level, cores)
+	add(lang.T("Memory"), gib(f.Memory.Usable()))
 	for _, g := range f.GPUs {
 		capability := ""
 		if g.ComputeCapability != "" {
-			capability = "compute capability " + g.ComputeCapability
+			capability = lang.F("compute capability %s", g.ComputeCapability)
 		}
 		add("GPU", strings.TrimSpace(g.Vendor+" "+g.Name), g.DriverVersion, capability, gib(g.Memory))
 	}
 	for _, d := range f.Disks {
-		add("Disk for "+d.Purpose, d.Path, gib(d.Free)+" free")
+		add(lang.F("Disk for %s", lang.T(d.Purpose)), d.Path, lang.F("%s free", gib(d.Free)))
 	}
 	return out
 }

@@ -26,9 +26,10 @@ func writeMarkdown(w io.Writer, d *Document) error {
 		problems, rest = split(d.checks())
 	}
 	if len(problems) > 0 {
-		b.WriteString("\n| | Check | Found | Fix |\n| --- | --- | --- | --- |\n")
+		b.WriteString("\n")
+		markdownHead(&b, 0, "", lang.T("Check"), lang.T("Found"), lang.T("Fix"))
 		for _, c := range problems {
-			fmt.Fprintf(&b, "| %s | %s<br>%s | %s | %s |\n", c.State, plain(c.Title), code(c.ID), plain(c.Found), plain(c.Fix))
+			fmt.Fprintf(&b, "| %s | %s<br>%s | %s | %s |\n", text(c.State), plain(c.Title), linked(c), plain(c.Found), plain(c.Fix))
 		}
 	}
 	markdownSections(&b, d.leading())
@@ -38,9 +39,10 @@ func writeMarkdown(w io.Writer, d *Document) error {
 		markdownProof(&b, d.Proof)
 	}
 	if len(rest) > 0 {
-		fmt.Fprintf(&b, "\n<details>\n<summary>%d of %d checks pass or do not apply</summary>\n\n| | Check | Found |\n| --- | --- | --- |\n", len(rest), len(rest)+len(problems))
+		fmt.Fprintf(&b, "\n<details>\n<summary>%s</summary>\n\n", lang.F("%d of %d checks pass or do not apply", len(rest), len(rest)+len(problems)))
+		markdownHead(&b, 0, "", lang.T("Check"), lang.T("Found"))
 		for _, c := range rest {
-			fmt.Fprintf(&b, "| %s | %s | %s |\n", c.State, plain(c.Title), plain(c.Found))
+			fmt.Fprintf(&b, "| %s | %s | %s |\n", text(c.State), plain(c.Title), plain(c.Found))
 		}
 		b.WriteString("\n</details>\n")
 	}
@@ -79,17 +81,11 @@ func markdownSections(b *strings.Builder, list []section) {
 		}
 		if len(s.Rows) > 0 {
 			b.WriteString("\n")
-			markdownRow(b, s.Head)
-			b.WriteString("|")
-			for i := range s.Head {
-				if s.Figures > 0 && i >= s.Figures {
-					b.WriteString(" ---: |")
-				} else {
-					b.WriteString(" --- |")
-				}
-			}
-			b.WriteString("\n")
+			markdownHead(b, s.Figures, s.Head...)
 			for _, row := range s.Rows {
+				if s.Badges {
+					row = append([]string{text(row[0])}, row[1:]...)
+				}
 				markdownRow(b, row)
 			}
 		}
@@ -106,6 +102,20 @@ func markdownSections(b *strings.Builder, list []section) {
 			b.WriteString("\n</details>\n")
 		}
 	}
+}
+
+// markdownHead begins a table; from the column figures on, 0 for none, there are numbers.
+func markdownHead(b *strings.Builder, figures int, cells ...string) {
+	markdownRow(b, cells)
+	b.WriteString("|")
+	for i := range cells {
+		if figures > 0 && i >= figures {
+			b.WriteString(" ---: |")
+		} else {
+			b.WriteString(" --- |")
+		}
+	}
+	b.WriteString("\n")
 }
 
 func markdownRow(b *strings.Builder, cells []string) {
@@ -141,19 +151,19 @@ func markdownPlan(b *strings.Builder, d *Document) {
 	if len(d.Plan)+len(d.Manual) == 0 {
 		return
 	}
-	b.WriteString("\n### Plan\n\n")
+	fmt.Fprintf(b, "\n### %s\n\n", lang.T("Plan"))
 	var commands []string
 	for i, s := range d.Plan {
-		fmt.Fprintf(b, "%d. %s (%s)\n", i+1, plain(s.Title), plain(costOf(s)))
+		fmt.Fprintf(b, "%d. %s\n", i+1, plain(lang.F("%s (%s)", s.Title, costOf(s))))
 		if len(s.Argv) > 0 {
 			commands = append(commands, code(step.Quote(s.Argv)))
 		}
 	}
 	for _, m := range d.Manual {
-		fmt.Fprintf(b, "- By hand: %s. %s\n", plain(m.Title), plain(m.Do))
+		fmt.Fprintf(b, "- %s\n", lang.F("By hand: %s. %s", plain(m.Title), plain(m.Do)))
 	}
 	if len(commands) > 0 {
-		fmt.Fprintf(b, "\n<details>\n<summary>Commands</summary>\n\n%s\n\n</details>\n", strings.Join(commands, "\n\n"))
+		fmt.Fprintf(b, "\n<details>\n<summary>%s</summary>\n\n%s\n\n</details>\n", lang.T("Commands"), strings.Join(commands, "\n\n"))
 	}
 }
 
@@ -165,16 +175,17 @@ func costOf(s step.Step) string {
 	parts = append(parts, recipes.Duration(s.Cost.Minutes))
 	for _, n := range s.Needs {
 		if n == step.Admin {
-			parts = append(parts, "administrator rights")
+			parts = append(parts, lang.T("administrator rights"))
 		}
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, lang.T(", "))
 }
 
 func markdownProof(b *strings.Builder, r *verify.Result) {
-	b.WriteString("\n### Proof\n\n| | Engine | Version | Runs on | Median | p95 |\n| --- | --- | --- | --- | ---: | ---: |\n")
+	fmt.Fprintf(b, "\n### %s\n\n", lang.T("Proof"))
+	markdownHead(b, 4, "", lang.T("Engine"), lang.T("Version"), lang.T("Runs on"), lang.T("Median"), "p95")
 	for _, e := range r.Engines {
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", e.State, plain(e.Name), plain(e.Version), plain(e.Backend+"/"+e.Target), figure(e.MedianSeconds), figure(e.P95Seconds))
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", text(e.State), plain(e.Name), plain(e.Version), plain(e.Backend+"/"+e.Target), figure(e.MedianSeconds), figure(e.P95Seconds))
 	}
 }
 
@@ -211,6 +222,14 @@ func plain(s string) string {
 // code is a text as code: HTML's element, since backticks cannot hold each other
 // in a table.
 func code(s string) string { return "<code>" + plain(s) + "</code>" }
+
+// linked is a check's id, with a link to its page where that is published.
+func linked(c check) string {
+	if web := c.web(); web != "" {
+		return "[" + code(c.ID) + "](" + web + ")"
+	}
+	return code(c.ID)
+}
 
 // prose is a sentence of deployctl's own, whose commands are between backticks.
 func prose(s string) string {

@@ -34,9 +34,11 @@ type chart struct {
 }
 
 // Chart is the section's bars.
-func (s section) Chart() chart { return chart{chartCaption, s.Bars} }
+func (s section) Chart() chart { return chart{chartCaption(), s.Bars} }
 
-const chartCaption = "Time of one forward pass: the bar is the median, the line reaches the 95th percentile. Shorter is better."
+func chartCaption() string {
+	return lang.T("Time of one forward pass: the bar is the median, the line reaches the 95th percentile. Shorter is better.")
+}
 
 // leading are the sections before the plan, following those after it.
 func (d *Document) leading() []section {
@@ -95,7 +97,7 @@ func measured(r *bench.Report, changes []string) []section {
 	longest := 0.0
 	for i, row := range r.Rows {
 		if i == 0 || row.On() != r.Rows[i-1].On() {
-			out = append(out, section{ID: "network-" + slug(row.On()), Title: line(row.On()), Head: bench.Columns, Figures: 3})
+			out = append(out, section{ID: "network-" + slug(row.On()), Title: line(row.On()), Head: bench.Columns(), Figures: 3})
 			longest = 0
 			for _, other := range r.Rows {
 				if other.On() == row.On() && other.State == verify.OK {
@@ -105,7 +107,7 @@ func measured(r *bench.Report, changes []string) []section {
 		}
 		s := &out[len(out)-1]
 		if row.State != verify.OK {
-			s.Paragraphs = append(s.Paragraphs, line(row.Name()+": "+row.Why))
+			s.Paragraphs = append(s.Paragraphs, line(row.Name()+lang.T(": ")+row.Why))
 			continue
 		}
 		s.Rows = append(s.Rows, cleaned(row.Cells()))
@@ -113,7 +115,7 @@ func measured(r *bench.Report, changes []string) []section {
 		s.Bars = append(s.Bars, bar{line(row.Name() + " " + row.Version), figure(row.Median), width, max(width, 100*row.P95/longest)})
 	}
 	if len(changes) > 0 {
-		out = append(out, section{ID: "changes", Title: strings.TrimSuffix(line(changes[0]), ":"), List: cleaned(changes[1:])})
+		out = append(out, section{ID: "changes", Title: strings.TrimRight(line(changes[0]), ":："), List: cleaned(changes[1:])})
 	}
 	return out
 }

@@ -190,7 +190,7 @@ func machineLine(f *facts.Facts) string {
 	if f.OS.Name != "" {
 		parts = append(parts, f.OS.Name)
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, lang.T(", "))
 }
 
 // values are the parts of a list with commas.

@@ -32,7 +32,7 @@ func ModelsList(c *console.Console, folders Folders) error {
 		if m.Here(folders.Cache) {
 			here = lang.T("  (here)")
 		}
-		if _, err := fmt.Fprintln(c.Text(), listed(c, fmt.Sprintf("%s  %9s  ", runewidth.FillRight(m.Name, width), step.Bytes(m.Size)), m.About+here)); err != nil {
+		if _, err := fmt.Fprintln(c.Text(), listed(c, fmt.Sprintf("%s  %9s  ", runewidth.FillRight(m.Name, width), step.Bytes(m.Size)), lang.T(m.About)+here)); err != nil {
 			return err
 		}
 	}

@@ -301,7 +301,7 @@ func (c *Comparison) WriteText(w io.Writer, s Style) error {
 		if x.Weight == Detail && !s.All {
 			continue
 		}
-		fmt.Fprintf(b, "%s  %s  %s\n", s.Paint(paint[x.Weight], pad(x.Weight.String(), 7)), pad(x.Topic, width), Wrap(x.A+" → "+x.B, 11+width, s.Width))
+		fmt.Fprintf(b, "%s  %s  %s\n", s.Paint(paint[x.Weight], pad(lang.T(x.Weight.String()), 7)), pad(x.Topic, width), Wrap(x.A+" → "+x.B, 11+width, s.Width))
 		if x.Why != "" {
 			fmt.Fprintf(b, "%s%s\n", strings.Repeat(" ", 11+width), s.Paint("2", Wrap(x.Why, 11+width, s.Width)))
 		}

@@ -6,12 +6,12 @@ package step
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Effect says how far a step goes.
@@ -425,9 +425,9 @@ func Bytes(n int64) string { return recipes.FormatBytes(n) }
 // Some names the first n of a list, and how many more there are.
 func Some(names []string, n int) string {
 	if len(names) <= n {
-		return strings.Join(names, ", ")
+		return strings.Join(names, lang.T(", "))
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:n], ", "), len(names)-n)
+	return lang.F("%s and %d more", strings.Join(names[:n], lang.T(", ")), len(names)-n)
 }
 
 // Unique sorts names and drops repeated ones.

@@ -7,11 +7,12 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/internal/peak"
@@ -196,7 +197,7 @@ func Run(ctx context.Context, p Plan) (*Report, error) {
 			if m.row.State == verify.Fail || m.row.State == verify.Unknown {
 				continue // it fails each time
 			}
-			p.Note(fmt.Sprintf("round %d of %d: %s", round+1, p.Rounds, m.row.title()))
+			p.Note(lang.F("round %d of %d: %s", round+1, p.Rounds, m.row.title()))
 			if err := m.measure(ctx, p); err != nil {
 				return nil, err
 			}
@@ -284,23 +285,20 @@ func (r *Row) finish(gflop, peak float64) {
 
 // title names a row's setting.
 func (r Row) title() string {
-	text := r.Engine
+	parts := []string{r.Engine}
 	if r.Network != "" {
-		text += ", " + r.Network
+		parts = append(parts, r.Network)
 	}
-	if r.Size > 0 {
-		text += fmt.Sprintf(" at %d", r.Size)
+	if last := len(parts) - 1; r.Size > 0 {
+		parts[last] = lang.F("%s at %d", parts[last], r.Size)
 	}
 	if r.Target != "cpu" {
-		text += ", " + r.Target
+		parts = append(parts, r.Target)
 	}
-	switch {
-	case r.Threads == 1:
-		text += ", 1 thread"
-	case r.Threads > 1:
-		text += fmt.Sprintf(", %d threads", r.Threads)
+	if r.Threads > 0 {
+		parts = append(parts, lang.Count(r.Threads, "thread"))
 	}
-	return text
+	return strings.Join(parts, lang.T(", "))
 }
 
 // spread is the largest over the smallest; 0 where there are no two.
@@ -341,4 +339,4 @@ func rank(rows []Row) {
 }
 
 // On names the network: yolov3 at 416×416.
-func (r Row) On() string { return fmt.Sprintf("%s at %d×%d", r.Network, r.Size, r.Size) }
+func (r Row) On() string { return lang.F("%s at %d×%d", r.Network, r.Size, r.Size) }

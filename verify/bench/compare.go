@@ -2,11 +2,11 @@ package bench
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"os"
 	"slices"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify"
 )
 
@@ -14,14 +14,14 @@ import (
 func Read(file string) (*Report, error) {
 	raw, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("read the report to compare with: %w", err)
+		return nil, lang.Errorf("read the report to compare with: %w", err)
 	}
 	var r Report
 	if err := json.Unmarshal(raw, &r); err != nil {
-		return nil, fmt.Errorf("%s is not a report of deployctl bench: %w", file, err)
+		return nil, lang.Errorf("%s is not a report of deployctl bench: %w", file, err)
 	}
 	if r.Schema != Schema || len(r.Rows) == 0 {
-		return nil, fmt.Errorf("%s is not a report that this deployctl can read: write one with deployctl bench --format json", file)
+		return nil, lang.Errorf("%s is not a report that this deployctl can read: write one with deployctl bench --format json", file)
 	}
 	return &r, nil
 }
@@ -58,19 +58,19 @@ func noise(r Row) float64 { return max(1.05, spread(r.Medians)) }
 
 // Changes says what Compare found, in lines; the first one is a heading.
 func Changes(list []Change, old *Report) []string {
-	lines := []string{fmt.Sprintf("Compared with %s, %s:", old.Time.Format("2006-01-02 15:04"), old.Machine)}
+	lines := []string{lang.F("Compared with %s, %s:", old.Time.Format("2006-01-02 15:04"), old.Machine)}
 	for _, c := range list {
-		what := "no difference beyond the noise"
+		what := lang.T("no difference beyond the noise")
 		switch {
 		case c.Ratio > c.Noise:
-			what = fmt.Sprintf("%.0f %% slower", 100*(c.Ratio-1))
+			what = lang.F("%.0f %% slower", 100*(c.Ratio-1))
 		case c.Ratio < 1/c.Noise:
-			what = fmt.Sprintf("%.2f times as fast", 1/c.Ratio)
+			what = lang.F("%.2f times as fast", 1/c.Ratio)
 		}
-		lines = append(lines, fmt.Sprintf("%s%s: %s → %s, %s", c.Row.title(), settings(c.Row.Settings), duration(c.Old.Median), duration(c.Row.Median), what))
+		lines = append(lines, lang.F("%s%s: %s → %s, %s", c.Row.title(), settings(c.Row.Settings), duration(c.Old.Median), duration(c.Row.Median), what))
 	}
 	if len(list) == 0 {
-		lines = append(lines, "nothing ran in both.")
+		lines = append(lines, lang.T("nothing ran in both."))
 	}
 	return lines
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify"
 )
 
@@ -37,21 +38,23 @@ func Text(w io.Writer, r *Report) error {
 }
 
 // Columns are the headings of Row.Cells; from the fourth on they are figures.
-var Columns = []string{"engine", "version", "runs on", "median", "p95", "first", "load", "GFLOP/s", "of peak", "memory", "relative L2"}
+func Columns() []string {
+	return []string{
+		lang.T("engine"), lang.T("version"), lang.T("runs on"), lang.T("median"), "p95", lang.T("first"), lang.T("load"), "GFLOP/s", lang.T("of peak"), lang.T("memory"),
+		lang.T("relative L2"),
+	}
+}
 
 // Cells are the figures of a row that ran, as Columns has them.
 func (r Row) Cells() []string {
 	on := r.Target
-	switch {
-	case r.Threads == 1:
-		on += ", 1 thread"
-	case r.Threads > 1:
-		on += fmt.Sprintf(", %d threads", r.Threads)
+	if r.Threads > 0 {
+		on += lang.T(", ") + lang.Count(r.Threads, "thread")
 	}
 	share, memory := "", ""
 	switch {
 	case r.ShareDisturbed:
-		share = "disturbed"
+		share = lang.T("disturbed")
 	case r.Share > 0:
 		share = fmt.Sprintf("%.0f %%", 100*r.Share)
 	}
@@ -67,14 +70,14 @@ func (r Row) Cells() []string {
 // table writes the rows of one network.
 func table(text *strings.Builder, rows []Row) {
 	fmt.Fprintf(text, "%s\n\n", rows[0].On())
-	lines := [][]string{Columns}
+	lines := [][]string{Columns()}
 	for _, r := range rows {
 		if r.State == verify.OK {
 			lines = append(lines, r.Cells())
 		}
 	}
 	if len(lines) > 1 {
-		widths := make([]int, len(Columns))
+		widths := make([]int, len(lines[0]))
 		for _, l := range lines {
 			for i, cell := range l {
 				widths[i] = max(widths[i], runewidth.StringWidth(cell))
@@ -94,7 +97,7 @@ func table(text *strings.Builder, rows []Row) {
 	}
 	for _, r := range rows {
 		if r.State != verify.OK {
-			fmt.Fprintf(text, "  %s: %s\n", r.title(), oneLine(r.Why))
+			fmt.Fprintf(text, "  %s%s%s\n", r.title(), lang.T(": "), oneLine(r.Why))
 		}
 	}
 }
@@ -111,14 +114,14 @@ func (r *Report) notes(text *strings.Builder) {
 	text.WriteString("\n")
 	if len(r.Rows) > 1 && r.Rows[0].State == verify.OK {
 		if slowest := r.slowest(); slowest.Median > r.Rows[0].Median {
-			fmt.Fprintf(text, "%s is the fastest, %.1f times as fast as %s.\n", r.Rows[0].Name(), slowest.Median/r.Rows[0].Median, slowest.Name())
+			text.WriteString(lang.F("%s is the fastest, %.1f times as fast as %s.\n", r.Rows[0].Name(), slowest.Median/r.Rows[0].Median, slowest.Name()))
 		}
 	}
 	if r.PeakGFLOPS > 0 {
-		fmt.Fprintf(text, "The peak is %.0f GFLOP/s, measured here with %d threads; memory is copied at %.0f GB/s.\n", r.PeakGFLOPS, r.Processors, r.MemoryGBs)
+		text.WriteString(lang.F("The peak is %.0f GFLOP/s, measured here with %d threads; memory is copied at %.0f GB/s.\n", r.PeakGFLOPS, r.Processors, r.MemoryGBs))
 	}
 	if slices.ContainsFunc(r.Rows, func(row Row) bool { return row.Share > 1 && !row.ShareDisturbed }) {
-		text.WriteString("More than 100 % of the peak is possible: Winograd's algorithm does less work than is counted.\n")
+		text.WriteString(lang.F("More than 100 %% of the peak is possible: Winograd's algorithm does less work than is counted.\n"))
 	}
 	r.busy(text)
 }
@@ -127,13 +130,13 @@ func (r *Report) notes(text *strings.Builder) {
 func (r *Report) busy(text *strings.Builder) {
 	switch {
 	case r.Busy == 0:
-		text.WriteString("Whether something else was using this machine is unknown.\n")
+		text.WriteString(lang.T("Whether something else was using this machine is unknown.\n"))
 	case r.Busy > quiet && slices.ContainsFunc(r.Rows, func(row Row) bool { return row.ShareDisturbed }):
-		fmt.Fprintf(text, "Something else was using this machine, or it slowed down: the same known work took up to %.1f times as long between the runs. The times are upper bounds, and a share of the peak above 100 %% is left out.\n", r.Busy)
+		text.WriteString(lang.F("Something else was using this machine, or it slowed down: the same known work took up to %.1f times as long between the runs. The times are upper bounds, and a share of the peak above 100 %% is left out.\n", r.Busy))
 	case r.Busy > quiet:
-		fmt.Fprintf(text, "Something else was using this machine, or it slowed down: the same known work took up to %.1f times as long between the runs. The times are upper bounds.\n", r.Busy)
+		text.WriteString(lang.F("Something else was using this machine, or it slowed down: the same known work took up to %.1f times as long between the runs. The times are upper bounds.\n", r.Busy))
 	default:
-		fmt.Fprintf(text, "The same known work took the same time between the runs, within %.0f %%.\n", 100*(r.Busy-1)+0.5)
+		text.WriteString(lang.F("The same known work took the same time between the runs, within %.0f %%.\n", 100*(r.Busy-1)+0.5))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/judge"
@@ -65,7 +66,7 @@ func Tune(ctx context.Context, p Plan, list []engine.Engine, network Network, ta
 	a.Tried = append(a.Tried, rows...)
 	best := candidates(rows)
 	if len(best) == 0 {
-		return nil, fmt.Errorf("nothing to recommend: no engine of this machine runs this network correctly. %s", oneLine(rows[0].Why))
+		return nil, lang.Errorf("nothing to recommend: no engine of this machine runs this network correctly. %s", oneLine(rows[0].Why))
 	}
 	of := func(r Row, settings map[string]string) Case {
 		return Case{Engine: engines[r.Engine], Network: network, Target: r.Target, Threads: r.Threads, Settings: settings}
@@ -177,18 +178,18 @@ func Explain(w io.Writer, a *Advice) error {
 	var text strings.Builder
 	table(&text, a.Tried)
 	r := a.Recommended
-	fmt.Fprintf(&text, "\nRecommended: %s\n  %s a pass, %.0f GFLOP/s\n", r.Name(), duration(r.Median), r.GFLOPS)
+	text.WriteString(lang.F("\nRecommended: %s\n  %s a pass, %.0f GFLOP/s\n", r.Name(), duration(r.Median), r.GFLOPS))
 	switch {
 	case a.Before.State != verify.OK:
-		fmt.Fprintf(&text, "  %s does not run here: %s\n", a.Before.Name(), oneLine(a.Before.Why))
+		text.WriteString(lang.F("  %s does not run here: %s\n", a.Before.Name(), oneLine(a.Before.Why)))
 	case a.Gain > 1:
-		fmt.Fprintf(&text, "  %.2f times as fast as %s (%s)", a.Gain, a.Before.Name(), duration(a.Before.Median))
+		text.WriteString(lang.F("  %.2f times as fast as %s (%s)", a.Gain, a.Before.Name(), duration(a.Before.Median)))
 		if n := len(r.Medians); n > 1 {
-			fmt.Fprintf(&text, ", between %.2f and %.2f in %d rounds", a.Least, a.Most, n)
+			text.WriteString(lang.F(", between %.2f and %.2f in %d rounds", a.Least, a.Most, n))
 		}
 		text.WriteString("\n")
 	default:
-		text.WriteString("  nothing tried was faster than this engine as it is\n")
+		text.WriteString(lang.T("  nothing tried was faster than this engine as it is\n"))
 	}
 	for _, c := range a.Code {
 		fmt.Fprintf(&text, "\n%s:\n  %s\n", c.Language, strings.Join(c.Lines, "\n  "))
@@ -203,11 +204,11 @@ func Explain(w io.Writer, a *Advice) error {
 func Snippets(w io.Writer, a *Advice) error {
 	var text strings.Builder
 	r := a.Recommended
-	fmt.Fprintf(&text, "# %s\n\n%s %s on %s: %s a pass", r.On(), r.Name(), r.Version, a.Machine, duration(r.Median))
+	fmt.Fprintf(&text, "# %s\n\n%s", r.On(), lang.F("%s %s on %s: %s a pass", r.Name(), r.Version, a.Machine, duration(r.Median)))
 	if a.Gain > 1 {
-		fmt.Fprintf(&text, ", %.2f times as fast as %s (%.2f to %.2f)", a.Gain, a.Before.Name(), a.Least, a.Most)
+		text.WriteString(lang.F(", %.2f times as fast as %s (%.2f to %.2f)", a.Gain, a.Before.Name(), a.Least, a.Most))
 	}
-	fmt.Fprintf(&text, ".\nMeasured by deployctl %s tune on %s.\n", a.Version, a.Time.Format("2006-01-02"))
+	text.WriteString(lang.F(".\nMeasured by deployctl %s tune on %s.\n", a.Version, a.Time.Format("2006-01-02")))
 	for _, c := range a.Code {
 		fmt.Fprintf(&text, "\n```%s\n%s\n```\n", strings.ToLower(strings.ReplaceAll(c.Language, "C++", "cpp")), strings.Join(c.Lines, "\n"))
 	}
