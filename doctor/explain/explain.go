@@ -387,13 +387,7 @@ func (s *Set) Text(r io.Reader, system string) (*Result, error) {
 	for _, h := range hits {
 		out.Matches = append(out.Matches, h.explained(system))
 	}
-	slices.SortStableFunc(out.Matches, func(a, b Match) int {
-		return cmp.Or(
-			cmp.Compare(slices.Index(ranks(), a.Rank), slices.Index(ranks(), b.Rank)),
-			cmp.Compare(a.Line, b.Line),
-			cmp.Compare(b.Confidence, a.Confidence),
-		)
-	})
+	order(out.Matches)
 	classes := map[string]bool{}
 	out.Matches = slices.DeleteFunc(out.Matches, func(m Match) bool {
 		again := classes[m.Class]
@@ -402,6 +396,40 @@ func (s *Set) Text(r io.Reader, system string) (*Result, error) {
 	})
 	out.reports(dump.Read(text.String()))
 	return out, nil
+}
+
+// A cause is vague up to vagueMost, where another one of the text is surer by at least
+// vagueStep.
+const (
+	vagueMost = 0.65
+	vagueStep = 0.2
+)
+
+// order sorts the best match first: causes, then what follows from them, then hints,
+// each by line. The first cause is the one to repair, but one that is vague (a line that
+// only says that something is wrong) comes after those that say what. That a surer line
+// merely follows from an earlier one is said by its rank.
+func order(list []Match) {
+	surest := 0.0
+	for _, m := range list {
+		if m.Rank == Cause {
+			surest = max(surest, m.Confidence)
+		}
+	}
+	vague := func(m Match) int {
+		if m.Rank == Cause && m.Confidence <= vagueMost && m.Confidence <= surest-vagueStep {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(list, func(a, b Match) int {
+		return cmp.Or(
+			cmp.Compare(slices.Index(ranks(), a.Rank), slices.Index(ranks(), b.Rank)),
+			cmp.Compare(vague(a), vague(b)),
+			cmp.Compare(a.Line, b.Line),
+			cmp.Compare(b.Confidence, a.Confidence),
+		)
+	})
 }
 
 // reports fills in Facts, and Kind: that of the first report where nothing but hints

@@ -254,8 +254,15 @@ LINK : fatal error LNK1181: cannot open input file 'openpose.lib'
     actual hash: [d41d8cd98f00b204e9800998ecf8427e]
          status: [6;"Couldn't resolve host name"]
 `, "download-blocked", 4},
-		"provider": {`LoadLibrary failed with error 126 "" when trying to load "C:\x\onnxruntime_providers_cuda.dll"`, "ort-cuda-provider-dependency", 1},
-		"memory":   {"[ 45%] Building CXX object a.cpp.o\ng++: fatal error: Killed signal terminated program cc1plus\nmake[2]: *** No rule to make target 'libx.so', needed by 'y'.  Stop.\n", "oom-build", 2},
+		"vague, then sure":           {"-- Could NOT find OpenMP_C (missing: OpenMP_C_FLAGS)\n-- Configuring done\nnvcc fatal   : Unsupported gpu architecture 'compute_30'\n", "cuda-arch-unsupported", 3},
+		"denied, then full":          {"cp: cannot create regular file '/usr/share/doc/x': Permission denied\nc++: error: No space left on device\n", "disk-full", 2},
+		"module, then TLS":           {"ModuleNotFoundError: No module named 'setuptools_scm'\nfatal: unable to access 'https://example.com/x.git/': server certificate verification failed. CAfile: none CRLfile: none\n", "download-tls-problem", 2},
+		"syntax, then out of memory": {"a.cpp(3): error C2059: syntax error: ')'\nc1xx: fatal error C1060: compiler is out of heap space\n", "oom-build", 2},
+		"vague alone":                {"CMake Error: Could NOT find Boost (missing: Boost_INCLUDE_DIR)\nmake: *** No targets specified and no makefile found.  Stop.\n", "build-dependency-missing", 1},
+		"both sure":                  {"nvcc fatal   : Unsupported gpu architecture 'compute_30'\nc++: fatal error: Killed signal terminated program cc1plus\n", "cuda-arch-unsupported", 1},
+		"comparable":                 {"make: gcc: Permission denied\nbash: deviceQuery: command not found\n", "permission-denied", 1},
+		"provider":                   {`LoadLibrary failed with error 126 "" when trying to load "C:\x\onnxruntime_providers_cuda.dll"`, "ort-cuda-provider-dependency", 1},
+		"memory":                     {"[ 45%] Building CXX object a.cpp.o\ng++: fatal error: Killed signal terminated program cc1plus\nmake[2]: *** No rule to make target 'libx.so', needed by 'y'.  Stop.\n", "oom-build", 2},
 	} {
 		list := explained(t, s, c.text).Matches
 		if len(list) == 0 || list[0].Class != c.class || list[0].Line != c.line {
