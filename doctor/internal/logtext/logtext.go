@@ -133,8 +133,9 @@ var prefix = lazyregexp.New(`^(?:` + strings.Join([]string{
 }, `|`) + `)`)
 
 // errorList is the start of a line of Visual Studio's error list as the clipboard
-// has it: severity and code are columns, and not the job and step of a CI log.
-var errorList = lazyregexp.New(`\t(?:LNK|MSB|NVCC|CS|RC|C|D)\d{3,5}\t$`)
+// has it: severity (which people leave out) and code are columns, and not the job and
+// step of a CI log.
+var errorList = lazyregexp.New(`(?:^|\t)(?:LNK|MSB|NVCC|CS|RC|C|D)\d{3,5}\t`)
 
 // mayHavePrefix is a cheap test before prefix, which most lines fail: it costs far more
 // than all else that is done with a line.
