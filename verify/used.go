@@ -84,7 +84,7 @@ const followed = 1e-4
 func (e *Engine) shortened(w ready, a engine.Answer, c judge.Case) error {
 	if ran := a.Device.Layers; len(ran) > 0 && w.target.Layers != "" && ran[w.target.Layers] == 0 {
 		e.Precision = judge.FP32
-		e.reject(fmt.Sprintf("%s was not used: the engine ran all layers on %s", w.target.Name, places(ran)), "")
+		e.reject(fmt.Sprintf("%s was not used: the engine ran all layers on %s", w.target.Name, places(ran)), "Use --target cpu.")
 		return nil
 	}
 	worst, compared := 0.0, 0

@@ -8,8 +8,10 @@ import (
 
 	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/verify"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/openvino"
+	"github.com/deployctl/deployctl/verify/judge"
 )
 
 // libraryHere is a real library for an engine: that of a variable, or of a copy that
@@ -52,6 +54,26 @@ func TestOpenVINO(t *testing.T) {
 		},
 	}
 	n.run(t)
+	t.Run("shorter precisions", n.shorter)
+}
+
+// shorter asks for precisions that the processor may not have: what was computed in
+// single precision all the same has failed, and a field says so.
+func (n *native) shorter(t *testing.T) {
+	for target, short := range map[string]judge.Precision{"cpu_fp16": judge.FP16, "cpu_bf16": judge.BF16} {
+		o := n.options(n.library, tampered{})
+		o.Target = target
+		r, err := verify.Run(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := r.Engines[0]
+		t.Logf("%s: %s in %s on %v: %q", target, e.State, e.Precision, e.Device.Layers, e.Why)
+		single := e.State == verify.Fail && e.Precision == judge.FP32 && strings.Contains(e.Why, target+" was not used")
+		if !single && e.Precision != short || e.ProcessorSeconds <= 0 {
+			t.Errorf("%s: %q", target, e.Reasons)
+		}
+	}
 }
 
 // without is a library in a folder with all of its neighbors but those with the name.

@@ -25,10 +25,14 @@ const Name = "openvino"
 //go:embed worker/*.go
 var workerSource embed.FS
 
-// code are the lines that compile a model as it was measured: in single precision, and
-// with as many threads (openvino/runtime/properties.hpp).
+// code are the lines that compile a model as it was measured: in the target's precision,
+// and with as many threads (openvino/runtime/properties.hpp).
 func code(c engine.Choice) []engine.Code {
-	cpp, py := "ov::hint::inference_precision(ov::element::f32)", `"INFERENCE_PRECISION_HINT": "f32"`
+	precision := map[string]string{"cpu_fp16": "f16", "cpu_bf16": "bf16"}[c.Target.Name]
+	if precision == "" {
+		precision = "f32"
+	}
+	cpp, py := "ov::hint::inference_precision(ov::element::"+precision+")", `"INFERENCE_PRECISION_HINT": "`+precision+`"`
 	if c.Threads > 0 {
 		cpp += fmt.Sprintf(", ov::inference_num_threads(%d)", c.Threads)
 		py += fmt.Sprintf(`, "INFERENCE_NUM_THREADS": %d`, c.Threads)
@@ -45,8 +49,12 @@ func kind() native.Kind {
 		Spec: engine.Spec{
 			Name: Name, Library: "OpenVINO", Component: "openvino", Recipe: "openvino",
 			Formats: []engine.Format{engine.ONNX, engine.OpenVINO},
-			Targets: []engine.Target{{Name: "cpu", Backend: "openvino", Layers: "CPU"}},
-			Code:    code,
+			Targets: []engine.Target{
+				{Name: "cpu", Backend: "openvino", Layers: "CPU"},
+				{Name: "cpu_fp16", Backend: "openvino", Layers: "CPU in f16"},
+				{Name: "cpu_bf16", Backend: "openvino", Layers: "CPU in bf16"},
+			},
+			Code: code,
 		},
 		Worker:   workerSource,
 		Prefixes: []string{"libopenvino", "openvino"}, // the second is Windows'

@@ -61,10 +61,13 @@ func (o *openvino) executed(j job) (*device, error) {
 // place is where a node was run, with a precision that is not single.
 func place(where, exec string) string {
 	exec = strings.ToLower(exec)
-	for _, short := range []string{"bf16", "f16", "fp16", "i8", "u8", "int8"} {
+	for _, short := range []string{"bf16", "f16", "i8", "u8", "int8"} {
 		if strings.HasSuffix(exec, "_"+short) {
 			return where + " in " + short
 		}
+	}
+	if strings.HasSuffix(exec, "_fp16") {
+		return where + " in f16"
 	}
 	return where
 }
