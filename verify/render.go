@@ -81,6 +81,9 @@ func Render(w io.Writer, r *Result, color bool) error {
 			p.linef("%s", p.paint("2", lang.T("found by the reference alone:")))
 		}
 		p.boxes(e)
+		if r.Published != nil && e.State == OK {
+			p.linef("%s", p.paint("2", lang.F("  as published for %s on %s: %s", clean(r.Published.Model), clean(r.Published.Picture), clean(r.Published.Source))))
+		}
 	}
 	if r.Fastest != "" {
 		p.linef("")

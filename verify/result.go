@@ -59,8 +59,11 @@ type Result struct {
 	Network Network `json:"network"`
 	Weights Weights `json:"weights"`
 	// Image is the picture looked at; "" for the embedded scene.
-	Image     string    `json:"image,omitempty"`
-	Reference Reference `json:"reference"`
+	Image string `json:"image,omitempty"`
+	// Published is what others published for this network, these weights and this
+	// picture, which every engine was held to; null for nothing.
+	Published *Published `json:"published,omitempty"`
+	Reference Reference  `json:"reference"`
 	// Engines are in the order asked for; the reference itself comes last.
 	Engines []Engine `json:"engines"`
 	// Majority are the engines that agree on a model of the user's own; null for

@@ -225,6 +225,9 @@ func run(ctx context.Context, o Options) (*Result, error) {
 		Width: m.net.Width, Height: m.net.Height, Config: o.Config,
 	}
 	r.Weights, r.Image = m.weights, o.Image
+	if r.Published, err = published(o, m); err != nil {
+		return nil, err
+	}
 	for i, k := range m.net.Ignored {
 		if i == 5 {
 			r.Notes = append(r.Notes, fmt.Sprintf("%d more keys had no effect", len(m.net.Ignored)-i))
@@ -251,12 +254,14 @@ func run(ctx context.Context, o Options) (*Result, error) {
 			best = i
 		}
 		e.place(v, m, boxes)
+		e.publishedHere(r.Published, v.img.Rect.Dx(), v.img.Rect.Dy())
 		r.Engines = append(r.Engines, e)
 		r.noted(workers[i])
 		inference += e.busy + workers[i].built.Seconds() + e.ConvertSeconds
 	}
 	mine, boxes := ownResult(m, t, alone)
 	mine.place(v, m, boxes)
+	mine.publishedHere(r.Published, v.img.Rect.Dx(), v.img.Rect.Dy())
 	r.Engines = append(r.Engines, mine)
 	if best < 0 {
 		best = len(r.Engines) - 1
