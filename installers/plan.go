@@ -182,7 +182,10 @@ func (w ways) wish(ctx context.Context, f judge.Finding, r *recipes.Requirement,
 			c.versions = of.Versions
 		}
 		var cannot *Failure
-		if errors.As(err, &cannot) {
+		if errors.Is(err, host.ErrNotRecorded) {
+			cannot = &Failure{Kind: step.NotFound, Cause: lang.T("the snapshot does not say")}
+		}
+		if cannot != nil || errors.As(err, &cannot) {
 			reason = cannot.Error()
 			out.dropped = out.dropped || text != "" && len(out.choices) == 0 // doctor may have said this one
 			continue

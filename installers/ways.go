@@ -3,6 +3,7 @@ package installers
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"path"
 	"slices"
@@ -228,7 +229,8 @@ func (w ways) wheels(ctx context.Context, list []recipes.Wheel) ([]Step, error) 
 		}
 		file := step.Fetch{Name: f.File, Size: int64(f.Size), SHA256: f.SHA256, Project: wh.Project}
 		if !files.Stored(here, file) {
-			if _, err := wheel.Read(ctx, cmp.Or(w.places.index, w.h)); err != nil {
+			// A snapshot does not say which index its machine uses: it will know itself.
+			if _, err := wheel.Read(ctx, cmp.Or(w.places.index, w.h)); err != nil && !errors.Is(err, host.ErrNotRecorded) {
 				return nil, err // no index is known: not this way
 			}
 		}
