@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/deployctl/deployctl/doctor/closure"
+	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 )
 
@@ -206,9 +208,29 @@ func trace(ctx context.Context, p Process, w Worker) []string {
 	return files
 }
 
+// name finds the DLL that a program lacks: Windows tells the status alone. Where it is
+// not found the status stands.
+func (d *Death) name(ctx context.Context, h *host.Host, program string) {
+	tree, err := closure.Of(ctx, h, program)
+	if err != nil {
+		return
+	}
+	for _, n := range tree.Needs {
+		if n.Cause == facts.NotFound {
+			d.Subject = n.Name
+			d.Why = fmt.Sprintf("%s is not found, which %s needs (0x%08X)", n.Name, h.Base(n.By), uint32(statusDLLNotFound))
+			d.Fix = fmt.Sprintf("install what brings %s, or add its folder to PATH; deployctl deps %s shows every DLL", n.Name, program)
+			return
+		}
+	}
+}
+
 // blame adds to a death what the loader says: a file of another copy is its
 // likely cause, and a missing one may be in the copy that was found.
 func (d *Death) blame(ctx context.Context, p Process, w Worker) {
+	if d.Cause == Library && d.Subject == "" {
+		d.name(ctx, host.Live(), w.Argv[0])
+	}
 	if w.Copy == nil {
 		return
 	}
