@@ -23,6 +23,7 @@ import (
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines"
+	"github.com/deployctl/deployctl/verify/engines/gocv"
 	"github.com/deployctl/deployctl/verify/input"
 	"github.com/deployctl/deployctl/verify/picture"
 )
@@ -138,8 +139,18 @@ func (o VerifyOptions) checkOwn() error {
 	return nil
 }
 
-// machine looks at this machine and judges it by the recipe.
+// machine looks at this machine and judges it by the recipe. Without a name that is
+// gocv's where gocv runs: the release of gocv is chosen by it.
 func (o VerifyOptions) machine(ctx context.Context) (*host.Host, *judge.Judgement, error) {
+	if o.Recipe.Name == "" {
+		specs, err := o.specs()
+		if err != nil {
+			return nil, nil, err
+		}
+		if slices.ContainsFunc(specs, func(s engine.Spec) bool { return s.Name == gocv.Name }) {
+			o.Recipe.Name = gocv.Spec().Recipe
+		}
+	}
 	r, t, err := o.Recipe.load(ctx, o.Folders, runtime.GOOS)
 	if err != nil {
 		return nil, nil, err
