@@ -101,7 +101,7 @@ func snippets(t *testing.T, name string) (blocks, sentences []snippet) {
 		case began == 0:
 			block, language, began = nil, m[1], i+1
 		default:
-			if code := strings.Join(block, "\n"); slices.Contains([]string{"", "sh", "console", "yaml", "powershell"}, language) && strings.Contains(code, "deployctl ") {
+			if code := strings.Join(block, "\n"); slices.Contains([]string{"", "sh", "bat", "console", "yaml", "powershell"}, language) && strings.Contains(code, "deployctl ") {
 				blocks = append(blocks, snippet{fmt.Sprintf("%s:%d", filepath.ToSlash(name), began), code})
 			}
 			began = 0
