@@ -25,7 +25,7 @@ const (
 	// FromArtifact: read from a file that the maker publishes, such as
 	// crt/host_config.h in NVIDIA's compiler wheels.
 	FromArtifact Basis = "artifact"
-	// Expected: nobody has said or tried it; it follows from its neighbours.
+	// Expected: nobody has said or tried it; it follows from its neighbors.
 	// A finding that rests on it is a warning, and verify decides.
 	Expected Basis = "expected"
 )

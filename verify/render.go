@@ -13,7 +13,7 @@ import (
 	"github.com/deployctl/deployctl/verify/judge"
 )
 
-// marks and colours of the states: shape and colour both tell, so that neither
+// marks and colors of the states: shape and color both tell, so that neither
 // is needed.
 var marks = map[State]struct{ mark, color string }{
 	OK:      {"✓", "32"},
@@ -35,7 +35,7 @@ func (p *painter) paint(code, text string) string {
 
 func (p *painter) linef(format string, args ...any) { fmt.Fprintf(&p.Builder, format+"\n", args...) }
 
-// Render writes the result for people; color switches ANSI colours on.
+// Render writes the result for people; color switches ANSI colors on.
 func Render(w io.Writer, r *Result, color bool) error {
 	p := &painter{color: color}
 	switch {

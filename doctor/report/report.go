@@ -157,7 +157,7 @@ var stateColor = map[judge.State]string{
 	judge.OK: "32", judge.Info: "36", judge.Warn: "33", judge.Fail: "31", judge.Unknown: "35", judge.Skipped: "2", judge.Pending: "36",
 }
 
-// Paint wraps text in an SGR colour when the style has colour.
+// Paint wraps text in an SGR color when the style has color.
 func (s Style) Paint(code, text string) string {
 	if !s.Color || code == "" {
 		return text

@@ -160,7 +160,7 @@ func (s *searcher) walk(domains [][]int, score int64, depth int) {
 	}
 }
 
-// forward narrows the neighbours of the variable just chosen; more is what
+// forward narrows the neighbors of the variable just chosen; more is what
 // pairs that nobody has tried add to the score.
 func (s *searcher) forward(domains [][]int, v int) (reduced [][]int, more int64, ok bool) {
 	reduced = slices.Clone(domains)

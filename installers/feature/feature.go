@@ -155,7 +155,7 @@ func Code(exit int) (pkgmgr.Code, bool) {
 	const again = "then run deployctl again"
 	switch uint32(exit) {
 	case 0x800F0954: // CBS_E_INVALID_WINDOWS_UPDATE_COUNT_WSUS
-		return pkgmgr.Code{Kind: step.NotFound, Cause: "the update server of this organisation (WSUS) does not have the feature's files", Next: "ask its administrator to allow features from Windows Update (\"Download repair content and optional features directly from Windows Update\"), " + again}, true
+		return pkgmgr.Code{Kind: step.NotFound, Cause: "the update server of this organization (WSUS) does not have the feature's files", Next: "ask its administrator to allow features from Windows Update (\"Download repair content and optional features directly from Windows Update\"), " + again}, true
 	case 0x800F081F: // CBS_E_SOURCE_MISSING
 		return pkgmgr.Code{Kind: step.NotFound, Cause: "the feature's files are not on this machine and could not be found", Next: "connect to Windows Update, or run dism with /source and the installation medium, " + again}, true
 	case 0x800F0906, 0x800F0907: // CBS_E_DOWNLOAD_FAILURE, CBS_E_GROUPPOLICY_DISALLOWED

@@ -398,7 +398,7 @@ func Stopped(err error) *Failure {
 }
 
 // Clean makes a tool's line safe to show: no control characters, so that no
-// package can move the cursor or recolour the terminal, and at most max runes.
+// package can move the cursor or recolor the terminal, and at most max runes.
 func Clean(line string, max int) string {
 	var b strings.Builder
 	n := 0

@@ -1,5 +1,5 @@
 // Package cache owns how verify writes files that matter: into a temporary
-// neighbour, synced, then renamed, so that a reader sees the old file or the
+// neighbor, synced, then renamed, so that a reader sees the old file or the
 // whole new one. It turns a full disk or a read-only folder into one clear
 // sentence. It must never decide what is worth keeping.
 package cache

@@ -220,7 +220,7 @@ func unusable(got, ref Tensor) string {
 		}
 	}
 	if nan+inf > 0 {
-		return fmt.Sprintf("holds %d NaN and %d infinite of %d values: an overflow or uninitialised memory in a layer before it", nan, inf, len(got.Data))
+		return fmt.Sprintf("holds %d NaN and %d infinite of %d values: an overflow or uninitialized memory in a layer before it", nan, inf, len(got.Data))
 	}
 	return ""
 }
@@ -333,7 +333,7 @@ func cause(c Case, engine map[int]Tensor, off []bool) string {
 		if c.Precision == FP32 && fits(2e-2, func(got, ref Tensor) float64 { d, _ := Distance(got.Data, ref.Data); return d }) {
 			return "all heads are off a little: reduced precision (half, TF32, quantised), another batch-norm epsilon, or slightly different weights"
 		}
-		return "all heads are off: the input (scale, colour order, layout) or a layer that all of them share"
+		return "all heads are off: the input (scale, color order, layout) or a layer that all of them share"
 	case count == 1:
 		for i := range off {
 			if off[i] {

@@ -23,7 +23,7 @@ import (
 )
 
 // Draw returns a copy of the picture with the boxes (in its pixels), each in
-// the colour of its class with a label "name 97 %". Stronger boxes
+// the color of its class with a label "name 97 %". Stronger boxes
 // are drawn over weaker ones.
 func Draw(img *image.NRGBA, boxes []detect.Box, names []string) (*image.NRGBA, error) {
 	out := image.NewNRGBA(img.Rect)
@@ -66,7 +66,7 @@ func Draw(img *image.NRGBA, boxes []detect.Box, names []string) (*image.NRGBA, e
 func round(v float64) int { return int(math.Round(v)) }
 
 // frame draws the four sides inside r, with a faint dark edge outside that
-// keeps them visible on a background of the same colour.
+// keeps them visible on a background of the same color.
 func frame(img *image.NRGBA, r image.Rectangle, line int, tint color.NRGBA) {
 	sides := func(r image.Rectangle, n int, c color.Color) {
 		n = min(n, (min(r.Dx(), r.Dy())+1)/2)
@@ -86,7 +86,7 @@ func frame(img *image.NRGBA, r image.Rectangle, line int, tint color.NRGBA) {
 	}
 }
 
-// label writes the text on a plate of the box's colour: above the box where
+// label writes the text on a plate of the box's color: above the box where
 // there is room, else inside its top; shifted left at the right edge.
 func label(img *image.NRGBA, face font.Face, r image.Rectangle, tint color.NRGBA, text string) {
 	m := face.Metrics()
@@ -133,7 +133,7 @@ func Label(names []string, class int) string {
 	return name
 }
 
-// Color is a class's colour: hues a golden angle apart, so that neighbouring
+// Color is a class's color: hues a golden angle apart, so that neighboring
 // classes differ most.
 func Color(class int) color.NRGBA {
 	hue := math.Mod(float64(class)*137.50776405003785+20, 360)

@@ -34,7 +34,7 @@ func Scene() (image.Image, error) {
 }
 
 // SecondScene is a different picture of the same size: Scene mirrored, with
-// its colours inverted. An engine that answers it as it answered Scene has
+// its colors inverted. An engine that answers it as it answered Scene has
 // not looked.
 func SecondScene() (image.Image, error) {
 	src, err := Scene()

@@ -29,7 +29,7 @@ func ParsePlist(data []byte) (Plist, error) {
 }
 
 // PlistText is a string that another type in its place leaves empty, so that it does
-// not hide its neighbours.
+// not hide its neighbors.
 type PlistText string
 
 // UnmarshalPlist takes a string and passes over anything else.
