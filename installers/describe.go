@@ -27,7 +27,7 @@ func (p *Plan) Describe(w io.Writer) error {
 			label = lang.T(label)
 			fmt.Fprintf(b, "   %s%s%s\n", label, strings.Repeat(" ", max(1, 8-report.Columns(label))), text)
 		}
-		line("effect", lang.T(string(s.Effect))+needsText(s))
+		line("effect", effects()[s.Effect]+needsText(s))
 		line("cost", costText(s.Cost))
 		line(what(s))
 		if s.Note != "" {
@@ -40,7 +40,7 @@ func (p *Plan) Describe(w io.Writer) error {
 	}
 	switch {
 	case p.Elevation.UAC():
-		fmt.Fprint(b, lang.F("\nOnly the steps that need admin run as administrator; deployctl itself does not. Windows\nasks for each of them (UAC), and what they print is not visible to deployctl.\n"))
+		fmt.Fprint(b, lang.F("\nOnly the steps that need administrator rights run with them; deployctl itself does not. Windows\nasks for each of them (UAC), and what they print is not visible to deployctl.\n"))
 	case p.Elevation.Name != "":
 		also := lang.T(", and the shell that records them,")
 		if p.Elevation.Bare {
@@ -72,15 +72,24 @@ func (p *Plan) Describe(w io.Writer) error {
 	return nil
 }
 
+// effects and needs are the words for people, in the language that is set.
+func effects() map[step.Effect]string {
+	return map[step.Effect]string{step.Read: lang.T("changes nothing"), step.Write: lang.T("changes the system"), step.Destructive: lang.T("removes something that was there before")}
+}
+
+func needs() map[step.Need]string {
+	return map[step.Need]string{step.Admin: lang.T("administrator rights"), step.Reboot: lang.T("a restart"), step.NewShell: lang.T("a new terminal"), step.Network: lang.T("a network")}
+}
+
 func needsText(s Step) string {
 	if len(s.Needs) == 0 {
 		return ""
 	}
 	words := make([]string, len(s.Needs))
 	for i, n := range s.Needs {
-		words[i] = lang.T(string(n))
+		words[i] = needs()[n]
 	}
-	return lang.F("; needs %s", strings.Join(words, lang.T(", ")))
+	return lang.F("; needs %s", lang.List(words, false))
 }
 
 func costText(c Cost) string {

@@ -60,8 +60,9 @@ func (e *NotFoundError) Error() string {
 	text := fmt.Sprintf("there is no recipe %q", e.Name)
 	if e.Nearest != "" {
 		text += "; did you mean " + e.Nearest + "?"
+	} else {
+		text += " (available: " + strings.Join(e.Available, ", ") + ")"
 	}
-	text += " (available: " + strings.Join(e.Available, ", ") + ")"
 	if e.Locked != nil {
 		text += "; your own recipes could not be listed: " + e.Locked.Error()
 	}

@@ -2,10 +2,11 @@ package recipes
 
 import (
 	"embed"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/deployctl/deployctl/recipes/near"
 )
 
 //go:embed library/reports/*.md
@@ -36,7 +37,7 @@ func ReportTemplates() []string {
 func ReportTemplate(name string) (string, error) {
 	text, err := reports.ReadFile("library/reports/" + name + ".md")
 	if err != nil {
-		return "", fmt.Errorf("the template %s is unknown: use one of %s", name, strings.Join(ReportTemplates(), ", "))
+		return "", near.Unknown("--template", name, ReportTemplates())
 	}
 	return string(text), nil
 }

@@ -3,6 +3,8 @@ package recipes
 import (
 	"sort"
 	"strings"
+
+	"github.com/deployctl/deployctl/recipes/near"
 )
 
 // The words a recipe may use. They are functions, not variables, so that no
@@ -77,40 +79,12 @@ func nearest(word string, known []string) (string, bool) {
 	sorted := append([]string(nil), known...)
 	sort.Strings(sorted)
 	for _, k := range sorted {
-		if d := edits(strings.ToLower(word), strings.ToLower(k)); bestAt < 0 || d < bestAt {
+		if d := near.Distance(strings.ToLower(word), strings.ToLower(k)); bestAt < 0 || d < bestAt {
 			best, bestAt = k, d
 		}
 	}
 	limit := max(1, (max(len(word), len(best))+1)/3)
 	return best, bestAt >= 0 && bestAt <= limit
-}
-
-// edits counts insertions, deletions, replacements and swaps of neighbours
-// (optimal string alignment) between two short words.
-func edits(a, b string) int {
-	ra, rb := []rune(a), []rune(b)
-	rows := make([][]int, len(ra)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(rb)+1)
-		rows[i][0] = i
-	}
-	for j := range rb {
-		rows[0][j+1] = j + 1
-	}
-	for i := 1; i <= len(ra); i++ {
-		for j := 1; j <= len(rb); j++ {
-			cost := 1
-			if ra[i-1] == rb[j-1] {
-				cost = 0
-			}
-			d := min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
-			if i > 1 && j > 1 && ra[i-1] == rb[j-2] && ra[i-2] == rb[j-1] {
-				d = min(d, rows[i-2][j-2]+1)
-			}
-			rows[i][j] = d
-		}
-	}
-	return rows[len(ra)][len(rb)]
 }
 
 // suggest ends a message about an unknown word with the nearest known one, or

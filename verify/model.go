@@ -45,20 +45,9 @@ const maxNames = 1 << 20
 
 // resolve finds the network, its weights and its names.
 func resolve(ctx context.Context, o Options) (*model, error) {
-	switch {
-	case o.Config != "" && o.Weights == "":
-		return nil, &InputError{"a configuration without weights cannot be run; give --weights too"}
-	case o.Weights == "" && o.Names != "":
-		return nil, &InputError{"names without weights have no use; give --weights too"}
-	case o.Model != "" && o.Weights != "":
-		return nil, &InputError{"--model names a network that deployctl knows; leave it out to run weights of your own"}
-	}
 	if o.Weights == "" {
 		if o.Model == "" {
 			o.Model = darknet.YOLOv3
-		}
-		if !slices.Contains(darknet.Families(), o.Model) {
-			return nil, &InputError{fmt.Sprintf("--model %s is unknown: use %s", o.Model, strings.Join(darknet.Families(), ", "))}
 		}
 		official := filepath.Join(o.Cache, "models", o.Model+".weights")
 		info, err := os.Stat(official)
@@ -339,7 +328,7 @@ func look(o Options, net *darknet.Network, img *image.NRGBA) (*view, error) {
 }
 
 // different is another input: red and blue exchanged, or, where the picture
-// has (almost) no colour, its negative.
+// has (almost) no color, its negative.
 func different(first []float32) ([]float32, bool) {
 	n := len(first) / 3
 	out := slices.Concat(first[2*n:], first[n:2*n], first[:n])

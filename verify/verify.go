@@ -14,13 +14,16 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/durable/inuse"
+	"github.com/deployctl/deployctl/recipes/near"
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/convert"
+	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/detect"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/judge"
@@ -90,6 +93,9 @@ type Options struct {
 const tick = 200 * time.Millisecond
 
 func (o *Options) defaults() error {
+	if err := o.checkFiles(); err != nil {
+		return err
+	}
 	if o.Level == 0 {
 		o.Level = LevelCheck
 	}
@@ -126,6 +132,22 @@ func (o *Options) defaults() error {
 	}
 	if o.Progress == nil {
 		o.Progress = engine.Silent{}
+	}
+	return nil
+}
+
+// checkFiles refuses files that do not go together, and a network that deployctl does not
+// know.
+func (o *Options) checkFiles() error {
+	switch {
+	case o.Config != "" && o.Weights == "":
+		return &InputError{"a configuration without weights cannot be run; give --weights too"}
+	case o.Weights == "" && o.Names != "":
+		return &InputError{"names without weights have no use; give --weights too"}
+	case o.Model != "" && o.Weights != "":
+		return &InputError{"--model names a network that deployctl knows; leave it out to run weights of your own"}
+	case o.Model != "" && o.ONNX == "" && !slices.Contains(darknet.Families(), o.Model):
+		return &InputError{near.Unknown("--model", o.Model, darknet.Families()).Error()}
 	}
 	return nil
 }
@@ -782,7 +804,7 @@ func (r *Result) remarks() {
 }
 
 // Quantile is the value below which a share q of the values lies, linear
-// between neighbours.
+// between neighbors.
 func Quantile(values []float64, q float64) float64 {
 	s := append([]float64(nil), values...)
 	sort.Float64s(s)

@@ -1,5 +1,5 @@
 // Package console owns the user's terminal: the three streams, whether they
-// are one, colour, width, progress and questions. It must never decide what is
+// are one, color, width, progress and questions. It must never decide what is
 // said, only how it is drawn.
 package console
 
@@ -25,7 +25,7 @@ import (
 )
 
 // Console is where a command reads and writes. The zero value of the flags is
-// a machine: no colour, no bars, no questions.
+// a machine: no color, no bars, no questions.
 type Console struct {
 	In io.Reader
 	// Out is for documents: JSON, archives, scripts. Text for people is written
@@ -110,7 +110,10 @@ func (c *Console) Page(ctx context.Context, text string) error {
 		_, err := io.WriteString(c.Text(), text)
 		return err
 	}
-	return cmd.Wait()
+	if err := cmd.Wait(); err != nil {
+		return lang.Errorf("the pager %s failed: %w. Set PAGER to another one, or to cat", argv[0], err)
+	}
+	return nil
 }
 
 // Note writes a line for people to Err, unless the console is quiet.

@@ -62,11 +62,11 @@ func newBundle(c *console.Console) *cobra.Command {
 	}
 	o := pipeline.BundleOptions{LockOptions: pipeline.LockOptions{Console: c}}
 	create := &cobra.Command{
-		Use: "create --output FILE", Example: "  deployctl bundle create --output yolov3.bundle.tar\n  deployctl bundle create --lock deployctl.lock.json --output yolov3.bundle.tar",
+		Use: "create", Example: "  deployctl bundle create --output yolov3.bundle.tar\n  deployctl bundle create --lock deployctl.lock.json --output yolov3.bundle.tar",
 		Short: "Fetch what a lockfile names and put it into one file",
 		Long: `Fetches all that a lockfile names, or that "deployctl lock" would write down on
-this machine, and puts it into one file. An interrupted run goes on where it
-was.`,
+this machine, and puts it into one file. An interrupted run continues where it
+stopped.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withFolders(func(f pipeline.Folders) error {

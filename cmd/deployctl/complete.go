@@ -129,7 +129,7 @@ func addCompletion(root *cobra.Command) {
 	flags, args := flagCompleters(), argCompleters()
 	var walk func(cmd *cobra.Command)
 	walk = func(cmd *cobra.Command) {
-		name := strings.TrimPrefix(cmd.CommandPath(), root.Name()+" ")
+		name := called(cmd)
 		if complete, ok := args[name]; ok {
 			cmd.ValidArgsFunction = complete
 		} else {

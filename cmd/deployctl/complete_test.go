@@ -189,7 +189,7 @@ func TestCompletersAreAll(t *testing.T) {
 	argument := regexp.MustCompile(`[A-Z]+`)
 	var walk func(cmd *cobra.Command)
 	walk = func(cmd *cobra.Command) {
-		name := strings.TrimPrefix(cmd.CommandPath(), "deployctl ")
+		name := called(cmd)
 		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
 			if f.Value.Type() == "bool" {
 				return

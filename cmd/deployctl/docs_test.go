@@ -146,7 +146,7 @@ func checkWords(words []string) error {
 			wrong = append(wrong, fmt.Errorf("%s: %q is unknown: completion offers %q", what, value, list))
 		}
 	}
-	name := strings.TrimPrefix(cmd.CommandPath(), "deployctl ")
+	name := called(cmd)
 	flags := flagCompleters()
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		complete, ok := flags[name+" --"+f.Name]

@@ -26,7 +26,7 @@ docs/schema/facts.schema.json.`,
 	f := cmd.Flags()
 	f.StringVar(&o.From, "from", "", "read a `snapshot` from another machine, or a text with reports, instead of this one")
 	f.Var(list{&o.Only}, "only", "only these `topics` or components (os, cpu, memory, disks, gpus, environment, opencv …)")
-	f.BoolVar(&o.Deep, "deep", false, "also ask OpenCL drivers what they answer, each in a child that can be killed")
+	f.BoolVar(&o.Deep, "deep", false, "also load each OpenCL driver and ask for its devices, in a child process")
 	f.BoolVar(&o.Timings, "timings", false, "include how long each probe took")
 	return cmd
 }
@@ -44,7 +44,7 @@ paths and secrets are replaced by stable tokens first. Anybody can judge it with
 		RunE:    func(cmd *cobra.Command, _ []string) error { return pipeline.Snapshot(cmd.Context(), o) },
 	}
 	f := cmd.Flags()
-	f.BoolVar(&o.Deep, "deep", false, "also ask OpenCL drivers what they answer, each in a child that can be killed")
+	f.BoolVar(&o.Deep, "deep", false, "also load each OpenCL driver and ask for its devices, in a child process")
 	f.StringVarP(&o.Output, "output", "o", "deployctl-snapshot.tgz", "the `file` to write; - for standard output")
 	return cmd
 }
@@ -64,7 +64,7 @@ differ otherwise, 1 and 2 as for every command.`,
   deployctl diff build-server.tgz here --format html > difference.html`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return &pipeline.UsageError{Err: fmt.Errorf("%s needs two machines: snapshots, facts files, or the word here", cmd.CommandPath())}
+				return &pipeline.UsageError{Err: fmt.Errorf("%s needs two machines: snapshots, facts files, or the word here", called(cmd))}
 			}
 			return nil
 		},
@@ -85,8 +85,8 @@ func newShadow(c *console.Console) *cobra.Command {
 		Short: "Show every copy of a component and which lookups find it",
 		Long: `Shows every copy of each component and which one each lookup (PATH, the loader,
 pkg-config, CMake, the DLL search order) finds; * marks the one that a build
-gets. It warns where two lookups disagree: headers from one OpenCV and libraries
-from another is the classic.`,
+gets. It warns where two lookups disagree, for example about the headers and the
+libraries of OpenCV.`,
 		Example: `  deployctl shadow opencv cuda`,
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {

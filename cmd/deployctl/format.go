@@ -44,7 +44,7 @@ func formatFlag(cmd *cobra.Command, to *string, names []string, about string) {
 // annotatedFlag is formatFlag for a command that writes for GitHub Actions by itself.
 func annotatedFlag(cmd *cobra.Command, to *string, command string) {
 	names := formats.Names(command)
-	formatFlag(cmd, to, names, formats.Either(names)+": by itself, github in GitHub Actions")
+	formatFlag(cmd, to, names, formats.Either(names)+" (in GitHub Actions, github is the default)")
 }
 
 // format is what --format says, or what is right here where it says nothing.

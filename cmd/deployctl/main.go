@@ -22,6 +22,7 @@ import (
 	"github.com/deployctl/deployctl/cmd/pipeline"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/doctor/report"
+	"github.com/deployctl/deployctl/recipes/near"
 )
 
 func main() { os.Exit(run(os.Args[1:], console.System())) }
@@ -180,17 +181,28 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	text := fmt.Sprintf("unknown command or argument %q for %s", args[0], cmd.CommandPath())
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		text += "; did you mean " + strings.Join(near, " or ") + "?"
+	var names []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	if meant := near.Names(args[0], names); len(meant) > 0 {
+		text += "; did you mean " + strings.Join(meant, " or ") + "?"
 	}
 	return &pipeline.UsageError{Err: errors.New(text)}
+}
+
+// called is the command's name without the program's: bundle list.
+func called(cmd *cobra.Command) string {
+	return strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
 }
 
 // exactArg requires one word of the given meaning.
 func exactArg(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1 {
-			return &pipeline.UsageError{Err: fmt.Errorf("%s needs one argument: %s", cmd.CommandPath(), what)}
+			return &pipeline.UsageError{Err: fmt.Errorf("%s needs one argument: %s", called(cmd), what)}
 		}
 		return nil
 	}

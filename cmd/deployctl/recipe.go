@@ -121,7 +121,7 @@ Exit code 3 means that no rule knows the text.`,
 		},
 	}
 	formatFlag(cmd, &o.Format, textOrJSON(), "")
-	cmd.Flags().StringVar(&o.From, "from", "", "say what is so on the machine in this `snapshot`, or here, with each cause")
+	cmd.Flags().StringVar(&o.From, "from", "", "add to each cause what was found on the machine in this `snapshot`, or on this one (here)")
 	return cmd
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +18,8 @@ import (
 	"github.com/deployctl/deployctl/cmd/pipeline"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/report"
+	"github.com/deployctl/deployctl/recipes/library/lang"
+	"github.com/deployctl/deployctl/recipes/near"
 )
 
 // addSettings adds what every command has: the flags of the console, --json, help that
@@ -28,7 +31,6 @@ func addSettings(root *cobra.Command, c *console.Console) {
 	f.Var(&colorFlag{c: c, text: "auto"}, "color", "auto, always or never: `when` to use colors (auto: on a terminal, without NO_COLOR)")
 	f.Var(&langFlag{}, "lang", "language of texts: zh (Simplified Chinese) or en (default: that of the locale; English in formats for programs)")
 	addJSON(root)
-	suggest(root)
 	root.SetFlagErrorFunc(flagError)
 	refuseUnknownHelp(root)
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
@@ -156,17 +158,13 @@ func refuseUnknownHelp(root *cobra.Command) {
 	}
 }
 
-// suggest lets every command name the nearest of its own for a mistyped one.
-func suggest(cmd *cobra.Command) {
-	cmd.SuggestionsMinimumDistance = 2
-	for _, sub := range cmd.Commands() {
-		suggest(sub)
-	}
-}
-
 // flagError is a usage error; a mistyped flag gets the nearest one.
 func flagError(cmd *cobra.Command, err error) error {
-	near := ""
+	meant := ""
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		err = badValue(invalid)
+	}
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
 		var names []string
@@ -175,11 +173,27 @@ func flagError(cmd *cobra.Command, err error) error {
 				names = append(names, f.Name)
 			}
 		})
-		if list := report.Near(unknown.GetSpecifiedName(), names); len(list) > 0 {
-			near = "; did you mean --" + strings.Join(list, " or --") + "?"
+		if list := near.Names(unknown.GetSpecifiedName(), names); len(list) > 0 {
+			meant = "; did you mean --" + strings.Join(list, " or --") + "?"
 		}
 	}
-	return &pipeline.UsageError{Err: fmt.Errorf("%w%s (see %s --help)", err, near, cmd.CommandPath())}
+	return &pipeline.UsageError{Err: fmt.Errorf("%w%s (see %s --help)", err, meant, cmd.CommandPath())}
+}
+
+// badValue words the error about a flag's value. Those of Go's parsers name their functions.
+func badValue(e *pflag.InvalidValueError) error {
+	name, value := e.GetFlag().Name, e.GetValue()
+	switch kind := e.GetFlag().Value.Type(); {
+	case kind == "int":
+		return lang.Errorf("--%s %s is not a whole number", name, value)
+	case kind == "duration":
+		return lang.Errorf("--%s %s is not a time such as 90s or 10m", name, value)
+	case kind == "bool" && errors.Is(e, strconv.ErrSyntax):
+		return lang.Errorf("--%s=%s: use true or false", name, value)
+	case kind == "bool":
+		return e.Unwrap()
+	}
+	return fmt.Errorf("--%s %s: %w", name, value, e.Unwrap())
 }
 
 // reflow fills the paragraphs of a text anew where one of its lines is longer than the

@@ -133,7 +133,7 @@ func TestHelpFits(t *testing.T) {
 func TestNearest(t *testing.T) {
 	for args, want := range map[string]string{
 		"docter":                       "did you mean doctor?",
-		"recipe lst":                   "or list?",
+		"recipe lst":                   "did you mean list?",
 		"bundle crate":                 "did you mean create?",
 		"doctor --recipee x":           "did you mean --recipe",
 		"doctor --formt json":          "did you mean --format?",

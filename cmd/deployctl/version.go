@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/formats"
 	"github.com/deployctl/deployctl/cmd/pipeline"
 )
 
@@ -93,7 +94,7 @@ func newVersion(c *console.Console) *cobra.Command {
 				_, err := io.WriteString(c.Text(), b.text())
 				return err
 			}
-			return &pipeline.UsageError{Err: fmt.Errorf("--format %s is unknown: use text or json", format)}
+			return &pipeline.UsageError{Err: formats.Unknown(format, textOrJSON())}
 		},
 	}
 	formatFlag(cmd, &format, textOrJSON(), "")

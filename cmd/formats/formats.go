@@ -20,6 +20,7 @@ import (
 	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes/library/lang"
+	"github.com/deployctl/deployctl/recipes/near"
 	"github.com/deployctl/deployctl/verify"
 	"github.com/deployctl/deployctl/verify/bench"
 )
@@ -172,7 +173,7 @@ func Either(names []string) string {
 
 // Unknown is the error for a format that is not one of names.
 func Unknown(name string, names []string) error {
-	return lang.Errorf("--format %s is unknown: use %s", name, lang.List(names, true))
+	return near.Unknown("--format", name, names)
 }
 
 // Find gives a command's format of a name.

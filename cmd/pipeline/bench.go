@@ -94,9 +94,14 @@ func (o BenchOptions) work() (w work, err error) {
 	case len(models) == 0:
 		models = []string{""}
 	}
+	for _, size := range sizes {
+		if err := checkSize(size); err != nil {
+			return w, err
+		}
+	}
 	for _, model := range models {
 		if model != "" && !slices.Contains(darknet.Families(), model) {
-			return w, usagef("--model %s is unknown: use %s", model, strings.Join(darknet.Families(), ", "))
+			return w, unknown("--model", model, darknet.Families())
 		}
 		for _, size := range sizes {
 			w.networks = append(w.networks, bench.Network{Model: model, Size: size})
@@ -104,7 +109,7 @@ func (o BenchOptions) work() (w work, err error) {
 	}
 	for _, target := range values(o.Targets) {
 		if !slices.Contains(engines.Targets(), target) {
-			return w, usagef("--target %s is unknown: use %s", target, strings.Join(engines.Targets(), ", "))
+			return w, unknown("--target", target, engines.Targets())
 		}
 	}
 	if w.targets, err = precise(values(o.Targets), o.Precisions); err != nil {
@@ -113,6 +118,18 @@ func (o BenchOptions) work() (w work, err error) {
 	o.Target = "cpu" // of specs, which asks for engines that have it; the list has its own
 	_, err = o.specs()
 	return w, err
+}
+
+// checkSize refuses an input size that the networks do not have: they halve it five times
+// and join what they doubled again.
+func checkSize(size int) error {
+	if size%32 == 0 {
+		return nil
+	}
+	if size < 32 {
+		return usagef("--size %d is not a multiple of 32: use 32", size)
+	}
+	return usagef("--size %d is not a multiple of 32: use %d or %d", size, size/32*32, size/32*32+32)
 }
 
 // precise are the targets in each of the precisions asked for: cpu, cpu_fp16, cpu_bf16.
@@ -132,7 +149,7 @@ func precise(targets []string, precisions string) ([]string, error) {
 	var list []string
 	for _, p := range asked {
 		if !slices.Contains(known, p) {
-			return nil, usagef("--precision %s is unknown: use %s or any", p, strings.Join(known, ", "))
+			return nil, unknown("--precision", p, append(known, "any"))
 		}
 		for _, t := range targets {
 			if p != "fp32" {

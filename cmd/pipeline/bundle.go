@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -42,7 +43,7 @@ func BundleCreate(ctx context.Context, o BundleOptions) error {
 	var l *lockfile.Lock
 	if o.Lock == "" {
 		l, err = o.make(ctx)
-	} else if l, err = lockfile.Load(o.Lock); err == nil {
+	} else if l, err = lockOf(o.Lock); err == nil {
 		err = o.models(l)
 	}
 	if err != nil {
@@ -117,6 +118,9 @@ func program(ctx context.Context, s *store.Store) (*step.Fetch, error) {
 
 // BundleImport takes a bundle's files in, after checking each.
 func BundleImport(ctx context.Context, c *console.Console, folders Folders, file string) error {
+	if err := exists(file); err != nil {
+		return err
+	}
 	bar := &bytesBar{console: c, name: lang.F("check and take in %s", file)}
 	l, err := bundle.Import(ctx, file, folders.Cache, bar.set)
 	bar.end()
@@ -133,8 +137,8 @@ func BundleImport(ctx context.Context, c *console.Console, folders Folders, file
 
 // BundleList prints what is in a bundle, by its lockfile.
 func BundleList(c *console.Console, file, format string) error {
-	if format != "text" && format != "json" {
-		return usagef("--format %s is unknown: use text or json", format)
+	if err := errors.Join(textOrJSON(format), exists(file)); err != nil {
+		return err
 	}
 	l, err := bundle.List(file)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 
 // CacheList prints what the cache holds, by kind.
 func CacheList(c *console.Console, folders Folders, format string) error {
-	if format != "text" && format != "json" {
-		return usagef("--format %s is unknown: use text or json", format)
+	if err := textOrJSON(format); err != nil {
+		return err
 	}
 	list, err := cache.List(folders.Cache)
 	if err != nil {

@@ -52,8 +52,8 @@ type conversion struct {
 // Convert writes a network in another format, once an engine has run it and its
 // results are those of the reference.
 func Convert(ctx context.Context, o ConvertOptions) error {
-	if o.Format != "text" && o.Format != "json" {
-		return usagef("--format %s is unknown: use text or json", o.Format)
+	if err := textOrJSON(o.Format); err != nil {
+		return err
 	}
 	format, err := o.format()
 	if err != nil {
@@ -98,7 +98,7 @@ func (o ConvertOptions) format() (convert.Format, error) {
 	case o.To == "":
 		return format, usagef("name the format: deployctl convert --to %s", strings.Join(names, ", "))
 	case !ok:
-		return format, usagef("--to %s is unknown: use %s", o.To, strings.Join(names, ", "))
+		return format, unknown("--to", o.To, names)
 	case o.Opset == 0:
 		return format, nil
 	case format.Name != engine.ONNX:
@@ -149,9 +149,12 @@ func (o ConvertOptions) unchecked(ctx context.Context, format convert.Format) (*
 func (o ConvertOptions) checked(ctx context.Context, format convert.Format) (*verify.Model, *verify.Result, error) {
 	readers := slices.DeleteFunc(engines.All(), func(s engine.Spec) bool { return !slices.Contains(s.Formats, format.Name) })
 	if o.Engine != "" {
+		if _, ok := engines.Named(o.Engine); !ok {
+			return nil, nil, unknown("--engine", o.Engine, engines.Names())
+		}
 		readers = slices.DeleteFunc(readers, func(s engine.Spec) bool { return s.Name != o.Engine })
 		if len(readers) == 0 {
-			return nil, nil, usagef("--engine %s cannot check the result: no engine of that name reads %s", o.Engine, format.Display)
+			return nil, nil, usagef("--engine %s cannot check the result: it does not read %s", o.Engine, format.Display)
 		}
 	}
 	o.reads, o.readers = &format, readers
@@ -172,7 +175,7 @@ func (o ConvertOptions) targets(format convert.Format, folder string) ([]string,
 	name := o.Model
 	switch {
 	case name != "" && !slices.Contains(darknet.Families(), name):
-		return nil, usagef("--model %s is unknown: use %s", name, strings.Join(darknet.Families(), ", "))
+		return nil, unknown("--model", name, darknet.Families())
 	case o.Config != "":
 		name = strings.TrimSuffix(filepath.Base(o.Config), filepath.Ext(o.Config))
 	case name == "":

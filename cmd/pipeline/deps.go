@@ -50,8 +50,8 @@ type depsProblem struct {
 // not find. A *Verdict of exit code 3 says that something is missing, too old,
 // damaged or for another architecture, of 5 that a place could not be looked at.
 func Deps(ctx context.Context, o DepsOptions) error {
-	if o.Format != "text" && o.Format != "json" {
-		return usagef("--format %s is unknown: use text or json", o.Format)
+	if err := textOrJSON(o.Format); err != nil {
+		return err
 	}
 	h := host.Live()
 	file, err := filepath.Abs(o.File)

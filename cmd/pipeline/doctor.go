@@ -286,6 +286,11 @@ func (o DoctorOptions) loadLock(recipe string) (*lockfile.Lock, error) {
 	if name == "" {
 		return nil, nil
 	}
+	return lockOf(name)
+}
+
+// lockOf reads a lockfile that the user names.
+func lockOf(name string) (*lockfile.Lock, error) {
 	l, err := lockfile.Load(name)
 	if err != nil {
 		return nil, &UsageError{err}

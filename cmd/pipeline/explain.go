@@ -22,6 +22,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/report"
 	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/recipes/library/lang"
+	"github.com/deployctl/deployctl/recipes/near"
 )
 
 // ExplainOptions is what explain is asked for.
@@ -41,8 +42,8 @@ type ExplainOptions struct {
 // other subject is read as an error text or code, and its cause and fix are
 // printed. A text that no rule knows is a *Verdict of exit code 3.
 func Explain(ctx context.Context, o ExplainOptions) error {
-	if o.Format != "text" && o.Format != "json" {
-		return usagef("--format %s is unknown: use text or json", o.Format)
+	if err := textOrJSON(o.Format); err != nil {
+		return err
 	}
 	page, err := pageOf(o.Folders, o.Subject)
 	if err != nil {
@@ -150,11 +151,11 @@ func explainSubject(ctx context.Context, o ExplainOptions) (*explain.Result, err
 	}
 	result, err := set.Text(strings.NewReader(o.Subject), system)
 	if err == nil && len(result.Matches) == 0 && explain.LooksLikeName(o.Subject) {
-		near := ""
-		if names := report.Near(o.Subject, pageNames()); len(names) > 0 {
-			near = lang.F("; did you mean %s?", strings.Join(names, ", "))
+		meant := ""
+		if names := near.Names(o.Subject, pageNames()); len(names) > 0 {
+			meant = lang.F("; did you mean %s?", strings.Join(names, ", "))
 		}
-		return nil, usagef("there is no page for %q, no recipe, file or known code of that name: give an id that doctor shows in brackets, a recipe's name, a log file, or an error text%s", o.Subject, near)
+		return nil, usagef("there is no page for %q, no recipe, file or known code of that name: give an id that doctor shows in brackets, a recipe's name, a log file, or an error text%s", o.Subject, meant)
 	}
 	return result, err
 }

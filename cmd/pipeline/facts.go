@@ -24,6 +24,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/probe"
 	"github.com/deployctl/deployctl/doctor/report"
 	"github.com/deployctl/deployctl/recipes/library/lang"
+	"github.com/deployctl/deployctl/recipes/near"
 )
 
 // openHost is this machine, the one in the snapshot file, or what a text with reports
@@ -135,8 +136,8 @@ func only(f *facts.Facts, names []string) (*facts.Facts, error) {
 		if !slices.Contains(topics, n) && !slices.Contains(known, n) {
 			known = append(topics, known...)
 			slices.Sort(known)
-			if near := report.Near(n, slices.Compact(known)); len(near) > 0 {
-				return nil, usagef("no probe knows %q; did you mean %s?", n, lang.List(near, true))
+			if meant := near.Names(n, slices.Compact(known)); len(meant) > 0 {
+				return nil, usagef("no probe knows %q; did you mean %s?", n, lang.List(meant, true))
 			}
 			return nil, usagef("no probe knows %q; the topics and components are %s", n, strings.Join(slices.Compact(known), ", "))
 		}

@@ -117,6 +117,9 @@ func (o IssueOptions) log(ctx context.Context) (text, summary string, err error)
 	if o.Log == "" {
 		return "", "", nil
 	}
+	if err := exists(o.Log); err != nil {
+		return "", "", err
+	}
 	var data []byte
 	if o.Log == "-" {
 		data, err = io.ReadAll(io.LimitReader(&until{ctx, o.Console.In}, maxLog))

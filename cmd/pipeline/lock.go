@@ -83,6 +83,9 @@ func contents(l *lockfile.Lock) string {
 }
 
 func (o LockOptions) make(ctx context.Context) (*lockfile.Lock, error) {
+	if err := o.models(&lockfile.Lock{}); err != nil { // before anything is asked or fetched
+		return nil, err
+	}
 	seen, h, err := PlanOptions{For: o.For, From: o.From}.machine(ctx)
 	if err != nil {
 		return nil, err

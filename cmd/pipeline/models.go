@@ -112,6 +112,9 @@ func ModelsImport(ctx context.Context, c *console.Console, folders Folders, file
 	if err != nil {
 		return err
 	}
+	if err := exists(file); err != nil {
+		return err
+	}
 	m, path, err := models.Import(ctx, list, folders.Cache, file)
 	var strange *models.StrangeError
 	if errors.As(err, &strange) || errors.Is(err, fs.ErrNotExist) {

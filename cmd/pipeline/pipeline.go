@@ -4,12 +4,16 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"github.com/deployctl/deployctl/recipes/library/lang"
+	"github.com/deployctl/deployctl/recipes/near"
 )
 
 // Verdict ends a command whose report has been written: only the exit code is
@@ -38,6 +42,28 @@ func usagef(format string, args ...any) error {
 		_ = fmt.Errorf(format, args...) // so that go vet checks the arguments
 	}
 	return &UsageError{lang.Errorf(format, args...)}
+}
+
+// unknown is the usage error for a value that is not among the known ones of what: a flag
+// ("--engine") or a noun.
+func unknown(what, value string, known []string) error {
+	return &UsageError{near.Unknown(what, value, known)}
+}
+
+// exists refuses the name of a file that is not there; "-" is the standard input.
+func exists(file string) error {
+	if _, err := os.Stat(file); file != "-" && errors.Is(err, fs.ErrNotExist) {
+		return usagef("there is no file %s", file)
+	}
+	return nil
+}
+
+// textOrJSON refuses a format of a command that has those two.
+func textOrJSON(format string) error {
+	if known := []string{"text", "json"}; !slices.Contains(known, format) {
+		return unknown("--format", format, known)
+	}
+	return nil
 }
 
 // Folders are where deployctl keeps things, by the system's own conventions.

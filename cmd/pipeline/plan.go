@@ -139,7 +139,7 @@ func (o PlanOptions) machine(ctx context.Context) (*facts.Facts, *host.Host, err
 		}
 		f, h, err := images.Open(o.For)
 		if err != nil {
-			return nil, nil, &UsageError{lang.Errorf("--for: %w", err)}
+			return nil, nil, &UsageError{err}
 		}
 		return f, h, nil
 	}

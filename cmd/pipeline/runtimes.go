@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -36,13 +37,13 @@ type RuntimeOptions struct {
 func RuntimePull(ctx context.Context, o RuntimeOptions) error {
 	p := npm.ONNXRuntime()
 	if o.Name != "onnxruntime" {
-		return usagef("there is no runtime %q to pull; there is onnxruntime (%s)", o.Name, p.Version)
+		return unknown(lang.T("the runtime"), o.Name, []string{"onnxruntime"})
 	}
 	if o.System == "" {
 		o.System = runtime.GOOS + "/" + runtime.GOARCH
 	}
 	if _, ok := p.Files[o.System]; !ok {
-		return usagef("ONNX Runtime %s has no library for %s in its package", p.Version, o.System)
+		return unknown("--system", o.System, slices.Sorted(maps.Keys(p.Files)))
 	}
 	if o.To == "" {
 		o.To = filepath.Join(o.Folders.Cache, "runtimes")

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/recipes/library/lang"
@@ -25,8 +24,8 @@ type TuneOptions struct {
 
 // Tune finds the fastest setting for a network on this machine.
 func Tune(ctx context.Context, o TuneOptions) error {
-	if o.Format != "text" && o.Format != "json" {
-		return usagef("--format %s is unknown: use text or json", o.Format)
+	if err := textOrJSON(o.Format); err != nil {
+		return err
 	}
 	o.Models, o.Sizes, o.Targets = o.Model, "", o.Target
 	if o.Size > 0 {
@@ -37,7 +36,7 @@ func Tune(ctx context.Context, o TuneOptions) error {
 		return err
 	}
 	if !slices.Contains(engines.Targets(), o.Target) {
-		return usagef("--target %s is unknown: use %s", o.Target, strings.Join(engines.Targets(), ", "))
+		return unknown("--target", o.Target, engines.Targets())
 	}
 	var advice *bench.Advice
 	_, err = onMachine(ctx, o.BenchOptions, func(ctx context.Context, plan bench.Plan) (*bench.Report, error) {

@@ -278,7 +278,7 @@ func (o VerifyOptions) options(h *host.Host, j *judge.Judgement) (verify.Options
 	}
 	for _, f := range j.Findings {
 		if f.State == judge.Fail || f.State == judge.Unknown {
-			m.Blocker = lang.F("%s is %q", f.Title, f.Found)
+			m.Blocker = f.Title + ": " + f.Found
 			break
 		}
 	}
@@ -335,7 +335,7 @@ func (o VerifyOptions) specs() ([]engine.Spec, error) {
 		}
 		spec, ok := engines.Named(name)
 		if !ok {
-			return nil, usagef("there is no engine %q: use %s, %s or %s", name, strings.Join(engines.Names(), ", "), allEngines, verify.ReferenceName)
+			return nil, unknown("--engine", name, append(engines.Names(), allEngines, verify.ReferenceName))
 		}
 		if slices.ContainsFunc(list, func(s engine.Spec) bool { return s.Name == name }) {
 			return nil, usagef("--engine names %s twice", name)
@@ -345,8 +345,12 @@ func (o VerifyOptions) specs() ([]engine.Spec, error) {
 	return list, nil
 }
 
-// checkEngine refuses an engine or a target that there is not, before anything runs.
+// checkEngine refuses a model, an engine or a target that there is not, before anything
+// runs.
 func (o VerifyOptions) checkEngine() error {
+	if o.Model != "" && !o.own() && !slices.Contains(darknet.Families(), o.Model) {
+		return unknown("--model", o.Model, darknet.Families())
+	}
 	names := engines.Targets()
 	if o.Engine != verify.ReferenceName {
 		specs, err := o.specs()
@@ -363,7 +367,7 @@ func (o VerifyOptions) checkEngine() error {
 		}
 	}
 	if !slices.Contains(names, o.Target) {
-		return usagef("--target %s is unknown: use one of %s", o.Target, strings.Join(names, ", "))
+		return unknown("--target", o.Target, names)
 	}
 	return nil
 }

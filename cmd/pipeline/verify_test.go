@@ -82,7 +82,7 @@ func TestEngines(t *testing.T) {
 		{"all", "opencl", gocv, "gocv opencv", ""},
 		{"all", "opencl", nil, "opencv", "gocv is left out"},
 		{"gocv,onnxruntime", "cpu", nil, "no gocv release is known", ""},
-		{"gocv,abacus", "cpu", gocv, `there is no engine "abacus"`, ""},
+		{"gocv,abacus", "cpu", gocv, `--engine abacus is unknown`, ""},
 	} {
 		var text strings.Builder
 		o := VerifyOptions{Engine: c.engine, Target: c.target, Console: &console.Console{Out: &text, Err: &text}}

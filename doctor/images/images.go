@@ -9,13 +9,12 @@
 package images
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/near"
 )
 
 // image is a clean system.
@@ -47,7 +46,7 @@ func Names() (names []string) {
 func Open(name string) (*facts.Facts, *host.Host, error) {
 	at := slices.IndexFunc(all, func(i image) bool { return i.name == name })
 	if at < 0 {
-		return nil, nil, fmt.Errorf("no clean system is called %q: use one of %s", name, strings.Join(Names(), ", "))
+		return nil, nil, near.Unknown("--for", name, Names())
 	}
 	i := all[at]
 	f := &facts.Facts{Schema: facts.Schema, OS: i.os, Components: map[string][]facts.Instance{}, GPUs: []facts.GPU{}}

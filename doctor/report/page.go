@@ -6,10 +6,13 @@ import (
 	"sync"
 )
 
+var link = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\[([^\]]+)\]\(([^)]+)\)`) })
+
 var emphasis = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\*\*([^*]+)\*\*`) })
 
 // Page draws a page's Markdown for a terminal: wrapped, with headings and bold words
-// in bold where there is color. Code blocks and tables stay as they are.
+// in bold where there is color, and each row of a table as a list. Code blocks stay as
+// they are.
 func Page(markdown string, s Style) string {
 	bold := func(text string) string {
 		if s.Color {
@@ -18,6 +21,7 @@ func Page(markdown string, s Style) string {
 		return text
 	}
 	var out strings.Builder
+	var heads []string // of the table that is read
 	code := false
 	for line := range strings.Lines(markdown) {
 		line = strings.TrimRight(line, "\n")
@@ -30,64 +34,60 @@ func Page(markdown string, s Style) string {
 			out.WriteString("    " + line + "\n")
 			continue
 		case strings.HasPrefix(bare, "|"):
-			out.WriteString(line + "\n")
+			if cells := cells(bare); heads == nil {
+				heads = cells
+			} else {
+				out.WriteString(row(heads, cells, bold, s.Width))
+			}
 			continue
 		case strings.HasPrefix(bare, "#"):
 			out.WriteString(bold(strings.TrimSpace(strings.TrimLeft(bare, "#"))) + "\n")
 			continue
 		}
+		heads = nil
 		hang := len(line) - len(bare)
 		if strings.HasPrefix(bare, "- ") || strings.HasPrefix(bare, "* ") {
 			hang += 2
 		}
-		text := line[:hang] + Wrap(line[hang:], hang, s.Width)
+		text := line[:hang] + Wrap(plain(line[hang:]), hang, s.Width)
 		out.WriteString(emphasis().ReplaceAllStringFunc(text, func(m string) string { return bold(m[2 : len(m)-2]) }) + "\n")
 	}
 	return out.String()
 }
 
-// Near gives those of the names that a word may have been meant as, the nearest
-// first: names that begin with it, and names that differ in a few letters. At most
-// five are given.
-func Near(word string, names []string) []string {
-	const most = 5
+// cells are those of a line of a table.
+func cells(line string) []string {
+	line = strings.ReplaceAll(strings.Trim(line, "| "), `\|`, "\x00")
 	var out []string
-	word = strings.ToLower(word)
-	for _, name := range names {
-		if strings.HasPrefix(name, word) {
-			out = append(out, name)
-		}
+	for cell := range strings.SplitSeq(line, "|") {
+		out = append(out, strings.TrimSpace(strings.ReplaceAll(cell, "\x00", "|")))
 	}
-	for distance := 1; distance <= max(1, len(word)/4) && len(out) < most; distance++ {
-		for _, name := range names {
-			if edits(word, name) == distance && !strings.HasPrefix(name, word) {
-				out = append(out, name)
-			}
-		}
-	}
-	return out[:min(most, len(out))]
+	return out
 }
 
-// edits is the number of letters that are to be added, removed, replaced or swapped with
-// their neighbor (the optimal string alignment distance).
-func edits(a, b string) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+// row draws a row of a table: its first cell, and below it the others with the heads of
+// their columns. The line that separates the heads is nothing.
+func row(heads, cells []string, bold func(string) string, width int) string {
+	if strings.Trim(cells[0], "-: ") == "" {
+		return ""
 	}
-	for i := 1; i <= len(a); i++ {
-		before, last, row = last, row, before
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			same := 1
-			if a[i-1] == b[j-1] {
-				same = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+same)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
+	out := "\n" + bold(strings.ReplaceAll(plain(cells[0]), "`", "")) + "\n"
+	for i, cell := range cells[1:] {
+		if cell == "" || i+1 >= len(heads) {
+			continue
 		}
+		out += "  " + Wrap(heads[i+1]+": "+plain(cell), 4, width) + "\n"
 	}
-	return row[len(b)]
+	return out
+}
+
+// plain shows the text of a link, and its address where that is one on the web.
+func plain(text string) string {
+	return link().ReplaceAllStringFunc(text, func(m string) string {
+		parts := link().FindStringSubmatch(m)
+		if strings.HasPrefix(parts[2], "http") {
+			return parts[1] + " (" + parts[2] + ")"
+		}
+		return parts[1]
+	})
 }

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"slices"
 	"strings"
 	"testing"
 )
@@ -14,16 +13,12 @@ func TestPage(t *testing.T) {
 			t.Errorf("%q is not in %q", want, text)
 		}
 	}
+	table := "\n| id | why |\n| --- | --- |\n| [`a.b`](../a.b.md) (recommended) | one of `x \\| y`: " + strings.Repeat("word ", 15) + "|\n| c | |\n\nSee [the page](https://example.org/p).\n"
+	want := "\n\na.b (recommended)\n  why: one of `x | y`: word word word word word word word\n    word word word word word word word word\n\nc\n\nSee the page (https://example.org/p).\n"
+	if got := Page(table, Style{Width: 60}); got != want {
+		t.Errorf("a table: %q, not %q", got, want)
+	}
 	if plain := Page(page, Style{Width: 60}); strings.Contains(plain, "\x1b") || strings.Contains(plain, "**") {
 		t.Errorf("colored or not drawn: %q", plain)
-	}
-}
-
-func TestNear(t *testing.T) {
-	names := []string{"cuda.driver", "cuda.gcc", "cudnn.version", "opencv.version"}
-	for word, want := range map[string][]string{"cuda.": {"cuda.driver", "cuda.gcc"}, "opncv.version": {"opencv.version"}, "cudnn.versoin": {"cudnn.version"}, "zzz": nil} {
-		if got := Near(word, names); !slices.Equal(got, want) {
-			t.Errorf("%s: %v, not %v", word, got, want)
-		}
 	}
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/report"
 	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/recipes/library/lang"
+	"github.com/deployctl/deployctl/recipes/near"
 )
 
 // Action is what happens to a component.
@@ -135,7 +136,7 @@ func ParseTargets(pairs []string) (map[string]string, error) {
 				return nil, lang.Errorf("--target %s: write COMPONENT=VERSION, such as cuda=12.6", pair)
 			}
 			if !slices.Contains(recipes.Components(), name) {
-				return nil, lang.Errorf("--target %s: deployctl does not know the component %s", pair, name)
+				return nil, near.Unknown(lang.T("--target: the component"), name, recipes.Components())
 			}
 			if _, err := targetConstraint(want); err != nil {
 				return nil, lang.Errorf("--target %s: %w", pair, err)

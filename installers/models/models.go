@@ -17,7 +17,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"sync"
 
 	"github.com/goccy/go-yaml"
@@ -25,6 +24,8 @@ import (
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/library/lang"
+	"github.com/deployctl/deployctl/recipes/near"
 )
 
 //go:embed models.yaml
@@ -95,7 +96,7 @@ type UnknownError struct {
 
 // Error is one sentence with the names that are known.
 func (e *UnknownError) Error() string {
-	return fmt.Sprintf("no model is called %s; known are %s", step.Clean(e.Name, 60), strings.Join(e.Known, ", "))
+	return near.Unknown(lang.T("the model"), step.Clean(e.Name, 60), e.Known).Error()
 }
 
 // Find gives the model with a name; the error is an *UnknownError.
