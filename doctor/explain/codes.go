@@ -32,7 +32,9 @@ type Family struct {
 // Code is one code. Those of compilers and linkers have a name only (LNK1112).
 type Code struct {
 	Code *int64 `yaml:"code,omitempty"`
-	Name string `yaml:"name"`
+	// Older are numbers that it had in earlier releases.
+	Older []int64 `yaml:"older,omitempty,flow"`
+	Name  string  `yaml:"name"`
 	// Class is "" for a code that tells nothing about the cause.
 	Class string            `yaml:"class,omitempty"`
 	Cause string            `yaml:"cause"`
@@ -74,6 +76,9 @@ func lintCodes(families []Family, classes map[string]string) []error {
 			keys := []string{c.Name}
 			if c.Code != nil {
 				keys = append(keys, strconv.FormatInt(*c.Code, 10))
+			}
+			for _, n := range c.Older {
+				keys = append(keys, strconv.FormatInt(n, 10))
 			}
 			for _, key := range keys {
 				if seen[key] {
@@ -120,17 +125,25 @@ func (s *Set) Code(text, system string) (matches []Match, ok bool) {
 		}
 	}
 	words := strings.ToLower(m[1])
+	named := 0
 	for i := range s.Codes {
 		f := &s.Codes[i]
-		sure := f.Confidence
-		if slices.ContainsFunc(f.Words, func(w string) bool { return strings.Contains(words, w) }) {
+		level, sure := f.namedBy(words), f.Confidence
+		if level > 0 {
 			sure = max(sure, 0.9)
 		}
+		var found []Match
 		for j := range f.Codes {
-			c := &f.Codes[j]
-			if c.Code != nil && f.same(*c.Code, number) {
-				matches = append(matches, c.match(f, text, system, sure))
+			if c := &f.Codes[j]; c.has(f, number) {
+				found = append(found, c.match(f, text, system, sure))
 			}
+		}
+		// A word that is one family's own ("cudnn error 8") is worth more than "error".
+		if len(found) > 0 && level > named {
+			matches, named = nil, level
+		}
+		if level == named {
+			matches = append(matches, found...)
 		}
 	}
 	// Words that are known choose the families.
@@ -142,12 +155,34 @@ func (s *Set) Code(text, system string) (matches []Match, ok bool) {
 	return matches, len(matches) > 0 || strings.TrimSpace(words) == ""
 }
 
-// named looks a name up, of which a text may have several families.
+// namedBy says how well the words before a number name the family: 2 by one of its
+// own, 1 by one that many use, 0 not at all.
+func (f *Family) namedBy(words string) int {
+	level := 0
+	for _, w := range f.Words {
+		switch {
+		case !strings.Contains(words, w):
+		case slices.Contains([]string{"error", "exit", "status", "code"}, w):
+			level = max(level, 1)
+		default:
+			level = 2
+		}
+	}
+	return level
+}
+
+// has reports whether a number is the code, or was in an earlier release.
+func (c *Code) has(f *Family, number int64) bool {
+	return c.Code != nil && f.same(*c.Code, number) || slices.Contains(c.Older, number)
+}
+
+// named looks a name up, of which a text may have several families. nvcc writes its
+// numbers with and without #.
 func (s *Set) named(name, system string) []Match {
 	var out []Match
 	for i := range s.Codes {
 		for j := range s.Codes[i].Codes {
-			if c := &s.Codes[i].Codes[j]; strings.EqualFold(c.Name, name) {
+			if c := &s.Codes[i].Codes[j]; strings.EqualFold(c.Name, name) || strings.EqualFold(c.Name, "#"+name) {
 				out = append(out, c.match(&s.Codes[i], name, system, 0.95))
 			}
 		}

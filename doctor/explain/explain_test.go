@@ -117,6 +117,11 @@ func TestCodes(t *testing.T) {
 		"0x8007007E": "missing-dll", "-2147024770": "missing-dll", "126": "missing-dll", "exit status 126": "program-not-found",
 		"exit code 137": "out-of-memory", "errno 28": "disk-full", "-1001": "opencl-no-platform", "LNK1112": "link-arch-mismatch",
 		"cuda error 35": "cuda-driver-missing-or-old", "CUDA_ERROR_INVALID_PTX": "cuda-no-kernel-image", "0x8007000E": "out-of-memory", "SIGILL": "no-avx-sigill",
+		"cudnn status 8": "cudnn-runtime-error", "cudnn error 5000": "cudnn-runtime-error", "cublas error 3": "gpu-out-of-memory", "error 5": "permission-denied", "exit code -1978334971": "disk-full",
+		"0x8A150105": "disk-full", "appinstaller_cli_error_install_disk_full": "disk-full", "msiexec exit code 1633": unclassified, "0x800b0109": "download-tls-problem", "-2146762487": "download-tls-problem",
+		"cmp0091": unclassified, "lnk1158": unclassified, "c1047": unclassified, "MSB1009": unclassified, "#20014-D": unclassified, "20014-d": unclassified, "ort error 8": unclassified, "errno 5": unclassified,
+		"CL_INVALID_BINARY": unclassified, "-42": unclassified, "0xC0000096": unclassified, "-1073741674": unclassified, "exit status 3221225622": unclassified, "CUDA_ERROR_STUB_LIBRARY": "cuda-driver-missing-or-old",
+		"cuda error 702": "gpu-reset", "VkResult -12": unclassified, "0x887a0005": "gpu-reset", "EXIT_SIGTRAP": unclassified, "0x40010005": unclassified, "CUDNN_STATUS_LICENSE_ERROR": unclassified,
 	} {
 		list, ok := s.Code(text, "linux")
 		if !ok || len(list) == 0 || list[0].Class != want {
