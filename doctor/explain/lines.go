@@ -55,6 +55,6 @@ var (
 	})
 	// harmless is a line that only counts or names errors.
 	harmless = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?i)\b(?:0|no) errors?\b|\berrors?: *0\b|-werror|\berror[-_./]|[-_/.]error\b|ignored`)
+		return regexp.MustCompile(`(?i)\b(?:0|no) errors?\b|\berrors?: *0\b|-werror|\berror[-_./]|[-_/.]error\b|\berror::|ignored`)
 	})
 )
