@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,7 @@ import (
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/python"
+	"github.com/deployctl/deployctl/verify/judge"
 )
 
 // pythonFor is a Python here that imports an engine's module: one of
@@ -123,11 +125,18 @@ func cutModel(j engine.Job) (engine.Job, error) {
 	return j, err
 }
 
+// patience is the time that an engine's run may take here where a minute is not enough,
+// its converter's included: ExecuTorch and PyTorch are imported for more than ten seconds,
+// and exporting takes half a minute on an idle processor.
+var patience = map[string]time.Duration{"executorch": 15 * time.Minute}
+
 // fault is what is wrong with a run: the job, or what goes by the module's name.
 type fault struct {
 	change func(j engine.Job) (engine.Job, error)
 	// module is the text of a Python file that programs import in the module's place.
 	module string
+	// target is what the engine is asked to compute on, "" for the processor.
+	target string
 	why    string
 }
 
@@ -247,12 +256,12 @@ func provePython(t *testing.T, kind python.Kind) {
 	prove := func(t *testing.T, level int, f fault, env ...string) verify.Engine {
 		t.Helper()
 		p := steered{host.Live(), env, f.change}
-		limit := time.Minute
+		limit := cmp.Or(patience[kind.Spec.Name], time.Minute)
 		if strings.Contains(f.module, "sleep") {
 			limit = 2 * time.Second
 		}
 		r, err := verify.Run(t.Context(), verify.Options{
-			Config: config, Weights: weights, Cache: cache, Process: p, Runs: 2, Threads: 1, Level: level, Limit: limit,
+			Config: config, Weights: weights, Cache: cache, Process: p, Runs: 2, Threads: 1, Level: level, Limit: limit, Target: f.target,
 			Engines: []engine.Engine{kind.New(python.Options{Process: p, Python: interpreter})},
 		})
 		if err != nil {
@@ -276,6 +285,22 @@ func provePython(t *testing.T, kind python.Kind) {
 			t.Errorf("%s: %q, %v, %q", e.State, e.Reasons, e.Versions, e.Own)
 		}
 	})
+	for _, target := range kind.Spec.Targets {
+		short := judge.PrecisionOf(target.Name)
+		if target.Family() != "cpu" || short == judge.FP32 {
+			continue
+		}
+		// What the engine computes in single precision all the same has failed, and a
+		// field says so.
+		t.Run(target.Name, func(t *testing.T) {
+			e := prove(t, verify.LevelCheck, fault{target: target.Name})
+			t.Logf("%s in %q: relative L2 %v, %q", e.State, e.Precision, e.RelL2, e.Why)
+			single := e.State == verify.Fail && e.Precision == judge.FP32 && strings.Contains(e.Why, "computed in single precision")
+			if !single && e.Precision != short || e.ProcessorSeconds <= 0 {
+				t.Errorf("%q\n%s", e.Reasons, e.Log)
+			}
+		})
+	}
 	if testing.Short() {
 		t.Skip("skipped: the faults take a minute for each package; run without -short")
 	}

@@ -125,8 +125,9 @@ func (m *module) layer(l *darknet.Layer, w darknet.LayerWeights) {
 		before := p.Padding / 2
 		after := p.Padding - before
 		if p.Padding > 0 {
-			// Padded elements never win: the lowest float32 is below every other.
-			m.set(out, "torch.constant_pad_nd(%s, [%d, %d, %d, %d], -3.4028234663852886e+38)", ins[0], before, after, before, after)
+			// Padded elements never win. The lowest float32 would not fit into shorter
+			// floats: PyTorch refuses it for bfloat16 and half precision.
+			m.set(out, "torch.constant_pad_nd(%s, [%d, %d, %d, %d], -inf)", ins[0], before, after, before, after)
 			ins[0] = out
 		}
 		m.set(out, "torch.max_pool2d(%s, [%d, %d], [%d, %d], [0, 0], [1, 1], False)", ins[0], p.Size, p.Size, p.Stride, p.Stride)
