@@ -105,7 +105,11 @@ func (e *Engine) shortened(w ready, a engine.Answer, c judge.Case) error {
 		e.doubt("it is not known in which precision the engine computed: it gave no results in single precision", "")
 	case worst < followed:
 		e.Precision = judge.FP32
-		e.reject(fmt.Sprintf("%s was asked for, and the engine computed in single precision: its results differ by %.1e from its own in single precision", w.target.Name, worst), "Use --target cpu.")
+		how := fmt.Sprintf("differ by %.1e only from its own there", worst)
+		if worst == 0 {
+			how = "are its own there to the last bit"
+		}
+		e.reject(fmt.Sprintf("%s was asked for, and the engine computed in single precision: its results %s", w.target.Name, how), "Use --target cpu.")
 	default:
 		e.Precision = c.Precision
 	}

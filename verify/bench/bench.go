@@ -197,6 +197,9 @@ func Run(ctx context.Context, p Plan) (*Report, error) {
 			if m.row.State == verify.Fail || m.row.State == verify.Unknown {
 				continue // it fails each time
 			}
+			if m.unfollowed(rows[:i]) {
+				continue
+			}
 			p.Note(lang.F("round %d of %d: %s", round+1, p.Rounds, m.row.title()))
 			if err := m.measure(ctx, p); err != nil {
 				return nil, err
@@ -225,6 +228,21 @@ type measured struct {
 	row   Row
 	of    Case
 	gflop float64
+}
+
+// unfollowed reports whether the engine computed in single precision already where it
+// was asked for this row's target: it does so with other threads, too.
+func (m *measured) unfollowed(earlier []measured) bool {
+	for _, e := range earlier {
+		if e.of.Engine.Spec().Name == m.of.Engine.Spec().Name && e.of.Network == m.of.Network && e.of.Target == m.of.Target &&
+			e.row.State == verify.Fail && e.row.Ran != "" && e.row.Ran != e.row.Precision {
+			row := &m.row
+			row.Network, row.Size, row.Version, m.gflop = e.row.Network, e.row.Size, e.row.Version, e.gflop
+			row.State, row.Why, row.Ran = e.row.State, e.row.Why, e.row.Ran
+			return true
+		}
+	}
+	return false
 }
 
 func precision(target string) string { return string(judge.PrecisionOf(target)) }

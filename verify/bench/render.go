@@ -95,9 +95,16 @@ func table(text *strings.Builder, rows []Row) {
 			text.WriteString(strings.TrimRight(line.String(), " ") + "\n")
 		}
 	}
+	said := map[string]bool{}
 	for _, r := range rows {
-		if r.State != verify.OK {
+		if r.State == verify.OK {
+			continue
+		}
+		of := r
+		of.Threads = 0
+		if key := of.title() + r.Why; !said[key] { // not once more for other threads
 			fmt.Fprintf(text, "  %s%s%s\n", r.title(), lang.T(": "), oneLine(r.Why))
+			said[key] = true
 		}
 	}
 }

@@ -108,25 +108,34 @@ func TestTunePrecision(t *testing.T) {
 		{"not asked for", "cpu", 5e-3, []string{"cpu"}},
 		{"above the bar", "cpu", 3e-2, []string{"cpu", "cpu_fp16", "cpu_bf16"}},
 	} {
+		asked := 0 // for what it does not follow
 		run := func(_ context.Context, o verify.Options) (*verify.Result, error) {
 			e := verify.Engine{Name: "short", Version: "1", State: verify.OK, RelL2: []verify.Number{1e-6}, MedianSeconds: 0.4, Times: []float64{0.4}}
 			switch o.Target {
 			case "cpu_fp16":
 				e.State, e.Why, e.Precision = verify.Fail, "computed in single precision", "fp32"
+				asked++
 			case "cpu_bf16":
 				e.RelL2, e.Precision, e.MedianSeconds, e.Times = []verify.Number{verify.Number(c.off)}, "bf16", 0.2, []float64{0.2}
 			}
 			return &verify.Result{Network: verify.Network{Name: "net", Width: 416, GFLOP: 10}, Engines: []verify.Engine{e}}, nil
 		}
-		a, err := Tune(t.Context(), Plan{Rounds: 1, Runs: 1, Processors: 1, Run: run, machine: still}, []engine.Engine{shorter{"short"}}, Network{Model: "net"}, c.targets)
+		a, err := Tune(t.Context(), Plan{Rounds: 1, Runs: 1, Processors: 4, Run: run, machine: still}, []engine.Engine{shorter{"short"}}, Network{Model: "net"}, c.targets)
 		if err != nil {
 			t.Fatal(err)
+		}
+		var text strings.Builder
+		if err := Explain(&text, a); err != nil {
+			t.Fatal(err)
+		}
+		if asked > 1 || strings.Count(text.String(), "computed in single precision") != asked {
+			t.Errorf("%s: asked %d times:\n%s", c.name, asked, &text)
 		}
 		if a.Recommended.Target != c.want || a.Before.Target != "cpu" {
 			t.Errorf("%s: %+v, before %+v", c.name, a.Recommended, a.Before)
 		}
 		for _, r := range a.Tried {
-			if r.Target == "cpu_fp16" && (r.Ran != "fp32" || r.Precision != "fp16" || r.State != verify.Fail) {
+			if r.Target == "cpu_fp16" && (r.Network != "net" || r.Ran != "fp32" || r.Precision != "fp16" || r.State != verify.Fail) {
 				t.Errorf("%s: %+v", c.name, r)
 			}
 		}
