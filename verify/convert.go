@@ -202,14 +202,12 @@ func (o *oracle) made(ctx context.Context, opts Options, w engine.Worker) (conve
 		if err := opts.translate(ctx, w, source.Files[0], target, dir); err != nil {
 			return err
 		}
-		return file(c.File, func(to io.Writer) error {
-			f, err := os.Open(target)
-			if err != nil {
-				return &engine.AnswerError{Engine: w.Engine, Text: fmt.Sprintf("its converter to %s wrote no file: %v", c.Display, err), Err: engine.ErrAnswer}
-			}
-			_, err = io.Copy(to, f)
-			return errors.Join(err, f.Close())
-		})
+		f, err := os.Open(target)
+		if err != nil {
+			return &engine.AnswerError{Engine: w.Engine, Text: fmt.Sprintf("its converter to %s wrote no file: %v", c.Display, err), Err: engine.ErrAnswer}
+		}
+		err = file(c.File, func(to io.Writer) error { _, err := io.Copy(to, f); return err })
+		return errors.Join(err, f.Close())
 	}
 	return format, nil
 }

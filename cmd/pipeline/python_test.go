@@ -320,7 +320,9 @@ func provePython(t *testing.T, kind python.Kind) {
 			if err := os.WriteFile(filepath.Join(dir, tool), []byte("raise ImportError('no converter in this build')\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
+			converted := cache
 			cache = t.TempDir() // or what was converted before is used
+			defer func() { cache = converted }()
 			said(t, prove(t, verify.LevelCheck, fault{}, "PYTHONPATH="+dir), "no converter in this build")
 		})
 	}

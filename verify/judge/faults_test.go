@@ -818,7 +818,21 @@ func TestPrecisions(t *testing.T) {
 	c = b.answer(t, n, w)
 	c.Precision, c.Noise = FP16, b.half
 	refused(t, Judge(c), "differs by")
-	for target, want := range map[string]Precision{"cpu": FP32, "": FP32, "opencl_fp16": FP16, "cuda_fp16": FP16, "cpu_int8": INT8} {
+	// What is above bfloat16's bar, and no more than its rounding, is said to be that.
+	noise := layers(t, b.net, b.weights, reference.Options{BFloat16: true}, b.input, b.net.Heads()...)
+	for share, words := range map[float64]string{0.8: "no more than bfloat16 rounds", 1.2: "all heads are off: the input"} {
+		c = b.answer(t, sound(), b.weights)
+		c.Precision, c.Noise, c.Rows = BF16, noise, nil
+		for i, ref := range c.Reference {
+			off := make([]float32, len(ref.Data))
+			for k, v := range ref.Data {
+				off[k] = v + float32(share*gain(b.net, ref.Layer))*(noise[i].Data[k]-v)
+			}
+			c.Heads[i].Data = off
+		}
+		refused(t, Judge(c), words)
+	}
+	for target, want := range map[string]Precision{"cpu": FP32, "cpu_bf16": BF16, "": FP32, "opencl_fp16": FP16, "cuda_fp16": FP16, "cpu_int8": INT8} {
 		if got := PrecisionOf(target); got != want {
 			t.Errorf("%s is judged as %s, want %s", target, got, want)
 		}

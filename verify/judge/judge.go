@@ -333,6 +333,13 @@ func cause(c Case, engine map[int]Tensor, off []bool) string {
 		if c.Precision == FP32 && fits(2e-2, func(got, ref Tensor) float64 { d, _ := Distance(got.Data, ref.Data); return d }) {
 			return "all heads are off a little: reduced precision (half, TF32, quantised), another batch-norm epsilon, or slightly different weights"
 		}
+		if c.Precision == BF16 && fits(1, func(got, ref Tensor) float64 {
+			d, _ := Distance(got.Data, ref.Data)
+			noise, _ := Distance(byLayer(c.Noise)[ref.Layer].Data, ref.Data)
+			return d / (gain(c.Net, ref.Layer) * noise)
+		}) {
+			return "all heads are off by no more than bfloat16 rounds, which is too much for this network"
+		}
 		return "all heads are off: the input (scale, color order, layout) or a layer that all of them share"
 	case count == 1:
 		for i := range off {
