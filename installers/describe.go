@@ -78,7 +78,7 @@ func effects() map[step.Effect]string {
 }
 
 func needs() map[step.Need]string {
-	return map[step.Need]string{step.Admin: lang.T("administrator rights"), step.Reboot: lang.T("a restart"), step.NewShell: lang.T("a new terminal"), step.Network: lang.T("a network")}
+	return map[step.Need]string{step.Admin: lang.T("admin rights"), step.Reboot: lang.T("a restart"), step.NewShell: lang.T("a new terminal"), step.Network: lang.T("a network")}
 }
 
 func needsText(s Step) string {
