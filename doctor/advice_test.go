@@ -147,8 +147,9 @@ func TestAdviceIsTrue(t *testing.T) {
 	// The last that came are those of lots 4 to 11: compilers that Colab does not have, a
 	// g++ for Ubuntu 16.04, what else a recipe asks for (ninja, ncnn and CMake of
 	// Homebrew), and OpenCV of Chocolatey (the machine choco-opencv has its files). CMake's
-	// wheel is unpacked for real by .ci/windows-tools.
-	if counts["a package of the recipe: no recording has its files"] > 75 {
+	// wheel is unpacked for real by .ci/windows-tools. Lot 12's are Visual Studio where
+	// MinGW is here, Media Foundation for a Server Core, and the Visual C++ runtime on ARM.
+	if counts["a package of the recipe: no recording has its files"] > 80 {
 		t.Errorf("more fixes cannot be followed than before: %v", counts)
 	}
 }

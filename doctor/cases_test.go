@@ -96,6 +96,7 @@ func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/lot9.yaml")
 	judgeCases(t, "testdata/lot10.yaml")
 	judgeCases(t, "testdata/lot11.yaml")
+	judgeCases(t, "testdata/lot12w.yaml")
 }
 
 var sharedCases = filepath.Join("..", "..", "shared", "cases")

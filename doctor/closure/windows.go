@@ -48,11 +48,15 @@ func (w *desk) tell(name, by, file, state string, delay bool) {
 func fillWindows(ctx context.Context, h *host.Host, f *facts.Facts) error {
 	w := newDesk(ctx, h, f.OS.Version)
 	w.elsewhere(f)
+	python := w.pythonFolder()
 	for _, name := range slices.Sorted(maps.Keys(f.Components)) {
 		list := f.Components[name]
 		for i := range list {
 			if list[i].Unusable != nil {
 				continue
+			}
+			if name == "python" && list[i].Active || len(list[i].Imports) > 0 {
+				w.pythonFiles(name, &list[i], python)
 			}
 			module := name == "onnxruntime" && w.pythonProvider(&list[i]) != ""
 			if !list[i].Active && list[i].Attrs["program"] == "" && name != "openpose" && !module {
@@ -117,7 +121,7 @@ func newDesk(ctx context.Context, h *host.Host, version string) *desk {
 		w.lacks = append(w.lacks, "api-ms-win-core-heap-l2-")
 	}
 	if w.whole && strings.HasPrefix(version, "6.1") { // files of their own there
-		w.lacks = append(w.lacks, "api-ms-win-downlevel-")
+		w.lacks = append(w.lacks, "api-ms-win-downlevel-", "api-ms-win-core-path-") // the second since Windows 8
 	}
 	return w
 }
@@ -536,6 +540,52 @@ func openPoseTree(dir string) string {
 		}
 	}
 	return dir
+}
+
+// pythonFolder is where the python.exe lies that PATH finds first; "" for none, and for
+// the alias of one of the Microsoft Store.
+func (w *desk) pythonFolder() string {
+	for _, dir := range w.path {
+		if file := w.at(dir, "python.exe"); file != "" {
+			if w.image(file) == nil {
+				return ""
+			}
+			return dir
+		}
+	}
+	return ""
+}
+
+// pythonFiles reads for which architecture a Python, or the module of a package that it
+// imports, is made, and which Visual C++ runtime the module gets: the one beside
+// python.exe comes before the system's, as python.exe has loaded it already.
+func (w *desk) pythonFiles(name string, in *facts.Instance, python string) {
+	arch := map[uint16]string{pe.IMAGE_FILE_MACHINE_AMD64: "amd64", pe.IMAGE_FILE_MACHINE_I386: "386", pe.IMAGE_FILE_MACHINE_ARM64: "arm64"}
+	if name == "python" {
+		if o := w.image(w.at(python, "python.exe")); python != "" && o != nil {
+			in.Built.Arch = arch[o.machine]
+		}
+		return
+	}
+	var loaded []seat
+	for _, dir := range []string{in.Path, w.h.Join(in.Path, "capi")} {
+		for _, low := range slices.Sorted(maps.Keys(w.list(dir))) {
+			if !strings.HasPrefix(low, "cv2.") && !strings.HasPrefix(low, "onnxruntime") {
+				continue
+			}
+			if file := w.at(dir, low); strings.HasSuffix(low, ".pyd") || strings.HasSuffix(low, ".dll") {
+				if o := w.image(file); o != nil {
+					loaded = append(loaded, seat{file: file, o: o, app: python})
+				}
+			}
+		}
+	}
+	if len(loaded) > 0 {
+		in.Built.Arch = arch[loaded[0].o.machine]
+	}
+	if python != "" {
+		in.OwnRuntime = w.ownRuntime(loaded)
+	}
 }
 
 var openCVName = lazyregexp.New(`^((?:lib)?opencv_)[a-z0-9_]*?([0-9]{3,5})\.dll$`)

@@ -73,6 +73,9 @@ type OS struct {
 	// StalePath lists folders that new sessions find on PATH and this one, which
 	// is older, does not (Windows: the registry is ahead of the environment).
 	StalePath []string `json:"stale_path,omitempty"`
+	// CutPath is the last entry of a PATH in Windows' registry that has exactly 1024
+	// characters, where setx cuts it off, and that is not a folder.
+	CutPath string `json:"cut_path,omitempty"`
 	// LongPaths says whether Windows allows paths of more than 260 characters:
 	// on, off, "" elsewhere.
 	LongPaths string `json:"long_paths,omitempty"`
@@ -97,6 +100,8 @@ type Environment struct {
 	Module Module `json:"module,omitzero"`
 	// Fabric is what joins the GPUs of a server.
 	Fabric Fabric `json:"fabric,omitzero"`
+	// SmartAppControl: Windows starts no programs that it does not know.
+	SmartAppControl bool `json:"smart_app_control,omitempty"`
 	// NoDXG: the kernel is WSL's, and the device file by which programs there reach
 	// the GPU is not here.
 	NoDXG bool `json:"no_dxg,omitempty"`
@@ -224,6 +229,7 @@ const (
 	HidesSystem  VariableProblem = "hides-system"  // it names a folder with a library of the name of one of macOS; the detail is the file
 	ShellOnPath  VariableProblem = "shell-on-path" // the value is a sh.exe that it leads to
 	LocalProxy   VariableProblem = "local-proxy"   // a proxy on this machine, whose network is not its host's if it has one
+	NotASCII     VariableProblem = "not-ascii"     // its flags name a folder with characters other than ASCII
 	FromSnap     VariableProblem = "from-snap"     // it names a folder of a snap, whose libraries are for its own C library
 )
 
@@ -241,6 +247,11 @@ type Project struct {
 	Runtime string `json:"runtime,omitempty"`
 	// GPUCode are the lines that say which GPUs to make code for.
 	GPUCode []GPUCode `json:"gpu_code,omitempty"`
+	// MSBuild are the settings of Visual Studio's projects here that a machine may not
+	// have.
+	MSBuild []MSBuildSetting `json:"msbuild,omitempty"`
+	// RunFrom is the folder that the program of this folder has to be started in.
+	RunFrom string `json:"run_from,omitempty"`
 	// Leftovers are what earlier runs of CMake remember and is no longer so.
 	Leftovers []Leftover `json:"leftovers,omitempty"`
 	// Submodules are those of git that were not cloned.
@@ -297,6 +308,38 @@ type GPUCode struct {
 	Text     string   `json:"text"`
 }
 
+// MSBuildSetting is a line of a Visual Studio project (.vcxproj) that names what has to
+// be on the machine.
+type MSBuildSetting struct {
+	// Kind: toolset, sdk, customization (of CUDA) or libraries.
+	Kind MSBuildKind `json:"kind"`
+	// Value is v142, 8.1, 11.1, or the import libraries.
+	Value string `json:"value"`
+	// Libraries are those that a configuration links, Folders where it looks for them.
+	Libraries []string `json:"libraries,omitempty"`
+	Folders   []string `json:"folders,omitempty"`
+	// Options are those that the linker gets besides.
+	Options string `json:"options,omitempty"`
+	// Debug: the configuration uses the debug runtime (/MDd), which the libraries of
+	// another one cannot be mixed with.
+	Debug bool `json:"debug,omitempty"`
+	// Configuration is Debug, Release or another name; "" for all.
+	Configuration string `json:"configuration,omitempty"`
+	File          string `json:"file"`
+	Line          int    `json:"line"`
+}
+
+// MSBuildKind is what an MSBuildSetting names.
+type MSBuildKind string
+
+// The kinds of an MSBuildSetting.
+const (
+	Toolset       MSBuildKind = "toolset"
+	WindowsSDK    MSBuildKind = "sdk"
+	Customization MSBuildKind = "customization"
+	Libraries     MSBuildKind = "libraries"
+)
+
 // Leftover is an entry of a CMakeCache.txt.
 type Leftover struct {
 	Entry   string          `json:"entry"`
@@ -328,6 +371,9 @@ const (
 	NoPythonHeaders LeftoverProblem = "no-python-headers"
 	// NoLapacke: the sources include lapacke.h by a path that CMake did not find.
 	NoLapacke LeftoverProblem = "no-lapacke"
+	// NeedsPrompt: the compiler of that build folder finds its headers by variables that
+	// Visual Studio's developer prompt sets, and this is not one.
+	NeedsPrompt LeftoverProblem = "needs-prompt"
 	// NoGlslang: glslang of the system is asked for, and CMake did not find it.
 	NoGlslang LeftoverProblem = "no-glslang"
 )
@@ -633,6 +679,8 @@ type Built struct {
 	Modules []string `json:"modules,omitempty"`
 	// Python is the series of Python that its module was built for (3.7).
 	Python string `json:"python,omitempty"`
+	// Arch is the GOARCH of a Python, or of a Python package's module, on Windows.
+	Arch string `json:"arch,omitempty"`
 	// CXXABI is the C++ ABI: "cxx11", "pre-cxx11", "msvc".
 	CXXABI string `json:"cxxabi,omitempty"`
 	// Runtime is the C runtime on Windows: "md", "mt", "msvcrt", "ucrt".

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // builtForNumPy2 are the first releases of Python packages that were built for NumPy 2;
@@ -201,6 +202,31 @@ func numPyOnJetson(e *evaluation, _ subject) (map[string]string, bool) {
 		if i.Version == "1.19.5" && e.facts.OS.Board == "jetson" {
 			return map[string]string{"folder": folderOf(i.Path)}, true
 		}
+	}
+	return nil, false
+}
+
+// pythonArch finds a Python on Windows of another architecture than the module of OpenCV
+// that it imports, and one for which opencv-python has no packages: those for Windows are
+// win32 and win_amd64 (looked up on 2026-11-29; opencv/opencv-python issue 806).
+func pythonArch(e *evaluation, _ subject) (map[string]string, bool) {
+	python, ok := e.facts.Active("python")
+	arch := python.Built.Arch
+	names := map[string]string{"386": "32-bit x86", "amd64": "64-bit x86 (x64)", "arm64": "ARM64"}
+	if !ok || names[arch] == "" || !slices.Contains(e.touched(), "opencv-python") {
+		return nil, false
+	}
+	vars := map[string]string{"version": python.Version, "path": python.Path, "arch": names[arch], "pip": e.pip()}
+	for _, i := range e.imported("opencv-python", "opencv") {
+		if theirs := i.Built.Arch; theirs != "" {
+			name, _, _ := strings.Cut(i.Imports[0], " ")
+			vars["package"], vars["problem"] = name, lang.F("the %s in %s is for %s", i.Imports[0], folderOf(i.Path), names[theirs])
+			return vars, theirs != arch
+		}
+	}
+	if arch == "arm64" && len(e.facts.Components["opencv-python"]) == 0 {
+		vars["arm"], vars["problem"] = "yes", lang.T("there are no packages of opencv-python for that")
+		return vars, true
 	}
 	return nil, false
 }

@@ -208,6 +208,10 @@ func cacheGenerator(e *evaluation, s subject) (map[string]string, bool) {
 		return vars, strings.EqualFold(platform, "Win32") && e.facts.OS.Arch == "amd64"
 	}
 	line := studioOf(l.Value)
+	if slices.Contains([]string{"MinGW Makefiles", "MSYS Makefiles"}, l.Value) && slices.Contains(e.touched(), "cuda") {
+		vars["problem"] = lang.T("is not for Visual Studio's compiler, the only one with which nvcc works on Windows")
+		return vars, true
+	}
 	if _, here := e.generatorHere(l.Value); !here {
 		vars["problem"] = lang.T("is not on this machine")
 		return vars, true

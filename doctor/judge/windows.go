@@ -47,6 +47,13 @@ func (e *evaluation) integration(c *recipes.ComponentCheck, v *verdict) {
 		}
 	}
 	again := lang.F("run the CUDA %s installer again and choose Custom > CUDA > Visual Studio Integration", series)
+	// Where this CUDA takes an older line of compilers only, what counts is the folder of
+	// that line (v160 for v142), which comes with it.
+	first := map[string]string{"v141": "14.10", "v142": "14.20", "v143": "14.30", "v145": "14.50"}
+	if msvc, ok := e.facts.Active("msvc"); ok && v.fix == "" && first[toolsetOf(msvc.Version)] != "" && !e.accepts(cuda, msvc.Version) && !e.accepts(cuda, first[toolsetOf(msvc.Version)]) {
+		v.fix = lang.F("First add a toolset that CUDA %s supports (cuda.msvc). Then %s. The folder of the toolset that is here does not count.", series, again)
+		return
+	}
 	if cuda.Path == "" || to == "" {
 		v.fix += lang.Sentence(again)
 		return
@@ -701,4 +708,29 @@ func (e *evaluation) getDLLs(names []string) (out []string) {
 		}
 	}
 	return out[:min(len(out), 3)]
+}
+
+// smartAppControl: what is compiled here is not signed, and nobody has run it before.
+func smartAppControl(e *evaluation, _ subject) (map[string]string, bool) {
+	builds := slices.ContainsFunc(e.touched(), func(name string) bool {
+		return slices.Contains([]string{"mingw", "msvc", "go"}, name)
+	})
+	return nil, e.facts.Environment.SmartAppControl && builds
+}
+
+// cutPath tells which folder of a library the last entry of a PATH that was cut off
+// began to name.
+func cutPath(e *evaluation, _ subject) (map[string]string, bool) {
+	cut := e.facts.OS.CutPath
+	vars := map[string]string{"cut": cut}
+	for _, name := range e.touched() {
+		for _, i := range e.facts.Components[name] {
+			for _, dir := range []string{i.Places.Bin, i.Attrs["libdir"]} {
+				if len(dir) > len(cut) && strings.EqualFold(dir[:len(cut)], cut) {
+					vars["whole"] = dir
+				}
+			}
+		}
+	}
+	return vars, cut != ""
 }

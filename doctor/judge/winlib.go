@@ -183,7 +183,11 @@ func ownRuntime(crash bool) relation {
 		if redist, ok := e.facts.Active("vcredist"); ok && minor14(redist.Version) >= needs {
 			vars["system"] = redist.Version
 		}
-		return vars, have > 0 && needs > have && crash == crashes
+		if dir, _, ok := strings.Cut(strings.ToLower(own.By), `\lib\site-packages\`); ok && strings.EqualFold(folderOf(own.File), dir) {
+			vars["python"], vars["pip"] = "yes", e.pip()
+		}
+		// Python's packages are built to do with older runtimes; what crashes is known.
+		return vars, have > 0 && needs > have && crash == crashes && (crash || s.instance.Attrs["kind"] == "")
 	}
 }
 

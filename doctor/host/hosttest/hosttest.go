@@ -165,6 +165,13 @@ func Recording(text string) (*host.Recording, error) {
 			return nil, fmt.Errorf("unknown section %q", f.Name)
 		}
 	}
+	// A program that a run section names and whose bytes another section has.
+	for name, a := range r.Stats {
+		if size := len(r.Files[name].Data); a.Info.Size == 0 && a.Info.Exec && size > 0 {
+			a.Info.Size = int64(size)
+			r.Stats[name] = a
+		}
+	}
 	follow(r)
 	for _, vk := range regKeys {
 		linkKeys(r, vk[0], vk[1])

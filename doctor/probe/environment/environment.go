@@ -37,6 +37,11 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 			p.e.NoSources = sources
 		}
 		p.openGL()
+	case "windows":
+		key, err := p.h.RegistryKey(p.ctx, `HKLM\SYSTEM\CurrentControlSet\Control\CI\Policy`, "64")
+		if v, ok := key.Value("VerifiedAndReputablePolicyState"); err == nil && ok {
+			p.e.SmartAppControl = v.Int == 1 // 2 is evaluation, which blocks nothing
+		}
 	case "darwin":
 		p.inserts()
 		p.headers()

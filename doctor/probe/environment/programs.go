@@ -130,6 +130,9 @@ func (p *prober) flagFolders(name, flag string) {
 			dir = words[i+1]
 		}
 		if _, err := p.h.Stat(p.ctx, dir); !host.IsNotExist(err) || i >= 256 {
+			if p.h.Windows() && err == nil && strings.ContainsFunc(dir, func(r rune) bool { return r > 127 }) {
+				p.note(name, dir, facts.NotASCII, "")
+			}
 			return
 		}
 		if first == "" {

@@ -72,6 +72,9 @@ func (w *world) sites(ctx context.Context) []site {
 			}
 		}
 	}
+	if w.h.Windows() {
+		w.storeSites(ctx, first, add)
+	}
 	if place := w.envPath("APPDATA"); w.h.Windows() && place != "" {
 		for _, e := range w.list(ctx, w.h.Join(place, "Python")) {
 			if pythonFolder.MatchString(e.Name) {
@@ -80,6 +83,27 @@ func (w *world) sites(ctx context.Context) []site {
 		}
 	}
 	return out
+}
+
+// storeSites are the folders into which the pip of a Python of the Microsoft Store
+// installs: its own folder is not to be written to. Where more than one is here, which of
+// them the alias on PATH starts is not known.
+func (w *world) storeSites(ctx context.Context, first string, add func(dir, env string, imported bool)) {
+	local := w.envPath("LOCALAPPDATA")
+	if local == "" {
+		return
+	}
+	var dirs []string
+	for _, e := range w.list(ctx, w.h.Join(local, "Packages")) {
+		if series, ok := strings.CutPrefix(e.Name, "PythonSoftwareFoundation.Python."); ok {
+			series, _, _ = strings.Cut(series, "_")
+			dirs = append(dirs, w.h.Join(local, "Packages", e.Name, `LocalCache\local-packages\Python`+strings.ReplaceAll(series, ".", ""), "site-packages"))
+		}
+	}
+	alias := w.h.Join(local, `Microsoft\WindowsApps`)
+	for _, dir := range dirs {
+		add(dir, "", len(dirs) == 1 && strings.EqualFold(strings.TrimRight(first, `\`), alias))
+	}
 }
 
 // pythonRoots are the folders that hold a Python: /usr, a virtual environment,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
@@ -114,10 +115,29 @@ func (p *prober) windowsEnvironment() {
 	stale, values, err := look.StalePath(p.ctx, p.h)
 	p.fail(err)
 	p.os.StalePath = stale
+	p.cutPath()
 	native := cmp.Or(goarch(values["processor_architecture"]), goarch(p.h.Env("PROCESSOR_ARCHITEW6432")), goarch(p.h.Env("PROCESSOR_ARCHITECTURE")))
 	if native != "" && native != p.h.Arch {
 		p.set("emulated", p.h.Arch)
 		p.os.Arch = native
+	}
+}
+
+// cutPath finds a PATH that setx has cut off: it writes 1024 characters and no more
+// (Microsoft, setx: "WARNING: The data being saved is truncated to 1024 characters").
+func (p *prober) cutPath() {
+	const most = 1024
+	for _, name := range []string{`HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment`, `HKCU\Environment`} {
+		key, err := p.h.RegistryKey(p.ctx, name, "64")
+		if err != nil {
+			continue // windowsEnvironment tells it
+		}
+		for name, v := range key.Values {
+			last := v.String[strings.LastIndexByte(v.String, ';')+1:]
+			if strings.EqualFold(name, "Path") && utf8.RuneCountInString(v.String) == most && len(last) > 3 && last[1] == ':' && !p.h.Exists(p.ctx, last) {
+				p.os.CutPath = last
+			}
+		}
 	}
 }
 

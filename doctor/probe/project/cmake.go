@@ -353,7 +353,7 @@ func (p *prober) cache(dir string) (project string) {
 			continue
 		}
 		l := facts.Leftover{Entry: name, Value: value, File: file, Line: n, Problem: facts.NamesNoFile}
-		if name == "CMAKE_GENERATOR" {
+		if name == "CMAKE_GENERATOR" || name == "CMAKE_CXX_COMPILER" {
 			options[name] = value
 		}
 		switch {
@@ -398,6 +398,10 @@ func (p *prober) cache(dir string) (project string) {
 	}
 	if project == "OpenCV" && cuda && len(code.Archs) > 0 {
 		p.p.GPUCode = append(p.p.GPUCode, code)
+	}
+	// Visual Studio's own generators find the compiler's headers by themselves.
+	if p.h.Windows() && (options["CMAKE_GENERATOR"] == "Ninja" || options["CMAKE_GENERATOR"] == "NMake Makefiles") && strings.HasSuffix(strings.ToLower(options["CMAKE_CXX_COMPILER"]), "/cl.exe") && p.h.Env("INCLUDE") == "" {
+		found = append(found, facts.Leftover{Entry: "CMAKE_GENERATOR", Value: options["CMAKE_GENERATOR"], File: file, Line: 0, Problem: facts.NeedsPrompt})
 	}
 	if project == "OpenCV" && obsensor.Entry != "" && options["CMAKE_GENERATOR"] == "MinGW Makefiles" {
 		found = append(found, obsensor)

@@ -1,6 +1,8 @@
 package project
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -13,6 +15,12 @@ var (
 	// codeOf is a line that says which GPUs to make code for: in a project with NVIDIA's
 	// build customization (CodeGeneration), and in Caffe's solution (CudaArchitecture).
 	codeOf = lazyregexp.New(`<(?:CodeGeneration|CudaArchitecture)>([^<]+)</`)
+	// settingOf is a setting on a line of its own, conditionOf the configuration and
+	// platform that the group around it is for, cudaImport the build customization of a
+	// CUDA that the project imports.
+	settingOf   = lazyregexp.New(`<(PlatformToolset|WindowsTargetPlatformVersion|UseDebugLibraries|RuntimeLibrary|AdditionalDependencies|AdditionalLibraryDirectories|AdditionalOptions)>([^<]+)</`)
+	conditionOf = lazyregexp.New(`<(?:PropertyGroup|ItemDefinitionGroup)\b[^>]*Condition="'\$\(Configuration\)\|\$\(Platform\)'=='([^|']+)\|([^']+)'"`)
+	cudaImport  = lazyregexp.New(`<Import Project="[^"]*\\CUDA ([0-9]+\.[0-9]+)\.props"`)
 )
 
 // msbuild reads for which GPUs the projects of Visual Studio here make code: those of the
@@ -29,6 +37,11 @@ func (p *prober) msbuild() {
 				files = append(files, file)
 			}
 		}
+	}
+	// The projects that come with AlexeyAB's Darknet.
+	files = append(files, p.h.Join(p.h.Dir, "build", "darknet", "darknet.vcxproj"))
+	if _, err := p.h.Stat(p.ctx, p.h.Join(p.h.Dir, "CMakeCache.txt")); err != nil { // CMake writes its projects anew
+		p.settings(files)
 	}
 	files = append(files, p.h.Join(p.h.Dir, "windows", "CommonSettings.props"), p.h.Join(p.h.Dir, "CommonSettings.props"))
 	seen := map[string]bool{}
@@ -65,10 +78,102 @@ func (p *prober) codeGeneration(file string) {
 			}
 		}
 		if len(g.Archs)+len(g.PTX) > 0 {
-			if len(p.p.Kinds) == 0 || p.p.Kinds[len(p.p.Kinds)-1] != "msbuild" {
-				p.p.Kinds = append(p.p.Kinds, "msbuild")
-			}
+			p.isMSBuild()
 			p.p.GPUCode = append(p.p.GPUCode, g)
 		}
 	}
+}
+
+func (p *prober) isMSBuild() {
+	if !slices.Contains(p.p.Kinds, "msbuild") {
+		p.p.Kinds = append(p.p.Kinds, "msbuild")
+	}
+}
+
+// settings reads what the projects name that has to be on this machine, of each kind
+// and value the first. Configurations for 32 bits are left out, as Visual Studio makes
+// them by itself.
+func (p *prober) settings(files []string) {
+	seen := map[string]bool{}
+	for _, file := range files {
+		for _, s := range vcxproj(p.text(file)) {
+			s.File = file
+			key := string(s.Kind) + s.Value + s.Configuration
+			if seen[key] || s.Kind == facts.WindowsSDK && p.kits(s.Value) {
+				continue
+			}
+			seen[key] = true
+			p.isMSBuild()
+			p.p.MSBuild = append(p.p.MSBuild, s)
+		}
+	}
+}
+
+// kits reports whether the Windows SDK 8.1 or 8.0 is here, which is no component of
+// Visual Studio.
+func (p *prober) kits(version string) bool {
+	if !strings.HasPrefix(version, "8.") {
+		return false
+	}
+	info, err := p.h.Stat(p.ctx, p.h.Join(p.h.Env("ProgramFiles(x86)"), "Windows Kits", version, "Include"))
+	return err == nil && info.Dir
+}
+
+// vcxproj reads a Visual Studio project, which has a setting a line.
+func vcxproj(text string) (out []facts.MSBuildSetting) {
+	configuration, platform := "", ""
+	debug := map[string]bool{}
+	of := map[string]*facts.MSBuildSetting{}
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		if m := conditionOf.FindStringSubmatch(line); m != nil {
+			configuration, platform = m[1], m[2]
+		} else if strings.Contains(line, "</PropertyGroup>") || strings.Contains(line, "</ItemDefinitionGroup>") {
+			configuration, platform = "", ""
+		}
+		if platform == "Win32" {
+			continue
+		}
+		if m := cudaImport.FindStringSubmatch(line); m != nil {
+			out = append(out, facts.MSBuildSetting{Kind: facts.Customization, Value: m[1], Line: n})
+			continue
+		}
+		m := settingOf.FindStringSubmatch(line)
+		if m == nil || strings.Contains(m[2], "$(") && m[1] != "AdditionalLibraryDirectories" {
+			continue
+		}
+		if of[configuration] == nil {
+			of[configuration] = &facts.MSBuildSetting{Kind: facts.Libraries, Configuration: configuration}
+		}
+		s := of[configuration]
+		switch value := strings.TrimSpace(m[2]); m[1] {
+		case "PlatformToolset":
+			out = append(out, facts.MSBuildSetting{Kind: facts.Toolset, Value: value, Line: n})
+		case "WindowsTargetPlatformVersion":
+			out = append(out, facts.MSBuildSetting{Kind: facts.WindowsSDK, Value: value, Line: n})
+		case "UseDebugLibraries":
+			debug[configuration] = value == "true"
+		case "RuntimeLibrary":
+			debug[configuration] = strings.HasPrefix(value, "MultiThreadedDebug")
+		case "AdditionalDependencies":
+			s.Line, s.Value = n, value
+			for name := range strings.SplitSeq(value, ";") {
+				if low := strings.ToLower(strings.TrimSpace(name)); strings.HasSuffix(low, ".lib") {
+					s.Libraries = append(s.Libraries, low[strings.LastIndexAny(low, `\/`)+1:])
+				}
+			}
+		case "AdditionalLibraryDirectories":
+			s.Folders = strings.Split(strings.ReplaceAll(value, ";%(AdditionalLibraryDirectories)", ""), ";")
+		case "AdditionalOptions":
+			s.Options = value
+		}
+	}
+	for _, configuration := range slices.Sorted(maps.Keys(of)) {
+		if s := of[configuration]; len(s.Libraries) > 0 {
+			s.Debug = debug[configuration]
+			out = append(out, *s)
+		}
+	}
+	return out
 }

@@ -49,7 +49,19 @@ func (p *prober) elsewhere() facts.Facts {
 	if p.gocvBuild() {
 		p.p.Folder = gocvFolder
 	}
+	p.demo()
 	return facts.Facts{Project: p.p}
+}
+
+// demo finds OpenPose's demo in the current folder, and its models in the one above:
+// the demo looks for them where it is started.
+func (p *prober) demo() {
+	if !p.h.Windows() || !strings.EqualFold(p.h.Base(p.h.Dir), "bin") || !p.h.Exists(p.ctx, p.h.Join(p.h.Dir, "OpenPoseDemo.exe")) {
+		return
+	}
+	if up := p.h.DirOf(p.h.Dir); p.h.Exists(p.ctx, p.h.Join(up, "models")) && !p.h.Exists(p.ctx, p.h.Join(p.h.Dir, "models")) {
+		p.p.Folder, p.p.RunFrom = p.h.Dir, up
+	}
 }
 
 type prober struct {
