@@ -276,7 +276,7 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 	loaded := map[string]*node{}
 	var queue []*node
 	for _, file := range roots {
-		n := &node{o: w.object(file), file: file}
+		n := &node{o: w.object(file), file: file, by: w.interpreter(in, file)}
 		queue = append(queue, n)
 		for _, name := range []string{n.o.soname, path.Base(file)} {
 			if name != "" && loaded[name] == nil {
@@ -365,6 +365,22 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 		})
 	}
 	return out
+}
+
+// interpreter is the Python that loads a module of Python's: its DT_RPATH is searched for
+// all that the module needs (ld.so(8)), as conda's, which leads to conda's own libstdc++.
+// nil for other files, and where the interpreter is not where its site-packages say.
+func (w *world) interpreter(in *facts.Instance, file string) *node {
+	prefix, rest, ok := strings.Cut(file, "/lib/python")
+	version, _, _ := strings.Cut(rest, "/")
+	if !ok || len(in.Imports) == 0 {
+		return nil
+	}
+	program := prefix + "/bin/python" + version
+	if o := w.object(program); o != nil {
+		return &node{o: o, file: program}
+	}
+	return nil
 }
 
 // noExecStack reports whether the C library refuses to load libraries with an
@@ -632,6 +648,13 @@ func fromDriver(name string) bool {
 // the versions.
 func (w *world) elsewhere(name string, by *node, versions []string) string {
 	dirs := append([]string{path.Dir(by.file)}, w.libs.Dirs(w.ctx)...)
+	// OpenVINO's archive has TBB in a folder of its own: runtime/lib/intel64 and
+	// runtime/3rdparty/tbb/lib.
+	if strings.HasPrefix(path.Base(by.file), "libopenvino") {
+		for _, up := range []string{"..", "../.."} {
+			dirs = append(dirs, path.Join(path.Dir(by.file), up, "3rdparty/tbb/lib"))
+		}
+	}
 	for _, e := range w.libs.Cache {
 		if e.Soname == name {
 			dirs = append(dirs, path.Dir(e.Path))

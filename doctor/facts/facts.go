@@ -415,6 +415,13 @@ type Module struct {
 	Others []string `json:"others,omitempty"`
 	// Source is the version whose source DKMS can build.
 	Source string `json:"source,omitempty"`
+	// Packages is the name of Ubuntu's packages of built modules, less the kernel
+	// (linux-modules-nvidia-535), where one of them is installed for another kernel.
+	Packages string `json:"packages,omitempty"`
+	// Installer: NVIDIA's own installer put the driver here. FailedLog is DKMS's log of
+	// a build for the running kernel that did not succeed.
+	Installer bool   `json:"installer,omitempty"`
+	FailedLog string `json:"failed_log,omitempty"`
 	// SecureBoot is on, off, or "" where the firmware does not say; Key is the
 	// public key that modules built here are signed with.
 	SecureBoot string `json:"secure_boot,omitempty"`

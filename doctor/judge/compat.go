@@ -226,6 +226,9 @@ func (e *evaluation) noGPU(vendors []string) verdict {
 		names[i] = vendorName(v)
 	}
 	v := verdict{state: Fail, found: lang.F("this machine has no %s GPU", either(names))}
+	if slices.Contains(vendors, "nvidia") && e.imageWithoutGPU() {
+		return verdict{state: Pending, found: lang.T("no NVIDIA GPU where this container runs"), fix: e.imageStart()}
+	}
 	if len(e.facts.GPUs) > 0 {
 		v.found += lang.F(", only %s", cmp.Or(e.facts.GPUs[0].Name, lang.F("one by %s", vendorName(e.facts.GPUs[0].Vendor))))
 	}
@@ -236,6 +239,21 @@ func (e *evaluation) noGPU(vendors []string) verdict {
 		}
 	}
 	return v
+}
+
+// imageWithoutGPU reports a container on a machine that has no GPU at all, as where an
+// image is built: its programs find one where it is started.
+func (e *evaluation) imageWithoutGPU() bool {
+	return slices.Contains([]string{"docker", "podman", "kubernetes"}, e.facts.OS.Container) && !onWSL(e.facts) && e.facts.OS.Board == "" &&
+		!slices.ContainsFunc(e.facts.GPUs, func(g facts.GPU) bool { return computes(g.Vendor) })
+}
+
+// imageStart says how such an image gets its GPU.
+func (e *evaluation) imageStart() string {
+	if e.facts.OS.Container == "podman" {
+		return lang.T("The image is not at fault. Start it where an NVIDIA GPU is: podman run --device nvidia.com/gpu=all IMAGE. Then run this check again there.")
+	}
+	return lang.T("The image is not at fault. Start it where an NVIDIA GPU is: docker run --gpus all IMAGE. Then run this check again there.")
 }
 
 // needlessFor is the finding that makes a component pointless here: the GPU that
@@ -401,7 +419,7 @@ func (e *evaluation) given(name, wanted string) (string, verdict, bool) {
 		}
 		for _, g := range e.facts.GPUs {
 			if g.Vendor == "nvidia" {
-				return "", verdict{state: Unknown, wanted: wanted, found: lang.F("the compute capability of %s could not be determined", cmp.Or(g.Name, lang.T("the NVIDIA GPU"))), where: evidence(g.Evidence)}, false
+				return "", verdict{state: Unknown, wanted: wanted, found: lang.F("the compute capability of %s could not be determined", cmp.Or(g.Name, lang.T("the NVIDIA GPU"))), where: evidence(g.Evidence), fix: e.askWindows()}, false
 			}
 		}
 		return "", verdict{state: Skipped, wanted: wanted, found: lang.T("no NVIDIA GPU")}, false
@@ -433,9 +451,19 @@ func (e *evaluation) given(name, wanted string) (string, verdict, bool) {
 		return "", verdict{state: Fail, wanted: wanted, found: lang.F("%s is not installed", recipes.Display(name))}, false
 	}
 	if _, err := recipes.Version(i.Version); err != nil {
-		return "", verdict{state: Unknown, wanted: wanted, found: lang.F("the version of %s could not be determined (found %q)", name, i.Version), where: i.Path}, false
+		return "", verdict{state: Unknown, wanted: wanted, found: lang.F("the version of %s could not be determined (found %q)", name, i.Version), where: i.Path, fix: e.askWindows()}, false
 	}
 	return i.Version, verdict{}, true
+}
+
+// askWindows says how the driver and the card of a WSL without nvidia-smi are told; ""
+// elsewhere.
+func (e *evaluation) askWindows() string {
+	unnamed := slices.ContainsFunc(e.facts.GPUs, func(g facts.GPU) bool { return g.Vendor == "nvidia" && g.Attrs["bus"] == "windows" && g.Name == "" })
+	if !unnamed || DriverHost(e.facts) != "wsl" {
+		return ""
+	}
+	return lang.T("Run nvidia-smi on Windows, which names the driver and the card. This WSL has no nvidia-smi in /usr/lib/wsl/lib; CUDA programs do not need it.")
 }
 
 // waitingFor is the verdict on what cannot be checked before another failure is

@@ -183,9 +183,21 @@ func moduleNotBuilt(e *evaluation, _ subject) (map[string]string, bool) {
 	if !ok || m.Loaded || m.Built || g.Driver == "nouveau" || e.facts.OS.Kernel == "" || m.Source == "" && len(m.Others) == 0 {
 		return nil, false
 	}
-	vars := map[string]string{"sudo": e.sudo()}
+	version := e.installedDriver()
+	vars := map[string]string{"sudo": e.sudo(), "version": version, "log": m.FailedLog}
 	if len(m.Others) > 0 {
 		vars["others"] = lang.F(" (it is for %s)", strings.Join(m.Others, ", "))
+	}
+	switch branch, last := e.branchFor(g.ComputeCapability), major(version); {
+	case m.FailedLog != "":
+		vars["others"] = lang.F("; DKMS failed to build driver %s for it (%s)", version, m.FailedLog)
+		if branch == "current" || major(branch) > last {
+			vars["newer"] = "yes"
+		}
+	case m.Source == "" && m.Packages != "":
+		vars["modules"] = m.Packages
+	case m.Source == "" && m.Installer:
+		vars["installer"] = "yes"
 	}
 	return vars, true
 }

@@ -47,6 +47,11 @@ func (e *evaluation) health(findings []Finding) []Finding {
 		}
 	}
 	for i := range findings[:known] {
+		if findings[i].State == Pending && findings[i].ID == "gpu.nvidia" { // what comes with the GPU
+			for _, id := range []string{"nvidia-driver.version", "nvidia-driver.gpu", "gpu.memory", "gpu.memory-caffe", "cuda.driver", "cuda.sm"} {
+				silences = append(silences, silence{pattern: id, cause: "gpu.nvidia"})
+			}
+		}
 		if findings[i].State == Fail {
 			// What the copy that is to be replaced lacks is not to be fetched.
 			if name, _, _ := strings.Cut(findings[i].ID, "."); findings[i].Cause == WrongVersion && name == "libtorch" {

@@ -266,6 +266,9 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 	if in.Unusable == nil && in.Attrs["libcuda"] == "" && !h.Windows() {
 		in.Unusable = p.withoutLibcuda(ctx, in.Version, in.Flavor)
 	}
+	if in.Unusable == nil && desktopDriver(in.Attrs["libcuda_version"]) {
+		in.Unusable = p.withoutDevice(ctx)
+	}
 	p.f.Add(Driver, in)
 }
 

@@ -310,6 +310,19 @@ func (p *probe) withoutLibcuda(ctx context.Context, version, flavor string) *fac
 	return u
 }
 
+// withoutDevice is a container that has the libraries of the host's driver and not its
+// devices, as where they were mounted by hand (Tencent/ncnn issue 5719). A Jetson's
+// driver has other devices.
+func (p *probe) withoutDevice(ctx context.Context) *facts.Unusable {
+	if _, err := p.h.Stat(ctx, "/dev/nvidiactl"); !host.IsNotExist(err) || !inContainer(ctx, p.h) || inWSL(ctx, p.h) {
+		return nil
+	}
+	return &facts.Unusable{
+		Reason: facts.NoDevice, Detail: "this container has the libraries of NVIDIA's driver and no /dev/nvidiactl, by which they reach the GPU",
+		Remedy: p.inRun(ctx),
+	}
+}
+
 // permit says how programs here get to open NVIDIA's device files. In containers it is
 // mostly SELinux that forbids it (NVIDIA/nvidia-container-toolkit issues 33 and 210).
 func (p *probe) permit(ctx context.Context) string {

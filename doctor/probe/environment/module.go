@@ -65,6 +65,7 @@ func (p *prober) module() {
 		}
 	}
 	if !m.Built {
+		p.unbuilt(kernel)
 		for _, dir := range h.Glob(p.ctx, "/lib/modules", "*") {
 			if other := path.Base(dir); other != kernel && len(m.Others) < 8 && p.builtFor(other) {
 				m.Others = append(m.Others, other)
@@ -88,6 +89,30 @@ func (p *prober) module() {
 		if h.Exists(p.ctx, key) {
 			m.Key = key
 			break
+		}
+	}
+}
+
+// unbuilt reads why the running kernel has no module: where DKMS failed to build it, and
+// what else would bring it.
+func (p *prober) unbuilt(kernel string) {
+	h, m := p.h, &p.e.Module
+	m.Installer = h.Exists(p.ctx, "/usr/bin/nvidia-uninstall") || h.Exists(p.ctx, "/usr/bin/nvidia-installer")
+	for _, pattern := range []string{"nvidia", "nvidia-*"} {
+		for _, dir := range h.Glob(p.ctx, "/var/lib/dkms", pattern) {
+			for _, build := range h.Glob(p.ctx, dir, "*") {
+				log := build + "/build/make.log" // where DKMS leaves it after a failure
+				if text := p.text(log); strings.Contains(text, " kernel "+kernel+" ") && strings.Contains(text, "Error ") {
+					m.FailedLog = log
+				}
+			}
+		}
+	}
+	// Ubuntu: /lib/modules/KERNEL/kernel/nvidia-535srv-open, of the package
+	// linux-modules-nvidia-535-server-open-KERNEL.
+	for _, dir := range h.Glob(p.ctx, "/lib/modules", "*") {
+		for _, branch := range h.Glob(p.ctx, dir+"/kernel", "nvidia-*") {
+			m.Packages = "linux-modules-" + strings.Replace(path.Base(branch), "srv", "-server", 1)
 		}
 	}
 }

@@ -371,6 +371,7 @@ func (p *probe) nvidia(ctx context.Context) {
 	}
 	program := cuda.Program(ctx, h)
 	if program == "" {
+		p.unnamedInWSL(ctx)
 		return
 	}
 	devices, err := cuda.Devices(ctx, h, program)
@@ -391,6 +392,15 @@ func (p *probe) nvidia(ctx context.Context) {
 		}
 		g.Attrs["index"] = strconv.Itoa(d.Index)
 		g.Evidence = append(g.Evidence, facts.Evidence{Kind: "command", Source: program, Detail: d.Name})
+	}
+}
+
+// unnamedInWSL is the NVIDIA card of a WSL without nvidia-smi: Windows gives WSL the
+// driver's libcuda only where it has that driver (NVIDIA, CUDA on WSL User Guide).
+func (p *probe) unnamedInWSL(ctx context.Context) {
+	const lib = "/usr/lib/wsl/lib/libcuda.so.1"
+	if len(p.f.GPUs) == 0 && p.h.Exists(ctx, "/dev/dxg") && p.h.Exists(ctx, lib) {
+		p.f.GPUs = append(p.f.GPUs, facts.GPU{Vendor: "nvidia", Attrs: map[string]string{"bus": "windows"}, Evidence: []facts.Evidence{{Kind: "file", Source: lib}}})
 	}
 }
 
