@@ -144,7 +144,7 @@ func TestAdviceIsTrue(t *testing.T) {
 			t.Errorf("no fix was followed of the kind: %s", kind)
 		}
 	}
-	// The last that came are those of lots 4 to 11: compilers that Colab does not have, a
+	// The last that came are those of lots 4 to 12: compilers that Colab does not have, a
 	// g++ for Ubuntu 16.04, what else a recipe asks for (ninja, ncnn and CMake of
 	// Homebrew), and OpenCV of Chocolatey (the machine choco-opencv has its files). CMake's
 	// wheel is unpacked for real by .ci/windows-tools. Lot 12's are Visual Studio where

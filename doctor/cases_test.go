@@ -97,6 +97,7 @@ func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/lot10.yaml")
 	judgeCases(t, "testdata/lot11.yaml")
 	judgeCases(t, "testdata/lot12w.yaml")
+	judgeCases(t, "testdata/lot12-unix.yaml")
 }
 
 var sharedCases = filepath.Join("..", "..", "shared", "cases")

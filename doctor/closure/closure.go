@@ -321,6 +321,9 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 						add(facts.Need{Name: name, By: n.file, Cause: facts.Foreign, Found: found.file, Through: found.through, Elsewhere: own})
 					}
 				}
+				if name == "libcudnn.so.8" {
+					w.cudnnInWSL(found.file, n, add)
+				}
 				if isStub(found.file) {
 					add(facts.Need{Name: name, By: n.file, Cause: facts.Stub, Found: found.file, Through: found.through})
 				}
@@ -365,6 +368,19 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 		})
 	}
 	return out
+}
+
+// cudnnInWSL adds what cuDNN 8 opens by name when it first computes: libcuda.so, which in
+// WSL is a file beside libcuda.so.1, so that the loader's cache does not have that name
+// (pytorch/pytorch issue 85773; ldconfig(8) lists files by their SONAME).
+func (w *world) cudnnInWSL(cudnn string, by *node, add func(facts.Need)) {
+	const lib = "/usr/lib/wsl/lib/libcuda.so"
+	if w.there(lib) != present {
+		return
+	}
+	if found := w.find("libcuda.so", by); found.file == "" && !found.unknown && found.other == "" {
+		add(facts.Need{Name: "libcuda.so", By: path.Join(path.Dir(cudnn), "libcudnn_cnn_infer.so.8"), Cause: facts.NotFound, Elsewhere: lib})
+	}
 }
 
 // interpreter is the Python that loads a module of Python's: its DT_RPATH is searched for

@@ -124,6 +124,9 @@ type Environment struct {
 	// CondaFirst is an environment of conda in which CMake looks for packages before
 	// it looks in the system's folders.
 	CondaFirst *CondaFirst `json:"conda_first,omitempty"`
+	// NoExec are the places of mounted file systems from which no program or library is
+	// started, less those of the kernel's own.
+	NoExec []string `json:"no_exec,omitempty"`
 	// Blocked are the hosts that builds download from and that the system's hosts file
 	// sends to this machine or nowhere.
 	Blocked []BlockedHost `json:"blocked,omitempty"`
@@ -575,6 +578,8 @@ type Instance struct {
 	Stale []Stale `json:"stale,omitempty"`
 	// Devices are what the copy offers to compute on.
 	Devices []Device `json:"devices,omitempty"`
+	// Busy are the GPUs of a driver, where programs hold nearly all memory of each.
+	Busy []Busy `json:"busy,omitempty"`
 	// Needs are the shared libraries that this copy needs and that the loader
 	// would not give it as they should be. Satisfied ones are not listed.
 	Needs []Need `json:"needs,omitempty"`
@@ -724,6 +729,13 @@ type Device struct {
 	// Software devices compute on the CPU whatever their type says (llvmpipe,
 	// lavapipe, PoCL).
 	Software bool `json:"software,omitempty"`
+}
+
+// Busy is a GPU whose memory programs hold nearly all of. Sizes are in bytes.
+type Busy struct {
+	Name   string `json:"name,omitempty"`
+	Memory uint64 `json:"memory"`
+	Used   uint64 `json:"used"`
 }
 
 // ByProgram is Need.By where no library here asks for the file: the user's next

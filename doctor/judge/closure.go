@@ -82,6 +82,9 @@ func needVars(e *evaluation, s subject, match func(facts.Need) bool) (map[string
 	}
 	if n.Found != "" {
 		vars["folder"] = folderOf(n.Found)
+		if prefix, ok := strings.CutSuffix(vars["folder"], "/lib"); ok && n.Through == "RPATH" && strings.Contains(n.By, prefix+"/lib/python") {
+			vars["conda"] = prefix // conda's Python leads to conda's libraries
+		}
 		if inSystem32(vars["folder"]) {
 			vars["copy-in-system"] = "yes"
 		}

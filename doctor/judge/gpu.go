@@ -520,3 +520,13 @@ func cudaGlibc(e *evaluation, s subject) (map[string]string, bool) {
 	}
 	return vars, true
 }
+
+// gpuBusy finds GPUs of which other programs hold nearly all memory.
+func gpuBusy(e *evaluation, s subject) (map[string]string, bool) {
+	list := s.instance.Busy
+	if len(list) == 0 || s.instance.Unusable != nil || !e.usesCUDA() {
+		return nil, false
+	}
+	b := list[0]
+	return map[string]string{"gpu": cmp.Or(b.Name, lang.T("the NVIDIA GPU")), "used": recipes.Bytes(b.Used).Human(), "memory": recipes.Bytes(b.Memory).Human(), "free": recipes.Bytes(b.Memory - min(b.Used, b.Memory)).Human()}, true
+}

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -39,6 +40,18 @@ func oddPath(_ *evaluation, s subject) (map[string]string, bool) {
 		return map[string]string{"what": lang.T("characters other than ASCII")}, true
 	case strings.Contains(path, " "):
 		return map[string]string{"what": lang.T("a space")}, true
+	}
+	return nil, false
+}
+
+// libraryNoexec finds a copy on a file system that is mounted noexec: the loader may not
+// map code from there (mmap(2), EPERM).
+func libraryNoexec(e *evaluation, s subject) (map[string]string, bool) {
+	at := cmp.Or(s.instance.Attrs["lib"], s.instance.Path)
+	for _, point := range e.facts.Environment.NoExec {
+		if strings.HasPrefix(at, point+"/") {
+			return map[string]string{"copy": at, "mount": point, "sudo": e.sudo(), "where": DriverHost(e.facts)}, true
+		}
 	}
 	return nil, false
 }

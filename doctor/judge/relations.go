@@ -176,6 +176,9 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"torch-nvtx":               torchNVTX,
 		"tmp-unusable":             tmpUnusable,
 		"tmp-noexec":               tmpNoexec,
+		"library-noexec":           libraryNoexec,
+		"gpu-busy":                 gpuBusy,
+		"ort-dotprod":              ortDotprod,
 		"variable-certificates":    variables(facts.NamesNothing),
 		"variable-proxy":           variables(facts.Malformed),
 		"variable-proxy-apt":       variables(facts.NotForApt),
@@ -210,6 +213,15 @@ func tensorflowAVX2(e *evaluation, s subject) (map[string]string, bool) {
 	have := e.facts.CPU.Features
 	exactly, err := check(">= 2.4.0, < 2.4.1", s.instance.Version)
 	return nil, err == nil && exactly && strings.Count(s.instance.Version, ".") == 2 && e.facts.CPU.Arch == "amd64" && hasFeature(have, "avx") && !hasFeature(have, "avx2")
+}
+
+// ortDotprod finds ONNX Runtime 1.21.0 on an ARM processor of the first generation of
+// 64-bit ones: its builds ask for instructions of Armv8.2 as soon as they are loaded, and
+// the next release took that back (microsoft/onnxruntime issue 23957 and pull request
+// 23978). A build of one's own may do.
+func ortDotprod(e *evaluation, s subject) (map[string]string, bool) {
+	have := e.facts.CPU.Features
+	return nil, s.instance.Version == "1.21.0" && e.facts.CPU.Arch == "arm64" && e.facts.OS.Board == "" && hasFeature(have, "asimd") && !hasFeature(have, "dotprod")
 }
 
 // cpuLacks compares what every part of a copy was built for with the CPU.

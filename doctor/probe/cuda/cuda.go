@@ -250,6 +250,10 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 		put("gpus", fmt.Sprint(smi.GPUs))
 	}
 	in.Unusable = cmp.Or(in.Unusable, smi.unusable())
+	in.Busy = smi.busy()
+	if in.Unusable == nil && program != "" && smi.Driver != "" {
+		in.Unusable = p.chosenGone(ctx, program)
+	}
 	if smi.Err != "" {
 		put("problem", smi.Err)
 		in.Active = false

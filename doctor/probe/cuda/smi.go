@@ -1,10 +1,13 @@
 package cuda
 
 import (
+	"context"
 	"encoding/csv"
 	"strconv"
 	"strings"
 
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
@@ -37,8 +40,9 @@ type Device struct {
 	// PCI is the address in the kernel's form, 0000:01:00.0.
 	PCI  string
 	UUID string
-	// Memory is in bytes.
+	// Memory is in bytes; Used is what programs hold of it.
 	Memory     uint64
+	Used       uint64
 	ComputeCap string
 	Driver     string
 }
@@ -53,7 +57,7 @@ var (
 	// Jetson's GPU is not on PCI.
 	smiGPU    = lazyregexp.New(`^\|[ \t]+[0-9]+\.?[ \t]+.*?[ \t]*\|[ \t]*(?:[0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-9A-Fa-f]|N/A[ \t]+N/A)`)
 	smiName   = lazyregexp.New(`^[ \t]*([0-9]+)\.?[ \t]+(.*?)(?:[ \t]+(On|Off|WDDM|TCC|MCDM|N/A|Enabled|Disabled|ERR!|\[N/A\]))?[ \t]*$`)
-	smiMemory = lazyregexp.New(`[0-9]+[ \t]*[KMG]i?B[ \t]*/[ \t]*([0-9]+)[ \t]*([KMG]i?B)`)
+	smiMemory = lazyregexp.New(`([0-9]+)[ \t]*([KMG]i?B)[ \t]*/[ \t]*([0-9]+)[ \t]*([KMG]i?B)`)
 	smiFailed = lazyregexp.New(`(?mi)^.*(?:NVIDIA-SMI has failed|NVIDIA-SMI couldn't find|Failed to initialize NVML|No devices were found|couldn't communicate with the NVIDIA driver|Unable to determine the device handle).*$`)
 )
 
@@ -84,13 +88,62 @@ func ParseSMI(text string) SMI {
 			s.GPUs++
 			s.device(row)
 		} else if m := smiMemory.FindStringSubmatch(row); m != nil && len(s.Devices) > 0 && s.Devices[len(s.Devices)-1].Memory == 0 {
-			s.Devices[len(s.Devices)-1].Memory = bytesOf(m[1], m[2])
+			d := &s.Devices[len(s.Devices)-1]
+			d.Used, d.Memory = bytesOf(m[1], m[2]), bytesOf(m[3], m[4])
 		}
 	}
 	s.Linux = !s.Windows && strings.Contains(text, "Persistence-M")
 	s.Prohibited = s.GPUs > 0 && strings.Count(text, " Prohibited |") == s.GPUs
 	s.NoMIG = s.GPUs == 1 && strings.Contains(text, "No MIG devices found")
 	return s
+}
+
+// busy are the devices, where that is all of them, of which programs leave less than a
+// network of the size of YOLOv3 takes.
+func (s SMI) busy() (list []facts.Busy) {
+	const least = 1 << 30
+	for _, d := range s.Devices {
+		if d.Memory == 0 || d.Used < d.Memory/2 || d.Memory-min(d.Used, d.Memory) >= least {
+			return nil
+		}
+		list = append(list, facts.Busy{Name: d.Name, Memory: d.Memory, Used: d.Used})
+	}
+	return list
+}
+
+var smiUUID = lazyregexp.New(`\(UUID: ((?:GPU|MIG)-[0-9A-Za-z/-]+)\)`)
+
+// chosenGone is a CUDA_VISIBLE_DEVICES that names a GPU or an instance of one by a UUID
+// which is not here, as after a GPU was divided anew (NVIDIA, MIG User Guide, "CUDA Device
+// Enumeration"). A UUID may be cut short.
+func (p *probe) chosenGone(ctx context.Context, program string) *facts.Unusable {
+	const name = "CUDA_VISIBLE_DEVICES"
+	chosen, _, _ := strings.Cut(strings.TrimSpace(p.h.Env(name)), ",")
+	if !strings.HasPrefix(chosen, "GPU-") && !strings.HasPrefix(chosen, "MIG-") {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, smiTimeout)
+	defer cancel()
+	out, err := p.h.Run(ctx, host.Command{Argv: []string{program, "-L"}})
+	if err != nil || out.Exit != 0 {
+		return nil
+	}
+	here := ""
+	for _, m := range smiUUID.FindAllStringSubmatch(string(out.Stdout), maxGPUs) {
+		if strings.HasPrefix(m[1], chosen) {
+			return nil
+		}
+		if here == "" || strings.HasPrefix(here, "GPU-") && strings.HasPrefix(m[1], "MIG-") {
+			here = m[1]
+		}
+	}
+	if here == "" {
+		return nil
+	}
+	return &facts.Unusable{
+		Reason: facts.NoDevice, Detail: name + "=" + chosen + " names a GPU that is not here, so that CUDA programs find none; nvidia-smi -L lists " + here,
+		Remedy: "export " + name + "=" + here + ", or unset " + name + ". If your shell's start files or the container's image set it, change it there.",
+	}
 }
 
 // device adds what the first row of a device says: index, name, persistence mode or

@@ -26,6 +26,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	switch h.OS {
 	case "linux":
 		p.module()
+		p.noExecMounts()
 		p.preloads()
 		p.otherLibc()
 		if _, err := p.h.Stat(p.ctx, "/dev/dxg"); host.IsNotExist(err) && strings.Contains(strings.ToLower(p.text("/proc/sys/kernel/osrelease")), "microsoft") {

@@ -18,6 +18,12 @@ AA==
 `
 
 // TestEnvironment: what hinders tools, and neighbors in which nothing does.
+// mounted is e with the places that are mounted noexec.
+func mounted(e facts.Environment, places ...string) facts.Environment {
+	e.NoExec = places
+	return e
+}
+
 func TestEnvironment(t *testing.T) {
 	const user = "-- file /proc/self/status --\nUid:\t1000\t1000\n-- disk / --\n500000000000 200000000000 ext4\n-- dir /tmp --\n-- dir /home/user --\n"
 	env := func(lines string) string {
@@ -42,8 +48,9 @@ func TestEnvironment(t *testing.T) {
 		{"TMPDIR is gone", env("TMPDIR=/scratch\n"), folder("tmp", "TMPDIR", "/scratch", facts.FolderMissing)},
 		{"/tmp is full", env("") + "-- disk /tmp --\n1000000000 1000000 tmpfs\n", folder("tmp", "", "/tmp", facts.FolderFull)},
 		{"/tmp is read-only", env("") + "-- disk /tmp --\n1000000000 900000000 tmpfs ro\n", folder("tmp", "", "/tmp", facts.ReadOnlyFolder)},
-		{"/tmp is noexec", env("") + "-- file /proc/self/mountinfo --\n21 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n30 21 0:30 / /tmp rw,nosuid,nodev,noexec - tmpfs tmpfs rw\n", folder("tmp", "", "/tmp", facts.NoExec)},
-		{"another mount is noexec", env("") + "-- file /proc/self/mountinfo --\n21 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n30 21 0:30 / /tmpx rw,noexec - tmpfs tmpfs rw\n", facts.Environment{}},
+		{"/tmp is noexec", env("") + "-- file /proc/self/mountinfo --\n21 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n30 21 0:30 / /tmp rw,nosuid,nodev,noexec - tmpfs tmpfs rw\n", mounted(folder("tmp", "", "/tmp", facts.NoExec), "/tmp")},
+		{"another mount is noexec", env("") + "-- file /proc/self/mountinfo --\n21 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n30 21 0:30 / /tmpx rw,noexec - tmpfs tmpfs rw\n", mounted(facts.Environment{}, "/tmpx")},
+		{"mounts of the kernel's own, and one below which another is not", env("") + "-- file /proc/self/mountinfo --\n21 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n22 21 0:5 / /proc rw,noexec - proc proc rw\n23 21 0:6 / /data rw,noexec - ext4 /dev/sdb1 rw\n24 23 0:7 / /data/bin rw - ext4 /dev/sdc1 rw\n", facts.Environment{}},
 		{"no HOME", user + "-- env --\nPATH=/usr/bin\n", folder("go-cache", "HOME", "", facts.FolderUnset)},
 		{"no HOME, but a cache", user + "-- env --\nPATH=/usr/bin\nXDG_CACHE_HOME=/home/user/c\n", facts.Environment{}},
 		{"HOME is /", user + "-- env --\nPATH=/usr/bin\nHOME=/\n", folder("go-cache", "HOME", "/", facts.FolderOfRoot)},

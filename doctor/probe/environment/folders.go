@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -71,6 +72,30 @@ func (p *prober) noexec(path string) bool {
 		}
 	}
 	return found
+}
+
+// noExecMounts lists the mounted file systems from which nothing is started, where no
+// other one below allows it again (proc(5), /proc/self/mountinfo).
+func (p *prober) noExecMounts() {
+	var points, open []string
+	for line := range strings.SplitSeq(p.text("/proc/self/mountinfo"), "\n") {
+		fields := strings.Fields(line)
+		if len(fields) < 6 {
+			continue
+		}
+		point := strings.ReplaceAll(fields[4], `\040`, " ")
+		switch {
+		case !strings.Contains(","+fields[5]+",", ",noexec,"):
+			open = append(open, point)
+		case !slices.ContainsFunc([]string{"/proc", "/sys", "/dev", "/run"}, func(dir string) bool { return within(point, dir) }) && len(points) < 16:
+			points = append(points, point)
+		}
+	}
+	for _, point := range points {
+		if point != "/" && !slices.ContainsFunc(open, func(o string) bool { return within(o, point) }) {
+			p.e.NoExec = append(p.e.NoExec, point)
+		}
+	}
 }
 
 func within(path, dir string) bool {

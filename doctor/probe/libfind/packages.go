@@ -241,6 +241,9 @@ func (s *search) loneModule(ctx context.Context, at site, file string) {
 	c.note("file", file, "")
 	if !strings.HasSuffix(strings.ToLower(file), ".pyd") {
 		c.prefix, c.lib = file, "" // its config.py says where the DLLs are
+		if s.h.OS == "linux" {
+			c.lib = s.ownModule(ctx, file)
+		}
 	} else if m := moduleTag.FindStringSubmatch(strings.ToLower(s.h.Base(file))); m != nil && at.env != "" && s.entry(ctx, at.env, "python"+m[1]+m[2]+".dll") == "" && s.entry(ctx, at.env, "python.exe") != "" {
 		built := m[1] + "." + m[2]
 		c.unusable = &facts.Unusable{
@@ -251,6 +254,26 @@ func (s *search) loneModule(ctx context.Context, at site, file string) {
 	if !slices.ContainsFunc(s.copies, func(o *copyOf) bool { return o.prefix == c.prefix }) {
 		s.add(c)
 	}
+}
+
+// ownModule is the module that OpenCV's own build installed: cv2/python-3.12/cv2.….so,
+// which needs OpenCV's libraries ("" where it is not one alone).
+func (s *search) ownModule(ctx context.Context, dir string) string {
+	module := ""
+	for _, folder := range s.list(ctx, dir) {
+		if !strings.HasPrefix(folder.Name, "python-") {
+			continue
+		}
+		for _, e := range s.list(ctx, s.h.Join(dir, folder.Name)) {
+			if strings.HasPrefix(e.Name, "cv2.") && strings.HasSuffix(e.Name, ".so") {
+				if module != "" {
+					return ""
+				}
+				module = s.h.Join(dir, folder.Name, e.Name)
+			}
+		}
+	}
+	return module
 }
 
 // moduleTag is the Python that an extension module says in its name that it is for
