@@ -47,7 +47,7 @@ func TestFamilies(t *testing.T) {
 	}
 	for _, o := range []Options{{Model: "yolov9"}, {Model: darknet.YOLOv4, Weights: "a.weights", Config: "a.cfg"}} {
 		var input *InputError
-		if _, err := resolve(t.Context(), o); !errors.As(err, &input) {
+		if err := o.defaults(); !errors.As(err, &input) {
 			t.Errorf("%+v: %v", o, err)
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,18 +86,17 @@ func TestUnknownValues(t *testing.T) {
 			if len(value) <= 3 || near != "" && digits.ReplaceAllString(value, "") == digits.ReplaceAllString(near, "") {
 				near = "" // nothing is guessed
 			}
-			words := before
+			asked := value
 			if flag != "" {
-				words = append(append([]string{}, before...), flag+"="+value)
-			} else {
-				words = append(append([]string{}, before...), value)
+				asked = flag + "=" + value
 			}
+			words := slices.Concat(before, []string{asked}, after)
 			var names []string
 			for _, v := range list {
 				name, _, _ := strings.Cut(v, "\t")
 				names = append(names, name)
 			}
-			refused(what, near, names, append(words, after...)...)
+			refused(what, near, names, words...)
 		}
 	}
 	var walk func(cmd *cobra.Command)
@@ -140,7 +140,7 @@ func TestUnknownValues(t *testing.T) {
 	for _, cmd := range root.Commands() {
 		walk(cmd)
 	}
-	refused("names of --set", "portable", nil, "doctor", "--recipe", "openpose-windows", "--set", "portabel=yes")
+	refused("names of --set", "portable", nil, "doctor", "--recipe", "openpose-windows", "--set", "portabl=yes")
 	refused("values of --set", "", []string{"cuda", "opencl"}, "doctor", "--recipe", "openpose-windows", "--set", "gpu=zzzzzzzz")
 	refused("names of plan --target", "cudnn", nil, "plan", "--target", "cudn=9")
 	if n < 100 {

@@ -7,6 +7,7 @@ package child
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -83,9 +84,33 @@ func work(name string, pairs []string, load func(file string) (library, error)) 
 		if err != nil {
 			return err
 		}
-		a.Device, err = l.executed(j)
-		return err
+		if a.Device, err = l.executed(j); err != nil || j.Target == processorTarget {
+			return err
+		}
+		return onProcessor(l, j, a, first)
 	})
+}
+
+// processorTarget is the processor in single precision.
+const processorTarget = "cpu"
+
+// onProcessor runs the network once more on the processor in single precision, for a
+// target that is another.
+func onProcessor(l library, j job, a *answer, first []float32) error {
+	j.Target = processorTarget
+	n, err := l.open(j)
+	if err != nil {
+		return err
+	}
+	defer n.close()
+	r := runner{network: n, job: j, first: first}
+	tensors, took, err := r.forward(0, "processor")
+	if err != nil {
+		return err
+	}
+	_, again, err := r.forward(0, "")
+	a.Processor, a.ProcessorS = tensors, math.Min(took, again)
+	return err
 }
 
 // runner keeps what the passes of one job share.
