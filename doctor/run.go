@@ -55,7 +55,7 @@ func Probe(ctx context.Context, h *host.Host, probes []probe.Probe) *facts.Facts
 		a.found.Clean()
 		f.Merge(a.found)
 		if a.err != nil {
-			f.Problems = append(f.Problems, facts.Problem{Probe: p.Name, Covers: p.Provides, Error: facts.Text(a.err.Error())})
+			f.Problems = append(f.Problems, facts.Problem{Probe: p.Name, Covers: p.Provides, Error: facts.Text(a.err.Error()), Late: errors.Is(a.err, context.DeadlineExceeded)})
 		}
 		f.Timings = append(f.Timings, facts.Timing{Probe: p.Name, Took: a.took})
 	}
@@ -122,6 +122,9 @@ func runOne(ctx context.Context, h *host.Host, p probe.Probe) answer {
 	}
 	if a.err == nil {
 		a.err = ctx.Err() // what it did not come to is unknown, whatever it says
+	}
+	if a.err == nil && slices.Contains(h.Late, p.Name) { // it did not ask all that it had to when this was recorded
+		a.err = context.DeadlineExceeded
 	}
 	if errors.Is(a.err, context.DeadlineExceeded) {
 		a.err = fmt.Errorf("the %s probe did not finish within %s: %w", p.Name, timeout, a.err)

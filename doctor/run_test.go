@@ -85,8 +85,15 @@ func TestLateProbeKeepsWhatItFound(t *testing.T) {
 	if len(f.Components["cuda"]) != 1 {
 		t.Error("what the probe had found is lost")
 	}
-	if p, ok := f.Problem("cuda"); !ok || !strings.Contains(p.Error, "did not finish within 1ms") {
+	if p, ok := f.Late("cuda"); !ok || !strings.Contains(p.Error, "did not finish within 1ms") {
 		t.Errorf("problem %+v", p)
+	}
+	// A recording of it does not hold all the answers.
+	rec := host.NewRecording("linux", "amd64", hosttest.Time)
+	rec.Late = []string{"brief"}
+	brief := probe.Probe{Name: "brief", Provides: []string{"go"}, Run: func(context.Context, *host.Host) (facts.Facts, error) { return facts.Facts{}, nil }}
+	if p, ok := doctor.Probe(t.Context(), host.Replay(rec), []probe.Probe{brief}).Late("go"); !ok {
+		t.Errorf("recorded late, replayed: %+v", p)
 	}
 	ended = false
 	ctx, stop := context.WithCancel(t.Context())

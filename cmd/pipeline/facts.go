@@ -187,11 +187,10 @@ func Snapshot(ctx context.Context, o SnapshotOptions) error {
 		return err
 	}
 	o.Output = place
-	h, rec := host.Record(host.Live())
-	if _, err := look(ctx, h, o.Deep); err != nil {
+	rec, err := record(ctx, o.Console, o.Deep)
+	if err != nil {
 		return err
 	}
-	rec.Redact(identity())
 	if o.Output == "-" {
 		return host.WriteSnapshot(o.Console.Out, rec)
 	}
@@ -205,6 +204,24 @@ func Snapshot(ctx context.Context, o SnapshotOptions) error {
 	}
 	o.Console.Note("wrote %s; look inside before you send it: tar -tzf %s", o.Output, o.Output)
 	return nil
+}
+
+// record looks at this machine and keeps what was asked and answered, redacted, with
+// the probes that did not come to their end.
+func record(ctx context.Context, c *console.Console, deep bool) (*host.Recording, error) {
+	h, rec := host.Record(host.Live())
+	f, err := look(ctx, h, deep)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range f.Problems {
+		if p.Late {
+			rec.Late = append(rec.Late, p.Probe)
+			c.Note("deployctl: %s; the snapshot lacks what it had not read by then, so take it again when the machine is less busy", p.Error)
+		}
+	}
+	rec.Redact(identity())
+	return rec, nil
 }
 
 // identity is what the snapshot must not tell. What cannot be found out cannot

@@ -80,11 +80,10 @@ func (o IssueOptions) facts(ctx context.Context) (*facts.Facts, *host.Recording,
 		_, f, err := lookAt(ctx, o.From, false)
 		return f, nil, err
 	}
-	h, rec := host.Record(host.Live())
-	if _, err := look(ctx, h, false); err != nil {
+	rec, err := record(ctx, o.Console, false)
+	if err != nil {
 		return nil, nil, err
 	}
-	rec.Redact(identity())
 	f, err := lookWith(ctx, host.Replay(rec), doctor.Probes(false))
 	return f, rec, err
 }

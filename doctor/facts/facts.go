@@ -824,6 +824,9 @@ type Problem struct {
 	// names that are therefore uncertain.
 	Covers []string `json:"covers"`
 	Error  string   `json:"error"`
+	// Late: the probe was stopped at its deadline. What it had found by then stands, and
+	// what is missing may be there.
+	Late bool `json:"late,omitempty"`
 	// Unknown: see Facts.Unknown.
 	Unknown map[string]json.RawMessage `json:"-"`
 }
@@ -851,6 +854,17 @@ func (f *Facts) Problem(topic string) (Problem, bool) {
 			if c == topic {
 				return p, true
 			}
+		}
+	}
+	return Problem{}, false
+}
+
+// Late returns the problem of a probe that was stopped before it had seen all of the
+// topic or component.
+func (f *Facts) Late(topic string) (Problem, bool) {
+	for _, p := range f.Problems {
+		if p.Late && slices.Contains(p.Covers, topic) {
+			return p, true
 		}
 	}
 	return Problem{}, false

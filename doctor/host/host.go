@@ -204,6 +204,8 @@ type Host struct {
 	// Dir is the folder that deployctl was started in; "" where it is not known
 	// or was not recorded.
 	Dir string
+	// Late are the probes that their deadline stopped when this machine was recorded.
+	Late []string
 }
 
 // With returns the same machine seen through another World.

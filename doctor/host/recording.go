@@ -27,6 +27,8 @@ type Recording struct {
 	Time   time.Time `json:"time"`
 	// Dir is the folder that deployctl was started in.
 	Dir string `json:"dir,omitempty"`
+	// Late are the probes that their deadline stopped: they did not ask everything.
+	Late []string `json:"late,omitempty"`
 	// Closed: what is not in the recording does not exist (hand-written
 	// fixtures); otherwise it was not asked.
 	Closed bool   `json:"closed,omitempty"`
@@ -332,7 +334,7 @@ func Replay(r *Recording) *Host {
 		w.searches, w.ranges = fold(r.Searches), fold(r.Ranges)
 		w.resolved, w.disks, w.env = fold(r.Resolved), fold(r.Disks), fold(r.Env)
 	}
-	return &Host{World: w, OS: r.OS, Arch: r.Arch, Self: SelfToken(r.OS), Dir: r.Dir}
+	return &Host{World: w, OS: r.OS, Arch: r.Arch, Self: SelfToken(r.OS), Dir: r.Dir, Late: r.Late}
 }
 
 // SelfToken stands for deployctl's own path in recordings, so that a child copy

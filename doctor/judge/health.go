@@ -77,7 +77,28 @@ func (e *evaluation) health(findings []Finding) []Finding {
 	for _, s := range silences {
 		s.apply(findings)
 	}
+	e.unsettle(findings)
 	return findings
+}
+
+// brought are what libraries bring with them or make needless, by the topic of the
+// findings that say it is missing.
+var brought = map[string][]string{
+	"cuda": {"onnxruntime", "libtorch", "tensorflow", "opencv"}, "cudnn": {"onnxruntime", "libtorch", "tensorflow", "opencv"}, "homebrew": {"opencv"},
+}
+
+// unsettle makes unknown what depends on a library that a probe was stopped over.
+func (e *evaluation) unsettle(findings []Finding) {
+	for i := range findings {
+		f := &findings[i]
+		topic, _, _ := strings.Cut(f.ID, ".")
+		for _, library := range brought[topic] {
+			p, late := e.facts.Late(library)
+			if late && (f.State == Fail || f.State == Warn) && slices.Contains(e.touched(), library) {
+				f.State, f.Found, f.Fix, f.Action = Unknown, lang.F("could not be checked: %s", p.Error), "", nil
+			}
+		}
+	}
 }
 
 // requiring are the requirements that ask for a component.
@@ -294,6 +315,10 @@ func (e *evaluation) healthOf(c *recipes.Check, s *subject) (Finding, bool) {
 	if s.vars["pending"] != "" && f.State == Fail { // a new session has it already
 		f.State = Pending
 	}
+	if p, late := e.unfinished(c, s); late && f.State != Info {
+		f.State, f.Found = Unknown, lang.F("could not be checked: %s", p.Error)
+		return f, true
+	}
 	for _, a := range c.Fix {
 		if len(a.OS) > 0 && !onOS(a.OS, e.facts.OS) || !s.holds(a.If) {
 			continue
@@ -311,6 +336,24 @@ func (e *evaluation) healthOf(c *recipes.Check, s *subject) (Finding, bool) {
 		}
 	}
 	return f, true
+}
+
+// unfinished reports whether a check rests on what a probe was stopped over: what it
+// finds missing may be there.
+func (e *evaluation) unfinished(c *recipes.Check, s *subject) (facts.Problem, bool) {
+	topics := slices.Concat([]string{s.name}, c.Component, strings.FieldsFunc(c.ID+"."+c.Relation, func(r rune) bool { return r == '.' || r == '-' }))
+	if c.When != nil {
+		topics = append(topics, c.When.Present...)
+	}
+	for _, topic := range topics {
+		if topic == "vs" || topic == "msbuild" || topic == "visual" {
+			topic = "visual-studio"
+		}
+		if p, late := e.facts.Late(topic); late {
+			return p, true
+		}
+	}
+	return facts.Problem{}, false
 }
 
 // holds reports whether every condition is true of the subject. What is not

@@ -1178,6 +1178,9 @@ func (e *evaluation) oneComponent(name string, c *recipes.ComponentCheck, constr
 		v = e.fitsHere(active, c, constraint)
 		v.found = join(label(name, active), v.found)
 		v.where, v.version, v.path = whereOf(active), active.Version, active.Path
+		if p, late := e.facts.Late(name); late && v.state == Fail { // what it lacks was perhaps not looked at
+			return verdict{state: Unknown, found: lang.F("could not be checked: %s", p.Error), where: v.where, version: v.version, path: v.path}
+		}
 	}
 	// Another copy may do where the active one does not.
 	for _, other := range list {
