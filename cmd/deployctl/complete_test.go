@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -69,6 +70,9 @@ func TestComplete(t *testing.T) {
 		"tables/cuda.yaml":  "rows: [",
 		"tables/own-t.yaml": "",
 	} {
+		if runtime.GOOS == "windows" && strings.ContainsRune(name, 0x1b) {
+			continue // no file can have that name there
+		}
 		if err := os.WriteFile(filepath.Join(recipes, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

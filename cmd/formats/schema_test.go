@@ -29,7 +29,7 @@ func doctorSchema(t *testing.T) []byte {
 			t.Fatal(err)
 		}
 		for k, c := range r.CommentMap { // the generator joins the folder as it is given
-			r.CommentMap[strings.Replace(k, folder+"/../../"+folder, folder, 1)] = c
+			r.CommentMap[strings.Replace(filepath.ToSlash(k), folder+"/../../"+folder, folder, 1)] = c
 		}
 	}
 	s := r.Reflect(&report.Report{})

@@ -25,7 +25,7 @@ func TestSchema(t *testing.T) {
 			t.Fatal(err)
 		}
 		for k, c := range r.CommentMap { // the generator joins the folder as it is given
-			r.CommentMap[strings.Replace(k, folder+"/"+path+".", folder+".", 1)] = c
+			r.CommentMap[strings.Replace(filepath.ToSlash(k), folder+"/"+path+".", folder+".", 1)] = c
 		}
 	}
 	s := r.Reflect(&Report{})
