@@ -1,12 +1,9 @@
 package formats
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // manualPage is docs/formats.md: what is written here, and the list of formats.
@@ -66,18 +63,5 @@ func manualPage() string {
 
 // TestDocs keeps docs/formats.md equal to the list of formats.
 func TestDocs(t *testing.T) {
-	file := filepath.FromSlash("../../docs/formats.md")
-	got := manualPage()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got; go test ./cmd/formats -run TestDocs -update):\n%s", file, diff)
-	}
+	keep(t, filepath.FromSlash("../../docs/formats.md"), manualPage())
 }

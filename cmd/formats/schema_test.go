@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	generator "github.com/invopop/jsonschema"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -77,18 +76,7 @@ func doctorSchema(t *testing.T) []byte {
 func TestSchema(t *testing.T) {
 	got := doctorSchema(t)
 	file := filepath.FromSlash("../../docs/schema/doctor.schema.json")
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s is not what the types say (run go test ./cmd/formats -run TestSchema -update):\n%s", file, diff)
-	}
+	keep(t, file, string(got))
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(got))
 	if err != nil {
 		t.Fatal(err)

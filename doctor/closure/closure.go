@@ -351,6 +351,20 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 		}
 	}
 	w.tooOld(queue, loaded, add)
+	w.execStacks(queue, add)
+	// Where the whole folder is unknown to the loader, that is the one cause.
+	if len(out) > 1 && out[0].By == facts.ByProgram {
+		dir := path.Dir(out[0].Elsewhere)
+		out = slices.DeleteFunc(out, func(n facts.Need) bool {
+			return n.Name != out[0].Name && n.Cause == facts.NotFound && path.Dir(n.Elsewhere) == dir
+		})
+	}
+	return out
+}
+
+// execStacks adds the libraries that ask for an executable stack, where the loader gives
+// a program that runs already none.
+func (w *world) execStacks(queue []*node, add func(facts.Need)) {
 	for _, n := range queue {
 		// The providers of ONNX Runtime are loaded while the program runs; others can be.
 		if by := facts.ByProgram; w.noExecStack && n.o.execStack && n.o.soname != "" {
@@ -360,14 +374,6 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 			add(facts.Need{Name: path.Base(n.file), By: by, Cause: facts.ExecStack, Found: n.file})
 		}
 	}
-	// Where the whole folder is unknown to the loader, that is the one cause.
-	if len(out) > 1 && out[0].By == facts.ByProgram {
-		dir := path.Dir(out[0].Elsewhere)
-		out = slices.DeleteFunc(out, func(n facts.Need) bool {
-			return n.Name != out[0].Name && n.Cause == facts.NotFound && path.Dir(n.Elsewhere) == dir
-		})
-	}
-	return out
 }
 
 // cudnnInWSL adds what cuDNN 8 opens by name when it first computes: libcuda.so, which in

@@ -247,7 +247,7 @@ func TestSearchFindsAcrossPiecesAndIsRecorded(t *testing.T) {
 		for i := range 2 {
 			h := rec
 			if i == 1 {
-				h = host.Replay(r) // what is recorded by now
+				h = host.Replay(r) // what has been recorded
 			}
 			got, err := h.Search(t.Context(), name, marker, 1<<30, len(marker)+5)
 			if err != nil || string(got) != marker+" tail" {

@@ -181,7 +181,7 @@ func (e *evaluation) gpu(c *recipes.GPUCheck) verdict {
 		wanted += lang.F(", %s of memory", c.Memory.Human())
 	}
 	if p, failed := e.facts.Problem("gpus"); failed && len(e.facts.GPUs) == 0 {
-		return verdict{state: Unknown, wanted: wanted, found: lang.F("could not be checked: %s", p.Error), where: lang.F("probe %s", p.Probe)}
+		return unchecked(p, wanted)
 	}
 	constraint, err := recipes.ParseConstraint(c.Compute)
 	if err != nil {
@@ -415,7 +415,7 @@ func (e *evaluation) given(name, wanted string) (string, verdict, bool) {
 			return sm, verdict{}, true
 		}
 		if p, failed := e.facts.Problem("gpus"); failed {
-			return "", verdict{state: Unknown, wanted: wanted, found: lang.F("could not be checked: %s", p.Error), where: lang.F("probe %s", p.Probe)}, false
+			return "", unchecked(p, wanted), false
 		}
 		for _, g := range e.facts.GPUs {
 			if g.Vendor == "nvidia" {
@@ -443,7 +443,7 @@ func (e *evaluation) given(name, wanted string) (string, verdict, bool) {
 	i, ok := e.facts.Active(name)
 	if !ok {
 		if p, failed := e.facts.Problem(name); failed {
-			return "", verdict{state: Unknown, wanted: wanted, found: lang.F("could not be checked: %s", p.Error), where: lang.F("probe %s", p.Probe)}, false
+			return "", unchecked(p, wanted), false
 		}
 		if cause := e.needlessFor(name); cause != nil {
 			return "", waitingFor(cause, wanted), false

@@ -95,7 +95,7 @@ func (e *evaluation) unsettle(findings []Finding) {
 		for _, library := range brought[topic] {
 			p, late := e.facts.Late(library)
 			if late && (f.State == Fail || f.State == Warn) && slices.Contains(e.touched(), library) {
-				f.State, f.Found, f.Fix, f.Action = Unknown, lang.F("could not be checked: %s", p.Error), "", nil
+				f.State, f.Found, f.Fix, f.Action = Unknown, unchecked(p, "").found, "", nil
 			}
 		}
 	}
@@ -316,7 +316,7 @@ func (e *evaluation) healthOf(c *recipes.Check, s *subject) (Finding, bool) {
 		f.State = Pending
 	}
 	if p, late := e.unfinished(c, s); late && f.State != Info {
-		f.State, f.Found = Unknown, lang.F("could not be checked: %s", p.Error)
+		f.State, f.Found = Unknown, unchecked(p, "").found
 		return f, true
 	}
 	for _, a := range c.Fix {

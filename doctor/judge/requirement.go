@@ -445,11 +445,15 @@ func (e *evaluation) applies(w *recipes.When) (verdict, bool) {
 // unknown gives the verdict for something that no probe told: with the reason
 // where a problem covers the topic.
 func (e *evaluation) unknown(topic, what, wanted string) verdict {
-	v := verdict{state: Unknown, wanted: wanted, found: lang.F("could not be determined: %s", what)}
 	if p, ok := e.facts.Problem(topic); ok {
-		v.found, v.where = lang.F("could not be checked: %s", p.Error), lang.F("probe %s", p.Probe)
+		return unchecked(p, wanted)
 	}
-	return v
+	return verdict{state: Unknown, wanted: wanted, found: lang.F("could not be determined: %s", what)}
+}
+
+// unchecked gives the verdict for something that a probe had a problem with.
+func unchecked(p facts.Problem, wanted string) verdict {
+	return verdict{state: Unknown, wanted: wanted, found: lang.F("could not be checked: %s", p.Error), where: lang.F("probe %s", p.Probe)}
 }
 
 func (e *evaluation) os(c *recipes.OSCheck) verdict {
@@ -1068,7 +1072,7 @@ func (e *evaluation) absent(c *recipes.ComponentCheck, constraint recipes.Constr
 	where := ""
 	for _, name := range names(c) {
 		if p, ok := e.facts.Problem(name); ok {
-			return verdict{state: Unknown, wanted: wanted, found: lang.F("could not be checked: %s", p.Error), where: lang.F("probe %s", p.Probe)}
+			return unchecked(p, wanted)
 		}
 		for _, i := range e.facts.Components[name] {
 			switch s := e.fits(i, c, constraint); s.state {
@@ -1167,7 +1171,7 @@ func (e *evaluation) oneComponent(name string, c *recipes.ComponentCheck, constr
 	active, ok := e.facts.Active(name)
 	if !ok {
 		if p, failed := e.facts.Problem(name); failed {
-			return verdict{state: Unknown, found: lang.F("could not be checked: %s", p.Error), where: lang.F("probe %s", p.Probe)}
+			return unchecked(p, "")
 		}
 		if len(list) == 0 {
 			return verdict{state: Fail, found: lang.T("not installed"), cause: NotInstalled}
@@ -1179,7 +1183,9 @@ func (e *evaluation) oneComponent(name string, c *recipes.ComponentCheck, constr
 		v.found = join(label(name, active), v.found)
 		v.where, v.version, v.path = whereOf(active), active.Version, active.Path
 		if p, late := e.facts.Late(name); late && v.state == Fail { // what it lacks was perhaps not looked at
-			return verdict{state: Unknown, found: lang.F("could not be checked: %s", p.Error), where: v.where, version: v.version, path: v.path}
+			unsure := unchecked(p, "")
+			unsure.where, unsure.version, unsure.path = v.where, v.version, v.path
+			return unsure
 		}
 	}
 	// Another copy may do where the active one does not.
