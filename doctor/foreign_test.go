@@ -74,9 +74,9 @@ func TestNoForeignAdvice(t *testing.T) {
 		t.Fatal(err)
 	}
 	managers := map[string][]string{
-		"windows": {"winget", "choco", "scoop", "msys2", "visual-studio", "feature", "vcpkg", "npm"},
-		"darwin":  {"brew", "vcpkg", "npm"},
-		"linux":   {"apt", "dnf", "pacman", "apk", "zypper", "brew", "vcpkg", "npm"},
+		"windows": {"winget", "choco", "scoop", "msys2", "visual-studio", "feature", "vcpkg", "npm", "pip"},
+		"darwin":  {"brew", "vcpkg", "npm", "pip"},
+		"linux":   {"apt", "dnf", "pacman", "apk", "zypper", "brew", "vcpkg", "npm", "pip"},
 	}
 	systems := []facts.OS{
 		{Family: "windows", ID: "windows"}, {Family: "darwin", ID: "macos"}, {Family: "linux", ID: "debian"}, {Family: "linux", ID: "ubuntu", Like: []string{"debian"}},

@@ -768,6 +768,7 @@ func TestArgv(t *testing.T) {
 			{windows, `C:\VS`, []string{"Microsoft.VisualStudio.Product.BuildTools", "Microsoft.VisualStudio.Component.VC.Tools.x86.x64"}},
 		},
 		"vcpkg":  {{windows, `C:\src\vcpkg`, []string{"opencv4[dnn]", "opencv4[jpeg]", "zlib"}}, {linux, "/opt/vcpkg", []string{"opencv4", "opencv4[dnn]"}}},
+		"pip":    {{linux, "/home/u/.venv/bin/python3", []string{"executorch", "torch"}}, {windows, `C:\work\.venv\Scripts\python.exe`, []string{"ncnn"}}},
 		"ldconf": {{linux, "", []string{"opencv=/opt/opencv/lib"}}},
 	}
 	var b strings.Builder

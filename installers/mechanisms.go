@@ -26,6 +26,7 @@ import (
 	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/msys2"
 	"github.com/deployctl/deployctl/installers/pacman"
+	"github.com/deployctl/deployctl/installers/pip"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/scoop"
 	"github.com/deployctl/deployctl/installers/step"
@@ -53,7 +54,7 @@ func managers() []*pkgmgr.Manager {
 	return []*pkgmgr.Manager{
 		apt.Manager(), dnf.Manager(), pacman.Manager(), apk.Manager(), zypper.Manager(), brew.Manager(),
 		winget.Manager(), choco.Manager(), scoop.Manager(), msys2.Manager(), feature.Manager(), vsinstaller.Manager(),
-		vcpkg.Manager(), ldconf.Manager(),
+		vcpkg.Manager(), pip.Manager(), ldconf.Manager(),
 	}
 }
 

@@ -56,6 +56,8 @@ var managers = []Manager{
 	{Name: "choco", Command: "choco install", Root: true, Form: lazyregexp.New(`^[a-z0-9][a-z0-9_-]*(\.([0-9][a-z0-9_-]*|install|portable|commandline|tool|app|extension|template|hook))*$`)},
 	{Name: "scoop", Command: "scoop install", Form: lazyregexp.New(`^[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*$`)},
 	{Name: "vcpkg", About: "ports, with features: opencv4[dnn]", Command: "vcpkg install", Form: lazyregexp.New(`^[a-z0-9][a-z0-9-]*(\[[a-z0-9-]+(,[a-z0-9-]+)*\])?$`)},
+	// Names as PEP 508 has them. No brackets: an extra brings in more than was looked up.
+	{Name: "pip", About: "Python packages, into the virtual environment that is active", Command: "python3 -m pip install", Form: lazyregexp.New(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`)},
 	{Name: "msys2", About: "packages of MSYS2's pacman", Form: lazyregexp.New(`^[a-z0-9][a-z0-9+._-]*$`)},
 	// Microsoft.VisualStudio.Component.VC.Tools.x86.x64: words with dots. No
 	// semicolon: ";includeRecommended" after an id would bring in more.

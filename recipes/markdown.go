@@ -130,6 +130,9 @@ func (q *Requirement) Wants() string {
 		for _, key := range slices.Sorted(maps.Keys(c.Attr)) {
 			text += "; " + key + " " + c.Attr[key]
 		}
+		if c.Python {
+			text += " for Python"
+		}
 		if c.Absent {
 			return "no " + text
 		}

@@ -89,9 +89,9 @@ func (p Packages) Pin(constraint string) Packages {
 	return p
 }
 
-// Command is what a person types for a package manager whose command names one
-// version: winget and Chocolatey. Each package that has a version is a command of
-// its own; so is each of winget's, whose --id takes one.
+// Command is what a person types. pip takes versions with the names. Of the others
+// winget's and Chocolatey's command names one version: each package that has one is a
+// command of its own; so is each of winget's, whose --id takes one.
 func (p Packages) Command() string {
 	m, _ := FindManager(p.Manager)
 	each, plain := "winget install --exact --id ", []string{}
@@ -101,6 +101,8 @@ func (p Packages) Command() string {
 	var commands []string
 	for _, name := range p.Packages {
 		switch v := p.Versions[name]; {
+		case v != "" && p.Manager == "pip":
+			plain = append(plain, name+"=="+v)
 		case v != "":
 			commands = append(commands, each+name+" --version "+v)
 		case p.Manager == "winget":

@@ -193,6 +193,9 @@ type ComponentCheck struct {
 	// first two numbers of that component's active version are in the list),
 	// "starts YES" (it begins so) or "unset" (there is no such detail).
 	Attr map[string]string `yaml:"attr,omitempty" json:"attr,omitempty"`
+	// Python asks for the copy that the Python on PATH imports, whatever programs in
+	// other languages find.
+	Python bool `yaml:"python,omitempty" json:"python,omitempty"`
 	// Absent turns the check around: no instance may match.
 	Absent bool `yaml:"absent,omitempty" json:"absent,omitempty"`
 }

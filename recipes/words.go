@@ -36,7 +36,7 @@ func Distributions() []string {
 
 // Engines are the engines a recipe may name for its proof.
 func Engines() []string {
-	return []string{"darknet", "gocv", "libtorch", "ncnn", "onnxruntime", "opencv", "opencv-python", "openvino", "reference", "tensorflow"}
+	return []string{"darknet", "executorch", "gocv", "libtorch", "mnn", "ncnn", "onnxruntime", "opencv", "opencv-python", "openvino", "reference", "tensorflow", "torch"}
 }
 
 // Tunable are the projects whose build options for a processor deployctl knows.

@@ -847,6 +847,13 @@ func (f *Facts) Active(component string) (Instance, bool) {
 	return Instance{}, false
 }
 
+// VirtualEnvironment returns the Python that PATH finds where it is that of a virtual
+// environment, whose packages are the user's own.
+func (f *Facts) VirtualEnvironment() (python Instance, ok bool) {
+	python, ok = f.Active("python")
+	return python, ok && python.Path != "" && python.Attrs["venv"] != ""
+}
+
 // Problem returns the first problem that covers the topic or component.
 func (f *Facts) Problem(topic string) (Problem, bool) {
 	for _, p := range f.Problems {

@@ -771,6 +771,9 @@ func managerHere(name string, f *facts.Facts) bool {
 		return f.OS.Family == "windows"
 	case "npm": // deployctl reads the registry itself
 		return true
+	case "pip": // a distribution's own Python is left alone
+		_, ok := f.VirtualEnvironment()
+		return ok
 	case "visual-studio":
 		// Its installer adds nothing to an installation that is not complete. Where
 		// there is none, winget and Chocolatey bring in the Build Tools.
@@ -1020,7 +1023,11 @@ func (e *evaluation) component(c *recipes.ComponentCheck) verdict {
 		if cause := e.needlessFor(name); cause != nil && len(e.facts.Components[name]) == 0 {
 			return waitingFor(cause, wanted)
 		}
-		v := e.oneComponent(name, c, constraint)
+		judge := e.oneComponent
+		if c.Python {
+			judge = e.pythonPackage
+		}
+		v := judge(name, c, constraint)
 		v.wanted = wanted
 		if v.state == OK {
 			return v
@@ -1060,6 +1067,9 @@ func wantedComponent(c *recipes.ComponentCheck, constraint recipes.Constraint) s
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Attr)) {
 		wanted += ", " + key + " " + c.Attr[key]
+	}
+	if c.Python {
+		wanted = lang.F("%s for Python", wanted)
 	}
 	if c.Absent {
 		return lang.F("no %s", wanted)

@@ -92,7 +92,7 @@ var cudaDrivers = []string{"libcuda.so", "nvcuda", "libcudart", "cudart"}
 func Torch() Kind {
 	return Kind{
 		Spec: engine.Spec{
-			Name: "torch", Library: "PyTorch", Component: "libtorch",
+			Name: "torch", Library: "PyTorch", Component: "libtorch", Recipe: "pytorch",
 			Formats: []engine.Format{engine.TorchScript},
 			Targets: []engine.Target{
 				{Name: "cpu", Backend: "torch", Layers: "cpu"},
@@ -165,7 +165,7 @@ func Ncnn() Kind {
 	return Kind{
 		Spec: engine.Spec{
 			// The recipe ncnn is for C++.
-			Name: "ncnn", Library: "ncnn", Component: "ncnn",
+			Name: "ncnn", Library: "ncnn", Component: "ncnn", Recipe: "ncnn-python",
 			Formats: []engine.Format{engine.NCNN},
 			Targets: []engine.Target{
 				{Name: "cpu", Backend: "ncnn"},
@@ -243,7 +243,7 @@ func missingVulkan(asked engine.Target, d engine.Device, refused bool) (why, fix
 func MNN() Kind {
 	return Kind{
 		Spec: engine.Spec{
-			Name: "mnn", Library: "MNN", Component: "mnn",
+			Name: "mnn", Library: "MNN", Component: "mnn", Recipe: "mnn-python",
 			Formats: []engine.Format{engine.MNN},
 			Targets: []engine.Target{{Name: "cpu", Backend: "mnn"}, {Name: "cpu_fp16", Backend: "mnn"}},
 		},
@@ -270,7 +270,7 @@ func ExecuTorch() Kind {
 	return Kind{
 		Spec: engine.Spec{
 			// The recipe executorch is for programs on Apple's systems.
-			Name: "executorch", Library: "ExecuTorch", Component: "executorch",
+			Name: "executorch", Library: "ExecuTorch", Component: "executorch", Recipe: "executorch-python",
 			Formats: []engine.Format{engine.ExecuTorch},
 			Targets: []engine.Target{{Name: "cpu", Backend: "executorch"}},
 		},
