@@ -54,7 +54,7 @@ func usual(mine []*wish, packages []string, counted map[string]bool) Cost {
 			}
 			if !counted[key] {
 				counted[key] = true
-				c := recipes.UsualCost(w.component)
+				c := recipes.UsualCost(w.component).Of(w.choices[0].download)
 				sum.DownloadBytes += int64(c.Download)
 				sum.Minutes += c.Minutes
 			}

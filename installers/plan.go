@@ -53,6 +53,8 @@ type choice struct {
 	packages []string
 	// versions are those of packages that are asked for by name.
 	versions map[string]string
+	// download is what the recipe says that the packages take, 0 where it says nothing.
+	download recipes.Bytes
 	// before and after are the steps around the packages'.
 	before, after []Step
 	// text is what doctor says of an entry of the fix list.
@@ -284,7 +286,7 @@ func (p *Plan) giveUp(w *wish, reason string) {
 // applicable gives the choice a fix offers on this host, nil for none. The error
 // is a *Failure when this machine lacks what only the fix needs.
 func applicable(ctx context.Context, fix recipes.Fix, around ways, with []*pkgmgr.Manager) (*choice, error) {
-	c := &choice{}
+	c := &choice{download: fix.Download}
 	named := false
 	for _, m := range with { // a fix has the packages of one
 		names := m.Of(fix)

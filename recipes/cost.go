@@ -73,3 +73,15 @@ func Duration(minutes float64) string {
 	}
 	return lang.F("about %.0f min", math.Round(minutes))
 }
+
+// Of is the cost where so much is downloaded: the time grows with it. 0 changes nothing.
+func (c Cost) Of(download Bytes) Cost {
+	if download == 0 {
+		return c
+	}
+	if c.Download > 0 {
+		c.Minutes *= float64(download) / float64(c.Download)
+	}
+	c.Download = uint64(download)
+	return c
+}

@@ -94,13 +94,15 @@ type Packages struct {
 	Packages []string
 	// Versions are those that are asked for by name, by package.
 	Versions map[string]string
+	// Download is the fix's.
+	Download Bytes
 }
 
 // Installs gives the fix's package manager and packages.
 func (f *Fix) Installs() Packages {
 	for _, m := range managers {
 		if p := f.Packages[m.Name]; len(p) > 0 {
-			return Packages{Manager: m.Name, Packages: p}
+			return Packages{Manager: m.Name, Packages: p, Download: f.Download}
 		}
 	}
 	return Packages{}

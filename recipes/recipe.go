@@ -243,6 +243,10 @@ type Fix struct {
 	// Wheel are what is unpacked from the Python package index, all of them.
 	Wheel []Wheel `yaml:"wheel,omitempty" json:"wheel,omitempty"`
 
+	// Download is what its packages take where that is far from what the catalog says
+	// of the component.
+	Download Bytes `yaml:"download,omitempty" json:"download,omitempty"`
+
 	Note string `yaml:"note,omitempty" json:"note,omitempty"`
 }
 

@@ -51,8 +51,9 @@ func beside(component string) bool {
 }
 
 // usual is what a component's installation takes, by the catalog.
-func usual(component, family string) Cost {
-	c := recipes.UsualCost(component)
+func usual(component, family string) Cost { return costOn(recipes.UsualCost(component), family) }
+
+func costOn(c recipes.Cost, family string) Cost {
 	return Cost{DownloadBytes: int64(c.Download), Minutes: c.Minutes, Heavy: c.Heavy, Reboot: slices.Contains(c.Restart, family)}
 }
 
@@ -62,6 +63,8 @@ type wish struct {
 	has    []string
 	attrs  map[string]string
 	manual string
+	// python: a package of the Python on PATH is asked for, which no vendor's archive is.
+	python bool
 	reqs   []*recipes.Requirement
 }
 
@@ -96,6 +99,7 @@ func wishes(r *recipes.Recipe, f *facts.Facts) map[string]*wish {
 			}
 			w := get(name)
 			w.reqs = append(w.reqs, q)
+			w.python = w.python || c.Python
 			w.manual = cmp.Or(w.manual, judge.Manual(q, f))
 			for _, part := range c.Has {
 				if !slices.Contains(w.has, part) {
@@ -207,7 +211,7 @@ func catalogue(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, targets map
 			out = append(out, o)
 		}
 		before := len(out)
-		vendor := fromVendor(w, name, t, f, add)
+		vendor := !w.python && fromVendor(w, name, t, f, add)
 		if vendors := slices.Clone(out[before:]); !(vendor && f.OS.Family == "windows") {
 			// Packages first. Windows' package managers say no version; where a
 			// vendor's offers say one, those are what the tables can judge.
@@ -272,8 +276,11 @@ func fromPackages(w *wish, name string, f *facts.Facts, add adder) bool {
 			continue
 		}
 		have := recipes.Packaged(f.OS.ID, f.OS.Version)
+		if p.Manager == "pip" { // whatever the distribution has
+			have = map[string]string{name: recipes.Pinned(p.Manager, p.Packages[0], w.least)}
+		}
 		how, version := judge.InstallCommand(p, f), have[name]
-		if have != nil && version == "" && (name == "onnxruntime" || name == "libtorch") {
+		if have != nil && version == "" && p.Manager != "pip" && (name == "onnxruntime" || name == "libtorch") {
 			continue // this release has no such package
 		}
 		if version == "" {
@@ -281,7 +288,7 @@ func fromPackages(w *wish, name string, f *facts.Facts, add adder) bool {
 				how += lang.F(" (its version is not known here; %s or newer is assumed)", version)
 			}
 		}
-		add(version, how, usual(name, f.OS.Family), func(o *Offer) {
+		add(version, how, costOn(recipes.UsualCost(name).Of(p.Download), f.OS.Family), func(o *Offer) {
 			if name == "opencv" {
 				// As the distributions build it: OpenCL, no CUDA.
 				o.Has = []string{"cmake", "core", "dnn", "headers", "imgproc", "pkg-config"}
