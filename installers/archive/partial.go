@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"github.com/deployctl/deployctl/doctor/durable"
+	"github.com/deployctl/deployctl/doctor/durable/inuse"
+	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 )
 
@@ -49,5 +51,25 @@ func RemovePartial(dir string) error {
 	if err == nil {
 		err = os.RemoveAll(dir)
 	}
+	if inuse.Is(err) {
+		by, next := inuse.Advice(Files(dir)...)
+		return &step.Failure{Kind: step.Locked, Err: err, Cause: dir + " " + by, Next: next + ", then run this again"}
+	}
 	return store.Explain(dir, err)
+}
+
+// Files are those below a folder that programs may have open, at most 1,000.
+func Files(dir string) []string {
+	var list []string
+	// What cannot be listed is left out: the list serves to look who is in the way.
+	_ = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			list = append(list, name)
+		}
+		if len(list) == 1000 {
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return list
 }

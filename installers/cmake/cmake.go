@@ -53,7 +53,7 @@ type Worker struct {
 // other stages work in a folder that is the unpack step's.
 func (Worker) State(ctx context.Context, s step.Step) (map[string]string, error) {
 	if s.Action == step.Remove {
-		return files.Takes(ctx, s.Take)
+		return files.Remains(ctx, s.Take)
 	}
 	b, err := step.As[*step.Build](s)
 	if err != nil || b.Stage != Install {
@@ -66,7 +66,7 @@ func (Worker) State(ctx context.Context, s step.Step) (map[string]string, error)
 // step's key.
 func (w Worker) Done(_ context.Context, s step.Step) (bool, error) {
 	if s.Action == step.Remove {
-		return files.Gone(s.Take)
+		return files.Removed(s.Take)
 	}
 	b, err := step.As[*step.Build](s)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 )
 
@@ -54,6 +55,10 @@ func Digest(ctx context.Context, path string) (string, error) {
 		return nil
 	})
 	if err != nil {
+		var held *step.Failure
+		if errors.As(store.Explain(path, err), &held) && held.Kind == step.Locked {
+			return "", held
+		}
 		return "", fmt.Errorf("take the digest of %s: %w", path, err)
 	}
 	return "tree:" + hex.EncodeToString(h.Sum(nil)), nil

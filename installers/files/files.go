@@ -134,7 +134,7 @@ const Scratch = "scratch"
 // State is the folder's digest, or Scratch.
 func (Unpack) State(ctx context.Context, s step.Step) (map[string]string, error) {
 	if s.Action == step.Remove || s.Action == step.Tidy {
-		return Takes(ctx, s.Take)
+		return Remains(ctx, s.Take)
 	}
 	u, err := step.As[*step.Unpack](s)
 	if err != nil {
@@ -151,7 +151,7 @@ func (Unpack) State(ctx context.Context, s step.Step) (map[string]string, error)
 // is not needed any more; for a removal, whether it is gone.
 func (Unpack) Done(_ context.Context, s step.Step) (bool, error) {
 	if s.Action == step.Remove || s.Action == step.Tidy {
-		return Gone(s.Take)
+		return Removed(s.Take)
 	}
 	u, err := step.As[*step.Unpack](s)
 	if err != nil {
@@ -273,7 +273,7 @@ func (Place) State(ctx context.Context, s step.Step) (map[string]string, error) 
 // whether it is gone.
 func (p Place) Done(ctx context.Context, s step.Step) (bool, error) {
 	if s.Action == step.Remove {
-		return Gone(s.Take)
+		return Removed(s.Take)
 	}
 	f, err := step.As[*step.Place](s)
 	if err != nil {
@@ -375,14 +375,38 @@ func Takes(ctx context.Context, takes []step.Take) (map[string]string, error) {
 	return state, nil
 }
 
-// Gone reports whether none of what is to be taken back is there.
-func Gone(takes []step.Take) (bool, error) {
+// Remains is Takes for a removal. What an earlier one renamed and could not remove,
+// because a program came to hold it, is still there.
+func Remains(ctx context.Context, takes []step.Take) (map[string]string, error) {
+	state, err := Takes(ctx, takes)
 	for _, t := range takes {
-		if there, err := exists(t.Name); err != nil || there {
-			return false, err
+		if _, there := state[t.Name]; there || err != nil {
+			continue
+		}
+		var half bool
+		if half, err = exists(durable.Partial(t.Name)); half {
+			state[t.Name] = t.Version
+		}
+	}
+	return state, err
+}
+
+// Removed reports whether nothing remains of what is to be taken back.
+func Removed(takes []step.Take) (bool, error) {
+	for _, t := range takes {
+		for _, name := range []string{t.Name, durable.Partial(t.Name)} {
+			if there, err := exists(name); err != nil || there {
+				return false, err
+			}
 		}
 	}
 	return true, nil
+}
+
+// Missing reports whether a file or folder that a step makes is not there.
+func Missing(path string) (bool, error) {
+	there, err := exists(path)
+	return !there && err == nil, err
 }
 
 // Remove removes each file or folder that still is what it was made as. One
@@ -430,12 +454,18 @@ func RemoveTree(path string) error {
 	case !info.IsDir():
 		return store.Explain(path, os.Remove(path))
 	}
-	// The name goes first: a folder of which a file is in use stays whole.
-	if err := durable.Rename(path, going); err != nil {
-		if inuse.Is(err) {
-			by, next := inuse.Advice(opened(path)...)
-			return &step.Failure{Kind: step.Locked, Err: err, Cause: path + " " + by, Next: next + ", then run this again"}
-		}
+	// A folder of which a file is in use stays whole: Windows refuses to rename most of
+	// these, but not those of loaded DLLs, nor any on some network drives.
+	err = inuse.Held(archive.Files(path))
+	// The name goes first.
+	if err == nil {
+		err = durable.Rename(path, going)
+	}
+	if inuse.Is(err) {
+		by, next := inuse.Advice(archive.Files(path)...)
+		return &step.Failure{Kind: step.Locked, Err: err, Cause: path + " " + by, Next: next + ", then run this again"}
+	}
+	if err != nil {
 		return store.Explain(path, err)
 	}
 	return archive.RemovePartial(going)
@@ -456,20 +486,4 @@ func SweepPartial(s step.Step, folders ...string) error {
 		}
 	}
 	return nil
-}
-
-// opened are the files below a folder that programs may have open, at most 1,000.
-func opened(dir string) []string {
-	var list []string
-	// What cannot be listed is left out: the list serves a sentence only.
-	_ = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() {
-			list = append(list, name)
-		}
-		if len(list) == 1000 {
-			return fs.SkipAll
-		}
-		return nil
-	})
-	return list
 }

@@ -243,3 +243,28 @@ func TestFetchNeedsAPlannedStep(t *testing.T) {
 		}
 	}
 }
+
+// TestHalfRemoved: a folder that lost its name to a removal and is still there, since a
+// program held a file in it, is what the next undo removes.
+func TestHalfRemoved(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "made")
+	if err := os.MkdirAll(filepath.Join(durable.Partial(name), "lib"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	takes := []step.Take{{Name: name, Version: "tree:of-the-whole"}}
+	state, err := Remains(t.Context(), takes)
+	if err != nil || state[name] != takes[0].Version {
+		t.Errorf("what remains: %v, %v", state, err)
+	}
+	for _, want := range []bool{false, true} {
+		if gone, err := Removed(takes); gone != want || err != nil {
+			t.Errorf("removed: %v, %v", gone, err)
+		}
+		if err := Remove(t.Context(), takes); err != nil {
+			t.Error(err)
+		}
+	}
+	if state, err = Remains(t.Context(), takes); err != nil || len(state) != 0 {
+		t.Errorf("what remains after all: %v, %v", state, err)
+	}
+}

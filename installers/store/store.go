@@ -29,6 +29,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/deployctl/deployctl/doctor/durable"
+	"github.com/deployctl/deployctl/doctor/durable/inuse"
 	"github.com/deployctl/deployctl/doctor/host/ownership"
 	"github.com/deployctl/deployctl/installers/step"
 )
@@ -301,6 +302,14 @@ func Explain(path string, err error) error {
 	case errno(syscall.ENOSPC, syscall.EDQUOT), windows && errno(112, 39):
 		return &step.Failure{Kind: step.DiskFull, Err: err, Cause: path + " cannot be written: the disk is full",
 			Next: "free some disk space or use another cache folder, then run this again"}
+	// 32 ERROR_SHARING_VIOLATION, 33 ERROR_LOCK_VIOLATION.
+	case windows && errno(32, 33):
+		file := path
+		if p != nil && filepath.IsAbs(p.Path) {
+			file = p.Path
+		}
+		by, next := inuse.Advice(file)
+		return &step.Failure{Kind: step.Locked, Err: err, Cause: file + " " + by, Next: next + ", then run this again"}
 	// 19 ERROR_WRITE_PROTECT.
 	case errors.Is(err, fs.ErrPermission), errno(syscall.EROFS), windows && errno(19):
 		return &step.Failure{Kind: step.ReadOnly, Err: err, Cause: path + " cannot be written: " + cause.Error(),

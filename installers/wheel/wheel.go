@@ -72,7 +72,7 @@ type Worker struct{ Store *store.Store }
 // State is the folder's digest.
 func (Worker) State(ctx context.Context, s step.Step) (map[string]string, error) {
 	if s.Action == step.Remove {
-		return files.Takes(ctx, s.Take)
+		return files.Remains(ctx, s.Take)
 	}
 	w, err := step.As[*step.Wheel](s)
 	if err != nil {
@@ -84,13 +84,13 @@ func (Worker) State(ctx context.Context, s step.Step) (map[string]string, error)
 // Done reports whether the folder is there; for a removal, whether it is gone.
 func (Worker) Done(_ context.Context, s step.Step) (bool, error) {
 	if s.Action == step.Remove {
-		return files.Gone(s.Take)
+		return files.Removed(s.Take)
 	}
 	w, err := step.As[*step.Wheel](s)
 	if err != nil {
 		return false, err
 	}
-	gone, err := files.Gone([]step.Take{{Name: w.Into}})
+	gone, err := files.Missing(w.Into)
 	return err == nil && !gone, err
 }
 

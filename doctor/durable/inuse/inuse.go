@@ -5,6 +5,17 @@ package inuse
 
 import "strings"
 
+// Held is the error that one of some files could not be removed with, because another
+// program holds it; nil for none. Who removes many asks before the first of them is gone.
+func Held(files []string) error {
+	for _, file := range files {
+		if err := held(file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Advice is the end of two sentences about files that are in use: by whom, and what to
 // do. It is for errors for which Is reports true.
 func Advice(files ...string) (by, next string) {

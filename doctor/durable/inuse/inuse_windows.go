@@ -20,6 +20,26 @@ func Is(err error) bool {
 	return false
 }
 
+// held opens a file as one that shall be written and removed, and closes it again. Both
+// rights are needed to see all holders: a loaded DLL may be opened to be removed, which
+// then fails, and an open one may be shared for writing only. Any other reason why it
+// cannot be opened is none of a holder's.
+func held(file string) error {
+	name, err := windows.UTF16PtrFromString(file)
+	if err != nil {
+		return nil //nolint:nilerr // no file has such a name
+	}
+	const share = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
+	h, err := windows.CreateFile(name, windows.GENERIC_WRITE|windows.DELETE, share, nil, windows.OPEN_EXISTING, windows.FILE_FLAG_OPEN_REPARSE_POINT, 0)
+	switch {
+	case errors.Is(err, windows.ERROR_SHARING_VIOLATION), errors.Is(err, windows.ERROR_USER_MAPPED_FILE):
+		return err
+	case err != nil:
+		return nil //nolint:nilerr // the removal will tell
+	}
+	return windows.CloseHandle(h)
+}
+
 // processInfo is RM_PROCESS_INFO (restartmanager.h).
 type processInfo struct {
 	id       uint32
