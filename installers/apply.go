@@ -137,7 +137,7 @@ func (a *Applier) Apply(ctx context.Context, plan *Plan) (Result, error) {
 		return Result{}, plan.Blocked
 	}
 	if err := os.MkdirAll(filepath.Join(a.State, "logs"), 0o700); err != nil {
-		return Result{}, fmt.Errorf("make the folder for deployctl's journal: %w", err)
+		return Result{}, unwritten(a.State, fmt.Errorf("make the folder for deployctl's journal: %w", err))
 	}
 	if a.Shared {
 		if err := os.Chmod(a.State, 0o755); err != nil { //nolint:gosec // everybody may read the machine's history

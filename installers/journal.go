@@ -14,6 +14,8 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/installers/store"
 	"github.com/deployctl/deployctl/recipes"
 )
 
@@ -100,7 +102,7 @@ func openJournal(dir string, shared bool) (*journal, error) {
 	path := filepath.Join(dir, journalFile)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open the journal: %w", err)
+		return nil, unwritten(path, fmt.Errorf("open the journal: %w", err))
 	}
 	j := &journal{f: f, dir: dir}
 	if shared {
@@ -110,7 +112,7 @@ func openJournal(dir string, shared bool) (*journal, error) {
 		err = j.mend()
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open the journal %s: %w", path, err), f.Close())
+		return nil, errors.Join(unwritten(path, fmt.Errorf("open the journal %s: %w", path, err)), f.Close())
 	}
 	return j, nil
 }
@@ -141,13 +143,24 @@ func (j *journal) write(r Record) error {
 	if err != nil {
 		return err
 	}
-	if _, err := j.f.Write(line); err != nil {
-		return fmt.Errorf("write the journal %s: %w", j.f.Name(), err)
+	if _, err = j.f.Write(line); err == nil {
+		err = j.f.Sync()
 	}
-	if err := j.f.Sync(); err != nil {
-		return fmt.Errorf("write the journal %s: %w", j.f.Name(), err)
+	if err != nil {
+		return unwritten(j.f.Name(), fmt.Errorf("write the journal %s: %w", j.f.Name(), err))
 	}
 	return nil
+}
+
+// unwritten says what to do where a file of deployctl's own could not be written
+// because the disk is full; any other error stays as it is.
+func unwritten(path string, err error) error {
+	var full *Failure
+	if errors.As(store.Explain(path, err), &full) && full.Kind == step.DiskFull {
+		full.Next = "free some disk space, then run this again"
+		return full
+	}
+	return err
 }
 
 // line is the record as a line of the journal.

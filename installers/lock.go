@@ -72,7 +72,11 @@ func lock(dir string, me Holder) (release func() error, err error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("say who holds %s: %w", path, errors.Join(err, l.Unlock()))
+		err = unwritten(about, fmt.Errorf("say who holds %s: %w", path, err))
+		if rerr := os.Remove(durable.Partial(about)); rerr != nil && !os.IsNotExist(rerr) {
+			err = errors.Join(err, rerr)
+		}
+		return nil, errors.Join(err, l.Unlock())
 	}
 	return func() error {
 		// The file stays: removing a lock file lets two processes hold two

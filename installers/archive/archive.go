@@ -143,7 +143,7 @@ func Extract(ctx context.Context, name string, format Format, dest string, o Opt
 	if err != nil {
 		return Result{}, err
 	}
-	res, err := extract(ctx, name, format, temp, o)
+	res, err := extract(ctx, name, format, temp, dest, o)
 	if err == nil && o.Finish != nil {
 		err = o.Finish(temp)
 	}
@@ -159,7 +159,7 @@ func Extract(ctx context.Context, name string, format Format, dest string, o Opt
 	return res, nil
 }
 
-func extract(ctx context.Context, name string, format Format, dir string, o Options) (Result, error) {
+func extract(ctx context.Context, name string, format Format, dir, dest string, o Options) (Result, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return Result{}, fmt.Errorf("open the archive: %w", err)
@@ -173,7 +173,7 @@ func extract(ctx context.Context, name string, format Format, dir string, o Opti
 	if err != nil {
 		return Result{}, store.Explain(dir, err)
 	}
-	x := &extraction{ctx: ctx, archive: name, root: root, names: newNames(), all: newNames(), strip: o.Strip, pick: o.Pick, limits: o.Limits, packed: info.Size()}
+	x := &extraction{ctx: ctx, archive: name, root: root, dest: dest, names: newNames(), all: newNames(), strip: o.Strip, pick: o.Pick, limits: o.Limits, packed: info.Size()}
 	if x.limits.Files == 0 {
 		x.limits.Files = 100_000
 	}
@@ -193,7 +193,7 @@ func extract(ctx context.Context, name string, format Format, dir string, o Opti
 		if err != nil {
 			break
 		}
-		err = store.Explain(l[1], root.Symlink(l[0], l[1]))
+		err = x.explain(l[1], root.Symlink(l[0], l[1]))
 	}
 	if cerr := root.Close(); cerr != nil && err == nil {
 		err = store.Explain(dir, cerr)
@@ -201,10 +201,16 @@ func extract(ctx context.Context, name string, format Format, dir string, o Opti
 	return x.res, err
 }
 
+// explain names a file by the path that it was to have.
+func (x *extraction) explain(to string, err error) error {
+	return store.Explain(filepath.Join(x.dest, filepath.FromSlash(to)), err)
+}
+
 type extraction struct {
 	ctx     context.Context
 	archive string
 	root    *os.Root
+	dest    string
 	names   *names // what is written
 	all     *names // what the archive holds
 	strip   int
@@ -415,11 +421,11 @@ func (x *extraction) take(e entry) error {
 		}
 	}
 	if err := x.root.MkdirAll(path.Dir(to), 0o755); err != nil {
-		return store.Explain(to, err)
+		return x.explain(to, err)
 	}
 	switch {
 	case e.kind == folder:
-		return store.Explain(to, x.root.MkdirAll(to, 0o755))
+		return x.explain(to, x.root.MkdirAll(to, 0o755))
 	case e.kind == link:
 		target, why := linkTarget(to, e.target)
 		if why != "" {
@@ -474,7 +480,7 @@ func (x *extraction) hardLink(e entry, to string) error {
 		return x.refuse(e.name+" = "+e.same, why, nil)
 	}
 	x.res.Files++
-	return store.Explain(to, x.root.Link(from, to))
+	return x.explain(to, x.root.Link(from, to))
 }
 
 func (x *extraction) file(e entry, to string) error {
@@ -489,7 +495,7 @@ func (x *extraction) file(e entry, to string) error {
 	// O_EXCL: nothing that is there is ever written through.
 	out, err := x.root.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 	if err != nil {
-		return errors.Join(store.Explain(to, err), in.Close())
+		return errors.Join(x.explain(to, err), in.Close())
 	}
 	w := &diskWriter{f: out}
 	n, err := io.CopyBuffer(w, io.LimitReader(in, e.size+1), make([]byte, 256<<10))
@@ -508,7 +514,7 @@ func (x *extraction) file(e entry, to string) error {
 	}
 	switch {
 	case w.err != nil:
-		return store.Explain(to, w.err)
+		return x.explain(to, w.err)
 	case err != nil:
 		return x.damaged(e.name, err)
 	}
