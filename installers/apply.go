@@ -18,6 +18,7 @@ import (
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/elevate"
 	"github.com/deployctl/deployctl/installers/mechanism"
+	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
 )
 
@@ -339,6 +340,9 @@ func (r *run) command(ctx context.Context, job cmake.Command, onLine func(string
 // stream runs the command of a package manager's step.
 func (r *run) stream(ctx context.Context, s Step, onLine func(string)) (int, error) {
 	job := Job{Argv: s.Argv, Log: r.log, Elevated: r.plan.Elevation.Wrap(nil), UAC: r.plan.Elevation.UAC() && s.NeedsAny(step.Admin)}
+	if m, ok := r.tools().mechanism(s).(pkgmgr.Mechanism); ok && (s.Action == step.Install || s.Action == step.Remove) {
+		job.Done = func() bool { return m.Reached(ctx, s) }
+	}
 	if r.plan.Elevation.Bare { // sudo passes the language on, and nothing else of what env would set
 		job.Env, job.Alone = []string{"LC_ALL=C"}, true
 	}

@@ -2,6 +2,7 @@ package installers
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,11 @@ type Job struct {
 	// Alone: without a terminal, on which a package's script could ask (debconf
 	// does, where sudo has dropped DEBIAN_FRONTEND). Not on Windows.
 	Alone bool
+	// Done, if not nil, says whether what the command is for is done. While it is not,
+	// and the command has ended well but left programs behind that it started, these are
+	// waited for: setup programs of Windows hand their work to another one and leave.
+	// Not on other systems, and not for UAC.
+	Done func() bool
 	// UAC: start it as administrator by Windows' question. Nothing that it
 	// prints reaches the log, it inherits nothing, and neither stopping nor
 	// killing it need succeed: it belongs to somebody more powerful.
@@ -58,6 +64,9 @@ type Live struct {
 	Grace time.Duration
 	// Poll is how often the log is looked at; 0 means 100 ms.
 	Poll time.Duration
+	// Linger is how long programs that a command left behind are waited for at most
+	// (Job.Done); 0 means 5 minutes.
+	Linger time.Duration
 }
 
 const maxLine = 64 << 10
@@ -144,6 +153,7 @@ func (l Live) stream(ctx context.Context, job Job, out, in *os.File, onLine func
 	if err != nil {
 		return -1, fmt.Errorf("start %s: %w", job.Argv[0], err)
 	}
+	defer func() { err = errors.Join(err, proc.close()) }()
 	done := make(chan struct{})
 	var exit int
 	var waitErr error
@@ -186,6 +196,9 @@ func (l Live) stream(ctx context.Context, job Job, out, in *os.File, onLine func
 			}
 		}
 	}
+	if job.Done != nil && exit == 0 && waitErr == nil {
+		l.linger(ctx, job, proc, onLine)
+	}
 	if err := tail.follow(true); err != nil && tailErr == nil {
 		tailErr = err
 	}
@@ -196,4 +209,24 @@ func (l Live) stream(ctx context.Context, job Job, out, in *os.File, onLine func
 		return exit, ctx.Err()
 	}
 	return exit, tailErr
+}
+
+// linger waits while a command's job is not done and programs that it started are at
+// work. One that stays for good, as a tray icon does, ends the wait by its limit.
+func (l Live) linger(ctx context.Context, job Job, proc *process, onLine func(string)) {
+	limit := time.NewTimer(cmp.Or(l.Linger, 5*time.Minute))
+	defer limit.Stop()
+	for told := false; proc.left() && !job.Done(); {
+		if !told {
+			onLine("deployctl: " + job.Argv[0] + " has ended, and programs that it started are still at work: waiting for them")
+			told = true
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-limit.C:
+			return
+		case <-time.After(time.Second):
+		}
+	}
 }

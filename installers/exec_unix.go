@@ -139,3 +139,9 @@ func (p *process) signal(sig syscall.Signal, name string, targets ...int) error 
 	}
 	return nil
 }
+
+// close has nothing to give back: a process group is no resource of ours.
+func (p *process) close() error { return nil }
+
+// left is for Windows: package managers of other systems wait for what they start.
+func (p *process) left() bool { return false }

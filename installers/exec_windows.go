@@ -83,7 +83,7 @@ func (p *process) wait() (int, error) {
 	if errors.As(err, &exit) {
 		err = nil
 	}
-	return p.cmd.ProcessState.ExitCode(), errors.Join(err, p.close())
+	return p.cmd.ProcessState.ExitCode(), err
 }
 
 // close lets go of the job, where there is one.
@@ -92,6 +92,23 @@ func (p *process) close() error {
 		return nil
 	}
 	return windows.CloseHandle(p.job)
+}
+
+// accounting is JOBOBJECT_BASIC_ACCOUNTING_INFORMATION (winnt.h).
+type accounting struct {
+	userTime, kernelTime, periodUserTime, periodKernelTime int64
+	faults, processes, active, terminated                  uint32
+}
+
+// left reports whether programs are at work that the command started. Of a program that
+// refuses a job, and of one that UAC started, this cannot be told.
+func (p *process) left() bool {
+	if p.job == 0 {
+		return false
+	}
+	var a accounting
+	err := windows.QueryInformationJobObject(p.job, windows.JobObjectBasicAccountingInformation, uintptr(unsafe.Pointer(&a)), uint32(unsafe.Sizeof(a)), nil)
+	return err == nil && a.active > 0
 }
 
 func (p *process) interrupt() error {

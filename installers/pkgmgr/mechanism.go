@@ -197,6 +197,19 @@ func (m Mechanism) absent(ctx context.Context, names []string, state mechanism.S
 	return list
 }
 
+// Reached reports whether the packages of an installation are there, those of a removal
+// gone. What cannot be read is not reached.
+func (m Mechanism) Reached(ctx context.Context, s step.Step) bool {
+	state, err := m.State(ctx, s)
+	if err != nil {
+		return false
+	}
+	if s.Action == step.Remove {
+		return !slices.ContainsFunc(s.Packages, func(n string) bool { return there(state, n) })
+	}
+	return len(m.absent(ctx, s.Packages, state)) == 0
+}
+
 // Apply runs the command, again when the manager was locked.
 func (m Mechanism) Apply(ctx context.Context, s step.Step, tell func(step.Progress)) (mechanism.Ended, error) {
 	stop := context.AfterFunc(ctx, func() {
