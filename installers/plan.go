@@ -447,7 +447,7 @@ func (p *Plan) ask(ctx context.Context, h *host.Host, m *pkgmgr.Manager, names [
 	if e.listErr != nil && ctx.Err() != nil {
 		return e, false, lang.Errorf("plan with %s: %w", m.Name, ctx.Err())
 	}
-	if failure := new(Failure); errors.As(e.listErr, &failure) && failure.Kind == step.NoPrivilege {
+	if failure := new(Failure); errors.As(e.listErr, &failure) && (failure.Kind == step.NoPrivilege || failure.Kind == step.Unusable) {
 		// What was done could not be seen afterwards.
 		return e, because(failure.Error()), nil
 	}

@@ -367,6 +367,7 @@ const (
 	Cancelled    Kind = "cancelled"     // the user stopped it
 	TimedOut     Kind = "timed-out"     // longer than the step's deadline
 	Changed      Kind = "changed"       // undo: somebody else changed it since
+	Unusable     Kind = "unusable"      // the package manager is there and cannot be run
 	Other        Kind = "other"
 )
 

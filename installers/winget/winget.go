@@ -9,7 +9,9 @@ package winget
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
@@ -95,7 +97,7 @@ func look(ctx context.Context, h *host.Host, packages []string) (map[string]pkgm
 	for _, id := range packages {
 		out, err := h.Run(ctx, host.Command{Argv: []string{tool, "list", "--exact", "--id", id, "--accept-source-agreements", "--disable-interactivity"}})
 		if err != nil {
-			return nil, fmt.Errorf("ask winget for %s: %w", id, err)
+			return nil, unstarted(ctx, id, err)
 		}
 		switch uint32(out.Exit) {
 		case 0:
@@ -106,6 +108,16 @@ func look(ctx context.Context, h *host.Host, packages []string) (map[string]pkgm
 		}
 	}
 	return list, nil
+}
+
+// unstarted is what it means that winget could not be run: its file is there, an alias
+// whose program App Installer no longer has, or may not start for this user.
+func unstarted(ctx context.Context, id string, err error) error {
+	if ctx.Err() != nil || errors.Is(err, host.ErrNotRecorded) || errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("ask winget for %s: %w", id, err)
+	}
+	return &step.Failure{Kind: step.Unusable, Err: err, Cause: "winget is there and cannot be run (" + err.Error() + ")",
+		Next: "repair App Installer, which it is part of (Settings, Apps, Installed apps, App Installer, Advanced options, Repair), or install with another package manager"}
 }
 
 // ParseRow reads the version from the row of winget list that has the id: the

@@ -51,6 +51,20 @@ func TestLook(t *testing.T) {
 	}
 }
 
+// TestUnstarted: an alias whose program is not there is no package manager; a snapshot
+// that does not say is no proof of that.
+func TestUnstarted(t *testing.T) {
+	const machine = "-- platform --\nwindows/amd64\n-- env --\nLOCALAPPDATA=C:\\Users\\u\\AppData\\Local\n-- exec C:\\Users\\u\\AppData\\Local\\Microsoft\\WindowsApps\\winget.exe --\n"
+	_, err := look(t.Context(), hosttest.Parse(t, machine+`-- run "C:\\Users\\u\\AppData\\Local\\Microsoft\\WindowsApps\\winget.exe" "list" "--exact" "--id" "A.B" "--accept-source-agreements" "--disable-interactivity" --`+"\n#error The file cannot be accessed by the system.\n"), []string{"A.B"})
+	var f *step.Failure
+	if !errors.As(err, &f) || f.Kind != step.Unusable || !strings.Contains(f.Error(), "App Installer") {
+		t.Errorf("an alias that cannot be started: %v", err)
+	}
+	if _, err = look(t.Context(), hosttest.Parse(t, machine), []string{"A.B"}); err == nil || errors.As(err, &f) {
+		t.Errorf("a snapshot that does not say: %v", err)
+	}
+}
+
 func TestWhere(t *testing.T) {
 	const alias = `C:\Users\u\AppData\Local\Microsoft\WindowsApps\winget.exe`
 	user := "-- platform --\nwindows/amd64\n-- env --\nLOCALAPPDATA=C:\\Users\\u\\AppData\\Local\nProgramFiles=C:\\Users\\u\\Fake\n-- exec " + alias + " --\n" +
