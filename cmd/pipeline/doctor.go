@@ -115,7 +115,7 @@ func later(ctx context.Context, h *host.Host, user facts.User) (*host.Host, erro
 	if path, ok := envedit.NewPath(ctx, h); ok {
 		env["PATH"] = path
 	}
-	if edits := installers.Edits(records); len(edits) > 0 && !envedit.InEffect(edits, h.Windows(), h.Getenv) {
+	if edits := envedit.Kept(ctx, h, installers.Edits(records)); len(edits) > 0 && !envedit.InEffect(edits, h.Windows(), h.Getenv) {
 		maps.Copy(env, envedit.Overlay(edits, h.Windows(), host.Overlay(h, env).Getenv))
 	}
 	if len(env) == 0 {

@@ -45,7 +45,7 @@ func (liveRegistry) Set(key, name string, v Value) error {
 	if err != nil {
 		return err
 	}
-	k, _, err := registry.CreateKey(root, sub, registry.SET_VALUE|registry.WOW64_64KEY)
+	k, _, err := registry.CreateKey(root, sub, registry.SET_VALUE|registry.QUERY_VALUE|registry.WOW64_64KEY)
 	if err != nil {
 		return fmt.Errorf("open: %w", err)
 	}
@@ -53,6 +53,9 @@ func (liveRegistry) Set(key, name string, v Value) error {
 		err = k.SetExpandStringValue(name, v.Text)
 	} else {
 		err = k.SetStringValue(name, v.Text)
+	}
+	if err == nil {
+		err = flush(k)
 	}
 	if err = errors.Join(err, k.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
@@ -65,12 +68,27 @@ func (liveRegistry) Delete(key, name string) error {
 	if err != nil {
 		return err
 	}
-	k, err := registry.OpenKey(root, sub, registry.SET_VALUE|registry.WOW64_64KEY)
+	k, err := registry.OpenKey(root, sub, registry.SET_VALUE|registry.QUERY_VALUE|registry.WOW64_64KEY)
 	if err != nil {
 		return fmt.Errorf("open: %w", err)
 	}
-	if err = errors.Join(k.DeleteValue(name), k.Close()); err != nil {
+	err = k.DeleteValue(name)
+	if err == nil {
+		err = flush(k)
+	}
+	if err = errors.Join(err, k.Close()); err != nil {
 		return fmt.Errorf("delete %s: %w", name, err)
+	}
+	return nil
+}
+
+// flush returns when the change is on the disk, as what the journal says of it will be.
+// Windows writes the registry when it has time: a power cut would take the change back,
+// and deployctl would still believe in it.
+func flush(k registry.Key) error {
+	code, _, _ := windows.NewLazySystemDLL("advapi32.dll").NewProc("RegFlushKey").Call(uintptr(k))
+	if code != 0 {
+		return fmt.Errorf("flush: %w", windows.Errno(code))
 	}
 	return nil
 }
