@@ -6,7 +6,8 @@
 // In C:\standin:
 //
 //	argv.jsonl    one line a change: {"program":…,"argv":[…]}
-//	NAME.exit     "STATUS" or "STATUS nothing" (claims to have worked, changed nothing)
+//	NAME.exit     "STATUS", "STATUS nothing" (claims to have worked, changed nothing), or
+//	              "STATUS later" (a child that it starts and leaves makes the change, 3 s on)
 //	features.txt  lines NAME STATE, which DISM tells
 //	path\         a folder on PATH, where it puts programs
 //
@@ -22,6 +23,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const home = `C:\standin`
@@ -36,13 +38,28 @@ func main() {
 	if answer(name, args) {
 		return
 	}
+	status, how := told(name)
+	if os.Getenv(child) != "" {
+		time.Sleep(3 * time.Second)
+		change(name, args, status)
+		return
+	}
 	note(name, args)
-	status, nothing := told(name)
-	if (status == 0 || status == 3010 || status == 1641) && !nothing {
+	switch {
+	case how == "later":
+		must(os.Setenv(child, "1"))
+		self, err := os.Executable()
+		must(err)
+		_, err = os.StartProcess(self, os.Args, &os.ProcAttr{Files: []*os.File{nil, os.Stdout, os.Stderr}})
+		must(err)
+	case (status == 0 || status == 3010 || status == 1641) && how == "":
 		change(name, args, status)
 	}
 	os.Exit(status)
 }
+
+// child marks the process that works after its parent has left.
+const child = "STANDIN_CHILD"
 
 // answer plays the commands that change nothing.
 func answer(name string, args []string) bool {
@@ -73,14 +90,14 @@ func answer(name string, args []string) bool {
 	return true
 }
 
-func told(name string) (status int, nothing bool) {
+func told(name string) (status int, how string) {
 	f := strings.Fields(strings.Join(lines(name+".exit"), " "))
 	if len(f) == 0 {
-		return 0, false
+		return 0, ""
 	}
 	n, err := strconv.ParseInt(f[0], 0, 64)
 	must(err)
-	return int(int32(uint32(n))), len(f) > 1
+	return int(int32(uint32(n))), strings.Join(f[1:], " ")
 }
 
 // programs are what packages bring. deployctl sees them and does not run them: a
