@@ -148,8 +148,10 @@ func TestAdviceIsTrue(t *testing.T) {
 	// g++ for Ubuntu 16.04, what else a recipe asks for (ninja, ncnn and CMake of
 	// Homebrew), and OpenCV of Chocolatey (the machine choco-opencv has its files). CMake's
 	// wheel is unpacked for real by .ci/windows-tools. Lot 12's are Visual Studio where
-	// MinGW is here, Media Foundation for a Server Core, and the Visual C++ runtime on ARM.
-	if counts["a package of the recipe: no recording has its files"] > 80 {
+	// MinGW is here, Media Foundation for a Server Core, and the Visual C++ runtime on ARM;
+	// lot 13's are Visual Studio beside MinGW and Media Foundation again, Go and CMake that
+	// are too old on Windows, and Homebrew's OpenCV.
+	if counts["a package of the recipe: no recording has its files"] > 86 {
 		t.Errorf("more fixes cannot be followed than before: %v", counts)
 	}
 }

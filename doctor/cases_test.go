@@ -195,9 +195,18 @@ func TestChecksAreKnown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var seen []string
+	for _, p := range doctor.Probes(false) {
+		seen = append(seen, p.Provides...)
+	}
 	for i := range checks {
 		for _, mistake := range judge.LintCheck(&checks[i]) {
 			t.Error(mistake)
+		}
+		for _, topic := range checks[i].RestsOn {
+			if !slices.Contains(seen, topic) {
+				t.Errorf("%s rests on %q, which no probe looks at", checks[i].ID, topic)
+			}
 		}
 	}
 }

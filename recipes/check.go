@@ -48,6 +48,10 @@ type Check struct {
 	// RequiredBy are components: for a recipe with a requirement on one of them the
 	// finding is a failure, whatever Severity says.
 	RequiredBy []string `yaml:"required_by,omitempty" json:"required_by,omitempty"`
+	// RestsOn are components, and topics of the facts, that the comparison looks at
+	// beside its own component, those that When names and the project where it is of
+	// one: while a probe of theirs was stopped early, nothing is said to be wrong.
+	RestsOn []string `yaml:"rests_on,omitempty" json:"rests_on,omitempty"`
 	// Found and the fixes are sentences; {word} stands for a fact's path, a
 	// relation's variable, or the name, version and path of the instance.
 	Found string   `yaml:"found" json:"found"`

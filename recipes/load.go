@@ -84,6 +84,10 @@ func lint(r *Recipe, tables *Tables, d *document) {
 		q := &r.Requirements[i]
 		path := fmt.Sprintf("$.requirements[%d]", i)
 		lintRequirement(r, q, tables, d, path)
+		// What extends a recipe may name its requirements, too.
+		if q.Builds != "" && r.Extends == "" && !slices.ContainsFunc(r.Requirements, func(o Requirement) bool { return o.ID == q.Builds && o.ID != q.ID }) {
+			d.at(path+".builds", "there is no other requirement %q in this recipe", q.Builds)
+		}
 		if at, ok := first[q.ID]; ok && q.ID != "" {
 			d.at(path+".id", "id %s is taken by requirement %d", q.ID, at+1)
 		} else {

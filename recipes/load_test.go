@@ -78,7 +78,7 @@ func TestLoadMistakes(t *testing.T) {
 		{"unknown key inside", "    why:", "    wyh:", []string{`f.yaml:8:5: unknown key "wyh"; did you mean why?`}},
 		{"key of nothing like it", "    why:", "    reason_for_it:", []string{
 			"f.yaml:5:5: requirement go.version needs a why",
-			`f.yaml:8:5: unknown key "reason_for_it"; known: id, title, severity, when, why, manual, manual_on, os, cpu, memory, disk, component, compat, gpu, fix`}},
+			`f.yaml:8:5: unknown key "reason_for_it"; known: id, title, severity, when, why, manual, manual_on, builds, os, cpu, memory, disk, component, compat, gpu, fix`}},
 		{"unknown severity", "required", "requierd", []string{`f.yaml:7:15: unknown severity "requierd"; did you mean required?`}},
 		{"unknown component", "name: go}", "name: opencll}", []string{`f.yaml:9:23: unknown component "opencll"; did you mean opencl?`}},
 		{"unknown package manager", "apt:", "atp:", []string{`f.yaml:11:9: unknown key "atp"; did you mean apt?`}},

@@ -119,6 +119,10 @@ type Requirement struct {
 	// ManualOn replaces Manual on families of systems and distributions.
 	ManualOn map[string]string `yaml:"manual_on,omitempty" json:"manual_on,omitempty"`
 
+	// Builds is the requirement that this one serves alone, as a CMake that builds a
+	// library does: where that is satisfied, nothing is to be built.
+	Builds string `yaml:"builds,omitempty" json:"builds,omitempty"`
+
 	OS        *OSCheck        `yaml:"os,omitempty" json:"os,omitempty"`
 	CPU       *CPUCheck       `yaml:"cpu,omitempty" json:"cpu,omitempty"`
 	Memory    *MemoryCheck    `yaml:"memory,omitempty" json:"memory,omitempty"`

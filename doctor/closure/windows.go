@@ -1,6 +1,7 @@
 package closure
 
 import (
+	"cmp"
 	"context"
 	"debug/pe"
 	"maps"
@@ -93,8 +94,8 @@ func fillWindows(ctx context.Context, h *host.Host, f *facts.Facts) error {
 					list[i].Built.CUDA = cuda
 					list[i].Evidence = append(list[i].Evidence, facts.Evidence{Kind: "file", Source: file, Detail: "CUDA " + cuda})
 				}
-			case name == "onnxruntime" && list[i].Built.CUDA == "" && list[i].HasPart("cuda"):
-				list[i].Built.CUDA = w.cudaOf(&list[i])
+			case name == "onnxruntime" && list[i].HasPart("cuda"): // what it imports says more than its archive's name
+				list[i].Built.CUDA = cmp.Or(w.cudaOf(&list[i]), list[i].Built.CUDA)
 			}
 		}
 	}

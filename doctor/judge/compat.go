@@ -229,6 +229,10 @@ func (e *evaluation) noGPU(vendors []string) verdict {
 	if slices.Contains(vendors, "nvidia") && e.imageWithoutGPU() {
 		return verdict{state: Pending, found: lang.T("no NVIDIA GPU where this container runs"), fix: e.imageStart()}
 	}
+	// WSL has no PCI devices: the driver's library tells the card, if it is the one of Windows.
+	if driver := e.facts.Components["nvidia-driver"]; onWSL(e.facts) && slices.Contains(vendors, "nvidia") && len(driver) > 0 && driver[0].Unusable != nil {
+		return verdict{state: Unknown, found: lang.T("the NVIDIA driver could not be asked for its GPUs")}
+	}
 	if len(e.facts.GPUs) > 0 {
 		v.found += lang.F(", only %s", cmp.Or(e.facts.GPUs[0].Name, lang.F("one by %s", vendorName(e.facts.GPUs[0].Vendor))))
 	}

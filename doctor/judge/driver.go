@@ -381,6 +381,11 @@ func softwareBesideGPU(e *evaluation, s subject) (map[string]string, bool) {
 	}
 	g := e.facts.GPUs[i]
 	vars["vendor"], vars["gpu"] = g.Vendor, cmp.Or(g.Name, lang.T("the GPU"))
+	for _, i := range e.facts.Components[s.name] {
+		if i.Unusable != nil && i.Unusable.Reason == facts.NotRegistered && i.Attrs["driver"] == vendorName(g.Vendor) {
+			vars["register"] = i.Unusable.Remedy
+		}
+	}
 	return vars, true
 }
 

@@ -56,6 +56,8 @@ type Finding struct {
 	// Project: it is on the user's project in the current folder, and says nothing
 	// of the machine.
 	Project bool `json:"-"`
+	// About are the components that were judged.
+	About []string `json:"-"`
 	// After is the id of the finding that has to be fixed first, "" for none. A
 	// finding that has one is skipped.
 	After string `json:"-"`

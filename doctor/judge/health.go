@@ -64,6 +64,12 @@ func (e *evaluation) health(findings []Finding) []Finding {
 			}
 		}
 	}
+	for i := range e.recipe.Requirements {
+		q := &e.recipe.Requirements[i]
+		if q.Builds != "" && slices.ContainsFunc(findings[:known], func(f Finding) bool { return f.ID == q.Builds && f.State == OK }) {
+			silences = append(silences, silence{pattern: q.ID, cause: q.Builds, needless: true})
+		}
+	}
 	for _, f := range findings[known:] {
 		if f.ID == "visual-studio.unusable" { // repairing it brings back its parts
 			silences = append(silences, silence{pattern: "msvc.present", cause: f.ID}, silence{pattern: "windows-sdk.present", cause: f.ID})
@@ -81,8 +87,8 @@ func (e *evaluation) health(findings []Finding) []Finding {
 	return findings
 }
 
-// brought are what libraries bring with them or make needless, by the topic of the
-// findings that say it is missing.
+// brought are what libraries bring with them or make needless, by the component that
+// a finding is about.
 var brought = map[string][]string{
 	"cuda": {"onnxruntime", "libtorch", "tensorflow", "opencv"}, "cudnn": {"onnxruntime", "libtorch", "tensorflow", "opencv"}, "homebrew": {"opencv"},
 }
@@ -91,11 +97,12 @@ var brought = map[string][]string{
 func (e *evaluation) unsettle(findings []Finding) {
 	for i := range findings {
 		f := &findings[i]
-		topic, _, _ := strings.Cut(f.ID, ".")
-		for _, library := range brought[topic] {
-			p, late := e.facts.Late(library)
-			if late && (f.State == Fail || f.State == Warn) && slices.Contains(e.touched(), library) {
-				f.State, f.Found, f.Fix, f.Action = Unknown, unchecked(p, "").found, "", nil
+		for _, component := range f.About {
+			for _, library := range brought[component] {
+				p, late := e.facts.Late(library)
+				if late && (f.State == Fail || f.State == Warn) && slices.Contains(e.touched(), library) {
+					f.State, f.Found, f.Fix, f.Action = Unknown, unchecked(p, "").found, "", nil
+				}
 			}
 		}
 	}
@@ -284,7 +291,10 @@ func (e *evaluation) healthOf(c *recipes.Check, s *subject) (Finding, bool) {
 			return Finding{}, false
 		}
 	}
-	f := Finding{Severity: c.Severity, Why: lang.T(c.Why), Project: strings.HasPrefix(c.Of, "project.")}
+	f := Finding{Severity: c.Severity, Why: lang.T(c.Why), Project: strings.HasPrefix(c.Of, "project."), About: c.Component}
+	if s.name != "" {
+		f.About = []string{s.name}
+	}
 	f.ID, _ = recipes.Fill(c.ID, s.word)
 	f.Title, _ = recipes.Fill(lang.T(c.Title), s.word)
 	f.Found, _ = recipes.Fill(lang.T(c.Found), s.word)
@@ -341,14 +351,14 @@ func (e *evaluation) healthOf(c *recipes.Check, s *subject) (Finding, bool) {
 // unfinished reports whether a check rests on what a probe was stopped over: what it
 // finds missing may be there.
 func (e *evaluation) unfinished(c *recipes.Check, s *subject) (facts.Problem, bool) {
-	topics := slices.Concat([]string{s.name}, c.Component, strings.FieldsFunc(c.ID+"."+c.Relation, func(r rune) bool { return r == '.' || r == '-' }))
+	topics := slices.Concat([]string{s.name}, c.Component, c.RestsOn)
 	if c.When != nil {
 		topics = append(topics, c.When.Present...)
 	}
+	if list, _, _ := strings.Cut(c.Of, "."); list != "" {
+		topics = append(topics, list)
+	}
 	for _, topic := range topics {
-		if topic == "vs" || topic == "msbuild" || topic == "visual" {
-			topic = "visual-studio"
-		}
 		if p, late := e.facts.Late(topic); late {
 			return p, true
 		}

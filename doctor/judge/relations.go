@@ -99,6 +99,7 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"foreign-runtime":      needsOf(facts.Foreign),
 		"gocv-world":           gocvWorld,
 		"ort-cuda":             ortCUDA,
+		"ort-series":           ortSeries,
 		"off-path":             offPath,
 		"mingw-threads":        mingwThreads,
 		"mingw-without-cxx":    mingwWithoutCxx,

@@ -318,6 +318,12 @@ func (e *evaluation) judge(q *recipes.Requirement) Finding {
 		ID: q.ID, Title: lang.T(q.Title), Severity: cmp.Or(q.Severity, recipes.Required), Why: lang.T(q.Why),
 		Doc: cmp.Or(recipes.PagePath(q.ID), e.recipe.Source+"#"+q.ID),
 	}
+	switch {
+	case q.Component != nil:
+		out.About = names(q.Component)
+	case q.Compat != nil:
+		out.About = q.Compat.Given
+	}
 	e.advised, e.listed, e.do = nil, false, nil
 	v, applies := e.applies(q.When)
 	if applies {
@@ -1321,7 +1327,7 @@ func Shadow(name string, f *facts.Facts) (Finding, bool) {
 	// one version beside libraries of another within one copy.
 	if active.Conflict != "" {
 		return Finding{
-			ID: name + ".shadow", Title: lang.F("One %s for every lookup", name), State: Warn, Severity: recipes.Recommended,
+			ID: name + ".shadow", About: []string{name}, Title: lang.F("One %s for every lookup", name), State: Warn, Severity: recipes.Recommended,
 			Wanted: lang.F("every lookup finds the same %s", name), Found: active.Conflict, Where: active.Path,
 			Why: lang.T("A program can then be compiled against one copy and run with another."),
 			Fix: lang.T("Remove the copy you do not need, or correct the path that leads to it."),
@@ -1342,14 +1348,18 @@ func Shadow(name string, f *facts.Facts) (Finding, bool) {
 		if len(own) == 0 {
 			continue
 		}
+		fix := lang.F("Remove the copy you do not need, or make %s find %s too.", strings.Join(own, ", "), active.Path)
+		if name == "cuda" && f.OS.Family == "linux" && active.Path == "/usr" {
+			fix = lang.F("export PATH=%s/bin:$PATH (in ~/.bashrc, so that it stays). The distribution's nvcc in /usr/bin comes first now; or remove its package (Debian and Ubuntu: nvidia-cuda-toolkit).", other.Path)
+		}
 		return Finding{
-			ID: name + ".shadow", Title: lang.F("One %s for every lookup", name), State: Warn, Severity: recipes.Recommended,
+			ID: name + ".shadow", About: []string{name}, Title: lang.F("One %s for every lookup", name), State: Warn, Severity: recipes.Recommended,
 			Wanted: lang.F("every lookup finds the same %s", name),
 			Found: lang.F("%s in %s by %s; %s in %s by %s", cmp.Or(active.Version, lang.T("a copy")), active.Path, cmp.Or(strings.Join(active.Via, ", "), "default"),
 				cmp.Or(other.Version, lang.T("a copy")), other.Path, strings.Join(own, ", ")),
 			Where: other.Path,
 			Why:   lang.T("A program can then be compiled against one copy and run with another."),
-			Fix:   lang.F("Remove the copy you do not need, or make %s find %s too.", strings.Join(own, ", "), active.Path),
+			Fix:   fix,
 			Doc:   recipes.PagePath("component.shadow"),
 		}, true
 	}

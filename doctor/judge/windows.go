@@ -257,15 +257,40 @@ func inSystem32(dir string) bool {
 func ortCUDA(e *evaluation, s subject) (map[string]string, bool) {
 	built := major(s.instance.Built.CUDA)
 	cuda, ok := e.facts.Active("cuda")
-	if !ok || built <= 0 || !e.isWindows() || !e.usesCUDA() || major(cuda.Version) == built {
+	if !ok || built <= 0 || !e.usesCUDA() || major(cuda.Version) == built {
 		return nil, false
 	}
 	for _, i := range e.facts.Components["cuda-runtime"] {
-		if slices.Contains(i.Via, "dll") && major(i.Version) == built {
+		if (slices.Contains(i.Via, "dll") || !e.isWindows()) && major(i.Version) == built {
 			return nil, false
 		}
 	}
+	// On Windows PATH decides, which the one that is active tells.
+	if !e.isWindows() && slices.ContainsFunc(e.facts.Components["cuda"], func(i facts.Instance) bool { return major(i.Version) == built }) {
+		return nil, false
+	}
 	return map[string]string{"built": strconv.Itoa(built), "cuda": cuda.Version, "here": strconv.Itoa(major(cuda.Version))}, true
+}
+
+// ortSeries finds an ONNX Runtime for the GPU from before the releases that the recipe
+// accepts whose packages were built for another CUDA than the one here: that is what
+// stops it, whatever is to be done.
+func ortSeries(e *evaluation, s subject) (map[string]string, bool) {
+	cuda, ok := e.facts.Active("cuda")
+	if old, err := check("< 1.17", s.instance.Version); !ok || err != nil || !old || !e.usesCUDA() || s.instance.Built.CUDA != "" || len(s.instance.Needs) > 0 {
+		return nil, false
+	}
+	var none *recipes.NoRowError
+	_, _, err := e.tables.Choose("onnxruntime-cuda", map[string]string{"onnxruntime": s.instance.Version, "cuda": cuda.Version}, "cudnn")
+	if !errors.As(err, &none) {
+		return nil, false
+	}
+	for _, m := range none.Misses {
+		if m.Column == "cuda" && len(none.Misses) == 1 {
+			return map[string]string{"needs": m.Wanted, "cudnn": none.Nearest.Then["cudnn"], "cuda": cuda.Version}, true
+		}
+	}
+	return nil, false
 }
 
 // offPath finds a copy that only CMake finds: what is built with it does not start.

@@ -340,7 +340,8 @@ func (p *probe) jetson(ctx context.Context) {
 	}
 	g := facts.GPU{Vendor: "nvidia", Name: model, Attrs: map[string]string{"board": "jetson", "bus": "platform"}}
 	g.Evidence = append(g.Evidence, facts.Evidence{Kind: "file", Source: "/proc/device-tree/model", Detail: model})
-	for _, c := range strings.Split(string(compatible), "\x00") {
+	// A pasted copy may have blanks where the file has zero bytes.
+	for _, c := range strings.FieldsFunc(string(compatible), func(r rune) bool { return r == 0 || r == ' ' || r == '\n' }) {
 		for _, t := range tegras {
 			if c == t.chip {
 				g.ID, g.ComputeCapability = c, t.capability

@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
@@ -671,12 +672,36 @@ func (s *search) releaseFile(ctx context.Context, c *copyOf, file string) {
 		c.torchBuild(first)
 	case "onnxruntime":
 		c.built.Build = "release" // only the archives of its release page have this file
+		c.built.CUDA = cmp.Or(c.built.CUDA, cudaOfArchive(s.h.Base(c.prefix), first))
 	}
 	if agree(c.version, v) {
 		c.version = better(c.version, v)
 	} else {
 		c.conflict = fmt.Sprintf("%s says %s but its other files say %s", file, v, c.version)
 	}
+}
+
+var archiveCUDA = lazyregexp.New(`-(?:gpu[-_])?cuda(1[0-9])[-.]|-gpu[-_]cuda(1[0-9])$`)
+
+// cudaOfArchive is the major version of CUDA that ONNX Runtime's archive for the GPU is
+// built for, by the folder it is unpacked to: its name has the version where two were
+// offered. Without it, the archives up to 1.18 are for CUDA 11 and those from 1.19 on for
+// 12 (release notes of 1.19.0). From 1.24 on there are archives for 13; "" for what is not
+// known.
+func cudaOfArchive(folder, version string) string {
+	if m := archiveCUDA.FindStringSubmatch(folder); m != nil {
+		return cmp.Or(m[1], m[2])
+	}
+	minor, err := strconv.Atoi(strings.Split(version+".", ".")[1])
+	switch {
+	case err != nil || !strings.HasPrefix(version, "1.") || !strings.Contains(folder, "-gpu-"+version):
+		return ""
+	case minor >= 7 && minor < 19:
+		return "11"
+	case minor >= 19 && minor < 24:
+		return "12"
+	}
+	return ""
 }
 
 // cudaOfBuild is the CUDA of a LibTorch build: cu118 is 11.8, cu92 is 9.2; ""

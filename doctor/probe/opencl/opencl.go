@@ -122,8 +122,10 @@ func run(ctx context.Context, h *host.Host, ask []string) (facts.Facts, error) {
 		drivers, errs = listed(ctx, h, libs)
 		errs = append(errs, loaders(ctx, h, &f))
 	}
+	if h.OS == "linux" {
+		unregistered(ctx, h, &f, drivers)
+	}
 	if len(drivers) == 0 && h.OS == "linux" {
-		unregistered(ctx, h, &f)
 		ofAndroid(ctx, h, &f)
 	}
 	// clinfo goes through the loader, ask does not need it.
@@ -169,15 +171,18 @@ func run(ctx context.Context, h *host.Host, ask []string) (facts.Facts, error) {
 	return f, errors.Join(errs...)
 }
 
-// unregistered finds drivers that are here and that no .icd file names, where no
-// other is registered: container images come without the file.
-func unregistered(ctx context.Context, h *host.Host, f *facts.Facts) {
+// unregistered finds drivers that are here and that no .icd file names: container
+// images come without the file. Where another is registered, that of NVIDIA alone is
+// missed; PoCL beside it is left out on purpose.
+func unregistered(ctx context.Context, h *host.Host, f *facts.Facts, known []*driver) {
 	libs := loader.Open(ctx, h)
 	// What a driver for cards left in WSL or on a Jetson serves nothing there.
 	stray := h.Exists(ctx, "/dev/dxg") || h.Exists(ctx, "/etc/nv_tegra_release")
 	for _, d := range []struct{ library, icd string }{{"libnvidia-opencl.so.1", "nvidia.icd"}, {"libpocl.so.2", "pocl.icd"}} {
 		file, _ := libs.Find(ctx, d.library)
-		if file == "" || stray && d.icd == "nvidia.icd" {
+		nvidia := d.icd == "nvidia.icd"
+		if file == "" || stray && nvidia || len(known) > 0 && !nvidia ||
+			slices.ContainsFunc(known, func(r *driver) bool { return maker(r.library) == maker(d.library) }) {
 			continue
 		}
 		f.Add(Component, facts.Instance{
