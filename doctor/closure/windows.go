@@ -94,6 +94,14 @@ func fillWindows(ctx context.Context, h *host.Host, f *facts.Facts) error {
 					list[i].Built.CUDA = cuda
 					list[i].Evidence = append(list[i].Evidence, facts.Evidence{Kind: "file", Source: file, Detail: "CUDA " + cuda})
 				}
+			case name == "opencv":
+				w.openCVFFmpeg(&list[i], &list[i])
+			case name == "darknet": // the OpenCV beside it is its own
+				for j, cv := range f.Components["opencv"] {
+					if cv.Places.Bin != "" && strings.EqualFold(cv.Places.Bin, list[i].Places.Bin) {
+						w.openCVFFmpeg(&list[i], &f.Components["opencv"][j])
+					}
+				}
 			case name == "onnxruntime" && list[i].HasPart("cuda"): // what it imports says more than its archive's name
 				list[i].Built.CUDA = cmp.Or(w.cudaOf(&list[i]), list[i].Built.CUDA)
 			}
@@ -337,6 +345,27 @@ func (w *desk) ffmpeg(in *facts.Instance) {
 				in.Needs = append(in.Needs, facts.Need{Name: "opencv_videoio_ffmpeg" + m[1] + "_64.dll", By: w.h.Join(dir, n), Cause: facts.OnCall})
 				return
 			}
+		}
+	}
+}
+
+var firstLibrary = lazyregexp.New(`^(?:lib)?opencv_(?:world|core)([0-9]+)\.dll$`)
+
+// openCVFFmpeg: an OpenCV that was built with FFmpeg's ready-made plugin says so, and
+// the plugin is not beside its DLLs. In is who needs it.
+func (w *desk) openCVFFmpeg(in, opencv *facts.Instance) {
+	dir, has := opencv.Places.Bin, opencv.Attrs["build.ffmpeg"]
+	if !strings.HasPrefix(has, "YES") || !strings.Contains(has, "prebuilt") || dir == "" {
+		return
+	}
+	names := slices.Sorted(maps.Keys(w.list(dir)))
+	if w.unread[strings.ToLower(dir)] || slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, "ffmpeg") }) {
+		return
+	}
+	for _, n := range names {
+		if m := firstLibrary.FindStringSubmatch(n); m != nil {
+			in.Needs = append(in.Needs, facts.Need{Name: "opencv_videoio_ffmpeg" + m[1] + "_64.dll", By: w.h.Join(dir, n), Cause: facts.OnCall})
+			return
 		}
 	}
 }

@@ -302,22 +302,27 @@ func driverForBuild(e *evaluation, s subject) (map[string]string, bool) {
 	return vars, err == nil && e.driverTooOld(cuda)
 }
 
-// runtimeSuffices finds a library for CUDA that has the DLLs of its CUDA and of
-// cuDNN on a machine without a toolkit.
-func runtimeSuffices(e *evaluation, s subject) (map[string]string, bool) {
-	i := s.instance
-	lacks := func(n facts.Need) bool { // of CUDA: the Visual C++ runtime is for other lines
-		low := strings.ToLower(n.Name)
-		return !strings.HasPrefix(low, "vcruntime140") && !strings.HasPrefix(low, "msvcp140")
+// runtimeSuffices finds a library for CUDA that has the DLLs of its CUDA on a machine
+// without a toolkit: with those of cuDNN, too, or with nothing else that lacks.
+func runtimeSuffices(withCuDNN bool) relation {
+	return func(e *evaluation, s subject) (map[string]string, bool) {
+		i := s.instance
+		ofCuDNN := func(n facts.Need) bool { return strings.HasPrefix(strings.ToLower(n.Name), "cudnn") }
+		lacks := func(n facts.Need) bool { // of CUDA: the Visual C++ runtime is for other lines
+			low := strings.ToLower(n.Name)
+			return !strings.HasPrefix(low, "vcruntime140") && !strings.HasPrefix(low, "msvcp140") && (withCuDNN || !ofCuDNN(n))
+		}
+		if len(e.facts.Components["cuda"]) > 0 || !e.usesCUDA() || i.Built.CUDA == "" || slices.ContainsFunc(i.Needs, lacks) || i.Unusable != nil {
+			return nil, false
+		}
+		runtime, ok := e.facts.Active("cuda-runtime")
+		cudnn, found := e.facts.Active("cudnn")
+		usable := found && cudnn.Unusable == nil
+		if !ok || usable != withCuDNN || !withCuDNN && !slices.ContainsFunc(i.Needs, ofCuDNN) || major(runtime.Version) != major(i.Built.CUDA) {
+			return nil, false
+		}
+		return map[string]string{"cuda": i.Built.CUDA}, true
 	}
-	if len(e.facts.Components["cuda"]) > 0 || !e.usesCUDA() || i.Built.CUDA == "" || slices.ContainsFunc(i.Needs, lacks) || i.Unusable != nil {
-		return nil, false
-	}
-	runtime, ok := e.facts.Active("cuda-runtime")
-	if cudnn, found := e.facts.Active("cudnn"); !ok || !found || cudnn.Unusable != nil || major(runtime.Version) != major(i.Built.CUDA) {
-		return nil, false
-	}
-	return map[string]string{"cuda": i.Built.CUDA}, true
 }
 
 // cudaParts names the libraries that OpenCV's build looks for and that a custom

@@ -47,10 +47,7 @@ func (e *evaluation) integration(c *recipes.ComponentCheck, v *verdict) {
 		}
 	}
 	again := lang.F("run the CUDA %s installer again and choose Custom > CUDA > Visual Studio Integration", series)
-	// Where this CUDA takes an older line of compilers only, what counts is the folder of
-	// that line (v160 for v142), which comes with it.
-	first := map[string]string{"v141": "14.10", "v142": "14.20", "v143": "14.30", "v145": "14.50"}
-	if msvc, ok := e.facts.Active("msvc"); ok && v.fix == "" && first[toolsetOf(msvc.Version)] != "" && !e.accepts(cuda, msvc.Version) && !e.accepts(cuda, first[toolsetOf(msvc.Version)]) {
+	if v.fix == "" && e.otherLine(cuda) {
 		v.fix = lang.F("First add a toolset that CUDA %s supports (cuda.msvc). Then %s. The folder of the toolset that is here does not count.", series, again)
 		return
 	}
@@ -226,10 +223,17 @@ func cudnnLayout(e *evaluation, s subject) (map[string]string, bool) {
 // of Windows ML) that is found before the one that was installed. No order on PATH
 // helps: System32 is searched first. own: deployctl installed the other one, and loads
 // it by its path.
-func systemCopy(own bool) relation {
+func systemCopy(which string) relation {
 	return func(e *evaluation, s subject) (map[string]string, bool) {
 		vars, ok := behindSystem(e, s)
-		return vars, ok && own == strings.Contains(strings.ToLower(vars["dir"]), `\deployctl\`)
+		kind := ""
+		switch {
+		case s.name == "onnxruntime" && ok && s.instance.HasPart("cuda"): // Windows' own has no provider for CUDA
+			kind = "copied"
+		case strings.Contains(strings.ToLower(vars["dir"]), `\deployctl\`):
+			kind = "own"
+		}
+		return vars, ok && which == kind
 	}
 }
 
@@ -270,6 +274,27 @@ func ortCUDA(e *evaluation, s subject) (map[string]string, bool) {
 		return nil, false
 	}
 	return map[string]string{"built": strconv.Itoa(built), "cuda": cuda.Version, "here": strconv.Itoa(major(cuda.Version))}, true
+}
+
+// noVideoFiles finds an OpenCV whose build information has none of the libraries that
+// open video files. The rest (DirectShow, V4L) is for cameras.
+func noVideoFiles(_ *evaluation, s subject) (map[string]string, bool) {
+	attrs := s.instance.Attrs
+	for _, with := range []string{"build.gstreamer", "build.mediafoundation"} {
+		if attrs[with] != "" && !strings.HasPrefix(attrs[with], "NO") {
+			return nil, false
+		}
+	}
+	return nil, strings.HasPrefix(attrs["build.ffmpeg"], "NO")
+}
+
+// otherLine reports a CUDA that takes an older line of compilers only. What counts is
+// the folder of that line then (v160 for v142), which comes with it.
+func (e *evaluation) otherLine(cuda facts.Instance) bool {
+	first := map[string]string{"v141": "14.10", "v142": "14.20", "v143": "14.30", "v145": "14.50"}
+	msvc, ok := e.facts.Active("msvc")
+	line := first[toolsetOf(msvc.Version)]
+	return ok && line != "" && !e.accepts(cuda, msvc.Version) && !e.accepts(cuda, line)
 }
 
 // ortSeries finds an ONNX Runtime for the GPU from before the releases that the recipe
