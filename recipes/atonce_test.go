@@ -24,6 +24,10 @@ func TestAllMistakesAtOnce(t *testing.T) {
 			[]string{`3:8: anchors`, `unknown component "opencll"`}},
 		"two tags": {"schema: !!int 1\nname: mine\ntitle: !!str T\n" + requirement,
 			[]string{`1:9: "!!int"`, `3:8: "!!str"`}},
+		"a tag before a list and a word": {"schema: 1\nname: mine\ntitle: T\ncomponents: !!seq [opencv]\n" + strings.Replace(requirement, "name: go", "name: opencll", 1),
+			[]string{`4:13: "!!seq"`, `unknown component "opencll"`}},
+		"a mistyped key and what is in it": {"schema: 1\nname: mine\ntitle: T\n" + strings.NewReplacer("requirements", "requirement", "component: {name: go}", "componennt: {name: opencll, verssion: [1]}").Replace(requirement),
+			[]string{`4:1: unknown key "requirement"; did you mean requirements?`, `9:5: unknown key "componennt"`, `9:24: unknown component "opencll"`, `9:33: unknown key "verssion"`, `9:43: expected one word`}},
 		"a key twice and a word": {"schema: 1\nname: mine\ntitle: T\ntitle: T\n" + strings.Replace(requirement, "name: go", "name: opencll", 1),
 			[]string{`4:1: "title" is here a second time`, `unknown component "opencll"`}},
 		"another name and a word": {"schema: 1\nname: other\ntitle: T\n" + strings.Replace(requirement, "name: go", "name: opencll", 1),
@@ -106,6 +110,85 @@ func TestOneBrokenFile(t *testing.T) {
 	}
 	for _, name := range []string{"good", Default} {
 		if _, err := Find(name, dir); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestUnreadable: lint says of a file that cannot be read what loading says, and of one
+// that is there twice, too. What an editor or macOS keeps beside a recipe is not one.
+func TestUnreadable(t *testing.T) {
+	dir := t.TempDir()
+	good := "schema: 1\nname: NAME\ntitle: T\nextends: opencv-yolov3\n"
+	for name, text := range map[string]string{
+		"twice.yaml": strings.Replace(good, "NAME", "twice", 1), "twice.yml": good, "torn.yaml": "a: [", "torn.yml": "",
+		"large.yaml": strings.Repeat("a", MaxFile+1), "._good.yaml": "\x00", "good.yaml": strings.Replace(good, "NAME", "good", 1),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("user@machine.1", filepath.Join(dir, ".#good.yaml")); err != nil {
+		t.Logf("no links here: %v", err)
+	}
+	for name, want := range map[string]string{
+		"twice": "recipe twice is there twice", "torn": "is there twice", "large": "a file may have at most",
+	} {
+		file := filepath.Join(dir, name+".yaml")
+		data, err := ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lint := LintFile(data, file, dir)
+		_, byName := Find(name, dir)
+		_, byFile := Find(file, dir)
+		if lint == nil || !strings.Contains(lint.Error(), want) {
+			t.Errorf("%s: %v, want …%s…", name, lint, want)
+			continue
+		}
+		if byName == nil || byFile == nil || byName.Error() != lint.Error() || byFile.Error() != lint.Error() {
+			t.Errorf("lint: %v\nby name: %v\nby file: %v", lint, byName, byFile)
+		}
+	}
+	if lint := LintFile([]byte("a: ["), filepath.Join(dir, "torn.yaml"), dir); !strings.Contains(lint.Error(), "not found") {
+		t.Errorf("twice hides the syntax: %v", lint)
+	}
+	for name, want := range map[string]string{"none.yaml": "it does not exist", ".": "it is a folder"} {
+		file := filepath.Join(dir, name) + string(filepath.Separator)
+		if name != "." {
+			file = filepath.Join(dir, name)
+		}
+		if _, err := Find(file, dir); err == nil || err.Error() != file+": "+want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	_, err := List(dir)
+	if err == nil || strings.Contains(err.Error(), "good") {
+		t.Errorf("the list: %v", err)
+	}
+}
+
+// TestOneBrokenTable: the other tables are listed, and only a recipe that asks the broken
+// one cannot be used.
+func TestOneBrokenTable(t *testing.T) {
+	dir := userTables(t, map[string]string{"cuda-gcc.yaml": "schema: 1\nrows: [", "mine.yaml": "titel: x"})
+	set, err := FindTables(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, err := set.All()
+	if err == nil || !strings.Contains(err.Error(), "cuda-gcc.yaml") || !strings.Contains(err.Error(), "mine.yaml") {
+		t.Errorf("the list: %v", err)
+	}
+	if want := len(set.Names()) - 2; len(tables) != want {
+		t.Errorf("%d tables, want %d", len(tables), want)
+	}
+	for name, broken := range map[string]bool{"opencv-cuda": true, Default: false} {
+		r, err := Find(name, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := set.Check(r); (err != nil) != broken {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

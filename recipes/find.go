@@ -151,7 +151,7 @@ func Names(userDir string) []Named {
 		}
 		var data []byte
 		if file, ok := s.user[name]; ok {
-			data, err = readFile(file)
+			data, err = ReadFile(file)
 		} else {
 			data, err = library.ReadFile(s.embedded[name])
 		}
@@ -182,7 +182,7 @@ func Find(name, userDir string) (*Recipe, error) {
 	if !isFile(name) {
 		return s.find(name)
 	}
-	data, err := readFile(name)
+	data, err := ReadFile(name)
 	if err != nil {
 		return nil, err
 	}
@@ -238,6 +238,9 @@ func nameIn(folder, file string) string {
 // extends. name is the one it must have, "" for any. All mistakes are reported at once.
 func (s *shelf) load(data []byte, file, name string, onlyEmbedded bool) (*Recipe, error) {
 	r, d := read(data, file)
+	if other, ok := s.twice[name]; ok {
+		d.pos(nil, "recipe %s is there twice, as %s and %s; remove one", name, s.user[name], other)
+	}
 	merged := r
 	d.lint(func() {
 		lint(r, s.tables, d)
@@ -284,7 +287,7 @@ func newShelf(userDir string) (*shelf, error) {
 	}
 	for _, e := range entries {
 		ext := filepath.Ext(e.Name())
-		if e.IsDir() || ext != ".yaml" && ext != ".yml" {
+		if e.IsDir() || hidden(e.Name()) || ext != ".yaml" && ext != ".yml" {
 			continue
 		}
 		name, full := strings.TrimSuffix(e.Name(), ext), filepath.Join(userDir, e.Name())
@@ -314,10 +317,7 @@ func (s *shelf) names() []string {
 
 func (s *shelf) find(name string) (*Recipe, error) {
 	if full, ok := s.user[name]; ok {
-		if other, ok := s.twice[name]; ok {
-			return nil, twice(name, full, other)
-		}
-		data, err := readFile(full)
+		data, err := ReadFile(full)
 		if err != nil {
 			return nil, err
 		}
@@ -384,7 +384,7 @@ func twice(name, file, other string) error {
 
 // file loads a user's file.
 func (s *shelf) file(name string) (*Recipe, error) {
-	data, err := readFile(name)
+	data, err := ReadFile(name)
 	if err != nil {
 		return nil, err
 	}
@@ -491,29 +491,54 @@ func (d *document) together(whole *Recipe, tables *Tables, moved []int, artifact
 	}
 }
 
-// readFile reads a regular file of at most MaxFile bytes. A pipe or device
-// could hang or never end.
-func readFile(name string) (data []byte, err error) {
+// hidden reports whether a file is none of the user's own: an editor's lock (.#mine.yaml,
+// a link to nowhere) or what macOS keeps beside a file on other drives (._mine.yaml).
+func hidden(file string) bool { return strings.HasPrefix(file, ".") }
+
+// ReadFile reads a recipe or table: a regular file, and no more of it than shows that it
+// is too long. A pipe or device could hang or never end.
+func ReadFile(name string) (data []byte, err error) {
 	info, err := os.Stat(name)
-	if err != nil {
-		return nil, fmt.Errorf("read recipe: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("read recipe %s: it is not a regular file", name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &unreadable{name, lang.T("it does not exist"), err}
+	case err != nil:
+		return nil, &unreadable{name, withoutPath(err), err}
+	case info.IsDir():
+		return nil, &unreadable{name, lang.T("it is a folder"), nil}
+	case !info.Mode().IsRegular():
+		return nil, &unreadable{name, lang.T("it is not a regular file"), nil}
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("read recipe: %w", err)
+		return nil, &unreadable{name, withoutPath(err), err}
 	}
-	// One byte more than the limit shows decode that the file is too long.
 	data, err = io.ReadAll(io.LimitReader(f, MaxFile+1))
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read recipe %s: %w", name, err)
+		return nil, &unreadable{name, withoutPath(err), err}
 	}
 	return data, nil
+}
+
+// unreadable is a file that cannot be read, told in the form of other mistakes.
+type unreadable struct {
+	file, why string
+	cause     error
+}
+
+func (e *unreadable) Error() string { return e.file + ": " + e.why }
+func (e *unreadable) Unwrap() error { return e.cause }
+
+// withoutPath is what is wrong with a file, without its name.
+func withoutPath(err error) string {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err.Error()
+	}
+	return err.Error()
 }
 
 // embeddedFiles maps the names of a folder's files, without extension, to the

@@ -2,6 +2,7 @@ package recipes
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -177,6 +178,8 @@ type Tables struct {
 	// the user's could not be listed.
 	own    map[string]bool
 	locked error
+	// yours are the names of the user's files, broken ones too.
+	yours  map[string]bool
 	chosen sync.Map // question → answer: Choose is asked the same thing often
 }
 
@@ -192,6 +195,23 @@ type (
 
 // Embedded reports whether a table of the name is part of the program.
 func (t *Tables) Embedded(name string) bool { return t.own[name] }
+
+// Check reports what is wrong with the user's own tables that a recipe asks. Those of the
+// program are without mistakes, and are not read for it.
+func (t *Tables) Check(r *Recipe) error {
+	var broken []error
+	asked := map[string]bool{}
+	for _, q := range r.Requirements {
+		if q.Compat == nil || !t.yours[q.Compat.Table] || asked[q.Compat.Table] {
+			continue
+		}
+		asked[q.Compat.Table] = true
+		if _, err := t.Table(q.Compat.Table); err != nil {
+			broken = append(broken, err)
+		}
+	}
+	return errors.Join(broken...)
+}
 
 // Locked says why the user's own tables could not be listed; nil where they could.
 func (t *Tables) Locked() error { return t.locked }
@@ -522,15 +542,18 @@ func (t *Table) Begins(column string) []string {
 	return list
 }
 
-// All loads every table, sorted by name.
+// All loads every table, sorted by name. Where some cannot be loaded, the others are
+// returned together with the error, which has all mistakes.
 func (t *Tables) All() ([]*Table, error) {
 	var out []*Table
+	var broken []error
 	for _, name := range t.Names() {
 		table, err := t.Table(name)
 		if err != nil {
-			return nil, err
+			broken = append(broken, err)
+			continue
 		}
 		out = append(out, table)
 	}
-	return out, nil
+	return out, errors.Join(broken...)
 }

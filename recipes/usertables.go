@@ -41,13 +41,15 @@ func FindTables(userDir string) (*Tables, error) {
 	case err != nil:
 		return nil, fmt.Errorf("list your tables: %w", err)
 	}
+	t.yours = map[string]bool{}
 	seen := map[string]string{}
 	for _, e := range entries {
 		ext := filepath.Ext(e.Name())
-		if e.IsDir() || ext != ".yaml" && ext != ".yml" {
+		if e.IsDir() || hidden(e.Name()) || ext != ".yaml" && ext != ".yml" {
 			continue
 		}
 		name, file := strings.TrimSuffix(e.Name(), ext), filepath.Join(folder, e.Name())
+		t.yours[name] = true
 		if other, twice := seen[name]; twice {
 			// An error for whoever asks for it: the other tables stay.
 			err := fmt.Errorf("table %s is there twice, as %s and %s; remove one", name, other, file)
@@ -63,7 +65,7 @@ func FindTables(userDir string) (*Tables, error) {
 
 // userTable loads a user's table, with the rows of the program's table of that name.
 func userTable(name, file string, own func() (*Table, error)) (*Table, error) {
-	data, err := readFile(file)
+	data, err := ReadFile(file)
 	if err != nil {
 		return nil, err
 	}

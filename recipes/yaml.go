@@ -24,7 +24,7 @@ const (
 	// maxDepth is how deeply lists and mappings may nest; the format needs 5.
 	maxDepth = 16
 	// maxMistakes ends the list of mistakes; beyond it nobody reads on.
-	maxMistakes = 20
+	maxMistakes = 100
 )
 
 // Mistake is one thing wrong in a recipe or table file.
@@ -194,6 +194,9 @@ func decode(data []byte, name string, into any) *document {
 	if !d.plain(tokens) {
 		return d
 	}
+	if text, ok := untagged(string(data), tokens); ok {
+		tokens = lexer.Tokenize(text)
+	}
 	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		var located yaml.Error
@@ -224,6 +227,29 @@ func decode(data []byte, name string, into any) *document {
 	d.body = only
 	d.value(body, reflect.ValueOf(into).Elem(), "$", 0)
 	return d
+}
+
+// untagged blanks out the tags, which are mistakes already: the parser stops at one in
+// front of a list, and what follows would stay unread.
+func untagged(text string, tokens token.Tokens) (string, bool) {
+	var lines []string
+	for _, t := range tokens {
+		if t.Type != token.TagType {
+			continue
+		}
+		if lines == nil {
+			lines = strings.Split(text, "\n")
+		}
+		line, from := t.Position.Line-1, t.Position.Column-1
+		if line >= len(lines) {
+			continue
+		}
+		runes, tag := []rune(lines[line]), []rune(t.Value)
+		if to := from + len(tag); to <= len(runes) && string(runes[from:to]) == t.Value {
+			lines[line] = string(runes[:from]) + strings.Repeat(" ", len(tag)) + string(runes[to:])
+		}
+	}
+	return strings.Join(lines, "\n"), lines != nil
 }
 
 // plain refuses, before the parser sees them, tokens the format does not use
@@ -356,18 +382,27 @@ func (d *document) structure(n ast.Node, v reflect.Value, path string, depth int
 			known = append(known, key)
 		}
 	}
-	seen := map[string]bool{}
+	seen, there := map[string]bool{}, map[string]bool{}
+	for _, p := range pairs {
+		there[keyOf(p)] = true
+	}
 	for _, p := range pairs {
 		key, pos := keyOf(p), p.Key.GetToken().Position
 		i, ok := fields[key]
 		switch {
 		case !ok:
 			d.pos(pos, "unknown key %q%s", key, suggest(key, known))
-			if meant, ok := nearest(key, known); ok {
-				key = meant
-			}
 			d.broken = append(d.broken, path+"."+key)
-			continue
+			meant, ok := nearest(key, known)
+			if !ok {
+				continue
+			}
+			if there[meant] {
+				d.broken = append(d.broken, path+"."+meant)
+				continue
+			}
+			// Read as what it was meant to be: the mistakes in it are reported, too.
+			key, i, there[meant] = meant, fields[meant], true
 		case seen[key]:
 			d.pos(pos, "%q is here a second time", key)
 			d.broken = append(d.broken, path+"."+key)

@@ -17,7 +17,6 @@ import (
 	"github.com/deployctl/deployctl/doctor/probe/project"
 	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/recipes/library/lang"
-	"github.com/deployctl/deployctl/verify/input"
 )
 
 // RecipeList prints one line a recipe, grouped by what fits this machine.
@@ -94,12 +93,9 @@ func RecipeShow(c *console.Console, folders Folders, name string) error {
 
 // RecipeLint checks a recipe file, or one that holds a table.
 func RecipeLint(c *console.Console, folders Folders, file string) error {
-	data, err := input.Read(file, recipes.MaxFile+1) // LintFile names the limit
-	if errors.Is(err, fs.ErrNotExist) {
-		return usagef("%s does not exist", file)
-	}
+	data, err := recipes.ReadFile(file) // as loading does
 	if err != nil {
-		return lang.Errorf("read the recipe: %w", err)
+		return &UsageError{err}
 	}
 	if recipes.IsTable(data) {
 		return lintTable(c, folders, file, data)

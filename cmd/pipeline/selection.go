@@ -65,6 +65,9 @@ func (s Selection) load(ctx context.Context, folders Folders, system string) (*r
 	if r, err = r.Select(s.Only, s.Skip, s.Downgrade); err != nil {
 		return nil, nil, &UsageError{err}
 	}
+	if err := t.Check(r); err != nil {
+		return nil, nil, &UsageError{err}
+	}
 	return r, t, nil
 }
 

@@ -1,9 +1,7 @@
 package pipeline
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -14,7 +12,6 @@ import (
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/recipes/library/lang"
-	"github.com/deployctl/deployctl/verify/input"
 )
 
 // TableList prints one line for each compatibility table: how far it goes, and
@@ -24,10 +21,7 @@ func TableList(c *console.Console, folders Folders) error {
 	if err != nil {
 		return &UsageError{err}
 	}
-	tables, err := set.All()
-	if err != nil {
-		return &UsageError{err}
-	}
+	tables, broken := set.All()
 	width, far := 0, 0
 	for _, t := range tables {
 		width, far = max(width, runewidth.StringWidth(t.Name)), max(far, runewidth.StringWidth(reach(t)))
@@ -46,8 +40,12 @@ func TableList(c *console.Console, folders Folders) error {
 		}
 	}
 	if err := set.Locked(); err != nil {
-		_, err := fmt.Fprint(c.Err, lang.F("Your own tables could not be listed: %v\n", err))
-		return err
+		if _, err := fmt.Fprint(c.Err, lang.F("Your own tables could not be listed: %v\n", err)); err != nil {
+			return err
+		}
+	}
+	if broken != nil { // the others are listed all the same
+		return usagef("some of your tables cannot be used; fix or remove them:\n%w", broken)
 	}
 	return nil
 }
@@ -97,12 +95,9 @@ func TableShow(c *console.Console, folders Folders, name string) error {
 // TableLint checks a table file, and that its columns are those of the table whose
 // rows it adds to.
 func TableLint(c *console.Console, folders Folders, file string) error {
-	data, err := input.Read(file, recipes.MaxFile+1) // LintTable names the limit
-	if errors.Is(err, fs.ErrNotExist) {
-		return usagef("there is no file %s", file)
-	}
+	data, err := recipes.ReadFile(file) // as loading does
 	if err != nil {
-		return lang.Errorf("read the table: %w", err)
+		return &UsageError{err}
 	}
 	return lintTable(c, folders, file, data)
 }
