@@ -72,7 +72,7 @@ func System() *Console {
 		}
 	}
 	forced := os.Getenv("CLICOLOR_FORCE") != "" && os.Getenv("CLICOLOR_FORCE") != "0"
-	c.ASCII = !unicodeLocale(os.Getenv) || !unicodeConsole(c.OutTTY)
+	c.ASCII = !UnicodeLocale(os.Getenv) || !unicodeConsole(c.OutTTY)
 	c.Color = (c.OutTTY && os.Getenv("TERM") != "dumb" || forced) && os.Getenv("NO_COLOR") == ""
 	return c
 }

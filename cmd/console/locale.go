@@ -2,10 +2,10 @@ package console
 
 import "strings"
 
-// unicodeLocale reports whether the locale of the environment has Unicode: the first of
+// UnicodeLocale reports whether the locale of the environment has Unicode: the first of
 // LC_ALL, LC_CTYPE and LANG that is set decides. Where none is, as in a container, the
 // terminal is that of another machine, and those have been Unicode for a long time.
-func unicodeLocale(env func(string) string) bool {
+func UnicodeLocale(env func(string) string) bool {
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
 		if v := strings.ToUpper(env(name)); v != "" {
 			return strings.Contains(v, "UTF-8") || strings.Contains(v, "UTF8")

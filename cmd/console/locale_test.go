@@ -20,7 +20,7 @@ func TestUnicodeLocale(t *testing.T) {
 		{"C.UTF-8", "C", "C", true},
 	} {
 		env := map[string]string{"LC_ALL": c.all, "LC_CTYPE": c.ctype, "LANG": c.lang}
-		if got := unicodeLocale(func(name string) string { return env[name] }); got != c.want {
+		if got := UnicodeLocale(func(name string) string { return env[name] }); got != c.want {
 			t.Errorf("%+v: %v", c, got)
 		}
 	}

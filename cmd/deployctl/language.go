@@ -16,8 +16,12 @@ import (
 // setLanguage sets the language of everything that follows, before there are
 // commands: their help is made with them. --lang decides; without it, what programs
 // or other people read is English, and the rest as the user's locale has it.
+//
+// A locale that is set and not UTF-8 cannot show Chinese, as with gettext: texts are
+// English then, whatever --lang says, and a note says why. Documents have an encoding of
+// their own. The code page of Windows is no such wish of the user's.
 func setLanguage(args []string, c *console.Console, getenv func(string) string) error {
-	asked, forMachines := "", false
+	asked, forMachines, document := "", false, false
 	named := false
 	for i, arg := range args {
 		name, value, whole := strings.Cut(arg, "=")
@@ -26,24 +30,29 @@ func setLanguage(args []string, c *console.Console, getenv func(string) string) 
 		}
 		switch {
 		case arg == "--":
-			return choose(asked, forMachines, c, getenv)
+			return choose(asked, forMachines, document, c, getenv)
 		case name == "--lang":
 			asked = value
 		case name == "--json", name == "--format" && !formats.ForPeople(value):
 			forMachines = true
+		case name == "--format" && value != formats.Text:
+			document = true
 		case !strings.HasPrefix(arg, "-") && !named:
 			named = true
 			forMachines = forMachines || slices.Contains([]string{"facts", "lock", "snapshot", "report", "worker"}, arg)
 		}
 	}
-	return choose(asked, forMachines, c, getenv)
+	return choose(asked, forMachines, document, c, getenv)
 }
 
-func choose(asked string, forMachines bool, c *console.Console, getenv func(string) string) error {
+func choose(asked string, forMachines, document bool, c *console.Console, getenv func(string) string) error {
 	switch {
+	case asked == string(lang.Chinese) && !forMachines && !document && !console.UnicodeLocale(getenv):
+		c.Note("%s", "--lang zh: this locale has no Chinese characters, so texts are in English. Set LC_ALL=C.UTF-8")
+		return lang.Set(lang.English)
 	case slices.Contains(lang.All(), lang.Language(asked)): // anything else is the flag's to refuse
 		if asked == string(lang.Chinese) {
-			c.ASCII = false // better than a question mark for each character
+			c.ASCII = false
 		}
 		return lang.Set(lang.Language(asked))
 	case asked != "" || forMachines || c.ASCII:

@@ -3,6 +3,7 @@ package main
 import (
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/deployctl/deployctl/cmd/console"
@@ -21,7 +22,11 @@ func TestSetLanguage(t *testing.T) {
 		{[]string{"doctor"}, "", false, lang.English},
 		{[]string{"doctor"}, "zh_CN.UTF-8", false, lang.Chinese},
 		{[]string{"doctor"}, "zh_CN.UTF-8", true, lang.English},
-		{[]string{"doctor", "--lang", "zh"}, "C", true, lang.Chinese},
+		{[]string{"doctor", "--lang", "zh"}, "C", true, lang.English},
+		{[]string{"doctor", "--lang", "zh"}, "zh_CN.GBK", true, lang.English},
+		{[]string{"doctor", "--lang", "zh", "--format", "html"}, "C", true, lang.Chinese},
+		{[]string{"doctor", "--lang", "zh", "--json"}, "C", true, lang.Chinese},
+		{[]string{"doctor", "--lang", "zh"}, "", true, lang.Chinese}, // Windows, into a pipe
 		{[]string{"--lang=zh", "doctor", "--json"}, "", false, lang.Chinese},
 		{[]string{"doctor", "--lang", "en"}, "zh_CN.UTF-8", false, lang.English},
 		{[]string{"doctor", "--lang", "fr"}, "zh_CN.UTF-8", false, lang.English},
@@ -33,11 +38,16 @@ func TestSetLanguage(t *testing.T) {
 		{[]string{"run", "--", "make", "--lang", "zh"}, "", false, lang.English},
 		{nil, "zh_CN.UTF-8", false, lang.Chinese},
 	} {
-		err := setLanguage(c.args, &console.Console{ASCII: c.ascii}, func(name string) string {
+		var note strings.Builder
+		err := setLanguage(c.args, &console.Console{ASCII: c.ascii, Err: &note}, func(name string) string {
 			return map[string]string{"LANG": c.locale}[name]
 		})
 		if err != nil || lang.Current() != c.want {
 			t.Errorf("%+v: %s, %v", c, lang.Current(), err)
+		}
+		refused := slices.Contains(c.args, "zh") && c.args[0] != "run" && lang.Current() == lang.English
+		if refused != strings.Contains(note.String(), "LC_ALL=C.UTF-8") {
+			t.Errorf("%+v: %q", c, note.String())
 		}
 	}
 }
