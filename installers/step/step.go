@@ -141,9 +141,19 @@ type (
 	}
 )
 
-// MarshalJSON writes the payload under its own key.
+// MarshalJSON writes the payload under its own key, and empty lists where there are none:
+// a step that runs no command has no arguments, and the schema promises a list.
 func (s Step) MarshalJSON() ([]byte, error) {
 	w := wire{common: common(s)}
+	if w.Needs == nil {
+		w.Needs = []Need{}
+	}
+	if w.Argv == nil {
+		w.Argv = []string{}
+	}
+	if w.Requirements == nil {
+		w.Requirements = []string{}
+	}
 	switch p := s.With.(type) {
 	case *Fetch:
 		w.Fetch = p
@@ -170,6 +180,15 @@ func (s *Step) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	*s = Step(w.common)
+	if len(s.Needs) == 0 {
+		s.Needs = nil
+	}
+	if len(s.Argv) == 0 {
+		s.Argv = nil
+	}
+	if len(s.Requirements) == 0 {
+		s.Requirements = nil
+	}
 	switch {
 	case w.Fetch != nil:
 		s.With = w.Fetch

@@ -1,6 +1,7 @@
 package step
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"reflect"
@@ -47,5 +48,27 @@ func TestPayloadsInJSON(t *testing.T) {
 		if !reflect.DeepEqual(back.With, with) || back.ID != "x" || len(back.Take) != 1 || key != "" && keys[key] == nil {
 			t.Errorf("%s: %s became %+v", key, data, back)
 		}
+	}
+}
+
+// TestEmptyLists: a step of a wheel or an archive runs no command. The document has lists
+// all the same, as its schema says, and reading it gives the step back.
+func TestEmptyLists(t *testing.T) {
+	s := Step{ID: "wheel.cmake", Title: "Install CMake", With: &Wheel{}}
+	data, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"needs", "argv", "requirements"} {
+		if !bytes.Contains(data, []byte(`"`+key+`":[]`)) {
+			t.Errorf("%s is not an empty list: %s", key, data)
+		}
+	}
+	var back Step
+	if err := json.Unmarshal(data, &back); err != nil {
+		t.Fatal(err)
+	}
+	if back.Needs != nil || back.Argv != nil || back.Requirements != nil {
+		t.Errorf("%+v", back)
 	}
 }
