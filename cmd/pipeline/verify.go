@@ -284,6 +284,7 @@ func (o VerifyOptions) options(h *host.Host, j *judge.Judgement) (verify.Options
 	}
 	options.Format = o.reads
 	var missing error
+	var left []string // the engines that are not here, and why
 	for _, spec := range specs {
 		e, err := spec.Find(m)
 		switch {
@@ -296,10 +297,16 @@ func (o VerifyOptions) options(h *host.Host, j *judge.Judgement) (verify.Options
 			missing = errors.Join(missing, err)
 		case o.Engine == allEngines:
 			missing = cmp.Or(missing, err)
-			o.Console.Note("%s is left out: %v", spec.Name, err)
+			left = append(left, lang.F("%s is left out: %v", spec.Name, err))
 		default:
 			return options, err
 		}
+	}
+	if len(options.Engines) == 0 && len(left) > 0 {
+		left = left[1:] // the error says it of the first
+	}
+	for _, line := range left {
+		o.Console.Note("%s", line)
 	}
 	switch {
 	case len(options.Engines) > 0:

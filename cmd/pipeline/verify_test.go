@@ -99,4 +99,11 @@ func TestEngines(t *testing.T) {
 			t.Errorf("--engine %s --target %s: %s; %s", c.engine, c.target, got, &text)
 		}
 	}
+	// Where there is none at all, the error is about the first, and no note repeats it.
+	var text strings.Builder
+	o := VerifyOptions{Engine: "all", Target: "cpu", Console: &console.Console{Out: &text, Err: &text}}
+	_, err := o.options(host.Live(), &judge.Judgement{Facts: &facts.Facts{}})
+	if err == nil || !strings.Contains(err.Error(), "gocv") || strings.Contains(text.String(), "gocv is left out") || !strings.Contains(text.String(), "opencv is left out") {
+		t.Errorf("a bare machine: %v; %s", err, &text)
+	}
 }
