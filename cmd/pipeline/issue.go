@@ -225,12 +225,17 @@ func componentText(f *facts.Facts, name string) string {
 	if !ok {
 		in = list[0]
 	}
-	out := cmp.Or(in.Version, "unknown version")
-	if in.Path != "" {
-		out += " (" + in.Path + ")"
+	var out string
+	switch {
+	case in.Version != "" && in.Path != "":
+		out = in.Version + " (" + in.Path + ")"
+	case in.Version == "" && in.Path != "":
+		out = "unknown (found in " + in.Path + ")"
+	default:
+		out = cmp.Or(in.Version, "unknown")
 	}
 	if !ok {
-		out += ", not on the search path"
+		out += "; programs do not find it"
 	}
 	if len(list) > 1 {
 		out += fmt.Sprintf(", and %d more", len(list)-1)
