@@ -1,17 +1,17 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/cmd/formats"
 	"github.com/deployctl/deployctl/cmd/pipeline"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 func newFacts(c *console.Console) *cobra.Command {
 	o := pipeline.FactsOptions{Console: c}
+	format := formats.JSON
 	cmd := &cobra.Command{
 		Use:   "facts",
 		Short: "Print everything detected on this machine, as JSON",
@@ -21,9 +21,16 @@ docs/schema/facts.schema.json.`,
 		Example: `  deployctl facts --only opencv,cuda
   deployctl facts --from snapshot.tgz`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return pipeline.Facts(cmd.Context(), o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if format != formats.JSON {
+				return &pipeline.UsageError{Err: formats.Unknown(format, []string{formats.JSON})}
+			}
+			return pipeline.Facts(cmd.Context(), o)
+		},
 	}
 	f := cmd.Flags()
+	// There is one format; who asks for it by name is not wrong.
+	f.Var(&formatValue{to: &format, names: []string{formats.JSON}}, "format", "json, the only one")
 	f.StringVar(&o.From, "from", "", "read a `snapshot` from another machine, or a text with reports, instead of this one")
 	f.Var(list{&o.Only}, "only", "only these `topics` or components (os, cpu, memory, disks, gpus, environment, opencv …)")
 	f.BoolVar(&o.Deep, "deep", false, "also load each OpenCL driver and ask for its devices, in a child process")
@@ -64,7 +71,7 @@ differ otherwise, 1 and 2 as for every command.`,
   deployctl diff build-server.tgz here --format html > difference.html`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return &pipeline.UsageError{Err: fmt.Errorf("%s needs two machines: snapshots, facts files, or the word here", called(cmd))}
+				return &pipeline.UsageError{Err: lang.Errorf("%s needs two machines: snapshots, facts files, or the word here", called(cmd))}
 			}
 			return nil
 		},

@@ -1,12 +1,12 @@
 package main
 
 import (
-	"errors"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/deployctl/deployctl/cmd/formats"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // formatValue is the value of a --format flag. It knows which values there are, for
@@ -19,7 +19,7 @@ type formatValue struct {
 
 func (v *formatValue) Set(text string) error {
 	if v.json && text != formats.JSON {
-		return errors.New("it cannot be used together with --json")
+		return lang.Errorf("it cannot be used together with --json")
 	}
 	*v.to = text
 	return nil

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"slices"
 	"strings"
 
@@ -66,7 +65,7 @@ type langFlag struct{ text string }
 
 func (f *langFlag) Set(text string) error {
 	if !slices.Contains(lang.All(), lang.Language(text)) {
-		return errors.New("use zh or en")
+		return lang.Errorf("use zh or en")
 	}
 	f.text = text
 	return nil

@@ -9,7 +9,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -22,6 +21,7 @@ import (
 	"github.com/deployctl/deployctl/cmd/pipeline"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/doctor/report"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/recipes/near"
 )
 
@@ -180,7 +180,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	text := fmt.Sprintf("unknown command or argument %q for %s", args[0], cmd.CommandPath())
+	text := lang.F("unknown command or argument %q for %s", args[0], cmd.CommandPath())
 	var names []string
 	for _, sub := range cmd.Commands() {
 		if sub.IsAvailableCommand() {
@@ -188,7 +188,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		}
 	}
 	if meant := near.Names(args[0], names); len(meant) > 0 {
-		text += "; did you mean " + strings.Join(meant, " or ") + "?"
+		text += lang.F("; did you mean %s?", lang.List(meant, true))
 	}
 	return &pipeline.UsageError{Err: errors.New(text)}
 }
@@ -202,7 +202,7 @@ func called(cmd *cobra.Command) string {
 func exactArg(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1 {
-			return &pipeline.UsageError{Err: fmt.Errorf("%s needs one argument: %s", called(cmd), what)}
+			return &pipeline.UsageError{Err: lang.Errorf("%s needs one argument: %s", called(cmd), lang.T(what))}
 		}
 		return nil
 	}

@@ -86,7 +86,7 @@ func (f *colorFlag) Set(text string) error {
 	case "never":
 		f.c.Color = false
 	default:
-		return errors.New("use auto, always or never")
+		return lang.Errorf("use auto, always or never")
 	}
 	f.text = text
 	return nil
@@ -100,10 +100,10 @@ type jsonFlag struct{ format *pflag.Flag }
 
 func (f jsonFlag) Set(text string) error {
 	if text != "true" {
-		return errors.New("it has no value")
+		return lang.Errorf("it has no value")
 	}
 	if f.format.Changed && f.format.Value.String() != "json" {
-		return fmt.Errorf("it cannot be used together with --format %s", f.format.Value)
+		return lang.Errorf("it cannot be used together with --format %s", f.format.Value)
 	}
 	f.format.Changed = true
 	if v, ok := f.format.Value.(*formatValue); ok {
@@ -165,8 +165,15 @@ func flagError(cmd *cobra.Command, err error) error {
 	if errors.As(err, &invalid) {
 		err = badValue(invalid)
 	}
+	var alone *pflag.ValueRequiredError
+	if errors.As(err, &alone) {
+		err = lang.Errorf("--%s needs a value", alone.GetFlag().Name)
+	}
 	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
+	if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "" {
+		err = lang.Errorf("unknown flag: -%s", unknown.GetSpecifiedName())
+	} else if unknown != nil {
+		err = lang.Errorf("unknown flag: --%s", unknown.GetSpecifiedName())
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
 			if !f.Hidden {
@@ -174,10 +181,13 @@ func flagError(cmd *cobra.Command, err error) error {
 			}
 		})
 		if list := near.Names(unknown.GetSpecifiedName(), names); len(list) > 0 {
-			meant = "; did you mean --" + strings.Join(list, " or --") + "?"
+			for i := range list {
+				list[i] = "--" + list[i]
+			}
+			meant = lang.F("; did you mean %s?", lang.List(list, true))
 		}
 	}
-	return &pipeline.UsageError{Err: fmt.Errorf("%w%s (see %s --help)", err, meant, cmd.CommandPath())}
+	return &pipeline.UsageError{Err: lang.Errorf("%w%s (see %s --help)", err, meant, cmd.CommandPath())}
 }
 
 // badValue words the error about a flag's value. Those of Go's parsers name their functions.
