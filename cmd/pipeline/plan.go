@@ -199,9 +199,19 @@ func makePlan(ctx context.Context, j *judge.Judgement, h *host.Host, folders Fol
 	return installers.MakePlan(ctx, j, h, places, from)
 }
 
+// places are the folders to install into. A recording that does not tell where its
+// user's are has them by the variable's name, as a person there would write it.
 func places(h *host.Host, j *judge.Judgement, folders Folders, recorded bool) (installers.Places, error) {
-	if recorded {
-		folders.Cache = ""
+	if !recorded {
+		return installers.PlacesOf(h, j.Facts.OS.User, folders.Cache)
 	}
-	return installers.PlacesOf(h, j.Facts.OS.User, folders.Cache)
+	p, err := installers.PlacesOf(h, j.Facts.OS.User, "")
+	if err == nil {
+		return p, nil
+	}
+	data, cache := "$HOME/.local/share/deployctl", "$HOME/.cache/deployctl"
+	if h.Windows() {
+		data, cache = `%LOCALAPPDATA%\deployctl\opt`, `%LOCALAPPDATA%\deployctl`
+	}
+	return installers.Places{Opt: data, Cache: cache, Scope: "user"}, nil
 }
