@@ -201,7 +201,7 @@ var catalog = sync.OnceValue(func() []Component {
 		{Name: "port", Display: "MacPorts", Cost: small},
 		{Name: "protobuf", Display: "Protocol Buffers", Parts: words("dev headers pkg-config shared static"), Attrs: words("env include lib libdir pc soname why"), Cost: small},
 		{Name: "protoc", Display: "protoc", Cost: small},
-		{Name: "python", Display: "Python", Attrs: words("real"), ABI: 2, ABIWhy: "extension modules are built for one minor version of Python", Cost: small},
+		{Name: "python", Display: "Python", Attrs: words("real venv"), ABI: 2, ABIWhy: "extension modules are built for one minor version of Python", Cost: small},
 		{Name: "rocm", Display: "ROCm", Cost: small},
 		{Name: "scoop", Display: "Scoop", Cost: small},
 		{Name: "snap", Display: "snap", Attrs: words("package"), Cost: small},

@@ -52,10 +52,6 @@ func (e *evaluation) health(findings []Finding) []Finding {
 				silences = append(silences, silence{pattern: id, cause: "gpu.nvidia"})
 			}
 		}
-		// The folder of Visual Studio that counts comes with the toolset that CUDA takes.
-		if cuda, ok := e.facts.Active("cuda"); ok && findings[i].ID == "cuda.msvc" && findings[i].State == Fail && e.otherLine(cuda) {
-			silences = append(silences, silence{pattern: "cuda.vs-integration", cause: "cuda.msvc", required: true})
-		}
 		if findings[i].State == Fail {
 			// What the copy that is to be replaced lacks is not to be fetched.
 			if name, _, _ := strings.Cut(findings[i].ID, "."); findings[i].Cause == WrongVersion && name == "libtorch" {

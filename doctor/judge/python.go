@@ -32,33 +32,42 @@ func (e *evaluation) imported(component, of string) (list []facts.Instance) {
 	return list
 }
 
-// pythonPackage judges the copy of a component that the Python on PATH imports. pip says
+// PythonImports are the copies of a component that the Python on PATH imports. pip says
 // what it installed; what conda or a distribution did lies below that Python.
-func (e *evaluation) pythonPackage(name string, c *recipes.ComponentCheck, constraint recipes.Constraint) verdict {
+func PythonImports(f *facts.Facts, name string) (list []facts.Instance) {
 	root := ""
-	if python, ok := e.facts.Active("python"); ok && python.Path != "" {
+	if python, ok := f.Active("python"); ok && python.Path != "" {
 		root = folderOf(python.Path)
-		if folder := strings.ToLower(path.Base(strings.ReplaceAll(root, `\`, "/"))); folder == "bin" || folder == "scripts" {
+		if folder := strings.ToLower(path.Base(slashed(root))); folder == "bin" || folder == "scripts" {
 			root = folderOf(root)
 		}
 	}
-	below := func(i facts.Instance) bool {
-		rest, ok := strings.CutPrefix(i.Path, root)
-		return ok && root != "" && strings.HasPrefix(strings.ReplaceAll(rest, `\`, "/"), "/")
+	for _, i := range f.Components[name] {
+		rest, below := strings.CutPrefix(i.Path, root)
+		below = below && root != "" && strings.HasPrefix(slashed(rest), "/")
+		if i.Attrs["kind"] == "wheel" && (len(i.Imports) > 0 || below) {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+func slashed(name string) string { return strings.ReplaceAll(name, `\`, "/") }
+
+// pythonPackage judges the copy of a component that the Python on PATH imports.
+func (e *evaluation) pythonPackage(name string, c *recipes.ComponentCheck, constraint recipes.Constraint) verdict {
+	for _, i := range PythonImports(e.facts, name) {
+		v := e.fits(i, c, constraint)
+		v.found = join(label(name, i), v.found)
+		v.where, v.version, v.path = i.Path, i.Version, i.Path
+		return v
+	}
+	if p, failed := e.facts.Problem(name); failed {
+		return unchecked(p, "")
 	}
 	v := verdict{state: Fail, found: lang.T("not installed"), cause: NotInstalled}
-	if p, failed := e.facts.Problem(name); failed {
-		v = unchecked(p, "")
-	}
 	for _, i := range e.facts.Components[name] {
-		switch {
-		case i.Attrs["kind"] != "wheel":
-		case len(i.Imports) > 0 || below(i):
-			v = e.fits(i, c, constraint)
-			v.found = join(label(name, i), v.found)
-			v.where, v.version, v.path = i.Path, i.Version, i.Path
-			return v
-		case v.where == "" && v.state == Fail:
+		if i.Attrs["kind"] == "wheel" && v.where == "" {
 			v.found, v.where = lang.F("%s is in %s, where the Python on PATH does not look", label(name, i), i.Path), i.Path
 		}
 	}

@@ -24,6 +24,8 @@ type Offer struct {
 	// Has and Attrs are the parts and details the copy will have.
 	Has   []string
 	Attrs map[string]string
+	// Imports is the package that the Python on PATH will import.
+	Imports []string
 	// How says in a phrase what brings it.
 	How  string
 	Cost Cost
@@ -205,6 +207,9 @@ func catalogue(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, targets map
 		w := all[name]
 		add := func(version, how string, cost Cost, more ...func(*Offer)) {
 			o := Offer{Component: name, Version: version, Has: slices.Clone(w.has), Attrs: maps.Clone(w.attrs), How: how, Cost: cost}
+			if w.python {
+				o.Attrs["kind"], o.Imports = "wheel", []string{strings.TrimSpace(name + " " + version)}
+			}
 			for _, m := range more {
 				m(&o)
 			}

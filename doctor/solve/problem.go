@@ -255,6 +255,13 @@ func score(a Action, c Cost) int64 {
 // untestedScore is what a plan pays for each pair that nobody has tried.
 const untestedScore = 15_000
 
+// forPython reports whether a recipe asks for a component as a package of Python.
+func forPython(r *recipes.Recipe, component string) bool {
+	return slices.ContainsFunc(r.Requirements, func(q recipes.Requirement) bool {
+		return q.Component != nil && q.Component.Python && q.Component.Name == component
+	})
+}
+
 // variable adds a component with what it could become. A component that no
 // probe could look at stays out of the problem.
 func (p *problem) variable(name string, offers []Offer) {
@@ -263,6 +270,13 @@ func (p *problem) variable(name string, offers []Offer) {
 	for _, component := range alternatives {
 		list := p.facts.Components[component]
 		active, has := p.facts.Active(component)
+		if forPython(p.recipe, component) { // what else is here serves other programs
+			list = judge.PythonImports(p.facts, component)
+			if has = len(list) > 0; has {
+				list[0].Active, list[0].Imports = true, []string{component}
+				active = list[0]
+			}
+		}
 		if problem, failed := p.facts.Problem(component); failed && !has {
 			p.open = append(p.open, lang.F("%s could not be checked: %s", component, problem.Error))
 			return
@@ -281,7 +295,7 @@ func (p *problem) variable(name string, offers []Offer) {
 				continue
 			}
 			c := candidate{component: component, how: o.How, cost: o.Cost, sets: o.Sets, action: Install,
-				inst: facts.Instance{Version: o.Version, Has: o.Has, Attrs: o.Attrs}, requires: map[string]recipes.Constraint{}}
+				inst: facts.Instance{Version: o.Version, Has: o.Has, Attrs: o.Attrs, Imports: o.Imports}, requires: map[string]recipes.Constraint{}}
 			bad := false
 			for other, text := range o.Requires {
 				constraint, err := recipes.ParseConstraint(text)
