@@ -133,7 +133,7 @@ func ParseSet(pairs []string) (map[string]string, error) {
 	for _, pair := range pairs {
 		name, value, ok := strings.Cut(pair, "=")
 		if _, twice := out[name]; !ok || name == "" || value == "" || twice {
-			return nil, fmt.Errorf("--set %s: wanted NAME=VALUE, each name once", pair)
+			return nil, fmt.Errorf("--set %s: give NAME=VALUE, each name once", pair)
 		}
 		out[name] = value
 	}

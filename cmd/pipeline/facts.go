@@ -67,7 +67,7 @@ func toldBy(in io.Reader, from string) (*dump.Machine, error) {
 	}
 	switch list := dump.Machines(reports); len(list) {
 	case 0:
-		return nil, usagef("%s: not a deployctl snapshot, and no report in it that tells of a machine (nvidia-smi, nvcc --version, build information of OpenCV, clinfo, vswhere, /proc/cpuinfo)", from)
+		return nil, usagef("%s is neither a deployctl snapshot nor the output of a tool that describes a machine (nvidia-smi, nvcc --version, build information of OpenCV, clinfo, vswhere, /proc/cpuinfo)", from)
 	case 1:
 		return &list[0], nil
 	default:

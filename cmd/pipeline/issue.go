@@ -262,13 +262,13 @@ func issueValues(f *facts.Facts) map[string]string {
 		v["cpu"] += " (" + f.CPU.Level + ")"
 	}
 	if total := f.Memory.Usable(); total > 0 {
-		v["memory"] = recipes.Size(int64(total), false)
+		v["memory"] = recipes.Bytes(total).Human()
 	}
 	var gpus []string
 	for _, g := range f.GPUs {
 		name := cmp.Or(g.Name, g.ID, g.Vendor)
 		if g.Memory > 0 {
-			name += ", " + recipes.Size(int64(g.Memory), false)
+			name += ", " + recipes.Bytes(g.Memory).Human()
 		}
 		gpus = append(gpus, name)
 	}
