@@ -18,17 +18,17 @@ func newBench(c *console.Console) *cobra.Command {
 	o := pipeline.BenchOptions{Version: version(), VerifyOptions: pipeline.VerifyOptions{Console: c}}
 	cmd := &cobra.Command{
 		Use:   "bench",
-		Short: "Measure the engines of this machine against each other",
+		Short: "Measure and rank the engines of this machine",
 		Long: `Runs every engine of this machine on the same network and ranks them. Each one
 is judged by the reference first: an engine whose results are wrong has no rank.
 
 Every combination of network, target and threads is measured in rounds that
 alternate. Between the runs, a known piece of work is timed: when it takes
 longer, something else was using the machine, and the report says so. The share
-is of the rate of multiply-adds that was measured here.
+is relative to the rate of multiply-adds measured here.
 
---precision also tries shorter numbers where an engine has them. An engine that
-then computes in single precision all the same has failed.`,
+--precision also tries half precision and bfloat16 where an engine has them. An
+engine that computes in single precision anyway fails.`,
 		Example: `  deployctl bench
   deployctl bench --model yolov3,yolov3-tiny --size 416,608 --chart bench.svg
   deployctl bench --engine gocv,onnxruntime --threads 1,2,4 --format csv

@@ -30,10 +30,10 @@ func newLock(c *console.Console) *cobra.Command {
 would use on this machine for a recipe, each with its size, SHA-256 and
 addresses. Nothing is installed, and apt's own lists are left as they are.
 
-What this machine has already is not in the plan and so not in the lockfile:
-lock on a machine (or in a chroot) like the one it is for. For Windows and other
-systems without apt it can be made anywhere, with --for or with --from and a
-snapshot of the machine: the wheels, archives and sources of the plan.`,
+What this machine already has is not in the lockfile, so make it on a machine
+(or in a chroot) like the one it is for. For Windows and other systems without
+apt it can be made anywhere, with --for, or with --from and a snapshot of the
+machine. It then has the wheels, archives and sources of the plan.`,
 		Example: `  deployctl lock
   deployctl lock --for windows-2022 --recipe onnxruntime
   deployctl doctor --fix --locked deployctl.lock.json`,
@@ -64,9 +64,9 @@ func newBundle(c *console.Console) *cobra.Command {
 	create := &cobra.Command{
 		Use: "create", Example: "  deployctl bundle create --output yolov3.bundle.tar\n  deployctl bundle create --lock deployctl.lock.json --output yolov3.bundle.tar",
 		Short: "Fetch what a lockfile names and put it into one file",
-		Long: `Fetches all that a lockfile names, or that "deployctl lock" would write down on
-this machine, and puts it into one file. An interrupted run continues where it
-stopped.`,
+		Long: `Fetches every file that a lockfile names and puts them into one file. Without
+--lock, these are the files that "deployctl lock" would list on this machine.
+An interrupted run continues where it stopped.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withFolders(func(f pipeline.Folders) error {

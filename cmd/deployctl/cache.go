@@ -16,8 +16,8 @@ func newCache(c *console.Console) *cobra.Command {
 		Short: "Show or reduce what deployctl keeps on disk",
 		Long: `The cache holds compiled workers, reference results, the self-test model, and
 downloads. After each verify, leftovers of killed runs are removed, then workers
-and references that were not used for 90 days, then the longest unused until the
-rest takes no more than 1 GB.`,
+and references that were not used for 90 days, then those unused longest until
+the rest takes no more than 1 GB.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

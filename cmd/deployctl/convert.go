@@ -19,7 +19,7 @@ func newConvert(c *console.Console) *cobra.Command {
 		Long: `Writes a Darknet network in another format. Before the files are handed out, an
 engine on this machine runs them, and every raw output is compared with the
 built-in reference engine. A Core ML model runs on Apple's systems only, and
-MACE's converter is part of its sources: their files are written without that.
+MACE's converter is part of its sources, so these two are not checked.
 ExecuTorch's and MNN's files are made by the tools in their own Python packages.
 
 The model's outputs are the raw heads, which the yolo layers read. Batch

@@ -42,9 +42,9 @@ func newSnapshot(c *console.Console) *cobra.Command {
 	o := pipeline.SnapshotOptions{Console: c}
 	cmd := &cobra.Command{
 		Use:   "snapshot",
-		Short: "Record this machine in one redacted file, to be judged elsewhere",
+		Short: "Record this machine in one redacted file, to be checked elsewhere",
 		Long: `Writes exactly what the probes read into one archive. User and host names, home
-paths and secrets are replaced by stable tokens first. Anybody can judge it with
+paths and secrets are replaced by stable tokens first. Anyone can check it with
 "deployctl doctor --from FILE" on any system.`,
 		Example: `  deployctl snapshot --output my-machine.tgz`,
 		Args:    noArgs,

@@ -106,9 +106,10 @@ func exitCode(err error, c *console.Console) int {
 func newRoot(c *console.Console) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "deployctl",
-		Short: "Make a machine run a deep network, and prove it",
-		Long: `deployctl checks what this machine lacks to run a trained network, installs or
-repairs it when asked, and proves the result with a real YOLOv3 forward pass.
+		Short: "Set up a machine to run a neural network, and prove that it works",
+		Long: `deployctl checks what this machine lacks to run a trained neural network,
+installs or repairs it when asked, and proves the result by running a real
+YOLOv3.
 
 Exit codes: 0 all requirements pass, 1 deployctl or a step failed or was
 stopped, 2 usage or bad recipe, 3 a requirement fails, 4 only warnings (with

@@ -13,9 +13,9 @@ func newModels(c *console.Console) *cobra.Command {
 		Example: `  deployctl models list
   deployctl models pull yolov3`,
 		Short: "List, fetch, verify or import published weights",
-		Long: `Published weights, each pinned by size and SHA-256. With yolov3.weights in its
-place, verify uses it instead of the self-test weights; with yolov4.weights,
-verify --model yolov4 does.`,
+		Long: `Published weights, each pinned by size and SHA-256. Once yolov3.weights is in
+the cache, verify uses it instead of the self-test weights; verify --model
+yolov4 does the same with yolov4.weights.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

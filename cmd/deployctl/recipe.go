@@ -34,7 +34,7 @@ func newRecipe(c *console.Console) *cobra.Command {
 		},
 		&cobra.Command{
 			Use: "show NAME", Example: "  deployctl recipe show opencv-yolov3",
-			Short: "Print a recipe as it is judged, what it extends included", Args: exactArg("a recipe's name or file"),
+			Short: "Print a recipe in full, including what it extends", Args: exactArg("a recipe's name or file"),
 			RunE: func(_ *cobra.Command, args []string) error {
 				return whatFolders(func(f pipeline.Folders) error { return pipeline.RecipeShow(c, f, args[0]) })
 			},

@@ -18,7 +18,7 @@ func newReport(c *console.Console) *cobra.Command {
 		Long: `Print an issue in Markdown as the maintainers of a project ask for it, with the
 versions, devices and build information of this machine filled in, and what
 deployctl found wrong. User and host names, home paths and secrets are replaced.
-With --log, the end of the output that failed is in it, and its cause.`,
+--log adds the end of the output that failed, and its cause.`,
 		Example: `  deployctl report --template opencv --log build.log --snapshot machine.tgz
   deployctl report --template gocv --output issue.md`,
 		Args: noArgs,

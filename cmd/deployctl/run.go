@@ -12,10 +12,10 @@ func newRun(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run -- COMMAND [ARG…]",
 		Short: "Run a command, and explain its output at once when it fails",
-		Long: `Run a command, a build for example, with its output shown as it comes. When it
-fails, deployctl explains it as "deployctl explain" does, on the standard error,
-with what is known of this machine. The exit code is the command's; 128 and the
-signal's number when a signal ended it, 127 when the command is not found.`,
+		Long: `Run a command, such as a build, and show its output as it comes. When it fails,
+deployctl explains the output on standard error, as "deployctl explain" does,
+with the facts of this machine. The exit code is the command's: 128 plus the
+signal's number if a signal ended it, 127 if the command was not found.`,
 		Example: `  deployctl run -- cmake --build build
   deployctl run -- go build ./...`,
 		Args: func(cmd *cobra.Command, args []string) error {

@@ -12,7 +12,7 @@ func newTable(c *console.Console) *cobra.Command {
 		Use: "table",
 		Example: `  deployctl table list
   deployctl table show cuda-gcc`,
-		Short: "List, show or check the tables of versions that fit one another",
+		Short: "List, show or check the compatibility tables of versions",
 		Long: `Compatibility tables say which versions fit one another: a CUDA Toolkit and a
 driver, a GCC, an MSVC toolset, a cuDNN and a GPU. A file NAME.yaml in the
 folder tables of your recipe folder adds rows to the table NAME, or replaces

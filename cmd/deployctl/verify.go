@@ -25,8 +25,8 @@ func newVerify(c *console.Console) *cobra.Command {
 		Long: `Runs a real YOLOv3 (107 layers, 62 million parameters) through the engine,
 compares every raw output with the built-in reference engine, times it, and
 draws the boxes into a picture. --model runs one of its relatives instead, or an
-ONNX model of your own: on every engine here that reads ONNX, and what most of
-them agree on is right.
+ONNX model of your own: on every engine here that reads ONNX, where what most of
+them agree on counts as right.
 
 The network is converted for engines that do not read Darknet's files:
 
