@@ -65,8 +65,6 @@ type wish struct {
 	has    []string
 	attrs  map[string]string
 	manual string
-	// python: a package of the Python on PATH is asked for, which no vendor's archive is.
-	python bool
 	reqs   []*recipes.Requirement
 }
 
@@ -101,7 +99,6 @@ func wishes(r *recipes.Recipe, f *facts.Facts) map[string]*wish {
 			}
 			w := get(name)
 			w.reqs = append(w.reqs, q)
-			w.python = w.python || c.Python
 			w.manual = cmp.Or(w.manual, judge.Manual(q, f))
 			for _, part := range c.Has {
 				if !slices.Contains(w.has, part) {
@@ -204,10 +201,10 @@ func catalogue(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, targets map
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		w := all[name]
+		w, python := all[name], forPython(r, name) // which no vendor's archive is
 		add := func(version, how string, cost Cost, more ...func(*Offer)) {
 			o := Offer{Component: name, Version: version, Has: slices.Clone(w.has), Attrs: maps.Clone(w.attrs), How: how, Cost: cost}
-			if w.python {
+			if python {
 				o.Attrs["kind"], o.Imports = "wheel", []string{strings.TrimSpace(name + " " + version)}
 			}
 			for _, m := range more {
@@ -216,7 +213,7 @@ func catalogue(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, targets map
 			out = append(out, o)
 		}
 		before := len(out)
-		vendor := !w.python && fromVendor(w, name, t, f, add)
+		vendor := !python && fromVendor(w, name, t, f, add)
 		if vendors := slices.Clone(out[before:]); !(vendor && f.OS.Family == "windows") {
 			// Packages first. Windows' package managers say no version; where a
 			// vendor's offers say one, those are what the tables can judge.
@@ -280,13 +277,13 @@ func fromPackages(w *wish, name string, f *facts.Facts, add adder) bool {
 		if !ok || names(q.Component)[0] != name {
 			continue
 		}
-		have := recipes.Packaged(f.OS.ID, f.OS.Version)
+		how, version := judge.InstallCommand(p, f), ""
 		if p.Manager == "pip" { // whatever the distribution has
-			have = map[string]string{name: recipes.Pinned(p.Manager, p.Packages[0], w.least)}
-		}
-		how, version := judge.InstallCommand(p, f), have[name]
-		if have != nil && version == "" && p.Manager != "pip" && (name == "onnxruntime" || name == "libtorch") {
-			continue // this release has no such package
+			version = recipes.Pinned(p.Manager, p.Packages[0], w.least)
+		} else if have := recipes.Packaged(f.OS.ID, f.OS.Version); have != nil {
+			if version = have[name]; version == "" && (name == "onnxruntime" || name == "libtorch") {
+				continue // this release has no such package
+			}
 		}
 		if version == "" {
 			if version = w.least; version != "" {

@@ -12,7 +12,6 @@ package pip
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -58,9 +57,6 @@ func Manager() *pkgmgr.Manager {
 		},
 		Remove: func(p []string, _ bool) []string {
 			return slices.Concat(isolated, []string{"uninstall", "--yes", "--no-input", "--disable-pip-version-check", "--"}, p)
-		},
-		Installed: func(context.Context, *host.Host) (map[string]pkgmgr.Installed, error) {
-			return nil, fmt.Errorf("list Python packages: no virtual environment was chosen")
 		},
 		Explain: pkgmgr.Explainer(Name, rules()),
 	}
@@ -112,8 +108,11 @@ func site(ctx context.Context, h *host.Host, python string) string {
 
 var distInfo = lazyregexp.New(`^([A-Za-z0-9][A-Za-z0-9._-]*)-([^-]+)\.dist-info$`)
 
-// records are the environment's packages: the folder of each record by normal name.
-func records(ctx context.Context, h *host.Host, python string) (map[string]string, error) {
+// record is what a .dist-info folder says of a package.
+type record struct{ dir, version string }
+
+// records are the environment's packages by normal name.
+func records(ctx context.Context, h *host.Host, python string) (map[string]record, error) {
 	// As root, a Python that somebody else can change would run with root's rights.
 	dir := site(ctx, h, python)
 	if dir == "" {
@@ -128,10 +127,10 @@ func records(ctx context.Context, h *host.Host, python string) (map[string]strin
 	if err != nil {
 		return nil, fmt.Errorf("list the packages of %s: %w", python, err)
 	}
-	list := map[string]string{}
+	list := map[string]record{}
 	for _, e := range entries {
 		if m := distInfo.FindStringSubmatch(e.Name); m != nil {
-			list[Normal(m[1])] = h.Join(dir, e.Name)
+			list[Normal(m[1])] = record{h.Join(dir, e.Name), step.Clean(m[2], 100)}
 		}
 	}
 	return list, nil
@@ -143,9 +142,8 @@ func installed(ctx context.Context, h *host.Host, python string) (map[string]pkg
 		return nil, err
 	}
 	list := map[string]pkgmgr.Installed{}
-	for name, dir := range found {
-		m := distInfo.FindStringSubmatch(h.Base(dir))
-		list[name] = pkgmgr.Installed{Version: step.Clean(m[2], 100), Ready: true}
+	for name, r := range found {
+		list[name] = pkgmgr.Installed{Version: r.version, Ready: true}
 	}
 	return list, nil
 }
@@ -157,9 +155,9 @@ func needed(ctx context.Context, h *host.Host, python string, packages []string)
 		return nil, err
 	}
 	requires := map[string][]string{}
-	for name, dir := range found {
+	for name, r := range found {
 		const enough = 1 << 20
-		text, _, err := h.ReadFile(ctx, h.Join(dir, "METADATA"), enough)
+		text, _, err := h.ReadFile(ctx, h.Join(r.dir, "METADATA"), enough)
 		if err != nil {
 			return nil, fmt.Errorf("read what %s requires: %w", name, err)
 		}
@@ -185,7 +183,7 @@ func needed(ctx context.Context, h *host.Host, python string, packages []string)
 
 var (
 	separators  = lazyregexp.New(`[-_.]+`)
-	requirement = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?`)
+	requirement = lazyregexp.New(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?`)
 )
 
 // Normal is a project's name as the index compares it.
