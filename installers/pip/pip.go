@@ -22,6 +22,7 @@ import (
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/wheeltag"
 )
 
 // Name is the mechanism.
@@ -130,7 +131,7 @@ func records(ctx context.Context, h *host.Host, python string) (map[string]recor
 	list := map[string]record{}
 	for _, e := range entries {
 		if m := distInfo.FindStringSubmatch(e.Name); m != nil {
-			list[Normal(m[1])] = record{h.Join(dir, e.Name), step.Clean(m[2], 100)}
+			list[wheeltag.Normal(m[1])] = record{h.Join(dir, e.Name), step.Clean(m[2], 100)}
 		}
 	}
 	return list, nil
@@ -181,18 +182,12 @@ func needed(ctx context.Context, h *host.Host, python string, packages []string)
 	return by, nil
 }
 
-var (
-	separators  = lazyregexp.New(`[-_.]+`)
-	requirement = lazyregexp.New(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?`)
-)
-
-// Normal is a project's name as the index compares it.
-func Normal(name string) string { return strings.ToLower(separators.ReplaceAllString(name, "-")) }
+var requirement = lazyregexp.New(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?`)
 
 func normal(names []string) []string {
 	list := make([]string, len(names))
 	for i, n := range names {
-		list[i] = Normal(n)
+		list[i] = wheeltag.Normal(n)
 	}
 	return list
 }
@@ -210,7 +205,7 @@ func Requires(metadata string) []string {
 		_, marker, _ := strings.Cut(value, ";")
 		name := requirement.FindString(strings.TrimSpace(value))
 		if name != "" && !strings.Contains(marker, "extra") {
-			list = append(list, Normal(name))
+			list = append(list, wheeltag.Normal(name))
 		}
 	}
 	return list

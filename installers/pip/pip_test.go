@@ -13,6 +13,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/wheeltag"
 )
 
 const environment = `-- platform --
@@ -123,7 +124,7 @@ func FuzzRequires(f *testing.F) {
 	f.Add("Requires-Dist: numpy (>=1.2) ; python_version < \"3.8\"\n\nbody")
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, name := range Requires(text) {
-			if name != Normal(name) || name == "" {
+			if name != wheeltag.Normal(name) || name == "" {
 				t.Errorf("%q", name)
 			}
 		}

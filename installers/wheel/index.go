@@ -108,13 +108,6 @@ func (a authorized) RoundTrip(r *http.Request) (*http.Response, error) {
 // Client is the one that the index's files are fetched with.
 func (x *Index) Client() *http.Client { return x.client }
 
-var separators = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[-_.]+`) })
-
-// normal is a project's name in addresses (PEP 503).
-func normal(project string) string {
-	return strings.ToLower(separators().ReplaceAllString(project, "-"))
-}
-
 // Files lists a project's wheels: those of all indexes and of the further
 // places, in that order. A failure of one place is one only where no other has
 // the project.
@@ -129,14 +122,14 @@ func (x *Index) Files(ctx context.Context, project string) ([]Listed, error) {
 			failed = append(failed, err)
 		}
 		for _, f := range files {
-			if n, ok := wheeltag.Parse(f.File); ok && normal(n.Project) == normal(project) {
+			if n, ok := wheeltag.Parse(f.File); ok && wheeltag.Normal(n.Project) == wheeltag.Normal(project) {
 				all = append(all, f)
 			}
 		}
 		return nil
 	}
 	for _, base := range x.Indexes {
-		if err := add(x.page(ctx, base+normal(project)+"/", project)); err != nil {
+		if err := add(x.page(ctx, base+wheeltag.Normal(project)+"/", project)); err != nil {
 			return nil, err
 		}
 	}

@@ -94,7 +94,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	project := strings.Trim(strings.TrimPrefix(r.URL.Path, "/simple"), "/")
 	var names []string
 	for name := range f.files {
-		if n, ok := wheeltag.Parse(name); ok && normal(n.Project) == project {
+		if n, ok := wheeltag.Parse(name); ok && wheeltag.Normal(n.Project) == project {
 			names = append(names, name)
 		}
 	}

@@ -14,6 +14,11 @@ import (
 	"github.com/deployctl/deployctl/recipes"
 )
 
+// Normal is a project's name as indexes and records compare it (PEP 503).
+func Normal(name string) string {
+	return strings.Join(strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '-' || r == '_' || r == '.' }), "-")
+}
+
 // Target is what of a machine decides which wheel it can use.
 type Target struct {
 	OS, Arch string // GOOS, GOARCH

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/wheeltag"
 )
 
 // defines reads the macros of a C header: name to value without quotes, the
@@ -226,17 +227,12 @@ func metadata(text string) (name, version string) {
 		}
 		switch strings.ToLower(key) {
 		case "name":
-			name = normal(strings.TrimSpace(value))
+			name = wheeltag.Normal(strings.TrimSpace(value))
 		case "version":
 			version = strings.TrimSpace(value)
 		}
 	}
 	return name, version
-}
-
-// normal is a Python package's name as PEP 503 compares it.
-func normal(name string) string {
-	return strings.Join(strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '-' || r == '_' || r == '.' }), "-")
 }
 
 var infoFolder = lazyregexp.New(`^([A-Za-z0-9][A-Za-z0-9_.]*?)-([0-9][0-9A-Za-z.+!_]*?)(?:-py[0-9.]+)?\.(?:dist|egg)-info$`)
@@ -248,7 +244,7 @@ func parseInfoFolder(folder string) (name, version string, ok bool) {
 	if m == nil {
 		return "", "", false
 	}
-	return normal(m[1]), m[2], true
+	return wheeltag.Normal(m[1]), m[2], true
 }
 
 var fileVersion = lazyregexp.New(`F\x00i\x00l\x00e\x00V\x00e\x00r\x00s\x00i\x00o\x00n\x00(?:\x00\x00)+((?:[0-9.,]\x00|\x20\x00){3,40})`)
