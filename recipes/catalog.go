@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Component is what is known of a component whatever machine it is on. The
@@ -294,10 +296,10 @@ func lintParts(components, parts []string, attrs map[string]string, d *document,
 		}
 	}
 	for i, part := range parts {
-		d.word(fmt.Sprintf("%s.has[%d]", path, i), "part of "+strings.Join(components, " or "), part, knownParts)
+		d.word(fmt.Sprintf("%s.has[%d]", path, i), lang.F("part of %s", strings.Join(components, lang.T(" or "))), part, knownParts)
 	}
 	for key := range attrs {
-		d.word(path+".attr."+key, "detail of "+strings.Join(components, " or "), key, knownAttrs)
+		d.word(path+".attr."+key, lang.F("detail of %s", strings.Join(components, lang.T(" or "))), key, knownAttrs)
 	}
 }
 

@@ -3,7 +3,6 @@ package recipes
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -12,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 var (
@@ -38,7 +38,7 @@ func lintParameters(r *Recipe, d *document) {
 			}
 		}
 		if !d.damaged(at + ".choices") {
-			d.word(at+".default", "default of "+name, p.Default, p.Choices)
+			d.word(at+".default", lang.F("default of %s", name), p.Default, p.Choices)
 		}
 	}
 }
@@ -115,12 +115,12 @@ func (r *Recipe) Set(values map[string]string) (*Recipe, error) {
 		if !ok {
 			known := slices.Sorted(maps.Keys(r.Parameters))
 			if len(known) == 0 {
-				return nil, fmt.Errorf("recipe %s has no parameters, so %s cannot be set", r.Name, name)
+				return nil, lang.Errorf("recipe %s has no parameters, so %s cannot be set", r.Name, name)
 			}
-			return nil, fmt.Errorf("recipe %s has no parameter %q%s", r.Name, name, suggest(name, known))
+			return nil, lang.Errorf("recipe %s has no parameter %q%s", r.Name, name, suggest(name, known))
 		}
 		if !slices.Contains(p.Choices, values[name]) {
-			return nil, fmt.Errorf("parameter %s of recipe %s cannot be %q; choices: %s", name, r.Name, values[name], strings.Join(p.Choices, ", "))
+			return nil, lang.Errorf("parameter %s of recipe %s cannot be %q; choices: %s", name, r.Name, values[name], strings.Join(p.Choices, ", "))
 		}
 		out.Settings[name] = values[name]
 	}
@@ -133,7 +133,7 @@ func ParseSet(pairs []string) (map[string]string, error) {
 	for _, pair := range pairs {
 		name, value, ok := strings.Cut(pair, "=")
 		if _, twice := out[name]; !ok || name == "" || value == "" || twice {
-			return nil, fmt.Errorf("--set %s: give NAME=VALUE, each name once", pair)
+			return nil, lang.Errorf("--set %s: give NAME=VALUE, each name once", pair)
 		}
 		out[name] = value
 	}
@@ -160,7 +160,7 @@ func (r *Recipe) Select(only, skip, downgrade []string) (*Recipe, error) {
 	}{{"--only", only}, {"--skip", skip}, {"--downgrade", downgrade}} {
 		for _, id := range list.ids {
 			if !slices.ContainsFunc(ids, func(known string) bool { return matches(id, known) }) {
-				return nil, fmt.Errorf("%s %s: recipe %s has no such requirement%s", list.flag, id, r.Name, suggest(id, ids))
+				return nil, lang.Errorf("%s %s: recipe %s has no such requirement%s", list.flag, id, r.Name, suggest(id, ids))
 			}
 		}
 	}
@@ -192,7 +192,7 @@ func (r *Recipe) Select(only, skip, downgrade []string) (*Recipe, error) {
 		}
 	}
 	if len(out.Requirements) == 0 {
-		return nil, errors.New("--only and --skip leave no requirement")
+		return nil, lang.Errorf("--only and --skip leave no requirement")
 	}
 	return &out, nil
 }
@@ -249,20 +249,20 @@ func ParseAttr(text string) (Attr, error) {
 		if word, ok := strings.CutPrefix(a.text, form.prefix); ok {
 			a.form, a.word = form.form, strings.TrimSpace(word)
 			if a.form == "series" && !slices.Contains(Components(), a.word) {
-				return a, fmt.Errorf("unknown component %q%s", a.word, suggest(a.word, Components()))
+				return a, lang.Errorf("unknown component %q%s", a.word, suggest(a.word, Components()))
 			}
 			if a.word == "" {
-				return a, fmt.Errorf("condition %q names no word", text)
+				return a, lang.Errorf("condition %q names no word", text)
 			}
 			return a, nil
 		}
 	}
 	c, err := ParseConstraint(a.text)
 	if err != nil {
-		return a, fmt.Errorf("%w, nor is it \"is WORD\", \"has WORD\", \"has series of COMPONENT\" or \"starts WORD\"", err)
+		return a, lang.Errorf("%w, nor is it \"is WORD\", \"has WORD\", \"has series of COMPONENT\" or \"starts WORD\"", err)
 	}
 	if c.Any() {
-		return a, errors.New("an attribute needs a condition")
+		return a, lang.Errorf("an attribute needs a condition")
 	}
 	a.form, a.constraint = "version", c
 	return a, nil
@@ -341,7 +341,7 @@ func Relate(relation, value string) (Constraint, error) {
 		}
 		return ParseConstraint(fmt.Sprintf(">= %d.%d, < %d.%d", n[0], n[1], n[0], n[1]+1))
 	}
-	return Constraint{}, fmt.Errorf("unknown relation %q%s", relation, suggest(relation, Relations()))
+	return Constraint{}, lang.Errorf("unknown relation %q%s", relation, suggest(relation, Relations()))
 }
 
 // New is a small recipe to begin from: it lints as it is.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 var (
@@ -99,7 +100,7 @@ func lint(r *Recipe, tables *Tables, d *document) {
 // word records a mistake when a value is not one of the known words.
 func (d *document) word(path, what, value string, known []string) {
 	if !slices.Contains(known, value) {
-		d.at(path, "unknown %s %q%s", what, value, suggest(value, known))
+		d.at(path, "unknown %s %q%s", lang.T(what), value, suggest(value, known))
 	}
 }
 
@@ -141,7 +142,7 @@ func lintRequirement(r *Recipe, q *Requirement, tables *Tables, d *document, pat
 		for _, name := range slices.Sorted(maps.Keys(w.Set)) {
 			at := path + ".when.set." + name
 			if p, ok := r.parameter(name, d, at); ok {
-				d.words(at, "choice of "+name, w.Set[name], p.Choices)
+				d.words(at, lang.F("choice of %s", name), w.Set[name], p.Choices)
 			}
 		}
 		for i, f := range w.Features {
@@ -272,13 +273,13 @@ func lintCompat(r *Recipe, c *CompatCheck, tables *Tables, d *document, path str
 		d.at(path+".table", "%v", err)
 		return
 	}
-	d.word(path+".choose", "column to choose in table "+c.Table, c.Choose, table.Then)
+	d.word(path+".choose", lang.F("column to choose in table %s", c.Table), c.Choose, table.Then)
 	for _, column := range table.When {
 		if _, ok := c.Parameters[column]; !ok && !slices.Contains(c.Given, column) {
 			d.at(path+".given", "table %s asks for %s, which neither given nor parameters lists", c.Table, column)
 		}
 	}
-	d.words(path+".given", "column of table "+c.Table, c.Given, table.When)
+	d.words(path+".given", lang.F("column of table %s", c.Table), c.Given, table.When)
 }
 
 func lintFix(r *Recipe, f *Fix, d *document, path string) {
@@ -380,7 +381,7 @@ func lintUnpacked(strip int, into string, env map[string]string, d *document, pa
 		d.at(path+".strip", "strip must be 0 to 10, found %d", strip)
 	}
 	if !folderForm.MatchString(into) || strings.Contains(into, "..") {
-		d.at(path+"."+key, key+" %q must be the name of one folder, such as opencv-4.10.0", into)
+		d.at(path+"."+key, "%s %q must be the name of one folder, such as opencv-4.10.0", key, into)
 	}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		// A variable that makes every later program load or run something is

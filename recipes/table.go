@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/go-version"
 
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Basis says how well a row of a compatibility table is known.
@@ -254,7 +255,7 @@ func (t *Tables) Table(name string) (*Table, error) {
 			return load()
 		}
 	}
-	return nil, fmt.Errorf("unknown compatibility table %q%s", name, suggest(name, t.Names()))
+	return nil, lang.Errorf("unknown compatibility table %q%s", name, suggest(name, t.Names()))
 }
 
 // NoRowError says that no row of a table fits, and which came nearest.
@@ -387,7 +388,7 @@ func (t *Tables) choose(table string, versions map[string]string, column string)
 		return "", nil, err
 	}
 	if !slices.Contains(tab.Then, column) {
-		return "", nil, fmt.Errorf("compatibility table %s decides no column %q%s", table, column, suggest(column, tab.Then))
+		return "", nil, lang.Errorf("compatibility table %s decides no column %q%s", table, column, suggest(column, tab.Then))
 	}
 	none := &NoRowError{Table: table, Given: versions}
 	values := make(map[string]given, len(versions))

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-version"
 
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // monthForm is a month: 2026-11.
@@ -205,10 +206,10 @@ func impossible(column string, v *version.Version) string {
 	n := v.Segments64()
 	// An upper limit may be one above the largest: < 15 for msvc.
 	if n[0] < p.low || n[0] > p.high && (n[0] != p.high+1 || n[1] != 0) || n[1] > p.minor {
-		return fmt.Sprintf("%s is not a version of %s", v.Original(), columnName(column))
+		return lang.F("%s is not a version of %s", v.Original(), columnName(column))
 	}
 	if column == "ubuntu" && n[1] != 0 && n[1] != 4 && n[1] != 10 {
-		return fmt.Sprintf("%s is not a release of Ubuntu: they end in .04 or .10", v.Original())
+		return lang.F("%s is not a release of Ubuntu: they end in .04 or .10", v.Original())
 	}
 	return ""
 }

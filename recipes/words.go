@@ -4,6 +4,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/recipes/near"
 )
 
@@ -91,10 +92,10 @@ func nearest(word string, known []string) (string, bool) {
 // with all of them where none is near.
 func suggest(word string, known []string) string {
 	if w, ok := nearest(word, known); ok {
-		return "; did you mean " + w + "?"
+		return lang.F("; did you mean %s?", w)
 	}
 	if len(known) == 0 {
 		return ""
 	}
-	return "; known: " + strings.Join(known, ", ")
+	return lang.F("; known: %s", strings.Join(known, ", "))
 }

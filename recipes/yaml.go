@@ -14,6 +14,8 @@ import (
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Limits on a recipe or table file. They are far above what a file needs and
@@ -108,7 +110,7 @@ func (d *document) repeats(path string) bool {
 }
 
 // at records a mistake at the place of a path, or of its nearest parent that
-// has one.
+// has one. The format is one of the catalog.
 func (d *document) at(path, format string, args ...any) {
 	if d.linting && d.repeats(path) {
 		return
@@ -132,7 +134,7 @@ func (d *document) pos(pos *token.Position, format string, args ...any) {
 	if pos != nil && d.refused[at(pos)] {
 		return
 	}
-	m := Mistake{File: d.name, Message: fmt.Sprintf(format, args...)}
+	m := Mistake{File: d.name, Message: lang.F(format, args...)}
 	if pos != nil {
 		m.Line, m.Column = pos.Line, pos.Column
 	}
@@ -167,7 +169,7 @@ func (d *document) err() error {
 	list := slices.Compact(d.mistakes)
 	if len(list) > maxMistakes {
 		more := len(list) - maxMistakes
-		list = append(list[:maxMistakes:maxMistakes], Mistake{File: d.name, Message: fmt.Sprintf("and %d more mistakes", more)})
+		list = append(list[:maxMistakes:maxMistakes], Mistake{File: d.name, Message: lang.F("and %d more mistakes", more)})
 	}
 	return &InvalidError{Mistakes: list}
 }
@@ -512,10 +514,10 @@ func place(n ast.Node) *token.Position {
 // shape names what a node is, for messages.
 func shape(n ast.Node) string {
 	if _, ok := mapping(n); ok {
-		return "keys with values"
+		return lang.T("keys with values")
 	}
 	if _, ok := n.(*ast.SequenceNode); ok {
-		return "a list"
+		return lang.T("a list")
 	}
 	if text, ok := scalar(n); ok {
 		if len(text) > 40 {

@@ -58,6 +58,8 @@ func goTexts(t *testing.T) (given, all map[string]string) {
 	given, all = map[string]string{}, map[string]string{}
 	calls := []string{"T", "F", "Errorf", "Count"} // of package lang
 	others := []string{"usagef", "Note", "Fail"}   // which hand a format on to it
+	// Methods of the linter's document (d), whose second argument is a text of the catalog.
+	linter := []string{"at", "pos", "refuse", "word", "words"}
 	for _, top := range []string{"cmd", "doctor", "installers", "recipes", "verify"} {
 		err := filepath.WalkDir("../../"+top, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
@@ -68,6 +70,9 @@ func goTexts(t *testing.T) (given, all map[string]string) {
 				return err
 			}
 			ast.Inspect(file, func(n ast.Node) bool {
+				if fn, ok := n.(*ast.FuncDecl); ok && file.Name.Name == "recipes" && slices.Contains(linter, fn.Name.Name) && fn.Recv != nil && !ofDocument(fn) {
+					t.Errorf("%s: a method %s of another type than *document: what it is given would count as a text", path, fn.Name.Name)
+				}
 				if text, ok := literal(n); ok {
 					all[text] = path
 				}
@@ -76,17 +81,21 @@ func goTexts(t *testing.T) (given, all map[string]string) {
 					return true
 				}
 				var into bool
+				args := call.Args
 				switch fn := call.Fun.(type) {
 				case *ast.SelectorExpr:
 					pkg, named := fn.X.(*ast.Ident)
 					into = named && pkg.Name == "lang" && slices.Contains(calls, fn.Sel.Name) || slices.Contains(others, fn.Sel.Name)
+					if file.Name.Name == "recipes" && named && pkg.Name == "d" && slices.Contains(linter, fn.Sel.Name) && len(args) > 1 {
+						into, args = true, args[1:2] // a path may be a literal, too
+					}
 				case *ast.Ident:
 					into = slices.Contains(others, fn.Name)
 				}
 				if !into {
 					return true
 				}
-				for _, arg := range call.Args {
+				for _, arg := range args {
 					if text, ok := literal(arg); ok {
 						given[text] = path
 						break
@@ -101,6 +110,16 @@ func goTexts(t *testing.T) (given, all map[string]string) {
 		}
 	}
 	return given, all
+}
+
+// ofDocument reports whether a method is one of *document.
+func ofDocument(fn *ast.FuncDecl) bool {
+	star, ok := fn.Recv.List[0].Type.(*ast.StarExpr)
+	if !ok {
+		return false
+	}
+	of, ok := star.X.(*ast.Ident)
+	return ok && of.Name == "document"
 }
 
 // literal is the text of a string literal, also of several that are added.
@@ -269,6 +288,11 @@ func TestTranslated(t *testing.T) {
 		keys[p.En] = p.File
 	}
 	given, all := goTexts(t)
+	for _, text := range []string{"a row needs a source", "architecture"} { // at a path, and a word's kind
+		if given[text] == "" {
+			t.Errorf("the linter's %q is not among the texts", text)
+		}
+	}
 	pages, _ := templateTexts(t)
 	for text, path := range pages {
 		if _, ok := keys[text]; !ok {
