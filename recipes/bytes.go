@@ -1,10 +1,11 @@
 package recipes
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // byteUnits are the units a size may carry, largest first, so that String
@@ -33,7 +34,7 @@ func ParseBytes(s string) (Bytes, error) {
 	trimmed := strings.TrimSpace(s)
 	split := strings.IndexFunc(trimmed, func(r rune) bool { return (r < '0' || r > '9') && r != '.' })
 	if split <= 0 {
-		return 0, fmt.Errorf("size %q must be a number with a unit, such as 2GiB or 500MB", s)
+		return 0, lang.Errorf("size %q must be a number with a unit, such as 2GiB or 500MB", s)
 	}
 	number, unit := trimmed[:split], strings.TrimSpace(trimmed[split:])
 	for _, u := range byteUnits() {
@@ -42,22 +43,22 @@ func ParseBytes(s string) (Bytes, error) {
 		}
 		if whole, err := strconv.ParseUint(number, 10, 64); err == nil {
 			if whole > math.MaxUint64/u.size {
-				return 0, fmt.Errorf("size %q does not fit 64 bits", s)
+				return 0, lang.Errorf("size %q does not fit 64 bits", s)
 			}
 			return Bytes(whole * u.size), nil
 		}
 		f, err := strconv.ParseFloat(number, 64)
 		if err != nil {
-			return 0, fmt.Errorf("size %q: %q is not a number", s, number)
+			return 0, lang.Errorf("size %q: %q is not a number", s, number)
 		}
 		f *= float64(u.size)
 		// Above 2^53 a float no longer holds every byte, and 2^64 would wrap.
 		if f >= 1<<63 {
-			return 0, fmt.Errorf("size %q does not fit 64 bits", s)
+			return 0, lang.Errorf("size %q does not fit 64 bits", s)
 		}
 		return Bytes(math.Round(f)), nil
 	}
-	return 0, fmt.Errorf("size %q: unknown unit %q (known: B, kB, KiB, MB, MiB, GB, GiB, TB, TiB)", s, unit)
+	return 0, lang.Errorf("size %q: unknown unit %q (known: B, kB, KiB, MB, MiB, GB, GiB, TB, TiB)", s, unit)
 }
 
 // String gives the shortest exact form: the largest unit that divides the size

@@ -204,11 +204,11 @@ func (r *Recipe) Select(only, skip, downgrade []string) (*Recipe, error) {
 func LoadPinned(data []byte, address, sum string) (*Recipe, error) {
 	want := strings.ToLower(strings.TrimSpace(sum))
 	if !sha256Form.MatchString(want) {
-		return nil, fmt.Errorf("recipe %s: --recipe-sha256 must be 64 hexadecimal digits", address)
+		return nil, lang.Errorf("recipe %s: --recipe-sha256 must be 64 hexadecimal digits", address)
 	}
 	got := sha256.Sum256(data)
 	if hex.EncodeToString(got[:]) != want {
-		return nil, fmt.Errorf("recipe %s: its SHA-256 is %x, not %s; it was changed or is another file", address, got, want)
+		return nil, lang.Errorf("recipe %s: its SHA-256 is %x, not %s; it was changed or is another file", address, got, want)
 	}
 	s, err := newShelf("")
 	if err != nil {
@@ -347,7 +347,7 @@ func Relate(relation, value string) (Constraint, error) {
 // New is a small recipe to begin from: it lints as it is.
 func New(name string) ([]byte, error) {
 	if !nameForm.MatchString(name) {
-		return nil, fmt.Errorf("recipe name %q must be lower-case words joined by hyphens, such as my-recipe", name)
+		return nil, lang.Errorf("recipe name %q must be lower-case words joined by hyphens, such as my-recipe", name)
 	}
 	return []byte(`# yaml-language-server: $schema=docs/schema/recipe.schema.json
 # Every key is described in recipes/FORMAT.md; check with: deployctl recipe lint ` + name + `.yaml

@@ -173,7 +173,7 @@ func Names(userDir string) []Named {
 // error is a *NotFoundError, an *InvalidError, or says what could not be read.
 func Find(name, userDir string) (*Recipe, error) {
 	if strings.HasPrefix(name, "https://") || strings.HasPrefix(name, "http://") {
-		return nil, fmt.Errorf("recipe %s: an address is fetched only together with its SHA-256 (--recipe-sha256)", name)
+		return nil, lang.Errorf("recipe %s: an address is fetched only together with its SHA-256 (--recipe-sha256)", name)
 	}
 	s, err := newShelf(userDir)
 	if err != nil {
@@ -379,7 +379,7 @@ func (s *shelf) one(name string, onlyEmbedded bool) (*Recipe, error) {
 }
 
 func twice(name, file, other string) error {
-	return fmt.Errorf("recipe %s is there twice, as %s and %s; remove one", name, file, other)
+	return lang.Errorf("recipe %s is there twice, as %s and %s; remove one", name, file, other)
 }
 
 // file loads a user's file.
@@ -448,7 +448,7 @@ func (s *shelf) merge(r *Recipe, d *document, onlyEmbedded bool, chain []string)
 	if d != nil {
 		d.together(&whole, s.tables, moved, len(parent.Artifacts), len(parent.Builds))
 	} else if err := Lint(&whole, s.tables); err != nil {
-		return nil, fmt.Errorf("%s, merged with %s: %w", r.Source, r.Extends, err)
+		return nil, lang.Errorf("%s, merged with %s: %w", r.Source, r.Extends, err)
 	}
 	return &merged, nil
 }

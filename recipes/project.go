@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Need is what the files of a project ask for of one component.
@@ -53,7 +55,7 @@ var toolchains = map[string][]struct {
 // for health where it is installed, as pip decides on its version. The text lints.
 func FromProject(name string, needs []Need) ([]byte, error) {
 	if !nameForm.MatchString(name) {
-		return nil, fmt.Errorf("recipe name %q must be lower-case words joined by hyphens, such as my-recipe", name)
+		return nil, lang.Errorf("recipe name %q must be lower-case words joined by hyphens, such as my-recipe", name)
 	}
 	r := Recipe{Schema: Schema, Name: name, Title: "What " + name + " needs", Description: "Made from the build files of the project. Change it as you like."}
 	have := map[string]bool{}

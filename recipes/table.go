@@ -129,7 +129,7 @@ func parseCondition(column, text string) (condition, error) {
 	if word, ok := strings.CutPrefix(strings.TrimSpace(text), "is "); ok {
 		c.word = strings.TrimSpace(word)
 		if c.word == "" {
-			return c, fmt.Errorf("condition %q names no word", text)
+			return c, lang.Errorf("condition %q names no word", text)
 		}
 		return c, nil
 	}
@@ -138,7 +138,7 @@ func parseCondition(column, text string) (condition, error) {
 		return c, err
 	}
 	if constraint.Any() {
-		return c, fmt.Errorf("the condition on %s is empty; leave the column out instead", column)
+		return c, lang.Errorf("the condition on %s is empty; leave the column out instead", column)
 	}
 	c.constraint = constraint
 	return c, nil

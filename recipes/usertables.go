@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"github.com/hashicorp/go-version"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // TableFolder is the folder in a user's recipe folder that holds the user's tables.
@@ -52,7 +54,7 @@ func FindTables(userDir string) (*Tables, error) {
 		t.yours[name] = true
 		if other, twice := seen[name]; twice {
 			// An error for whoever asks for it: the other tables stay.
-			err := fmt.Errorf("table %s is there twice, as %s and %s; remove one", name, other, file)
+			err := lang.Errorf("table %s is there twice, as %s and %s; remove one", name, other, file)
 			t.byName[name] = func() (*Table, error) { return nil, err }
 			continue
 		}

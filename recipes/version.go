@@ -1,13 +1,13 @@
 package recipes
 
 import (
-	"fmt"
 	"math"
 	"strings"
 
 	"github.com/hashicorp/go-version"
 
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // maxVersion is the longest version text that is looked at. The longest in
@@ -53,22 +53,22 @@ var (
 func Version(s string) (*version.Version, error) {
 	text := strings.TrimSpace(s)
 	if len(text) > maxVersion {
-		return nil, fmt.Errorf("version of %d characters: at most %d are read", len(text), maxVersion)
+		return nil, lang.Errorf("version of %d characters: at most %d are read", len(text), maxVersion)
 	}
 	m := versionStart.Get().FindStringSubmatchIndex(text)
 	if m == nil {
-		return nil, fmt.Errorf("%q is not a version: it does not start with a number", s)
+		return nil, lang.Errorf("%q is not a version: it does not start with a number", s)
 	}
 	numbers, rest := text[m[2]:m[3]], text[m[3]:]
 	if versionMore.MatchString(rest) {
-		return nil, fmt.Errorf("%q is not a version: too many or too long numbers", s)
+		return nil, lang.Errorf("%q is not a version: too many or too long numbers", s)
 	}
 	if p := versionPre.FindStringSubmatch(rest); p != nil {
 		numbers += "-" + strings.ToLower(p[1])
 	}
 	v, err := version.NewVersion(numbers)
 	if err != nil {
-		return nil, fmt.Errorf("%q is not a version: %w", s, err)
+		return nil, lang.Errorf("%q is not a version: %w", s, err)
 	}
 	return v, nil
 }
@@ -93,18 +93,18 @@ func ParseConstraint(s string) (Constraint, error) {
 		return Constraint{}, nil
 	}
 	if len(s) > maxVersion {
-		return Constraint{}, fmt.Errorf("constraint of %d characters: at most %d are read", len(s), maxVersion)
+		return Constraint{}, lang.Errorf("constraint of %d characters: at most %d are read", len(s), maxVersion)
 	}
 	c := Constraint{text: strings.TrimSpace(s)}
 	for single := range strings.SplitSeq(s, ",") {
 		parsed, err := version.NewConstraint(single)
 		if err != nil {
-			return Constraint{}, fmt.Errorf("constraint %q: %q is not one of =, !=, >, >=, <, <=, ~> and a version", s, strings.TrimSpace(single))
+			return Constraint{}, lang.Errorf("constraint %q: %q is not one of =, !=, >, >=, <, <=, ~> and a version", s, strings.TrimSpace(single))
 		}
 		op := constraintOp.FindString(single)
 		limit, err := version.NewVersion(strings.TrimSpace(single[len(op):]))
 		if err != nil {
-			return Constraint{}, fmt.Errorf("constraint %q: %w", s, err)
+			return Constraint{}, lang.Errorf("constraint %q: %w", s, err)
 		}
 		c.parts = append(c.parts, constraintPart{op: strings.TrimSpace(op), limit: limit, check: parsed[0]})
 	}
