@@ -35,7 +35,9 @@ the rest takes no more than 1 GB.`,
 		Use: "list", Example: "  deployctl cache list",
 		Short: "Show what the cache holds", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return in(func(f pipeline.Folders) error { return pipeline.CacheList(c, f, format) })
+			return in(func(f pipeline.Folders) error {
+				return pipeline.CacheList(pipeline.Listing{Console: c, Folders: f, Format: format, Version: version()})
+			})
 		},
 	}
 	formatFlag(list, &format, textOrJSON(), "")

@@ -97,11 +97,12 @@ libraries of OpenCV.`,
 		Example: `  deployctl shadow opencv cuda`,
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.Components = args
+			o.Components, o.Version = args, version()
 			return pipeline.Shadow(cmd.Context(), o)
 		},
 	}
 	cmd.Flags().StringVar(&o.From, "from", "", "look into a `snapshot` from another machine instead of this one")
 	cmd.Flags().BoolVar(&o.All, "all", false, "show components with one copy, too")
+	formatFlag(cmd, &o.Format, textOrJSON(), "")
 	return cmd
 }

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"os"
 
 	"github.com/spf13/cobra"
 
+	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/cmd/formats"
+	"github.com/deployctl/deployctl/cmd/pipeline"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -39,6 +42,20 @@ func formatFlag(cmd *cobra.Command, to *string, names []string, about string) {
 		about = formats.Either(names)
 	}
 	cmd.Flags().Var(&formatValue{to: to, names: names}, "format", about)
+}
+
+// newList makes a command that lists something of this machine's as text or JSON.
+func newList(c *console.Console, cmd *cobra.Command, list func(context.Context, pipeline.Listing) error) *cobra.Command {
+	l := pipeline.Listing{Console: c}
+	cmd.Args = noArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return whatFolders(func(f pipeline.Folders) error {
+			l.Folders, l.Version = f, version()
+			return list(cmd.Context(), l)
+		})
+	}
+	formatFlag(cmd, &l.Format, textOrJSON(), "")
+	return cmd
 }
 
 // annotatedFlag is formatFlag for a command that writes for GitHub Actions by itself.

@@ -9,13 +9,19 @@ import (
 )
 
 func newHistory(c *console.Console) *cobra.Command {
-	return &cobra.Command{
+	l := pipeline.Listing{Console: c}
+	cmd := &cobra.Command{
 		Use:     "history",
 		Example: `  deployctl history`,
 		Short:   "List what deployctl changed on this machine",
 		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return pipeline.History(cmd.Context(), c) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l.Version = version()
+			return pipeline.History(cmd.Context(), l)
+		},
 	}
+	formatFlag(cmd, &l.Format, textOrJSON(), "")
+	return cmd
 }
 
 func newUndo(c *console.Console) *cobra.Command {

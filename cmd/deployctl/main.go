@@ -47,9 +47,17 @@ func run(args []string, c *console.Console) int {
 	if err != nil && written.n == 0 && asksJSON(cmd) {
 		// A program that reads the answer gets the reason there, too. That it
 		// cannot be written has no better place to be said than the exit code.
-		_ = json.NewEncoder(c.Out).Encode(map[string]any{"schema": 1, "error": err.Error(), "exit": exit})
+		_ = json.NewEncoder(c.Out).Encode(failure{1, pipeline.Made(c, version()), err.Error(), exit})
 	}
 	return exit
+}
+
+// failure is the document of a command that has no other answer.
+type failure struct {
+	Schema int `json:"schema"`
+	report.Made
+	Error string `json:"error"`
+	Exit  int    `json:"exit"` // deployctl's exit code
 }
 
 // untilSignal is a context that the first signal cancels, so that work ends

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"github.com/deployctl/deployctl/cmd/console"
@@ -29,13 +31,10 @@ yolov4 does the same with yolov4.weights.`,
 	}
 	pull.Flags().BoolVar(&offline, "offline", false, "use only what is on this machine already")
 	cmd.AddCommand(
-		&cobra.Command{
+		newList(c, &cobra.Command{
 			Use: "list", Example: "  deployctl models list",
-			Short: "List the published models", Args: noArgs,
-			RunE: func(*cobra.Command, []string) error {
-				return whatFolders(func(f pipeline.Folders) error { return pipeline.ModelsList(c, f) })
-			},
-		},
+			Short: "List the published models",
+		}, func(_ context.Context, l pipeline.Listing) error { return pipeline.ModelsList(l) }),
 		pull,
 		&cobra.Command{
 			Use: "verify [NAME...]", Example: "  deployctl models verify\n  deployctl models verify yolov3",

@@ -25,13 +25,10 @@ func newRecipe(c *console.Console) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		&cobra.Command{
+		newList(c, &cobra.Command{
 			Use: "list", Example: "  deployctl recipe list",
-			Short: "List the recipes, those that fit this machine first", Args: noArgs,
-			RunE: func(cmd *cobra.Command, _ []string) error {
-				return whatFolders(func(f pipeline.Folders) error { return pipeline.RecipeList(cmd.Context(), c, f) })
-			},
-		},
+			Short: "List the recipes, those that fit this machine first",
+		}, pipeline.RecipeList),
 		&cobra.Command{
 			Use: "show NAME", Example: "  deployctl recipe show opencv-yolov3",
 			Short: "Print a recipe in full, including what it extends", Args: exactArg("a recipe's name or file"),

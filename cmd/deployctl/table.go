@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"github.com/deployctl/deployctl/cmd/console"
@@ -21,13 +23,10 @@ rows that have the same conditions.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		&cobra.Command{
+		newList(c, &cobra.Command{
 			Use: "list", Example: "  deployctl table list",
-			Short: "List the tables and how far each one goes", Args: noArgs,
-			RunE: func(*cobra.Command, []string) error {
-				return whatFolders(func(f pipeline.Folders) error { return pipeline.TableList(c, f) })
-			},
-		},
+			Short: "List the tables and how far each one goes",
+		}, func(_ context.Context, l pipeline.Listing) error { return pipeline.TableList(l) }),
 		&cobra.Command{
 			Use: "show NAME", Example: "  deployctl table show cuda-gcc",
 			Short: "Print a table with the source of each row", Args: exactArg("a table's name"),

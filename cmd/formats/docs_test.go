@@ -43,7 +43,7 @@ func manualPage() string {
 		"sarif":      "Valid against the OASIS schema of SARIF 2.1.0.\n",
 		"prometheus": "Every series has the labels `command` and `recipe`, so the files of several runs can be in\none folder. `deployctl_run_timestamp_seconds` says how old the result is.\n",
 		GitHub:       "The text, with workflow commands switched off while it is written; then an annotation for\neach problem; then the summary of the step, in Markdown, where the runner asks for one.\n",
-		"html": "The page has no script and loads nothing. It follows the light or dark colors of the reader,\nprints with everything opened, and can be used with the keyboard and a screen reader\n" +
+		"html": "The page has no script and loads nothing. It follows the light or dark colors of the reader,\nand can be used with the keyboard and a screen reader. On paper, folded parts are open\n" +
 			"(`.ci/html` checks it in Chromium with axe-core). With `doctor --fix` and `verify` it has the\npicture of the proof and a chart of the engines. A finding links its page on the web. `plan` has the steps and their reasons,\n`diff` a table of what differs, `bench` a table and a chart for each network.\n\n" +
 			"![The report of a bare Debian 12: findings and plan, in light colors](report-light.png)\n\n![A report with a proof, in dark colors](report-dark.png)\n",
 	}

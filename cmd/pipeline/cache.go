@@ -8,16 +8,17 @@ import (
 	"github.com/mattn/go-runewidth"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/formats"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/cache"
 )
 
 // CacheList prints what the cache holds, by kind.
-func CacheList(c *console.Console, folders Folders, format string) error {
-	if err := textOrJSON(format); err != nil {
+func CacheList(l Listing) error {
+	if err := textOrJSON(l.Format); err != nil {
 		return err
 	}
-	list, err := cache.List(folders.Cache)
+	list, err := cache.List(l.Folders.Cache)
 	if err != nil {
 		return err
 	}
@@ -25,20 +26,20 @@ func CacheList(c *console.Console, folders Folders, format string) error {
 	for _, e := range list {
 		total += e.Size
 	}
-	if format == "json" {
+	if l.Format == formats.JSON {
 		if list == nil {
 			list = []cache.Entry{}
 		}
-		return writeJSON(c, struct {
-			Schema  int           `json:"schema"`
+		return writeJSON(l.Console, struct {
+			heading
 			Folder  string        `json:"folder"`
 			Total   int64         `json:"total"`
 			Limit   int64         `json:"limit"`
 			Entries []cache.Entry `json:"entries"`
-		}{1, folders.Cache, total, cache.Limit, list})
+		}{l.heading(), l.Folders.Cache, total, cache.Limit, list})
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s  %s\n", folders.Cache, cache.Bytes(total))
+	fmt.Fprintf(&text, "%s  %s\n", l.Folders.Cache, cache.Bytes(total))
 	for _, kind := range []cache.Kind{cache.Worker, cache.Reference, cache.SelfTest, cache.Download, cache.Log, cache.Leftover, cache.Other} {
 		n, size := 0, int64(0)
 		for _, e := range list {
@@ -51,7 +52,7 @@ func CacheList(c *console.Console, folders Folders, format string) error {
 		}
 	}
 	fmt.Fprint(&text, lang.F("Workers and references may take %s; the longest unused are removed first.\n", cache.Bytes(cache.Limit)))
-	_, err = fmt.Fprint(c.Out, text.String())
+	_, err = fmt.Fprint(l.Console.Text(), text.String())
 	return err
 }
 

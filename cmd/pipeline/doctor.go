@@ -79,7 +79,7 @@ func examine(ctx context.Context, h *host.Host, probes []probe.Probe, r *recipes
 
 func (x examination) newReport(o DoctorOptions) *report.Report {
 	report := report.New(x.judgement, o.Strict)
-	report.Made = made(o.Console, o.Version)
+	report.Made = Made(o.Console, o.Version)
 	report.Host.Recorded = o.From != ""
 	report.Provable = !o.Fix && o.proves(x.judgement.Recipe)
 	if o.Timings {

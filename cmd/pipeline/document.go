@@ -18,8 +18,8 @@ import (
 	"github.com/deployctl/deployctl/verify"
 )
 
-// made says which deployctl makes a document now.
-func made(c *console.Console, version string) report.Made {
+// Made says which deployctl makes a document now.
+func Made(c *console.Console, version string) report.Made {
 	return report.Made{Tool: report.Tool{Name: "deployctl", Version: version}, Time: c.Now().UTC().Truncate(1e9)}
 }
 

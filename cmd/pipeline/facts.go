@@ -136,10 +136,11 @@ func only(f *facts.Facts, names []string) (*facts.Facts, error) {
 		if !slices.Contains(topics, n) && !slices.Contains(known, n) {
 			known = append(topics, known...)
 			slices.Sort(known)
-			if meant := near.Names(n, slices.Compact(known)); len(meant) > 0 {
+			known = slices.Compact(known)
+			if meant := near.Names(n, known); len(meant) > 0 {
 				return nil, usagef("no probe knows %q; did you mean %s?", n, lang.List(meant, true))
 			}
-			return nil, usagef("no probe knows %q; the topics and components are %s", n, strings.Join(slices.Compact(known), ", "))
+			return nil, usagef("no probe knows %q; the topics and components are %s", n, strings.Join(known, ", "))
 		}
 	}
 	out := *f
@@ -264,7 +265,7 @@ func Diff(ctx context.Context, o DiffOptions) error {
 		return err
 	}
 	c := report.Compare(o.A, a, o.B, b)
-	c.Made = made(o.Console, o.Version)
+	c.Made = Made(o.Console, o.Version)
 	d := &formats.Document{
 		Command: formats.Diff, Comparison: c, Version: o.Version, Time: c.Time, Exit: c.Exit,
 		Style: report.Style{Color: o.Console.Color, All: o.All, Width: o.Console.Width},
@@ -353,10 +354,15 @@ type ShadowOptions struct {
 	From       string
 	Components []string
 	All        bool
+	Format     string // text or json
+	Version    string // deployctl's own
 }
 
 // Shadow shows all copies of components and which lookups find them.
 func Shadow(ctx context.Context, o ShadowOptions) error {
+	if err := textOrJSON(o.Format); err != nil {
+		return err
+	}
 	_, f, err := lookAt(ctx, o.From, false)
 	if err != nil {
 		return err
@@ -365,6 +371,12 @@ func Shadow(ctx context.Context, o ShadowOptions) error {
 		if _, err := only(f, o.Components); err != nil {
 			return err
 		}
+	}
+	if o.Format == formats.JSON {
+		return writeJSON(o.Console, struct {
+			heading
+			Components []report.Copies `json:"components"`
+		}{heading{1, Made(o.Console, o.Version)}, report.Shadows(f, o.Components)})
 	}
 	return report.WriteShadow(o.Console.Text(), f, o.Components, report.Style{Color: o.Console.Color, All: o.All, Width: o.Console.Width})
 }

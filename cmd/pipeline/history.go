@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/formats"
 	"github.com/deployctl/deployctl/doctor"
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
@@ -41,7 +42,10 @@ func tell(c *console.Console, unread installers.Unread) {
 }
 
 // History prints one line for each step that deployctl carried out.
-func History(ctx context.Context, c *console.Console) error {
+func History(ctx context.Context, l Listing) error {
+	if err := textOrJSON(l.Format); err != nil {
+		return err
+	}
 	h := host.Live()
 	admin := account(ctx, h).Admin
 	state, err := installers.StateDir(h, admin)
@@ -52,13 +56,13 @@ func History(ctx context.Context, c *console.Console) error {
 	if err != nil {
 		return err
 	}
-	tell(c, unread)
-	n := 0
+	tell(l.Console, unread)
+	records = slices.DeleteFunc(records, func(r installers.Record) bool { return r.Event == installers.Started })
+	if l.Format == formats.JSON {
+		return historyJSON(l, state, records)
+	}
+	c := l.Console
 	for _, r := range records {
-		if r.Event == installers.Started {
-			continue
-		}
-		n++
 		names := make([]string, 0, len(r.Added))
 		for _, p := range r.Added {
 			names = append(names, p.Name)
@@ -80,10 +84,21 @@ func History(ctx context.Context, c *console.Console) error {
 			return err
 		}
 	}
-	if n == 0 {
+	if len(records) == 0 {
 		c.Note("deployctl has changed nothing here (no journal in %s).", state)
 	}
 	return nil
+}
+
+func historyJSON(l Listing, state string, records []installers.Record) error {
+	if records == nil {
+		records = []installers.Record{}
+	}
+	return writeJSON(l.Console, struct {
+		heading
+		Folder string              `json:"folder"` // of the journal
+		Steps  []installers.Record `json:"steps"`
+	}{l.heading(), state, records})
 }
 
 func shorten(names []string, most int) string {

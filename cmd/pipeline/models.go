@@ -10,26 +10,35 @@ import (
 	"github.com/mattn/go-runewidth"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/formats"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/models"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/installers/store"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // ModelsList prints the published models and whether they are here.
-func ModelsList(c *console.Console, folders Folders) error {
+func ModelsList(l Listing) error {
+	if err := textOrJSON(l.Format); err != nil {
+		return err
+	}
 	list, err := models.Known()
 	if err != nil {
 		return err
 	}
+	if l.Format == formats.JSON {
+		return modelsJSON(l, list)
+	}
+	c := l.Console
 	width := 0
 	for _, m := range list {
 		width = max(width, runewidth.StringWidth(m.Name))
 	}
 	for _, m := range list {
 		here := ""
-		if m.Here(folders.Cache) {
+		if m.Here(l.Folders.Cache) {
 			here = lang.T("  (here)")
 		}
 		if _, err := fmt.Fprintln(c.Text(), listed(c, fmt.Sprintf("%s  %9s  ", runewidth.FillRight(m.Name, width), step.Bytes(m.Size)), lang.T(m.About)+here)); err != nil {
@@ -37,6 +46,25 @@ func ModelsList(c *console.Console, folders Folders) error {
 		}
 	}
 	return nil
+}
+
+func modelsJSON(l Listing, list []models.Model) error {
+	type row struct {
+		Name   string    `json:"name"`
+		About  string    `json:"about"`
+		Size   int64     `json:"size"` // bytes
+		SHA256 store.Sum `json:"sha256"`
+		Path   string    `json:"path"` // where it lies, or would
+		Here   bool      `json:"here"` // a file of its size is there
+	}
+	rows := make([]row, 0, len(list))
+	for _, m := range list {
+		rows = append(rows, row{m.Name, m.About, m.Size, m.SHA256, m.Path(l.Folders.Cache), m.Here(l.Folders.Cache)})
+	}
+	return writeJSON(l.Console, struct {
+		heading
+		Models []row `json:"models"`
+	}{l.heading(), rows})
 }
 
 // ModelsPull fetches a published model to where verify looks for it.

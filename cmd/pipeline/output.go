@@ -30,6 +30,22 @@ func outputFile(kind string, is func(string) bool, name string, inputs ...output
 	return place, err
 }
 
+// Listing is what the commands that list something depend on.
+type Listing struct {
+	Console *console.Console
+	Folders Folders
+	Format  string // text or json
+	Version string // deployctl's own
+}
+
+// heading begins the JSON document of a list.
+type heading struct {
+	Schema int `json:"schema"`
+	report.Made
+}
+
+func (l Listing) heading() heading { return heading{1, Made(l.Console, l.Version)} }
+
 // listed is a row of a list: its short cells, then a text, whose later lines stand under
 // its first one. Where the cells leave less than half of the terminal, it has lines of
 // its own.

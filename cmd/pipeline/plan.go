@@ -93,7 +93,7 @@ func Plan(ctx context.Context, o PlanOptions) error {
 		s.Fix = said.Fix
 		s.Price(priceOf(steps))
 	}
-	by := made(o.Console, o.Version)
+	by := Made(o.Console, o.Version)
 	d := &formats.Document{
 		Command: formats.Plan, Solution: s, Next: said.Run(), Facts: f, Version: o.Version, Time: by.Time, Exit: planExit(s),
 		Style: report.Style{Width: o.Console.Width},

@@ -13,6 +13,7 @@ import (
 	"github.com/mattn/go-runewidth"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/formats"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/project"
 	"github.com/deployctl/deployctl/recipes"
@@ -20,16 +21,15 @@ import (
 )
 
 // RecipeList prints one line a recipe, grouped by what fits this machine.
-func RecipeList(ctx context.Context, c *console.Console, folders Folders) error {
-	list, broken := recipes.List(folders.Recipes)
+func RecipeList(ctx context.Context, l Listing) error {
+	if err := textOrJSON(l.Format); err != nil {
+		return err
+	}
+	list, broken := recipes.List(l.Folders.Recipes)
 	if len(list) == 0 && broken != nil {
 		return &UsageError{broken}
 	}
-	width := 0
-	for _, r := range list {
-		width = max(width, runewidth.StringWidth(r.Name))
-	}
-	t, err := recipes.FindTables(folders.Recipes)
+	t, err := recipes.FindTables(l.Folders.Recipes)
 	if err != nil {
 		return &UsageError{err}
 	}
@@ -42,6 +42,44 @@ func RecipeList(ctx context.Context, c *console.Console, folders Folders) error 
 		group := fitOf(r, t, f)
 		groups[group] = append(groups[group], r)
 	}
+	write := writeRecipes
+	if l.Format == formats.JSON {
+		write = recipesJSON
+	}
+	if err := write(l, list, groups); err != nil {
+		return err
+	}
+	if broken != nil { // the others are listed all the same
+		return usagef("some of your recipes cannot be used; fix or remove them:\n%w", broken)
+	}
+	return nil
+}
+
+func recipesJSON(l Listing, _ []*recipes.Recipe, groups map[fit][]*recipes.Recipe) error {
+	type row struct {
+		Name      string `json:"name"`
+		Title     string `json:"title"`
+		Fit       string `json:"fit"` // here, hardware (some is lacking), or system (it is for another)
+		Source    string `json:"source"`
+		Overrides string `json:"overrides,omitempty"`
+	}
+	rows := []row{}
+	for group, name := range []string{fitsHere: "here", lacksHardware: "hardware", otherSystem: "system"} {
+		for _, r := range groups[fit(group)] {
+			rows = append(rows, row{r.Name, r.Title, name, r.Source, r.Overrides})
+		}
+	}
+	return writeJSON(l.Console, struct {
+		heading
+		Recipes []row `json:"recipes"`
+	}{l.heading(), rows})
+}
+
+func writeRecipes(l Listing, list []*recipes.Recipe, groups map[fit][]*recipes.Recipe) error {
+	width := 0
+	for _, r := range list {
+		width = max(width, runewidth.StringWidth(r.Name))
+	}
 	for _, group := range []struct {
 		fit   fit
 		title string
@@ -49,15 +87,12 @@ func RecipeList(ctx context.Context, c *console.Console, folders Folders) error 
 		if len(groups[group.fit]) == 0 {
 			continue
 		}
-		if _, err := fmt.Fprintln(c.Text(), group.title); err != nil {
+		if _, err := fmt.Fprintln(l.Console.Text(), group.title); err != nil {
 			return err
 		}
-		if err := printRecipes(c, groups[group.fit], width); err != nil {
+		if err := printRecipes(l.Console, groups[group.fit], width); err != nil {
 			return err
 		}
-	}
-	if broken != nil { // the others are listed all the same
-		return usagef("some of your recipes cannot be used; fix or remove them:\n%w", broken)
 	}
 	return nil
 }

@@ -10,18 +10,60 @@ import (
 	"github.com/mattn/go-runewidth"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/cmd/formats"
 	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // TableList prints one line for each compatibility table: how far it goes, and
 // whether rows of the user's are in it.
-func TableList(c *console.Console, folders Folders) error {
-	set, err := recipes.FindTables(folders.Recipes)
+func TableList(l Listing) error {
+	if err := textOrJSON(l.Format); err != nil {
+		return err
+	}
+	set, err := recipes.FindTables(l.Folders.Recipes)
 	if err != nil {
 		return &UsageError{err}
 	}
 	tables, broken := set.All()
+	write := writeTables
+	if l.Format == formats.JSON {
+		write = tablesJSON
+	}
+	if err := write(l, set, tables); err != nil {
+		return err
+	}
+	if err := set.Locked(); err != nil {
+		if _, err := fmt.Fprint(l.Console.Err, lang.F("Your own tables could not be listed: %v\n", err)); err != nil {
+			return err
+		}
+	}
+	if broken != nil { // the others are listed all the same
+		return usagef("some of your tables cannot be used; fix or remove them:\n%w", broken)
+	}
+	return nil
+}
+
+func tablesJSON(l Listing, _ *recipes.Tables, tables []*recipes.Table) error {
+	type row struct {
+		Name     string           `json:"name"`
+		Title    string           `json:"title"`
+		Complete recipes.Complete `json:"complete"`
+		Rows     int              `json:"rows"`
+		Source   string           `json:"source"`
+		Yours    []string         `json:"yours,omitempty"` // your files whose rows are in it
+	}
+	rows := make([]row, 0, len(tables))
+	for _, t := range tables {
+		rows = append(rows, row{t.Name, t.Title, t.Complete, len(t.Rows), t.Source, t.Yours})
+	}
+	return writeJSON(l.Console, struct {
+		heading
+		Tables []row `json:"tables"`
+	}{l.heading(), rows})
+}
+
+func writeTables(l Listing, set *recipes.Tables, tables []*recipes.Table) error {
 	width, far := 0, 0
 	for _, t := range tables {
 		width, far = max(width, runewidth.StringWidth(t.Name)), max(far, runewidth.StringWidth(reach(t)))
@@ -35,17 +77,9 @@ func TableList(c *console.Console, folders Folders) error {
 			title += lang.F("  (your table %s)", t.Source)
 		}
 		row := fmt.Sprintf("%s  %s  ", runewidth.FillRight(t.Name, width), runewidth.FillRight(reach(t), far))
-		if _, err := fmt.Fprintln(c.Text(), listed(c, row, title)); err != nil {
+		if _, err := fmt.Fprintln(l.Console.Text(), listed(l.Console, row, title)); err != nil {
 			return err
 		}
-	}
-	if err := set.Locked(); err != nil {
-		if _, err := fmt.Fprint(c.Err, lang.F("Your own tables could not be listed: %v\n", err)); err != nil {
-			return err
-		}
-	}
-	if broken != nil { // the others are listed all the same
-		return usagef("some of your tables cannot be used; fix or remove them:\n%w", broken)
 	}
 	return nil
 }

@@ -399,7 +399,7 @@ func prove(ctx context.Context, o VerifyOptions, machine func() (*host.Host, *ju
 	if err != nil {
 		return proof{}, err
 	}
-	result.Made = made(o.Console, o.Version)
+	result.Made = Made(o.Console, o.Version)
 	exit := judge.ExitOK
 	switch result.State {
 	case verify.Fail:

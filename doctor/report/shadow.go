@@ -50,6 +50,38 @@ func WriteShadow(w io.Writer, f *facts.Facts, names []string, s Style) error {
 	return err
 }
 
+// Copies are those of one component.
+type Copies struct {
+	Name   string           `json:"name"`
+	Copies []facts.Instance `json:"copies"`
+	// Conflict is the finding on two lookups that disagree, nil where all find one.
+	Conflict *judge.Finding `json:"conflict,omitempty"`
+	// Problem is why the component could not be looked at, "" where it was.
+	Problem string `json:"problem,omitempty"`
+}
+
+// Shadows are the copies of each component, of all of them when names is empty.
+func Shadows(f *facts.Facts, names []string) []Copies {
+	if len(names) == 0 {
+		names = slices.Sorted(maps.Keys(f.Components))
+	}
+	list := make([]Copies, 0, len(names))
+	for _, name := range names {
+		c := Copies{Name: name, Copies: f.Components[name]}
+		if c.Copies == nil {
+			c.Copies = []facts.Instance{}
+		}
+		if found, disagree := judge.Shadow(name, f); disagree {
+			c.Conflict = &found
+		}
+		if p, ok := f.Problem(name); ok {
+			c.Problem = p.Error
+		}
+		list = append(list, c)
+	}
+	return list
+}
+
 func shadowTable(b *strings.Builder, name string, list []facts.Instance, s Style) {
 	fmt.Fprintf(b, "%s\n", s.Paint("1", name))
 	if len(list) == 0 {
