@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -335,13 +337,14 @@ func recipeNames(*cobra.Command) []string {
 	return out
 }
 
-// chosen is the recipe that the command line names so far, nil where it cannot be read.
+// chosen is the recipe that the command line names so far, or else this system's own;
+// nil where it cannot be read.
 func chosen(cmd *cobra.Command) *recipes.Recipe {
 	f := cmd.Flag("recipe")
 	if f == nil {
 		return nil
 	}
-	r, err := recipes.Find(f.Value.String(), own())
+	r, err := recipes.Find(cmp.Or(f.Value.String(), recipes.DefaultOn(runtime.GOOS)), own())
 	if err != nil {
 		return nil
 	}

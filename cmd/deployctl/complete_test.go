@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/deployctl/deployctl/cmd/console"
+	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -60,7 +61,7 @@ func place(t *testing.T, names ...string) string {
 // TestComplete asks in each context for words that must be offered, and for one that
 // must not; a wanted word that begins with ":" is the directive of files.
 func TestComplete(t *testing.T) {
-	recipes := place(t, "machine.tgz", "notes.txt", "mine.yaml", "net.onnx", "logs/build.log", "facts.json")
+	folder := place(t, "machine.tgz", "notes.txt", "mine.yaml", "net.onnx", "logs/build.log", "facts.json")
 	for name, text := range map[string]string{
 		"own.yaml":          "schema: 1\nname: own\ntitle: My own\nrequirements: []\n",
 		"broken.yaml":       "title: [\x00\x1b",
@@ -73,12 +74,16 @@ func TestComplete(t *testing.T) {
 		if runtime.GOOS == "windows" && strings.ContainsRune(name, 0x1b) {
 			continue // no file can have that name there
 		}
-		if err := os.WriteFile(filepath.Join(recipes, name), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	journal := `{"schema":1,"run":"20260102T030405.000-7","seq":1,"time":"2026-01-02T03:04:05Z","event":"done","step":{"id":"a","title":"Install g++"}}`
 	if err := os.WriteFile(filepath.Join(os.Getenv("HOME"), "journal.jsonl"), []byte(journal+"\n{torn"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ofDefault, err := recipes.Find(recipes.DefaultOn(runtime.GOOS), "")
+	if err != nil {
 		t.Fatal(err)
 	}
 	before := tree(t, os.Getenv("HOME"), ".")
@@ -94,6 +99,7 @@ func TestComplete(t *testing.T) {
 		{"doctor --recipe openpose-windows --set ", "gpu= portable=", ""},
 		{"doctor --recipe openpose-windows --set gpu=", "gpu=cuda", ""},
 		{"doctor --recipe opencv-yolov3 --only opencv.version,", "opencv.version,pkg-config.present", "opencv.version,opencv.version"},
+		{"doctor --only ", ofDefault.Requirements[0].ID, ""},
 		{"plan --recipe opencv-cuda --skip cuda.", "cuda.driver", ""},
 		{"lock --recipe opencv-yolov3 --downgrade cxx", "cxx.compiler", ""},
 		{"doctor --recipe broken --only ", "", "opencv.version"},
