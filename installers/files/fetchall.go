@@ -49,7 +49,7 @@ func (f FetchAll) Done(ctx context.Context, s step.Step) (bool, error) {
 		if file.Path == "" {
 			continue
 		}
-		if there, err := exists(file.Path); err != nil || !there {
+		if there, err := Exists(file.Path); err != nil || !there {
 			return false, err
 		}
 	}

@@ -161,7 +161,7 @@ func (Unpack) Done(_ context.Context, s step.Step) (bool, error) {
 		if dir == "" {
 			continue
 		}
-		if there, err := exists(dir); err != nil || there {
+		if there, err := Exists(dir); err != nil || there {
 			return there, err
 		}
 	}
@@ -293,7 +293,7 @@ func (p Place) Do(ctx context.Context, s step.Step, _ func(step.Progress)) error
 	if err != nil {
 		return err
 	}
-	if there, err := exists(f.Path); err != nil || there {
+	if there, err := Exists(f.Path); err != nil || there {
 		if err == nil {
 			err = &step.Failure{Kind: step.Changed, Cause: f.Path + " is there already and is another file", Next: "move it away if it is not wanted, then run deployctl again"}
 		}
@@ -341,7 +341,7 @@ func (Place) Export(s step.Step) mechanism.Script {
 	return mechanism.Script{With: f, Undo: "remove the file " + step.Clean(f.Path, 300)}
 }
 
-func exists(path string) (bool, error) {
+func Exists(path string) (bool, error) {
 	_, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -357,7 +357,7 @@ func exists(path string) (bool, error) {
 func Takes(ctx context.Context, takes []step.Take) (map[string]string, error) {
 	state := map[string]string{}
 	for _, t := range takes {
-		there, err := exists(t.Name)
+		there, err := Exists(t.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -384,7 +384,7 @@ func Remains(ctx context.Context, takes []step.Take) (map[string]string, error) 
 			continue
 		}
 		var half bool
-		if half, err = exists(durable.Partial(t.Name)); half {
+		if half, err = Exists(durable.Partial(t.Name)); half {
 			state[t.Name] = t.Version
 		}
 	}
@@ -395,18 +395,12 @@ func Remains(ctx context.Context, takes []step.Take) (map[string]string, error) 
 func Removed(takes []step.Take) (bool, error) {
 	for _, t := range takes {
 		for _, name := range []string{t.Name, durable.Partial(t.Name)} {
-			if there, err := exists(name); err != nil || there {
+			if there, err := Exists(name); err != nil || there {
 				return false, err
 			}
 		}
 	}
 	return true, nil
-}
-
-// Missing reports whether a file or folder that a step makes is not there.
-func Missing(path string) (bool, error) {
-	there, err := exists(path)
-	return !there && err == nil, err
 }
 
 // Remove removes each file or folder that still is what it was made as. One

@@ -90,8 +90,7 @@ func (Worker) Done(_ context.Context, s step.Step) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	gone, err := files.Missing(w.Into)
-	return err == nil && !gone, err
+	return files.Exists(w.Into)
 }
 
 // Do unpacks, or removes. The errors are those of archive.Extract.
