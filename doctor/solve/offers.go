@@ -201,7 +201,8 @@ func catalogue(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, targets map
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		w, python := all[name], forPython(r, name) // which no vendor's archive is
+		w := all[name]
+		_, python := forPython(r, name) // which no vendor's archive is
 		add := func(version, how string, cost Cost, more ...func(*Offer)) {
 			o := Offer{Component: name, Version: version, Has: slices.Clone(w.has), Attrs: maps.Clone(w.attrs), How: how, Cost: cost}
 			if python {

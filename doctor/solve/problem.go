@@ -255,11 +255,16 @@ func score(a Action, c Cost) int64 {
 // untestedScore is what a plan pays for each pair that nobody has tried.
 const untestedScore = 15_000
 
-// forPython reports whether a recipe asks for a component as a package of Python.
-func forPython(r *recipes.Recipe, component string) bool {
-	return slices.ContainsFunc(r.Requirements, func(q recipes.Requirement) bool {
+// forPython reports whether a recipe asks for a component as a package of Python, and
+// what it calls it: PyTorch's package is not LibTorch.
+func forPython(r *recipes.Recipe, component string) (title string, ok bool) {
+	i := slices.IndexFunc(r.Requirements, func(q recipes.Requirement) bool {
 		return q.Component != nil && q.Component.Python && q.Component.Name == component
 	})
+	if i < 0 {
+		return "", false
+	}
+	return lang.T(r.Requirements[i].Title), true
 }
 
 // variable adds a component with what it could become. A component that no
@@ -270,7 +275,7 @@ func (p *problem) variable(name string, offers []Offer) {
 	for _, component := range alternatives {
 		list := p.facts.Components[component]
 		active, has := p.facts.Active(component)
-		if forPython(p.recipe, component) { // what else is here serves other programs
+		if _, python := forPython(p.recipe, component); python { // what else is here serves other programs
 			list = judge.PythonImports(p.facts, component)
 			if has = len(list) > 0; has {
 				list[0].Active, list[0].Imports = true, []string{component}

@@ -76,7 +76,7 @@ type Change struct {
 	// ByHand: deployctl has no step for it.
 	ByHand bool `json:"by_hand,omitempty"`
 
-	title    string   // for Repair: what will be so
+	title    string   // for Repair what will be so, for a package of Python its name
 	serves   []string // the lines that do not hold without it
 	instance facts.Instance
 	sets     map[string]map[string]string

@@ -34,7 +34,16 @@ func (p *problem) changes(best *plan, s *Solution) {
 			continue
 		}
 		change := Change{Component: c.component, Action: c.action, To: c.inst.Version, How: c.how, Cost: c.cost, instance: c.inst, sets: c.sets}
-		if active, ok := p.facts.Active(c.component); ok {
+		active, ok := p.facts.Active(c.component)
+		if title, python := forPython(p.recipe, c.component); python {
+			change.title = title
+			if list := judge.PythonImports(p.facts, c.component); len(list) > 0 {
+				active, ok = list[0], true
+			} else {
+				ok = false // what else is here serves other programs
+			}
+		}
+		if ok {
 			change.From = active.Version
 		}
 		if c.none {
@@ -491,6 +500,9 @@ func (s *Solution) WriteJSON(w io.Writer, by report.Made) error {
 // Title is a change in a line.
 func (c Change) Title() string {
 	name := recipes.Display(c.Component)
+	if c.Action != Repair {
+		name = cmp.Or(c.title, name)
+	}
 	to := strings.TrimSpace(name + " " + released(c.Component, c.To))
 	from := strings.TrimSpace(name + " " + released(c.Component, c.From))
 	switch c.Action {
