@@ -9,7 +9,6 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/elevate"
 	"github.com/deployctl/deployctl/installers/mechanism"
-	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -44,9 +43,13 @@ func PlanUndo(ctx context.Context, h *host.Host, user facts.User, records []Reco
 		records = slices.DeleteFunc(slices.Clone(records), func(r Record) bool { return r.Shared })
 	}
 	undone := undoneBy(records)
+	back := Returned(ctx, h, user, records)
 	var open []Record // newest first
 	for _, r := range slices.Backward(records) {
-		if r.Event != Started && r.Step.Action != step.Remove && len(r.Added)+len(r.Changed) > 0 && !undone[r.Key()] && (u.Run == "" || u.Run == AllRuns || r.Run == u.Run) {
+		if undone[r.Key()] {
+			r.Added, r.Changed = back[r.Key()], nil
+		}
+		if r.made() && (u.Run == "" || u.Run == AllRuns || r.Run == u.Run) {
 			open = append(open, r)
 		}
 	}

@@ -47,21 +47,22 @@ func History(ctx context.Context, l Listing) error {
 		return err
 	}
 	h := host.Live()
-	admin := account(ctx, h).Admin
-	state, err := installers.StateDir(h, admin)
+	user := account(ctx, h)
+	state, err := installers.StateDir(h, user.Admin)
 	if err != nil {
 		return err
 	}
-	records, unread, err := installers.Histories(state, installers.MachineDir(h, admin))
+	records, unread, err := installers.Histories(state, installers.MachineDir(h, user.Admin))
 	if err != nil {
 		return err
 	}
-	tell(l.Console, unread)
+	c := l.Console
+	tell(c, unread)
+	back := installers.Returned(ctx, h, user, records)
 	records = slices.DeleteFunc(records, func(r installers.Record) bool { return r.Event == installers.Started })
 	if l.Format == formats.JSON {
 		return historyJSON(l, state, records)
 	}
-	c := l.Console
 	for _, r := range records {
 		names := make([]string, 0, len(r.Added))
 		for _, p := range r.Added {
@@ -82,6 +83,11 @@ func History(ctx context.Context, l Listing) error {
 		}
 		if _, err := fmt.Fprintln(c.Text(), listed(c, fmt.Sprintf("%s  %s  %-11s ", r.Run, r.Time.Local().Format("2006-01-02 15:04"), r.Event), r.Step.Title+added)); err != nil {
 			return err
+		}
+	}
+	for _, r := range records {
+		for _, p := range back[r.Key()] {
+			c.Note("%s was undone and is there again; deployctl undo --run %s removes it.", p.Name, r.Run)
 		}
 	}
 	if len(records) == 0 {

@@ -252,22 +252,26 @@ func subject(e step.Env) string {
 	return e.Name
 }
 
+// Of finds the edit that a name of the state is made of.
+func Of(name string, edits []step.Env) (found step.Env, ok bool) {
+	for _, e := range edits {
+		// A value may have " (" in it: the longest subject is the right one.
+		if strings.HasPrefix(name, subject(e)+" (") && strings.HasSuffix(name, ")") && (!ok || len(subject(e)) > len(subject(found))) {
+			found, ok = e, true
+		}
+	}
+	return found, ok
+}
+
 // taken finds the edit and the place that a name of the state is made of. The
 // place is the one of the time, even if an edit would go elsewhere today.
 func (w Worker) taken(name string, edits []step.Env) (target, bool) {
-	var found target
-	for _, e := range edits {
-		rest, ok := strings.CutPrefix(name, subject(e)+" (")
-		if !ok || !strings.HasSuffix(rest, ")") {
-			continue
-		}
-		p := w.place(strings.TrimSuffix(rest, ")"))
-		// A value may have " (" in it: the longest subject is the right one.
-		if p != nil && (found.at == nil || len(subject(e)) > len(subject(found.edit))) {
-			found = target{name, e, p}
-		}
+	e, ok := Of(name, edits)
+	if !ok {
+		return target{}, false
 	}
-	return found, found.at != nil
+	p := w.place(strings.TrimSuffix(strings.TrimPrefix(name, subject(e)+" ("), ")"))
+	return target{name, e, p}, p != nil
 }
 
 // The places that are not a file in somebody's home.
