@@ -99,6 +99,7 @@ func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/lot12w.yaml")
 	judgeCases(t, "testdata/lot12-unix.yaml")
 	judgeCases(t, "testdata/lot13.yaml")
+	judgeCases(t, "testdata/lot14.yaml")
 }
 
 var sharedCases = filepath.Join("..", "..", "shared", "cases")
