@@ -21,8 +21,9 @@ type image struct {
 	// linker is the version of the linker that made it (14.40), which for MSVC is
 	// that of the toolset; "" where another made it.
 	linker string
-	// symbols are the names that it imports of the Visual C++ runtime, by lower-case
-	// name of the DLL; nil where they could not be read.
+	// symbols are the names that it imports of the Visual C++ runtime and of libraries
+	// that other programs bring, too, by lower-case name of the DLL; nil where they could
+	// not be read.
 	symbols map[string][]string
 	// assemblies are those that its manifest depends on.
 	assemblies []assembly
@@ -54,7 +55,7 @@ func readImage(ctx context.Context, h *host.Host, file string, delays bool) (*im
 		return nil, err
 	}
 	for i, name := range out.imports {
-		if !ofRuntime(name) {
+		if !ofRuntime(name) && !shared(name) {
 			continue
 		}
 		// Without the symbols the file is judged by the names of its DLLs alone.

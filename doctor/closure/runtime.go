@@ -21,6 +21,15 @@ func ofRuntime(name string) bool {
 	return strings.HasPrefix(low, "msvcp140") || strings.HasPrefix(low, "vcruntime140") || low == "concrt140.dll"
 }
 
+// shared: DLLs that many programs bring, of which PATH may find another program's
+// first. Their imported symbols are read, too: an older one has fewer.
+func shared(name string) bool {
+	low := strings.ToLower(name)
+	return slices.ContainsFunc([]string{"libpng1", "zlib1.", "libjpeg", "jpeg62.", "turbojpeg.", "tiff.", "libtiff", "libwebp", "libstdc++-", "libgcc_s_", "libwinpthread-", "libiconv", "libcrypto-", "libssl-", "freetype.", "libfreetype", "libprotobuf"}, func(p string) bool {
+		return strings.HasPrefix(low, p)
+	})
+}
+
 // thunks reads the names of a lookup table: 8 bytes an entry in 64-bit files, 4 in
 // others; the highest bit stands for a number instead of a name (Microsoft, PE Format).
 func (p *pages) thunks(address uint32, wide bool, offset func(uint32) (uint64, error)) (names []string, err error) {
@@ -107,12 +116,21 @@ func readExports(ctx context.Context, h *host.Host, file string) (map[string]boo
 	return names, nil
 }
 
-// entryPoint is the need for a newer DLL of the Visual C++ runtime than the one that
-// Windows finds, which does not export what the file imports of it.
+// entryPoint is the need for a newer DLL of the Visual C++ runtime, or of a library that
+// other programs bring, too, than the one that Windows finds, which does not export what
+// the file imports of it.
 func (w *desk) entryPoint(name string, s seat, found string) (facts.Need, bool) {
 	symbols := s.o.symbols[strings.ToLower(name)]
 	if len(symbols) == 0 || found == "" {
 		return facts.Need{}, false
+	}
+	// A program in another folder finds by PATH what this library finds beside it, and
+	// maybe another program's first.
+	if shared(name) && strings.EqualFold(w.h.DirOf(found), w.h.DirOf(s.file)) {
+		onPath := slices.ContainsFunc(w.path, func(dir string) bool { return strings.EqualFold(strings.TrimRight(dir, `\`), w.h.DirOf(found)) })
+		if first := w.in(w.path, name); onPath && first != "" {
+			found = first
+		}
 	}
 	key := strings.ToLower(found)
 	exports, ok := w.exports[key]
@@ -128,7 +146,14 @@ func (w *desk) entryPoint(name string, s seat, found string) (facts.Need, bool) 
 	}
 	for _, symbol := range symbols {
 		if !exports[symbol] {
-			return facts.Need{Name: name, By: s.file, Cause: facts.TooOld, Found: found, Lacks: symbol}, true
+			if ofRuntime(name) {
+				return facts.Need{Name: name, By: s.file, Cause: facts.TooOld, Found: found, Lacks: symbol}, true
+			}
+			own := w.at(w.h.DirOf(s.file), name)
+			if strings.EqualFold(own, found) {
+				own = ""
+			}
+			return facts.Need{Name: name, By: s.file, Cause: facts.OtherDLL, Found: found, Lacks: symbol, Elsewhere: own}, true
 		}
 	}
 	return facts.Need{}, false

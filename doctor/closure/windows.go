@@ -618,7 +618,8 @@ func (w *desk) pythonFiles(name string, in *facts.Instance, python string) {
 	}
 }
 
-var openCVName = lazyregexp.New(`^((?:lib)?opencv_)[a-z0-9_]*?([0-9]{3,5})\.dll$`)
+// openCVName are the names of its modules: 480 at their end, or 4, as vcpkg builds them.
+var openCVName = lazyregexp.New(`^((?:lib)?opencv_)[a-z0-9_]*?([0-9]{3,5}|[0-9])\.dll$`)
 
 // modules are the other DLLs of the copy's build. Plugins (videoio_ffmpeg and the
 // like) are loaded if they can be, and left out.

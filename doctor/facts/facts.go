@@ -233,7 +233,15 @@ const (
 	ShellOnPath  VariableProblem = "shell-on-path" // the value is a sh.exe that it leads to
 	LocalProxy   VariableProblem = "local-proxy"   // a proxy on this machine, whose network is not its host's if it has one
 	NotASCII     VariableProblem = "not-ascii"     // its flags name a folder with characters other than ASCII
-	FromSnap     VariableProblem = "from-snap"     // it names a folder of a snap, whose libraries are for its own C library
+	PreVega      VariableProblem = "pre-vega"      // ROCm's OpenCL serves GPUs before Vega with it
+	PythonHome   VariableProblem = "python-home"   // every Python takes its library from there; the detail names the Pythons whose it is
+	PythonPath   VariableProblem = "python-path"   // a folder with modules made for one Python, which every Python imports; the detail is its version
+	NoPython     VariableProblem = "no-python"     // a virtual environment whose Python is gone; the detail is where it was
+	NoToolchain  VariableProblem = "no-toolchain"  // CMake stops, as it names a toolchain file that is not here
+	// OtherToolchain is a toolchain file for another system, which the detail names.
+	OtherToolchain VariableProblem = "other-toolchain"
+	LocalToolchain VariableProblem = "local-toolchain" // Go does not fetch the newer Go that a go.mod asks for
+	FromSnap       VariableProblem = "from-snap"       // it names a folder of a snap, whose libraries are for its own C library
 )
 
 // Project is what the current folder is to be built from, as its files have it.
@@ -348,6 +356,7 @@ type Leftover struct {
 	Entry   string          `json:"entry"`
 	Value   string          `json:"value"`
 	Problem LeftoverProblem `json:"problem"`
+	Detail  string          `json:"detail,omitempty"`
 	File    string          `json:"file"`
 	Line    int             `json:"line"`
 }
@@ -377,6 +386,12 @@ const (
 	// NeedsPrompt: the compiler of that build folder finds its headers by variables that
 	// Visual Studio's developer prompt sets, and this is not one.
 	NeedsPrompt LeftoverProblem = "needs-prompt"
+	// OtherModules: opencv_contrib is of another release than OpenCV's sources; the detail
+	// is its own.
+	OtherModules LeftoverProblem = "other-modules"
+	// OldPybind: Python's module is built with pybind11, whose release is the detail, for
+	// the Python that the value names.
+	OldPybind LeftoverProblem = "old-pybind"
 	// NoGlslang: glslang of the system is asked for, and CMake did not find it.
 	NoGlslang LeftoverProblem = "no-glslang"
 )
@@ -554,6 +569,9 @@ type Instance struct {
 	// Partial: only what a pasted text says of this copy is known; nil for one that was
 	// looked at.
 	Partial *Partial `json:"partial,omitempty"`
+	// Release is the maker's own number of a driver whose Version is that of its
+	// interface (22.14.22890 of Intel's OpenCL driver); "" where it was not found.
+	Release string `json:"release,omitempty"`
 	// Conflict names the other copy or part that disagrees with this one, in a
 	// sentence; "" for none.
 	Conflict string `json:"conflict,omitempty"`
@@ -800,6 +818,8 @@ const (
 	NewerSystem Cause = "newer-system"
 	// PartMissing: it is loaded by name and not found, and others of its set are there.
 	PartMissing Cause = "part-missing"
+	// OtherDLL: another program's DLL of that name comes first on PATH and lacks a function.
+	OtherDLL Cause = "other-dll"
 	// ExecStack: it asks for an executable stack, and the loader gives none to a program
 	// that runs already.
 	ExecStack Cause = "exec-stack"

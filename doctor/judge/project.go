@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -387,4 +389,70 @@ func openCVSources(e *evaluation, _ subject) (map[string]string, bool) {
 		return say(lang.T("without CUDA_ARCH_BIN they make code for Fermi (compute_20), which CUDA 9 and newer refuse"), "3.4", option)
 	}
 	return nil, false
+}
+
+// otherModules finds an opencv_contrib of another release than OpenCV's sources here:
+// the two compile together when they have the same tag (opencv/opencv_contrib issues 966,
+// 1608 and 2945).
+func otherModules(e *evaluation, s subject) (map[string]string, bool) {
+	l, own := item[facts.Leftover](s), e.facts.Project.Version
+	return map[string]string{"own": own}, l.Problem == facts.OtherModules && own != "" && l.Detail != own
+}
+
+// pybindFor are the first releases of pybind11 that compile for a Python (pybind11's
+// changelog). For older ones than 3.11 OpenPose's own does.
+var pybindFor = []struct {
+	python int
+	pybind string
+}{{13, "2.13"}, {12, "2.11"}, {11, "2.10"}}
+
+// oldPybind finds a Python that is newer than the pybind11 in OpenPose's sources knows.
+func oldPybind(e *evaluation, s subject) (map[string]string, bool) {
+	l := item[facts.Leftover](s)
+	if l.Problem != facts.OldPybind {
+		return nil, false
+	}
+	series := ""
+	for _, python := range e.facts.Components["python"] {
+		if strings.EqualFold(slashed(python.Path), slashed(l.Value)) {
+			series = recipes.Series(python.Version)
+		}
+	}
+	// Python's installer names its folder for it, and so do distributions the program.
+	if m := namedPython.FindStringSubmatch(slashed(l.Value)); series == "" && m != nil {
+		series = "3." + m[1]
+	}
+	minor, found := strings.CutPrefix(series, "3.")
+	n, err := strconv.Atoi(minor)
+	if !found || err != nil {
+		return nil, false
+	}
+	for _, p := range pybindFor {
+		if n >= p.python {
+			return map[string]string{"python": series, "least": p.pybind}, newer(p.pybind, l.Detail)
+		}
+	}
+	return nil, false
+}
+
+var namedPython = lazyregexp.New(`(?i)/python3\.?([0-9]{1,2})(?:/python\.exe)?$`)
+
+// openCVForCUDA finds, where a project looks for OpenCV with CMake, another CUDA than
+// OpenCV was built with: its package file asks for exactly that one (OpenCV, cmake/
+// templates/OpenCVConfig-CUDA.cmake.in).
+func openCVForCUDA(e *evaluation, s subject) (map[string]string, bool) {
+	d := item[facts.Demand](s)
+	opencv, ok := e.facts.Active("opencv")
+	cuda, found := e.facts.Active("cuda")
+	if d.Component != "opencv" || d.By != "cmake" || !ok || !found || opencv.Built.CUDA == "" || cuda.Version == "" {
+		return nil, false
+	}
+	want := recipes.Series(opencv.Built.CUDA)
+	vars := map[string]string{"built": want, "have": recipes.Series(cuda.Version), "opencv": opencv.Version}
+	for _, other := range e.facts.Components["cuda"] {
+		if recipes.Series(other.Version) == want && other.HasPart("nvcc") {
+			vars["other"] = rootOf(other.Path)
+		}
+	}
+	return vars, want != "" && want != vars["have"]
 }

@@ -209,3 +209,14 @@ func minor14(version string) int {
 	}
 	return n
 }
+
+// dllOfAnother finds a DLL of another program that Windows takes for one of the same
+// name, and that lacks a function which a file here imports of it.
+func dllOfAnother(e *evaluation, s subject) (map[string]string, bool) {
+	vars, ok := needVars(e, s, func(n facts.Need) bool { return n.Cause == facts.OtherDLL })
+	if !ok {
+		return nil, false
+	}
+	vars["own-folder"] = folderOf(vars["elsewhere"])
+	return vars, true
+}

@@ -291,6 +291,10 @@ func (p *probe) library(ctx context.Context, in *facts.Instance, lib, via string
 		in.Attrs["libcuda_version"] = v
 	}
 	in.Evidence = append(in.Evidence, facts.Evidence{Kind: "file", Source: real, Detail: v})
+	if u := p.emptyLibrary(ctx, real); u != nil {
+		in.Unusable = u
+		return
+	}
 	stub := strings.Contains(real, "/stubs/")
 	if stub && (in.Version != "" || h.Exists(ctx, "/usr/lib/wsl/lib/libcuda.so.1")) {
 		in.Unusable = stubFirst(lib, via)

@@ -243,6 +243,39 @@ func (p *probe) failing(ctx context.Context, text string) *facts.Unusable {
 	return u
 }
 
+// emptyLibrary is a libcuda of no bytes; nil for another. Where an image was made from a
+// container, what the runtime had mounted stays in it as empty files, and hides what
+// another machine's runtime mounts (microsoft/WSL issue 8274).
+func (p *probe) emptyLibrary(ctx context.Context, library string) *facts.Unusable {
+	empty := func(file string) bool {
+		info, err := p.h.Stat(ctx, file)
+		return err == nil && info.Size == 0 && !info.Dir && p.readEmpty(ctx, file)
+	}
+	if !empty(library) {
+		return nil
+	}
+	dir := path.Dir(library)
+	files := []string{library}
+	for _, name := range []string{"libcuda.so", "libcuda.so.1", "libnvidia-ml.so.1", "libdxcore.so", "libnvidia-ptxjitcompiler.so.1"} {
+		if file := path.Join(dir, name); file != library && empty(file) {
+			files = append(files, file)
+		}
+	}
+	u := &facts.Unusable{Reason: facts.Broken, Detail: library + " is an empty file", Remedy: "Install the NVIDIA driver's packages again."}
+	if inContainer(ctx, p.h) {
+		u.Detail += ", which this image brings: it was made from a container into which a driver was mounted"
+		u.Remedy = "As root in this container: rm -f " + strings.Join(files, " ") + " && ldconfig. Remove them from the image, too, or build it from a Dockerfile."
+	}
+	return u
+}
+
+// readEmpty reports whether a file has no byte to read: one whose size alone is 0 may be
+// a recording's.
+func (p *probe) readEmpty(ctx context.Context, file string) bool {
+	head, err := p.h.ReadAt(ctx, file, 0, 1)
+	return err == nil && len(head) == 0
+}
+
 // compatOlder is a libcuda of CUDA's compatibility package that is older than the kernel
 // module: the package is for the other way round, a newer CUDA on an older driver. CUDA
 // stops with error 803 (CUDA Compatibility, "Forward Compatibility"; CUDA Driver API,

@@ -98,6 +98,15 @@ func (p *prober) openCL() {
 	}
 }
 
+// preVega notes the variable by which ROCm's OpenCL serves GPUs before Vega
+// (ROCm/legacy-rocm-build issue 1659).
+func (p *prober) preVega() {
+	const name = "ROC_ENABLE_PRE_VEGA"
+	if v := p.h.Env(name); v != "" && v != "0" && !strings.EqualFold(v, "false") {
+		p.note(name, v, facts.PreVega, "")
+	}
+}
+
 // ofMacOS are libraries of macOS that have the names of others' in another way: dyld takes
 // the one in DYLD_LIBRARY_PATH for every program, and the system's frameworks miss their own
 // functions in it (dyld(1); "Symbol not found: __cg_jpeg_resync_to_restart", "_iconv").

@@ -11,6 +11,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/doctor/probe/loader"
 	"github.com/deployctl/deployctl/doctor/probe/opencv"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
@@ -227,7 +228,7 @@ func (w *world) wheels(ctx context.Context) {
 			}
 		}
 		for _, s := range w.searches {
-			if lone != "" && s.spec.component == "opencv-python" && !slices.ContainsFunc(s.copies, func(c *copyOf) bool { return len(c.imports) > 0 }) {
+			if lone != "" && s.spec.component == "opencv-python" && !slices.ContainsFunc(s.copies, func(c *copyOf) bool { return len(c.imports) > 0 && strings.HasPrefix(c.prefix, at.dir) }) {
 				s.loneModule(ctx, at, lone)
 			}
 		}
@@ -313,6 +314,11 @@ func (s *search) wheel(ctx context.Context, at site, folder, name, version strin
 	if tool, _ := s.text(ctx, s.h.Join(at.dir, folder, "INSTALLER")); at.imported && strings.TrimSpace(tool) != "conda" {
 		imports = []string{name + " " + look.Clean(version)}
 	}
+	defer func() {
+		if name == "torch" && at.imported && s.h.OS == "linux" {
+			s.mixedCuBLAS(ctx, at.dir, prefix)
+		}
+	}()
 	for _, c := range s.copies {
 		if c.prefix == prefix { // mkl and mkl-devel are one copy
 			c.imports = append(c.imports, imports...)
@@ -532,3 +538,35 @@ func (s *search) nodeBinary(ctx context.Context, dir string, c *copyOf) {
 		c.set("missing", "no library for "+platform+" "+arch)
 	}
 }
+
+// mixedCuBLAS notes a cuBLAS whose second half LD_LIBRARY_PATH takes from elsewhere:
+// PyTorch's package loads libcublas.so of the package nvidia-cublas, which finds an older
+// libcublasLt.so in a folder there (pytorch/pytorch issue 91067 and pull request 174320).
+func (s *search) mixedCuBLAS(ctx context.Context, dir, prefix string) {
+	for _, e := range s.list(ctx, dir) {
+		m := cublasPackage.FindStringSubmatch(e.Name)
+		if m == nil || !s.h.Exists(ctx, path.Join(dir, "nvidia/cublas/lib/libcublas.so."+m[1])) {
+			continue
+		}
+		for _, other := range loader.SplitPath(s.h.Env("LD_LIBRARY_PATH")) {
+			const second = "libcublasLt.so."
+			real := path.Base(s.h.Real(ctx, path.Join(other, second+m[1])))
+			version, ok := strings.CutPrefix(real, second)
+			if !ok || strings.HasPrefix(other, dir) || !look.Newer(m[2], version) || strings.Count(version, ".") < 2 {
+				continue
+			}
+			for _, c := range s.copies {
+				if c.prefix == prefix {
+					c.unusable = &facts.Unusable{
+						Reason: facts.Mismatch,
+						Detail: "LD_LIBRARY_PATH names " + other + ", whose " + second + m[1] + " (" + version + ") comes before that of the package nvidia-cublas-cu" + m[1] + " (" + m[2] + "), which PyTorch is for",
+						Remedy: "Remove " + other + " from LD_LIBRARY_PATH where PyTorch is started: its packages bring CUDA's libraries.",
+					}
+				}
+			}
+			return
+		}
+	}
+}
+
+var cublasPackage = lazyregexp.New(`^nvidia_cublas_cu([0-9]+)-([0-9.]+)\.dist-info$`)

@@ -132,6 +132,8 @@ func run(ctx context.Context, h *host.Host, ask []string) (facts.Facts, error) {
 	if len(ask) == 1 || len(ask) > 1 && f.Components[Loader] != nil {
 		errs = append(errs, askAll(ctx, h, ask, drivers)...)
 	}
+	releases, err := ofIntel(ctx, h, drivers)
+	errs = append(errs, err)
 	for _, d := range drivers {
 		if d.attrs == nil {
 			d.attrs = map[string]string{}
@@ -158,7 +160,7 @@ func run(ctx context.Context, h *host.Host, ask []string) (facts.Facts, error) {
 				unusable.Remedy = "Unset " + d.icd + ", or set it to the library of an installed OpenCL driver."
 			}
 		}
-		in := facts.Instance{Version: d.version, Path: d.file, Has: d.has, Attrs: d.attrs, Unusable: unusable, Evidence: []facts.Evidence{d.evidence}}
+		in := facts.Instance{Version: d.version, Release: releases[d.library], Path: d.file, Has: d.has, Attrs: d.attrs, Unusable: unusable, Evidence: []facts.Evidence{d.evidence}}
 		if by := d.attrs["driver"]; by == "PoCL" || by == "Intel CPU" || by == "Oclgrind" {
 			in.Devices = []facts.Device{{Name: by, Type: "cpu", Software: true}}
 		}
@@ -170,6 +172,38 @@ func run(ctx context.Context, h *host.Host, ask []string) (facts.Facts, error) {
 	markActive(f.Components[Component])
 	return f, errors.Join(errs...)
 }
+
+// neoPackages are the packages of Intel's driver, by Debian and its relatives and by
+// Intel itself; those of legacy are for the GPUs before Tiger Lake.
+var neoPackages = []string{"intel-opencl-icd", "intel-opencl-icd-legacy1", "intel-opencl-icd-legacy"}
+
+// ofIntel are the releases of Intel's driver by its library, as its packages have them.
+func ofIntel(ctx context.Context, h *host.Host, drivers []*driver) (map[string]string, error) {
+	releases := map[string]string{}
+	for _, d := range drivers {
+		if h.OS != "linux" || !strings.Contains(d.library, "igdrcl") || !strings.HasPrefix(d.file, "/usr/lib") {
+			continue
+		}
+		legacy := strings.Contains(d.library, "legacy")
+		installed, err := look.Dpkg(ctx, h, neoPackages...)
+		if err != nil && !host.IsNotExist(err) {
+			return releases, err
+		}
+		for _, name := range neoPackages {
+			if v := installed[name]; v != "" && strings.Contains(name, "legacy") == legacy {
+				releases[d.library] = look.Upstream(v)
+			}
+		}
+		for _, dir := range h.Glob(ctx, "/var/lib/pacman/local", "intel-compute-runtime-*") {
+			if m := pacmanRelease.FindStringSubmatch(path.Base(dir)); m != nil && (m[1] != "") == legacy {
+				releases[d.library] = m[2]
+			}
+		}
+	}
+	return releases, nil
+}
+
+var pacmanRelease = lazyregexp.New(`^intel-compute-runtime(-legacy)?(?:-bin)?-(\d+(?:\.\d+)+)`)
 
 // unregistered finds drivers that are here and that no .icd file names: container
 // images come without the file. Where another is registered, that of NVIDIA alone is

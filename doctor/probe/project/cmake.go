@@ -7,6 +7,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // packages are the names by which CMake files ask for a component, and cached
@@ -341,7 +342,7 @@ func (p *prober) cache(dir string) (project string) {
 		return ""
 	}
 	var found []facts.Leftover
-	var dnn, lapack, glslang, python, obsensor facts.Leftover
+	var dnn, lapack, glslang, python, obsensor, modules, pybind facts.Leftover
 	code := facts.GPUCode{By: "cmake-cache", File: file}
 	cuda, n := false, 0
 	options := map[string]string{}
@@ -375,6 +376,12 @@ func (p *prober) cache(dir string) (project string) {
 			glslang, glslang.Problem = l, facts.NoGlslang
 		case (name == "PYTHON3_INCLUDE_DIR" || name == "PYTHON3_INCLUDE_PATH") && p.gone(value+"/Python.h"):
 			python, python.Problem = l, facts.NoPythonHeaders
+		case name == "OPENCV_EXTRA_MODULES_PATH" && !p.gone(value):
+			modules, modules.Problem = l, facts.OtherModules
+		case name == "PYTHON_EXECUTABLE":
+			pybind, pybind.Problem = l, facts.OldPybind
+		case name == "BUILD_PYTHON":
+			options[name] = value
 		case name == "OPENCV_DNN_CUDA" && value == "OFF":
 			dnn, dnn.Problem = l, facts.SwitchedOff
 		case name == "CMAKE_CACHEFILE_DIR":
@@ -413,12 +420,54 @@ func (p *prober) cache(dir string) (project string) {
 	if project == "OpenCV" && python.Entry != "" && options["BUILD_opencv_python3"] != "OFF" {
 		found = append(found, python)
 	}
+	if modules.Detail = p.contrib(modules.Value); project == "OpenCV" && modules.Detail != "" {
+		found = append(found, modules)
+	}
+	if pybind.Detail = p.pybind(); project == "OpenPose" && options["BUILD_PYTHON"] == "ON" && pybind.Entry != "" && pybind.Detail != "" {
+		found = append(found, pybind)
+	}
 	if project == "ncnn" && glslang.Entry != "" && options["NCNN_SYSTEM_GLSLANG"] == "ON" && options["NCNN_VULKAN"] == "ON" {
 		found = append(found, glslang)
 	}
 	p.p.Leftovers = append(p.p.Leftovers, found...)
 	return project
 }
+
+// contrib is the release of the opencv_contrib that OPENCV_EXTRA_MODULES_PATH names: what
+// the folder of its archive is named for, or the tag that git has there; "" where
+// neither is.
+func (p *prober) contrib(modules string) string {
+	if p.h.Windows() {
+		modules = strings.ReplaceAll(modules, "/", `\`)
+	}
+	dir := p.h.DirOf(strings.TrimRight(modules, `\/`))
+	if m := contribFolder.FindStringSubmatch(p.h.Base(dir)); m != nil {
+		return m[1]
+	}
+	head := strings.TrimSpace(p.text(dir, ".git", "HEAD"))
+	for line := range strings.Lines(p.text(dir, ".git", "packed-refs")) {
+		hash, ref, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if tag, ok := strings.CutPrefix(ref, "refs/tags/"); ok && hash == head && number(tag) {
+			return tag
+		}
+	}
+	return ""
+}
+
+var contribFolder = lazyregexp.New(`(?i)^opencv_contrib-([0-9]+\.[0-9]+\.[0-9]+)$`)
+
+// pybind is the release of the pybind11 in OpenPose's sources; "" where it cannot be read.
+func (p *prober) pybind() string {
+	for _, root := range []string{p.h.Dir, p.h.DirOf(p.h.Dir)} {
+		text := p.text(root, "3rdparty", "pybind11", "include", "pybind11", "detail", "common.h")
+		if m := pybindVersion.FindStringSubmatch(text); m != nil {
+			return m[1] + "." + m[2]
+		}
+	}
+	return ""
+}
+
+var pybindVersion = lazyregexp.New(`PYBIND11_VERSION_MAJOR\s+([0-9]+)\s+#\s*define\s+PYBIND11_VERSION_MINOR\s+([0-9]+)`)
 
 // sources reads the version of OpenCV's own sources, where they are what is built.
 func (p *prober) sources() {
@@ -464,7 +513,7 @@ func (p *prober) onlyPart(value string) bool {
 // runs again.
 func remembered(name string) bool {
 	switch name {
-	case "CMAKE_HOME_DIRECTORY", "CMAKE_MAKE_PROGRAM", "CMAKE_GENERATOR_INSTANCE", "CMAKE_C_COMPILER", "CMAKE_CXX_COMPILER", "CMAKE_CUDA_COMPILER", "CUDA_TOOLKIT_ROOT_DIR", "CUDAToolkit_ROOT":
+	case "CMAKE_HOME_DIRECTORY", "CMAKE_MAKE_PROGRAM", "CMAKE_GENERATOR_INSTANCE", "CMAKE_C_COMPILER", "CMAKE_CXX_COMPILER", "CMAKE_CUDA_COMPILER", "CUDA_TOOLKIT_ROOT_DIR", "CUDAToolkit_ROOT", "OPENCV_EXTRA_MODULES_PATH":
 		return true
 	}
 	pkg, ok := strings.CutSuffix(name, "_DIR")

@@ -1,0 +1,136 @@
+package judge
+
+import (
+	_ "embed" // which GPUs of Intel which releases of its OpenCL driver know
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+)
+
+//go:embed intel.ids
+var intelIDs string
+
+// intelGPU is what intel.ids says of a device (8086:5916).
+type intelGPU struct{ series, first, end string }
+
+// knownIntel looks a device up in intel.ids.
+func knownIntel(id string) (intelGPU, bool) {
+	device, ok := strings.CutPrefix(strings.ToLower(id), "8086:")
+	if n, err := strconv.ParseUint(device, 16, 16); ok && err == nil {
+		for line := range strings.Lines(intelIDs) {
+			part := strings.Split(strings.TrimSpace(line), "|")
+			if len(part) == 4 && !strings.HasPrefix(line, "#") && amongIDs(n, part[3]) {
+				return intelGPU{part[0], part[1], part[2]}, true
+			}
+		}
+	}
+	return intelGPU{}, false
+}
+
+// amongIDs reports whether n is one of the ids, which are hexadecimal, alone or as
+// ranges.
+func amongIDs(n uint64, ids string) bool {
+	for block := range strings.FieldsSeq(ids) {
+		low, high, isRange := strings.Cut(block, "-")
+		if !isRange {
+			high = low
+		}
+		first, err1 := strconv.ParseUint(low, 16, 16)
+		last, err2 := strconv.ParseUint(high, 16, 16)
+		if err1 == nil && err2 == nil && first <= n && n <= last {
+			return true
+		}
+	}
+	return false
+}
+
+// polaris are the Radeons of gfx803 by PCI id: Polaris 10 to 12 and Fiji, RX 460 to
+// 590 and R9 Fury (the PCI ID repository; libdrm, data/amdgpu.ids).
+const polaris = "67c0-67df 67e0-67ff 694c-694f 6980-699f 6fdf 7300 730f"
+
+// openCLWithoutGPU finds OpenCL drivers none of which knows the GPU here: programs get
+// a platform with no device. What a driver answered with, where it was asked, counts
+// for more. With another driver beside it, which computes, that is said by the relation
+// with beside.
+func openCLWithoutGPU(beside bool) relation {
+	return func(e *evaluation, _ subject) (map[string]string, bool) {
+		if !slices.Contains(e.touched(), "opencl") {
+			return nil, false
+		}
+		var vars map[string]string
+		others, asked := false, false
+		for _, i := range e.facts.Components["opencl"] {
+			if i.Unusable != nil || i.Path == "" {
+				continue
+			}
+			v, known := e.blindDriver(i)
+			switch {
+			case !known:
+				others = true
+			case v == nil:
+				return nil, false // this one serves a GPU here
+			case vars == nil:
+				vars = v
+			}
+			software := func(d facts.Device) bool { return d.Software }
+			asked = asked || len(i.Devices) > 0 && !slices.ContainsFunc(i.Devices, software)
+		}
+		return vars, vars != nil && !asked && others == beside
+	}
+}
+
+// blindDriver says why a driver serves none of the GPUs here: nil where it does, and
+// not known where its release or a GPU of its maker is not.
+func (e *evaluation) blindDriver(i facts.Instance) (vars map[string]string, known bool) {
+	switch i.Attrs["driver"] {
+	case "Intel graphics (NEO)":
+		for _, g := range e.facts.GPUs {
+			if g.Vendor != "intel" {
+				continue
+			}
+			gpu, ok := knownIntel(g.ID)
+			if !ok || i.Release == "" && gpu.first != "none" {
+				return nil, false
+			}
+			vars = map[string]string{"driver": "Intel's OpenCL driver " + i.Release, "gpu": gpu.series, "path": i.Path}
+			switch {
+			case gpu.first == "none":
+				vars["driver"], vars["never"] = "Intel's OpenCL driver", "yes"
+			case gpu.first != "-" && newer(gpu.first, i.Release):
+				vars["least"] = gpu.first
+			case gpu.end != "-" && !newer(gpu.end, i.Release) && !strings.Contains(i.Path, "legacy"):
+				vars["end"] = gpu.end
+			default:
+				return nil, true
+			}
+		}
+		return vars, vars != nil
+	case "AMD":
+		rocm, ok := e.facts.Active("rocm")
+		if !ok || rocm.Version == "" || newer("4.5", rocm.Version) || !strings.HasPrefix(i.Path, "/opt/rocm") {
+			return nil, false
+		}
+		on := slices.ContainsFunc(e.facts.Environment.Variables, func(v facts.Variable) bool { return v.Problem == facts.PreVega })
+		for _, g := range e.facts.GPUs {
+			device, amd := strings.CutPrefix(strings.ToLower(g.ID), "1002:")
+			n, err := strconv.ParseUint(device, 16, 16)
+			if !amd || err != nil {
+				continue
+			}
+			gone := !newer("7.0", rocm.Version)
+			if !amongIDs(n, polaris) || on && !gone {
+				return nil, true
+			}
+			vars = map[string]string{"driver": "ROCm " + rocm.Version, "gpu": "Polaris (gfx803)", "path": i.Path}
+			if gone {
+				vars["gone"] = "yes"
+			} else {
+				vars["variable"] = "ROC_ENABLE_PRE_VEGA"
+			}
+		}
+		return vars, vars != nil
+	}
+	return nil, false
+}
