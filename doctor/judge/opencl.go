@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 //go:embed intel.ids
@@ -52,32 +53,30 @@ const polaris = "67c0-67df 67e0-67ff 694c-694f 6980-699f 6fdf 7300 730f"
 
 // openCLWithoutGPU finds OpenCL drivers none of which knows the GPU here: programs get
 // a platform with no device. What a driver answered with, where it was asked, counts
-// for more. With another driver beside it, which computes, that is said by the relation
-// with beside.
+// for more. With one for the CPU beside it, that is said by the relation with beside.
 func openCLWithoutGPU(beside bool) relation {
 	return func(e *evaluation, _ subject) (map[string]string, bool) {
 		if !slices.Contains(e.touched(), "opencl") {
 			return nil, false
 		}
 		var vars map[string]string
-		others, asked := false, false
+		others := false
 		for _, i := range e.facts.Components["opencl"] {
 			if i.Unusable != nil || i.Path == "" {
 				continue
 			}
+			software := slices.ContainsFunc(i.Devices, func(d facts.Device) bool { return d.Software })
 			v, known := e.blindDriver(i)
 			switch {
-			case !known:
+			case software:
 				others = true
-			case v == nil:
-				return nil, false // this one serves a GPU here
+			case !known, v == nil, len(i.Devices) > 0:
+				return nil, false // this one serves a GPU here, or may
 			case vars == nil:
 				vars = v
 			}
-			software := func(d facts.Device) bool { return d.Software }
-			asked = asked || len(i.Devices) > 0 && !slices.ContainsFunc(i.Devices, software)
 		}
-		return vars, vars != nil && !asked && others == beside
+		return vars, vars != nil && others == beside
 	}
 }
 
@@ -94,10 +93,10 @@ func (e *evaluation) blindDriver(i facts.Instance) (vars map[string]string, know
 			if !ok || i.Release == "" && gpu.first != "none" {
 				return nil, false
 			}
-			vars = map[string]string{"driver": "Intel's OpenCL driver " + i.Release, "gpu": gpu.series, "path": i.Path}
+			vars = map[string]string{"driver": lang.F("Intel's OpenCL driver %s", i.Release), "gpu": gpu.series, "path": i.Path}
 			switch {
 			case gpu.first == "none":
-				vars["driver"], vars["never"] = "Intel's OpenCL driver", "yes"
+				vars["driver"], vars["never"] = lang.T("Intel's OpenCL driver"), "yes"
 			case gpu.first != "-" && newer(gpu.first, i.Release):
 				vars["least"] = gpu.first
 			case gpu.end != "-" && !newer(gpu.end, i.Release) && !strings.Contains(i.Path, "legacy"):
@@ -123,7 +122,7 @@ func (e *evaluation) blindDriver(i facts.Instance) (vars map[string]string, know
 			if !amongIDs(n, polaris) || on && !gone {
 				return nil, true
 			}
-			vars = map[string]string{"driver": "ROCm " + rocm.Version, "gpu": "Polaris (gfx803)", "path": i.Path}
+			vars = map[string]string{"driver": "ROCm " + rocm.Version, "gpu": "gfx803 (Polaris, Fiji)", "path": i.Path}
 			if gone {
 				vars["gone"] = "yes"
 			} else {

@@ -316,7 +316,7 @@ func (s *search) wheel(ctx context.Context, at site, folder, name, version strin
 	}
 	defer func() {
 		if name == "torch" && at.imported && s.h.OS == "linux" {
-			s.mixedCuBLAS(ctx, at.dir, prefix)
+			s.mixedCUDA(ctx, at.dir, prefix)
 		}
 	}()
 	for _, c := range s.copies {
@@ -539,34 +539,42 @@ func (s *search) nodeBinary(ctx context.Context, dir string, c *copyOf) {
 	}
 }
 
-// mixedCuBLAS notes a cuBLAS whose second half LD_LIBRARY_PATH takes from elsewhere:
-// PyTorch's package loads libcublas.so of the package nvidia-cublas, which finds an older
-// libcublasLt.so in a folder there (pytorch/pytorch issue 91067 and pull request 174320).
-func (s *search) mixedCuBLAS(ctx context.Context, dir, prefix string) {
+// ofNVIDIA are packages of PyTorch's CUDA whose library of that name LD_LIBRARY_PATH may
+// take from elsewhere: the second half of cuBLAS, and cuDNN (pytorch/pytorch issue 91067
+// and pull request 174320; "cuDNN version incompatibility").
+var ofNVIDIA = []struct{ name, own, library string }{
+	{"nvidia-cublas-cu", "nvidia/cublas/lib/libcublas.so.", "libcublasLt.so."},
+	{"nvidia-cudnn-cu", "nvidia/cudnn/lib/libcudnn.so.", "libcudnn.so."},
+}
+
+// mixedCUDA notes a PyTorch in a folder of packages that gets a library of CUDA which is
+// older than the package that it asks for, as LD_LIBRARY_PATH comes before its packages.
+func (s *search) mixedCUDA(ctx context.Context, dir, prefix string) {
 	for _, e := range s.list(ctx, dir) {
-		m := cublasPackage.FindStringSubmatch(e.Name)
-		if m == nil || !s.h.Exists(ctx, path.Join(dir, "nvidia/cublas/lib/libcublas.so."+m[1])) {
-			continue
-		}
-		for _, other := range loader.SplitPath(s.h.Env("LD_LIBRARY_PATH")) {
-			const second = "libcublasLt.so."
-			real := path.Base(s.h.Real(ctx, path.Join(other, second+m[1])))
-			version, ok := strings.CutPrefix(real, second)
-			if !ok || strings.HasPrefix(other, dir) || !look.Newer(m[2], version) || strings.Count(version, ".") < 2 {
+		name, version, ok := parseInfoFolder(e.Name)
+		for _, p := range ofNVIDIA {
+			cuda, is := strings.CutPrefix(name, p.name)
+			series, _, _ := strings.Cut(version, ".")
+			if !ok || !is || cuda == "" || !s.h.Exists(ctx, path.Join(dir, p.own+series)) {
 				continue
 			}
-			for _, c := range s.copies {
-				if c.prefix == prefix {
-					c.unusable = &facts.Unusable{
-						Reason: facts.Mismatch,
-						Detail: "LD_LIBRARY_PATH names " + other + ", whose " + second + m[1] + " (" + version + ") comes before that of the package nvidia-cublas-cu" + m[1] + " (" + m[2] + "), which PyTorch is for",
-						Remedy: "Remove " + other + " from LD_LIBRARY_PATH where PyTorch is started: its packages bring CUDA's libraries.",
+			for _, other := range loader.SplitPath(s.h.Env("LD_LIBRARY_PATH")) {
+				real := path.Base(s.h.Real(ctx, path.Join(other, p.library+series)))
+				have, found := strings.CutPrefix(real, p.library)
+				if !found || strings.HasPrefix(other, dir) || !look.Newer(version, have) || strings.Count(have, ".") < 2 {
+					continue
+				}
+				for _, c := range s.copies {
+					if c.prefix == prefix && c.unusable == nil {
+						c.unusable = &facts.Unusable{
+							Reason: facts.Mismatch,
+							Detail: "LD_LIBRARY_PATH names " + other + ", whose " + p.library + series + " (" + have + ") comes before what the package " + name + " " + version + " brings, which PyTorch asks for",
+							Remedy: "Remove " + other + " from LD_LIBRARY_PATH where PyTorch is started: its packages bring CUDA's libraries.",
+						}
 					}
 				}
+				break
 			}
-			return
 		}
 	}
 }
-
-var cublasPackage = lazyregexp.New(`^nvidia_cublas_cu([0-9]+)-([0-9.]+)\.dist-info$`)

@@ -445,6 +445,15 @@ func (p *prober) contrib(modules string) string {
 		return m[1]
 	}
 	head := strings.TrimSpace(p.text(dir, ".git", "HEAD"))
+	if branch, ok := strings.CutPrefix(head, "ref: refs/heads/"); ok && slices.Contains([]string{"3.4", "4.x", "5.x", "master"}, branch) {
+		// OpenCV's sources of a release are not that branch.
+		for _, own := range []string{p.h.Dir, p.h.DirOf(p.h.Dir)} {
+			if strings.TrimSpace(p.text(own, ".git", "HEAD")) == head {
+				return ""
+			}
+		}
+		return "branch " + branch
+	}
 	for line := range strings.Lines(p.text(dir, ".git", "packed-refs")) {
 		hash, ref, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if tag, ok := strings.CutPrefix(ref, "refs/tags/"); ok && hash == head && number(tag) {
@@ -513,7 +522,7 @@ func (p *prober) onlyPart(value string) bool {
 // runs again.
 func remembered(name string) bool {
 	switch name {
-	case "CMAKE_HOME_DIRECTORY", "CMAKE_MAKE_PROGRAM", "CMAKE_GENERATOR_INSTANCE", "CMAKE_C_COMPILER", "CMAKE_CXX_COMPILER", "CMAKE_CUDA_COMPILER", "CUDA_TOOLKIT_ROOT_DIR", "CUDAToolkit_ROOT", "OPENCV_EXTRA_MODULES_PATH":
+	case "CMAKE_HOME_DIRECTORY", "CMAKE_MAKE_PROGRAM", "CMAKE_GENERATOR_INSTANCE", "CMAKE_C_COMPILER", "CMAKE_CXX_COMPILER", "CMAKE_CUDA_COMPILER", "CUDA_TOOLKIT_ROOT_DIR", "CUDAToolkit_ROOT", "OPENCV_EXTRA_MODULES_PATH", "CMAKE_TOOLCHAIN_FILE":
 		return true
 	}
 	pkg, ok := strings.CutSuffix(name, "_DIR")
