@@ -132,16 +132,21 @@ func TestCachedHeaders(t *testing.T) {
 		project, cache, files string
 		want                  facts.LeftoverProblem
 	}{
-		"no Python.h":             {"OpenCV", python, "-- dir /usr/include --\n", facts.NoPythonHeaders},
-		"Python.h":                {"OpenCV", python, "-- file /usr/include/python3.10/Python.h --\nx\n", ""},
-		"without Python":          {"OpenCV", python + "BUILD_opencv_python3:BOOL=OFF\n", "-- dir /usr/include --\n", ""},
-		"Python of another":       {"demo", python, "-- dir /usr/include --\n", ""},
-		"no lapacke.h":            {"OpenCV", lapacke, included, facts.NoLapacke},
-		"LAPACK was left out":     {"OpenCV", lapacke, "", ""},
-		"no glslang":              {"ncnn", glslang, "", facts.NoGlslang},
-		"ncnn's own glslang":      {"ncnn", strings.Replace(glslang, "GLSLANG:BOOL=ON", "GLSLANG:BOOL=OFF", 1), "", ""},
-		"ncnn without Vulkan":     {"ncnn", strings.Replace(glslang, "VULKAN:BOOL=ON", "VULKAN:BOOL=OFF", 1), "", ""},
-		"the glslang of a system": {"ncnn", strings.Replace(glslang, "glslang_DIR-NOTFOUND", "/usr/lib/cmake/glslang", 1), "", ""},
+		"opencv_contrib's archive": {"OpenCV", "OPENCV_EXTRA_MODULES_PATH:PATH=/src/opencv_contrib-4.10.0/modules\n", "-- file /src/opencv_contrib-4.10.0/modules/x --\nx\n", facts.OtherModules},
+		"opencv_contrib at a tag":  {"OpenCV", "OPENCV_EXTRA_MODULES_PATH:PATH=/src/contrib/modules\n", "-- file /src/contrib/modules/x --\nx\n-- file /src/contrib/.git/HEAD --\nabc\n-- file /src/contrib/.git/packed-refs --\nabc refs/tags/4.5.2\n", facts.OtherModules},
+		"opencv_contrib's branch":  {"OpenCV", "OPENCV_EXTRA_MODULES_PATH:PATH=/src/contrib/modules\n", "-- file /src/contrib/modules/x --\nx\n-- file /src/contrib/.git/HEAD --\nref: refs/heads/4.x\n", facts.OtherModules},
+		"both of one branch":       {"OpenCV", "OPENCV_EXTRA_MODULES_PATH:PATH=/src/contrib/modules\n", "-- file /src/contrib/modules/x --\nx\n-- file /src/contrib/.git/HEAD --\nref: refs/heads/4.x\n-- file /src/.git/HEAD --\nref: refs/heads/4.x\n", ""},
+		"opencv_contrib is gone":   {"OpenCV", "OPENCV_EXTRA_MODULES_PATH:PATH=/src/contrib/modules\n", "", facts.NamesNoFile},
+		"no Python.h":              {"OpenCV", python, "-- dir /usr/include --\n", facts.NoPythonHeaders},
+		"Python.h":                 {"OpenCV", python, "-- file /usr/include/python3.10/Python.h --\nx\n", ""},
+		"without Python":           {"OpenCV", python + "BUILD_opencv_python3:BOOL=OFF\n", "-- dir /usr/include --\n", ""},
+		"Python of another":        {"demo", python, "-- dir /usr/include --\n", ""},
+		"no lapacke.h":             {"OpenCV", lapacke, included, facts.NoLapacke},
+		"LAPACK was left out":      {"OpenCV", lapacke, "", ""},
+		"no glslang":               {"ncnn", glslang, "", facts.NoGlslang},
+		"ncnn's own glslang":       {"ncnn", strings.Replace(glslang, "GLSLANG:BOOL=ON", "GLSLANG:BOOL=OFF", 1), "", ""},
+		"ncnn without Vulkan":      {"ncnn", strings.Replace(glslang, "VULKAN:BOOL=ON", "VULKAN:BOOL=OFF", 1), "", ""},
+		"the glslang of a system":  {"ncnn", strings.Replace(glslang, "glslang_DIR-NOTFOUND", "/usr/lib/cmake/glslang", 1), "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			leavesOver(t, "-- platform --\nlinux/amd64\n-- cwd --\n/src/build\n-- file /src/build/CMakeCache.txt --\nCMAKE_PROJECT_NAME:STATIC="+c.project+"\n"+c.cache+c.files, c.want)
