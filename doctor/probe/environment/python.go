@@ -28,17 +28,15 @@ func (p *prober) pythonHome() {
 	if home == "" {
 		return
 	}
-	dir := home
 	var inside []string
 	if p.h.Windows() {
-		dir = strings.TrimRight(home, `\/`)
-		for _, file := range p.h.Glob(p.ctx, dir, "python*.dll") {
+		for _, file := range p.h.Glob(p.ctx, strings.TrimRight(home, `\/`), "python*.dll") {
 			if m := dllOfPython.FindStringSubmatch(strings.ToLower(p.h.Base(file))); m != nil {
 				inside = append(inside, m[1]+"."+m[2])
 			}
 		}
 	} else {
-		dir, _, _ = strings.Cut(home, ":") // prefix:exec_prefix
+		dir, _, _ := strings.Cut(home, ":") // prefix:exec_prefix
 		for _, file := range p.h.Glob(p.ctx, path.Join(dir, "lib"), "python*") {
 			if v, ok := strings.CutPrefix(path.Base(file), "python"); ok && strings.Contains(v, ".") {
 				inside = append(inside, v)
@@ -110,7 +108,10 @@ func (p *prober) venv() {
 func (p *prober) toolchain() {
 	const name = "CMAKE_TOOLCHAIN_FILE"
 	file := p.h.Env(name)
-	if !look.IsPath(strings.ReplaceAll(file, "/", p.h.Join("a", "b")[1:2])) && !look.IsPath(file) {
+	if p.h.Windows() {
+		file = strings.ReplaceAll(file, "/", `\`)
+	}
+	if !look.IsPath(file) {
 		return
 	}
 	if _, err := p.h.Stat(p.ctx, file); host.IsNotExist(err) {
@@ -132,17 +133,15 @@ func (p *prober) goToolchain() {
 	const name = "GOTOOLCHAIN"
 	value := p.goVariable(name)
 	if value == "" {
-		for _, program := range p.h.LookPath(p.ctx, "go") {
-			real, err := p.h.Resolve(p.ctx, program)
-			if err != nil {
-				break
+		found := p.h.LookPath(p.ctx, "go")
+		if len(found) == 0 {
+			return
+		}
+		root := p.h.DirOf(p.h.DirOf(p.h.Real(p.ctx, found[0])))
+		for line := range strings.Lines(p.text(p.h.Join(root, "go.env"))) {
+			if v, ok := strings.CutPrefix(strings.TrimSpace(line), name+"="); ok {
+				value = v
 			}
-			for line := range strings.Lines(p.text(p.h.Join(p.h.DirOf(p.h.DirOf(real)), "go.env"))) {
-				if v, ok := strings.CutPrefix(strings.TrimSpace(line), name+"="); ok {
-					value = v
-				}
-			}
-			break
 		}
 	}
 	if value == "local" || value == "path" {
