@@ -134,6 +134,7 @@ func (s *Set) prepare() {
 	for _, text := range slices.Concat(errorLiterals(), successLiterals(), systemLiterals("windows"), systemLiterals("linux"), systemLiterals("macos")) {
 		add(text)
 	}
+	s.preparePhrases(add)
 	s.literals = newLiterals(s.texts)
 }
 
@@ -192,8 +193,21 @@ func (s *Set) scan(r io.Reader, size int, keep *bytes.Buffer) *found {
 		isError[slices.Index(s.texts, text)] = true
 	}
 	lines := logtext.NewReader(r, size)
-	var ids []int32
+	var ids, foreign []int32
 	var ends []int
+	mayFail, foreignEnd := -1, 0
+	see := func(id int32, end int) {
+		f.seen[id] = true
+		if isError[id] && mayFail < 0 {
+			mayFail = end
+		}
+		if len(s.users[id]) > 0 && !slices.Contains(ids, id) {
+			ids, ends = append(ids, id), append(ends, end)
+		}
+		if len(s.phrases[id]) > 0 && !slices.Contains(foreign, id) {
+			foreign, foreignEnd = append(foreign, id), end
+		}
+	}
 	for {
 		line, err := lines.Next()
 		if err != nil {
@@ -210,42 +224,48 @@ func (s *Set) scan(r io.Reader, size int, keep *bytes.Buffer) *found {
 			continue
 		}
 		f.lines++
-		ids, ends = ids[:0], ends[:0]
-		mayFail := -1
-		s.literals.find(line, func(id int32, end int) {
-			f.seen[id] = true
-			if isError[id] && mayFail < 0 {
-				mayFail = end
-			}
-			if len(s.users[id]) > 0 && !slices.Contains(ids, id) {
-				ids, ends = append(ids, id), append(ends, end)
-			}
-		})
+		ids, ends, foreign, mayFail = ids[:0], ends[:0], foreign[:0], -1
+		s.literals.find(line, see)
+		read := line
+		if len(foreign) > 0 {
+			read = s.english(line, foreign, foreignEnd)
+			ids, ends, mayFail = ids[:0], ends[:0], -1
+			s.literals.find(read, see)
+		}
 		for i, id := range ids {
-			f.try(id, line, ends[i], lines.N)
+			f.try(id, read, ends[i], lines.N, line)
 		}
-		if mayFail >= 0 && f.first == nil && f.tested < maxTested {
-			f.tested++
-			if part := string(windowOf(line, mayFail)); strong().MatchString(logtext.Unprefixed(part)) && !harmless().MatchString(part) {
-				f.first = &Line{Line: lines.N, Text: excerpt(part, min(mayFail, len(part)))}
-			}
-		}
+		f.tryFirst(read, mayFail, lines.N, line)
 	}
 }
 
-// try tries the matchers of one literal on a line.
-func (f *found) try(id int32, line []byte, end, number int) {
+// tryFirst takes a line as the first error, where it is one. may is where a word of an
+// error ends in it, -1 for none.
+func (f *found) tryFirst(read []byte, may, number int, line []byte) {
+	if may < 0 || f.first != nil || f.tested >= maxTested {
+		return
+	}
+	f.tested++
+	if part := string(windowOf(read, may)); strong().MatchString(logtext.Unprefixed(part)) && !harmless().MatchString(part) {
+		original := string(windowOf(line, min(may, len(line))))
+		f.first = &Line{Line: number, Text: excerpt(original, min(may, len(original)))}
+	}
+}
+
+// try tries the matchers of one literal on a line, which is read as rules are written and
+// shown as it is.
+func (f *found) try(id int32, read []byte, end, number int, line []byte) {
 	text := ""
 	for _, at := range f.set.users[id] {
 		if f.done[at] {
 			continue
 		}
 		if text == "" {
-			text = plain(string(windowOf(line, end)))
+			text = plain(string(windowOf(read, end)))
 		}
 		if groups, ok := f.set.matchers[at].match(text); ok {
 			f.done[at] = true
-			f.hits = append(f.hits, hit{f.set.matchers[at], number, excerpt(string(line), end), groups})
+			f.hits = append(f.hits, hit{f.set.matchers[at], number, excerpt(string(line), min(end, len(line))), groups})
 		}
 	}
 }

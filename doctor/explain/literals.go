@@ -1,10 +1,20 @@
 package explain
 
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
 // literals finds many short texts in one pass over a line (Aho and Corasick,
 // "Efficient string matching", 1975). Upper and lower case of ASCII are the same.
 // It makes reading a large log cheap: only a line that holds a rule's literal is
 // tried with the rule's regular expression.
 type literals struct {
+	// other finds the texts that are not ASCII. They have many more bytes, which would make
+	// the automaton of all lines too large for the processor's cache. It is nil for none.
+	other *literals
+
 	class [256]uint8 // the column of a byte; 0 for bytes that no literal has
 	width int
 	next  []int32   // state*width + column → state
@@ -14,10 +24,26 @@ type literals struct {
 	step []int32
 }
 
-// newLiterals builds the automaton; the texts are lower case and not empty.
+// newLiterals builds the automata; the texts are lower case and not empty.
 func newLiterals(texts []string) *literals {
+	ascii := func(text string) bool {
+		return !strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
+	}
+	l := automaton(texts, ascii)
+	if !slices.ContainsFunc(texts, func(text string) bool { return !ascii(text) }) {
+		return l
+	}
+	l.other = automaton(texts, func(text string) bool { return !ascii(text) })
+	return l
+}
+
+// automaton is one that finds those of the texts that are wanted.
+func automaton(texts []string, wanted func(text string) bool) *literals {
 	l := &literals{width: 1}
 	for _, text := range texts {
+		if !wanted(text) {
+			continue
+		}
 		for i := range len(text) {
 			if l.class[text[i]] == 0 {
 				l.class[text[i]] = uint8(l.width)
@@ -37,6 +63,9 @@ func newLiterals(texts []string) *literals {
 	}
 	add()
 	for id, text := range texts {
+		if !wanted(text) {
+			continue
+		}
 		state := int32(0)
 		for i := range len(text) {
 			at := int(state)*l.width + int(l.class[text[i]])
@@ -90,8 +119,9 @@ func (l *literals) link() {
 
 // find calls hit for each literal in the line, with the index after its last byte.
 func (l *literals) find(line []byte, hit func(id int32, end int)) {
-	state := int32(0)
+	state, seen := int32(0), byte(0)
 	for i, b := range line {
+		seen |= b
 		state = l.step[state+int32(l.class[b])]
 		if state < 0 {
 			state = ^state
@@ -99,5 +129,8 @@ func (l *literals) find(line []byte, hit func(id int32, end int)) {
 				hit(id, i+1)
 			}
 		}
+	}
+	if seen >= utf8.RuneSelf && l.other != nil {
+		l.other.find(line, hit)
 	}
 }

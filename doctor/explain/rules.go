@@ -66,11 +66,13 @@ type Set struct {
 	Classes map[string]string // name → what it is
 	Rules   []Rule
 	Codes   []Family
+	Phrases []Phrase
 
 	literals *literals
 	texts    []string // of the literals
 	users    [][]int  // literal → the matchers it belongs to
 	matchers []matcher
+	phrases  map[int32][]phrase // literal → what it is in English
 }
 
 // Embedded is the set that is part of the program. It is read once.
@@ -82,7 +84,7 @@ var Embedded = sync.OnceValues(func() (*Set, error) {
 	return Load(files)
 })
 
-// Load reads classes.yaml, codes.yaml and every other *.yaml as rules. The error
+// Load reads classes.yaml, codes.yaml, phrases.yaml and every other *.yaml as rules. The error
 // names every mistake, that of an example that does not hold included.
 func Load(files fs.FS) (*Set, error) {
 	names, err := fs.Glob(files, "*.yaml")
@@ -103,6 +105,8 @@ func Load(files fs.FS) (*Set, error) {
 			to = &s.Classes
 		case "codes.yaml":
 			to = &s.Codes
+		case "phrases.yaml":
+			to = &s.Phrases
 		default:
 			to = &list
 		}
@@ -145,6 +149,7 @@ func (s *Set) lint() []error {
 		}
 		seen[r.ID] = true
 	}
+	mistakes = append(mistakes, lintPhrases(s.Phrases)...)
 	return append(mistakes, lintCodes(s.Codes, s.Classes)...)
 }
 
