@@ -6,7 +6,6 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/internal/parallel"
 	"github.com/deployctl/deployctl/doctor/probe"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // The deadlines of the design's contract.
@@ -106,7 +106,7 @@ func runOne(ctx context.Context, h *host.Host, p probe.Probe) answer {
 	go func() {
 		var a answer
 		if crash := parallel.Catch(func() { a.found, a.err = p.Run(ctx, h) }); crash != nil {
-			a = answer{err: fmt.Errorf("the %s probe %w", p.Name, crash)}
+			a = answer{err: lang.Errorf("the %s probe %w", p.Name, crash)}
 		}
 		done <- a
 	}()
@@ -127,7 +127,7 @@ func runOne(ctx context.Context, h *host.Host, p probe.Probe) answer {
 		a.err = context.DeadlineExceeded
 	}
 	if errors.Is(a.err, context.DeadlineExceeded) {
-		a.err = fmt.Errorf("the %s probe did not finish within %s: %w", p.Name, timeout, a.err)
+		a.err = lang.Errorf("the %s probe did not finish within %s: %w", p.Name, timeout, a.err)
 	}
 	a.took = time.Since(start)
 	return a

@@ -20,6 +20,7 @@ import (
 	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Applier carries out plans on one machine.
@@ -138,11 +139,11 @@ func (a *Applier) Apply(ctx context.Context, plan *Plan) (Result, error) {
 		return Result{}, plan.Blocked
 	}
 	if err := os.MkdirAll(filepath.Join(a.State, "logs"), 0o700); err != nil {
-		return Result{}, unwritten(a.State, fmt.Errorf("make the folder for deployctl's journal: %w", err))
+		return Result{}, unwritten(a.State, lang.Errorf("make the folder for deployctl's journal: %w", err))
 	}
 	if a.Shared {
 		if err := os.Chmod(a.State, 0o755); err != nil { //nolint:gosec // everybody may read the machine's history
-			return Result{}, fmt.Errorf("make the folder for deployctl's journal: %w", err)
+			return Result{}, lang.Errorf("make the folder for deployctl's journal: %w", err)
 		}
 	}
 	release, err := lock(a.State, a.me())
@@ -242,11 +243,11 @@ func (r *run) locked(ctx context.Context) (Result, error) {
 	}
 	if r.keeper != nil {
 		if cerr := r.keeper.close(); cerr != nil && err == nil {
-			err = fmt.Errorf("close the machine's history: %w", cerr)
+			err = lang.Errorf("close the machine's history: %w", cerr)
 		}
 	}
 	if cerr := r.journal.f.Close(); cerr != nil && err == nil {
-		err = fmt.Errorf("close the journal: %w", cerr)
+		err = lang.Errorf("close the journal: %w", cerr)
 	}
 	if perr := pruneLogs(filepath.Join(r.State, "logs"), filepath.Base(r.log)); perr != nil && err == nil {
 		err = perr
@@ -275,14 +276,14 @@ func (r *run) settle(ctx context.Context, records []Record) ([]Record, error) {
 func (r *run) cutOff(ctx context.Context, open Record) (Record, error) {
 	m := r.tools().mechanism(open.Step)
 	if m == nil {
-		return Record{}, fmt.Errorf("the journal tells of an interrupted step by %q, which this deployctl does not know; use the version that wrote %s", open.Step.Mechanism, filepath.Join(r.State, journalFile))
+		return Record{}, lang.Errorf("the journal tells of an interrupted step by %q, which this deployctl does not know; use the version that wrote %s", open.Step.Mechanism, filepath.Join(r.State, journalFile))
 	}
 	if err := m.Settle(ctx, open.Step, r.wait(ctx, open.Step.ID, true)); err != nil {
 		return Record{}, err
 	}
 	after, err := m.State(ctx, open.Step)
 	if err != nil {
-		return Record{}, fmt.Errorf("see what the interrupted run %s did: %w", open.Run, err)
+		return Record{}, lang.Errorf("see what the interrupted run %s did: %w", open.Run, err)
 	}
 	rec := Record{Run: open.Run, Seq: open.Seq, Time: r.Host.Now(), Event: CutOff, Step: open.Step, Leftover: open.Leftover, Log: open.Log, User: open.User,
 		Failure: &Failure{Kind: step.Interrupted, Cause: "deployctl was stopped during this step"}}
@@ -375,12 +376,12 @@ func (r *run) step(ctx context.Context, s Step) (StepResult, error) {
 	failed := StepResult{Outcome: WasFailed}
 	m := r.tools().mechanism(s)
 	if m == nil {
-		return failed, fmt.Errorf("step %s: no mechanism is called %q", s.ID, s.Mechanism)
+		return failed, lang.Errorf("step %s: no mechanism is called %q", s.ID, s.Mechanism)
 	}
 	if ctx.Err() != nil {
 		return StepResult{Outcome: NotRun}, step.Stopped(ctx.Err())
 	}
-	before := func(err error) error { return broken(ctx, fmt.Errorf("before %s: %w", s.ID, err)) }
+	before := func(err error) error { return broken(ctx, lang.Errorf("before %s: %w", s.ID, err)) }
 	if err := m.Idle(ctx, s, r.wait(ctx, s.ID, false)); err != nil {
 		return failed, before(err)
 	}
@@ -614,14 +615,14 @@ func diff(before map[string]string, after mechanism.State) (added, changed, remo
 func pruneLogs(dir, own string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("tidy the logs: %w", err)
+		return lang.Errorf("tidy the logs: %w", err)
 	}
 	for i := 0; i < len(entries)-keepLogs; i++ {
 		if entries[i].Name() == own {
 			continue
 		}
 		if err := os.Remove(filepath.Join(dir, entries[i].Name())); err != nil {
-			return fmt.Errorf("tidy the logs: %w", err)
+			return lang.Errorf("tidy the logs: %w", err)
 		}
 	}
 	return nil

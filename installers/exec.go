@@ -5,12 +5,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Job is a command that changes the machine.
@@ -103,7 +103,7 @@ func (t *follower) follow(end bool) error {
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("follow the log: %w", err)
+			return lang.Errorf("follow the log: %w", err)
 		}
 	}
 	if end {
@@ -126,16 +126,16 @@ func (l Live) Stream(ctx context.Context, job Job, onLine func(string)) (int, er
 	}
 	out, err := os.OpenFile(job.Log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
-		return -1, fmt.Errorf("open the log of %s: %w", job.Argv[0], err)
+		return -1, lang.Errorf("open the log of %s: %w", job.Argv[0], err)
 	}
 	in, err := os.Open(job.Log)
 	if err != nil {
-		return -1, fmt.Errorf("follow the log of %s: %w", job.Argv[0], errors.Join(err, out.Close()))
+		return -1, lang.Errorf("follow the log of %s: %w", job.Argv[0], errors.Join(err, out.Close()))
 	}
 	exit, err := l.stream(ctx, job, out, in, onLine)
 	for _, f := range []*os.File{out, in} {
 		if cerr := f.Close(); cerr != nil && err == nil {
-			err = fmt.Errorf("close the log of %s: %w", job.Argv[0], cerr)
+			err = lang.Errorf("close the log of %s: %w", job.Argv[0], cerr)
 		}
 	}
 	return exit, err
@@ -146,12 +146,12 @@ func (l Live) stream(ctx context.Context, job Job, out, in *os.File, onLine func
 	defer func() { traced(err) }()
 	info, err := out.Stat()
 	if err != nil {
-		return -1, fmt.Errorf("follow the log of %s: %w", job.Argv[0], err)
+		return -1, lang.Errorf("follow the log of %s: %w", job.Argv[0], err)
 	}
 	tail := &follower{f: in, offset: info.Size(), onLine: onLine}
 	proc, err := start(job, out)
 	if err != nil {
-		return -1, fmt.Errorf("start %s: %w", job.Argv[0], err)
+		return -1, lang.Errorf("start %s: %w", job.Argv[0], err)
 	}
 	defer func() { err = errors.Join(err, proc.close()) }()
 	done := make(chan struct{})
@@ -203,7 +203,7 @@ func (l Live) stream(ctx context.Context, job Job, out, in *os.File, onLine func
 		tailErr = err
 	}
 	if waitErr != nil {
-		return exit, fmt.Errorf("wait for %s: %w", job.Argv[0], waitErr)
+		return exit, lang.Errorf("wait for %s: %w", job.Argv[0], waitErr)
 	}
 	if ctx.Err() != nil {
 		return exit, ctx.Err()

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 type process struct {
@@ -135,7 +137,7 @@ func (p *process) signal(sig syscall.Signal, name string, targets ...int) error 
 	defer cancel()
 	argv := append(append([]string(nil), p.elevated...), "/bin/sh", "-c", "kill -s "+name+" -- "+strings.Join(refused, " "))
 	if out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput(); err != nil {
-		return fmt.Errorf("signal process %s as root: %w: %.200s", strings.Join(refused, ", "), err, out)
+		return lang.Errorf("signal process %s as root: %w: %.200s", strings.Join(refused, ", "), err, out)
 	}
 	return nil
 }

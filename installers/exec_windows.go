@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/windows"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // process is a command in a job object, so that a kill reaches its children (job is 0
@@ -31,13 +32,13 @@ func start(job Job, out *os.File) (*process, error) {
 	}
 	handle, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
-		return nil, fmt.Errorf("create a job object: %w", err)
+		return nil, lang.Errorf("create a job object: %w", err)
 	}
 	if job.Owned {
 		limit := windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION{}
 		limit.BasicLimitInformation.LimitFlags = windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
 		if _, err := windows.SetInformationJobObject(handle, windows.JobObjectExtendedLimitInformation, uintptr(unsafe.Pointer(&limit)), uint32(unsafe.Sizeof(limit))); err != nil {
-			return nil, errors.Join(fmt.Errorf("limit the job object: %w", err), windows.CloseHandle(handle))
+			return nil, errors.Join(lang.Errorf("limit the job object: %w", err), windows.CloseHandle(handle))
 		}
 	}
 	cmd := exec.Command(job.Argv[0], job.Argv[1:]...)
@@ -68,7 +69,7 @@ func start(job Job, out *os.File) (*process, error) {
 	}
 	if err != nil {
 		// Without the job a kill would miss the children: better not to run.
-		err = errors.Join(fmt.Errorf("put the command into a job object: %w", err), cmd.Process.Kill(), cmd.Wait())
+		err = errors.Join(lang.Errorf("put the command into a job object: %w", err), cmd.Process.Kill(), cmd.Wait())
 		return nil, errors.Join(err, p.close())
 	}
 	return p, nil
@@ -113,7 +114,7 @@ func (p *process) left() bool {
 
 func (p *process) interrupt() error {
 	if p.cmd == nil {
-		return errors.New("it runs as administrator and has no console of this one's; it is left to finish")
+		return lang.Errorf("it runs as administrator and has no console of this one's; it is left to finish")
 	}
 	return windows.GenerateConsoleCtrlEvent(windows.CTRL_BREAK_EVENT, uint32(p.cmd.Process.Pid))
 }

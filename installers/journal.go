@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Event is what a journal record tells.
@@ -86,7 +86,7 @@ func StateDir(h *host.Host, admin bool) (string, error) {
 	case home != "":
 		return h.Join(home, ".local/state/deployctl"), nil
 	}
-	return "", errors.New("no folder for deployctl's journal is known: set HOME (LOCALAPPDATA on Windows)")
+	return "", lang.Errorf("no folder for deployctl's journal is known: set HOME (LOCALAPPDATA on Windows)")
 }
 
 // journal appends records; each is on the disk before write returns.
@@ -102,7 +102,7 @@ func openJournal(dir string, shared bool) (*journal, error) {
 	path := filepath.Join(dir, journalFile)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, unwritten(path, fmt.Errorf("open the journal: %w", err))
+		return nil, unwritten(path, lang.Errorf("open the journal: %w", err))
 	}
 	j := &journal{f: f, dir: dir}
 	if shared {
@@ -112,7 +112,7 @@ func openJournal(dir string, shared bool) (*journal, error) {
 		err = j.mend()
 	}
 	if err != nil {
-		return nil, errors.Join(unwritten(path, fmt.Errorf("open the journal %s: %w", path, err)), f.Close())
+		return nil, errors.Join(unwritten(path, lang.Errorf("open the journal %s: %w", path, err)), f.Close())
 	}
 	return j, nil
 }
@@ -147,7 +147,7 @@ func (j *journal) write(r Record) error {
 		err = j.f.Sync()
 	}
 	if err != nil {
-		return unwritten(j.f.Name(), fmt.Errorf("write the journal %s: %w", j.f.Name(), err))
+		return unwritten(j.f.Name(), lang.Errorf("write the journal %s: %w", j.f.Name(), err))
 	}
 	return nil
 }
@@ -168,7 +168,7 @@ func (r Record) line() ([]byte, error) {
 	r.Schema = schema
 	line, err := json.Marshal(r)
 	if err != nil {
-		return nil, fmt.Errorf("write the journal: %w", err)
+		return nil, lang.Errorf("write the journal: %w", err)
 	}
 	return append(line, '\n'), nil
 }
@@ -207,7 +207,7 @@ func History(dir string) (records []Record, unread Unread, err error) {
 		return nil, Unread{}, nil
 	}
 	if err != nil {
-		return nil, Unread{}, fmt.Errorf("read the journal: %w", err)
+		return nil, Unread{}, lang.Errorf("read the journal: %w", err)
 	}
 	records, unread = parseJournal(data)
 	return records, unread, nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Holder is who holds the lock.
@@ -50,7 +51,7 @@ func lock(dir string, me Holder) (release func() error, err error) {
 	defer cancel()
 	ok, err := l.TryLockContext(ctx, 20*time.Millisecond)
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return nil, fmt.Errorf("lock %s: %w", path, err)
+		return nil, lang.Errorf("lock %s: %w", path, err)
 	}
 	about := filepath.Join(dir, "lock.json")
 	if !ok {
@@ -72,7 +73,7 @@ func lock(dir string, me Holder) (release func() error, err error) {
 		}
 	}
 	if err != nil {
-		err = unwritten(about, fmt.Errorf("say who holds %s: %w", path, err))
+		err = unwritten(about, lang.Errorf("say who holds %s: %w", path, err))
 		if rerr := os.Remove(durable.Partial(about)); rerr != nil && !os.IsNotExist(rerr) {
 			err = errors.Join(err, rerr)
 		}
@@ -82,10 +83,10 @@ func lock(dir string, me Holder) (release func() error, err error) {
 		// The file stays: removing a lock file lets two processes hold two
 		// files of the same name.
 		if err := os.Remove(about); err != nil && !os.IsNotExist(err) {
-			return fmt.Errorf("unlock %s: %w", path, err)
+			return lang.Errorf("unlock %s: %w", path, err)
 		}
 		if err := l.Unlock(); err != nil {
-			return fmt.Errorf("unlock %s: %w", path, err)
+			return lang.Errorf("unlock %s: %w", path, err)
 		}
 		return nil
 	}, nil

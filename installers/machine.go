@@ -19,6 +19,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/elevate"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // A machine has one history and one lock, in root's state folder, which everybody
@@ -92,7 +93,7 @@ type keeper struct {
 
 // errNoKeeper says that this user may become root for the steps, and not for the
 // machine's history.
-var errNoKeeper = errors.New("the rules for becoming root allow the package manager alone")
+var errNoKeeper = lang.New("the rules for becoming root allow the package manager alone")
 
 // keep starts the keeper of a folder. The error may be a *HeldError, or errNoKeeper.
 func keep(method elevate.Method, dir string, me Holder) (*keeper, error) {
@@ -105,15 +106,15 @@ func keep(method elevate.Method, dir string, me Holder) (*keeper, error) {
 	apart(k.cmd)
 	var err error
 	if k.in, err = k.cmd.StdinPipe(); err != nil {
-		return nil, fmt.Errorf("open the machine's history: %w", err)
+		return nil, lang.Errorf("open the machine's history: %w", err)
 	}
 	out, err := k.cmd.StdoutPipe()
 	if err != nil {
-		return nil, fmt.Errorf("open the machine's history: %w", err)
+		return nil, lang.Errorf("open the machine's history: %w", err)
 	}
 	k.out = bufio.NewReader(out)
 	if err := k.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("open the machine's history: %w", err)
+		return nil, lang.Errorf("open the machine's history: %w", err)
 	}
 	line, err := json.Marshal(me)
 	if err == nil {
@@ -136,11 +137,11 @@ func keep(method elevate.Method, dir string, me Holder) (*keeper, error) {
 		}
 		return nil, held
 	case failed:
-		return nil, fmt.Errorf("open the machine's history in %s: %s", dir, step.Clean(why, 300))
+		return nil, lang.Errorf("open the machine's history in %s: %s", dir, step.Clean(why, 300))
 	case answer == "" && cerr != nil:
 		return nil, errNoKeeper
 	}
-	return nil, fmt.Errorf("open the machine's history in %s: %w: %s", dir, errors.Join(err, rerr, cerr), step.Clean(k.said.String(), 300))
+	return nil, lang.Errorf("open the machine's history in %s: %w: %s", dir, errors.Join(err, rerr, cerr), step.Clean(k.said.String(), 300))
 }
 
 // write has a record on the disk before it returns.
@@ -159,7 +160,7 @@ func (k *keeper) write(r Record) error {
 		return nil
 	}
 	why, _ := strings.CutPrefix(strings.TrimSpace(answer), "error ")
-	return fmt.Errorf("write the machine's history: %s", step.Clean(cmp.Or(why, fmt.Sprint(errors.Join(err, rerr))), 300))
+	return lang.Errorf("write the machine's history: %s", step.Clean(cmp.Or(why, fmt.Sprint(errors.Join(err, rerr))), 300))
 }
 
 func (k *keeper) close() error { return errors.Join(k.in.Close(), k.cmd.Wait()) }

@@ -1,10 +1,9 @@
 package installers
 
 import (
-	"errors"
-
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Places are the folders that plans put files into, in the machine's own form.
@@ -34,7 +33,7 @@ func PlacesOf(h *host.Host, user facts.User, cache string) (Places, error) {
 		}
 		return p, nil
 	case h.Windows() || home == "":
-		return p, errors.New("no folder for what is installed is known: set HOME (LOCALAPPDATA on Windows)")
+		return p, lang.Errorf("no folder for what is installed is known: set HOME (LOCALAPPDATA on Windows)")
 	}
 	data := h.Env("XDG_DATA_HOME")
 	if data == "" {

@@ -2,12 +2,12 @@ package installers
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // PlanRest plans what is left of runs that failed or were killed and that a recipe
@@ -31,7 +31,7 @@ func PlanRest(ctx context.Context, h *host.Host, user facts.User, records []Reco
 		}
 		d, err := m.Damage(ctx, h)
 		if err != nil {
-			return nil, fmt.Errorf("plan with %s: %w", m.Name, err)
+			return nil, lang.Errorf("plan with %s: %w", m.Name, err)
 		}
 		d.Broken = slices.DeleteFunc(d.Broken, func(n string) bool { return !madeBy(records, m.Name, n) })
 		ids := rec.Step.Requirements

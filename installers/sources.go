@@ -150,7 +150,7 @@ func lockedPlan(ctx context.Context, j *judge.Judgement, h *host.Host, places Pl
 	local := apt.NewLocal(dir)
 	if len(lock.Packages) > 0 && len(j.Facts.Components["apt"]) > 0 {
 		if err := local.Write(ctx, h, lock.Packages); err != nil {
-			return nil, fmt.Errorf("prepare the lockfile's packages: %w", err)
+			return nil, lang.Errorf("prepare the lockfile's packages: %w", err)
 		}
 		with = append(with, local.Manager())
 	}

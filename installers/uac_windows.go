@@ -14,6 +14,7 @@ import (
 	"github.com/deployctl/deployctl/installers/step"
 
 	"github.com/deployctl/deployctl/installers/elevate"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // shellExecuteInfo is SHELLEXECUTEINFOW (shellapi.h).
@@ -46,7 +47,7 @@ const (
 // and ns-shellapi-shellexecuteinfow.
 func startUAC(job Job, out *os.File) (*process, error) {
 	if _, err := fmt.Fprintf(out, "deployctl: starting %s as administrator; its output is not visible to deployctl\n", step.Quote(job.Argv)); err != nil {
-		return nil, fmt.Errorf("write the log: %w", err)
+		return nil, lang.Errorf("write the log: %w", err)
 	}
 	words := make([]string, len(job.Argv)-1)
 	for i, a := range job.Argv[1:] {
@@ -78,10 +79,10 @@ func startUAC(job Job, out *os.File) (*process, error) {
 		if errors.Is(err, windows.ERROR_CANCELLED) {
 			return nil, elevate.Denied(err)
 		}
-		return nil, fmt.Errorf("start it as administrator: %w", err)
+		return nil, lang.Errorf("start it as administrator: %w", err)
 	}
 	if info.process == 0 {
-		return nil, errors.New("start it as administrator: Windows gave no process to wait for")
+		return nil, lang.Errorf("start it as administrator: Windows gave no process to wait for")
 	}
 	return &process{runas: info.process}, nil
 }

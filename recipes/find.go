@@ -82,11 +82,11 @@ func EmbeddedTables() (*Tables, error) {
 		t.byName[name] = sync.OnceValues(func() (*Table, error) {
 			data, err := library.ReadFile(file)
 			if err != nil {
-				return nil, fmt.Errorf("read the embedded table %s: %w", name, err)
+				return nil, lang.Errorf("read the embedded table %s: %w", name, err)
 			}
 			table, err := loadTable(data, file, false, nil)
 			if err == nil && table.Name != name {
-				return nil, fmt.Errorf("%s: the table calls itself %q", file, table.Name)
+				return nil, lang.Errorf("%s: the table calls itself %q", file, table.Name)
 			}
 			return table, err
 		})
@@ -283,7 +283,7 @@ func newShelf(userDir string) (*shelf, error) {
 		return s, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list your recipes: %w", err)
+		return nil, lang.Errorf("list your recipes: %w", err)
 	}
 	for _, e := range entries {
 		ext := filepath.Ext(e.Name())
@@ -354,7 +354,7 @@ func (s *shelf) one(name string, onlyEmbedded bool) (*Recipe, error) {
 	case isEmbedded:
 		data, err := library.ReadFile(file)
 		if err != nil {
-			return nil, fmt.Errorf("read the embedded recipe %s: %w", name, err)
+			return nil, lang.Errorf("read the embedded recipe %s: %w", name, err)
 		}
 		// Not linted in every run: TestLibraryIsWithoutMistakes does it.
 		r, d := read(data, file)
@@ -362,7 +362,7 @@ func (s *shelf) one(name string, onlyEmbedded bool) (*Recipe, error) {
 			return nil, err
 		}
 		if r.Name != name {
-			return nil, fmt.Errorf("%s: the recipe calls itself %q", file, r.Name)
+			return nil, lang.Errorf("%s: the recipe calls itself %q", file, r.Name)
 		}
 		r.Source = embeddedSource
 		return r, nil
@@ -409,7 +409,7 @@ func (s *shelf) merge(r *Recipe, d *document, onlyEmbedded bool, chain []string)
 		if d != nil { // which names the place
 			return nil, err
 		}
-		return nil, fmt.Errorf("%s extends %s: %w", r.Source, r.Extends, err)
+		return nil, lang.Errorf("%s extends %s: %w", r.Source, r.Extends, err)
 	}
 	parent, err = s.merge(parent, nil, onlyEmbedded || parent.Source == embeddedSource, append(chain, self))
 	if err != nil {
@@ -546,7 +546,7 @@ func withoutPath(err error) string {
 func embeddedFiles(dir string) (map[string]string, error) {
 	entries, err := library.ReadDir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("list the embedded library: %w", err)
+		return nil, lang.Errorf("list the embedded library: %w", err)
 	}
 	files := map[string]string{}
 	for _, e := range entries {

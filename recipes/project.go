@@ -91,7 +91,7 @@ func FromProject(name string, needs []Need) ([]byte, error) {
 	}
 	data, err := yaml.Marshal(&r)
 	if err != nil {
-		return nil, fmt.Errorf("print recipe %s: %w", name, err)
+		return nil, lang.Errorf("print recipe %s: %w", name, err)
 	}
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "# Save it as %s.yaml; check with: deployctl doctor --recipe %s.yaml\n# Every key is described in recipes/FORMAT.md. It is made from:\n", name, name)
@@ -176,7 +176,7 @@ func fromLibrary(t template) (Requirement, error) {
 	}
 	i := slices.IndexFunc(r.Requirements, func(q Requirement) bool { return q.ID == t.id })
 	if i < 0 {
-		return Requirement{}, fmt.Errorf("recipe %s has no requirement %s", t.recipe, t.id)
+		return Requirement{}, lang.Errorf("recipe %s has no requirement %s", t.recipe, t.id)
 	}
 	q := r.Requirements[i]
 	q.Fix = slices.DeleteFunc(slices.Clone(q.Fix), func(f Fix) bool { return f.Build != "" || f.Archive != nil })

@@ -232,7 +232,7 @@ func NewTables(list ...*Table) (*Tables, error) {
 	t := &Tables{byName: map[string]func() (*Table, error){}}
 	for _, table := range list {
 		if _, ok := t.byName[table.Name]; ok {
-			return nil, fmt.Errorf("compatibility table %s is defined twice, the second time in %s", table.Name, table.Source)
+			return nil, lang.Errorf("compatibility table %s is defined twice, the second time in %s", table.Name, table.Source)
 		}
 		t.byName[table.Name] = func() (*Table, error) { return table, nil }
 	}
@@ -407,14 +407,14 @@ func (t *Tables) choose(table string, versions map[string]string, column string)
 		for _, c := range row.conditions {
 			value, ok := values[c.column]
 			if !ok {
-				return "", nil, fmt.Errorf("compatibility table %s needs the version of %s", table, c.column)
+				return "", nil, lang.Errorf("compatibility table %s needs the version of %s", table, c.column)
 			}
 			if value.text == "" {
 				continue // not known, and the one who asks can do without
 			}
 			holds, err := c.holds(value)
 			if err != nil {
-				return "", nil, fmt.Errorf("compatibility table %s, column %s: %w", table, c.column, err)
+				return "", nil, lang.Errorf("compatibility table %s, column %s: %w", table, c.column, err)
 			}
 			if !holds {
 				misses = append(misses, Miss{Column: c.column, Wanted: c.text, Found: value.text})

@@ -41,7 +41,7 @@ func FindTables(userDir string) (*Tables, error) {
 		t.locked = err
 		return t, nil
 	case err != nil:
-		return nil, fmt.Errorf("list your tables: %w", err)
+		return nil, lang.Errorf("list your tables: %w", err)
 	}
 	t.yours = map[string]bool{}
 	seen := map[string]string{}

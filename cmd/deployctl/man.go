@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // newMan writes the manual pages. It is for those who make packages. cobra's own
@@ -22,7 +24,7 @@ func newMan() *cobra.Command {
 		Args:    exactArg("the folder to write to"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := os.MkdirAll(args[0], 0o755); err != nil {
-				return fmt.Errorf("make the folder: %w", err)
+				return lang.Errorf("make the folder: %w", err)
 			}
 			return writeMan(cmd.Root(), args[0])
 		},
@@ -33,7 +35,7 @@ func newMan() *cobra.Command {
 func writeMan(cmd *cobra.Command, folder string) error {
 	name := filepath.Join(folder, manName(cmd)+".1")
 	if err := os.WriteFile(name, []byte(manPage(cmd)), 0o644); err != nil {
-		return fmt.Errorf("write a manual page: %w", err)
+		return lang.Errorf("write a manual page: %w", err)
 	}
 	for _, sub := range cmd.Commands() {
 		if sub.IsAvailableCommand() {

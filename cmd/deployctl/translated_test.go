@@ -56,8 +56,8 @@ func translations(t *testing.T) []translation {
 func goTexts(t *testing.T) (given, all map[string]string) {
 	t.Helper()
 	given, all = map[string]string{}, map[string]string{}
-	calls := []string{"T", "F", "Errorf", "Count"} // of package lang
-	others := []string{"usagef", "Note", "Fail"}   // which hand a format on to it
+	calls := []string{"T", "F", "Errorf", "New", "Count"}     // of package lang
+	others := []string{"usagef", "Note", "Fail", "decodeErr"} // which hand a format on to it
 	// Methods of the linter's document (d), whose second argument is a text of the catalog.
 	linter := []string{"at", "pos", "refuse", "word", "words"}
 	for _, top := range []string{"cmd", "doctor", "installers", "recipes", "verify"} {

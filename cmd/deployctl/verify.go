@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/cmd/formats"
 	"github.com/deployctl/deployctl/cmd/pipeline"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engines"
 )
@@ -61,14 +61,14 @@ scene, not trained.`,
 			// What is not given is chosen; a 0 that is given is a mistake.
 			for _, name := range []string{"size", "threads", "runs", "level"} {
 				if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "0" {
-					return &pipeline.UsageError{Err: fmt.Errorf("--%s cannot be 0: leave it out for the default", name)}
+					return &pipeline.UsageError{Err: lang.Errorf("--%s cannot be 0: leave it out for the default", name)}
 				}
 			}
 			if own := strings.EqualFold(filepath.Ext(o.Model), ".onnx"); own && !cmd.Flags().Changed("engine") {
 				o.Engine = "all"
 			}
 			if o.Limit <= 0 {
-				return &pipeline.UsageError{Err: fmt.Errorf("--limit must be a time, such as 10m")}
+				return &pipeline.UsageError{Err: lang.Errorf("--limit must be a time, such as 10m")}
 			}
 			return whatFolders(func(f pipeline.Folders) error {
 				o.Folders, o.Version, o.Format = f, version(), format(cmd, o.Format)

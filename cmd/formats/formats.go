@@ -189,7 +189,7 @@ func Find(command, name string) (Format, error) {
 // Write writes the document.
 func (f Format) Write(w io.Writer, d *Document) error {
 	if err := f.write(w, d); err != nil {
-		return fmt.Errorf("write the result as %s: %w", f.Name, err)
+		return lang.Errorf("write the result as %s: %w", f.Name, err)
 	}
 	return nil
 }

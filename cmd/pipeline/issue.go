@@ -19,6 +19,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // IssueOptions is what Issue depends on.
@@ -67,7 +68,7 @@ func Issue(ctx context.Context, o IssueOptions) error {
 		return err
 	}
 	if err := durable.WriteFile(o.Output, []byte(text), 0o600); err != nil {
-		return fmt.Errorf("write the report: %w (choose another place with --output)", err)
+		return lang.Errorf("write the report: %w (choose another place with --output)", err)
 	}
 	o.Console.Note("wrote %s; read it before you send it", o.Output)
 	return nil
@@ -105,7 +106,7 @@ func (o IssueOptions) snapshot(rec *host.Recording) (string, error) {
 		return "", err
 	}
 	if err := durable.WriteFile(place, archive.Bytes(), 0o600); err != nil {
-		return "", fmt.Errorf("write the snapshot: %w (choose another place with --snapshot)", err)
+		return "", lang.Errorf("write the snapshot: %w (choose another place with --snapshot)", err)
 	}
 	o.Console.Note("wrote %s; attach it to the issue (look inside first: tar -tzf %s)", place, place)
 	return "Snapshot of the machine: " + o.Snapshot + " (attached). `deployctl doctor --from` judges it on any system.", nil
@@ -126,11 +127,11 @@ func (o IssueOptions) log(ctx context.Context) (text, summary string, err error)
 		data, err = readLog(o.Log)
 	}
 	if err != nil {
-		return "", "", fmt.Errorf("read the log: %w", err)
+		return "", "", lang.Errorf("read the log: %w", err)
 	}
 	set, err := explain.Embedded()
 	if err != nil {
-		return "", "", fmt.Errorf("load the rules: %w", err)
+		return "", "", lang.Errorf("load the rules: %w", err)
 	}
 	result, err := set.Text(bytes.NewReader(data), systemHere())
 	if err != nil {

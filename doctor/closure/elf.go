@@ -5,11 +5,10 @@ import (
 	"context"
 	"debug/elf"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // object is what the loader reads of one file.
@@ -44,7 +43,7 @@ const (
 	maxString   = 4 << 10
 )
 
-var errNoELF = errors.New("not an ELF file that the loader takes")
+var errNoELF = lang.New("not an ELF file that the loader takes")
 
 // pages reads a file through its host in pages, each once.
 type pages struct {
@@ -244,7 +243,7 @@ func (r *reader) fileOffset(addr uint64) (uint64, error) {
 			return addr - s.addr + s.off, nil
 		}
 	}
-	return 0, fmt.Errorf("%w: no segment holds %#x", errNoELF, addr)
+	return 0, lang.Errorf("%w: no segment holds %#x", errNoELF, addr)
 }
 
 // name is a string of the string table; "" after a failure.

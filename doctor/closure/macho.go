@@ -5,7 +5,6 @@ import (
 	"context"
 	"debug/macho"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // machImage is what dyld reads of one Mach-O file: a slice of it for this machine's
@@ -38,7 +38,7 @@ const (
 	builtFor    = 0x32 // LC_BUILD_VERSION, of which 1 is the platform macOS
 )
 
-var errNoMachO = errors.New("not a Mach-O file that dyld takes")
+var errNoMachO = lang.New("not a Mach-O file that dyld takes")
 
 // fillMac adds the needs that dyld would not satisfy (dyld(1), "Search Paths").
 // Libraries of the system are in its shared cache and have no files.

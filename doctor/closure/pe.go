@@ -5,11 +5,11 @@ import (
 	"context"
 	"debug/pe"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // image is what Windows' loader reads of one file.
@@ -35,7 +35,7 @@ const (
 	maxImports  = 1024
 )
 
-var errNoPE = errors.New("not a PE file")
+var errNoPE = lang.New("not a PE file")
 
 // readImage reads the headers and the table of imported DLLs, with delays also that of
 // delay-loaded ones (Microsoft, PE Format).

@@ -8,7 +8,6 @@ import (
 	"debug/macho"
 	"debug/pe"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -18,6 +17,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 	"github.com/deployctl/deployctl/doctor/probe/opencv"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // States of a library.
@@ -80,7 +80,7 @@ type Tree struct {
 }
 
 // ErrFormat is that of a file that no loader takes.
-var ErrFormat = errors.New("not an executable or shared library: it begins like neither ELF, PE nor Mach-O")
+var ErrFormat = lang.New("not an executable or shared library: it begins like neither ELF, PE nor Mach-O")
 
 // Of reads what a file loads, as the loader of its system would find it on this
 // machine: with the environment that programs here have. On another system's machine
@@ -283,15 +283,15 @@ func fileError(err error) error {
 	case "":
 		return err
 	case facts.EmptyFile:
-		return errors.New("the file is empty")
+		return lang.Errorf("the file is empty")
 	case facts.CutShort:
-		return errors.New("the file is cut short: its end is missing. Download or copy it again")
+		return lang.Errorf("the file is cut short: its end is missing. Download or copy it again")
 	case facts.LFSPointer:
-		return errors.New("the file is a Git LFS pointer, not the library that it stands for. Run git lfs pull")
+		return lang.Errorf("the file is a Git LFS pointer, not the library that it stands for. Run git lfs pull")
 	case facts.WebPage:
-		return errors.New("the file is a web page or a server's error message, not a library. Download it again")
+		return lang.Errorf("the file is a web page or a server's error message, not a library. Download it again")
 	default:
-		return fmt.Errorf("the file is damaged (%s): %w", what, err)
+		return lang.Errorf("the file is damaged (%s): %w", what, err)
 	}
 }
 

@@ -3,12 +3,13 @@ package facts
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Each of these has its type's fields without its methods.
@@ -93,11 +94,11 @@ const separator = "\x00"
 // read fills in a struct, and unknown with the keys that it has no fields for.
 func read(data []byte, into any, unknown *map[string]json.RawMessage) error {
 	if err := json.Unmarshal(data, into); err != nil {
-		return fmt.Errorf("read facts: %w", err)
+		return lang.Errorf("read facts: %w", err)
 	}
 	found := map[string]json.RawMessage{}
 	if err := strangers(data, reflect.TypeOf(into).Elem(), "", found); err != nil {
-		return fmt.Errorf("read facts: %w", err)
+		return lang.Errorf("read facts: %w", err)
 	}
 	*unknown = nil
 	if len(found) > 0 {
@@ -152,7 +153,7 @@ func strangers(data []byte, t reflect.Type, path string, found map[string]json.R
 func write(v any, unknown map[string]json.RawMessage) ([]byte, error) {
 	data, err := json.Marshal(v)
 	if err != nil {
-		return nil, fmt.Errorf("write facts: %w", err)
+		return nil, lang.Errorf("write facts: %w", err)
 	}
 	for _, path := range slices.Sorted(maps.Keys(unknown)) {
 		value := unknown[path]
@@ -160,7 +161,7 @@ func write(v any, unknown map[string]json.RawMessage) ([]byte, error) {
 			value = json.RawMessage("null")
 		}
 		if data, err = put(data, reflect.TypeOf(v), strings.Split(path, separator), value); err != nil {
-			return nil, fmt.Errorf("write facts: key %q: %w", path, err)
+			return nil, lang.Errorf("write facts: key %q: %w", path, err)
 		}
 	}
 	return data, nil

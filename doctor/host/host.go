@@ -12,12 +12,13 @@ package host
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Limits that keep a hostile machine from exhausting ours.
@@ -34,14 +35,14 @@ const (
 
 var (
 	// ErrTooLarge marks a file, folder or stream beyond the limits above.
-	ErrTooLarge = errors.New("larger than deployctl reads")
+	ErrTooLarge = lang.New("larger than deployctl reads")
 	// ErrNotRecorded marks a question that a replayed host was never asked.
-	ErrNotRecorded = errors.New("not in the snapshot")
+	ErrNotRecorded = lang.New("not in the snapshot")
 	// ErrNotRegular marks a device, a pipe or a socket, which need not have an end.
-	ErrNotRegular = errors.New("not a regular file")
+	ErrNotRegular = lang.New("not a regular file")
 	// ErrUnsupported marks a question that this kind of host has no answer to
 	// (a registry on Linux).
-	ErrUnsupported = errors.New("not available on this system")
+	ErrUnsupported = lang.New("not available on this system")
 )
 
 // World answers questions about one machine. Paths are absolute and in the
@@ -253,10 +254,10 @@ func (h *Host) DirOf(name string) string {
 func (h *Host) Text(ctx context.Context, name string) (string, error) {
 	data, truncated, err := h.ReadFile(ctx, name, MaxFile)
 	if err != nil {
-		return "", fmt.Errorf("read %s: %w", name, err)
+		return "", lang.Errorf("read %s: %w", name, err)
 	}
 	if truncated {
-		return "", fmt.Errorf("read %s: %w", name, ErrTooLarge)
+		return "", lang.Errorf("read %s: %w", name, ErrTooLarge)
 	}
 	return string(data), nil
 }
@@ -380,7 +381,12 @@ func (h *Host) Glob(ctx context.Context, dir, pattern string) []string {
 
 // errDevice marks a device where a file was to be read. A variable that names
 // /dev/null is how people say that there shall be none.
-var errDevice = fmt.Errorf("%w but a device", ErrNotRegular)
+var errDevice = &device{lang.New("not a regular file but a device")}
+
+// device is an error that is ErrNotRegular, too.
+type device struct{ error }
+
+func (*device) Is(target error) bool { return target == ErrNotRegular }
 
 // IsNotExist reports whether the error says that the path names nothing of the
 // kind that was asked for (as opposed to something that cannot be read). A path

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"github.com/klauspost/cpuid/v2"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // killGrace is how long a killed process's pipes may stay open before they are
@@ -200,7 +201,7 @@ func (live) ReadDir(ctx context.Context, name string) ([]Entry, error) {
 			return nil, err
 		}
 		if len(list) > MaxEntries {
-			return nil, fmt.Errorf("list %s: %w", name, ErrTooLarge)
+			return nil, lang.Errorf("list %s: %w", name, ErrTooLarge)
 		}
 		entries := make([]Entry, len(list))
 		for i, e := range list {
@@ -281,7 +282,7 @@ func (live) CPUID() (CPUID, error) {
 // group and anything that left the group but still carries our mark.
 func (live) Run(ctx context.Context, cmd Command) (_ Output, err error) {
 	if len(cmd.Argv) == 0 || !filepath.IsAbs(cmd.Argv[0]) {
-		return Output{}, fmt.Errorf("run %q: the command needs an absolute path", cmd.Argv)
+		return Output{}, lang.Errorf("run %q: the command needs an absolute path", cmd.Argv)
 	}
 	done := Trace(ctx, cmd.Argv)
 	defer func() { done(err) }()
@@ -298,11 +299,11 @@ func (live) Run(ctx context.Context, cmd Command) (_ Output, err error) {
 	group := newGroup(c)
 	c.Cancel = func() error { return group.kill() }
 	if err := c.Start(); err != nil {
-		return Output{}, fmt.Errorf("start %s: %w", cmd.Argv[0], err)
+		return Output{}, lang.Errorf("start %s: %w", cmd.Argv[0], err)
 	}
 	if err := group.started(); err != nil {
 		killErr := c.Process.Kill()
-		return Output{}, errors.Join(fmt.Errorf("contain %s: %w", cmd.Argv[0], err), killErr, c.Wait())
+		return Output{}, errors.Join(lang.Errorf("contain %s: %w", cmd.Argv[0], err), killErr, c.Wait())
 	}
 	waitErr := c.Wait()
 	// Also after a normal end: a child it left behind must not outlive the probe.
@@ -313,11 +314,11 @@ func (live) Run(ctx context.Context, cmd Command) (_ Output, err error) {
 		Truncated: stdout.truncated || stderr.truncated,
 	}
 	if err := ctx.Err(); err != nil {
-		return out, fmt.Errorf("%s was stopped: %w", filepath.Base(cmd.Argv[0]), context.Cause(ctx))
+		return out, lang.Errorf("%s was stopped: %w", filepath.Base(cmd.Argv[0]), context.Cause(ctx))
 	}
 	var exit *exec.ExitError
 	if waitErr != nil && !errors.As(waitErr, &exit) && !errors.Is(waitErr, exec.ErrWaitDelay) {
-		return out, fmt.Errorf("run %s: %w", cmd.Argv[0], waitErr)
+		return out, lang.Errorf("run %s: %w", cmd.Argv[0], waitErr)
 	}
 	return out, nil
 }

@@ -1,12 +1,13 @@
 package host
 
 import (
-	"fmt"
 	"os"
 	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 func statfs(name string) (Disk, error) {
@@ -35,7 +36,7 @@ func killMarked(string) {}
 func (live) Memory() (Memory, error) {
 	total, err := unix.SysctlUint64("hw.memsize")
 	if err != nil {
-		return Memory{}, fmt.Errorf("sysctl hw.memsize: %w", err)
+		return Memory{}, lang.Errorf("sysctl hw.memsize: %w", err)
 	}
 	return Memory{Total: total}, nil
 }

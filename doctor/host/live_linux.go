@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 var fsNames = map[int64]string{
@@ -81,7 +83,7 @@ func killScan(mark []byte) (any bool) {
 func (live) Memory() (Memory, error) {
 	var s syscall.Sysinfo_t
 	if err := syscall.Sysinfo(&s); err != nil {
-		return Memory{}, fmt.Errorf("sysinfo: %w", err)
+		return Memory{}, lang.Errorf("sysinfo: %w", err)
 	}
 	unit := max(uint64(s.Unit), 1)
 	return Memory{Total: uint64(s.Totalram) * unit, Swap: uint64(s.Totalswap) * unit}, nil //nolint:unconvert // uint32 on 32-bit systems

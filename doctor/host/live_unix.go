@@ -7,11 +7,12 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"syscall"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 const nonblock = syscall.O_NONBLOCK
@@ -34,7 +35,7 @@ func denied(name string, info fs.FileInfo) (bool, uint32) {
 
 // RegistryKey: there is no registry outside Windows.
 func (live) RegistryKey(_ context.Context, key, _ string) (Key, error) {
-	return Key{}, fmt.Errorf("registry key %s: %w", key, ErrUnsupported)
+	return Key{}, lang.Errorf("registry key %s: %w", key, ErrUnsupported)
 }
 
 // group is the process group that a command runs in.

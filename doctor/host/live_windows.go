@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -14,6 +13,8 @@ import (
 
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 const nonblock = 0
@@ -84,7 +85,7 @@ func (live) Memory() (Memory, error) {
 	status := memoryStatus{length: uint32(unsafe.Sizeof(memoryStatus{}))}
 	call := windows.NewLazySystemDLL("kernel32.dll").NewProc("GlobalMemoryStatusEx")
 	if ok, _, err := call.Call(uintptr(unsafe.Pointer(&status))); ok == 0 {
-		return Memory{}, fmt.Errorf("GlobalMemoryStatusEx: %w", err)
+		return Memory{}, lang.Errorf("GlobalMemoryStatusEx: %w", err)
 	}
 	m := Memory{Total: status.totalPhys, Available: status.availPhys}
 	// The page file's figure is the commit limit: memory and page file together.
@@ -104,7 +105,7 @@ func (live) RegistryKey(ctx context.Context, key, view string) (Key, error) {
 		case "HKCU":
 			base = registry.CURRENT_USER
 		default:
-			return Key{}, fmt.Errorf("registry key %s: unknown root %s", key, root)
+			return Key{}, lang.Errorf("registry key %s: unknown root %s", key, root)
 		}
 		access := uint32(registry.READ | registry.WOW64_64KEY)
 		if view == "32" {
@@ -112,16 +113,16 @@ func (live) RegistryKey(ctx context.Context, key, view string) (Key, error) {
 		}
 		k, err := registry.OpenKey(base, sub, access)
 		if err != nil {
-			return Key{}, fmt.Errorf("registry key %s: %w", key, err)
+			return Key{}, lang.Errorf("registry key %s: %w", key, err)
 		}
 		defer k.Close() //nolint:errcheck // read-only
 		out := Key{Values: map[string]Value{}}
 		if out.Subkeys, err = k.ReadSubKeyNames(-1); err != nil {
-			return Key{}, fmt.Errorf("registry key %s: list keys: %w", key, err)
+			return Key{}, lang.Errorf("registry key %s: list keys: %w", key, err)
 		}
 		names, err := k.ReadValueNames(-1)
 		if err != nil {
-			return Key{}, fmt.Errorf("registry key %s: list values: %w", key, err)
+			return Key{}, lang.Errorf("registry key %s: list values: %w", key, err)
 		}
 		for _, name := range names {
 			_, kind, err := k.GetValue(name, nil)
@@ -169,19 +170,19 @@ func (g *group) started() error {
 	defer g.mu.Unlock()
 	job, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
-		return fmt.Errorf("create a job object: %w", err)
+		return lang.Errorf("create a job object: %w", err)
 	}
 	g.job = job
 	info := windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION{}
 	info.BasicLimitInformation.LimitFlags = windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
 	if _, err := windows.SetInformationJobObject(job, windows.JobObjectExtendedLimitInformation,
 		uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info))); err != nil {
-		return fmt.Errorf("limit the job object: %w", err)
+		return lang.Errorf("limit the job object: %w", err)
 	}
 	const access = windows.PROCESS_SET_QUOTA | windows.PROCESS_TERMINATE | windows.PROCESS_SUSPEND_RESUME
 	process, err := windows.OpenProcess(access, false, uint32(g.cmd.Process.Pid))
 	if err != nil {
-		return fmt.Errorf("open the process: %w", err)
+		return lang.Errorf("open the process: %w", err)
 	}
 	defer windows.CloseHandle(process) //nolint:errcheck // nothing is left to do with it
 	switch err := windows.AssignProcessToJobObject(job, process); {
@@ -190,10 +191,10 @@ func (g *group) started() error {
 		// suspended, so it has not ended. Without the job a kill reaches only itself.
 		g.job = 0
 		if err := windows.CloseHandle(job); err != nil {
-			return fmt.Errorf("close the job object: %w", err)
+			return lang.Errorf("close the job object: %w", err)
 		}
 	case err != nil:
-		return fmt.Errorf("put the process into its job: %w", err)
+		return lang.Errorf("put the process into its job: %w", err)
 	}
 	return Resume(uint32(g.cmd.Process.Pid))
 }
@@ -202,7 +203,7 @@ func (g *group) started() error {
 func Resume(pid uint32) error {
 	snap, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPTHREAD, 0)
 	if err != nil {
-		return fmt.Errorf("list threads: %w", err)
+		return lang.Errorf("list threads: %w", err)
 	}
 	defer windows.CloseHandle(snap) //nolint:errcheck // read-only
 	entry := windows.ThreadEntry32{Size: uint32(unsafe.Sizeof(windows.ThreadEntry32{}))}
@@ -212,14 +213,14 @@ func Resume(pid uint32) error {
 		}
 		thread, err := windows.OpenThread(windows.THREAD_SUSPEND_RESUME, false, entry.ThreadID)
 		if err != nil {
-			return fmt.Errorf("open the thread: %w", err)
+			return lang.Errorf("open the thread: %w", err)
 		}
 		_, err = windows.ResumeThread(thread)
 		if closeErr := windows.CloseHandle(thread); err == nil {
 			err = closeErr
 		}
 		if err != nil {
-			return fmt.Errorf("resume the thread: %w", err)
+			return lang.Errorf("resume the thread: %w", err)
 		}
 	}
 	return nil

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -13,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // RecordingSchema is the version of the snapshot's JSON form.
@@ -124,7 +125,9 @@ func encodeErr(err error) string {
 	return err.Error()
 }
 
-func decodeErr(what, text string) error {
+// decodeErr is a recorded error: format says what was attempted, with the subject and
+// the cause in it.
+func decodeErr(format, subject, text string) error {
 	var cause error
 	switch text {
 	case "":
@@ -143,11 +146,11 @@ func decodeErr(what, text string) error {
 		cause = errors.New(text)
 		if slices.ContainsFunc(oldAbsent, func(words string) bool { return strings.HasSuffix(text, words) }) {
 			cause = fs.ErrNotExist
-		} else if _, subject, _ := strings.Cut(what, " "); strings.Contains(text, subject) {
+		} else if strings.Contains(text, subject) {
 			return cause // the live host's own words, which say what was attempted
 		}
 	}
-	return fmt.Errorf("%s: %w", what, cause)
+	return lang.Errorf(format, subject, cause)
 }
 
 // argvKey is unambiguous for any argv, and readable.
@@ -425,7 +428,7 @@ func (r *replay) ReadFile(ctx context.Context, name string, limit int64) ([]byte
 	if !ok {
 		return nil, false, r.absent("read", name)
 	}
-	if err := decodeErr("read "+name, f.Err); err != nil {
+	if err := decodeErr("read %s: %w", name, f.Err); err != nil {
 		return nil, false, err
 	}
 	if int64(len(f.Data)) > limit {
@@ -439,18 +442,18 @@ func (r *replay) ReadAt(ctx context.Context, name string, at int64, n int) ([]by
 		return nil, err
 	}
 	if f, ok := r.ranges[r.spell(rangeKey(name, at))]; ok {
-		return f.Data[:min(len(f.Data), n)], decodeErr("read "+name, f.Err)
+		return f.Data[:min(len(f.Data), n)], decodeErr("read %s: %w", name, f.Err)
 	}
 	// A fixture names whole files.
 	f, ok := r.files[r.spell(name)]
 	if !ok || f.Truncated {
 		return nil, r.absent("read", name)
 	}
-	if err := decodeErr("read "+name, f.Err); err != nil {
+	if err := decodeErr("read %s: %w", name, f.Err); err != nil {
 		return nil, err
 	}
 	if len(f.Data) == 0 {
-		return nil, fmt.Errorf("read %s: %w", name, ErrNotRecorded) // a name without text: what is in it is not known
+		return nil, lang.Errorf("read %s: %w", name, ErrNotRecorded) // a name without text: what is in it is not known
 	}
 	from := min(max(at, 0), int64(len(f.Data)))
 	return f.Data[from:min(int64(len(f.Data)), from+int64(n))], nil
@@ -461,14 +464,14 @@ func (r *replay) Search(ctx context.Context, name, marker string, limit int64, w
 		return nil, err
 	}
 	if f, ok := r.searches[r.spell(searchKey(name, marker))]; ok {
-		return f.Data[:min(len(f.Data), want)], decodeErr("search "+name, f.Err)
+		return f.Data[:min(len(f.Data), want)], decodeErr("search %s: %w", name, f.Err)
 	}
 	// A fixture names whole files.
 	f, ok := r.files[r.spell(name)]
 	if !ok || f.Truncated {
 		return nil, r.absent("search", name)
 	}
-	if err := decodeErr("search "+name, f.Err); err != nil {
+	if err := decodeErr("search %s: %w", name, f.Err); err != nil {
 		return nil, err
 	}
 	return searchIn(ctx, bytes.NewReader(f.Data), limit, marker, want)
@@ -482,7 +485,7 @@ func (r *replay) ReadDir(ctx context.Context, name string) ([]Entry, error) {
 	if !ok {
 		return nil, r.absent("list", name)
 	}
-	return l.Entries, decodeErr("list "+name, l.Err)
+	return l.Entries, decodeErr("list %s: %w", name, l.Err)
 }
 
 func (r *replay) Stat(ctx context.Context, name string) (Info, error) {
@@ -490,7 +493,7 @@ func (r *replay) Stat(ctx context.Context, name string) (Info, error) {
 		return Info{}, err
 	}
 	if s, ok := r.stats[r.spell(name)]; ok {
-		return s.Info, decodeErr("stat "+name, s.Err)
+		return s.Info, decodeErr("stat %s: %w", name, s.Err)
 	}
 	return Info{}, r.absent("stat", name)
 }
@@ -500,7 +503,7 @@ func (r *replay) Resolve(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	if p, ok := r.resolved[r.spell(name)]; ok {
-		return p.Path, decodeErr("resolve "+name, p.Err)
+		return p.Path, decodeErr("resolve %s: %w", name, p.Err)
 	}
 	return "", r.absent("resolve", name)
 }
@@ -517,7 +520,7 @@ func (r *replay) Run(ctx context.Context, cmd Command) (Output, error) {
 		return Output{}, err
 	}
 	if a, ok := r.rec.Runs[argvKey(cmd.Argv)]; ok {
-		return a.Output, decodeErr("run "+cmd.Argv[0], a.Err)
+		return a.Output, decodeErr("run %s: %w", cmd.Argv[0], a.Err)
 	}
 	return Output{}, r.absent("run", strings.Join(cmd.Argv, " "))
 }
@@ -527,10 +530,10 @@ func (r *replay) RegistryKey(ctx context.Context, key, view string) (Key, error)
 		return Key{}, err
 	}
 	if k, ok := r.rec.Registry[regKey(key, view)]; ok {
-		return k.Key, decodeErr("registry key "+key, k.Err)
+		return k.Key, decodeErr("registry key %s: %w", key, k.Err)
 	}
 	if r.rec.OS != "windows" {
-		return Key{}, fmt.Errorf("registry key %s: %w", key, ErrUnsupported)
+		return Key{}, lang.Errorf("registry key %s: %w", key, ErrUnsupported)
 	}
 	return Key{}, r.absent("open registry key", key)
 }
@@ -542,7 +545,7 @@ func (r *replay) Disk(ctx context.Context, name string) (Disk, error) {
 	// As on a live host, a path is on the file system of its nearest parent.
 	for at := name; ; {
 		if d, ok := r.disks[r.spell(at)]; ok {
-			return d.Disk, decodeErr("disk of "+name, d.Err)
+			return d.Disk, decodeErr("disk of %s: %w", name, d.Err)
 		}
 		parent, _ := splitPath(r.rec.OS, at)
 		if parent == at {
@@ -554,14 +557,14 @@ func (r *replay) Disk(ctx context.Context, name string) (Disk, error) {
 
 func (r *replay) CPUID() (CPUID, error) {
 	if r.rec.CPUID == nil {
-		return CPUID{}, fmt.Errorf("cpuid: %w", ErrNotRecorded)
+		return CPUID{}, lang.Errorf("cpuid: %w", ErrNotRecorded)
 	}
 	return *r.rec.CPUID, nil
 }
 
 func (r *replay) Memory() (Memory, error) {
 	if r.rec.Memory == nil {
-		return Memory{}, fmt.Errorf("memory: %w", ErrNotRecorded)
+		return Memory{}, lang.Errorf("memory: %w", ErrNotRecorded)
 	}
 	return *r.rec.Memory, nil
 }

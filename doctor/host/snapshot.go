@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // A snapshot is a gzipped tar: snapshot.json holds the recording without the
@@ -71,19 +73,19 @@ func WriteSnapshot(w io.Writer, r *Recording) error {
 	}
 	data, err := json.MarshalIndent(index, "", " ")
 	if err != nil {
-		return fmt.Errorf("encode the snapshot: %w", err)
+		return lang.Errorf("encode the snapshot: %w", err)
 	}
 	// The index comes first, so that a reader need not seek.
 	if err := blob(snapshotIndex, data); err != nil {
-		return fmt.Errorf("write the snapshot: %w", err)
+		return lang.Errorf("write the snapshot: %w", err)
 	}
 	for _, b := range blobs {
 		if err := blob(b.name, b.data); err != nil {
-			return fmt.Errorf("write the snapshot: %w", err)
+			return lang.Errorf("write the snapshot: %w", err)
 		}
 	}
 	if err := errors.Join(tw.Close(), gz.Close()); err != nil {
-		return fmt.Errorf("write the snapshot: %w", err)
+		return lang.Errorf("write the snapshot: %w", err)
 	}
 	return nil
 }
@@ -99,7 +101,7 @@ func blobName(p string) string {
 func ReadSnapshot(r io.Reader) (*Recording, error) {
 	gz, err := gzip.NewReader(r)
 	if err != nil {
-		return nil, fmt.Errorf("not a deployctl snapshot (not gzip): %w", err)
+		return nil, lang.Errorf("not a deployctl snapshot (not gzip): %w", err)
 	}
 	limited := &io.LimitedReader{R: gz, N: maxSnapshot}
 	tr := tar.NewReader(limited)
@@ -111,20 +113,20 @@ func ReadSnapshot(r io.Reader) (*Recording, error) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("not a deployctl snapshot: %w", err)
+			return nil, lang.Errorf("not a deployctl snapshot: %w", err)
 		}
 		if n >= maxSnapshotEntries {
-			return nil, fmt.Errorf("the snapshot has more than %d files", maxSnapshotEntries)
+			return nil, lang.Errorf("the snapshot has more than %d files", maxSnapshotEntries)
 		}
 		if h.Size > maxSnapshot {
-			return nil, fmt.Errorf("%s in the snapshot has %d bytes: %w", h.Name, h.Size, ErrTooLarge)
+			return nil, lang.Errorf("%s in the snapshot has %d bytes: %w", h.Name, h.Size, ErrTooLarge)
 		}
 		data, err := io.ReadAll(tr)
 		if err != nil && limited.N == 0 {
-			return nil, fmt.Errorf("the snapshot has more than %d MiB: %w", maxSnapshot>>20, ErrTooLarge)
+			return nil, lang.Errorf("the snapshot has more than %d MiB: %w", maxSnapshot>>20, ErrTooLarge)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read %s in the snapshot: %w", h.Name, err)
+			return nil, lang.Errorf("read %s in the snapshot: %w", h.Name, err)
 		}
 		if h.Name != snapshotIndex {
 			blobs[h.Name] = data
@@ -132,20 +134,20 @@ func ReadSnapshot(r io.Reader) (*Recording, error) {
 		}
 		index = &snapshotFile{Recording: NewRecording("", "", time.Time{})}
 		if err := json.Unmarshal(data, index); err != nil {
-			return nil, fmt.Errorf("read %s in the snapshot: %w", snapshotIndex, err)
+			return nil, lang.Errorf("read %s in the snapshot: %w", snapshotIndex, err)
 		}
 	}
 	if index == nil {
-		return nil, fmt.Errorf("not a deployctl snapshot: %s is missing", snapshotIndex)
+		return nil, lang.Errorf("not a deployctl snapshot: %s is missing", snapshotIndex)
 	}
 	if index.Schema != RecordingSchema {
-		return nil, fmt.Errorf("the snapshot has schema %d, this deployctl reads %d: use the deployctl that is as new as the one that made it", index.Schema, RecordingSchema)
+		return nil, lang.Errorf("the snapshot has schema %d, this deployctl reads %d: use the deployctl that is as new as the one that made it", index.Schema, RecordingSchema)
 	}
 	for name, at := range index.Blobs {
 		f, ok := index.Files[name]
 		data, have := blobs[at]
 		if !ok || !have {
-			return nil, fmt.Errorf("the snapshot is damaged: %s is missing", at)
+			return nil, lang.Errorf("the snapshot is damaged: %s is missing", at)
 		}
 		f.Data = data
 		index.Files[name] = f

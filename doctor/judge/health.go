@@ -509,13 +509,13 @@ func listAt(v reflect.Value, path string) (reflect.Value, bool) {
 func LintCheck(c *recipes.Check) []error {
 	var mistakes []error
 	if _, ok := relations()[c.Relation]; c.Relation != "" && !ok {
-		mistakes = append(mistakes, fmt.Errorf("check %s: unknown relation %q (known: %s)", c.ID, c.Relation, strings.Join(slices.Sorted(maps.Keys(relations())), ", ")))
+		mistakes = append(mistakes, lang.Errorf("check %s: unknown relation %q (known: %s)", c.ID, c.Relation, strings.Join(slices.Sorted(maps.Keys(relations())), ", ")))
 	}
 	entry := reflect.TypeFor[facts.Instance]()
 	if list, ok := listAt(reflect.ValueOf(facts.Facts{}), c.Of); ok {
 		entry = list.Type().Elem()
 	} else if c.Of != "" {
-		mistakes = append(mistakes, fmt.Errorf("check %s: there is no list %q in the facts", c.ID, c.Of))
+		mistakes = append(mistakes, lang.Errorf("check %s: there is no list %q in the facts", c.ID, c.Of))
 	}
 	conditions := []map[string]string{c.If}
 	for _, a := range c.Fix {
@@ -529,11 +529,11 @@ func LintCheck(c *recipes.Check) []error {
 			} else if fact == "name" || fact == "display" || fact == "level" || strings.HasPrefix(fact, "set.") || c.Relation != "" && !strings.Contains(fact, ".") {
 				continue
 			} else if c.Machine {
-				mistakes = append(mistakes, fmt.Errorf("check %s: %s must begin with \"facts.\", since the check is on the machine", c.ID, fact))
+				mistakes = append(mistakes, lang.Errorf("check %s: %s must begin with \"facts.\", since the check is on the machine", c.ID, fact))
 				continue
 			}
 			if !known(root, rest) {
-				mistakes = append(mistakes, fmt.Errorf("check %s: there is no fact %q", c.ID, fact))
+				mistakes = append(mistakes, lang.Errorf("check %s: there is no fact %q", c.ID, fact))
 			}
 		}
 	}

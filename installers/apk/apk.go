@@ -5,13 +5,13 @@ package apk
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // databases are where apk keeps its list: since Alpine 3.23 below /usr, where the
@@ -80,7 +80,7 @@ func needed(ctx context.Context, h *host.Host, packages []string) (map[string]st
 	list := ParseRelations(text)
 	asked, err := h.Text(ctx, world)
 	if err != nil && !host.IsNotExist(err) {
-		return nil, fmt.Errorf("see what apk was asked for: %w", err)
+		return nil, lang.Errorf("see what apk was asked for: %w", err)
 	}
 	for _, word := range strings.Fields(asked) {
 		if n := bare(word); n != "" && !slices.Contains(packages, n) {

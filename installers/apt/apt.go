@@ -24,6 +24,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 const (
@@ -247,7 +248,7 @@ func readOnly() []string {
 func ask(ctx context.Context, h *host.Host, argv []string) (lines []string, exit int, err error) {
 	out, err := h.Run(ctx, host.Command{Argv: argv, Env: []string{"LC_ALL=C", "DEBIAN_FRONTEND=noninteractive"}})
 	if err != nil {
-		return nil, 0, fmt.Errorf("ask apt-get what would change: %w", err)
+		return nil, 0, lang.Errorf("ask apt-get what would change: %w", err)
 	}
 	return strings.Split(string(out.Stdout)+"\n"+string(out.Stderr), "\n"), out.Exit, nil
 }
@@ -301,7 +302,7 @@ func ParseChanges(lines []string) (pkgmgr.Quote, error) {
 				for _, m := range countOf().FindAllStringSubmatch(line, -1) {
 					n, err := strconv.Atoi(m[1])
 					if err != nil {
-						return q, fmt.Errorf("read what apt-get would change: %w", err)
+						return q, lang.Errorf("read what apt-get would change: %w", err)
 					}
 					counts[map[bool]string{true: removed, false: added}[m[2] == "to remove"]] += n
 				}
@@ -318,7 +319,7 @@ func ParseChanges(lines []string) (pkgmgr.Quote, error) {
 		}
 	}
 	if len(q.Change) != counts[added] || len(q.Remove) != counts[removed] {
-		return q, fmt.Errorf("read what apt-get would change: it announces %d packages to install and %d to remove and lists %d and %d",
+		return q, lang.Errorf("read what apt-get would change: it announces %d packages to install and %d to remove and lists %d and %d",
 			counts[added], counts[removed], len(q.Change), len(q.Remove))
 	}
 	return q, nil
@@ -374,7 +375,7 @@ func damage(ctx context.Context, h *host.Host) (pkgmgr.Damage, error) {
 	var d pkgmgr.Damage
 	entries, err := h.ReadDir(ctx, updatesDir)
 	if err != nil && !host.IsNotExist(err) {
-		return d, fmt.Errorf("look for an interrupted dpkg in %s: %w", updatesDir, err)
+		return d, lang.Errorf("look for an interrupted dpkg in %s: %w", updatesDir, err)
 	}
 	for _, e := range entries {
 		if e.Name != "" && strings.Trim(e.Name, "0123456789") == "" {

@@ -4,13 +4,13 @@ import (
 	"context"
 	"crypto/md5" //nolint:gosec // dpkg's own sums; nothing is trusted by them
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // dpkgQuery asks dpkg's database for fields of packages, all of them when no
@@ -21,10 +21,10 @@ func dpkgQuery(ctx context.Context, h *host.Host, format string, names ...string
 		Env:  []string{"LC_ALL=C"},
 	})
 	if err != nil {
-		return "", fmt.Errorf("ask dpkg-query for packages: %w", err)
+		return "", lang.Errorf("ask dpkg-query for packages: %w", err)
 	}
 	if out.Exit != 0 {
-		return "", fmt.Errorf("ask dpkg-query for packages: exit status %d: %s", out.Exit, step.Clean(string(out.Stderr), 200))
+		return "", lang.Errorf("ask dpkg-query for packages: exit status %d: %s", out.Exit, step.Clean(string(out.Stderr), 200))
 	}
 	return string(out.Stdout), nil
 }

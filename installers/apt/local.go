@@ -17,6 +17,7 @@ import (
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Local is a repository of apt's on this machine: a folder in deployctl's cache
@@ -129,7 +130,7 @@ func (l Local) index(packages []lockfile.Package) (string, error) {
 	for _, p := range packages {
 		fields, err := p.Fields()
 		if err != nil {
-			return "", fmt.Errorf("package %s of the lockfile: %w", p.Name, err)
+			return "", lang.Errorf("package %s of the lockfile: %w", p.Name, err)
 		}
 		for _, f := range fields {
 			if !strings.EqualFold(f[0], "Filename") {
@@ -194,7 +195,7 @@ func Locked(ctx context.Context, h *host.Host, packages []string, lists string) 
 		n := min(100, len(names)) // a command's output is kept up to a limit
 		out, err := h.Run(ctx, host.Command{Argv: append(append(append([]string{find(ctx, h, "apt-cache")}, own...), "show", "--"), names[:n]...), Env: []string{"LC_ALL=C"}})
 		if err != nil {
-			return nil, fmt.Errorf("ask apt-cache for the packages' hashes: %w", err)
+			return nil, lang.Errorf("ask apt-cache for the packages' hashes: %w", err)
 		}
 		if out.Exit != 0 || out.Truncated {
 			return nil, pkgmgr.Unexplained("apt-cache", out.Exit, strings.Split(string(out.Stderr), "\n"))

@@ -32,6 +32,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Format is a kind of archive.
@@ -134,7 +135,7 @@ type Result struct {
 // changed; if it is root, it takes the folder away, and the first fails.
 func Extract(ctx context.Context, name string, format Format, dest string, o Options) (Result, error) {
 	if _, err := os.Lstat(dest); err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return Result{}, fmt.Errorf("unpack %s: %s is there already", name, dest)
+		return Result{}, lang.Errorf("unpack %s: %s is there already", name, dest)
 	}
 	if err := os.MkdirAll(filepath.Dir(dest), 0o755); err != nil {
 		return Result{}, store.Explain(filepath.Dir(dest), err)
@@ -162,12 +163,12 @@ func Extract(ctx context.Context, name string, format Format, dest string, o Opt
 func extract(ctx context.Context, name string, format Format, dir, dest string, o Options) (Result, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return Result{}, fmt.Errorf("open the archive: %w", err)
+		return Result{}, lang.Errorf("open the archive: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // read-only
 	info, err := f.Stat()
 	if err != nil {
-		return Result{}, fmt.Errorf("open the archive: %w", err)
+		return Result{}, lang.Errorf("open the archive: %w", err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -255,7 +256,7 @@ func (x *extraction) read(f *os.File, format Format) error {
 	case TarXz:
 		return x.decompress(f, xzipped, x.tar)
 	}
-	return fmt.Errorf("unpack %s: no format is called %q", x.archive, step.Clean(string(format), 20))
+	return lang.Errorf("unpack %s: no format is called %q", x.archive, step.Clean(string(format), 20))
 }
 
 // compression is how a tar file is packed.
@@ -284,7 +285,7 @@ func (x *extraction) decompress(r io.Reader, how compression, read func(io.Reade
 		// The library takes the dictionary's size from the file and
 		// allocates it at once, up to 4 GiB.
 		if n := xzDictionary(head); n > maxWindow {
-			return x.refuse("", Bomb, fmt.Errorf("its dictionary would take %s of memory", step.Bytes(n)))
+			return x.refuse("", Bomb, lang.Errorf("its dictionary would take %s of memory", step.Bytes(n)))
 		}
 		z, err := xz.NewReader(b)
 		if err != nil {
@@ -292,7 +293,7 @@ func (x *extraction) decompress(r io.Reader, how compression, read func(io.Reade
 		}
 		return read(z)
 	}
-	return x.refuse("", Unsupported, fmt.Errorf("it is packed with %q", step.Clean(string(how), 20)))
+	return x.refuse("", Unsupported, lang.Errorf("it is packed with %q", step.Clean(string(how), 20)))
 }
 
 // xzDictionary reads the dictionary size of a stream's first block, 0 where it
@@ -347,7 +348,7 @@ func (c counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-var errPanic = errors.New("its decoder panicked")
+var errPanic = lang.New("its decoder panicked")
 
 // noPanic makes an error of a decoder's panic: an archive must not be able to
 // end deployctl. (A panic in another goroutine would; no decoder starts one.)
@@ -595,7 +596,7 @@ func (x *extraction) zip(f *os.File) error {
 	}
 	for _, h := range z.File {
 		if h.Flags&1 != 0 {
-			return x.refuse(h.Name, Unsupported, errors.New("it is encrypted"))
+			return x.refuse(h.Name, Unsupported, lang.Errorf("it is encrypted"))
 		}
 		mode := h.Mode()
 		e := entry{name: h.Name, exec: mode&0o111 != 0, size: int64(h.UncompressedSize64), open: func() (io.ReadCloser, error) {

@@ -2,7 +2,6 @@ package archive
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/durable/inuse"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // makePartial makes the folder that a destination is unpacked into before it gets
@@ -35,7 +35,7 @@ func RemovePartial(dir string) error {
 	case err != nil:
 		return store.Explain(dir, err)
 	case !info.IsDir():
-		return fmt.Errorf("%s is in the way: it is not a folder", dir)
+		return lang.Errorf("%s is in the way: it is not a folder", dir)
 	}
 	if os.RemoveAll(dir) == nil {
 		return nil

@@ -33,6 +33,7 @@ import (
 	"github.com/deployctl/deployctl/installers/lockfile"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 const (
@@ -85,10 +86,10 @@ func write(ctx context.Context, l *lockfile.Lock, text []byte, s *store.Store, o
 		return t.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: mode, Size: size, ModTime: time.Unix(0, 0), Format: tar.FormatUSTAR})
 	}
 	if err := header(lockfile.Name, 0o644, int64(len(text))); err != nil {
-		return fmt.Errorf("write the bundle: %w", err)
+		return lang.Errorf("write the bundle: %w", err)
 	}
 	if _, err := t.Write(text); err != nil {
-		return fmt.Errorf("write the bundle: %w", err)
+		return lang.Errorf("write the bundle: %w", err)
 	}
 	all := l.All()
 	if l.Program != nil {
@@ -112,7 +113,7 @@ func write(ctx context.Context, l *lockfile.Lock, text []byte, s *store.Store, o
 		}
 		path, err := s.Get(ctx, store.Sum(f.SHA256), f.Size)
 		if err != nil {
-			return fmt.Errorf("take %s out of the store: %w", f.Name, err)
+			return lang.Errorf("take %s out of the store: %w", f.Name, err)
 		}
 		in, err := os.Open(path)
 		if err != nil {
@@ -123,13 +124,13 @@ func write(ctx context.Context, l *lockfile.Lock, text []byte, s *store.Store, o
 			_, err = io.Copy(t, in)
 		}
 		if err = errors.Join(err, in.Close()); err != nil {
-			return fmt.Errorf("write %s into the bundle: %w", f.Name, store.Explain(path, err))
+			return lang.Errorf("write %s into the bundle: %w", f.Name, store.Explain(path, err))
 		}
 		done += f.Size
 		tell(done, l.Bytes())
 	}
 	if err := t.Close(); err != nil {
-		return fmt.Errorf("write the bundle: %w", err)
+		return lang.Errorf("write the bundle: %w", err)
 	}
 	return nil
 }
@@ -155,7 +156,7 @@ func List(name string) (*lockfile.Lock, error) {
 	}
 	f, err := host.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("open the bundle: %w", err)
+		return nil, lang.Errorf("open the bundle: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // read-only
 	sizes := map[string]int64{}
@@ -181,7 +182,7 @@ func List(name string) (*lockfile.Lock, error) {
 func head(name string) (*lockfile.Lock, int64, error) {
 	f, err := host.Open(name) // a pipe without a writer would block
 	if err != nil {
-		return nil, 0, fmt.Errorf("open the bundle: %w", err)
+		return nil, 0, lang.Errorf("open the bundle: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // read-only
 	t := tar.NewReader(f)

@@ -9,13 +9,13 @@ import (
 	"cmp"
 	"context"
 	"encoding/xml"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Manager returns the Chocolatey manager. Its folder belongs to administrators.
@@ -74,7 +74,7 @@ func installed(ctx context.Context, h *host.Host) (map[string]pkgmgr.Installed, 
 		return map[string]pkgmgr.Installed{}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list Chocolatey's packages: %w", err)
+		return nil, lang.Errorf("list Chocolatey's packages: %w", err)
 	}
 	list := map[string]pkgmgr.Installed{}
 	for _, e := range entries {
@@ -84,7 +84,7 @@ func installed(ctx context.Context, h *host.Host) (map[string]pkgmgr.Installed, 
 		data, _, err := h.ReadFile(ctx, h.Join(dir, e.Name, e.Name+".nuspec"), 1<<20)
 		if err != nil {
 			if ctx.Err() != nil {
-				return nil, fmt.Errorf("list Chocolatey's packages: %w", ctx.Err())
+				return nil, lang.Errorf("list Chocolatey's packages: %w", ctx.Err())
 			}
 			continue // a folder that some package left
 		}

@@ -5,13 +5,13 @@ package cmake
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
 	"time"
 
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // take locks a build's folder. The lock belongs to the open file, which the
@@ -29,7 +29,7 @@ func take(ctx context.Context, dir string, waiting func()) (*os.File, error) {
 			return f, nil
 		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
+			return nil, errors.Join(lang.Errorf("lock %s: %w", path, err), f.Close())
 		}
 		waiting()
 		select {

@@ -139,7 +139,7 @@ func (s Source) minutes() float64 {
 // precompiled headers, which halve the build and do not go with ccache (4.10).
 func Tune(project string, cpu facts.CPU, ccache bool) (map[string]string, error) {
 	if project != "opencv" {
-		return nil, fmt.Errorf("no options are known that tune %q", project)
+		return nil, lang.Errorf("no options are known that tune %q", project)
 	}
 	has := func(names ...string) bool {
 		for _, n := range names {

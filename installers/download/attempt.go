@@ -21,6 +21,7 @@ import (
 
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 const (
@@ -338,7 +339,7 @@ func (p *part) run(ctx context.Context) error {
 	return err
 }
 
-var errStalled = errors.New("stalled")
+var errStalled = lang.New("stalled")
 
 // watch cancels the request when a whole window brought too little. Its ticker
 // counts by the monotonic clock, which nobody sets.
@@ -408,7 +409,7 @@ func changed() error {
 }
 
 // ErrWebPage is an answer that is not the server's.
-var ErrWebPage = errors.New("a web page came in its place, of a network that requires a login (open any http page in a browser) or of a proxy that blocks it")
+var ErrWebPage = lang.New("a web page came in its place, of a network that requires a login (open any http page in a browser) or of a proxy that blocks it")
 
 // WebPage reports whether an answer is a web page, or says itself that the
 // network wants a login (RFC 6585, 6). No file that deployctl fetches is a page;

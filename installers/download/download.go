@@ -33,6 +33,7 @@ import (
 
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Artifact is one published file.
@@ -50,18 +51,18 @@ type Artifact struct {
 func (a Artifact) Check(allowHTTP bool) error {
 	switch {
 	case a.Name == "":
-		return errors.New("an artifact without a name")
+		return lang.Errorf("an artifact without a name")
 	case a.Size <= 0:
-		return fmt.Errorf("artifact %s: its size is not known", a.Name)
+		return lang.Errorf("artifact %s: its size is not known", a.Name)
 	case !a.SHA256.Valid():
-		return fmt.Errorf("artifact %s: its sha256 is not 64 lower-case hexadecimal digits", a.Name)
+		return lang.Errorf("artifact %s: its sha256 is not 64 lower-case hexadecimal digits", a.Name)
 	case len(a.Mirrors) == 0:
-		return fmt.Errorf("artifact %s: it has no mirror", a.Name)
+		return lang.Errorf("artifact %s: it has no mirror", a.Name)
 	}
 	for _, m := range a.Mirrors {
 		u, err := url.Parse(m)
 		if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !allowHTTP) {
-			return fmt.Errorf("artifact %s: %s is not an https address without a user name", a.Name, show(m))
+			return lang.Errorf("artifact %s: %s is not an https address without a user name", a.Name, show(m))
 		}
 	}
 	return nil
@@ -371,7 +372,7 @@ func (f *fetch) failed(ctx context.Context, err error) error {
 	var disk *step.Failure
 	switch {
 	case ctx.Err() != nil:
-		e.Kind, e.Err = step.Cancelled, fmt.Errorf("stopped: %w", context.Cause(ctx))
+		e.Kind, e.Err = step.Cancelled, lang.Errorf("stopped: %w", context.Cause(ctx))
 	case errors.As(err, &disk):
 		e.Kind = disk.Kind
 	}
@@ -540,11 +541,11 @@ func (f *fetch) publish(ctx context.Context) (string, error) {
 func Import(ctx context.Context, a Artifact, s *store.Store, file string) (string, error) {
 	in, err := os.Open(file)
 	if err != nil {
-		return "", fmt.Errorf("import %s: %w", a.Name, err)
+		return "", lang.Errorf("import %s: %w", a.Name, err)
 	}
 	path, err := importFile(ctx, a, s, in)
 	if cerr := in.Close(); cerr != nil && err == nil {
-		err = fmt.Errorf("import %s: %w", a.Name, cerr)
+		err = lang.Errorf("import %s: %w", a.Name, cerr)
 	}
 	return path, err
 }
@@ -553,12 +554,12 @@ func importFile(ctx context.Context, a Artifact, s *store.Store, in *os.File) (s
 	info, err := in.Stat()
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("import %s: %w", a.Name, err)
+		return "", lang.Errorf("import %s: %w", a.Name, err)
 	case !info.Mode().IsRegular():
-		return "", fmt.Errorf("import %s: %s is not a regular file", a.Name, in.Name())
+		return "", lang.Errorf("import %s: %s is not a regular file", a.Name, in.Name())
 	case info.Size() != a.Size:
 		return "", &Error{Kind: step.HashMismatch, Artifact: a,
-			Err: fmt.Errorf("%s has %d bytes and not %d: it is cut short or another file", in.Name(), info.Size(), a.Size)}
+			Err: lang.Errorf("%s has %d bytes and not %d: it is cut short or another file", in.Name(), info.Size(), a.Size)}
 	}
 	unlock, err := s.Lock(ctx, a.SHA256, nil)
 	if err != nil {
@@ -589,7 +590,7 @@ func copyIn(ctx context.Context, a Artifact, s *store.Store, in io.Reader) (stri
 		err = cerr
 	}
 	if sum := sumOf(h); err == nil && sum != a.SHA256 {
-		err = &Error{Kind: step.HashMismatch, Artifact: a, Err: fmt.Errorf("the file given has the sha256 %s and not %s", sum, a.SHA256)}
+		err = &Error{Kind: step.HashMismatch, Artifact: a, Err: lang.Errorf("the file given has the sha256 %s and not %s", sum, a.SHA256)}
 	}
 	if err != nil {
 		return "", errors.Join(store.Explain(data, err), s.Discard(a.SHA256))

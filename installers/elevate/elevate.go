@@ -12,7 +12,6 @@ package elevate
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"slices"
@@ -21,6 +20,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Method is one way to become administrator. The zero Method changes nothing.
@@ -134,7 +134,7 @@ func (m Method) Ready(ctx context.Context, h *host.Host, ask Terminal) error {
 		return nil
 	}
 	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("ask %s for root: %w", m.Name, ctx.Err())
+		return lang.Errorf("ask %s for root: %w", m.Name, ctx.Err())
 	}
 	said := strings.Split(string(out.Stderr), "\n")
 	if ask == nil {

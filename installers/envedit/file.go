@@ -2,13 +2,13 @@ package envedit
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // maxFile is more than any profile has.
@@ -116,7 +116,7 @@ func (f file) add(text string) error {
 		err = out.Sync()
 	}
 	if err = errors.Join(err, out.Close()); err != nil {
-		return fmt.Errorf("add to %s: %w", f.path, err)
+		return lang.Errorf("add to %s: %w", f.path, err)
 	}
 	return nil
 }

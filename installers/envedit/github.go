@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // github is one of the files by which a step of a GitHub Actions job changes
@@ -229,7 +230,7 @@ func assignments(content string, windows bool) ([]string, []assignment, error) {
 			continue
 		}
 		if heredoc <= 0 || line[heredoc+2:] == "" {
-			return nil, nil, fmt.Errorf("line %d is neither NAME=value nor NAME<<delimiter", i+1)
+			return nil, nil, lang.Errorf("line %d is neither NAME=value nor NAME<<delimiter", i+1)
 		}
 		end := i + 1
 		var value []string
@@ -237,7 +238,7 @@ func assignments(content string, windows bool) ([]string, []assignment, error) {
 			value = append(value, plain(end))
 		}
 		if end == len(lines) {
-			return nil, nil, fmt.Errorf("the value that begins in line %d does not end", i+1)
+			return nil, nil, lang.Errorf("the value that begins in line %d does not end", i+1)
 		}
 		list = append(list, assignment{line[:heredoc], strings.Join(value, "\n"), i, end + 1})
 		i = end

@@ -2,12 +2,14 @@
 
 package envedit
 
-import "errors"
+import (
+	"github.com/deployctl/deployctl/recipes/library/lang"
+)
 
 // liveRegistry is none: this is not Windows.
 type liveRegistry struct{}
 
-var errNoRegistry = errors.New("this system has no registry")
+var errNoRegistry = lang.New("this system has no registry")
 
 func (liveRegistry) Get(string, string) (Value, error) { return Value{}, errNoRegistry }
 func (liveRegistry) Set(string, string, Value) error   { return errNoRegistry }

@@ -2,12 +2,13 @@ package envedit
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // liveRegistry is this machine's.
@@ -21,7 +22,7 @@ func split(key string) (registry.Key, string, error) {
 	case "HKLM":
 		return registry.LOCAL_MACHINE, sub, nil
 	}
-	return 0, "", fmt.Errorf("registry key %s: unknown root", key)
+	return 0, "", lang.Errorf("registry key %s: unknown root", key)
 }
 
 func (liveRegistry) Get(key, name string) (Value, error) {
@@ -31,11 +32,11 @@ func (liveRegistry) Get(key, name string) (Value, error) {
 	}
 	k, err := registry.OpenKey(root, sub, registry.QUERY_VALUE|registry.WOW64_64KEY)
 	if err != nil {
-		return Value{}, fmt.Errorf("open: %w", err)
+		return Value{}, lang.Errorf("open: %w", err)
 	}
 	text, kind, err := k.GetStringValue(name)
 	if err = errors.Join(err, k.Close()); err != nil {
-		return Value{}, fmt.Errorf("read %s: %w", name, err)
+		return Value{}, lang.Errorf("read %s: %w", name, err)
 	}
 	return Value{Text: text, Expand: kind == registry.EXPAND_SZ}, nil
 }
@@ -47,7 +48,7 @@ func (liveRegistry) Set(key, name string, v Value) error {
 	}
 	k, _, err := registry.CreateKey(root, sub, registry.SET_VALUE|registry.QUERY_VALUE|registry.WOW64_64KEY)
 	if err != nil {
-		return fmt.Errorf("open: %w", err)
+		return lang.Errorf("open: %w", err)
 	}
 	if v.Expand {
 		err = k.SetExpandStringValue(name, v.Text)
@@ -58,7 +59,7 @@ func (liveRegistry) Set(key, name string, v Value) error {
 		err = flush(k)
 	}
 	if err = errors.Join(err, k.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
+		return lang.Errorf("write %s: %w", name, err)
 	}
 	return nil
 }
@@ -70,14 +71,14 @@ func (liveRegistry) Delete(key, name string) error {
 	}
 	k, err := registry.OpenKey(root, sub, registry.SET_VALUE|registry.QUERY_VALUE|registry.WOW64_64KEY)
 	if err != nil {
-		return fmt.Errorf("open: %w", err)
+		return lang.Errorf("open: %w", err)
 	}
 	err = k.DeleteValue(name)
 	if err == nil {
 		err = flush(k)
 	}
 	if err = errors.Join(err, k.Close()); err != nil {
-		return fmt.Errorf("delete %s: %w", name, err)
+		return lang.Errorf("delete %s: %w", name, err)
 	}
 	return nil
 }
@@ -88,7 +89,7 @@ func (liveRegistry) Delete(key, name string) error {
 func flush(k registry.Key) error {
 	code, _, _ := windows.NewLazySystemDLL("advapi32.dll").NewProc("RegFlushKey").Call(uintptr(k))
 	if code != 0 {
-		return fmt.Errorf("flush: %w", windows.Errno(code))
+		return lang.Errorf("flush: %w", windows.Errno(code))
 	}
 	return nil
 }

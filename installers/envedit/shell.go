@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // shell is a file that login shells read. The whole file is deployctl's own, or
@@ -146,12 +147,12 @@ func parse(content string, own bool) (script, error) {
 		switch {
 		case !own && plain == startMark:
 			if s.block {
-				return s, fmt.Errorf("deployctl's block begins twice")
+				return s, lang.Errorf("deployctl's block begins twice")
 			}
 			s.block, inside = true, true
 		case !own && plain == endMark:
 			if !inside {
-				return s, fmt.Errorf("deployctl's block ends where none has begun")
+				return s, lang.Errorf("deployctl's block ends where none has begun")
 			}
 			inside, closed = false, true
 		case !inside && !s.block:
@@ -168,7 +169,7 @@ func parse(content string, own bool) (script, error) {
 		}
 	}
 	if s.block && !closed {
-		return s, fmt.Errorf("deployctl's block does not end")
+		return s, lang.Errorf("deployctl's block does not end")
 	}
 	return s, nil
 }

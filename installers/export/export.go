@@ -23,6 +23,7 @@ import (
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Format is a language.
@@ -71,7 +72,7 @@ func Write(w io.Writer, format Format, plan *installers.Plan, about About) error
 		Shell: writeShell, PowerShell: writePowerShell, Dockerfile: writeDockerfile, Ansible: writeAnsible,
 	}[format]
 	if !ok {
-		return fmt.Errorf("no format is called %q: use sh, ps1, dockerfile or ansible", step.Clean(string(format), 40))
+		return lang.Errorf("no format is called %q: use sh, ps1, dockerfile or ansible", step.Clean(string(format), 40))
 	}
 	tasks, err := prepare(format, plan)
 	if err != nil {
@@ -84,7 +85,7 @@ func Write(w io.Writer, format Format, plan *installers.Plan, about About) error
 	b := bufio.NewWriter(w)
 	write(&page{Writer: b, about: about, manual: plan.Manual, left: left}, tasks)
 	if err := b.Flush(); err != nil {
-		return fmt.Errorf("write the plan as %s: %w", format, err)
+		return lang.Errorf("write the plan as %s: %w", format, err)
 	}
 	return nil
 }
@@ -127,7 +128,7 @@ func prepare(format Format, plan *installers.Plan) (tasks []task, err error) {
 			continue
 		}
 		if x.Refuse != "" {
-			return nil, fmt.Errorf("step %s %s", s.ID, x.Refuse)
+			return nil, lang.Errorf("step %s %s", s.ID, x.Refuse)
 		}
 		t := task{title: step.Clean(s.Title, 200), argv: s.Argv, admin: s.NeedsAny(step.Admin), by: installers.ManagerOf(s.Mechanism), cache: s.Action == step.Refresh, undo: cmp.Or(x.Undo, step.Clean(s.Undo, 300)), env: s.Edits(), requirements: s.Requirements}
 		if len(s.Requirements) > 0 {
@@ -153,7 +154,7 @@ func prepare(format Format, plan *installers.Plan) (tasks []task, err error) {
 			}
 		}
 		if !t.onFiles() && len(t.argv) == 0 {
-			return nil, fmt.Errorf("step %s has no command", s.ID)
+			return nil, lang.Errorf("step %s has no command", s.ID)
 		}
 		if s.Mechanism == "apt" && s.Action == step.Refresh {
 			refreshed = true

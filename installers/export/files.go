@@ -13,6 +13,7 @@ import (
 	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // op is what a step does to files or settings.
@@ -97,13 +98,13 @@ func (o *op) onWindows(edits step.Edits) (windows bool, bad string) {
 // paths are those of Windows, of a POSIX shell elsewhere. Those become a
 // command (/bin/sh -c) where the language or root has to start them.
 func onFiles(format Format, t *task, o *op, s installers.Step, fetched map[string]*step.Fetch) error {
-	bad := func(why string) error { return fmt.Errorf("step %s %s; deployctl did not make this plan", s.ID, why) }
+	bad := func(why string) error { return lang.Errorf("step %s %s; deployctl did not make this plan", s.ID, why) }
 	windows, why := o.onWindows(t.env)
 	if why != "" {
 		return bad(why)
 	}
 	if windows && format != PowerShell {
-		return fmt.Errorf("step %s is for Windows: write the plan as ps1", s.ID)
+		return lang.Errorf("step %s is for Windows: write the plan as ps1", s.ID)
 	}
 	var f *step.Fetch
 	if o.sum != "" {

@@ -10,7 +10,6 @@ package feature
 
 import (
 	"context"
-	"fmt"
 	"regexp"
 	"strings"
 	"sync"
@@ -20,6 +19,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Manager returns the manager of Windows' features. A name with ~ is a
@@ -109,7 +109,7 @@ func ask(ctx context.Context, h *host.Host, tool string, names []string) (map[st
 		}
 		out, err := h.Run(ctx, host.Command{Argv: []string{tool, "/online", "/english", kind.command, "/format:table"}})
 		if err != nil {
-			return nil, fmt.Errorf("ask DISM for Windows' features: %w", err)
+			return nil, lang.Errorf("ask DISM for Windows' features: %w", err)
 		}
 		if out.Exit != 0 {
 			f := Manager().Explain(out.Exit, strings.Split(string(out.Stdout)+"\n"+string(out.Stderr), "\n"))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Digest names the content of a file ("sha256:…", of its bytes) or a folder
@@ -59,7 +60,7 @@ func Digest(ctx context.Context, path string) (string, error) {
 		if errors.As(store.Explain(path, err), &held) && held.Kind == step.Locked {
 			return "", held
 		}
-		return "", fmt.Errorf("take the digest of %s: %w", path, err)
+		return "", lang.Errorf("take the digest of %s: %w", path, err)
 	}
 	return "tree:" + hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Fetch is the mechanism "fetch": an artifact into the store. The store is a
@@ -42,7 +43,7 @@ func get(ctx context.Context, file step.Fetch, o download.Options, index Index) 
 		return err
 	}
 	if index == nil {
-		return fmt.Errorf("fetch %s: nothing here asks an index for files of %s", file.Name, file.Project)
+		return lang.Errorf("fetch %s: nothing here asks an index for files of %s", file.Name, file.Project)
 	}
 	return index(ctx, file, o)
 }
@@ -180,7 +181,7 @@ func (m Unpack) Do(ctx context.Context, s step.Step, tell func(step.Progress)) e
 	}
 	path, err := m.Store.Get(ctx, store.Sum(u.SHA256), u.Size)
 	if err != nil {
-		return fmt.Errorf("take the archive out of the store: %w", err)
+		return lang.Errorf("take the archive out of the store: %w", err)
 	}
 	o := archive.Options{Strip: u.Strip}
 	if len(u.Files) > 0 {
@@ -191,7 +192,7 @@ func (m Unpack) Do(ctx context.Context, s step.Step, tell func(step.Progress)) e
 		return err
 	}
 	if n := len(u.Files); n > 0 && res.Files != n {
-		return errors.Join(fmt.Errorf("the archive holds %d of the %d files that were wanted", res.Files, n), RemoveTree(u.Into))
+		return errors.Join(lang.Errorf("the archive holds %d of the %d files that were wanted", res.Files, n), RemoveTree(u.Into))
 	}
 	return nil
 }
@@ -300,7 +301,7 @@ func (p Place) Do(ctx context.Context, s step.Step, _ func(step.Progress)) error
 		return err
 	}
 	if _, err := p.Store.Get(ctx, store.Sum(f.SHA256), f.Size); err != nil {
-		return fmt.Errorf("take the file out of the store: %w", err)
+		return lang.Errorf("take the file out of the store: %w", err)
 	}
 	return p.Store.Place(ctx, store.Sum(f.SHA256), f.Path)
 }

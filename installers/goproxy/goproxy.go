@@ -30,6 +30,7 @@ import (
 	"github.com/deployctl/deployctl/installers/lockfile"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Pin is one file of a module with the hash that go.sum has of it.
@@ -50,7 +51,7 @@ func Base(ctx context.Context, h *host.Host, goCommand string) (string, error) {
 		// In a folder of its own, so that no go.mod nearby wants another Go.
 		out, err := h.Run(ctx, host.Command{Argv: []string{goCommand, "env", "GOPROXY"}, Dir: os.TempDir(), Env: []string{"GOTOOLCHAIN=local"}})
 		if err != nil {
-			return "", fmt.Errorf("ask Go for its module proxy: %w", err)
+			return "", lang.Errorf("ask Go for its module proxy: %w", err)
 		}
 		list = string(out.Stdout)
 	}
@@ -127,7 +128,7 @@ func get(ctx context.Context, client *http.Client, address string, w io.Writer) 
 	}
 	n, err := io.Copy(w, io.LimitReader(resp.Body, maxBytes+1))
 	if err == nil && n > maxBytes {
-		err = fmt.Errorf("it is larger than %s", step.Bytes(maxBytes))
+		err = lang.Errorf("it is larger than %s", step.Bytes(maxBytes))
 	}
 	if err != nil {
 		return 0, failed(err)
@@ -145,7 +146,7 @@ func check(p Pin, file string) error {
 		sum, err = dirhash.Hash1([]string{"go.mod"}, func(string) (io.ReadCloser, error) { return os.Open(file) })
 	}
 	if err != nil && !errors.Is(err, zip.ErrFormat) {
-		return fmt.Errorf("hash %s@%s: %w", p.Path, p.Version, err)
+		return lang.Errorf("hash %s@%s: %w", p.Path, p.Version, err)
 	}
 	if sum != p.Sum {
 		return &step.Failure{Kind: step.HashMismatch, Cause: fmt.Sprintf("the content of %s@%s.%s is not what deployctl pinned (%s instead of %s)", p.Path, p.Version, p.Ext, cmp.Or(sum, "no zip file"), p.Sum),
@@ -157,15 +158,15 @@ func check(p Pin, file string) error {
 // place is a file's path beneath a proxy.
 func place(path, version, ext string) (string, error) {
 	if err := module.Check(path, version); err != nil {
-		return "", fmt.Errorf("no Go module: %w", err)
+		return "", lang.Errorf("no Go module: %w", err)
 	}
 	p, err := module.EscapePath(path)
 	if err != nil {
-		return "", fmt.Errorf("no Go module: %w", err)
+		return "", lang.Errorf("no Go module: %w", err)
 	}
 	v, err := module.EscapeVersion(version)
 	if err != nil {
-		return "", fmt.Errorf("no Go module: %w", err)
+		return "", lang.Errorf("no Go module: %w", err)
 	}
 	return p + "/@v/" + v + "." + ext, nil
 }
@@ -181,7 +182,7 @@ func Lay(ctx context.Context, modules []lockfile.Module, s *store.Store, dir str
 		}
 		sum := store.Sum(m.File.SHA256)
 		if _, err := s.Get(ctx, sum, m.File.Size); err != nil {
-			return "", fmt.Errorf("take %s out of the store: %w", m.File.Name, err)
+			return "", lang.Errorf("take %s out of the store: %w", m.File.Name, err)
 		}
 		if err := s.Place(ctx, sum, filepath.Join(dir, filepath.FromSlash(name))); err != nil {
 			return "", err
@@ -189,7 +190,7 @@ func Lay(ctx context.Context, modules []lockfile.Module, s *store.Store, dir str
 	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
-		return "", fmt.Errorf("find %s: %w", dir, err)
+		return "", lang.Errorf("find %s: %w", dir, err)
 	}
 	address := url.URL{Scheme: "file", Path: filepath.ToSlash(abs)}
 	if runtime.GOOS == "windows" {

@@ -104,7 +104,7 @@ func look(ctx context.Context, h *host.Host, names []string) (map[string]pkgmgr.
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", file, err)
+			return nil, lang.Errorf("read %s: %w", file, err)
 		}
 		if slices.Contains(strings.Fields(string(data)), dir) {
 			list[n] = pkgmgr.Installed{Version: "listed", Ready: true}

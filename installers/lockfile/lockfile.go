@@ -28,6 +28,7 @@ import (
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 const (
@@ -139,7 +140,7 @@ func RecipeOf(r *recipes.Recipe) (Recipe, error) {
 	same.Source, same.Overrides = "", ""
 	text, err := json.Marshal(same)
 	if err != nil {
-		return Recipe{}, fmt.Errorf("hash the recipe %s: %w", r.Name, err)
+		return Recipe{}, lang.Errorf("hash the recipe %s: %w", r.Name, err)
 	}
 	sum := sha256.Sum256(text)
 	return Recipe{Name: r.Name, SHA256: hex.EncodeToString(sum[:])}, nil
@@ -203,7 +204,7 @@ func (l *Lock) Bytes() (n int64) {
 func Read(r io.Reader) (*Lock, error) {
 	data, err := io.ReadAll(io.LimitReader(r, MaxBytes+1))
 	if err != nil {
-		return nil, fmt.Errorf("read the lockfile: %w", err)
+		return nil, lang.Errorf("read the lockfile: %w", err)
 	}
 	if len(data) > MaxBytes {
 		return nil, refuse("it is larger than %s", step.Bytes(MaxBytes))
@@ -247,7 +248,7 @@ func (l *Lock) Encode() ([]byte, error) {
 	e.SetEscapeHTML(false) // constraints are full of < and >
 	e.SetIndent("", " ")
 	if err := e.Encode(l); err != nil {
-		return nil, fmt.Errorf("write the lockfile: %w", err)
+		return nil, lang.Errorf("write the lockfile: %w", err)
 	}
 	return b.Bytes(), nil
 }
@@ -376,7 +377,7 @@ func (p Package) Fields() ([][2]string, error) {
 		line = strings.TrimSuffix(line, "\n")
 		name, value, ok := strings.Cut(line, ":")
 		if !ok || name == "" || strings.ContainsAny(name, " \t#") || strings.ContainsAny(line, "\r\x00") {
-			return nil, fmt.Errorf("%q is not a field", step.Clean(line, 60))
+			return nil, lang.Errorf("%q is not a field", step.Clean(line, 60))
 		}
 		list = append(list, [2]string{name, strings.TrimSpace(value)})
 	}

@@ -2,7 +2,6 @@ package mechanism
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/deployctl/deployctl/installers/step"
@@ -69,14 +68,14 @@ func (m worker) Confirm(ctx context.Context, s step.Step, _ Ended, applied error
 	}
 	done, err := m.w.Done(ctx, s)
 	if err == nil && !done {
-		err = fmt.Errorf("%s reported success, but what it makes is not there", s.ID)
+		err = lang.Errorf("%s reported success, but what it makes is not there", s.ID)
 	}
 	return "", err
 }
 
 func (m worker) Settle(_ context.Context, s step.Step, _ Wait) error {
 	if err := m.w.Sweep(s); err != nil {
-		return fmt.Errorf("clear away what an interrupted run left: %w", err)
+		return lang.Errorf("clear away what an interrupted run left: %w", err)
 	}
 	return nil
 }
@@ -101,7 +100,7 @@ func (m worker) Undo(ctx context.Context, made []Made, _ bool) (Undoing, error) 
 		}
 		now, err := m.State(ctx, s)
 		if err != nil {
-			return u, fmt.Errorf("undo %s: %w", r.Step.ID, err)
+			return u, lang.Errorf("undo %s: %w", r.Step.ID, err)
 		}
 		var names []string
 		all := true

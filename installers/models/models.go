@@ -70,19 +70,19 @@ func Parse(data []byte) ([]Model, error) {
 		Models []Model `yaml:"models"`
 	}
 	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&doc); err != nil {
-		return nil, fmt.Errorf("read the list of models: %w", err)
+		return nil, lang.Errorf("read the list of models: %w", err)
 	}
 	seen := map[string]bool{}
 	for _, m := range doc.Models {
 		if !plain().MatchString(m.Name) || !plain().MatchString(m.File) {
-			return nil, fmt.Errorf("read the list of models: %q in %q is not a plain name", step.Clean(m.Name, 60), step.Clean(m.File, 60))
+			return nil, lang.Errorf("read the list of models: %q in %q is not a plain name", step.Clean(m.Name, 60), step.Clean(m.File, 60))
 		}
 		if seen[m.Name] || seen["file "+m.File] {
-			return nil, fmt.Errorf("read the list of models: %s or its file is there twice", m.Name)
+			return nil, lang.Errorf("read the list of models: %s or its file is there twice", m.Name)
 		}
 		seen[m.Name], seen["file "+m.File] = true, true
 		if err := m.Artifact().Check(false); err != nil {
-			return nil, fmt.Errorf("read the list of models: %w", err)
+			return nil, lang.Errorf("read the list of models: %w", err)
 		}
 	}
 	return doc.Models, nil
@@ -119,7 +119,7 @@ func Pull(ctx context.Context, m Model, cache string, o download.Options) (strin
 	if m.Here(cache) {
 		sum, err := store.Hash(ctx, path)
 		if err != nil {
-			return "", fmt.Errorf("look at the model that is there: %w", err)
+			return "", lang.Errorf("look at the model that is there: %w", err)
 		}
 		if sum == m.SHA256 {
 			return path, nil
@@ -133,7 +133,7 @@ func Pull(ctx context.Context, m Model, cache string, o download.Options) (strin
 }
 
 // ErrChanged marks a model whose bytes are not the published ones.
-var ErrChanged = errors.New("not the published file")
+var ErrChanged = lang.New("not the published file")
 
 // Verify reads the model's file in the cache and compares it with the published one.
 // The error is fs.ErrNotExist where there is none, and ErrChanged where it differs.
@@ -142,16 +142,16 @@ func Verify(ctx context.Context, m Model, cache string) error {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return fmt.Errorf("verify %s: %w", m.Name, err)
+		return lang.Errorf("verify %s: %w", m.Name, err)
 	case info.Size() != m.Size:
-		return fmt.Errorf("%s has %d bytes, not %d: %w", path, info.Size(), m.Size, ErrChanged)
+		return lang.Errorf("%s has %d bytes, not %d: %w", path, info.Size(), m.Size, ErrChanged)
 	}
 	sum, err := store.Hash(ctx, path)
 	if err != nil {
-		return fmt.Errorf("verify %s: %w", m.Name, err)
+		return lang.Errorf("verify %s: %w", m.Name, err)
 	}
 	if sum != m.SHA256 {
-		return fmt.Errorf("%s has the SHA-256 %s, not %s: %w", path, sum, m.SHA256, ErrChanged)
+		return lang.Errorf("%s has the SHA-256 %s, not %s: %w", path, sum, m.SHA256, ErrChanged)
 	}
 	return nil
 }
@@ -180,11 +180,11 @@ func Import(ctx context.Context, all []Model, cache, file string) (Model, string
 	info, err := os.Stat(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Model{}, "", fmt.Errorf("there is no file %s", file)
+		return Model{}, "", lang.Errorf("there is no file %s", file)
 	case err != nil:
-		return Model{}, "", fmt.Errorf("import a model: %w", err)
+		return Model{}, "", lang.Errorf("import a model: %w", err)
 	case !info.Mode().IsRegular():
-		return Model{}, "", fmt.Errorf("%s is not a regular file", file)
+		return Model{}, "", lang.Errorf("%s is not a regular file", file)
 	}
 	strange := &StrangeError{Path: file, Size: info.Size()}
 	for _, m := range all {
@@ -193,7 +193,7 @@ func Import(ctx context.Context, all []Model, cache, file string) (Model, string
 		}
 		if strange.SHA256 == "" {
 			if strange.SHA256, err = store.Hash(ctx, file); err != nil {
-				return Model{}, "", fmt.Errorf("import a model: %w", err)
+				return Model{}, "", lang.Errorf("import a model: %w", err)
 			}
 		}
 		if strange.Like = m.Name; strange.SHA256 != m.SHA256 {

@@ -23,6 +23,7 @@ import (
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Package is one version of a package and the libraries in it.
@@ -92,7 +93,7 @@ func Registry(ctx context.Context, h *host.Host) (string, error) {
 	}
 	out, err := h.Run(ctx, host.Command{Argv: []string{found[0], "config", "get", "registry"}})
 	if err != nil {
-		return "", fmt.Errorf("ask npm for its registry: %w", err)
+		return "", lang.Errorf("ask npm for its registry: %w", err)
 	}
 	if out.Exit != 0 {
 		return "", &step.Failure{Kind: step.Other, Cause: fmt.Sprintf("npm config get registry ended with exit status %d", out.Exit),
@@ -147,7 +148,7 @@ func checked(registry, from string) (string, error) {
 func base(registry string) (*url.URL, error) {
 	u, err := url.Parse(registry)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
-		return nil, fmt.Errorf("the npm registry's address is not one of http or https without a password")
+		return nil, lang.Errorf("the npm registry's address is not one of http or https without a password")
 	}
 	return u, nil
 }
@@ -198,7 +199,7 @@ func Pull(ctx context.Context, p Package, registry, system, folder string, o dow
 		return "", err
 	}
 	if res.Files != len(files) {
-		return "", fmt.Errorf("%s holds %d of %d libraries; this is a mistake in deployctl's list", a.Name, res.Files, len(files))
+		return "", lang.Errorf("%s holds %d of %d libraries; this is a mistake in deployctl's list", a.Name, res.Files, len(files))
 	}
 	return dir, nil
 }

@@ -4,7 +4,6 @@ package pacman
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"regexp"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 const syncDir = "/var/lib/pacman/sync"
@@ -47,7 +47,7 @@ func Manager() *pkgmgr.Manager {
 			}
 			// Where no package is installed it ends with 1, perhaps with a warning.
 			if out.Exit != 0 && strings.Contains(string(out.Stderr), "error: ") {
-				return nil, fmt.Errorf("list the installed packages: pacman ended with exit status %d: %s", out.Exit, step.Clean(string(out.Stderr), 200))
+				return nil, lang.Errorf("list the installed packages: pacman ended with exit status %d: %s", out.Exit, step.Clean(string(out.Stderr), 200))
 			}
 			return pkgmgr.ParseNameVersion(string(out.Stdout)), nil
 		},
@@ -84,7 +84,7 @@ func find(ctx context.Context, h *host.Host) string {
 func ask(ctx context.Context, h *host.Host, tool string, args ...string) (host.Output, error) {
 	out, err := h.Run(ctx, host.Command{Argv: append([]string{tool}, args...), Env: []string{"LC_ALL=C"}})
 	if err != nil {
-		return out, fmt.Errorf("ask pacman: %w", err)
+		return out, lang.Errorf("ask pacman: %w", err)
 	}
 	return out, nil
 }
@@ -187,7 +187,7 @@ func needed(ctx context.Context, h *host.Host, packages []string) (map[string]st
 			}
 		}
 		if len(by) == 0 {
-			return nil, fmt.Errorf("ask pacman what needs the packages: exit status %d: %s", out.Exit, step.Clean(string(out.Stderr), 200))
+			return nil, lang.Errorf("ask pacman what needs the packages: exit status %d: %s", out.Exit, step.Clean(string(out.Stderr), 200))
 		}
 		return by, nil
 	})

@@ -11,7 +11,6 @@ package pip
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +21,7 @@ import (
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/recipes/wheeltag"
 )
 
@@ -117,7 +117,7 @@ func records(ctx context.Context, h *host.Host, python string) (map[string]recor
 	// As root, a Python that somebody else can change would run with root's rights.
 	dir := site(ctx, h, python)
 	if dir == "" {
-		return nil, fmt.Errorf("list the packages of %s: it has no folder site-packages", python)
+		return nil, lang.Errorf("list the packages of %s: it has no folder site-packages", python)
 	}
 	for _, path := range []string{python, dir} {
 		if err := ownership.RootOnly(path); err != nil {
@@ -126,7 +126,7 @@ func records(ctx context.Context, h *host.Host, python string) (map[string]recor
 	}
 	entries, err := h.ReadDir(ctx, dir)
 	if err != nil {
-		return nil, fmt.Errorf("list the packages of %s: %w", python, err)
+		return nil, lang.Errorf("list the packages of %s: %w", python, err)
 	}
 	list := map[string]record{}
 	for _, e := range entries {
@@ -160,7 +160,7 @@ func needed(ctx context.Context, h *host.Host, python string, packages []string)
 		const enough = 1 << 20
 		text, _, err := h.ReadFile(ctx, h.Join(r.dir, "METADATA"), enough)
 		if err != nil {
-			return nil, fmt.Errorf("read what %s requires: %w", name, err)
+			return nil, lang.Errorf("read what %s requires: %w", name, err)
 		}
 		requires[name] = Requires(string(text))
 	}

@@ -171,7 +171,7 @@ func (m Mechanism) quote(ctx context.Context, s step.Step, before mechanism.Stat
 		}
 		return q, err == nil && len(q.Change) == 0, err
 	}
-	return q, false, fmt.Errorf("no action is called %q", s.Action)
+	return q, false, lang.Errorf("no action is called %q", s.Action)
 }
 
 // about are those of the packages that a repair is for: of all, where it names none.
@@ -268,10 +268,10 @@ func (m Mechanism) withdraw(ctx context.Context, s step.Step) error {
 	s.Argv = m.Argv(m.Find(ctx, m.Host), args)
 	exit, err := m.Stream(ctx, s, func(string) {})
 	if err == nil && exit != 0 {
-		err = fmt.Errorf("exit status %d", exit)
+		err = lang.Errorf("exit status %d", exit)
 	}
 	if err != nil {
-		return fmt.Errorf("undo the request for %s: %w", step.Some(s.Packages, 5), err)
+		return lang.Errorf("undo the request for %s: %w", step.Some(s.Packages, 5), err)
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ package pkgmgr
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -19,10 +18,11 @@ import (
 	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // ErrAbsent is Pick's answer for a machine that does not have the manager.
-var ErrAbsent = errors.New("the package manager is not on this machine")
+var ErrAbsent = lang.New("the package manager is not on this machine")
 
 // Manager is one package manager. Functions that may be nil say so.
 type Manager struct {
@@ -265,7 +265,7 @@ func (m *Manager) CheckNames(names []string) error {
 	}
 	for _, n := range names {
 		if !valid(n) {
-			return fmt.Errorf("%q is not a package name that deployctl passes to %s", step.Clean(n, 60), m.Name)
+			return lang.Errorf("%q is not a package name that deployctl passes to %s", step.Clean(n, 60), m.Name)
 		}
 	}
 	return nil

@@ -2,7 +2,6 @@ package pkgmgr
 
 import (
 	"context"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // rpm asks rpm's database, which dnf and zypper share. Questions need no root.
@@ -20,7 +20,7 @@ func rpm(ctx context.Context, h *host.Host, args ...string) (host.Output, error)
 	}
 	out, err := h.Run(ctx, host.Command{Argv: append([]string{path}, args...), Env: []string{"LC_ALL=C"}})
 	if err != nil {
-		return out, fmt.Errorf("ask rpm: %w", err)
+		return out, lang.Errorf("ask rpm: %w", err)
 	}
 	return out, nil
 }
@@ -32,7 +32,7 @@ func RPM(ctx context.Context, h *host.Host) (map[string]Installed, error) {
 		return nil, err
 	}
 	if out.Exit != 0 {
-		return nil, fmt.Errorf("list the installed packages: rpm ended with exit status %d: %s", out.Exit, step.Clean(string(out.Stderr), 200))
+		return nil, lang.Errorf("list the installed packages: rpm ended with exit status %d: %s", out.Exit, step.Clean(string(out.Stderr), 200))
 	}
 	return ParseRPM(string(out.Stdout), h.Arch), nil
 }
@@ -108,7 +108,7 @@ func RPMNeeded(ctx context.Context, h *host.Host, packages []string) (map[string
 			}
 		}
 		if len(by) == 0 {
-			return nil, fmt.Errorf("ask rpm what needs the packages: exit status %d: %s", out.Exit, step.Clean(string(out.Stderr), 200))
+			return nil, lang.Errorf("ask rpm what needs the packages: exit status %d: %s", out.Exit, step.Clean(string(out.Stderr), 200))
 		}
 		return by, nil
 	})

@@ -2,12 +2,12 @@ package pkgmgr
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // List runs a manager's listing command and hands its output to parse.
@@ -24,10 +24,10 @@ func List(ctx context.Context, h *host.Host, argv []string, parse func(string) m
 func ListWith(ctx context.Context, h *host.Host, argv []string, parse func(string) map[string]Installed) (map[string]Installed, error) {
 	out, err := h.Run(ctx, host.Command{Argv: argv, Env: []string{"LC_ALL=C"}})
 	if err != nil {
-		return nil, fmt.Errorf("list the installed packages with %s: %w", argv[0], err)
+		return nil, lang.Errorf("list the installed packages with %s: %w", argv[0], err)
 	}
 	if out.Exit != 0 {
-		return nil, fmt.Errorf("list the installed packages: %s ended with exit status %d: %s", argv[0], out.Exit, step.Clean(string(out.Stderr), 200))
+		return nil, lang.Errorf("list the installed packages: %s ended with exit status %d: %s", argv[0], out.Exit, step.Clean(string(out.Stderr), 200))
 	}
 	return parse(string(out.Stdout)), nil
 }

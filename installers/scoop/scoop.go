@@ -9,11 +9,11 @@ package scoop
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Manager returns the Scoop manager, completed for a host by On: Scoop is a
@@ -72,14 +72,14 @@ func installed(ctx context.Context, h *host.Host) (map[string]pkgmgr.Installed, 
 		return map[string]pkgmgr.Installed{}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list Scoop's apps: %w", err)
+		return nil, lang.Errorf("list Scoop's apps: %w", err)
 	}
 	list := map[string]pkgmgr.Installed{}
 	for _, e := range entries {
 		data, _, err := h.ReadFile(ctx, h.Join(dir, e.Name, `current\manifest.json`), 1<<20)
 		if err != nil {
 			if ctx.Err() != nil {
-				return nil, fmt.Errorf("list Scoop's apps: %w", ctx.Err())
+				return nil, lang.Errorf("list Scoop's apps: %w", ctx.Err())
 			}
 			continue
 		}

@@ -5,7 +5,6 @@ package step
 
 import (
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -215,7 +214,7 @@ func (s Step) Edits() Edits {
 }
 
 // ErrNotPlanned is the error for a step that no plan of deployctl has.
-var ErrNotPlanned = errors.New("deployctl did not plan this step")
+var ErrNotPlanned = lang.New("deployctl did not plan this step")
 
 // As gives a step's payload of the type that its mechanism works with.
 func As[P Payload](s Step) (P, error) {

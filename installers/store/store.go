@@ -32,6 +32,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/durable/inuse"
 	"github.com/deployctl/deployctl/doctor/host/ownership"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Store is one such folder. The zero Store is not usable; see New.
@@ -64,7 +65,7 @@ func (s *Store) Partial(sum Sum) (data, state string) {
 }
 
 // ErrAbsent says that the store has no such file.
-var ErrAbsent = errors.New("not in the store")
+var ErrAbsent = lang.New("not in the store")
 
 // CorruptError says that a stored file's bytes have changed since they were put
 // there. The file is gone when Get returns it.
@@ -183,7 +184,7 @@ func (s *Store) Lock(ctx context.Context, sum Sum, waiting func()) (unlock func(
 		ok, err = l.TryLockContext(ctx, 100*time.Millisecond)
 	}
 	if err != nil || !ok {
-		return nil, fmt.Errorf("wait for another process that fetches the same file: %w", Explain(path, err))
+		return nil, lang.Errorf("wait for another process that fetches the same file: %w", Explain(path, err))
 	}
 	return l.Unlock, nil
 }

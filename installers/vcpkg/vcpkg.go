@@ -9,7 +9,6 @@ package vcpkg
 
 import (
 	"context"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Manager returns the vcpkg manager. Its target is the root folder of a vcpkg,
@@ -168,7 +168,7 @@ func installed(ctx context.Context, h *host.Host, root, triplet string) (map[str
 	for _, name := range append([]string{h.Join(dir, "status")}, h.Glob(ctx, h.Join(dir, "updates"), "[0-9]*")...) {
 		part, err := h.Text(ctx, name)
 		if err != nil && !host.IsNotExist(err) {
-			return nil, fmt.Errorf("list vcpkg's packages: %w", err)
+			return nil, lang.Errorf("list vcpkg's packages: %w", err)
 		}
 		text.WriteString(part + "\n\n")
 	}

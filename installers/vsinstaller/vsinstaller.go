@@ -13,7 +13,6 @@ package vsinstaller
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +25,7 @@ import (
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/winget"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // What stands for a target while there is no Visual Studio: the package manager
@@ -182,7 +182,7 @@ func installed(ctx context.Context, h *host.Host, target string) (map[string]pkg
 		return list, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list the installed Visual Studios: %w", err)
+		return nil, lang.Errorf("list the installed Visual Studios: %w", err)
 	}
 	for _, e := range entries {
 		text, err := h.Text(ctx, h.Join(dir, e.Name, "state.json"))
@@ -190,14 +190,14 @@ func installed(ctx context.Context, h *host.Host, target string) (map[string]pkg
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read what is installed of Visual Studio: %w", err)
+			return nil, lang.Errorf("read what is installed of Visual Studio: %w", err)
 		}
 		s, err := msvc.ParseState([]byte(text))
 		if !strings.EqualFold(s.Path, strings.TrimRight(target, `\`)) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read what is installed of Visual Studio: %w", err)
+			return nil, lang.Errorf("read what is installed of Visual Studio: %w", err)
 		}
 		for _, id := range slices.Concat(s.Packages, s.Selected, []string{s.ProductID}) {
 			if shown(id) && !slices.Contains(s.Failed, id) {
@@ -206,7 +206,7 @@ func installed(ctx context.Context, h *host.Host, target string) (map[string]pkg
 		}
 	}
 	if ctx.Err() != nil {
-		return nil, errors.Join(errors.New("read what is installed of Visual Studio"), ctx.Err())
+		return nil, errors.Join(lang.Errorf("read what is installed of Visual Studio"), ctx.Err())
 	}
 	return list, nil
 }

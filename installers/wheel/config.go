@@ -2,7 +2,6 @@ package wheel
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"path"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Config is what pip on a machine is set up with, as far as fetching a file
@@ -53,7 +53,7 @@ func Read(ctx context.Context, h *host.Host) (Config, error) {
 			continue
 		}
 		if err != nil {
-			return Config{}, fmt.Errorf("read pip's configuration: %w", err)
+			return Config{}, lang.Errorf("read pip's configuration: %w", err)
 		}
 		parseINI(text, file, s)
 	}
@@ -209,7 +209,7 @@ func pipsDefault(ctx context.Context, h *host.Host) (string, error) {
 		// pip wraps its help to the terminal's width, an address too.
 		out, err := h.Run(ctx, host.Command{Argv: append(argv, "download", "--help"), Env: []string{"COLUMNS=1000", "PIP_NO_COLOR=1", "PIP_DISABLE_PIP_VERSION_CHECK=1"}})
 		if ctx.Err() != nil {
-			return "", fmt.Errorf("ask pip for its index: %w", ctx.Err())
+			return "", lang.Errorf("ask pip for its index: %w", ctx.Err())
 		}
 		if err != nil || out.Exit != 0 {
 			broken = append(broken, strings.Join(argv, " "))
@@ -230,10 +230,10 @@ func pipsDefault(ctx context.Context, h *host.Host) (string, error) {
 func checkIndex(address string) error {
 	u, err := url.Parse(address)
 	if err != nil {
-		return errors.New("it is not an address") // url's own error would show the password
+		return lang.Errorf("it is not an address") // url's own error would show the password
 	}
 	if u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return fmt.Errorf("%s is not an address that begins with https:// or http://", Redact(address))
+		return lang.Errorf("%s is not an address that begins with https:// or http://", Redact(address))
 	}
 	return nil
 }

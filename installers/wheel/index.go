@@ -22,6 +22,7 @@ import (
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/recipes/wheeltag"
 )
 
@@ -59,12 +60,12 @@ func (c Config) Open() (*Index, error) {
 	client := download.NewClient()
 	base, ok := client.Transport.(*http.Transport)
 	if !ok {
-		return nil, fmt.Errorf("the client for downloads has a transport of type %T", client.Transport)
+		return nil, lang.Errorf("the client for downloads has a transport of type %T", client.Transport)
 	}
 	if c.Cert != "" {
 		pem, err := os.ReadFile(c.Cert)
 		if err != nil {
-			return nil, fmt.Errorf("read the certificates that pip is set up with: %w", err)
+			return nil, lang.Errorf("read the certificates that pip is set up with: %w", err)
 		}
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM(pem) {
@@ -116,7 +117,7 @@ func (x *Index) Files(ctx context.Context, project string) ([]Listed, error) {
 	var failed []error
 	add := func(files []Listed, err error) error {
 		if ctx.Err() != nil {
-			return fmt.Errorf("ask the Python package index for %s: %w", project, ctx.Err())
+			return lang.Errorf("ask the Python package index for %s: %w", project, ctx.Err())
 		}
 		if err != nil {
 			failed = append(failed, err)
@@ -174,7 +175,7 @@ func folder(dir string) ([]Listed, error) {
 		return nil, nil // pip passes over it, too
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the folder of wheels: %w", err)
+		return nil, lang.Errorf("read the folder of wheels: %w", err)
 	}
 	var files []Listed
 	for _, e := range entries {
@@ -197,7 +198,7 @@ func (x *Index) page(ctx context.Context, address, project string) ([]Listed, er
 	}
 	u, err := url.Parse(address)
 	if err != nil {
-		return nil, failed(errors.New("it is not an address"))
+		return nil, failed(lang.Errorf("it is not an address"))
 	}
 	u.User = nil // the transport sends it
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
@@ -222,7 +223,7 @@ func (x *Index) page(ctx context.Context, address, project string) ([]Listed, er
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxPage+1))
 	if err == nil && len(body) > maxPage {
-		err = fmt.Errorf("its answer is larger than %s", step.Bytes(maxPage))
+		err = lang.Errorf("its answer is larger than %s", step.Bytes(maxPage))
 	}
 	if err != nil {
 		return nil, failed(err)
@@ -238,7 +239,7 @@ func (x *Index) page(ctx context.Context, address, project string) ([]Listed, er
 	case simpleHTML, "text/html", "application/xhtml+xml":
 		files = parseHTML(string(body), resp.Request.URL)
 	default:
-		err = fmt.Errorf("it answers with %s, which is not a list of files", step.Clean(kind, 60))
+		err = lang.Errorf("it answers with %s, which is not a list of files", step.Clean(kind, 60))
 	}
 	if err != nil {
 		return nil, failed(err)
@@ -262,10 +263,10 @@ func parseJSON(body []byte, base *url.URL) ([]Listed, error) {
 		} `json:"files"`
 	}
 	if err := json.Unmarshal(body, &page); err != nil {
-		return nil, fmt.Errorf("its answer is not the JSON of a package index: %w", err)
+		return nil, lang.Errorf("its answer is not the JSON of a package index: %w", err)
 	}
 	if v := page.Meta.Version; v != "" && !strings.HasPrefix(v, "1.") {
-		return nil, fmt.Errorf("it speaks version %s of the simple API, and this deployctl knows version 1", step.Clean(v, 20))
+		return nil, lang.Errorf("it speaks version %s of the simple API, and this deployctl knows version 1", step.Clean(v, 20))
 	}
 	var files []Listed
 	for _, f := range page.Files {

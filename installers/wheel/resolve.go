@@ -13,6 +13,7 @@ import (
 
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/recipes/wheeltag"
 )
 
@@ -86,14 +87,14 @@ func (x *Index) complete(ctx context.Context, f *Listed) (err error) {
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, f.URL, nil)
 	if err != nil {
-		return fmt.Errorf("ask for the size of %s: %w", f.File, err)
+		return lang.Errorf("ask for the size of %s: %w", f.File, err)
 	}
 	resp, err := x.client.Do(req)
 	if err != nil {
 		return &step.Failure{Kind: step.NoNetwork, Err: err, Cause: "the size of " + f.File + " could not be asked for", Next: "check the network, then run this again"}
 	}
 	if err := resp.Body.Close(); err != nil {
-		return fmt.Errorf("ask for the size of %s: %w", f.File, err)
+		return lang.Errorf("ask for the size of %s: %w", f.File, err)
 	}
 	if resp.StatusCode != http.StatusOK || resp.ContentLength <= 0 {
 		return &step.Failure{Kind: step.Other, Cause: "the index does not say how large " + f.File + " is (" + resp.Status + ")", Next: "use an index that does"}
@@ -133,7 +134,7 @@ var releaseForm = sync.OnceValue(func() *regexp.Regexp {
 func parseRelease(text string) (release, error) {
 	m := releaseForm().FindStringSubmatch(strings.ToLower(strings.TrimSpace(text)))
 	if m == nil {
-		return release{}, fmt.Errorf("%q is not a version of a Python project", step.Clean(text, 60))
+		return release{}, lang.Errorf("%q is not a version of a Python project", step.Clean(text, 60))
 	}
 	number := func(s string) int {
 		n, err := strconv.Atoi(s)
@@ -210,14 +211,14 @@ func parseSpecifiers(text string) (specifiers, error) {
 		}
 		m := specifierForm().FindStringSubmatch(part)
 		if m == nil {
-			return nil, fmt.Errorf("%q is not a condition on a version, such as ==1.20.1 or >=1.17", step.Clean(part, 60))
+			return nil, lang.Errorf("%q is not a condition on a version, such as ==1.20.1 or >=1.17", step.Clean(part, 60))
 		}
 		than, err := parseRelease(m[2])
 		if err != nil {
 			return nil, err
 		}
 		if m[3] != "" && m[1] != "==" && m[1] != "!=" || m[1] == "~=" && len(than.numbers) < 3 {
-			return nil, fmt.Errorf("%q is not a condition on a version", step.Clean(part, 60))
+			return nil, lang.Errorf("%q is not a condition on a version", step.Clean(part, 60))
 		}
 		list = append(list, specifier{op: m[1], than: than, any: m[3] != ""})
 	}

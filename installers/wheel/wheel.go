@@ -25,6 +25,7 @@ import (
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Name is the mechanism.
@@ -105,7 +106,7 @@ func (m Worker) Do(ctx context.Context, s step.Step, tell func(step.Progress)) e
 	}
 	path, err := m.Store.Get(ctx, store.Sum(w.SHA256), w.Size)
 	if err != nil {
-		return fmt.Errorf("take the wheel %s out of the store: %w", w.File, err)
+		return lang.Errorf("take the wheel %s out of the store: %w", w.File, err)
 	}
 	return extract(ctx, path, w)
 }
@@ -157,7 +158,7 @@ func extract(ctx context.Context, file string, w *step.Wheel) error {
 		Finish: func(dir string) error {
 			for _, glob := range slices.Sorted(maps.Keys(w.Pick)) {
 				if !matched[glob] && !optional(glob) {
-					return fmt.Errorf("%s holds nothing that matches %s; this is a mistake in the recipe", w.File, glob)
+					return lang.Errorf("%s holds nothing that matches %s; this is a mistake in the recipe", w.File, glob)
 				}
 			}
 			return finish(dir, w)
@@ -207,7 +208,7 @@ func compile(take map[string]string) (patterns, error) {
 		}
 		re, err := regexp.Compile("^" + b.String() + "$")
 		if err != nil {
-			return nil, fmt.Errorf("read the pattern %q: %w", glob, err)
+			return nil, lang.Errorf("read the pattern %q: %w", glob, err)
 		}
 		fixed := glob
 		if i := strings.Index(glob, "*"); i >= 0 {

@@ -16,6 +16,7 @@ import (
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // finish adds to an unpacked folder what the wheel leaves out: the names that
@@ -54,7 +55,7 @@ func finish(dir string, w *step.Wheel) (err error) {
 // link makes a symbolic link where nothing of the name is.
 func link(root *os.Root, target, name string) error {
 	if strings.ContainsAny(target, `/\`) || target == ".." {
-		return fmt.Errorf("a library asks for the name %q, which is not that of a file", step.Clean(target, 80))
+		return lang.Errorf("a library asks for the name %q, which is not that of a file", step.Clean(target, 80))
 	}
 	if _, err := root.Lstat(name); err == nil || target == path.Base(name) {
 		return nil
@@ -114,7 +115,7 @@ func libraryLinks(root *os.Root, dir string) error {
 
 func plain(name string) error {
 	if name == "." || name == ".." || strings.ContainsAny(name, "/\\\x00") {
-		return fmt.Errorf("a library in the wheel calls itself %q, which is not the name of a file", step.Clean(name, 80))
+		return lang.Errorf("a library in the wheel calls itself %q, which is not the name of a file", step.Clean(name, 80))
 	}
 	return nil
 }
@@ -132,7 +133,7 @@ func soname(root *os.Root, name string) (string, error) {
 	}
 	e, err := elf.NewFile(f)
 	if err != nil {
-		return "", fmt.Errorf("read %s: %w", name, err)
+		return "", lang.Errorf("read %s: %w", name, err)
 	}
 	list, err := e.DynString(elf.DT_SONAME)
 	if err != nil || len(list) == 0 {

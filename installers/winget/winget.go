@@ -10,7 +10,6 @@ package winget
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"strings"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // The statuses that are no failures.
@@ -104,7 +104,7 @@ func look(ctx context.Context, h *host.Host, packages []string) (map[string]pkgm
 			list[id] = pkgmgr.Installed{Version: ParseRow(string(out.Stdout), id), Ready: true}
 		case notInstalled:
 		default:
-			return nil, fmt.Errorf("ask winget for %s: %w", id, Manager().Explain(out.Exit, strings.Split(string(out.Stdout)+"\n"+string(out.Stderr), "\n")))
+			return nil, lang.Errorf("ask winget for %s: %w", id, Manager().Explain(out.Exit, strings.Split(string(out.Stdout)+"\n"+string(out.Stderr), "\n")))
 		}
 	}
 	return list, nil
@@ -114,7 +114,7 @@ func look(ctx context.Context, h *host.Host, packages []string) (map[string]pkgm
 // whose program App Installer no longer has, or may not start for this user.
 func unstarted(ctx context.Context, id string, err error) error {
 	if ctx.Err() != nil || errors.Is(err, host.ErrNotRecorded) || errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("ask winget for %s: %w", id, err)
+		return lang.Errorf("ask winget for %s: %w", id, err)
 	}
 	return &step.Failure{Kind: step.Unusable, Err: err, Cause: "winget is there and cannot be run (" + err.Error() + ")",
 		Next: "repair App Installer, which it is part of (Settings, Apps, Installed apps, App Installer, Advanced options, Repair), or install with another package manager"}

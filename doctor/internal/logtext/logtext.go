@@ -7,7 +7,6 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/text/transform"
 
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Reader gives a text's lines as a person would read them: UTF-16 with a byte
@@ -44,7 +44,7 @@ func (l *Reader) Next() ([]byte, error) {
 		}
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("read the text: %w", err)
+		return nil, lang.Errorf("read the text: %w", err)
 	}
 	if err != nil && len(line) == 0 {
 		return nil, io.EOF

@@ -5,16 +5,17 @@ package parallel
 
 import (
 	"errors"
-	"fmt"
 	"runtime/debug"
 	"sync"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Catch calls f and returns a panic in it as an error with its stack.
 func Catch(f func()) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("crashed (a bug in deployctl, please report it): %v\n%s", r, debug.Stack())
+			err = lang.Errorf("crashed (a bug in deployctl, please report it): %v\n%s", r, debug.Stack())
 		}
 	}()
 	f()

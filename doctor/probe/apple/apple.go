@@ -17,7 +17,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"sort"
 	"strings"
@@ -26,6 +25,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Provides are the component names of this probe.
@@ -310,14 +310,14 @@ const maxPlist = 4 << 20
 func (p *prober) plist(file string) (look.Plist, error) {
 	data, truncated, err := p.h.ReadFile(p.ctx, file, maxPlist)
 	if err != nil {
-		return look.Plist{}, fmt.Errorf("read %s: %w", file, err)
+		return look.Plist{}, lang.Errorf("read %s: %w", file, err)
 	}
 	if truncated {
-		return look.Plist{}, fmt.Errorf("read %s: %w", file, host.ErrTooLarge)
+		return look.Plist{}, lang.Errorf("read %s: %w", file, host.ErrTooLarge)
 	}
 	info, err := look.ParsePlist(data)
 	if err != nil {
-		err = fmt.Errorf("read %s: %w", file, err)
+		err = lang.Errorf("read %s: %w", file, err)
 	}
 	return info, err
 }

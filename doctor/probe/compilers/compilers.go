@@ -14,13 +14,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Provides are the component names of this probe.
@@ -163,7 +163,7 @@ func folders(ctx context.Context, h *host.Host) []string {
 }
 
 // errNotOne marks a file that only looks like the compiler it is named after.
-var errNotOne = errors.New("not a compiler of this kind")
+var errNotOne = lang.New("not a compiler of this kind")
 
 var (
 	gccSays   = lazyregexp.New(`(?m)^gcc version (\d+(?:\.\d+)*)`)
@@ -215,7 +215,7 @@ func inspect(ctx context.Context, h *host.Host, c candidate) (facts.Instance, er
 	version, evidence, text, err := look.Ask(ctx, h, []string{path, "-v"}, anySays.Get())
 	inst.Evidence = []facts.Evidence{evidence}
 	if err != nil {
-		return inst, fmt.Errorf("ask %s for its version: %w", c.Path, err)
+		return inst, lang.Errorf("ask %s for its version: %w", c.Path, err)
 	}
 	isClang := clangSays.MatchString(text) && !gccSays.MatchString(text)
 	if strings.HasPrefix(c.kind, "g") && isClang {
@@ -234,7 +234,7 @@ func inspect(ctx context.Context, h *host.Host, c candidate) (facts.Instance, er
 	if why := missingPart(ctx, h, c, inst); why != "" {
 		inst.Has = nil
 		inst.Attrs["broken"] = why
-		return inst, fmt.Errorf("%s cannot compile: %s", c.Path, why)
+		return inst, lang.Errorf("%s cannot compile: %s", c.Path, why)
 	}
 	return inst, nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/probe/internal/cgroup"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Provides are the fact topics of this probe.
@@ -45,7 +46,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 		p.cpu.Level = level(p.cpu.Arch, p.cpu.Features, 0)
 	}
 	if p.cpu.Logical == 0 && len(p.errs) == 0 {
-		p.errs = append(p.errs, errors.New("nothing on this machine tells what processor it has"))
+		p.errs = append(p.errs, lang.Errorf("nothing on this machine tells what processor it has"))
 	}
 	return facts.Facts{CPU: p.cpu}, errors.Join(p.errs...)
 }

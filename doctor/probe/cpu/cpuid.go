@@ -2,13 +2,13 @@ package cpu
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // telling are features that both /proc/cpuinfo and the processor's own answer
@@ -52,7 +52,7 @@ func (p *prober) cpuid() {
 	if err != nil {
 		// A fixture or snapshot without it; the caller notices that nothing is known.
 		if !errors.Is(err, host.ErrNotRecorded) {
-			p.fail(fmt.Errorf("ask the processor: %w", err))
+			p.fail(lang.Errorf("ask the processor: %w", err))
 		}
 		return
 	}

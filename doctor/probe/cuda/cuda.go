@@ -23,6 +23,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/internal/parallel"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Components this package provides.
@@ -157,10 +158,10 @@ func runSMI(ctx context.Context, h *host.Host, program string) (SMI, error) {
 	defer cancel()
 	out, err := h.Run(ctx, host.Command{Argv: []string{program}})
 	if errors.Is(err, context.DeadlineExceeded) {
-		return SMI{}, fmt.Errorf("nvidia-smi gave no answer within %s and was stopped; the driver or a device hangs", smiTimeout)
+		return SMI{}, lang.Errorf("nvidia-smi gave no answer within %s and was stopped; the driver or a device hangs", smiTimeout)
 	}
 	if err != nil {
-		return SMI{}, fmt.Errorf("ask nvidia-smi: %w", err)
+		return SMI{}, lang.Errorf("ask nvidia-smi: %w", err)
 	}
 	s := ParseSMI(string(out.Stdout) + "\n" + string(out.Stderr))
 	if s.Driver == "" && s.Err == "" && out.Exit != 0 {
@@ -180,13 +181,13 @@ func Devices(ctx context.Context, h *host.Host, program string) ([]Device, error
 	for _, query := range []string{fields + ",compute_cap", fields} {
 		out, err := h.Run(ctx, host.Command{Argv: []string{program, "--query-gpu=" + query, "--format=csv"}})
 		if err != nil {
-			return nil, fmt.Errorf("ask nvidia-smi for the devices: %w", err)
+			return nil, lang.Errorf("ask nvidia-smi for the devices: %w", err)
 		}
 		if d := ParseQuery(string(out.Stdout)); len(d) > 0 {
 			return d, nil
 		}
 		first, _, _ := strings.Cut(strings.TrimSpace(string(out.Stdout)), "\n")
-		last = fmt.Errorf("nvidia-smi named no device: %s", first)
+		last = lang.Errorf("nvidia-smi named no device: %s", first)
 		if !strings.Contains(string(out.Stdout), "not a valid field") {
 			break
 		}
@@ -221,7 +222,7 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 				in.Attrs["modules"] = map[bool]string{true: "open", false: "proprietary"}[k.Open]
 				in.Evidence = append(in.Evidence, facts.Evidence{Kind: "file", Source: proc, Detail: look.FirstLine(text)})
 			} else {
-				p.problem(fmt.Errorf("%s is not in a form deployctl knows", proc), Driver)
+				p.problem(lang.Errorf("%s is not in a form deployctl knows", proc), Driver)
 			}
 		}
 		lib, via := p.libs.Find(ctx, "libcuda.so.1")
@@ -417,7 +418,7 @@ func (p *probe) look(ctx context.Context, root string) *kit {
 		v, ok := ParseVersions(text)
 		if !ok {
 			if k.nvcc != "" || k.include != "" { // else it is another program's
-				p.problem(fmt.Errorf("%s is not in a form deployctl knows", f), Toolkit, NVCC)
+				p.problem(lang.Errorf("%s is not in a form deployctl knows", f), Toolkit, NVCC)
 			}
 			continue
 		}
@@ -583,7 +584,7 @@ func (p *probe) askNVCC(ctx context.Context) {
 		asked++
 		out, err := p.h.Run(ctx, host.Command{Argv: []string{k.nvcc, "--version"}})
 		if err != nil {
-			p.problem(fmt.Errorf("ask nvcc for its version: %w", err), Toolkit, NVCC)
+			p.problem(lang.Errorf("ask nvcc for its version: %w", err), Toolkit, NVCC)
 			continue
 		}
 		if c, ok := ParseNVCC(string(out.Stdout)); ok {

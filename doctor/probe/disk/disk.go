@@ -6,11 +6,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Provides are the fact topics of this probe.
@@ -31,7 +31,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 		d, err := h.Disk(ctx, path)
 		if err != nil {
 			if !host.IsNotExist(err) {
-				errs = append(errs, fmt.Errorf("free space for %s at %s: %w", purpose, path, err))
+				errs = append(errs, lang.Errorf("free space for %s at %s: %w", purpose, path, err))
 			}
 			return
 		}

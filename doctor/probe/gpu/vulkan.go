@@ -14,6 +14,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/probe/cuda"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 const maxManifests = 64
@@ -34,7 +35,7 @@ func parseManifest(text string) (manifest, error) {
 		return m, err
 	}
 	if m.ICD.Library == "" {
-		return m, fmt.Errorf("it names no library")
+		return m, lang.Errorf("it names no library")
 	}
 	return m, nil
 }
@@ -285,7 +286,7 @@ func (p *probe) darwin(ctx context.Context) {
 		for _, class := range []string{"IOAccelerator", "IOPCIDevice"} {
 			out, err := p.h.Run(ctx, host.Command{Argv: []string{ioreg, "-r", "-d", "1", "-w", "0", "-c", class}})
 			if err != nil {
-				p.failed(fmt.Errorf("ask ioreg for %s: %w", class, err), "gpus")
+				p.failed(lang.Errorf("ask ioreg for %s: %w", class, err), "gpus")
 				continue
 			}
 			for _, g := range parseIOReg(string(out.Stdout)) {

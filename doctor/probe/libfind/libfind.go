@@ -13,7 +13,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -24,6 +23,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Lookups, as they stand in Instance.Via.
@@ -413,13 +413,13 @@ func (w *world) unreadable(name string, err error) {
 	vars := w.vars.naming(name)
 	if !errors.Is(err, fs.ErrPermission) || len(vars) == 0 {
 		if len(w.errs) < 8 {
-			w.errs = append(w.errs, fmt.Errorf("look for libraries: %w", err))
+			w.errs = append(w.errs, lang.Errorf("look for libraries: %w", err))
 		}
 		return
 	}
 	for _, s := range w.searches {
 		if i := slices.IndexFunc(vars, func(v string) bool { return slices.Contains(s.spec.env, v) }); i >= 0 {
-			s.unreadable(fmt.Errorf("look into what %s names: %w", vars[i], err))
+			s.unreadable(lang.Errorf("look into what %s names: %w", vars[i], err))
 		}
 	}
 }

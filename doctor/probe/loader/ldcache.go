@@ -3,8 +3,8 @@ package loader
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
-	"fmt"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // CacheEntry is one line of what `ldconfig -p` prints.
@@ -27,7 +27,7 @@ const (
 	maxCacheEntries = 200_000
 )
 
-var errNotCache = errors.New("not an ld.so cache")
+var errNotCache = lang.New("not an ld.so cache")
 
 // ParseCache reads the bytes of /etc/ld.so.cache, either byte order.
 func ParseCache(data []byte) ([]CacheEntry, error) {
@@ -41,7 +41,7 @@ func ParseCache(data []byte) ([]CacheEntry, error) {
 	}
 	data = data[start:]
 	if len(data) < newHeaderLen {
-		return nil, fmt.Errorf("%w: cut off in its header", errNotCache)
+		return nil, lang.Errorf("%w: cut off in its header", errNotCache)
 	}
 	var order binary.ByteOrder = binary.LittleEndian
 	n := order.Uint32(data[20:])
@@ -50,7 +50,7 @@ func ParseCache(data []byte) ([]CacheEntry, error) {
 		n = order.Uint32(data[20:])
 	}
 	if n > maxCacheEntries || newHeaderLen+int(n)*newEntryLen > len(data) {
-		return nil, fmt.Errorf("%w: it names %d entries in %d bytes", errNotCache, n, len(data))
+		return nil, lang.Errorf("%w: it names %d entries in %d bytes", errNotCache, n, len(data))
 	}
 	entries := make([]CacheEntry, 0, n)
 	for i := range int(n) {

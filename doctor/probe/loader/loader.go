@@ -7,12 +7,12 @@ package loader
 import (
 	"cmp"
 	"context"
-	"errors"
 	"path"
 	"sort"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // limits against hostile configurations.
@@ -70,7 +70,7 @@ func Loaders(goarch string) []string { return arches[goarch].loaders }
 
 // Without knows nothing of a loader: the machine is not one of Linux.
 func Without(h *host.Host) *Libraries {
-	return &Libraries{h: h, CacheErr: errors.New("this machine has no loader of Linux"), dirs: map[string][]string{}, real: map[string]string{}}
+	return &Libraries{h: h, CacheErr: lang.Errorf("this machine has no loader of Linux"), dirs: map[string][]string{}, real: map[string]string{}}
 }
 
 // Open reads the loader's configuration.

@@ -13,6 +13,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/cgroup"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Provides are the fact topics of this probe.
@@ -29,7 +30,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 		text, err := h.Text(ctx, meminfoFile)
 		if err == nil {
 			if m, err = ParseMeminfo(text); err != nil {
-				errs = append(errs, fmt.Errorf("read %s: %w", meminfoFile, err))
+				errs = append(errs, lang.Errorf("read %s: %w", meminfoFile, err))
 			}
 			m.Evidence = []facts.Evidence{{Kind: "file", Source: meminfoFile, Detail: fmt.Sprintf("MemTotal %d kB", m.Total>>10)}}
 		} else if !host.IsNotExist(err) {
@@ -44,11 +45,11 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 			m.Evidence = []facts.Evidence{{Kind: "syscall", Source: syscallName(h.OS), Detail: fmt.Sprintf("%d bytes", m.Total)}}
 			errs = nil
 		} else {
-			errs = append(errs, fmt.Errorf("ask the kernel: %w", err))
+			errs = append(errs, lang.Errorf("ask the kernel: %w", err))
 		}
 	}
 	if m.Total == 0 {
-		return facts.Facts{}, fmt.Errorf("nothing on this machine tells how much memory it has: %w", errors.Join(errs...))
+		return facts.Facts{}, lang.Errorf("nothing on this machine tells how much memory it has: %w", errors.Join(errs...))
 	}
 	if h.OS == "linux" {
 		limit, source, err := groupLimit(ctx, h)
@@ -97,7 +98,7 @@ func ParseMeminfo(text string) (facts.Memory, error) {
 	}
 	m := facts.Memory{Total: values["MemTotal"], Swap: values["SwapTotal"]}
 	if m.Total == 0 {
-		return m, errors.New("no MemTotal in it")
+		return m, lang.Errorf("no MemTotal in it")
 	}
 	available, ok := values["MemAvailable"]
 	if !ok { // before Linux 3.14

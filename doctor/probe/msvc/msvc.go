@@ -29,6 +29,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Provides are the component names of this probe.
@@ -300,7 +301,7 @@ func (p *prober) fromVSWhere() {
 			break
 		}
 		if out.Exit != 0 {
-			err = fmt.Errorf("exit status %d", out.Exit)
+			err = lang.Errorf("exit status %d", out.Exit)
 			continue
 		}
 		list, err = ParseVSWhere(out.Stdout)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Setup is what Visual Studio's installer says of one instance, in state.json of
@@ -61,9 +62,9 @@ func ParseState(data []byte) (Setup, error) {
 	obj, ok := v.(map[string]any)
 	if !ok {
 		if err == nil {
-			err = fmt.Errorf("not a JSON object")
+			err = lang.Errorf("not a JSON object")
 		}
-		return Setup{}, fmt.Errorf("visual studio setup record: %w", err)
+		return Setup{}, lang.Errorf("visual studio setup record: %w", err)
 	}
 	s := fromObject(obj)
 	// Only state.json has the product nested, so only here its absence means
@@ -76,7 +77,7 @@ func ParseState(data []byte) (Setup, error) {
 	}
 	s.Registered = &registered
 	if err != nil {
-		return s, fmt.Errorf("visual studio setup record: %w", err)
+		return s, lang.Errorf("visual studio setup record: %w", err)
 	}
 	return s, nil
 }
@@ -90,7 +91,7 @@ func ParseVSWhere(data []byte) ([]Setup, error) {
 		return nil, nil
 	}
 	if body[0] != '[' && body[0] != '{' {
-		return nil, fmt.Errorf("vswhere output: no instance in it: %q", clip(body, 80))
+		return nil, lang.Errorf("vswhere output: no instance in it: %q", clip(body, 80))
 	}
 	v, err := lenientJSON(body)
 	list := fromList(v)
@@ -102,7 +103,7 @@ func ParseVSWhere(data []byte) ([]Setup, error) {
 		list = byLine
 	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf("vswhere output: %w", err)
+		return nil, lang.Errorf("vswhere output: %w", err)
 	}
 	return list, nil
 }
@@ -144,7 +145,7 @@ const maxDepth = 64
 
 func jsonValue(d *json.Decoder, depth int) (any, error) {
 	if depth > maxDepth {
-		return nil, fmt.Errorf("nested deeper than %d", maxDepth)
+		return nil, lang.Errorf("nested deeper than %d", maxDepth)
 	}
 	t, err := d.Token()
 	if err != nil {

@@ -29,6 +29,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/probe/libfind"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Components this package provides.
@@ -319,9 +320,9 @@ func listed(ctx context.Context, h *host.Host, libs *loader.Libraries) ([]*drive
 		case errors.Is(err, fs.ErrPermission):
 			out = append(out, &driver{icd: name, denied: true, evidence: facts.Evidence{Kind: "file", Source: name, Detail: "permission denied"}})
 		case err != nil && !host.IsNotExist(err):
-			errs = append(errs, fmt.Errorf("read the OpenCL driver's registration: %w", err))
+			errs = append(errs, lang.Errorf("read the OpenCL driver's registration: %w", err))
 		case err == nil && truncated:
-			errs = append(errs, fmt.Errorf("read the OpenCL driver's registration in %s: it is longer than a library's name", name))
+			errs = append(errs, lang.Errorf("read the OpenCL driver's registration in %s: it is longer than a library's name", name))
 		case err == nil:
 			line, _, _ := strings.Cut(string(data), "\n")
 			if line = strings.TrimSpace(line); line != "" && !strings.ContainsRune(line, 0) {
@@ -349,7 +350,7 @@ func listed(ctx context.Context, h *host.Host, libs *loader.Libraries) ([]*drive
 	if dir != "" {
 		entries, err := h.ReadDir(ctx, dir)
 		if look.Hides(err) {
-			errs = append(errs, fmt.Errorf("list the OpenCL drivers: %w", err))
+			errs = append(errs, lang.Errorf("list the OpenCL drivers: %w", err))
 		}
 		for _, e := range entries {
 			if !e.Dir && strings.HasSuffix(e.Name, ".icd") {
@@ -383,7 +384,7 @@ func registered(ctx context.Context, h *host.Host) ([]*driver, []error) {
 	var errs []error
 	note := func(err error) {
 		if look.Hides(err) {
-			errs = append(errs, fmt.Errorf("read the OpenCL drivers' registration: %w", err))
+			errs = append(errs, lang.Errorf("read the OpenCL drivers' registration: %w", err))
 		}
 	}
 	add := func(key, dll, view string, disabled bool) {
@@ -491,14 +492,14 @@ func askOne(ctx context.Context, h *host.Host, argv []string, d *driver) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		d.attrs["state"] = "hung"
 		d.attrs["problem"] = fmt.Sprintf("%s gave no answer within %s", name, askTimeout)
-		return fmt.Errorf("the OpenCL driver %s, registered in %s, gave no answer within %s and was stopped", name, d.icd, askTimeout)
+		return lang.Errorf("the OpenCL driver %s, registered in %s, gave no answer within %s and was stopped", name, d.icd, askTimeout)
 	case err != nil:
-		return fmt.Errorf("ask the OpenCL driver %s: %w", name, err)
+		return lang.Errorf("ask the OpenCL driver %s: %w", name, err)
 	}
 	if what := crash(out); what != "" {
 		d.attrs["state"] = "crashed"
 		d.attrs["problem"] = fmt.Sprintf("%s crashed (%s)", name, what)
-		return fmt.Errorf("the OpenCL driver %s, registered in %s, crashed (%s) when asked for its platforms", name, d.icd, what)
+		return lang.Errorf("the OpenCL driver %s, registered in %s, crashed (%s) when asked for its platforms", name, d.icd, what)
 	}
 	if len(argv) == 1 && out.Exit != 0 {
 		d.attrs["state"] = "broken"
@@ -511,7 +512,7 @@ func askOne(ctx context.Context, h *host.Host, argv []string, d *driver) error {
 		line, _, _ = strings.Cut(line, "\n")
 		platforms = nil
 		if err := json.Unmarshal([]byte(line), &platforms); err != nil {
-			return fmt.Errorf("ask the OpenCL driver %s: its answer cannot be read: %w", name, err)
+			return lang.Errorf("ask the OpenCL driver %s: its answer cannot be read: %w", name, err)
 		}
 	}
 	d.answered(platforms)

@@ -2,12 +2,12 @@ package opencv
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 var (
@@ -58,7 +58,7 @@ const maxSearch = 512 << 20
 func ReadBuildInfo(ctx context.Context, h *host.Host, file string) (BuildInfo, bool, error) {
 	data, err := h.Search(ctx, file, marker, maxSearch, maxInfo)
 	if err != nil {
-		return BuildInfo{}, false, fmt.Errorf("read the build information in %s: %w", file, err)
+		return BuildInfo{}, false, lang.Errorf("read the build information in %s: %w", file, err)
 	}
 	info, ok := ParseBuildInfo(string(data))
 	return info, ok, nil

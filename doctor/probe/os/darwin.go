@@ -2,10 +2,10 @@ package osprobe
 
 import (
 	"cmp"
-	"fmt"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 const systemVersion = "/System/Library/CoreServices/SystemVersion.plist"
@@ -14,7 +14,7 @@ func (p *prober) darwin() {
 	if text, ok := p.text(systemVersion); ok {
 		info, err := look.ParsePlist([]byte(text))
 		if err != nil {
-			p.fail(fmt.Errorf("read %s: %w", systemVersion, err))
+			p.fail(lang.Errorf("read %s: %w", systemVersion, err))
 		}
 		p.os.ID = "macos"
 		p.os.Version, p.os.Build = look.Clean(string(info.ProductVersion)), look.Clean(string(info.ProductBuild))

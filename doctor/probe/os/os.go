@@ -6,11 +6,11 @@ package osprobe
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Provides are the fact topics of this probe.
@@ -77,7 +77,7 @@ func (p *prober) set(key, value string) {
 func (p *prober) run(argv ...string) (string, bool) {
 	out, err := p.h.Run(p.ctx, host.Command{Argv: argv})
 	if err != nil {
-		p.fail(fmt.Errorf("run %s: %w", argv[0], err))
+		p.fail(lang.Errorf("run %s: %w", argv[0], err))
 		return "", false
 	}
 	return string(out.Stdout), true

@@ -14,7 +14,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -23,6 +22,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/probe"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // The groups of the table; each is a probe, so that they run side by side.
@@ -45,7 +45,7 @@ func Probe(group string) probe.Probe {
 }
 
 // errNotOne marks a file that only looks like the tool it is named after.
-var errNotOne = errors.New("not this tool")
+var errNotOne = lang.New("not this tool")
 
 type found struct {
 	tool *tool
@@ -172,7 +172,7 @@ func inspect(ctx context.Context, h *host.Host, t *tool, c look.Copy, deb string
 		inst.Unusable = &facts.Unusable{Reason: facts.Broken, Detail: broken.Error(), Remedy: t.repair(h, c, broken.Why)}
 	}
 	if err != nil {
-		return inst, fmt.Errorf("ask %s for its version: %w", c.Path, err)
+		return inst, lang.Errorf("ask %s for its version: %w", c.Path, err)
 	}
 	inst.Version = version
 	if m := goPlatform.FindStringSubmatch(text); t.component == "go" && m != nil {

@@ -89,6 +89,16 @@ func Errorf(format string, args ...any) error {
 	return fmt.Errorf(T(format), args...)
 }
 
+// New is errors.New for an error that is compared (errors.Is) and shown: a variable of
+// a package is made before the language is known, so that its text is translated when
+// it is asked for.
+func New(text string) error { return &fixed{text} }
+
+// fixed is an error of one text. Two of the same text are different errors.
+type fixed struct{ text string }
+
+func (e *fixed) Error() string { return T(e.text) }
+
 // Count is a number of things: "1 step", "2 steps"; in Chinese "2 个步骤", where the
 // noun brings its measure word.
 func Count(n int, noun string) string {

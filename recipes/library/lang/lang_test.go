@@ -63,16 +63,20 @@ func TestEnglish(t *testing.T) {
 	if cause := errors.New("x"); !errors.Is(Errorf("read the answer: %w", cause), cause) {
 		t.Error("Errorf does not wrap")
 	}
+	if one, other := New("fail"), New("fail"); !errors.Is(Errorf("read the answer: %w", one), one) || errors.Is(one, other) {
+		t.Error("an error of New is not itself, or is another of the same text")
+	}
 }
 
 // TestChinese: the catalog is used, and a text without a translation stays.
 func TestChinese(t *testing.T) {
+	made := New("fail") // before the language is known
 	if err := Set(Chinese); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = Set(English) }() // cannot fail
 	for got, want := range map[string]string{
-		T("fail"): "失败", T("no such text"): "no such text", F("%s is missing", "CMake"): "缺少 CMake", Count(2, "problem"): "2 个问题",
+		T("fail"): "失败", made.Error() + "。": "失败。", T("no such text"): "no such text", F("%s is missing", "CMake"): "缺少 CMake", Count(2, "problem"): "2 个问题",
 		Join("一。", "二。"): "一。二。", List([]string{"a", "b", "c"}, false): "a、b 和 c",
 	} {
 		if got != want {

@@ -5,12 +5,12 @@ package cgroup
 
 import (
 	"context"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // maxLevels bounds how far up the tree is looked.
@@ -31,14 +31,14 @@ func Levels(ctx context.Context, h *host.Host, controller string) ([]Group, erro
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("find the control group: %w", err)
+		return nil, lang.Errorf("find the control group: %w", err)
 	}
 	table, err := h.Text(ctx, "/proc/self/mountinfo")
 	if host.IsNotExist(err) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("find the control group's folder: %w", err)
+		return nil, lang.Errorf("find the control group's folder: %w", err)
 	}
 	mounts := Mounts(table)
 	var levels []Group

@@ -6,7 +6,6 @@ import (
 	"context"
 	"debug/elf"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 const (
@@ -31,7 +31,7 @@ const (
 	maxReads = 1000
 )
 
-var errTooMany = errors.New("more code than deployctl reads")
+var errTooMany = lang.New("more code than deployctl reads")
 
 // Code is what a file carries; empty where it has no CUDA code or that cannot be
 // said.
@@ -48,7 +48,7 @@ func Read(ctx context.Context, h *host.Host, file string) (Code, error) {
 	}
 	var c Code
 	if at > 1<<40 || size > 1<<40 {
-		return Code{}, fmt.Errorf("%s: it says that it is larger than any file", file)
+		return Code{}, lang.Errorf("%s: it says that it is larger than any file", file)
 	}
 	for end := at + size; at+headerSize <= end; {
 		head, err := r.bytes(at, headerSize)
@@ -61,7 +61,7 @@ func Read(ctx context.Context, h *host.Host, file string) (Code, error) {
 		}
 		from, length := uint64(le.Uint16(head[6:])), le.Uint64(head[8:])
 		if le.Uint32(head) != magic || from < headerSize || length > end-at || at+from+length > end {
-			return Code{}, fmt.Errorf("%s: not the CUDA code that nvcc writes", file)
+			return Code{}, lang.Errorf("%s: not the CUDA code that nvcc writes", file)
 		}
 		if err := r.entries(at+from, at+from+length, &c); err != nil {
 			return Code{}, err
@@ -86,7 +86,7 @@ func (r *reader) entries(at, end uint64, c *Code) error {
 		}
 		head, payload, sm := uint64(le.Uint32(e[4:])), le.Uint64(e[8:]), le.Uint32(e[28:])
 		if head < entrySize || payload > end-at || at+head+payload > end || sm < 10 || sm > 999 {
-			return fmt.Errorf("%s: not the CUDA code that nvcc writes", r.file)
+			return lang.Errorf("%s: not the CUDA code that nvcc writes", r.file)
 		}
 		arch := strconv.Itoa(int(sm/10)) + "." + strconv.Itoa(int(sm%10))
 		switch le.Uint16(e) {
@@ -95,7 +95,7 @@ func (r *reader) entries(at, end uint64, c *Code) error {
 		case machineCode:
 			c.Archs = append(c.Archs, arch)
 		default: // for the linker of device code: it says nothing of what runs
-			return fmt.Errorf("%s: CUDA code of a kind that is not known here", r.file)
+			return lang.Errorf("%s: CUDA code of a kind that is not known here", r.file)
 		}
 		at += head + payload
 	}
@@ -114,14 +114,14 @@ func (r *reader) bytes(at uint64, n int) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", r.file, errTooMany)
 	}
 	if at > 1<<40 {
-		return nil, fmt.Errorf("%s: it says that it is larger than any file", r.file)
+		return nil, lang.Errorf("%s: it says that it is larger than any file", r.file)
 	}
 	data, err := r.h.ReadAt(r.ctx, r.file, int64(at), n)
 	if err == nil && len(data) < n {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", r.file, err)
+		return nil, lang.Errorf("read %s: %w", r.file, err)
 	}
 	return data, nil
 }
@@ -138,7 +138,7 @@ func (r *reader) section() (at, size uint64, err error) {
 		return 0, 0, err
 	}
 	if string(head[:4]) != elf.ELFMAG || elf.Class(head[elf.EI_CLASS]) != elf.ELFCLASS64 || elf.Data(head[elf.EI_DATA]) != elf.ELFDATA2LSB {
-		return 0, 0, fmt.Errorf("%s: not a 64-bit ELF file", r.file)
+		return 0, 0, lang.Errorf("%s: not a 64-bit ELF file", r.file)
 	}
 	table, count, names := le.Uint64(head[40:]), int(le.Uint16(head[60:])), int(le.Uint16(head[62:]))
 	if le.Uint16(head[58:]) != sectionSize || count > maxSections || names >= count {
@@ -179,7 +179,7 @@ func (r *reader) peSection() (at, size uint64, err error) {
 		return 0, 0, err
 	}
 	if string(dos[:2]) != "MZ" || string(head[:4]) != "PE\x00\x00" {
-		return 0, 0, fmt.Errorf("%s: not a PE file", r.file)
+		return 0, 0, lang.Errorf("%s: not a PE file", r.file)
 	}
 	count, optional := int(le.Uint16(head[6:])), uint64(le.Uint16(head[20:]))
 	if count == 0 || count > maxSections {

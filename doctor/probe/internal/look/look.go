@@ -21,6 +21,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/internal/parallel"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 const (
@@ -243,7 +244,7 @@ func (e *UnusableError) Error() string { return e.Path + " does not work: " + e.
 // the program ran and failed, or said something else.
 func Ask(ctx context.Context, h *host.Host, argv []string, want *regexp.Regexp) (string, facts.Evidence, string, error) {
 	evidence := facts.Evidence{Kind: "command", Source: Clean(strings.Join(argv, " "))}
-	ctx, cancel := context.WithTimeoutCause(ctx, runTimeout, fmt.Errorf("no answer within %s", runTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, runTimeout, lang.Errorf("no answer within %s", runTimeout))
 	defer cancel()
 	// LC_ALL: the words looked for are English. PATH lookups for DLLs stay.
 	out, err := h.Run(ctx, host.Command{Argv: argv, Env: []string{"LC_ALL=C", "LANGUAGE=C"}})
@@ -439,7 +440,7 @@ func Dpkg(ctx context.Context, h *host.Host, names ...string) (map[string]string
 		const stanza = 2 << 10
 		found, err := h.Search(ctx, DpkgStatus, "Package: "+name+"\n", 4*host.MaxFile, stanza)
 		if err != nil {
-			return nil, fmt.Errorf("look up %s in %s: %w", name, DpkgStatus, err)
+			return nil, lang.Errorf("look up %s in %s: %w", name, DpkgStatus, err)
 		}
 		if v := installedVersion(string(found)); v != "" {
 			versions[name] = v
@@ -508,7 +509,7 @@ func Sysctl(ctx context.Context, h *host.Host, names ...string) (map[string]stri
 	argv := append([]string{"/usr/sbin/sysctl"}, names...)
 	out, err := h.Run(ctx, host.Command{Argv: argv})
 	if err != nil {
-		return nil, facts.Evidence{}, fmt.Errorf("run %s: %w", argv[0], err)
+		return nil, facts.Evidence{}, lang.Errorf("run %s: %w", argv[0], err)
 	}
 	values := map[string]string{}
 	for line := range strings.Lines(string(out.Stdout)) {

@@ -1,9 +1,9 @@
 package look
 
 import (
-	"fmt"
-
 	"howett.net/plist"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Plist is what deployctl reads of Apple's property lists. It has named fields only:
@@ -23,7 +23,7 @@ type Plist struct {
 func ParsePlist(data []byte) (Plist, error) {
 	var p Plist
 	if _, err := plist.Unmarshal(data, &p); err != nil {
-		return Plist{}, fmt.Errorf("property list: %w", err)
+		return Plist{}, lang.Errorf("property list: %w", err)
 	}
 	return p, nil
 }
