@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/convert"
 	"github.com/deployctl/deployctl/verify/darknet"
@@ -113,7 +114,7 @@ func (o *oracle) convert(ctx context.Context, progress engine.Progress, format c
 	progress.Start("convert the network to "+format.Display, -1)
 	defer progress.Done()
 	if err := ctx.Err(); err != nil {
-		return nil, 0, fmt.Errorf("convert the network: %w", context.Cause(ctx))
+		return nil, 0, lang.Errorf("convert the network: %w", context.Cause(ctx))
 	}
 	if err := o.load(); err != nil {
 		return nil, 0, err
@@ -133,7 +134,7 @@ func (o *oracle) convert(ctx context.Context, progress engine.Progress, format c
 	}
 	raw, err := json.Marshal(m)
 	if err != nil {
-		return nil, 0, fmt.Errorf("describe the converted network: %w", err)
+		return nil, 0, lang.Errorf("describe the converted network: %w", err)
 	}
 	return describe(o.model.net, format, files, m.SHA256), time.Since(begin).Seconds(), cache.WriteBytes(filepath.Join(dir, "model.json"), raw)
 }
@@ -185,7 +186,7 @@ func (o *oracle) made(ctx context.Context, opts Options, w engine.Worker) (conve
 	c := w.Converter
 	from, ok := convert.Named(c.From)
 	if !ok {
-		return convert.Format{}, fmt.Errorf("convert the network: deployctl does not write %s", c.From)
+		return convert.Format{}, lang.Errorf("convert the network: deployctl does not write %s", c.From)
 	}
 	source, _, err := o.convert(ctx, opts.Progress, from)
 	if err != nil {
@@ -218,7 +219,7 @@ func (o *Options) translate(ctx context.Context, w engine.Worker, source, target
 	defer cancel()
 	out, err := o.Process.Run(limited, host.Command{Argv: append(slices.Clone(w.Converter.Argv), source, target), Env: w.Env, Dir: dir})
 	if ctx.Err() != nil {
-		return fmt.Errorf("convert the network: %w", context.Cause(ctx))
+		return lang.Errorf("convert the network: %w", context.Cause(ctx))
 	}
 	if err == nil && out.Exit == 0 && out.Signal == "" {
 		return nil

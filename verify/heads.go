@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"os"
@@ -18,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/engine"
@@ -149,11 +149,11 @@ func (o *oracle) load() error {
 		return err
 	}
 	if w.SHA256 != o.model.weights.SHA256 {
-		return fmt.Errorf("%s changed while it was read; run again", o.model.weights.Path)
+		return lang.Errorf("%s changed while it was read; run again", o.model.weights.Path)
 	}
 	for i, v := range w.Data {
 		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
-			return fmt.Errorf("%s: %w: value %d of %d is %v; the training diverged or the file is damaged",
+			return lang.Errorf("%s: %w: value %d of %d is %v; the training diverged or the file is damaged",
 				o.model.weights.Path, ErrWeights, i, len(w.Data), v)
 		}
 	}
@@ -186,11 +186,11 @@ func (o *oracle) run(ctx context.Context, input []float32, opts reference.Option
 var program = sync.OnceValues(func() (string, error) {
 	file, err := os.Executable()
 	if err != nil {
-		return "", fmt.Errorf("find this program's file: %w", err)
+		return "", lang.Errorf("find this program's file: %w", err)
 	}
 	sum, err := darknet.HashFile(file)
 	if err != nil {
-		return "", fmt.Errorf("hash this program's file: %w", err)
+		return "", lang.Errorf("hash this program's file: %w", err)
 	}
 	return sum, nil
 })
@@ -252,7 +252,7 @@ func writeHeads(root, file, key string, t truth) error {
 	}
 	line, err := json.Marshal(h)
 	if err != nil {
-		return fmt.Errorf("describe reference heads: %w", err)
+		return lang.Errorf("describe reference heads: %w", err)
 	}
 	return cache.Write(file, int64(len(values)), func(w io.Writer) error {
 		b := bufio.NewWriter(w)

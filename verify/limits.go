@@ -1,8 +1,7 @@
 package verify
 
 import (
-	"fmt"
-
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/engine"
 )
 
@@ -27,9 +26,9 @@ func checkLimits(space, files uint64, params int) error {
 	need := uint64(leastSpace) + 8*4*uint64(params)
 	switch {
 	case files > 0 && files < leastFiles:
-		return fmt.Errorf("this process may have only %d files open, which is too few: raise the limit (ulimit -n 1024) and run again", files)
+		return lang.Errorf("this process may have only %d files open, which is too few: raise the limit (ulimit -n 1024) and run again", files)
 	case space > 0 && space < need:
-		return fmt.Errorf("the address space of this process is limited to %.1f GB, the proof needs %.1f GB: raise the limit (ulimit -v unlimited) and run again",
+		return lang.Errorf("the address space of this process is limited to %.1f GB, the proof needs %.1f GB: raise the limit (ulimit -v unlimited) and run again",
 			float64(space)/1e9, float64(need)/1e9)
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/detect"
@@ -69,7 +70,7 @@ func resolveOfficial(o Options, file string) (*model, error) {
 	o.Weights = file
 	m, err := resolveFiles(o)
 	if err == nil && m.weights.Kind != Official {
-		return nil, fmt.Errorf("%s is not the published file: it was changed or damaged. Delete it, or run deployctl models pull %s", file, o.Model)
+		return nil, lang.Errorf("%s is not the published file: it was changed or damaged. Delete it, or run deployctl models pull %s", file, o.Model)
 	}
 	return m, err
 }
@@ -90,13 +91,13 @@ func resolveSelfTest(ctx context.Context, o Options) (*model, error) {
 	}
 	small, err := darknet.Family(o.Model, selftest.Size)
 	if err != nil {
-		return nil, fmt.Errorf("self-test network: %w", err)
+		return nil, lang.Errorf("self-test network: %w", err)
 	}
 	needed := darknet.WeightsSize(small)
 	files, err := selftest.Ensure(ctx, o.Model, dir)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("prepare the self-test model: %w", context.Cause(ctx))
+			return nil, lang.Errorf("prepare the self-test model: %w", context.Cause(ctx))
 		}
 		return nil, cache.Explain(dir, needed, err)
 	}
@@ -110,7 +111,7 @@ func resolveSelfTest(ctx context.Context, o Options) (*model, error) {
 	}
 	text, err := darknet.FamilyConfig(o.Model, size)
 	if err != nil {
-		return nil, fmt.Errorf("self-test network: %w", err)
+		return nil, lang.Errorf("self-test network: %w", err)
 	}
 	m := &model{
 		config:  []byte(text),
@@ -271,7 +272,7 @@ func loadNames(path string, net *darknet.Network) ([]string, error) {
 	}
 	raw, err := input.Read(path, maxNames)
 	if err != nil {
-		return nil, fmt.Errorf("read class names: %w", err)
+		return nil, lang.Errorf("read class names: %w", err)
 	}
 	if bytes.IndexByte(raw, 0) >= 0 {
 		return nil, &InputError{path + " holds binary data; a list of class names has one name a line"}
@@ -356,4 +357,4 @@ func hashBytes(parts ...[]byte) string {
 }
 
 // ErrWeights marks weights that hold no numbers.
-var ErrWeights = errors.New("weights are not finite")
+var ErrWeights = lang.New("weights are not finite")

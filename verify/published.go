@@ -9,6 +9,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/detect"
 	"github.com/deployctl/deployctl/verify/judge"
@@ -53,7 +54,7 @@ func published(o Options, m *model) (*Published, error) {
 	}
 	var list []Published
 	if err := yaml.UnmarshalWithOptions(publishedList, &list, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("read the published detections: %w", err)
+		return nil, lang.Errorf("read the published detections: %w", err)
 	}
 	list = slices.DeleteFunc(list, func(p Published) bool {
 		return p.Model != name || p.Size != m.net.Width || p.Size != m.net.Height

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/durable/inuse"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/recipes/near"
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/convert"
@@ -335,7 +336,7 @@ func compute(ctx context.Context, o Options, or *oracle, input []float32, alone 
 	waiting := time.Now()
 	ref := wait(o.Progress, "run the reference", done)
 	if ref.err != nil && ctx.Err() != nil {
-		return nil, truth{}, 0, fmt.Errorf("run the reference: %w", context.Cause(ctx))
+		return nil, truth{}, 0, lang.Errorf("run the reference: %w", context.Cause(ctx))
 	}
 	return workers, ref.t, time.Since(waiting).Seconds(), ref.err
 }
@@ -574,7 +575,7 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 			}
 			data, err := t.Load()
 			if err != nil {
-				return nil, e.died(ctx, fmt.Errorf("its output cannot be read: %w", err))
+				return nil, e.died(ctx, lang.Errorf("its output cannot be read: %w", err))
 			}
 			*to = append(*to, judge.Tensor{Layer: t.Layer, Shape: t.Shape, Data: data})
 		}
@@ -607,7 +608,7 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 		e.State, e.Why, e.Reasons = Fail, verdict.Reasons[0], verdict.Reasons
 	}
 	if err := e.used(w, r.a, c, m.net.GFLOP()); err != nil {
-		return nil, e.died(ctx, fmt.Errorf("its output cannot be read: %w", err))
+		return nil, e.died(ctx, lang.Errorf("its output cannot be read: %w", err))
 	}
 	e.loaded(w.worker.Copy)
 	if verdict.Boxes == nil {

@@ -13,12 +13,13 @@ import (
 	"path/filepath"
 
 	"github.com/deployctl/deployctl/doctor/durable"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // What can be wrong with a place; test with errors.Is.
 var (
-	ErrFull     = errors.New("no space left")
-	ErrReadOnly = errors.New("not writable")
+	ErrFull     = lang.New("no space left")
+	ErrReadOnly = lang.New("not writable")
 )
 
 // Error is a file or folder that could not be written.

@@ -2,7 +2,6 @@ package cache
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +10,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Limit is how much workers, references and converted models may take together;
@@ -64,13 +65,13 @@ func List(root string) ([]Entry, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list the cache: %w", err)
+		return nil, lang.Errorf("list the cache: %w", err)
 	}
 	var list []Entry
 	for _, e := range top {
 		found, err := entries(filepath.Join(root, e.Name()), e.Name())
 		if err != nil {
-			return nil, fmt.Errorf("list the cache: %w", err)
+			return nil, lang.Errorf("list the cache: %w", err)
 		}
 		list = append(list, found...)
 	}
@@ -247,12 +248,12 @@ func remove(e Entry, now time.Time) (bool, error) {
 		return false, nil
 	}
 	if err := os.RemoveAll(e.Path); err != nil {
-		return false, fmt.Errorf("prune the cache: %w", err)
+		return false, lang.Errorf("prune the cache: %w", err)
 	}
 	if e.Kind == Leftover && name == e.Path {
 		// The lock of a run has a name of its own that nobody asks for again.
 		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return true, fmt.Errorf("prune the cache: %w", err)
+			return true, lang.Errorf("prune the cache: %w", err)
 		}
 	}
 	return true, nil

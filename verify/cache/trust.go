@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host/ownership"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // UnsafeError is a file or folder of the cache that another user could have
@@ -31,7 +32,7 @@ func (e *UnsafeError) Error() string {
 func Trusted(root, path string) error {
 	rel, err := filepath.Rel(root, path)
 	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
-		return fmt.Errorf("%s is not in the cache folder %s", path, root)
+		return lang.Errorf("%s is not in the cache folder %s", path, root)
 	}
 	at := root
 	if err := private(at); err != nil {
@@ -145,7 +146,7 @@ func secret(root string) ([]byte, error) {
 			return nil, Explain(file, secretSize, err)
 		}
 	}
-	return nil, fmt.Errorf("%s: the cache's key changes while it is read", file)
+	return nil, lang.Errorf("%s: the cache's key changes while it is read", file)
 }
 
 // newSecret links a finished file into place, so that nobody reads half a key

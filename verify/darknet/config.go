@@ -10,19 +10,20 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/input"
 )
 
 // What can be wrong with a configuration; test with errors.Is.
 var (
-	ErrSyntax      = errors.New("not a Darknet configuration")
-	ErrUnknown     = errors.New("unknown layer type")
-	ErrActivation  = errors.New("unknown activation")
-	ErrNumber      = errors.New("bad number")
-	ErrCycle       = errors.New("cycle")
-	ErrShape       = errors.New("shapes do not fit")
-	ErrLimit       = errors.New("out of range")
-	ErrUnsupported = errors.New("not supported")
+	ErrSyntax      = lang.New("not a Darknet configuration")
+	ErrUnknown     = lang.New("unknown layer type")
+	ErrActivation  = lang.New("unknown activation")
+	ErrNumber      = lang.New("bad number")
+	ErrCycle       = lang.New("cycle")
+	ErrShape       = lang.New("shapes do not fit")
+	ErrLimit       = lang.New("out of range")
+	ErrUnsupported = lang.New("not supported")
 )
 
 // ConfigError says what is wrong where. Its text is one sentence.
@@ -60,7 +61,7 @@ func LoadConfig(path string) (*Network, error) {
 func ReadConfig(path string) ([]byte, error) {
 	text, err := input.Read(path, maxConfig)
 	if err != nil {
-		return nil, fmt.Errorf("read network configuration: %w", err)
+		return nil, lang.Errorf("read network configuration: %w", err)
 	}
 	return text, nil
 }
@@ -185,7 +186,7 @@ func split(r io.Reader, name string) ([]section, error) {
 	if err := sc.Err(); errors.Is(err, bufio.ErrTooLong) {
 		return nil, fail(line+1, ErrSyntax, "the line is longer than %d bytes; is this a .weights file?", maxLine)
 	} else if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return nil, lang.Errorf("read %s: %w", name, err)
 	}
 	if limited.N <= 0 {
 		return nil, fail(0, ErrLimit, "it is larger than %d bytes; is this a .weights file?", maxConfig)

@@ -3,6 +3,8 @@ package darknet
 import (
 	"fmt"
 	"strings"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // The five families, as our own short descriptions of the published
@@ -41,7 +43,7 @@ func FamilyConfig(family string, size int) (string, error) {
 	case YOLOv4Tiny:
 		t.yolov4Tiny()
 	default:
-		return "", fmt.Errorf("network family %q is not known (known: %s)", family, strings.Join(Families(), ", "))
+		return "", lang.Errorf("network family %q is not known (known: %s)", family, strings.Join(Families(), ", "))
 	}
 	return t.String(), nil
 }

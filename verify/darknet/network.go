@@ -11,6 +11,8 @@ package darknet
 import (
 	"fmt"
 	"math"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Kind is the type of a layer, spelt as in a .cfg section header.
@@ -219,7 +221,7 @@ func (n *Network) Convolutions() int {
 func (n *Network) Resize(width, height int) (*Network, error) {
 	for _, v := range []int{width, height} {
 		if v < 32 || v > MaxSide || v%32 != 0 {
-			return nil, fmt.Errorf("network input %d×%d: %w: width and height must be multiples of 32 from 32 to %d",
+			return nil, lang.Errorf("network input %d×%d: %w: width and height must be multiples of 32 from 32 to %d",
 				width, height, ErrLimit, MaxSide)
 		}
 	}
@@ -227,7 +229,7 @@ func (n *Network) Resize(width, height int) (*Network, error) {
 	r.Width, r.Height = width, height
 	r.Layers = append([]Layer(nil), n.Layers...)
 	if err := r.shape(); err != nil {
-		return nil, fmt.Errorf("resize to %d×%d: %w", width, height, err)
+		return nil, lang.Errorf("resize to %d×%d: %w", width, height, err)
 	}
 	return &r, nil
 }

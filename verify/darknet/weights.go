@@ -14,14 +14,15 @@ import (
 	"os"
 	"unsafe"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/input"
 )
 
 // What can be wrong with a weights file; test with errors.Is.
 var (
-	ErrTruncated = errors.New("truncated")
-	ErrOversized = errors.New("too large")
-	ErrHeader    = errors.New("not a Darknet weights file")
+	ErrTruncated = lang.New("truncated")
+	ErrOversized = lang.New("too large")
+	ErrHeader    = lang.New("not a Darknet weights file")
 )
 
 // WeightsError says what is wrong with a weights file.
@@ -130,7 +131,7 @@ func LoadWeights(path string, n *Network) (*Weights, error) {
 func OpenWeights(path string) (*os.File, int64, error) {
 	f, size, err := input.Open(path, 20+4*maxParams)
 	if err != nil {
-		return nil, 0, fmt.Errorf("read weights: %w", err)
+		return nil, 0, lang.Errorf("read weights: %w", err)
 	}
 	return f, size, nil
 }
@@ -144,7 +145,7 @@ func ReadWeights(r io.Reader, size int64, n *Network, name string) (*Weights, er
 	var raw [20]byte
 	got, err := io.ReadFull(r, raw[:16])
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return nil, lang.Errorf("read %s: %w", name, err)
 	}
 	if got < 16 {
 		return nil, sizeError(name, n, WeightsSize(n), int64(got))
@@ -170,7 +171,7 @@ func ReadWeights(r io.Reader, size int64, n *Network, name string) (*Weights, er
 	if h.wide() {
 		if got, err := io.ReadFull(r, raw[16:20]); err != nil {
 			if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-				return nil, fmt.Errorf("read %s: %w", name, err)
+				return nil, lang.Errorf("read %s: %w", name, err)
 			}
 			return nil, sizeError(name, n, want, 16+int64(got))
 		}
@@ -181,14 +182,14 @@ func ReadWeights(r io.Reader, size int64, n *Network, name string) (*Weights, er
 	data := make([]float32, n.Params())
 	if got, err := readHashed(r, floatBytes(data), sum); err != nil {
 		if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, fmt.Errorf("read %s: %w", name, err)
+			return nil, lang.Errorf("read %s: %w", name, err)
 		}
 		return nil, sizeError(name, n, want, int64(len(head)+got))
 	}
 	if got, err := io.ReadFull(r, raw[:1]); got == 1 {
 		return nil, sizeError(name, n, want, -1)
 	} else if !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return nil, lang.Errorf("read %s: %w", name, err)
 	}
 	if bigEndian {
 		swapFloats(data)
@@ -251,13 +252,13 @@ func (w *Weights) WriteTo(out io.Writer) (int64, error) {
 	k, err := out.Write(head)
 	total := int64(k)
 	if err != nil {
-		return total, fmt.Errorf("write weights: %w", err)
+		return total, lang.Errorf("write weights: %w", err)
 	}
 	if !bigEndian {
 		k, err = out.Write(floatBytes(w.Data))
 		total += int64(k)
 		if err != nil {
-			return total, fmt.Errorf("write weights: %w", err)
+			return total, lang.Errorf("write weights: %w", err)
 		}
 		return total, nil
 	}
@@ -267,11 +268,11 @@ func (w *Weights) WriteTo(out io.Writer) (int64, error) {
 		k, err = b.Write(raw[:4])
 		total += int64(k)
 		if err != nil {
-			return total, fmt.Errorf("write weights: %w", err)
+			return total, lang.Errorf("write weights: %w", err)
 		}
 	}
 	if err := b.Flush(); err != nil {
-		return total, fmt.Errorf("write weights: %w", err)
+		return total, lang.Errorf("write weights: %w", err)
 	}
 	return total, nil
 }
@@ -280,7 +281,7 @@ func (w *Weights) WriteTo(out io.Writer) (int64, error) {
 func HashFile(path string) (string, error) {
 	file, size, err := input.Open(path, math.MaxInt64)
 	if err != nil {
-		return "", fmt.Errorf("hash file: %w", err)
+		return "", lang.Errorf("hash file: %w", err)
 	}
 	defer file.Close()              //nolint:errcheck // read-only
 	f := io.LimitReader(file, size) // it may grow without end
@@ -293,7 +294,7 @@ func HashFile(path string) (string, error) {
 		n, err := io.ReadFull(f, bufs[i%2])
 		<-hashed
 		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-			return "", fmt.Errorf("hash %s: %w", path, err)
+			return "", lang.Errorf("hash %s: %w", path, err)
 		}
 		if err != nil {
 			sum.Write(bufs[i%2][:n])

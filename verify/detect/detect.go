@@ -6,10 +6,10 @@
 package detect
 
 import (
-	"fmt"
 	"math"
 	"sort"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/darknet"
 )
 
@@ -47,13 +47,13 @@ func (r Rows) Row(i int) []float32 {
 // ([anchors·(5+classes), H, W]) into rows.
 func Decode(net *darknet.Network, yolo int, head []float32) (Rows, error) {
 	if yolo < 0 || yolo >= len(net.Layers) || net.Layers[yolo].Kind != darknet.Yolo {
-		return Rows{}, fmt.Errorf("decode: layer %d of %s is not a yolo layer", yolo, net.Name)
+		return Rows{}, lang.Errorf("decode: layer %d of %s is not a yolo layer", yolo, net.Name)
 	}
 	l := &net.Layers[yolo]
 	p := l.Yolo
 	per := 5 + p.Classes
 	if len(head) != l.In.Len() {
-		return Rows{}, fmt.Errorf("decode: the head of layer %d has %d values, not %v", yolo, len(head), l.In)
+		return Rows{}, lang.Errorf("decode: the head of layer %d has %d values, not %v", yolo, len(head), l.In)
 	}
 	out := Rows{p.Classes, make([]float32, len(head))}
 	plane := l.In.H * l.In.W
@@ -92,11 +92,11 @@ func decodeRow(net *darknet.Network, l *darknet.Layer, anchor, cell int, src, ro
 // the rows that cannot reach the threshold; nearly all of them.
 func Scan(net *darknet.Network, yolo int, head []float32, threshold float64) ([]Box, error) {
 	if yolo < 0 || yolo >= len(net.Layers) || net.Layers[yolo].Kind != darknet.Yolo {
-		return nil, fmt.Errorf("decode: layer %d of %s is not a yolo layer", yolo, net.Name)
+		return nil, lang.Errorf("decode: layer %d of %s is not a yolo layer", yolo, net.Name)
 	}
 	l := &net.Layers[yolo]
 	if len(head) != l.In.Len() {
-		return nil, fmt.Errorf("decode: the head of layer %d has %d values, not %v", yolo, len(head), l.In)
+		return nil, lang.Errorf("decode: the head of layer %d has %d values, not %v", yolo, len(head), l.In)
 	}
 	per := 5 + l.Yolo.Classes
 	plane := l.In.H * l.In.W

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Process starts child processes and kills the whole group when the context
@@ -127,7 +128,7 @@ func (u *Unavailable) Error() string {
 func (u *Unavailable) Unwrap() error { return u.Err }
 
 // ErrAnswer marks an answer that is malformed or does not fit the job.
-var ErrAnswer = errors.New("unusable answer")
+var ErrAnswer = lang.New("unusable answer")
 
 // AnswerError is a worker that ended well but did not answer well.
 type AnswerError struct {
@@ -153,7 +154,7 @@ func Execute(ctx context.Context, p Process, w Worker, job Job, limit time.Durat
 	job.AnswerFile = filepath.Join(job.OutDir, "answer.json")
 	input, err := json.Marshal(job)
 	if err != nil {
-		return Answer{}, fmt.Errorf("write job for %s: %w", w.Engine, err)
+		return Answer{}, lang.Errorf("write job for %s: %w", w.Engine, err)
 	}
 	env := append([]string(nil), w.Env...)
 	if job.Threads > 0 {
@@ -166,7 +167,7 @@ func Execute(ctx context.Context, p Process, w Worker, job Job, limit time.Durat
 	spawned := float64(time.Now().UnixNano()) / 1e9
 	out, err := p.Run(runCtx, host.Command{Argv: w.Argv, Env: env, Stdin: input, Dir: job.OutDir})
 	if ctx.Err() != nil {
-		return Answer{}, fmt.Errorf("run %s: %w", w.Engine, context.Cause(ctx))
+		return Answer{}, lang.Errorf("run %s: %w", w.Engine, context.Cause(ctx))
 	}
 	if err != nil || out.Exit != 0 || out.Signal != "" {
 		d := Translate(w, out, err, limit, cpu)
@@ -299,12 +300,12 @@ func (t Tensor) Elements() (int, error) {
 	n := 1
 	for _, d := range t.Shape {
 		if d < 1 || n > maxElements/d {
-			return 0, fmt.Errorf("tensor of layer %d has shape %v: %w", t.Layer, t.Shape, ErrAnswer)
+			return 0, lang.Errorf("tensor of layer %d has shape %v: %w", t.Layer, t.Shape, ErrAnswer)
 		}
 		n *= d
 	}
 	if len(t.Shape) == 0 {
-		return 0, fmt.Errorf("tensor of layer %d has no shape: %w", t.Layer, ErrAnswer)
+		return 0, lang.Errorf("tensor of layer %d has no shape: %w", t.Layer, ErrAnswer)
 	}
 	return n, nil
 }
@@ -317,7 +318,7 @@ func (t Tensor) Load() ([]float32, error) {
 	}
 	data, err := ReadFloats(t.File, n)
 	if err != nil {
-		return nil, fmt.Errorf("tensor of layer %d: %w", t.Layer, err)
+		return nil, lang.Errorf("tensor of layer %d: %w", t.Layer, err)
 	}
 	return data, nil
 }
@@ -326,19 +327,19 @@ func (t Tensor) Load() ([]float32, error) {
 func ReadFloats(file string, n int) ([]float32, error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, fmt.Errorf("read tensor: %w", err)
+		return nil, lang.Errorf("read tensor: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // read-only
 	info, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("read tensor: %w", err)
+		return nil, lang.Errorf("read tensor: %w", err)
 	}
 	if info.Size() != int64(n)*4 {
-		return nil, fmt.Errorf("%s has %d bytes, %d values need %d: %w", file, info.Size(), n, int64(n)*4, ErrAnswer)
+		return nil, lang.Errorf("%s has %d bytes, %d values need %d: %w", file, info.Size(), n, int64(n)*4, ErrAnswer)
 	}
 	raw := make([]byte, n*4)
 	if _, err := io.ReadFull(f, raw); err != nil {
-		return nil, fmt.Errorf("read tensor %s: %w", file, err)
+		return nil, lang.Errorf("read tensor %s: %w", file, err)
 	}
 	return Floats(raw), nil
 }

@@ -11,12 +11,13 @@ import (
 	"os"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // What can be wrong with a file before it is read; test with errors.Is.
 var (
-	ErrIrregular = errors.New("not a regular file")
-	ErrLarge     = errors.New("too large")
+	ErrIrregular = lang.New("not a regular file")
+	ErrLarge     = lang.New("too large")
 )
 
 // Error names the file that cannot be read.

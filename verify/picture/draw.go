@@ -18,6 +18,7 @@ import (
 	"golang.org/x/image/font/opentype"
 	"golang.org/x/image/math/fixed"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/detect"
 )
@@ -35,11 +36,11 @@ func Draw(img *image.NRGBA, boxes []detect.Box, names []string) (*image.NRGBA, e
 
 	parsed, err := opentype.Parse(gobold.TTF)
 	if err != nil {
-		return nil, fmt.Errorf("read the embedded font: %w", err)
+		return nil, lang.Errorf("read the embedded font: %w", err)
 	}
 	face, err := opentype.NewFace(parsed, &opentype.FaceOptions{Size: size, DPI: 72, Hinting: font.HintingFull})
 	if err != nil {
-		return nil, fmt.Errorf("prepare the embedded font: %w", err)
+		return nil, lang.Errorf("prepare the embedded font: %w", err)
 	}
 	defer face.Close() //nolint:errcheck // holds memory only
 
@@ -173,7 +174,7 @@ func ending(file string) string { return strings.ToLower(filepath.Ext(file)) }
 func Save(file string, img image.Image) error {
 	encode := encoders[ending(file)]
 	if encode == nil {
-		return fmt.Errorf("write picture %s: its name does not end in .png, .jpg or .jpeg", file)
+		return lang.Errorf("write picture %s: its name does not end in .png, .jpg or .jpeg", file)
 	}
 	b := img.Bounds()
 	return cache.Write(file, int64(b.Dx()*b.Dy()*4), func(w io.Writer) error { return encode(w, img) })

@@ -14,6 +14,7 @@ import (
 	"io"
 	"math"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/detect"
 	"github.com/deployctl/deployctl/verify/input"
 )
@@ -28,9 +29,9 @@ const (
 
 // What can be wrong with a picture; test with errors.Is.
 var (
-	ErrFormat = errors.New("not a picture")
-	ErrLarge  = errors.New("too large")
-	ErrDamage = errors.New("damaged")
+	ErrFormat = lang.New("not a picture")
+	ErrLarge  = lang.New("too large")
+	ErrDamage = lang.New("damaged")
 )
 
 // Error names the file that is no usable picture.
@@ -62,7 +63,7 @@ func Load(file string) (*image.NRGBA, error) {
 		return nil, &Error{File: file, Kind: kind, Text: refused.Text, Err: err}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read picture: %w", err)
+		return nil, lang.Errorf("read picture: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // read-only
 	return Decode(f, file)
@@ -98,11 +99,11 @@ func Decode(r io.ReadSeeker, name string) (*image.NRGBA, error) {
 			Text: fmt.Sprintf("it says %d×%d pixels; at most %d million and %d on a side are read", config.Width, config.Height, MaxPixels/1_000_000, MaxSide)}
 	}
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
-		return nil, fmt.Errorf("read picture %s: %w", name, err)
+		return nil, lang.Errorf("read picture %s: %w", name, err)
 	}
 	turn := orientation(io.LimitReader(r, MaxBytes))
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
-		return nil, fmt.Errorf("read picture %s: %w", name, err)
+		return nil, lang.Errorf("read picture %s: %w", name, err)
 	}
 	img, _, err := image.Decode(bufio.NewReader(io.LimitReader(r, MaxBytes)))
 	if err != nil {
@@ -138,7 +139,7 @@ func Planes(img *image.NRGBA) []float32 {
 // FromPlanes is the inverse of Planes, rounding and clamping.
 func FromPlanes(data []float32, w, h int) (*image.NRGBA, error) {
 	if w < 1 || h < 1 || len(data) != 3*w*h {
-		return nil, fmt.Errorf("%d values do not make a picture of %d×%d", len(data), w, h)
+		return nil, lang.Errorf("%d values do not make a picture of %d×%d", len(data), w, h)
 	}
 	img := image.NewNRGBA(image.Rect(0, 0, w, h))
 	for y := range h {

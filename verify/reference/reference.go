@@ -13,8 +13,6 @@ package reference
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"math"
 	"runtime"
 	"sync"
@@ -23,6 +21,7 @@ import (
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/gonum"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/darknet"
 )
 
@@ -104,7 +103,7 @@ type Engine struct {
 // a resized copy of the network they were read for is fine.
 func New(net *darknet.Network, weights *darknet.Weights, opts Options) (*Engine, error) {
 	if len(weights.Data) != net.Params() {
-		return nil, fmt.Errorf("prepare reference engine: network %s needs %d weights, these are %d", net.Name, net.Params(), len(weights.Data))
+		return nil, lang.Errorf("prepare reference engine: network %s needs %d weights, these are %d", net.Name, net.Params(), len(weights.Data))
 	}
 	if opts.Threads <= 0 {
 		opts.Threads = runtime.GOMAXPROCS(0)
@@ -134,14 +133,14 @@ func (e *Engine) Forward(ctx context.Context, input []float32) ([]Output, error)
 func (e *Engine) Layers(ctx context.Context, input []float32, layers []int) ([]Output, error) {
 	want := darknet.Shape{C: e.net.Channels, H: e.net.Height, W: e.net.Width}
 	if len(input) != want.Len() {
-		return nil, fmt.Errorf("run reference engine: the input has %d values, %s needs %v", len(input), e.net.Name, want)
+		return nil, lang.Errorf("run reference engine: the input has %d values, %s needs %v", len(input), e.net.Name, want)
 	}
 	if len(layers) == 0 {
-		return nil, errors.New("run reference engine: no layer's output is asked for; the network has no yolo layer")
+		return nil, lang.Errorf("run reference engine: no layer's output is asked for; the network has no yolo layer")
 	}
 	for _, l := range layers {
 		if l < 0 || l >= len(e.net.Layers) {
-			return nil, fmt.Errorf("run reference engine: there is no layer %d in %s", l, e.net.Name)
+			return nil, lang.Errorf("run reference engine: there is no layer %d in %s", l, e.net.Name)
 		}
 	}
 	return e.run(ctx, input, layers)
@@ -242,7 +241,7 @@ func (r *runner[T]) forward(ctx context.Context, input []float32, want []int) ([
 
 	for i := range n.Layers[:last+1] {
 		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("reference engine stopped before layer %d: %w", i, err)
+			return nil, lang.Errorf("reference engine stopped before layer %d: %w", i, err)
 		}
 		l := &n.Layers[i]
 		ins := make([][]T, len(l.Inputs))
@@ -354,7 +353,7 @@ func (r *runner[T]) convolve(ctx context.Context, l *darknet.Layer, c *conv[T], 
 		activate(dst, p.Activation)
 	})
 	if stopped.Load() {
-		return fmt.Errorf("reference engine stopped in layer %d: %w", l.Index, ctx.Err())
+		return lang.Errorf("reference engine stopped in layer %d: %w", l.Index, ctx.Err())
 	}
 	return nil
 }

@@ -3,11 +3,12 @@ package selftest
 import (
 	"bytes"
 	_ "embed"
-	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
 	"image/png"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 //go:embed scene.png
@@ -28,7 +29,7 @@ type Object struct {
 func Scene() (image.Image, error) {
 	img, err := png.Decode(bytes.NewReader(sceneFile))
 	if err != nil {
-		return nil, fmt.Errorf("decode the self-test scene embedded in this program: %w", err)
+		return nil, lang.Errorf("decode the self-test scene embedded in this program: %w", err)
 	}
 	return img, nil
 }
@@ -72,7 +73,7 @@ func Expected(family string) ([]Object, error) {
 func Input(img image.Image) ([]float32, error) {
 	b := img.Bounds()
 	if b.Dx() != 2*Size || b.Dy() != 2*Size {
-		return nil, fmt.Errorf("self-test picture is %d×%d pixels, not %d×%d", b.Dx(), b.Dy(), 2*Size, 2*Size)
+		return nil, lang.Errorf("self-test picture is %d×%d pixels, not %d×%d", b.Dx(), b.Dy(), 2*Size, 2*Size)
 	}
 	rgba := image.NewRGBA(image.Rect(0, 0, 2*Size, 2*Size))
 	draw.Draw(rgba, rgba.Rect, img, b.Min, draw.Src)

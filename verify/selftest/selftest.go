@@ -22,7 +22,6 @@ import (
 	"embed"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -30,6 +29,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/darknet"
 )
 
@@ -72,11 +72,11 @@ func Generate(family string) (*darknet.Network, *darknet.Weights, error) {
 func load(family string) (*darknet.Network, *calibration, error) {
 	net, err := darknet.Family(family, Size)
 	if err != nil {
-		return nil, nil, fmt.Errorf("self-test network: %w", err)
+		return nil, nil, lang.Errorf("self-test network: %w", err)
 	}
 	file, err := calibrations.ReadFile(family + ".bin")
 	if err != nil {
-		return nil, nil, fmt.Errorf("self-test network: %w", err)
+		return nil, nil, lang.Errorf("self-test network: %w", err)
 	}
 	cal, err := readCalibration(net, file)
 	return net, cal, err
@@ -93,11 +93,11 @@ type Files struct{ Config, Weights, Names string }
 func Ensure(ctx context.Context, family, dir string) (Files, error) {
 	f := Files{filepath.Join(dir, "selftest.cfg"), filepath.Join(dir, "selftest.weights"), filepath.Join(dir, "selftest.names")}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return f, fmt.Errorf("store self-test model: %w", err)
+		return f, lang.Errorf("store self-test model: %w", err)
 	}
 	cfg, err := darknet.FamilyConfig(family, Size)
 	if err != nil {
-		return f, fmt.Errorf("store self-test model: %w", err)
+		return f, lang.Errorf("store self-test model: %w", err)
 	}
 	for path, text := range map[string]string{f.Config: cfg, f.Names: strings.Join(darknet.COCONames(), "\n") + "\n"} {
 		if old, err := os.ReadFile(path); err == nil && string(old) == text {
@@ -128,14 +128,14 @@ func Ensure(ctx context.Context, family, dir string) (Files, error) {
 func replace(path string, write func(*os.File) error) error {
 	out, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
 	if err != nil {
-		return fmt.Errorf("store self-test model: %w", err)
+		return lang.Errorf("store self-test model: %w", err)
 	}
 	err = errors.Join(write(out), out.Chmod(0o644), out.Close())
 	if err == nil {
 		err = os.Rename(out.Name(), path)
 	}
 	if err != nil {
-		return fmt.Errorf("store self-test model: %w", errors.Join(err, os.Remove(out.Name())))
+		return lang.Errorf("store self-test model: %w", errors.Join(err, os.Remove(out.Name())))
 	}
 	return nil
 }
@@ -373,7 +373,7 @@ func (c *calibration) encode(net *darknet.Network) []byte {
 	return b
 }
 
-var errCalibration = errors.New("self-test calibration embedded in this program is damaged; install deployctl again")
+var errCalibration = lang.New("self-test calibration embedded in this program is damaged; install deployctl again")
 
 func readCalibration(net *darknet.Network, file []byte) (*calibration, error) {
 	rest, ok := bytes.CutPrefix(file, []byte(calibrationMagic))

@@ -17,6 +17,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/convert/internal/layers"
 	"github.com/deployctl/deployctl/verify/darknet"
 )
@@ -279,7 +280,7 @@ func (g *graph) write(w io.Writer) error {
 	}
 	model := slices.Concat(raw(number(nil, 1, specification)), field(2, description), field(500, g.list))
 	if model.size() > math.MaxInt32 {
-		return fmt.Errorf("convert %s to Core ML: the model would have %d bytes, and protobuf's readers accept %d at most", g.net.Name, model.size(), math.MaxInt32)
+		return lang.Errorf("convert %s to Core ML: the model would have %d bytes, and protobuf's readers accept %d at most", g.net.Name, model.size(), math.MaxInt32)
 	}
 	out := bufio.NewWriterSize(w, 1<<20)
 	for _, p := range model {

@@ -13,6 +13,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/convert/internal/layers"
 	"github.com/deployctl/deployctl/verify/convert/onnx"
 	"github.com/deployctl/deployctl/verify/darknet"
@@ -51,7 +52,7 @@ func Write(file File, net *darknet.Network, weights *darknet.Weights) error {
 		l := &net.Layers[i]
 		mish := l.Conv != nil && l.Conv.Activation == darknet.Mish || l.Shortcut != nil && l.Shortcut.Activation == darknet.Mish
 		if needed && mish {
-			return fmt.Errorf("convert %s to MACE: layer %d has the activation mish, and MACE's converter has no Softplus to compute it. Use a network without mish", net.Name, i)
+			return lang.Errorf("convert %s to MACE: layer %d has the activation mish, and MACE's converter has no Softplus to compute it. Use a network without mish", net.Name, i)
 		}
 	}
 	sum := sha256.New()

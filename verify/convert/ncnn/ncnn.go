@@ -15,6 +15,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/convert/internal/layers"
 	"github.com/deployctl/deployctl/verify/darknet"
 )
@@ -57,7 +58,7 @@ func Outputs(net *darknet.Network) []string { return layers.Outputs(net) }
 // WriteParam writes the layers that the heads depend on.
 func WriteParam(w io.Writer, net *darknet.Network) error {
 	if len(net.Heads()) == 0 {
-		return fmt.Errorf("convert %s to ncnn: it has no yolo layer, so nothing to output", net.Name)
+		return lang.Errorf("convert %s to ncnn: it has no yolo layer, so nothing to output", net.Name)
 	}
 	g := newGraph(net)
 	g.layer("Input", Input, nil, []string{g.fork(-1)}, fmt.Sprintf("0=%d 1=%d 2=%d", net.Width, net.Height, net.Channels))

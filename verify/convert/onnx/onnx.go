@@ -12,6 +12,7 @@ import (
 	"io"
 	"math"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/convert/internal/layers"
 	"github.com/deployctl/deployctl/verify/darknet"
 )
@@ -56,7 +57,7 @@ func Outputs(net *darknet.Network) []string { return layers.Outputs(net) }
 // the heads depend on, with batch normalization folded into the convolutions.
 func Write(w io.Writer, net *darknet.Network, weights *darknet.Weights, opset int) error {
 	if opset < Oldest || opset > Newest {
-		return fmt.Errorf("convert %s to ONNX: operator set %d is not supported. Use %d to %d", net.Name, opset, Oldest, Newest)
+		return lang.Errorf("convert %s to ONNX: operator set %d is not supported. Use %d to %d", net.Name, opset, Oldest, Newest)
 	}
 	if err := layers.Check("ONNX", net, weights); err != nil {
 		return err

@@ -1,13 +1,14 @@
 package onnx
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // The numbers of the fields that are read, from onnx/onnx.proto of
@@ -72,18 +73,18 @@ type Model struct {
 func Read(file string) (*Model, error) {
 	info, err := os.Stat(file)
 	if err != nil {
-		return nil, fmt.Errorf("read the model: %w", err)
+		return nil, lang.Errorf("read the model: %w", err)
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxModel {
-		return nil, fmt.Errorf("read the model %s: it must be a regular file of less than 2 GiB", file)
+		return nil, lang.Errorf("read the model %s: it must be a regular file of less than 2 GiB", file)
 	}
 	raw, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("read the model: %w", err)
+		return nil, lang.Errorf("read the model: %w", err)
 	}
 	m := &Model{File: file, raw: raw}
 	if err := m.parse(); err != nil {
-		return nil, fmt.Errorf("read the model %s: %w", filepath.Base(file), err)
+		return nil, lang.Errorf("read the model %s: %w", filepath.Base(file), err)
 	}
 	return m, nil
 }
@@ -96,7 +97,7 @@ func (m *Model) parse() error {
 		return nil
 	})
 	if err != nil || m.graph == nil {
-		return fmt.Errorf("it is not an ONNX model")
+		return lang.Errorf("it is not an ONNX model")
 	}
 	constants := map[string]bool{}
 	err = each(m.graph, func(number protowire.Number, value []byte, _ uint64) error {
@@ -112,7 +113,7 @@ func (m *Model) parse() error {
 		case graphInitializer:
 			name, outside, err := constant(value)
 			if outside {
-				return fmt.Errorf("its weights are in a file of their own. Save the model with the weights inside (onnx.save with save_as_external_data=False)")
+				return lang.Errorf("its weights are in a file of their own. Save the model with the weights inside (onnx.save with save_as_external_data=False)")
 			}
 			constants[name] = true
 			return err
@@ -192,7 +193,7 @@ func each(raw []byte, visit func(number protowire.Number, value []byte, n uint64
 	for len(raw) > 0 {
 		number, kind, size := protowire.ConsumeTag(raw)
 		if size < 0 {
-			return fmt.Errorf("it is damaged: %w", protowire.ParseError(size))
+			return lang.Errorf("it is damaged: %w", protowire.ParseError(size))
 		}
 		raw = raw[size:]
 		var value []byte
@@ -206,7 +207,7 @@ func each(raw []byte, visit func(number protowire.Number, value []byte, n uint64
 			size = protowire.ConsumeFieldValue(number, kind, raw)
 		}
 		if size < 0 {
-			return fmt.Errorf("it is damaged: %w", protowire.ParseError(size))
+			return lang.Errorf("it is damaged: %w", protowire.ParseError(size))
 		}
 		if err := visit(number, value, n); err != nil {
 			return err
@@ -224,17 +225,17 @@ func (m *Model) Picture() (input Value, height, width int, err error) {
 		for _, v := range m.Inputs {
 			names = append(names, v.Name)
 		}
-		return input, 0, 0, fmt.Errorf("%s has %d inputs (%s); only models that read one picture can be run", filepath.Base(m.File), len(names), strings.Join(names, ", "))
+		return input, 0, 0, lang.Errorf("%s has %d inputs (%s); only models that read one picture can be run", filepath.Base(m.File), len(names), strings.Join(names, ", "))
 	}
 	input = m.Inputs[0]
 	s := input.Shape
 	switch {
 	case !input.Float():
-		return input, 0, 0, fmt.Errorf("the input %s of %s is not float32", input.Name, filepath.Base(m.File))
+		return input, 0, 0, lang.Errorf("the input %s of %s is not float32", input.Name, filepath.Base(m.File))
 	case len(s) == 4 && s[1] != 3 && s[3] == 3:
-		return input, 0, 0, fmt.Errorf("the input %s of %s has its channels last; only [1, 3, height, width] can be run", input.Name, filepath.Base(m.File))
+		return input, 0, 0, lang.Errorf("the input %s of %s has its channels last; only [1, 3, height, width] can be run", input.Name, filepath.Base(m.File))
 	case len(s) != 4 || s[0] > 1 || s[1] != 3 && s[1] != 0:
-		return input, 0, 0, fmt.Errorf("the input %s of %s has the shape %v; only [1, 3, height, width] can be run", input.Name, filepath.Base(m.File), s)
+		return input, 0, 0, lang.Errorf("the input %s of %s has the shape %v; only [1, 3, height, width] can be run", input.Name, filepath.Base(m.File), s)
 	}
 	return input, s[2], s[3], nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/convert/internal/layers"
 )
 
@@ -134,7 +135,7 @@ func (g *graph) write(w io.Writer) error {
 	model = message(model, 8, number(nil, 2, uint64(g.opset)))
 	model = protowire.AppendVarint(protowire.AppendTag(model, 7, protowire.BytesType), uint64(size))
 	if len(model)+size > maxModel {
-		return fmt.Errorf("convert %s to ONNX: the model would have %d bytes, and a file may have %d at most", g.net.Name, len(model)+size, maxModel)
+		return lang.Errorf("convert %s to ONNX: the model would have %d bytes, and a file may have %d at most", g.net.Name, len(model)+size, maxModel)
 	}
 	out := bufio.NewWriterSize(w, 1<<20)
 	for _, part := range [][]byte{model, begin} {

@@ -3,11 +3,12 @@ package tensorflow
 import (
 	"bufio"
 	"encoding/binary"
-	"fmt"
 	"io"
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Numbers of DataType in tensorflow/core/framework/types.proto.
@@ -145,7 +146,7 @@ func (g *graph) write(w io.Writer) error {
 		size += len(p.begin) + p.size
 	}
 	if size > maxGraph {
-		return fmt.Errorf("convert %s to TensorFlow: the graph would have %d bytes, and a file may have %d at most", g.net.Name, size, maxGraph)
+		return lang.Errorf("convert %s to TensorFlow: the graph would have %d bytes, and a file may have %d at most", g.net.Name, size, maxGraph)
 	}
 	out := bufio.NewWriterSize(w, 1<<20)
 	for _, p := range g.nodes {

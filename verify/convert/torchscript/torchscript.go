@@ -14,6 +14,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/convert/internal/layers"
 	"github.com/deployctl/deployctl/verify/darknet"
 )
@@ -60,16 +61,16 @@ func Write(w io.Writer, net *darknet.Network, weights *darknet.Weights) error {
 		{Shape, fmt.Appendf(nil, "1,%d,%d,%d", net.Channels, net.Height, net.Width)},
 	} {
 		if err := a.record(r.name, r.data); err != nil {
-			return fmt.Errorf("write the TorchScript module: %w", err)
+			return lang.Errorf("write the TorchScript module: %w", err)
 		}
 	}
 	for i, t := range m.tensors {
 		if err := a.record(fmt.Sprintf("data/%d", i), t.bytes()); err != nil {
-			return fmt.Errorf("write the TorchScript module: %w", err)
+			return lang.Errorf("write the TorchScript module: %w", err)
 		}
 	}
 	if err := a.close(); err != nil {
-		return fmt.Errorf("write the TorchScript module: %w", err)
+		return lang.Errorf("write the TorchScript module: %w", err)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/internal/compile"
@@ -59,7 +60,7 @@ func (b *builder) build(ctx context.Context, tmp, goVersion string, progress eng
 		return err
 	}
 	if ctx.Err() != nil {
-		return fmt.Errorf("compile the gocv worker: %w", context.Cause(ctx))
+		return lang.Errorf("compile the gocv worker: %w", context.Cause(ctx))
 	}
 	u := &engine.Unavailable{Engine: Name, Log: logFile, Err: r.Err}
 	switch {
@@ -136,7 +137,7 @@ func (b *builder) trims() bool { return older(b.o.Release, "v0.42.0") }
 func (b *builder) trim(dir, source string) error {
 	entries, err := os.ReadDir(source)
 	if err != nil {
-		return fmt.Errorf("look at the source of gocv %s: %w", b.o.Release, err)
+		return lang.Errorf("look at the source of gocv %s: %w", b.o.Release, err)
 	}
 	const name = "gocv"
 	if err := cache.MkdirAll(filepath.Join(dir, name)); err != nil {
@@ -155,7 +156,7 @@ func (b *builder) trim(dir, source string) error {
 		}
 		text, err := os.ReadFile(filepath.Join(source, e.Name()))
 		if err != nil {
-			return fmt.Errorf("read the source of gocv %s: %w", b.o.Release, err)
+			return lang.Errorf("read the source of gocv %s: %w", b.o.Release, err)
 		}
 		if err := cache.WriteBytes(filepath.Join(dir, name, e.Name()), text); err != nil {
 			return err

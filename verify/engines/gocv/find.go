@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/internal/opencv"
 )
@@ -43,9 +44,9 @@ func find(m engine.Machine) (engine.Engine, error) {
 	release := m.Chosen["gocv"]
 	if release == "" {
 		if m.Blocker != "" {
-			return nil, fmt.Errorf("the gocv engine cannot be built here: %s; run deployctl doctor --fix (or verify --engine reference for the built-in engine alone)", m.Blocker)
+			return nil, lang.Errorf("the gocv engine cannot be built here: %s; run deployctl doctor --fix (or verify --engine reference for the built-in engine alone)", m.Blocker)
 		}
-		return nil, fmt.Errorf("no gocv release is known to fit this machine's OpenCV: run deployctl doctor to see why")
+		return nil, lang.Errorf("no gocv release is known to fit this machine's OpenCV: run deployctl doctor to see why")
 	}
 	found, _ := m.Facts.Active("opencv")
 	goCommand, _ := m.Facts.Active("go")
@@ -98,13 +99,13 @@ var linked = []string{"world", "dnn", "imgcodecs", "imgproc", "core"}
 func flags(cv facts.Instance, list func(dir string) ([]string, error)) (*Flags, error) {
 	include, dlls := cv.Attrs["include"], cv.Attrs["libdir"]
 	if include == "" || dlls == "" {
-		return nil, fmt.Errorf("the gocv engine cannot be built here: the headers or the libraries of OpenCV were not found. Run deployctl doctor to see why")
+		return nil, lang.Errorf("the gocv engine cannot be built here: the headers or the libraries of OpenCV were not found. Run deployctl doctor to see why")
 	}
 	top := dlls[:max(0, strings.LastIndexAny(strings.TrimRight(dlls, `\/`), `\/`))]
 	lib := top + `\lib`
 	files, err := list(lib)
 	if err != nil {
-		return nil, fmt.Errorf("look for OpenCV's import libraries: %w", err)
+		return nil, lang.Errorf("look for OpenCV's import libraries: %w", err)
 	}
 	ld := []string{quote("-L" + lib)}
 	for _, module := range linked {
@@ -118,7 +119,7 @@ func flags(cv facts.Instance, list func(dir string) ([]string, error)) (*Flags, 
 		}
 	}
 	if len(ld) == 1 {
-		return nil, fmt.Errorf("the gocv engine cannot be built here: %s has no libopencv_core*.dll.a, the import library that MinGW links. Install OpenCV's development files there", lib)
+		return nil, lang.Errorf("the gocv engine cannot be built here: %s has no libopencv_core*.dll.a, the import library that MinGW links. Install OpenCV's development files there", lib)
 	}
 	return &Flags{CPP: quote("-I" + include), CXX: "-std=c++11", LD: strings.Join(ld, " ")}, nil
 }

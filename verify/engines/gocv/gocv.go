@@ -17,6 +17,7 @@ import (
 
 	"github.com/hashicorp/go-version"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/internal/compile"
 	"github.com/deployctl/deployctl/verify/engines/internal/cxx"
@@ -137,7 +138,7 @@ func (b *builder) Spec() engine.Spec { return Spec() }
 // minute and, the first time, the network.
 func (b *builder) Prepare(ctx context.Context, progress engine.Progress) (engine.Worker, error) {
 	if !pinned(b.o.Release) {
-		return engine.Worker{}, fmt.Errorf("gocv release %q is not pinned; choose one of %s", b.o.Release, strings.Join(Releases(), ", "))
+		return engine.Worker{}, lang.Errorf("gocv release %q is not pinned; choose one of %s", b.o.Release, strings.Join(Releases(), ", "))
 	}
 	goVersion, err := compile.Version(ctx, b.o.Process, Name, b.o.Go, b.o.GoVersion)
 	if err != nil {

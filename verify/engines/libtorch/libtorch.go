@@ -8,8 +8,6 @@ package libtorch
 import (
 	"context"
 	"embed"
-	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,6 +17,7 @@ import (
 
 	"github.com/hashicorp/go-version"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/internal/cxx"
 )
@@ -80,11 +79,11 @@ func find(m engine.Machine) (engine.Engine, error) {
 	switch {
 	case ok:
 	case len(copies) > 0 && copies[0].Unusable != nil:
-		return nil, fmt.Errorf("the LibTorch in %s cannot be used: %s", copies[0].Path, copies[0].Unusable.Detail)
+		return nil, lang.Errorf("the LibTorch in %s cannot be used: %s", copies[0].Path, copies[0].Unusable.Detail)
 	case len(copies) > 0:
-		return nil, fmt.Errorf("the LibTorch in %s has no headers and libraries to build with: run deployctl doctor --recipe libtorch --fix", copies[0].Path)
+		return nil, lang.Errorf("the LibTorch in %s has no headers and libraries to build with: run deployctl doctor --recipe libtorch --fix", copies[0].Path)
 	default:
-		return nil, errors.New("LibTorch is not installed here: run deployctl doctor --recipe libtorch --fix")
+		return nil, lang.Errorf("LibTorch is not installed here: run deployctl doctor --recipe libtorch --fix")
 	}
 	o := Options{
 		Process: m.Process, Cache: m.Cache, Getenv: m.Getenv, Fresh: m.Fresh, Tools: cxx.FindTools(m, false),

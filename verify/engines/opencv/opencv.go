@@ -8,13 +8,12 @@ package opencv
 import (
 	"context"
 	"embed"
-	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/internal/cxx"
 	"github.com/deployctl/deployctl/verify/engines/internal/opencv"
@@ -44,10 +43,10 @@ const install = "install OpenCV's development files (deployctl doctor --recipe o
 func find(m engine.Machine) (engine.Engine, error) {
 	found, ok := cxx.Pick(m.Facts, "opencv")
 	if copies := m.Facts.Components["opencv"]; !ok && len(copies) > 0 && copies[0].Unusable != nil {
-		return nil, fmt.Errorf("the OpenCV in %s cannot be used: %s", copies[0].Path, copies[0].Unusable.Detail)
+		return nil, lang.Errorf("the OpenCV in %s cannot be used: %s", copies[0].Path, copies[0].Unusable.Detail)
 	}
 	if !ok {
-		return nil, errors.New("OpenCV is not installed here with its headers and libraries: run deployctl doctor --recipe opencv-cpp --fix")
+		return nil, lang.Errorf("OpenCV is not installed here with its headers and libraries: run deployctl doctor --recipe opencv-cpp --fix")
 	}
 	o := Options{
 		Process: m.Process, Cache: m.Cache, Getenv: m.Getenv, Fresh: m.Fresh,

@@ -22,6 +22,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/ownership"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/internal/compile"
 	"github.com/deployctl/deployctl/verify/engines/internal/native"
@@ -94,7 +95,7 @@ func (k Kind) New(o Options) engine.Engine {
 func (k Kind) find(m engine.Machine) (engine.Engine, error) {
 	python, ok := m.Facts.Active("python")
 	if !ok || python.Path == "" {
-		return nil, fmt.Errorf("no Python is on PATH: install Python %s or newer (deployctl doctor --recipe opencv-python --fix)", oldest)
+		return nil, lang.Errorf("no Python is on PATH: install Python %s or newer (deployctl doctor --recipe opencv-python --fix)", oldest)
 	}
 	r := &runner{kind: k, o: Options{Process: m.Process, Python: python.Path, Version: python.Version, Getenv: m.Getenv}}
 	if r.o.Getenv == nil {
@@ -114,7 +115,7 @@ func (k Kind) find(m engine.Machine) (engine.Engine, error) {
 				break
 			}
 		}
-		return nil, fmt.Errorf("%s cannot be imported by the Python on PATH, %s (Python %s)%s: run %s in the environment of your program", k.Module, r.found.Executable, r.found.Python, where, k.install())
+		return nil, lang.Errorf("%s cannot be imported by the Python on PATH, %s (Python %s)%s: run %s in the environment of your program", k.Module, r.found.Executable, r.found.Python, where, k.install())
 	}
 	return r, nil
 }
@@ -221,7 +222,7 @@ func script(files ...string) (string, error) {
 	for _, name := range files {
 		raw, err := source.ReadFile("worker/" + name)
 		if err != nil {
-			return "", fmt.Errorf("read the worker's source: %w", err)
+			return "", lang.Errorf("read the worker's source: %w", err)
 		}
 		text.Write(raw)
 		text.WriteByte('\n')
@@ -243,13 +244,13 @@ func (r *runner) ask(ctx context.Context) error {
 	}
 	question, err := json.Marshal(map[string]any{"module": r.kind.Module, "files": r.kind.Files, "packages": r.kind.Packages})
 	if err != nil {
-		return fmt.Errorf("ask Python: %w", err)
+		return lang.Errorf("ask Python: %w", err)
 	}
 	limited, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	out, err := r.o.Process.Run(limited, host.Command{Argv: []string{r.o.Python, "-B", "-c", text, string(question)}})
 	if ctx.Err() != nil {
-		return fmt.Errorf("ask Python: %w", context.Cause(ctx))
+		return lang.Errorf("ask Python: %w", context.Cause(ctx))
 	}
 	lines := strings.Split(strings.TrimSpace(string(out.Stdout)), "\n")
 	var m module
@@ -334,11 +335,11 @@ func (r *runner) ownedAll() error {
 				return nil
 			}
 			if err != nil {
-				return fmt.Errorf("look at %s: %w", dir, err)
+				return lang.Errorf("look at %s: %w", dir, err)
 			}
 			why, err := ownership.Private(path)
 			if err != nil && !errors.Is(err, fs.ErrNotExist) { // a link to nothing
-				return fmt.Errorf("look at %s: %w", path, err)
+				return lang.Errorf("look at %s: %w", path, err)
 			}
 			if why != "" {
 				u := &ownership.UnsafeError{Path: path, Why: why}

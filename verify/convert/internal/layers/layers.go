@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/darknet"
 )
 
@@ -16,10 +17,10 @@ const epsilon = 1e-6
 // Check refuses what no format can hold. format is for the message.
 func Check(format string, net *darknet.Network, weights *darknet.Weights) error {
 	if len(weights.Data) != net.Params() {
-		return fmt.Errorf("convert %s to %s: the network needs %d weights, these are %d", net.Name, format, net.Params(), len(weights.Data))
+		return lang.Errorf("convert %s to %s: the network needs %d weights, these are %d", net.Name, format, net.Params(), len(weights.Data))
 	}
 	if len(net.Heads()) == 0 {
-		return fmt.Errorf("convert %s to %s: it has no yolo layer, so nothing to output", net.Name, format)
+		return lang.Errorf("convert %s to %s: it has no yolo layer, so nothing to output", net.Name, format)
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/deployctl/deployctl/doctor/durable"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/engine"
 )
@@ -81,7 +82,7 @@ func (p Program) Prepare(ctx context.Context, progress engine.Progress) (exe str
 	}
 	exe, took, err = p.locked(ctx, dir, key, progress)
 	if unlockErr := lock.Unlock(); err == nil && unlockErr != nil {
-		err = fmt.Errorf("unlock %s: %w", lock.Path(), unlockErr)
+		err = lang.Errorf("unlock %s: %w", lock.Path(), unlockErr)
 	}
 	return exe, took, err
 }
@@ -96,7 +97,7 @@ func (p Program) locked(ctx context.Context, dir, key string, progress engine.Pr
 	// damaged worker.
 	stale, err := filepath.Glob(dir + ".build-*")
 	if err != nil {
-		return "", 0, fmt.Errorf("look for unfinished builds: %w", err)
+		return "", 0, lang.Errorf("look for unfinished builds: %w", err)
 	}
 	for _, old := range append(stale, dir) {
 		if err := os.RemoveAll(old); err != nil {
@@ -122,7 +123,7 @@ func (p Program) locked(ctx context.Context, dir, key string, progress engine.Pr
 func (p Program) finish(tmp, dir, key string, took time.Duration) error {
 	sum, err := hashFile(filepath.Join(tmp, Exe()))
 	if err != nil {
-		return fmt.Errorf("hash the worker: %w", err)
+		return lang.Errorf("hash the worker: %w", err)
 	}
 	seal, err := cache.Seal(p.Cache, p.Engine, key, sum)
 	if err != nil {
@@ -130,7 +131,7 @@ func (p Program) finish(tmp, dir, key string, took time.Duration) error {
 	}
 	m, err := json.MarshalIndent(manifest{key, sum, p.Recipe, time.Now().UTC(), took.Seconds(), seal}, "", "  ")
 	if err != nil {
-		return fmt.Errorf("describe the worker: %w", err)
+		return lang.Errorf("describe the worker: %w", err)
 	}
 	if err := cache.WriteBytes(filepath.Join(tmp, "manifest.json"), m); err != nil {
 		return err
@@ -181,7 +182,7 @@ func (p Program) acquire(ctx context.Context, lock *flock.Flock, progress engine
 	defer progress.Done()
 	_, err = lock.TryLockContext(ctx, 200*time.Millisecond)
 	if err != nil {
-		return fmt.Errorf("wait for another deployctl that compiles the %s worker: %w", p.Engine, err)
+		return lang.Errorf("wait for another deployctl that compiles the %s worker: %w", p.Engine, err)
 	}
 	return nil
 }
@@ -199,7 +200,7 @@ func Source(trees ...fs.FS) (map[string][]byte, error) {
 			return err
 		})
 		if err != nil {
-			return nil, fmt.Errorf("read the worker's source: %w", err)
+			return nil, lang.Errorf("read the worker's source: %w", err)
 		}
 	}
 	return files, nil

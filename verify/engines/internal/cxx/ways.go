@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/deployctl/deployctl/doctor/durable"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/internal/compile"
@@ -106,7 +107,7 @@ func (b *Builder) run(ctx context.Context, way string, env []string, dir string,
 	}
 	switch {
 	case ctx.Err() != nil:
-		return fmt.Errorf("compile the %s worker: %w", b.Engine, context.Cause(ctx))
+		return lang.Errorf("compile the %s worker: %w", b.Engine, context.Cause(ctx))
 	case errors.Is(err, errStep):
 		return b.failed(log, file, result.Err)
 	case err != nil:
@@ -119,7 +120,7 @@ func (b *Builder) run(ctx context.Context, way string, env []string, dir string,
 }
 
 // errStep marks a command that failed; its output says why.
-var errStep = errors.New("a command of the build failed")
+var errStep = lang.New("a command of the build failed")
 
 // failed explains a build that did not end well.
 func (b *Builder) failed(log, file string, err error) *engine.Unavailable {
@@ -210,7 +211,7 @@ func (b *Builder) plain(name string) way {
 func (b *Builder) compile(run func(s step) (string, error), dir string, f Flags) error {
 	sources, err := filepath.Glob(filepath.Join(dir, "*.cpp"))
 	if err != nil {
-		return fmt.Errorf("list the worker's source: %w", err)
+		return lang.Errorf("list the worker's source: %w", err)
 	}
 	cxxflags, _ := b.Getenv("CXXFLAGS")
 	ldflags, _ := b.Getenv("LDFLAGS")

@@ -20,6 +20,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host/ownership"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/internal/compile"
@@ -198,13 +199,13 @@ func (k Kind) find(m engine.Machine) (engine.Engine, error) {
 	}
 	switch {
 	case found == nil && len(copies) > 0 && copies[0].Unusable != nil:
-		return nil, fmt.Errorf("the %s in %s cannot be used: %s", k.Spec.Library, copies[0].Path, copies[0].Unusable.Detail)
+		return nil, lang.Errorf("the %s in %s cannot be used: %s", k.Spec.Library, copies[0].Path, copies[0].Unusable.Detail)
 	case found == nil && len(copies) > 0:
-		return nil, fmt.Errorf("the %s in %s has no library of its own: %s", k.Spec.Library, copies[0].Path, k.Without)
+		return nil, lang.Errorf("the %s in %s has no library of its own: %s", k.Spec.Library, copies[0].Path, k.Without)
 	case found == nil:
-		return nil, fmt.Errorf("%s is not installed here: %s", k.Spec.Library, k.Get)
+		return nil, lang.Errorf("%s is not installed here: %s", k.Spec.Library, k.Get)
 	case k.tooOld(*found):
-		return nil, fmt.Errorf("the %s in %s is release %s, and this engine needs %s or newer: %s", k.Spec.Library, found.Path, found.Version, k.Oldest, k.Get)
+		return nil, lang.Errorf("the %s in %s is release %s, and this engine needs %s or newer: %s", k.Spec.Library, found.Path, found.Version, k.Oldest, k.Get)
 	}
 	goCommand, _ := m.Facts.Active("go")
 	o := Options{
@@ -328,7 +329,7 @@ func (r *Runner) build(ctx context.Context, dir string, files map[string][]byte,
 	result := compile.Run(limited, o.Process, dir, argv, env, progress)
 	progress.Done()
 	if ctx.Err() != nil {
-		return fmt.Errorf("compile the %s worker: %w", name, context.Cause(ctx))
+		return lang.Errorf("compile the %s worker: %w", name, context.Cause(ctx))
 	}
 	if result.OK() {
 		return cache.Explain(scratch, 0, os.RemoveAll(scratch))

@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/internal/compile"
 )
@@ -56,7 +57,7 @@ func extent(name string) (end int64, processors []string, err error) {
 	defer f.Close() //nolint:errcheck // read-only
 	magic := make([]byte, 4)
 	if _, err := f.ReadAt(magic, 0); err != nil {
-		return 0, nil, errors.New("it has no header")
+		return 0, nil, lang.Errorf("it has no header")
 	}
 	switch {
 	case bytes.Equal(magic, []byte(elf.ELFMAG)):
@@ -93,7 +94,7 @@ func extent(name string) (end int64, processors []string, err error) {
 	}
 	e, err := macho.NewFile(f)
 	if err != nil {
-		return 0, nil, errors.New("its header is of no known kind")
+		return 0, nil, lang.Errorf("its header is of no known kind")
 	}
 	for _, l := range e.Loads {
 		if s, ok := l.(*macho.Segment); ok {
