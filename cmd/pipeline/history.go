@@ -58,7 +58,7 @@ func History(ctx context.Context, l Listing) error {
 	}
 	c := l.Console
 	tell(c, unread)
-	back := installers.Returned(ctx, h, user, records)
+	returned := installers.Returned(ctx, h, user, records)
 	records = slices.DeleteFunc(records, func(r installers.Record) bool { return r.Event == installers.Started })
 	if l.Format == formats.JSON {
 		return historyJSON(l, state, records)
@@ -86,7 +86,7 @@ func History(ctx context.Context, l Listing) error {
 		}
 	}
 	for _, r := range records {
-		for _, p := range back[r.Key()] {
+		for _, p := range returned[r.Key()] {
 			c.Note("%s was undone and is there again; deployctl undo --run %s removes it.", p.Name, r.Run)
 		}
 	}

@@ -56,7 +56,7 @@ func TestHistorySaysWhatIsThereAgain(t *testing.T) {
 	said := func() string {
 		t.Helper()
 		var out, notes bytes.Buffer
-		if err := History(ctx, &console.Console{Out: &out, Err: &notes}); err != nil {
+		if err := History(ctx, Listing{Console: &console.Console{Out: &out, Err: &notes}, Format: "text"}); err != nil {
 			t.Fatal(err)
 		}
 		return notes.String()
