@@ -17,6 +17,7 @@ var untranslated = map[string]string{
 	"doctor/explain/codes.go":                "errors in rules that are part of the program: its tests find them",
 	"doctor/explain/rules.go":                "errors in rules that are part of the program: its tests find them",
 	"doctor/host/hosttest/":                  "only tests use it",
+	"doctor/explain/phrases.go":              "errors in phrases that are part of the program: its tests find them",
 	"doctor/internal/probetest/":             "only tests use it",
 	"doctor/probe/opencl/ask/":               "a child process, which is not told the language",
 	"installers/wheel/pin/":                  "a tool for those who work on deployctl",
