@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/internal/pci"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -22,29 +23,12 @@ func knownIntel(id string) (intelGPU, bool) {
 	if n, err := strconv.ParseUint(device, 16, 16); ok && err == nil {
 		for line := range strings.Lines(intelIDs) {
 			part := strings.Split(strings.TrimSpace(line), "|")
-			if len(part) == 4 && !strings.HasPrefix(line, "#") && amongIDs(n, part[3]) {
+			if len(part) == 4 && !strings.HasPrefix(line, "#") && pci.Among(n, strings.Fields(part[3])) {
 				return intelGPU{part[0], part[1], part[2]}, true
 			}
 		}
 	}
 	return intelGPU{}, false
-}
-
-// amongIDs reports whether n is one of the ids, which are hexadecimal, alone or as
-// ranges.
-func amongIDs(n uint64, ids string) bool {
-	for block := range strings.FieldsSeq(ids) {
-		low, high, isRange := strings.Cut(block, "-")
-		if !isRange {
-			high = low
-		}
-		first, err1 := strconv.ParseUint(low, 16, 16)
-		last, err2 := strconv.ParseUint(high, 16, 16)
-		if err1 == nil && err2 == nil && first <= n && n <= last {
-			return true
-		}
-	}
-	return false
 }
 
 // polaris are the Radeons of gfx803 by PCI id: Polaris 10 to 12 and Fiji, RX 460 to
@@ -119,7 +103,7 @@ func (e *evaluation) blindDriver(i facts.Instance) (vars map[string]string, know
 				continue
 			}
 			gone := !newer("7.0", rocm.Version)
-			if !amongIDs(n, polaris) || on && !gone {
+			if !pci.Among(n, strings.Fields(polaris)) || on && !gone {
 				return nil, true
 			}
 			vars = map[string]string{"driver": "ROCm " + rocm.Version, "gpu": "gfx803 (Polaris, Fiji)", "path": i.Path}

@@ -4,6 +4,8 @@ import (
 	_ "embed" // the table of device ids
 	"strconv"
 	"strings"
+
+	"github.com/deployctl/deployctl/doctor/internal/pci"
 )
 
 //go:embed nvidia.ids
@@ -23,16 +25,8 @@ func capabilityOf(id string) string {
 		if len(fields) < 2 || strings.HasPrefix(line, "#") {
 			continue
 		}
-		for _, block := range fields[1:] {
-			low, high, isRange := strings.Cut(block, "-")
-			if !isRange {
-				high = low
-			}
-			first, err1 := strconv.ParseUint(low, 16, 16)
-			last, err2 := strconv.ParseUint(high, 16, 16)
-			if err1 == nil && err2 == nil && first <= n && n <= last {
-				return fields[0]
-			}
+		if pci.Among(n, fields[1:]) {
+			return fields[0]
 		}
 	}
 	return ""
