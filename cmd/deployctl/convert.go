@@ -29,7 +29,7 @@ normalization is folded into the convolutions.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withFolders(func(f pipeline.Folders) error {
-				o.Folders = f
+				o.Folders, o.Version = f, version()
 				return pipeline.Convert(cmd.Context(), o)
 			})
 		},

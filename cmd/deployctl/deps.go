@@ -24,7 +24,7 @@ looked at.`,
   deployctl deps onnxruntime.dll --format json`,
 		Args: exactArg("an executable or a shared library"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.File = args[0]
+			o.File, o.Version = args[0], version()
 			return pipeline.Deps(cmd.Context(), o)
 		},
 	}

@@ -42,8 +42,8 @@ type ConvertOptions struct {
 
 // conversion is what Convert did, for JSON.
 type conversion struct {
-	Schema int           `json:"schema"`
-	Model  *verify.Model `json:"model"`
+	heading
+	Model *verify.Model `json:"model"`
 	// Proof is how the engine's results compare with the reference's; nil with
 	// --unchecked.
 	Proof *verify.Result `json:"proof"`
@@ -67,7 +67,7 @@ func Convert(ctx context.Context, o ConvertOptions) error {
 	if err != nil {
 		return err
 	}
-	c := conversion{Schema: 1}
+	c := conversion{heading: heading{1, Made(o.Console, o.Version)}}
 	if o.Unchecked || format.Elsewhere != "" {
 		c.Model, err = o.unchecked(ctx, format)
 	} else {

@@ -26,11 +26,12 @@ type DepsOptions struct {
 	File    string
 	Format  string // text or json
 	All     bool   // also the libraries that are found
+	Version string // deployctl's own
 }
 
 // depsAnswer is the JSON of deps.
 type depsAnswer struct {
-	Schema int `json:"schema"`
+	heading
 	*closure.Tree
 	// Problems are the tree's needs, each with what to do.
 	Problems []depsProblem `json:"problems"`
@@ -69,7 +70,7 @@ func Deps(ctx context.Context, o DepsOptions) error {
 	if err != nil {
 		return lang.Errorf("read %s: %w", o.File, err)
 	}
-	answer := depsAnswer{Schema: 1, Tree: tree, Problems: []depsProblem{}}
+	answer := depsAnswer{heading: heading{1, Made(o.Console, o.Version)}, Tree: tree, Problems: []depsProblem{}}
 	for i := range tree.Libraries {
 		l := &tree.Libraries[i]
 		if l.State != closure.Missing && l.State != closure.Unknown {

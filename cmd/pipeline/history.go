@@ -61,7 +61,7 @@ func History(ctx context.Context, l Listing) error {
 	returned := installers.Returned(ctx, h, user, records)
 	records = slices.DeleteFunc(records, func(r installers.Record) bool { return r.Event == installers.Started })
 	if l.Format == formats.JSON {
-		return historyJSON(l, state, records)
+		return historyJSON(l, state, records, returned)
 	}
 	for _, r := range records {
 		names := make([]string, 0, len(r.Added))
@@ -96,15 +96,21 @@ func History(ctx context.Context, l Listing) error {
 	return nil
 }
 
-func historyJSON(l Listing, state string, records []installers.Record) error {
-	if records == nil {
-		records = []installers.Record{}
+// historyJSON writes the steps, and what of each was undone and is there again.
+func historyJSON(l Listing, state string, records []installers.Record, returned map[string][]installers.Package) error {
+	type listedStep struct {
+		installers.Record
+		Returned []installers.Package `json:"returned,omitempty"`
+	}
+	steps := make([]listedStep, 0, len(records))
+	for _, r := range records {
+		steps = append(steps, listedStep{r, returned[r.Key()]})
 	}
 	return writeJSON(l.Console, struct {
 		heading
-		Folder string              `json:"folder"` // of the journal
-		Steps  []installers.Record `json:"steps"`
-	}{l.heading(), state, records})
+		Folder string       `json:"folder"` // of the journal
+		Steps  []listedStep `json:"steps"`
+	}{l.heading(), state, steps})
 }
 
 func shorten(names []string, most int) string {

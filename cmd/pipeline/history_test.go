@@ -3,6 +3,7 @@ package pipeline
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -70,6 +71,19 @@ func TestHistorySaysWhatIsThereAgain(t *testing.T) {
 	}
 	if s := said(); !strings.Contains(s, "there again; deployctl undo --run "+done.Run+" removes it") {
 		t.Errorf("with an older profile: %q", s)
+	}
+	var out bytes.Buffer
+	if err := History(ctx, Listing{Console: &console.Console{Out: &out, Err: new(bytes.Buffer), Now: time.Now}, Format: "json"}); err != nil {
+		t.Fatal(err)
+	}
+	var document struct {
+		Steps []struct{ Returned []installers.Package }
+	}
+	if err := json.Unmarshal(out.Bytes(), &document); err != nil || len(document.Steps) < 2 {
+		t.Fatal(err, out.String())
+	}
+	if first, last := document.Steps[0], document.Steps[len(document.Steps)-1]; len(first.Returned) != 1 || len(last.Returned) != 0 {
+		t.Errorf("the first step made it, the last undid it: %s", out.String())
 	}
 	undo()
 	if s := said(); strings.Contains(s, "there again") {

@@ -38,7 +38,7 @@ type Listing struct {
 	Version string // deployctl's own
 }
 
-// heading begins the JSON document of a list.
+// heading begins a JSON document that has no schema of its own.
 type heading struct {
 	Schema int `json:"schema"`
 	report.Made
