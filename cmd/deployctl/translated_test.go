@@ -2,9 +2,7 @@ package main
 
 import (
 	"go/ast"
-	"go/parser"
 	"go/token"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -60,54 +58,41 @@ func goTexts(t *testing.T) (given, all map[string]string) {
 	others := []string{"usagef", "Note", "Fail", "decodeErr"} // which hand a format on to it
 	// Methods of the linter's document (d), whose second argument is a text of the catalog.
 	linter := []string{"at", "pos", "refuse", "word", "words"}
-	for _, top := range []string{"cmd", "doctor", "installers", "recipes", "verify"} {
-		err := filepath.WalkDir("../../"+top, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-				return err
+	for _, file := range goFiles(t) {
+		ast.Inspect(file.File, func(n ast.Node) bool {
+			if fn, ok := n.(*ast.FuncDecl); ok && file.Name.Name == "recipes" && slices.Contains(linter, fn.Name.Name) && fn.Recv != nil && !ofDocument(fn) {
+				t.Errorf("%s: a method %s of another type than *document: what it is given would count as a text", file.path, fn.Name.Name)
 			}
-			file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
-			if err != nil {
-				return err
+			if text, ok := literal(n); ok {
+				all[text] = file.path
 			}
-			ast.Inspect(file, func(n ast.Node) bool {
-				if fn, ok := n.(*ast.FuncDecl); ok && file.Name.Name == "recipes" && slices.Contains(linter, fn.Name.Name) && fn.Recv != nil && !ofDocument(fn) {
-					t.Errorf("%s: a method %s of another type than *document: what it is given would count as a text", path, fn.Name.Name)
-				}
-				if text, ok := literal(n); ok {
-					all[text] = path
-				}
-				call, ok := n.(*ast.CallExpr)
-				if !ok {
-					return true
-				}
-				var into bool
-				args := call.Args
-				switch fn := call.Fun.(type) {
-				case *ast.SelectorExpr:
-					pkg, named := fn.X.(*ast.Ident)
-					into = named && pkg.Name == "lang" && slices.Contains(calls, fn.Sel.Name) || slices.Contains(others, fn.Sel.Name)
-					if file.Name.Name == "recipes" && named && pkg.Name == "d" && slices.Contains(linter, fn.Sel.Name) && len(args) > 1 {
-						into, args = true, args[1:2] // a path may be a literal, too
-					}
-				case *ast.Ident:
-					into = slices.Contains(others, fn.Name)
-				}
-				if !into {
-					return true
-				}
-				for _, arg := range args {
-					if text, ok := literal(arg); ok {
-						given[text] = path
-						break
-					}
-				}
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
 				return true
-			})
-			return nil
+			}
+			var into bool
+			args := call.Args
+			switch fn := call.Fun.(type) {
+			case *ast.SelectorExpr:
+				pkg, named := fn.X.(*ast.Ident)
+				into = named && pkg.Name == "lang" && slices.Contains(calls, fn.Sel.Name) || slices.Contains(others, fn.Sel.Name)
+				if file.Name.Name == "recipes" && named && pkg.Name == "d" && slices.Contains(linter, fn.Sel.Name) && len(args) > 1 {
+					into, args = true, args[1:2] // a path may be a literal, too
+				}
+			case *ast.Ident:
+				into = slices.Contains(others, fn.Name)
+			}
+			if !into {
+				return true
+			}
+			for _, arg := range args {
+				if text, ok := literal(arg); ok {
+					given[text] = file.path
+					break
+				}
+			}
+			return true
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 	}
 	return given, all
 }

@@ -2,10 +2,6 @@ package main
 
 import (
 	"go/ast"
-	"go/parser"
-	"go/token"
-	"io/fs"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -37,6 +33,16 @@ var untranslated = map[string]string{
 	"verify/engines/tensorflow/worker/":      "a worker, which is compiled without the rest of deployctl",
 	"verify/internal/attack/":                "a tool for those who work on deployctl",
 	"verify/internal/enginetest/":            "only tests use it",
+}
+
+// staysEnglish is the place of the list that a file belongs to, "" for none.
+func staysEnglish(path string) string {
+	for place := range untranslated {
+		if path == place || strings.HasSuffix(place, "/") && strings.HasPrefix(path, place) {
+			return place
+		}
+	}
+	return ""
 }
 
 // formatVerb is what fmt replaces in a format.
@@ -80,30 +86,14 @@ func untranslatedErrors(file *ast.File) (texts []string) {
 // lang.New where it is a variable of a package.
 func TestErrorsTranslated(t *testing.T) {
 	used := map[string]bool{}
-	for _, top := range []string{"cmd", "doctor", "installers", "recipes", "verify"} {
-		err := filepath.WalkDir("../../"+top, func(path string, _ fs.DirEntry, err error) error {
-			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-				return err
-			}
-			file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
-			if err != nil {
-				return err
-			}
-			texts := untranslatedErrors(file)
-			path = strings.TrimPrefix(filepath.ToSlash(path), "../../")
-			for place := range untranslated {
-				if path == place || strings.HasSuffix(place, "/") && strings.HasPrefix(path, place) {
-					used[place] = used[place] || len(texts) > 0
-					return nil
-				}
-			}
-			for _, text := range texts {
-				t.Errorf("%s: %q stays English with --lang zh: use lang.Errorf (lang.New for a variable of a package)", path, text)
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
+	for _, file := range goFiles(t) {
+		texts := untranslatedErrors(file.File)
+		if place := staysEnglish(file.path); place != "" {
+			used[place] = used[place] || len(texts) > 0
+			continue
+		}
+		for _, text := range texts {
+			t.Errorf("%s: %q stays English with --lang zh: use lang.Errorf (lang.New for a variable of a package)", file.path, text)
 		}
 	}
 	for place := range untranslated {
@@ -115,11 +105,7 @@ func TestErrorsTranslated(t *testing.T) {
 		`fmt.Errorf("read %s: %w", name, err)`: 1, `errors.New("full")`: 1, `errors.New("of "+name+" is full")`: 2,
 		`fmt.Errorf("%s: %w", name, err)`: 0, `errors.New(lang.T("full"))`: 0, `lang.Errorf("full")`: 0, `errors.New(text)`: 0,
 	} {
-		file, err := parser.ParseFile(token.NewFileSet(), "x.go", "package x\nvar _ = "+source, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := untranslatedErrors(file); len(got) != want {
+		if got := untranslatedErrors(goSource(t, "var _ = "+source).File); len(got) != want {
 			t.Errorf("%s: %q, want %d", source, got, want)
 		}
 	}
