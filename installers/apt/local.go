@@ -40,7 +40,7 @@ func (l Local) lists() string   { return filepath.Join(l.dir, "lists") }
 // Manager is apt with this repository as its only source.
 func (l Local) Manager() *pkgmgr.Manager {
 	m := manager(l.options())
-	m.Sources = "the lockfile"
+	m.Sources = lang.T("the lockfile")
 	m.Refresh = nil // Write has done it
 	m.Fresh = nil
 	ask := m.Quote
@@ -56,7 +56,7 @@ func (l Local) Manager() *pkgmgr.Manager {
 // the lists that are there.
 func Cached() *pkgmgr.Manager {
 	m := manager([]string{"--no-download"})
-	m.Sources = "the package lists on this machine (--offline prevents downloading new ones)"
+	m.Sources = lang.T("the package lists on this machine (--offline prevents downloading new ones)")
 	m.Refresh = nil
 	m.Fresh = nil
 	return m
@@ -260,11 +260,11 @@ func match(addresses, stanzas []string) ([]lockfile.Package, error) {
 			address = u.String()
 		}
 		if err != nil {
-			address = "an address that cannot be read"
+			address = lang.T("an address that cannot be read")
 		}
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" {
-			return nil, &step.Failure{Kind: step.NotFound, Cause: "apt would take " + step.Clean(address, 200) + ", which is not fetched by http or https",
-				Next: "use a source of that kind in apt's sources"}
+			return nil, &step.Failure{Kind: step.NotFound, Cause: lang.F("apt would take %s, which is not fetched by http or https", step.Clean(address, 200)),
+				Next: lang.T("use a source of that kind in apt's sources")}
 		}
 		var found lockfile.Package
 		for filename, p := range known {
@@ -274,7 +274,7 @@ func match(addresses, stanzas []string) ([]lockfile.Package, error) {
 			}
 		}
 		if found.Name == "" {
-			return nil, &step.Failure{Kind: step.NotFound, Cause: "apt names no sha256 for " + step.Clean(address, 200), Next: "use a source whose index has SHA256"}
+			return nil, &step.Failure{Kind: step.NotFound, Cause: lang.F("apt names no sha256 for %s", step.Clean(address, 200)), Next: lang.T("use a source whose index has SHA256")}
 		}
 		found.File.Mirrors = []string{address}
 		list = append(list, found)

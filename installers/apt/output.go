@@ -8,6 +8,7 @@ import (
 
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // meter turns apt's and dpkg's own text into progress.
@@ -98,9 +99,9 @@ var holder = sync.OnceValue(func() *regexp.Regexp {
 
 func waiting(line string) string {
 	if m := holder().FindStringSubmatch(line); m != nil {
-		return "waiting for another package manager: process " + named(m)
+		return lang.F("waiting for another package manager: process %s", named(m))
 	}
-	return "waiting for another package manager"
+	return lang.T("waiting for another package manager")
 }
 
 func named(m []string) string {
@@ -162,12 +163,12 @@ func Explain(exit int, lines []string) *step.Failure {
 	case step.Locked:
 		for _, l := range lines {
 			if m := holder().FindStringSubmatch(l); m != nil {
-				f.Cause = "another program holds the package manager's lock: process " + named(m)
+				f.Cause = lang.F("another program holds the package manager's lock: process %s", named(m))
 			}
 		}
 	case step.NotFound:
 		if names := NotFound(lines); len(names) > 0 {
-			f.Cause = "not in this system's package sources: " + step.Clean(strings.Join(names, ", "), 300)
+			f.Cause = lang.F("not in this system's package sources: %s", step.Clean(strings.Join(names, lang.T(", ")), 300))
 		}
 	}
 	return f

@@ -7,6 +7,7 @@ import (
 
 	"github.com/deployctl/deployctl/installers"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // codeRanges hold the exit statuses that Windows' installers may end with and that
@@ -20,14 +21,14 @@ var codeRanges = [][2]uint32{
 // meaning is what a manager's exit status means, "" where only its number is known.
 func meaning(m *pkgmgr.Manager, code uint32) string {
 	f := m.Explain(int(code), nil)
-	if f == nil || strings.Contains(f.Cause, "ended with exit status") {
+	if f == nil || f.StatusOnly {
 		return ""
 	}
 	text := f.Cause
 	if f.Next != "" {
-		text += ". " + strings.ToUpper(f.Next[:1]) + f.Next[1:] + "."
+		text = lang.F("%s. %s", f.Cause, lang.Sentence(f.Next))
 	}
-	return strings.NewReplacer("Run deployctl", "Run this script", "run deployctl", "run this script").Replace(text)
+	return strings.NewReplacer(lang.T("Run deployctl"), lang.T("Run this script"), lang.T("run deployctl"), lang.T("run this script")).Replace(text)
 }
 
 // meanings are the lines that fill $Meanings: for each program that the tasks run,

@@ -114,7 +114,7 @@ func ask(ctx context.Context, h *host.Host, tool string, names []string) (map[st
 		if out.Exit != 0 {
 			f := Manager().Explain(out.Exit, strings.Split(string(out.Stdout)+"\n"+string(out.Stderr), "\n"))
 			if f.Kind == step.NoPrivilege {
-				f.Cause = "DISM tells the state of Windows' features to administrators only"
+				f.Cause = lang.T("DISM tells the state of Windows' features to administrators only")
 			}
 			return nil, f
 		}
@@ -155,19 +155,19 @@ func Code(exit int) (pkgmgr.Code, bool) {
 	const again = "then run deployctl again"
 	switch uint32(exit) {
 	case 0x800F0954: // CBS_E_INVALID_WINDOWS_UPDATE_COUNT_WSUS
-		return pkgmgr.Code{Kind: step.NotFound, Cause: "the update server of this organization (WSUS) does not have the feature's files", Next: "ask its administrator to allow features from Windows Update (\"Download repair content and optional features directly from Windows Update\"), " + again}, true
+		return pkgmgr.Code{Kind: step.NotFound, Cause: "the update server of this organization (WSUS) does not have the feature's files", Next: "ask its administrator to allow features from Windows Update (\"Download repair content and optional features directly from Windows Update\"), then run deployctl again"}, true
 	case 0x800F081F: // CBS_E_SOURCE_MISSING
-		return pkgmgr.Code{Kind: step.NotFound, Cause: "the feature's files are not on this machine and could not be found", Next: "connect to Windows Update, or run dism with /source and the installation medium, " + again}, true
+		return pkgmgr.Code{Kind: step.NotFound, Cause: "the feature's files are not on this machine and could not be found", Next: "connect to Windows Update, or run dism with /source and the installation medium, then run deployctl again"}, true
 	case 0x800F0906, 0x800F0907: // CBS_E_DOWNLOAD_FAILURE, CBS_E_GROUPPOLICY_DISALLOWED
-		return pkgmgr.Code{Kind: step.NoNetwork, Cause: "the feature's files could not be fetched from Windows Update", Next: "check the network, the proxy and the update policy, " + again}, true
+		return pkgmgr.Code{Kind: step.NoNetwork, Cause: "the feature's files could not be fetched from Windows Update", Next: "check the network, the proxy and the update policy, then run deployctl again"}, true
 	case 0x800F080C: // CBS_E_UNKNOWN_UPDATE
 		return pkgmgr.Code{Kind: step.NotFound, Cause: "this edition of Windows has no feature of that name", Next: "see what dism /online /get-features lists"}, true
 	case 0x800F0922: // CBS_E_INSTALLERS_FAILED
-		return pkgmgr.Code{Kind: step.Other, Cause: "Windows could not install the feature", Next: "read C:\\Windows\\Logs\\DISM\\dism.log, fix what it says, " + again}, true
+		return pkgmgr.Code{Kind: step.Other, Cause: "Windows could not install the feature", Next: "read C:\\Windows\\Logs\\DISM\\dism.log, fix what it says, then run deployctl again"}, true
 	case 0x800F082F: // servicing is pending
 		return pkgmgr.WindowsCode(3017)
 	case 0x800F0831: // CBS_E_STORE_CORRUPTION
-		return pkgmgr.Code{Kind: step.Other, Cause: "Windows' component store is damaged", Next: "run dism /online /cleanup-image /restorehealth, " + again}, true
+		return pkgmgr.Code{Kind: step.Other, Cause: "Windows' component store is damaged", Next: "run dism /online /cleanup-image /restorehealth, then run deployctl again"}, true
 	case 87: // ERROR_INVALID_PARAMETER
 		return pkgmgr.WindowsCode(1639)
 	}

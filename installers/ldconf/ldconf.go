@@ -47,7 +47,7 @@ func Manager() *pkgmgr.Manager {
 		Valid: regexp.MustCompile(`^[a-z0-9][a-z0-9+._-]*=/[A-Za-z0-9/+._-]+$`),
 		Title: func(p []string) string {
 			_, dir := split(p[0])
-			return "Let the dynamic loader look in " + dir
+			return lang.F("Let the dynamic loader look in %s", dir)
 		},
 		// An existing file keeps its lines.
 		Install: func(p []string) []string {

@@ -60,7 +60,7 @@ func Manager() *pkgmgr.Manager {
 
 func rules() []pkgmgr.Rule {
 	locked := pkgmgr.Locked("unable to lock database")
-	locked.Next = "let it finish, then run deployctl again; if no pacman is running, one was killed: remove /var/lib/pacman/db.lck"
+	locked.Next = lang.T("let it finish, then run deployctl again; if no pacman is running, one was killed: remove /var/lib/pacman/db.lck")
 	return []pkgmgr.Rule{
 		locked,
 		noLists,
@@ -117,7 +117,7 @@ func quote(ctx context.Context, h *host.Host, tool string, packages []string) (p
 			return q, Manager().Explain(out.Exit, lines(out))
 		}
 		if entries, err := h.ReadDir(ctx, syncDir); host.IsNotExist(err) || err == nil && !slices.ContainsFunc(entries, func(e host.Entry) bool { return strings.HasSuffix(e.Name, ".db") }) {
-			return pkgmgr.Quote{}, &step.Failure{Kind: noLists.Kind, Cause: noLists.Cause, Next: noLists.Next}
+			return pkgmgr.Quote{}, &step.Failure{Kind: noLists.Kind, Cause: lang.T(noLists.Cause), Next: lang.T(noLists.Next)}
 		}
 		return q, nil
 	}

@@ -45,7 +45,7 @@ func Manager() *pkgmgr.Manager {
 		},
 		Split:   normal,
 		Limit:   2 * time.Hour, // PyTorch with CUDA's libraries is 3 GB
-		Sources: "the Python package index that pip is set up with",
+		Sources: lang.T("the Python package index that pip is set up with"),
 		UndoBy:  "pip uninstall",
 		// Where there is no wheel of the package itself for this system, pip would compile
 		// it, for an hour or in vain. Small ones that it needs have no wheels sometimes.
@@ -121,7 +121,7 @@ func records(ctx context.Context, h *host.Host, python string) (map[string]recor
 	}
 	for _, path := range []string{python, dir} {
 		if err := ownership.RootOnly(path); err != nil {
-			return nil, &step.Failure{Kind: step.Refused, Cause: err.Error(), Next: "run deployctl as the user whose virtual environment it is", Err: err}
+			return nil, &step.Failure{Kind: step.Refused, Cause: err.Error(), Next: lang.T("run deployctl as the user whose virtual environment it is"), Err: err}
 		}
 	}
 	entries, err := h.ReadDir(ctx, dir)

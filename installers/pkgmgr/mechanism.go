@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -55,7 +54,7 @@ func (m Mechanism) Check(ctx context.Context, s step.Step) (mechanism.Check, err
 	c := mechanism.Check{Before: before}
 	c.Room = m.room(q.DownloadBytes, q.DiskBytes)
 	if s.Cost.Estimated && len(q.Change) > 0 {
-		c.Note = fmt.Sprintf("%s to install: %s to download, %s of disk", recipes.Count(len(q.Change), "package"), step.Bytes(q.DownloadBytes), step.Bytes(q.DiskBytes))
+		c.Note = lang.F("%s to install: %s to download, %s of disk", recipes.Count(len(q.Change), "package"), step.Bytes(q.DownloadBytes), step.Bytes(q.DiskBytes))
 	}
 	return c, nil
 }
@@ -65,7 +64,7 @@ func (m Mechanism) Check(ctx context.Context, s step.Step) (mechanism.Check, err
 func (m Mechanism) room(download, disk int64) []mechanism.Room {
 	var list []mechanism.Room
 	for i, dir := range m.Disks {
-		room := mechanism.Room{Dir: dir, Bytes: disk, Next: "free some disk space" + m.frees() + ", then run deployctl again"}
+		room := mechanism.Room{Dir: dir, Bytes: disk, Next: m.frees()}
 		if i == 0 {
 			room.Bytes = download
 		}
@@ -129,11 +128,12 @@ func (m *Manager) Unmark(marked, requirements []string) step.Step {
 	}
 }
 
+// frees says what to do about a full disk.
 func (m Mechanism) frees() string {
 	if len(m.Clean) == 0 || m.Clean[0] != m.Path+" clean" {
-		return ""
+		return lang.T("free some disk space, then run deployctl again")
 	}
-	return " (" + m.Tool + " clean empties the package cache)"
+	return lang.F("free some disk space (%s clean empties the package cache), then run deployctl again", m.Tool)
 }
 
 // quote says what the step would take now, and whether it is done.
@@ -162,12 +162,12 @@ func (m Mechanism) quote(ctx context.Context, s step.Step, before mechanism.Stat
 		case err != nil:
 		case len(q.NotFound) > 0:
 			err = &step.Failure{Kind: step.NotFound,
-				Cause: "not in this system's package sources: " + step.Clean(strings.Join(q.NotFound, ", "), 300),
-				Next:  "add the source that has it, or install it by hand"}
+				Cause: lang.F("not in this system's package sources: %s", step.Clean(strings.Join(q.NotFound, lang.T(", ")), 300)),
+				Next:  lang.T("add the source that has it, or install it by hand")}
 		case len(q.Remove) > 0:
 			err = &step.Failure{Kind: step.Conflict,
-				Cause: "installing " + step.Some(s.Packages, 3) + " would remove " + step.Some(q.Remove, 5),
-				Next:  "deployctl removes nothing on its own; decide by hand with " + m.Tool}
+				Cause: lang.F("installing %s would remove %s", step.Some(s.Packages, 3), step.Some(q.Remove, 5)),
+				Next:  lang.F("deployctl removes nothing on its own; decide by hand with %s", m.Tool)}
 		}
 		return q, err == nil && len(q.Change) == 0, err
 	}
@@ -213,7 +213,7 @@ func (m Mechanism) Reached(ctx context.Context, s step.Step) bool {
 // Apply runs the command, again when the manager was locked.
 func (m Mechanism) Apply(ctx context.Context, s step.Step, tell func(step.Progress)) (mechanism.Ended, error) {
 	stop := context.AfterFunc(ctx, func() {
-		tell(step.Progress{Phase: step.Stopping, Percent: -1, Message: "stopping: the package under way is finished first"})
+		tell(step.Progress{Phase: step.Stopping, Percent: -1, Message: lang.T("stopping: the package under way is finished first")})
 	})
 	defer stop()
 	inner, cancel := context.WithTimeout(ctx, cmp.Or(m.AtMost, m.Limit, time.Hour))
@@ -235,7 +235,7 @@ func (m Mechanism) Apply(ctx context.Context, s step.Step, tell func(step.Progre
 		// apt itself has waited for the lock when it installs and removes.
 		if err == nil && exit != 0 && try < m.Tries && (m.Retries || s.Action != step.Install && s.Action != step.Remove) {
 			if f := m.Explain(exit, ended.Lines); f.Kind == step.Locked {
-				tell(step.Progress{Phase: step.Waiting, Percent: -1, Message: "waiting: " + f.Cause})
+				tell(step.Progress{Phase: step.Waiting, Percent: -1, Message: lang.F("waiting: %s", f.Cause)})
 				select {
 				case <-inner.Done():
 					err = inner.Err()
@@ -282,7 +282,7 @@ func (m Mechanism) failure(ctx context.Context, ended mechanism.Ended, err error
 	case ctx.Err() != nil:
 		return step.Stopped(ctx.Err())
 	case errors.Is(err, context.DeadlineExceeded):
-		return &step.Failure{Kind: step.TimedOut, Err: err, Cause: m.Tool + " took longer than its limit and was stopped", Next: "see the log, then run deployctl again: it goes on from there"}
+		return &step.Failure{Kind: step.TimedOut, Err: err, Cause: lang.F("%s took longer than its limit and was stopped", m.Tool), Next: lang.T("see the log, then run deployctl again: it goes on from there")}
 	case err != nil:
 		return err
 	case exit == 0, slices.Contains(m.Succeeded, exit), ended.Reboot:
@@ -293,7 +293,7 @@ func (m Mechanism) failure(ctx context.Context, ended mechanism.Ended, err error
 	}
 	f := m.Explain(ended.Exit, ended.Lines)
 	if dir := m.full(ctx); f.Kind == step.Other && dir != "" {
-		f.Kind, f.Cause, f.Next = step.DiskFull, "there is not enough disk space in "+dir, "free some disk space"+m.frees()+", then run deployctl again"
+		f.Kind, f.Cause, f.Next = step.DiskFull, lang.F("there is not enough disk space in %s", dir), m.frees()
 	}
 	return f
 }
@@ -320,7 +320,7 @@ func (m Mechanism) Confirm(ctx context.Context, s step.Step, ended mechanism.End
 		err = applied
 		for _, n := range s.Packages {
 			if err == nil && there(after, n) {
-				err = m.noEffect(n + " is still installed")
+				err = m.noEffect(lang.F("%s is still installed", n))
 			}
 		}
 	case step.Configure, step.FixBroken:
@@ -335,13 +335,13 @@ func (m Mechanism) Confirm(ctx context.Context, s step.Step, ended mechanism.End
 		err = applied
 	}
 	if applied == nil && err != nil && ended.Reboot {
-		return "what it did shows after the restart", nil
+		return lang.T("what it did shows after the restart"), nil
 	}
 	return note, err
 }
 
 func (m Mechanism) noEffect(what string) error {
-	return &step.Failure{Kind: step.Other, Cause: m.Tool + " reported success, but " + what, Next: "see the log, then run deployctl again"}
+	return &step.Failure{Kind: step.Other, Cause: lang.F("%s reported success, but %s", m.Tool, what), Next: lang.T("see the log, then run deployctl again")}
 }
 
 func (m Mechanism) installed(ctx context.Context, s step.Step, ended mechanism.Ended, applied error, after mechanism.State) (string, error) {
@@ -349,12 +349,12 @@ func (m Mechanism) installed(ctx context.Context, s step.Step, ended mechanism.E
 	var f *step.Failure
 	switch {
 	case len(missing) == 0 && errors.As(applied, &f) && f.Kind == step.Cancelled:
-		return "finished before it stopped", nil
+		return lang.T("finished before it stopped"), nil
 	case applied != nil:
 		return "", applied
 	case len(missing) == 0:
 		if f = m.leftOut(ended); f != nil {
-			return "installed, although " + f.Cause, nil //nolint:nilerr // the purpose is met; f is the error
+			return lang.F("installed, although %s", f.Cause), nil //nolint:nilerr // the purpose is met; f is the error
 		}
 		return "", nil
 	case m.leftOut(ended) != nil:
@@ -366,7 +366,7 @@ func (m Mechanism) installed(ctx context.Context, s step.Step, ended mechanism.E
 			return "", nil
 		}
 	}
-	return "", m.noEffect(step.Some(missing, 5) + " is not installed")
+	return "", m.noEffect(lang.F("%s is not installed", step.Some(missing, 5)))
 }
 
 // leftOut says what a run that ended well left out, as zypper does with a source
@@ -390,10 +390,10 @@ func (m Mechanism) repaired(ctx context.Context, s step.Step, applied error) (st
 	if s.Action == step.Configure && errors.As(applied, &f) && f.Kind != step.Cancelled && f.Kind != step.Locked && f.Kind != step.Refused && !d.Journal && m.RepairFollows {
 		// dpkg alone cannot configure a package whose dependencies were not
 		// unpacked yet; the next step brings them in.
-		return "left for the next step: " + step.Some(d.Broken, 5), nil
+		return lang.F("left for the next step: %s", step.Some(d.Broken, 5)), nil
 	}
 	if left := about(s, d.Broken); applied == nil && (d.Journal || s.Action == step.FixBroken && len(left) > 0) {
-		return "", &step.Failure{Kind: step.Interrupted, Cause: "the interrupted package installation could not be finished: " + step.Some(left, 5), Next: "see the log; dpkg --audit lists the packages"}
+		return "", &step.Failure{Kind: step.Interrupted, Cause: lang.F("the interrupted package installation could not be finished: %s", step.Some(left, 5)), Next: lang.T("see the log; dpkg --audit lists the packages")}
 	}
 	return "", applied
 }
@@ -401,7 +401,7 @@ func (m Mechanism) repaired(ctx context.Context, s step.Step, applied error) (st
 func (m Mechanism) kept(ctx context.Context, s step.Step) error {
 	d, err := m.Damage(ctx, m.Host)
 	if left := about(s, d.Marked); err == nil && len(left) > 0 {
-		err = m.noEffect(step.Some(left, 5) + " is still marked for removal")
+		err = m.noEffect(lang.F("%s is still marked for removal", step.Some(left, 5)))
 	}
 	return err
 }
@@ -416,7 +416,7 @@ func (m Mechanism) refreshed(ended mechanism.Ended, applied error) (string, erro
 		return "", nil
 	}
 	if slices.ContainsFunc(ended.Lines, func(l string) bool { return strings.HasPrefix(l, "Get:") || strings.HasPrefix(l, "Hit:") }) {
-		return "some lists could not be fetched: " + strings.Join(trouble.Detail, "; "), nil
+		return lang.F("some lists could not be fetched: %s", strings.Join(trouble.Detail, "; ")), nil
 	}
 	return "", trouble
 }
@@ -428,7 +428,9 @@ func (m Mechanism) Settle(ctx context.Context, s step.Step, wait mechanism.Wait)
 }
 
 // Describe is the command.
-func (m Mechanism) Describe(s step.Step) (label, text string) { return "runs", step.Quote(s.Argv) }
+func (m Mechanism) Describe(s step.Step) (label, text string) {
+	return lang.T("runs"), step.Quote(s.Argv)
+}
 
 // Export is the command; a lockfile's packages have no source elsewhere.
 func (m Mechanism) Export(s step.Step) mechanism.Script {
@@ -437,11 +439,11 @@ func (m Mechanism) Export(s step.Step) mechanism.Script {
 	case s.Repository != "":
 		x.Refuse = mechanism.FromLockfile
 	case s.Action == step.Remove:
-		x.Undo = "install the packages again"
+		x.Undo = lang.T("install the packages again")
 	case s.Action == step.FixBroken, s.Action == step.Install && m.UndoBy == "" && m.Manager.Undo == "":
-		x.Undo = "remove the packages that it adds; nothing here records which"
+		x.Undo = lang.T("remove the packages that it adds; nothing here records which")
 	case s.Action == step.Install && m.UndoBy != "":
-		x.Undo = m.UndoBy + " " + step.Quote(s.Packages) + "; look first at what it would take along"
+		x.Undo = lang.F("%s; look first at what it would take along", m.UndoBy+" "+step.Quote(s.Packages))
 	default:
 		x.Undo = step.Clean(strings.TrimPrefix(s.Undo, "deployctl undo "), 300)
 	}

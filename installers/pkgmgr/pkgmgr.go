@@ -7,7 +7,6 @@ package pkgmgr
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -300,7 +299,7 @@ func (m *Manager) Find(ctx context.Context, h *host.Host) string {
 	return m.Path
 }
 
-// Rule matches a line of output to a failure.
+// Rule matches a line of output to a failure. Its texts are translated when it does.
 type Rule struct {
 	// Any of these substrings, lower case, makes the rule apply.
 	Any         []string
@@ -314,7 +313,7 @@ type Rule struct {
 // cause is the rule's, with the names that the lines have.
 func (r Rule) cause(lines []string) string {
 	if r.Names == "" {
-		return r.Cause
+		return lang.T(r.Cause)
 	}
 	var names []string
 	pattern := regexp.MustCompile(r.Names)
@@ -324,9 +323,9 @@ func (r Rule) cause(lines []string) string {
 		}
 	}
 	if len(names) == 0 {
-		return r.Cause
+		return lang.T(r.Cause)
 	}
-	return r.Cause + ": " + step.Some(step.Unique(names), 5)
+	return lang.F("%s: %s", lang.T(r.Cause), step.Some(step.Unique(names), 5))
 }
 
 // Match applies the first rule that fits any line; nil when none does. The
@@ -347,7 +346,7 @@ func Match(rules []Rule, lines []string) *step.Failure {
 			}
 		}
 		if len(detail) > 0 {
-			return &step.Failure{Kind: r.Kind, Cause: r.cause(lines), Next: r.Next, Detail: detail}
+			return &step.Failure{Kind: r.Kind, Cause: r.cause(lines), Next: lang.T(r.Next), Detail: detail}
 		}
 	}
 	return nil
@@ -364,7 +363,7 @@ func Unexplained(tool string, exit int, lines []string) *step.Failure {
 	if len(last) > 5 {
 		last = last[len(last)-5:]
 	}
-	return &step.Failure{Kind: step.Other, Detail: last,
-		Cause: fmt.Sprintf("%s ended with exit status %d", tool, exit),
-		Next:  "read its last lines in the log, fix what they say and run deployctl again"}
+	return &step.Failure{Kind: step.Other, Detail: last, StatusOnly: true,
+		Cause: lang.F("%s ended with exit status %d", tool, exit),
+		Next:  lang.T("read its last lines in the log, fix what they say and run deployctl again")}
 }

@@ -46,29 +46,28 @@ func ParseNameVersion(text string) map[string]Installed {
 
 // Common are the causes that every manager reports in the C library's words.
 func Common(tool string) []Rule {
-	again := "then run deployctl again"
 	return []Rule{
 		{Kind: step.DiskFull, Any: []string{"no space left on device", "not enough free disk space", "not enough space", "disk quota exceeded", "more space on the", "failed writing received data to disk"},
-			Cause: "there is not enough disk space", Next: "free some disk space, " + again},
+			Cause: "there is not enough disk space", Next: "free some disk space, then run deployctl again"},
 		{Kind: step.ReadOnly, Any: []string{"read-only file system"},
-			Cause: "the file system is mounted read-only", Next: "mount it writable, " + again},
+			Cause: "the file system is mounted read-only", Next: "mount it writable, then run deployctl again"},
 		{Kind: step.Untrusted, Any: []string{"ssl certificate", "certificate verify failed", "certificate problem"},
-			Cause: "the certificate of the package server is not trusted here", Next: "set the clock right, or add your network's own certificate to those that this system trusts, " + again},
+			Cause: "the certificate of the package server is not trusted here", Next: "set the clock right, or add your network's own certificate to those that this system trusts, then run deployctl again"},
 		{Kind: step.NoNetwork, Any: []string{"could not resolve host", "temporary failure", "network is unreachable", "connection refused", "connection timed out", "could not connect", "failed to connect", "network error"},
-			Cause: "the package server could not be reached", Next: "check the network and the proxy settings of " + tool + ", " + again},
+			Cause: "the package server could not be reached", Next: lang.F("check the network and the proxy settings of %s, then run deployctl again", tool)},
 		{Kind: step.NoNetwork, Any: []string{"failed to download metadata", "failed retrieving file", "failed to retrieve new repository metadata"},
-			Cause: "a list or package could not be fetched from the package server", Next: "check the address of the source in the settings of " + tool + ", " + again},
+			Cause: "a list or package could not be fetched from the package server", Next: lang.F("check the address of the source in the settings of %s, then run deployctl again", tool)},
 		{Kind: step.NoPrivilege, Any: []string{"permission denied", "superuser privileges", "you cannot perform this operation unless you are root", "root privileges are required"},
-			Cause: tool + " needs more rights", Next: rights(runtime.GOOS)},
+			Cause: lang.F("%s needs more rights", tool), Next: rights(runtime.GOOS)},
 	}
 }
 
 // rights is how a person gets them on a system.
 func rights(goos string) string {
 	if goos == "windows" {
-		return "run deployctl from a terminal opened with \"Run as administrator\""
+		return lang.T("run deployctl from a terminal opened with \"Run as administrator\"")
 	}
-	return "run deployctl as root, or install sudo and add this user to it"
+	return lang.T("run deployctl as root, or install sudo and add this user to it")
 }
 
 // Explainer tries the manager's own rules, then the common ones.

@@ -398,6 +398,8 @@ type Failure struct {
 	// Detail is what the tool itself said, the telling lines only.
 	Detail []string `json:"detail,omitempty"`
 	Err    error    `json:"-"`
+	// StatusOnly: the cause is a tool's exit status, of which nothing is known.
+	StatusOnly bool `json:"-"`
 }
 
 // Error is the whole sentence.
@@ -405,7 +407,7 @@ func (f *Failure) Error() string {
 	if f.Next == "" {
 		return f.Cause
 	}
-	return f.Cause + "; " + f.Next
+	return lang.F("%s; %s", f.Cause, f.Next)
 }
 
 // Unwrap gives the error beneath, if any.
@@ -413,7 +415,7 @@ func (f *Failure) Unwrap() error { return f.Err }
 
 // Stopped is the failure of what the user stopped.
 func Stopped(err error) *Failure {
-	return &Failure{Kind: Cancelled, Err: err, Cause: "stopped by the user", Next: "run deployctl again to go on from here"}
+	return &Failure{Kind: Cancelled, Err: err, Cause: lang.T("stopped by the user"), Next: lang.T("run deployctl again to go on from here")}
 }
 
 // Clean makes a tool's line safe to show: no control characters, so that no

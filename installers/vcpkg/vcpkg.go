@@ -34,7 +34,7 @@ func Manager() *pkgmgr.Manager {
 			}
 			if len(f.Components["vcpkg"]) > 0 {
 				// Visual Studio's own vcpkg has no classic mode.
-				return "", &step.Failure{Kind: step.NotFound, Cause: "the vcpkg of this machine has no root folder (.vcpkg-root) to install into", Next: "clone microsoft/vcpkg and set VCPKG_ROOT"}
+				return "", &step.Failure{Kind: step.NotFound, Cause: lang.T("the vcpkg of this machine has no root folder (.vcpkg-root) to install into"), Next: lang.T("clone microsoft/vcpkg and set VCPKG_ROOT")}
 			}
 			return "", pkgmgr.ErrAbsent
 		},
@@ -42,7 +42,7 @@ func Manager() *pkgmgr.Manager {
 		// A port with at most one feature: split has taken them apart.
 		Valid: regexp.MustCompile(`^[a-z0-9][a-z0-9-]*(\[[a-z0-9-]+\])?$`),
 		Limit: 6 * time.Hour, // it compiles
-		Note:  "vcpkg compiles what it installs, with everything that it needs",
+		Note:  lang.T("vcpkg compiles what it installs, with everything that it needs"),
 		Explain: pkgmgr.Explainer("vcpkg", []pkgmgr.Rule{
 			{Any: []string{"unable to find a valid visual studio instance"}, Kind: step.Conflict,
 				Cause: "vcpkg found no Visual Studio with C++ to compile with", Next: "install the C++ tools of Visual Studio, then run deployctl again"},
@@ -54,7 +54,7 @@ func Manager() *pkgmgr.Manager {
 			{Any: []string{"failed with: build_failed", "failed with: post_build_checks_failed"}, Kind: step.Other,
 				Cause: "a port could not be compiled", Next: "read the log that vcpkg names, fix what it says, then run deployctl again"},
 		}),
-		NoRemove: "vcpkg takes out whole ports only, and this one was there before: vcpkg remove PORT, then vcpkg install PORT without the feature",
+		NoRemove: lang.T("vcpkg takes out whole ports only, and this one was there before: vcpkg remove PORT, then vcpkg install PORT without the feature"),
 	}
 	m.Install = func(p []string) []string { return append([]string{"install"}, join(p)...) }
 	m.Remove = remove
@@ -114,7 +114,7 @@ func split(specs []string) []string {
 			continue
 		}
 		if slices.Contains(list, "core") {
-			names = append(names, s+" without default features")
+			names = append(names, lang.F("%s without default features", s))
 			continue
 		}
 		for _, f := range list {

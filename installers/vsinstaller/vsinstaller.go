@@ -45,7 +45,7 @@ func Manager() *pkgmgr.Manager {
 		Name: "visual-studio", Tool: "setup.exe", Path: `C:\Program Files (x86)\Microsoft Visual Studio\Installer\setup.exe`, Admin: true,
 		Pick:    Pick,
 		Limit:   4 * time.Hour,
-		Note:    "Visual Studio must be closed",
+		Note:    lang.T("Visual Studio must be closed"),
 		Reboot:  []int{pkgmgr.RebootRequired, pkgmgr.RebootInitiated},
 		Explain: pkgmgr.WindowsExplainer("setup.exe", Code, nil),
 		Install: func(ids []string) []string { return modify("", "--add", ids) },
@@ -92,7 +92,7 @@ func Pick(f *facts.Facts) (target string, err error) {
 	case best != nil:
 		return best.Path, nil
 	case broken != "":
-		return "", &step.Failure{Kind: step.Conflict, Cause: "the Visual Studio in " + step.Clean(broken, 200) + " is not completely installed", Next: "open the Visual Studio Installer and repair it"}
+		return "", &step.Failure{Kind: step.Conflict, Cause: lang.F("the Visual Studio in %s is not completely installed", step.Clean(broken, 200)), Next: lang.T("open the Visual Studio Installer and repair it")}
 	case f.OS.Family != "windows":
 		return "", pkgmgr.ErrAbsent
 	case len(f.Components[byWinget]) > 0:
@@ -160,7 +160,7 @@ func bootstrap(m *pkgmgr.Manager, by string) {
 	}
 	where := func(ctx context.Context, h *host.Host) string { return from.Find(ctx, h) }
 	m.Where = where
-	m.Tool, m.Note = from.Tool, "brings in Visual Studio Build Tools 2022 with these components, by "+by
+	m.Tool, m.Note = from.Tool, lang.F("brings in Visual Studio Build Tools 2022 with these components, by %s", by)
 	m.Reboot = from.Reboot
 	m.Explain = pkgmgr.WindowsExplainer(by, func(exit int) (pkgmgr.Code, bool) {
 		own := map[string]func(int) (pkgmgr.Code, bool){byWinget: winget.Code, byChoco: choco.Code}[by]
@@ -219,34 +219,31 @@ func shown(id string) bool {
 // Code explains setup's own statuses.
 func Code(exit int) (pkgmgr.Code, bool) {
 	const again = "then run deployctl again"
-	code := func(kind step.Kind, cause, next string) (pkgmgr.Code, bool) {
-		return pkgmgr.Code{Kind: kind, Cause: cause, Next: next}, true
-	}
 	switch uint32(exit) {
 	case 1001, 1618:
-		return code(step.Locked, "the Visual Studio Installer is already at work", "let it finish and close it, "+again)
+		return pkgmgr.Code{Kind: step.Locked, Cause: "the Visual Studio Installer is already at work", Next: "let it finish and close it, then run deployctl again"}, true
 	case 1003, 8006:
-		return code(step.Locked, "Visual Studio is in use", "close it and what it started, "+again)
+		return pkgmgr.Code{Kind: step.Locked, Cause: "Visual Studio is in use", Next: "close it and what it started, then run deployctl again"}, true
 	case 1603:
-		return code(step.Other, "Visual Studio's setup met a fatal error (1603)", "read dd_setup*.log in %TEMP%, fix what it says, "+again)
+		return pkgmgr.Code{Kind: step.Other, Cause: "Visual Studio's setup met a fatal error (1603)", Next: "read dd_setup*.log in %TEMP%, fix what it says, then run deployctl again"}, true
 	case 5003:
-		return code(step.NoNetwork, "the bootstrapper could not fetch the installer", "check the network and the proxy settings, "+again)
+		return pkgmgr.Code{Kind: step.NoNetwork, Cause: "the bootstrapper could not fetch the installer", Next: "check the network and the proxy settings, then run deployctl again"}, true
 	case 5004:
 		return pkgmgr.WindowsCode(1602)
 	case 5005:
 		return pkgmgr.WindowsCode(1639)
 	case 5007, 8001, 8010:
-		return code(step.Conflict, "this machine does not meet the requirements of that Visual Studio", "see the product's system requirements; choose another version")
+		return pkgmgr.Code{Kind: step.Conflict, Cause: "this machine does not meet the requirements of that Visual Studio", Next: "see the product's system requirements; choose another version"}, true
 	case 8002:
-		return code(step.NoNetwork, "setup could not begin to download", "check the network and the proxy settings, "+again)
+		return pkgmgr.Code{Kind: step.NoNetwork, Cause: "setup could not begin to download", Next: "check the network and the proxy settings, then run deployctl again"}, true
 	case 8003:
-		return code(step.Conflict, "a component is out of support and cannot be added any more", "name a newer one in the recipe")
+		return pkgmgr.Code{Kind: step.Conflict, Cause: "a component is out of support and cannot be added any more", Next: "name a newer one in the recipe"}, true
 	case 8004:
-		return code(step.ReadOnly, "the folder of Visual Studio cannot be used", "see that its disk is there and writable, "+again)
+		return pkgmgr.Code{Kind: step.ReadOnly, Cause: "the folder of Visual Studio cannot be used", Next: "see that its disk is there and writable, then run deployctl again"}, true
 	case 8005:
-		return code(step.Untrusted, "a downloaded package could not be verified", "empty C:\\ProgramData\\Microsoft\\VisualStudio\\Packages of the package that dd_setup*.log names, "+again)
+		return pkgmgr.Code{Kind: step.Untrusted, Cause: "a downloaded package could not be verified", Next: "empty C:\\ProgramData\\Microsoft\\VisualStudio\\Packages of the package that dd_setup*.log names, then run deployctl again"}, true
 	case 0xC0005291: // -1073720687
-		return code(step.NoNetwork, "a server could not be reached", "check the network and the proxy settings, "+again)
+		return pkgmgr.Code{Kind: step.NoNetwork, Cause: "a server could not be reached", Next: "check the network and the proxy settings, then run deployctl again"}, true
 	}
 	return pkgmgr.Code{}, false
 }

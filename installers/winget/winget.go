@@ -37,7 +37,7 @@ func Manager() *pkgmgr.Manager {
 		Name: "winget", Tool: "winget", Path: `C:\Users\Default\AppData\Local\Microsoft\WindowsApps\winget.exe`, Where: Where,
 		UndoBy:  "winget uninstall --exact --id",
 		Alone:   true, // --id takes one
-		Note:    "the package's own installer may ask Windows for administrator rights (UAC)",
+		Note:    lang.T("the package's own installer may ask Windows for administrator rights (UAC)"),
 		Install: func(p []string) []string { return Install(p[0]) },
 		At:      pkgmgr.AtVersion,
 		Remove: func(p []string, _ bool) []string {
@@ -116,8 +116,8 @@ func unstarted(ctx context.Context, id string, err error) error {
 	if ctx.Err() != nil || errors.Is(err, host.ErrNotRecorded) || errors.Is(err, fs.ErrNotExist) {
 		return lang.Errorf("ask winget for %s: %w", id, err)
 	}
-	return &step.Failure{Kind: step.Unusable, Err: err, Cause: "winget is there and cannot be run (" + err.Error() + ")",
-		Next: "repair App Installer, which it is part of (Settings, Apps, Installed apps, App Installer, Advanced options, Repair), or install with another package manager"}
+	return &step.Failure{Kind: step.Unusable, Err: err, Cause: lang.F("winget is there and cannot be run (%v)", err),
+		Next: lang.T("repair App Installer, which it is part of (Settings, Apps, Installed apps, App Installer, Advanced options, Repair), or install with another package manager")}
 }
 
 // ParseRow reads the version from the row of winget list that has the id: the
@@ -149,15 +149,15 @@ func Code(exit int) (pkgmgr.Code, bool) {
 	case 0x8A150005, 0x8A15010C: // CTRL_SIGNAL_RECEIVED, CANCELLED_BY_USER
 		return pkgmgr.WindowsCode(1602)
 	case 0x8A150008, 0x8A15002E, 0x8A150107: // DOWNLOAD_FAILED, DOWNLOAD_SIZE_MISMATCH, NO_NETWORK
-		return pkgmgr.Code{Kind: step.NoNetwork, Cause: "winget could not fetch the package's installer", Next: "check the network and the proxy settings, " + again}, true
+		return pkgmgr.Code{Kind: step.NoNetwork, Cause: "winget could not fetch the package's installer", Next: "check the network and the proxy settings, then run deployctl again"}, true
 	case 0x8A15000F, 0x8A150015, 0x8A150044, 0x8A150045, 0x8A15004B, 0x8A15003B: // sources
-		return pkgmgr.Code{Kind: step.NoNetwork, Cause: "winget could not open its sources", Next: "run winget source update (or winget source reset --force as administrator), " + again}, true
+		return pkgmgr.Code{Kind: step.NoNetwork, Cause: "winget could not open its sources", Next: "run winget source update (or winget source reset --force as administrator), then run deployctl again"}, true
 	case 0x8A150010, 0x8A150113: // NO_APPLICABLE_INSTALLER, SYSTEM_NOT_SUPPORTED
 		return pkgmgr.Code{Kind: step.Conflict, Cause: "the package has no installer for this version of Windows or this processor", Next: "choose another way to install it"}, true
 	case 0x8A150011, 0x8A15002D, 0x8A15005E, 0x8A150060: // INSTALLER_HASH_MISMATCH, SECURITY_CHECK_FAILED, PINNED_CERTIFICATE_MISMATCH, ARCHIVE_SCAN_FAILED
 		return pkgmgr.Code{Kind: step.Untrusted, Cause: "what winget fetched is not what the package's manifest says, or a scanner objects to it", Next: "wait for a corrected manifest, or install it by hand"}, true
 	case 0x8A150014, 0x8A150017, 0x8A150035: // NO_APPLICATIONS_FOUND, NO_MANIFEST_FOUND, NOT_ALL_QUERIES_FOUND_SINGLE
-		return pkgmgr.Code{Kind: step.NotFound, Cause: "winget's sources do not have the package", Next: "run winget source update, " + again}, true
+		return pkgmgr.Code{Kind: step.NotFound, Cause: "winget's sources do not have the package", Next: "run winget source update, then run deployctl again"}, true
 	case 0x8A150016: // MULTIPLE_APPLICATIONS_FOUND
 		return pkgmgr.Code{Kind: step.Conflict, Cause: "several of winget's sources have a package of that id", Next: "install it by hand with --source"}, true
 	case 0x8A150019: // COMMAND_REQUIRES_ADMIN
@@ -167,17 +167,17 @@ func Code(exit int) (pkgmgr.Code, bool) {
 	case 0x8A150056: // INSTALLER_PROHIBITS_ELEVATION
 		return pkgmgr.Code{Kind: step.Conflict, Cause: "the package's installer refuses to run as administrator", Next: "run deployctl from a terminal without administrator rights"}, true
 	case 0x8A150006, 0x8A150049, 0x8A150030, 0x8A150108: // SHELLEXEC_INSTALL_FAILED, MSI_INSTALL_FAILED, EXEC_UNINSTALL_COMMAND_FAILED, CONTACT_SUPPORT
-		return pkgmgr.Code{Kind: step.Other, Cause: "the package's own installer failed", Next: "read its exit code in the log, fix what it means, " + again}, true
+		return pkgmgr.Code{Kind: step.Other, Cause: "the package's own installer failed", Next: "read its exit code in the log, fix what it means, then run deployctl again"}, true
 	case 0x8A150101, 0x8A150103, 0x8A150111: // PACKAGE_IN_USE, FILE_IN_USE, IN_USE_BY_APPLICATION
-		return pkgmgr.Code{Kind: step.Locked, Cause: "the program, or one of its files, is in use", Next: "close it, " + again}, true
+		return pkgmgr.Code{Kind: step.Locked, Cause: "the program, or one of its files, is in use", Next: "close it, then run deployctl again"}, true
 	case 0x8A150102: // INSTALL_IN_PROGRESS
 		return pkgmgr.WindowsCode(1618)
 	case 0x8A150104, 0x8A150110: // MISSING_DEPENDENCY, DEPENDENCIES
-		return pkgmgr.Code{Kind: step.Conflict, Cause: "something that the package needs is missing or could not be installed", Next: "read the log, install that first, " + again}, true
+		return pkgmgr.Code{Kind: step.Conflict, Cause: "something that the package needs is missing or could not be installed", Next: "read the log, install that first, then run deployctl again"}, true
 	case 0x8A150105: // DISK_FULL
 		return pkgmgr.WindowsCode(112)
 	case 0x8A150106: // INSUFFICIENT_MEMORY
-		return pkgmgr.Code{Kind: step.Other, Cause: "there is not enough memory for the package's installer", Next: "close other programs, " + again}, true
+		return pkgmgr.Code{Kind: step.Other, Cause: "there is not enough memory for the package's installer", Next: "close other programs, then run deployctl again"}, true
 	case 0x8A15010A: // REBOOT_REQUIRED_TO_INSTALL
 		return pkgmgr.WindowsCode(3017)
 	case 0x8A15010D, 0x8A15010E: // ALREADY_INSTALLED, DOWNGRADE
