@@ -286,19 +286,26 @@ func (r *run) cutOff(ctx context.Context, open Record) (Record, error) {
 		return Record{}, lang.Errorf("see what the interrupted run %s did: %w", open.Run, err)
 	}
 	rec := Record{Run: open.Run, Seq: open.Seq, Time: r.Host.Now(), Event: CutOff, Step: open.Step, Leftover: open.Leftover, Log: open.Log, User: open.User,
-		Failure: &Failure{Kind: step.Interrupted, Cause: "deployctl was stopped during this step"}}
+		Failure: &Failure{Kind: step.Interrupted, Cause: lang.T("deployctl was stopped during this step")}}
 	rec.Added, rec.Changed, rec.Removed = diff(open.Before, after)
 	return rec, nil
 }
 
 // wait is the mechanism.Wait of a step, which a killed run may have begun.
 func (r *run) wait(ctx context.Context, id string, killed bool) mechanism.Wait {
-	f := Failure{Kind: step.Locked, Cause: "another program holds the package manager's lock: ", Next: "let it finish (unattended upgrades take minutes), then run deployctl again"}
-	waiting := "waiting for another package manager: "
-	if killed {
-		f.Cause = "an earlier run of deployctl was killed, and a package manager is still at work: "
-		f.Next = "let it finish, then run deployctl again"
-		waiting = "waiting for what an interrupted run began: "
+	given := func(who string) error {
+		if killed {
+			return &Failure{Kind: step.Locked, Cause: lang.F("an earlier run of deployctl was killed, and a package manager is still at work: %s", who),
+				Next: lang.T("let it finish, then run deployctl again")}
+		}
+		return &Failure{Kind: step.Locked, Cause: lang.F("another program holds the package manager's lock: %s", who),
+			Next: lang.T("let it finish (unattended upgrades take minutes), then run deployctl again")}
+	}
+	waiting := func(who string) string {
+		if killed {
+			return lang.F("waiting for what an interrupted run began: %s", who)
+		}
+		return lang.F("waiting for another package manager: %s", who)
 	}
 	return func(busy func() string) error {
 		for try := 1; ; try++ {
@@ -309,10 +316,9 @@ func (r *run) wait(ctx context.Context, id string, killed bool) mechanism.Wait {
 			case who == "":
 				return nil
 			case try > cmp.Or(r.LockTries, 200):
-				f.Cause += who
-				return &f
+				return given(who)
 			}
-			r.tell(Progress{StepID: id, Phase: step.Waiting, Percent: -1, Message: waiting + who})
+			r.tell(Progress{StepID: id, Phase: step.Waiting, Percent: -1, Message: waiting(who)})
 			select {
 			case <-ctx.Done():
 			case <-time.After(r.pause()):
@@ -392,7 +398,7 @@ func (r *run) step(ctx context.Context, s Step) (StepResult, error) {
 	rec := Record{Run: r.id, Seq: len(r.After.Steps) + r.seq, Step: s, Log: r.log, User: r.User}
 	if check.Done {
 		rec.Time, rec.Event = r.Host.Now(), Skipped
-		return StepResult{Outcome: WasSkipped, Note: "already done"}, r.write(rec)
+		return StepResult{Outcome: WasSkipped, Note: lang.T("already done")}, r.write(rec)
 	}
 	if err := r.fits(ctx, slices.Concat(check.Room, r.later())); err != nil {
 		return failed, err
@@ -450,7 +456,7 @@ func (r *run) close(ctx context.Context, m mechanism.Mechanism, started Record, 
 	after, err := m.State(look, s)
 	if err != nil {
 		res.Outcome = WasFailed
-		unseen := &Failure{Kind: step.Other, Err: err, Cause: "what " + s.ID + " did could not be read: " + err.Error(), Next: "run deployctl again, which looks once more"}
+		unseen := &Failure{Kind: step.Other, Err: err, Cause: lang.F("what %s did could not be read: %v", s.ID, err), Next: lang.T("run deployctl again, which looks once more")}
 		if applied != nil {
 			return res, broken(ctx, applied)
 		}
@@ -523,9 +529,9 @@ func (r *run) fits(ctx context.Context, rooms []mechanism.Room) error {
 		case err != nil:
 			continue // not an answer, so no reason to refuse: the work itself will tell
 		case d.ReadOnly:
-			return &Failure{Kind: step.ReadOnly, Cause: room.Dir + " is on a file system that is mounted read-only", Next: "mount it writable, then run deployctl again"}
+			return &Failure{Kind: step.ReadOnly, Cause: lang.F("%s is on a file system that is mounted read-only", room.Dir), Next: lang.T("mount it writable, then run deployctl again")}
 		case d.NoInodes:
-			return &Failure{Kind: step.DiskFull, Cause: room.Dir + " is on a file system that has room but no inodes left for further files (df -i)", Next: "remove many small files there (old caches), then run deployctl again"}
+			return &Failure{Kind: step.DiskFull, Cause: lang.F("%s is on a file system that has room but no inodes left for further files (df -i)", room.Dir), Next: lang.T("remove many small files there (old caches), then run deployctl again")}
 		}
 		i := slices.IndexFunc(list, func(s *space) bool {
 			return slices.Contains(s.dirs, room.Dir) || d.ID != "" && s.disk.ID == d.ID
@@ -548,9 +554,9 @@ func (r *run) fits(ctx context.Context, rooms []mechanism.Room) error {
 
 func (s *space) full() error {
 	need, free := step.Bytes(s.need), step.Bytes(int64(min(s.disk.Free, 1<<62)))
-	cause := fmt.Sprintf("%s needs %s and has %s free", s.dirs[0], need, free)
+	cause := lang.F("%s needs %s and has %s free", s.dirs[0], need, free)
 	if last := len(s.dirs) - 1; last > 0 {
-		cause = fmt.Sprintf("%s and %s are on one file system, which needs %s and has %s free", strings.Join(s.dirs[:last], ", "), s.dirs[last], need, free)
+		cause = lang.F("%s and %s are on one file system, which needs %s and has %s free", strings.Join(s.dirs[:last], lang.T(", ")), s.dirs[last], need, free)
 	}
 	return &Failure{Kind: step.DiskFull, Cause: cause, Next: s.next}
 }
@@ -579,9 +585,9 @@ func broken(ctx context.Context, err error) *Failure {
 	case errors.As(err, &f):
 		return f
 	case errors.Is(err, context.DeadlineExceeded):
-		return &Failure{Kind: step.TimedOut, Err: err, Cause: err.Error() + ": it took longer than its limit and was stopped", Next: "see the log, then run deployctl again: it goes on from there"}
+		return &Failure{Kind: step.TimedOut, Err: err, Cause: lang.F("%v: it took longer than its limit and was stopped", err), Next: lang.T("see the log, then run deployctl again: it goes on from there")}
 	}
-	return &Failure{Kind: step.Other, Err: err, Cause: err.Error(), Next: "fix what it says, then run deployctl again"}
+	return &Failure{Kind: step.Other, Err: err, Cause: err.Error(), Next: lang.T("fix what it says, then run deployctl again")}
 }
 
 // diff compares two states of a package database. Packages that left only

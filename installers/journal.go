@@ -8,14 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
-	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -157,7 +155,7 @@ func (j *journal) write(r Record) error {
 func unwritten(path string, err error) error {
 	var full *Failure
 	if errors.As(store.Explain(path, err), &full) && full.Kind == step.DiskFull {
-		full.Next = "free some disk space, then run this again"
+		full.Next = lang.T("free some disk space, then run this again")
 		return full
 	}
 	return err
@@ -185,17 +183,17 @@ type Unread struct {
 func (u Unread) String() string {
 	var parts []string
 	if u.Torn > 0 {
-		parts = append(parts, recipes.Count(u.Torn, "damaged line")+" (a crash, or the disk)")
+		parts = append(parts, lang.F("%s (a crash, or the disk)", lang.Count(u.Torn, "damaged line")))
 	}
 	if u.Newer > 0 {
-		parts = append(parts, recipes.Count(u.Newer, "line")+" of a newer deployctl (use that version to undo them)")
+		parts = append(parts, lang.F("%s of a newer deployctl (use that version to undo them)", lang.Count(u.Newer, "line")))
 	}
 	var text string
 	if parts != nil {
-		text = "The journal has " + strings.Join(parts, " and ") + ". What they tell of is left as it is."
+		text = lang.F("The journal has %s. What they tell of is left as it is.", lang.List(parts, false))
 	}
 	if u.Private {
-		text = strings.TrimSpace(text + " The machine's own history in " + machineState + " cannot be read by this user; sudo deployctl history shows it.")
+		text = lang.Join(text, lang.F("The machine's own history in %s cannot be read by this user; sudo deployctl history shows it.", machineState))
 	}
 	return text
 }

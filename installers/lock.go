@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -33,10 +32,10 @@ type HeldError struct {
 // Error names the process, since when, and its command.
 func (e *HeldError) Error() string {
 	if e.Holder == nil {
-		return "another deployctl is changing this machine (it holds " + e.Path + "); wait for it to end, then run this again"
+		return lang.F("another deployctl is changing this machine (it holds %s); wait for it to end, then run this again", e.Path)
 	}
-	return fmt.Sprintf("another deployctl is changing this machine: process %d since %s (%s); wait for it to end, then run this again",
-		e.Holder.PID, e.Holder.Since.Local().Format("15:04:05 on 2 Jan"), step.Quote(e.Holder.Command))
+	return lang.F("another deployctl is changing this machine: process %d since %s (%s); wait for it to end, then run this again",
+		e.Holder.PID, e.Holder.Since.Local().Format(lang.T("15:04:05 on 2 Jan")), step.Quote(e.Holder.Command))
 }
 
 // lock takes the one cross-process lock of a state folder. The system gives it

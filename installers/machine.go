@@ -173,7 +173,7 @@ func (r *run) share(ctx context.Context, result *Result) error {
 	}
 	k, err := keep(r.plan.Elevation, r.Machine, r.me())
 	if errors.Is(err, errNoKeeper) {
-		result.Note = "This run is in your own history, not in the machine's: " + err.Error() + "."
+		result.Note = lang.F("This run is in your own history, not in the machine's: %v.", err)
 		return nil
 	}
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -91,10 +90,10 @@ func (e *MissingError) Error() string {
 	for _, f := range e.Files {
 		sum += f.Size
 	}
-	fmt.Fprintf(&b, "nothing was changed: --offline prevents downloading %s (%s), which this machine does not have; import a bundle that has them (deployctl bundle import FILE), or run this with a network\n",
-		recipes.Count(len(e.Files), "file"), step.Bytes(sum))
+	b.WriteString(lang.F("nothing was changed: --offline prevents downloading %s (%s), which this machine does not have; import a bundle that has them (deployctl bundle import FILE), or run this with a network\n",
+		recipes.Count(len(e.Files), "file"), step.Bytes(sum)))
 	for _, f := range e.Files {
-		fmt.Fprintf(&b, "  %s  %d bytes, sha256 %s\n", step.Clean(f.Name, 120), f.Size, f.SHA256)
+		b.WriteString(lang.F("  %s  %d bytes, sha256 %s\n", step.Clean(f.Name, 120), f.Size, f.SHA256))
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
@@ -227,7 +226,7 @@ func (p *Plan) addModels(ctx context.Context, w ways, lock *lockfile.Lock) error
 }
 
 func notLocked(name string) error {
-	return &Failure{Kind: step.NotFound, Cause: name + " is needed here and is not in the lockfile", Next: "make the lockfile on a system that has what this one has, and lacks what it lacks"}
+	return &Failure{Kind: step.NotFound, Cause: lang.F("%s is needed here and is not in the lockfile", name), Next: lang.T("make the lockfile on a system that has what this one has, and lacks what it lacks")}
 }
 
 // unlike explains that apt cannot do with the lock's packages.
@@ -236,8 +235,8 @@ func unlike(err error) error {
 	if !errors.As(err, &f) || f.Kind != step.Conflict {
 		return err
 	}
-	return &Failure{Kind: step.Conflict, Err: err, Detail: f.Detail, Cause: "the lockfile's packages need others that are neither installed here nor locked",
-		Next: "make the lockfile on a system that has what this one has, and lacks what it lacks"}
+	return &Failure{Kind: step.Conflict, Err: err, Detail: f.Detail, Cause: lang.T("the lockfile's packages need others that are neither installed here nor locked"),
+		Next: lang.T("make the lockfile on a system that has what this one has, and lacks what it lacks")}
 }
 
 // changing picks the packages that apt would install.
@@ -274,7 +273,7 @@ func (p *Plan) fetchFirst(local apt.Local, packages []lockfile.Package, modules 
 		parts = append(parts, recipes.Count(len(packages), "package"))
 	}
 	if len(modules) > 0 {
-		parts = append(parts, recipes.Count(len(modules), "file")+" of Go modules")
+		parts = append(parts, lang.F("%s of Go modules", recipes.Count(len(modules), "file")))
 	}
 	var bytes int64
 	var serves []string

@@ -102,16 +102,14 @@ type Refused struct {
 
 // Error is one sentence.
 func (e *Refused) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s was not unpacked: %s", e.Archive, e.Why)
+	why := lang.T(string(e.Why))
 	if e.Entry != "" {
-		fmt.Fprintf(&b, " (%q)", step.Clean(e.Entry, 120))
+		why += fmt.Sprintf(" (%q)", step.Clean(e.Entry, 120))
 	}
 	if e.Err != nil {
-		fmt.Fprintf(&b, ": %v", e.Err)
+		why = lang.F("%s: %s", why, e.Err.Error())
 	}
-	b.WriteString("; nothing of it was kept")
-	return b.String()
+	return lang.F("%s was not unpacked: %s; nothing of it was kept", e.Archive, why)
 }
 
 // Unwrap gives the decoder's error, if any.

@@ -53,7 +53,7 @@ func RemovePartial(dir string) error {
 	}
 	if inuse.Is(err) {
 		by, next := inuse.Advice(Files(dir)...)
-		return &step.Failure{Kind: step.Locked, Err: err, Cause: dir + " " + by, Next: next + ", then run this again"}
+		return &step.Failure{Kind: step.Locked, Err: err, Cause: lang.F("%s %s", dir, by), Next: lang.F("%s, then run this again", next)}
 	}
 	return store.Explain(dir, err)
 }

@@ -51,11 +51,11 @@ type Error struct {
 
 // Error is one sentence.
 func (e *Error) Error() string {
-	text := "the bundle " + e.File + " was not taken: " + e.Why
+	text := lang.F("the bundle %s was not taken: %s", e.File, e.Why)
 	if e.Err != nil {
-		text += ": " + e.Err.Error()
+		text = lang.F("%s: %s", text, e.Err.Error())
 	}
-	return text + "; " + cmp.Or(e.Next, "copy it again, or make it again with deployctl bundle create")
+	return lang.F("%s; %s", text, cmp.Or(e.Next, lang.T("copy it again, or make it again with deployctl bundle create")))
 }
 
 // Unwrap gives the cause, if any.
@@ -144,7 +144,7 @@ func Is(name string) bool {
 
 // cutShort is that a file of the lockfile is not in the bundle.
 func cutShort(name string, f step.Fetch) *Error {
-	return &Error{File: name, Why: f.Name + " is in its lockfile and not in it: it is cut short"}
+	return &Error{File: name, Why: lang.F("%s is in its lockfile and not in it: it is cut short", f.Name)}
 }
 
 // List reads the lockfile of a bundle, and sees that all its files are there, by
@@ -166,7 +166,7 @@ func List(name string) (*lockfile.Lock, error) {
 			break
 		}
 		if err != nil {
-			return nil, &Error{File: name, Why: "it is cut short or damaged", Err: err}
+			return nil, &Error{File: name, Why: lang.T("it is cut short or damaged"), Err: err}
 		}
 		sizes[h.Name] = h.Size
 	}
@@ -189,17 +189,17 @@ func head(name string) (*lockfile.Lock, int64, error) {
 	h, err := t.Next()
 	switch {
 	case err != nil:
-		return nil, 0, &Error{File: name, Why: "it is not a tar file", Err: err}
+		return nil, 0, &Error{File: name, Why: lang.T("it is not a tar file"), Err: err}
 	case h.Name != lockfile.Name || h.Typeflag != tar.TypeReg:
-		return nil, 0, &Error{File: name, Why: "it does not begin with " + lockfile.Name}
+		return nil, 0, &Error{File: name, Why: lang.F("it does not begin with %s", lockfile.Name)}
 	}
 	l, err := lockfile.Read(t)
 	if err != nil {
 		var bad *lockfile.Error
 		if errors.As(err, &bad) {
-			return nil, 0, &Error{File: name, Why: bad.Why, Err: bad.Err, Next: "use the deployctl that made it, or make it again with deployctl bundle create"}
+			return nil, 0, &Error{File: name, Why: bad.Why, Err: bad.Err, Next: lang.T("use the deployctl that made it, or make it again with deployctl bundle create")}
 		}
-		return nil, 0, &Error{File: name, Why: "its lockfile is cut short", Err: err}
+		return nil, 0, &Error{File: name, Why: lang.T("its lockfile is cut short"), Err: err}
 	}
 	return l, h.Size, nil
 }
@@ -225,7 +225,7 @@ func Import(ctx context.Context, name, cache string, tell func(done, total int64
 		return nil, store.Explain(lock.Path(), err)
 	}
 	if !ok {
-		return nil, &step.Failure{Kind: step.Locked, Cause: "another deployctl is importing a bundle into " + cache, Next: "run this again when it is done"}
+		return nil, &step.Failure{Kind: step.Locked, Cause: lang.F("another deployctl is importing a bundle into %s", cache), Next: lang.T("run this again when it is done")}
 	}
 	l, err := locked(ctx, name, cache, tell)
 	return l, errors.Join(err, lock.Unlock())
@@ -248,7 +248,7 @@ func locked(ctx context.Context, name, cache string, tell func(done, total int64
 	if _, err = archive.Extract(ctx, name, archive.Tar, temp, archive.Options{Limits: limits}); err != nil {
 		var refused *archive.Refused
 		if errors.As(err, &refused) {
-			why := string(refused.Why)
+			why := lang.T(string(refused.Why))
 			if refused.Entry != "" {
 				why += fmt.Sprintf(" (%q)", step.Clean(refused.Entry, 120))
 			}
@@ -290,16 +290,16 @@ func take(ctx context.Context, name string, l *lockfile.Lock, temp, cache string
 		case err != nil:
 			return err
 		case !ok || !info.Mode().IsRegular():
-			return &Error{File: name, Why: fmt.Sprintf("%q in it is not in its lockfile", step.Clean(rel, 120))}
+			return &Error{File: name, Why: lang.F("%q in it is not in its lockfile", step.Clean(rel, 120))}
 		case info.Size() != f.Size:
-			return &Error{File: name, Why: fmt.Sprintf("%s in it has %d bytes and not %d", f.Name, info.Size(), f.Size)}
+			return &Error{File: name, Why: lang.F("%s in it has %d bytes and not %d", f.Name, info.Size(), f.Size)}
 		}
 		sum, err := store.Hash(ctx, path)
 		if err != nil {
 			return err
 		}
 		if string(sum) != f.SHA256 {
-			return &Error{File: name, Why: fmt.Sprintf("%s in it has the sha256 %s and not %s", f.Name, sum, f.SHA256)}
+			return &Error{File: name, Why: lang.F("%s in it has the sha256 %s and not %s", f.Name, sum, f.SHA256)}
 		}
 		found[f.SHA256] = path
 		done += f.Size

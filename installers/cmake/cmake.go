@@ -22,6 +22,7 @@ import (
 	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // The stages, in order.
@@ -116,7 +117,7 @@ func (Worker) Export(s step.Step) mechanism.Script {
 	}
 	x := mechanism.Script{With: b, Undo: step.Clean(s.Undo, 300)}
 	if b.Staged != "" {
-		x.Undo = "remove the folder " + step.Clean(b.Product, 300)
+		x.Undo = lang.F("remove the folder %s", step.Clean(b.Product, 300))
 	}
 	return x
 }
@@ -144,7 +145,7 @@ func (w Worker) Do(ctx context.Context, s step.Step, tell func(step.Progress)) e
 		return err
 	}
 	hold, err := take(ctx, b.Work, func() {
-		tell(step.Progress{Phase: step.Waiting, Percent: -1, Message: "waiting for the compilers that an earlier run left"})
+		tell(step.Progress{Phase: step.Waiting, Percent: -1, Message: lang.T("waiting for the compilers that an earlier run left")})
 	})
 	if err != nil {
 		return err
@@ -184,7 +185,7 @@ func (w Worker) stage(ctx context.Context, s step.Step, b *step.Build, hold *os.
 			return failure
 		}
 		argv = fewer
-		tell(step.Progress{Phase: step.Installing, Percent: -1, Message: "the memory did not suffice; going on with fewer compilers at once"})
+		tell(step.Progress{Phase: step.Installing, Percent: -1, Message: lang.T("the memory did not suffice; going on with fewer compilers at once")})
 	}
 	if b.Stage == Install {
 		return publish(b)
@@ -202,7 +203,7 @@ func clear(b *step.Build) error {
 		return store.Explain(b.Staged, err)
 	}
 	if _, err := os.Lstat(b.Product); err == nil {
-		return &step.Failure{Kind: step.Changed, Cause: b.Product + " is there already and was made otherwise", Next: "move it away or undo what made it, then run deployctl again"}
+		return &step.Failure{Kind: step.Changed, Cause: lang.F("%s is there already and was made otherwise", b.Product), Next: lang.T("move it away or undo what made it, then run deployctl again")}
 	}
 	return nil
 }

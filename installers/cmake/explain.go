@@ -7,6 +7,7 @@ import (
 
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // outOfMemory marks a compiler that the kernel killed.
@@ -31,7 +32,6 @@ var (
 // returns nil.
 func Explain(stage string, exit int, lines []string) *step.Failure {
 	text := strings.Join(lines, "\n")
-	again := "then run deployctl again: the build goes on from there"
 	f := &step.Failure{Kind: step.Other}
 	find := func(re *regexp.Regexp) string {
 		for _, l := range lines {
@@ -47,31 +47,31 @@ func Explain(stage string, exit int, lines []string) *step.Failure {
 	}
 	switch {
 	case strings.Contains(text, "Killed signal terminated program"), strings.Contains(text, "virtual memory exhausted"), strings.Contains(text, "out of memory allocating"), strings.Contains(text, "LLVM ERROR: out of memory"):
-		f.Kind, f.Cause, f.Next = outOfMemory, "the compiler was killed because the memory ran out", "close other programs or add swap, "+again
+		f.Kind, f.Cause, f.Next = outOfMemory, lang.T("the compiler was killed because the memory ran out"), lang.T("close other programs or add swap, then run deployctl again: the build goes on from there")
 		return f
 	case strings.Contains(text, "No space left on device"):
-		f.Kind, f.Cause, f.Next = step.DiskFull, "the disk filled up while building", "free some disk space, "+again
+		f.Kind, f.Cause, f.Next = step.DiskFull, lang.T("the disk filled up while building"), lang.T("free some disk space, then run deployctl again: the build goes on from there")
 		return f
 	}
 	if v := find(reOldCMake()); v != "" {
-		f.Cause, f.Next = "this CMake is too old: "+v+" is needed", "install a newer CMake, "+again
+		f.Cause, f.Next = lang.F("this CMake is too old: %s is needed", v), lang.T("install a newer CMake, then run deployctl again: the build goes on from there")
 		return f
 	}
 	if name := find(reNotFound()); name != "" && stage == Configure && strings.Contains(text, "CMake Error") {
-		f.Cause, f.Next = "CMake does not find "+name, "install its development files, "+again
+		f.Cause, f.Next = lang.F("CMake does not find %s", name), lang.T("install its development files, then run deployctl again: the build goes on from there")
 		return f
 	}
 	if header := find(reHeader()); header != "" {
-		f.Cause, f.Next = "the compiler does not find the header "+header, "install the development files that have it, "+again
+		f.Cause, f.Next = lang.F("the compiler does not find the header %s", header), lang.T("install the development files that have it, then run deployctl again: the build goes on from there")
 		return f
 	}
 	if lib := find(reLibrary()); lib != "" {
-		f.Cause, f.Next = "the linker does not find the library "+lib, "install its development files, "+again
+		f.Cause, f.Next = lang.F("the linker does not find the library %s", lib), lang.T("install its development files, then run deployctl again: the build goes on from there")
 		return f
 	}
 	if what := find(reError()); what != "" {
-		f.Cause, f.Next = "the "+stage+" stage failed: "+what, "read the log, fix what it says, "+again
+		f.Cause, f.Next = lang.F("the %s stage failed: %s", lang.T(stage), what), lang.T("read the log, fix what it says, then run deployctl again: the build goes on from there")
 		return f
 	}
-	return pkgmgr.Unexplained("the "+stage+" stage", exit, lines)
+	return pkgmgr.Unexplained(lang.F("the %s stage", lang.T(stage)), exit, lines)
 }

@@ -57,20 +57,20 @@ func Steps(h *host.Host, s Source) ([]step.Step, error) {
 		env         []string
 		cost        step.Cost
 	}{
-		{Configure, "Configure " + s.Build.Name, configure, nil, step.Cost{Minutes: 0.3}},
+		{Configure, lang.F("Configure %s", s.Build.Name), configure, nil, step.Cost{Minutes: 0.3}},
 		// Ninja itself, not cmake --build: it is Ninja that must hear when
 		// deployctl dies, and stops its compilers then.
-		{Compile, "Compile " + s.Build.Name, []string{tool("ninja"), "-C", build, jobsFlag, strconv.Itoa(s.jobs())}, nil,
+		{Compile, lang.F("Compile %s", s.Build.Name), []string{tool("ninja"), "-C", build, jobsFlag, strconv.Itoa(s.jobs())}, nil,
 			step.Cost{DiskBytes: int64(s.Build.Disk), Minutes: s.minutes(), Note: lang.T("the objects go when the build is done")}},
-		{Install, "Install " + s.Build.Name + " into " + s.Product, []string{cmake, "--install", build}, []string{"DESTDIR=" + staged}, step.Cost{Minutes: 0.1}},
+		{Install, lang.F("Install %s into %s", s.Build.Name, s.Product), []string{cmake, "--install", build}, []string{"DESTDIR=" + staged}, step.Cost{Minutes: 0.1}},
 	}
 	var steps []step.Step
 	for _, st := range stages {
 		b := &step.Build{Stage: st.name, Dir: build, Work: s.Work, Env: append([]string{"LC_ALL=C"}, st.env...), Product: s.Product, Key: key}
-		undo := "nothing to undo: it works in a folder that goes with the build"
+		undo := lang.T("nothing to undo: it works in a folder that goes with the build")
 		if st.name == Install {
 			b.Staged = staged
-			undo = "deployctl undo removes " + s.Product + ", unless someone changed it"
+			undo = lang.F("deployctl undo removes %s, unless someone changed it", s.Product)
 		}
 		st.cost.Minutes = max(0.1, st.cost.Minutes)
 		steps = append(steps, step.Step{

@@ -269,7 +269,7 @@ func (t *transfer) judge(ctx context.Context) error {
 		return nil
 	}
 	return &answer{kind: step.HashMismatch, restart: true,
-		text: fmt.Sprintf("has another file: sha256 %s…, expected %s…", sum[:12], t.a.SHA256[:12]),
+		text: lang.F("has another file: sha256 %s…, expected %s…", sum[:12], t.a.SHA256[:12]),
 		// Pieces of two versions, or a disk that changed the first one: worth
 		// one attempt from the beginning.
 		again: t.mixed}
@@ -314,7 +314,7 @@ func (p *part) run(ctx context.Context) error {
 	defer cancel(nil)
 	req, err := http.NewRequestWithContext(watched, http.MethodGet, p.mirror, nil)
 	if err != nil {
-		return &answer{kind: step.Other, text: "is not an address"}
+		return &answer{kind: step.Other, text: lang.T("is not an address")}
 	}
 	req.Header.Set("Accept-Encoding", "identity")
 	req.Header.Set("User-Agent", "deployctl")
@@ -334,7 +334,7 @@ func (p *part) run(ctx context.Context) error {
 	stop()
 	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(watched), errStalled) {
 		err = &answer{kind: step.NoNetwork, again: true,
-			text: fmt.Sprintf("stalled: fewer than %s within %s", step.Bytes(p.MinBytes), p.Stall)}
+			text: lang.F("stalled: fewer than %s within %s", step.Bytes(p.MinBytes), p.Stall)}
 	}
 	return err
 }
@@ -379,7 +379,7 @@ func (p *part) exchange(ctx context.Context, req *http.Request) error {
 		return err
 	}
 	if enc := resp.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
-		return &answer{kind: step.Other, text: "sends the file in another encoding, " + step.Clean(enc, 20)}
+		return &answer{kind: step.Other, text: lang.F("sends the file in another encoding, %s", step.Clean(enc, 20))}
 	}
 	if p.lead {
 		if err := p.begin(resp); err != nil {
@@ -400,12 +400,12 @@ func unreachable(err error) error {
 	if errors.As(err, &u) {
 		err = u.Err
 	}
-	return &answer{kind: step.NoNetwork, text: "was not reached", err: err, again: true}
+	return &answer{kind: step.NoNetwork, text: lang.T("was not reached"), err: err, again: true}
 }
 
 // changed is that the mirror has another version than the bytes so far.
 func changed() error {
-	return &answer{kind: step.HashMismatch, text: "changed the file midway", again: true, restart: true}
+	return &answer{kind: step.HashMismatch, text: lang.T("changed the file midway"), again: true, restart: true}
 }
 
 // ErrWebPage is an answer that is not the server's.
@@ -429,19 +429,19 @@ func (p *part) accept(resp *http.Response) error {
 		if v != "" && v != p.validator || resp.ContentLength >= 0 && resp.ContentLength != p.a.Size {
 			return changed()
 		}
-		return &answer{kind: step.Other, text: "does not send parts any more", again: true, fewer: true}
+		return &answer{kind: step.Other, text: lang.T("does not send parts any more"), again: true, fewer: true}
 	case resp.ContentLength != p.a.Size && WebPage(resp):
-		return &answer{kind: step.NoNetwork, text: "was not reached", err: ErrWebPage}
+		return &answer{kind: step.NoNetwork, text: lang.T("was not reached"), err: ErrWebPage}
 	case code == http.StatusOK && resp.ContentLength >= 0 && resp.ContentLength != p.a.Size:
 		// What was fetched before is kept for the next mirror.
-		return &answer{kind: step.HashMismatch, text: fmt.Sprintf("has a file of another size (%d bytes where %d are expected)", resp.ContentLength, p.a.Size)}
+		return &answer{kind: step.HashMismatch, text: lang.F("has a file of another size (%d bytes where %d are expected)", resp.ContentLength, p.a.Size)}
 	case code == http.StatusOK:
 		return nil
 	case code == http.StatusPartialContent && p.ranged():
 		first, last, total, ok := contentRange(resp.Header.Get("Content-Range"))
 		if !ok || first != p.from || total >= 0 && total != p.a.Size || last != p.to-1 ||
 			resp.ContentLength >= 0 && resp.ContentLength != p.to-p.from {
-			return &answer{kind: step.Other, text: "sends another range than the one asked for", again: true, restart: true}
+			return &answer{kind: step.Other, text: lang.T("sends another range than the one asked for"), again: true, restart: true}
 		}
 		// A date may be left out of an answer to If-Range (RFC 9110, 15.3.7).
 		if v != "" && p.validator != "" && v != p.validator {
@@ -449,18 +449,18 @@ func (p *part) accept(resp *http.Response) error {
 		}
 		return nil
 	case code == http.StatusRequestedRangeNotSatisfiable && p.ranged():
-		return &answer{kind: step.Other, text: "has no such range: the file there is shorter", again: true, restart: true}
+		return &answer{kind: step.Other, text: lang.T("has no such range: the file there is shorter"), again: true, restart: true}
 	case code == http.StatusNotFound || code == http.StatusGone:
-		return &answer{kind: step.NotFound, text: fmt.Sprintf("answers %d", code)}
+		return &answer{kind: step.NotFound, text: lang.F("answers %d", code)}
 	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= 500:
-		a := &answer{kind: step.NoNetwork, text: fmt.Sprintf("answers %d", code), again: true}
+		a := &answer{kind: step.NoNetwork, text: lang.F("answers %d", code), again: true}
 		a.fewer = code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable
 		if a.after = retryAfter(resp.Header, p.Clock.Now()); a.after > 0 {
-			a.text += " and asks to wait " + a.after.Round(time.Second).String()
+			a.text = lang.F("answers %d and asks to wait %s", code, a.after.Round(time.Second))
 		}
 		return a
 	default:
-		return &answer{kind: step.Other, text: fmt.Sprintf("answers %d", code)}
+		return &answer{kind: step.Other, text: lang.F("answers %d", code)}
 	}
 }
 
@@ -573,7 +573,7 @@ func (p *part) body(ctx context.Context, body io.Reader) error {
 		n, err := body.Read(p.buf[:min(chunk, p.to-at+1)])
 		p.counted.Add(int64(n))
 		if at+int64(n) > p.to {
-			return &answer{kind: step.HashMismatch, text: "sends more bytes than the file has", restart: true}
+			return &answer{kind: step.HashMismatch, text: lang.T("sends more bytes than the file has"), restart: true}
 		}
 		if n > 0 {
 			if _, err := p.file.WriteAt(p.buf[:n], at); err != nil {
@@ -591,9 +591,9 @@ func (p *part) body(ctx context.Context, body io.Reader) error {
 		case ctx.Err() != nil && !errors.Is(context.Cause(ctx), errStalled):
 			return ctx.Err()
 		case err != io.EOF:
-			return &answer{kind: step.NoNetwork, text: fmt.Sprintf("was cut off after %d of %d bytes", p.pieces.total(), p.a.Size), err: err, again: true}
+			return &answer{kind: step.NoNetwork, text: lang.F("was cut off after %d of %d bytes", p.pieces.total(), p.a.Size), err: err, again: true}
 		case at < p.to:
-			return &answer{kind: step.NoNetwork, text: fmt.Sprintf("ended after %d of %d bytes", p.pieces.total(), p.a.Size), again: true}
+			return &answer{kind: step.NoNetwork, text: lang.F("ended after %d of %d bytes", p.pieces.total(), p.a.Size), again: true}
 		default:
 			return nil
 		}

@@ -207,38 +207,31 @@ type Error struct {
 
 // Error is one sentence: the artifact, each mirror's answer, and what to do.
 func (e *Error) Error() string {
-	var b strings.Builder
 	if e.Kind == Offline {
-		fmt.Fprintf(&b, "%s (%s, sha256 %s) is not in the cache and --offline prevents downloading it; run this once with a network, or import the file",
+		return lang.F("%s (%s, sha256 %s) is not in the cache and --offline prevents downloading it; run this once with a network, or import the file",
 			e.Artifact.Name, step.Bytes(e.Artifact.Size), e.Artifact.SHA256)
-		return b.String()
 	}
-	fmt.Fprintf(&b, "%s could not be fetched: ", e.Artifact.Name)
-	for i, t := range e.Tries {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(&b, "%s %v", t.Mirror, t.Err)
+	var why []string
+	for _, t := range e.Tries {
+		why = append(why, fmt.Sprintf("%s %v", t.Mirror, t.Err))
 	}
 	if e.Err != nil {
-		if len(e.Tries) > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(e.Err.Error())
+		why = append(why, e.Err.Error())
 	}
+	text := lang.F("%s could not be fetched: %s", e.Artifact.Name, strings.Join(why, lang.T(", ")))
 	next := map[step.Kind]string{
-		step.NoNetwork:    "check the network and the proxy (HTTPS_PROXY, NO_PROXY), then run this again",
-		step.NotFound:     "import the file from somewhere else",
-		step.HashMismatch: "the mirror has another file: import it from somewhere else, or report it",
-		step.Other:        "run this again later, or import the file",
+		step.NoNetwork:    lang.T("check the network and the proxy (HTTPS_PROXY, NO_PROXY), then run this again"),
+		step.NotFound:     lang.T("import the file from somewhere else"),
+		step.HashMismatch: lang.T("the mirror has another file: import it from somewhere else, or report it"),
+		step.Other:        lang.T("run this again later, or import the file"),
 	}[e.Kind]
 	if next != "" {
-		b.WriteString("; " + next)
+		text = lang.F("%s; %s", text, next)
 	}
 	if e.Have > 0 {
-		fmt.Fprintf(&b, " (%s of %s are kept and need not be fetched again)", step.Bytes(e.Have), step.Bytes(e.Artifact.Size))
+		text = lang.F("%s (%s of %s are kept and need not be fetched again)", text, step.Bytes(e.Have), step.Bytes(e.Artifact.Size))
 	}
-	return b.String()
+	return text
 }
 
 // Unwrap gives the cause and the mirrors' errors.
@@ -273,7 +266,7 @@ func Fetch(ctx context.Context, a Artifact, o Options) (string, error) {
 	if f.own {
 		defer f.client.CloseIdleConnections()
 	}
-	unlock, err := o.Store.Lock(ctx, a.SHA256, func() { f.tell(Waiting, 0, "", "another process is fetching the same file") })
+	unlock, err := o.Store.Lock(ctx, a.SHA256, func() { f.tell(Waiting, 0, "", lang.T("another process is fetching the same file")) })
 	if err != nil {
 		return "", f.failed(ctx, err)
 	}
@@ -431,7 +424,7 @@ type answer struct {
 
 func (a *answer) Error() string {
 	if a.err != nil {
-		return a.text + ": " + a.err.Error()
+		return lang.F("%s: %s", a.text, a.err.Error())
 	}
 	return a.text
 }
@@ -473,7 +466,7 @@ func (f *fetch) mirror(ctx context.Context, mirror string) (string, error) {
 			return "", err
 		}
 		pause := max(f.pause(idle), a.after)
-		f.tell(Retrying, kept, show(mirror), fmt.Sprintf("%s; trying again in %s", a, pause.Round(100*time.Millisecond)))
+		f.tell(Retrying, kept, show(mirror), lang.F("%s; trying again in %s", a, pause.Round(100*time.Millisecond)))
 		if err := f.Clock.Sleep(ctx, pause); err != nil {
 			return "", err
 		}
@@ -494,15 +487,15 @@ func (f *fetch) redirect(req *http.Request, via []*http.Request) error {
 	last := via[len(via)-1].URL
 	switch {
 	case len(via) > maxRedirects:
-		return &answer{kind: step.Other, text: fmt.Sprintf("redirects more than %d times", maxRedirects)}
+		return &answer{kind: step.Other, text: lang.F("redirects more than %d times", maxRedirects)}
 	case req.URL.User != nil:
-		return &answer{kind: step.Other, text: "redirects to an address with a user name"}
+		return &answer{kind: step.Other, text: lang.T("redirects to an address with a user name")}
 	case req.URL.Scheme == "https":
 		return nil
 	case req.URL.Scheme != "http", last.Scheme == "https":
-		return &answer{kind: step.Other, text: "redirects from " + last.Scheme + " to " + step.Clean(req.URL.Scheme, 20)}
+		return &answer{kind: step.Other, text: lang.F("redirects from %s to %s", last.Scheme, step.Clean(req.URL.Scheme, 20))}
 	case req.URL.Host != last.Host && !(f.AllowHTTP && loopback(req.URL)):
-		return &answer{kind: step.Other, text: "redirects to another host, " + step.Clean(req.URL.Host, 80) + ", without https"}
+		return &answer{kind: step.Other, text: lang.F("redirects to another host, %s, without https", step.Clean(req.URL.Host, 80))}
 	}
 	return nil
 }
@@ -517,7 +510,7 @@ func loopback(u *url.URL) bool {
 func show(address string) string {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
-		return "an address that cannot be read"
+		return lang.T("an address that cannot be read")
 	}
 	return step.Clean(u.Host+u.EscapedPath(), 200)
 }

@@ -60,8 +60,8 @@ func Find(ctx context.Context, h *host.Host, user facts.User) (Method, error) {
 		}
 	}
 	return Method{}, &step.Failure{Kind: step.NoPrivilege,
-		Cause: "this step needs root and neither sudo, doas nor pkexec is installed",
-		Next:  "run deployctl as root (su -), or install sudo and add this user to it"}
+		Cause: lang.T("this step needs root and neither sudo, doas nor pkexec is installed"),
+		Next:  lang.T("run deployctl as root (su -), or install sudo and add this user to it")}
 }
 
 // For fits the method to the commands that will run: Bare where sudo says that
@@ -154,24 +154,24 @@ func (m Method) Ready(ctx context.Context, h *host.Host, ask Terminal) error {
 	out, err = h.Run(ctx, host.Command{Argv: m.Wrap([]string{"/bin/true"}), Env: []string{"LC_ALL=C"}})
 	if err != nil || out.Exit != 0 {
 		return &step.Failure{Kind: step.Refused, Err: err,
-			Cause: m.Name + " accepted the password but does not remember it for the next command",
-			Next:  "run deployctl itself as root, or add persist (doas) or a timestamp_timeout (sudo) to its rule"}
+			Cause: lang.F("%s accepted the password but does not remember it for the next command", m.Name),
+			Next:  lang.T("run deployctl itself as root, or add persist (doas) or a timestamp_timeout (sudo) to its rule")}
 	}
 	return nil
 }
 
 func (m Method) refused(said []string, err error) *step.Failure {
 	return &step.Failure{Kind: step.Refused, Err: err, Detail: clean(said),
-		Cause: m.Name + " did not let this user become root",
-		Next:  "run deployctl as root, or ask the administrator for a rule in " + map[string]string{"sudo": "sudoers", "doas": "doas.conf"}[m.Name]}
+		Cause: lang.F("%s did not let this user become root", m.Name),
+		Next:  lang.F("run deployctl as root, or ask the administrator for a rule in %s", map[string]string{"sudo": "sudoers", "doas": "doas.conf"}[m.Name])}
 }
 
 // Denied is the failure when Windows' question was answered with no, or by a
 // policy or a missing desktop in the user's place.
 func Denied(err error) *step.Failure {
 	return &step.Failure{Kind: step.Refused, Err: err,
-		Cause: "you said no to Windows' question for administrator rights (or nobody could be asked)",
-		Next:  "run deployctl again and say yes, or start it from a terminal opened with \"Run as administrator\""}
+		Cause: lang.T("you said no to Windows' question for administrator rights (or nobody could be asked)"),
+		Next:  lang.T("run deployctl again and say yes, or start it from a terminal opened with \"Run as administrator\"")}
 }
 
 // Explain recognises what sudo, doas and pkexec say when they refuse; nil when
@@ -184,20 +184,20 @@ func Explain(lines []string) *step.Failure {
 		case strings.HasPrefix(l, "sudo: ") && (strings.Contains(l, "a password is required") || strings.Contains(l, "a terminal is required")),
 			strings.HasPrefix(l, "doas: ") && strings.Contains(strings.ToLower(l), "authentication required"),
 			strings.HasPrefix(l, "doas: ") && strings.Contains(l, "a tty is required"):
-			f.Cause = "becoming root needs a password and there is no terminal to ask on"
-			f.Next = "run deployctl in a terminal or as root, or allow this user without a password"
+			f.Cause = lang.T("becoming root needs a password and there is no terminal to ask on")
+			f.Next = lang.T("run deployctl in a terminal or as root, or allow this user without a password")
 		case strings.Contains(l, "is not in the sudoers file"), strings.HasPrefix(l, "Sorry, user "),
 			strings.HasPrefix(l, "sudo: ") && strings.Contains(l, "is not allowed"),
 			strings.HasPrefix(l, "doas: ") && strings.Contains(l, "not permitted"):
-			f.Cause = "this user may not become root"
-			f.Next = "run deployctl as root, or ask the administrator to add this user to sudoers or doas.conf"
+			f.Cause = lang.T("this user may not become root")
+			f.Next = lang.T("run deployctl as root, or ask the administrator to add this user to sudoers or doas.conf")
 		case strings.HasPrefix(l, "sudo: ") && strings.Contains(l, "no new privileges"):
-			f.Cause = "sudo cannot work here: the \"no new privileges\" flag is set (a container started that way)"
-			f.Next = "run deployctl as root in the container"
+			f.Cause = lang.T("sudo cannot work here: the \"no new privileges\" flag is set (a container started that way)")
+			f.Next = lang.T("run deployctl as root in the container")
 		case strings.HasPrefix(l, "Error executing command as another user: Not authorized"),
 			strings.HasPrefix(l, "Error executing command as another user: Request dismissed"):
-			f.Cause = "pkexec did not authorise the step"
-			f.Next = "run deployctl as root, or in a desktop session where the question can be answered"
+			f.Cause = lang.T("pkexec did not authorise the step")
+			f.Next = lang.T("run deployctl as root, or in a desktop session where the question can be answered")
 		default:
 			continue
 		}

@@ -32,6 +32,7 @@ import (
 	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // The scopes of an edit.
@@ -179,26 +180,30 @@ func (Worker) Room(step.Step) (string, int64) { return "", 0 }
 func (Worker) Describe(s step.Step) (label, text string) {
 	edits, err := step.As[step.Edits](s)
 	if err != nil {
-		return "does", "nothing"
+		return "does", lang.T("nothing")
 	}
 	var list []string
 	for _, e := range edits {
 		if e.Prepend {
-			list = append(list, e.Value+" first in "+e.Name)
+			list = append(list, lang.F("%s first in %s", e.Value, e.Name))
 		} else {
 			list = append(list, e.Name+"="+e.Value)
 		}
 	}
-	return "does", "sets for later shells of this " + edits[0].Scope + ": " + strings.Join(list, ", ")
+	text = lang.F("sets for later shells of this user: %s", strings.Join(list, lang.T(", ")))
+	if edits[0].Scope == Machine {
+		text = lang.F("sets for later shells of this machine: %s", strings.Join(list, lang.T(", ")))
+	}
+	return "does", text
 }
 
 // Export is the same edits.
 func (Worker) Export(s step.Step) mechanism.Script {
-	return mechanism.Script{With: s.With, Undo: "take the lines out again"}
+	return mechanism.Script{With: s.With, Undo: lang.T("take the lines out again")}
 }
 
 func changed(name string) error {
-	return &step.Failure{Kind: step.Changed, Cause: name + " was changed since deployctl made it", Next: "look at it and take it back by hand if it is not wanted"}
+	return &step.Failure{Kind: step.Changed, Cause: lang.F("%s was changed since deployctl made it", name), Next: lang.T("look at it and take it back by hand if it is not wanted")}
 }
 
 // notPlanned is the error for a step that no plan of deployctl has.
@@ -230,12 +235,12 @@ func (w Worker) targets(s step.Step) ([]target, error) {
 		return out, nil
 	}
 	if len(s.Take) == 0 {
-		return nil, notPlanned("it takes nothing back")
+		return nil, notPlanned(lang.T("it takes nothing back"))
 	}
 	for _, take := range s.Take {
 		t, ok := w.taken(take.Name, edits)
 		if !ok || t.edit.Prepend && take.Was != "" {
-			return nil, notPlanned(step.Clean(take.Name, 200) + " is none of its edits")
+			return nil, notPlanned(lang.F("%s is none of its edits", step.Clean(take.Name, 200)))
 		}
 		out = append(out, t)
 	}
@@ -336,13 +341,13 @@ func (w Worker) lasting(scope string) ([]string, error) {
 	case w.Host.Windows():
 		return []string{userKey}, nil
 	case scope == Machine && w.Host.OS != "linux":
-		return nil, &step.Failure{Kind: step.Other, Cause: "deployctl makes settings of a whole machine on Linux and Windows only", Next: "make it a setting of the user"}
+		return nil, &step.Failure{Kind: step.Other, Cause: lang.T("deployctl makes settings of a whole machine on Linux and Windows only"), Next: lang.T("make it a setting of the user")}
 	case scope == Machine:
 		return []string{profileD}, nil
 	}
 	home := w.Host.Env("HOME")
 	if !path.IsAbs(home) {
-		return nil, &step.Failure{Kind: step.Other, Cause: "HOME does not name a folder, so your profile cannot be found", Next: "set HOME, then run deployctl again"}
+		return nil, &step.Failure{Kind: step.Other, Cause: lang.T("HOME does not name a folder, so your profile cannot be found"), Next: lang.T("set HOME, then run deployctl again")}
 	}
 	names := []string{path.Join(home, ".profile")}
 	// bash reads the first of these three only (Bash Reference Manual, 6.2).
@@ -374,26 +379,26 @@ var variable = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(
 // places, and those that contradict each other.
 func check(edits []step.Env, windows bool) error {
 	if len(edits) == 0 {
-		return notPlanned("it changes no variable")
+		return notPlanned(lang.T("it changes no variable"))
 	}
 	for i, e := range edits {
 		switch {
 		case !variable().MatchString(e.Name):
-			return notPlanned(fmt.Sprintf("%.100q is not the name of a variable", e.Name))
+			return notPlanned(lang.F("%.100q is not the name of a variable", e.Name))
 		case e.Scope != User && e.Scope != Machine:
-			return notPlanned(fmt.Sprintf("%s: the scope %.100q is neither user nor machine", e.Name, e.Scope))
+			return notPlanned(lang.F("%s: the scope %.100q is neither user nor machine", e.Name, e.Scope))
 		case e.Value == "" || !utf8.ValidString(e.Value) || strings.ContainsAny(e.Value, "\x00\r\n"):
-			return notPlanned(e.Name + ": the value is empty, not UTF-8, or has a line break or a zero byte")
+			return notPlanned(lang.F("%s: the value is empty, not UTF-8, or has a line break or a zero byte", e.Name))
 		case strings.Contains(e.Value, tag):
-			return notPlanned(e.Name + ": the value has the mark of deployctl's own lines")
+			return notPlanned(lang.F("%s: the value has the mark of deployctl's own lines", e.Name))
 		case e.Prepend && strings.Contains(e.Value, separator(windows)):
-			return notPlanned(e.Name + ": the entry has the list's separator")
+			return notPlanned(lang.F("%s: the entry has the list's separator", e.Name))
 		case !e.Prepend && sameName(e.Name, "PATH", windows):
-			return notPlanned("PATH is a list, it is not set")
+			return notPlanned(lang.T("PATH is a list, it is not set"))
 		}
 		for _, other := range edits[:i] {
 			if sameName(e.Name, other.Name, windows) && e.Scope == other.Scope && (!e.Prepend || !other.Prepend) {
-				return notPlanned(e.Name + " is set, and changed once more")
+				return notPlanned(lang.F("%s is set, and changed once more", e.Name))
 			}
 		}
 	}
@@ -414,13 +419,13 @@ func explain(place string, err error) error {
 	out := *f
 	switch {
 	case f.Kind == step.DiskFull:
-		out.Next = "free some disk space, then run deployctl again"
+		out.Next = lang.T("free some disk space, then run deployctl again")
 	case f.Kind == step.ReadOnly && errors.Is(f.Err, fs.ErrPermission) && place == profileD:
-		out.Kind, out.Next = step.NoPrivilege, "run deployctl as root, or make it a setting of the user"
+		out.Kind, out.Next = step.NoPrivilege, lang.T("run deployctl as root, or make it a setting of the user")
 	case f.Kind == step.ReadOnly && errors.Is(f.Err, fs.ErrPermission) && place == systemKey:
-		out.Kind, out.Next = step.NoPrivilege, "run deployctl from a terminal opened with \"Run as administrator\", or make it a setting of the user"
+		out.Kind, out.Next = step.NoPrivilege, lang.T("run deployctl from a terminal opened with \"Run as administrator\", or make it a setting of the user")
 	case f.Kind == step.ReadOnly:
-		out.Next = "make it writable, then run deployctl again"
+		out.Next = lang.T("make it writable, then run deployctl again")
 	}
 	return &out
 }

@@ -42,7 +42,7 @@ func read(path string) (file, error) {
 	f := file{path: path, linked: info.Mode()&fs.ModeSymlink != 0}
 	if f.linked {
 		if f.path, err = filepath.EvalSymlinks(path); errors.Is(err, fs.ErrNotExist) {
-			return file{}, &step.Failure{Kind: step.Other, Err: err, Cause: path + " is a link to a file that is not there", Next: "make that file or remove the link, then run deployctl again"}
+			return file{}, &step.Failure{Kind: step.Other, Err: err, Cause: lang.F("%s is a link to a file that is not there", path), Next: lang.T("make that file or remove the link, then run deployctl again")}
 		} else if err != nil {
 			return file{}, err
 		}
@@ -51,7 +51,7 @@ func read(path string) (file, error) {
 		return file{}, err
 	}
 	if !f.info.Mode().IsRegular() || f.info.Size() > maxFile {
-		return file{}, &step.Failure{Kind: step.Other, Cause: path + " is not a settings file: it is too large, or not a plain file", Next: "look at it, then run deployctl again"}
+		return file{}, &step.Failure{Kind: step.Other, Cause: lang.F("%s is not a settings file: it is too large, or not a plain file", path), Next: lang.T("look at it, then run deployctl again")}
 	}
 	data, err := os.ReadFile(f.path)
 	f.content = string(data)

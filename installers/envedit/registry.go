@@ -2,12 +2,12 @@ package envedit
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"strings"
 	"unicode/utf16"
 
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Registry is the little of Windows' registry that environment variables need.
@@ -104,8 +104,8 @@ func (v value) drop(e step.Env, was string) error {
 
 func (v value) set(name string, to Value) error {
 	if n := len(utf16.Encode([]rune(to.Text))); n > maxVariable {
-		return &step.Failure{Kind: step.Other, Cause: fmt.Sprintf("%s would have %d characters, and Windows allows %d", name, n, maxVariable),
-			Next: "remove entries that are not needed from " + v.key + ", then run deployctl again"}
+		return &step.Failure{Kind: step.Other, Cause: lang.F("%s would have %d characters, and Windows allows %d", name, n, maxVariable),
+			Next: lang.F("remove entries that are not needed from %s, then run deployctl again", v.key)}
 	}
 	return explain(v.key, v.registry.Set(v.key, name, to))
 }
@@ -124,6 +124,6 @@ func (v value) hides(name string) error {
 	if err != nil {
 		return explain(systemKey, err)
 	}
-	return &step.Failure{Kind: step.Conflict, Cause: name + " is set for the whole machine, and one of the user's would hide it",
-		Next: "make it a setting of the machine, or copy the machine's " + name + " to the user's environment first"}
+	return &step.Failure{Kind: step.Conflict, Cause: lang.F("%s is set for the whole machine, and one of the user's would hide it", name),
+		Next: lang.F("make it a setting of the machine, or copy the machine's %s to the user's environment first", name)}
 }

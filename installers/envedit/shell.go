@@ -62,7 +62,7 @@ func (s shell) put(e step.Env) error {
 	err = f.replace(text.String())
 	if errors.Is(err, fs.ErrNotExist) {
 		dir := path.Dir(s.shown)
-		return &step.Failure{Kind: step.Other, Err: err, Cause: dir + " is not there, so no shell reads a file in it", Next: "see how this system sets variables at login, and do it by hand"}
+		return &step.Failure{Kind: step.Other, Err: err, Cause: lang.F("%s is not there, so no shell reads a file in it", dir), Next: lang.T("see how this system sets variables at login, and do it by hand")}
 	}
 	return explain(s.shown, err)
 }
@@ -99,8 +99,8 @@ func (s shell) read() (file, script, error) {
 	}
 	text, err := parse(f.content, s.own)
 	if err != nil {
-		return f, text, &step.Failure{Kind: step.Changed, Err: err, Cause: s.shown + ": " + err.Error(),
-			Next: "make it one line \"" + startMark + "\" and after it one line \"" + endMark + "\", or remove both"}
+		return f, text, &step.Failure{Kind: step.Changed, Err: err, Cause: lang.F("%s: %s", s.shown, err.Error()),
+			Next: lang.F("make it one line \"%s\" and after it one line \"%s\", or remove both", startMark, endMark)}
 	}
 	return f, text, nil
 }

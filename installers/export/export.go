@@ -61,7 +61,7 @@ type ArgumentError struct {
 
 // Error is one sentence with the step.
 func (e *ArgumentError) Error() string {
-	return fmt.Sprintf("step %s cannot be written as %s: an argument %s; deployctl did not make this plan", e.Step, e.Format, e.Why)
+	return lang.F("step %s cannot be written as %s: an argument %s; deployctl did not make this plan", e.Step, e.Format, e.Why)
 }
 
 // Write writes the plan's steps in the format. The output depends on the
@@ -132,7 +132,7 @@ func prepare(format Format, plan *installers.Plan) (tasks []task, err error) {
 		}
 		t := task{title: step.Clean(s.Title, 200), argv: s.Argv, admin: s.NeedsAny(step.Admin), by: installers.ManagerOf(s.Mechanism), cache: s.Action == step.Refresh, undo: cmp.Or(x.Undo, step.Clean(s.Undo, 300)), env: s.Edits(), requirements: s.Requirements}
 		if len(s.Requirements) > 0 {
-			t.purpose = step.Clean("For "+strings.Join(s.Requirements, ", "), 500) + "."
+			t.purpose = lang.F("%s.", step.Clean(lang.F("For %s", strings.Join(s.Requirements, ", ")), 500))
 		}
 		if t.admin && len(prefix) > 0 && len(s.Argv) > len(prefix) && slices.Equal(s.Argv[:len(prefix)], prefix) {
 			t.argv = s.Argv[len(prefix):]
@@ -262,7 +262,7 @@ func (p *page) head(tasks []task) {
 func (p *page) explain(indent string, i, of int, t task) {
 	p.comment(indent, fmt.Sprintf("%d of %d: %s. %s", i+1, of, t.title, t.purpose))
 	if t.undo != "" {
-		p.comment(indent, "Undo: "+t.undo+".")
+		p.comment(indent, lang.F("Undo: %s.", t.undo))
 	}
 }
 

@@ -2,7 +2,6 @@ package files
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"net/url"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // FetchAll is the mechanism "fetch-all": many files into the store in one step,
@@ -143,12 +143,8 @@ func (FetchAll) Describe(s step.Step) (label, text string) {
 			}
 		}
 	}
-	many := fmt.Sprintf("%d files", len(list))
-	if len(list) == 1 {
-		many = "1 file"
-	}
-	return "does", fmt.Sprintf("fetches what is not here yet of %s (%d bytes), each by its sha256, from %s", many, size,
-		step.Clean(strings.Join(slices.Sorted(maps.Keys(hosts)), ", "), 300))
+	return "does", lang.F("fetches what is not here yet of %s (%d bytes), each by its sha256, from %s", lang.Count(len(list), "file"), size,
+		step.Clean(strings.Join(slices.Sorted(maps.Keys(hosts)), lang.T(", ")), 300))
 }
 
 // Export refuses: the files are a lockfile's.

@@ -8,7 +8,6 @@ package files
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -112,9 +111,9 @@ func (Fetch) Describe(s step.Step) (label, text string) {
 		return "does", ""
 	}
 	if f.Project != "" {
-		return "does", fmt.Sprintf("fetches %s of the project %s (%d bytes, sha256 %s) from the Python package index that pip is set up with", f.Name, f.Project, f.Size, f.SHA256)
+		return "does", lang.F("fetches %s of the project %s (%d bytes, sha256 %s) from the Python package index that pip is set up with", f.Name, f.Project, f.Size, f.SHA256)
 	}
-	return "does", fmt.Sprintf("fetches %s (%d bytes, sha256 %s)", step.Clean(strings.Join(f.Mirrors, ", or "), 500), f.Size, f.SHA256)
+	return "does", lang.F("fetches %s (%d bytes, sha256 %s)", step.Clean(strings.Join(f.Mirrors, lang.T(", or ")), 500), f.Size, f.SHA256)
 }
 
 // Export leaves the file to the steps that use it.
@@ -228,13 +227,13 @@ func (Unpack) Describe(s step.Step) (label, text string) {
 	u, ok := s.With.(*step.Unpack)
 	switch {
 	case !ok:
-		return "does", "nothing"
+		return "does", lang.T("nothing")
 	case len(u.Files) == 1:
-		return "does", "takes 1 file out of the archive into " + u.Into
+		return "does", lang.F("takes 1 file out of the archive into %s", u.Into)
 	case len(u.Files) > 0:
-		return "does", fmt.Sprintf("takes %d files out of the archive into %s", len(u.Files), u.Into)
+		return "does", lang.F("takes %d files out of the archive into %s", len(u.Files), u.Into)
 	}
-	return "does", "unpacks into " + u.Into
+	return "does", lang.F("unpacks into %s", u.Into)
 }
 
 // Export is the same archive and folder; of a removal, the folders that only
@@ -243,7 +242,7 @@ func (Unpack) Export(s step.Step) mechanism.Script {
 	var x mechanism.Script
 	if u, ok := s.With.(*step.Unpack); ok && s.Action == step.Install {
 		if x.With = u; !u.Work {
-			x.Undo = "remove the folder " + step.Clean(u.Into, 300)
+			x.Undo = lang.F("remove the folder %s", step.Clean(u.Into, 300))
 		}
 		return x
 	}
@@ -296,7 +295,7 @@ func (p Place) Do(ctx context.Context, s step.Step, _ func(step.Progress)) error
 	}
 	if there, err := Exists(f.Path); err != nil || there {
 		if err == nil {
-			err = &step.Failure{Kind: step.Changed, Cause: f.Path + " is there already and is another file", Next: "move it away if it is not wanted, then run deployctl again"}
+			err = &step.Failure{Kind: step.Changed, Cause: lang.F("%s is there already and is another file", f.Path), Next: lang.T("move it away if it is not wanted, then run deployctl again")}
 		}
 		return err
 	}
@@ -328,9 +327,9 @@ func (Place) Room(s step.Step) (string, int64) {
 // Describe names the file.
 func (Place) Describe(s step.Step) (label, text string) {
 	if f, ok := s.With.(*step.Place); ok {
-		return "does", "puts a file at " + f.Path
+		return "does", lang.F("puts a file at %s", f.Path)
 	}
-	return "does", "nothing"
+	return "does", lang.T("nothing")
 }
 
 // Export is the same file.
@@ -339,7 +338,7 @@ func (Place) Export(s step.Step) mechanism.Script {
 	if !ok {
 		return mechanism.Script{}
 	}
-	return mechanism.Script{With: f, Undo: "remove the file " + step.Clean(f.Path, 300)}
+	return mechanism.Script{With: f, Undo: lang.F("remove the file %s", step.Clean(f.Path, 300))}
 }
 
 func Exists(path string) (bool, error) {
@@ -414,7 +413,7 @@ func Remove(ctx context.Context, takes []step.Take) error {
 	}
 	for _, t := range takes {
 		if v, there := now[t.Name]; there && v != t.Version {
-			return &step.Failure{Kind: step.Changed, Cause: t.Name + " was changed since deployctl made it", Next: "look at it and remove it by hand if it is not wanted"}
+			return &step.Failure{Kind: step.Changed, Cause: lang.F("%s was changed since deployctl made it", t.Name), Next: lang.T("look at it and remove it by hand if it is not wanted")}
 		}
 	}
 	for _, t := range takes {
@@ -458,7 +457,7 @@ func RemoveTree(path string) error {
 	}
 	if inuse.Is(err) {
 		by, next := inuse.Advice(archive.Files(path)...)
-		return &step.Failure{Kind: step.Locked, Err: err, Cause: path + " " + by, Next: next + ", then run this again"}
+		return &step.Failure{Kind: step.Locked, Err: err, Cause: lang.F("%s %s", path, by), Next: lang.F("%s, then run this again", next)}
 	}
 	if err != nil {
 		return store.Explain(path, err)

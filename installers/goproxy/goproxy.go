@@ -13,7 +13,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -61,8 +60,8 @@ func Base(ctx context.Context, h *host.Host, goCommand string) (string, error) {
 			return strings.TrimSuffix(entry, "/"), nil
 		}
 	}
-	return "", &step.Failure{Kind: step.NotFound, Cause: "no Go module proxy is known to fetch the worker's modules from (GOPROXY names none that is asked by http or https)",
-		Next: "set GOPROXY to one"}
+	return "", &step.Failure{Kind: step.NotFound, Cause: lang.T("no Go module proxy is known to fetch the worker's modules from (GOPROXY names none that is asked by http or https)"),
+		Next: lang.T("set GOPROXY to one")}
 }
 
 // Lock fetches the pinned files from the proxy at base into the store and gives
@@ -109,7 +108,7 @@ func lock(ctx context.Context, p Pin, base string, client *http.Client, s *store
 // get is a plain request: neither size nor SHA-256 are known before.
 func get(ctx context.Context, client *http.Client, address string, w io.Writer) (int64, error) {
 	failed := func(why error) error {
-		return &step.Failure{Kind: step.NoNetwork, Err: why, Cause: fmt.Sprintf("the Go module file %s could not be fetched: %v", address, why), Next: "check the network and GOPROXY, then run this again"}
+		return &step.Failure{Kind: step.NoNetwork, Err: why, Cause: lang.F("the Go module file %s could not be fetched: %v", address, why), Next: lang.T("check the network and GOPROXY, then run this again")}
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -149,8 +148,8 @@ func check(p Pin, file string) error {
 		return lang.Errorf("hash %s@%s: %w", p.Path, p.Version, err)
 	}
 	if sum != p.Sum {
-		return &step.Failure{Kind: step.HashMismatch, Cause: fmt.Sprintf("the content of %s@%s.%s is not what deployctl pinned (%s instead of %s)", p.Path, p.Version, p.Ext, cmp.Or(sum, "no zip file"), p.Sum),
-			Next: "check GOPROXY: a proxy alters files"}
+		return &step.Failure{Kind: step.HashMismatch, Cause: lang.F("the content of %s@%s.%s is not what deployctl pinned (%s instead of %s)", p.Path, p.Version, p.Ext, cmp.Or(sum, lang.T("no zip file")), p.Sum),
+			Next: lang.T("check GOPROXY: a proxy alters files")}
 	}
 	return nil
 }

@@ -106,16 +106,17 @@ type Error struct {
 func (e *Error) Error() string {
 	text := e.Why
 	if e.Err != nil {
-		text += ": " + e.Err.Error()
+		text = lang.F("%s: %s", text, e.Err.Error())
 	}
-	return text + "; " + e.Next
+	return lang.F("%s; %s", text, e.Next)
 }
 
 // Unwrap gives the cause, if any.
 func (e *Error) Unwrap() error { return e.Err }
 
-func refuse(format string, args ...any) *Error {
-	return &Error{Why: "the lockfile was not taken: " + fmt.Sprintf(format, args...), Next: "make it again with deployctl lock"}
+// refuse is the error of a lockfile whose content is wrong in the way that why says.
+func refuse(why string) *Error {
+	return &Error{Why: lang.F("the lockfile was not taken: %s", why), Next: lang.T("make it again with deployctl lock")}
 }
 
 // SystemOf is the system of a machine.
@@ -155,12 +156,12 @@ func (l *Lock) Fits(r *recipes.Recipe, f *facts.Facts) error {
 	here := SystemOf(f)
 	switch {
 	case l.System != here:
-		return &Error{Why: fmt.Sprintf("the lockfile is for %s and this is %s", l.System, here), Next: "make one on a system like this one with deployctl lock"}
+		return &Error{Why: lang.F("the lockfile is for %s and this is %s", l.System, here), Next: lang.T("make one on a system like this one with deployctl lock")}
 	case l.Recipe.Name != want.Name:
-		return &Error{Why: fmt.Sprintf("the lockfile is for the recipe %s and not for %s", l.Recipe.Name, want.Name), Next: "name that recipe with --recipe, or make a lockfile for this one with deployctl lock"}
+		return &Error{Why: lang.F("the lockfile is for the recipe %s and not for %s", l.Recipe.Name, want.Name), Next: lang.T("name that recipe with --recipe, or make a lockfile for this one with deployctl lock")}
 	case l.Recipe != want:
-		return &Error{Why: "the recipe " + want.Name + " has changed since it was locked (another deployctl, another file, or other --set, --only, --skip, --downgrade)",
-			Next: "use the same recipe and flags, or make the lockfile again with deployctl lock"}
+		return &Error{Why: lang.F("the recipe %s has changed since it was locked (another deployctl, another file, or other --set, --only, --skip, --downgrade)", want.Name),
+			Next: lang.T("use the same recipe and flags, or make the lockfile again with deployctl lock")}
 	}
 	return nil
 }
@@ -207,24 +208,24 @@ func Read(r io.Reader) (*Lock, error) {
 		return nil, lang.Errorf("read the lockfile: %w", err)
 	}
 	if len(data) > MaxBytes {
-		return nil, refuse("it is larger than %s", step.Bytes(MaxBytes))
+		return nil, refuse(lang.F("it is larger than %s", step.Bytes(MaxBytes)))
 	}
 	var head struct {
 		Schema int `json:"schema"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
-		e := refuse("it is not a JSON document")
+		e := refuse(lang.T("it is not a JSON document"))
 		e.Err = err
 		return nil, e
 	}
 	if head.Schema != Schema {
-		return nil, &Error{Why: fmt.Sprintf("the lockfile has the schema %d and this deployctl reads %d", head.Schema, Schema), Next: "use the deployctl that wrote it, or make it again with deployctl lock"}
+		return nil, &Error{Why: lang.F("the lockfile has the schema %d and this deployctl reads %d", head.Schema, Schema), Next: lang.T("use the deployctl that wrote it, or make it again with deployctl lock")}
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields() // what is not understood cannot be obeyed
 	l := &Lock{}
 	if err := d.Decode(l); err != nil {
-		e := refuse("its content is not what it should be")
+		e := refuse(lang.T("its content is not what it should be"))
 		e.Err = err
 		return nil, e
 	}
@@ -235,7 +236,7 @@ func Read(r io.Reader) (*Lock, error) {
 func Load(name string) (*Lock, error) {
 	f, err := host.Open(name) // a pipe without a writer would block
 	if err != nil {
-		return nil, &Error{Why: "the lockfile cannot be read", Err: err, Next: "name the file that deployctl lock wrote"}
+		return nil, &Error{Why: lang.T("the lockfile cannot be read"), Err: err, Next: lang.T("name the file that deployctl lock wrote")}
 	}
 	defer f.Close() //nolint:errcheck // read-only
 	return Read(f)
@@ -280,28 +281,28 @@ var (
 // Check reports the first thing in the lock that may not be.
 func (l *Lock) Check() error {
 	if !plainName().MatchString(l.Recipe.Name) || !store.Sum(l.Recipe.SHA256).Valid() {
-		return refuse("it does not say for which recipe it is")
+		return refuse(lang.T("it does not say for which recipe it is"))
 	}
 	if l.System.OS == "" || l.System.Arch == "" {
-		return refuse("it does not say for which system it is")
+		return refuse(lang.T("it does not say for which system it is"))
 	}
 	sizes := map[string]int64{}
 	file := func(f step.Fetch, needsMirror bool) error {
 		a := download.Artifact{Name: f.Name, Size: f.Size, SHA256: store.Sum(f.SHA256), Mirrors: f.Mirrors}
 		if f.Project != "" && (!projectName().MatchString(f.Project) || !wheelName().MatchString(f.Name)) {
-			return refuse("%q is not a wheel of a Python project", step.Clean(f.Project+"/"+f.Name, 120))
+			return refuse(lang.F("%q is not a wheel of a Python project", step.Clean(f.Project+"/"+f.Name, 120)))
 		}
 		if (!needsMirror || f.Project != "") && len(f.Mirrors) == 0 {
 			a.Mirrors = []string{"https://none.invalid"}
 		}
 		if err := a.Check(f.Trusted); err != nil {
-			return refuse("%v", err)
+			return refuse(err.Error())
 		}
 		if f.Path != "" {
-			return refuse("%s has a path of its own", f.Name)
+			return refuse(lang.F("%s has a path of its own", f.Name))
 		}
 		if n, seen := sizes[f.SHA256]; seen && n != f.Size {
-			return refuse("%s has two sizes", f.Name)
+			return refuse(lang.F("%s has two sizes", f.Name))
 		}
 		sizes[f.SHA256] = f.Size
 		return nil
@@ -309,7 +310,7 @@ func (l *Lock) Check() error {
 	seen := map[string]bool{}
 	once := func(key string) error {
 		if seen[key] {
-			return refuse("%s is there twice", step.Clean(key, 120))
+			return refuse(lang.F("%s is there twice", step.Clean(key, 120)))
 		}
 		seen[key] = true
 		return nil
@@ -321,7 +322,7 @@ func (l *Lock) Check() error {
 	}
 	for _, m := range l.Modules {
 		if module.Check(m.Path, m.Version) != nil || m.Ext != "mod" && m.Ext != "zip" {
-			return refuse("%q is not a file of a Go module", step.Clean(m.Path+"@"+m.Version+"."+m.Ext, 120))
+			return refuse(lang.F("%q is not a file of a Go module", step.Clean(m.Path+"@"+m.Version+"."+m.Ext, 120)))
 		}
 		if err := cmp.Or(once("module "+m.Path+"@"+m.Version+"."+m.Ext), file(m.File, true)); err != nil {
 			return err
@@ -334,7 +335,7 @@ func (l *Lock) Check() error {
 	}
 	for _, m := range l.Models {
 		if !plainName().MatchString(m) {
-			return refuse("%q is not the name of a model", step.Clean(m, 60))
+			return refuse(lang.F("%q is not the name of a model", step.Clean(m, 60)))
 		}
 	}
 	if l.Program != nil {
@@ -346,11 +347,11 @@ func (l *Lock) Check() error {
 // check compares the fields with the stanza, which is what apt believes.
 func (p Package) check() error {
 	if !packageName().MatchString(p.Name) || !architecture().MatchString(p.Architecture) || !packageVersion().MatchString(p.Version) {
-		return refuse("%q is not an apt package", step.Clean(p.Name+" "+p.Version+" "+p.Architecture, 120))
+		return refuse(lang.F("%q is not an apt package", step.Clean(p.Name+" "+p.Version+" "+p.Architecture, 120)))
 	}
 	fields, err := p.Fields()
 	if err != nil {
-		return refuse("the stanza of %s: %v", p.Name, err)
+		return refuse(lang.F("the stanza of %s: %v", p.Name, err))
 	}
 	for _, want := range [][2]string{{"Package", p.Name}, {"Version", p.Version}, {"Architecture", p.Architecture}, {"Size", fmt.Sprint(p.File.Size)}, {"SHA256", p.File.SHA256}} {
 		n := 0
@@ -358,12 +359,12 @@ func (p Package) check() error {
 			if strings.EqualFold(f[0], want[0]) {
 				n++
 				if f[1] != want[1] {
-					return refuse("the stanza of %s says %s %q", p.Name, want[0], step.Clean(f[1], 80))
+					return refuse(lang.F("the stanza of %s says %s %q", p.Name, want[0], step.Clean(f[1], 80)))
 				}
 			}
 		}
 		if n != 1 {
-			return refuse("the stanza of %s says %s %d times", p.Name, want[0], n)
+			return refuse(lang.F("the stanza of %s says %s %d times", p.Name, want[0], n))
 		}
 	}
 	return nil

@@ -55,7 +55,7 @@ func (m worker) Room(s step.Step) []Room {
 	if dir == "" {
 		return nil
 	}
-	return []Room{{Dir: dir, Bytes: bytes, Next: "free some disk space, then run deployctl again"}}
+	return []Room{{Dir: dir, Bytes: bytes, Next: lang.T("free some disk space, then run deployctl again")}}
 }
 
 func (m worker) Apply(ctx context.Context, s step.Step, tell func(step.Progress)) (Ended, error) {
@@ -110,7 +110,7 @@ func (m worker) Undo(ctx context.Context, made []Made, _ bool) (Undoing, error) 
 			case !there:
 				return true
 			case is.Version != t.Version:
-				u.Kept, all = Keep(u.Kept, "changed since deployctl made it", t.Name), false
+				u.Kept, all = Keep(u.Kept, lang.T("changed since deployctl made it"), t.Name), false
 				return true
 			}
 			names = append(names, t.Name)
@@ -137,10 +137,10 @@ func removes(takes []step.Take) string {
 	var names []string
 	for _, t := range takes {
 		if t.Was != "" {
-			names = append(names, t.Name+" (back to "+step.Clean(t.Was, 100)+")")
+			names = append(names, lang.F("%s (back to %s)", t.Name, step.Clean(t.Was, 100)))
 			continue
 		}
 		names = append(names, t.Name)
 	}
-	return "removes " + step.Some(names, len(names))
+	return lang.F("removes %s", step.Some(names, len(names)))
 }

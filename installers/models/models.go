@@ -12,7 +12,6 @@ import (
 	"context"
 	_ "embed"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -168,9 +167,9 @@ type StrangeError struct {
 // Error is one sentence.
 func (e *StrangeError) Error() string {
 	if e.Like != "" {
-		return fmt.Sprintf("%s has the size of %s and other bytes (sha256 %s): it is damaged or was trained by someone else; use it with --weights", e.Path, e.Like, e.SHA256)
+		return lang.F("%s has the size of %s and other bytes (sha256 %s): it is damaged or was trained by someone else; use it with --weights", e.Path, e.Like, e.SHA256)
 	}
-	return fmt.Sprintf("%s has %d bytes, which is the size of none of the published models: it is cut short or another file; use it with --weights", e.Path, e.Size)
+	return lang.F("%s has %d bytes, which is the size of none of the published models: it is cut short or another file; use it with --weights", e.Path, e.Size)
 }
 
 // Import puts a file that was brought here by hand in the place of the model

@@ -10,7 +10,6 @@ package npm
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 	"os"
 	"path"
@@ -88,16 +87,16 @@ func Registry(ctx context.Context, h *host.Host) (string, error) {
 	}
 	found := h.LookPath(ctx, "npm")
 	if len(found) == 0 {
-		return "", &step.Failure{Kind: step.NotFound, Cause: "npm is not installed, and nothing else says which registry this machine uses",
-			Next: "install npm, or set npm_config_registry, or fetch the library by hand"}
+		return "", &step.Failure{Kind: step.NotFound, Cause: lang.T("npm is not installed, and nothing else says which registry this machine uses"),
+			Next: lang.T("install npm, or set npm_config_registry, or fetch the library by hand")}
 	}
 	out, err := h.Run(ctx, host.Command{Argv: []string{found[0], "config", "get", "registry"}})
 	if err != nil {
 		return "", lang.Errorf("ask npm for its registry: %w", err)
 	}
 	if out.Exit != 0 {
-		return "", &step.Failure{Kind: step.Other, Cause: fmt.Sprintf("npm config get registry ended with exit status %d", out.Exit),
-			Next: "repair npm, then run this again"}
+		return "", &step.Failure{Kind: step.Other, Cause: lang.F("npm config get registry ended with exit status %d", out.Exit),
+			Next: lang.T("repair npm, then run this again")}
 	}
 	return checked(strings.TrimSpace(string(out.Stdout)), "npm config get registry")
 }
@@ -139,8 +138,8 @@ func expand(value string, h *host.Host) string {
 
 func checked(registry, from string) (string, error) {
 	if _, err := base(registry); err != nil {
-		return "", &step.Failure{Kind: step.Other, Cause: from + " gives no address of a registry: " + err.Error(),
-			Next: "set the registry with npm config set registry, then run this again"}
+		return "", &step.Failure{Kind: step.Other, Cause: lang.F("%s gives no address of a registry: %v", from, err),
+			Next: lang.T("set the registry with npm config set registry, then run this again")}
 	}
 	return registry, nil
 }
@@ -171,8 +170,8 @@ func (p Package) Artifact(registry string) (download.Artifact, error) {
 func Pull(ctx context.Context, p Package, registry, system, folder string, o download.Options) (string, error) {
 	files := p.Files[system]
 	if len(files) == 0 {
-		return "", &step.Failure{Kind: step.NotFound, Cause: p.Name + " " + p.Version + " has no library for " + step.Clean(system, 40),
-			Next: "use another engine, or build the library from source"}
+		return "", &step.Failure{Kind: step.NotFound, Cause: lang.F("%s %s has no library for %s", p.Name, p.Version, step.Clean(system, 40)),
+			Next: lang.T("use another engine, or build the library from source")}
 	}
 	dir := p.Dir(folder)
 	if complete(dir, files) {
@@ -192,7 +191,7 @@ func Pull(ctx context.Context, p Package, registry, system, folder string, o dow
 	// A folder that is not complete was not made by this function, which
 	// makes it in one rename; it is not deployctl's to remove.
 	if _, err := os.Lstat(dir); err == nil {
-		return "", &step.Failure{Kind: step.Changed, Cause: dir + " is there and is not complete", Next: "look what it holds and remove it, then run this again"}
+		return "", &step.Failure{Kind: step.Changed, Cause: lang.F("%s is there and is not complete", dir), Next: lang.T("look what it holds and remove it, then run this again")}
 	}
 	res, err := archive.Extract(ctx, tarball, archive.TarGz, dir, archive.Options{Pick: func(name string) string { return files[name] }})
 	if err != nil {

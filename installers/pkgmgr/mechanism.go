@@ -429,7 +429,7 @@ func (m Mechanism) Settle(ctx context.Context, s step.Step, wait mechanism.Wait)
 
 // Describe is the command.
 func (m Mechanism) Describe(s step.Step) (label, text string) {
-	return lang.T("runs"), step.Quote(s.Argv)
+	return "runs", step.Quote(s.Argv)
 }
 
 // Export is the command; a lockfile's packages have no source elsewhere.

@@ -76,7 +76,7 @@ type CorruptError struct {
 
 // Error is one sentence.
 func (e *CorruptError) Error() string {
-	return e.Path + " had changed on the disk and was removed"
+	return lang.F("%s had changed on the disk and was removed", e.Path)
 }
 
 // OpenPartial opens one of Partial's files for reading and writing, with flags
@@ -88,8 +88,8 @@ func OpenPartial(path string, flags int) (*os.File, error) {
 		return f, nil
 	}
 	if info, lerr := os.Lstat(path); lerr == nil && info.Mode()&fs.ModeSymlink != 0 {
-		return nil, &step.Failure{Kind: step.Untrusted, Err: err, Cause: path + " is a symbolic link, and deployctl writes only to files of its own",
-			Next: "remove the link, then run this again"}
+		return nil, &step.Failure{Kind: step.Untrusted, Err: err, Cause: lang.F("%s is a symbolic link, and deployctl writes only to files of its own", path),
+			Next: lang.T("remove the link, then run this again")}
 	}
 	return nil, err
 }
@@ -98,7 +98,7 @@ func OpenPartial(path string, flags int) (*os.File, error) {
 // at every use: a folder's owner may have changed since the last one.
 func (s *Store) safe() error {
 	if err := ownership.RootOnly(s.dir); err != nil {
-		return &step.Failure{Kind: step.Untrusted, Err: err, Cause: err.Error(), Next: "set XDG_CACHE_HOME to a folder that only root can write to, then run this again"}
+		return &step.Failure{Kind: step.Untrusted, Err: err, Cause: err.Error(), Next: lang.T("set XDG_CACHE_HOME to a folder that only root can write to, then run this again")}
 	}
 	return nil
 }
@@ -301,8 +301,8 @@ func Explain(path string, err error) error {
 	switch {
 	// 112 ERROR_DISK_FULL, 39 ERROR_HANDLE_DISK_FULL (winerror.h).
 	case errno(syscall.ENOSPC, syscall.EDQUOT), windows && errno(112, 39):
-		return &step.Failure{Kind: step.DiskFull, Err: err, Cause: path + " cannot be written: the disk is full",
-			Next: "free some disk space or use another cache folder, then run this again"}
+		return &step.Failure{Kind: step.DiskFull, Err: err, Cause: lang.F("%s cannot be written: the disk is full", path),
+			Next: lang.T("free some disk space or use another cache folder, then run this again")}
 	// 32 ERROR_SHARING_VIOLATION, 33 ERROR_LOCK_VIOLATION.
 	case windows && errno(32, 33):
 		file := path
@@ -310,11 +310,11 @@ func Explain(path string, err error) error {
 			file = p.Path
 		}
 		by, next := inuse.Advice(file)
-		return &step.Failure{Kind: step.Locked, Err: err, Cause: file + " " + by, Next: next + ", then run this again"}
+		return &step.Failure{Kind: step.Locked, Err: err, Cause: lang.F("%s %s", file, by), Next: lang.F("%s, then run this again", next)}
 	// 19 ERROR_WRITE_PROTECT.
 	case errors.Is(err, fs.ErrPermission), errno(syscall.EROFS), windows && errno(19):
-		return &step.Failure{Kind: step.ReadOnly, Err: err, Cause: path + " cannot be written: " + cause.Error(),
-			Next: "make the folder writable or use another cache folder, then run this again"}
+		return &step.Failure{Kind: step.ReadOnly, Err: err, Cause: lang.F("%s cannot be written: %s", path, cause.Error()),
+			Next: lang.T("make the folder writable or use another cache folder, then run this again")}
 	}
 	return fmt.Errorf("%s: %w", path, cause)
 }

@@ -2,7 +2,6 @@ package wheel
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 	"path"
 	"regexp"
@@ -66,8 +65,8 @@ func Read(ctx context.Context, h *host.Host) (Config, error) {
 	c := Config{Links: words(s["find-links"].value), Cert: s["cert"].value, Proxy: s["proxy"].value}
 	if truth(s["no-index"].value) {
 		if len(c.Links) == 0 {
-			return c, &step.Failure{Kind: step.NotFound, Cause: s["no-index"].from + " turns the Python package index off (no-index), and find-links names no other place",
-				Next: "set find-links to a folder that holds the wheels, or remove no-index"}
+			return c, &step.Failure{Kind: step.NotFound, Cause: lang.F("%s turns the Python package index off (no-index), and find-links names no other place", s["no-index"].from),
+				Next: lang.T("set find-links to a folder that holds the wheels, or remove no-index")}
 		}
 		c.From = s["find-links"].from
 		return c, nil
@@ -83,8 +82,8 @@ func Read(ctx context.Context, h *host.Host) (Config, error) {
 	c.From = main.from
 	for _, address := range append([]string{main.value}, words(s["extra-index-url"].value)...) {
 		if err := checkIndex(address); err != nil {
-			return c, &step.Failure{Kind: step.Other, Cause: fmt.Sprintf("%s names a Python package index that cannot be used: %v", main.from, err),
-				Next: "correct the address with pip config set global.index-url ADDRESS, then run this again"}
+			return c, &step.Failure{Kind: step.Other, Cause: lang.F("%s names a Python package index that cannot be used: %v", main.from, err),
+				Next: lang.T("correct the address with pip config set global.index-url ADDRESS, then run this again")}
 		}
 		c.Indexes = append(c.Indexes, strings.TrimSuffix(address, "/")+"/")
 	}
@@ -220,11 +219,11 @@ func pipsDefault(ctx context.Context, h *host.Host) (string, error) {
 		}
 		broken = append(broken, strings.Join(argv, " "))
 	}
-	cause := "no Python package index is known: pip is not installed, and neither PIP_INDEX_URL nor pip.conf names one"
+	cause := lang.T("no Python package index is known: pip is not installed, and neither PIP_INDEX_URL nor pip.conf names one")
 	if len(broken) > 0 {
-		cause = "no Python package index is known: neither PIP_INDEX_URL nor pip.conf names one, and " + step.Clean(broken[0], 120) + " does not say its default"
+		cause = lang.F("no Python package index is known: neither PIP_INDEX_URL nor pip.conf names one, and %s does not say its default", step.Clean(broken[0], 120))
 	}
-	return "", &step.Failure{Kind: step.NotFound, Cause: cause, Next: "set PIP_INDEX_URL to the address of your index (it usually ends in /simple), then run this again"}
+	return "", &step.Failure{Kind: step.NotFound, Cause: cause, Next: lang.T("set PIP_INDEX_URL to the address of your index (it usually ends in /simple), then run this again")}
 }
 
 func checkIndex(address string) error {

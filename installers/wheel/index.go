@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"html"
 	"io"
 	"mime"
@@ -69,14 +68,14 @@ func (c Config) Open() (*Index, error) {
 		}
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM(pem) {
-			return nil, &step.Failure{Kind: step.Other, Cause: "pip is set up with the certificates in " + c.Cert + ", and there are none in it", Next: "correct PIP_CERT or cert in pip.conf, then run this again"}
+			return nil, &step.Failure{Kind: step.Other, Cause: lang.F("pip is set up with the certificates in %s, and there are none in it", c.Cert), Next: lang.T("correct PIP_CERT or cert in pip.conf, then run this again")}
 		}
 		base.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
 	if c.Proxy != "" {
 		proxy, err := url.Parse(c.Proxy)
 		if err != nil || proxy.Host == "" {
-			return nil, &step.Failure{Kind: step.Other, Cause: "pip is set up with a proxy that is not an address: " + Redact(c.Proxy), Next: "correct PIP_PROXY or proxy in pip.conf, then run this again"}
+			return nil, &step.Failure{Kind: step.Other, Cause: lang.F("pip is set up with a proxy that is not an address: %s", Redact(c.Proxy)), Next: lang.T("correct PIP_PROXY or proxy in pip.conf, then run this again")}
 		}
 		base.Proxy = http.ProxyURL(proxy)
 	}
@@ -156,16 +155,16 @@ func (x *Index) Files(ctx context.Context, project string) ([]Listed, error) {
 }
 
 func (x *Index) absent(project, file string) error {
-	what := "no wheel of " + project
+	what := lang.F("no wheel of %s", project)
 	if file != "" {
-		what = "no file " + file
+		what = lang.F("no file %s", file)
 	}
 	var places []string
 	for _, p := range append(append([]string{}, x.Indexes...), x.Links...) {
 		places = append(places, Redact(p))
 	}
-	return &step.Failure{Kind: step.NotFound, Cause: fmt.Sprintf("%s is on the Python package index of this machine (%s, by %s)", what, strings.Join(places, ", "), x.From),
-		Next: "add an index that has it (PIP_EXTRA_INDEX_URL), or put the wheel into a folder and name that in PIP_FIND_LINKS"}
+	return &step.Failure{Kind: step.NotFound, Cause: lang.F("%s is on the Python package index of this machine (%s, by %s)", what, strings.Join(places, lang.T(", ")), x.From),
+		Next: lang.T("add an index that has it (PIP_EXTRA_INDEX_URL), or put the wheel into a folder and name that in PIP_FIND_LINKS")}
 }
 
 // folder lists the wheels in a folder.
@@ -193,8 +192,8 @@ func (x *Index) page(ctx context.Context, address, project string) ([]Listed, er
 		if errors.As(why, &about) {
 			why = about.Err // its own text shows the address with the password
 		}
-		return &step.Failure{Kind: step.NoNetwork, Err: why, Cause: fmt.Sprintf("the Python package index could not be asked for %s: %s: %s", project, Redact(address), step.Clean(why.Error(), 300)),
-			Next: "check the network, the proxy and the index that pip is set up with (pip config list), then run this again"}
+		return &step.Failure{Kind: step.NoNetwork, Err: why, Cause: lang.F("the Python package index could not be asked for %s: %s: %s", project, Redact(address), step.Clean(why.Error(), 300)),
+			Next: lang.T("check the network, the proxy and the index that pip is set up with (pip config list), then run this again")}
 	}
 	u, err := url.Parse(address)
 	if err != nil {
@@ -216,8 +215,8 @@ func (x *Index) page(ctx context.Context, address, project string) ([]Listed, er
 	case http.StatusNotFound, http.StatusGone:
 		return nil, nil
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return nil, &step.Failure{Kind: step.Refused, Cause: "the Python package index " + Redact(address) + " answers " + resp.Status,
-			Next: "put the user name and the password into the address (PIP_INDEX_URL or pip.conf), then run this again"}
+		return nil, &step.Failure{Kind: step.Refused, Cause: lang.F("the Python package index %s answers %s", Redact(address), resp.Status),
+			Next: lang.T("put the user name and the password into the address (PIP_INDEX_URL or pip.conf), then run this again")}
 	default:
 		return nil, failed(errors.New(resp.Status))
 	}
@@ -358,8 +357,8 @@ func (x *Index) Locate(ctx context.Context, project, file string, sum store.Sum)
 		}
 	}
 	if other != nil {
-		return Listed{}, &step.Failure{Kind: step.HashMismatch, Cause: fmt.Sprintf("%s is not the file that was locked: the index publishes the SHA-256 %s for it, not %s", file, other.SHA256, sum),
-			Next: "check the index that pip is set up with: it holds an altered file"}
+		return Listed{}, &step.Failure{Kind: step.HashMismatch, Cause: lang.F("%s is not the file that was locked: the index publishes the SHA-256 %s for it, not %s", file, other.SHA256, sum),
+			Next: lang.T("check the index that pip is set up with: it holds an altered file")}
 	}
 	return Listed{}, x.absent(project, file)
 }

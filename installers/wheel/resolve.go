@@ -3,7 +3,6 @@ package wheel
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -55,8 +54,8 @@ func (x *Index) Resolve(ctx context.Context, project, specifiers string, t wheel
 		byVersion[n.Version] = append(byVersion[n.Version], f)
 	}
 	if len(versions) == 0 {
-		return Pin{}, &step.Failure{Kind: step.NotFound, Cause: fmt.Sprintf("%s%s has no wheel for %s", project, specifiers, t),
-			Next: "use another version, or another way to install it"}
+		return Pin{}, &step.Failure{Kind: step.NotFound, Cause: lang.F("%s%s has no wheel for %s", project, specifiers, t),
+			Next: lang.T("use another version, or another way to install it")}
 	}
 	newest := slices.MaxFunc(versions, release.compare)
 	candidates := byVersion[newest.text]
@@ -80,7 +79,7 @@ func (x *Index) complete(ctx context.Context, f *Listed) (err error) {
 		return err
 	}
 	if f.SHA256 == "" {
-		return &step.Failure{Kind: step.Other, Cause: "the index publishes no SHA-256 for " + f.File, Next: "use an index that publishes one: nothing is locked by an unknown hash"}
+		return &step.Failure{Kind: step.Other, Cause: lang.F("the index publishes no SHA-256 for %s", f.File), Next: lang.T("use an index that publishes one: nothing is locked by an unknown hash")}
 	}
 	if f.Size > 0 {
 		return nil
@@ -91,13 +90,13 @@ func (x *Index) complete(ctx context.Context, f *Listed) (err error) {
 	}
 	resp, err := x.client.Do(req)
 	if err != nil {
-		return &step.Failure{Kind: step.NoNetwork, Err: err, Cause: "the size of " + f.File + " could not be asked for", Next: "check the network, then run this again"}
+		return &step.Failure{Kind: step.NoNetwork, Err: err, Cause: lang.F("the size of %s could not be asked for", f.File), Next: lang.T("check the network, then run this again")}
 	}
 	if err := resp.Body.Close(); err != nil {
 		return lang.Errorf("ask for the size of %s: %w", f.File, err)
 	}
 	if resp.StatusCode != http.StatusOK || resp.ContentLength <= 0 {
-		return &step.Failure{Kind: step.Other, Cause: "the index does not say how large " + f.File + " is (" + resp.Status + ")", Next: "use an index that does"}
+		return &step.Failure{Kind: step.Other, Cause: lang.F("the index does not say how large %s is (%s)", f.File, resp.Status), Next: lang.T("use an index that does")}
 	}
 	f.Size = resp.ContentLength
 	return nil

@@ -11,7 +11,6 @@ package wheel
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -131,14 +130,14 @@ func (Worker) Room(s step.Step) (string, int64) {
 func (Worker) Describe(s step.Step) (label, text string) {
 	w, ok := s.With.(*step.Wheel)
 	if !ok {
-		return "does", "nothing"
+		return "does", lang.T("nothing")
 	}
-	return "does", fmt.Sprintf("unpacks what is needed of %s into %s", w.File, w.Into)
+	return "does", lang.F("unpacks what is needed of %s into %s", w.File, w.Into)
 }
 
 // Export refuses: which address a file has, only the index says when it is asked.
 func (Worker) Export(s step.Step) mechanism.Script {
-	return mechanism.Script{Refuse: "unpacks a Python wheel, whose address the index that pip is set up with gives when it is asked: deployctl alone does that"}
+	return mechanism.Script{Refuse: lang.T("unpacks a Python wheel, whose address the index that pip is set up with gives when it is asked: deployctl alone does that")}
 }
 
 func extract(ctx context.Context, file string, w *step.Wheel) error {
