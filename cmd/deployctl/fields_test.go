@@ -17,6 +17,18 @@ var shownFields = map[string][]string{
 	"step.Failure":       {"Cause", "Next"},
 }
 
+// lateFields are fields whose texts are translated when they are shown: tables that are
+// variables of packages, made before the language is known. A text in one of them is a
+// text of the catalog as it stands.
+var lateFields = map[string][]string{
+	"pkgmgr.Code": {"Cause", "Next"},
+	"pkgmgr.Rule": {"Cause", "Next"},
+}
+
+// lateConstants are types whose constants are texts that are translated when they are
+// shown.
+var lateConstants = []string{"archive.Why"}
+
 // fieldWord is an English word in a text that is not one name, and wholeCommand a text
 // that a person types.
 var (
@@ -59,10 +71,17 @@ type fieldCheck struct {
 	// locals are the values that a variable of the function is given anywhere in it.
 	locals map[string][]ast.Expr
 	found  []string
+	late   []string // texts that are translated when they are shown
 }
 
 // untranslatedFields are the English texts that a file gives to shown fields.
 func untranslatedFields(file goFile, packages ofPackage) []string {
+	found, _ := checkFields(file, packages)
+	return found
+}
+
+// checkFields are they, and the texts that are translated when they are shown.
+func checkFields(file goFile, packages ofPackage) (found, late []string) {
 	c := fieldCheck{file: file, packages: packages[path.Dir(file.path)]}
 	for _, decl := range file.Decls {
 		c.locals = map[string][]ast.Expr{}
@@ -86,7 +105,7 @@ func untranslatedFields(file goFile, packages ofPackage) []string {
 		ast.Inspect(decl, c.look)
 	}
 	slices.Sort(c.found)
-	return slices.Compact(c.found)
+	return slices.Compact(c.found), c.late
 }
 
 // eachGiven gives what is assigned to what; of a call with several results, each gets it.
@@ -101,6 +120,14 @@ func (c *fieldCheck) look(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.CompositeLit:
 		c.fields(n, n.Type)
+	case *ast.ValueSpec:
+		if of, ok := n.Type.(*ast.Ident); ok && slices.Contains(lateConstants, c.file.Name.Name+"."+of.Name) {
+			for _, value := range n.Values {
+				if text, ok := literal(value); ok {
+					c.late = append(c.late, text)
+				}
+			}
+		}
 	case *ast.AssignStmt:
 		eachGiven(n.Lhs, n.Rhs, func(to, value ast.Expr) {
 			field, ok := to.(*ast.SelectorExpr)
@@ -115,6 +142,19 @@ func (c *fieldCheck) look(n ast.Node) bool {
 		})
 	}
 	return true
+}
+
+// lateTexts are the texts of all files that are translated when they are shown, with
+// the file.
+func lateTexts(files []goFile) map[string]string {
+	texts := map[string]string{}
+	for _, file := range files {
+		_, late := checkFields(file, nil)
+		for _, text := range late {
+			texts[text] = file.path
+		}
+	}
+	return texts
 }
 
 // knows reports whether the file can have a value of a type: it is in its package, or
@@ -156,16 +196,23 @@ func (c *fieldCheck) fields(lit *ast.CompositeLit, of ast.Expr) {
 			name = pkg.Name + "." + t.Sel.Name
 		}
 	}
-	fields, ok := shownFields[name]
-	if !ok {
+	fields, late := shownFields[name], lateFields[name]
+	if fields == nil && late == nil {
 		return
 	}
 	for _, one := range lit.Elts {
 		kv, ok := one.(*ast.KeyValueExpr)
-		if !ok {
-			c.value(one, false, nil) // which field it is, only the type tells
-		} else if key, ok := kv.Key.(*ast.Ident); ok && slices.Contains(fields, key.Name) {
-			c.value(kv.Value, false, nil)
+		value := one // without a key, only the type tells which field it is
+		if ok {
+			key, named := kv.Key.(*ast.Ident)
+			if value = kv.Value; !named || !slices.Contains(slices.Concat(fields, late), key.Name) {
+				continue
+			}
+		}
+		if text, plain := literal(value); plain && late != nil {
+			c.late = append(c.late, text)
+		} else {
+			c.value(value, false, nil)
 		}
 	}
 }
@@ -231,6 +278,11 @@ func TestFieldsTranslated(t *testing.T) {
 			t.Errorf("%s: %q stays English with --lang zh: give the field lang.T or lang.F", file.path, text)
 		}
 	}
+	for _, text := range []string{"another installation is running", "winget could not open its sources", "the package manager needs root", "a path that leaves the folder"} {
+		if lateTexts(files)[text] == "" {
+			t.Errorf("%q is not among the texts that are translated when they are shown", text)
+		}
+	}
 	for source, want := range map[string]int{
 		// Literals, each part of a text that is put together, formats, arguments.
 		`var _ = step.Failure{Cause: "the disk is full", Next: lang.T("make room")}`:                                                  1,
@@ -246,12 +298,14 @@ func TestFieldsTranslated(t *testing.T) {
 		`import "x/step"; func f() { x.Cause += ", which is full" }`:                                                                  1,
 		`import "x/step"; func f() { cause := "the disk is full"; if full { cause = "it is full" }; _ = step.Failure{Cause: cause} }`: 2,
 		`import "x/step"; const again = "then run it again"; func f() { x.Next = lang.T("make room, ") + again }`:                     1,
+		`const again = ", then again"; var _ = pkgmgr.Rule{Cause: "the disk is full", Next: "make room" + again}`:                     2,
 		// Translated, no words, names, keys, commands, other fields and types.
 		`var _ = step.Failure{Cause: lang.T("the disk is full"), Next: lang.F("free %s", dir), Detail: list("of words")}`: 0,
 		`var _ = step.Failure{Cause: fmt.Sprintf("%s: %v (pip.conf)", a, err), Next: err.Error()}`:                        0,
 		`var _ = step.Failure{Cause: settings("index").from + by["no such key"]}`:                                         0,
 		`var _ = step.Failure{Next: "sudo apt-get install libopencv-dev"}`:                                                0,
 		`var _ = step.Failure{Next: "deployctl doctor opencv-dnn --fix"}`:                                                 0,
+		`var _ = []pkgmgr.Code{{step.Other, "the disk is full", "make" + " room"}}`:                                       0,
 		`var _ = other.Failure{Cause: "the disk is full"}`:                                                                0,
 		`func f() { x.Cause = "full" }`:                                                                                   0, // of a package that knows no such type
 		`import "x/step"; func f() { x.Title = "the disk is full"; cause := "it is full"; _ = cause }`:                    0,

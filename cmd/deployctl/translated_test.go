@@ -50,10 +50,10 @@ func translations(t *testing.T) []translation {
 }
 
 // goTexts are the texts of the Go code: those that are given to the catalog as they
-// stand, and all others, any of which may reach it through a variable.
+// stand (those of tables, when they are shown), and all others, any of which may reach it through a variable.
 func goTexts(t *testing.T) (given, all map[string]string) {
 	t.Helper()
-	given, all = map[string]string{}, map[string]string{}
+	given, all = lateTexts(goFiles(t)), map[string]string{}
 	calls := []string{"T", "F", "Errorf", "New", "Count"}     // of package lang
 	others := []string{"usagef", "Note", "Fail", "decodeErr"} // which hand a format on to it
 	// Methods of the linter's document (d), whose second argument is a text of the catalog.

@@ -132,7 +132,7 @@ func prepare(format Format, plan *installers.Plan) (tasks []task, err error) {
 		}
 		t := task{title: step.Clean(s.Title, 200), argv: s.Argv, admin: s.NeedsAny(step.Admin), by: installers.ManagerOf(s.Mechanism), cache: s.Action == step.Refresh, undo: cmp.Or(x.Undo, step.Clean(s.Undo, 300)), env: s.Edits(), requirements: s.Requirements}
 		if len(s.Requirements) > 0 {
-			t.purpose = lang.F("%s.", step.Clean(lang.F("For %s", strings.Join(s.Requirements, ", ")), 500))
+			t.purpose = lang.F("For %s.", step.Clean(strings.Join(s.Requirements, ", "), 496))
 		}
 		if t.admin && len(prefix) > 0 && len(s.Argv) > len(prefix) && slices.Equal(s.Argv[:len(prefix)], prefix) {
 			t.argv = s.Argv[len(prefix):]
@@ -176,11 +176,11 @@ func refuse(format Format, words []string) string {
 	for _, w := range words {
 		switch {
 		case strings.ContainsRune(w, 0):
-			return "holds a zero byte"
+			return lang.T("holds a zero byte")
 		case !utf8.ValidString(w):
-			return "is not UTF-8"
+			return lang.T("is not UTF-8")
 		case format == Dockerfile && strings.ContainsAny(w, "\r\n"):
-			return "holds a line break"
+			return lang.T("holds a line break")
 		}
 	}
 	return ""
@@ -191,7 +191,7 @@ func refuse(format Format, words []string) string {
 func expanded(argv []string) string {
 	for _, a := range argv {
 		if strings.Contains(a, "$") || strings.HasPrefix(a, "~") {
-			return "holds a $ or begins with ~, which Ansible would expand"
+			return lang.T("holds a $ or begins with ~, which Ansible would expand")
 		}
 	}
 	return ""
