@@ -3,7 +3,11 @@
 // removed while they are open. It must never end a program.
 package inuse
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
+)
 
 // Held is the error that one of some files could not be removed with, because another
 // program holds it; nil for none. Who removes many asks before the first of them is gone.
@@ -21,8 +25,8 @@ func Held(files []string) error {
 func Advice(files ...string) (by, next string) {
 	names := holders(files)
 	if len(names) == 0 {
-		return "is in use by another program", "close the program that has it open"
+		return lang.T("is in use by another program"), lang.T("close the program that has it open")
 	}
-	list := strings.Join(names, ", ")
-	return "is in use by " + list, "close " + list
+	list := strings.Join(names, lang.T(", "))
+	return lang.F("is in use by %s", list), lang.F("close %s", list)
 }
