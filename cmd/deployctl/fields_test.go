@@ -13,8 +13,23 @@ import (
 // shownFields are the fields of structs that people read as they stand, by package and
 // type. A text in one of them comes from the catalog.
 var shownFields = map[string][]string{
-	"installers.Failure": {"Cause", "Next"}, // step's, by another name
-	"step.Failure":       {"Cause", "Next"},
+	"bundle.Error":          {"Why", "Next"},
+	"download.answer":       {"text"},
+	"installers.Failure":    {"Cause", "Next"}, // those of package step and mechanism by other names
+	"installers.Manual":     {"Title", "Reason", "Do"},
+	"installers.Progress":   {"Message"},
+	"installers.Step":       {"Title", "Undo", "Note"},
+	"installers.StepResult": {"Note"},
+	"lockfile.Error":        {"Why", "Next"},
+	"mechanism.Check":       {"Note"},
+	"mechanism.Manual":      {"Title", "Reason", "Do"},
+	"mechanism.Room":        {"Next"},
+	"mechanism.Script":      {"Undo", "Refuse"},
+	"pkgmgr.Manager":        {"Note", "NoRemove", "Undo", "Sources"},
+	"step.Cost":             {"Note"},
+	"step.Failure":          {"Cause", "Next"},
+	"step.Progress":         {"Message"},
+	"step.Step":             {"Title", "Undo", "Note"},
 }
 
 // lateFields are fields whose texts are translated when they are shown: tables that are
@@ -313,6 +328,52 @@ func TestFieldsTranslated(t *testing.T) {
 	} {
 		file := goSource(t, source)
 		if got := untranslatedFields(file, packageTexts([]goFile{file})); len(got) != want {
+			t.Errorf("%s: %q, want %d", source, got, want)
+		}
+	}
+}
+
+// tooEarly are the texts that the variables of a package are made with: they are asked
+// of the catalog before the language is known.
+func tooEarly(file *ast.File) (texts []string) {
+	for _, decl := range file.Decls {
+		gen, ok := decl.(*ast.GenDecl)
+		if !ok {
+			continue
+		}
+		ast.Inspect(gen, func(n ast.Node) bool {
+			if _, later := n.(*ast.FuncLit); later {
+				return false
+			}
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			if fn, ok := call.Fun.(*ast.SelectorExpr); ok && len(call.Args) > 0 {
+				pkg, named := fn.X.(*ast.Ident)
+				if text, plain := literal(call.Args[0]); named && plain && pkg.Name == "lang" && fn.Sel.Name != "New" {
+					texts = append(texts, text)
+				}
+			}
+			return true
+		})
+	}
+	return texts
+}
+
+// TestNotTooEarly: no variable of a package has a text in the language that was set
+// before any.
+func TestNotTooEarly(t *testing.T) {
+	for _, file := range goFiles(t) {
+		for _, text := range tooEarly(file.File) {
+			t.Errorf("%s: %q is always English: make it when it is shown", file.path, text)
+		}
+	}
+	for source, want := range map[string]int{
+		`var full = lang.T("the disk is full")`: 1, `var rules = []rule{{Cause: lang.T("full")}, {Cause: lang.F("%s is full", disk)}}`: 2,
+		`var full = func() string { return lang.T("full") }`: 0, `var errFull = lang.New("full")`: 0, `func f() { full := lang.T("full") }`: 0,
+	} {
+		if got := tooEarly(goSource(t, source).File); len(got) != want {
 			t.Errorf("%s: %q, want %d", source, got, want)
 		}
 	}

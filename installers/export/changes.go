@@ -13,6 +13,7 @@ import (
 	"github.com/deployctl/deployctl/installers"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Whole is the plan that "deployctl plan" prints, for a script that does all of
@@ -68,7 +69,7 @@ func (w *Whole) order(tasks []task) (all []task, left []installers.Manual) {
 		done[c.How+c.Component] = true
 		lines := at.commands(c)
 		if len(lines) == 0 {
-			left = append(left, installers.Manual{Requirement: c.Title(), Reason: "no command does this", Do: c.How})
+			left = append(left, installers.Manual{Requirement: c.Title(), Reason: lang.T("no command does this"), Do: c.How})
 			continue
 		}
 		t := task{title: step.Clean(c.Title(), 200), windows: lines, change: true}
@@ -79,7 +80,7 @@ func (w *Whole) order(tasks []task) (all []task, left []installers.Manual) {
 	}
 	if !w.Solution.Feasible {
 		for _, text := range w.Solution.Conflict {
-			left = append(left, installers.Manual{Requirement: w.Recipe.Name, Reason: "it cannot be satisfied here", Do: text})
+			left = append(left, installers.Manual{Requirement: w.Recipe.Name, Reason: lang.T("it cannot be satisfied here"), Do: text})
 		}
 	}
 	for i := range tasks {

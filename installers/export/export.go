@@ -10,11 +10,14 @@ package export
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -82,10 +85,19 @@ func Write(w io.Writer, format Format, plan *installers.Plan, about About) error
 	if format == PowerShell && about.Whole.onWindows() {
 		tasks, left = about.Whole.order(tasks)
 	}
-	b := bufio.NewWriter(w)
+	var text bytes.Buffer
+	b := bufio.NewWriter(&text)
 	write(&page{Writer: b, about: about, manual: plan.Manual, left: left}, tasks)
-	if err := b.Flush(); err != nil {
-		return lang.Errorf("write the plan as %s: %w", format, err)
+	err = b.Flush()
+	// Windows PowerShell 5.1 reads a script without the mark in the system's own code
+	// page, where the last byte of a Chinese character may swallow a quote
+	// (about_Character_Encoding).
+	if format == PowerShell && bytes.ContainsFunc(text.Bytes(), func(r rune) bool { return r > unicode.MaxASCII }) {
+		_, merr := io.WriteString(w, "\ufeff")
+		err = errors.Join(err, merr)
+	}
+	if _, werr := text.WriteTo(w); err != nil || werr != nil {
+		return lang.Errorf("write the plan as %s: %w", format, errors.Join(err, werr))
 	}
 	return nil
 }
@@ -229,28 +241,28 @@ func (p *page) comment(indent, text string) {
 // head says what the file is. The first line is a plain comment, so that no
 // Dockerfile directive can be smuggled in by a recipe's name.
 func (p *page) head(tasks []task) {
-	p.comment("", "Written by deployctl; it runs without deployctl.")
+	p.comment("", lang.T("Written by deployctl; it runs without deployctl."))
 	if name := step.Clean(p.about.Recipe, 100); name != "" {
-		p.comment("", "Recipe: "+name+".")
+		p.comment("", lang.F("Recipe: %s.", name))
 	}
 	if image := step.Clean(p.about.Image, 40); image != "" {
-		p.comment("", "It is the plan for a clean "+image+".")
+		p.comment("", lang.F("It is the plan for a clean %s.", image))
 	} else {
-		p.comment("", "It is the plan of one machine: what was installed there already is not in it.")
+		p.comment("", lang.T("It is the plan of one machine: what was installed there already is not in it."))
 	}
-	p.comment("", "Nothing here keeps a journal, so \"deployctl undo\" cannot take it back.")
+	p.comment("", lang.T("Nothing here keeps a journal, so \"deployctl undo\" cannot take it back."))
 	if slices.ContainsFunc(tasks, func(t task) bool { return t.admin }) {
-		p.comment("", map[bool]string{true: "Steps that need administrator rights ask for them.", false: "Only the steps that need it run as root."}[p.about.Whole.onWindows()])
+		p.comment("", map[bool]string{true: lang.T("Steps that need administrator rights ask for them."), false: lang.T("Only the steps that need it run as root.")}[p.about.Whole.onWindows()])
 	}
 	if slices.ContainsFunc(tasks, func(t task) bool { return t.paths }) {
-		p.comment("", "Files go where the planning machine's user has them: run it as a user of the same name.")
+		p.comment("", lang.T("Files go where the planning machine's user has them: run it as a user of the same name."))
 	}
 	manual := p.manual
 	if p.about.Whole.onWindows() {
 		manual = p.left
 	}
 	for _, m := range manual {
-		text := "Left to do by hand: " + m.Requirement + ": " + strings.TrimSuffix(m.Reason, ".") + "."
+		text := lang.F("Left to do by hand: %s: %s.", m.Requirement, strings.TrimRight(m.Reason, ".。"))
 		if m.Do != "" {
 			text += " " + m.Do
 		}
@@ -260,7 +272,7 @@ func (p *page) head(tasks []task) {
 
 // explain writes a task's comments.
 func (p *page) explain(indent string, i, of int, t task) {
-	p.comment(indent, fmt.Sprintf("%d of %d: %s. %s", i+1, of, t.title, t.purpose))
+	p.comment(indent, lang.F("%d of %d: %s. %s", i+1, of, t.title, t.purpose))
 	if t.undo != "" {
 		p.comment(indent, lang.F("Undo: %s.", t.undo))
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // powerShellWord quotes for PowerShell. In a single-quoted string only a single
@@ -217,7 +218,7 @@ func writePowerShell(p *page, tasks []task) {
 	}
 	for _, m := range p.left {
 		if len(tasks) > 0 {
-			p.line("Write-Warning %s", powerShellWord(step.Clean("Left to do by hand: "+m.Requirement+": "+m.Do, 600)))
+			p.line("Write-Warning %s", powerShellWord(step.Clean(lang.F("Left to do by hand: %s: %s", m.Requirement, m.Do), 600)))
 		}
 	}
 	if onFiles {

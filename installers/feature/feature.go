@@ -152,7 +152,6 @@ func ParseTable(text string) map[string]string {
 
 // Code explains the statuses of Windows' servicing (CBS, winerror.h).
 func Code(exit int) (pkgmgr.Code, bool) {
-	const again = "then run deployctl again"
 	switch uint32(exit) {
 	case 0x800F0954: // CBS_E_INVALID_WINDOWS_UPDATE_COUNT_WSUS
 		return pkgmgr.Code{Kind: step.NotFound, Cause: "the update server of this organization (WSUS) does not have the feature's files", Next: "ask its administrator to allow features from Windows Update (\"Download repair content and optional features directly from Windows Update\"), then run deployctl again"}, true

@@ -149,7 +149,7 @@ func (FetchAll) Describe(s step.Step) (label, text string) {
 
 // Export refuses: the files are a lockfile's.
 func (FetchAll) Export(step.Step) mechanism.Script {
-	return mechanism.Script{Refuse: mechanism.FromLockfile}
+	return mechanism.Script{Refuse: mechanism.FromLockfile()}
 }
 
 // Stored reports whether the store has a file of the size by that name. The

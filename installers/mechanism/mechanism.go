@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Mechanism carries out steps of one kind. Every error may be a *step.Failure,
@@ -179,4 +180,6 @@ type Script struct {
 }
 
 // FromLockfile is why a step with a lockfile's files is not exported.
-const FromLockfile = "takes packages of a lockfile, which deployctl alone makes a source of: write the plan without the lockfile"
+func FromLockfile() string {
+	return lang.T("takes packages of a lockfile, which deployctl alone makes a source of: write the plan without the lockfile")
+}

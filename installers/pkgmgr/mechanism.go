@@ -437,7 +437,7 @@ func (m Mechanism) Export(s step.Step) mechanism.Script {
 	var x mechanism.Script
 	switch {
 	case s.Repository != "":
-		x.Refuse = mechanism.FromLockfile
+		x.Refuse = mechanism.FromLockfile()
 	case s.Action == step.Remove:
 		x.Undo = lang.T("install the packages again")
 	case s.Action == step.FixBroken, s.Action == step.Install && m.UndoBy == "" && m.Manager.Undo == "":

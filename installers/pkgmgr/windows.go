@@ -18,8 +18,6 @@ const (
 	RebootInitiated = 1641
 )
 
-const again = "then run deployctl again"
-
 // WindowsCode explains a status that any Windows program may end with: system
 // errors, Windows Installer's, and the NTSTATUS of a process that did not end by
 // itself. ok is false for any other.

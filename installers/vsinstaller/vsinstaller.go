@@ -218,7 +218,6 @@ func shown(id string) bool {
 
 // Code explains setup's own statuses.
 func Code(exit int) (pkgmgr.Code, bool) {
-	const again = "then run deployctl again"
 	switch uint32(exit) {
 	case 1001, 1618:
 		return pkgmgr.Code{Kind: step.Locked, Cause: "the Visual Studio Installer is already at work", Next: "let it finish and close it, then run deployctl again"}, true

@@ -144,7 +144,6 @@ func ParseRow(text, id string) string {
 // Code explains winget's own statuses. The second half of the list has changed
 // numbers in Microsoft's document; these are the ones of AppInstallerErrors.h.
 func Code(exit int) (pkgmgr.Code, bool) {
-	const again = "then run deployctl again"
 	switch uint32(exit) {
 	case 0x8A150005, 0x8A15010C: // CTRL_SIGNAL_RECEIVED, CANCELLED_BY_USER
 		return pkgmgr.WindowsCode(1602)
