@@ -439,7 +439,7 @@ func busy(ctx context.Context, h *host.Host) string {
 			name, _, err := h.ReadFile(ctx, "/proc/"+pid+"/comm", 100)
 			comm := step.Clean(strings.TrimSpace(string(name)), 40)
 			if err == nil && (very || slices.Contains(lockers[:], comm)) {
-				return "process " + pid + " (" + comm + ")"
+				return lang.F("process %s (%s)", pid, comm)
 			}
 		}
 	}

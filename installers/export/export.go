@@ -25,7 +25,6 @@ import (
 	"github.com/deployctl/deployctl/installers/apt"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
-	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -224,7 +223,7 @@ func (p *page) nothing() string {
 	if len(p.left) == 0 {
 		return ""
 	}
-	return "This script does nothing: " + recipes.Count(len(p.left), "problem") + " must be fixed by hand (see the top of it)."
+	return lang.F("This script does nothing: %s must be fixed by hand (see the top of it).", lang.Count(len(p.left), "problem"))
 }
 
 func (p *page) line(format string, args ...any) {

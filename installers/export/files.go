@@ -2,7 +2,6 @@ package export
 
 import (
 	"cmp"
-	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -53,11 +52,11 @@ func opOf(x mechanism.Script, argv []string) *op {
 			o.paths = append(o.paths, with.Staged)
 		}
 		if len(argv) == 0 {
-			o.bad = "builds from source in a way that deployctl does not"
+			o.bad = lang.T("builds from source in a way that deployctl does not")
 		}
 		for _, kv := range with.Env {
 			if name, _, ok := strings.Cut(kv, "="); !ok || !variable().MatchString(name) {
-				o.bad = "sets something that is not a variable"
+				o.bad = lang.T("sets something that is not a variable")
 			}
 		}
 		return o
@@ -85,11 +84,11 @@ func (o *op) onWindows(edits step.Edits) (windows bool, bad string) {
 	}
 	for _, p := range o.paths {
 		if !windows && (!path.IsAbs(p) || path.Clean(p) != p || p == "/") || windows && !windowsPath().MatchString(p) {
-			return windows, cmp.Or(o.bad, "works at a path that is not absolute")
+			return windows, cmp.Or(o.bad, lang.T("works at a path that is not absolute"))
 		}
 	}
 	if windows && o.windows == nil {
-		return windows, "builds from source in a way that deployctl does not"
+		return windows, lang.T("builds from source in a way that deployctl does not")
 	}
 	return windows, o.bad
 }
@@ -109,17 +108,17 @@ func onFiles(format Format, t *task, o *op, s installers.Step, fetched map[strin
 	var f *step.Fetch
 	if o.sum != "" {
 		if f = fetched[o.sum]; f == nil || !store.Sum(o.sum).Valid() || len(f.Mirrors) == 0 {
-			return bad("uses a file that no step before fetches")
+			return bad(lang.T("uses a file that no step before fetches"))
 		}
 		for _, m := range f.Mirrors {
 			if !strings.HasPrefix(m, "https://") && !(f.Trusted && strings.HasPrefix(m, "http://")) {
-				return bad("fetches from an address that is not https")
+				return bad(lang.T("fetches from an address that is not https"))
 			}
 		}
 		if why := refuse(format, f.Mirrors); why != "" {
 			return &ArgumentError{Step: s.ID, Format: format, Why: why}
 		}
-		t.purpose = strings.TrimSpace(fmt.Sprintf("%s It fetches %s (%s) where it is not done already.", t.purpose, step.Clean(f.Name, 100), step.Bytes(f.Size)))
+		t.purpose = strings.TrimSpace(lang.F("%s It fetches %s (%s) where it is not done already.", t.purpose, step.Clean(f.Name, 100), step.Bytes(f.Size)))
 	}
 	if t.argv, t.paths = nil, len(o.paths) > 0; windows {
 		t.windows = o.windows(f)

@@ -316,7 +316,7 @@ func (l *Lock) Check() error {
 		return nil
 	}
 	for _, p := range l.Packages {
-		if err := cmp.Or(p.check(), once("package "+p.Name+":"+p.Architecture), file(p.File, true)); err != nil {
+		if err := cmp.Or(p.check(), once(lang.F("package %s", p.Name+":"+p.Architecture)), file(p.File, true)); err != nil {
 			return err
 		}
 	}
@@ -324,12 +324,12 @@ func (l *Lock) Check() error {
 		if module.Check(m.Path, m.Version) != nil || m.Ext != "mod" && m.Ext != "zip" {
 			return refuse(lang.F("%q is not a file of a Go module", step.Clean(m.Path+"@"+m.Version+"."+m.Ext, 120)))
 		}
-		if err := cmp.Or(once("module "+m.Path+"@"+m.Version+"."+m.Ext), file(m.File, true)); err != nil {
+		if err := cmp.Or(once(lang.F("module %s", m.Path+"@"+m.Version+"."+m.Ext)), file(m.File, true)); err != nil {
 			return err
 		}
 	}
 	for _, f := range l.Files {
-		if err := cmp.Or(once("file "+f.SHA256), file(f, true)); err != nil {
+		if err := cmp.Or(once(lang.F("file %s", f.SHA256)), file(f, true)); err != nil {
 			return err
 		}
 	}
