@@ -54,7 +54,7 @@ func TestSetLanguage(t *testing.T) {
 
 // TestPlaceholders: a translation has the verbs, placeholders and commands of its text.
 func TestPlaceholders(t *testing.T) {
-	verb := regexp.MustCompile(`%[-+# 0]*[0-9.]*(\[\d+\])?([a-zA-Z%])|(\{[a-z][a-zA-Z0-9_.-]*\})|(` + "`[^`]*`" + `)`)
+	verb := regexp.MustCompile(`%[-+#0]*[0-9.]*(\[\d+\])?([a-zA-Z%])|(\{[a-z][a-zA-Z0-9_.-]*\})|(` + "`[^`]*`" + `)`)
 	of := func(text string) []string {
 		var out []string
 		for _, m := range verb.FindAllStringSubmatch(text, -1) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Lasting changes of the environment are written where package envedit writes
@@ -135,11 +136,11 @@ func dockerEnv(edits []step.Env) []string {
 func badEdit(e, first step.Env) string {
 	switch {
 	case !variable().MatchString(e.Name):
-		return "sets something that is not a variable"
+		return lang.T("sets something that is not a variable")
 	case e.Scope != "user" && e.Scope != "machine" || e.Scope != first.Scope:
-		return "sets a variable for an unknown user"
+		return lang.T("sets a variable for an unknown user")
 	case e.Value == "" || strings.ContainsAny(e.Value, "\r\n") || strings.Contains(e.Value, lineTag):
-		return "sets a variable to what fits on no line"
+		return lang.T("sets a variable to what fits on no line")
 	}
 	return ""
 }
