@@ -323,7 +323,7 @@ func TestFieldsTranslated(t *testing.T) {
 		`var _ = []pkgmgr.Code{{step.Other, "the disk is full", "make" + " room"}}`:                                       0,
 		`var _ = other.Failure{Cause: "the disk is full"}`:                                                                0,
 		`func f() { x.Cause = "full" }`:                                                                                   0, // of a package that knows no such type
-		`import "x/step"; func f() { x.Title = "the disk is full"; cause := "it is full"; _ = cause }`:                    0,
+		`import "x/step"; func f() { x.Name = "the disk is full"; cause := "it is full"; _ = cause }`:                    0,
 		`import "x/step"; func f() { cause := lang.T("it is full"); cause = cause + "."; x.Cause = cause }`:               0,
 	} {
 		file := goSource(t, source)
