@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/convert/onnx"
 	"github.com/deployctl/deployctl/verify/darknet"
@@ -114,11 +115,11 @@ func (r *Result) open(o Options, dir string) (*own, error) {
 		case *side == 0:
 			*side = o.Size
 		case o.Size != 0 && o.Size != *side:
-			return nil, &InputError{fmt.Sprintf("--size %d does not fit %s: its input is %d×%d. Leave --size out", o.Size, name, width, height)}
+			return nil, &InputError{lang.F("--size %d does not fit %s: its input is %d×%d. Leave --size out", o.Size, name, width, height)}
 		}
 	}
 	if max(height, width) > darknet.MaxSide {
-		return nil, &InputError{fmt.Sprintf("the input of %s is %d×%d, and at most %d×%d can be run", name, width, height, darknet.MaxSide, darknet.MaxSide)}
+		return nil, &InputError{lang.F("the input of %s is %d×%d, and at most %d×%d can be run", name, width, height, darknet.MaxSide, darknet.MaxSide)}
 	}
 	m := &own{model: model, dir: dir, file: filepath.Join(dir, "model.onnx"), height: height, width: width}
 	for _, v := range model.Outputs {
@@ -126,10 +127,10 @@ func (r *Result) open(o Options, dir string) (*own, error) {
 			m.outputs = append(m.outputs, v.Name)
 			continue
 		}
-		r.Notes = append(r.Notes, fmt.Sprintf("the output %s is not compared: it is not float32", v.Name))
+		r.Notes = append(r.Notes, lang.F("the output %s is not compared: it is not float32", v.Name))
 	}
 	if len(m.outputs) == 0 {
-		return nil, &InputError{name + " has no output of float32, and nothing else can be compared"}
+		return nil, &InputError{lang.F("%s has no output of float32, and nothing else can be compared", name)}
 	}
 	fixed, err := model.Fixed(height, width)
 	if err != nil {
@@ -179,7 +180,7 @@ func (e *Engine) vote(ctx context.Context, o Options, m *own, w ready) (v *vote,
 		}
 	}
 	e.Settings = job.Settings
-	o.Progress.Start("run "+e.Name, -1)
+	o.Progress.Start(lang.F("run %s", e.Name), -1)
 	a, err := engine.Execute(ctx, o.Process, w.worker, job, o.Limit, o.CPUFeatures)
 	o.Progress.Done()
 	e.Libraries, e.Versions, e.Threads, e.Log = a.Libraries, a.Versions, a.Threads, strings.TrimSpace(a.Log)
@@ -198,7 +199,7 @@ func (e *Engine) computed(o Options, w ready, a engine.Answer) (*vote, error) {
 		for _, t := range from {
 			data, err := t.Load()
 			if err != nil {
-				e.reject(fmt.Sprintf("its output cannot be read: %v", err), "")
+				e.reject(lang.F("its output cannot be read: %v", err), "")
 				return nil, nil
 			}
 			lists[i] = append(lists[i], judge.Tensor{Layer: t.Layer, Shape: t.Shape, Data: data})
@@ -208,13 +209,13 @@ func (e *Engine) computed(o Options, w ready, a engine.Answer) (*vote, error) {
 	for _, list := range [][]judge.Tensor{first, other} {
 		for _, t := range list {
 			if slices.ContainsFunc(t.Data, func(v float32) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) }) {
-				e.reject("a result is not a number (NaN or infinite)", "")
+				e.reject(lang.T("a result is not a number (NaN or infinite)"), "")
 				return nil, nil
 			}
 		}
 	}
 	if worst, _, why := apart(first, repeat); why != "" || worst > agreement(judge.PrecisionOf(o.Target)) {
-		e.reject("it computed something else when it ran on the same picture again", "")
+		e.reject(lang.T("it computed something else when it ran on the same picture again"), "")
 	}
 	if err := e.used(w, a, judge.Case{Heads: first, Other: other}, math.Inf(1)); err != nil {
 		return nil, err
@@ -230,11 +231,11 @@ func (e *Engine) computed(o Options, w ready, a engine.Answer) (*vote, error) {
 // of an output, and the place of that output. why: they cannot be compared.
 func apart(a, b []judge.Tensor) (worst float64, at int, why string) {
 	if len(a) != len(b) {
-		return 0, 0, fmt.Sprintf("it has %d outputs, not %d", len(a), len(b))
+		return 0, 0, lang.F("it has %d outputs, not %d", len(a), len(b))
 	}
 	for i := range a {
 		if !slices.Equal(a[i].Shape, b[i].Shape) {
-			return math.Inf(1), i, fmt.Sprintf("it has the shape %v, not %v", a[i].Shape, b[i].Shape)
+			return math.Inf(1), i, lang.F("it has the shape %v, not %v", a[i].Shape, b[i].Shape)
 		}
 		if d, _ := judge.Distance(a[i].Data, b[i].Data); d > worst {
 			worst, at = d, i
@@ -264,9 +265,9 @@ func (r *Result) count(votes []vote, m *own, precision judge.Precision) {
 		}
 	}
 	if len(votes) < 2 || 2*with <= len(votes) {
-		why, fix := "there is nothing to compare its results with: no other engine ran the model", "Install a second engine that reads ONNX: deployctl doctor --recipe onnxruntime --fix, or --recipe openvino."
+		why, fix := lang.T("there is nothing to compare its results with: no other engine ran the model"), lang.T("Install a second engine that reads ONNX: deployctl doctor --recipe onnxruntime --fix, or --recipe openvino.")
 		if len(votes) > 1 {
-			why, fix = "the engines disagree, and no majority says which is right", "Compare with one more engine."
+			why, fix = lang.T("the engines disagree, and no majority says which is right"), lang.T("Compare with one more engine.")
 		}
 		for _, v := range votes {
 			r.Engines[v.at].doubt(why, fix)
@@ -298,9 +299,9 @@ func (e *Engine) compare(v, reference vote, m *own, limit float64, chosen string
 			continue
 		}
 		if why == "" {
-			why = fmt.Sprintf("it differs by %.1e, and %.1e is the limit", worst, limit)
+			why = lang.F("it differs by %.1e, and %.1e is the limit", worst, limit)
 		}
-		e.reject(fmt.Sprintf("its output %s is not that of %s, with which %d engines agree: %s", m.outputs[at], chosen, with, why), "")
+		e.reject(lang.F("its output %s is not that of %s, with which %d engines agree: %s", m.outputs[at], chosen, with, why), "")
 		return
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/judge"
 	"github.com/deployctl/deployctl/verify/reference"
@@ -17,11 +18,11 @@ import (
 func usual(p judge.Precision) string {
 	switch p {
 	case judge.FP16:
-		return "half precision, whose limits are derived by rounding the input, the weights and every layer of the reference to 11 bits"
+		return lang.T("half precision, whose limits are derived by rounding the input, the weights and every layer of the reference to 11 bits")
 	case judge.BF16:
-		return "bfloat16, whose limits are derived by rounding the input, the weights and every layer of the reference to 8 bits, and are no wider than those of half precision"
+		return lang.T("bfloat16, whose limits are derived by rounding the input, the weights and every layer of the reference to 8 bits, and are no wider than those of half precision")
 	case judge.INT8:
-		return "8 bits, whose limits are those that still find the same objects"
+		return lang.T("8 bits, whose limits are those that still find the same objects")
 	}
 	return "float32"
 }
@@ -43,20 +44,20 @@ func arithmetics(target string, a engine.Answer) []arithmetic {
 	if judge.PrecisionOf(target) == judge.BF16 {
 		return nil
 	}
-	const tf32 = "TF32: this GPU (compute capability 8.0 or newer) may multiply float32 numbers by 11 of their 24 bits, unless NVIDIA_TF32_OVERRIDE=0 is set; the limits are derived by simulating that in the reference"
+	tf32 := lang.T("TF32: this GPU (compute capability 8.0 or newer) may multiply float32 numbers by 11 of their 24 bits, unless NVIDIA_TF32_OVERRIDE=0 is set; the limits are derived by simulating that in the reference")
 	if judge.PrecisionOf(target) == judge.FP16 {
 		return []arithmetic{{judge.FP16, reference.Options{Half: true, Flush: true}, false,
-			"half precision on hardware that takes numbers below 2⁻¹⁴ for zero; the limits are derived by simulating that in the reference"}}
+			lang.T("half precision on hardware that takes numbers below 2⁻¹⁴ for zero; the limits are derived by simulating that in the reference")}}
 	}
 	list := []arithmetic{{judge.FP32, reference.Options{Flush: true}, false,
-		"float32 on hardware that takes numbers below 2⁻¹²⁶ for zero (FTZ, DAZ), of which this network has some; the limits are derived by simulating that in the reference"}}
+		lang.T("float32 on hardware that takes numbers below 2⁻¹²⁶ for zero (FTZ, DAZ), of which this network has some; the limits are derived by simulating that in the reference")}}
 	switch a.BatchNorm {
 	case engine.VariancePlus1e5:
 		list = append(list, arithmetic{judge.FP32, reference.Options{Epsilon: &reference.ForkEpsilon}, true,
-			"float32 with 1e-5 added to the variance in batch normalization, as this Darknet does, where others add 1e-6; the limits are derived by doing the same in the reference"})
+			lang.T("float32 with 1e-5 added to the variance in batch normalization, as this Darknet does, where others add 1e-6; the limits are derived by doing the same in the reference")})
 	case engine.DeviationPlus1e6:
 		list = append(list, arithmetic{judge.FP32, reference.Options{Epsilon: &reference.DarknetEpsilon}, true,
-			"float32 with 1e-6 added to the standard deviation in batch normalization, as this Darknet does, where others add it to the variance; the limits are derived by doing the same in the reference"})
+			lang.T("float32 with 1e-6 added to the standard deviation in batch normalization, as this Darknet does, where others add it to the variance; the limits are derived by doing the same in the reference")})
 	}
 	if target == "cuda" && ampere(a.Device) {
 		list = append(list,

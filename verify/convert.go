@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -111,7 +110,7 @@ func (o *oracle) convert(ctx context.Context, progress engine.Progress, format c
 		return describe(o.model.net, format, files, sums), 0, nil
 	}
 	begin := time.Now()
-	progress.Start("convert the network to "+format.Display, -1)
+	progress.Start(lang.F("convert the network to %s", lang.T(format.Display)), -1)
 	defer progress.Done()
 	if err := ctx.Err(); err != nil {
 		return nil, 0, lang.Errorf("convert the network: %w", context.Cause(ctx))
@@ -205,7 +204,7 @@ func (o *oracle) made(ctx context.Context, opts Options, w engine.Worker) (conve
 		}
 		f, err := os.Open(target)
 		if err != nil {
-			return &engine.AnswerError{Engine: w.Engine, Text: fmt.Sprintf("its converter to %s wrote no file: %v", c.Display, err), Err: engine.ErrAnswer}
+			return &engine.AnswerError{Engine: w.Engine, Text: lang.F("its converter to %s wrote no file: %v", c.Display, err), Err: engine.ErrAnswer}
 		}
 		err = file(c.File, func(to io.Writer) error { _, err := io.Copy(to, f); return err })
 		return errors.Join(err, f.Close())
@@ -225,9 +224,10 @@ func (o *Options) translate(ctx context.Context, w engine.Worker, source, target
 		return nil
 	}
 	d := engine.Translate(w, out, err, o.Limit, o.CPUFeatures)
-	d.Why = "its converter to " + w.Converter.Display + " failed: " + d.Why
+	d.Why = lang.F("its converter to %s failed: %s", w.Converter.Display, d.Why)
 	if w.Runs.Remedy != nil {
-		d.Fix = cmp.Or(w.Runs.Remedy(d.Why), d.Fix)
+		// What the engine reads, always in English: Why is in the user's language.
+		d.Fix = cmp.Or(w.Runs.Remedy("its converter to "+w.Converter.Display+" failed: "+d.Said), d.Fix)
 	}
 	return d
 }

@@ -326,9 +326,9 @@ func (o *oracle) suspects(ctx context.Context, v *view) ([]judge.Suspect, error)
 		input []float32
 		opts  reference.Options
 	}{
-		{"its input is not scaled: it reads 0…255 where 0…1 is given", bright, reference.Options{}},
-		{"it uses a batch-norm epsilon of 1e-5 instead of 1e-6", v.first, reference.Options{Epsilon: &reference.ForkEpsilon}},
-		{"it adds the batch-norm epsilon to the standard deviation, as Darknet's CPU code does, not to the variance", v.first, reference.Options{Epsilon: &reference.DarknetEpsilon}},
+		{lang.T("its input is not scaled: it reads 0…255 where 0…1 is given"), bright, reference.Options{}},
+		{lang.T("it uses a batch-norm epsilon of 1e-5 instead of 1e-6"), v.first, reference.Options{Epsilon: &reference.ForkEpsilon}},
+		{lang.T("it adds the batch-norm epsilon to the standard deviation, as Darknet's CPU code does, not to the variance"), v.first, reference.Options{Epsilon: &reference.DarknetEpsilon}},
 	} {
 		t, err := o.run(ctx, s.input, s.opts)
 		if err != nil {

@@ -1,8 +1,7 @@
 package verify
 
 import (
-	"fmt"
-
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/engine"
 )
 
@@ -27,7 +26,7 @@ func (e *Engine) loaded(c *engine.Copy) {
 		return
 	}
 	if len(e.Libraries) == 0 {
-		e.doubt("it is not known which files of "+c.Name+" were loaded: the operating system did not list them", "")
+		e.doubt(lang.F("it is not known which files of %s were loaded: the operating system did not list them", c.Name), "")
 		return
 	}
 	e.Own = c.Members(e.Libraries)
@@ -36,6 +35,6 @@ func (e *Engine) loaded(c *engine.Copy) {
 		return
 	}
 	if c.Unused(e.Libraries) {
-		e.reject(fmt.Sprintf("%s was not loaded: something that is not %s computed", c.File, c.Name), "Remove what goes by the name of "+c.Name+" and is not.")
+		e.reject(lang.F("%s was not loaded: something that is not %s computed", c.File, c.Name), lang.F("Remove what goes by the name of %s and is not.", c.Name))
 	}
 }

@@ -107,7 +107,7 @@ func resolveSelfTest(ctx context.Context, o Options) (*model, error) {
 	}
 	// The networks halve their input five times and join what they doubled again.
 	if size%32 != 0 {
-		return nil, &InputError{fmt.Sprintf("the input size of YOLO must be a multiple of 32, and %d is not; %d is", size, (size/32+1)*32)}
+		return nil, &InputError{lang.F("the input size of YOLO must be a multiple of 32, and %d is not; %d is", size, (size/32+1)*32)}
 	}
 	text, err := darknet.FamilyConfig(o.Model, size)
 	if err != nil {
@@ -181,7 +181,7 @@ func resolveFiles(o Options) (*model, error) {
 			family = familyBySize(size)
 		}
 		if family == "" {
-			return nil, &InputError{fmt.Sprintf("%s has %d bytes, which is the size of none of the networks known here (%s): it is cut short or of another network; give its configuration with --cfg",
+			return nil, &InputError{lang.F("%s has %d bytes, which is the size of none of the networks known here (%s): it is cut short or of another network; give its configuration with --cfg",
 				o.Weights, size, strings.Join(darknet.Families(), ", "))}
 		}
 		text, err := darknet.FamilyConfig(family, selftest.Size)
@@ -202,10 +202,10 @@ func resolveFiles(o Options) (*model, error) {
 		}
 	}
 	if len(m.net.Yolos()) == 0 {
-		return nil, &InputError{o.Config + " has no [yolo] layer; only YOLO networks can be verified"}
+		return nil, &InputError{lang.F("%s has no [yolo] layer; only YOLO networks can be verified", o.Config)}
 	}
 	if m.net.Channels != 3 {
-		return nil, &InputError{fmt.Sprintf("%s reads %d channels; only networks that read RGB pictures can be verified", o.Config, m.net.Channels)}
+		return nil, &InputError{lang.F("%s reads %d channels; only networks that read RGB pictures can be verified", o.Config, m.net.Channels)}
 	}
 	m.names, err = loadNames(o.Names, m.net)
 	return m, err
@@ -243,7 +243,7 @@ var (
 func resizeConfig(config []byte, size int) ([]byte, error) {
 	sections := reLayer().FindAllIndex(config, 2)
 	if len(sections) < 2 {
-		return nil, &InputError{"the configuration has no layers"}
+		return nil, &InputError{lang.T("the configuration has no layers")}
 	}
 	head, rest := config[:sections[1][0]], config[sections[1][0]:]
 	// A key that is missing is added right under [net].
@@ -275,11 +275,11 @@ func loadNames(path string, net *darknet.Network) ([]string, error) {
 		return nil, lang.Errorf("read class names: %w", err)
 	}
 	if bytes.IndexByte(raw, 0) >= 0 {
-		return nil, &InputError{path + " holds binary data; a list of class names has one name a line"}
+		return nil, &InputError{lang.F("%s holds binary data; a list of class names has one name a line", path)}
 	}
 	names := strings.Split(strings.TrimRight(strings.ReplaceAll(string(raw), "\r", ""), "\n"), "\n")
 	if len(names) != classes {
-		return nil, &InputError{fmt.Sprintf("%s has %d names, the network has %d classes", path, len(names), classes)}
+		return nil, &InputError{lang.F("%s has %d names, the network has %d classes", path, len(names), classes)}
 	}
 	return names, nil
 }

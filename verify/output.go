@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/output"
 	"github.com/deployctl/deployctl/verify/picture"
 )
@@ -21,7 +22,7 @@ func (o *Options) CheckPicture() error {
 		return nil
 	}
 	if !picture.Writes(o.Picture) {
-		return &InputError{fmt.Sprintf("--picture %s: a picture is written as PNG or JPEG; end its name in .png, .jpg or .jpeg", o.Picture)}
+		return &InputError{lang.F("--picture %s: a picture is written as PNG or JPEG; end its name in .png, .jpg or .jpeg", o.Picture)}
 	}
 	f := o.pictureFile()
 	place, err := f.Place(o.Picture)
@@ -29,7 +30,7 @@ func (o *Options) CheckPicture() error {
 		return refused(err)
 	}
 	if !picture.Writes(place) {
-		return &InputError{fmt.Sprintf("--picture %s is a link to %s, which does not end in .png, .jpg or .jpeg", o.Picture, place)}
+		return &InputError{lang.F("--picture %s is a link to %s, which does not end in .png, .jpg or .jpeg", o.Picture, place)}
 	}
 	if err := f.Check(place); err != nil {
 		return refused(err)

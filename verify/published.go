@@ -2,7 +2,6 @@ package verify
 
 import (
 	_ "embed"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -80,8 +79,8 @@ func (e *Engine) publishedHere(p *Published, width, height int) {
 		return
 	}
 	if why := p.differs(e.Boxes, width, height, judge.PrecisionOf(e.Target)); why != "" {
-		e.reject(fmt.Sprintf("what was published for %s on %s was not found: %s (%s)", p.Model, p.Picture, why, p.Source),
-			"Use the configuration that the weights were published with, or leave --cfg out.")
+		e.reject(lang.F("what was published for %s on %s was not found: %s (%s)", p.Model, p.Picture, why, p.Source),
+			lang.T("Use the configuration that the weights were published with, or leave --cfg out."))
 	}
 }
 
@@ -101,15 +100,15 @@ func (p *Published) differs(boxes []Box, width, height int, precision judge.Prec
 		case i >= 0:
 			left = slices.Delete(left, i, i+1)
 		case o.Score-tolerance >= detect.Show: // a weaker one may not be listed
-			wrong = append(wrong, fmt.Sprintf("%s with %.0f %%", o.Class, 100*o.Score))
+			wrong = append(wrong, lang.F("%s with %.0f %%", o.Class, 100*o.Score))
 		}
 	}
 	for _, b := range left {
 		if b.Score >= detect.Show+tolerance {
-			wrong = append(wrong, fmt.Sprintf("instead %s with %.0f %%", b.Class, 100*b.Score))
+			wrong = append(wrong, lang.F("instead %s with %.0f %%", b.Class, 100*b.Score))
 		}
 	}
-	return strings.Join(wrong, ", ")
+	return strings.Join(wrong, lang.T(", "))
 }
 
 // class is the index of one of COCO's classes, -1 for none: names of the user's own may

@@ -1,11 +1,11 @@
 package verify
 
 import (
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/judge"
 )
@@ -19,7 +19,7 @@ func (e *Engine) available(w ready, a engine.Answer) bool {
 		return true
 	}
 	if a.Device == nil || a.Device.Pairs == nil {
-		e.doubt(fmt.Sprintf("it is not known whether %s can be used: the engine does not say", w.target.Name), "")
+		e.doubt(lang.F("it is not known whether %s can be used: the engine does not say", w.target.Name), "")
 		return true
 	}
 	why, fix := w.spec.Missing(w.target, *a.Device, !slices.Contains(a.Device.Pairs, w.target.Pair()))
@@ -38,7 +38,7 @@ func (e *Engine) used(w ready, a engine.Answer, c judge.Case, work float64) erro
 	}
 	if target == "cpu" {
 		if ran := a.Device.Layers; len(ran) > 0 && w.target.Layers != "" && (len(ran) > 1 || ran[w.target.Layers] == 0) {
-			e.reject("the processor was asked for, and the engine ran layers on "+places(ran), "")
+			e.reject(lang.F("the processor was asked for, and the engine ran layers on %s", places(ran)), "")
 		}
 		return nil
 	}
@@ -48,27 +48,27 @@ func (e *Engine) used(w ready, a engine.Answer, c judge.Case, work float64) erro
 	}
 	switch want := w.target.Layers; {
 	case len(a.Device.Layers) == 0 || want == "":
-		e.doubt("it is not known on what the layers ran: the engine does not say", "")
+		e.doubt(lang.T("it is not known on what the layers ran: the engine does not say"), "")
 	case a.Device.Layers[want] == 0:
-		e.reject(fmt.Sprintf("%s was not used: the engine ran all layers on %s", target, places(a.Device.Layers)), "")
+		e.reject(lang.F("%s was not used: the engine ran all layers on %s", target, places(a.Device.Layers)), "")
 	}
 	if names := w.target.Drivers; names != nil && len(e.Libraries) > 0 && !slices.ContainsFunc(e.Libraries, func(file string) bool {
 		base := strings.ToLower(filepath.Base(file))
 		return slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(base, n) })
 	}) {
-		e.reject(fmt.Sprintf("%s was not used: no library of its driver was loaded", target), "")
+		e.reject(lang.F("%s was not used: no library of its driver was loaded", target), "")
 	}
 	same, err := identical(c.Heads, a.Processor)
 	switch {
 	case err != nil:
 		return err
 	case len(a.Processor) == 0:
-		e.doubt("it is not known whether the results differ from the processor's: the engine gave none of the processor", "")
+		e.doubt(lang.T("it is not known whether the results differ from the processor's: the engine gave none of the processor"), "")
 	case same && (constant(c) || work < telling):
-		e.doubt(fmt.Sprintf("it is not known whether %s was used: its results are those of the processor to the last bit, which this network would give anywhere", target),
-			"Use trained weights of a larger network.")
+		e.doubt(lang.F("it is not known whether %s was used: its results are those of the processor to the last bit, which this network would give anywhere", target),
+			lang.T("Use trained weights of a larger network."))
 	case same:
-		e.reject(fmt.Sprintf("%s was not used: all results are those of the processor to the last bit", target), "")
+		e.reject(lang.F("%s was not used: all results are those of the processor to the last bit", target), "")
 	}
 	return nil
 }
@@ -84,7 +84,7 @@ const followed = 1e-4
 func (e *Engine) shortened(w ready, a engine.Answer, c judge.Case) error {
 	if ran := a.Device.Layers; len(ran) > 0 && w.target.Layers != "" && ran[w.target.Layers] == 0 {
 		e.Precision = judge.FP32
-		e.reject(fmt.Sprintf("%s was not used: the engine ran all layers on %s", w.target.Name, places(ran)), "Use --target cpu.")
+		e.reject(lang.F("%s was not used: the engine ran all layers on %s", w.target.Name, places(ran)), lang.T("Use --target cpu."))
 		return nil
 	}
 	worst, compared := 0.0, 0
@@ -102,14 +102,14 @@ func (e *Engine) shortened(w ready, a engine.Answer, c judge.Case) error {
 	}
 	switch {
 	case compared == 0:
-		e.doubt("it is not known in which precision the engine computed: it gave no results in single precision", "")
+		e.doubt(lang.T("it is not known in which precision the engine computed: it gave no results in single precision"), "")
 	case worst < followed:
 		e.Precision = judge.FP32
-		how := fmt.Sprintf("differ by %.1e only from its own there", worst)
+		why := lang.F("%s was asked for, and the engine computed in single precision: its results differ by %.1e only from its own there", w.target.Name, worst)
 		if worst == 0 {
-			how = "are its own there to the last bit"
+			why = lang.F("%s was asked for, and the engine computed in single precision: its results are its own there to the last bit", w.target.Name)
 		}
-		e.reject(fmt.Sprintf("%s was asked for, and the engine computed in single precision: its results %s", w.target.Name, how), "Use --target cpu.")
+		e.reject(why, lang.T("Use --target cpu."))
 	default:
 		e.Precision = c.Precision
 	}
@@ -138,7 +138,7 @@ func places(layers map[string]int) string {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	return strings.Join(names, " and ")
+	return lang.List(names, false)
 }
 
 // identical reports whether every head has the same bits in both.

@@ -101,17 +101,16 @@ func (o *Options) defaults() error {
 		o.Level = LevelCheck
 	}
 	if o.Level < LevelLoad || o.Level > LevelCompare {
-		return &InputError{fmt.Sprintf("there is no level %d; the levels are 1, 2 and 3", o.Level)}
+		return &InputError{lang.F("there is no level %d; the levels are 1, 2 and 3", o.Level)}
 	}
 	if o.Runs < 0 || o.Warmup < 0 || o.Threads < 0 || o.Size < 0 {
-		return &InputError{"runs, warm-up, threads and size cannot be negative"}
+		return &InputError{lang.T("runs, warm-up, threads and size cannot be negative")}
 	}
 	if o.ONNX == "" && o.Size%32 != 0 {
-		near := fmt.Sprintf("%d or %d", o.Size/32*32, o.Size/32*32+32)
 		if o.Size < 32 {
-			near = "32"
+			return &InputError{lang.F("--size %d is not a multiple of 32: use 32", o.Size)}
 		}
-		return &InputError{fmt.Sprintf("--size %d is not a multiple of 32: use %s", o.Size, near)}
+		return &InputError{lang.F("--size %d is not a multiple of 32: use %d or %d", o.Size, o.Size/32*32, o.Size/32*32+32)}
 	}
 	if o.Runs == 0 {
 		o.Runs = map[int]int{LevelCheck: 5, LevelCompare: 20}[o.Level]
@@ -125,7 +124,7 @@ func (o *Options) defaults() error {
 	for _, e := range o.Engines {
 		spec := e.Spec()
 		if _, ok := spec.Target(o.Backend, o.Target); !ok {
-			return &InputError{fmt.Sprintf("%s cannot be asked for %s; it has %s", spec.Name, strings.Trim(o.Backend+"/"+o.Target, "/"), strings.Join(spec.TargetNames(), ", "))}
+			return &InputError{lang.F("%s cannot be asked for %s; it has %s", spec.Name, strings.Trim(o.Backend+"/"+o.Target, "/"), strings.Join(spec.TargetNames(), ", "))}
 		}
 	}
 	if o.Limit == 0 {
@@ -142,11 +141,11 @@ func (o *Options) defaults() error {
 func (o *Options) checkFiles() error {
 	switch {
 	case o.Config != "" && o.Weights == "":
-		return &InputError{"a configuration without weights cannot be run; give --weights too"}
+		return &InputError{lang.T("a configuration without weights cannot be run; give --weights too")}
 	case o.Weights == "" && o.Names != "":
-		return &InputError{"names without weights have no use; give --weights too"}
+		return &InputError{lang.T("names without weights have no use; give --weights too")}
 	case o.Model != "" && o.Weights != "":
-		return &InputError{"--model names a network that deployctl knows; leave it out to run weights of your own"}
+		return &InputError{lang.T("--model names a network that deployctl knows; leave it out to run weights of your own")}
 	case o.Model != "" && o.ONNX == "" && !slices.Contains(darknet.Families(), o.Model):
 		return &InputError{near.Unknown("--model", o.Model, darknet.Families()).Error()}
 	}
@@ -201,7 +200,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		return r, err
 	}
 	if _, err := cache.Prune(o.Cache, cache.Pruning{Limit: cache.Limit}, time.Now()); err != nil {
-		r.Notes = append(r.Notes, fmt.Sprintf("the cache could not be tidied: %v", err))
+		r.Notes = append(r.Notes, lang.F("the cache could not be tidied: %v", err))
 	}
 	return r, nil
 }
@@ -234,7 +233,7 @@ func run(ctx context.Context, o Options) (*Result, error) {
 		return r, nil
 	}
 
-	o.Progress.Start("prepare the network", -1)
+	o.Progress.Start(lang.T("prepare the network"), -1)
 	m, v, err := prepare(ctx, o)
 	o.Progress.Done()
 	if err != nil {
@@ -253,10 +252,10 @@ func run(ctx context.Context, o Options) (*Result, error) {
 	}
 	for i, k := range m.net.Ignored {
 		if i == 5 {
-			r.Notes = append(r.Notes, fmt.Sprintf("%d more keys had no effect", len(m.net.Ignored)-i))
+			r.Notes = append(r.Notes, lang.F("%d more keys had no effect", len(m.net.Ignored)-i))
 			break
 		}
-		r.Notes = append(r.Notes, fmt.Sprintf("line %d: the key %s had no effect here; an engine may see it differently", k.Line, k.Key))
+		r.Notes = append(r.Notes, lang.F("line %d: the key %s had no effect here; an engine may see it differently", k.Line, k.Key))
 	}
 
 	or := newOracle(o, m, v)
@@ -334,7 +333,7 @@ func compute(ctx context.Context, o Options, or *oracle, input []float32, alone 
 		go refer()
 	}
 	waiting := time.Now()
-	ref := wait(o.Progress, "run the reference", done)
+	ref := wait(o.Progress, lang.T("run the reference"), done)
 	if ref.err != nil && ctx.Err() != nil {
 		return nil, truth{}, 0, lang.Errorf("run the reference: %w", context.Cause(ctx))
 	}
@@ -491,14 +490,14 @@ func (e *Engine) died(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	e.State, e.Why = Fail, strings.TrimPrefix(err.Error(), e.Name+": ")
+	e.State, e.Why = Fail, err.Error()
 	var d *engine.Death
 	var a *engine.AnswerError
 	switch {
 	case errors.As(err, &d):
 		e.Why, e.Fix = d.Why, d.Fix
 	case errors.As(err, &a):
-		e.Fix = a.Fix
+		e.Why, e.Fix = a.Text, a.Fix
 	}
 	e.Reasons = []string{e.Why}
 	return nil
@@ -534,7 +533,7 @@ func (e *Engine) prove(ctx context.Context, o Options, m *model, v *view, or *or
 	}
 	job.Settings = o.settings(w.spec)
 	e.Settings = job.Settings
-	o.Progress.Start("run "+e.Name, -1)
+	o.Progress.Start(lang.F("run %s", e.Name), -1)
 	type reply struct {
 		a   engine.Answer
 		err error
@@ -760,11 +759,11 @@ const noisy = 1.25
 func on(e Engine) string {
 	switch {
 	case e.Target != "cpu":
-		return "on " + e.Target
+		return lang.F("on %s", e.Target)
 	case e.Threads == 1:
-		return "with 1 thread"
+		return lang.T("with 1 thread")
 	}
-	return fmt.Sprintf("with %d threads", e.Threads)
+	return lang.F("with %d threads", e.Threads)
 }
 
 // bound is the rate of plain multiply-adds that no engine can exceed here: that
@@ -787,20 +786,20 @@ func bound(o Options, a engine.Answer) float64 {
 func (r *Result) remarks() {
 	for _, e := range r.Engines {
 		if e.PeakGFLOPS > 0 {
-			r.Notes = append(r.Notes, fmt.Sprintf("%s: its share is of %.0f GFLOP/s, the rate of multiply-adds measured here beside its runs, %s",
+			r.Notes = append(r.Notes, lang.F("%s: its share is of %.0f GFLOP/s, the rate of multiply-adds measured here beside its runs, %s",
 				e.Name, e.PeakGFLOPS, on(e)))
 		}
 		switch {
 		case e.CalibrationSpread > noisy:
-			r.Notes = append(r.Notes, fmt.Sprintf("%s: the machine was busy with something else: the same known work took up to %.1f times as long between its runs, so the times are upper bounds",
+			r.Notes = append(r.Notes, lang.F("%s: the machine was busy with something else: the same known work took up to %.1f times as long between its runs, so the times are upper bounds",
 				e.Name, e.CalibrationSpread))
 		case e.CalibrationSpread > 0 && e.Runs >= 3 && e.P95Seconds > 1.5*e.MinSeconds:
-			r.Notes = append(r.Notes, fmt.Sprintf("%s: times vary from %s to %s, though the same known work took the same time between them: the engine varies, not the machine",
+			r.Notes = append(r.Notes, lang.F("%s: times vary from %s to %s, though the same known work took the same time between them: the engine varies, not the machine",
 				e.Name, Duration(e.MinSeconds), Duration(e.P95Seconds)))
 		}
 	}
 	if r.Weights.Kind == SelfTest {
-		r.Notes = append(r.Notes, "self-test weights are calibrated on one scene, not trained: on other pictures their boxes mean nothing")
+		r.Notes = append(r.Notes, lang.T("self-test weights are calibrated on one scene, not trained: on other pictures their boxes mean nothing"))
 	}
 }
 

@@ -3,7 +3,6 @@ package engine
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,6 +15,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/closure"
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Copy is the copy of a library that was found on the machine: the one that an
@@ -51,7 +51,7 @@ func (c *Copy) Foreign(loaded []string) *Misloaded {
 	own := map[string]bool{}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return &Misloaded{dir, fmt.Sprintf("the folder of %s %s cannot be read: %v", c.Name, c.Version, err), "Run deployctl doctor."}
+		return &Misloaded{dir, lang.F("the folder of %s %s cannot be read: %v", c.Name, c.Version, err), lang.T("Run deployctl doctor.")}
 	}
 	for _, e := range entries {
 		if c.names(e.Name()) {
@@ -64,7 +64,7 @@ func (c *Copy) Foreign(loaded []string) *Misloaded {
 			continue
 		}
 		return &Misloaded{file,
-			fmt.Sprintf("programs load %s, which is not part of the %s %s in %s that they are linked with", file, c.Name, c.Version, dir),
+			lang.F("programs load %s, which is not part of the %s %s in %s that they are linked with", file, c.Name, c.Version, dir),
 			c.advice(file)}
 	}
 	return nil
@@ -100,24 +100,24 @@ func (c *Copy) advice(file string) string {
 	dir, want := filepath.Dir(file), filepath.Dir(c.File)
 	for _, name := range []string{"LD_PRELOAD", "DYLD_INSERT_LIBRARIES"} {
 		if list, _ := c.getenv(name); strings.Contains(list, filepath.Base(file)) {
-			return fmt.Sprintf("Take %s out of %s.", file, name)
+			return lang.F("Take %s out of %s.", file, name)
 		}
 	}
 	for _, name := range []string{"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"} {
 		list, _ := c.getenv(name)
 		for _, entry := range filepath.SplitList(list) {
 			if entry != "" && resolved(entry) == resolved(dir) {
-				return fmt.Sprintf("Take %s out of %s, or remove its %s.", entry, name, filepath.Base(file))
+				return lang.F("Take %s out of %s, or remove its %s.", entry, name, filepath.Base(file))
 			}
 		}
 	}
 	switch runtime.GOOS {
 	case "windows":
-		return fmt.Sprintf("Put %s before %s in PATH.", want, dir)
+		return lang.F("Put %s before %s in PATH.", want, dir)
 	case "darwin":
-		return fmt.Sprintf("Remove %s, or build with the %s it belongs to.", file, c.Name)
+		return lang.F("Remove %s, or build with the %s it belongs to.", file, c.Name)
 	}
-	return fmt.Sprintf("Remove %s and run ldconfig as root, or build with the %s it belongs to.", file, c.Name)
+	return lang.F("Remove %s and run ldconfig as root, or build with the %s it belongs to.", file, c.Name)
 }
 
 // loaderAdvice says how the loader comes to find a file that this copy has, ""
@@ -140,11 +140,11 @@ func (c *Copy) loaderAdvice(name string) string {
 				return "" // it is another DLL that is missing
 			}
 		}
-		return fmt.Sprintf("Add %s to PATH and open a new terminal.", dir)
+		return lang.F("Add %s to PATH and open a new terminal.", dir)
 	case "darwin":
-		return fmt.Sprintf("Reinstall %s so that its libraries name %s as their own folder (install_name_tool -id).", c.Name, dir)
+		return lang.F("Reinstall %s so that its libraries name %s as their own folder (install_name_tool -id).", c.Name, dir)
 	}
-	return fmt.Sprintf("Run as root: echo %s >> /etc/ld.so.conf.d/%s.conf && ldconfig", dir, strings.ToLower(c.Name))
+	return lang.F("Run as root: echo %s >> /etc/ld.so.conf.d/%s.conf && ldconfig", dir, strings.ToLower(c.Name))
 }
 
 func (c *Copy) getenv(name string) (string, bool) {
@@ -218,8 +218,8 @@ func (d *Death) name(ctx context.Context, h *host.Host, program string) {
 	for _, n := range tree.Needs {
 		if n.Cause == facts.NotFound {
 			d.Subject = n.Name
-			d.Why = fmt.Sprintf("%s is not found, which %s needs (0x%08X)", n.Name, h.Base(n.By), uint32(statusDLLNotFound))
-			d.Fix = fmt.Sprintf("install what brings %s, or add its folder to PATH; deployctl deps %s shows every DLL", n.Name, program)
+			d.Why = lang.F("%s is not found, which %s needs (0x%08X)", n.Name, h.Base(n.By), uint32(statusDLLNotFound))
+			d.Fix = lang.F("install what brings %s, or add its folder to PATH; deployctl deps %s shows every DLL", n.Name, program)
 			return
 		}
 	}
@@ -244,6 +244,6 @@ func (d *Death) blame(ctx context.Context, p Process, w Worker) {
 		return
 	}
 	if m := w.Copy.Foreign(trace(ctx, p, w)); m != nil {
-		d.Why, d.Fix = m.Why+"; result: "+d.Why, m.Fix
+		d.Why, d.Fix = lang.F("%s; result: %s", m.Why, d.Why), m.Fix
 	}
 }

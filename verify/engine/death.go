@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"regexp"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Cause is the kind of a worker's death.
@@ -43,6 +43,9 @@ type Death struct {
 	Why, Fix string
 	// Subject is the library, symbol or exception text, where there is one.
 	Subject string
+	// Said is what of Why is the library's, the loader's or the system's own words:
+	// Why is in the user's language, and nothing is decided by it.
+	Said string
 	// Log is the end of what the worker printed.
 	Log string
 	Err error
@@ -51,7 +54,7 @@ type Death struct {
 func (d *Death) Error() string {
 	s := d.Engine + ": " + d.Why
 	if d.Fix != "" {
-		s += "; " + d.Fix
+		s += lang.T("; ") + d.Fix
 	}
 	return s
 }
@@ -117,8 +120,8 @@ func (d *Death) starved(log string, err error) bool {
 	}
 	switch {
 	case errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || has("Too many open files", "too many open files", "cannot open shared object file: Error 24"):
-		d.Cause, d.Why = Descriptors, "has too few file descriptors"
-		d.Fix = "raise the limit (ulimit -n 1024) and run again"
+		d.Cause, d.Why = Descriptors, lang.T("has too few file descriptors")
+		d.Fix = lang.T("raise the limit (ulimit -n 1024) and run again")
 	case errors.Is(err, syscall.ENOMEM) || has("failed to map segment from shared object", "cannot allocate memory", "Cannot allocate memory",
 		"fatal error: runtime: out of memory", "fatal error: out of memory", "runtime: out of memory", "failed to reserve page summary memory",
 		"runtime: cannot reserve", "pthread_create failed: Resource temporarily unavailable", "failed to create new OS thread"):
@@ -132,10 +135,10 @@ func (d *Death) starved(log string, err error) bool {
 // outOfMemory names the limit where there is one; limit 0 is none.
 func (d *Death) outOfMemory(what string, limit uint64) {
 	d.Cause, d.Subject = Memory, what
-	d.Why, d.Fix = "ran out of memory", "free memory or raise the limit; YOLOv3 needs about 1 GB"
+	d.Why, d.Fix = lang.T("ran out of memory"), lang.T("free memory or raise the limit; YOLOv3 needs about 1 GB")
 	if limit > 0 {
-		d.Why = fmt.Sprintf("ran out of address space, which is limited to %.1f GB here (ulimit -v)", float64(limit)/1e9)
-		d.Fix = "raise the limit (ulimit -v unlimited) and run again"
+		d.Why = lang.F("ran out of address space, which is limited to %.1f GB here (ulimit -v)", float64(limit)/1e9)
+		d.Fix = lang.T("raise the limit (ulimit -v unlimited) and run again")
 	}
 }
 
@@ -151,9 +154,9 @@ type Runs struct {
 // copies is the next action where the wrong copy of the library may be used.
 func (l Runs) copies() string {
 	if l.Component == "" {
-		return "deployctl doctor names the copies in use"
+		return lang.T("deployctl doctor names the copies in use")
 	}
-	return "deployctl shadow " + l.Component + " shows every copy"
+	return lang.F("deployctl shadow %s shows every copy", l.Component)
 }
 
 // Translate turns the end of a worker into a Death. err is what the process
@@ -164,8 +167,8 @@ func Translate(w Worker, out host.Output, err error, limit time.Duration, cpu []
 	log := string(out.Stderr)
 
 	if errors.Is(err, context.DeadlineExceeded) {
-		d.set(Hang, "", fmt.Sprintf("gave no answer within %s and was ended with all its children", limit.Round(time.Second)),
-			"try again on an idle machine; if it recurs, a driver or a thread pool hangs")
+		d.set(Hang, "", lang.F("gave no answer within %s and was ended with all its children", limit.Round(time.Second)),
+			lang.T("try again on an idle machine; if it recurs, a driver or a thread pool hangs"))
 		return d
 	}
 	if d.starved(log, err) {
@@ -173,11 +176,11 @@ func Translate(w Worker, out host.Output, err error, limit time.Duration, cpu []
 	}
 	if err != nil && out.Signal == "" && out.Exit == 0 {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || strings.Contains(err.Error(), "exec format error") {
-			d.set(Start, "", fmt.Sprintf("its worker could not be started (%v)", err),
-				"run deployctl verify --fresh to build it anew; if the cache's file system is mounted noexec, name another folder with --cache")
+			d.set(Start, "", lang.F("its worker could not be started (%v)", err),
+				lang.T("run deployctl verify --fresh to build it anew; if the cache's file system is mounted noexec, name another folder with --cache"))
 			return d
 		}
-		d.set(Start, "", fmt.Sprintf("its worker could not be run (%v)", err), "run deployctl verify --fresh")
+		d.set(Start, "", lang.F("its worker could not be run (%v)", err), lang.T("run deployctl verify --fresh"))
 		return d
 	}
 
@@ -198,29 +201,30 @@ func (d *Death) set(c Cause, subject, why, fix string) {
 func (d *Death) refused(log string) bool {
 	for _, re := range []*regexp.Regexp{reGlibcMissing(), reMuslMissing(), reDyldMissing()} {
 		if m := re.FindStringSubmatch(log); m != nil {
-			d.set(Library, m[1], "the shared library "+m[1]+" is not where the loader looks",
-				"install the package that owns it or add its folder to the loader's path; deployctl doctor names the copy in use")
+			d.set(Library, m[1], lang.F("the shared library %s is not where the loader looks", m[1]),
+				lang.T("install the package that owns it or add its folder to the loader's path; deployctl doctor names the copy in use"))
 			return true
 		}
 	}
 	if m := reVersion().FindStringSubmatch(log); m != nil {
-		d.set(Symbol, m[2], m[1]+" is too old: it lacks "+m[2],
-			"an older copy of that library is found first; take its folder out of LD_LIBRARY_PATH, or run deployctl verify --fresh to build the worker with it")
+		d.set(Symbol, m[2], lang.F("%s is too old: it lacks %s", m[1], m[2]),
+			lang.T("an older copy of that library is found first; take its folder out of LD_LIBRARY_PATH, or run deployctl verify --fresh to build the worker with it"))
 		return true
 	}
 	if m := reGlibcOther().FindStringSubmatch(log); m != nil {
-		d.set(Symbol, m[1], "the loader refuses "+m[1]+": "+oneLine(m[2]), "reinstall the package that owns it")
+		d.Said = m[2]
+		d.set(Symbol, m[1], lang.F("the loader refuses %s: %s", m[1], oneLine(m[2])), lang.T("reinstall the package that owns it"))
 		return true
 	}
 	for _, re := range []*regexp.Regexp{reSymbol(), reMuslSymbol()} {
 		if m := re.FindStringSubmatch(log); m != nil {
-			d.set(Symbol, m[2], m[1]+" lacks the symbol "+m[2],
-				"a library of another version is found at run time than at compile time; run deployctl verify --fresh to build the worker anew")
+			d.set(Symbol, m[2], lang.F("%s lacks the symbol %s", m[1], m[2]),
+				lang.T("a library of another version is found at run time than at compile time; run deployctl verify --fresh to build the worker anew"))
 			return true
 		}
 	}
 	if m := reDyldSymbol().FindStringSubmatch(log); m != nil {
-		d.set(Symbol, m[1], "a library lacks the symbol "+m[1], "a library of another version is found at run time than at compile time; run deployctl verify --fresh to build the worker anew")
+		d.set(Symbol, m[1], lang.F("a library lacks the symbol %s", m[1]), lang.T("a library of another version is found at run time than at compile time; run deployctl verify --fresh to build the worker anew"))
 		return true
 	}
 	return false
@@ -239,14 +243,15 @@ func (d *Death) threw(log string, library Runs) bool {
 		return true
 	}
 	if kind != "" {
-		why := "ended by an uncaught " + kind
+		why := lang.F("ended by an uncaught %s", kind)
 		if what != "" {
-			why += ": " + clip(what, 300)
+			why = lang.F("ended by an uncaught %s: %s", kind, clip(what, 300))
 		}
-		remedy := "the exception is the library's own message"
+		remedy := lang.T("the exception is the library's own message")
 		if library.Remedy != nil {
 			remedy = cmp.Or(library.Remedy(what), remedy)
 		}
+		d.Said = what
 		d.set(Exception, what, why, remedy)
 		return true
 	}
@@ -263,49 +268,52 @@ func (d *Death) ended(out host.Output, log string, library Runs, cpu []string) {
 	}
 	switch status := uint32(out.Exit); {
 	case name == "illegal instruction" || name == "SIGILL" || out.Exit == 128+4 || status == statusIllegalInstruction:
-		d.set(Instruction, "", "stopped at an instruction that this CPU does not have"+missingInstructions(cpu),
-			"use a build of the library for this CPU, or build it from source here")
+		d.set(Instruction, "", instruction(cpu),
+			lang.T("use a build of the library for this CPU, or build it from source here"))
 		return
 	case name == "killed" || name == "SIGKILL" || out.Exit == 128+9:
-		d.set(Killed, "", "was killed from outside, most likely by the kernel for want of memory",
-			"see dmesg or the cgroup's memory.events; free memory or raise the limit")
+		d.set(Killed, "", lang.T("was killed from outside, most likely by the kernel for want of memory"),
+			lang.T("see dmesg or the cgroup's memory.events; free memory or raise the limit"))
 		return
 	case status == statusNoMemory:
 		d.outOfMemory("", 0)
 		return
 	case name == "segmentation fault" || name == "SIGSEGV" || name == "bus error" || name == "SIGBUS" ||
 		out.Exit == 128+11 || out.Exit == 128+7 || status == statusAccessViolation || status == statusStackOverflow:
-		d.set(Segfault, "", "crashed inside the library (invalid memory access)",
-			"headers and library are often of two versions then: "+library.copies()+"; deployctl verify --fresh builds the worker anew")
+		d.set(Segfault, "", lang.T("crashed inside the library (invalid memory access)"),
+			lang.F("headers and library are often of two versions then: %s; deployctl verify --fresh builds the worker anew", library.copies()))
 		return
 	case status == statusDLLNotFound:
-		d.set(Library, "", "a DLL it needs is not found (0xC0000135)",
-			"add the folder of "+cmp.Or(library.Display, "the library")+"'s DLLs to PATH; "+library.copies())
+		d.set(Library, "", lang.T("a DLL it needs is not found (0xC0000135)"),
+			lang.F("add the folder of %s's DLLs to PATH; %s", cmp.Or(library.Display, lang.T("the library")), library.copies()))
 		return
 	case status == statusEntryNotFound || status == statusOrdinalNotFound:
-		d.set(Symbol, "", fmt.Sprintf("a DLL it needs is of another version: an entry point is missing (0x%08X)", status),
-			"another copy is found first on PATH; "+library.copies())
+		d.set(Symbol, "", lang.F("a DLL it needs is of another version: an entry point is missing (0x%08X)", status),
+			lang.F("another copy is found first on PATH; %s", library.copies()))
 		return
 	case status == statusInvalidImage:
-		d.set(Symbol, "", "a DLL it needs is for another processor, 32 against 64 bits (0xC000007B)", library.copies()+", and what it was built for")
+		d.set(Symbol, "", lang.T("a DLL it needs is for another processor, 32 against 64 bits (0xC000007B)"), lang.F("%s, and what it was built for", library.copies()))
 		return
 	case status == statusDLLInitFailed:
-		d.set(Library, "", "a DLL it needs failed to start (0xC0000142)", library.copies())
+		d.set(Library, "", lang.T("a DLL it needs failed to start (0xC0000142)"), library.copies())
 		return
 	case name == "aborted" || name == "SIGABRT" || out.Exit == 128+6 || status == statusStackBuffer:
-		d.set(Abort, "", "a library called abort()"+lastLine(said(log)), "the full text is in the log")
+		d.Said = lastLine(said(log))
+		d.set(Abort, "", lang.F("a library called abort()%s", d.Said), lang.T("the full text is in the log"))
 		return
 	}
 	if name != "" {
-		d.set(Exit, name, "was ended by a signal ("+name+")", "run again")
+		d.set(Exit, name, lang.F("was ended by a signal (%s)", name), lang.T("run again"))
 		return
 	}
 	if m := reGoFatal().FindStringSubmatch(log); m != nil {
-		d.set(Exit, m[1], "the worker failed: "+clip(oneLine(m[1]), 200), "run deployctl verify --fresh to build the worker anew")
+		d.Said = m[1]
+		d.set(Exit, m[1], lang.F("the worker failed: %s", clip(oneLine(m[1]), 200)), lang.T("run deployctl verify --fresh to build the worker anew"))
 		return
 	}
-	d.set(Exit, "", fmt.Sprintf("the worker ended with status %d%s", out.Exit, lastLine(log)),
-		"run deployctl verify --fresh to build the worker anew")
+	d.Said = lastLine(log)
+	d.set(Exit, "", lang.F("the worker ended with status %d%s", out.Exit, d.Said),
+		lang.T("run deployctl verify --fresh to build the worker anew"))
 }
 
 // levels lists instruction sets in the order in which libraries adopt them,
@@ -331,11 +339,11 @@ var armLevels = []struct {
 	{"SVE", []string{"sve"}},
 }
 
-// missingInstructions names what this CPU lacks, oldest first: the first is
-// what a library built for newer machines most likely uses.
-func missingInstructions(cpu []string) string {
+// instruction says what this CPU lacks, oldest first: the first is what a library
+// built for newer machines most likely uses.
+func instruction(cpu []string) string {
 	if len(cpu) == 0 {
-		return ""
+		return lang.T("stopped at an instruction that this CPU does not have")
 	}
 	have := map[string]bool{}
 	for _, f := range cpu {
@@ -356,9 +364,9 @@ func missingInstructions(cpu []string) string {
 		}
 	}
 	if len(missing) == 0 {
-		return "; the library was built for a newer one"
+		return lang.T("stopped at an instruction that this CPU does not have; the library was built for a newer one")
 	}
-	return fmt.Sprintf(": the library was built for %s, which is missing here (so are: %s)", missing[0], strings.Join(missing, ", "))
+	return lang.F("stopped at an instruction that this CPU does not have: the library was built for %s, which is missing here (so are: %s)", missing[0], strings.Join(missing, ", "))
 }
 
 // said is what was printed before Go began to report the crash.

@@ -115,12 +115,12 @@ type Unavailable struct {
 }
 
 func (u *Unavailable) Error() string {
-	s := u.Engine + " is not available: " + u.Why
+	s := lang.F("%s is not available: %s", u.Engine, u.Why)
 	if u.Fix != "" {
-		s += "; " + u.Fix
+		s += lang.T("; ") + u.Fix
 	}
 	if u.Log != "" {
-		s += " (full output: " + u.Log + ")"
+		s = lang.F("%s (full output: %s)", s, u.Log)
 	}
 	return s
 }
@@ -202,52 +202,50 @@ const maxAnswer = 4 << 20
 
 // readAnswer reads and checks the file that the worker left.
 func readAnswer(engine string, job Job) (Answer, error) {
-	bad := func(format string, args ...any) error {
-		return &AnswerError{Engine: engine, Text: fmt.Sprintf(format, args...), Err: ErrAnswer}
-	}
+	bad := func(text string) error { return &AnswerError{Engine: engine, Text: text, Err: ErrAnswer} }
 	info, err := os.Lstat(job.AnswerFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Answer{}, bad("the worker ended without an answer; run deployctl verify --fresh")
+		return Answer{}, bad(lang.T("the worker ended without an answer; run deployctl verify --fresh"))
 	case err != nil:
-		return Answer{}, bad("the worker's answer cannot be read: %v", err)
+		return Answer{}, bad(lang.F("the worker's answer cannot be read: %v", err))
 	case !info.Mode().IsRegular():
-		return Answer{}, bad("the worker's answer is not a regular file")
+		return Answer{}, bad(lang.T("the worker's answer is not a regular file"))
 	case info.Size() > maxAnswer:
-		return Answer{}, bad("the worker's answer is longer than deployctl reads")
+		return Answer{}, bad(lang.T("the worker's answer is longer than deployctl reads"))
 	}
 	raw, err := os.ReadFile(job.AnswerFile)
 	if err != nil {
-		return Answer{}, bad("the worker's answer cannot be read: %v", err)
+		return Answer{}, bad(lang.F("the worker's answer cannot be read: %v", err))
 	}
 	return decodeAnswer(engine, raw, job, bad)
 }
 
-func decodeAnswer(engine string, raw []byte, job Job, bad func(string, ...any) error) (Answer, error) {
+func decodeAnswer(engine string, raw []byte, job Job, bad func(text string) error) (Answer, error) {
 	var a Answer
 	if len(bytes.TrimSpace(raw)) == 0 {
-		return a, bad("the worker's answer is empty; run deployctl verify --fresh")
+		return a, bad(lang.T("the worker's answer is empty; run deployctl verify --fresh"))
 	}
 	if err := json.Unmarshal(raw, &a); err != nil {
-		return a, bad("the worker's answer is not JSON (%v): it begins %q", err, clip(string(raw), 60))
+		return a, bad(lang.F("the worker's answer is not JSON (%v): it begins %q", err, clip(string(raw), 60)))
 	}
 	if a.Error != "" {
 		return a, &AnswerError{Engine: engine, Text: oneLine(a.Error)}
 	}
 	if a.Schema != Schema {
-		return a, bad("the worker answered with schema %d, this deployctl speaks %d; run deployctl verify --fresh", a.Schema, Schema)
+		return a, bad(lang.F("the worker answered with schema %d, this deployctl speaks %d; run deployctl verify --fresh", a.Schema, Schema))
 	}
 	if len(a.RunSeconds) != job.Warmup+job.Runs {
-		return a, bad("the worker timed %d runs, not %d", len(a.RunSeconds), job.Warmup+job.Runs)
+		return a, bad(lang.F("the worker timed %d runs, not %d", len(a.RunSeconds), job.Warmup+job.Runs))
 	}
 	if want := job.Warmup + job.Runs + 1; len(job.Inputs) > 0 && len(a.RunDiff) != want {
-		return a, bad("the worker compared %d runs with the first, not %d", len(a.RunDiff), want)
+		return a, bad(lang.F("the worker compared %d runs with the first, not %d", len(a.RunDiff), want))
 	}
 	if len(a.RunMost) > 0 && len(a.RunMost) != len(a.RunDiff) {
-		return a, bad("the worker compared the values of %d runs with the first, not of %d", len(a.RunMost), len(a.RunDiff))
+		return a, bad(lang.F("the worker compared the values of %d runs with the first, not of %d", len(a.RunMost), len(a.RunDiff)))
 	}
 	if len(a.RunRows) > 0 && len(a.RunRows) != len(a.RunDiff) {
-		return a, bad("the worker compared the boxes of %d runs with the first, not of %d", len(a.RunRows), len(a.RunDiff))
+		return a, bad(lang.F("the worker compared the boxes of %d runs with the first, not of %d", len(a.RunRows), len(a.RunDiff)))
 	}
 	last := 0
 	if len(job.Inputs) > 0 && job.Warmup+job.Runs > 1 {
@@ -255,12 +253,12 @@ func decodeAnswer(engine string, raw []byte, job Job, bad func(string, ...any) e
 	}
 	for _, s := range append([]float64{a.LoadSeconds, a.ProcessorSeconds}, a.RunSeconds...) {
 		if math.IsNaN(s) || math.IsInf(s, 0) || s < 0 {
-			return a, bad("the worker reports a time of %v s", s)
+			return a, bad(lang.F("the worker reports a time of %v s", s))
 		}
 	}
 	for _, s := range append([]float64{a.Peak, a.PeakAll, a.PeakDevice}, a.Calibration...) {
 		if math.IsNaN(s) || math.IsInf(s, 0) || s < 0 {
-			return a, bad("the worker measured a peak or a calibration of %v", s)
+			return a, bad(lang.F("the worker measured a peak or a calibration of %v", s))
 		}
 	}
 	for _, set := range []struct {
@@ -269,11 +267,11 @@ func decodeAnswer(engine string, raw []byte, job Job, bad func(string, ...any) e
 		inputs int
 	}{{"outputs", a.Outputs, 1}, {"others", a.Others, len(job.Inputs) - 1}, {"repeat", a.Repeat, 1}, {"last", a.Last, last}, {"processor", a.Processor, 0}} {
 		if want := set.inputs * len(job.Heads); countHeads(set.list) < want {
-			return a, bad("the worker wrote %d raw heads under %q, not %d", countHeads(set.list), set.name, want)
+			return a, bad(lang.F("the worker wrote %d raw heads under %q, not %d", countHeads(set.list), set.name, want))
 		}
 		for _, t := range set.list {
 			if filepath.Dir(filepath.Clean(t.File)) != filepath.Clean(job.OutDir) {
-				return a, bad("the worker names a tensor outside the folder it was given: %s", t.File)
+				return a, bad(lang.F("the worker names a tensor outside the folder it was given: %s", t.File))
 			}
 		}
 	}

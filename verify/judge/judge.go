@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/detect"
 )
@@ -137,9 +138,9 @@ type Verdict struct {
 	AllHeadsOff bool
 }
 
-func (v *Verdict) fail(format string, args ...any) {
+func (v *Verdict) fail(reason string) {
 	v.OK = false
-	v.Reasons = append(v.Reasons, fmt.Sprintf(format, args...))
+	v.Reasons = append(v.Reasons, reason)
 }
 
 // Judge compares. It never fails: what cannot be compared is a reason.
@@ -148,12 +149,12 @@ func Judge(c Case) Verdict {
 	tol := For(c.Precision)
 
 	if c.Asked != "" && c.Asked != c.Ran {
-		v.fail("it was asked to run on %s and ran on %s", c.Asked, c.Ran)
+		v.fail(lang.F("it was asked to run on %s and ran on %s", c.Asked, c.Ran))
 	}
 
 	engine := byLayer(c.Heads)
 	if problem := c.unfit(); problem != "" {
-		v.fail("%s", problem)
+		v.fail(problem)
 		return v
 	}
 	off := make([]bool, len(c.Reference))
@@ -166,16 +167,16 @@ func Judge(c Case) Verdict {
 		got, ok := engine[ref.Layer]
 		switch problem := unusable(got, ref); {
 		case !ok:
-			v.fail("head %d (layer %d) is missing", i, ref.Layer)
+			v.fail(lang.F("head %d (layer %d) is missing", i, ref.Layer))
 			comparable = false
 		case problem != "":
-			v.fail("head %d (layer %d) %s", i, ref.Layer, problem)
+			v.fail(lang.F("head %d (layer %d) %s", i, ref.Layer, problem))
 			comparable = false
 		default:
 			rel, abs = Distance(got.Data, ref.Data)
 			if !limit.within(rel, abs) {
 				off[i] = true
-				bad = append(bad, fmt.Sprintf("head %d (layer %d) differs by %.2g (relative L2, limit %.2g; largest difference %.3g, limit %.2g)",
+				bad = append(bad, lang.F("head %d (layer %d) differs by %.2g (relative L2, limit %.2g; largest difference %.3g, limit %.2g)",
 					i, ref.Layer, rel, limit.RelL2, abs, limit.MaxAbs))
 			}
 		}
@@ -184,10 +185,10 @@ func Judge(c Case) Verdict {
 	if len(bad) > 0 {
 		v.AllHeadsOff = comparable && len(bad) == len(c.Reference)
 		if cause := cause(c, engine, off); cause != "" {
-			v.fail("%s", cause)
+			v.fail(cause)
 		}
 		for _, b := range bad {
-			v.fail("%s", b)
+			v.fail(b)
 		}
 	}
 	if comparable {
@@ -202,13 +203,13 @@ func Judge(c Case) Verdict {
 // unusable says why a head cannot be compared at all.
 func unusable(got, ref Tensor) string {
 	if got.Data == nil {
-		return "is empty"
+		return lang.T("is empty")
 	}
 	if !sameShape(got.Shape, ref.Shape) || len(got.Data) != len(ref.Data) {
 		if len(got.Data) == len(ref.Data) && sameShape(got.Shape, permuted(ref.Shape, 1, 2, 0)) {
-			return fmt.Sprintf("has the shape %v instead of %v: channels come last", got.Shape, ref.Shape)
+			return lang.F("has the shape %v instead of %v: channels come last", got.Shape, ref.Shape)
 		}
-		return fmt.Sprintf("has the shape %v instead of %v", got.Shape, ref.Shape)
+		return lang.F("has the shape %v instead of %v", got.Shape, ref.Shape)
 	}
 	nan, inf := 0, 0
 	for _, x := range got.Data {
@@ -220,7 +221,7 @@ func unusable(got, ref Tensor) string {
 		}
 	}
 	if nan+inf > 0 {
-		return fmt.Sprintf("holds %d NaN and %d infinite of %d values: an overflow or uninitialized memory in a layer before it", nan, inf, len(got.Data))
+		return lang.F("holds %d NaN and %d infinite of %d values: an overflow or uninitialized memory in a layer before it", nan, inf, len(got.Data))
 	}
 	return ""
 }
@@ -306,13 +307,13 @@ func cause(c Case, engine map[int]Tensor, off []bool) string {
 		}
 		return math.Inf(1)
 	}) {
-		return "its output is one and the same value everywhere: the network did not run"
+		return lang.T("its output is one and the same value everywhere: the network did not run")
 	}
 	if fits(same, func(got, ref Tensor) float64 { d, _ := Distance(got.Data, transpose(ref)); return d }) {
-		return "its output is the reference's with height and width exchanged"
+		return lang.T("its output is the reference's with height and width exchanged")
 	}
 	if fits(same, func(got, ref Tensor) float64 { d, _ := Distance(got.Data, channelsLast(ref)); return d }) {
-		return "its output is the reference's with channels last, though the shape says otherwise"
+		return lang.T("its output is the reference's with channels last, though the shape says otherwise")
 	}
 	if c.OtherSwapped && count == len(off) {
 		other := byLayer(c.Other)
@@ -322,35 +323,35 @@ func cause(c Case, engine map[int]Tensor, off []bool) string {
 			swapped = swapped && d < same
 		}
 		if swapped {
-			return "red and blue are exchanged in its input: it reads BGR where RGB is given"
+			return lang.T("red and blue are exchanged in its input: it reads BGR where RGB is given")
 		}
 	}
 	if ratio, ok := ratio(c, engine, off); ok {
-		return fmt.Sprintf("its output is the reference's times %.4g: a scale is missing or applied twice", ratio)
+		return lang.F("its output is the reference's times %.4g: a scale is missing or applied twice", ratio)
 	}
 	switch {
 	case count == len(off):
 		if c.Precision == FP32 && fits(2e-2, func(got, ref Tensor) float64 { d, _ := Distance(got.Data, ref.Data); return d }) {
-			return "all heads are off a little: reduced precision (half, TF32, quantised), another batch-norm epsilon, or slightly different weights"
+			return lang.T("all heads are off a little: reduced precision (half, TF32, quantised), another batch-norm epsilon, or slightly different weights")
 		}
 		if c.Precision == BF16 && fits(1, func(got, ref Tensor) float64 {
 			d, _ := Distance(got.Data, ref.Data)
 			noise, _ := Distance(byLayer(c.Noise)[ref.Layer].Data, ref.Data)
 			return d / (gain(c.Net, ref.Layer) * noise)
 		}) {
-			return "all heads are off by no more than bfloat16 rounds, which is too much for this network"
+			return lang.T("all heads are off by no more than bfloat16 rounds, which is too much for this network")
 		}
-		return "all heads are off: the input (scale, color order, layout) or a layer that all of them share"
+		return lang.T("all heads are off: the input (scale, color order, layout) or a layer that all of them share")
 	case count == 1:
 		for i := range off {
 			if off[i] {
-				return fmt.Sprintf("only head %d is off: the layers %s alone feed it", i, privateLayers(c.Net, c.Reference[i].Layer, others(c.Reference, i)))
+				return lang.F("only head %d is off: the layers %s alone feed it", i, privateLayers(c.Net, c.Reference[i].Layer, others(c.Reference, i)))
 			}
 		}
 	case !off[0]:
-		return "the coarsest head is right and the finer ones are off: upsampling or the route that joins it"
+		return lang.T("the coarsest head is right and the finer ones are off: upsampling or the route that joins it")
 	}
-	return "some heads are right: the fault lies behind the layers they share"
+	return lang.T("some heads are right: the fault lies behind the layers they share")
 }
 
 func others(ref []Tensor, not int) []int {
@@ -505,7 +506,7 @@ func (v *Verdict) precision(c Case, engine map[int]Tensor) {
 			}
 		}
 		if count > 0 && float64(fits) > 0.999*float64(count) {
-			v.fail("float32 was asked for, but every value of its output fits in %s", p.name)
+			v.fail(lang.F("float32 was asked for, but every value of its output fits in %s", lang.T(p.name)))
 			return
 		}
 	}
@@ -525,17 +526,17 @@ func (v *Verdict) boxes(c Case, engine map[int]Tensor, tol Tolerance) {
 	var mineAll, theirsAll []detect.Box
 	for i, ref := range c.Reference {
 		if i >= len(heads) || heads[i] != ref.Layer {
-			v.fail("the reference's heads are not those of the network")
+			v.fail(lang.T("the reference's heads are not those of the network"))
 			return
 		}
 		mine, err := detect.Scan(c.Net, yolos[i], ref.Data, wide)
 		if err != nil {
-			v.fail("%v", err)
+			v.fail(err.Error())
 			return
 		}
 		theirs, err := detect.Scan(c.Net, yolos[i], engine[ref.Layer].Data, wide)
 		if err != nil {
-			v.fail("%v", err)
+			v.fail(err.Error())
 			return
 		}
 		mineAll, theirsAll = append(mineAll, mine...), append(theirsAll, theirs...)
@@ -545,25 +546,25 @@ func (v *Verdict) boxes(c Case, engine map[int]Tensor, tol Tolerance) {
 	const enough = 3000
 	if len(mineAll) > enough || len(theirsAll) > enough {
 		if min(len(mineAll), len(theirsAll)) < enough/2 {
-			v.fail("it finds %d candidate boxes where the reference finds %d", len(theirsAll), len(mineAll))
+			v.fail(lang.F("it finds %d candidate boxes where the reference finds %d", len(theirsAll), len(mineAll)))
 		}
 		return
 	}
 	lost := m.unmatched(above(detect.Thin(mineAll, suppress), detect.Compare), theirsAll)
 	extra := m.unmatched(above(detect.Thin(theirsAll, suppress), detect.Compare), mineAll)
 	if len(lost) > 0 {
-		v.fail("%d of the reference's boxes are not found, the first: class %d, score %.3f", len(lost), lost[0].Class, lost[0].Score)
+		v.fail(lang.F("%d of the reference's boxes are not found, the first: class %d, score %.3f", len(lost), lost[0].Class, lost[0].Score))
 	}
 	if len(extra) > 0 {
-		v.fail("%d boxes are found that the reference does not have, the first: class %d, score %.3f", len(extra), extra[0].Class, extra[0].Score)
+		v.fail(lang.F("%d boxes are found that the reference does not have, the first: class %d, score %.3f", len(extra), extra[0].Class, extra[0].Score))
 	}
 	for _, e := range c.Expected {
 		if len(moves{iou: 0.9, score: 0.05, edge: 0.1 * pixel(c.Net), vast: math.Inf(1)}.unmatched([]detect.Box{e}, v.Boxes)) > 0 {
-			v.fail("an object that is in the picture is not found: class %d at %.2f, %.2f", e.Class, e.X+e.W/2, e.Y+e.H/2)
+			v.fail(lang.F("an object that is in the picture is not found: class %d at %.2f, %.2f", e.Class, e.X+e.W/2, e.Y+e.H/2))
 		}
 	}
 	if c.Expected != nil && len(v.Boxes) > len(c.Expected) {
-		v.fail("%d boxes are found in a picture of %d objects", len(v.Boxes), len(c.Expected))
+		v.fail(lang.F("%d boxes are found in a picture of %d objects", len(v.Boxes), len(c.Expected)))
 	}
 }
 
@@ -590,13 +591,13 @@ func (v *Verdict) again(c Case, engine map[int]Tensor, tol Tolerance) {
 		other := byLayer(c.Other)
 		for i, ref := range c.Reference {
 			if problem := unusable(other[ref.Layer], ref); problem != "" {
-				v.fail("for another input, head %d (layer %d) %s", i, ref.Layer, problem)
+				v.fail(lang.F("for another input, head %d (layer %d) %s", i, ref.Layer, problem))
 				continue
 			}
 			d, _ := Distance(other[ref.Layer].Data, engine[ref.Layer].Data)
 			if d == 0 {
 				if !c.blind(i) {
-					v.fail("head %d (layer %d) is the same for two different inputs: a stale output, or the input is not read", i, ref.Layer)
+					v.fail(lang.F("head %d (layer %d) is the same for two different inputs: a stale output, or the input is not read", i, ref.Layer))
 				}
 			}
 			if i >= len(c.OtherReference) {
@@ -604,8 +605,8 @@ func (v *Verdict) again(c Case, engine map[int]Tensor, tol Tolerance) {
 			}
 			limit := limits(c, i).widened(ref, c.OtherReference[i])
 			if rel, abs := Distance(other[ref.Layer].Data, c.OtherReference[i].Data); !limit.within(rel, abs) {
-				v.fail("for another input, head %d (layer %d) differs by %.2g (relative L2, limit %.2g; largest difference %.3g, limit %.2g)",
-					i, ref.Layer, rel, limit.RelL2, abs, limit.MaxAbs)
+				v.fail(lang.F("for another input, head %d (layer %d) differs by %.2g (relative L2, limit %.2g; largest difference %.3g, limit %.2g)",
+					i, ref.Layer, rel, limit.RelL2, abs, limit.MaxAbs))
 			}
 		}
 	}
@@ -615,7 +616,7 @@ func (v *Verdict) again(c Case, engine map[int]Tensor, tol Tolerance) {
 		for i, ref := range c.Reference {
 			d, most := Distance(repeat[ref.Layer].Data, engine[ref.Layer].Data)
 			if !(d <= c.repeatable(i, tol)) || !(most <= twice(limits(c, i))) {
-				v.fail("head %d (layer %d) differs by %.2g (one value by %.3g) between two runs on one input: a race, or state left over from another run", i, ref.Layer, d, most)
+				v.fail(lang.F("head %d (layer %d) differs by %.2g (one value by %.3g) between two runs on one input: a race, or state left over from another run", i, ref.Layer, d, most))
 			}
 		}
 	}

@@ -1,9 +1,9 @@
 package judge
 
 import (
-	"fmt"
 	"math"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/darknet"
 )
 
@@ -118,12 +118,12 @@ func norm(data []float32) float64 {
 // unfit says why the reference itself cannot judge.
 func (c Case) unfit() string {
 	if len(c.Noise) != len(c.Reference) {
-		return "the reference's own noise is not known"
+		return lang.T("the reference's own noise is not known")
 	}
 	for i, ref := range c.Reference {
 		for _, t := range []Tensor{ref, c.Noise[i]} {
 			if problem := unusable(t, ref); problem != "" {
-				return fmt.Sprintf("the reference cannot judge these weights: its own head %d (layer %d) %s", i, ref.Layer, problem)
+				return lang.F("the reference cannot judge these weights: its own head %d (layer %d) %s", i, ref.Layer, problem)
 			}
 		}
 	}
@@ -167,11 +167,11 @@ func (v *Verdict) timed(c Case, tol Tolerance) {
 	}
 	for i, d := range c.RunDiff {
 		if d < 0 {
-			v.fail("run %d of %d on the same input gave NaN or infinite values", i+1, len(c.RunDiff))
+			v.fail(lang.F("run %d of %d on the same input gave NaN or infinite values", i+1, len(c.RunDiff)))
 			break
 		}
 		if !(d <= same) {
-			v.fail("run %d of %d on the same input differs by %.2g from the first: a race, or state left over from another run", i+1, len(c.RunDiff), d)
+			v.fail(lang.F("run %d of %d on the same input differs by %.2g from the first: a race, or state left over from another run", i+1, len(c.RunDiff), d))
 			break
 		}
 	}
@@ -181,13 +181,13 @@ func (v *Verdict) timed(c Case, tol Tolerance) {
 	}
 	for i, d := range c.RunMost {
 		if !(d <= most) {
-			v.fail("run %d of %d on the same input differs by %.3g in one value from the first (limit %.2g): a race, or state left over from another run", i+1, len(c.RunMost), d, most)
+			v.fail(lang.F("run %d of %d on the same input differs by %.3g in one value from the first (limit %.2g): a race, or state left over from another run", i+1, len(c.RunMost), d, most))
 			break
 		}
 	}
 	for i, n := range c.RunRows {
 		if n > 0 {
-			v.fail("run %d of %d on the same input gave other boxes (%d values) from the same raw heads: its own decoding is off, or has a race", i+1, len(c.RunRows), n)
+			v.fail(lang.F("run %d of %d on the same input gave other boxes (%d values) from the same raw heads: its own decoding is off, or has a race", i+1, len(c.RunRows), n))
 			break
 		}
 	}
@@ -197,16 +197,16 @@ func (v *Verdict) timed(c Case, tol Tolerance) {
 			break
 		}
 		if problem := unusable(last[ref.Layer], ref); problem != "" {
-			v.fail("in the last timed run, head %d (layer %d) %s", i, ref.Layer, problem)
+			v.fail(lang.F("in the last timed run, head %d (layer %d) %s", i, ref.Layer, problem))
 			continue
 		}
 		limit := limits(c, i)
 		if rel, abs := Distance(last[ref.Layer].Data, ref.Data); !limit.within(rel, abs) {
-			v.fail("in the last timed run, head %d (layer %d) differs by %.2g (relative L2, limit %.2g; largest difference %.3g, limit %.2g)",
-				i, ref.Layer, rel, limit.RelL2, abs, limit.MaxAbs)
+			v.fail(lang.F("in the last timed run, head %d (layer %d) differs by %.2g (relative L2, limit %.2g; largest difference %.3g, limit %.2g)",
+				i, ref.Layer, rel, limit.RelL2, abs, limit.MaxAbs))
 		}
 	}
 	if c.Peak > 0 && c.Rate > c.Peak*mostSaved {
-		v.fail("it claims %.0f GFLOP/s; this machine cannot do more than %.0f, even with Winograd's algorithm: it did not do the work", c.Rate, c.Peak*mostSaved)
+		v.fail(lang.F("it claims %.0f GFLOP/s; this machine cannot do more than %.0f, even with Winograd's algorithm: it did not do the work", c.Rate, c.Peak*mostSaved))
 	}
 }

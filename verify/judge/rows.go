@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/darknet"
 	"github.com/deployctl/deployctl/verify/detect"
 )
@@ -23,26 +24,34 @@ func (v *Verdict) rows(c Case, engine map[int]Tensor, tol Tolerance, off []bool,
 			return c.Reference[i], true
 		}
 		return engine[c.Reference[i].Layer], !off[i]
-	}, "layer %d: its raw head is right but its own decoding is off in %s")
+	}, func(layer int, fields string) string {
+		return lang.F("layer %d: its raw head is right but its own decoding is off in %s", layer, fields)
+	})
 	for _, pass := range []struct {
-		when        string
 		heads, rows []Tensor
+		text        func(layer int, fields string) string
 	}{
-		{"for another input, ", c.Other, c.OtherRows},
-		{"in the last timed run, ", c.Last, c.LastRows},
-		{"when the first input is given again, ", c.Repeat, c.RepeatRows},
+		{c.Other, c.OtherRows, func(layer int, fields string) string {
+			return lang.F("for another input, layer %d: its own decoding of its raw head is off in %s", layer, fields)
+		}},
+		{c.Last, c.LastRows, func(layer int, fields string) string {
+			return lang.F("in the last timed run, layer %d: its own decoding of its raw head is off in %s", layer, fields)
+		}},
+		{c.Repeat, c.RepeatRows, func(layer int, fields string) string {
+			return lang.F("when the first input is given again, layer %d: its own decoding of its raw head is off in %s", layer, fields)
+		}},
 	} {
 		heads := byLayer(pass.heads)
 		v.decoded(c, pass.rows, tol, func(i int) (Tensor, bool) {
 			t := heads[c.Reference[i].Layer]
 			return t, unusable(t, c.Reference[i]) == ""
-		}, pass.when+"layer %d: its own decoding of its raw head is off in %s")
+		}, pass.text)
 	}
 }
 
 // decoded compares the rows of one pass. head gives what they were decoded from
-// and whether they are to be judged.
-func (v *Verdict) decoded(c Case, rows []Tensor, tol Tolerance, head func(i int) (Tensor, bool), text string) {
+// and whether they are to be judged, text the reason where they differ.
+func (v *Verdict) decoded(c Case, rows []Tensor, tol Tolerance, head func(i int) (Tensor, bool), text func(layer int, fields string) string) {
 	if len(rows) == 0 {
 		return
 	}
@@ -57,21 +66,21 @@ func (v *Verdict) decoded(c Case, rows []Tensor, tol Tolerance, head func(i int)
 		}
 		want, err := detect.Decode(c.Net, yolo, raw.Data)
 		if err != nil {
-			v.fail("%v", err)
+			v.fail(err.Error())
 			return
 		}
 		t, ok := got[yolo]
 		width := 5 + want.Classes
 		if !ok {
-			v.fail("the rows of layer %d are missing", yolo)
+			v.fail(lang.F("the rows of layer %d are missing", yolo))
 			continue
 		}
 		if s := t.Shape; len(t.Data) != len(want.Data) || len(s) < 2 || s[len(s)-1] != width {
-			v.fail("the rows of layer %d have the shape %v, not [%d %d]", yolo, t.Shape, want.Len(), width)
+			v.fail(lang.F("the rows of layer %d have the shape %v, not [%d %d]", yolo, t.Shape, want.Len(), width))
 			continue
 		}
 		if fields := compareRows(c.Net, yolo, t.Data, want, tol); fields != "" {
-			v.fail(text, yolo, fields)
+			v.fail(text(yolo, fields))
 		}
 	}
 }
@@ -112,12 +121,12 @@ func compareRows(net *darknet.Network, yolo int, got []float32, want detect.Rows
 	for _, f := range []struct {
 		off  bool
 		text string
-	}{{place, "place (grid or scale_x_y)"}, {size, "size (anchors or their mask)"}, {object, "objectness"}, {class, "class scores"}} {
+	}{{place, lang.T("place (grid or scale_x_y)")}, {size, lang.T("size (anchors or their mask)")}, {object, lang.T("objectness")}, {class, lang.T("class scores")}} {
 		if f.off {
 			list = append(list, f.text)
 		}
 	}
-	return strings.Join(list, ", ")
+	return strings.Join(list, lang.T(", "))
 }
 
 // suppressed reports whether a sound engine may call the score of a row's class

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -44,7 +43,7 @@ func (b *builder) build(ctx context.Context, tmp, goVersion string, progress eng
 
 	runCtx, cancel := context.WithTimeout(ctx, b.o.BuildLimit)
 	defer cancel()
-	progress.Start("compile the gocv worker ("+b.o.Release+" on OpenCV "+b.o.OpenCVVersion+")", -1)
+	progress.Start(lang.F("compile the gocv worker (%s on OpenCV %s)", b.o.Release, b.o.OpenCVVersion), -1)
 	argv, r, err := b.command(runCtx, tmp, goVersion, env, progress)
 	if err != nil {
 		return err
@@ -65,22 +64,22 @@ func (b *builder) build(ctx context.Context, tmp, goVersion string, progress eng
 	u := &engine.Unavailable{Engine: Name, Log: logFile, Err: r.Err}
 	switch {
 	case errors.Is(r.Err, context.DeadlineExceeded):
-		u.Why = fmt.Sprintf("compiling its worker did not end within %s", b.o.BuildLimit)
-		u.Fix = "try again on an idle machine"
+		u.Why = lang.F("compiling its worker did not end within %s", b.o.BuildLimit)
+		u.Fix = lang.T("try again on an idle machine")
 		return u
 	case errors.Is(r.Err, syscall.EMFILE), errors.Is(r.Err, syscall.ENFILE):
 		u.Why, u.Fix = compile.TooFewDescriptors()
 		return u
 	case r.Err != nil:
-		u.Why = fmt.Sprintf("the Go command could not be run (%v)", r.Err)
-		u.Fix = "reinstall Go"
+		u.Why = lang.F("the Go command could not be run (%v)", r.Err)
+		u.Fix = lang.T("reinstall Go")
 		return u
 	case !r.OK():
 		u.Why, u.Fix, u.Broken = explain(log, b.o)
 		return u
 	}
 	if _, err := os.Stat(filepath.Join(tmp, compile.Exe())); err != nil {
-		u.Why, u.Fix, u.Err = "the Go command ended well but wrote no worker", "see the log", err
+		u.Why, u.Fix, u.Err = lang.T("the Go command ended well but wrote no worker"), lang.T("see the log"), err
 		return u
 	}
 	if err := os.RemoveAll(scratch); err != nil {
@@ -261,25 +260,25 @@ func missing(log string, o Options) (why, fix string) {
 	case starved != "":
 		return starved, relief
 	case has("checksum mismatch", "SECURITY ERROR"):
-		return "the content of gocv " + o.Release + " is not what deployctl pinned: a proxy or the module cache was tampered with or damaged",
-			"run go clean -modcache and check GOPROXY"
+		return lang.F("the content of gocv %s is not what deployctl pinned: a proxy or the module cache was tampered with or damaged", o.Release),
+			lang.T("run go clean -modcache and check GOPROXY")
 	case reNoTool().MatchString(log):
 		tool := firstGroup(reNoTool(), log)
 		if strings.Contains(tool, "pkg-config") {
-			return "pkg-config is missing, by which gocv finds OpenCV", "install pkg-config (deployctl doctor --fix)"
+			return lang.T("pkg-config is missing, by which gocv finds OpenCV"), lang.T("install pkg-config (deployctl doctor --fix)")
 		}
-		return "the compiler " + tool + " is missing", "install g++ (deployctl doctor --fix)"
+		return lang.F("the compiler %s is missing", tool), lang.T("install g++ (deployctl doctor --fix)")
 	case has("No package 'opencv4' found", "Package opencv4 was not found", "Package 'opencv4', required by"):
 		if o.PkgConfigDir != "" {
-			return "pkg-config does not find opencv4.pc, which is in " + o.PkgConfigDir,
-				"add " + o.PkgConfigDir + " to PKG_CONFIG_PATH, also for your own builds"
+			return lang.F("pkg-config does not find opencv4.pc, which is in %s", o.PkgConfigDir),
+				lang.F("add %s to PKG_CONFIG_PATH, also for your own builds", o.PkgConfigDir)
 		}
-		return "pkg-config does not know opencv4: OpenCV's development files are missing or not where it looks",
-			"install libopencv-dev (deployctl doctor --fix), or set PKG_CONFIG_PATH to the folder of opencv4.pc"
+		return lang.T("pkg-config does not know opencv4: OpenCV's development files are missing or not where it looks"),
+			lang.T("install libopencv-dev (deployctl doctor --fix), or set PKG_CONFIG_PATH to the folder of opencv4.pc")
 	case unfetched != "":
-		return "the Go module gocv.io/x/gocv " + o.Release + " could not be fetched: " + unfetched, mirror
+		return lang.F("the Go module gocv.io/x/gocv %s could not be fetched: %s", o.Release, unfetched), mirror
 	case reGoTooOld().MatchString(log):
-		return "this Go is too old: gocv " + o.Release + " needs Go " + firstGroup(reGoTooOld(), log), "install a newer Go, or choose an older gocv"
+		return lang.F("this Go is too old: gocv %s needs Go %s", o.Release, firstGroup(reGoTooOld(), log)), lang.T("install a newer Go, or choose an older gocv")
 	}
 	return "", ""
 }
@@ -287,35 +286,35 @@ func missing(log string, o Options) (why, fix string) {
 // misfit finds the first real error of the compiler or the linker.
 func misfit(log string, o Options) (why, fix string) {
 	if header := cxx.Header(log); header != "" {
-		return "OpenCV " + o.OpenCVVersion + " here lacks the header " + header + ", which gocv " + o.Release + " needs",
-			"install all of OpenCV's development files (libopencv-dev)"
+		return lang.F("OpenCV %s here lacks the header %s, which gocv %s needs", o.OpenCVVersion, header, o.Release),
+			lang.T("install all of OpenCV's development files (libopencv-dev)")
 	}
 	if where, text := cxx.FirstError(log); where != "" {
 		if cxx.OldCompiler(log) {
-			return "the C++ compiler is too old or broken: " + where + ": " + text, "install a newer g++"
+			return lang.F("the C++ compiler is too old or broken: %s: %s", where, text), lang.T("install a newer g++")
 		}
-		return fmt.Sprintf("gocv %s does not fit OpenCV %s: %s: %s", o.Release, o.OpenCVVersion, where, text),
-			"choose the gocv release that the compatibility table names for this OpenCV"
+		return lang.F("gocv %s does not fit OpenCV %s: %s: %s", o.Release, o.OpenCVVersion, where, text),
+			lang.T("choose the gocv release that the compatibility table names for this OpenCV")
 	}
 	if lib := cxx.MissingLibrary(log); lib != "" {
-		return "the linker does not find the library " + lib, "install OpenCV's development files completely, contrib modules included"
+		return lang.F("the linker does not find the library %s", lib), lang.T("install OpenCV's development files completely, contrib modules included")
 	}
 	if sym := cxx.Undefined(log); sym != "" {
-		return "OpenCV's headers and libraries are of two versions: the linker lacks " + sym,
-			"remove one of the two OpenCV copies (deployctl doctor shows them)"
+		return lang.F("OpenCV's headers and libraries are of two versions: the linker lacks %s", sym),
+			lang.T("remove one of the two OpenCV copies (deployctl doctor shows them)")
 	}
 	if m := reGoCompile().FindStringSubmatch(log); m != nil {
-		return "its worker does not compile with gocv " + o.Release + ": " + filepath.Base(m[1]) + ":" + m[2] + ": " + m[3],
-			"report this with the log"
+		return lang.F("its worker does not compile with gocv %s: %s:%s: %s", o.Release, filepath.Base(m[1]), m[2], m[3]),
+			lang.T("report this with the log")
 	}
-	return "compiling its worker failed: " + lastLine(log), "see the log"
+	return lang.F("compiling its worker failed: %s", lastLine(log)), lang.T("see the log")
 }
 
 func lastLine(log string) string {
 	lines := strings.Split(strings.TrimSpace(log), "\n")
 	last := strings.TrimSpace(lines[len(lines)-1])
 	if last == "" {
-		return "the Go command said nothing"
+		return lang.T("the Go command said nothing")
 	}
 	if r := []rune(last); len(r) > 200 {
 		last = string(r[:200]) + "…"

@@ -62,15 +62,13 @@ func missing(asked engine.Target, d engine.Device, refused bool) (why, fix strin
 	case asked.Family() != "cuda":
 		return "", ""
 	case d.CUDA == nil || d.CUDA.Count == 0:
-		return "CUDA cannot be used: LibTorch sees no CUDA device, or was built without CUDA",
-			"Run nvidia-smi to see whether there is a GPU and a driver; deployctl doctor --recipe libtorch --set gpu=cuda says which build of LibTorch fits."
+		return lang.T("CUDA cannot be used: LibTorch sees no CUDA device, or was built without CUDA"),
+			lang.T("Run nvidia-smi to see whether there is a GPU and a driver; deployctl doctor --recipe libtorch --set gpu=cuda says which build of LibTorch fits.")
 	case refused:
-		return "CUDA cannot be used: LibTorch does not list it", "Use --target cpu."
+		return lang.T("CUDA cannot be used: LibTorch does not list it"), lang.T("Use --target cpu.")
 	}
 	return "", ""
 }
-
-const install = "install LibTorch's development files (deployctl doctor --recipe libtorch --fix)"
 
 // find is the engine for the LibTorch and the tools that were found.
 func find(m engine.Machine) (engine.Engine, error) {
@@ -130,15 +128,16 @@ func (b *builder) Spec() engine.Spec { return Spec() }
 // each way.
 func (b *builder) Prepare(ctx context.Context, progress engine.Progress) (engine.Worker, error) {
 	if !atLeast(b.o.Version, "1.8") {
-		return engine.Worker{}, &engine.Unavailable{Engine: Name, Why: "LibTorch " + b.o.Version + " is older than 1.8, the oldest that reads the modules that deployctl writes",
-			Fix: "install LibTorch 1.8 or newer"}
+		return engine.Worker{}, &engine.Unavailable{Engine: Name, Why: lang.F("LibTorch %s is older than 1.8, the oldest that reads the modules that deployctl writes", b.o.Version),
+			Fix: lang.T("install LibTorch 1.8 or newer")}
 	}
 	c := cxx.Builder{
 		Engine: Name, Process: b.o.Process, Cache: b.o.Cache, Tools: b.o.Tools, Getenv: b.o.Getenv, Fresh: b.o.Fresh, Limit: b.o.BuildLimit,
 		Source: []fs.FS{workerSource}, Target: Spec().Targets[0], Worker: b.worker,
 		Library: cxx.Library{
 			Name: "LibTorch", Package: "Torch", Component: "libtorch", Version: b.o.Version, File: b.o.Library, ConfigDir: b.o.ConfigDir,
-			Headers: "torch/", Install: install, Standard: b.standard(), Flags: b.flags(), Explain: explain,
+			Headers: "torch/", Install: lang.T("install LibTorch's development files (deployctl doctor --recipe libtorch --fix)"),
+			Standard: b.standard(), Flags: b.flags(), Explain: explain,
 		},
 	}
 	return c.Prepare(ctx, progress)
@@ -216,14 +215,14 @@ func explain(log string) (why, fix string) {
 		}
 		return true
 	}
-	const cpuBuild = "install the CUDA Toolkit of its series, or a CPU build of LibTorch"
+	cpuBuild := lang.T("install the CUDA Toolkit of its series, or a CPU build of LibTorch")
 	switch {
 	case has("uses CUDA but I cannot find the CUDA"), has("Failed to find CUDA", "Caffe2"), has("Could not find CUDA", "Caffe2"):
-		return "find_package(Torch) fails: this LibTorch is a CUDA build, and CMake finds no CUDA Toolkit for it", cpuBuild
+		return lang.T("find_package(Torch) fails: this LibTorch is a CUDA build, and CMake finds no CUDA Toolkit for it"), cpuBuild
 	case has("Specify CUDA_TOOLKIT_ROOT_DIR", "Caffe2"), has("CUDA_TOOLKIT_ROOT_DIR not found", "Caffe2"):
-		return "find_package(Torch) fails: this LibTorch is a CUDA build, and CMake finds no CUDA Toolkit for it", cpuBuild
+		return lang.T("find_package(Torch) fails: this LibTorch is a CUDA build, and CMake finds no CUDA Toolkit for it"), cpuBuild
 	case has("Protobuf version mismatch"), has("Protobuf compiler version", "doesn't match library version"):
-		return "find_package(Torch) fails: the protobuf here is not the one that this LibTorch was built with", "install the development files of the protobuf that LibTorch's package names"
+		return lang.T("find_package(Torch) fails: the protobuf here is not the one that this LibTorch was built with"), lang.T("install the development files of the protobuf that LibTorch's package names")
 	}
 	return "", ""
 }
@@ -240,17 +239,17 @@ func remedy(message string) string {
 	}
 	switch {
 	case has("PytorchStreamReader failed", "file not found: model/", "failed finding central directory", "Unknown type name"):
-		return "the converted network is damaged: run deployctl verify --fresh"
+		return lang.T("the converted network is damaged: run deployctl verify --fresh")
 	case has("the maximum supported version for reading is", "Unknown builtin op"):
-		return "this LibTorch is too old for the module: install 1.8 or newer (deployctl doctor --recipe libtorch --fix)"
+		return lang.T("this LibTorch is too old for the module: install 1.8 or newer (deployctl doctor --recipe libtorch --fix)")
 	case has("no kernel image is available"):
-		return "this LibTorch has no code for this GPU: install a build for its compute capability"
+		return lang.T("this LibTorch has no code for this GPU: install a build for its compute capability")
 	case has("driver version is insufficient"):
-		return "update the NVIDIA driver, or install a LibTorch for an older CUDA"
+		return lang.T("update the NVIDIA driver, or install a LibTorch for an older CUDA")
 	case has("CUDA out of memory", "CUDA error: out of memory"):
-		return "free memory of the GPU (nvidia-smi shows what uses it)"
+		return lang.T("free memory of the GPU (nvidia-smi shows what uses it)")
 	case has("can't allocate memory", "not enough memory"):
-		return engine.FreeMemory("YOLOv3 needs about 1 GB")
+		return engine.FreeMemory(lang.T("YOLOv3 needs about 1 GB"))
 	}
 	return ""
 }

@@ -37,8 +37,6 @@ func Spec() engine.Spec {
 	}
 }
 
-const install = "install OpenCV's development files (deployctl doctor --recipe opencv-cpp --fix)"
-
 // find is the engine for the OpenCV and the tools that were found.
 func find(m engine.Machine) (engine.Engine, error) {
 	found, ok := cxx.Pick(m.Facts, "opencv")
@@ -131,7 +129,8 @@ func (b *builder) Prepare(ctx context.Context, progress engine.Progress) (engine
 		Source: []fs.FS{opencv.Source, workerSource}, Target: opencv.Targets()[0], Worker: b.worker,
 		Library: cxx.Library{
 			Name: "OpenCV", Component: "opencv", Package: "OpenCV", Module: b.o.Module, Version: b.o.Version, File: b.o.Library,
-			ConfigDir: b.o.ConfigDir, PkgDir: b.o.PkgConfigDir, Headers: "opencv2/", Install: install, Standard: b.standard, Explain: explain,
+			ConfigDir: b.o.ConfigDir, PkgDir: b.o.PkgConfigDir, Headers: "opencv2/", Install: lang.T("install OpenCV's development files (deployctl doctor --recipe opencv-cpp --fix)"),
+			Standard: b.standard, Explain: explain,
 		},
 	}
 	return c.Prepare(ctx, progress)
@@ -151,8 +150,8 @@ func (b *builder) worker(exe string) engine.Worker {
 func explain(log string) (why, fix string) {
 	// CMake breaks lines.
 	if strings.Contains(strings.Join(strings.Fields(log), " "), "Found OpenCV Windows Pack but it has no binaries compatible with your configuration") {
-		return "find_package(OpenCV) fails: Found OpenCV Windows Pack but it has no binaries compatible with your configuration",
-			"build with a Visual Studio that this OpenCV has a folder for (x64\\vc16: 2019, x64\\vc17: 2022), for x64; MinGW needs an OpenCV built with MinGW"
+		return lang.F("find_package(%s) fails: %s", "OpenCV", "Found OpenCV Windows Pack but it has no binaries compatible with your configuration"),
+			lang.T("build with a Visual Studio that this OpenCV has a folder for (x64\\vc16: 2019, x64\\vc17: 2022), for x64; MinGW needs an OpenCV built with MinGW")
 	}
 	return "", ""
 }
@@ -161,9 +160,9 @@ func explain(log string) (why, fix string) {
 func remedy(message string) string {
 	switch {
 	case strings.Contains(message, "OpenCV's headers are of "):
-		return "remove one of the two copies (deployctl shadow opencv shows them), then run deployctl verify --fresh"
+		return lang.T("remove one of the two copies (deployctl shadow opencv shows them), then run deployctl verify --fresh")
 	case strings.Contains(message, "OpenCV does not know the model's output"):
-		return "report this with the version of OpenCV"
+		return lang.T("report this with the version of OpenCV")
 	}
 	return opencv.Remedy(message)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/internal/native"
 	"github.com/deployctl/deployctl/verify/engines/internal/opencv"
@@ -52,11 +53,11 @@ func OpenCV() Kind {
 			has := func(parts ...string) bool { return native.Has(message, parts...) }
 			switch {
 			case has("has no dnn module"):
-				return "this OpenCV was built without its dnn module: run " + pip() + " install opencv-python-headless in a virtual environment"
+				return lang.F("this OpenCV was built without its dnn module: run %s install opencv-python-headless in a virtual environment", pip())
 			case has("Failed to parse NetParameter file", "Failed to parse ONNX model", "ReadProtoFromBinaryFile", "Can't open"):
-				return "OpenCV cannot read the network; check that configuration and weights belong together and are complete"
+				return lang.T("OpenCV cannot read the network; check that configuration and weights belong together and are complete")
 			case has("Unknown layer type", "Unknown activation", "Can't create layer"):
-				return "this OpenCV is too old for the network: run " + pip() + " install --upgrade opencv-python"
+				return lang.F("this OpenCV is too old for the network: run %s install --upgrade opencv-python", pip())
 			}
 			return ""
 		},
@@ -65,22 +66,22 @@ func OpenCV() Kind {
 
 // missingOpenCL says what OpenCL lacks here, "" when nothing.
 func missingOpenCL(_ engine.Target, d engine.Device, refused bool) (why, fix string) {
-	const processor = "Use --target cpu, which needs nothing."
+	processor := lang.T("Use --target cpu, which needs nothing.")
 	c := d.OpenCL
 	switch {
 	case c == nil || !c.Have && strings.HasPrefix(d.Built["OpenCL"], "NO"):
-		return "OpenCL cannot be used: this OpenCV was built without it", processor
+		return lang.T("OpenCL cannot be used: this OpenCV was built without it"), processor
 	case !c.Have:
-		return "OpenCL cannot be used: OpenCV loads no OpenCL runtime (it is missing, or OPENCV_OPENCL_RUNTIME disables it)",
-			"Install the OpenCL runtime of your GPU, and unset OPENCV_OPENCL_RUNTIME."
+		return lang.T("OpenCL cannot be used: OpenCV loads no OpenCL runtime (it is missing, or OPENCV_OPENCL_RUNTIME disables it)"),
+			lang.T("Install the OpenCL runtime of your GPU, and unset OPENCV_OPENCL_RUNTIME.")
 	case !c.Use || c.Name == "":
-		return "OpenCL cannot be used: OpenCV finds no device in the runtime (by itself it accepts GPUs only)",
-			"Install the OpenCL driver of your GPU; OPENCV_OPENCL_DEVICE=:CPU: accepts a processor's."
+		return lang.T("OpenCL cannot be used: OpenCV finds no device in the runtime (by itself it accepts GPUs only)"),
+			lang.T("Install the OpenCL driver of your GPU; OPENCV_OPENCL_DEVICE=:CPU: accepts a processor's.")
 	case c.Type != "gpu" && !c.Any:
-		return fmt.Sprintf("OpenCL cannot be used: OpenCV runs networks on GPUs only, and %s is not one", c.Name),
-			"Set OPENCV_DNN_OPENCL_ALLOW_ALL_DEVICES=1 to run on it all the same."
+		return lang.F("OpenCL cannot be used: OpenCV runs networks on GPUs only, and %s is not one", c.Name),
+			lang.T("Set OPENCV_DNN_OPENCL_ALLOW_ALL_DEVICES=1 to run on it all the same.")
 	case refused:
-		return "OpenCL cannot be used: OpenCV does not list it among its targets", processor
+		return lang.T("OpenCL cannot be used: OpenCV does not list it among its targets"), processor
 	}
 	return "", ""
 }
@@ -121,15 +122,15 @@ func Torch() Kind {
 			has := func(parts ...string) bool { return native.Has(message, parts...) }
 			switch {
 			case has("not found in the system path"):
-				return "this PyTorch was built for CUDA, and the packages with CUDA's libraries are missing: run " + pip() + " install torch without --no-deps, or install PyTorch's CPU build"
+				return lang.F("this PyTorch was built for CUDA, and the packages with CUDA's libraries are missing: run %s install torch without --no-deps, or install PyTorch's CPU build", pip())
 			case has("PytorchStreamReader failed", "failed finding central directory", "file in archive is not in a subdirectory"):
-				return "the converted network is damaged: run deployctl verify --fresh"
+				return lang.T("the converted network is damaged: run deployctl verify --fresh")
 			case has("Unknown builtin op", "Unknown type name", "has no torch.jit", "kMaxSupportedFileFormatVersion"):
-				return "this PyTorch is too old: run " + pip() + " install --upgrade torch"
+				return lang.F("this PyTorch is too old: run %s install --upgrade torch", pip())
 			case has("CUDA out of memory"):
-				return "free the GPU's memory, or use --target cpu"
+				return lang.T("free the GPU's memory, or use --target cpu")
 			case has("no kernel image is available"):
-				return "this PyTorch was not built for the compute capability of the GPU: install another build of it"
+				return lang.T("this PyTorch was not built for the compute capability of the GPU: install another build of it")
 			}
 			return ""
 		},
@@ -140,7 +141,7 @@ func Torch() Kind {
 // it has it.
 func missingShort(library string, asked engine.Target, refused bool) (why, fix string) {
 	if refused {
-		return "this " + library + " has no " + strings.TrimPrefix(asked.Name, "cpu_") + " on the processor", "Install a newer release, or use --target cpu."
+		return lang.F("this %s has no %s on the processor", library, strings.TrimPrefix(asked.Name, "cpu_")), lang.T("Install a newer release, or use --target cpu.")
 	}
 	return "", ""
 }
@@ -152,10 +153,10 @@ func missingCUDA(asked engine.Target, d engine.Device, refused bool) (why, fix s
 	}
 	switch built := d.Built["CUDA"]; {
 	case strings.HasPrefix(built, "NO"):
-		return "CUDA cannot be used: this PyTorch was built without it", "Install a build of PyTorch with CUDA, or use --target cpu."
+		return lang.T("CUDA cannot be used: this PyTorch was built without it"), lang.T("Install a build of PyTorch with CUDA, or use --target cpu.")
 	case refused || d.CUDA == nil || d.CUDA.Count == 0:
-		return "CUDA cannot be used: PyTorch sees no CUDA device (torch.cuda.is_available() is False), so the processor would compute",
-			"Run nvidia-smi to see whether the driver works; without an NVIDIA GPU, use --target cpu."
+		return lang.T("CUDA cannot be used: PyTorch sees no CUDA device (torch.cuda.is_available() is False), so the processor would compute"),
+			lang.T("Run nvidia-smi to see whether the driver works; without an NVIDIA GPU, use --target cpu.")
 	}
 	return "", ""
 }
@@ -185,9 +186,9 @@ func Ncnn() Kind {
 			has := func(parts ...string) bool { return native.Has(message, parts...) }
 			switch {
 			case has("load model.param", "load model.bin"):
-				return "this ncnn does not know a layer of the network, or the converted network is damaged: run deployctl verify --fresh, and " + pip() + " install --upgrade ncnn"
+				return lang.F("this ncnn does not know a layer of the network, or the converted network is damaged: run deployctl verify --fresh, and %s install --upgrade ncnn", pip())
 			case has("ncnn gives the error -100"):
-				return "ncnn ran out of memory: free memory; YOLOv3 needs about 1 GB"
+				return lang.T("ncnn ran out of memory: free memory; YOLOv3 needs about 1 GB")
 			}
 			return ""
 		},
@@ -226,14 +227,14 @@ func missingVulkan(asked engine.Target, d engine.Device, refused bool) (why, fix
 	if asked.Family() == "cpu" {
 		return missingShort("ncnn", asked, refused)
 	}
-	const processor = "Use --target cpu, which needs nothing."
+	processor := lang.T("Use --target cpu, which needs nothing.")
 	switch v := d.Vulkan; {
 	case strings.HasPrefix(d.Built["Vulkan"], "NO"):
-		return "Vulkan cannot be used: this ncnn was built without it", processor
+		return lang.T("Vulkan cannot be used: this ncnn was built without it"), processor
 	case v == nil || len(v.Names) == 0:
-		return "Vulkan cannot be used: ncnn finds no device", "Install the Vulkan driver of your GPU and the Vulkan loader (libvulkan1), or use --target cpu."
+		return lang.T("Vulkan cannot be used: ncnn finds no device"), lang.T("Install the Vulkan driver of your GPU and the Vulkan loader (libvulkan1), or use --target cpu.")
 	case refused:
-		return fmt.Sprintf("Vulkan cannot be used: %s is this machine's processor, not a GPU", strings.Join(v.Names, ", ")), "Install the Vulkan driver of your GPU, or use --target cpu."
+		return lang.F("Vulkan cannot be used: %s is this machine's processor, not a GPU", strings.Join(v.Names, ", ")), lang.T("Install the Vulkan driver of your GPU, or use --target cpu.")
 	}
 	return "", ""
 }
@@ -255,9 +256,9 @@ func MNN() Kind {
 			has := func(parts ...string) bool { return native.Has(message, parts...) }
 			switch {
 			case has("converter to MNN failed"):
-				return "this MNN's converter does not read the network's ONNX file: run " + pip() + " install --upgrade mnn"
+				return lang.F("this MNN's converter does not read the network's ONNX file: run %s install --upgrade mnn", pip())
 			case has("it has no input of that name", "the network has no output"):
-				return "the converted network is damaged: run deployctl verify --fresh"
+				return lang.T("the converted network is damaged: run deployctl verify --fresh")
 			}
 			return ""
 		},
@@ -287,17 +288,17 @@ func ExecuTorch() Kind {
 			has := func(parts ...string) bool { return native.Has(message, parts...) }
 			switch {
 			case has("No module named 'torch'"):
-				return "ExecuTorch needs PyTorch, which its package does not bring: run " + pip() + " install torch, in the release that was current when this ExecuTorch was published"
+				return lang.F("ExecuTorch needs PyTorch, which its package does not bring: run %s install torch, in the release that was current when this ExecuTorch was published", pip())
 			case has("undefined symbol", "Symbol not found"):
-				return "this ExecuTorch was built for another release of PyTorch: run " + pip() + " install --upgrade executorch torch"
+				return lang.F("this ExecuTorch was built for another release of PyTorch: run %s install --upgrade executorch torch", pip())
 			case has("libcudart", "libcublas", "libcudnn", "libcusparse", "libnccl", "libnvshmem", "not found in the system path"):
-				return "this PyTorch was built for CUDA, and the packages with CUDA's libraries are missing: run " + pip() + " install torch without --no-deps, or install PyTorch's CPU build"
+				return lang.F("this PyTorch was built for CUDA, and the packages with CUDA's libraries are missing: run %s install torch without --no-deps, or install PyTorch's CPU build", pip())
 			case has("prebuilt extension module"), has("built without XNNPACK"):
-				return "this ExecuTorch was built without its runtime or without XNNPACK: run " + pip() + " install --force-reinstall executorch"
+				return lang.F("this ExecuTorch was built without its runtime or without XNNPACK: run %s install --force-reinstall executorch", pip())
 			case has("Failed to load program", "loading program", "loading method", "Program identifier", "the network has no"):
-				return "the converted network is damaged, or another release made it: run deployctl verify --fresh"
+				return lang.T("the converted network is damaged, or another release made it: run deployctl verify --fresh")
 			case has("SpecViolationError", "not in Core ATen opset", "MissingOperator", "missing operator", "nothing of the network was lowered"):
-				return "this ExecuTorch does not know an operation of the network: run " + pip() + " install --upgrade executorch torch"
+				return lang.F("this ExecuTorch does not know an operation of the network: run %s install --upgrade executorch torch", pip())
 			}
 			return ""
 		},

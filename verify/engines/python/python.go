@@ -11,7 +11,6 @@ import (
 	"embed"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -104,14 +103,14 @@ func (k Kind) find(m engine.Machine) (engine.Engine, error) {
 	var u *engine.Unavailable
 	switch err := r.ask(context.Background()); {
 	case errors.As(err, &u):
-		return nil, fmt.Errorf("%s: %s", u.Why, u.Fix)
+		return nil, lang.Errorf("%s: %s", u.Why, u.Fix)
 	case err != nil:
 		return nil, err
 	case r.found.Location == "":
 		where := ""
 		for _, c := range m.Facts.Components[k.Spec.Component] {
 			if c.Attrs["kind"] == "wheel" {
-				where = fmt.Sprintf(" (the one in %s belongs to another Python)", filepath.Dir(c.Path))
+				where = lang.F(" (the one in %s belongs to another Python)", filepath.Dir(c.Path))
 				break
 			}
 		}
@@ -133,7 +132,7 @@ func (k Kind) install() string { return pip() + " install " + k.Packages[0] }
 
 // reinstall is the next action where the package is damaged.
 func (k Kind) reinstall() string {
-	return "run " + pip() + " install --force-reinstall " + k.Packages[0] + " in the environment of your program"
+	return lang.F("run %s install --force-reinstall %s in the environment of your program", pip(), k.Packages[0])
 }
 
 // prefixes are those of Prefixes that the library's own name begins with.
@@ -184,11 +183,11 @@ func (r *runner) Prepare(ctx context.Context, _ engine.Progress) (engine.Worker,
 	}
 	switch {
 	case !compile.AtLeast(f.Python, oldest):
-		return engine.Worker{}, &engine.Unavailable{Engine: name, Why: fmt.Sprintf("%s is Python %s, and its worker needs %s", f.Executable, f.Python, oldest), Fix: "use a newer Python"}
+		return engine.Worker{}, &engine.Unavailable{Engine: name, Why: lang.F("%s is Python %s, and its worker needs %s", f.Executable, f.Python, oldest), Fix: lang.T("use a newer Python")}
 	case f.Location == "":
-		return engine.Worker{}, &engine.Unavailable{Engine: name, Why: fmt.Sprintf("%s cannot import %s", f.Executable, k.Module), Fix: "run " + k.install() + " in the environment of your program"}
+		return engine.Worker{}, &engine.Unavailable{Engine: name, Why: lang.F("%s cannot import %s", f.Executable, k.Module), Fix: lang.F("run %s in the environment of your program", k.install())}
 	case f.Library == "":
-		return engine.Worker{}, broken(fmt.Sprintf("%s would import %s, which is not %s: it has no library", f.Executable, f.Location, k.Spec.Library), "rename it, or take its folder out of PYTHONPATH")
+		return engine.Worker{}, broken(lang.F("%s would import %s, which is not %s: it has no library", f.Executable, f.Location, k.Spec.Library), lang.T("rename it, or take its folder out of PYTHONPATH"))
 	}
 	if err := r.ownedAll(); err != nil {
 		return engine.Worker{}, err
@@ -260,7 +259,7 @@ func (r *runner) ask(ctx context.Context) error {
 		if err != nil {
 			why = err.Error()
 		}
-		return &engine.Unavailable{Engine: name, Why: fmt.Sprintf("%s does not work: %s", r.o.Python, why), Fix: "unset PYTHONHOME and PYTHONPATH, or reinstall that Python", Broken: true, Err: err}
+		return &engine.Unavailable{Engine: name, Why: lang.F("%s does not work: %s", r.o.Python, why), Fix: lang.T("unset PYTHONHOME and PYTHONPATH, or reinstall that Python"), Broken: true, Err: err}
 	}
 	r.found = &m
 	return nil
@@ -307,7 +306,7 @@ func (r *runner) owned(path string) error {
 	if err == nil {
 		return nil
 	}
-	return &engine.Unavailable{Engine: r.kind.Spec.Name, Why: err.Error(), Err: err, Fix: "run deployctl verify as that user, or use a Python that belongs to root with PYTHONPATH unset"}
+	return &engine.Unavailable{Engine: r.kind.Spec.Name, Why: err.Error(), Err: err, Fix: lang.T("run deployctl verify as that user, or use a Python that belongs to root with PYTHONPATH unset")}
 }
 
 // ownedAll looks at everything that Python may load for a program that imports the

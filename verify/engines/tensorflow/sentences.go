@@ -1,6 +1,7 @@
 package tensorflow
 
 import (
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/internal/native"
 )
@@ -11,15 +12,15 @@ func remedy(message string) string {
 	has := func(parts ...string) bool { return native.Has(message, parts...) }
 	switch {
 	case has("Invalid GraphDef", "is not a graph"):
-		return "the converted network is damaged: run deployctl verify --fresh"
+		return lang.T("the converted network is damaged: run deployctl verify --fresh")
 	case has("Op type not registered", "No OpKernel was registered", "not in Op<", "NodeDef mentions attr"):
-		return "this TensorFlow lacks operators that YOLO needs: install 2.4 or newer (deployctl doctor --recipe tensorflow-c --fix)"
+		return lang.T("this TensorFlow lacks operators that YOLO needs: install 2.4 or newer (deployctl doctor --recipe tensorflow-c --fix)")
 	case has("lacks the function"):
-		return "install TensorFlow 2.4 or newer (deployctl doctor --recipe tensorflow-c --fix)"
+		return lang.T("install TensorFlow 2.4 or newer (deployctl doctor --recipe tensorflow-c --fix)")
 	case has("OOM when allocating", "RESOURCE_EXHAUSTED"):
-		return engine.FreeMemory("TensorFlow needs about 2 GB for YOLOv3")
+		return engine.FreeMemory(lang.T("TensorFlow needs about 2 GB for YOLOv3"))
 	case has("has devices other than the processor"):
-		return "hide them: set CUDA_VISIBLE_DEVICES to -1"
+		return lang.T("hide them: set CUDA_VISIBLE_DEVICES to -1")
 	}
 	return ""
 }

@@ -2,7 +2,6 @@ package compile
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"strings"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/hashicorp/go-version"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/engine"
 )
 
@@ -62,7 +62,7 @@ func Environment(cache string) []string {
 // empty.
 func Version(ctx context.Context, p engine.Process, name, command, known string) (string, error) {
 	if command == "" {
-		return "", &engine.Unavailable{Engine: name, Why: "there is no Go command to compile its worker with", Fix: "install Go (deployctl doctor --fix)"}
+		return "", &engine.Unavailable{Engine: name, Why: lang.T("there is no Go command to compile its worker with"), Fix: lang.T("install Go (deployctl doctor --fix)")}
 	}
 	if known != "" {
 		return strings.TrimPrefix(known, "go"), nil
@@ -73,7 +73,7 @@ func Version(ctx context.Context, p engine.Process, name, command, known string)
 	out, err := p.Run(ctx, host.Command{Argv: []string{command, "version"}, Env: []string{"GOTOOLCHAIN=local"}})
 	f := strings.Fields(string(out.Stdout))
 	if err != nil || out.Exit != 0 || len(f) < 3 || !strings.HasPrefix(f[2], "go") {
-		return "", &engine.Unavailable{Engine: name, Why: fmt.Sprintf("%s does not tell its version", command), Fix: "reinstall Go", Err: err}
+		return "", &engine.Unavailable{Engine: name, Why: lang.F("%s does not tell its version", command), Fix: lang.T("reinstall Go"), Err: err}
 	}
 	return strings.TrimPrefix(f[2], "go"), nil
 }
@@ -102,25 +102,25 @@ func Unfetched(log string) (why, fix string) {
 	}
 	switch {
 	case has("certificate has expired or is not yet valid"):
-		return "by this machine's clock the server's certificate is not valid", "set the clock right (see date)"
+		return lang.T("by this machine's clock the server's certificate is not valid"), lang.T("set the clock right (see date)")
 	case has("x509:"):
 		if runtime.GOOS == "windows" {
-			return "this machine does not trust the server's certificate", "add the certificate of a proxy that inspects TLS to the Trusted Root Certification Authorities (certmgr.msc)"
+			return lang.T("this machine does not trust the server's certificate"), lang.T("add the certificate of a proxy that inspects TLS to the Trusted Root Certification Authorities (certmgr.msc)")
 		}
-		return "this machine does not trust the server's certificate", "install the certificate authorities (the package ca-certificates), and add that of a proxy which inspects TLS"
+		return lang.T("this machine does not trust the server's certificate"), lang.T("install the certificate authorities (the package ca-certificates), and add that of a proxy which inspects TLS")
 	case has("407 Proxy", "proxyconnect"):
-		return "the proxy did not let it through", "check HTTPS_PROXY: its address, and its user name and password"
+		return lang.T("the proxy did not let it through"), lang.T("check HTTPS_PROXY: its address, and its user name and password")
 	case has("no such host", "server misbehaving"):
-		return "the server's name was not found (DNS)", "check the network and its DNS servers, or set GOPROXY to a mirror (file:///… works offline)"
+		return lang.T("the server's name was not found (DNS)"), lang.T("check the network and its DNS servers, or set GOPROXY to a mirror (file:///… works offline)")
 	case has("404 Not Found", "410 Gone", "module lookup disabled", "403 Forbidden"):
-		return "GOPROXY's server does not hand it out", "set GOPROXY to a mirror that has it (file:///… works offline)"
+		return lang.T("GOPROXY's server does not hand it out"), lang.T("set GOPROXY to a mirror that has it (file:///… works offline)")
 	case has("511 Network", "not a valid zip file", "invalid character '<'"):
-		return "a web page came in its place", "log in to the network (open any http page in a browser), or check the proxy"
+		return lang.T("a web page came in its place"), lang.T("log in to the network (open any http page in a browser), or check the proxy")
 	}
-	return "the server was not reached", "check the network, or set GOPROXY to a mirror (file:///… works offline)"
+	return lang.T("the server was not reached"), lang.T("check the network, or set GOPROXY to a mirror (file:///… works offline)")
 }
 
 // TooFewDescriptors is the sentence for a process that cannot open enough files.
 func TooFewDescriptors() (why, fix string) {
-	return "there are too few file descriptors to compile its worker", "raise the limit (ulimit -n 1024)"
+	return lang.T("there are too few file descriptors to compile its worker"), lang.T("raise the limit (ulimit -n 1024)")
 }

@@ -178,7 +178,7 @@ func (p Program) acquire(ctx context.Context, lock *flock.Flock, progress engine
 	if ok {
 		return nil
 	}
-	progress.Start("another deployctl is compiling the "+p.Engine+" worker", -1)
+	progress.Start(lang.F("another deployctl is compiling the %s worker", p.Engine), -1)
 	defer progress.Done()
 	_, err = lock.TryLockContext(ctx, 200*time.Millisecond)
 	if err != nil {

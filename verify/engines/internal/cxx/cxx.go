@@ -22,6 +22,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host/ownership"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/internal/compile"
@@ -134,7 +135,9 @@ type Builder struct {
 
 // way is one way to build.
 type way struct {
-	name string // CMake, pkg-config
+	// name is CMake, pkg-config …, which the cache's key has, too: it is translated when
+	// it is shown.
+	name string
 	// build compiles the program to the file exe in dir; what failed is an
 	// *engine.Unavailable.
 	build func(ctx context.Context, dir string, progress engine.Progress) error
@@ -170,7 +173,7 @@ func (b *Builder) Prepare(ctx context.Context, progress engine.Progress) (engine
 		// Others could put there what root would run.
 		if err := ownership.RootOnly(file); err != nil {
 			return engine.Worker{}, &engine.Unavailable{Engine: b.Engine, Why: err.Error(), Err: err,
-				Fix: "run deployctl verify as that user, or install " + b.Library.Name + " for everyone"}
+				Fix: lang.F("run deployctl verify as that user, or install %s for everyone", b.Library.Name)}
 		}
 	}
 	ways := b.ways()
@@ -217,13 +220,13 @@ func (b *Builder) tryAll(ctx context.Context, ways []way, results []built, progr
 
 // noTools says what building lacks.
 func (b *Builder) noTools() *engine.Unavailable {
-	u := &engine.Unavailable{Engine: b.Engine, Why: "there is neither CMake nor pkg-config with a C++ compiler to build a program against " + b.Library.Name,
-		Fix: "install cmake and g++ (deployctl doctor --fix)"}
+	u := &engine.Unavailable{Engine: b.Engine, Why: lang.F("there is neither CMake nor pkg-config with a C++ compiler to build a program against %s", b.Library.Name),
+		Fix: lang.T("install cmake and g++ (deployctl doctor --fix)")}
 	switch {
 	case b.Tools.CMake == "" && b.Library.Module == "" && b.Library.Flags == nil:
-		u.Why, u.Fix = "there is no CMake to build a program against "+b.Library.Name, "install cmake and g++ (deployctl doctor --fix)"
+		u.Why, u.Fix = lang.F("there is no CMake to build a program against %s", b.Library.Name), lang.T("install cmake and g++ (deployctl doctor --fix)")
 	case b.Tools.Compiler == nil && runtime.GOOS != "windows":
-		u.Why, u.Fix = "there is no C++ compiler to build its worker", "install g++ (deployctl doctor --fix)"
+		u.Why, u.Fix = lang.T("there is no C++ compiler to build its worker"), lang.T("install g++ (deployctl doctor --fix)")
 	}
 	return u
 }
@@ -239,11 +242,11 @@ func (b *Builder) allFailed(results []built) *engine.Unavailable {
 		}
 	}
 	u := *first.failed
-	u.Why = "with " + first.way.name + ": " + u.Why
+	u.Why = lang.F("with %s: %s", lang.T(first.way.name), u.Why)
 	told := []string{first.failed.Why}
 	for _, r := range results {
 		if !slices.Contains(told, r.failed.Why) {
-			u.Why += "; with " + r.way.name + ": " + r.failed.Why
+			u.Why = lang.F("%s; with %s: %s", u.Why, lang.T(r.way.name), r.failed.Why)
 			told = append(told, r.failed.Why)
 		}
 	}
@@ -258,12 +261,12 @@ func (b *Builder) notes(results []built, best int) []string {
 		switch {
 		case i == best:
 		case r.failed != nil:
-			notes = append(notes, fmt.Sprintf("built with %s; with %s it fails: %s. To fix it: %s", chosen.way.name, r.way.name, r.failed.Why, r.failed.Fix))
+			notes = append(notes, lang.F("built with %s; with %s it fails: %s. To fix it: %s", lang.T(chosen.way.name), lang.T(r.way.name), r.failed.Why, r.failed.Fix))
 		case r.foreign != nil && chosen.foreign == nil:
-			notes = append(notes, fmt.Sprintf("a program built with %s loads %s %s (%s), one built with %s %s (%s): a project gets another %s depending on its build system",
-				r.way.name, b.Library.Name, r.version, first(r.files), chosen.way.name, chosen.version, first(chosen.files), b.Library.Name))
+			notes = append(notes, lang.F("a program built with %s loads %s %s (%s), one built with %s %s (%s): a project gets another %s depending on its build system",
+				lang.T(r.way.name), b.Library.Name, r.version, first(r.files), lang.T(chosen.way.name), chosen.version, first(chosen.files), b.Library.Name))
 		default:
-			notes = append(notes, fmt.Sprintf("built with %s, and with %s as well; both load the same %s", chosen.way.name, r.way.name, b.Library.Name))
+			notes = append(notes, lang.F("built with %s, and with %s as well; both load the same %s", lang.T(chosen.way.name), lang.T(r.way.name), b.Library.Name))
 		}
 	}
 	return notes
@@ -271,7 +274,7 @@ func (b *Builder) notes(results []built, best int) []string {
 
 func first(list []string) string {
 	if len(list) == 0 {
-		return "linked statically"
+		return lang.T("linked statically")
 	}
 	return list[0]
 }
@@ -324,10 +327,10 @@ func (b *Builder) load(ctx context.Context, r *built) (err error) {
 	case ctx.Err() != nil:
 		return err
 	case errors.As(err, &death):
-		r.failed = &engine.Unavailable{Engine: b.Engine, Why: "the program is built, and then " + death.Why, Fix: death.Fix, Broken: true, Err: err}
+		r.failed = &engine.Unavailable{Engine: b.Engine, Why: lang.F("the program is built, and then %s", death.Why), Fix: death.Fix, Broken: true, Err: err}
 		return nil
 	case errors.As(err, &answer):
-		r.failed = &engine.Unavailable{Engine: b.Engine, Why: "the program is built, and then says: " + answer.Text, Fix: cmp.Or(answer.Fix, "deployctl shadow "+r.worker.Runs.Component+" shows every copy"), Broken: true, Err: err}
+		r.failed = &engine.Unavailable{Engine: b.Engine, Why: lang.F("the program is built, and then says: %s", answer.Text), Fix: cmp.Or(answer.Fix, lang.F("deployctl shadow %s shows every copy", r.worker.Runs.Component)), Broken: true, Err: err}
 		return nil
 	default:
 		return err

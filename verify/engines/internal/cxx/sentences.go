@@ -1,12 +1,12 @@
 package cxx
 
 import (
-	"fmt"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/internal/compile"
 )
@@ -75,14 +75,14 @@ func Starved(log string) (why, fix string) {
 	has := func(parts ...string) bool { return has(log, parts...) }
 	switch {
 	case has("no space left on device", "No space left on device", "There is not enough space on the disk", "not enough space on the disk"):
-		return "the disk filled up while its worker was compiled (about 300 MB are needed)", "free some space in the cache's and the temporary folder"
+		return lang.T("the disk filled up while its worker was compiled (about 300 MB are needed)"), lang.T("free some space in the cache's and the temporary folder")
 	case has("Too many open files", "too many open files"):
 		return compile.TooFewDescriptors()
 	case engine.AddressSpace() > 0 && has("cannot allocate memory", "Cannot allocate memory", "failed to map segment", "failed to reserve", "out of memory", "virtual memory exhausted"):
-		return fmt.Sprintf("the compiler ran out of address space, which is limited to %.1f GB here (ulimit -v)", float64(engine.AddressSpace())/1e9),
-			"raise the limit (ulimit -v unlimited)"
+		return lang.F("the compiler ran out of address space, which is limited to %.1f GB here (ulimit -v)", float64(engine.AddressSpace())/1e9),
+			lang.T("raise the limit (ulimit -v unlimited)")
 	case has("Killed signal terminated program cc1plus", "virtual memory exhausted", "out of memory", "cannot allocate memory", "Cannot allocate memory", "signal: killed", "compiler is out of heap space"):
-		return "the compiler ran out of memory (about 1 GB is needed)", "free memory or add swap"
+		return lang.T("the compiler ran out of memory (about 1 GB is needed)"), lang.T("free memory or add swap")
 	}
 	return "", ""
 }
@@ -121,17 +121,17 @@ func Explain(log string, l Library) (why, fix string, broken bool) {
 func noTool(log string) (why, fix string) {
 	has := func(parts ...string) bool { return has(log, parts...) }
 	if m := reCMake().FindStringSubmatch(log); m != nil {
-		return "CMake " + m[2] + " is too old: " + m[1] + " is needed", "install a newer CMake"
+		return lang.F("CMake %s is too old: %s is needed", m[2], m[1]), lang.T("install a newer CMake")
 	}
 	switch {
 	case has("CMake was unable to find a build program", "CMAKE_MAKE_PROGRAM is not set"):
-		return "CMake finds neither make nor Ninja, one of which it builds with", "install ninja or make (deployctl doctor --fix)"
+		return lang.T("CMake finds neither make nor Ninja, one of which it builds with"), lang.T("install ninja or make (deployctl doctor --fix)")
 	case has("No CMAKE_CXX_COMPILER could be found", "CMAKE_CXX_COMPILER not set", "could not find any instance of Visual Studio"):
-		return "CMake finds no C++ compiler", "install g++ (deployctl doctor --fix); on Windows, Visual Studio with its C++ workload"
+		return lang.T("CMake finds no C++ compiler"), lang.T("install g++ (deployctl doctor --fix); on Windows, Visual Studio with its C++ workload")
 	case has("is not a full path to an existing compiler tool", "is not able to compile a simple test program"):
-		return "the C++ compiler does not work: CMake cannot compile a simple program with it", "see the log; check CXX, CXXFLAGS and LDFLAGS, and reinstall the compiler"
+		return lang.T("the C++ compiler does not work: CMake cannot compile a simple program with it"), lang.T("see the log; check CXX, CXXFLAGS and LDFLAGS, and reinstall the compiler")
 	case reOption().MatchString(log):
-		return "the C++ compiler is too old: it does not know " + group(reOption(), log), "install a newer one (g++ 9 or clang 9)"
+		return lang.F("the C++ compiler is too old: it does not know %s", group(reOption(), log)), lang.T("install a newer one (g++ 9 or clang 9)")
 	}
 	return "", ""
 }
@@ -139,16 +139,16 @@ func noTool(log string) (why, fix string) {
 // notFound recognizes a library that CMake or pkg-config does not find.
 func notFound(log string, l Library) (why, fix string, broken bool) {
 	if m := reRequire().FindStringSubmatch(log); m != nil && l.Module != "" && m[1] != l.Module {
-		return fmt.Sprintf("pkg-config does not know %s, which %s needs", m[1], m[2]), "install the development files of " + m[1], true
+		return lang.F("pkg-config does not know %s, which %s needs", m[1], m[2]), lang.F("install the development files of %s", m[1]), true
 	}
 	switch {
 	case l.Module == "":
 	case has(log, "No package '"+l.Module+"' found", "Package "+l.Module+" was not found", "Package '"+l.Module+"', required by"):
 		if l.PkgDir != "" {
-			return fmt.Sprintf("pkg-config does not find %s.pc, which is in %s", l.Module, l.PkgDir), "add " + l.PkgDir + " to PKG_CONFIG_PATH, also for your own builds", false
+			return lang.F("pkg-config does not find %s.pc, which is in %s", l.Module, l.PkgDir), lang.F("add %s to PKG_CONFIG_PATH, also for your own builds", l.PkgDir), false
 		}
-		return fmt.Sprintf("pkg-config does not know %s: %s was built without a .pc file, or it is not where pkg-config looks", l.Module, l.Name),
-			l.Install + ", or set PKG_CONFIG_PATH to the folder of " + l.Module + ".pc", false
+		return lang.F("pkg-config does not know %s: %s was built without a .pc file, or it is not where pkg-config looks", l.Module, l.Name),
+			lang.F("%s, or set PKG_CONFIG_PATH to the folder of %s.pc", l.Install, l.Module), false
 	}
 	for _, m := range rePackage().FindAllStringSubmatch(log, -1) {
 		words := strings.Join(strings.Fields(m[2]), " ")
@@ -158,16 +158,16 @@ func notFound(log string, l Library) (why, fix string, broken bool) {
 		switch {
 		case has(words, "By not providing \"Find", "Could not find a package configuration file"):
 			if l.ConfigDir != "" {
-				return fmt.Sprintf("find_package(%s) finds nothing, though its CMake package is in %s", l.Package, l.ConfigDir),
-					fmt.Sprintf("pass -D%s_DIR=%s to cmake, also in your own builds", l.Package, l.ConfigDir), false
+				return lang.F("find_package(%s) finds nothing, though its CMake package is in %s", l.Package, l.ConfigDir),
+					lang.F("pass -D%s_DIR=%s to cmake, also in your own builds", l.Package, l.ConfigDir), false
 			}
-			return fmt.Sprintf("find_package(%s) finds nothing: there is no %sConfig.cmake where CMake looks", l.Package, l.Package),
-				l.Install + ", or set " + l.Package + "_DIR to the folder of " + l.Package + "Config.cmake", false
+			return lang.F("find_package(%s) finds nothing: there is no %sConfig.cmake where CMake looks", l.Package, l.Package),
+				lang.F("%s, or set %s_DIR to the folder of %sConfig.cmake", l.Install, l.Package, l.Package), false
 		}
-		return fmt.Sprintf("find_package(%s) fails: %s", l.Package, clip(words)), "see the log; " + l.Install + ", or build with the compiler that it was built with", true
+		return lang.F("find_package(%s) fails: %s", l.Package, clip(words)), lang.F("see the log; %s, or build with the compiler that it was built with", l.Install), true
 	}
 	if words := rePackage().FindStringSubmatch(log); words != nil {
-		return fmt.Sprintf("CMake stops: %s", clip(strings.Join(strings.Fields(words[2]), " "))), "see the log", true
+		return lang.F("CMake stops: %s", clip(strings.Join(strings.Fields(words[2]), " "))), lang.T("see the log"), true
 	}
 	return "", "", false
 }
@@ -177,27 +177,27 @@ func misfit(log string, l Library) (why, fix string) {
 	known := l.Name + " " + l.Version
 	if header := Header(log); header != "" {
 		if l.Headers != "" && strings.HasPrefix(header, l.Headers) {
-			return known + " here lacks the header " + header, "install all of its development files: " + l.Install
+			return lang.F("%s here lacks the header %s", known, header), lang.F("install all of its development files: %s", l.Install)
 		}
-		return "the compiler does not find the header " + header, "install the package that has it; if it is of the C++ library, reinstall the compiler"
+		return lang.F("the compiler does not find the header %s", header), lang.T("install the package that has it; if it is of the C++ library, reinstall the compiler")
 	}
 	if where, text := FirstError(log); where != "" {
 		if OldCompiler(log) || has(text, "C++17 or later", "C++14 or later", "You need C++") {
-			return "the C++ compiler is too old or broken: " + where + ": " + text, "install a newer g++ (9 or newer)"
+			return lang.F("the C++ compiler is too old or broken: %s: %s", where, text), lang.T("install a newer g++ (9 or newer)")
 		}
-		return fmt.Sprintf("the worker does not compile with %s: %s: %s", known, where, clip(text)),
-			"check that the headers are of one release (deployctl shadow " + l.Component + "); if they are, report this with the log"
+		return lang.F("the worker does not compile with %s: %s: %s", known, where, clip(text)),
+			lang.F("check that the headers are of one release (deployctl shadow %s); if they are, report this with the log", l.Component)
 	}
 	if file := group(reNinja(), log); file != "" {
-		return fmt.Sprintf("%s's CMake package names %s, which is not there", known, file), "reinstall it, or remove what is left of it: " + l.Install
+		return lang.F("%s's CMake package names %s, which is not there", known, file), lang.F("reinstall it, or remove what is left of it: %s", l.Install)
 	}
 	if lib := MissingLibrary(log); lib != "" {
-		return "the linker does not find the library " + lib, "install " + known + "'s development files completely: " + l.Install
+		return lang.F("the linker does not find the library %s", lib), lang.F("install %s's development files completely: %s", known, l.Install)
 	}
 	if why, fix = unlinked(log, l); why != "" {
 		return why, fix
 	}
-	return "compiling its worker failed: " + lastLine(log), "see the log"
+	return lang.F("compiling its worker failed: %s", lastLine(log)), lang.T("see the log")
 }
 
 // unlinked explains symbols that the linker misses.
@@ -206,23 +206,23 @@ func unlinked(log string, l Library) (why, fix string) {
 	symbol := Undefined(log)
 	switch {
 	case has(log, "LNK1112", "LNK4272", "file in wrong format", "skipping incompatible", "file format not recognized"):
-		return known + " is built for another processor than the compiler's programs (32 against 64 bits)", "use the compiler and the library of one architecture"
+		return lang.F("%s is built for another processor than the compiler's programs (32 against 64 bits)", known), lang.T("use the compiler and the library of one architecture")
 	case symbol == "":
 		return "", ""
 	case has(symbol, "@GLIBCXX_", "@CXXABI_", "@GLIBC_"):
-		return known + " needs a newer C++ library than this compiler has: the linker lacks " + clip(symbol),
-			"install a newer g++, or the " + l.Name + " of this system"
+		return lang.F("%s needs a newer C++ library than this compiler has: the linker lacks %s", known, clip(symbol)),
+			lang.F("install a newer g++, or the %s of this system", l.Name)
 	case strings.Contains(symbol, "__cxx11"):
-		return known + " was built with another C++ ABI than this compiler's: the linker lacks " + clip(symbol) + ", a function with the std::string of g++ 5 and newer",
-			"compile with -D_GLIBCXX_USE_CXX11_ABI=0, also in your own builds, or use a build of " + l.Name + " with the new ABI"
+		return lang.F("%s was built with another C++ ABI than this compiler's: the linker lacks %s, a function with the std::string of g++ 5 and newer", known, clip(symbol)),
+			lang.F("compile with -D_GLIBCXX_USE_CXX11_ABI=0, also in your own builds, or use a build of %s with the new ABI", l.Name)
 	case has(symbol, "std::string", "std::basic_string<"):
-		return known + " was built with another C++ ABI than the one that was compiled for: the linker lacks " + clip(symbol) + ", a function with the std::string of g++ before 5",
-			"compile without -D_GLIBCXX_USE_CXX11_ABI=0 (see CXXFLAGS), or use a build of " + l.Name + " with the old ABI"
+		return lang.F("%s was built with another C++ ABI than the one that was compiled for: the linker lacks %s, a function with the std::string of g++ before 5", known, clip(symbol)),
+			lang.F("compile without -D_GLIBCXX_USE_CXX11_ABI=0 (see CXXFLAGS), or use a build of %s with the old ABI", l.Name)
 	case has(symbol, "std::__1::"):
-		return known + " and the compiler use two C++ libraries (libc++ and libstdc++): the linker lacks " + clip(symbol), "use one for both (-stdlib=libc++ or libstdc++)"
+		return lang.F("%s and the compiler use two C++ libraries (libc++ and libstdc++): the linker lacks %s", known, clip(symbol)), lang.T("use one for both (-stdlib=libc++ or libstdc++)")
 	}
-	return known + "'s headers and libraries do not fit together: the linker lacks " + clip(symbol),
-		"they are of two versions, or of two compilers: remove one of the two copies (deployctl shadow " + l.Component + " shows them)"
+	return lang.F("%s's headers and libraries do not fit together: the linker lacks %s", known, clip(symbol)),
+		lang.F("they are of two versions, or of two compilers: remove one of the two copies (deployctl shadow %s shows them)", l.Component)
 }
 
 func clip(s string) string {
@@ -238,5 +238,5 @@ func lastLine(log string) string {
 	if last := strings.TrimSpace(lines[len(lines)-1]); last != "" {
 		return clip(last)
 	}
-	return "the build said nothing"
+	return lang.T("the build said nothing")
 }

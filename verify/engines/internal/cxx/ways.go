@@ -84,7 +84,7 @@ func (b *Builder) run(ctx context.Context, way string, env []string, dir string,
 	}
 	limited, cancel := context.WithTimeout(ctx, b.Limit)
 	defer cancel()
-	progress.Start(fmt.Sprintf("compile the %s worker with %s (%s %s)", b.Engine, way, b.Library.Name, b.Library.Version), -1)
+	progress.Start(lang.F("compile the %s worker with %s (%s %s)", b.Engine, lang.T(way), b.Library.Name, b.Library.Version), -1)
 	log := ""
 	var result compile.Result
 	err := steps(func(s step) (string, error) {
@@ -114,7 +114,7 @@ func (b *Builder) run(ctx context.Context, way string, env []string, dir string,
 		return err
 	}
 	if _, err := os.Stat(filepath.Join(dir, compile.Exe())); err != nil {
-		return &engine.Unavailable{Engine: b.Engine, Why: "the build ended well but made no program", Fix: "see the log", Log: file, Err: err}
+		return &engine.Unavailable{Engine: b.Engine, Why: lang.T("the build ended well but made no program"), Fix: lang.T("see the log"), Log: file, Err: err}
 	}
 	return cache.Explain(scratch, 0, os.RemoveAll(scratch))
 }
@@ -127,11 +127,11 @@ func (b *Builder) failed(log, file string, err error) *engine.Unavailable {
 	u := &engine.Unavailable{Engine: b.Engine, Log: file, Err: err}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		u.Why, u.Fix = fmt.Sprintf("compiling its worker did not end within %s", b.Limit), "try again on an idle machine"
+		u.Why, u.Fix = lang.F("compiling its worker did not end within %s", b.Limit), lang.T("try again on an idle machine")
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		u.Why, u.Fix = compile.TooFewDescriptors()
 	case err != nil:
-		u.Why, u.Fix = fmt.Sprintf("a tool of the build could not be run (%v)", err), "reinstall it"
+		u.Why, u.Fix = lang.F("a tool of the build could not be run (%v)", err), lang.T("reinstall it")
 	default:
 		u.Why, u.Fix, u.Broken = Explain(log, b.Library)
 	}

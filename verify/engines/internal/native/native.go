@@ -10,7 +10,6 @@ package native
 import (
 	"context"
 	"embed"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -63,7 +62,8 @@ type Kind struct {
 	// functions will do.
 	Oldest string
 	// Get says how the library comes to this machine, Without what to do about a
-	// copy that has none: each the end of a sentence.
+	// copy that has none: each the end of a sentence, which is translated when it is
+	// shown.
 	Get, Without string
 	// ThreadsEnv names variables that limit the library's threads, where its API
 	// cannot.
@@ -150,7 +150,7 @@ func missing(needs []facts.Need) []string {
 
 // Reinstall is the next action where a library is damaged.
 func (k Kind) Reinstall() string {
-	return fmt.Sprintf("reinstall %s (deployctl doctor --recipe %s --fix)", k.Spec.Library, k.Spec.Recipe)
+	return lang.F("reinstall %s (deployctl doctor --recipe %s --fix)", k.Spec.Library, k.Spec.Recipe)
 }
 
 // file is the library of a copy.
@@ -201,11 +201,11 @@ func (k Kind) find(m engine.Machine) (engine.Engine, error) {
 	case found == nil && len(copies) > 0 && copies[0].Unusable != nil:
 		return nil, lang.Errorf("the %s in %s cannot be used: %s", k.Spec.Library, copies[0].Path, copies[0].Unusable.Detail)
 	case found == nil && len(copies) > 0:
-		return nil, lang.Errorf("the %s in %s has no library of its own: %s", k.Spec.Library, copies[0].Path, k.Without)
+		return nil, lang.Errorf("the %s in %s has no library of its own: %s", k.Spec.Library, copies[0].Path, lang.T(k.Without))
 	case found == nil:
-		return nil, lang.Errorf("%s is not installed here: %s", k.Spec.Library, k.Get)
+		return nil, lang.Errorf("%s is not installed here: %s", k.Spec.Library, lang.T(k.Get))
 	case k.tooOld(*found):
-		return nil, lang.Errorf("the %s in %s is release %s, and this engine needs %s or newer: %s", k.Spec.Library, found.Path, found.Version, k.Oldest, k.Get)
+		return nil, lang.Errorf("the %s in %s is release %s, and this engine needs %s or newer: %s", k.Spec.Library, found.Path, found.Version, k.Oldest, lang.T(k.Get))
 	}
 	goCommand, _ := m.Facts.Active("go")
 	o := Options{
@@ -249,20 +249,20 @@ func (r *Runner) Prepare(ctx context.Context, progress engine.Progress) (engine.
 	// Others could put there what root would run.
 	if err := ownership.RootOnly(o.Library); err != nil {
 		return engine.Worker{}, &engine.Unavailable{Engine: name, Why: err.Error(), Err: err,
-			Fix: fmt.Sprintf("run deployctl verify as that user, or install %s for everyone (deployctl doctor --recipe %s --fix)", r.kind.Spec.Library, r.kind.Spec.Recipe)}
+			Fix: lang.F("run deployctl verify as that user, or install %s for everyone (deployctl doctor --recipe %s --fix)", r.kind.Spec.Library, r.kind.Spec.Recipe)}
 	}
 	if why, fix := Damaged(o.Library, r.kind.Reinstall()); why != "" {
 		return engine.Worker{}, &engine.Unavailable{Engine: name, Why: why, Fix: fix, Broken: true}
 	}
 	if len(o.Missing) > 0 {
 		return engine.Worker{}, &engine.Unavailable{Engine: name, Broken: true,
-			Why: fmt.Sprintf("%s needs %s, which Windows does not find", o.Library, strings.Join(o.Missing, ", ")),
-			Fix: fmt.Sprintf("run deployctl doctor --recipe %s --fix", r.kind.Spec.Recipe)}
+			Why: lang.F("%s needs %s, which Windows does not find", o.Library, strings.Join(o.Missing, ", ")),
+			Fix: lang.F("run deployctl doctor --recipe %s --fix", r.kind.Spec.Recipe)}
 	}
 	if r.kind.Child != nil {
 		exe, err := os.Executable()
 		if err != nil {
-			return engine.Worker{}, &engine.Unavailable{Engine: name, Why: "deployctl does not find its own program", Fix: "start it by its full path", Err: err}
+			return engine.Worker{}, &engine.Unavailable{Engine: name, Why: lang.T("deployctl does not find its own program"), Fix: lang.T("start it by its full path"), Err: err}
 		}
 		return r.worker([]string{exe, engine.ChildCommand, name, o.Library}, 0), nil
 	}
@@ -271,7 +271,7 @@ func (r *Runner) Prepare(ctx context.Context, progress engine.Progress) (engine.
 		return engine.Worker{}, err
 	}
 	if !compile.AtLeast(goVersion, oldestGo) {
-		return engine.Worker{}, &engine.Unavailable{Engine: name, Why: fmt.Sprintf("Go %s is too old to compile its worker, which needs Go %s", goVersion, oldestGo), Fix: "install a newer Go"}
+		return engine.Worker{}, &engine.Unavailable{Engine: name, Why: lang.F("Go %s is too old to compile its worker, which needs Go %s", goVersion, oldestGo), Fix: lang.T("install a newer Go")}
 	}
 	files, err := r.kind.Source()
 	if err != nil {
@@ -325,7 +325,7 @@ func (r *Runner) build(ctx context.Context, dir string, files map[string][]byte,
 	limited, cancel := context.WithTimeout(ctx, o.BuildLimit)
 	defer cancel()
 	argv := []string{o.Go, "build", "-buildvcs=false", "-trimpath", "-tags", "nativeworker", "-o", filepath.Join(dir, compile.Exe()), "."}
-	progress.Start("compile the "+name+" worker", -1)
+	progress.Start(lang.F("compile the %s worker", name), -1)
 	result := compile.Run(limited, o.Process, dir, argv, env, progress)
 	progress.Done()
 	if ctx.Err() != nil {

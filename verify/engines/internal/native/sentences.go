@@ -28,21 +28,21 @@ func Damaged(file, reinstall string) (why, fix string) {
 	info, err := os.Stat(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "the library " + file + " is not there", reinstall
+		return lang.F("the library %s is not there", file), reinstall
 	case err != nil:
-		return fmt.Sprintf("the library %s cannot be read: %v", file, err), "make it readable for you"
+		return lang.F("the library %s cannot be read: %v", file, err), lang.T("make it readable for you")
 	}
 	end, processors, err := extent(file)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Sprintf("the library %s cannot be read: %v", file, err), "make it readable for you"
+		return lang.F("the library %s cannot be read: %v", file, err), lang.T("make it readable for you")
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), err == nil && end > info.Size():
-		return fmt.Sprintf("the library %s is cut short: its headers name parts beyond its %d bytes", file, info.Size()), reinstall
+		return lang.F("the library %s is cut short: its headers name parts beyond its %d bytes", file, info.Size()), reinstall
 	case err != nil:
-		return fmt.Sprintf("%s is not a shared library, or it is damaged: %v", file, err), reinstall
+		return lang.F("%s is not a shared library, or it is damaged: %v", file, err), reinstall
 	case !slices.Contains(processors, runtime.GOARCH):
 		// The loader would only say that it does not find it.
-		return fmt.Sprintf("the library %s is for another processor (%s) than this program (%s)", file, strings.Join(processors, " and "), runtime.GOARCH), reinstall
+		return lang.F("the library %s is for another processor (%s) than this program (%s)", file, lang.List(processors, false), runtime.GOARCH), reinstall
 	}
 	return "", ""
 }
@@ -128,15 +128,15 @@ func (r *Runner) remedy(message string) string {
 	has := func(parts ...string) bool { return Has(message, parts...) }
 	switch {
 	case has("GLIBC_", "GLIBCXX_", "CXXABI_"):
-		return "this build of " + s.Library + " is for a newer system: install an older release, or the one of this system"
+		return lang.F("this build of %s is for a newer system: install an older release, or the one of this system", s.Library)
 	case has("file too short", "invalid ELF header", "ELF load command", "%1 is not a valid Win32 application"):
 		return r.kind.Reinstall()
 	case has("wrong ELF class", "cannot open shared object file: No such file or directory", "The specified module could not be found"):
-		return "install what the library needs (deployctl doctor --recipe " + s.Recipe + " names it)"
+		return lang.F("install what the library needs (deployctl doctor --recipe %s names it)", s.Recipe)
 	case has("failed to map segment", "annot allocate memory", "bad allocation", "bad_alloc", "Failed to allocate memory"):
-		return engine.FreeMemory("YOLOv3 needs about 1 GB")
+		return engine.FreeMemory(lang.T("YOLOv3 needs about 1 GB"))
 	case has("is not " + s.Library + ":"):
-		return "deployctl shadow " + s.Component + " shows every copy; " + r.kind.Reinstall()
+		return lang.F("deployctl shadow %s shows every copy; %s", s.Component, r.kind.Reinstall())
 	case r.kind.Remedy != nil:
 		return r.kind.Remedy(message)
 	}
@@ -148,19 +148,19 @@ func explain(log string, err error, limit time.Duration) (why, fix string) {
 	unfetched, mirror := compile.Unfetched(log)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Sprintf("compiling its worker did not end within %s", limit), "try again on an idle machine"
+		return lang.F("compiling its worker did not end within %s", limit), lang.T("try again on an idle machine")
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), strings.Contains(log, "oo many open files"):
 		return compile.TooFewDescriptors()
 	case err != nil:
-		return fmt.Sprintf("the Go command could not be run (%v)", err), "reinstall Go"
+		return lang.F("the Go command could not be run (%v)", err), lang.T("reinstall Go")
 	case strings.Contains(log, "checksum mismatch"), strings.Contains(log, "SECURITY ERROR"):
-		return "the content of the Go module purego " + purego + " is not what deployctl pinned: a proxy or the module cache was tampered with or damaged",
-			"run go clean -modcache and check GOPROXY"
+		return lang.F("the content of the Go module purego %s is not what deployctl pinned: a proxy or the module cache was tampered with or damaged", purego),
+			lang.T("run go clean -modcache and check GOPROXY")
 	case strings.Contains(log, "no space left on device"), strings.Contains(log, "not enough space on the disk"):
-		return "the disk filled up while its worker was compiled", "free some space"
+		return lang.T("the disk filled up while its worker was compiled"), lang.T("free some space")
 	case unfetched != "":
-		return "the Go module github.com/ebitengine/purego " + purego + " could not be fetched: " + unfetched, mirror
+		return lang.F("the Go module github.com/ebitengine/purego %s could not be fetched: %s", purego, unfetched), mirror
 	}
 	lines := strings.Split(strings.TrimSpace(log), "\n")
-	return "compiling its worker failed: " + lines[len(lines)-1], "see the log"
+	return lang.F("compiling its worker failed: %s", lines[len(lines)-1]), lang.T("see the log")
 }

@@ -1,9 +1,9 @@
 package opencv
 
 import (
-	"fmt"
 	"strings"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/engine"
 )
 
@@ -29,7 +29,7 @@ func Targets() []engine.Target {
 // Missing says what a target lacks, "" when nothing. refused: the engine
 // does not list it.
 func Missing(asked engine.Target, d engine.Device, refused bool) (why, fix string) {
-	const processor = "Use --target cpu, which needs nothing."
+	processor := lang.T("Use --target cpu, which needs nothing.")
 	switch asked.Family() {
 	case "cuda":
 		return missingCUDA(asked, d, refused)
@@ -37,29 +37,29 @@ func Missing(asked engine.Target, d engine.Device, refused bool) (why, fix strin
 		c := d.OpenCL
 		switch {
 		case c == nil || !c.Have && strings.HasPrefix(d.Built["OpenCL"], "NO"):
-			return "OpenCL cannot be used: this OpenCV was built without it", processor
+			return lang.T("OpenCL cannot be used: this OpenCV was built without it"), processor
 		case !c.Have:
-			return "OpenCL cannot be used: OpenCV loads no OpenCL runtime (it is missing, or OPENCV_OPENCL_RUNTIME disables it)",
-				"Install the OpenCL runtime of your GPU, and unset OPENCV_OPENCL_RUNTIME."
+			return lang.T("OpenCL cannot be used: OpenCV loads no OpenCL runtime (it is missing, or OPENCV_OPENCL_RUNTIME disables it)"),
+				lang.T("Install the OpenCL runtime of your GPU, and unset OPENCV_OPENCL_RUNTIME.")
 		case !c.Use || c.Name == "":
-			return "OpenCL cannot be used: OpenCV finds no device in the runtime (by itself it accepts GPUs only)",
-				"Install the OpenCL driver of your GPU; OPENCV_OPENCL_DEVICE=:CPU: accepts a processor's."
+			return lang.T("OpenCL cannot be used: OpenCV finds no device in the runtime (by itself it accepts GPUs only)"),
+				lang.T("Install the OpenCL driver of your GPU; OPENCV_OPENCL_DEVICE=:CPU: accepts a processor's.")
 		case c.Type != "gpu" && !c.Any:
-			return fmt.Sprintf("OpenCL cannot be used: OpenCV runs networks on GPUs only, and %s is not one", c.Name),
-				"Set OPENCV_DNN_OPENCL_ALLOW_ALL_DEVICES=1 to run on it all the same."
+			return lang.F("OpenCL cannot be used: OpenCV runs networks on GPUs only, and %s is not one", c.Name),
+				lang.T("Set OPENCV_DNN_OPENCL_ALLOW_ALL_DEVICES=1 to run on it all the same.")
 		case refused && asked.Name == "opencl_fp16":
-			return "half precision cannot be used: " + c.Name + " does not have it", "Use --target opencl."
+			return lang.F("half precision cannot be used: %s does not have it", c.Name), lang.T("Use --target opencl.")
 		// A device other than a GPU is usable without being listed.
 		case refused && c.Type == "gpu":
-			return "OpenCL cannot be used: OpenCV does not list it among its targets", processor
+			return lang.T("OpenCL cannot be used: OpenCV does not list it among its targets"), processor
 		}
 		return "", ""
 	}
 	if refused && asked.Name == "cpu_fp16" {
-		return "this OpenCV cannot compute in half precision on this processor (it can on ARM with FP16 arithmetic, since OpenCV 4.7)", "Use --target cpu."
+		return lang.T("this OpenCV cannot compute in half precision on this processor (it can on ARM with FP16 arithmetic, since OpenCV 4.7)"), lang.T("Use --target cpu.")
 	}
 	if refused {
-		return fmt.Sprintf("this OpenCV cannot use %s; it can use %s", asked.Pair(), strings.Join(d.Pairs, ", ")), processor
+		return lang.F("this OpenCV cannot use %s; it can use %s", asked.Pair(), strings.Join(d.Pairs, ", ")), processor
 	}
 	return "", ""
 }
@@ -68,19 +68,19 @@ func missingCUDA(asked engine.Target, d engine.Device, refused bool) (why, fix s
 	built := d.Built["NVIDIA CUDA"]
 	switch {
 	case refused && !strings.HasPrefix(built, "YES"):
-		return "CUDA cannot be used: this OpenCV was built without it", "Use an OpenCV that was built with CUDA and cuDNN, or --target cpu."
+		return lang.T("CUDA cannot be used: this OpenCV was built without it"), lang.T("Use an OpenCV that was built with CUDA and cuDNN, or --target cpu.")
 	case d.CUDA == nil:
-		return "CUDA cannot be used: OpenCV does not say which devices it sees", "Run nvidia-smi to see whether the driver works."
+		return lang.T("CUDA cannot be used: OpenCV does not say which devices it sees"), lang.T("Run nvidia-smi to see whether the driver works.")
 	case d.CUDA.Count < 0:
-		return "CUDA cannot be used: the NVIDIA driver is older than this OpenCV's CUDA (" + built + ") needs", "Update the NVIDIA driver."
+		return lang.F("CUDA cannot be used: the NVIDIA driver is older than this OpenCV's CUDA (%s) needs", built), lang.T("Update the NVIDIA driver.")
 	case d.CUDA.Count == 0:
-		return "CUDA cannot be used: OpenCV sees no CUDA device", "Run nvidia-smi; without an NVIDIA GPU, use --target cpu."
+		return lang.T("CUDA cannot be used: OpenCV sees no CUDA device"), lang.T("Run nvidia-smi; without an NVIDIA GPU, use --target cpu.")
 	case refused && !strings.HasPrefix(d.Built["cuDNN"], "YES"):
-		return "CUDA cannot be used: this OpenCV was built without cuDNN, which its networks need", "Use an OpenCV that was built with CUDA and cuDNN, or --target cpu."
+		return lang.T("CUDA cannot be used: this OpenCV was built without cuDNN, which its networks need"), lang.T("Use an OpenCV that was built with CUDA and cuDNN, or --target cpu.")
 	case refused && asked.Name == "cuda_fp16":
-		return "half precision cannot be used: " + strings.Join(d.CUDA.Names, ", ") + " does not have it", "Use --target cuda."
+		return lang.F("half precision cannot be used: %s does not have it", strings.Join(d.CUDA.Names, ", ")), lang.T("Use --target cuda.")
 	case refused:
-		return "CUDA cannot be used: OpenCV was not built for the compute capability of " + strings.Join(d.CUDA.Names, ", "), "Build OpenCV with CUDA_ARCH_BIN set to this GPU's compute capability."
+		return lang.F("CUDA cannot be used: OpenCV was not built for the compute capability of %s", strings.Join(d.CUDA.Names, ", ")), lang.T("Build OpenCV with CUDA_ARCH_BIN set to this GPU's compute capability.")
 	}
 	return "", ""
 }

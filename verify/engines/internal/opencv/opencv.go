@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/go-version"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/engine"
 )
 
@@ -79,13 +80,13 @@ func Code(c engine.Choice) []engine.Code {
 func Remedy(what string) string {
 	switch {
 	case strings.Contains(what, "Darknet importer has been removed"), strings.Contains(what, "Cannot determine an origin framework"):
-		return "OpenCV 5 no longer reads Darknet files; install OpenCV 4.5.1 or newer below 5"
+		return lang.T("OpenCV 5 no longer reads Darknet files; install OpenCV 4.5.1 or newer below 5")
 	case strings.Contains(what, "Failed to parse NetParameter file"):
-		return "OpenCV cannot read the configuration or the weights; check that both belong together and are complete"
+		return lang.T("OpenCV cannot read the configuration or the weights; check that both belong together and are complete")
 	case strings.Contains(what, "Unknown layer type"), strings.Contains(what, "Unknown activation"):
-		return "this OpenCV is too old for the network; a newer 4.x knows the layer"
+		return lang.T("this OpenCV is too old for the network; a newer 4.x knows the layer")
 	case strings.Contains(what, "is not supported"), strings.Contains(what, "not implemented"):
-		return "this OpenCV was built without what the network or the chosen backend needs"
+		return lang.T("this OpenCV was built without what the network or the chosen backend needs")
 	}
 	return ""
 }
