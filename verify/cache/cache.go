@@ -35,15 +35,15 @@ type Error struct {
 func (e *Error) Error() string {
 	need := ""
 	if e.Needed > 0 {
-		need = fmt.Sprintf(" (%s needed)", Bytes(e.Needed))
+		need = lang.F(" (%s needed)", Bytes(e.Needed))
 	}
 	switch {
 	case errors.Is(e.Kind, ErrFull):
-		return fmt.Sprintf("%s cannot be written: the disk is full%s; free some room or name another folder with --cache", e.Path, need)
+		return lang.F("%s cannot be written: the disk is full%s; free some room or name another folder with --cache", e.Path, need)
 	case errors.Is(e.Kind, ErrReadOnly):
-		return fmt.Sprintf("%s cannot be written%s: %v; name a writable folder with --cache", e.Path, need, cause(e.Err))
+		return lang.F("%s cannot be written%s: %v; name a writable folder with --cache", e.Path, need, cause(e.Err))
 	}
-	return fmt.Sprintf("%s cannot be written%s: %v", e.Path, need, cause(e.Err))
+	return lang.F("%s cannot be written%s: %v", e.Path, need, cause(e.Err))
 }
 
 // Is matches the kind.
@@ -122,7 +122,7 @@ func Bytes(n int64) string {
 		u++
 	}
 	if u == 0 {
-		return fmt.Sprintf("%d bytes", n)
+		return lang.F("%d bytes", n)
 	}
 	return fmt.Sprintf("%.1f %s", v, units[u])
 }

@@ -22,7 +22,7 @@ import (
 type UnsafeError struct{ Path, Why string }
 
 func (e *UnsafeError) Error() string {
-	return fmt.Sprintf("%s cannot be trusted: %s. Make it yours alone (chmod go-w, chown), or name another folder with --cache", e.Path, e.Why)
+	return lang.F("%s cannot be trusted: %s. Make it yours alone (chmod go-w, chown), or name another folder with --cache", e.Path, e.Why)
 }
 
 // Trusted reports nil when path and every folder from the cache's root down to

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/convert/coreml"
 	"github.com/deployctl/deployctl/verify/convert/mace"
 	"github.com/deployctl/deployctl/verify/convert/ncnn"
@@ -47,7 +48,7 @@ type Format struct {
 
 // Try is Elsewhere with the paths of the model's files.
 func (f Format) Try(files []string) string {
-	return strings.NewReplacer("FILE2", files[len(files)-1], "FILE", files[0]).Replace(f.Elsewhere)
+	return strings.NewReplacer("FILE2", files[len(files)-1], "FILE", files[0]).Replace(lang.T(f.Elsewhere))
 }
 
 // File makes the file of that name of what write writes.

@@ -88,17 +88,17 @@ func ParseConfig(r io.Reader, name string) (*Network, error) {
 	}
 	n := &Network{Name: name}
 	if len(sections) == 0 {
-		return nil, n.failf(0, ErrSyntax, "it has no [net] section")
+		return nil, n.fail(0, ErrSyntax, lang.T("it has no [net] section"))
 	}
 	head := sections[0]
 	if head.name != "net" && head.name != "network" {
-		return nil, n.failf(head.line, ErrSyntax, "the first section must be [net], not [%s]", head.name)
+		return nil, n.fail(head.line, ErrSyntax, lang.F("the first section must be [net], not [%s]", head.name))
 	}
 	if len(sections) == 1 {
-		return nil, n.failf(head.line, ErrSyntax, "it has no layers after [net]")
+		return nil, n.fail(head.line, ErrSyntax, lang.T("it has no layers after [net]"))
 	}
 	if len(sections)-1 > maxLayers {
-		return nil, n.failf(0, ErrLimit, "%d layers are more than %d", len(sections)-1, maxLayers)
+		return nil, n.fail(0, ErrLimit, lang.F("%d layers are more than %d", len(sections)-1, maxLayers))
 	}
 	p := &sectionReader{net: n, s: &head}
 	// 416 is OpenCV's default; Darknet itself has none and fails.
@@ -127,8 +127,8 @@ func ParseConfig(r io.Reader, name string) (*Network, error) {
 // newline from a line, so "[ net ]" and "a = b" are fine; comments start a
 // line with # or ;.
 func split(r io.Reader, name string) ([]section, error) {
-	fail := func(line int, sentinel error, format string, args ...any) error {
-		return &ConfigError{File: name, Line: line, Err: sentinel, Text: fmt.Sprintf(format, args...)}
+	fail := func(line int, sentinel error, text string) error {
+		return &ConfigError{File: name, Line: line, Err: sentinel, Text: text}
 	}
 	var out []section
 	limited := &io.LimitedReader{R: r, N: maxConfig + 1}
@@ -151,22 +151,22 @@ func split(r io.Reader, name string) ([]section, error) {
 			continue
 		}
 		if strings.ContainsRune(text, 0) {
-			return nil, fail(line, ErrSyntax, "it holds binary data; is this a .weights file?")
+			return nil, fail(line, ErrSyntax, lang.T("it holds binary data; is this a .weights file?"))
 		}
 		if text[0] == '[' {
 			end := strings.IndexByte(text, ']')
 			if end < 2 || (end+1 < len(text) && text[end+1] != '#' && text[end+1] != ';') {
-				return nil, fail(line, ErrSyntax, "section header %q is not [name]", clip(text))
+				return nil, fail(line, ErrSyntax, lang.F("section header %q is not [name]", clip(text)))
 			}
 			out = append(out, section{name: text[1:end], line: line})
 			continue
 		}
 		key, value, ok := strings.Cut(text, "=")
 		if !ok || key == "" {
-			return nil, fail(line, ErrSyntax, "%q is neither [section] nor key=value", clip(text))
+			return nil, fail(line, ErrSyntax, lang.F("%q is neither [section] nor key=value", clip(text)))
 		}
 		if len(out) == 0 {
-			return nil, fail(line, ErrSyntax, "key %q comes before the first [section]", clip(key))
+			return nil, fail(line, ErrSyntax, lang.F("key %q comes before the first [section]", clip(key)))
 		}
 		s := &out[len(out)-1]
 		again := false
@@ -175,7 +175,7 @@ func split(r io.Reader, name string) ([]section, error) {
 				continue
 			}
 			if e.value != value {
-				return nil, fail(line, ErrSyntax, "%s is given twice in [%s], first on line %d", clip(key), clip(s.name), e.line)
+				return nil, fail(line, ErrSyntax, lang.F("%s is given twice in [%s], first on line %d", clip(key), clip(s.name), e.line))
 			}
 			again = true // said twice, meant once
 		}
@@ -184,12 +184,12 @@ func split(r io.Reader, name string) ([]section, error) {
 		}
 	}
 	if err := sc.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return nil, fail(line+1, ErrSyntax, "the line is longer than %d bytes; is this a .weights file?", maxLine)
+		return nil, fail(line+1, ErrSyntax, lang.F("the line is longer than %d bytes; is this a .weights file?", maxLine))
 	} else if err != nil {
 		return nil, lang.Errorf("read %s: %w", name, err)
 	}
 	if limited.N <= 0 {
-		return nil, fail(0, ErrLimit, "it is larger than %d bytes; is this a .weights file?", maxConfig)
+		return nil, fail(0, ErrLimit, lang.F("it is larger than %d bytes; is this a .weights file?", maxConfig))
 	}
 	return out, nil
 }
@@ -225,7 +225,7 @@ func (n *Network) layer(index int, s *section) (Layer, error) {
 		c.Activation = p.activation("")
 		for _, key := range []string{"stride_x", "stride_y"} {
 			if v := p.integer(key, c.Stride, 1, maxStride); v != c.Stride {
-				p.fail(key, ErrUnsupported, "%s=%d differs from stride=%d", key, v, c.Stride)
+				p.fail(key, ErrUnsupported, lang.F("%s=%d differs from stride=%d", key, v, c.Stride))
 			}
 		}
 		p.only("dilation", 1)
@@ -240,11 +240,11 @@ func (n *Network) layer(index int, s *section) (Layer, error) {
 		m.Size = p.integer("size", m.Stride, 1, maxKernel)
 		m.Padding = p.integer("padding", m.Size-1, 0, 2*maxKernel)
 		if m.Padding >= 2*m.Size {
-			p.fail("padding", ErrShape, "padding=%d leaves windows of size %d with nothing in them", m.Padding, m.Size)
+			p.fail("padding", ErrShape, lang.F("padding=%d leaves windows of size %d with nothing in them", m.Padding, m.Size))
 		}
 		for _, key := range []string{"stride_x", "stride_y"} {
 			if v := p.integer(key, m.Stride, 1, maxStride); v != m.Stride {
-				p.fail(key, ErrUnsupported, "%s=%d differs from stride=%d", key, v, m.Stride)
+				p.fail(key, ErrUnsupported, lang.F("%s=%d differs from stride=%d", key, v, m.Stride))
 			}
 		}
 		p.only("maxpool_depth", 0)
@@ -257,10 +257,10 @@ func (n *Network) layer(index int, s *section) (Layer, error) {
 		p.only("alpha", 1)
 		p.only("beta", 0)
 		if v, e := p.text("weights_type"); e != nil && v != "none" {
-			p.fail("weights_type", ErrUnsupported, "a shortcut with weights_type=%s", clip(v))
+			p.fail("weights_type", ErrUnsupported, lang.F("a shortcut with weights_type=%s", clip(v)))
 		}
 		if index == 0 {
-			p.fail("from", ErrCycle, "a shortcut cannot be the first layer")
+			p.fail("from", ErrCycle, lang.T("a shortcut cannot be the first layer"))
 		}
 	case "route":
 		l.Kind = Route
@@ -275,13 +275,13 @@ func (n *Network) layer(index int, s *section) (Layer, error) {
 		l.Kind = Yolo
 		l.Yolo = p.yolo()
 		if index > 0 && n.Layers[index-1].Kind != Convolutional {
-			p.fail("", ErrShape, "a yolo layer must follow a convolutional layer, not %s", n.Layers[index-1].Kind)
+			p.fail("", ErrShape, lang.F("a yolo layer must follow a convolutional layer, not %s", n.Layers[index-1].Kind))
 		} else if index == 0 {
-			p.fail("", ErrShape, "a yolo layer cannot be the first layer")
+			p.fail("", ErrShape, lang.T("a yolo layer cannot be the first layer"))
 		}
 		training = yoloTraining
 	default:
-		return l, n.failf(s.line, ErrUnknown, "[%s] is not a layer of the YOLOv3 and YOLOv4 families", clip(s.name))
+		return l, n.fail(s.line, ErrUnknown, lang.F("[%s] is not a layer of the YOLOv3 and YOLOv4 families", clip(s.name)))
 	}
 	p.finish(training)
 	return l, p.err
@@ -298,11 +298,11 @@ func (p *sectionReader) yolo() *YoloParams {
 	num := p.integer("num", 1, 1, 1024)
 	anchors := p.numbers("anchors")
 	if p.err == nil && len(anchors) != 2*num {
-		p.fail("anchors", ErrNumber, "num=%d asks for %d numbers in anchors=, there are %d", num, 2*num, len(anchors))
+		p.fail("anchors", ErrNumber, lang.F("num=%d asks for %d numbers in anchors=, there are %d", num, 2*num, len(anchors)))
 	}
 	for i := 0; i+1 < len(anchors); i += 2 {
 		if anchors[i] <= 0 || anchors[i+1] <= 0 || anchors[i] > 1e5 || anchors[i+1] > 1e5 {
-			p.fail("anchors", ErrNumber, "anchor %d is %g×%g pixels", i/2, anchors[i], anchors[i+1])
+			p.fail("anchors", ErrNumber, lang.F("anchor %d is %g×%g pixels", i/2, anchors[i], anchors[i+1]))
 		}
 		y.Anchors = append(y.Anchors, [2]float64{anchors[i], anchors[i+1]})
 	}
@@ -316,7 +316,7 @@ func (p *sectionReader) yolo() *YoloParams {
 	for _, v := range p.numbers("mask") {
 		m := int(v)
 		if float64(m) != v || m < 0 || m >= len(y.Anchors) || seen[m] {
-			p.fail("mask", ErrNumber, "mask entry %g is not one of the anchors 0…%d, each once", v, len(y.Anchors)-1)
+			p.fail("mask", ErrNumber, lang.F("mask entry %g is not one of the anchors 0…%d, each once", v, len(y.Anchors)-1))
 			return y
 		}
 		seen[m] = true
@@ -333,7 +333,7 @@ type sectionReader struct {
 	err   error
 }
 
-func (p *sectionReader) fail(key string, sentinel error, format string, args ...any) {
+func (p *sectionReader) fail(key string, sentinel error, text string) {
 	if p.err != nil {
 		return
 	}
@@ -343,7 +343,7 @@ func (p *sectionReader) fail(key string, sentinel error, format string, args ...
 			line = e.line
 		}
 	}
-	p.err = p.net.failf(line, sentinel, "%s", fmt.Sprintf("[%s] ", p.s.name)+fmt.Sprintf(format, args...))
+	p.err = p.net.fail(line, sentinel, fmt.Sprintf("[%s] %s", p.s.name, text))
 }
 
 func (p *sectionReader) text(key string) (string, *entry) {
@@ -363,11 +363,11 @@ func (p *sectionReader) integer(key string, def, low, high int) int {
 	}
 	n, err := strconv.Atoi(v)
 	if err != nil {
-		p.fail(key, ErrNumber, "%s=%s is not a whole number", key, clip(v))
+		p.fail(key, ErrNumber, lang.F("%s=%s is not a whole number", key, clip(v)))
 		return def
 	}
 	if n < low || n > high {
-		p.fail(key, ErrLimit, "%s=%d is outside %d…%d", key, n, low, high)
+		p.fail(key, ErrLimit, lang.F("%s=%d is outside %d…%d", key, n, low, high))
 		return def
 	}
 	return n
@@ -380,11 +380,11 @@ func (p *sectionReader) number(key string, def, low, high float64) float64 {
 	}
 	f, err := strconv.ParseFloat(v, 64)
 	if err != nil || math.IsNaN(f) {
-		p.fail(key, ErrNumber, "%s=%s is not a number", key, clip(v))
+		p.fail(key, ErrNumber, lang.F("%s=%s is not a number", key, clip(v)))
 		return def
 	}
 	if f < low || f > high {
-		p.fail(key, ErrLimit, "%s=%g is outside %g…%g", key, f, low, high)
+		p.fail(key, ErrLimit, lang.F("%s=%g is outside %g…%g", key, f, low, high))
 		return def
 	}
 	return f
@@ -402,21 +402,21 @@ func (p *sectionReader) given(key string, low, high float64) *float64 {
 // only accepts a key that would change the numbers when it says the default.
 func (p *sectionReader) only(key string, want float64) {
 	if v := p.number(key, want, math.Inf(-1), math.Inf(1)); v != want {
-		p.fail(key, ErrUnsupported, "%s=%g", key, v)
+		p.fail(key, ErrUnsupported, fmt.Sprintf("%s=%g", key, v))
 	}
 }
 
 func (p *sectionReader) numbers(key string) []float64 {
 	v, e := p.text(key)
 	if e == nil {
-		p.fail(key, ErrNumber, "%s= is missing", key)
+		p.fail(key, ErrNumber, lang.F("%s= is missing", key))
 		return nil
 	}
 	var out []float64
 	for _, part := range strings.Split(strings.TrimSuffix(v, ","), ",") {
 		f, err := strconv.ParseFloat(part, 64)
 		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
-			p.fail(key, ErrNumber, "%q in %s= is not a number", clip(part), key)
+			p.fail(key, ErrNumber, lang.F("%q in %s= is not a number", clip(part), key))
 			return nil
 		}
 		out = append(out, f)
@@ -432,18 +432,18 @@ func (p *sectionReader) layers(key string) []int {
 	for _, v := range p.numbers(key) {
 		at := int(v)
 		if float64(at) != v || math.Abs(v) > maxLayers {
-			p.fail(key, ErrNumber, "%g in %s= is not a layer number", v, key)
+			p.fail(key, ErrNumber, lang.F("%g in %s= is not a layer number", v, key))
 			return []int{0}
 		}
 		if at < 0 {
 			at += p.index
 		}
 		if at >= p.index {
-			p.fail(key, ErrCycle, "layer %d reads layer %d, which is not before it", p.index, at)
+			p.fail(key, ErrCycle, lang.F("layer %d reads layer %d, which is not before it", p.index, at))
 			return []int{0}
 		}
 		if at < 0 {
-			p.fail(key, ErrLimit, "%g in %s= of layer %d points before the first layer", v, key, p.index)
+			p.fail(key, ErrLimit, lang.F("%g in %s= of layer %d points before the first layer", v, key, p.index))
 			return []int{0}
 		}
 		out = append(out, at)
@@ -458,7 +458,7 @@ func (p *sectionReader) activation(def Activation) Activation {
 	v, e := p.text("activation")
 	if e == nil {
 		if def == "" {
-			p.fail("", ErrActivation, "activation= is missing, and engines disagree about its default")
+			p.fail("", ErrActivation, lang.T("activation= is missing, and engines disagree about its default"))
 		}
 		return def
 	}
@@ -466,7 +466,7 @@ func (p *sectionReader) activation(def Activation) Activation {
 	case Linear, Leaky, Relu, Mish, Swish, Logistic:
 		return a
 	}
-	p.fail("activation", ErrActivation, "activation=%s (known: linear, leaky, relu, mish, swish, logistic)", clip(v))
+	p.fail("activation", ErrActivation, lang.F("activation=%s (known: linear, leaky, relu, mish, swish, logistic)", clip(v)))
 	return Linear
 }
 

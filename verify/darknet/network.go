@@ -251,8 +251,8 @@ const (
 // shape works out In and Out of every layer from the network's input.
 func (n *Network) shape() error {
 	if n.Width < 1 || n.Width > MaxSide || n.Height < 1 || n.Height > MaxSide || n.Channels < 1 || n.Channels > maxInput {
-		return n.failf(0, ErrLimit, "network input of %d channels, %d×%d pixels is outside 1…%d channels and 1…%d pixels",
-			n.Channels, n.Width, n.Height, maxInput, MaxSide)
+		return n.fail(0, ErrLimit, lang.F("network input of %d channels, %d×%d pixels is outside 1…%d channels and 1…%d pixels",
+			n.Channels, n.Width, n.Height, maxInput, MaxSide))
 	}
 	params := 0
 	for i := range n.Layers {
@@ -271,45 +271,45 @@ func (n *Network) shape() error {
 		case Convolutional:
 			c := l.Conv
 			if l.In.C%c.Groups != 0 || c.Filters%c.Groups != 0 {
-				return n.failf(l.Line, ErrShape, "convolutional layer %d: %d input channels and %d filters cannot be split into %d groups",
-					i, l.In.C, c.Filters, c.Groups)
+				return n.fail(l.Line, ErrShape, lang.F("convolutional layer %d: %d input channels and %d filters cannot be split into %d groups",
+					i, l.In.C, c.Filters, c.Groups))
 			}
 			if l.In.H+2*c.Pad < c.Size || l.In.W+2*c.Pad < c.Size {
-				return n.failf(l.Line, ErrShape, "convolutional layer %d: its input %v is smaller than its kernel of %d", i, l.In, c.Size)
+				return n.fail(l.Line, ErrShape, lang.F("convolutional layer %d: its input %v is smaller than its kernel of %d", i, l.In, c.Size))
 			}
 			out = Shape{c.Filters, (l.In.H+2*c.Pad-c.Size)/c.Stride + 1, (l.In.W+2*c.Pad-c.Size)/c.Stride + 1}
 			// Count with the bound first: the product can overflow 32 bits.
 			if float64(l.In.C)*float64(c.Filters)*float64(c.Size*c.Size) > maxParams {
-				return n.failf(l.Line, ErrLimit, "convolutional layer %d: %d×%d×%d×%d weights are more than a file may hold",
-					i, c.Filters, l.In.C, c.Size, c.Size)
+				return n.fail(l.Line, ErrLimit, lang.F("convolutional layer %d: %d×%d×%d×%d weights are more than a file may hold",
+					i, c.Filters, l.In.C, c.Size, c.Size))
 			}
 			params += l.WeightCount()
 			if params > maxParams {
-				return n.failf(l.Line, ErrLimit, "convolutional layer %d: the network has more than %d weights", i, maxParams)
+				return n.fail(l.Line, ErrLimit, lang.F("convolutional layer %d: the network has more than %d weights", i, maxParams))
 			}
 		case Maxpool:
 			p := l.Pool
 			if l.In.H+p.Padding < p.Size || l.In.W+p.Padding < p.Size {
-				return n.failf(l.Line, ErrShape, "maxpool layer %d: its input %v is smaller than its window of %d", i, l.In, p.Size)
+				return n.fail(l.Line, ErrShape, lang.F("maxpool layer %d: its input %v is smaller than its window of %d", i, l.In, p.Size))
 			}
 			out = Shape{l.In.C, (l.In.H+p.Padding-p.Size)/p.Stride + 1, (l.In.W+p.Padding-p.Size)/p.Stride + 1}
 		case Shortcut:
 			for k, s := range ins[1:] {
 				if s != l.In {
-					return n.failf(l.Line, ErrShape, "shortcut layer %d: layer %d gives %v, layer %d gives %v; they cannot be added",
-						i, l.Inputs[0], l.In, l.Inputs[k+1], s)
+					return n.fail(l.Line, ErrShape, lang.F("shortcut layer %d: layer %d gives %v, layer %d gives %v; they cannot be added",
+						i, l.Inputs[0], l.In, l.Inputs[k+1], s))
 				}
 			}
 		case Route:
 			out.C = 0
 			for k, s := range ins {
 				if s.H != l.In.H || s.W != l.In.W {
-					return n.failf(l.Line, ErrShape, "route layer %d: layer %d gives %v, layer %d gives %v; they cannot be joined",
-						i, l.Inputs[0], l.In, l.Inputs[k], s)
+					return n.fail(l.Line, ErrShape, lang.F("route layer %d: layer %d gives %v, layer %d gives %v; they cannot be joined",
+						i, l.Inputs[0], l.In, l.Inputs[k], s))
 				}
 				if s.C%l.Route.Groups != 0 {
-					return n.failf(l.Line, ErrShape, "route layer %d: %d channels of layer %d cannot be split into %d groups",
-						i, s.C, l.Inputs[k], l.Route.Groups)
+					return n.fail(l.Line, ErrShape, lang.F("route layer %d: %d channels of layer %d cannot be split into %d groups",
+						i, s.C, l.Inputs[k], l.Route.Groups))
 				}
 				out.C += s.C / l.Route.Groups
 			}
@@ -318,18 +318,18 @@ func (n *Network) shape() error {
 			out.W *= l.Upsample.Stride
 		case Yolo:
 			if want := len(l.Yolo.Mask) * (5 + l.Yolo.Classes); l.In.C != want {
-				return n.failf(l.Line, ErrShape, "yolo layer %d: its input has %d channels, but %d anchors of 5+%d values need %d (filters= of the layer before)",
-					i, l.In.C, len(l.Yolo.Mask), l.Yolo.Classes, want)
+				return n.fail(l.Line, ErrShape, lang.F("yolo layer %d: its input has %d channels, but %d anchors of 5+%d values need %d (filters= of the layer before)",
+					i, l.In.C, len(l.Yolo.Mask), l.Yolo.Classes, want))
 			}
 		}
 		if float64(out.C)*float64(out.H)*float64(out.W) > maxTensor || out.C > maxChan || out.H > math.MaxInt32 {
-			return n.failf(l.Line, ErrLimit, "%s layer %d: an output of %v is too large to be meant", l.Kind, i, out)
+			return n.fail(l.Line, ErrLimit, lang.F("%s layer %d: an output of %v is too large to be meant", l.Kind, i, out))
 		}
 		l.Out = out
 	}
 	return nil
 }
 
-func (n *Network) failf(line int, sentinel error, format string, args ...any) error {
-	return &ConfigError{File: n.Name, Line: line, Err: sentinel, Text: fmt.Sprintf(format, args...)}
+func (n *Network) fail(line int, sentinel error, text string) error {
+	return &ConfigError{File: n.Name, Line: line, Err: sentinel, Text: text}
 }

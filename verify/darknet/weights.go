@@ -158,10 +158,10 @@ func ReadWeights(r io.Reader, size int64, n *Network, name string) (*Weights, er
 	}
 	if h.Major > 1000 || h.Minor > 1000 {
 		return nil, &WeightsError{File: name, Err: ErrHeader,
-			Text: fmt.Sprintf("version %d.%d marks transposed weights or another kind of file", h.Major, h.Minor)}
+			Text: lang.F("version %d.%d marks transposed weights or another kind of file", h.Major, h.Minor)}
 	}
 	if h.Major < 0 || h.Minor < 0 || h.Revision < 0 {
-		return nil, &WeightsError{File: name, Err: ErrHeader, Text: fmt.Sprintf("version %d.%d.%d is negative", h.Major, h.Minor, h.Revision)}
+		return nil, &WeightsError{File: name, Err: ErrHeader, Text: lang.F("version %d.%d.%d is negative", h.Major, h.Minor, h.Revision)}
 	}
 	want := int64(h.Size()) + 4*int64(n.Params())
 	if size >= 0 && size != want {
@@ -230,13 +230,13 @@ func sizeError(name string, n *Network, want, got int64) error {
 	switch {
 	case got < 0:
 		e.Err = ErrOversized
-		e.Text = fmt.Sprintf("it goes on past the %d bytes that %s needs; the configuration belongs to other weights", want, n.Name)
+		e.Text = lang.F("it goes on past the %d bytes that %s needs; the configuration belongs to other weights", want, n.Name)
 	case got > want:
 		e.Err = ErrOversized
-		e.Text = fmt.Sprintf("it has %d bytes, %s needs %d; the configuration belongs to other weights", got, n.Name, want)
+		e.Text = lang.F("it has %d bytes, %s needs %d; the configuration belongs to other weights", got, n.Name, want)
 	default:
 		e.Err = ErrTruncated
-		e.Text = fmt.Sprintf("it has %d bytes, %s needs %d; fetch it again, or give the configuration it belongs to", got, n.Name, want)
+		e.Text = lang.F("it has %d bytes, %s needs %d; fetch it again, or give the configuration it belongs to", got, n.Name, want)
 	}
 	return e
 }

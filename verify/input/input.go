@@ -58,10 +58,10 @@ func Open(file string, max int64) (*os.File, int64, error) {
 
 func fit(file string, info fs.FileInfo, max int64) error {
 	if !info.Mode().IsRegular() {
-		return &Error{file, ErrIrregular, Kind(info.Mode()) + "; save it in a file first"}
+		return &Error{file, ErrIrregular, lang.F("%s; save it in a file first", Kind(info.Mode()))}
 	}
 	if info.Size() > max {
-		return &Error{file, ErrLarge, fmt.Sprintf("it has %d bytes, and at most %d are read", info.Size(), max)}
+		return &Error{file, ErrLarge, lang.F("it has %d bytes, and at most %d are read", info.Size(), max)}
 	}
 	return nil
 }
@@ -70,15 +70,15 @@ func fit(file string, info fs.FileInfo, max int64) error {
 func Kind(mode fs.FileMode) string {
 	switch {
 	case mode.IsDir():
-		return "it is a folder"
+		return lang.T("it is a folder")
 	case mode&fs.ModeNamedPipe != 0:
-		return "it is a pipe"
+		return lang.T("it is a pipe")
 	case mode&fs.ModeSocket != 0:
-		return "it is a socket"
+		return lang.T("it is a socket")
 	case mode&fs.ModeDevice != 0:
-		return "it is a device"
+		return lang.T("it is a device")
 	}
-	return "it is something else"
+	return lang.T("it is something else")
 }
 
 // Read is Open and the content. A file that grows meanwhile, or that never ends
@@ -96,7 +96,7 @@ func Read(file string, max int64) ([]byte, error) {
 		return nil, err
 	}
 	if int64(len(data)) > max {
-		return nil, &Error{file, ErrLarge, fmt.Sprintf("it goes on after %d bytes, and no more are read", max)}
+		return nil, &Error{file, ErrLarge, lang.F("it goes on after %d bytes, and no more are read", max)}
 	}
 	return data, nil
 }

@@ -5,11 +5,11 @@ package output
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 
+	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/input"
 )
 
@@ -18,7 +18,7 @@ type Error struct{ Text string }
 
 func (e *Error) Error() string { return e.Text }
 
-func refuse(format string, args ...any) error { return &Error{fmt.Sprintf(format, args...)} }
+func refuse(text string) error { return &Error{text} }
 
 // File is a file to write.
 type File struct {
@@ -47,7 +47,7 @@ func (f File) Place(name string) (string, error) {
 	}
 	place, err := filepath.EvalSymlinks(name)
 	if err != nil {
-		return "", refuse("%s %s is a link that leads nowhere: name another file, or remove it", f.Flag, name)
+		return "", refuse(lang.F("%s %s is a link that leads nowhere: name another file, or remove it", f.Flag, name))
 	}
 	return place, nil
 }
@@ -67,15 +67,15 @@ func (f File) Check(place string) error {
 			continue
 		}
 		if info, err := os.Stat(in.File); err == nil && os.SameFile(info, there) {
-			return refuse("%s %s is the file given with %s: name another file", f.Flag, place, in.Flag)
+			return refuse(lang.F("%s %s is the file given with %s: name another file", f.Flag, place, in.Flag))
 		}
 	}
 	if !there.Mode().IsRegular() {
-		return refuse("%s %s cannot be written: %s", f.Flag, place, input.Kind(there.Mode()))
+		return refuse(lang.F("%s %s cannot be written: %s", f.Flag, place, input.Kind(there.Mode())))
 	}
 	// An empty file holds nothing that could be lost; mktemp makes such.
 	if there.Size() > 0 && !f.Is(place) {
-		return refuse("%s %s exists and is not %s: name another file, or remove it", f.Flag, place, f.Kind)
+		return refuse(lang.F("%s %s exists and is not %s: name another file, or remove it", f.Flag, place, lang.T(f.Kind)))
 	}
 	return nil
 }
@@ -86,7 +86,7 @@ func (f File) Writable(file string) error {
 	for {
 		info, err := os.Stat(dir)
 		if err == nil && !info.IsDir() {
-			return refuse("%s %s cannot be written: %s is not a folder", f.Flag, file, dir)
+			return refuse(lang.F("%s %s cannot be written: %s is not a folder", f.Flag, file, dir))
 		}
 		if err == nil {
 			break
@@ -110,5 +110,5 @@ func (f File) unwritable(file string, err error) error {
 	if errors.As(err, &p) {
 		err = p.Err
 	}
-	return refuse("%s %s cannot be written: %v", f.Flag, file, err)
+	return refuse(lang.F("%s %s cannot be written: %v", f.Flag, file, err))
 }

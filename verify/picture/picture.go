@@ -85,18 +85,18 @@ func Is(file string) bool {
 func Decode(r io.ReadSeeker, name string) (*image.NRGBA, error) {
 	config, format, err := image.DecodeConfig(bufio.NewReader(io.LimitReader(r, MaxBytes)))
 	if err != nil {
-		text := "its beginning is neither that of a PNG nor of a JPEG; give a .png or .jpg file"
+		text := lang.T("its beginning is neither that of a PNG nor of a JPEG; give a .png or .jpg file")
 		if format != "" || !errors.Is(err, image.ErrFormat) {
-			text = fmt.Sprintf("its header cannot be read (%v)", err)
+			text = lang.F("its header cannot be read (%v)", err)
 		}
 		return nil, &Error{name, ErrFormat, text, err}
 	}
 	if config.Width < 1 || config.Height < 1 {
-		return nil, &Error{File: name, Kind: ErrFormat, Text: "it has no pixels"}
+		return nil, &Error{File: name, Kind: ErrFormat, Text: lang.T("it has no pixels")}
 	}
 	if config.Width > MaxSide || config.Height > MaxSide || config.Width*config.Height > MaxPixels {
 		return nil, &Error{File: name, Kind: ErrLarge,
-			Text: fmt.Sprintf("it says %d×%d pixels; at most %d million and %d on a side are read", config.Width, config.Height, MaxPixels/1_000_000, MaxSide)}
+			Text: lang.F("it says %d×%d pixels; at most %d million and %d on a side are read", config.Width, config.Height, MaxPixels/1_000_000, MaxSide)}
 	}
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
 		return nil, lang.Errorf("read picture %s: %w", name, err)
@@ -107,7 +107,7 @@ func Decode(r io.ReadSeeker, name string) (*image.NRGBA, error) {
 	}
 	img, _, err := image.Decode(bufio.NewReader(io.LimitReader(r, MaxBytes)))
 	if err != nil {
-		return nil, &Error{name, ErrDamage, fmt.Sprintf("it begins like a %s picture but cannot be decoded (%v)", format, err), err}
+		return nil, &Error{name, ErrDamage, lang.F("it begins like a %s picture but cannot be decoded (%v)", format, err), err}
 	}
 	return upright(opaque(img), turn), nil
 }
