@@ -24,6 +24,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // maxObjects bounds how many files are read; Debian's OpenCV with everything
@@ -506,8 +507,8 @@ func (w *world) foreign(file string) *facts.Unusable {
 		}
 		return &facts.Unusable{
 			Reason: facts.WrongArch,
-			Detail: file + " is made for " + of.name + ", and the programs of this system are for " + here.name,
-			Remedy: "Install the build for " + here.name + " in place of it.",
+			Detail: lang.F("%s is made for %s, and the programs of this system are for %s", file, lang.T(of.name), lang.T(here.name)),
+			Remedy: lang.F("Install the build for %s in place of it.", lang.T(here.name)),
 		}
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // desk is what Windows' loader sees: the folders it searches, and what was read
@@ -148,8 +149,8 @@ func (w *desk) foreign(file string) *facts.Unusable {
 	}
 	return &facts.Unusable{
 		Reason: facts.WrongArch,
-		Detail: file + " is made for " + names[o.machine] + ", and the programs of this system are for x64",
-		Remedy: "Install the build for x64 (win-x64, x86_64 or amd64 in its name) in place of it.",
+		Detail: lang.F("%s is made for %s, and the programs of this system are for x64", file, names[o.machine]),
+		Remedy: lang.T("Install the build for x64 (win-x64, x86_64 or amd64 in its name) in place of it."),
 	}
 }
 

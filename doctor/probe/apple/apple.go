@@ -162,7 +162,7 @@ func (p *prober) license() *facts.Unusable {
 	}
 	return &facts.Unusable{
 		Reason: facts.Disabled,
-		Detail: "Xcode's license is not accepted, so clang, git and every other developer tool stop with exit code 69",
+		Detail: lang.T("Xcode's license is not accepted, so clang, git and every other developer tool stop with exit code 69"),
 		Remedy: "sudo xcodebuild -license accept",
 	}
 }
@@ -173,7 +173,7 @@ func (p *prober) selectionGone(selected, how string) *facts.Unusable {
 	if selected == "" || selected == cltRoot || p.h.Exists(p.ctx, selected) {
 		return nil
 	}
-	u := &facts.Unusable{Reason: facts.MissingFile, Detail: how + " names " + selected + ", which is not there", Remedy: "sudo xcode-select --reset"}
+	u := &facts.Unusable{Reason: facts.MissingFile, Detail: lang.F("%s names %s, which is not there", how, selected), Remedy: "sudo xcode-select --reset"}
 	if how == "DEVELOPER_DIR" {
 		u.Remedy = "unset DEVELOPER_DIR"
 	}

@@ -231,10 +231,10 @@ func inspect(ctx context.Context, h *host.Host, c candidate) (facts.Instance, er
 	if strings.Contains(text, "Apple clang version") {
 		inst.Attrs["vendor"] = "apple" // its numbers are Xcode's, not LLVM's
 	}
-	if why := missingPart(ctx, h, c, inst); why != "" {
+	if part := missingPart(ctx, h, c, inst); part != "" {
 		inst.Has = nil
-		inst.Attrs["broken"] = why
-		return inst, lang.Errorf("%s cannot compile: %s", c.Path, why)
+		inst.Attrs["broken"] = part + " is missing"
+		return inst, lang.Errorf("%s cannot compile: %s", c.Path, lang.F("%s is missing", part))
 	}
 	return inst, nil
 }
@@ -287,7 +287,7 @@ func missingPart(ctx context.Context, h *host.Host, c candidate, inst facts.Inst
 	if !folder {
 		return "" // installed in a way not known here; the driver's word must do
 	}
-	return part + " is missing"
+	return part
 }
 
 // cross reports whether a compiler makes programs for another kind of machine.

@@ -165,7 +165,7 @@ func runSMI(ctx context.Context, h *host.Host, program string) (SMI, error) {
 	}
 	s := ParseSMI(string(out.Stdout) + "\n" + string(out.Stderr))
 	if s.Driver == "" && s.Err == "" && out.Exit != 0 {
-		s.Err = fmt.Sprintf("nvidia-smi ended with %d %s", out.Exit, out.Signal)
+		s.Err = lang.F("nvidia-smi ended with %d %s", out.Exit, out.Signal)
 	}
 	return s, nil
 }
@@ -231,7 +231,7 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 			put("wsl", "yes")
 			if p.libs.CacheErr == nil { // wsl.conf's ldconfig=false leaves it out
 				in.Unusable = &facts.Unusable{
-					Reason: facts.NotRegistered, Detail: "the loader does not look in /usr/lib/wsl/lib, where the driver of Windows is (libcuda.so.1)",
+					Reason: facts.NotRegistered, Detail: lang.T("the loader does not look in /usr/lib/wsl/lib, where the driver of Windows is (libcuda.so.1)"),
 					Remedy: "echo /usr/lib/wsl/lib | sudo tee /etc/ld.so.conf.d/ld.wsl.conf && sudo ldconfig",
 				}
 			}
@@ -425,7 +425,7 @@ func (p *probe) look(ctx context.Context, root string) *kit {
 		k.note("file", f, v.CUDA)
 		if r := v.Release(); r != "" {
 			if k.version != "" && !strings.HasPrefix(r+".", k.version+".") {
-				k.conflict = fmt.Sprintf("%s says %s but the header in %s says %s", f, r, k.include, k.version)
+				k.conflict = lang.F("%s says %s but the header in %s says %s", f, r, k.include, k.version)
 			}
 			k.version = r
 		}

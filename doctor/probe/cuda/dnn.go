@@ -3,7 +3,6 @@ package cuda
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/doctor/probe/libfind"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // libraries finds the CUDA runtime, cuDNN and TensorRT: in the loader's folders
@@ -123,16 +123,20 @@ func (p *probe) mixedCuDNN(ctx context.Context, in *facts.Instance) *facts.Unusa
 	}
 	// Where none is seen, only the name of the first was recorded.
 	if parts := closure.CuDNNParts(major); len(other) == 0 && len(missing) > 0 && len(missing) < len(parts) {
-		return &facts.Unusable{Reason: facts.Incomplete,
-			Detail: fmt.Sprintf("the cuDNN in %s is not complete: %s loads %s, which %s not here", path.Dir(in.Path), p.h.Base(in.Path), strings.Join(missing, ", "), isOrAre(len(missing))),
-			Remedy: "Install cuDNN " + in.Version + " whole: its package, or every libcudnn* of the same archive's lib folder, into " + path.Dir(in.Path) + "."}
+		dir, file, lacks := path.Dir(in.Path), p.h.Base(in.Path), strings.Join(missing, ", ")
+		detail := lang.F("the cuDNN in %s is not complete: %s loads %s, which is not here", dir, file, lacks)
+		if len(missing) > 1 {
+			detail = lang.F("the cuDNN in %s is not complete: %s loads %s, which are not here", dir, file, lacks)
+		}
+		return &facts.Unusable{Reason: facts.Incomplete, Detail: detail,
+			Remedy: lang.F("Install cuDNN %s whole: its package, or every libcudnn* of the same archive's lib folder, into %s.", in.Version, path.Dir(in.Path))}
 	}
 	if len(other) == 0 {
 		return nil
 	}
 	return &facts.Unusable{Reason: facts.Mismatch,
-		Detail: fmt.Sprintf("the parts of cuDNN are of different releases: %s is %s, but it loads %s", p.h.Base(in.Path), in.Version, strings.Join(other, ", ")),
-		Remedy: "Install one cuDNN release whole: remove the files libcudnn* of the other release, and let its package or archive put all of them into " + path.Dir(in.Path) + "."}
+		Detail: lang.F("the parts of cuDNN are of different releases: %s is %s, but it loads %s", p.h.Base(in.Path), in.Version, strings.Join(other, ", ")),
+		Remedy: lang.F("Install one cuDNN release whole: remove the files libcudnn* of the other release, and let its package or archive put all of them into %s.", path.Dir(in.Path))}
 }
 
 // incompleteCuDNN says which of the libraries that the one in dir loads are
@@ -150,9 +154,13 @@ func (p *probe) incompleteCuDNN(ctx context.Context, dir, name string, dirs []st
 	if len(missing) == 0 || major == "9" && len(missing) == len(parts) {
 		return nil
 	}
-	return &facts.Unusable{Reason: facts.Incomplete,
-		Detail: fmt.Sprintf("the cuDNN in %s is not complete: %s loads %s, which %s not on PATH", strings.TrimRight(dir, `\`), name, strings.Join(missing, ", "), isOrAre(len(missing))),
-		Remedy: "Copy every DLL of the same cuDNN archive's bin folder to " + strings.TrimRight(dir, `\`) + ", not cudnn64 alone."}
+	folder, lacks := strings.TrimRight(dir, `\`), strings.Join(missing, ", ")
+	detail := lang.F("the cuDNN in %s is not complete: %s loads %s, which is not on PATH", folder, name, lacks)
+	if len(missing) > 1 {
+		detail = lang.F("the cuDNN in %s is not complete: %s loads %s, which are not on PATH", folder, name, lacks)
+	}
+	return &facts.Unusable{Reason: facts.Incomplete, Detail: detail,
+		Remedy: lang.F("Copy every DLL of the same cuDNN archive's bin folder to %s, not cudnn64 alone.", folder)}
 }
 
 // headersBeside is the folder of the headers that belong to the DLLs: where they
@@ -167,13 +175,6 @@ func (p *probe) headersBeside(ctx context.Context, in *facts.Instance) string {
 		return own
 	}
 	return in.Places.Include
-}
-
-func isOrAre(n int) string {
-	if n == 1 {
-		return "is"
-	}
-	return "are"
 }
 
 // importLibrary is the folder of cudnn.lib that belongs to headers on Windows:

@@ -9,6 +9,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // SMI is what nvidia-smi says of the driver.
@@ -141,8 +142,8 @@ func (p *probe) chosenGone(ctx context.Context, program string) *facts.Unusable 
 		return nil
 	}
 	return &facts.Unusable{
-		Reason: facts.NoDevice, Detail: name + "=" + chosen + " names a GPU that is not here, so that CUDA programs find none; nvidia-smi -L lists " + here,
-		Remedy: "export " + name + "=" + here + ", or unset " + name + ". If your shell's start files or the container's image set it, change it there.",
+		Reason: facts.NoDevice, Detail: lang.F("%s=%s names a GPU that is not here, so that CUDA programs find none; nvidia-smi -L lists %s", name, chosen, here),
+		Remedy: lang.F("export %s=%s, or unset %s. If your shell's start files or the container's image set it, change it there.", name, here, name),
 	}
 }
 

@@ -2,13 +2,13 @@ package cuda
 
 import (
 	"context"
-	"fmt"
 	"path"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // inContainer reports whether this is a container that is given its GPU by the
@@ -23,13 +23,13 @@ func again(ctx context.Context, h *host.Host, options string) string {
 	board, err := h.Text(ctx, "/proc/device-tree/compatible")
 	switch {
 	case err == nil && strings.Contains(board, "nvidia,tegra"):
-		return "Start the container again with: docker run --runtime nvidia IMAGE"
+		return lang.T("Start the container again with: docker run --runtime nvidia IMAGE")
 	case h.Exists(ctx, "/.singularity.d"):
-		return "Start the container again with: apptainer exec --nv IMAGE PROGRAM"
+		return lang.T("Start the container again with: apptainer exec --nv IMAGE PROGRAM")
 	case h.Exists(ctx, "/run/.containerenv"):
-		return "Start the container again with: podman run --device nvidia.com/gpu=all IMAGE (if Podman does not know that device, run on the host: sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml)"
+		return lang.T("Start the container again with: podman run --device nvidia.com/gpu=all IMAGE (if Podman does not know that device, run on the host: sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml)")
 	}
-	return "Start the container again with: docker run --gpus all " + options + "IMAGE"
+	return lang.F("Start the container again with: docker run --gpus all %sIMAGE", options)
 }
 
 // inPod reports whether this is a container that Kubernetes started.
@@ -47,7 +47,7 @@ func nvidiaDriver(library string) bool {
 // DriverFile says what is wrong with a file that registers a driver of Vulkan or
 // OpenCL and names a library that is not there, and what to do.
 func DriverFile(ctx context.Context, h *host.Host, file, library string) *facts.Unusable {
-	u := &facts.Unusable{Reason: facts.MissingFile, Detail: fmt.Sprintf("%s names %s, which is not there", file, library)}
+	u := &facts.Unusable{Reason: facts.MissingFile, Detail: lang.F("%s names %s, which is not there", file, library)}
 	graphics := strings.Contains(library, "GLX") || strings.Contains(library, "EGL")
 	switch {
 	case nvidiaDriver(library) && inContainer(ctx, h) && graphics:
@@ -56,13 +56,13 @@ func DriverFile(ctx context.Context, h *host.Host, file, library string) *facts.
 	case nvidiaDriver(library) && inContainer(ctx, h):
 		u.Remedy = again(ctx, h, computeUtility)
 	case nvidiaDriver(library) && inWSL(ctx, h):
-		u.Remedy = "Delete " + file + ": a Linux driver installed inside WSL left it, and WSL uses the driver of Windows."
+		u.Remedy = lang.F("Delete %s: a Linux driver installed inside WSL left it, and WSL uses the driver of Windows.", file)
 	case h.Windows():
-		u.Remedy = "Reinstall the GPU driver that " + file + " belongs to."
+		u.Remedy = lang.F("Reinstall the GPU driver that %s belongs to.", file)
 	case nvidiaDriver(library):
-		u.Remedy = "Reinstall the NVIDIA driver's user-space libraries in the version of the kernel module, or delete " + file + "."
+		u.Remedy = lang.F("Reinstall the NVIDIA driver's user-space libraries in the version of the kernel module, or delete %s.", file)
 	default:
-		u.Remedy = "Reinstall the package that " + file + " belongs to, or delete the file."
+		u.Remedy = lang.F("Reinstall the package that %s belongs to, or delete the file.", file)
 	}
 	return u
 }
@@ -72,11 +72,11 @@ func DriverFile(ctx context.Context, h *host.Host, file, library string) *facts.
 func stubFirst(library, via string) *facts.Unusable {
 	u := &facts.Unusable{
 		Reason: facts.Mismatch,
-		Detail: library + " is CUDA's stub for linking, which has no code; programs find it before the driver's library",
-		Remedy: "Remove the line " + path.Dir(library) + " from the files in /etc/ld.so.conf.d, then run sudo ldconfig.",
+		Detail: lang.F("%s is CUDA's stub for linking, which has no code; programs find it before the driver's library", library),
+		Remedy: lang.F("Remove the line %s from the files in /etc/ld.so.conf.d, then run sudo ldconfig.", path.Dir(library)),
 	}
 	if via == "LD_LIBRARY_PATH" {
-		u.Remedy = "Remove " + path.Dir(library) + " from LD_LIBRARY_PATH."
+		u.Remedy = lang.F("Remove %s from LD_LIBRARY_PATH.", path.Dir(library))
 	}
 	return u
 }
@@ -86,8 +86,8 @@ func stubFirst(library, via string) *facts.Unusable {
 func (p *probe) linuxInWSL(ctx context.Context, library string) *facts.Unusable {
 	u := &facts.Unusable{
 		Reason: facts.Mismatch,
-		Detail: library + " belongs to a Linux driver that was installed inside WSL; programs find it before the driver of Windows",
-		Remedy: "Uninstall the Linux driver inside WSL (its package brought " + library + "), then run sudo ldconfig. WSL uses the driver of Windows.",
+		Detail: lang.F("%s belongs to a Linux driver that was installed inside WSL; programs find it before the driver of Windows", library),
+		Remedy: lang.F("Uninstall the Linux driver inside WSL (its package brought %s), then run sudo ldconfig. WSL uses the driver of Windows.", library),
 	}
 	if name := p.computePackage(ctx, library); name != "" {
 		u.Remedy = "sudo apt-get remove --purge " + name + " && sudo ldconfig"
@@ -110,7 +110,7 @@ func (p *probe) computePackage(ctx context.Context, library string) string {
 
 // podWithGPU is how Kubernetes gives a pod its GPU (NVIDIA, k8s-device-plugin,
 // "Running GPU Jobs", and issues 406 and 478 there).
-const podWithGPU = `Ask for the GPU in the pod's spec: "nvidia.com/gpu: 1" under resources.limits, and runtimeClassName: nvidia where NVIDIA's runtime is not the node's default`
+const podWithGPU = `Ask for the GPU in the pod's spec: "nvidia.com/gpu: 1" under resources.limits, and runtimeClassName: nvidia where NVIDIA's runtime is not the node's default.`
 
 const computeUtility = "-e NVIDIA_DRIVER_CAPABILITIES=compute,utility "
 
@@ -118,16 +118,16 @@ const computeUtility = "-e NVIDIA_DRIVER_CAPABILITIES=compute,utility "
 func (p *probe) inRun(ctx context.Context) string {
 	if inPod(p.h) {
 		if v, set := p.h.Getenv("NVIDIA_DRIVER_CAPABILITIES"); set && !strings.Contains(v, "compute") && v != "all" {
-			return "NVIDIA_DRIVER_CAPABILITIES=" + v + " leaves CUDA out. Set it to compute,utility in the pod's spec."
+			return lang.F("NVIDIA_DRIVER_CAPABILITIES=%s leaves CUDA out. Set it to compute,utility in the pod's spec.", v)
 		}
-		return podWithGPU + "."
+		return lang.T(podWithGPU)
 	}
 	todo := again(ctx, p.h, computeUtility)
 	if v, set := p.h.Getenv("NVIDIA_VISIBLE_DEVICES"); set && (v == "" || v == "void" || v == "none") {
-		todo = "NVIDIA_VISIBLE_DEVICES=" + v + " hides the GPUs. " + again(ctx, p.h, "-e NVIDIA_VISIBLE_DEVICES=all "+computeUtility)
+		todo = lang.F("NVIDIA_VISIBLE_DEVICES=%s hides the GPUs. %s", v, again(ctx, p.h, "-e NVIDIA_VISIBLE_DEVICES=all "+computeUtility))
 	}
 	if v, set := p.h.Getenv("NVIDIA_DRIVER_CAPABILITIES"); set && !strings.Contains(v, "compute") && v != "all" && v != "" {
-		todo = "NVIDIA_DRIVER_CAPABILITIES=" + v + " leaves CUDA out. " + todo
+		todo = lang.F("NVIDIA_DRIVER_CAPABILITIES=%s leaves CUDA out. %s", v, todo)
 	}
 	return todo
 }
@@ -154,8 +154,8 @@ func (p *probe) tegra(ctx context.Context) string {
 func (p *probe) foreignOnJetson(ctx context.Context, library, own string) *facts.Unusable {
 	u := &facts.Unusable{
 		Reason: facts.Mismatch,
-		Detail: library + " belongs to a driver for desktop or server cards; programs find it before the Jetson's own driver (" + own + ")",
-		Remedy: "Uninstall the driver that brought " + library + ", then run sudo apt-get install --reinstall nvidia-l4t-cuda && sudo ldconfig.",
+		Detail: lang.F("%s belongs to a driver for desktop or server cards; programs find it before the Jetson's own driver (%s)", library, own),
+		Remedy: lang.F("Uninstall the driver that brought %s, then run sudo apt-get install --reinstall nvidia-l4t-cuda && sudo ldconfig.", library),
 	}
 	if name := p.computePackage(ctx, library); name != "" {
 		u.Remedy = "sudo apt-get remove --purge " + name + " && sudo apt-get install --reinstall nvidia-l4t-cuda && sudo ldconfig"
@@ -182,18 +182,18 @@ func (p *probe) inLXC(ctx context.Context) bool {
 func (p *probe) mismatched(ctx context.Context, kernel, library string) *facts.Unusable {
 	u := &facts.Unusable{
 		Reason: facts.NeedsRestart,
-		Detail: fmt.Sprintf("the NVIDIA kernel module (%s) and libraries (%s) differ", kernel, library),
-		Remedy: "Restart the machine to load the kernel module of the installed driver.",
+		Detail: lang.F("the NVIDIA kernel module (%s) and libraries (%s) differ", kernel, library),
+		Remedy: lang.T("Restart the machine to load the kernel module of the installed driver."),
 	}
 	switch {
 	case p.inLXC(ctx):
-		u.Reason, u.Detail = facts.Mismatch, fmt.Sprintf("this container has the libraries of NVIDIA driver %s, and the host's kernel module is %s", library, kernel)
-		u.Remedy = "Install the libraries of driver " + kernel + " in this container (NVIDIA's installer of that version with --no-kernel-module)."
+		u.Reason, u.Detail = facts.Mismatch, lang.F("this container has the libraries of NVIDIA driver %s, and the host's kernel module is %s", library, kernel)
+		u.Remedy = lang.F("Install the libraries of driver %s in this container (NVIDIA's installer of that version with --no-kernel-module).", kernel)
 	case inContainer(ctx, p.h) && (look.Newer(kernel, library) || p.computePackage(ctx, "libcuda.so."+library) != ""):
-		u.Reason, u.Detail = facts.Mismatch, fmt.Sprintf("this image brings the libraries of NVIDIA driver %s, and the host's kernel module is %s", library, kernel)
-		u.Remedy = "Remove the driver's packages from the image; the host's libraries are put in. " + again(ctx, p.h, "")
+		u.Reason, u.Detail = facts.Mismatch, lang.F("this image brings the libraries of NVIDIA driver %s, and the host's kernel module is %s", library, kernel)
+		u.Remedy = lang.F("Remove the driver's packages from the image; the host's libraries are put in. %s", again(ctx, p.h, ""))
 	case inContainer(ctx, p.h):
-		u.Remedy = "Restart the host: its driver was updated and the old kernel module is still loaded."
+		u.Remedy = lang.T("Restart the host: its driver was updated and the old kernel module is still loaded.")
 	}
 	return u
 }
@@ -204,40 +204,40 @@ func (p *probe) failing(ctx context.Context, text string) *facts.Unusable {
 	low := strings.ToLower(text)
 	switch {
 	case strings.Contains(low, "version mismatch"):
-		u.Reason, u.Remedy = facts.NeedsRestart, "Restart the machine to load the kernel module of the installed driver."
+		u.Reason, u.Remedy = facts.NeedsRestart, lang.T("Restart the machine to load the kernel module of the installed driver.")
 		if inContainer(ctx, p.h) {
-			u.Remedy = "Restart the host: its driver was updated and the old kernel module is still loaded."
+			u.Remedy = lang.T("Restart the host: its driver was updated and the old kernel module is still loaded.")
 		}
 	case inWSL(ctx, p.h) && strings.Contains(low, "blocked by the operating system"):
 		// microsoft/WSL issues 11865 and 12859; NVIDIA, CUDA on WSL User Guide.
-		u.Remedy = "On Windows, update the NVIDIA driver and run in PowerShell: wsl --update; wsl --shutdown. WSL gets cards in WDDM mode only: where nvidia-smi on Windows shows TCC, run nvidia-smi -dm 0 as administrator and restart Windows. Do not install a Linux driver inside WSL."
+		u.Remedy = lang.T("On Windows, update the NVIDIA driver and run in PowerShell: wsl --update; wsl --shutdown. WSL gets cards in WDDM mode only: where nvidia-smi on Windows shows TCC, run nvidia-smi -dm 0 as administrator and restart Windows. Do not install a Linux driver inside WSL.")
 	case inWSL(ctx, p.h):
-		u.Remedy = "Update the NVIDIA driver on Windows, then run: wsl --shutdown. Do not install a Linux driver inside WSL."
+		u.Remedy = lang.T("Update the NVIDIA driver on Windows, then run: wsl --shutdown. Do not install a Linux driver inside WSL.")
 	case strings.Contains(low, "is lost"), strings.Contains(low, "fallen off the bus"):
 		// Xid 79; NVIDIA, XID Errors.
-		u.Remedy = "Restart the machine (of a container, its host). If the GPU is lost again, check its power cables, its seat and its cooling; sudo dmesg | grep -i xid shows when it happened."
+		u.Remedy = lang.T("Restart the machine (of a container, its host). If the GPU is lost again, check its power cables, its seat and its cooling; sudo dmesg | grep -i xid shows when it happened.")
 	case inContainer(ctx, p.h) && !p.h.Exists(ctx, "/dev/nvidiactl") && p.h.Exists(ctx, "/dev"):
-		u.Detail, u.Remedy = text+" (this container has no /dev/nvidiactl)", p.inRun(ctx)
+		u.Detail, u.Remedy = lang.F("%s (this container has no /dev/nvidiactl)", text), p.inRun(ctx)
 	case strings.Contains(low, "insufficient permissions"):
 		u.Remedy = p.permit(ctx)
 	case inContainer(ctx, p.h) && strings.Contains(low, "unknown error"):
 		// Source: NVIDIA Container Toolkit, troubleshooting: containers lose
 		// their GPUs when systemd reloads.
-		u.Remedy = "Restart the container, or remove it and start it anew. It lost its access to the GPU, as containers do when systemd reloads its units on the host. The driver is fine."
+		u.Remedy = lang.T("Restart the container, or remove it and start it anew. It lost its access to the GPU, as containers do when systemd reloads its units on the host. The driver is fine.")
 		if inPod(p.h) {
-			u.Remedy = "Delete this pod, so that it is restarted. It lost its access to the GPU, as containers do when systemd reloads its units on the node. The driver is fine."
+			u.Remedy = lang.T("Delete this pod, so that it is restarted. It lost its access to the GPU, as containers do when systemd reloads its units on the node. The driver is fine.")
 		}
 	case inContainer(ctx, p.h):
-		u.Remedy = "Make nvidia-smi work on the host first. " + again(ctx, p.h, "")
+		u.Remedy = lang.F("Make nvidia-smi work on the host first. %s", again(ctx, p.h, ""))
 	case strings.Contains(low, "no devices were found"):
-		u.Reason, u.Remedy = facts.NoDevice, "Run sudo dmesg | grep -i nvrm. It says why the driver does not start the card."
+		u.Reason, u.Remedy = facts.NoDevice, lang.T("Run sudo dmesg | grep -i nvrm. It says why the driver does not start the card.")
 		if p.h.Windows() {
-			u.Remedy = "Open Device Manager > Display adapters. Enable the NVIDIA card if it is disabled; else its properties say why it does not start (a code). Then reinstall the NVIDIA driver and restart Windows."
+			u.Remedy = lang.T("Open Device Manager > Display adapters. Enable the NVIDIA card if it is disabled; else its properties say why it does not start (a code). Then reinstall the NVIDIA driver and restart Windows.")
 		}
 	case strings.Contains(low, "communicate with the nvidia driver"), strings.Contains(low, "driver not loaded"):
-		u.Remedy = "Run sudo modprobe nvidia. If it fails, the module is not built for the running kernel (install its headers and rebuild it with dkms) or Secure Boot blocks it."
+		u.Remedy = lang.T("Run sudo modprobe nvidia. If it fails, the module is not built for the running kernel (install its headers and rebuild it with dkms) or Secure Boot blocks it.")
 		if p.h.Windows() {
-			u.Remedy = "Restart Windows. If that does not help, reinstall the NVIDIA driver."
+			u.Remedy = lang.T("Restart Windows. If that does not help, reinstall the NVIDIA driver.")
 		}
 	}
 	return u
@@ -261,10 +261,10 @@ func (p *probe) emptyLibrary(ctx context.Context, library string) *facts.Unusabl
 			files = append(files, file)
 		}
 	}
-	u := &facts.Unusable{Reason: facts.Broken, Detail: library + " is an empty file", Remedy: "Install the NVIDIA driver's packages again."}
+	u := &facts.Unusable{Reason: facts.Broken, Detail: lang.F("%s is an empty file", library), Remedy: lang.T("Install the NVIDIA driver's packages again.")}
 	if inContainer(ctx, p.h) {
-		u.Detail += ", which this image brings: it was made from a container into which a driver was mounted"
-		u.Remedy = "As root in this container: rm -f " + strings.Join(files, " ") + " && ldconfig. Remove them from the image, too, or build it from a Dockerfile."
+		u.Detail = lang.F("%s is an empty file, which this image brings: it was made from a container into which a driver was mounted", library)
+		u.Remedy = lang.F("As root in this container: rm -f %s && ldconfig. Remove them from the image, too, or build it from a Dockerfile.", strings.Join(files, " "))
 	}
 	return u
 }
@@ -284,11 +284,11 @@ func compatOlder(library, version, kernel, via string) *facts.Unusable {
 	dir := path.Dir(library)
 	u := &facts.Unusable{
 		Reason: facts.Mismatch,
-		Detail: fmt.Sprintf("programs find libcuda %s of CUDA's compatibility package in %s, which is older than the driver (%s)", version, dir, kernel),
-		Remedy: fmt.Sprintf("Remove %s from LD_LIBRARY_PATH. The driver is newer and runs that CUDA by itself.", dir),
+		Detail: lang.F("programs find libcuda %s of CUDA's compatibility package in %s, which is older than the driver (%s)", version, dir, kernel),
+		Remedy: lang.F("Remove %s from LD_LIBRARY_PATH. The driver is newer and runs that CUDA by itself.", dir),
 	}
 	if via != "LD_LIBRARY_PATH" {
-		u.Remedy = fmt.Sprintf("Remove the package cuda-compat that %s belongs to, and run ldconfig as root. The driver is newer and runs that CUDA by itself.", dir)
+		u.Remedy = lang.F("Remove the package cuda-compat that %s belongs to, and run ldconfig as root. The driver is newer and runs that CUDA by itself.", dir)
 	}
 	return u
 }
@@ -307,12 +307,13 @@ func (p *probe) outsideLoader(ctx context.Context) *facts.Unusable {
 		if !p.h.Exists(ctx, dir+"/libcuda.so.1") {
 			continue
 		}
+		set := "export LD_LIBRARY_PATH=" + dir + "${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 		u := &facts.Unusable{
-			Reason: facts.NotRegistered, Detail: "the loader does not look in " + dir + ", where the driver's CUDA library is (libcuda.so.1)",
-			Remedy: "export LD_LIBRARY_PATH=" + dir + "${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}",
+			Reason: facts.NotRegistered, Detail: lang.F("the loader does not look in %s, where the driver's CUDA library is (libcuda.so.1)", dir),
+			Remedy: set,
 		}
 		if inContainer(ctx, p.h) {
-			u.Remedy += ", and set it so in the image or in what starts the container, too. The GPU itself is passed on."
+			u.Remedy = lang.F("%s, and set it so in the image or in what starts the container, too. The GPU itself is passed on.", set)
 		}
 		return u
 	}
@@ -325,20 +326,20 @@ func (p *probe) withoutLibcuda(ctx context.Context, version, flavor string) *fac
 	if u := p.outsideLoader(ctx); u != nil {
 		return u
 	}
-	u := &facts.Unusable{Reason: facts.MissingLibrary, Detail: "the NVIDIA driver is loaded, but its CUDA library (libcuda.so.1) is missing"}
+	u := &facts.Unusable{Reason: facts.MissingLibrary, Detail: lang.T("the NVIDIA driver is loaded, but its CUDA library (libcuda.so.1) is missing")}
 	switch {
 	case inWSL(ctx, p.h):
-		u.Remedy = "Update the NVIDIA driver on Windows, then run: wsl --shutdown. Do not install a Linux driver inside WSL."
+		u.Remedy = lang.T("Update the NVIDIA driver on Windows, then run: wsl --shutdown. Do not install a Linux driver inside WSL.")
 	case inContainer(ctx, p.h):
 		if !p.h.Exists(ctx, "/dev/nvidiactl") || p.h.Exists(ctx, "/.singularity.d") { // Apptainer binds the host's /dev
-			u.Detail = "this container was started without the host's GPU: it has neither libcuda.so.1 nor /dev/nvidiactl"
+			u.Detail = lang.T("this container was started without the host's GPU: it has neither libcuda.so.1 nor /dev/nvidiactl")
 		}
 		u.Remedy = p.inRun(ctx)
 	case len(p.f.Components[Driver]) == 0 && version == "":
 		return nil
 	default:
 		branch, _, _ := strings.Cut(version, ".")
-		u.Remedy = "Install the CUDA library of the loaded driver (Debian: libcuda1; Ubuntu: libnvidia-compute-" + branch + flavor + "; RHEL and Fedora: nvidia-driver-cuda), in version " + version + "."
+		u.Remedy = lang.F("Install the CUDA library of the loaded driver (Debian: libcuda1; Ubuntu: libnvidia-compute-%s%s; RHEL and Fedora: nvidia-driver-cuda), in version %s.", branch, flavor, version)
 	}
 	return u
 }
@@ -351,7 +352,7 @@ func (p *probe) withoutDevice(ctx context.Context) *facts.Unusable {
 		return nil
 	}
 	return &facts.Unusable{
-		Reason: facts.NoDevice, Detail: "this container has the libraries of NVIDIA's driver and no /dev/nvidiactl, by which they reach the GPU",
+		Reason: facts.NoDevice, Detail: lang.T("this container has the libraries of NVIDIA's driver and no /dev/nvidiactl, by which they reach the GPU"),
 		Remedy: p.inRun(ctx),
 	}
 }
@@ -361,11 +362,11 @@ func (p *probe) withoutDevice(ctx context.Context) *facts.Unusable {
 func (p *probe) permit(ctx context.Context) string {
 	const label = "--security-opt=label=disable "
 	if p.h.Exists(ctx, "/run/.containerenv") {
-		return "Start the container again with: podman run " + label + "--device nvidia.com/gpu=all IMAGE. Where a group of yours may open /dev/nvidia* on the host, add --group-add keep-groups."
+		return lang.F("Start the container again with: podman run %s--device nvidia.com/gpu=all IMAGE. Where a group of yours may open /dev/nvidia* on the host, add --group-add keep-groups.", label)
 	} else if inContainer(ctx, p.h) {
-		return again(ctx, p.h, label) + ". SELinux on the host keeps it from /dev/nvidia*."
+		return lang.F("%s. SELinux on the host keeps it from /dev/nvidia*.", again(ctx, p.h, label))
 	}
-	return "Run ls -l /dev/nvidia*. It shows the group that may open them: sudo usermod -aG GROUP $USER, then log out and in again."
+	return lang.T("Run ls -l /dev/nvidia*. It shows the group that may open them: sudo usermod -aG GROUP $USER, then log out and in again.")
 }
 
 // unusable is a driver that gives CUDA programs no GPU although it runs one: MIG is on,
@@ -375,13 +376,13 @@ func (s SMI) unusable() *facts.Unusable {
 	switch {
 	case s.NoMIG:
 		return &facts.Unusable{
-			Reason: facts.NoDevice, Detail: "MIG is on and has no instance, so that CUDA programs find no GPU",
-			Remedy: "sudo nvidia-smi mig -cgi 0 -C makes one instance of the whole GPU; sudo nvidia-smi -mig 0 turns MIG off. In a container, do it on the host.",
+			Reason: facts.NoDevice, Detail: lang.T("MIG is on and has no instance, so that CUDA programs find no GPU"),
+			Remedy: lang.T("sudo nvidia-smi mig -cgi 0 -C makes one instance of the whole GPU; sudo nvidia-smi -mig 0 turns MIG off. In a container, do it on the host."),
 		}
 	case s.Prohibited:
 		return &facts.Unusable{
-			Reason: facts.Disabled, Detail: "the compute mode of the GPU is Prohibited, so that every CUDA program stops with \"all CUDA-capable devices are busy or unavailable\"",
-			Remedy: "sudo nvidia-smi -c 0 (in a container, do it on the host)",
+			Reason: facts.Disabled, Detail: lang.T("the compute mode of the GPU is Prohibited, so that every CUDA program stops with \"all CUDA-capable devices are busy or unavailable\""),
+			Remedy: lang.T("sudo nvidia-smi -c 0 (in a container, do it on the host)"),
 		}
 	}
 	return nil

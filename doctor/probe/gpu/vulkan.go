@@ -115,7 +115,7 @@ func (p *probe) unregisteredVulkan(ctx context.Context) {
 	p.f.Add(Vulkan, facts.Instance{
 		Attrs: map[string]string{"library": library},
 		Unusable: &facts.Unusable{
-			Reason: facts.NotRegistered, Detail: "NVIDIA's Vulkan driver (" + file + ") is here, but no file registers it with the Vulkan loader",
+			Reason: facts.NotRegistered, Detail: lang.F("NVIDIA's Vulkan driver (%s) is here, but no file registers it with the Vulkan loader", file),
 			Remedy: `mkdir -p /etc/vulkan/icd.d && echo '{"file_format_version": "1.0.0", "ICD": {"library_path": "` + library + `", "api_version": "1.3.0"}}' > ` + icd,
 		},
 		Evidence: []facts.Evidence{{Kind: "file", Source: file}},
@@ -126,7 +126,7 @@ func (p *probe) unregisteredVulkan(ctx context.Context) {
 func (p *probe) missingManifest(file, variable string) {
 	p.f.Add(Vulkan, facts.Instance{
 		Unusable: &facts.Unusable{
-			Reason: facts.MissingFile, Detail: variable + " names " + file + ", which is not there; the Vulkan loader then uses no other driver",
+			Reason: facts.MissingFile, Detail: lang.F("%s names %s, which is not there; the Vulkan loader then uses no other driver", variable, file),
 			Remedy: "unset " + variable,
 		},
 		Evidence: []facts.Evidence{{Kind: "env", Source: variable, Detail: file}},
@@ -144,7 +144,7 @@ func (p *probe) manifest(ctx context.Context, file string, find func(string) str
 	if err != nil {
 		p.f.Add(Vulkan, facts.Instance{
 			Path: file, Attrs: map[string]string{"state": "broken", "problem": fmt.Sprintf("%s cannot be read: %v", file, err)},
-			Unusable: &facts.Unusable{Reason: facts.Broken, Detail: fmt.Sprintf("the Vulkan driver file %s cannot be read: %v", file, err), Remedy: "Reinstall the Vulkan driver that " + file + " belongs to, or delete the file."},
+			Unusable: &facts.Unusable{Reason: facts.Broken, Detail: lang.F("the Vulkan driver file %s cannot be read: %v", file, err), Remedy: lang.F("Reinstall the Vulkan driver that %s belongs to, or delete the file.", file)},
 			Evidence: []facts.Evidence{{Kind: "file", Source: file}},
 		})
 		return

@@ -3,7 +3,6 @@ package libfind
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Extra are folders that only the caller knows: those of CUDA's toolkits.
@@ -126,7 +126,7 @@ func (s *search) fileHeaders(ctx context.Context, bases []string) {
 		first.active = true
 	case active >= 0 && first != nil && s.copies[active].include == "":
 		c := s.copies[active]
-		c.conflict = fmt.Sprintf("the loader finds %s %s (%s), but the headers in %s are %s", s.spec.component, c.version, s.h.Base(c.lib), first.include, first.version)
+		c.conflict = lang.F("the loader finds %s %s (%s), but the headers in %s are %s", s.spec.component, c.version, s.h.Base(c.lib), first.include, first.version)
 	}
 }
 

@@ -2,7 +2,6 @@ package libfind
 
 import (
 	"context"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // build is what the ways of compiling and linking arrive at.
@@ -79,7 +79,7 @@ func (s *search) settle(ctx context.Context, pcDirs []string, pcs []packageFile)
 	if own := active.conflict; own != "" {
 		all = append([]string{own}, all...)
 	}
-	active.conflict = strings.Join(all, "; ")
+	active.conflict = strings.Join(all, lang.T("; "))
 }
 
 // ofBuilds are OpenCV's libraries, and those of others that it was built with and
@@ -319,7 +319,7 @@ func (s *search) choose(b build) (*copyOf, string) {
 // conflicts are sentences, each naming both sides.
 func (s *search) conflicts(ctx context.Context, b build, active *copyOf) []string {
 	var out []string
-	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	say := func(sentence string) { out = append(out, sentence) }
 	name := func(c *copyOf) string {
 		where := c.prefix
 		for _, o := range s.copies {
@@ -328,33 +328,33 @@ func (s *search) conflicts(ctx context.Context, b build, active *copyOf) []strin
 			}
 		}
 		if c.version == "" {
-			return "the copy in " + where
+			return lang.F("the copy in %s", where)
 		}
-		return c.version + " in " + where
+		return lang.F("%s in %s", c.version, where)
 	}
 	if b.byPkg != nil && s.spec.gocv {
 		switch {
 		case b.byHeader == nil:
-			say("%s says %s, but no headers are where it points", b.pkg.File, b.pkg.Version)
+			say(lang.F("%s says %s, but no headers are where it points", b.pkg.File, b.pkg.Version))
 		case !agree(b.headerVersion, b.pkg.Version):
-			say("%s says %s, but the headers it leads to in %s are %s", b.pkg.File, b.pkg.Version, b.headerDir, b.headerVersion)
+			say(lang.F("%s says %s, but the headers it leads to in %s are %s", b.pkg.File, b.pkg.Version, b.headerDir, b.headerVersion))
 		}
 		if b.byLink == nil && !b.byPkg.linkable() {
-			say("%s says %s, but no lib%s can be linked", b.pkg.File, b.pkg.Version, strings.Join(s.spec.libs, " or lib"))
+			say(lang.F("%s says %s, but no lib%s can be linked", b.pkg.File, b.pkg.Version, strings.Join(s.spec.libs, lang.T(" or lib"))))
 		}
 	}
 	if b.byPkg != nil && b.byCMake != nil && b.byPkg != b.byCMake {
-		say("pkg-config finds %s, CMake finds %s", name(b.byPkg), name(b.byCMake))
+		say(lang.F("pkg-config finds %s, CMake finds %s", name(b.byPkg), name(b.byCMake)))
 	}
 	linked := b.byLink
 	if b.byPkg != nil && b.byPkg.linkable() && !s.spec.cmakeFirst {
 		linked = b.byPkg // by its -L
 	}
 	if b.byHeader != nil && linked != nil && b.headerVersion != "" && !agree(b.headerVersion, linked.version) {
-		say("a build compiles with the headers of %s in %s but links the libraries of %s", b.headerVersion, b.headerDir, name(linked))
+		say(lang.F("a build compiles with the headers of %s in %s but links the libraries of %s", b.headerVersion, b.headerDir, name(linked)))
 	}
 	if b.byLink != nil && b.byCMake != nil && b.byPkg == nil && b.byLink != b.byCMake && b.byCMake.linkable() {
-		say("the linker finds %s (%s), CMake finds %s", b.linked, name(b.byLink), name(b.byCMake))
+		say(lang.F("the linker finds %s (%s), CMake finds %s", b.linked, name(b.byLink), name(b.byCMake)))
 	}
 	built := slices.ContainsFunc(active.via, func(v string) bool { return v == viaLink || v == viaPkgConfig || v == viaCMake })
 	if s.h.OS == "linux" && active.soname != "" && active.kind == "" && built {
@@ -363,15 +363,15 @@ func (s *search) conflicts(ctx context.Context, b build, active *copyOf) []strin
 		switch {
 		case strings.Contains(active.libDir, "/store/"): // Nix's and Guix' linkers write the path into programs
 		case file == "" && (managedDir(active.libDir) || s.spec.gocv && (active == b.byPkg || active == b.byLink)):
-			say("programs built against %s do not start, as the loader finds no %s: run ldconfig, after adding %s to /etc/ld.so.conf.d if it is not there", name(active), active.soname, active.libDir)
+			say(lang.F("programs built against %s do not start, as the loader finds no %s: run ldconfig, after adding %s to /etc/ld.so.conf.d if it is not there", name(active), active.soname, active.libDir))
 		case runs != nil && runs != active:
-			say("programs are built against %s but the loader finds %s (%s) through %s", name(active), file, name(runs), via)
+			say(lang.F("programs are built against %s but the loader finds %s (%s) through %s", name(active), file, name(runs), via))
 		}
 	}
 	if s.spec.component == "darknet" && active.program != "" {
 		for _, c := range s.copies {
 			if c != active && (c.dev || slices.Contains(c.via, viaLoader)) && c.attrs["flavour"] != "" && c.attrs["flavour"] != active.attrs["flavour"] {
-				say("the program %s is %s's Darknet, the library %s is %s's", active.program, active.attrs["flavour"], c.lib, c.attrs["flavour"])
+				say(lang.F("the program %s is %s's Darknet, the library %s is %s's", active.program, active.attrs["flavour"], c.lib, c.attrs["flavour"]))
 			}
 		}
 	}

@@ -2,7 +2,6 @@ package libfind
 
 import (
 	"context"
-	"fmt"
 	"path"
 	"slices"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/internal/content"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // openposeModels are the networks that an OpenPose tree has below models, the
@@ -61,8 +61,8 @@ func (s *search) openposeInArchive(ctx context.Context) {
 	}
 	c := s.add(&copyOf{prefix: dir})
 	c.note("file", s.h.Join(dir, "OpenPoseDemo.exe"), "OpenPose's program")
-	c.unusable = &facts.Unusable{Reason: facts.Incomplete, Detail: "OpenPoseDemo.exe lies alone in " + dir + ": it was started inside its zip, of which that unpacks one file, without openpose.dll and the others",
-		Remedy: `Unpack the whole archive (right-click it > Extract All), for example to C:\openpose, and start OpenPoseDemo.exe there.`}
+	c.unusable = &facts.Unusable{Reason: facts.Incomplete, Detail: lang.F("OpenPoseDemo.exe lies alone in %s: it was started inside its zip, of which that unpacks one file, without openpose.dll and the others", dir),
+		Remedy: lang.T(`Unpack the whole archive (right-click it > Extract All), for example to C:\openpose, and start OpenPoseDemo.exe there.`)}
 }
 
 func ownedBy(tree string, c *copyOf) bool {
@@ -98,24 +98,24 @@ func (s *search) openposeWeights(ctx context.Context, c *copyOf, tree string) {
 			if i > 0 || h.Exists(ctx, file) {
 				continue // only the default model is always needed
 			}
-			why = "is missing"
+			why = lang.F("the model file %s is missing", file)
 		case len(data) == 0:
-			why = "is empty"
+			why = lang.F("the model file %s is empty", file)
 		case content.WebPage(data):
-			why = "is an HTML page, not a model"
+			why = lang.F("the model file %s is an HTML page, not a model", file)
 		default:
 			continue
 		}
 		if first == "" {
 			first, firstName = file, name
 		}
-		wrong = append(wrong, "the model file "+file+" "+why)
+		wrong = append(wrong, why)
 	}
 	if len(wrong) == 0 {
 		return
 	}
-	c.unusable = &facts.Unusable{Reason: facts.MissingFile, Detail: strings.Join(wrong, "; "),
-		Remedy: fmt.Sprintf("Download http://vcl.snu.ac.kr/OpenPose/models/%s, the address that OpenPose's master branch uses, to %s. The server that getModels asks (posefs1.perception.cs.cmu.edu) is gone, so running it again does not help.",
+	c.unusable = &facts.Unusable{Reason: facts.MissingFile, Detail: strings.Join(wrong, lang.T("; ")),
+		Remedy: lang.F("Download http://vcl.snu.ac.kr/OpenPose/models/%s, the address that OpenPose's master branch uses, to %s. The server that getModels asks (posefs1.perception.cs.cmu.edu) is gone, so running it again does not help.",
 			firstName, first)}
 }
 
@@ -132,8 +132,8 @@ func (s *search) openposeArchives(ctx context.Context, c *copyOf, dir string) {
 		}
 	}
 	if len(wrong) > 0 {
-		c.unusable = &facts.Unusable{Reason: facts.MissingFile, Detail: fmt.Sprintf("HTML pages in place of archives in %s: %s", dir, strings.Join(wrong, ", ")),
-			Remedy: fmt.Sprintf("Delete these files, download the archives of the same names with a browser from a mirror of OpenPose's 3rdparty files, and unpack them in %s. Behind a proxy, running CMake again brings the same page.", dir)}
+		c.unusable = &facts.Unusable{Reason: facts.MissingFile, Detail: lang.F("HTML pages in place of archives in %s: %s", dir, strings.Join(wrong, ", ")),
+			Remedy: lang.F("Delete these files, download the archives of the same names with a browser from a mirror of OpenPose's 3rdparty files, and unpack them in %s. Behind a proxy, running CMake again brings the same page.", dir)}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 	"github.com/deployctl/deployctl/doctor/probe/opencv"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 const (
@@ -248,8 +248,8 @@ func (s *search) loneModule(ctx context.Context, at site, file string) {
 	} else if m := moduleTag.FindStringSubmatch(strings.ToLower(s.h.Base(file))); m != nil && at.env != "" && s.entry(ctx, at.env, "python"+m[1]+m[2]+".dll") == "" && s.entry(ctx, at.env, "python.exe") != "" {
 		built := m[1] + "." + m[2]
 		c.unusable = &facts.Unusable{
-			Reason: facts.Mismatch, Detail: file + " is built for Python " + built + ", and the Python in " + at.env + " is another: it does not see the module",
-			Remedy: "Start the program with Python " + built + ", or build OpenCV again with -DPYTHON3_EXECUTABLE=" + s.h.Join(at.env, "python.exe") + " in an empty build folder.",
+			Reason: facts.Mismatch, Detail: lang.F("%s is built for Python %s, and the Python in %s is another: it does not see the module", file, built, at.env),
+			Remedy: lang.F("Start the program with Python %s, or build OpenCV again with -DPYTHON3_EXECUTABLE=%s in an empty build folder.", built, s.h.Join(at.env, "python.exe")),
 		}
 	}
 	if !slices.ContainsFunc(s.copies, func(o *copyOf) bool { return o.prefix == c.prefix }) {
@@ -325,7 +325,7 @@ func (s *search) wheel(ctx context.Context, at site, folder, name, version strin
 			// conda-forge describes its one OpenCV as two packages of one version (4.10.0).
 			gpu := strings.HasSuffix(name, "-gpu") != strings.HasSuffix(c.attrs["package"], "-gpu")
 			if s.spec.oneWheel && name != c.attrs["package"] && (gpu || look.Clean(version) != c.attrs["package_version"] || strings.Count(version, ".") == 3) {
-				c.conflict = fmt.Sprintf("the packages %s %s and %s %s are both installed into %s, one over the other", c.attrs["package"], c.attrs["package_version"], name, look.Clean(version), prefix)
+				c.conflict = lang.F("the packages %s %s and %s %s are both installed into %s, one over the other", c.attrs["package"], c.attrs["package_version"], name, look.Clean(version), prefix)
 			}
 			return
 		}
@@ -568,8 +568,8 @@ func (s *search) mixedCUDA(ctx context.Context, dir, prefix string) {
 					if c.prefix == prefix && c.unusable == nil {
 						c.unusable = &facts.Unusable{
 							Reason: facts.Mismatch,
-							Detail: "LD_LIBRARY_PATH names " + other + ", whose " + p.library + series + " (" + have + ") comes before what the package " + name + " " + version + " brings, which PyTorch asks for",
-							Remedy: "Remove " + other + " from LD_LIBRARY_PATH where PyTorch is started: its packages bring CUDA's libraries.",
+							Detail: lang.F("LD_LIBRARY_PATH names %s, whose %s%s (%s) comes before what the package %s %s brings, which PyTorch asks for", other, p.library, series, have, name, version),
+							Remedy: lang.F("Remove %s from LD_LIBRARY_PATH where PyTorch is started: its packages bring CUDA's libraries.", other),
 						}
 					}
 				}

@@ -3,7 +3,6 @@ package libfind
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"path"
 	"slices"
 	"sort"
@@ -13,6 +12,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // unix finds the copies of Linux and macOS and settles their lookups.
@@ -677,7 +677,7 @@ func (s *search) releaseFile(ctx context.Context, c *copyOf, file string) {
 	if agree(c.version, v) {
 		c.version = better(c.version, v)
 	} else {
-		c.conflict = fmt.Sprintf("%s says %s but its other files say %s", file, v, c.version)
+		c.conflict = lang.F("%s says %s but its other files say %s", file, v, c.version)
 	}
 }
 

@@ -3,13 +3,13 @@ package libfind
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // windows finds the copies of Windows: DLLs in the order in which LoadLibrary
@@ -310,8 +310,8 @@ func (s *search) placeDLL(lib string, g *dllGroup) *copyOf {
 		c.set("debug", "yes")
 	}
 	if g.core == g.debugCore {
-		c.unusable = &facts.Unusable{Reason: facts.Incomplete, Detail: fmt.Sprintf("only the debug build of OpenCV is in %s (%s), whose runtime comes only with Visual Studio", dir, g.core),
-			Remedy: "Copy the DLLs of the release build (without the d at the end of their names) there, or put the folder that has them first on PATH."}
+		c.unusable = &facts.Unusable{Reason: facts.Incomplete, Detail: lang.F("only the debug build of OpenCV is in %s (%s), whose runtime comes only with Visual Studio", dir, g.core),
+			Remedy: lang.T("Copy the DLLs of the release build (without the d at the end of their names) there, or put the folder that has them first on PATH.")}
 	}
 	return c
 }
@@ -469,8 +469,8 @@ func (s *search) dllVersion(ctx context.Context, c *copyOf) {
 // what is compiled with the one does not link with the other.
 func (c *copyOf) mixed(include, headers, library string) {
 	c.unusable = &facts.Unusable{Reason: facts.Mismatch,
-		Detail: fmt.Sprintf("the headers in %s are %s, the library %s is %s", include, headers, c.lib, library),
-		Remedy: fmt.Sprintf("Remove %s and build or unpack one release there.", c.prefix)}
+		Detail: lang.F("the headers in %s are %s, the library %s is %s", include, headers, c.lib, library),
+		Remedy: lang.F("Remove %s and build or unpack one release there.", c.prefix)}
 }
 
 // windowsNamed finds the copies that a variable's value names.
@@ -532,7 +532,7 @@ func (s *search) windowsSettle(ctx context.Context) {
 		}
 		for _, c := range s.copies {
 			if c != first && strings.HasPrefix(c.attrs["shadowed"], "by "+first.lib) && !(c.version != "" && c.version == first.version) {
-				out = append(out, fmt.Sprintf("the search order finds %s (%s) before %s (%s): programs load it unless the other lies in their own folder",
+				out = append(out, lang.F("the search order finds %s (%s) before %s (%s): programs load it unless the other lies in their own folder",
 					first.lib, orUnknown(first.version), c.lib, orUnknown(c.version)))
 			}
 		}
@@ -541,9 +541,9 @@ func (s *search) windowsSettle(ctx context.Context) {
 			if named == byCMake {
 				by = "CMake"
 			}
-			out = append(out, fmt.Sprintf("%s leads to %s in %s but the search order finds %s in %s", by, orUnknown(named.version), named.prefix, orUnknown(first.version), first.libDir))
+			out = append(out, lang.F("%s leads to %s in %s but the search order finds %s in %s", by, orUnknown(named.version), named.prefix, orUnknown(first.version), first.libDir))
 		}
-		first.conflict = strings.Join(out, "; ")
+		first.conflict = strings.Join(out, lang.T("; "))
 	case named != nil:
 		named.active = true
 		named.set("why", "a variable names it; its libraries are not in PATH, so programs start only with copies beside them")
@@ -553,4 +553,4 @@ func (s *search) windowsSettle(ctx context.Context) {
 	}
 }
 
-func orUnknown(v string) string { return cmp.Or(v, "of unknown version") }
+func orUnknown(v string) string { return cmp.Or(v, lang.T("of unknown version")) }

@@ -92,7 +92,7 @@ type studio struct {
 	via      []string
 	target   string // GOARCH that the developer prompt this runs in builds for
 	// notes say in words why it is not a complete installation.
-	notes []string
+	notes []note
 
 	folder   bool // Path is there
 	sets     []toolset
@@ -241,9 +241,9 @@ func (p *prober) fromState(file, id string, reboot map[string]bool) {
 		}
 		s := p.add(Setup{InstanceID: id}, "state.json", ev)
 		if host.IsNotExist(err) {
-			s.notes = append(s.notes, "setup began it and left no record of what it installed")
+			s.notes = append(s.notes, note{"setup began it and left no record of what it installed", lang.T("setup began it and left no record of what it installed")})
 		} else {
-			s.notes = append(s.notes, "its setup record cannot be read")
+			s.notes = append(s.notes, note{"its setup record cannot be read", lang.T("its setup record cannot be read")})
 		}
 		return
 	}
@@ -256,7 +256,7 @@ func (p *prober) fromState(file, id string, reboot map[string]bool) {
 	s := p.add(rec, "state.json", ev)
 	s.recordOK = err == nil
 	if err != nil {
-		s.notes = append(s.notes, "its setup record is damaged")
+		s.notes = append(s.notes, note{"its setup record is damaged", lang.T("its setup record is damaged")})
 	}
 	s.Registered = cmp.Or(s.Registered, rec.Registered)
 	if s.RebootRequired == nil {
@@ -399,7 +399,7 @@ func (p *prober) fromFolders() {
 					continue
 				}
 				s := p.add(Setup{Path: dir}, "folder", facts.Evidence{Kind: "file", Source: dir})
-				s.notes = append(s.notes, "the folder is there but setup has no record of it")
+				s.notes = append(s.notes, note{"the folder is there but setup has no record of it", lang.T("the folder is there but setup has no record of it")})
 				if id := productFolder(product.Name); id != "" {
 					s.ProductID = "Microsoft.VisualStudio.Product." + id
 				}
@@ -493,7 +493,7 @@ func (p *prober) inspect(s *studio, sdkOnMachine bool) {
 	}
 	p.findToolsets(s)
 	if s.def != "" && !slices.ContainsFunc(s.sets, func(t toolset) bool { return t.version == s.def }) {
-		s.notes = append(s.notes, "its default toolset "+s.def+" is not there, so vcvars fails")
+		s.notes = append(s.notes, note{"its default toolset " + s.def + " is not there, so vcvars fails", lang.F("its default toolset %s is not there, so vcvars fails", s.def)})
 	}
 	p.findCUDA(s)
 	for _, sub := range []string{`MSBuild\Current\Bin`, `MSBuild\15.0\Bin`} {
@@ -581,7 +581,7 @@ func (s *studio) components(h *host.Host, sdkOnMachine bool) {
 	if !usable {
 		s.missing = append(s.missing, tools)
 		if installed(all, tools) {
-			s.notes = append(s.notes, "setup lists "+tools+" but no cl.exe for "+target+" is there")
+			s.notes = append(s.notes, note{"setup lists " + tools + " but no cl.exe for " + target + " is there", lang.F("setup lists %s but no cl.exe for %s is there", tools, target)})
 		}
 	}
 	// Any Windows SDK of the machine serves, whichever instance brought it.
@@ -833,9 +833,12 @@ func (s *studio) instance() facts.Instance {
 	if s.folder && (len(s.sets) > 0 || a["build_customizations"] != "") {
 		a["cuda_customizations"] = strings.Join(s.cuda, ",") // "" says: looked, none
 	}
-	if notes := s.state(complete == nil || *complete); len(notes) > 0 {
-		a["state"] = strings.Join(notes, "; ")
+	notes := s.state(complete == nil || *complete)
+	var said, shown []string
+	for _, n := range notes {
+		said, shown = append(said, n.said), append(shown, n.shown)
 	}
+	set("state", strings.Join(said, "; "))
 	if complete != nil && *complete {
 		s.has = append(s.has, "complete")
 	}
@@ -845,7 +848,7 @@ func (s *studio) instance() facts.Instance {
 	sort.Strings(s.has)
 	return facts.Instance{
 		Version: look.Version(s.Version), Path: s.Path, Active: s.active, Via: s.via,
-		Has: slices.Compact(s.has), Attrs: a, Unusable: s.unusable(a["state"]), Makes: facts.Makes{Target: s.target}, Evidence: s.evidence,
+		Has: slices.Compact(s.has), Attrs: a, Unusable: s.unusable(len(notes) == 1 && notes[0].said == restartDue, strings.Join(shown, lang.T("; "))), Makes: facts.Makes{Target: s.target}, Evidence: s.evidence,
 	}
 }
 
@@ -859,43 +862,51 @@ func (s Setup) Instance() facts.Instance {
 	return of.instance()
 }
 
-// unusable says why builds cannot use the copy; state is what it says of itself.
-func (s *studio) unusable(state string) *facts.Unusable {
+// note is why an installation is not complete: in English, as its state is among the
+// facts, and as people are shown it.
+type note struct{ said, shown string }
+
+// restartDue is the note of one that lacks nothing but a restart.
+const restartDue = "a restart of Windows is due"
+
+// unusable says why builds cannot use the copy: it lacks a restart alone, or its state
+// is not complete.
+func (s *studio) unusable(restart bool, state string) *facts.Unusable {
 	switch {
-	case state == "a restart of Windows is due":
-		return &facts.Unusable{Reason: facts.NeedsRestart, Detail: "Visual Studio waits for a restart of Windows", Remedy: "Restart Windows."}
+	case restart:
+		return &facts.Unusable{Reason: facts.NeedsRestart, Detail: lang.T("Visual Studio waits for a restart of Windows"), Remedy: lang.T("Restart Windows.")}
 	case state != "":
-		return &facts.Unusable{Reason: facts.Incomplete, Detail: "Visual Studio in " + s.Path + " is not complete: " + state,
-			Remedy: "In the Visual Studio Installer, choose Repair for " + s.Path + "."}
+		return &facts.Unusable{Reason: facts.Incomplete, Detail: lang.F("Visual Studio in %s is not complete: %s", s.Path, state),
+			Remedy: lang.F("In the Visual Studio Installer, choose Repair for %s.", s.Path)}
 	case s.Launchable != nil && !*s.Launchable:
-		return &facts.Unusable{Reason: facts.Incomplete, Detail: "Visual Studio in " + s.Path + " cannot be started",
-			Remedy: "In the Visual Studio Installer, choose Repair for " + s.Path + "."}
+		return &facts.Unusable{Reason: facts.Incomplete, Detail: lang.F("Visual Studio in %s cannot be started", s.Path),
+			Remedy: lang.F("In the Visual Studio Installer, choose Repair for %s.", s.Path)}
 	}
 	return nil
 }
 
 // state says in words what keeps the copy from being complete.
-func (s *studio) state(complete bool) []string {
+func (s *studio) state(complete bool) []note {
 	notes := slices.Clone(s.notes)
 	if s.Path == "" {
-		notes = append(notes, "where it was installed is not known")
+		notes = append(notes, note{"where it was installed is not known", lang.T("where it was installed is not known")})
 	} else if !s.folder {
-		notes = append(notes, "its folder is gone or cannot be read")
+		notes = append(notes, note{"its folder is gone or cannot be read", lang.T("its folder is gone or cannot be read")})
 	}
 	if s.Registered != nil && !*s.Registered || s.State != nil && *s.State&stateRegistered == 0 {
-		notes = append(notes, "setup did not finish: no product is registered")
+		notes = append(notes, note{"setup did not finish: no product is registered", lang.T("setup did not finish: no product is registered")})
 	}
 	if len(s.Failed) > 0 || s.State != nil && *s.State&stateNoErrors == 0 {
-		notes = append(notes, "setup reported errors")
+		notes = append(notes, note{"setup reported errors", lang.T("setup reported errors")})
 	}
 	if s.RebootRequired != nil && *s.RebootRequired {
-		notes = append(notes, "a restart of Windows is due")
+		notes = append(notes, note{restartDue, lang.T(restartDue)})
 	}
 	if s.State != nil && *s.State&stateLocal == 0 && s.folder {
-		notes = append(notes, "setup does not see its folder")
+		notes = append(notes, note{"setup does not see its folder", lang.T("setup does not see its folder")})
 	}
 	if !complete && len(notes) == 0 {
-		notes = append(notes, "setup says that it is not complete")
+		notes = append(notes, note{"setup says that it is not complete", lang.T("setup says that it is not complete")})
 	}
 	return slices.Compact(notes)
 }

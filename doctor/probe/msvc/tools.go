@@ -9,6 +9,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // MSCVer derives _MSC_VER from a toolset version: 14.39.33519 gives 1939. 0
@@ -280,8 +281,8 @@ func (p *prober) sdk(root, v string, ev facts.Evidence, listed bool) facts.Insta
 		i.Attrs["state"] = "incomplete: no " + strings.Join(missing, ", ") + " for " + arch
 	}
 	if !i.HasPart("um") && !i.HasPart("lib") {
-		i.Unusable = &facts.Unusable{Reason: facts.Incomplete, Detail: "the Windows SDK " + v + " in " + i.Path + " has no um folder (windows.h) and no libraries of Windows",
-			Remedy: "In the Visual Studio Installer, choose Modify > Individual components and add a Windows 10 or 11 SDK."}
+		i.Unusable = &facts.Unusable{Reason: facts.Incomplete, Detail: lang.F("the Windows SDK %s in %s has no um folder (windows.h) and no libraries of Windows", v, i.Path),
+			Remedy: lang.T("In the Visual Studio Installer, choose Modify > Individual components and add a Windows 10 or 11 SDK.")}
 	}
 	return i
 }

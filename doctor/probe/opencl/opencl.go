@@ -147,18 +147,19 @@ func run(ctx context.Context, h *host.Host, ask []string) (facts.Facts, error) {
 		if d.denied {
 			d.attrs["state"] = "unreadable"
 			d.attrs["problem"] = "this user may not read " + d.icd + ", which registers an OpenCL driver"
-			unusable = &facts.Unusable{Reason: facts.NotRegistered, Detail: d.attrs["problem"], Remedy: "As root: chmod 755 " + path.Dir(d.icd) + " && chmod 644 " + d.icd}
+			unusable = &facts.Unusable{Reason: facts.NotRegistered, Detail: lang.F("this user may not read %s, which registers an OpenCL driver", d.icd), Remedy: lang.F("As root: chmod 755 %s && chmod 644 %s", path.Dir(d.icd), d.icd)}
 		}
 		if d.file == "" && d.attrs["state"] == "" {
 			d.attrs["state"] = "missing"
 			d.attrs["problem"] = fmt.Sprintf("%s names %s, which is not there", d.icd, d.library)
 			unusable = cuda.DriverFile(ctx, h, d.icd, d.library)
 			if d.evidence.Kind == "env" {
+				unusable.Detail = lang.F("%s names %s, which is not there", d.icd, d.library)
 				if h.Exists(ctx, d.library) {
 					d.attrs["problem"] = fmt.Sprintf("%s names %s, which is not a library", d.icd, d.library)
+					unusable.Detail = lang.F("%s names %s, which is not a library", d.icd, d.library)
 				}
-				unusable.Detail = d.attrs["problem"]
-				unusable.Remedy = "Unset " + d.icd + ", or set it to the library of an installed OpenCL driver."
+				unusable.Remedy = lang.F("Unset %s, or set it to the library of an installed OpenCL driver.", d.icd)
 			}
 		}
 		in := facts.Instance{Version: d.version, Release: releases[d.library], Path: d.file, Has: d.has, Attrs: d.attrs, Unusable: unusable, Evidence: []facts.Evidence{d.evidence}}
@@ -223,7 +224,7 @@ func unregistered(ctx context.Context, h *host.Host, f *facts.Facts, known []*dr
 		f.Add(Component, facts.Instance{
 			Attrs: map[string]string{"library": d.library, "driver": maker(d.library)},
 			Unusable: &facts.Unusable{
-				Reason: facts.NotRegistered, Detail: fmt.Sprintf("the OpenCL driver %s is here, but no file in /etc/OpenCL/vendors names it", file),
+				Reason: facts.NotRegistered, Detail: lang.F("the OpenCL driver %s is here, but no file in /etc/OpenCL/vendors names it", file),
 				Remedy: fmt.Sprintf("mkdir -p /etc/OpenCL/vendors && echo %s > /etc/OpenCL/vendors/%s", d.library, d.icd),
 			},
 			Evidence: []facts.Evidence{{Kind: "file", Source: file}},
@@ -246,8 +247,8 @@ func ofAndroid(ctx context.Context, h *host.Host, f *facts.Facts) {
 	} else {
 		i.Path = ""
 		i.Unusable = &facts.Unusable{
-			Reason: facts.NotRegistered, Detail: "the phone's OpenCL driver is " + file + ", where programs of Termux do not look",
-			Remedy: "export LD_LIBRARY_PATH=" + dir + " before you start the program. If others then stop, set it for that program alone.",
+			Reason: facts.NotRegistered, Detail: lang.F("the phone's OpenCL driver is %s, where programs of Termux do not look", file),
+			Remedy: lang.F("export LD_LIBRARY_PATH=%s before you start the program. If others then stop, set it for that program alone.", dir),
 		}
 	}
 	f.Add(Component, i)

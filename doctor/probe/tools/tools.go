@@ -162,14 +162,14 @@ func inspect(ctx context.Context, h *host.Host, t *tool, c look.Copy, deb string
 	}
 	if gone := look.Interpreter(ctx, h, run); gone != "" {
 		inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "file", Source: run, Detail: "#!" + gone})
-		inst.Unusable = &facts.Unusable{Reason: facts.MissingFile, Detail: run + " is a script for " + gone + ", which is not here", Remedy: t.repair(h, c, "")}
+		inst.Unusable = &facts.Unusable{Reason: facts.MissingFile, Detail: lang.F("%s is a script for %s, which is not here", run, gone), Remedy: t.repair(h, c, "")}
 		return inst, nil
 	}
 	version, evidence, text, err := look.Ask(ctx, h, append([]string{run}, t.args...), t.says)
 	inst.Evidence = append(inst.Evidence, evidence)
 	var broken *look.UnusableError
 	if errors.As(err, &broken) && broken.Ran {
-		inst.Unusable = &facts.Unusable{Reason: facts.Broken, Detail: broken.Error(), Remedy: t.repair(h, c, broken.Why)}
+		inst.Unusable = &facts.Unusable{Reason: facts.Broken, Detail: broken.Error(), Remedy: t.repair(h, c, broken.Said)}
 	}
 	if err != nil {
 		return inst, lang.Errorf("ask %s for its version: %w", c.Path, err)
@@ -184,19 +184,18 @@ func inspect(ctx context.Context, h *host.Host, t *tool, c look.Copy, deb string
 	return inst, nil
 }
 
-// repair says what to do about a copy that does not work, and why it does not.
-func (t *tool) repair(h *host.Host, c look.Copy, why string) string {
-	again := "Install it again with the package manager of this system."
+// repair says what to do about a copy that does not work; said is what it says when it is run.
+func (t *tool) repair(h *host.Host, c look.Copy, said string) string {
+	again := lang.T("Install it again with the package manager of this system.")
 	if !strings.HasPrefix(c.Path, "/usr/bin/") && !strings.HasPrefix(c.Path, "/bin/") {
-		again = "Remove " + c.Path + ", or install it again"
+		again = lang.F("Remove %s, or install it again.", c.Path)
 		if !h.Windows() && slices.Contains([]string{"cmake", "ninja"}, t.component) {
-			again += " (with pip: pip install --force-reinstall " + t.component + ")"
+			again = lang.F("Remove %s, or install it again (with pip: pip install --force-reinstall %s).", c.Path, t.component)
 		}
-		again += "."
 	}
-	loading := slices.ContainsFunc([]string{"loading shared libraries", "symbol lookup error", "not found (required by"}, func(words string) bool { return strings.Contains(why, words) })
+	loading := slices.ContainsFunc([]string{"loading shared libraries", "symbol lookup error", "not found (required by"}, func(words string) bool { return strings.Contains(said, words) })
 	if loading && h.Env("LD_LIBRARY_PATH") != "" {
-		return "unset LD_LIBRARY_PATH, by which it gets other libraries than it was built with. If it still fails: " + again
+		return lang.F("unset LD_LIBRARY_PATH, by which it gets other libraries than it was built with. If it still fails: %s", again)
 	}
 	return again
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Provides are the component names of this probe.
@@ -207,8 +208,8 @@ func (p *prober) redist(r runtime, arch string) (facts.Instance, bool) {
 	// compiled with 14.20 or newer; it came with that version.
 	if newer := v14(i.Version); arch == "x64" && newer >= 20 && len(missing) == 0 && slices.Contains(there, "vcruntime140.dll") && !slices.Contains(there, "vcruntime140_1.dll") {
 		i.Unusable = &facts.Unusable{Reason: facts.Incomplete,
-			Detail: "the Visual C++ runtime " + i.Version + " is registered, but vcruntime140_1.dll is missing in " + dir,
-			Remedy: "Install the Visual C++ redistributable for x64 again (https://aka.ms/vs/17/release/vc_redist.x64.exe, Repair)."}
+			Detail: lang.F("the Visual C++ runtime %s is registered, but vcruntime140_1.dll is missing in %s", i.Version, dir),
+			Remedy: lang.T("Install the Visual C++ redistributable for x64 again (https://aka.ms/vs/17/release/vc_redist.x64.exe, Repair).")}
 	}
 	if len(missing) > 0 {
 		i.Attrs["missing"] = strings.Join(missing, " ")

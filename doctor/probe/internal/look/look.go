@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -232,12 +231,14 @@ func Script(ctx context.Context, h *host.Host, path string) (string, bool) {
 type UnusableError struct {
 	Path string
 	Why  string
+	// Said is what of Why are the program's own words: Why is in the user's language.
+	Said string
 	// Ran: it was started and failed; otherwise it may be slow, or say something
 	// that is not known here.
 	Ran bool
 }
 
-func (e *UnusableError) Error() string { return e.Path + " does not work: " + e.Why }
+func (e *UnusableError) Error() string { return lang.F("%s does not work: %s", e.Path, e.Why) }
 
 // Ask runs a program and returns the first group of want in its output
 // (standard output, then standard error). The error is an *UnusableError when
@@ -257,13 +258,13 @@ func Ask(ctx context.Context, h *host.Host, argv []string, want *regexp.Regexp) 
 	text := head(out.Stdout) + "\n" + head(out.Stderr)
 	switch {
 	case out.Signal != "":
-		return "", evidence, text, &UnusableError{Path: argv[0], Why: "it was ended by signal " + out.Signal, Ran: true}
+		return "", evidence, text, &UnusableError{Path: argv[0], Why: lang.F("it was ended by signal %s", out.Signal), Ran: true}
 	case out.Exit != 0:
-		return "", evidence, text, &UnusableError{Path: argv[0], Why: fmt.Sprintf("exit status %d: %s", out.Exit, lastWords(text)), Ran: true}
+		return "", evidence, text, &UnusableError{Path: argv[0], Why: lang.F("exit status %d: %s", out.Exit, lastWords(text)), Said: lastWords(text), Ran: true}
 	}
 	m := want.FindStringSubmatch(text)
 	if m == nil {
-		return "", evidence, text, &UnusableError{Path: argv[0], Why: "no version in what it says: " + FirstLine(text)}
+		return "", evidence, text, &UnusableError{Path: argv[0], Why: lang.F("no version in what it says: %s", FirstLine(text))}
 	}
 	evidence.Detail = FirstLine(text[strings.Index(text, m[0]):])
 	return m[1], evidence, text, nil
