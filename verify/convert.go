@@ -226,8 +226,7 @@ func (o *Options) translate(ctx context.Context, w engine.Worker, source, target
 	d := engine.Translate(w, out, err, o.Limit, o.CPUFeatures)
 	d.Why = lang.F("its converter to %s failed: %s", w.Converter.Display, d.Why)
 	if w.Runs.Remedy != nil {
-		// What the engine reads, always in English: Why is in the user's language.
-		d.Fix = cmp.Or(w.Runs.Remedy("its converter to "+w.Converter.Display+" failed: "+d.Said), d.Fix)
+		d.Fix = cmp.Or(w.Runs.Remedy(w.Converter.Failed(d.Said)), d.Fix)
 	}
 	return d
 }

@@ -15,12 +15,18 @@ import (
 var shownFields = map[string][]string{
 	"bundle.Error":          {"Why", "Next"},
 	"download.answer":       {"text"},
+	"engine.AnswerError":    {"Text", "Fix"},
+	"engine.Death":          {"Why", "Fix"},
+	"engine.Misloaded":      {"Why", "Fix"},
+	"engine.Unavailable":    {"Why", "Fix"},
+	"facts.Unusable":        {"Detail", "Remedy"},
 	"installers.Failure":    {"Cause", "Next"}, // those of package step and mechanism by other names
 	"installers.Manual":     {"Title", "Reason", "Do"},
 	"installers.Progress":   {"Message"},
 	"installers.Step":       {"Title", "Undo", "Note"},
 	"installers.StepResult": {"Note"},
 	"lockfile.Error":        {"Why", "Next"},
+	"look.UnusableError":    {"Why"},
 	"mechanism.Check":       {"Note"},
 	"mechanism.Manual":      {"Title", "Reason", "Do"},
 	"mechanism.Room":        {"Next"},
@@ -30,6 +36,8 @@ var shownFields = map[string][]string{
 	"step.Failure":          {"Cause", "Next"},
 	"step.Progress":         {"Message"},
 	"step.Step":             {"Title", "Undo", "Note"},
+	"verify.Engine":         {"Why", "Fix", "Arithmetic"},
+	"verify.InputError":     {"Text"},
 }
 
 // lateFields are fields whose texts are translated when they are shown: tables that are
@@ -48,7 +56,7 @@ var lateConstants = []string{"archive.Why"}
 // that a person types.
 var (
 	fieldWord    = regexp.MustCompile(`(?:^|[ (])[a-z]{2,}[,.;:)]*(?:$| )`)
-	wholeCommand = regexp.MustCompile(`^(?:sudo|apt-get|dpkg|dnf|zypper|pacman|apk|brew|winget|choco|scoop|vcpkg|pip|python3?|npm|go|dism|export|deployctl (?:bundle|cache|doctor|undo|verify|plan)) `)
+	wholeCommand = regexp.MustCompile(`^(?:sudo|apt-get|dpkg|dnf|zypper|pacman|apk|brew|winget|choco|scoop|vcpkg|pip|python3?|npm|go|dism|export|unset|mkdir|echo|deployctl (?:bundle|cache|doctor|undo|verify|plan)) `)
 )
 
 // ofPackage are the texts that constants and variables of packages have, by folder.
@@ -323,7 +331,7 @@ func TestFieldsTranslated(t *testing.T) {
 		`var _ = []pkgmgr.Code{{step.Other, "the disk is full", "make" + " room"}}`:                                       0,
 		`var _ = other.Failure{Cause: "the disk is full"}`:                                                                0,
 		`func f() { x.Cause = "full" }`:                                                                                   0, // of a package that knows no such type
-		`import "x/step"; func f() { x.Name = "the disk is full"; cause := "it is full"; _ = cause }`:                    0,
+		`import "x/step"; func f() { x.Name = "the disk is full"; cause := "it is full"; _ = cause }`:                     0,
 		`import "x/step"; func f() { cause := lang.T("it is full"); cause = cause + "."; x.Cause = cause }`:               0,
 	} {
 		file := goSource(t, source)

@@ -102,6 +102,12 @@ type Converter struct {
 	Argv []string
 }
 
+// Failed is the message of its failure for Runs.Remedy, which looks for words in it: in
+// English, whatever the user's language is.
+func (c *Converter) Failed(said string) string {
+	return "its converter to " + c.Display + " failed: " + said
+}
+
 // Unavailable says why an engine cannot be had on this machine and what to do.
 type Unavailable struct {
 	Engine string

@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"context"
+	"fmt"
 	"path"
 	"strings"
 
@@ -90,7 +91,7 @@ func (p *probe) linuxInWSL(ctx context.Context, library string) *facts.Unusable 
 		Remedy: lang.F("Uninstall the Linux driver inside WSL (its package brought %s), then run sudo ldconfig. WSL uses the driver of Windows.", library),
 	}
 	if name := p.computePackage(ctx, library); name != "" {
-		u.Remedy = "sudo apt-get remove --purge " + name + " && sudo ldconfig"
+		u.Remedy = fmt.Sprintf("sudo apt-get remove --purge %s && sudo ldconfig", name)
 	}
 	return u
 }
@@ -158,7 +159,7 @@ func (p *probe) foreignOnJetson(ctx context.Context, library, own string) *facts
 		Remedy: lang.F("Uninstall the driver that brought %s, then run sudo apt-get install --reinstall nvidia-l4t-cuda && sudo ldconfig.", library),
 	}
 	if name := p.computePackage(ctx, library); name != "" {
-		u.Remedy = "sudo apt-get remove --purge " + name + " && sudo apt-get install --reinstall nvidia-l4t-cuda && sudo ldconfig"
+		u.Remedy = fmt.Sprintf("sudo apt-get remove --purge %s && sudo apt-get install --reinstall nvidia-l4t-cuda && sudo ldconfig", name)
 	}
 	return u
 }

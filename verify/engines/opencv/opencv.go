@@ -148,9 +148,10 @@ func (b *builder) worker(exe string) engine.Worker {
 // explain knows failures of a build that are OpenCV's own: its CMake package of
 // Windows names the compilers that it has libraries for.
 func explain(log string) (why, fix string) {
+	const pack = "Found OpenCV Windows Pack but it has no binaries compatible with your configuration"
 	// CMake breaks lines.
-	if strings.Contains(strings.Join(strings.Fields(log), " "), "Found OpenCV Windows Pack but it has no binaries compatible with your configuration") {
-		return lang.F("find_package(%s) fails: %s", "OpenCV", "Found OpenCV Windows Pack but it has no binaries compatible with your configuration"),
+	if strings.Contains(strings.Join(strings.Fields(log), " "), pack) {
+		return lang.F("find_package(%s) fails: %s", "OpenCV", pack),
 			lang.T("build with a Visual Studio that this OpenCV has a folder for (x64\\vc16: 2019, x64\\vc17: 2022), for x64; MinGW needs an OpenCV built with MinGW")
 	}
 	return "", ""
