@@ -98,6 +98,7 @@ func Read(text string) []Report {
 		return nil
 	}
 	var bare strings.Builder
+	bare.Grow(len(text) + 1)
 	var starts []start
 	s := starter{processor: -1}
 	n := 0
@@ -150,15 +151,15 @@ func (s *starter) begins(line string) string {
 	switch {
 	case strings.Contains(line, "eneral configuration for "):
 		return BuildInfo
-	case smiStart.MatchString(line) && !strings.Contains(line, "has failed"), strings.Contains(line, ",") && queryStart.MatchString(line):
+	case smiStart.MatchString(line) && !strings.Contains(line, "has failed"), holds(line, ",") && holds(line, "name") && queryStart.MatchString(line):
 		return NvidiaSMI
 	case strings.Contains(line, "compilation tools, release"):
 		return NVCC
-	case platformsIn.MatchString(line):
+	case holds(line, "umber of platforms", "#PLATFORMS") && platformsIn.MatchString(line):
 		return CLInfo
-	case s.kind != CLInfo && platformIn.MatchString(line):
+	case s.kind != CLInfo && holds(line, "Platform Name", "CL_PLATFORM_NAME") && platformIn.MatchString(line):
 		return CLInfo
-	case s.kind != VSWhere && (recordIn.MatchString(line) || instanceIn.MatchString(line)):
+	case s.kind != VSWhere && holds(line, "nstanceId", `"installationPath"`, `"path"`) && (recordIn.MatchString(line) || instanceIn.MatchString(line)):
 		return VSWhere
 	}
 	if s.kind == VSWhere && strings.HasPrefix(line, "[") {
@@ -183,6 +184,17 @@ func (s *starter) begins(line string) string {
 	}
 	s.processor = number
 	return CPUInfo
+}
+
+// holds reports whether a line has one of the texts, without which an expression need not
+// be tried: that costs far more.
+func holds(line string, texts ...string) bool {
+	for _, text := range texts {
+		if strings.Contains(line, text) {
+			return true
+		}
+	}
+	return false
 }
 
 // openingOf is the offset of the bracket that a record begins with.

@@ -6,9 +6,7 @@
 package explain
 
 import (
-	"bytes"
 	"cmp"
-	"errors"
 	"io"
 	"regexp"
 	"slices"
@@ -164,126 +162,31 @@ func systemLiterals(system string) []string {
 // hit is a matcher that a line satisfied.
 type hit struct {
 	m        matcher
+	at       int // index of the matcher
 	line     int
 	evidence string
 	groups   map[string]string
 }
 
-// found is what one pass over a text saw.
-type found struct {
-	set    *Set
-	seen   []bool // literal → it is in the text
-	hits   []hit
-	done   []bool // matcher → it has a hit
-	lines  int
-	first  *Line // the first error
-	tested int   // lines tried as first error
-	err    error
-}
-
-// maxTested bounds the lines that are tried as the first error.
-const maxTested = 5000
-
-// scan passes over a text once, looking at size bytes of a line. The beginning of the
-// text goes into keep, where that is not nil.
-func (s *Set) scan(r io.Reader, size int, keep *bytes.Buffer) *found {
-	f := &found{set: s, seen: make([]bool, len(s.texts)), done: make([]bool, len(s.matchers))}
-	isError := make([]bool, len(s.texts))
-	for _, text := range errorLiterals() {
-		isError[slices.Index(s.texts, text)] = true
-	}
-	lines := logtext.NewReader(r, size)
-	var ids, foreign []int32
-	var ends []int
-	mayFail, foreignEnd := -1, 0
-	see := func(id int32, end int) {
-		f.seen[id] = true
-		if isError[id] && mayFail < 0 {
-			mayFail = end
-		}
-		if len(s.users[id]) > 0 && !slices.Contains(ids, id) {
-			ids, ends = append(ids, id), append(ends, end)
-		}
-		if len(s.phrases[id]) > 0 && !slices.Contains(foreign, id) {
-			foreign, foreignEnd = append(foreign, id), end
-		}
-	}
-	for {
-		line, err := lines.Next()
-		if err != nil {
-			if !errors.Is(err, io.EOF) {
-				f.err = err
-			}
-			return f
-		}
-		if keep != nil && keep.Len()+len(line) < dump.MaxText {
-			keep.Write(line)
-			keep.WriteByte('\n')
-		}
-		if len(bytes.TrimSpace(line)) == 0 {
-			continue
-		}
-		f.lines++
-		ids, ends, foreign, mayFail = ids[:0], ends[:0], foreign[:0], -1
-		s.literals.find(line, see)
-		read := line
-		if len(foreign) > 0 {
-			read = s.english(line, foreign, foreignEnd)
-			ids, ends, mayFail = ids[:0], ends[:0], -1
-			s.literals.find(read, see)
-		}
-		for i, id := range ids {
-			f.try(id, read, ends[i], lines.N, line)
-		}
-		f.tryFirst(read, mayFail, lines.N, line)
-	}
-}
-
-// tryFirst takes a line as the first error, where it is one. may is where a word of an
-// error ends in it, -1 for none.
-func (f *found) tryFirst(read []byte, may, number int, line []byte) {
-	if may < 0 || f.first != nil || f.tested >= maxTested {
-		return
-	}
-	f.tested++
-	if part := string(windowOf(read, may)); strong().MatchString(logtext.Unprefixed(part)) && !harmless().MatchString(part) {
-		original := string(windowOf(line, min(may, len(line))))
-		f.first = &Line{Line: number, Text: excerpt(original, min(may, len(original)))}
-	}
-}
-
-// try tries the matchers of one literal on a line, which is read as rules are written and
-// shown as it is.
-func (f *found) try(id int32, read []byte, end, number int, line []byte) {
-	text := ""
-	for _, at := range f.set.users[id] {
-		if f.done[at] {
-			continue
-		}
-		if text == "" {
-			text = plain(string(windowOf(read, end)))
-		}
-		if groups, ok := f.set.matchers[at].match(text); ok {
-			f.done[at] = true
-			f.hits = append(f.hits, hit{f.set.matchers[at], number, excerpt(string(line), min(end, len(line))), groups})
-		}
-	}
-}
-
-// match tries a line in plain form.
-func (m *matcher) match(line string) (groups map[string]string, ok bool) {
+// match tries a line in plain form, which is given in lower case as well.
+func (m *matcher) match(line, lower string) (groups map[string]string, ok bool) {
 	if m.rule == nil {
-		return nil, bounded(strings.ToLower(line), m.form)
+		return nil, bounded(lower, m.form)
+	}
+	var found []string
+	if m.rule.pattern != nil {
+		if !m.rule.needs.in(lower) {
+			return nil, false
+		}
+		if found = m.rule.pattern.FindStringSubmatch(line); found == nil {
+			return nil, false
+		}
 	}
 	if m.rule.except != nil && m.rule.except.MatchString(line) {
 		return nil, false
 	}
-	if m.rule.pattern == nil {
-		return nil, true
-	}
-	found := m.rule.pattern.FindStringSubmatch(line)
 	if found == nil {
-		return nil, false
+		return nil, true
 	}
 	groups = map[string]string{}
 	for i, name := range m.rule.pattern.SubexpNames() {
@@ -393,7 +296,7 @@ func (f *found) system() string {
 // macos) chooses the fix where the text does not tell its own. The error says
 // what could not be read.
 func (s *Set) Text(r io.Reader, system string) (*Result, error) {
-	var text bytes.Buffer
+	var text strings.Builder
 	f := s.scan(r, maxLine, &text)
 	if f.err != nil {
 		return nil, f.err
