@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -279,7 +280,10 @@ type Miss struct {
 func (e *NoRowError) Error() string {
 	var given []string
 	for _, k := range slices.Sorted(maps.Keys(e.Given)) {
-		given = append(given, columnName(k)+" "+e.Given[k])
+		if k == "os" && len(e.Given) > 1 {
+			continue // everybody knows on which system this is
+		}
+		given = append(given, Versioned(k, e.Given[k]))
 	}
 	text := "no known combination has " + strings.Join(given, " with ")
 	if e.Nearest == nil {
@@ -287,7 +291,7 @@ func (e *NoRowError) Error() string {
 	}
 	var misses []string
 	for _, m := range e.Misses {
-		misses = append(misses, columnName(m.Column)+" "+m.Wanted)
+		misses = append(misses, Versioned(m.Column, m.Wanted))
 	}
 	nearest := "the nearest known one"
 	if release := e.Nearest.Then["gocv"]; release != "" {
@@ -343,6 +347,23 @@ func beyond(text, limit string) bool {
 }
 
 // columnName is what a table's column stands for, for people.
+// Versioned is a column with its value, as people say it: CUDA 11.8, Visual Studio 2017
+// (15.3.26730), and Visual Studio 2015 for the condition >= 14, < 15.
+func Versioned(column, value string) string {
+	years := map[int]string{14: "2015", 15: "2017", 16: "2019", 17: "2022", 18: "2026"}
+	text := strings.TrimPrefix(value, ">= ")
+	first, below, whole := strings.Cut(text, ", < ")
+	n, err := strconv.Atoi(strings.Split(first, ".")[0])
+	switch {
+	case column != "visual-studio" || err != nil || years[n] == "":
+	case text == value:
+		return Display(column) + " " + years[n] + " (" + value + ")"
+	case whole && first == strconv.Itoa(n) && below == strconv.Itoa(n+1):
+		return Display(column) + " " + years[n]
+	}
+	return columnName(column) + " " + value
+}
+
 func columnName(column string) string {
 	switch column {
 	case "cuda":

@@ -356,9 +356,16 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 				}
 			}
 		}
+		torch, _ := e.facts.Active("libtorch")
+		if c.Table == "libtorch-cuda" && torch.Built.CUDA != "" {
+			found = lang.F("LibTorch %s is built for CUDA %s, and CUDA Toolkit %s is installed", torch.Version, torch.Built.CUDA, given["cuda"])
+		}
 		v := verdict{state: Fail, wanted: wanted, found: found, where: lang.F("table %s", c.Table)}
 		if !e.brief {
 			v.fix = cmp.Or(e.otherRelease(c.Table, given), e.mismatch(none))
+			if c.Table == "libtorch-cuda" && torch.Built.CUDA != "" && v.fix != "" && e.runsCUDA(torch.Built.CUDA, BestGPU(e.facts), true) {
+				v.fix = lang.Join(v.fix, lang.F("Or install CUDA Toolkit %s, which the LibTorch here is built for.", torch.Built.CUDA))
+			}
 		}
 		return v
 	case err != nil:
@@ -511,6 +518,10 @@ func displayed(pairs []string) string {
 		}
 		if name == "sm" {
 			name = lang.T("compute capability")
+		}
+		if name == "visual-studio" { // whose releases have years
+			out = append(out, recipes.Versioned(name, value))
+			continue
 		}
 		out = append(out, recipes.Display(name)+" "+value)
 	}

@@ -137,6 +137,14 @@ func gpuCode(e *evaluation, s subject) (map[string]string, bool) {
 		"gpu": cmp.Or(gpus[0].Name, lang.T("the NVIDIA GPU")), "sm": sm, "archs": cmp.Or(strings.Join(b.CUDAArchs, ", "), "none"), "ptx": ptx,
 		"arch": strings.ReplaceAll(sm, ".", ""),
 	}
+	cuda, _ := e.facts.Active("cuda")
+	if _, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": cuda.Version}, "generation"); err != nil && s.name == "opencv" && cuda.Version != "" {
+		// The toolkit here makes no code for the card either: another one comes first.
+		least, _ := recipes.ParseConstraint(">= 9.0")
+		if vars["with"] = recipes.Series(e.cudaFor(least, false)); vars["with"] == "" {
+			return nil, false
+		}
+	}
 	if s.name == "libtorch" {
 		vars["release"] = e.libtorchFor(sm)
 		vars["toolkit"], vars["runs"] = "cuda.version", "cuda.driver" // another build asks for another

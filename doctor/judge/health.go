@@ -136,7 +136,7 @@ var symptoms = map[string][]string{
 	"cpu.arch":      {"onnxruntime.unusable", "libtorch.unusable", "tensorflow.unusable", "opencv.unusable", "ncnn.unusable"},
 	"gpu.nvidia": {"gpu.memory", "nvidia-driver.version", "cuda.version", "cuda.darknet", "cuda.gcc", "cudnn.version", "libtorch.backend", "onnxruntime.backend", "darknet.backend", "libtorch.cuda", "onnxruntime.cudnn",
 		"openpose.cuda-present", "openpose.cudnn-present", "libtorch.gpu-build", "onnxruntime.gpu-build", "darknet.gpu-build", "gpu.memory-caffe", "caffe.backend"},
-	"cuda.sm": {"cuda.driver", "cudnn.cuda", "opencv.gpu-code", "libtorch.gpu-code", "onnxruntime.gpu-code", "caffe.gpu-code"},
+	"cuda.sm": {"cuda.driver", "cudnn.cuda", "libtorch.gpu-code", "onnxruntime.gpu-code", "caffe.gpu-code"},
 }
 
 // inPlace moves the findings of checks, which come after known others, before the

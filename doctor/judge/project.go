@@ -385,6 +385,9 @@ func openCVSources(e *evaluation, _ subject) (map[string]string, bool) {
 		return say(lang.T("they look for libnppi, which CUDA 9 and newer have in parts, and CMake stops with CUDA_nppi_LIBRARY set to NOTFOUND"), "3.4", "")
 	case has && recipes.Series(version) == "4.2" && BestGPU(e.facts) != "" && newer(dnn42, BestGPU(e.facts)):
 		return say(lang.F("dnn with CUDA in them needs compute capability %s, and the GPU here has %s", dnn42, BestGPU(e.facts)), "4.3.0", "-DOPENCV_DNN_CUDA=OFF")
+	case has && e.oldForCUDA(version) != "":
+		cudnn, _ := e.facts.Active("cudnn")
+		return say(lang.F("they do not compile with CUDA %s and cuDNN %d", recipes.Series(cuda.Version), major(cudnn.Version)), e.oldForCUDA(version), "")
 	case has && major(cuda.Version) >= 9 && newer("3.4", version):
 		return say(lang.T("without CUDA_ARCH_BIN they make code for Fermi (compute_20), which CUDA 9 and newer refuse"), "3.4", option)
 	}

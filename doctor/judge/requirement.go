@@ -998,6 +998,9 @@ func (e *evaluation) mismatch(none *recipes.NoRowError) string {
 			}
 		}
 		step := lang.F("install %s %s instead of %s", recipes.Display(m.Column), m.Wanted, m.Found)
+		if m.Column == "visual-studio" { // whose releases have years
+			step = lang.F("install %s instead of %s", recipes.Versioned(m.Column, m.Wanted), recipes.Versioned(m.Column, m.Found))
+		}
 		for i := range e.recipe.Requirements {
 			q := &e.recipe.Requirements[i]
 			if q.Component == nil || !slices.Contains(names(q.Component), m.Column) || !e.asks(q) {

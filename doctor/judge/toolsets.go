@@ -273,6 +273,30 @@ func (e *evaluation) opencvCUDAAdvice(q *recipes.Requirement) string {
 	return "Build OpenCV " + least + " or newer (older releases " + reason + ") with " + strings.TrimPrefix(Manual(q, e.facts), build)
 }
 
+// oldForCUDA is the oldest OpenCV 4 that compiles with the CUDA and the cuDNN here, for
+// sources of a release that the table has and that does not; "" where they do, and where
+// one of the two is not known.
+func (e *evaluation) oldForCUDA(version string) string {
+	cuda, ok := e.facts.Active("cuda")
+	cudnn, found := e.facts.Active("cudnn")
+	if !ok || !found || cuda.Version == "" || cudnn.Version == "" || !e.acceptsCUDA(cuda.Version) || newer("4.2", version) {
+		return ""
+	}
+	var none *recipes.NoRowError
+	given := map[string]string{"opencv": version, "cuda": cuda.Version, "cudnn": cudnn.Version}
+	if _, _, err := e.tables.Choose("opencv-cuda", given, "cxx"); !errors.As(err, &none) {
+		return ""
+	}
+	least := ""
+	for _, v := range e.series("opencv-cuda", "opencv") {
+		given["opencv"] = v
+		if _, _, err := e.tables.Choose("opencv-cuda", given, "cxx"); err == nil && major(v) == 4 && newer(v, version) {
+			least = v
+		}
+	}
+	return least
+}
+
 // cudnnAdvice names the exact cuDNN for the CUDA that is installed or advised.
 func (e *evaluation) cudnnAdvice(c *recipes.ComponentCheck) string {
 	requirement, err := recipes.ParseConstraint(c.Version)

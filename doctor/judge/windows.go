@@ -273,7 +273,11 @@ func ortCUDA(e *evaluation, s subject) (map[string]string, bool) {
 	if !e.isWindows() && slices.ContainsFunc(e.facts.Components["cuda"], func(i facts.Instance) bool { return major(i.Version) == built }) {
 		return nil, false
 	}
-	return map[string]string{"built": strconv.Itoa(built), "cuda": cuda.Version, "here": strconv.Itoa(major(cuda.Version))}, true
+	vars := map[string]string{"built": strconv.Itoa(built), "cuda": cuda.Version, "here": strconv.Itoa(major(cuda.Version))}
+	if cudnn, ok := e.facts.Active("cudnn"); ok && major(cudnn.Version) > 0 {
+		vars["cudnn"] = strconv.Itoa(major(cudnn.Version))
+	}
+	return vars, true
 }
 
 // noVideoFiles finds an OpenCV whose build information has none of the libraries that

@@ -44,6 +44,7 @@ var keys = []string{"/var/lib/shim-signed/mok/MOK.der", "/var/lib/dkms/mok.pub",
 // nothing in a container, whose kernel is the host's; the judge knows.
 func (p *prober) module() {
 	h, m := p.h, &p.e.Module
+	m.Installer = h.Exists(p.ctx, "/usr/bin/nvidia-uninstall") || h.Exists(p.ctx, "/usr/bin/nvidia-installer")
 	m.Loaded = h.Exists(p.ctx, "/proc/driver/nvidia/version") || h.Exists(p.ctx, "/sys/module/nvidia/version")
 	if m.Loaded {
 		// The open ones call themselves "Open Kernel Module" there.
@@ -97,7 +98,6 @@ func (p *prober) module() {
 // what else would bring it.
 func (p *prober) unbuilt(kernel string) {
 	h, m := p.h, &p.e.Module
-	m.Installer = h.Exists(p.ctx, "/usr/bin/nvidia-uninstall") || h.Exists(p.ctx, "/usr/bin/nvidia-installer")
 	for _, pattern := range []string{"nvidia", "nvidia-*"} {
 		for _, dir := range h.Glob(p.ctx, "/var/lib/dkms", pattern) {
 			for _, build := range h.Glob(p.ctx, dir, "*") {

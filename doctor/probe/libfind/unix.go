@@ -686,14 +686,17 @@ var archiveCUDA = lazyregexp.New(`-(?:gpu[-_])?cuda(1[0-9])[-.]|-gpu[-_]cuda(1[0
 // cudaOfArchive is the major version of CUDA that ONNX Runtime's archive for the GPU is
 // built for, by the folder it is unpacked to: its name has the version where two were
 // offered. Without it, the archives up to 1.18 are for CUDA 11 and those from 1.19 on for
-// 12 (release notes of 1.19.0). From 1.24 on there are archives for 13; "" for what is not
-// known.
+// 12 (release notes of 1.19.0), but that those of 1.19.0 for Windows load CUDA 11 and
+// cuDNN 8 (microsoft/onnxruntime issue 21965; 1.19.2 put it right). From 1.24 on there are
+// archives for 13; "" for what is not known.
 func cudaOfArchive(folder, version string) string {
 	if m := archiveCUDA.FindStringSubmatch(folder); m != nil {
 		return cmp.Or(m[1], m[2])
 	}
 	minor, err := strconv.Atoi(strings.Split(version+".", ".")[1])
 	switch {
+	case version == "1.19.0" && (strings.Contains(folder, "-win-x64-gpu-") || strings.Contains(folder, "-win-x64-cuda-")):
+		return "11"
 	case err != nil || !strings.HasPrefix(version, "1.") || !strings.Contains(folder, "-gpu-"+version):
 		return ""
 	case minor >= 7 && minor < 19:
