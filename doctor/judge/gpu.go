@@ -140,9 +140,13 @@ func gpuCode(e *evaluation, s subject) (map[string]string, bool) {
 	cuda, _ := e.facts.Active("cuda")
 	if _, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": cuda.Version}, "generation"); err != nil && s.name == "opencv" && cuda.Version != "" {
 		// The toolkit here makes no code for the card either: another one comes first.
-		least, _ := recipes.ParseConstraint(">= 9.0")
-		if vars["with"] = recipes.Series(e.cudaFor(least, false)); vars["with"] == "" {
-			return nil, false
+		toolkit := e.toolkitToInstall()
+		if toolkit == "" || !newer(toolkit, cuda.Version) {
+			return nil, false // for an old card it is the older toolkit that matters
+		}
+		vars["with"] = recipes.Series(toolkit)
+		if least := e.leastOpenCV(toolkit); newer(least, s.instance.Version) {
+			vars["release"] = least
 		}
 	}
 	if s.name == "libtorch" {

@@ -314,24 +314,30 @@ func projectGPUCode(e *evaluation, s subject) (map[string]string, bool) {
 		return nil, false
 	}
 	var refused []string
+	sm, needs := BestGPU(e.facts), ""
 	exists := func(sm string) bool {
 		t, err := e.tables.Table("cuda-sm")
 		return err != nil || newer(sm, t.Complete.Through["sm"]) || newer("2.0", sm) ||
 			slices.ContainsFunc(t.Rows, func(r recipes.Row) bool { return r.When["sm"] == "= "+sm })
 	}
-	for _, sm := range slices.Concat(g.Archs, g.PTX) {
+	for _, arch := range slices.Concat(g.Archs, g.PTX) {
 		var none *recipes.NoRowError
-		_, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": cuda.Version}, "generation")
-		_, _, known := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": ""}, "generation")
-		if errors.As(err, &none) && (known == nil || !exists(sm)) && !slices.Contains(refused, sm) {
-			refused = append(refused, sm)
+		_, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": arch, "cuda": cuda.Version}, "generation")
+		_, _, known := e.tables.Choose("cuda-sm", map[string]string{"sm": arch, "cuda": ""}, "generation")
+		if errors.As(err, &none) && (known == nil || !exists(arch)) && !slices.Contains(refused, arch) {
+			refused = append(refused, arch)
+			if arch == sm && len(none.Misses) == 1 && none.Misses[0].Column == "cuda" { // what the card here is
+				needs, _, _ = strings.Cut(strings.TrimPrefix(none.Misses[0].Wanted, ">= "), ",")
+			}
 		}
 	}
-	sm := BestGPU(e.facts)
 	vars := map[string]string{"gpu": "", "sm": sm, "arch": strings.ReplaceAll(sm, ".", "")}
 	if len(refused) > 0 {
 		vars["problem"] = lang.F("CUDA %s makes no code for compute capability %s", cuda.Version, strings.Join(refused, ", "))
 		vars["refused"] = strings.Join(refused, ", ")
+		if newer(needs, cuda.Version) {
+			vars["needs"] = needs
+		}
 		return vars, true
 	}
 	gpus, known := e.nvidiaGPUs()

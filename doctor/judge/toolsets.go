@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strconv"
@@ -271,6 +272,28 @@ func (e *evaluation) opencvCUDAAdvice(q *recipes.Requirement) string {
 		return lang.Join(lang.F("OpenCV %s or newer is required.", least), Manual(q, e.facts))
 	}
 	return "Build OpenCV " + least + " or newer (older releases " + reason + ") with " + strings.TrimPrefix(Manual(q, e.facts), build)
+}
+
+// toolkitToInstall is the CUDA toolkit that a fix here names, or would.
+func (e *evaluation) toolkitToInstall() string {
+	least, err := recipes.ParseConstraint(">= 9.2")
+	if err != nil {
+		return ""
+	}
+	return cmp.Or(e.advised["cuda"], e.cudaFor(least, true), e.cudaFor(least, false))
+}
+
+// leastOpenCV is the oldest OpenCV 4 that compiles with a CUDA toolkit and some cuDNN.
+func (e *evaluation) leastOpenCV(cuda string) string {
+	least := ""
+	for _, v := range e.series("opencv-cuda", "opencv") {
+		for _, cudnn := range e.series("opencv-cuda", "cudnn") {
+			if _, _, err := e.tables.Choose("opencv-cuda", map[string]string{"opencv": v, "cuda": cuda, "cudnn": cudnn}, "cxx"); err == nil && major(v) == 4 {
+				least = v
+			}
+		}
+	}
+	return least
 }
 
 // oldForCUDA is the oldest OpenCV 4 that compiles with the CUDA and the cuDNN here, for
