@@ -79,7 +79,7 @@ func contents(l *lockfile.Lock) string {
 		lang.F("%d packages, %d files of Go modules, %d other files", len(l.Packages), len(l.Modules), len(l.Files)),
 		step.Bytes(l.Bytes()),
 	}
-	return strings.Join(parts, "; ")
+	return strings.Join(parts, lang.T("; "))
 }
 
 func (o LockOptions) make(ctx context.Context) (*lockfile.Lock, error) {

@@ -894,7 +894,7 @@ func featureCommand(names []string) string {
 			out = append(out, lang.F("As administrator: DISM /Online /Enable-Feature /All /FeatureName:%s", n))
 		}
 	}
-	return strings.Join(out, "; ")
+	return strings.Join(out, lang.T("; "))
 }
 
 // onOS reports whether a list names the family, the distribution, or one that

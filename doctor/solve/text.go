@@ -459,7 +459,7 @@ func (s *Solution) Steps() []Step {
 		if c.ByHand {
 			g.Who = who
 		}
-		g.Title += "; " + c.Title()
+		g.Title += lang.T("; ") + c.Title()
 		g.Cost = g.Cost.plus(c.Cost)
 		for _, why := range c.Why {
 			if !slices.Contains(g.Why, why) {
@@ -556,5 +556,5 @@ func (c Cost) String() string {
 	if c.Heavy {
 		parts = append(parts, lang.T("a Visual Studio"))
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, lang.T(", "))
 }
