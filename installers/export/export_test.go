@@ -412,7 +412,7 @@ func TestPowerShellMark(t *testing.T) {
 	for _, f := range Formats() {
 		for title, want := range map[string]bool{"Print": false, "打印": f == PowerShell} {
 			s := printer([]string{"x"}, false)
-			s.Title = title
+			s.Title, s.Argv[1] = title, "A=b"
 			var b bytes.Buffer
 			if err := Write(&b, f, &installers.Plan{Steps: []installers.Step{s}}, About{}); err != nil {
 				t.Fatal(f, err)
