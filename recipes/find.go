@@ -57,14 +57,12 @@ type NotFoundError struct {
 }
 
 func (e *NotFoundError) Error() string {
-	text := fmt.Sprintf("there is no recipe %q", e.Name)
+	text := lang.F("there is no recipe %q (available: %s)", e.Name, strings.Join(e.Available, lang.T(", ")))
 	if e.Nearest != "" {
-		text += "; did you mean " + e.Nearest + "?"
-	} else {
-		text += " (available: " + strings.Join(e.Available, ", ") + ")"
+		text = lang.F("there is no recipe %q; did you mean %s?", e.Name, e.Nearest)
 	}
 	if e.Locked != nil {
-		text += "; your own recipes could not be listed: " + e.Locked.Error()
+		text = lang.F("%s; your own recipes could not be listed: %v", text, e.Locked)
 	}
 	return text
 }

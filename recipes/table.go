@@ -314,7 +314,7 @@ type NewerError struct {
 }
 
 func (e *NewerError) Error() string {
-	return fmt.Sprintf("newer than this table (%s): %s %s; its rows end with %s", e.AsOf, columnName(e.Column), e.Version, e.Through)
+	return lang.F("newer than this table (%s): %s %s; its rows end with %s", e.AsOf, columnName(e.Column), e.Version, e.Through)
 }
 
 // Newer reports the first column, in the table's order, whose version is above
@@ -369,9 +369,9 @@ func columnName(column string) string {
 	case "cuda":
 		return "CUDA"
 	case "sm":
-		return "compute capability"
+		return lang.T("compute capability")
 	case "os":
-		return "system"
+		return lang.T("system")
 	case "ubuntu":
 		return "Ubuntu"
 	}

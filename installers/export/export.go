@@ -10,14 +10,11 @@ package export
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -84,19 +81,10 @@ func Write(w io.Writer, format Format, plan *installers.Plan, about About) error
 	if format == PowerShell && about.Whole.onWindows() {
 		tasks, left = about.Whole.order(tasks)
 	}
-	var text bytes.Buffer
-	b := bufio.NewWriter(&text)
+	b := bufio.NewWriter(w)
 	write(&page{Writer: b, about: about, manual: plan.Manual, left: left}, tasks)
-	err = b.Flush()
-	// Windows PowerShell 5.1 reads a script without the mark in the system's own code
-	// page, where the last byte of a Chinese character may swallow a quote
-	// (about_Character_Encoding).
-	if format == PowerShell && bytes.ContainsFunc(text.Bytes(), func(r rune) bool { return r > unicode.MaxASCII }) {
-		_, merr := io.WriteString(w, "\ufeff")
-		err = errors.Join(err, merr)
-	}
-	if _, werr := text.WriteTo(w); err != nil || werr != nil {
-		return lang.Errorf("write the plan as %s: %w", format, errors.Join(err, werr))
+	if err := b.Flush(); err != nil {
+		return lang.Errorf("write the plan as %s: %w", format, err)
 	}
 	return nil
 }

@@ -406,24 +406,6 @@ func TestPowerShellGivesEveryWordBack(t *testing.T) {
 	}
 }
 
-// TestPowerShellMark: a script with more than ASCII says that it is UTF-8, which Windows
-// PowerShell 5.1 takes for the system's code page otherwise. No other format may.
-func TestPowerShellMark(t *testing.T) {
-	for _, f := range Formats() {
-		for title, want := range map[string]bool{"Print": false, "打印": f == PowerShell} {
-			s := printer([]string{"x"}, false)
-			s.Title, s.Argv[1] = title, "A=b"
-			var b bytes.Buffer
-			if err := Write(&b, f, &installers.Plan{Steps: []installers.Step{s}}, About{}); err != nil {
-				t.Fatal(f, err)
-			}
-			if got := strings.HasPrefix(b.String(), "\ufeff"); got != want {
-				t.Errorf("%s, %q: marked %v", f, title, got)
-			}
-		}
-	}
-}
-
 func TestCommentsStayComments(t *testing.T) {
 	for _, f := range Formats() {
 		var b bytes.Buffer

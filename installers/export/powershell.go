@@ -153,7 +153,7 @@ function Invoke-AsRoot([string[]] $Argv, [int[]] $Fine = @(), [int[]] $Reboot = 
 func writePowerShell(p *page, tasks []task) {
 	// Windows PowerShell 5.1 reads a file without a mark in the machine's code
 	// page, where the bytes of one character can become a quote.
-	if slices.ContainsFunc(tasks, func(t task) bool {
+	if lang.Current() != lang.English || slices.ContainsFunc(tasks, func(t task) bool {
 		return !ascii(t.title) || !ascii(strings.Join(t.argv, "")+strings.Join(t.windows, ""))
 	}) {
 		p.WriteRune(0xfeff) //nolint:errcheck // kept by the bufio.Writer until Flush
