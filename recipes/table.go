@@ -285,7 +285,7 @@ func (e *NoRowError) Error() string {
 		}
 		given = append(given, Versioned(k, e.Given[k]))
 	}
-	text := "no known combination has " + strings.Join(given, " with ")
+	text := lang.F("no known combination has %s", strings.Join(given, lang.T(" with ")))
 	if e.Nearest == nil {
 		return text
 	}
@@ -293,11 +293,11 @@ func (e *NoRowError) Error() string {
 	for _, m := range e.Misses {
 		misses = append(misses, Versioned(m.Column, m.Wanted))
 	}
-	nearest := "the nearest known one"
+	needs := strings.Join(misses, lang.T(" and "))
 	if release := e.Nearest.Then["gocv"]; release != "" {
-		nearest += ", with gocv " + release + ","
+		return lang.F("%s; the nearest known one, with gocv %s, needs %s", text, release, needs)
 	}
-	return fmt.Sprintf("%s; %s needs %s", text, nearest, strings.Join(misses, " and "))
+	return lang.F("%s; the nearest known one needs %s", text, needs)
 }
 
 // NewerError says that no row of a table fits and that a version is newer than
