@@ -196,7 +196,7 @@ func (s subject) scripted(do *recipes.Do, fill func(string) (string, bool)) *Act
 	if !whole || !wholeToo || !wholeFrom {
 		return nil
 	}
-	file := FileCopy{Names: strings.Split(names, ", "), From: strings.Split(from, " and "), To: to}
+	file := FileCopy{Names: strings.Split(names, ", "), From: strings.Split(from, ";"), To: to}
 	if i := strings.LastIndexByte(names, '\\'); i > 0 && do.From == "" {
 		file.Names, file.From = []string{names[i+1:]}, []string{names[:i]}
 	}

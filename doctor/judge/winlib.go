@@ -71,7 +71,7 @@ func pythonModule(_ *evaluation, s subject) (map[string]string, bool) {
 		name = "cv2"
 	}
 	return map[string]string{
-		"import": name, "module": by, "missing": strings.Join(names, ", "), "dir": by[:strings.LastIndexByte(by, '\\')], "from": strings.Join(from, lang.T(" and ")), "add": strings.Join(add, lang.T(" and ")),
+		"import": name, "module": by, "missing": strings.Join(names, ", "), "dir": by[:strings.LastIndexByte(by, '\\')], "from": strings.Join(from, lang.T(" and ")), "folders": strings.Join(from, ";"), "add": strings.Join(add, lang.T(" and ")),
 	}, true
 }
 
