@@ -175,7 +175,7 @@ func (m *matcher) match(line, lower string) (groups map[string]string, ok bool) 
 	}
 	var found []string
 	if m.rule.pattern != nil {
-		if !m.rule.needs.in(lower) {
+		if !matchAny(m.rule.branches, line, lower) {
 			return nil, false
 		}
 		if found = m.rule.pattern.FindStringSubmatch(line); found == nil {

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -142,32 +143,53 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
-// TestNeeds: a text that an expression matches has what it needs.
-func TestNeeds(t *testing.T) {
+// TestBranches: a text that an expression matches has what one of its branches needs, and
+// matches that; without it, it is not tried.
+func TestBranches(t *testing.T) {
 	for expr, want := range map[string][]string{
 		`(?i)error: .*FOO|bar(baz)+`: {"error: foo", "barbaz"},
 		`(?i)mask\.so`:               {"MA\u017f\u212a.so", "Mask.SO"}, // the long s and the sign of kelvin
 		`a(?:bc|de)?f{0,2}gh`:        {"agh", "abcffgh"},
 		`(?:x|yy)zz`:                 {"xzz", "yyzz"},
 		`Getötet.*cc1`:               {"Getötet cc1"},
+		`(?i)ab: one|ab: two|cd`:     {"AB: two", "xcd"},
 	} {
+		branches := branchesOf(expr)
 		for _, text := range want {
-			if !regexp.MustCompile(expr).MatchString(text) || !needsOf(expr).in(folded(text)) {
-				t.Errorf("%s: needs %+v of %q", expr, needsOf(expr), text)
+			if !regexp.MustCompile(expr).MatchString(text) || !matchAny(branches, text, folded(text)) {
+				t.Errorf("%s: %q does not match %+v", expr, text, branches)
 			}
 		}
-		if needsOf(expr).in("") {
-			t.Errorf("%s: needs nothing", expr)
+		for _, b := range branches {
+			if b.needs.in("") {
+				t.Errorf("%s: %s needs nothing", expr, b.expression())
+			}
 		}
 	}
 	s := embedded(t)
+	lines := strings.Split(string(mixed(t, s, "failures", 200_000)), "\n")
+	lines = append(lines, strings.Split(string(mixed(t, s, "near", 200_000)), "\n")...)
 	for _, r := range s.Rules {
-		for _, text := range r.Yes {
-			for line := range strings.Lines(text) {
-				if line = plain(line); r.pattern != nil && r.pattern.MatchString(line) && !r.needs.in(folded(line)) {
-					t.Errorf("rule %s: needs %+v of %q", r.ID, r.needs, line)
-				}
+		lines = append(lines, strings.Split(strings.Join(r.Yes, "\n"), "\n")...)
+	}
+	matches := 0
+	for _, line := range lines {
+		line = plain(line)
+		lower := folded(line)
+		for _, r := range s.Rules {
+			if r.pattern == nil || !slices.ContainsFunc(r.Literals, func(text string) bool { return strings.Contains(lower, text) }) {
+				continue
+			}
+			want := r.pattern.MatchString(line)
+			if want {
+				matches++
+			}
+			if got := matchAny(r.branches, line, lower); got != want {
+				t.Errorf("rule %s: %q matches a branch: %v, the pattern: %v", r.ID, line, got, want)
 			}
 		}
+	}
+	if matches < 1000 {
+		t.Errorf("%d matches, want 1000 or more", matches)
 	}
 }

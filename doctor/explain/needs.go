@@ -1,9 +1,11 @@
 package explain
 
 import (
+	"regexp"
 	"regexp/syntax"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -40,13 +42,36 @@ func folded(text string) string {
 	return lower
 }
 
-// needsOf gives the needs of an expression, none for one that does not compile.
-func needsOf(expr string) needs {
+// branch is one of the alternatives of an expression.
+type branch struct {
+	needs needs
+	// expression is compiled when a line has all needs: that of most never is.
+	expression func() *regexp.Regexp
+}
+
+// branchesOf gives the alternatives of an expression, of which every match is one of. Each
+// is far smaller than all together, and so is the time to try it.
+func branchesOf(expr string) []branch {
 	re, err := syntax.Parse(expr, syntax.Perl)
-	if err != nil {
+	if err != nil { // the linter reports it
 		return nil
 	}
-	return needsIn(re)
+	subs := []*syntax.Regexp{re}
+	if re.Op == syntax.OpAlternate {
+		subs = re.Sub
+	}
+	var out []branch
+	for _, sub := range subs {
+		text := sub.String()
+		out = append(out, branch{needsIn(sub), sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })})
+	}
+	return out
+}
+
+// matchAny reports whether a line, which is given in the form of folded as well, matches
+// one of the alternatives.
+func matchAny(branches []branch, line, lower string) bool {
+	return slices.ContainsFunc(branches, func(b branch) bool { return b.needs.in(lower) && b.expression().MatchString(line) })
 }
 
 // shortest is the shortest text that is worth looking for.
