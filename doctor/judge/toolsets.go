@@ -328,9 +328,12 @@ func (e *evaluation) cudnnAdvice(c *recipes.ComponentCheck) string {
 		return ""
 	}
 	cuda, ok := e.facts.Active("cuda")
-	if !ok {
+	switch {
+	case !ok:
 		any, _ := recipes.ParseConstraint(">= 9.2")
 		cuda.Version = e.cudaFor(any, true)
+	case e.replaced("cuda"): // by the one that its own fix names
+		cuda.Version = cmp.Or(e.cudaBeside(), cuda.Version)
 	}
 	if cuda.Version == "" {
 		return ""

@@ -37,10 +37,34 @@ func carriedCUDA(e *evaluation, s subject) (map[string]string, bool) {
 			if newer, err := check("> "+whole, step); err != nil || !newer {
 				step = "" // the card is too old for it
 			}
-			return map[string]string{"sm": sm, "cuda": cuda, "least": step, "file": file}, true
+			vars := map[string]string{"sm": sm, "cuda": cuda, "least": step, "file": file}
+			if s.name == "openpose" {
+				vars["release"] = e.openposeFor(sm)
+			}
+			return vars, true
 		}
 	}
 	return nil, false // a card that the table does not have
+}
+
+// openposeFor is the newest release of OpenPose for Windows whose CUDA has code for a card;
+// "" where none has, and where it is the one that is asked for.
+func (e *evaluation) openposeFor(sm string) string {
+	for _, release := range e.recipe.Parameters["release"].Choices {
+		for _, studio := range []string{"16.11", "15.9", "14.0"} {
+			cuda, _, err := e.tables.Choose("openpose", map[string]string{"openpose": release, "os": "windows", "visual-studio": studio}, "cuda")
+			if err != nil || release == "master" {
+				continue
+			}
+			if _, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": cuda}, "generation"); err == nil {
+				if release == e.recipe.Setting("release") {
+					return ""
+				}
+				return release
+			}
+		}
+	}
+	return ""
 }
 
 // pythonModule finds what a Python module needs and Python does not search for.

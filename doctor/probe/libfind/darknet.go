@@ -78,7 +78,15 @@ func (s *search) darknetFlavour(ctx context.Context, c *copyOf) {
 	// A recording may have the program's name without its contents.
 	usage, errUsage := s.h.Search(ctx, file, "%s <function>", maxBinary, 13)
 	s.unreadable(errUsage)
-	c.whole = err == nil && len(own) == 0 && errUsage == nil && len(usage) > 0
+	c.whole = err == nil && len(own) == 0 && errUsage == nil && len(usage) > 0 && s.program(ctx, file)
+}
+
+// program reports whether a file begins as programs and libraries do: of others, what they
+// do not contain says nothing.
+func (s *search) program(ctx context.Context, file string) bool {
+	head, _, err := s.h.ReadFile(ctx, file, 4)
+	return err == nil && (strings.HasPrefix(string(head), "\x7fELF") || strings.HasPrefix(string(head), "MZ") ||
+		strings.HasPrefix(string(head), "\xcf\xfa\xed\xfe") || strings.HasPrefix(string(head), "\xca\xfe\xba\xbe"))
 }
 
 // gpuCode reads which GPUs a copy carries code for. Darknet and Caffe compile every
