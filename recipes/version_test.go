@@ -336,3 +336,18 @@ func TestTableWords(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestVersioned(t *testing.T) {
+	for _, tt := range []struct{ column, value, want string }{
+		{"visual-studio", "15.9.28307", "Visual Studio 2017 (15.9.28307)"},
+		{"visual-studio", ">= 14, < 15", "Visual Studio 2015"},
+		{"visual-studio", ">= 16.8, < 17", "Visual Studio >= 16.8, < 17"},
+		{"visual-studio", ">= 16", "Visual Studio >= 16"},
+		{"visual-studio", "", "Visual Studio "},
+		{"cuda", "11.8", "CUDA 11.8"},
+	} {
+		if got := Versioned(tt.column, tt.value); got != tt.want {
+			t.Errorf("Versioned(%q, %q) is %q, wanted %q", tt.column, tt.value, got, tt.want)
+		}
+	}
+}
