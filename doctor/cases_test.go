@@ -101,6 +101,7 @@ func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/lot13.yaml")
 	judgeCases(t, "testdata/lot14.yaml")
 	judgeCases(t, "testdata/lot15.yaml")
+	judgeCases(t, "testdata/lot16.yaml")
 }
 
 var sharedCases = filepath.Join("..", "..", "shared", "cases")

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -23,9 +24,19 @@ func deepBuildFolder(e *evaluation, _ subject) (map[string]string, bool) {
 	if e.facts.OS.LongPaths != "off" {
 		return nil, false
 	}
+	var folders []string
 	for _, d := range e.facts.Disks {
-		if d.Purpose == "cache" && utf8.RuneCountInString(d.Path)+buildDepth >= maxPath {
-			return map[string]string{"folder": d.Path, "length": strconv.Itoa(utf8.RuneCountInString(d.Path))}, true
+		if d.Purpose == "cache" {
+			folders = append(folders, d.Path)
+		}
+	}
+	// Their guides build in a folder of the sources'.
+	if p := e.facts.Project; slices.Contains(p.Kinds, "opencv") || slices.Contains(p.Kinds, "openpose") {
+		folders = append(folders, p.Folder)
+	}
+	for _, folder := range folders {
+		if n := utf8.RuneCountInString(folder); n+buildDepth >= maxPath {
+			return map[string]string{"folder": folder, "length": strconv.Itoa(n)}, true
 		}
 	}
 	return nil, false

@@ -217,6 +217,13 @@ func (p *prober) tools(f *facts.Facts, selected, how string) {
 		i.Active, i.Via = true, []string{how}
 	}
 	i.Unusable = p.selectionGone(selected, how)
+	if selected == cltRoot && !slices.Contains(i.Has, "clang") {
+		i.Unusable = &facts.Unusable{
+			Reason: facts.MissingFile,
+			Detail: cltRoot + " is there without its programs: no " + clang,
+			Remedy: "sudo rm -rf " + cltRoot + " && xcode-select --install",
+		}
+	}
 	f.Add("xcode-clt", i)
 }
 
