@@ -639,7 +639,7 @@ func HostLimit(cuda facts.Instance, column string) (Limit, bool) {
 		if low >= 1900 {
 			text = fmt.Sprintf(">= 14.%02d, %s", low-1900, text)
 		}
-		limit.Text, limit.newest = fmt.Sprintf("_MSC_VER %d to %d", low, high), high
+		limit.Text, limit.newest = lang.F("_MSC_VER %d to %d", low, high), high
 	default:
 		return limit, false
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // Limits on what a full disk or PATH can make the probe do.
@@ -166,7 +167,7 @@ func (p *prober) choose(list []facts.Instance, onPath []string) {
 		i.Via = append(i.Via, "cgo")
 		i.Attrs["cgo"] = "yes, from " + from
 		if why := p.unfit(i); why != "" {
-			i.Attrs["cgo"] = "no: " + why
+			i.Attrs["cgo"] = "no: " + why // judge shows what follows the colon
 		}
 		if from == "PATH" {
 			p.runtimeFirst(i)
@@ -185,11 +186,11 @@ func (p *prober) unfit(i *facts.Instance) string {
 	arch, kind := i.Makes.Target, i.Attrs["kind"]
 	switch {
 	case arch == "386" && p.h.Arch == "amd64":
-		return "it builds 32-bit programs (i686), and Go here builds 64-bit ones"
+		return lang.T("it builds 32-bit programs (i686), and Go here builds 64-bit ones")
 	case arch != "" && arch != p.h.Arch:
-		return "it builds for " + arch + ", and Go here builds for " + p.h.Arch
+		return lang.F("it builds for %s, and Go here builds for %s", arch, p.h.Arch)
 	case kind == "cygwin" || kind == "msvc":
-		return "it builds for " + kind + ", not MinGW"
+		return lang.F("it builds for %s, not MinGW", kind)
 	}
 	return ""
 }
