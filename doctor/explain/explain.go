@@ -168,14 +168,15 @@ type hit struct {
 	groups   map[string]string
 }
 
-// match tries a line in plain form, which is given in lower case as well.
-func (m *matcher) match(line, lower string) (groups map[string]string, ok bool) {
+// match tries a line in plain form, which is given in lower case as well. many says that
+// it comes after many others.
+func (m *matcher) match(line, lower string, many bool) (groups map[string]string, ok bool) {
 	if m.rule == nil {
 		return nil, bounded(lower, m.form)
 	}
 	var found []string
 	if m.rule.pattern != nil {
-		if !matchAny(m.rule.branches, line, lower) {
+		if !mayMatch(m.rule.branches, line, lower, many) {
 			return nil, false
 		}
 		if found = m.rule.pattern.FindStringSubmatch(line); found == nil {

@@ -156,7 +156,7 @@ func TestBranches(t *testing.T) {
 	} {
 		branches := branchesOf(expr)
 		for _, text := range want {
-			if !regexp.MustCompile(expr).MatchString(text) || !matchAny(branches, text, folded(text)) {
+			if !regexp.MustCompile(expr).MatchString(text) || !mayMatch(branches, text, folded(text), true) {
 				t.Errorf("%s: %q does not match %+v", expr, text, branches)
 			}
 		}
@@ -184,7 +184,7 @@ func TestBranches(t *testing.T) {
 			if want {
 				matches++
 			}
-			if got := matchAny(r.branches, line, lower); got != want {
+			if got := mayMatch(r.branches, line, lower, true); got != want {
 				t.Errorf("rule %s: %q matches a branch: %v, the pattern: %v", r.ID, line, got, want)
 			}
 		}

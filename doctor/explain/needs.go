@@ -44,8 +44,7 @@ func folded(text string) string {
 
 // branch is one of the alternatives of an expression.
 type branch struct {
-	needs needs
-	// expression is compiled when a line has all needs: that of most never is.
+	needs      needs
 	expression func() *regexp.Regexp
 }
 
@@ -62,16 +61,18 @@ func branchesOf(expr string) []branch {
 	}
 	var out []branch
 	for _, sub := range subs {
-		text := sub.String()
-		out = append(out, branch{needsIn(sub), sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })})
+		out = append(out, branch{needsIn(sub), sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(sub.String()) })})
 	}
 	return out
 }
 
-// matchAny reports whether a line, which is given in the form of folded as well, matches
-// one of the alternatives.
-func matchAny(branches []branch, line, lower string) bool {
-	return slices.ContainsFunc(branches, func(b branch) bool { return b.needs.in(lower) && b.expression().MatchString(line) })
+// mayMatch reports whether a line, which is given in the form of folded as well, has what
+// one of the alternatives needs, and after many lines also whether it matches that: to
+// compile it is worth the time only then.
+func mayMatch(branches []branch, line, lower string, many bool) bool {
+	return slices.ContainsFunc(branches, func(b branch) bool {
+		return b.needs.in(lower) && (!many || b.expression().MatchString(line))
+	})
 }
 
 // shortest is the shortest text that is worth looking for.

@@ -262,6 +262,10 @@ func firstError(read []byte, may, number int, line []byte) *Line {
 	return &Line{Line: number, Text: excerpt(original, min(may, len(original)))}
 }
 
+// manyLines is the number of lines of a worker from which the alternatives of expressions
+// are tried one by one.
+const manyLines = 2000
+
 // try tries the matchers of one literal on a line, which is read as rules are written and
 // shown as it is.
 func (f *found) try(id int32, read []byte, end, number int, line []byte) {
@@ -274,7 +278,7 @@ func (f *found) try(id int32, read []byte, end, number int, line []byte) {
 			text = plain(string(windowOf(read, end)))
 			lower = folded(text)
 		}
-		if groups, ok := f.set.matchers[at].match(text, lower); ok {
+		if groups, ok := f.set.matchers[at].match(text, lower, f.lines > manyLines); ok {
 			f.done[at] = true
 			f.hits = append(f.hits, hit{f.set.matchers[at], at, number, excerpt(string(line), min(end, len(line))), groups})
 		}
