@@ -360,9 +360,18 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 		if c.Table == "libtorch-cuda" && torch.Built.CUDA != "" {
 			found = lang.F("LibTorch %s is built for CUDA %s, and CUDA Toolkit %s is installed", torch.Version, torch.Built.CUDA, given["cuda"])
 		}
+		opencv, _ := e.facts.Active("opencv")
+		rebuilt := ""
+		if built := opencv.Built.CUDA; c.Table == "opencv-cuda" && built != "" && major(built) != major(given["cuda"]) {
+			found = lang.F("OpenCV %s is built for CUDA %s, and CUDA Toolkit %s is installed", opencv.Version, built, given["cuda"])
+			rebuilt = e.oldForCUDA(opencv.Version)
+		}
 		v := verdict{state: Fail, wanted: wanted, found: found, where: lang.F("table %s", c.Table)}
 		if !e.brief {
 			v.fix = cmp.Or(e.otherRelease(c.Table, given), e.mismatch(none))
+			if rebuilt != "" && v.fix != "" {
+				v.fix = lang.Join(v.fix, lang.F("Or build OpenCV %s or newer with the CUDA Toolkit and cuDNN here.", rebuilt))
+			}
 			if c.Table == "libtorch-cuda" && torch.Built.CUDA != "" && v.fix != "" && e.runsCUDA(torch.Built.CUDA, BestGPU(e.facts), true) {
 				v.fix = lang.Join(v.fix, lang.F("Or install CUDA Toolkit %s, which the LibTorch here is built for.", torch.Built.CUDA))
 			}

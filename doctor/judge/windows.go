@@ -274,6 +274,11 @@ func ortCUDA(e *evaluation, s subject) (map[string]string, bool) {
 		return nil, false
 	}
 	vars := map[string]string{"built": strconv.Itoa(built), "cuda": cuda.Version, "here": strconv.Itoa(major(cuda.Version))}
+	for _, other := range e.facts.Components["cuda"] {
+		if major(other.Version) == built && e.isWindows() {
+			vars["other"] = other.Path + `\bin`
+		}
+	}
 	if cudnn, ok := e.facts.Active("cudnn"); ok && major(cudnn.Version) > 0 {
 		vars["cudnn"] = strconv.Itoa(major(cudnn.Version))
 	}
