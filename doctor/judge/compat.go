@@ -132,6 +132,28 @@ func (e *evaluation) libtorchAdvice(cuda string) string {
 	return ""
 }
 
+// otherBuild finds that a release has a build for the toolkit here, and that the copy
+// installed is the one for another major version of CUDA.
+func (e *evaluation) otherBuild(table string, given map[string]string, build string) (verdict, bool) {
+	torch, _ := e.facts.Active("libtorch")
+	built := torch.Built.CUDA
+	if table != "libtorch-cuda" || built == "" || major(built) == major(given["cuda"]) {
+		return verdict{}, false
+	}
+	v := verdict{
+		state: Fail, where: lang.F("table %s", table),
+		found: lang.F("LibTorch %s is built for CUDA %s, and CUDA Toolkit %s is installed", torch.Version, built, given["cuda"]),
+	}
+	if e.brief {
+		return v, true
+	}
+	v.fix = lang.F("Install LibTorch %s in its %s build, which is made for CUDA %s.", torch.Version, build, recipes.Series(given["cuda"]))
+	if e.runsCUDA(built, BestGPU(e.facts), true) {
+		v.fix = lang.Join(v.fix, lang.F("Or install CUDA Toolkit %s, which the LibTorch here is built for.", built))
+	}
+	return v, true
+}
+
 // cudaBeside is the CUDA toolkit that a build of a framework goes with: the one here
 // where the driver and the card run it, else the one that is to be installed.
 func (e *evaluation) cudaBeside() string {
@@ -381,6 +403,10 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 		return verdict{state: Unknown, wanted: wanted, found: err.Error(), where: lang.F("table %s", c.Table)}
 	}
 	e.chosen[c.Choose] = value
+	if bad, ok := e.otherBuild(c.Table, given, value); ok {
+		bad.wanted = wanted
+		return bad
+	}
 	v := verdict{
 		state: OK, wanted: wanted, found: lang.F("%s %s for %s", c.Choose, value, displayed(pairs)),
 		where: lang.F("table %s, %s: %s", c.Table, row.Basis, row.Source),

@@ -116,6 +116,7 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"no-msbuild":            noMSBuild,
 		"prompt-target":         promptTarget,
 		"stale-cuda-path":       staleCUDAPath,
+		"cuda-path-other":       cudaPathOther,
 		"system-copy-copied":    systemCopy("copied"),
 		"system-copy-own":       systemCopy("own"),
 		"system-copy":           systemCopy(""),

@@ -581,6 +581,26 @@ func staleCUDAPath(e *evaluation, s subject) (map[string]string, bool) {
 	return nil, false
 }
 
+// cudaPathOther finds that CUDA_PATH is a toolkit that the recipe does not take, while
+// the one that PATH finds does.
+func cudaPathOther(e *evaluation, s subject) (map[string]string, bool) {
+	active, ok := e.facts.Active("cuda")
+	if !ok || !s.instance.Active || !e.usesCUDA() || !slices.Contains(e.touched(), "visual-studio") || !e.acceptsCUDA(active.Version) {
+		return nil, false
+	}
+	for _, i := range e.facts.Components["cuda"] {
+		if i.Path == active.Path || !slices.Contains(i.Via, "CUDA_PATH") || i.Version == "" {
+			continue
+		}
+		// OpenPose's table names one series for its Visual Studio.
+		series := recipes.Series(e.chosen["cuda"])
+		if !e.acceptsCUDA(i.Version) || series != "" && recipes.Series(active.Version) == series && recipes.Series(i.Version) != series {
+			return map[string]string{"other": i.Path, "release": i.Version, "taken": active.Path}, true
+		}
+	}
+	return nil, false
+}
+
 // temp is the folder for temporary files; false where it is not known or not
 // Windows.
 func (e *evaluation) temp() (facts.Disk, bool) {
