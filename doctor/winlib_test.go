@@ -26,7 +26,7 @@ func TestOpenPoseTrees(t *testing.T) {
 		{"a proxy's page", demo + file(`models\pose\body_25\pose_iter_584000.caffemodel`, "\n<!DOCTYPE html><title>x"), "openpose.unusable", "is an HTML page", "posefs1"},
 		{"the face model empty", demo + weights + "-- file C:\\op\\models\\face\\pose_iter_116000.caffemodel --\n", "openpose.unusable", `face\pose_iter_116000.caffemodel is empty`, "posefs1"},
 		{"healthy: other models are not needed", demo + weights, "", "", ""},
-		{"CUDA 8 for Turing", card + weights + demo + file(`bin\cudart64_80.dll`, "MZ"), "openpose.carried-cuda", "brings CUDA 8.0 along (C:\\op\\bin\\cudart64_80.dll), which has no code for this GPU (compute capability 7.5)", "CUDA 10.0 or newer"},
+		{"CUDA 8 for Turing", card + weights + demo + file(`bin\cudart64_80.dll`, "MZ"), "openpose.carried-cuda", "brings CUDA 8.0 along (C:\\op\\bin\\cudart64_80.dll), which has no code for this GPU (compute capability 7.5)", "--set release=1.7.0"},
 		{"healthy: CUDA 10", card + weights + demo + file(`bin\cudart64_100.dll`, "MZ"), "", "", ""},
 		{"healthy: CUDA 11", card + weights + demo + file(`bin\cudart64_110.dll`, "MZ"), "", "", ""},
 		{"healthy: the program's own comes first", card + weights + demo + file(`bin\cudart64_101.dll`, "MZ") + file(`3rdparty\windows\caffe\bin\cudart64_80.dll`, "MZ"), "", "", ""},

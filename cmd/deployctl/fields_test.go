@@ -44,8 +44,10 @@ var shownFields = map[string][]string{
 // variables of packages, made before the language is known. A text in one of them is a
 // text of the catalog as it stands.
 var lateFields = map[string][]string{
-	"pkgmgr.Code": {"Cause", "Next"},
-	"pkgmgr.Rule": {"Cause", "Next"},
+	"convert.Format": {"Elsewhere"},
+	"native.Kind":    {"Get", "Without"},
+	"pkgmgr.Code":    {"Cause", "Next"},
+	"pkgmgr.Rule":    {"Cause", "Next"},
 }
 
 // lateConstants are types whose constants are texts that are translated when they are

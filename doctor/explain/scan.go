@@ -12,6 +12,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/dump"
 	"github.com/deployctl/deployctl/doctor/internal/logtext"
+	"github.com/deployctl/deployctl/doctor/internal/parallel"
 )
 
 // found is what a pass over a text saw.
@@ -51,15 +52,16 @@ func (s *Set) scan(r io.Reader, size int, keep *strings.Builder) *found {
 		return s.merged([]*worker{w}, all, err)
 	}
 	var workers []*worker
-	var running sync.WaitGroup
+	var running parallel.Group
 	blocks := make(chan block)
 	free := make(chan []byte, 2*maxWorkers)
 	for range min(maxWorkers, max(1, runtime.GOMAXPROCS(0))) {
 		w := s.newWorker(all)
 		workers = append(workers, w)
 		running.Go(func() {
+			// A crash ends one block, not the worker: the others would wait for ever.
 			for b := range blocks {
-				w.block(b)
+				w.err = errors.Join(w.err, parallel.Catch(func() { w.block(b) }))
 				free <- b.data[:0]
 			}
 		})
@@ -78,8 +80,10 @@ func (s *Set) scan(r io.Reader, size int, keep *strings.Builder) *found {
 		b.data, err = nextBlock(lines, b.data, keep)
 	}
 	close(blocks)
-	running.Wait()
-	return s.merged(workers, all, err)
+	crashed := running.Wait()
+	f := s.merged(workers, all, err)
+	f.err = errors.Join(f.err, crashed)
+	return f
 }
 
 // nextBlock reads lines into data. With the last of the text comes the error, io.EOF at
@@ -107,6 +111,7 @@ func (s *Set) merged(workers []*worker, all *firsts, err error) *found {
 			f.seen[id] = f.seen[id] || seen
 		}
 		f.lines += w.lines
+		f.err = errors.Join(f.err, w.err)
 		f.hits = append(f.hits, w.hits...)
 	}
 	slices.SortStableFunc(f.hits, func(a, b hit) int { return cmp.Compare(a.line, b.line) })
@@ -118,7 +123,7 @@ func (s *Set) merged(workers []*worker, all *firsts, err error) *found {
 	})
 	f.first = all.first()
 	if !errors.Is(err, io.EOF) {
-		f.err = err
+		f.err = errors.Join(f.err, err)
 	}
 	return f
 }
