@@ -151,8 +151,9 @@ func TestAdviceIsTrue(t *testing.T) {
 	// MinGW is here, Media Foundation for a Server Core, and the Visual C++ runtime on ARM;
 	// lot 13's are Visual Studio beside MinGW and Media Foundation again, Go and CMake that
 	// are too old on Windows, and Homebrew's OpenCV. Lot 14's are Python for coremltools,
-	// ninja, and Visual Studio, CMake and Git of a Windows that has none of them.
-	if counts["a package of the recipe: no recording has its files"] > 90 {
+	// ninja, and Visual Studio, CMake and Git of a Windows that has none of them. Lot 16's
+	// are the same: two machines without any of the three, and ninja for two builds.
+	if counts["a package of the recipe: no recording has its files"] > 98 {
 		t.Errorf("more fixes cannot be followed than before: %v", counts)
 	}
 }
