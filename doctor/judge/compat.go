@@ -136,22 +136,69 @@ func (e *evaluation) libtorchAdvice(cuda string) string {
 // installed is the one for another major version of CUDA.
 func (e *evaluation) otherBuild(table string, given map[string]string, build string) (verdict, bool) {
 	torch, _ := e.facts.Active("libtorch")
-	built := torch.Built.CUDA
-	if table != "libtorch-cuda" || built == "" || major(built) == major(given["cuda"]) {
+	if table != "libtorch-cuda" || torch.Built.CUDA == "" || major(torch.Built.CUDA) == major(given["cuda"]) {
 		return verdict{}, false
 	}
-	v := verdict{
-		state: Fail, where: lang.F("table %s", table),
-		found: lang.F("LibTorch %s is built for CUDA %s, and CUDA Toolkit %s is installed", torch.Version, built, given["cuda"]),
-	}
-	if e.brief {
-		return v, true
-	}
-	v.fix = lang.F("Install LibTorch %s in its %s build, which is made for CUDA %s.", torch.Version, build, recipes.Series(given["cuda"]))
-	if e.runsCUDA(built, BestGPU(e.facts), true) {
-		v.fix = lang.Join(v.fix, lang.F("Or install CUDA Toolkit %s, which the LibTorch here is built for.", built))
+	v := verdict{state: Fail, found: e.builtFor(table, given["cuda"]), where: lang.F("table %s", table)}
+	if !e.brief {
+		v.fix = lang.Join(lang.F("Install LibTorch %s in its %s build, which is made for CUDA %s.", torch.Version, build, recipes.Series(given["cuda"])), e.otherWay(table, given["cuda"]))
 	}
 	return v, true
+}
+
+// builtFor says for which CUDA the library here is built that a table is about, and which
+// toolkit is here; "" where that says nothing.
+func (e *evaluation) builtFor(table, cuda string) string {
+	switch table {
+	case "libtorch-cuda":
+		if in, _ := e.facts.Active("libtorch"); in.Built.CUDA != "" {
+			return lang.F("LibTorch %s is built for CUDA %s, and CUDA Toolkit %s is installed", in.Version, in.Built.CUDA, cuda)
+		}
+	case "opencv-cuda":
+		if in, _ := e.facts.Active("opencv"); in.Built.CUDA != "" && major(in.Built.CUDA) != major(cuda) {
+			return lang.F("OpenCV %s is built for CUDA %s, and CUDA Toolkit %s is installed", in.Version, in.Built.CUDA, cuda)
+		}
+	}
+	return ""
+}
+
+// otherWay is what can be done about such a library instead; "" for nothing.
+func (e *evaluation) otherWay(table, cuda string) string {
+	if e.builtFor(table, cuda) == "" {
+		return ""
+	}
+	switch table {
+	case "libtorch-cuda":
+		if in, _ := e.facts.Active("libtorch"); e.runsCUDA(in.Built.CUDA, BestGPU(e.facts), true) {
+			return lang.F("Or install CUDA Toolkit %s, which the LibTorch here is built for.", in.Built.CUDA)
+		}
+	case "opencv-cuda":
+		in, _ := e.facts.Active("opencv")
+		if oldest := e.oldForCUDA(in.Version); oldest != "" {
+			return lang.F("Or build OpenCV %s or newer with the CUDA Toolkit and cuDNN here.", oldest)
+		}
+	}
+	return ""
+}
+
+// noRow is the verdict where no row of a table has what is here.
+func (e *evaluation) noRow(table string, given map[string]string, none *recipes.NoRowError) verdict {
+	v := verdict{state: Fail, found: cmp.Or(e.builtFor(table, given["cuda"]), none.Error()), where: lang.F("table %s", table)}
+	if table == "cuda-sm" {
+		v.found = lang.F("CUDA Toolkit %s has no code for this GPU (compute capability %s)", given["cuda"], given["sm"])
+		for _, m := range none.Misses {
+			if m.Column == "cuda" {
+				v.found += lang.F(", which needs CUDA %s", m.Wanted)
+			}
+		}
+	}
+	if e.brief {
+		return v
+	}
+	if v.fix = cmp.Or(e.otherRelease(table, given), e.mismatch(none)); v.fix != "" {
+		v.fix = lang.Join(v.fix, e.otherWay(table, given["cuda"]))
+	}
+	return v
 }
 
 // cudaBeside is the CUDA toolkit that a build of a framework goes with: the one here
@@ -369,35 +416,8 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 	case errors.As(err, &newer):
 		return verdict{state: Unknown, cause: NewerThanTable, wanted: wanted, found: newer.Error(), where: lang.F("table %s", c.Table), fix: lang.F("No table decides it. What does: %s", newer.Decides)}
 	case errors.As(err, &none):
-		found := none.Error()
-		if c.Table == "cuda-sm" {
-			found = lang.F("CUDA Toolkit %s has no code for this GPU (compute capability %s)", given["cuda"], given["sm"])
-			for _, m := range none.Misses {
-				if m.Column == "cuda" {
-					found += lang.F(", which needs CUDA %s", m.Wanted)
-				}
-			}
-		}
-		torch, _ := e.facts.Active("libtorch")
-		if c.Table == "libtorch-cuda" && torch.Built.CUDA != "" {
-			found = lang.F("LibTorch %s is built for CUDA %s, and CUDA Toolkit %s is installed", torch.Version, torch.Built.CUDA, given["cuda"])
-		}
-		opencv, _ := e.facts.Active("opencv")
-		rebuilt := ""
-		if built := opencv.Built.CUDA; c.Table == "opencv-cuda" && built != "" && major(built) != major(given["cuda"]) {
-			found = lang.F("OpenCV %s is built for CUDA %s, and CUDA Toolkit %s is installed", opencv.Version, built, given["cuda"])
-			rebuilt = e.oldForCUDA(opencv.Version)
-		}
-		v := verdict{state: Fail, wanted: wanted, found: found, where: lang.F("table %s", c.Table)}
-		if !e.brief {
-			v.fix = cmp.Or(e.otherRelease(c.Table, given), e.mismatch(none))
-			if rebuilt != "" && v.fix != "" {
-				v.fix = lang.Join(v.fix, lang.F("Or build OpenCV %s or newer with the CUDA Toolkit and cuDNN here.", rebuilt))
-			}
-			if c.Table == "libtorch-cuda" && torch.Built.CUDA != "" && v.fix != "" && e.runsCUDA(torch.Built.CUDA, BestGPU(e.facts), true) {
-				v.fix = lang.Join(v.fix, lang.F("Or install CUDA Toolkit %s, which the LibTorch here is built for.", torch.Built.CUDA))
-			}
-		}
+		v := e.noRow(c.Table, given, none)
+		v.wanted = wanted
 		return v
 	case err != nil:
 		return verdict{state: Unknown, wanted: wanted, found: err.Error(), where: lang.F("table %s", c.Table)}
