@@ -531,7 +531,7 @@ func (r *run) fits(ctx context.Context, rooms []mechanism.Room) error {
 		case d.ReadOnly:
 			return &Failure{Kind: step.ReadOnly, Cause: lang.F("%s is on a file system that is mounted read-only", room.Dir), Next: lang.T("mount it writable, then run deployctl again")}
 		case d.NoInodes:
-			return &Failure{Kind: step.DiskFull, Cause: lang.F("%s is on a file system that has room but no inodes left for further files (df -i)", room.Dir), Next: lang.T("remove many small files there (old caches), then run deployctl again")}
+			return &Failure{Kind: step.DiskFull, Cause: lang.F("%s is on a file system that has free space but no inodes left for further files (df -i)", room.Dir), Next: lang.T("remove many small files there (old caches), then run deployctl again")}
 		}
 		i := slices.IndexFunc(list, func(s *space) bool {
 			return slices.Contains(s.dirs, room.Dir) || d.ID != "" && s.disk.ID == d.ID

@@ -190,7 +190,7 @@ func (u Unread) String() string {
 	}
 	var text string
 	if parts != nil {
-		text = lang.F("The journal has %s. What they tell of is left as it is.", lang.List(parts, false))
+		text = lang.F("The journal has %s. What they describe is left as it is.", lang.List(parts, false))
 	}
 	if u.Private {
 		text = lang.Join(text, lang.F("The machine's own history in %s cannot be read by this user; sudo deployctl history shows it.", machineState))

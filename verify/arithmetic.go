@@ -47,10 +47,10 @@ func arithmetics(target string, a engine.Answer) []arithmetic {
 	tf32 := lang.T("TF32: this GPU (compute capability 8.0 or newer) may multiply float32 numbers by 11 of their 24 bits, unless NVIDIA_TF32_OVERRIDE=0 is set; the limits are derived by simulating that in the reference")
 	if judge.PrecisionOf(target) == judge.FP16 {
 		return []arithmetic{{judge.FP16, reference.Options{Half: true, Flush: true}, false,
-			lang.T("half precision on hardware that takes numbers below 2⁻¹⁴ for zero; the limits are derived by simulating that in the reference")}}
+			lang.T("half precision on hardware that treats numbers below 2⁻¹⁴ as zero; the limits are derived by simulating that in the reference")}}
 	}
 	list := []arithmetic{{judge.FP32, reference.Options{Flush: true}, false,
-		lang.T("float32 on hardware that takes numbers below 2⁻¹²⁶ for zero (FTZ, DAZ), of which this network has some; the limits are derived by simulating that in the reference")}}
+		lang.T("float32 on hardware that treats numbers below 2⁻¹²⁶ as zero (FTZ, DAZ), and this network has some; the limits are derived by simulating that in the reference")}}
 	switch a.BatchNorm {
 	case engine.VariancePlus1e5:
 		list = append(list, arithmetic{judge.FP32, reference.Options{Epsilon: &reference.ForkEpsilon}, true,

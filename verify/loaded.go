@@ -35,6 +35,6 @@ func (e *Engine) loaded(c *engine.Copy) {
 		return
 	}
 	if c.Unused(e.Libraries) {
-		e.reject(lang.F("%s was not loaded: something that is not %s computed", c.File, c.Name), lang.F("Remove what goes by the name of %s and is not.", c.Name))
+		e.reject(lang.F("%s was not loaded: something that is not %s computed", c.File, c.Name), lang.F("Remove the file that has the name of %s and is something else.", c.Name))
 	}
 }

@@ -29,7 +29,7 @@ func TestPeak(t *testing.T) {
 	}
 	rate := e.GFLOPS
 	r, e := run(func(a *engine.Answer) { a.Peak, a.PeakAll = 2*rate, 4*rate })
-	if e.State != OK || math.Abs(e.PeakShare-0.5) > 1e-9 || !strings.Contains(strings.Join(r.Notes, "\n"), "measured here beside its runs") {
+	if e.State != OK || math.Abs(e.PeakShare-0.5) > 1e-9 || !strings.Contains(strings.Join(r.Notes, "\n"), "measured here along with its runs") {
 		t.Errorf("%s, share %v, notes %q", e.State, e.PeakShare, r.Notes)
 	}
 	// Winograd's algorithm leaves out four of five multiplications, no more. What counts

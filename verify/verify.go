@@ -124,7 +124,7 @@ func (o *Options) defaults() error {
 	for _, e := range o.Engines {
 		spec := e.Spec()
 		if _, ok := spec.Target(o.Backend, o.Target); !ok {
-			return &InputError{lang.F("%s cannot be asked for %s; it has %s", spec.Name, strings.Trim(o.Backend+"/"+o.Target, "/"), strings.Join(spec.TargetNames(), ", "))}
+			return &InputError{lang.F("%s does not offer %s; it has %s", spec.Name, strings.Trim(o.Backend+"/"+o.Target, "/"), strings.Join(spec.TargetNames(), ", "))}
 		}
 	}
 	if o.Limit == 0 {
@@ -786,7 +786,7 @@ func bound(o Options, a engine.Answer) float64 {
 func (r *Result) remarks() {
 	for _, e := range r.Engines {
 		if e.PeakGFLOPS > 0 {
-			r.Notes = append(r.Notes, lang.F("%s: its share is of %.0f GFLOP/s, the rate of multiply-adds measured here beside its runs, %s",
+			r.Notes = append(r.Notes, lang.F("%s: its share is of %.0f GFLOP/s, the rate of multiply-adds measured here along with its runs, %s",
 				e.Name, e.PeakGFLOPS, on(e)))
 		}
 		switch {

@@ -49,7 +49,7 @@ engine that computes in single precision anyway fails.`,
 	f.StringVar(&o.Threads, "threads", "", "numbers of threads, with commas between them (default: each engine's own choice)")
 	f.StringVar(&o.Models, "model", "", "networks, with commas between them: "+strings.Join(darknet.Families(), ", ")+" (default: yolov3)")
 	f.StringVar(&o.Sizes, "size", "", "input sizes in `pixels`, with commas between them (default: 416)")
-	f.IntVar(&o.Rounds, "rounds", 3, "how often each engine is started anew")
+	f.IntVar(&o.Rounds, "rounds", 3, "how many times each engine is started")
 	f.IntVar(&o.Runs, "runs", 10, "timed forward passes in each round")
 	f.StringVar(&o.Chart, "chart", "", "SVG `file` to draw the times into")
 	f.StringVar(&o.Compare, "compare", "", "a `file` that an earlier bench --format json wrote, to compare with")

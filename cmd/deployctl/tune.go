@@ -39,7 +39,7 @@ if every raw output is within 2e-2 (relative L2) of the reference.`,
 	f.StringVar(&o.Target, "target", "cpu", "what to compute on: "+strings.Join(engines.Targets(), ", "))
 	f.StringVar(&o.Model, "model", "", "the network: "+strings.Join(darknet.Families(), ", ")+" (default: yolov3)")
 	f.IntVar(&o.Size, "size", 0, "its input size in `pixels` (default: 416)")
-	f.IntVar(&o.Rounds, "rounds", 2, "how often each setting is started anew")
+	f.IntVar(&o.Rounds, "rounds", 2, "how many times each setting is started")
 	f.IntVar(&o.Runs, "runs", 6, "timed forward passes in each round")
 	f.StringVar(&o.Apply, "apply", "", "Markdown `file` to write the setting and its lines to")
 	formatFlag(cmd, &o.Format, textOrJSON(), "")

@@ -96,7 +96,7 @@ scene, not trained.`,
 	f.IntVar(&o.Runs, "runs", 0, "timed runs (default: by level)")
 	f.DurationVar(&o.Limit, "limit", 5*time.Minute, "the longest `time` that the engine may run")
 	f.IntVar(&o.Level, "level", 2, "1 the engine loads, 2 one checked forward pass, 3 timed runs")
-	f.BoolVar(&o.Fresh, "fresh", false, "compile the worker and compute the reference anew, whatever the cache has")
+	f.BoolVar(&o.Fresh, "fresh", false, "compile the worker and compute the reference again, whatever the cache holds")
 	f.StringVar(&o.Picture, "picture", "", "PNG or JPEG `file` to write the picture with boxes to (default: one for each network and image, in the cache)")
 	annotatedFlag(cmd, &o.Format, formats.Verify)
 	f.StringVar(&cache, "cache", "", "`folder` for models, workers and outputs (default: the user's cache)")

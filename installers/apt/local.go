@@ -263,8 +263,8 @@ func match(addresses, stanzas []string) ([]lockfile.Package, error) {
 			address = lang.T("an address that cannot be read")
 		}
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" {
-			return nil, &step.Failure{Kind: step.NotFound, Cause: lang.F("apt would take %s, which is not fetched by http or https", step.Clean(address, 200)),
-				Next: lang.T("use a source of that kind in apt's sources")}
+			return nil, &step.Failure{Kind: step.NotFound, Cause: lang.F("apt would fetch %s by another way than http or https", step.Clean(address, 200)),
+				Next: lang.T("name an http or https address in apt's sources")}
 		}
 		var found lockfile.Package
 		for filename, p := range known {

@@ -141,7 +141,7 @@ var rules = [...]pkgmgr.Rule{
 		Next:  "repair the source's key (ca-certificates, debian-archive-keyring, the clock), then run deployctl again"},
 	{Kind: step.Untrusted, Any: []string{"is not valid yet", "not live until", "is expired (invalid since"},
 		Cause: "by this machine's clock the package source's lists are dated in the future or have expired",
-		Next:  "set the clock right (see date), then run deployctl again; where it is right, the mirror is out of date: choose another"},
+		Next:  "correct the clock (see date), then run deployctl again; if it is right, the mirror is out of date: choose another"},
 	{Kind: step.NotFound, Any: []string{"unable to locate package", "has no installation candidate", "couldn't find any package by"},
 		Cause: "a package is not in this system's sources",
 		Next:  "add the source that has it (universe on Ubuntu, main on Debian), or install it by hand"},

@@ -15,21 +15,21 @@ type Why string
 // The reasons. They are the same on every system, so that an archive that one
 // machine takes is taken by all.
 const (
-	BadName     Why = "a name that no file system keeps as it is"    // not UTF-8, control characters, empty
-	Absolute    Why = "an absolute path"                             // /x, C:\x, \\server\x
-	Escapes     Why = "a path that leaves the folder"                // ..
-	Reserved    Why = "a name that Windows reserves or changes"      // CON, x., x:stream, a\b
-	TooLong     Why = "a name that is too long"                      //
-	Clash       Why = "two entries that are one on some systems"     // a and A, é twice, file and folder
-	ThroughLink Why = "an entry inside a link"                       //
-	LinkOut     Why = "a link that leads out of the folder"          //
-	BadLink     Why = "a link to nothing that came before"           // hard links
-	Special     Why = "a device, pipe or other special file"         //
-	TooMany     Why = "more entries than allowed"                    //
-	TooBig      Why = "more bytes than allowed"                      // entry or sum
-	Bomb        Why = "far more bytes than its own size explains"    // ratio
-	Damaged     Why = "it is damaged"                                // checksum, cut short, headers
-	Unsupported Why = "it is written in a way that is not supported" // encryption, methods
+	BadName     Why = "a name that no file system keeps as it is"            // not UTF-8, control characters, empty
+	Absolute    Why = "an absolute path"                                     // /x, C:\x, \\server\x
+	Escapes     Why = "a path that leaves the folder"                        // ..
+	Reserved    Why = "a name that Windows reserves or changes"              // CON, x., x:stream, a\b
+	TooLong     Why = "a name that is too long"                              //
+	Clash       Why = "two entries that are the same file on some systems"   // a and A, é twice, file and folder
+	ThroughLink Why = "an entry inside a link"                               //
+	LinkOut     Why = "a link that leads out of the folder"                  //
+	BadLink     Why = "a hard link to an entry that does not come before it" // hard links
+	Special     Why = "a device, pipe or other special file"                 //
+	TooMany     Why = "more entries than allowed"                            //
+	TooBig      Why = "more bytes than allowed"                              // entry or sum
+	Bomb        Why = "far more bytes than an archive of its size can hold"  // ratio
+	Damaged     Why = "it is damaged"                                        // checksum, cut short, headers
+	Unsupported Why = "it is written in a way that is not supported"         // encryption, methods
 )
 
 const (

@@ -185,7 +185,7 @@ func (w Worker) stage(ctx context.Context, s step.Step, b *step.Build, hold *os.
 			return failure
 		}
 		argv = fewer
-		tell(step.Progress{Phase: step.Installing, Percent: -1, Message: lang.T("the memory did not suffice; going on with fewer compilers at once")})
+		tell(step.Progress{Phase: step.Installing, Percent: -1, Message: lang.T("there was not enough memory; going on with fewer compilers at once")})
 	}
 	if b.Stage == Install {
 		return publish(b)
@@ -203,7 +203,7 @@ func clear(b *step.Build) error {
 		return store.Explain(b.Staged, err)
 	}
 	if _, err := os.Lstat(b.Product); err == nil {
-		return &step.Failure{Kind: step.Changed, Cause: lang.F("%s is there already and was made otherwise", b.Product), Next: lang.T("move it away or undo what made it, then run deployctl again")}
+		return &step.Failure{Kind: step.Changed, Cause: lang.F("%s is already there and was made differently", b.Product), Next: lang.T("move it away or undo what made it, then run deployctl again")}
 	}
 	return nil
 }

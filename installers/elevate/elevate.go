@@ -196,7 +196,7 @@ func Explain(lines []string) *step.Failure {
 			f.Next = lang.T("run deployctl as root in the container")
 		case strings.HasPrefix(l, "Error executing command as another user: Not authorized"),
 			strings.HasPrefix(l, "Error executing command as another user: Request dismissed"):
-			f.Cause = lang.T("pkexec did not authorise the step")
+			f.Cause = lang.T("pkexec did not authorize the step")
 			f.Next = lang.T("run deployctl as root, or in a desktop session where the question can be answered")
 		default:
 			continue

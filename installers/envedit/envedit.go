@@ -235,12 +235,12 @@ func (w Worker) targets(s step.Step) ([]target, error) {
 		return out, nil
 	}
 	if len(s.Take) == 0 {
-		return nil, notPlanned(lang.T("it takes nothing back"))
+		return nil, notPlanned(lang.T("it has nothing to take back"))
 	}
 	for _, take := range s.Take {
 		t, ok := w.taken(take.Name, edits)
 		if !ok || t.edit.Prepend && take.Was != "" {
-			return nil, notPlanned(lang.F("%s is none of its edits", step.Clean(take.Name, 200)))
+			return nil, notPlanned(lang.F("%s is not one of its edits", step.Clean(take.Name, 200)))
 		}
 		out = append(out, t)
 	}
@@ -341,7 +341,7 @@ func (w Worker) lasting(scope string) ([]string, error) {
 	case w.Host.Windows():
 		return []string{userKey}, nil
 	case scope == Machine && w.Host.OS != "linux":
-		return nil, &step.Failure{Kind: step.Other, Cause: lang.T("deployctl makes settings of a whole machine on Linux and Windows only"), Next: lang.T("make it a setting of the user")}
+		return nil, &step.Failure{Kind: step.Other, Cause: lang.T("deployctl changes settings of the whole machine on Linux and Windows only"), Next: lang.T("make it a setting of the user")}
 	case scope == Machine:
 		return []string{profileD}, nil
 	}
@@ -394,7 +394,7 @@ func check(edits []step.Env, windows bool) error {
 		case e.Prepend && strings.Contains(e.Value, separator(windows)):
 			return notPlanned(lang.F("%s: the entry has the list's separator", e.Name))
 		case !e.Prepend && sameName(e.Name, "PATH", windows):
-			return notPlanned(lang.T("PATH is a list, it is not set"))
+			return notPlanned(lang.T("PATH is a list: entries are added to it, and it is never set"))
 		}
 		for _, other := range edits[:i] {
 			if sameName(e.Name, other.Name, windows) && e.Scope == other.Scope && (!e.Prepend || !other.Prepend) {

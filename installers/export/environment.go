@@ -140,7 +140,7 @@ func badEdit(e, first step.Env) string {
 	case e.Scope != "user" && e.Scope != "machine" || e.Scope != first.Scope:
 		return lang.T("sets a variable for an unknown user")
 	case e.Value == "" || strings.ContainsAny(e.Value, "\r\n") || strings.Contains(e.Value, lineTag):
-		return lang.T("sets a variable to what fits on no line")
+		return lang.T("sets a variable to a value that does not fit on a line")
 	}
 	return ""
 }

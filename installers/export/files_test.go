@@ -389,7 +389,7 @@ func TestFilesAreNotWrittenOver(t *testing.T) {
 	for _, f := range Formats() {
 		for _, c := range []struct{ at, content, want string }{
 			{"/cache/models/model.weights", "mine", "is another file"},
-			{"/opt/x/mine", "mine", "was made otherwise"},
+			{"/opt/x/mine", "mine", "was made differently"},
 			{"/.profile", "# >>> deployctl >>>\n", "does not end"},
 		} {
 			dir := t.TempDir()

@@ -61,7 +61,7 @@ func Base(ctx context.Context, h *host.Host, goCommand string) (string, error) {
 		}
 	}
 	return "", &step.Failure{Kind: step.NotFound, Cause: lang.T("no Go module proxy is known to fetch the worker's modules from (GOPROXY names none that is asked by http or https)"),
-		Next: lang.T("set GOPROXY to one")}
+		Next: lang.T("set GOPROXY to a proxy with an http or https address")}
 }
 
 // Lock fetches the pinned files from the proxy at base into the store and gives
@@ -148,7 +148,7 @@ func check(p Pin, file string) error {
 		return lang.Errorf("hash %s@%s: %w", p.Path, p.Version, err)
 	}
 	if sum != p.Sum {
-		return &step.Failure{Kind: step.HashMismatch, Cause: lang.F("the content of %s@%s.%s is not what deployctl pinned (%s instead of %s)", p.Path, p.Version, p.Ext, cmp.Or(sum, lang.T("no zip file")), p.Sum),
+		return &step.Failure{Kind: step.HashMismatch, Cause: lang.F("the content of %s@%s.%s is not what deployctl pinned (%s instead of %s)", p.Path, p.Version, p.Ext, cmp.Or(sum, lang.T("not a zip file")), p.Sum),
 			Next: lang.T("check GOPROXY: a proxy alters files")}
 	}
 	return nil

@@ -181,5 +181,5 @@ type Script struct {
 
 // FromLockfile is why a step with a lockfile's files is not exported.
 func FromLockfile() string {
-	return lang.T("takes packages of a lockfile, which deployctl alone makes a source of: write the plan without the lockfile")
+	return lang.T("uses packages of a lockfile, and only deployctl makes a source of those: write the plan without the lockfile")
 }

@@ -191,7 +191,7 @@ func Pull(ctx context.Context, p Package, registry, system, folder string, o dow
 	// A folder that is not complete was not made by this function, which
 	// makes it in one rename; it is not deployctl's to remove.
 	if _, err := os.Lstat(dir); err == nil {
-		return "", &step.Failure{Kind: step.Changed, Cause: lang.F("%s is there and is not complete", dir), Next: lang.T("look what it holds and remove it, then run this again")}
+		return "", &step.Failure{Kind: step.Changed, Cause: lang.F("%s is there and is not complete", dir), Next: lang.T("look at what it holds and remove it, then run this again")}
 	}
 	res, err := archive.Extract(ctx, tarball, archive.TarGz, dir, archive.Options{Pick: func(name string) string { return files[name] }})
 	if err != nil {

@@ -79,7 +79,7 @@ func Manager() *pkgmgr.Manager {
 func rules() []pkgmgr.Rule {
 	return []pkgmgr.Rule{
 		{Any: []string{"no module named pip"}, Kind: step.NotFound,
-			Cause: "the virtual environment has no pip", Next: "make it anew (python3 -m venv .venv), or run python3 -m ensurepip in it, then run deployctl again"},
+			Cause: "the virtual environment has no pip", Next: "create it again (python3 -m venv .venv), or run python3 -m ensurepip in it, then run deployctl again"},
 		{Any: []string{"externally-managed-environment"}, Kind: step.Refused,
 			Cause: "this Python belongs to the system, and pip leaves it alone", Next: "activate a virtual environment (python3 -m venv .venv), then run deployctl again"},
 		pkgmgr.Untrusted("do not match the hashes"),

@@ -443,7 +443,7 @@ func (m Mechanism) Export(s step.Step) mechanism.Script {
 	case s.Action == step.FixBroken, s.Action == step.Install && m.UndoBy == "" && m.Manager.Undo == "":
 		x.Undo = lang.T("remove the packages that it adds; nothing here records which")
 	case s.Action == step.Install && m.UndoBy != "":
-		x.Undo = lang.F("%s; look first at what it would take along", m.UndoBy+" "+step.Quote(s.Packages))
+		x.Undo = lang.F("%s; first look at what else it would remove", m.UndoBy+" "+step.Quote(s.Packages))
 	default:
 		x.Undo = step.Clean(strings.TrimPrefix(s.Undo, "deployctl undo "), 300)
 	}

@@ -52,7 +52,7 @@ func Common(tool string) []Rule {
 		{Kind: step.ReadOnly, Any: []string{"read-only file system"},
 			Cause: "the file system is mounted read-only", Next: "mount it writable, then run deployctl again"},
 		{Kind: step.Untrusted, Any: []string{"ssl certificate", "certificate verify failed", "certificate problem"},
-			Cause: "the certificate of the package server is not trusted here", Next: "set the clock right, or add your network's own certificate to those that this system trusts, then run deployctl again"},
+			Cause: "the certificate of the package server is not trusted here", Next: "correct the clock, or add your network's own certificate to those that this system trusts, then run deployctl again"},
 		{Kind: step.NoNetwork, Any: []string{"could not resolve host", "temporary failure", "network is unreachable", "connection refused", "connection timed out", "could not connect", "failed to connect", "network error"},
 			Cause: "the package server could not be reached", Next: lang.F("check the network and the proxy settings of %s, then run deployctl again", tool)},
 		{Kind: step.NoNetwork, Any: []string{"failed to download metadata", "failed retrieving file", "failed to retrieve new repository metadata"},

@@ -59,7 +59,7 @@ func WindowsCode(exit int) (c Code, ok bool) {
 	case 1625, 1640, 1643, 1644: // by policy
 		return Code{step.Refused, "a policy of this machine forbids the installation", "ask its administrator"}, true
 	case 1633: // ERROR_INSTALL_PLATFORM_UNSUPPORTED
-		return Code{step.Conflict, "the package is not made for this machine's processor", "choose another one"}, true
+		return Code{step.Conflict, "the package is not made for this machine's processor", "choose another package"}, true
 	case 1636, 1637, 1642: // patches
 		return Code{step.Conflict, "a patch does not fit what is installed", "update the product first, then run deployctl again"}, true
 	case 1638: // ERROR_PRODUCT_VERSION

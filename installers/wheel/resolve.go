@@ -96,7 +96,7 @@ func (x *Index) complete(ctx context.Context, f *Listed) (err error) {
 		return lang.Errorf("ask for the size of %s: %w", f.File, err)
 	}
 	if resp.StatusCode != http.StatusOK || resp.ContentLength <= 0 {
-		return &step.Failure{Kind: step.Other, Cause: lang.F("the index does not say how large %s is (%s)", f.File, resp.Status), Next: lang.T("use an index that does")}
+		return &step.Failure{Kind: step.Other, Cause: lang.F("the index does not say how large %s is (%s)", f.File, resp.Status), Next: lang.T("use an index that publishes it")}
 	}
 	f.Size = resp.ContentLength
 	return nil

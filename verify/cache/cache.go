@@ -39,7 +39,7 @@ func (e *Error) Error() string {
 	}
 	switch {
 	case errors.Is(e.Kind, ErrFull):
-		return lang.F("%s cannot be written: the disk is full%s; free some room or name another folder with --cache", e.Path, need)
+		return lang.F("%s cannot be written: the disk is full%s; free some space or name another folder with --cache", e.Path, need)
 	case errors.Is(e.Kind, ErrReadOnly):
 		return lang.F("%s cannot be written%s: %v; name a writable folder with --cache", e.Path, need, cause(e.Err))
 	}

@@ -323,7 +323,7 @@ func (n *Network) shape() error {
 			}
 		}
 		if float64(out.C)*float64(out.H)*float64(out.W) > maxTensor || out.C > maxChan || out.H > math.MaxInt32 {
-			return n.fail(l.Line, ErrLimit, lang.F("%s layer %d: an output of %v is too large to be meant", l.Kind, i, out))
+			return n.fail(l.Line, ErrLimit, lang.F("%s layer %d: an output of %v is too large to be intended", l.Kind, i, out))
 		}
 		l.Out = out
 	}

@@ -177,7 +177,7 @@ func Translate(w Worker, out host.Output, err error, limit time.Duration, cpu []
 	if err != nil && out.Signal == "" && out.Exit == 0 {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || strings.Contains(err.Error(), "exec format error") {
 			d.set(Start, "", lang.F("its worker could not be started (%v)", err),
-				lang.T("run deployctl verify --fresh to build it anew; if the cache's file system is mounted noexec, name another folder with --cache"))
+				lang.T("run deployctl verify --fresh to build it again; if the cache's file system is mounted noexec, name another folder with --cache"))
 			return d
 		}
 		d.set(Start, "", lang.F("its worker could not be run (%v)", err), lang.T("run deployctl verify --fresh"))
@@ -219,12 +219,12 @@ func (d *Death) refused(log string) bool {
 	for _, re := range []*regexp.Regexp{reSymbol(), reMuslSymbol()} {
 		if m := re.FindStringSubmatch(log); m != nil {
 			d.set(Symbol, m[2], lang.F("%s lacks the symbol %s", m[1], m[2]),
-				lang.T("a library of another version is found at run time than at compile time; run deployctl verify --fresh to build the worker anew"))
+				lang.T("a library of another version is found at run time than at compile time; run deployctl verify --fresh to build the worker again"))
 			return true
 		}
 	}
 	if m := reDyldSymbol().FindStringSubmatch(log); m != nil {
-		d.set(Symbol, m[1], lang.F("a library lacks the symbol %s", m[1]), lang.T("a library of another version is found at run time than at compile time; run deployctl verify --fresh to build the worker anew"))
+		d.set(Symbol, m[1], lang.F("a library lacks the symbol %s", m[1]), lang.T("a library of another version is found at run time than at compile time; run deployctl verify --fresh to build the worker again"))
 		return true
 	}
 	return false
@@ -272,7 +272,7 @@ func (d *Death) ended(out host.Output, log string, library Runs, cpu []string) {
 			lang.T("use a build of the library for this CPU, or build it from source here"))
 		return
 	case name == "killed" || name == "SIGKILL" || out.Exit == 128+9:
-		d.set(Killed, "", lang.T("was killed from outside, most likely by the kernel for want of memory"),
+		d.set(Killed, "", lang.T("was killed from outside, most likely by the kernel because the memory ran out"),
 			lang.T("see dmesg or the cgroup's memory.events; free memory or raise the limit"))
 		return
 	case status == statusNoMemory:
@@ -281,7 +281,7 @@ func (d *Death) ended(out host.Output, log string, library Runs, cpu []string) {
 	case name == "segmentation fault" || name == "SIGSEGV" || name == "bus error" || name == "SIGBUS" ||
 		out.Exit == 128+11 || out.Exit == 128+7 || status == statusAccessViolation || status == statusStackOverflow:
 		d.set(Segfault, "", lang.T("crashed inside the library (invalid memory access)"),
-			lang.F("headers and library are often of two versions then: %s; deployctl verify --fresh builds the worker anew", library.copies()))
+			lang.F("headers and library are often of two versions then: %s; deployctl verify --fresh builds the worker again", library.copies()))
 		return
 	case status == statusDLLNotFound:
 		d.set(Library, "", lang.T("a DLL it needs is not found (0xC0000135)"),
@@ -292,7 +292,7 @@ func (d *Death) ended(out host.Output, log string, library Runs, cpu []string) {
 			lang.F("another copy is found first on PATH; %s", library.copies()))
 		return
 	case status == statusInvalidImage:
-		d.set(Symbol, "", lang.T("a DLL it needs is for another processor, 32 against 64 bits (0xC000007B)"), lang.F("%s, and what it was built for", library.copies()))
+		d.set(Symbol, "", lang.T("a DLL it needs is for another processor: 32 and 64 bits are mixed (0xC000007B)"), lang.F("%s, and what it was built for", library.copies()))
 		return
 	case status == statusDLLInitFailed:
 		d.set(Library, "", lang.T("a DLL it needs failed to start (0xC0000142)"), library.copies())
@@ -308,12 +308,12 @@ func (d *Death) ended(out host.Output, log string, library Runs, cpu []string) {
 	}
 	if m := reGoFatal().FindStringSubmatch(log); m != nil {
 		d.Said = m[1]
-		d.set(Exit, m[1], lang.F("the worker failed: %s", clip(oneLine(m[1]), 200)), lang.T("run deployctl verify --fresh to build the worker anew"))
+		d.set(Exit, m[1], lang.F("the worker failed: %s", clip(oneLine(m[1]), 200)), lang.T("run deployctl verify --fresh to build the worker again"))
 		return
 	}
 	d.Said = lastLine(log)
 	d.set(Exit, "", lang.F("the worker ended with status %d%s", out.Exit, d.Said),
-		lang.T("run deployctl verify --fresh to build the worker anew"))
+		lang.T("run deployctl verify --fresh to build the worker again"))
 }
 
 // levels lists instruction sets in the order in which libraries adopt them,

@@ -71,7 +71,7 @@ func TestTranslate(t *testing.T) {
 		{"no symbol", host.Output{Exit: 127, Stderr: []byte("/x/worker: symbol lookup error: /x/worker: undefined symbol: _ZN2cv3dnn3Net7forwardE\n")}, nil, nil, Symbol, "_ZN2cv3dnn3Net7forwardE", ""},
 		{"no DLL", host.Output{Exit: 0xC0000135}, nil, nil, Library, "0xC0000135", ""},
 		{"no entry point", host.Output{Exit: 0xC0000139}, nil, nil, Symbol, "0xC0000139", ""},
-		{"32-bit DLL", host.Output{Exit: 0xC000007B}, nil, nil, Symbol, "32 against 64", ""},
+		{"32-bit DLL", host.Output{Exit: 0xC000007B}, nil, nil, Symbol, "32 and 64", ""},
 		{"DLL failed", host.Output{Exit: 0xC0000142}, nil, nil, Library, "0xC0000142", ""},
 		{"cv::Exception through Go", host.Output{Exit: 2, Stderr: []byte(goAbort)}, nil, nil, Exception, "Failed to parse NetParameter file: /x/net.cfg", "SIGABRT"},
 		{"OpenCV 5", host.Output{Exit: -1, Signal: "aborted", Stderr: []byte("terminate called after throwing an instance of 'cv::Exception'\n  what():  OpenCV(5.0.0) dnn_read.cpp:94: error: (-213:The function/feature is not implemented) Darknet importer has been removed in function 'readNet'\n")}, nil, nil, Exception, "so says the library: OpenCV(5.0.0)", ""},

@@ -239,7 +239,7 @@ func decodeAnswer(engine string, raw []byte, job Job, bad func(text string) erro
 		return a, &AnswerError{Engine: engine, Text: oneLine(a.Error)}
 	}
 	if a.Schema != Schema {
-		return a, bad(lang.F("the worker answered with schema %d, this deployctl speaks %d; run deployctl verify --fresh", a.Schema, Schema))
+		return a, bad(lang.F("the worker answered with schema %d, this deployctl uses %d; run deployctl verify --fresh", a.Schema, Schema))
 	}
 	if len(a.RunSeconds) != job.Warmup+job.Runs {
 		return a, bad(lang.F("the worker timed %d runs, not %d", len(a.RunSeconds), job.Warmup+job.Runs))

@@ -332,7 +332,7 @@ func cause(c Case, engine map[int]Tensor, off []bool) string {
 	switch {
 	case count == len(off):
 		if c.Precision == FP32 && fits(2e-2, func(got, ref Tensor) float64 { d, _ := Distance(got.Data, ref.Data); return d }) {
-			return lang.T("all heads are off a little: reduced precision (half, TF32, quantised), another batch-norm epsilon, or slightly different weights")
+			return lang.T("all heads are off a little: reduced precision (half, TF32, quantized), another batch-norm epsilon, or slightly different weights")
 		}
 		if c.Precision == BF16 && fits(1, func(got, ref Tensor) float64 {
 			d, _ := Distance(got.Data, ref.Data)

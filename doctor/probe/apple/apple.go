@@ -220,7 +220,7 @@ func (p *prober) tools(f *facts.Facts, selected, how string) {
 	if selected == cltRoot && !slices.Contains(i.Has, "clang") {
 		i.Unusable = &facts.Unusable{
 			Reason: facts.MissingFile,
-			Detail: lang.F("%s is there without its programs: no %s", cltRoot, clang),
+			Detail: lang.F("%s is there, but its programs are missing: no %s", cltRoot, clang),
 			Remedy: "sudo rm -rf " + cltRoot + " && xcode-select --install",
 		}
 	}

@@ -129,7 +129,7 @@ func (p *probe) mixedCuDNN(ctx context.Context, in *facts.Instance) *facts.Unusa
 			detail = lang.F("the cuDNN in %s is not complete: %s loads %s, which are not here", dir, file, lacks)
 		}
 		return &facts.Unusable{Reason: facts.Incomplete, Detail: detail,
-			Remedy: lang.F("Install cuDNN %s whole: its package, or every libcudnn* of the same archive's lib folder, into %s.", in.Version, path.Dir(in.Path))}
+			Remedy: lang.F("Install all of cuDNN %s: its package, or every libcudnn* of the same archive's lib folder, into %s.", in.Version, path.Dir(in.Path))}
 	}
 	if len(other) == 0 {
 		return nil

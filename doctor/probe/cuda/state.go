@@ -224,7 +224,7 @@ func (p *probe) failing(ctx context.Context, text string) *facts.Unusable {
 	case inContainer(ctx, p.h) && strings.Contains(low, "unknown error"):
 		// Source: NVIDIA Container Toolkit, troubleshooting: containers lose
 		// their GPUs when systemd reloads.
-		u.Remedy = lang.T("Restart the container, or remove it and start it anew. It lost its access to the GPU, as containers do when systemd reloads its units on the host. The driver is fine.")
+		u.Remedy = lang.T("Restart the container, or remove it and create it again. It lost its access to the GPU, as containers do when systemd reloads its units on the host. The driver is fine.")
 		if inPod(p.h) {
 			u.Remedy = lang.T("Delete this pod, so that it is restarted. It lost its access to the GPU, as containers do when systemd reloads its units on the node. The driver is fine.")
 		}

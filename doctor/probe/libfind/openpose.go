@@ -61,7 +61,7 @@ func (s *search) openposeInArchive(ctx context.Context) {
 	}
 	c := s.add(&copyOf{prefix: dir})
 	c.note("file", s.h.Join(dir, "OpenPoseDemo.exe"), "OpenPose's program")
-	c.unusable = &facts.Unusable{Reason: facts.Incomplete, Detail: lang.F("OpenPoseDemo.exe lies alone in %s: it was started inside its zip, of which that unpacks one file, without openpose.dll and the others", dir),
+	c.unusable = &facts.Unusable{Reason: facts.Incomplete, Detail: lang.F("OpenPoseDemo.exe lies alone in %s: it was started inside its zip, which unpacks that file alone, without openpose.dll and the others", dir),
 		Remedy: lang.T(`Unpack the whole archive (right-click it > Extract All), for example to C:\openpose, and start OpenPoseDemo.exe there.`)}
 }
 

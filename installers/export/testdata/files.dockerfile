@@ -128,7 +128,7 @@ RUN set -eu; \
     ); \
     built() { \
       if [ "$(cat -- "$1/.deployctl-build" 2>/dev/null)" = "$2" ]; then return 0; fi; \
-      if exists "$1"; then fail "$1 is there already and was made otherwise: move it away"; fi; \
+      if exists "$1"; then fail "$1 is already there and was made differently: move it away"; fi; \
       [ "$(cat -- "$3" 2>/dev/null)" = "$2" ]; \
     }; \
     reads() { \

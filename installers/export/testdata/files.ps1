@@ -211,7 +211,7 @@ fail() { printf ''%s\n'' "$*" >&2; exit 1; };
 # built PRODUCT KEY STAMP: whether the stage or the whole build is done, with this key.
 built() {
   if [ "$(cat -- "$1/.deployctl-build" 2>/dev/null)" = "$2" ]; then return 0; fi;
-  if exists "$1"; then fail "$1 is there already and was made otherwise: move it away"; fi;
+  if exists "$1"; then fail "$1 is already there and was made differently: move it away"; fi;
   [ "$(cat -- "$3" 2>/dev/null)" = "$2" ];
 };
 if built /opt/deployctl/opencv-4.10.0 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 /root/.cache/deployctl/build/opencv-4.10.0/.deployctl-build-configure; then already; else
@@ -241,7 +241,7 @@ fail() { printf ''%s\n'' "$*" >&2; exit 1; };
 # built PRODUCT KEY STAMP: whether the stage or the whole build is done, with this key.
 built() {
   if [ "$(cat -- "$1/.deployctl-build" 2>/dev/null)" = "$2" ]; then return 0; fi;
-  if exists "$1"; then fail "$1 is there already and was made otherwise: move it away"; fi;
+  if exists "$1"; then fail "$1 is already there and was made differently: move it away"; fi;
   [ "$(cat -- "$3" 2>/dev/null)" = "$2" ];
 };
 if built /opt/deployctl/opencv-4.10.0 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 /root/.cache/deployctl/build/opencv-4.10.0/.deployctl-build-compile; then already; else
@@ -267,7 +267,7 @@ fail() { printf ''%s\n'' "$*" >&2; exit 1; };
 # built PRODUCT KEY STAMP: whether the stage or the whole build is done, with this key.
 built() {
   if [ "$(cat -- "$1/.deployctl-build" 2>/dev/null)" = "$2" ]; then return 0; fi;
-  if exists "$1"; then fail "$1 is there already and was made otherwise: move it away"; fi;
+  if exists "$1"; then fail "$1 is already there and was made differently: move it away"; fi;
   [ "$(cat -- "$3" 2>/dev/null)" = "$2" ];
 };
 if built /opt/deployctl/opencv-4.10.0 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 ''''; then already; else

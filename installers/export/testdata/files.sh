@@ -110,7 +110,7 @@ unpack() (
 # built PRODUCT KEY STAMP: whether the stage or the whole build is done, with this key.
 built() {
   if [ "$(cat -- "$1/.deployctl-build" 2>/dev/null)" = "$2" ]; then return 0; fi;
-  if exists "$1"; then fail "$1 is there already and was made otherwise: move it away"; fi;
+  if exists "$1"; then fail "$1 is already there and was made differently: move it away"; fi;
   [ "$(cat -- "$3" 2>/dev/null)" = "$2" ];
 };
 

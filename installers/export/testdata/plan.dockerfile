@@ -14,7 +14,7 @@ FROM ${BASE} AS deployctl
 # Undo: apt-get --purge autoremove cmake g++; look first at what it would take
 # along.
 # 3 of 3: Install go@1.22.
-# Undo: brew uninstall go@1.22; look first at what it would take along.
+# Undo: brew uninstall go@1.22; first look at what else it would remove.
 USER root
 RUN set -eu; \
     /usr/bin/env DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 \

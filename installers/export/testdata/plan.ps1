@@ -99,7 +99,7 @@ Invoke-AsRoot @(
 )
 
 # 3 of 3: Install go@1.22.
-# Undo: brew uninstall go@1.22; look first at what it would take along.
+# Undo: brew uninstall go@1.22; first look at what else it would remove.
 Write-Host '== Install go@1.22'
 Invoke-Argv @(
     '/usr/bin/env', 'HOMEBREW_NO_ANALYTICS=1', 'HOMEBREW_NO_ENV_HINTS=1',

@@ -37,7 +37,7 @@ as_root /usr/bin/env DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND
   Dpkg::Options::=--force-confold --no-install-recommends install -- cmake g++ </dev/null
 
 # 3 of 3: Install go@1.22.
-# Undo: brew uninstall go@1.22; look first at what it would take along.
+# Undo: brew uninstall go@1.22; first look at what else it would remove.
 printf '%s\n' '== Install go@1.22' >&2
 /usr/bin/env HOMEBREW_NO_ANALYTICS=1 HOMEBREW_NO_ENV_HINTS=1 HOMEBREW_NO_INSTALL_CLEANUP=1 \
   NONINTERACTIVE=1 /opt/homebrew/bin/brew install --formula -- go@1.22 </dev/null

@@ -262,7 +262,7 @@ if (Test-Placed 'C:\Users\Ann O''Neil\AppData\Local\deployctl\setup\setup.bin' '
 }
 
 # 2 of 6: Install ninja.
-# Undo: choco uninstall ninja; look first at what it would take along.
+# Undo: choco uninstall ninja; first look at what else it would remove.
 Write-Host '== Install ninja'
 Invoke-AsRoot @(
     'C:\ProgramData\chocolatey\bin\choco.exe', 'install', 'ninja'

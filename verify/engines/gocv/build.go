@@ -265,7 +265,7 @@ func missing(log string, o Options) (why, fix string) {
 	case reNoTool().MatchString(log):
 		tool := firstGroup(reNoTool(), log)
 		if strings.Contains(tool, "pkg-config") {
-			return lang.T("pkg-config is missing, by which gocv finds OpenCV"), lang.T("install pkg-config (deployctl doctor --fix)")
+			return lang.T("pkg-config is missing, and gocv finds OpenCV with it"), lang.T("install pkg-config (deployctl doctor --fix)")
 		}
 		return lang.F("the compiler %s is missing", tool), lang.T("install g++ (deployctl doctor --fix)")
 	case has("No package 'opencv4' found", "Package opencv4 was not found", "Package 'opencv4', required by"):

@@ -514,7 +514,7 @@ pkg-config: exit status 1`, "does not know opencv4", false},
 		{"no certificates", `go: gocv.io/x/gocv@v0.31.0: Get "https://proxy.example/gocv.io/x/gocv/@v/v0.31.0.mod": tls: failed to verify certificate: x509: certificate signed by unknown authority`, "does not trust the server's certificate", false},
 		{"clock", `go: gocv.io/x/gocv@v0.31.0: Get "https://proxy.example/gocv.io/x/gocv/@v/v0.31.0.mod": tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 2001-01-01T00:00:00Z is before 2026-01-01T00:00:00Z`, "by this machine's clock", false},
 		{"proxy", `go: gocv.io/x/gocv@v0.31.0: Get "https://proxy.example/gocv.io/x/gocv/@v/v0.31.0.mod": proxyconnect tcp: dial tcp 127.0.0.1:3128: connect: connection refused`, "the proxy did not let it through", false},
-		{"not there", `go: gocv.io/x/gocv@v0.31.0: reading https://proxy.example/gocv.io/x/gocv/@v/v0.31.0.mod: 404 Not Found`, "GOPROXY's server does not hand it out", false},
+		{"not there", `go: gocv.io/x/gocv@v0.31.0: reading https://proxy.example/gocv.io/x/gocv/@v/v0.31.0.mod: 404 Not Found`, "GOPROXY's server does not serve it", false},
 		{"login page", `go: gocv.io/x/gocv@v0.31.0: zip: not a valid zip file`, "a web page came in its place", false},
 		{"offline", `go: gocv.io/x/gocv@v0.31.0: module lookup disabled by GOPROXY=off`, "could not be fetched", false},
 		{"tampered", `verifying gocv.io/x/gocv@v0.31.0: checksum mismatch

@@ -102,7 +102,7 @@ func Unfetched(log string) (why, fix string) {
 	}
 	switch {
 	case has("certificate has expired or is not yet valid"):
-		return lang.T("by this machine's clock the server's certificate is not valid"), lang.T("set the clock right (see date)")
+		return lang.T("by this machine's clock the server's certificate is not valid"), lang.T("correct the clock (see date)")
 	case has("x509:"):
 		if runtime.GOOS == "windows" {
 			return lang.T("this machine does not trust the server's certificate"), lang.T("add the certificate of a proxy that inspects TLS to the Trusted Root Certification Authorities (certmgr.msc)")
@@ -113,7 +113,7 @@ func Unfetched(log string) (why, fix string) {
 	case has("no such host", "server misbehaving"):
 		return lang.T("the server's name was not found (DNS)"), lang.T("check the network and its DNS servers, or set GOPROXY to a mirror (file:///… works offline)")
 	case has("404 Not Found", "410 Gone", "module lookup disabled", "403 Forbidden"):
-		return lang.T("GOPROXY's server does not hand it out"), lang.T("set GOPROXY to a mirror that has it (file:///… works offline)")
+		return lang.T("GOPROXY's server does not serve it"), lang.T("set GOPROXY to a mirror that has it (file:///… works offline)")
 	case has("511 Network", "not a valid zip file", "invalid character '<'"):
 		return lang.T("a web page came in its place"), lang.T("log in to the network (open any http page in a browser), or check the proxy")
 	}

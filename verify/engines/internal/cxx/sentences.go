@@ -206,7 +206,7 @@ func unlinked(log string, l Library) (why, fix string) {
 	symbol := Undefined(log)
 	switch {
 	case has(log, "LNK1112", "LNK4272", "file in wrong format", "skipping incompatible", "file format not recognized"):
-		return lang.F("%s is built for another processor than the compiler's programs (32 against 64 bits)", known), lang.T("use the compiler and the library of one architecture")
+		return lang.F("%s is built for another processor than the compiler's programs (32 and 64 bits are mixed)", known), lang.T("use the compiler and the library of one architecture")
 	case symbol == "":
 		return "", ""
 	case has(symbol, "@GLIBCXX_", "@CXXABI_", "@GLIBC_"):

@@ -80,7 +80,7 @@ func Code(c engine.Choice) []engine.Code {
 func Remedy(what string) string {
 	switch {
 	case strings.Contains(what, "Darknet importer has been removed"), strings.Contains(what, "Cannot determine an origin framework"):
-		return lang.T("OpenCV 5 no longer reads Darknet files; install OpenCV 4.5.1 or newer below 5")
+		return lang.T("OpenCV 5 no longer reads Darknet files; install OpenCV 4 (4.5.1 or newer)")
 	case strings.Contains(what, "Failed to parse NetParameter file"):
 		return lang.T("OpenCV cannot read the configuration or the weights; check that both belong together and are complete")
 	case strings.Contains(what, "Unknown layer type"), strings.Contains(what, "Unknown activation"):
