@@ -150,7 +150,7 @@ func TestTargetsAreTheEngines(t *testing.T) {
 	o := newFiles(t).options(t, formatted{onnxruntime.Spec()})
 	o.Target = "opencl"
 	var input *InputError
-	if _, err := Run(t.Context(), o); !errors.As(err, &input) || !strings.Contains(err.Error(), "onnxruntime cannot be asked for opencl; it has cpu") {
+	if _, err := Run(t.Context(), o); !errors.As(err, &input) || !strings.Contains(err.Error(), "onnxruntime does not offer opencl; it has cpu") {
 		t.Errorf("%v", err)
 	}
 }

@@ -235,7 +235,7 @@ func (w Worker) targets(s step.Step) ([]target, error) {
 		return out, nil
 	}
 	if len(s.Take) == 0 {
-		return nil, notPlanned(lang.T("it has nothing to take back"))
+		return nil, notPlanned(lang.T("it has nothing to undo"))
 	}
 	for _, take := range s.Take {
 		t, ok := w.taken(take.Name, edits)

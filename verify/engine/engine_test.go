@@ -48,7 +48,7 @@ func TestTranslate(t *testing.T) {
 		{"SIGILL, ARM", host.Output{Exit: -1, Signal: "illegal instruction"}, nil, []string{"asimd", "fphp"}, Instruction, "dot product", "AVX"},
 		{"SIGILL, unknown CPU", host.Output{Exit: -1, Signal: "illegal instruction"}, nil, nil, Instruction, "does not have", "AVX"},
 		{"Windows illegal instruction", host.Output{Exit: 0xC000001D}, nil, old, Instruction, "AVX2", ""},
-		{"out of memory", host.Output{Exit: -1, Signal: "killed"}, nil, nil, Killed, "want of memory", ""},
+		{"out of memory", host.Output{Exit: -1, Signal: "killed"}, nil, nil, Killed, "the memory ran out", ""},
 		{"out of memory, shell's number", host.Output{Exit: 137}, nil, nil, Killed, "memory", ""},
 		{"bad_alloc", host.Output{Exit: 2, Stderr: []byte("terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc\nSIGABRT: abort\n")}, nil, nil, Memory, "ran out of memory", ""},
 		{"OpenCV out of memory", host.Output{Exit: -1, Signal: "aborted", Stderr: []byte("terminate called after throwing an instance of 'cv::Exception'\n  what():  OpenCV(4.6.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 830472192 bytes in function 'OutOfMemoryError'\n\n")}, nil, nil, Memory, "memory", ""},

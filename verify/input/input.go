@@ -78,7 +78,7 @@ func Kind(mode fs.FileMode) string {
 	case mode&fs.ModeDevice != 0:
 		return lang.T("it is a device")
 	}
-	return lang.T("it is no regular file")
+	return lang.T("it is not a regular file")
 }
 
 // Read is Open and the content. A file that grows meanwhile, or that never ends

@@ -11,8 +11,8 @@ FROM ${BASE} AS deployctl
 # 1 of 10: Fetch the package lists. A fresh machine has none.
 # Undo: nothing to undo: the lists are a cache.
 # 2 of 10: Install cmake, ninja-build. For cmake.present, gcc.version.
-# Undo: apt-get --purge autoremove cmake ninja-build; look first at what it
-# would take along.
+# Undo: apt-get --purge autoremove cmake ninja-build; first look at what else
+# it would remove.
 USER root
 RUN set -eu; \
     /usr/bin/env DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 \

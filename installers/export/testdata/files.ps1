@@ -86,8 +86,8 @@ Invoke-AsRoot @(
 )
 
 # 2 of 10: Install cmake, ninja-build. For cmake.present, gcc.version.
-# Undo: apt-get --purge autoremove cmake ninja-build; look first at what it
-# would take along.
+# Undo: apt-get --purge autoremove cmake ninja-build; first look at what else
+# it would remove.
 Write-Host '== Install cmake, ninja-build'
 Invoke-AsRoot @(
     '/usr/bin/env', 'DEBIAN_FRONTEND=noninteractive', 'LC_ALL=C', 'NEEDRESTART_SUSPEND=1',

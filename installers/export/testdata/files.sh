@@ -215,8 +215,8 @@ as_root /usr/bin/env DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND
   APT_LISTCHANGES_FRONTEND=none /usr/bin/apt-get --quiet --option Acquire::Retries=3 update </dev/null
 
 # 2 of 10: Install cmake, ninja-build. For cmake.present, gcc.version.
-# Undo: apt-get --purge autoremove cmake ninja-build; look first at what it
-# would take along.
+# Undo: apt-get --purge autoremove cmake ninja-build; first look at what else
+# it would remove.
 printf '%s\n' '== Install cmake, ninja-build' >&2
 as_root /usr/bin/env DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 \
   APT_LISTCHANGES_FRONTEND=none /usr/bin/apt-get --yes --quiet --no-remove --option \

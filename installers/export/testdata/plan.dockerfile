@@ -11,8 +11,8 @@ FROM ${BASE} AS deployctl
 # 1 of 3: Fetch the package lists. A fresh machine has none.
 # Undo: nothing to undo: the lists are a cache.
 # 2 of 3: Install cmake, g++. For cmake.present, gcc.version.
-# Undo: apt-get --purge autoremove cmake g++; look first at what it would take
-# along.
+# Undo: apt-get --purge autoremove cmake g++; first look at what else it would
+# remove.
 # 3 of 3: Install go@1.22.
 # Undo: brew uninstall go@1.22; first look at what else it would remove.
 USER root

@@ -86,8 +86,8 @@ Invoke-AsRoot @(
 )
 
 # 2 of 3: Install cmake, g++. For cmake.present, gcc.version.
-# Undo: apt-get --purge autoremove cmake g++; look first at what it would take
-# along.
+# Undo: apt-get --purge autoremove cmake g++; first look at what else it would
+# remove.
 Write-Host '== Install cmake, g++'
 Invoke-AsRoot @(
     '/usr/bin/env', 'DEBIAN_FRONTEND=noninteractive', 'LC_ALL=C', 'NEEDRESTART_SUSPEND=1',

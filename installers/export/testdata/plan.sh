@@ -27,8 +27,8 @@ as_root /usr/bin/env DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND
   APT_LISTCHANGES_FRONTEND=none /usr/bin/apt-get --quiet --option Acquire::Retries=3 update </dev/null
 
 # 2 of 3: Install cmake, g++. For cmake.present, gcc.version.
-# Undo: apt-get --purge autoremove cmake g++; look first at what it would take
-# along.
+# Undo: apt-get --purge autoremove cmake g++; first look at what else it would
+# remove.
 printf '%s\n' '== Install cmake, g++' >&2
 as_root /usr/bin/env DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 \
   APT_LISTCHANGES_FRONTEND=none /usr/bin/apt-get --yes --quiet --no-remove --option \

@@ -321,7 +321,7 @@ func (b *Bench) Elsewhere(t *testing.T) {
 		})
 	}
 	if !slices.ContainsFunc(targets, func(s engine.Target) bool { return s.Name == "cuda" }) {
-		if _, err := b.run(t, Fault{Target: "cuda"}); err == nil || !strings.Contains(err.Error(), "cannot be asked for cuda") {
+		if _, err := b.run(t, Fault{Target: "cuda"}); err == nil || !strings.Contains(err.Error(), "does not offer cuda") {
 			t.Errorf("asked for cuda, which it does not have: %v", err)
 		}
 	}
