@@ -109,20 +109,11 @@ func untranslatedFields(file goFile, packages ofPackage) []string {
 func checkFields(file goFile, packages ofPackage) (found, late []string) {
 	c := fieldCheck{file: file, packages: packages[path.Dir(file.path)]}
 	for _, decl := range file.Decls {
-		c.locals = map[string][]ast.Expr{}
+		c.locals = assigned(decl)
 		ast.Inspect(decl, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.AssignStmt:
-				eachGiven(n.Lhs, n.Rhs, func(to, value ast.Expr) {
-					if name, ok := to.(*ast.Ident); ok {
-						c.locals[name.Name] = append(c.locals[name.Name], value)
-					}
-				})
-			case *ast.ValueSpec:
-				if len(n.Names) == len(n.Values) {
-					for i, name := range n.Names {
-						c.locals[name.Name] = append(c.locals[name.Name], n.Values[i])
-					}
+			if n, ok := n.(*ast.ValueSpec); ok && len(n.Names) == len(n.Values) {
+				for i, name := range n.Names {
+					c.locals[name.Name] = append(c.locals[name.Name], n.Values[i])
 				}
 			}
 			return true
@@ -131,6 +122,22 @@ func checkFields(file goFile, packages ofPackage) (found, late []string) {
 	}
 	slices.Sort(c.found)
 	return slices.Compact(c.found), c.late
+}
+
+// assigned are the values that names are assigned anywhere in a declaration.
+func assigned(decl ast.Decl) map[string][]ast.Expr {
+	values := map[string][]ast.Expr{}
+	ast.Inspect(decl, func(n ast.Node) bool {
+		if n, ok := n.(*ast.AssignStmt); ok {
+			eachGiven(n.Lhs, n.Rhs, func(to, value ast.Expr) {
+				if name, ok := to.(*ast.Ident); ok {
+					values[name.Name] = append(values[name.Name], value)
+				}
+			})
+		}
+		return true
+	})
+	return values
 }
 
 // eachGiven gives what is assigned to what; of a call with several results, each gets it.

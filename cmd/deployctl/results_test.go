@@ -61,17 +61,7 @@ func untranslatedResults(file goFile, packages ofPackage) []string {
 	}
 	for _, decl := range file.Decls {
 		if fn, ok := decl.(*ast.FuncDecl); ok && fn.Body != nil {
-			c.locals = map[string][]ast.Expr{}
-			ast.Inspect(fn, func(n ast.Node) bool {
-				if a, ok := n.(*ast.AssignStmt); ok {
-					eachGiven(a.Lhs, a.Rhs, func(to, value ast.Expr) {
-						if name, ok := to.(*ast.Ident); ok {
-							c.locals[name.Name] = append(c.locals[name.Name], value)
-						}
-					})
-				}
-				return true
-			})
+			c.locals = assigned(fn) // constants in functions are other programs' words
 			walk(fn.Body, namedResults(fn.Type), slices.Contains(shownFunctions, file.Name.Name+"."+fn.Name.Name))
 		}
 	}

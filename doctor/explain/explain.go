@@ -176,7 +176,7 @@ func (m *matcher) match(line, lower string, many bool) (groups map[string]string
 	}
 	var found []string
 	if m.rule.pattern != nil {
-		if !mayMatch(m.rule.branches, line, lower, many) {
+		if !mayMatch(m.rule.branches(), line, lower, many) {
 			return nil, false
 		}
 		if found = m.rule.pattern.FindStringSubmatch(line); found == nil {

@@ -184,7 +184,7 @@ func TestBranches(t *testing.T) {
 			if want {
 				matches++
 			}
-			if got := mayMatch(r.branches, line, lower, true); got != want {
+			if got := mayMatch(r.branches(), line, lower, true); got != want {
 				t.Errorf("rule %s: %q matches a branch: %v, the pattern: %v", r.ID, line, got, want)
 			}
 		}

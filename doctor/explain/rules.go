@@ -59,7 +59,7 @@ type Rule struct {
 	No  []string `yaml:"no,omitempty"`
 
 	pattern, except *regexp.Regexp
-	branches        []branch // of pattern
+	branches        func() []branch // of pattern: few rules' are asked for
 }
 
 // Set is everything that texts and codes are explained with.
@@ -182,7 +182,7 @@ func (r *Rule) lint(classes map[string]string) []string {
 	if r.pattern, err = compile(r.Pattern); err != nil {
 		say("pattern: %v", err)
 	}
-	r.branches = branchesOf(r.Pattern)
+	r.branches = sync.OnceValue(func() []branch { return branchesOf(r.Pattern) })
 	if r.except, err = compile(r.Except); err != nil {
 		say("except: %v", err)
 	}

@@ -145,7 +145,7 @@ func gpuCode(e *evaluation, s subject) (map[string]string, bool) {
 			return nil, false // for an old card it is the older toolkit that matters
 		}
 		vars["with"] = recipes.Series(toolkit)
-		if least := e.leastOpenCV(toolkit); newer(least, s.instance.Version) {
+		if least := e.leastOpenCV("", toolkit, e.series("opencv-cuda", "cudnn")...); newer(least, s.instance.Version) {
 			vars["release"] = least
 		}
 	}

@@ -250,18 +250,13 @@ func (e *evaluation) opencvCUDAAdvice(q *recipes.Requirement) string {
 	if !ok || !okCuDNN || !strings.HasPrefix(manual, build) || !strings.Contains(manual, "OPENCV_DNN_CUDA") {
 		return ""
 	}
-	if sm := BestGPU(e.facts); sm != "" {
-		if _, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": cuda.Version}, "generation"); err != nil {
-			return "" // this CUDA is to be replaced
-		}
-	}
 	least, reason := "", "do not compile with CUDA "+recipes.Series(cuda.Version)+" and cuDNN "+strconv.Itoa(major(cudnn.Version))
 	for _, v := range e.series("opencv-cuda", "opencv") {
 		if sm := BestGPU(e.facts); recipes.Series(v) == "4.2" && sm != "" && newer(dnn42, sm) {
 			least, reason = "4.3", "have no code in dnn for compute capability "+sm
 			continue
 		}
-		if _, _, err := e.tables.Choose("opencv-cuda", map[string]string{"opencv": v, "cuda": cuda.Version, "cudnn": cudnn.Version}, "cxx"); err == nil && major(v) == 4 {
+		if major(v) == 4 && e.compiles(v, cuda.Version, cudnn.Version) == nil {
 			least = v
 		}
 	}
@@ -283,17 +278,22 @@ func (e *evaluation) toolkitToInstall() string {
 	return cmp.Or(e.advised["cuda"], e.cudaFor(least, true), e.cudaFor(least, false))
 }
 
-// leastOpenCV is the oldest OpenCV 4 that compiles with a CUDA toolkit and some cuDNN.
-func (e *evaluation) leastOpenCV(cuda string) string {
+// leastOpenCV is the oldest OpenCV 4 above a version ("" for any) that compiles with a
+// CUDA toolkit and one of the releases of cuDNN; "" for none.
+func (e *evaluation) leastOpenCV(above, cuda string, cudnn ...string) string {
 	least := ""
 	for _, v := range e.series("opencv-cuda", "opencv") {
-		for _, cudnn := range e.series("opencv-cuda", "cudnn") {
-			if _, _, err := e.tables.Choose("opencv-cuda", map[string]string{"opencv": v, "cuda": cuda, "cudnn": cudnn}, "cxx"); err == nil && major(v) == 4 {
-				least = v
-			}
+		if major(v) == 4 && newer(v, above) && slices.ContainsFunc(cudnn, func(cudnn string) bool { return e.compiles(v, cuda, cudnn) == nil }) {
+			least = v
 		}
 	}
 	return least
+}
+
+// compiles is nil where an OpenCV compiles with a CUDA toolkit and a cuDNN, by the table.
+func (e *evaluation) compiles(opencv, cuda, cudnn string) error {
+	_, _, err := e.tables.Choose("opencv-cuda", map[string]string{"opencv": opencv, "cuda": cuda, "cudnn": cudnn}, "cxx")
+	return err
 }
 
 // oldForCUDA is the oldest OpenCV 4 that compiles with the CUDA and the cuDNN here, for
@@ -306,18 +306,10 @@ func (e *evaluation) oldForCUDA(version string) string {
 		return ""
 	}
 	var none *recipes.NoRowError
-	given := map[string]string{"opencv": version, "cuda": cuda.Version, "cudnn": cudnn.Version}
-	if _, _, err := e.tables.Choose("opencv-cuda", given, "cxx"); !errors.As(err, &none) {
+	if err := e.compiles(version, cuda.Version, cudnn.Version); !errors.As(err, &none) {
 		return ""
 	}
-	least := ""
-	for _, v := range e.series("opencv-cuda", "opencv") {
-		given["opencv"] = v
-		if _, _, err := e.tables.Choose("opencv-cuda", given, "cxx"); err == nil && major(v) == 4 && newer(v, version) {
-			least = v
-		}
-	}
-	return least
+	return e.leastOpenCV(version, cuda.Version, cudnn.Version)
 }
 
 // cudnnAdvice names the exact cuDNN for the CUDA that is installed or advised.
