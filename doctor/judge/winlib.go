@@ -51,7 +51,7 @@ func carriedCUDA(e *evaluation, s subject) (map[string]string, bool) {
 // "" where none has, and where it is the one that is asked for.
 func (e *evaluation) openposeFor(sm string) string {
 	for _, release := range e.recipe.Parameters["release"].Choices {
-		for _, studio := range []string{"16.11", "15.9", "14.0"} {
+		for _, studio := range e.series("openpose", "visual-studio") {
 			cuda, _, err := e.tables.Choose("openpose", map[string]string{"openpose": release, "os": "windows", "visual-studio": studio}, "cuda")
 			if err != nil || release == "master" {
 				continue
