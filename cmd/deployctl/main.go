@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/deployctl/deployctl/cmd/pipeline"
 	"github.com/deployctl/deployctl/doctor/judge"
 	"github.com/deployctl/deployctl/doctor/report"
+	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/recipes/near"
 )
@@ -196,7 +198,9 @@ func noArgs(cmd *cobra.Command, args []string) error {
 			names = append(names, sub.Name())
 		}
 	}
-	if meant := near.Names(args[0], names); len(meant) > 0 {
+	if cmd.Flag("recipe") != nil && slices.ContainsFunc(recipes.Names(own()), func(r recipes.Named) bool { return r.Name == args[0] }) {
+		text += lang.F("; did you mean %s?", "--recipe "+args[0])
+	} else if meant := near.Names(args[0], names); len(meant) > 0 {
 		text += lang.F("; did you mean %s?", lang.List(meant, true))
 	}
 	return &pipeline.UsageError{Err: errors.New(text)}

@@ -286,10 +286,13 @@ func (r *Report) collapsed(b *strings.Builder, s Style, state judge.State) {
 				continue
 			}
 			name := f.Title
-			if f.Version != "" {
+			// What was found of a skipped one is why it was not checked.
+			if f.Version != "" && state != judge.Skipped {
 				name, _, _ = strings.Cut(f.Found, ",")
 			}
-			names = append(names, name)
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
 		}
 		if len(names) == 0 {
 			continue
@@ -323,7 +326,7 @@ func (r *Report) Closing() string {
 			missing = append(missing, f.Title)
 			failed++
 		case f.State == judge.Fail:
-			problems = append(problems, inSentence(f.Title))
+			problems = append(problems, failing(f.Title))
 			failed++
 		case f.State == judge.Unknown && f.Severity != recipes.Recommended && f.Severity != recipes.Info:
 			open = append(open, inSentence(f.Title))
@@ -347,7 +350,7 @@ func (r *Report) Closing() string {
 		} else if len(missing) > 0 && len(r.noManager) > 0 {
 			return lang.Join(text, lang.F("deployctl can install nothing here: it found no package manager (%s). Install by hand what is missing, then run `deployctl doctor` again.", list(r.noManager)))
 		}
-		return text
+		return lang.Join(text, r.byHand())
 	case len(open) > 0:
 		return lang.F("%s could not be made: %s.", recipes.Count(len(open), "check"), list(open))
 	case len(pending) > 0:
@@ -360,6 +363,25 @@ func (r *Report) Closing() string {
 		return lang.Join(lang.F("No problems found for %s.", r.Recipe), lang.T("Run `deployctl verify` to prove it with a real forward pass."))
 	}
 	return lang.F("No problems found for %s.", r.Recipe)
+}
+
+// byHand says what to do where deployctl fixes none of the problems; "" where no
+// fix is known either.
+func (r *Report) byHand() string {
+	failed, told := 0, false
+	for _, f := range r.Findings {
+		if f.State == judge.Fail {
+			failed++
+			told = told || f.Fix != ""
+		}
+	}
+	switch {
+	case !told:
+		return ""
+	case failed == 1:
+		return lang.T("Fix it as shown above, then run `deployctl doctor` again.")
+	}
+	return lang.T("Fix them as shown above, from the top, then run `deployctl doctor` again.")
 }
 
 // Run says which command fixes the problems, or the warnings where there are no
@@ -397,6 +419,17 @@ func inSentence(title string) string {
 		}
 	}
 	return title
+}
+
+// failing names a problem by the title of what should be there: of "A working
+// OpenPose" there is no working OpenPose.
+func failing(title string) string {
+	for _, article := range []string{"A ", "An "} {
+		if rest, ok := strings.CutPrefix(title, article); ok {
+			return "no " + rest
+		}
+	}
+	return inSentence(title)
 }
 
 // noManager lists the package managers of an operating system where none of them

@@ -70,6 +70,7 @@ func TestClosing(t *testing.T) {
 	}
 	opencv, cuda, cudnn := missing("opencv.version", "OpenCV 4"), missing("cuda.version", "CUDA Toolkit"), missing("cudnn.version", "cuDNN")
 	broken := judge.Finding{ID: "opencv.cpu", Title: "OpenCV for this CPU", State: judge.Fail}
+	byHand := judge.Finding{ID: "msvc.toolset", Title: "MSVC toolset", State: judge.Fail, Fix: "-T v141"}
 	warning := judge.Finding{ID: "ninja.present", Title: "Ninja", State: judge.Warn}
 	fix := func(ids ...string) *report.Fix {
 		return &report.Fix{Command: "deployctl doctor --fix", Findings: ids, DownloadBytes: 149e6, Minutes: 2}
@@ -84,12 +85,18 @@ func TestClosing(t *testing.T) {
 		{"one of two", []judge.Finding{opencv, cuda}, fix("opencv.version"), "2 problems: CUDA Toolkit and OpenCV 4 are missing. Run `deployctl doctor --fix` for 1 of them (149 MB, about 2 min)."},
 		{"three and another", []judge.Finding{opencv, cuda, cudnn, broken}, nil, "4 problems: CUDA Toolkit, cuDNN, and OpenCV 4 are missing; OpenCV for this CPU."},
 		{"only a warning is fixed", []judge.Finding{broken, warning}, fix("ninja.present"), "1 problem: OpenCV for this CPU."},
+		{"one by hand", []judge.Finding{byHand}, nil, "1 problem: MSVC toolset. Fix it as shown above, then run `deployctl doctor` again."},
+		{"two by hand", []judge.Finding{byHand, broken}, nil, "2 problems: MSVC toolset; OpenCV for this CPU. Fix them as shown above, from the top, then run `deployctl doctor` again."},
+		{"the same copy twice, and a skipped one that has a copy", []judge.Finding{
+			{ID: "mingw.cgo", State: judge.OK, Version: "8.1.0", Found: "MinGW-w64 8.1.0, posix"}, {ID: "mingw.version", State: judge.OK, Version: "8.1.0", Found: "MinGW-w64 8.1.0"},
+			{ID: "cuda.vs", Title: "CUDA in Visual Studio", State: judge.Skipped, Version: "8.0", Found: "not checked"},
+		}, nil, "No problems found for r."},
 		{"a warning", []judge.Finding{warning}, fix("ninja.present"), "No problems found for r, 1 warning. Run `deployctl doctor --fix` (149 MB, about 2 min)."},
 		{"nothing to download", []judge.Finding{broken}, &report.Fix{Command: "deployctl doctor --fix", Findings: []string{"opencv.cpu"}, Minutes: 0.1}, "1 problem: OpenCV for this CPU. Run `deployctl doctor --fix` (about 6 s)."},
 		{"healthy", nil, nil, "No problems found for r."},
 		{"all skipped", []judge.Finding{{ID: "a", Title: "A", State: judge.Skipped}}, nil, "Nothing was checked for r: 1 selected requirement skipped. Add --all to see why."},
 		{"another system", []judge.Finding{{ID: "os", Title: "Windows", State: judge.Fail, Cause: judge.OtherSystem}, {ID: "a", Title: "A", State: judge.Skipped, Version: "1"}}, nil, "The recipe r is not for this system."},
-		{"an article", []judge.Finding{opencv, {ID: "go.cache", Title: "A folder for Go's build cache", State: judge.Fail}}, nil, "2 problems: OpenCV 4 is missing; a folder for Go's build cache."},
+		{"an article", []judge.Finding{opencv, {ID: "go.cache", Title: "A folder for Go's build cache", State: judge.Fail}}, nil, "2 problems: OpenCV 4 is missing; no folder for Go's build cache."},
 		{"no package manager", []judge.Finding{opencv}, nil, "1 problem: OpenCV 4 is missing. deployctl can install nothing here: it found no package manager (apt, apk, brew, dnf, pacman, zypper). Install by hand what is missing, then run `deployctl doctor` again."},
 		{"no package manager, and nothing to install", []judge.Finding{broken}, nil, "1 problem: OpenCV for this CPU."},
 	} {
@@ -103,6 +110,9 @@ func TestClosing(t *testing.T) {
 		var b strings.Builder
 		if err := r.WriteText(&b, report.Style{}); err != nil {
 			t.Fatal(err)
+		}
+		if strings.Contains(b.String(), "8.1.0, ") || strings.Contains(b.String(), "not checked") {
+			t.Errorf("%s:\n%s", c.name, b.String())
 		}
 		lines := strings.Split(strings.TrimSpace(b.String()), "\n")
 		if got := lines[len(lines)-1]; got != c.want {
