@@ -72,16 +72,10 @@ func unprintable(r rune) bool {
 	return r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
 }
 
-// printable is Printable for this console's locale.
+// printable makes one printable text of what is for people, in this console's
+// locale.
 func (c *Console) printable(s string) string {
 	var b bytes.Buffer
 	_, _ = (&printable{to: &b, ascii: c.ASCII}).Write([]byte(s)) // a buffer takes everything
-	return b.String()
-}
-
-// Printable makes one printable text of what is for people.
-func Printable(s string) string {
-	var b bytes.Buffer
-	_, _ = (&printable{to: &b}).Write([]byte(s)) // a buffer takes everything
 	return b.String()
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -86,7 +87,7 @@ func TestPages(t *testing.T) {
 	}
 	delete(pages, "")
 	for page, user := range pages {
-		if !PageKnown(checks, page) {
+		if !pageKnown(checks, page) {
 			t.Errorf("%s: there is no page %s", user, page)
 		}
 	}
@@ -427,4 +428,14 @@ func TestFailures(t *testing.T) {
 			}
 		}
 	}
+}
+
+// pageKnown reports whether a page is a requirement's, a health check's, or a
+// recipe's.
+func pageKnown(checks []recipes.Check, id string) bool {
+	if _, ok := recipes.Page(id); ok || recipes.CheckPage(checks, id) != "" {
+		return true
+	}
+	_, err := recipes.Find(path.Base(id), "")
+	return err == nil
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -239,14 +238,4 @@ func (s *Set) examples() []error {
 		}
 	}
 	return mistakes
-}
-
-// PageKnown reports whether a page is a requirement's, a health check's, or a
-// recipe's.
-func PageKnown(checks []recipes.Check, id string) bool {
-	if _, ok := recipes.Page(id); ok || recipes.CheckPage(checks, id) != "" {
-		return true
-	}
-	_, err := recipes.Find(path.Base(id), "")
-	return err == nil
 }
