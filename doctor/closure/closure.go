@@ -83,7 +83,12 @@ func Fill(ctx context.Context, h *host.Host, f *facts.Facts) error {
 				}
 			}
 			if needs := w.needs(&list[i], roots); ctx.Err() == nil {
-				list[i].Needs = append(list[i].Needs, needs...)
+				for _, n := range needs {
+					same := func(o facts.Need) bool { return o.Name == n.Name && o.Cause == n.Cause && o.Installed == n.Installed }
+					if !slices.ContainsFunc(list[i].Needs, same) {
+						list[i].Needs = append(list[i].Needs, n)
+					}
+				}
 			}
 		}
 	}
@@ -253,7 +258,12 @@ func (w *world) roots(in *facts.Instance) []string {
 			if strings.HasPrefix(path.Base(file), "libonnxruntime_providers_") {
 				by = file // it is only loaded where its provider is asked for
 			}
-			in.Needs = append(in.Needs, damaged(w.ctx, w.h, path.Base(file), by, file, what))
+			// A package's list names the link, which is called as the library is.
+			name := path.Base(file)
+			if soname := a["soname"]; soname != "" && stem(name) == stem(soname) {
+				name = soname
+			}
+			in.Needs = append(in.Needs, w.spoilt(name, by, file))
 		}
 		return true
 	})

@@ -185,6 +185,7 @@ const (
 	FolderUnset    FolderProblem = "unset"
 	FolderMissing  FolderProblem = "missing"
 	NotAFolder     FolderProblem = "not-a-folder"
+	RelativeFolder FolderProblem = "relative" // where an absolute path is required
 	ReadOnlyFolder FolderProblem = "read-only"
 	FolderFull     FolderProblem = "full"
 	NoExec         FolderProblem = "noexec"  // programs cannot be started from it
@@ -240,6 +241,8 @@ const (
 	NoToolchain  VariableProblem = "no-toolchain"  // CMake stops, as it names a toolchain file that is not here
 	// OtherToolchain is a toolchain file for another system, which the detail names.
 	OtherToolchain VariableProblem = "other-toolchain"
+	NoGoRoot       VariableProblem = "no-goroot"       // GOROOT names a folder that is not here
+	NotInCache     VariableProblem = "not-in-cache"    // downloads are off, and gocv is not among the modules in the folder that the detail names
 	LocalToolchain VariableProblem = "local-toolchain" // Go does not fetch the newer Go that a go.mod asks for
 	FromSnap       VariableProblem = "from-snap"       // it names a folder of a snap, whose libraries are for its own C library
 )
@@ -630,6 +633,10 @@ type Partial struct {
 type Unseen struct {
 	By     string `json:"by"`     // /opt/conda/bin/pkg-config
 	Folder string `json:"folder"` // where the .pc file lies that it does not look into
+	// Variable is what keeps pkg-config from it (PKG_CONFIG_LIBDIR), and its value; ""
+	// where it is the program itself.
+	Variable string `json:"variable,omitempty"`
+	Value    string `json:"value,omitempty"`
 }
 
 // Dangling is a package file that leads builds to what is not here.
@@ -639,6 +646,8 @@ type Dangling struct {
 	// libraries that the linker does not find (-l in its words).
 	Folders   []string `json:"folders,omitempty"`
 	Libraries []string `json:"libraries,omitempty"`
+	// Packages are the installed packages of Debian's that the missing libraries are of.
+	Packages []string `json:"packages,omitempty"`
 }
 
 // Unusable says why programs cannot use a copy, and what to do.

@@ -158,6 +158,9 @@ func packageDangles(libraries bool) relation {
 			flags = append(flags, "-l"+l)
 		}
 		vars["libraries"] = strings.Join(flags, ", ")
+		if e.manager() == "apt" && len(d.Packages) > 0 {
+			vars["packages"], vars["reinstall"] = strings.Join(d.Packages, " "), "yes"
+		}
 		if managed(path.Dir(d.File)) {
 			vars["package"] = "yes"
 		} else if root, ok := strings.CutSuffix(s.instance.Places.Include, "/include/opencv4"); ok {

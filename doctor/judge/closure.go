@@ -175,5 +175,19 @@ func register(dir, name, sudo string) string {
 // buildUnseen: the recipe builds through pkg-config, and the one on PATH does
 // not find the copy.
 func buildUnseen(e *evaluation, s subject) (map[string]string, bool) {
-	return nil, s.instance.Unseen != nil && slices.Contains(e.touched(), "pkg-config")
+	u := s.instance.Unseen
+	return nil, u != nil && u.Variable == "" && slices.Contains(e.touched(), "pkg-config")
+}
+
+// buildRedirected: the same, because of a variable.
+func buildRedirected(e *evaluation, s subject) (map[string]string, bool) {
+	u := s.instance.Unseen
+	if u == nil || u.Variable == "" || !slices.Contains(e.touched(), "pkg-config") {
+		return nil, false
+	}
+	effect := lang.F("pkg-config looks there instead of in %s", u.Folder)
+	if u.Variable == "PKG_CONFIG_SYSROOT_DIR" {
+		effect = lang.T("pkg-config puts it before every folder that it names")
+	}
+	return map[string]string{"effect": effect}, true
 }

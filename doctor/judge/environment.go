@@ -59,6 +59,10 @@ func goCache(e *evaluation, _ subject) (map[string]string, bool) {
 	switch f.Problem {
 	case facts.ReadOnlyFolder:
 		what = lang.F("%s=%s is on a read-only file system", f.Variable, f.Path)
+	case facts.RelativeFolder:
+		what = lang.F("%s=%s is not an absolute path", f.Variable, f.Path)
+	case facts.NotAFolder:
+		what = lang.F("%s=%s is a file, not a folder", f.Variable, f.Path)
 	case facts.FolderOfRoot:
 		what = lang.T("HOME is /, to which only root can write")
 	case facts.FolderUnset:

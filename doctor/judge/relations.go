@@ -16,6 +16,7 @@ type relation func(e *evaluation, s subject) (map[string]string, bool)
 var relations = sync.OnceValue(func() map[string]relation {
 	return map[string]relation{
 		"build-unseen":     buildUnseen,
+		"build-redirected": buildRedirected,
 		"download-refused": downloadRefused,
 		"host-blocked":     hostBlocked,
 		"tmp-small":        tmpSmall,
@@ -184,6 +185,8 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"no-certificates":          noCertificates,
 		"compiler-gone":            compilerGone,
 		"host-compiler":            hostCompiler,
+		"go-root-gone":             goSetting(facts.NoGoRoot),
+		"go-modules-gone":          goSetting(facts.NotInCache),
 		"go-custom-env":            goSetting(facts.FlagsMissing),
 		"go-flag-folder":           goSetting(facts.FolderGone),
 		"preload":                  preload,

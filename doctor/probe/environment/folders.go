@@ -125,11 +125,20 @@ func (p *prober) goCache(note func(purpose, variable, path string, problem facts
 		note("go-cache", variable, "", facts.FolderUnset)
 	case variable == "GOCACHE" && cache == "off":
 		note("go-cache", variable, cache, facts.FolderUnset)
-	case look.IsPath(cache):
+	case !strings.HasPrefix(cache, "/"):
+		note("go-cache", variable, cache, facts.RelativeFolder)
+	case p.isFile(cache):
+		note("go-cache", variable, cache, facts.NotAFolder)
+	default:
 		if d, err := h.Disk(p.ctx, cache); err == nil && d.ReadOnly {
 			note("go-cache", variable, cache, facts.ReadOnlyFolder)
 		}
 	}
+}
+
+func (p *prober) isFile(path string) bool {
+	info, err := p.h.Stat(p.ctx, path)
+	return err == nil && !info.Dir
 }
 
 // uid is the effective user id; -1 where it is not known.

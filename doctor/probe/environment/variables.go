@@ -42,6 +42,26 @@ func (p *prober) goVariable(name string) string {
 	return p.goEnv[name]
 }
 
+// goModules is the folder of the modules that were downloaded (Go modules reference,
+// GOMODCACHE); "" where it is not known.
+func (p *prober) goModules() string {
+	if dir := p.goVariable("GOMODCACHE"); dir != "" {
+		return dir
+	}
+	variable, separator := "HOME", ":"
+	if p.h.Windows() {
+		variable, separator = "USERPROFILE", ";"
+	}
+	path, _, _ := strings.Cut(p.goVariable("GOPATH"), separator)
+	if home := look.EnvPath(p.h, variable); path == "" && home != "" {
+		path = p.h.Join(home, "go")
+	}
+	if path == "" {
+		return ""
+	}
+	return p.h.Join(path, "pkg", "mod")
+}
+
 func (p *prober) note(name, value string, problem facts.VariableProblem, detail string) {
 	p.e.Variables = append(p.e.Variables, facts.Variable{Name: name, Value: value, Problem: problem, Detail: detail})
 }
@@ -66,7 +86,14 @@ func (p *prober) goVariables() {
 		p.note("GO111MODULE", "off", facts.ModulesOff, "")
 	}
 	if p.goVariable("GOPROXY") == "off" {
-		p.note("GOPROXY", "off", facts.DownloadsOff, "")
+		problem, modules := facts.DownloadsOff, p.goModules()
+		if look.IsPath(modules) && !p.h.Exists(p.ctx, p.h.Join(modules, "cache", "download", "gocv.io", "x", "gocv")) {
+			problem = facts.NotInCache
+		}
+		p.note("GOPROXY", "off", problem, modules)
+	}
+	if root := p.h.Env("GOROOT"); look.IsPath(root) && !p.h.Exists(p.ctx, root) {
+		p.note("GOROOT", root, facts.NoGoRoot, "")
 	}
 	for _, name := range []string{"CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS", "CGO_LDFLAGS"} {
 		if path := splitPath(p.goVariable(name)); path != "" {

@@ -71,8 +71,13 @@ func (s *search) settle(ctx context.Context, pcDirs []string, pcs []packageFile)
 	}
 	active.active = true
 	active.set("why", why)
+	if s.spec.gocv {
+		active.unseen = s.redirected(ctx, active, b)
+	}
 	if s.spec.gocv && active == b.byPkg {
-		active.unseen = s.unseen(ctx, b.pkg.Package)
+		if active.unseen == nil {
+			active.unseen = s.unseen(ctx, b.pkg.Package)
+		}
 		active.dangling = s.dangling(ctx, b, linkDirs)
 	}
 	all := s.conflicts(ctx, b, active)
@@ -86,6 +91,10 @@ func (s *search) settle(ctx context.Context, pcDirs []string, pcs []packageFile)
 // that it names to the linker.
 var ofBuilds = lazyregexp.New(`^(opencv_|ippicv|ippiw|ittnotify|cudart|npp|cublas|cufft|cudnn)`)
 
+// usesOthers are the modules that link libraries of other projects into programs, where
+// they are static: zlib and TBB, the formats of pictures, Protocol Buffers.
+var usesOthers = []string{"opencv_core", "opencv_imgcodecs", "opencv_dnn"}
+
 // dangling is what the package file that pkg-config finds names and is not here:
 // the folders of the headers, which lie elsewhere, and single libraries. Where
 // hardly any of the libraries are known, nothing is said of them.
@@ -95,16 +104,23 @@ func (s *search) dangling(ctx context.Context, b build, linkDirs []string) *fact
 		d.Folders = b.pkg.Include
 	}
 	found := 0
+	dirs := slices.Concat(b.pkg.Lib, linkDirs)
 	for _, name := range b.pkg.Names {
 		if !ofBuilds.MatchString(name) {
 			continue // the compiler's own folders have the others
 		}
-		there := slices.ContainsFunc(slices.Concat(b.pkg.Lib, linkDirs), func(dir string) bool {
+		there := slices.ContainsFunc(dirs, func(dir string) bool {
 			files := s.libs.InDir(ctx, s.libs.Real(ctx, dir), "lib"+name+".")
-			return slices.ContainsFunc(files, func(f string) bool {
+			shared, static, running := false, false, false
+			for _, f := range files {
 				base := path.Base(f)
-				return base == "lib"+name+".so" || base == "lib"+name+".a"
-			})
+				shared = shared || base == "lib"+name+".so"
+				static = static || base == "lib"+name+".a"
+				running = running || strings.HasPrefix(base, "lib"+name+".so.")
+			}
+			// Beside shared libraries, the static one of such a module lacks the other
+			// libraries that it uses.
+			return shared || static && !(running && slices.Contains(usesOthers, name))
 		})
 		if there {
 			found++
@@ -119,7 +135,33 @@ func (s *search) dangling(ctx context.Context, b build, linkDirs []string) *fact
 	if len(d.Folders)+len(d.Libraries) == 0 {
 		return nil
 	}
+	var files []string
+	for _, name := range d.Libraries {
+		for _, dir := range dirs {
+			files = append(files, path.Join(dir, "lib"+name+".so"))
+		}
+	}
+	d.Packages = s.owners(ctx, files)
 	return &d
+}
+
+// owners are the installed packages of Debian's that have one of the files
+// (dpkg-query(1): info/PACKAGE.list has a path in each line).
+func (s *search) owners(ctx context.Context, files []string) (packages []string) {
+	if len(files) == 0 {
+		return nil
+	}
+	for _, list := range s.h.Glob(ctx, "/var/lib/dpkg/info", "*.list") {
+		has := slices.ContainsFunc(files, func(file string) bool {
+			at, err := s.h.Search(ctx, list, file+"\n", 16<<20, 1)
+			return err == nil && len(at) > 0
+		})
+		if has {
+			name, _, _ := strings.Cut(strings.TrimSuffix(path.Base(list), ".list"), ":")
+			packages = append(packages, name)
+		}
+	}
+	return packages
 }
 
 // loaded notes which copies the loader finds.

@@ -145,6 +145,33 @@ func (s *search) unseen(ctx context.Context, p loader.Package) *facts.Unseen {
 	return &facts.Unseen{By: found[0], Folder: path.Dir(p.File)}
 }
 
+// redirected is the variable that leads pkg-config away from the copy that builds would
+// use: folders in place of its own, or a system for another machine whose name it
+// puts before every folder (pkg-config(1)).
+func (s *search) redirected(ctx context.Context, active *copyOf, b build) *facts.Unseen {
+	const folders, system = "PKG_CONFIG_LIBDIR", "PKG_CONFIG_SYSROOT_DIR"
+	found := s.h.LookPath(ctx, "pkg-config")
+	if len(found) == 0 || active.pc == "" {
+		return nil
+	}
+	u := facts.Unseen{By: found[0], Folder: path.Dir(active.pc)}
+	if value, set := s.h.Getenv(folders); set && b.byPkg == nil {
+		u.Variable, u.Value = folders, value
+		return &u
+	}
+	root := s.h.Env(system)
+	if root == "" || root == "/" || active != b.byPkg || len(b.pkg.Include) == 0 {
+		return nil
+	}
+	for _, dir := range b.pkg.Include {
+		if file, _, _, _ := s.findHeaders(ctx, path.Join(root, dir)); file != "" {
+			return nil
+		}
+	}
+	u.Variable, u.Value = system, root
+	return &u
+}
+
 // condaMisses reports whether a pkg-config of a conda environment has no such
 // package in the folders that it looks into (conda-forge, pkg-config-feedstock:
 // --with-pc-path is the prefix's lib and share).

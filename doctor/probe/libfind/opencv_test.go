@@ -246,11 +246,55 @@ func TestPkgConfigOnPath(t *testing.T) {
 		{"it was not asked", "-- exec /opt/conda/bin/pkg-config --\n", nil},
 		{"conda's was not asked", "-- exec /opt/conda/bin/pkg-config --\n-- file /opt/conda/conda-meta/history --\n", &facts.Unseen{By: "/opt/conda/bin/pkg-config", Folder: "/usr/lib/pkgconfig"}},
 		{"conda has its own", "-- exec /opt/conda/bin/pkg-config --\n-- file /opt/conda/conda-meta/history --\n-- file /opt/conda/share/pkgconfig/opencv4.pc --\n", nil},
+		{"a variable replaces its folders", "-- env --\nPKG_CONFIG_LIBDIR=/nowhere\n-- run \"/opt/conda/bin/pkg-config\" \"--modversion\" \"opencv4\" --\n#exit 1\n", &facts.Unseen{By: "/opt/conda/bin/pkg-config", Folder: "/usr/lib/pkgconfig", Variable: "PKG_CONFIG_LIBDIR", Value: "/nowhere"}},
 	} {
 		f := probeOpenCV(t, hosttest.Parse(t, machine+c.run))
 		in, ok := f.Active("opencv")
 		if !ok || (in.Unseen == nil) != (c.want == nil) || c.want != nil && *in.Unseen != *c.want {
 			t.Errorf("%s: unseen = %+v, want %+v", c.name, in.Unseen, c.want)
+		}
+	}
+}
+
+// TestDevelopmentLinks: what lib*-dev brings and the linker needs is looked for, and
+// whose it is.
+func TestDevelopmentLinks(t *testing.T) {
+	const dir = "/usr/lib/x86_64-linux-gnu/"
+	names := []string{"core", "imgproc", "imgcodecs", "dnn", "aruco", "objdetect", "videoio"}
+	machine := func(without string, static bool) string {
+		text := "-- env --\nPATH=/usr/bin\n-- file /etc/debian_version --\n12.7\n-- file " + dir + "pkgconfig/opencv4.pc --\nprefix=/usr\nVersion: 4.6.0\nLibs: -L" + dir + " -lopencv_" + strings.Join(names, " -lopencv_") + "\n-- file /var/lib/dpkg/info/libopencv-x-dev:amd64.list --\n/usr\n"
+		for _, name := range names {
+			text += dir + "libopencv_" + name + ".so\n"
+		}
+		for _, name := range names {
+			lib := dir + "libopencv_" + name + ".so"
+			text += "-- file " + lib + ".406 --\n"
+			if name != without {
+				text += "-- link " + lib + " --\n" + lib + ".406\n"
+			}
+			if static {
+				text += "-- file " + dir + "libopencv_" + name + ".a --\n"
+			}
+		}
+		return text
+	}
+	for _, c := range []struct {
+		name, host string
+		want       []string
+	}{
+		{"all are there", machine("", true), nil},
+		{"one is gone", machine("aruco", false), []string{"opencv_aruco"}},
+		{"the static one does", machine("aruco", true), nil},
+		{"the static one needs others", machine("dnn", true), []string{"opencv_dnn"}},
+	} {
+		f := probeOpenCV(t, hosttest.Parse(t, c.host))
+		in, _ := f.Active("opencv")
+		got, packages := []string(nil), []string(nil)
+		if in.Dangling != nil {
+			got, packages = in.Dangling.Libraries, in.Dangling.Packages
+		}
+		if !slices.Equal(got, c.want) || len(got) > 0 && !slices.Equal(packages, []string{"libopencv-x-dev"}) {
+			t.Errorf("%s: %q of %q, want %q", c.name, got, packages, c.want)
 		}
 	}
 }
