@@ -96,6 +96,29 @@ func goSetting(problems ...facts.VariableProblem) relation {
 	}
 }
 
+// cgoNoGCC finds a machine whose C++ compiler is there and whose gcc is not, which go
+// build starts unless CC names another (cmd/go/internal/cfg, DefaultCC on Linux).
+func cgoNoGCC(e *evaluation, _ subject) (map[string]string, bool) {
+	if !slices.Contains(e.touched(), "go") || !slices.Contains(e.touched(), "opencv") {
+		return nil, false
+	}
+	found := map[string]bool{}
+	for _, kind := range []string{"gcc", "clang", "g++", "clang++"} {
+		for _, i := range e.facts.Components[kind] {
+			found[kind] = found[kind] || i.Active && i.Unusable == nil
+			found["CC"] = found["CC"] || slices.Contains(i.Via, "CC")
+		}
+	}
+	if found["gcc"] || found["CC"] || !found["g++"] && !found["clang++"] || slices.ContainsFunc(e.facts.Environment.Variables, func(v facts.Variable) bool { return v.Name == "CC" }) {
+		return nil, false
+	}
+	vars := map[string]string{"packages": "gcc"}
+	if found["clang"] && found["clang++"] {
+		vars["clang"] = "yes"
+	}
+	return vars, true
+}
+
 // goFlagSplit is goSetting for paths that a blank cuts in two, in every variable of cgo's
 // flags.
 func goFlagSplit(e *evaluation, s subject) (map[string]string, bool) {

@@ -64,6 +64,35 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+// TestCgoWithoutGCC: go build starts gcc unless CC names another compiler.
+func TestCgoWithoutGCC(t *testing.T) {
+	_, tables := load(t)
+	active := func(via ...string) facts.Instance {
+		return facts.Instance{Version: "14", Path: "/usr/bin/x", Active: true, Via: append(via, "PATH"), Has: []string{"c", "c++"}}
+	}
+	for _, c := range []struct {
+		name string
+		have map[string]facts.Instance
+		fix  string // "" for no finding
+	}{
+		{"gcc", map[string]facts.Instance{"gcc": active(), "g++": active()}, ""},
+		{"clang alone", map[string]facts.Instance{"clang": active(), "clang++": active()}, "export CC=clang CXX=clang++"},
+		{"clang, and CC names it", map[string]facts.Instance{"clang": active("CC"), "clang++": active("CXX")}, ""},
+		{"g++ alone", map[string]facts.Instance{"g++": active()}, "apt-get install gcc"},
+		{"no compiler", nil, ""},
+	} {
+		f := &facts.Facts{OS: facts.OS{Family: "linux", ID: "debian", Arch: "amd64"}}
+		f.Add("apt", facts.Instance{Path: "/usr/bin/apt-get", Active: true})
+		for component, i := range c.have {
+			f.Add(component, i)
+		}
+		got := Evaluate(&recipes.Recipe{Name: "test", Components: []string{"go", "opencv"}}, tables, f).Findings
+		if c.fix == "" && len(got) > 0 || c.fix != "" && (len(got) != 1 || got[0].ID != "go.cgo-gcc" || !strings.HasSuffix(got[0].Fix, c.fix)) {
+			t.Errorf("%s: %+v", c.name, got)
+		}
+	}
+}
+
 // TestHostCompiler: a compiler that nvcc refuses matters to recipes with CUDA on
 // Windows, a macOS library that is gone to all.
 func TestHostCompiler(t *testing.T) {

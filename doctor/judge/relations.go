@@ -185,6 +185,7 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"no-certificates":          noCertificates,
 		"compiler-gone":            compilerGone,
 		"host-compiler":            hostCompiler,
+		"cgo-no-gcc":               cgoNoGCC,
 		"go-root-gone":             goSetting(facts.NoGoRoot),
 		"go-modules-gone":          goSetting(facts.NotInCache),
 		"go-custom-env":            goSetting(facts.FlagsMissing),

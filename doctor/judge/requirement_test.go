@@ -33,6 +33,7 @@ func debian(version, opencv, goVersion, gxx string) *facts.Facts {
 	tool("apt", "2.6.1", "/usr/bin/apt-get")
 	if gxx != "" {
 		tool("g++", gxx, "/usr/bin/g++")
+		tool("gcc", gxx, "/usr/bin/gcc")
 	}
 	tool("pkg-config", "1.8.1", "/usr/bin/pkg-config")
 	if goVersion != "" {

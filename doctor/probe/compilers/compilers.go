@@ -14,11 +14,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/doctor/probe/loader"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
@@ -233,8 +235,7 @@ func inspect(ctx context.Context, h *host.Host, c candidate) (facts.Instance, er
 	}
 	if part := missingPart(ctx, h, c, inst); part != "" {
 		inst.Has = nil
-		inst.Attrs["broken"] = part + " is missing"
-		return inst, lang.Errorf("%s cannot compile: %s", c.Path, lang.F("%s is missing", part))
+		inst.Unusable = &facts.Unusable{Reason: facts.Incomplete, Detail: lang.F("%s cannot compile: its %s is missing", c.Path, part), Remedy: remedy(ctx, h, c, part)}
 	}
 	return inst, nil
 }
@@ -260,34 +261,70 @@ func clangByFolder(ctx context.Context, h *host.Host, c candidate) (version, sou
 var fullVersion = lazyregexp.New(`^\d+\.\d+\.\d+$`)
 
 // missingPart names the program behind a gcc driver that is not there: the
-// driver answers also when the package with the compiler proper is half removed.
+// driver answers also when the package with the compiler proper, or with the
+// assembler and the linker, is half removed.
 func missingPart(ctx context.Context, h *host.Host, c candidate, inst facts.Instance) string {
-	if h.OS != "linux" || !strings.HasPrefix(c.kind, "g") || inst.Attrs["target"] == "" || inst.Attrs["wrapper"] != "" {
+	target := inst.Attrs["target"]
+	if h.OS != "linux" || !strings.HasPrefix(c.kind, "g") || target == "" || inst.Attrs["wrapper"] != "" {
 		return ""
 	}
-	part := "cc1"
+	compiler := "cc1"
 	if c.kind == "g++" {
-		part = "cc1plus"
+		compiler = "cc1plus"
 	}
 	major, _, _ := strings.Cut(inst.Version, ".")
 	prefix := h.DirOf(h.DirOf(c.Real))
-	folder := false
+	var own []string // its folders, where its programs are looked for first (gcc(1), -B)
 	for _, lib := range []string{"libexec", "lib"} {
 		for _, v := range []string{inst.Version, major} {
-			dir := h.Join(prefix, lib, "gcc", inst.Attrs["target"], v)
-			if !h.Exists(ctx, dir) {
-				continue
-			}
-			folder = true
-			if h.Exists(ctx, h.Join(dir, part)) {
-				return ""
+			if dir := h.Join(prefix, lib, "gcc", target, v); h.Exists(ctx, dir) {
+				own = append(own, dir)
 			}
 		}
 	}
-	if !folder {
+	if len(own) == 0 {
 		return "" // installed in a way not known here; the driver's word must do
 	}
-	return part
+	if !has(ctx, h, compiler, own) {
+		return compiler
+	}
+	others := slices.Concat(own, []string{h.Join(prefix, target, "bin"), h.Join(prefix, "bin")}, h.PathDirs())
+	for _, part := range []string{"as", "ld"} {
+		if !has(ctx, h, part, others) && !knows(ctx, h, c.Path, part) {
+			return part
+		}
+	}
+	return ""
+}
+
+// knows reports whether the driver finds a program in places of its own: it answers
+// with a path then, and with the bare name otherwise (gcc(1), -print-prog-name). A
+// driver that was not asked may.
+func knows(ctx context.Context, h *host.Host, driver, program string) bool {
+	out, err := h.Run(ctx, host.Command{Argv: []string{driver, "-print-prog-name=" + program}})
+	return err != nil || out.Exit != 0 || strings.TrimSpace(string(out.Stdout)) != program
+}
+
+// has reports whether one of the folders has the program. What a snapshot does not
+// hold may be there.
+func has(ctx context.Context, h *host.Host, program string, folders []string) bool {
+	return slices.ContainsFunc(folders, func(dir string) bool {
+		_, err := h.Stat(ctx, h.Join(dir, program))
+		return err == nil || !host.IsNotExist(err)
+	})
+}
+
+// remedy is how a missing part of a compiler comes back.
+func remedy(ctx context.Context, h *host.Host, c candidate, part string) string {
+	binutils := part == "as" || part == "ld"
+	debian := h.Exists(ctx, "/etc/debian_version")
+	switch triplet := loader.Triplet(h.Arch); {
+	case binutils && debian && triplet != "":
+		return lang.F("As root: %s", "apt-get install --reinstall binutils binutils-"+strings.ReplaceAll(triplet, "_", "-"))
+	case binutils:
+		return lang.T("Install binutils again.")
+	}
+	return lang.F("Install the package of %s again, which has its %s.", c.Path, part)
 }
 
 // cross reports whether a compiler makes programs for another kind of machine.

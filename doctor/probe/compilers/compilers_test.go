@@ -104,10 +104,29 @@ func TestClangs(t *testing.T) {
 }
 
 func TestHalfRemovedCompiler(t *testing.T) {
-	f := find(t, env+gcc("/usr/bin/g++", "12.2.0", "x86_64-linux-gnu")+"-- exec /usr/lib/gcc/x86_64-linux-gnu/12/cc1 --\n")
-	g := f.Components["g++"][0]
-	if g.HasPart("c++") || g.Attrs["broken"] == "" || len(f.Problems) != 1 || f.Problems[0].Covers[0] != "g++" {
-		t.Errorf("instance %+v, problems %+v", g, f.Problems)
+	const dir = "/usr/lib/gcc/x86_64-linux-gnu/12/"
+	file := func(names ...string) (text string) {
+		for _, name := range names {
+			text += "-- exec " + name + " --\n"
+		}
+		return text
+	}
+	asks := func(part, answer string) string {
+		return "-- run \"/usr/bin/g++\" \"-print-prog-name=" + part + "\" --\n" + answer + "\n"
+	}
+	for _, c := range []struct{ name, files, detail, remedy string }{
+		{"not asked", file(dir + "cc1plus"), "", ""},
+		{"in places that the driver knows", file(dir+"cc1plus", "/usr/bin/as") + asks("ld", "/opt/x/ld"), "", ""},
+		{"whole", file(dir+"cc1plus", "/usr/bin/as", "/usr/bin/ld"), "", ""},
+		{"its own assembler and linker", file(dir+"cc1plus", dir+"as", "/usr/x86_64-linux-gnu/bin/ld"), "", ""},
+		{"no compiler", file(dir+"cc1", "/usr/bin/as", "/usr/bin/ld"), "its cc1plus is missing", "Install the package of /usr/bin/g++ again"},
+		{"no linker", file(dir+"cc1plus", "/usr/bin/as") + asks("ld", "ld") + "-- file /etc/debian_version --\n12.7\n", "its ld is missing", "apt-get install --reinstall binutils binutils-x86-64-linux-gnu"},
+		{"no assembler", file(dir+"cc1plus", "/usr/bin/ld") + asks("as", "as"), "its as is missing", "Install binutils again"},
+	} {
+		g := find(t, env+gcc("/usr/bin/g++", "12.2.0", "x86_64-linux-gnu")+c.files).Components["g++"][0]
+		if u := g.Unusable; (u == nil) != (c.detail == "") || u != nil && (g.HasPart("c++") || !strings.Contains(u.Detail, c.detail) || !strings.Contains(u.Remedy, c.remedy)) {
+			t.Errorf("%s: %+v", c.name, u)
+		}
 	}
 }
 
