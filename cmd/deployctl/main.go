@@ -25,6 +25,7 @@ import (
 	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/recipes/near"
+	"github.com/deployctl/deployctl/verify/engine"
 )
 
 func main() { os.Exit(run(os.Args[1:], console.System())) }
@@ -39,7 +40,7 @@ func run(args []string, c *console.Console) int {
 	if err := setLanguage(args, c, os.Getenv); err != nil {
 		c.Fail("deployctl: read the translations: %v", err)
 	}
-	root := newRoot(c)
+	root := rootFor(args, c)
 	root.SetArgs(negativeLast(args))
 	// Not before a command runs: --version and --help need no handler, and three
 	// of them take a tenth of their time.
@@ -113,7 +114,71 @@ func exitCode(err error, c *console.Console) int {
 	return judge.ExitError
 }
 
+// commands are the commands, by name.
+func commands() []command {
+	return []command{
+		{"doctor", newDoctor},
+		{"verify", newVerify},
+		{"convert", newConvert},
+		{"bench", newBench},
+		{"tune", newTune},
+		{"facts", newFacts},
+		{"snapshot", newSnapshot},
+		{"diff", newDiff},
+		{"shadow", newShadow},
+		{"plan", newPlan},
+		{"lock", newLock},
+		{"bundle", newBundle},
+		{"models", newModels},
+		{"cache", newCache},
+		{"runtimes", newRuntimes},
+		{"recipe", newRecipe},
+		{"table", newTable},
+		{"explain", newExplain},
+		{"deps", newDeps},
+		{"run", newRun},
+		{"report", newReport},
+		{"history", newHistory},
+		{"undo", newUndo},
+		{"version", newVersion},
+		{"man", newMan},
+		{engine.ChildCommand, newWorker},
+	}
+}
+
+type command struct {
+	name string
+	make func(*console.Console) *cobra.Command
+}
+
+// rootFor is newRoot with no more of it than the arguments need: one command where its
+// name comes first, none for --version. All of them, with what completes them, would take
+// a fifth of the time of such a start.
+func rootFor(args []string, c *console.Console) *cobra.Command {
+	if len(args) == 0 {
+		return newRoot(c)
+	}
+	asked := slices.DeleteFunc(commands(), func(one command) bool { return one.name != args[0] })
+	if len(asked) == 0 && !slices.Equal(args, []string{"--version"}) {
+		return newRoot(c)
+	}
+	root := rootOf(c, asked)
+	root.CompletionOptions.DisableDefaultCmd = true
+	translate(root)
+	return root
+}
+
+// newRoot is deployctl with all its commands.
 func newRoot(c *console.Console) *cobra.Command {
+	root := rootOf(c, commands())
+	addCompletionCommand(root)
+	addCompletion(root)
+	translate(root)
+	return root
+}
+
+// rootOf is deployctl with some of its commands.
+func rootOf(c *console.Console, commands []command) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "deployctl",
 		Short: "Set up a machine to run a neural network, and prove that it works",
@@ -138,13 +203,10 @@ stopped, 2 usage or bad recipe, 3 a requirement fails, 4 only warnings (with
 	root.SetIn(c.In)
 	root.SetOut(c.Text())
 	root.SetErr(c.Err)
-	root.AddCommand(
-		newDoctor(c), newVerify(c), newConvert(c), newBench(c), newTune(c), newFacts(c), newSnapshot(c), newDiff(c), newShadow(c), newPlan(c), newLock(c), newBundle(c), newModels(c), newCache(c), newRuntimes(c), newRecipe(c), newTable(c), newExplain(c), newDeps(c), newRun(c), newReport(c), newHistory(c), newUndo(c), newVersion(c), newMan(), newWorker(),
-	)
-	addCompletionCommand(root)
+	for _, one := range commands {
+		root.AddCommand(one.make(c))
+	}
 	addSettings(root, c)
-	addCompletion(root)
-	translate(root)
 	return root
 }
 

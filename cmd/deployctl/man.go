@@ -9,24 +9,25 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/deployctl/deployctl/cmd/console"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // newMan writes the manual pages. It is for those who make packages. cobra's own
 // generator would add a tenth to the program and half a millisecond to each start, for
 // its Markdown parser.
-func newMan() *cobra.Command {
+func newMan(c *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:     "man FOLDER",
 		Short:   "Write deployctl's manual pages (section 1) into a folder",
 		Example: "  deployctl man man1",
 		Hidden:  true,
 		Args:    exactArg("the folder to write to"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(_ *cobra.Command, args []string) error {
 			if err := os.MkdirAll(args[0], 0o755); err != nil {
 				return lang.Errorf("make the folder: %w", err)
 			}
-			return writeMan(cmd.Root(), args[0])
+			return writeMan(newRoot(c), args[0])
 		},
 	}
 }
