@@ -15,8 +15,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/darknet"
@@ -232,16 +232,16 @@ func familyBySize(size int64) string {
 }
 
 var (
-	reWidth  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^([ \t]*width[ \t]*=)[^\n]*`) })
-	reHeight = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^([ \t]*height[ \t]*=)[^\n]*`) })
-	reLayer  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^[ \t]*\[[^\]\n]*\]`) })
+	reWidth  = lazyregexp.New(`(?m)^([ \t]*width[ \t]*=)[^\n]*`)
+	reHeight = lazyregexp.New(`(?m)^([ \t]*height[ \t]*=)[^\n]*`)
+	reLayer  = lazyregexp.New(`(?m)^[ \t]*\[[^\]\n]*\]`)
 )
 
 // resizeConfig sets width and height in the [net] section of a .cfg text.
 // Engines read the file themselves, so a size given on the command line has to
 // be in it.
 func resizeConfig(config []byte, size int) ([]byte, error) {
-	sections := reLayer().FindAllIndex(config, 2)
+	sections := reLayer.Get().FindAllIndex(config, 2)
 	if len(sections) < 2 {
 		return nil, &InputError{lang.T("the configuration has no layers")}
 	}
@@ -251,7 +251,7 @@ func resizeConfig(config []byte, size int) ([]byte, error) {
 	for _, k := range []struct {
 		name string
 		re   *regexp.Regexp
-	}{{"width", reWidth()}, {"height", reHeight()}} {
+	}{{"width", reWidth.Get()}, {"height", reHeight.Get()}} {
 		if k.re.Match(head) {
 			head = k.re.ReplaceAll(head, fmt.Appendf(nil, "${1}%d", size))
 			continue

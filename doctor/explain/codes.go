@@ -3,12 +3,11 @@ package explain
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -101,9 +100,7 @@ func (c *Code) forms(f *Family) []string {
 	return out
 }
 
-var codeForm = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^(?i)([a-z ():=]*?)[\s(]*(-?\d{1,19}|0x[0-9a-f]{1,8}|-?0x[0-9a-f]{1,8}[lu]?)\)?\.?$`)
-})
+var codeForm = lazyregexp.New(`^(?i)([a-z ():=]*?)[\s(]*(-?\d{1,19}|0x[0-9a-f]{1,8}|-?0x[0-9a-f]{1,8}[lu]?)\)?\.?$`)
 
 // Code looks a code up: a number as signed or unsigned decimal or hex, alone or
 // with words that name its origin ("exit status 3221225781", "errno 2"), or a
@@ -114,7 +111,7 @@ func (s *Set) Code(text, system string) (matches []Match, ok bool) {
 	if list := s.named(text, system); len(list) > 0 {
 		return list, true
 	}
-	m := codeForm().FindStringSubmatch(text)
+	m := codeForm.FindStringSubmatch(text)
 	if m == nil {
 		return nil, false
 	}

@@ -8,13 +8,12 @@ package explain
 import (
 	"cmp"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/dump"
 	"github.com/deployctl/deployctl/doctor/internal/logtext"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -397,7 +396,7 @@ func (h *hit) explained(system string) Match {
 	}
 	r := h.m.rule
 	fill := func(text string) string {
-		return placeholder().ReplaceAllStringFunc(text, func(word string) string {
+		return placeholder.Get().ReplaceAllStringFunc(text, func(word string) string {
 			return cmp.Or(h.groups[word[1:len(word)-1]], h.groups["other"], "…")
 		})
 	}
@@ -422,8 +421,8 @@ func fixFor(fix map[string]string, system string) string {
 }
 
 // oneWord is a text that may have been meant as an id or the name of a file.
-var oneWord = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9._+-]*$`) })
+var oneWord = lazyregexp.New(`^[a-z0-9][a-z0-9._+-]*$`)
 
 // LooksLikeName reports whether a text that explains nothing was probably meant
 // as an id or a file.
-func LooksLikeName(text string) bool { return oneWord().MatchString(text) }
+func LooksLikeName(text string) bool { return oneWord.MatchString(text) }

@@ -1,11 +1,10 @@
 package explain
 
 import (
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/internal/logtext"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // maxLine is how much of a line is looked at, in bytes; an example has shorter ones.
@@ -50,11 +49,7 @@ func windowOf(line []byte, end int) []byte {
 
 var (
 	// strong is a line that reports an error in the form of a tool.
-	strong = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?i)\berror\b\s*(?:[a-z]+\d+)?\s*:|^\s*\[?error\b|\bfatal\b|cmake error|traceback \(most recent|undefined reference|^panic:|[a-z]error: |exception: |\*\*\*.*error|npm err!`)
-	})
+	strong = lazyregexp.New(`(?i)\berror\b\s*(?:[a-z]+\d+)?\s*:|^\s*\[?error\b|\bfatal\b|cmake error|traceback \(most recent|undefined reference|^panic:|[a-z]error: |exception: |\*\*\*.*error|npm err!`)
 	// harmless is a line that only counts or names errors.
-	harmless = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?i)\b(?:0|no) errors?\b|\berrors?: *0\b|-werror|\berror[-_./]|[-_/.]error\b|\berror::|ignored`)
-	})
+	harmless = lazyregexp.New(`(?i)\b(?:0|no) errors?\b|\berrors?: *0\b|-werror|\berror[-_./]|[-_/.]error\b|\berror::|ignored`)
 )

@@ -12,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // Ranks say what a line proves, the most telling first.
@@ -129,10 +130,8 @@ func Load(files fs.FS) (*Set, error) {
 }
 
 var (
-	ruleID = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)+$`)
-	})
-	placeholder = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{([a-z]+)\}`) })
+	ruleID      = lazyregexp.New(`^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)+$`)
+	placeholder = lazyregexp.New(`\{([a-z]+)\}`)
 )
 
 // lint checks everything but the examples and compiles the patterns.
@@ -157,7 +156,7 @@ func (s *Set) lint() []error {
 func (r *Rule) lint(classes map[string]string) []string {
 	var wrong []string
 	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
-	if !ruleID().MatchString(r.ID) {
+	if !ruleID.MatchString(r.ID) {
 		say("the id must be lower-case words joined by dots, such as loader.dll-missing")
 	}
 	if classes[r.Class] == "" {
@@ -199,7 +198,7 @@ func (r *Rule) lint(classes map[string]string) []string {
 		texts = append(texts, text)
 	}
 	for _, text := range texts {
-		for _, m := range placeholder().FindAllStringSubmatch(text, -1) {
+		for _, m := range placeholder.FindAllStringSubmatch(text, -1) {
 			if r.pattern == nil || r.pattern.SubexpIndex(m[1]) < 0 {
 				say("{%s} is not a named group of the pattern", m[1])
 			}

@@ -260,7 +260,7 @@ func (w *worker) line(line []byte) []byte {
 // an error ends in it.
 func firstError(read []byte, may, number int, line []byte) *Line {
 	part := string(windowOf(read, may))
-	if !strong().MatchString(logtext.Unprefixed(part)) || harmless().MatchString(part) {
+	if !strong.MatchString(logtext.Unprefixed(part)) || harmless.MatchString(part) {
 		return nil
 	}
 	original := string(windowOf(line, min(may, len(line))))

@@ -1,14 +1,14 @@
 package report
 
 import (
-	"regexp"
 	"strings"
-	"sync"
+
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
-var link = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\[([^\]]+)\]\(([^)]+)\)`) })
+var link = lazyregexp.New(`\[([^\]]+)\]\(([^)]+)\)`)
 
-var emphasis = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\*\*([^*]+)\*\*`) })
+var emphasis = lazyregexp.New(`\*\*([^*]+)\*\*`)
 
 // Page draws a page's Markdown for a terminal: wrapped, with headings and bold words
 // in bold where there is color, and each row of a table as a list. Code blocks stay as
@@ -50,7 +50,7 @@ func Page(markdown string, s Style) string {
 			hang += 2
 		}
 		text := line[:hang] + Wrap(plain(line[hang:]), hang, s.Width)
-		out.WriteString(emphasis().ReplaceAllStringFunc(text, func(m string) string { return bold(m[2 : len(m)-2]) }) + "\n")
+		out.WriteString(emphasis.Get().ReplaceAllStringFunc(text, func(m string) string { return bold(m[2 : len(m)-2]) }) + "\n")
 	}
 	return out.String()
 }
@@ -83,8 +83,8 @@ func row(heads, cells []string, bold func(string) string, width int) string {
 
 // plain shows the text of a link, and its address where that is one on the web.
 func plain(text string) string {
-	return link().ReplaceAllStringFunc(text, func(m string) string {
-		parts := link().FindStringSubmatch(m)
+	return link.Get().ReplaceAllStringFunc(text, func(m string) string {
+		parts := link.FindStringSubmatch(m)
 		if strings.HasPrefix(parts[2], "http") {
 			return parts[1] + " (" + parts[2] + ")"
 		}

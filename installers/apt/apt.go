@@ -13,17 +13,16 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"sort"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -256,29 +255,21 @@ func ask(ctx context.Context, h *host.Host, argv []string) (lines []string, exit
 var (
 	// versionLine is "   name (version)" or "   name (old => new)"; a package to be
 	// purged has a * behind its name.
-	versionLine = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^   ([^\s*]+)\*? \((?:(\S+) => )?(\S+)\)$`)
-	})
-	countOf = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(\d+) (upgraded|newly installed|downgraded|to remove)[, ]`)
-	})
-	remvLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?:Remv|Purg) (\S+)`) })
-	diskLine = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^After this operation, ([0-9.,]+) ([kMGT]?B) (of additional disk space will be used|disk space will be freed)`)
-	})
-	missing = sync.OnceValue(func() []*regexp.Regexp {
-		return []*regexp.Regexp{
-			regexp.MustCompile(`^E: Unable to locate package (\S+)`),
-			regexp.MustCompile(`^E: Package '?([^' ]+)'? has no installation candidate`),
-			regexp.MustCompile(`^E: Couldn't find any package by (?:glob|regex) '([^']+)'`),
-		}
-	})
+	versionLine = lazyregexp.New(`^   ([^\s*]+)\*? \((?:(\S+) => )?(\S+)\)$`)
+	countOf     = lazyregexp.New(`(\d+) (upgraded|newly installed|downgraded|to remove)[, ]`)
+	remvLine    = lazyregexp.New(`^(?:Remv|Purg) (\S+)`)
+	diskLine    = lazyregexp.New(`^After this operation, ([0-9.,]+) ([kMGT]?B) (of additional disk space will be used|disk space will be freed)`)
+	missing     = []*lazyregexp.Regexp{
+		lazyregexp.New(`^E: Unable to locate package (\S+)`),
+		lazyregexp.New(`^E: Package '?([^' ]+)'? has no installation candidate`),
+		lazyregexp.New(`^E: Couldn't find any package by (?:glob|regex) '([^']+)'`),
+	}
 )
 
 // ParseSimulation reads the names that apt-get --simulate would remove.
 func ParseSimulation(lines []string) (remove []string) {
 	for _, line := range lines {
-		if m := remvLine().FindStringSubmatch(line); m != nil {
+		if m := remvLine.FindStringSubmatch(line); m != nil {
 			remove = append(remove, m[1])
 		}
 	}
@@ -298,8 +289,8 @@ func ParseChanges(lines []string) (pkgmgr.Quote, error) {
 				"The following NEW packages will be installed:": added, "The following packages will be upgraded:": added,
 				"The following packages will be DOWNGRADED:": added, "The following packages will be REMOVED:": removed,
 			}[strings.TrimSpace(line)]
-			if countLine().MatchString(line) {
-				for _, m := range countOf().FindAllStringSubmatch(line, -1) {
+			if countLine.MatchString(line) {
+				for _, m := range countOf.FindAllStringSubmatch(line, -1) {
 					n, err := strconv.Atoi(m[1])
 					if err != nil {
 						return q, lang.Errorf("read what apt-get would change: %w", err)
@@ -309,7 +300,7 @@ func ParseChanges(lines []string) (pkgmgr.Quote, error) {
 			}
 			continue
 		}
-		m := versionLine().FindStringSubmatch(line)
+		m := versionLine.FindStringSubmatch(line)
 		switch {
 		case m == nil:
 		case list == added:
@@ -341,7 +332,7 @@ func ParseSizes(lines []string) (download, disk int64) {
 			}
 			continue
 		}
-		if m := diskLine().FindStringSubmatch(line); m != nil {
+		if m := diskLine.FindStringSubmatch(line); m != nil {
 			disk = int64(size(m[1], m[2]))
 			if strings.HasSuffix(m[3], "freed") {
 				disk = -disk
@@ -355,7 +346,7 @@ func ParseSizes(lines []string) (download, disk int64) {
 func NotFound(lines []string) []string {
 	seen := map[string]bool{}
 	for _, line := range lines {
-		for _, re := range missing() {
+		for _, re := range missing {
 			if m := re.FindStringSubmatch(line); m != nil {
 				seen[m[1]] = true
 			}

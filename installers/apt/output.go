@@ -1,13 +1,12 @@
 package apt
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -23,14 +22,10 @@ type meter struct {
 }
 
 var (
-	needLine  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^Need to get ([0-9.,]+) ([kMGT]?B)`) })
-	countLine = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^([0-9]{1,6}) upgraded, ([0-9]{1,6}) newly installed`)
-	})
-	getLine = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^Get:[0-9]+ \S+ (.*?)(?: \[([0-9.,]+) ([kMGT]?B)\])?$`)
-	})
-	workLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(Unpacking|Setting up) ([^ ]+) .*\.\.\.$`) })
+	needLine  = lazyregexp.New(`^Need to get ([0-9.,]+) ([kMGT]?B)`)
+	countLine = lazyregexp.New(`^([0-9]{1,6}) upgraded, ([0-9]{1,6}) newly installed`)
+	getLine   = lazyregexp.New(`^Get:[0-9]+ \S+ (.*?)(?: \[([0-9.,]+) ([kMGT]?B)\])?$`)
+	workLine  = lazyregexp.New(`^(Unpacking|Setting up) ([^ ]+) .*\.\.\.$`)
 )
 
 // NewProgress gives a reader of one run's lines. It reports false for a line
@@ -44,17 +39,17 @@ func (m *meter) read(line string) (step.Progress, bool) {
 	if strings.HasPrefix(line, "Waiting for cache lock") {
 		return step.Progress{Phase: step.Waiting, Percent: -1, Message: waiting(line)}, true
 	}
-	if f := needLine().FindStringSubmatch(line); f != nil {
+	if f := needLine.FindStringSubmatch(line); f != nil {
 		m.total = size(f[1], f[2])
 		return step.Progress{Phase: step.Downloading, Percent: 0, Message: step.Clean(line, 120)}, true
 	}
-	if f := countLine().FindStringSubmatch(line); f != nil {
+	if f := countLine.FindStringSubmatch(line); f != nil {
 		up, _ := strconv.Atoi(f[1]) // six digits at most: cannot fail
 		add, _ := strconv.Atoi(f[2])
 		m.packages = up + add
 		return step.Progress{}, false
 	}
-	if f := getLine().FindStringSubmatch(line); f != nil {
+	if f := getLine.FindStringSubmatch(line); f != nil {
 		// The line comes when a file begins; its bytes count when the next does.
 		m.fetched += m.current
 		m.current = size(f[2], f[3])
@@ -67,7 +62,7 @@ func (m *meter) read(line string) (step.Progress, bool) {
 	if strings.HasPrefix(line, "Fetched ") {
 		return step.Progress{Phase: step.Downloading, Percent: 100, Message: step.Clean(line, 120)}, true
 	}
-	if f := workLine().FindStringSubmatch(line); f != nil {
+	if f := workLine.FindStringSubmatch(line); f != nil {
 		m.done++
 		p := step.Progress{Phase: step.Installing, Percent: -1, Message: step.Clean(f[1]+" "+f[2], 120)}
 		if m.packages > 0 {
@@ -93,12 +88,10 @@ func size(number, unit string) float64 {
 
 // holder finds who holds a lock: apt ("held by process 12 (apt)") and dpkg
 // ("locked by another process with pid 12", with a full stop in some releases).
-var holder = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?:held by process|another process with pid) ([0-9]{1,10})(?: \(([^)]{1,40})\))?`)
-})
+var holder = lazyregexp.New(`(?:held by process|another process with pid) ([0-9]{1,10})(?: \(([^)]{1,40})\))?`)
 
 func waiting(line string) string {
-	if m := holder().FindStringSubmatch(line); m != nil {
+	if m := holder.FindStringSubmatch(line); m != nil {
 		return lang.F("waiting for another package manager: process %s", named(m))
 	}
 	return lang.T("waiting for another package manager")
@@ -162,7 +155,7 @@ func Explain(exit int, lines []string) *step.Failure {
 	switch f.Kind {
 	case step.Locked:
 		for _, l := range lines {
-			if m := holder().FindStringSubmatch(l); m != nil {
+			if m := holder.FindStringSubmatch(l); m != nil {
 				f.Cause = lang.F("another program holds the package manager's lock: process %s", named(m))
 			}
 		}

@@ -11,17 +11,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/durable"
 	"github.com/deployctl/deployctl/installers/files"
 	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -226,19 +225,19 @@ func publish(b *step.Build) error {
 
 // ninja writes "[12/345] Building …", make "[ 12%] Building …".
 var (
-	reNinja = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\[(\d+)/(\d+)\] (.*)`) })
-	reMake  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\[ *(\d+)%\] (.*)`) })
+	reNinja = lazyregexp.New(`^\[(\d+)/(\d+)\] (.*)`)
+	reMake  = lazyregexp.New(`^\[ *(\d+)%\] (.*)`)
 )
 
 func percent(line string) (float64, string, bool) {
-	if m := reNinja().FindStringSubmatch(line); m != nil {
+	if m := reNinja.FindStringSubmatch(line); m != nil {
 		at, err1 := strconv.Atoi(m[1])
 		of, err2 := strconv.Atoi(m[2])
 		if err1 == nil && err2 == nil && of > 0 && at <= of {
 			return 100 * float64(at) / float64(of), m[3], true
 		}
 	}
-	if m := reMake().FindStringSubmatch(line); m != nil {
+	if m := reMake.FindStringSubmatch(line); m != nil {
 		if p, err := strconv.Atoi(m[1]); err == nil && p <= 100 {
 			return float64(p), m[2], true
 		}

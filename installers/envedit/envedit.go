@@ -22,16 +22,15 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -373,7 +372,7 @@ func (w Worker) lasting(scope string) ([]string, error) {
 }
 
 // variable is a name as POSIX has it (XBD 8.1), in either case.
-var variable = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) })
+var variable = lazyregexp.New(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // check refuses edits that could do something else than they say in one of the
 // places, and those that contradict each other.
@@ -383,7 +382,7 @@ func check(edits []step.Env, windows bool) error {
 	}
 	for i, e := range edits {
 		switch {
-		case !variable().MatchString(e.Name):
+		case !variable.MatchString(e.Name):
 			return notPlanned(lang.F("%.100q is not the name of a variable", e.Name))
 		case e.Scope != User && e.Scope != Machine:
 			return notPlanned(lang.F("%s: the scope %.100q is neither user nor machine", e.Name, e.Scope))

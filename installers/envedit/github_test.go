@@ -181,7 +181,7 @@ func FuzzAssignments(f *testing.F) {
 	f.Add("A=1\nB<<E\nx\nE\n", "C", "v\nw")
 	f.Add("A=1", "A", "=<<")
 	f.Fuzz(func(t *testing.T, text, name, val string) {
-		if !variable().MatchString(name) || strings.ContainsAny(val, "\r\x00") {
+		if !variable.MatchString(name) || strings.ContainsAny(val, "\r\x00") {
 			return
 		}
 		for _, windows := range []bool{false, true} {

@@ -1,12 +1,11 @@
 package envedit
 
 import (
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // separator stands between the entries of a list: PATH, CMAKE_PREFIX_PATH.
@@ -94,7 +93,7 @@ func InEffect(edits []step.Env, windows bool, getenv func(string) (string, bool)
 }
 
 // reference is a variable within an entry, as the registry has it.
-var reference = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`%[^%]+%`) })
+var reference = lazyregexp.New(`%[^%]+%`)
 
 // expand puts in the variables of a Windows entry, as Windows does when a
 // program starts; one that is not set stays as it is written.
@@ -102,7 +101,7 @@ func expand(entry string, windows bool, getenv func(string) (string, bool)) stri
 	if !windows {
 		return entry
 	}
-	return reference().ReplaceAllStringFunc(entry, func(ref string) string {
+	return reference.Get().ReplaceAllStringFunc(entry, func(ref string) string {
 		if v, ok := getenv(strings.Trim(ref, "%")); ok {
 			return v
 		}

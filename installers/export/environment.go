@@ -135,7 +135,7 @@ func dockerEnv(edits []step.Env) []string {
 // badEdit says why an edit is none that deployctl plans.
 func badEdit(e, first step.Env) string {
 	switch {
-	case !variable().MatchString(e.Name):
+	case !variable.MatchString(e.Name):
 		return lang.T("sets something that is not a variable")
 	case e.Scope != "user" && e.Scope != "machine" || e.Scope != first.Scope:
 		return lang.T("sets a variable for an unknown user")

@@ -3,15 +3,14 @@ package export
 import (
 	"cmp"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/installers"
 	"github.com/deployctl/deployctl/installers/mechanism"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -55,7 +54,7 @@ func opOf(x mechanism.Script, argv []string) *op {
 			o.bad = lang.T("builds from source in a way that deployctl does not")
 		}
 		for _, kv := range with.Env {
-			if name, _, ok := strings.Cut(kv, "="); !ok || !variable().MatchString(name) {
+			if name, _, ok := strings.Cut(kv, "="); !ok || !variable.MatchString(name) {
 				o.bad = lang.T("sets something that is not a variable")
 			}
 		}
@@ -78,12 +77,12 @@ func opOf(x mechanism.Script, argv []string) *op {
 // onWindows reports whether the op is for Windows; why it is none of deployctl's
 // own, unless "".
 func (o *op) onWindows(edits step.Edits) (windows bool, bad string) {
-	windows = len(o.paths) > 0 && windowsPath().MatchString(o.paths[0])
+	windows = len(o.paths) > 0 && windowsPath.MatchString(o.paths[0])
 	for _, e := range edits {
-		windows = windows || windowsPath().MatchString(e.Value)
+		windows = windows || windowsPath.MatchString(e.Value)
 	}
 	for _, p := range o.paths {
-		if !windows && (!path.IsAbs(p) || path.Clean(p) != p || p == "/") || windows && !windowsPath().MatchString(p) {
+		if !windows && (!path.IsAbs(p) || path.Clean(p) != p || p == "/") || windows && !windowsPath.MatchString(p) {
 			return windows, cmp.Or(o.bad, lang.T("works at a path that is not absolute"))
 		}
 	}
@@ -132,6 +131,6 @@ func onFiles(format Format, t *task, o *op, s installers.Step, fetched map[strin
 }
 
 var (
-	windowsPath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z]:\\[^\\]`) })
-	variable    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) })
+	windowsPath = lazyregexp.New(`^[A-Za-z]:\\[^\\]`)
+	variable    = lazyregexp.New(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )

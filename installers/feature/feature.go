@@ -10,15 +10,14 @@ package feature
 
 import (
 	"context"
-	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -134,16 +133,14 @@ func on(state string) bool {
 	return false
 }
 
-var row = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_.~-]*)\s*\|\s*([A-Z][A-Za-z ]*[a-z])\s*$`)
-})
+var row = lazyregexp.New(`^([A-Za-z0-9][A-Za-z0-9_.~-]*)\s*\|\s*([A-Z][A-Za-z ]*[a-z])\s*$`)
 
 // ParseTable reads the rows "name | state" of DISM's tables. The heading
 // ("Feature Name | State") has a space in its first column and is no row.
 func ParseTable(text string) map[string]string {
 	states := map[string]string{}
 	for _, line := range strings.Split(text, "\n") {
-		if m := row().FindStringSubmatch(strings.TrimRight(line, "\r")); m != nil {
+		if m := row.FindStringSubmatch(strings.TrimRight(line, "\r")); m != nil {
 			states[m[1]] = m[2]
 		}
 	}

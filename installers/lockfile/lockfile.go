@@ -14,10 +14,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"golang.org/x/mod/module"
 
@@ -28,6 +26,7 @@ import (
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -268,19 +267,19 @@ func (l *Lock) Save(name string) error {
 
 var (
 	// The names become parts of file names and of apt's command line.
-	packageName  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]{0,198}[a-z0-9+.]$`) })
-	architecture = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,30}$`) })
+	packageName  = lazyregexp.New(`^[a-z0-9][a-z0-9+.-]{0,198}[a-z0-9+.]$`)
+	architecture = lazyregexp.New(`^[a-z0-9][a-z0-9-]{0,30}$`)
 	// Policy 5.6.12, with the epoch.
-	packageVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9.+:~-]{1,200}$`) })
+	packageVersion = lazyregexp.New(`^[A-Za-z0-9.+:~-]{1,200}$`)
 	// A wheel and its project; both go into addresses.
-	projectName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`) })
-	wheelName   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.!+]+(-[A-Za-z0-9_.!+]+){4,5}\.whl$`) })
-	plainName   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,60}$`) })
+	projectName = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+	wheelName   = lazyregexp.New(`^[A-Za-z0-9_.!+]+(-[A-Za-z0-9_.!+]+){4,5}\.whl$`)
+	plainName   = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._-]{0,60}$`)
 )
 
 // Check reports the first thing in the lock that may not be.
 func (l *Lock) Check() error {
-	if !plainName().MatchString(l.Recipe.Name) || !store.Sum(l.Recipe.SHA256).Valid() {
+	if !plainName.MatchString(l.Recipe.Name) || !store.Sum(l.Recipe.SHA256).Valid() {
 		return refuse(lang.T("it does not say for which recipe it is"))
 	}
 	if l.System.OS == "" || l.System.Arch == "" {
@@ -289,7 +288,7 @@ func (l *Lock) Check() error {
 	sizes := map[string]int64{}
 	file := func(f step.Fetch, needsMirror bool) error {
 		a := download.Artifact{Name: f.Name, Size: f.Size, SHA256: store.Sum(f.SHA256), Mirrors: f.Mirrors}
-		if f.Project != "" && (!projectName().MatchString(f.Project) || !wheelName().MatchString(f.Name)) {
+		if f.Project != "" && (!projectName.MatchString(f.Project) || !wheelName.MatchString(f.Name)) {
 			return refuse(lang.F("%q is not a wheel of a Python project", step.Clean(f.Project+"/"+f.Name, 120)))
 		}
 		if (!needsMirror || f.Project != "") && len(f.Mirrors) == 0 {
@@ -334,7 +333,7 @@ func (l *Lock) Check() error {
 		}
 	}
 	for _, m := range l.Models {
-		if !plainName().MatchString(m) {
+		if !plainName.MatchString(m) {
 			return refuse(lang.F("%q is not the name of a model", step.Clean(m, 60)))
 		}
 	}
@@ -346,7 +345,7 @@ func (l *Lock) Check() error {
 
 // check compares the fields with the stanza, which is what apt believes.
 func (p Package) check() error {
-	if !packageName().MatchString(p.Name) || !architecture().MatchString(p.Architecture) || !packageVersion().MatchString(p.Version) {
+	if !packageName.MatchString(p.Name) || !architecture.MatchString(p.Architecture) || !packageVersion.MatchString(p.Version) {
 		return refuse(lang.F("%q is not an apt package", step.Clean(p.Name+" "+p.Version+" "+p.Architecture, 120)))
 	}
 	fields, err := p.Fields()

@@ -15,14 +15,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
-	"sync"
 
 	"github.com/goccy/go-yaml"
 
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/recipes/near"
 )
@@ -60,7 +59,7 @@ func (m Model) Here(cache string) bool {
 func Known() ([]Model, error) { return Parse(list) }
 
 // plain is what a name may look like: it becomes a file's name.
-var plain = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,60}$`) })
+var plain = lazyregexp.New(`^[a-z0-9][a-z0-9._-]{0,60}$`)
 
 // Parse reads a list. Every entry needs a name of its own, a size, a sha256 and
 // an https mirror.
@@ -73,7 +72,7 @@ func Parse(data []byte) ([]Model, error) {
 	}
 	seen := map[string]bool{}
 	for _, m := range doc.Models {
-		if !plain().MatchString(m.Name) || !plain().MatchString(m.File) {
+		if !plain.MatchString(m.Name) || !plain.MatchString(m.File) {
 			return nil, lang.Errorf("read the list of models: %q in %q is not a plain name", step.Clean(m.Name, 60), step.Clean(m.File, 60))
 		}
 		if seen[m.Name] || seen["file "+m.File] {

@@ -5,15 +5,14 @@ package pacman
 import (
 	"context"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/pkgmgr"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -94,10 +93,8 @@ func lines(out host.Output) []string {
 }
 
 var (
-	missing = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^error: target not found: (\S+)`) })
-	breaks  = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^:: removing (\S+) breaks dependency '.*' required by (\S+)$`)
-	})
+	missing = lazyregexp.New(`^error: target not found: (\S+)`)
+	breaks  = lazyregexp.New(`^:: removing (\S+) breaks dependency '.*' required by (\S+)$`)
 )
 
 // quote asks with --print, which needs neither root nor the lock.
@@ -109,7 +106,7 @@ func quote(ctx context.Context, h *host.Host, tool string, packages []string) (p
 	if out.Exit != 0 {
 		q := pkgmgr.Quote{}
 		for _, line := range lines(out) {
-			if m := missing().FindStringSubmatch(line); m != nil {
+			if m := missing.FindStringSubmatch(line); m != nil {
 				q.NotFound = append(q.NotFound, m[1])
 			}
 		}
@@ -182,7 +179,7 @@ func needed(ctx context.Context, h *host.Host, packages []string) (map[string]st
 		}
 		by := map[string]string{}
 		for _, line := range lines(out) {
-			if m := breaks().FindStringSubmatch(line); m != nil && slices.Contains(names, m[1]) {
+			if m := breaks.FindStringSubmatch(line); m != nil && slices.Contains(names, m[1]) {
 				by[m[1]] = m[2]
 			}
 		}

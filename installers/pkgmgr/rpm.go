@@ -2,13 +2,12 @@ package pkgmgr
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -74,9 +73,7 @@ func RPMProvided(ctx context.Context, h *host.Host, name string) bool {
 }
 
 // neededLine is rpm's "\tCAPABILITY is needed by (installed) NAME-VERSION-RELEASE.ARCH".
-var neededLine = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^\s+(\S.*) is needed by \(installed\) (\S+)-[^-\s]+-[^-\s]+$`)
-})
+var neededLine = lazyregexp.New(`^\s+(\S.*) is needed by \(installed\) (\S+)-[^-\s]+-[^-\s]+$`)
 
 // RPMNeeded gives those of the packages that others need: dnf and zypper remove
 // those others without a word. rpm only tests.
@@ -88,7 +85,7 @@ func RPMNeeded(ctx context.Context, h *host.Host, packages []string) (map[string
 		}
 		by := map[string]string{}
 		for _, line := range strings.Split(string(out.Stdout)+"\n"+string(out.Stderr), "\n") {
-			m := neededLine().FindStringSubmatch(line)
+			m := neededLine.FindStringSubmatch(line)
 			if m == nil {
 				continue
 			}

@@ -4,13 +4,12 @@ import (
 	"context"
 	"net/url"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/installers/step"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -187,9 +186,7 @@ func truth(value string) bool {
 	return false
 }
 
-var inHelp = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`--index-url <url>\s[^(]*\(default\s+(\S+?)\)`)
-})
+var inHelp = lazyregexp.New(`--index-url <url>\s[^(]*\(default\s+(\S+?)\)`)
 
 // pipsDefault is the index that pip uses where nothing names one. Only pip
 // knows it: it stands in the help of its command.
@@ -214,7 +211,7 @@ func pipsDefault(ctx context.Context, h *host.Host) (string, error) {
 			broken = append(broken, strings.Join(argv, " "))
 			continue
 		}
-		if m := inHelp().FindSubmatch(out.Stdout); m != nil {
+		if m := inHelp.Get().FindSubmatch(out.Stdout); m != nil {
 			return string(m[1]), nil
 		}
 		broken = append(broken, strings.Join(argv, " "))

@@ -14,13 +14,12 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/installers/download"
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/recipes/wheeltag"
 )
@@ -304,20 +303,18 @@ func (l *Listed) complete(address string, base *url.URL) bool {
 }
 
 var (
-	comment   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?s)<!--.*?-->`) })
-	tag       = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?is)<(a|base)\s((?:[^>"']|"[^"]*"|'[^']*')*)>`) })
-	attribute = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?is)([a-z][a-z0-9-]*)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?`)
-	})
+	comment   = lazyregexp.New(`(?s)<!--.*?-->`)
+	tag       = lazyregexp.New(`(?is)<(a|base)\s((?:[^>"']|"[^"]*"|'[^']*')*)>`)
+	attribute = lazyregexp.New(`(?is)([a-z][a-z0-9-]*)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?`)
 )
 
 // parseHTML reads an answer in HTML (PEP 503): the links of a page, with what
 // their attributes say.
 func parseHTML(body string, base *url.URL) []Listed {
 	var files []Listed
-	for _, m := range tag().FindAllStringSubmatch(comment().ReplaceAllString(body, ""), -1) {
+	for _, m := range tag.FindAllStringSubmatch(comment.ReplaceAllString(body, ""), -1) {
 		attrs := map[string]string{}
-		for _, a := range attribute().FindAllStringSubmatch(m[2], -1) {
+		for _, a := range attribute.FindAllStringSubmatch(m[2], -1) {
 			attrs[strings.ToLower(a[1])] = html.UnescapeString(a[2] + a[3] + a[4])
 		}
 		address, ok := attrs["href"]

@@ -4,14 +4,13 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/recipes/wheeltag"
 )
@@ -126,12 +125,10 @@ type release struct {
 	pre   bool
 }
 
-var releaseForm = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^v?(?:(\d+)!)?(\d+(?:\.\d+)*)(?:[-_.]?(a|b|c|rc|alpha|beta|pre|preview)[-_.]?(\d*))?(?:-(\d+)|[-_.]?(post|rev|r)[-_.]?(\d*))?(?:[-_.]?(dev)[-_.]?(\d*))?(?:\+[a-z0-9]+(?:[-_.][a-z0-9]+)*)?$`)
-})
+var releaseForm = lazyregexp.New(`^v?(?:(\d+)!)?(\d+(?:\.\d+)*)(?:[-_.]?(a|b|c|rc|alpha|beta|pre|preview)[-_.]?(\d*))?(?:-(\d+)|[-_.]?(post|rev|r)[-_.]?(\d*))?(?:[-_.]?(dev)[-_.]?(\d*))?(?:\+[a-z0-9]+(?:[-_.][a-z0-9]+)*)?$`)
 
 func parseRelease(text string) (release, error) {
-	m := releaseForm().FindStringSubmatch(strings.ToLower(strings.TrimSpace(text)))
+	m := releaseForm.FindStringSubmatch(strings.ToLower(strings.TrimSpace(text)))
 	if m == nil {
 		return release{}, lang.Errorf("%q is not a version of a Python project", step.Clean(text, 60))
 	}
@@ -197,9 +194,7 @@ type specifier struct {
 
 type specifiers []specifier
 
-var specifierForm = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^\s*(===|~=|==|!=|<=|>=|<|>)\s*([^\s,]+?)(\.\*)?\s*$`)
-})
+var specifierForm = lazyregexp.New(`^\s*(===|~=|==|!=|<=|>=|<|>)\s*([^\s,]+?)(\.\*)?\s*$`)
 
 // parseSpecifiers reads a list of conditions (PEP 440, "Version specifiers").
 func parseSpecifiers(text string) (specifiers, error) {
@@ -208,7 +203,7 @@ func parseSpecifiers(text string) (specifiers, error) {
 		if strings.TrimSpace(part) == "" {
 			continue
 		}
-		m := specifierForm().FindStringSubmatch(part)
+		m := specifierForm.FindStringSubmatch(part)
 		if m == nil {
 			return nil, lang.Errorf("%q is not a condition on a version, such as ==1.20.1 or >=1.17", step.Clean(part, 60))
 		}

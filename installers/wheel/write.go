@@ -8,14 +8,13 @@ import (
 	"maps"
 	"os"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/installers/step"
 	"github.com/deployctl/deployctl/installers/store"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -64,8 +63,8 @@ func link(root *os.Root, target, name string) error {
 }
 
 var (
-	soName    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(lib[^/]+?\.so)\.[0-9.]+$`) })
-	dylibName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(lib[^/]+?)(\.[0-9]+)+\.dylib$`) })
+	soName    = lazyregexp.New(`^(lib[^/]+?\.so)\.[0-9.]+$`)
+	dylibName = lazyregexp.New(`^(lib[^/]+?)(\.[0-9]+)+\.dylib$`)
 )
 
 // libraryLinks gives each library of a folder its SONAME, by which the loader
@@ -83,13 +82,13 @@ func libraryLinks(root *os.Root, dir string) error {
 		if !e.Type().IsRegular() {
 			continue
 		}
-		if m := dylibName().FindStringSubmatch(name); m != nil {
+		if m := dylibName.FindStringSubmatch(name); m != nil {
 			if err := link(root, name, path.Join(dir, m[1]+".dylib")); err != nil {
 				return err
 			}
 			continue
 		}
-		m := soName().FindStringSubmatch(name)
+		m := soName.FindStringSubmatch(name)
 		if m == nil {
 			continue
 		}

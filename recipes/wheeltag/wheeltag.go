@@ -5,13 +5,12 @@
 package wheeltag
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // Normal is a project's name as indexes and records compare it (PEP 503).
@@ -76,8 +75,8 @@ var machines = map[string][]string{
 }
 
 var (
-	manylinux = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(many|musl)linux_(\d+)_(\d+)_(\w+)$`) })
-	macosx    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^macosx_(\d+)_(\d+)_(\w+)$`) })
+	manylinux = lazyregexp.New(`^(many|musl)linux_(\d+)_(\d+)_(\w+)$`)
+	macosx    = lazyregexp.New(`^macosx_(\d+)_(\d+)_(\w+)$`)
 	// older are the names that manylinux had before PEP 600.
 	older = map[string]string{"manylinux1_": "manylinux_2_5_", "manylinux2010_": "manylinux_2_12_", "manylinux2014_": "manylinux_2_17_"}
 )
@@ -102,13 +101,13 @@ func (t Target) platform(tag string) (newness int, ok bool) {
 	case "windows":
 		return 1, tag == map[string]string{"amd64": "win_amd64", "arm64": "win_arm64", "386": "win32"}[t.Arch]
 	case "darwin":
-		m := macosx().FindStringSubmatch(tag)
+		m := macosx.FindStringSubmatch(tag)
 		if m == nil || !slices.Contains(machines["darwin/"+t.Arch], m[3]) || !atLeast(t.MacOS, m[1]+"."+m[2]) {
 			return 0, false
 		}
 		return number(m[1], m[2]), true
 	case "linux":
-		m := manylinux().FindStringSubmatch(tag)
+		m := manylinux.FindStringSubmatch(tag)
 		if m == nil || !slices.Contains(machines["linux/"+t.Arch], m[4]) {
 			return 0, false
 		}
@@ -134,14 +133,14 @@ func atLeast(have, need string) bool {
 	return err == nil && enough
 }
 
-var cpython = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(cp|py)(\d)(\d*)(t?)$`) })
+var cpython = lazyregexp.New(`^(cp|py)(\d)(\d*)(t?)$`)
 
 // python says whether the target's interpreter can import a wheel of the tags,
 // and how good a match it is. Without an interpreter every build will do, and
 // one that is made for no interpreter in particular is preferred.
 func (t Target) python(n FileName) (rank int, ok bool) {
 	for _, py := range n.Python {
-		m := cpython().FindStringSubmatch(py)
+		m := cpython.FindStringSubmatch(py)
 		if m == nil {
 			continue
 		}

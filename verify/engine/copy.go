@@ -5,16 +5,15 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/closure"
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -185,7 +184,7 @@ func sameContent(a, b string) bool {
 // traceLimit is the most time that the loader may take to list files.
 const traceLimit = 10 * time.Second
 
-var reTraced = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^\s+\S+ => (/\S.*) \(0x[0-9a-f]+\)$`) })
+var reTraced = lazyregexp.New(`(?m)^\s+\S+ => (/\S.*) \(0x[0-9a-f]+\)$`)
 
 // trace asks glibc's loader which files the worker would load, without running
 // any of their code (ld.so(8), LD_TRACE_LOADED_OBJECTS). Other loaders ignore
@@ -202,7 +201,7 @@ func trace(ctx context.Context, p Process, w Worker) []string {
 		return nil
 	}
 	var files []string
-	for _, m := range reTraced().FindAllSubmatch(out.Stdout, -1) {
+	for _, m := range reTraced.Get().FindAllSubmatch(out.Stdout, -1) {
 		files = append(files, string(m[1]))
 	}
 	return files

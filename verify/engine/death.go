@@ -8,11 +8,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -79,36 +79,20 @@ const (
 // inside cgo is caught by Go's signal handler, which prints its name and exits
 // with status 2: the signal is then in the text only.
 var (
-	reGlibcMissing = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`error while loading shared libraries: ([^:\s]+): cannot open shared object file`)
-	})
-	reGlibcOther = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`error while loading shared libraries: ([^:\s]+): ([^\n]+)`)
-	})
-	reMuslMissing = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`Error loading shared library ([^:\s]+): No such file`)
-	})
-	reDyldMissing = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`Library not loaded: (\S+)`) })
-	reSymbol      = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`symbol lookup error: ([^:\n]+): undefined symbol: ([^\s,]+)`)
-	})
-	reMuslSymbol = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`Error relocating ([^:\n]+): ([^:\s]+): symbol not found`)
-	})
-	reDyldSymbol = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`Symbol not found: (\S+)`) })
-	reVersion    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("([^:\\s]+): version [`']([^'\\s]+)' not found") })
-	reWhat       = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?s)terminate called after throwing an instance of '([^']+)'\s*(?:what\(\):\s*(.*?))?(?:\n\s*\n|\nSIGABRT|\nAborted|\nfatal error|\z)`)
-	})
-	reLibcxx = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?:terminating with|terminating due to) uncaught exception of type ([\w:<>, ]+?)(?:: (.*))?(?:\n|\z)`)
-	})
+	reGlibcMissing = lazyregexp.New(`error while loading shared libraries: ([^:\s]+): cannot open shared object file`)
+	reGlibcOther   = lazyregexp.New(`error while loading shared libraries: ([^:\s]+): ([^\n]+)`)
+	reMuslMissing  = lazyregexp.New(`Error loading shared library ([^:\s]+): No such file`)
+	reDyldMissing  = lazyregexp.New(`Library not loaded: (\S+)`)
+	reSymbol       = lazyregexp.New(`symbol lookup error: ([^:\n]+): undefined symbol: ([^\s,]+)`)
+	reMuslSymbol   = lazyregexp.New(`Error relocating ([^:\n]+): ([^:\s]+): symbol not found`)
+	reDyldSymbol   = lazyregexp.New(`Symbol not found: (\S+)`)
+	reVersion      = lazyregexp.New("([^:\\s]+): version [`']([^'\\s]+)' not found")
+	reWhat         = lazyregexp.New(`(?s)terminate called after throwing an instance of '([^']+)'\s*(?:what\(\):\s*(.*?))?(?:\n\s*\n|\nSIGABRT|\nAborted|\nfatal error|\z)`)
+	reLibcxx       = lazyregexp.New(`(?:terminating with|terminating due to) uncaught exception of type ([\w:<>, ]+?)(?:: (.*))?(?:\n|\z)`)
 	// reTrace is where Go's own report of a crash begins.
-	reTrace = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?m)^(?:SIG[A-Z]+: |fatal error: |panic: |goroutine )`)
-	})
-	reGoSignal = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^\[?(?:signal )?(SIG[A-Z]+): `) })
-	reGoFatal  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^(?:fatal error|panic|runtime): ([^\n]+)`) })
+	reTrace    = lazyregexp.New(`(?m)^(?:SIG[A-Z]+: |fatal error: |panic: |goroutine )`)
+	reGoSignal = lazyregexp.New(`(?m)^\[?(?:signal )?(SIG[A-Z]+): `)
+	reGoFatal  = lazyregexp.New(`(?m)^(?:fatal error|panic|runtime): ([^\n]+)`)
 )
 
 // starved recognizes a limit of the process or of the machine, which shows in
@@ -199,31 +183,31 @@ func (d *Death) set(c Cause, subject, why, fix string) {
 
 // refused recognizes the loader's messages.
 func (d *Death) refused(log string) bool {
-	for _, re := range []*regexp.Regexp{reGlibcMissing(), reMuslMissing(), reDyldMissing()} {
+	for _, re := range []*regexp.Regexp{reGlibcMissing.Get(), reMuslMissing.Get(), reDyldMissing.Get()} {
 		if m := re.FindStringSubmatch(log); m != nil {
 			d.set(Library, m[1], lang.F("the shared library %s is not where the loader looks", m[1]),
 				lang.T("install the package that owns it or add its folder to the loader's path; deployctl doctor names the copy in use"))
 			return true
 		}
 	}
-	if m := reVersion().FindStringSubmatch(log); m != nil {
+	if m := reVersion.FindStringSubmatch(log); m != nil {
 		d.set(Symbol, m[2], lang.F("%s is too old: it lacks %s", m[1], m[2]),
 			lang.T("an older copy of that library is found first; take its folder out of LD_LIBRARY_PATH, or run deployctl verify --fresh to build the worker with it"))
 		return true
 	}
-	if m := reGlibcOther().FindStringSubmatch(log); m != nil {
+	if m := reGlibcOther.FindStringSubmatch(log); m != nil {
 		d.Said = m[2]
 		d.set(Symbol, m[1], lang.F("the loader refuses %s: %s", m[1], oneLine(m[2])), lang.T("reinstall the package that owns it"))
 		return true
 	}
-	for _, re := range []*regexp.Regexp{reSymbol(), reMuslSymbol()} {
+	for _, re := range []*regexp.Regexp{reSymbol.Get(), reMuslSymbol.Get()} {
 		if m := re.FindStringSubmatch(log); m != nil {
 			d.set(Symbol, m[2], lang.F("%s lacks the symbol %s", m[1], m[2]),
 				lang.T("a library of another version is found at run time than at compile time; run deployctl verify --fresh to build the worker again"))
 			return true
 		}
 	}
-	if m := reDyldSymbol().FindStringSubmatch(log); m != nil {
+	if m := reDyldSymbol.FindStringSubmatch(log); m != nil {
 		d.set(Symbol, m[1], lang.F("a library lacks the symbol %s", m[1]), lang.T("a library of another version is found at run time than at compile time; run deployctl verify --fresh to build the worker again"))
 		return true
 	}
@@ -233,9 +217,9 @@ func (d *Death) refused(log string) bool {
 // threw recognizes an uncaught C++ exception.
 func (d *Death) threw(log string, library Runs) bool {
 	kind, what := "", ""
-	if m := reWhat().FindStringSubmatch(log); m != nil {
+	if m := reWhat.FindStringSubmatch(log); m != nil {
 		kind, what = m[1], oneLine(m[2])
-	} else if m := reLibcxx().FindStringSubmatch(log); m != nil {
+	} else if m := reLibcxx.FindStringSubmatch(log); m != nil {
 		kind, what = m[1], oneLine(m[2])
 	}
 	if kind == "std::bad_alloc" || strings.Contains(what, "Insufficient memory") || strings.Contains(what, "Failed to allocate") {
@@ -262,7 +246,7 @@ func (d *Death) threw(log string, library Runs) bool {
 func (d *Death) ended(out host.Output, log string, library Runs, cpu []string) {
 	name := out.Signal
 	if name == "" {
-		if m := reGoSignal().FindStringSubmatch(log); m != nil {
+		if m := reGoSignal.FindStringSubmatch(log); m != nil {
 			name = m[1]
 		}
 	}
@@ -306,7 +290,7 @@ func (d *Death) ended(out host.Output, log string, library Runs, cpu []string) {
 		d.set(Exit, name, lang.F("was ended by a signal (%s)", name), lang.T("run again"))
 		return
 	}
-	if m := reGoFatal().FindStringSubmatch(log); m != nil {
+	if m := reGoFatal.FindStringSubmatch(log); m != nil {
 		d.Said = m[1]
 		d.set(Exit, m[1], lang.F("the worker failed: %s", clip(oneLine(m[1]), 200)), lang.T("run deployctl verify --fresh to build the worker again"))
 		return
@@ -371,7 +355,7 @@ func instruction(cpu []string) string {
 
 // said is what was printed before Go began to report the crash.
 func said(log string) string {
-	if at := reTrace().FindStringIndex(log); at != nil {
+	if at := reTrace.FindStringIndex(log); at != nil {
 		return log[:at[0]]
 	}
 	return log

@@ -10,9 +10,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/cache"
 	"github.com/deployctl/deployctl/verify/engine"
@@ -213,13 +213,9 @@ func (b *builder) environment() []string {
 
 // What the Go command writes.
 var (
-	reGoCompile = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^(\.?/?[\w./-]+\.go):(\d+):\d+: ([^\n]+)`) })
-	reNoTool    = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?:exec: |compiler )"([^"]+)"(?:: executable file not found| not found)|"([^"]+)": executable file not found`)
-	})
-	reGoTooOld = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`requires go >= ([\d.]+)|module requires Go ([\d.]+)`)
-	})
+	reGoCompile = lazyregexp.New(`(?m)^(\.?/?[\w./-]+\.go):(\d+):\d+: ([^\n]+)`)
+	reNoTool    = lazyregexp.New(`(?:exec: |compiler )"([^"]+)"(?:: executable file not found| not found)|"([^"]+)": executable file not found`)
+	reGoTooOld  = lazyregexp.New(`requires go >= ([\d.]+)|module requires Go ([\d.]+)`)
 )
 
 // explain finds the one sentence in a failed build's output. broken: the tools
@@ -262,8 +258,8 @@ func missing(log string, o Options) (why, fix string) {
 	case has("checksum mismatch", "SECURITY ERROR"):
 		return lang.F("the content of gocv %s is not what deployctl pinned: a proxy or the module cache was tampered with or damaged", o.Release),
 			lang.T("run go clean -modcache and check GOPROXY")
-	case reNoTool().MatchString(log):
-		tool := firstGroup(reNoTool(), log)
+	case reNoTool.MatchString(log):
+		tool := firstGroup(reNoTool.Get(), log)
 		if strings.Contains(tool, "pkg-config") {
 			return lang.T("pkg-config is missing, and gocv finds OpenCV with it"), lang.T("install pkg-config (deployctl doctor --fix)")
 		}
@@ -277,8 +273,8 @@ func missing(log string, o Options) (why, fix string) {
 			lang.T("install libopencv-dev (deployctl doctor --fix), or set PKG_CONFIG_PATH to the folder of opencv4.pc")
 	case unfetched != "":
 		return lang.F("the Go module gocv.io/x/gocv %s could not be fetched: %s", o.Release, unfetched), mirror
-	case reGoTooOld().MatchString(log):
-		return lang.F("this Go is too old: gocv %s needs Go %s", o.Release, firstGroup(reGoTooOld(), log)), lang.T("install a newer Go, or choose an older gocv")
+	case reGoTooOld.MatchString(log):
+		return lang.F("this Go is too old: gocv %s needs Go %s", o.Release, firstGroup(reGoTooOld.Get(), log)), lang.T("install a newer Go, or choose an older gocv")
 	}
 	return "", ""
 }
@@ -303,7 +299,7 @@ func misfit(log string, o Options) (why, fix string) {
 		return lang.F("OpenCV's headers and libraries are of two versions: the linker lacks %s", sym),
 			lang.T("remove one of the two OpenCV copies (deployctl doctor shows them)")
 	}
-	if m := reGoCompile().FindStringSubmatch(log); m != nil {
+	if m := reGoCompile.FindStringSubmatch(log); m != nil {
 		return lang.F("its worker does not compile with gocv %s: %s:%s: %s", o.Release, filepath.Base(m[1]), m[2], m[3]),
 			lang.T("report this with the log")
 	}

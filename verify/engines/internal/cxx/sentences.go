@@ -4,8 +4,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/engine"
 	"github.com/deployctl/deployctl/verify/engines/internal/compile"
@@ -13,22 +13,17 @@ import (
 
 // What CMake, pkg-config, GCC, Clang, Visual C++ and the linkers write.
 var (
-	reCompile = expression(`(?m)^(?:In file included from )?([^\s:]+\.(?:cpp|cc|c|hpp|h|go)):(\d+)(?::\d+)?: (?:fatal )?error: ([^\n]+)`)
-	reMSVC    = expression(`(?m)^\s*([^\n(]+?\.(?:cpp|cc|c|hpp|h))\((\d+)(?:,\d+)?\): (?:fatal )?error (C\d+: [^\n]+)`)
-	reHeader  = expression(`fatal error: '?([\w./+-]+?)'?(?: file not found|: No such file or directory)|fatal error C1083: [^'\n]*'([^'\n]+)'`)
-	reLibrary = expression(`cannot find -l([\w.+-]+)|library '?-?l?([\w.+-]+)'? not found|LNK1181: cannot open input file '([^'\n]+)'|LNK1104: cannot open file '([^'\n]+)'|needed by '[^'\n]*', missing and no known rule|No rule to make target '([^'\n]+)'`)
-	reNinja   = expression(`'([^'\n]+)', needed by '[^'\n]*', missing and no known rule to make it`)
-	reSymbol  = expression("undefined reference to [`']([^'\n]+)'|undefined symbol: ([^\n]+)|unresolved external symbol (?:\"([^\"\n]+)\"|(\\S+))")
-	rePackage = expression(`(?s)CMake Error at [^\n]*?\((find_package|message|include)\):\n(.*?)(?:\n\n\n|\nCall Stack|\n-- Configuring incomplete|\z)`)
-	reCMake   = expression(`CMake ([\d.]+)[\w.-]* or higher is required\.\s+You are running version ([\d.]+)`)
-	reOption  = expression(`unrecognized command line option ['‘"](-std=[\w+]+)|invalid value '([\w+]+)' in '-std=`)
-	reRequire = expression(`(?m)^Package '?([\w.+-]+)'?, required by '([\w.+-]+)', not found`)
+	reCompile = lazyregexp.New(`(?m)^(?:In file included from )?([^\s:]+\.(?:cpp|cc|c|hpp|h|go)):(\d+)(?::\d+)?: (?:fatal )?error: ([^\n]+)`)
+	reMSVC    = lazyregexp.New(`(?m)^\s*([^\n(]+?\.(?:cpp|cc|c|hpp|h))\((\d+)(?:,\d+)?\): (?:fatal )?error (C\d+: [^\n]+)`)
+	reHeader  = lazyregexp.New(`fatal error: '?([\w./+-]+?)'?(?: file not found|: No such file or directory)|fatal error C1083: [^'\n]*'([^'\n]+)'`)
+	reLibrary = lazyregexp.New(`cannot find -l([\w.+-]+)|library '?-?l?([\w.+-]+)'? not found|LNK1181: cannot open input file '([^'\n]+)'|LNK1104: cannot open file '([^'\n]+)'|needed by '[^'\n]*', missing and no known rule|No rule to make target '([^'\n]+)'`)
+	reNinja   = lazyregexp.New(`'([^'\n]+)', needed by '[^'\n]*', missing and no known rule to make it`)
+	reSymbol  = lazyregexp.New("undefined reference to [`']([^'\n]+)'|undefined symbol: ([^\n]+)|unresolved external symbol (?:\"([^\"\n]+)\"|(\\S+))")
+	rePackage = lazyregexp.New(`(?s)CMake Error at [^\n]*?\((find_package|message|include)\):\n(.*?)(?:\n\n\n|\nCall Stack|\n-- Configuring incomplete|\z)`)
+	reCMake   = lazyregexp.New(`CMake ([\d.]+)[\w.-]* or higher is required\.\s+You are running version ([\d.]+)`)
+	reOption  = lazyregexp.New(`unrecognized command line option ['‘"](-std=[\w+]+)|invalid value '([\w+]+)' in '-std=`)
+	reRequire = lazyregexp.New(`(?m)^Package '?([\w.+-]+)'?, required by '([\w.+-]+)', not found`)
 )
-
-// expression compiles a regular expression when it is first used.
-func expression(text string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
-}
 
 // group is the first group of the first match that is not empty.
 func group(re *regexp.Regexp, log string) string {
@@ -42,18 +37,18 @@ func group(re *regexp.Regexp, log string) string {
 }
 
 // Header is the header that a compiler does not find, "" for none.
-func Header(log string) string { return filepath.ToSlash(group(reHeader(), log)) }
+func Header(log string) string { return filepath.ToSlash(group(reHeader.Get(), log)) }
 
 // MissingLibrary is the library that a linker does not find, "" for none.
-func MissingLibrary(log string) string { return group(reLibrary(), log) }
+func MissingLibrary(log string) string { return group(reLibrary.Get(), log) }
 
 // Undefined is the first symbol that a linker does not find, "" for none.
-func Undefined(log string) string { return group(reSymbol(), log) }
+func Undefined(log string) string { return group(reSymbol.Get(), log) }
 
 // FirstError is the first error of a compiler: the file's name with its line, and
 // the text; "" for none.
 func FirstError(log string) (where, text string) {
-	for _, re := range []*regexp.Regexp{reCompile(), reMSVC()} {
+	for _, re := range []*regexp.Regexp{reCompile.Get(), reMSVC.Get()} {
 		if m := re.FindStringSubmatch(log); m != nil {
 			return filepath.Base(filepath.ToSlash(m[1])) + ":" + m[2], strings.TrimSpace(m[3])
 		}
@@ -64,7 +59,7 @@ func FirstError(log string) (where, text string) {
 // OldCompiler reports whether the first error is in the compiler's own headers, or
 // says that it is too old.
 func OldCompiler(log string) bool {
-	m := reCompile().FindStringSubmatch(log)
+	m := reCompile.FindStringSubmatch(log)
 	return m != nil && strings.HasPrefix(filepath.ToSlash(m[1]), "/usr/include/c++") ||
 		strings.Contains(log, "#error This file requires compiler and library support")
 }
@@ -120,7 +115,7 @@ func Explain(log string, l Library) (why, fix string, broken bool) {
 // noTool recognizes a tool that is missing or too old.
 func noTool(log string) (why, fix string) {
 	has := func(parts ...string) bool { return has(log, parts...) }
-	if m := reCMake().FindStringSubmatch(log); m != nil {
+	if m := reCMake.FindStringSubmatch(log); m != nil {
 		return lang.F("CMake %s is too old: %s is needed", m[2], m[1]), lang.T("install a newer CMake")
 	}
 	switch {
@@ -130,15 +125,15 @@ func noTool(log string) (why, fix string) {
 		return lang.T("CMake finds no C++ compiler"), lang.T("install g++ (deployctl doctor --fix); on Windows, Visual Studio with its C++ workload")
 	case has("is not a full path to an existing compiler tool", "is not able to compile a simple test program"):
 		return lang.T("the C++ compiler does not work: CMake cannot compile a simple program with it"), lang.T("see the log; check CXX, CXXFLAGS and LDFLAGS, and reinstall the compiler")
-	case reOption().MatchString(log):
-		return lang.F("the C++ compiler is too old: it does not know %s", group(reOption(), log)), lang.T("install a newer one (g++ 9 or clang 9)")
+	case reOption.MatchString(log):
+		return lang.F("the C++ compiler is too old: it does not know %s", group(reOption.Get(), log)), lang.T("install a newer one (g++ 9 or clang 9)")
 	}
 	return "", ""
 }
 
 // notFound recognizes a library that CMake or pkg-config does not find.
 func notFound(log string, l Library) (why, fix string, broken bool) {
-	if m := reRequire().FindStringSubmatch(log); m != nil && l.Module != "" && m[1] != l.Module {
+	if m := reRequire.FindStringSubmatch(log); m != nil && l.Module != "" && m[1] != l.Module {
 		return lang.F("pkg-config does not know %s, which %s needs", m[1], m[2]), lang.F("install the development files of %s", m[1]), true
 	}
 	switch {
@@ -150,7 +145,7 @@ func notFound(log string, l Library) (why, fix string, broken bool) {
 		return lang.F("pkg-config does not know %s: %s was built without a .pc file, or it is not where pkg-config looks", l.Module, l.Name),
 			lang.F("%s, or set PKG_CONFIG_PATH to the folder of %s.pc", l.Install, l.Module), false
 	}
-	for _, m := range rePackage().FindAllStringSubmatch(log, -1) {
+	for _, m := range rePackage.FindAllStringSubmatch(log, -1) {
 		words := strings.Join(strings.Fields(m[2]), " ")
 		if !strings.Contains(words, l.Package) {
 			continue
@@ -166,7 +161,7 @@ func notFound(log string, l Library) (why, fix string, broken bool) {
 		}
 		return lang.F("find_package(%s) fails: %s", l.Package, clip(words)), lang.F("see the log; %s, or build with the compiler that it was built with", l.Install), true
 	}
-	if words := rePackage().FindStringSubmatch(log); words != nil {
+	if words := rePackage.FindStringSubmatch(log); words != nil {
 		return lang.F("CMake stops: %s", clip(strings.Join(strings.Fields(words[2]), " "))), lang.T("see the log"), true
 	}
 	return "", "", false
@@ -188,7 +183,7 @@ func misfit(log string, l Library) (why, fix string) {
 		return lang.F("the worker does not compile with %s: %s: %s", known, where, clip(text)),
 			lang.F("check that the headers are of one release (deployctl shadow %s); if they are, report this with the log", l.Component)
 	}
-	if file := group(reNinja(), log); file != "" {
+	if file := group(reNinja.Get(), log); file != "" {
 		return lang.F("%s's CMake package names %s, which is not there", known, file), lang.F("reinstall it, or remove what is left of it: %s", l.Install)
 	}
 	if lib := MissingLibrary(log); lib != "" {

@@ -6,12 +6,11 @@ package opencv
 import (
 	"embed"
 	"fmt"
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/hashicorp/go-version"
 
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 	"github.com/deployctl/deployctl/verify/engine"
 )
@@ -93,9 +92,7 @@ func Remedy(what string) string {
 
 // reFallback are OpenCV's own words for a target that was asked for and not
 // used (modules/dnn/src/net_impl.cpp and dnn.cpp, 4.x).
-var reFallback = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)switching to (?:CPU|OpenCV|default)|fallback to (?:CPU|default)|falling back to|not built with (?:CUDA|OpenCL)|target is not (?:available|supported)|Target not supported`)
-})
+var reFallback = lazyregexp.New(`(?i)switching to (?:CPU|OpenCV|default)|fallback to (?:CPU|default)|falling back to|not built with (?:CUDA|OpenCL)|target is not (?:available|supported)|Target not supported`)
 
 // Executed corrects the answer where OpenCV's log says that it silently ran on
 // the CPU.
@@ -103,7 +100,7 @@ func Executed(a *engine.Answer) {
 	if a.Device != nil && len(a.Device.Layers) > 0 {
 		return // OpenCV was asked, which is better than reading its log
 	}
-	if reFallback().MatchString(a.Log) {
+	if reFallback.MatchString(a.Log) {
 		a.Backend, a.Target = "opencv", "cpu"
 	}
 }
