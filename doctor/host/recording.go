@@ -337,6 +337,9 @@ func Replay(r *Recording) *Host {
 		w.searches, w.ranges = fold(r.Searches), fold(r.Ranges)
 		w.resolved, w.disks, w.env = fold(r.Resolved), fold(r.Disks), fold(r.Env)
 	}
+	if r.Closed {
+		w.links = links(w.resolved, w.spell)
+	}
 	return &Host{World: w, OS: r.OS, Arch: r.Arch, Self: SelfToken(r.OS), Dir: r.Dir, Late: r.Late}
 }
 
@@ -362,7 +365,66 @@ type replay struct {
 	resolved map[string]PathAnswer
 	disks    map[string]DiskAnswer
 	env      map[string]*string
+	// links are the targets of the links of a closed recording, which names a file once:
+	// it also answers for the paths that lead there through a link to a folder. Others
+	// have every path as it was asked.
+	links map[string]string
 }
+
+// links are the paths that lead elsewhere, and where.
+func links(resolved map[string]PathAnswer, spell func(string) string) map[string]string {
+	out := map[string]string{}
+	for name, a := range resolved {
+		if a.Err == "" && spell(a.Path) != name {
+			out[name] = a.Path
+		}
+	}
+	return out
+}
+
+// real is Recording.Follow, with names as the system compares them.
+func (r *replay) real(name string) string {
+	return follow(r.rec.OS, name, func(name string) (string, bool) {
+		to, ok := r.links[r.spell(name)]
+		return to, ok
+	})
+}
+
+// Follow is a path with the recorded links followed that its folders are, and itself.
+func (r *Recording) Follow(name string) string {
+	return follow(r.OS, name, func(name string) (string, bool) {
+		a, ok := r.Resolved[name]
+		return a.Path, ok && a.Err == "" && a.Path != name
+	})
+}
+
+func follow(goos, name string, link func(name string) (target string, ok bool)) string {
+	for range 40 { // as many as the kernel follows
+		at := name
+		target, ok := link(at)
+		for !ok {
+			parent, _ := splitPath(goos, at)
+			if len(parent) >= len(at) {
+				return name
+			}
+			at = parent
+			target, ok = link(at)
+		}
+		name = target + name[len(at):]
+	}
+	return name
+}
+
+// answer is what a recording has for a path as it is asked, or for the one it leads to.
+func answer[T any](r *replay, answers map[string]T, name string, key func(name string) string) (T, bool) {
+	a, ok := answers[r.spell(key(name))]
+	if !ok && len(r.links) > 0 {
+		a, ok = answers[r.spell(key(r.real(name)))]
+	}
+	return a, ok
+}
+
+func itself(name string) string { return name }
 
 func foldPath(p string) string {
 	return strings.ToLower(strings.TrimRight(strings.ReplaceAll(p, "/", `\`), `\`))
@@ -424,7 +486,7 @@ func (r *replay) ReadFile(ctx context.Context, name string, limit int64) ([]byte
 	if err := ctx.Err(); err != nil {
 		return nil, false, err
 	}
-	f, ok := r.files[r.spell(name)]
+	f, ok := answer(r, r.files, name, itself)
 	if !ok {
 		return nil, false, r.absent("read", name)
 	}
@@ -441,11 +503,11 @@ func (r *replay) ReadAt(ctx context.Context, name string, at int64, n int) ([]by
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if f, ok := r.ranges[r.spell(rangeKey(name, at))]; ok {
+	if f, ok := answer(r, r.ranges, name, func(name string) string { return rangeKey(name, at) }); ok {
 		return f.Data[:min(len(f.Data), n)], decodeErr("read %s: %w", name, f.Err)
 	}
 	// A fixture names whole files.
-	f, ok := r.files[r.spell(name)]
+	f, ok := answer(r, r.files, name, itself)
 	if !ok || f.Truncated {
 		return nil, r.absent("read", name)
 	}
@@ -463,11 +525,11 @@ func (r *replay) Search(ctx context.Context, name, marker string, limit int64, w
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if f, ok := r.searches[r.spell(searchKey(name, marker))]; ok {
+	if f, ok := answer(r, r.searches, name, func(name string) string { return searchKey(name, marker) }); ok {
 		return f.Data[:min(len(f.Data), want)], decodeErr("search %s: %w", name, f.Err)
 	}
 	// A fixture names whole files.
-	f, ok := r.files[r.spell(name)]
+	f, ok := answer(r, r.files, name, itself)
 	if !ok || f.Truncated {
 		return nil, r.absent("search", name)
 	}
@@ -481,7 +543,7 @@ func (r *replay) ReadDir(ctx context.Context, name string) ([]Entry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	l, ok := r.dirs[r.spell(name)]
+	l, ok := answer(r, r.dirs, name, itself)
 	if !ok {
 		return nil, r.absent("list", name)
 	}
@@ -492,7 +554,7 @@ func (r *replay) Stat(ctx context.Context, name string) (Info, error) {
 	if err := ctx.Err(); err != nil {
 		return Info{}, err
 	}
-	if s, ok := r.stats[r.spell(name)]; ok {
+	if s, ok := answer(r, r.stats, name, itself); ok {
 		return s.Info, decodeErr("stat %s: %w", name, s.Err)
 	}
 	return Info{}, r.absent("stat", name)
@@ -502,7 +564,7 @@ func (r *replay) Resolve(ctx context.Context, name string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	if p, ok := r.resolved[r.spell(name)]; ok {
+	if p, ok := answer(r, r.resolved, name, itself); ok {
 		return p.Path, decodeErr("resolve %s: %w", name, p.Err)
 	}
 	return "", r.absent("resolve", name)
@@ -519,7 +581,11 @@ func (r *replay) Run(ctx context.Context, cmd Command) (Output, error) {
 	if err := ctx.Err(); err != nil {
 		return Output{}, err
 	}
-	if a, ok := r.rec.Runs[argvKey(cmd.Argv)]; ok {
+	a, ok := r.rec.Runs[argvKey(cmd.Argv)]
+	if !ok && len(r.links) > 0 {
+		a, ok = r.rec.Runs[argvKey(append([]string{r.real(cmd.Argv[0])}, cmd.Argv[1:]...))]
+	}
+	if ok {
 		return a.Output, decodeErr("run %s: %w", cmd.Argv[0], a.Err)
 	}
 	return Output{}, r.absent("run", strings.Join(cmd.Argv, " "))
@@ -543,7 +609,7 @@ func (r *replay) Disk(ctx context.Context, name string) (Disk, error) {
 		return Disk{}, err
 	}
 	// As on a live host, a path is on the file system of its nearest parent.
-	for at := name; ; {
+	for at := r.real(name); ; {
 		if d, ok := r.disks[r.spell(at)]; ok {
 			return d.Disk, decodeErr("disk of %s: %w", name, d.Err)
 		}

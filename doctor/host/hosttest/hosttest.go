@@ -285,17 +285,11 @@ func run(r *host.Recording, argv, body string) error {
 	return nil
 }
 
-// follow gives every link what its target is, through chains of links.
+// follow gives every link what its target is, through chains of links and through links
+// to folders. What is below a link to a folder, the recording itself finds.
 func follow(r *host.Recording) {
-	for from, a := range r.Resolved {
-		to := a.Path
-		for range 40 { // as many as the kernel follows
-			next, ok := r.Resolved[to]
-			if !ok || next.Path == to {
-				break
-			}
-			to = next.Path
-		}
+	for from := range r.Resolved {
+		to := r.Follow(from)
 		if f, ok := r.Files[to]; ok {
 			r.Files[from] = f
 		}
