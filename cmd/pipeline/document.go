@@ -146,5 +146,5 @@ func checkFormat(command, name string) (formats.Format, error) {
 
 // planFormats is the sentence on --plan.
 func planFormats() string {
-	return lang.F("--plan adds the plan to --format %s; for people, use --dry-run", formats.Either(formats.Planning()))
+	return lang.F("--plan adds the plan to --format %s; for people, use --dry-run", lang.List(formats.Planning(), true))
 }
