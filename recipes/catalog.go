@@ -1,6 +1,7 @@
 package recipes
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,39 +36,112 @@ type Component struct {
 // own; what the entries refer to is shared and must not be changed.
 func Catalog() []Component { return slices.Clone(catalog()) }
 
-// catalog is made when it is first needed: judging looks names up often.
+// catalog is made when it is first needed: judging looks names up often. As YAML beside
+// the tables it would take 13 ms of each run that judges.
 var catalog = sync.OnceValue(func() []Component {
+	list := slices.Concat(packageManagers(), buildTools(), platforms(), accelerators(), libraries(), engines())
+	slices.SortFunc(list, func(a, b Component) int { return cmp.Compare(a.Name, b.Name) })
+	return list
+})
+
+// words are the names of parts and details in a list.
+func words(list string) []string { return strings.Fields(list) }
+
+// packageManagers are the package managers.
+func packageManagers() []Component {
 	small := smallCost()
-	tiny := Cost{Download: 1 * mb, Minutes: 0.2}
-	words := strings.Fields
 	return []Component{
-		{Name: "accelerate", Display: "Accelerate", Cost: small},
-		{Name: "adb", Display: "adb", Cost: small},
-		{Name: "android-ndk", Display: "Android NDK", Cost: Cost{Download: 670 * mb, Minutes: 3}},
-		{Name: "android-sdk", Display: "Android SDK", Cost: small},
 		{Name: "apk", Display: "apk", Attrs: words("package"), Cost: small},
 		{Name: "apt", Display: "apt", Attrs: words("package"), Cost: small},
-		{Name: "atlas", Display: "ATLAS", Parts: words("dev headers shared static"), Attrs: words("env include lib libdir soname why"), Cost: small},
-		{Name: "bazel", Display: "Bazel", Cost: small},
-		{
-			Name: "boost", Display: "Boost",
-			Parts: words("cmake dev filesystem headers shared static system thread"),
-			Attrs: words("cmake env include lib libdir soname why"),
-			ABI:   2, ABIWhy: "Boost gives no ABI promise between releases, and puts its release into its sonames",
-			Cost: Cost{Download: 30 * mb, Minutes: 1},
-		},
 		{Name: "brew", Display: "Homebrew", Attrs: words("root"), Cost: small},
-		{Name: "caffe", Display: "Caffe", Parts: words("cmake dev headers program shared static"), Attrs: words("cmake cpu_only cuda cudnn env include lib libdir program soname why"), Cost: small},
-		{Name: "caffe2", Display: "Caffe2", Cost: small},
-		{Name: "ccache", Display: "ccache", Cost: tiny},
 		{Name: "choco", Display: "Chocolatey", Cost: small},
+		{Name: "conan", Display: "Conan", Cost: small},
+		{Name: "conda", Display: "conda", Attrs: words("root"), Cost: small},
+		{Name: "dnf", Display: "DNF", Attrs: words("real"), Cost: small},
+		{Name: "emerge", Display: "Portage", Cost: small},
+		{Name: "flatpak", Display: "Flatpak", Attrs: words("package"), Cost: small},
+		{Name: "homebrew", Display: "Homebrew", Attrs: words("arch brew native state"), Cost: small},
+		{Name: "nix", Display: "Nix", Cost: small},
+		{Name: "npm", Display: "npm", Cost: small},
+		{Name: "pacman", Display: "pacman", Cost: small},
+		{Name: "pip", Display: "pip", Cost: small},
+		{Name: "port", Display: "MacPorts", Cost: small},
+		{Name: "scoop", Display: "Scoop", Cost: small},
+		{Name: "snap", Display: "snap", Attrs: words("package"), Cost: small},
+		{Name: "uv", Display: "uv", Cost: small},
+		{Name: "vcpkg", Display: "vcpkg", Cost: small},
+		{Name: "winget", Display: "winget", Attrs: words("version_of"), Cost: small},
+		{Name: "xbps", Display: "XBPS", Cost: small},
+		{Name: "yum", Display: "yum", Cost: small},
+		{Name: "zypper", Display: "zypper", Cost: small},
+	}
+}
+
+// buildTools are the compilers, interpreters and build tools.
+func buildTools() []Component {
+	small := smallCost()
+	tiny := tinyCost()
+	return []Component{
+		{Name: "adb", Display: "adb", Cost: small},
+		{Name: "bazel", Display: "Bazel", Cost: small},
+		{Name: "ccache", Display: "ccache", Cost: tiny},
 		{Name: "clang", Display: "Clang", Parts: words("c"), Attrs: words("real target threads vendor"), Cost: Cost{Download: 85 * mb, Minutes: 1}},
 		{Name: "clang++", Display: "Clang (C++)", Cost: Cost{Download: 85 * mb, Minutes: 1}},
 		{Name: "cmake", Display: "CMake", Cost: small},
-		{Name: "conan", Display: "Conan", Cost: small},
-		{Name: "conda", Display: "conda", Attrs: words("root"), Cost: small},
-		{Name: "coreml", Display: "Core ML", Parts: words("neural-engine"), Cost: small},
 		{Name: "cross", Display: "cross compiler", Parts: words("c c++"), Attrs: words("family language target threads"), Cost: small},
+		{Name: "g++", Display: "g++", Parts: words("c++"), Attrs: words("distribution real target threads wrapper"), Cost: Cost{Download: 70 * mb, Minutes: 1}},
+		{Name: "gcc", Display: "GCC", Parts: words("c"), Attrs: words("distribution real target threads wrapper"), Cost: Cost{Download: 60 * mb, Minutes: 1}},
+		{Name: "git", Display: "Git", Attrs: words("real vendor"), Cost: small},
+		{Name: "go", Display: "Go", Attrs: words("goroot real"), Cost: Cost{Download: 80 * mb, Minutes: 1}},
+		{Name: "make", Display: "make", Cost: tiny},
+		{
+			Name: "mingw", Display: "MinGW-w64",
+			Parts: words("c++ gcc make"),
+			Attrs: words("arch cgo compiler exceptions kind path_order target threads"),
+			Cost:  Cost{Download: 150 * mb, Minutes: 2},
+		},
+		{Name: "msbuild", Display: "MSBuild", Attrs: words("visual_studio"), Cost: small},
+		{
+			Name: "msvc", Display: "MSVC",
+			Attrs: words("cl compilers default msc_ver toolset visual_studio visual_studio_version year"),
+			Cost:  Cost{Download: 2 * gb, Minutes: 10},
+		},
+		{Name: "msys2", Display: "MSYS2", Cost: small},
+		{Name: "nasm", Display: "NASM", Cost: tiny},
+		{Name: "ninja", Display: "Ninja", Cost: tiny},
+		{Name: "pkg-config", Display: "pkg-config", Attrs: words("real"), Cost: tiny},
+		{Name: "protoc", Display: "protoc", Cost: small},
+		{Name: "python", Display: "Python", Attrs: words("real venv"), ABI: 2, ABIWhy: "extension modules are built for one minor version of Python", Cost: small},
+		{Name: "swig", Display: "SWIG", Cost: small},
+		{
+			Name: "visual-studio", Display: "Visual Studio",
+			Attrs: words("build_customizations channel channel_id complete components cuda_customizations default_toolset display_version generator instance_id milestone missing prerelease product product_id reboot_required sources toolset_family toolsets year"),
+			Cost:  Cost{Download: 5 * gb, Minutes: 30, Heavy: true},
+		},
+		{Name: "xcode", Display: "Xcode", Attrs: words("build developer_dir"), Cost: Cost{Download: 3 * gb, Minutes: 30}},
+		{Name: "xcode-clt", Display: "Xcode Command Line Tools", Parts: words("MacOSX clang old-cxx-headers"), Cost: small},
+	}
+}
+
+// platforms are the SDKs of systems and the parts of them that a program needs.
+func platforms() []Component {
+	small := smallCost()
+	return []Component{
+		{Name: "android-ndk", Display: "Android NDK", Cost: Cost{Download: 670 * mb, Minutes: 3}},
+		{Name: "android-sdk", Display: "Android SDK", Cost: small},
+		{Name: "ios-sdk", Display: "iOS SDK", Attrs: words("canonical_name platform"), Cost: small},
+		{Name: "macos-sdk", Display: "macOS SDK", Attrs: words("canonical_name platform"), Cost: small},
+		{Name: "media-foundation", Display: "Media Foundation", Cost: Cost{Download: 50 * mb, Minutes: 5, Restart: []string{"windows"}}},
+		{Name: "ucrt", Display: "Universal C Runtime", Cost: small},
+		{Name: "vcredist", Display: "Visual C++ Redistributable", Attrs: words("arch generation registered"), Cost: small},
+		{Name: "windows-sdk", Display: "Windows SDK", Attrs: words("registered root"), Cost: Cost{Download: 2 * gb, Minutes: 10}},
+	}
+}
+
+// accelerators are the drivers and toolkits of GPUs.
+func accelerators() []Component {
+	small := smallCost()
+	return []Component{
 		{
 			Name: "cuda", Display: "CUDA Toolkit",
 			Parts: words("cublas cudart cufft cupti curand cusolver cusparse headers npp nvcc nvjpeg nvrtc tensorrt"),
@@ -83,26 +157,86 @@ var catalog = sync.OnceValue(func() []Component {
 			ABI:   1, ABIWhy: "cuDNN libraries are compatible within a major version",
 			Cost: Cost{Download: 800 * mb, Minutes: 2},
 		},
+		{Name: "level-zero", Display: "Level Zero", Cost: small},
+		{Name: "metal", Display: "Metal", Parts: words("mps"), Cost: small},
+		{Name: "nvcc", Display: "nvcc", Attrs: words("toolkit"), Cost: small},
+		{
+			Name: "nvidia-driver", Display: "NVIDIA driver", GPU: "nvidia",
+			Attrs: words("driver_max_cuda gpus libcuda libcuda_version modules wsl"),
+			Cost:  Cost{Download: 700 * mb, Minutes: 10, Restart: []string{"linux", "windows"}},
+		},
+		{Name: "oneapi", Display: "oneAPI", Cost: small},
+		{Name: "opencl", Display: "OpenCL driver", Attrs: words("driver icd library platform platform_version problem state vendor view"), Cost: small},
+		{Name: "opencl-framework", Display: "OpenCL framework", Cost: small},
+		{Name: "opencl-loader", Display: "OpenCL loader", Parts: words("dev headers shared"), Attrs: words("include lib libdir soname"), Cost: small},
+		{Name: "rocm", Display: "ROCm", Cost: small},
+		{Name: "tensorrt", Display: "TensorRT", Parts: words("dev headers shared"), Attrs: words("include lib libdir soname"), ABI: 1, ABIWhy: "TensorRT puts the major version into its sonames", Cost: small},
+		{Name: "vulkan", Display: "Vulkan driver", Parts: words("cpu gpu"), Attrs: words("icd library problem state"), Cost: small},
+		{Name: "vulkan-loader", Display: "Vulkan loader", Cost: small},
+	}
+}
+
+// libraries are what engines are built on.
+func libraries() []Component {
+	small := smallCost()
+	tiny := tinyCost()
+	return []Component{
+		{Name: "accelerate", Display: "Accelerate", Cost: small},
+		{Name: "atlas", Display: "ATLAS", Parts: words("dev headers shared static"), Attrs: words("env include lib libdir soname why"), Cost: small},
+		{
+			Name: "boost", Display: "Boost",
+			Parts: words("cmake dev filesystem headers shared static system thread"),
+			Attrs: words("cmake env include lib libdir soname why"),
+			ABI:   2, ABIWhy: "Boost gives no ABI promise between releases, and puts its release into its sonames",
+			Cost: Cost{Download: 30 * mb, Minutes: 1},
+		},
+		{Name: "gflags", Display: "gflags", Parts: words("cmake dev headers pkg-config shared static"), Attrs: words("cmake env include lib libdir pc soname why"), Cost: tiny},
+		{Name: "glog", Display: "glog", Parts: words("cmake dev headers pkg-config shared static"), Attrs: words("cmake env include lib libdir pc soname why"), Cost: tiny},
+		{Name: "hdf5", Display: "HDF5", Parts: words("dev headers hl pkg-config shared static"), Attrs: words("env include lib libdir pc soname why"), Cost: small},
+		{
+			Name: "mkl", Display: "oneMKL",
+			Parts: words("cmake core dev headers rt shared"),
+			Attrs: words("cmake env header_version include kind lib libdir package package_version soname why"),
+			Cost:  small,
+		},
+		{Name: "numpy", Display: "NumPy", Attrs: words("kind package package_version why"), Cost: small},
+		{
+			Name: "onednn", Display: "oneDNN",
+			Parts: words("cmake dev gpu headers shared"),
+			Attrs: words("cmake cpu_runtime gpu_runtime include lib libdir soname why"),
+			Cost:  small,
+		},
+		{
+			Name: "openblas", Display: "OpenBLAS",
+			Parts: words("dev headers pkg-config shared"),
+			Attrs: words("include lib libdir pc soname threading why"),
+			Cost:  small,
+		},
+		{Name: "protobuf", Display: "Protocol Buffers", Parts: words("dev headers pkg-config shared static"), Attrs: words("env include lib libdir pc soname why"), Cost: small},
+		{
+			Name: "tbb", Display: "oneTBB",
+			Parts: words("cmake dev headers pkg-config shared"),
+			Attrs: words("cmake include lib libdir pc soname why"),
+			ABI:   1, ABIWhy: "TBB's soname changed with oneTBB 2021",
+			Cost: small,
+		},
+	}
+}
+
+// engines are what runs a network.
+func engines() []Component {
+	small := smallCost()
+	return []Component{
+		{Name: "caffe", Display: "Caffe", Parts: words("cmake dev headers program shared static"), Attrs: words("cmake cpu_only cuda cudnn env include lib libdir program soname why"), Cost: small},
+		{Name: "caffe2", Display: "Caffe2", Cost: small},
+		{Name: "coreml", Display: "Core ML", Parts: words("neural-engine"), Cost: small},
 		{
 			Name: "darknet", Display: "Darknet",
 			Parts: words("cuda dev headers program shared"),
 			Attrs: words("flavour include lib libdir package package_version program soname why"),
 			Cost:  small,
 		},
-		{Name: "dnf", Display: "DNF", Attrs: words("real"), Cost: small},
-		{Name: "emerge", Display: "Portage", Cost: small},
 		{Name: "executorch", Display: "ExecuTorch", Cost: small},
-		{Name: "flatpak", Display: "Flatpak", Attrs: words("package"), Cost: small},
-		{Name: "g++", Display: "g++", Parts: words("c++"), Attrs: words("distribution real target threads wrapper"), Cost: Cost{Download: 70 * mb, Minutes: 1}},
-		{Name: "gcc", Display: "GCC", Parts: words("c"), Attrs: words("distribution real target threads wrapper"), Cost: Cost{Download: 60 * mb, Minutes: 1}},
-		{Name: "gflags", Display: "gflags", Parts: words("cmake dev headers pkg-config shared static"), Attrs: words("cmake env include lib libdir pc soname why"), Cost: tiny},
-		{Name: "git", Display: "Git", Attrs: words("real vendor"), Cost: small},
-		{Name: "glog", Display: "glog", Parts: words("cmake dev headers pkg-config shared static"), Attrs: words("cmake env include lib libdir pc soname why"), Cost: tiny},
-		{Name: "go", Display: "Go", Attrs: words("goroot real"), Cost: Cost{Download: 80 * mb, Minutes: 1}},
-		{Name: "hdf5", Display: "HDF5", Parts: words("dev headers hl pkg-config shared static"), Attrs: words("env include lib libdir pc soname why"), Cost: small},
-		{Name: "homebrew", Display: "Homebrew", Attrs: words("arch brew native state"), Cost: small},
-		{Name: "ios-sdk", Display: "iOS SDK", Attrs: words("canonical_name platform"), Cost: small},
-		{Name: "level-zero", Display: "Level Zero", Cost: small},
 		{
 			Name: "libtorch", Display: "LibTorch",
 			Parts: words("c10 cmake cpu cuda dev headers shared"),
@@ -111,53 +245,13 @@ var catalog = sync.OnceValue(func() []Component {
 			Cost: Cost{Download: 500 * mb, Minutes: 5},
 		},
 		{Name: "mace", Display: "MACE", Cost: small},
-		{Name: "macos-sdk", Display: "macOS SDK", Attrs: words("canonical_name platform"), Cost: small},
-		{Name: "make", Display: "make", Cost: tiny},
-		{Name: "media-foundation", Display: "Media Foundation", Cost: Cost{Download: 50 * mb, Minutes: 5, Restart: []string{"windows"}}},
-		{Name: "metal", Display: "Metal", Parts: words("mps"), Cost: small},
-		{
-			Name: "mingw", Display: "MinGW-w64",
-			Parts: words("c++ gcc make"),
-			Attrs: words("arch cgo compiler exceptions kind path_order target threads"),
-			Cost:  Cost{Download: 150 * mb, Minutes: 2},
-		},
-		{
-			Name: "mkl", Display: "oneMKL",
-			Parts: words("cmake core dev headers rt shared"),
-			Attrs: words("cmake env header_version include kind lib libdir package package_version soname why"),
-			Cost:  small,
-		},
 		{Name: "mnn", Display: "MNN", Attrs: words("kind package package_version why"), Cost: small},
-		{Name: "msbuild", Display: "MSBuild", Attrs: words("visual_studio"), Cost: small},
-		{
-			Name: "msvc", Display: "MSVC",
-			Attrs: words("cl compilers default msc_ver toolset visual_studio visual_studio_version year"),
-			Cost:  Cost{Download: 2 * gb, Minutes: 10},
-		},
-		{Name: "msys2", Display: "MSYS2", Cost: small},
-		{Name: "nasm", Display: "NASM", Cost: tiny},
 		{
 			Name: "ncnn", Display: "ncnn",
 			Parts: words("cmake dev headers int8 static vulkan"),
 			Attrs: words("cmake include libdir vulkan why"),
 			ABI:   1, ABIWhy: "ncnn gives no ABI promise between releases",
 			Cost: small,
-		},
-		{Name: "ninja", Display: "Ninja", Cost: tiny},
-		{Name: "nix", Display: "Nix", Cost: small},
-		{Name: "npm", Display: "npm", Cost: small},
-		{Name: "nvcc", Display: "nvcc", Attrs: words("toolkit"), Cost: small},
-		{
-			Name: "nvidia-driver", Display: "NVIDIA driver", GPU: "nvidia",
-			Attrs: words("driver_max_cuda gpus libcuda libcuda_version modules wsl"),
-			Cost:  Cost{Download: 700 * mb, Minutes: 10, Restart: []string{"linux", "windows"}},
-		},
-		{Name: "oneapi", Display: "oneAPI", Cost: small},
-		{
-			Name: "onednn", Display: "oneDNN",
-			Parts: words("cmake dev gpu headers shared"),
-			Attrs: words("cmake cpu_runtime gpu_runtime include lib libdir soname why"),
-			Cost:  small,
 		},
 		{
 			Name: "onnxruntime", Display: "ONNX Runtime",
@@ -166,16 +260,6 @@ var catalog = sync.OnceValue(func() []Component {
 			ABI:   1, ABIWhy: "ONNX Runtime's C API only grows within a major version",
 			Cost: small,
 		},
-		{
-			Name: "openblas", Display: "OpenBLAS",
-			Parts: words("dev headers pkg-config shared"),
-			Attrs: words("include lib libdir pc soname threading why"),
-			Cost:  small,
-		},
-		{Name: "numpy", Display: "NumPy", Attrs: words("kind package package_version why"), Cost: small},
-		{Name: "opencl", Display: "OpenCL driver", Attrs: words("driver icd library platform platform_version problem state vendor view"), Cost: small},
-		{Name: "opencl-framework", Display: "OpenCL framework", Cost: small},
-		{Name: "opencl-loader", Display: "OpenCL loader", Parts: words("dev headers shared"), Attrs: words("include lib libdir soname"), Cost: small},
 		{
 			Name: "opencv", Display: "OpenCV",
 			Parts: words("alphamat aruco bgsegm bioinspired calib3d ccalib cmake core cuda cudaarithm cudabgsegm cudacodec cudafeatures2d cudafilters cudaimgproc cudalegacy cudaobjdetect cudaoptflow cudastereo cudawarping cudev cudnn datasets dev dnn dnn_objdetect dnn_superres dpm face features2d ffmpeg flann freetype fuzzy gapi gstreamer gtk hdf headers hfs highgui img_hash imgcodecs imgproc intensity_transform java line_descriptor mcc ml objdetect opencl openvino optflow ovis phase_unwrapping photo pkg-config plot python3 qt quality rapid reg rgbd saliency sfm shape shared static stereo stitching structured_light superres surface_matching tbb text tracking ts video videoio viz wechat_qrcode world xfeatures2d ximgproc xobjdetect xphoto"),
@@ -197,24 +281,6 @@ var catalog = sync.OnceValue(func() []Component {
 			ABI:   1, ABIWhy: "OpenVINO changes its API with the year",
 			Cost: small,
 		},
-		{Name: "pacman", Display: "pacman", Cost: small},
-		{Name: "pip", Display: "pip", Cost: small},
-		{Name: "pkg-config", Display: "pkg-config", Attrs: words("real"), Cost: tiny},
-		{Name: "port", Display: "MacPorts", Cost: small},
-		{Name: "protobuf", Display: "Protocol Buffers", Parts: words("dev headers pkg-config shared static"), Attrs: words("env include lib libdir pc soname why"), Cost: small},
-		{Name: "protoc", Display: "protoc", Cost: small},
-		{Name: "python", Display: "Python", Attrs: words("real venv"), ABI: 2, ABIWhy: "extension modules are built for one minor version of Python", Cost: small},
-		{Name: "rocm", Display: "ROCm", Cost: small},
-		{Name: "scoop", Display: "Scoop", Cost: small},
-		{Name: "snap", Display: "snap", Attrs: words("package"), Cost: small},
-		{Name: "swig", Display: "SWIG", Cost: small},
-		{
-			Name: "tbb", Display: "oneTBB",
-			Parts: words("cmake dev headers pkg-config shared"),
-			Attrs: words("cmake include lib libdir pc soname why"),
-			ABI:   1, ABIWhy: "TBB's soname changed with oneTBB 2021",
-			Cost: small,
-		},
 		{
 			Name: "tensorflow", Display: "TensorFlow",
 			Parts: words("c cc dev headers shared"),
@@ -222,27 +288,8 @@ var catalog = sync.OnceValue(func() []Component {
 			ABI:   1, ABIWhy: "TensorFlow's C API is stable within a major version",
 			Cost: small,
 		},
-		{Name: "tensorrt", Display: "TensorRT", Parts: words("dev headers shared"), Attrs: words("include lib libdir soname"), ABI: 1, ABIWhy: "TensorRT puts the major version into its sonames", Cost: small},
-		{Name: "ucrt", Display: "Universal C Runtime", Cost: small},
-		{Name: "uv", Display: "uv", Cost: small},
-		{Name: "vcpkg", Display: "vcpkg", Cost: small},
-		{Name: "vcredist", Display: "Visual C++ Redistributable", Attrs: words("arch generation registered"), Cost: small},
-		{
-			Name: "visual-studio", Display: "Visual Studio",
-			Attrs: words("build_customizations channel channel_id complete components cuda_customizations default_toolset display_version generator instance_id milestone missing prerelease product product_id reboot_required sources toolset_family toolsets year"),
-			Cost:  Cost{Download: 5 * gb, Minutes: 30, Heavy: true},
-		},
-		{Name: "vulkan", Display: "Vulkan driver", Parts: words("cpu gpu"), Attrs: words("icd library problem state"), Cost: small},
-		{Name: "vulkan-loader", Display: "Vulkan loader", Cost: small},
-		{Name: "windows-sdk", Display: "Windows SDK", Attrs: words("registered root"), Cost: Cost{Download: 2 * gb, Minutes: 10}},
-		{Name: "winget", Display: "winget", Attrs: words("version_of"), Cost: small},
-		{Name: "xbps", Display: "XBPS", Cost: small},
-		{Name: "xcode", Display: "Xcode", Attrs: words("build developer_dir"), Cost: Cost{Download: 3 * gb, Minutes: 30}},
-		{Name: "xcode-clt", Display: "Xcode Command Line Tools", Parts: words("MacOSX clang old-cxx-headers"), Cost: small},
-		{Name: "yum", Display: "yum", Cost: small},
-		{Name: "zypper", Display: "zypper", Cost: small},
 	}
-})
+}
 
 // FindComponent looks a name up; false when there is no such component.
 func FindComponent(name string) (Component, bool) {

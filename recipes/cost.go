@@ -28,6 +28,9 @@ const (
 
 func smallCost() Cost { return Cost{Download: 30 * mb, Minutes: 1} }
 
+// tinyCost is what a single small program takes.
+func tinyCost() Cost { return Cost{Download: 1 * mb, Minutes: 0.2} }
+
 // UsualCost is what a component's installation takes, by the catalog; for what is
 // not in it, what a small one takes.
 func UsualCost(component string) Cost {
