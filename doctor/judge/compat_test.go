@@ -224,3 +224,38 @@ func TestExactAdvice(t *testing.T) {
 		t.Errorf("without: %q", got)
 	}
 }
+
+// TestOtherBuild: a copy that is the build for another CUDA than the toolkit here,
+// although its release has one for it.
+func TestOtherBuild(t *testing.T) {
+	_, tables := load(t)
+	for name, c := range map[string]struct {
+		table, built, cuda string
+		sm, driver         string
+		want               bool
+		fix                []string // what is in it; after a "-", what is not
+	}{
+		"for 12, and 11.8 is here":           {"libtorch-cuda", "12.1", "11.8.89", "8.6", "580.95.05", true, []string{"Install LibTorch 2.3.1 in its cu118 build", "Or install CUDA Toolkit 12.1"}},
+		"for 11, and 12.1 is here":           {"libtorch-cuda", "11.8", "12.1.105", "8.6", "580.95.05", true, []string{"in its cu118 build", "Or install CUDA Toolkit 11.8"}},
+		"the driver does not run the other":  {"libtorch-cuda", "12.1", "11.8.89", "8.6", "470.256.02", true, []string{"in its cu118 build", "-Or install"}},
+		"the other has no code for the card": {"libtorch-cuda", "12.1", "11.8.89", "3.5", "580.95.05", true, []string{"in its cu118 build", "-Or install"}},
+		"another minor version of the same":  {"libtorch-cuda", "12.1", "12.4.131", "8.6", "580.95.05", false, nil},
+		"for the CPU, or not known":          {"libtorch-cuda", "", "11.8.89", "8.6", "580.95.05", false, nil},
+		"another table":                      {"onnxruntime-cuda", "12.1", "11.8.89", "8.6", "580.95.05", false, nil},
+	} {
+		f := gpuHost("linux", "a card", c.sm, map[string]facts.Instance{
+			"libtorch": {Version: "2.3.1", Built: facts.Built{CUDA: c.built}}, "nvidia-driver": {Version: c.driver}, "cuda": {Version: c.cuda},
+		})
+		e := &evaluation{tables: tables, facts: f, recipe: &recipes.Recipe{}}
+		v, ok := e.otherBuild(c.table, map[string]string{"cuda": c.cuda, "libtorch": "2.3.1"}, "cu118")
+		if ok != c.want || ok && (v.state != Fail || !strings.Contains(v.found, "built for CUDA "+c.built) || !strings.Contains(v.found, c.cuda)) {
+			t.Errorf("%s: %v, %+v", name, ok, v)
+		}
+		for _, text := range c.fix {
+			text, not := strings.CutPrefix(text, "-")
+			if strings.Contains(v.fix, text) == not {
+				t.Errorf("%s: the fix is %q", name, v.fix)
+			}
+		}
+	}
+}

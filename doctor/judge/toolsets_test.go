@@ -131,6 +131,27 @@ func TestPlaces(t *testing.T) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
+	// Projects that build in a folder of their sources': 60 characters are one too many.
+	for name, tt := range map[string]struct {
+		kinds  []string
+		folder string
+		long   string
+		want   bool
+	}{
+		"OpenCV's sources, 60 characters":       {[]string{"cmake", "opencv"}, `C:\` + strings.Repeat("x", 57), "off", true},
+		"OpenCV's sources, 59 characters":       {[]string{"cmake", "opencv"}, `C:\` + strings.Repeat("x", 56), "off", false},
+		"OpenPose's sources, 60 characters":     {[]string{"openpose"}, `C:\` + strings.Repeat("x", 57), "off", true},
+		"a character that takes several bytes":  {[]string{"openpose"}, `C:\` + strings.Repeat("工", 56), "off", false},
+		"another project in a deep folder":      {[]string{"cmake"}, `C:\` + strings.Repeat("x", 57), "off", false},
+		"OpenCV's sources with long paths":      {[]string{"opencv"}, `C:\` + strings.Repeat("x", 57), "on", false},
+		"it is not known whether they are long": {[]string{"opencv"}, `C:\` + strings.Repeat("x", 57), "", false},
+	} {
+		f := windowsWithCUDA("1929", "14.26.28801")
+		f.OS.LongPaths, f.Project = tt.long, facts.Project{Kinds: tt.kinds, Folder: tt.folder}
+		if vars, ok := deepBuildFolder(&evaluation{facts: f}, subject{}); ok != tt.want || ok && (vars["folder"] != tt.folder || vars["length"] != "60") {
+			t.Errorf("%s: %v, %v", name, ok, vars)
+		}
+	}
 	for path, want := range map[string]string{`C:\mingw64\bin\gcc.exe`: "", `C:\Program Files\mingw\bin\gcc.exe`: "a space", `C:\Büro\bin\gcc.exe`: "other than ASCII"} {
 		f := windowsWithCUDA("1929", "14.26.28801")
 		f.Add("mingw", facts.Instance{Version: "13.2", Active: true, Path: path, Attrs: map[string]string{"cgo": "yes, from PATH"}})

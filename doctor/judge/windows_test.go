@@ -108,3 +108,54 @@ func TestWindowsCompilers(t *testing.T) {
 		})
 	}
 }
+
+// TestCUDAPathOther: CUDA_PATH is a toolkit that the recipe refuses, and the one on PATH
+// is not.
+func TestCUDAPathOther(t *testing.T) {
+	_, tables := load(t)
+	needs := func(cuda string, more ...string) *recipes.Recipe {
+		return &recipes.Recipe{Name: "test", Components: append(more, "cuda"), Requirements: []recipes.Requirement{
+			{ID: "cuda.version", Component: &recipes.ComponentCheck{Name: "cuda", Version: cuda}},
+		}}
+	}
+	const studio = "visual-studio"
+	for name, c := range map[string]struct {
+		recipe         *recipes.Recipe
+		onPath, inPath string // the toolkit that PATH finds, and CUDA_PATH's: "" for the same, "?" unknown, "-…" another one
+		chosen         string // the series that a table names
+		want           bool
+	}{
+		"CUDA_PATH is too old":                {needs(">= 11, < 12", studio), "11.8.89", "10.2.89", "", true},
+		"CUDA_PATH is too new":                {needs(">= 11, < 12", studio), "11.8.89", "12.4.131", "", true},
+		"both are accepted":                   {needs(">= 11", studio), "11.8.89", "12.4.131", "", false},
+		"the one on PATH is refused, too":     {needs(">= 12", studio), "11.8.89", "10.2.89", "", false},
+		"they are one":                        {needs(">= 11", studio), "11.8.89", "", "", false},
+		"CUDA_PATH's release is not known":    {needs(">= 11, < 12", studio), "11.8.89", "?", "11.8", false},
+		"the other is not CUDA_PATH's":        {needs(">= 11, < 12", studio), "11.8.89", "-10.2.89", "", false},
+		"nothing is built by Visual Studio":   {needs(">= 11, < 12"), "11.8.89", "10.2.89", "", false},
+		"a table names the series on PATH":    {needs(">= 10", studio), "11.7.99", "10.2.89", "11.7", true},
+		"a table names the one of CUDA_PATH":  {needs(">= 10", studio), "11.7.99", "10.2.89", "10.2", false},
+		"a table names a third series":        {needs(">= 10", studio), "11.7.99", "10.2.89", "12.1", false},
+		"CUDA_PATH is a patch of that series": {needs(">= 10", studio), "11.7.99", "11.7.64", "11.7", false},
+	} {
+		f := &facts.Facts{OS: facts.OS{Family: "windows", ID: "windows", Arch: "amd64"}}
+		f.Add("cuda", facts.Instance{Version: c.onPath, Path: `C:\CUDA\first`, Active: true, Via: []string{"PATH"}})
+		if release, elsewhere := strings.CutPrefix(c.inPath, "-"); elsewhere {
+			f.Add("cuda", facts.Instance{Version: release, Path: `C:\CUDA\second`})
+		} else if release != "" {
+			f.Add("cuda", facts.Instance{Version: strings.TrimPrefix(release, "?"), Path: `C:\CUDA\second`, Via: []string{"CUDA_PATH"}})
+		} else {
+			f.Components["cuda"][0].Via = []string{"PATH", "CUDA_PATH"}
+		}
+		e := &evaluation{recipe: c.recipe, tables: tables, facts: f, chosen: map[string]string{"cuda": c.chosen}}
+		vars, ok := cudaPathOther(e, subject{instance: &f.Components["cuda"][0]})
+		if ok != c.want || ok && (vars["other"] != `C:\CUDA\second` || vars["release"] != c.inPath || vars["taken"] != `C:\CUDA\first`) {
+			t.Errorf("%s: %v, %v", name, ok, vars)
+		}
+		if len(f.Components["cuda"]) == 2 {
+			if _, ok := cudaPathOther(e, subject{instance: &f.Components["cuda"][1]}); ok {
+				t.Errorf("%s: it is said of the other copy, too", name)
+			}
+		}
+	}
+}

@@ -86,6 +86,34 @@ DEVELOPER_DIR=/Library/Developer/CommandLineTools/
 	}, rows(f))
 }
 
+// TestEmptiedCommandLineTools: an upgrade of macOS leaves the folder without its
+// programs, and xcode-select goes on naming it. It cannot be used where it is selected.
+func TestEmptiedCommandLineTools(t *testing.T) {
+	const sdk = "-- dir /Library/Developer/CommandLineTools/SDKs/MacOSX12.1.sdk --\n"
+	for name, c := range map[string]struct {
+		host   string
+		remedy string // "" where they are usable
+	}{
+		"selected":                    {sdk, "sudo rm -rf /Library/Developer/CommandLineTools && xcode-select --install"},
+		"whole":                       {sdk + "-- exec /Library/Developer/CommandLineTools/usr/bin/clang --\n", ""},
+		"an Xcode is selected":        {sdk + "-- env --\nDEVELOPER_DIR=/Applications/Xcode.app/Contents/Developer\n-- dir /Applications/Xcode.app/Contents/Developer/usr/bin --\n", ""},
+		"a deleted Xcode is selected": {sdk + "-- env --\nDEVELOPER_DIR=/Applications/Xcode.app/Contents/Developer\n", "unset DEVELOPER_DIR"},
+	} {
+		env := ""
+		if !strings.Contains(c.host, "-- env --") {
+			env = "-- env --\nDEVELOPER_DIR=/Library/Developer/CommandLineTools\n"
+		}
+		list := probe(t, hosttest.Parse(t, "-- platform --\ndarwin/arm64\n"+env+c.host)).Components["xcode-clt"]
+		if len(list) != 1 {
+			t.Errorf("%s: %+v", name, list)
+			continue
+		}
+		if got := list[0].Unusable; (got == nil) != (c.remedy == "") || got != nil && (got.Reason != facts.MissingFile || got.Remedy != c.remedy) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
 func TestSeveralXcodes(t *testing.T) {
 	f := probe(t, hosttest.Parse(t, `
 -- platform --
