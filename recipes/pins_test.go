@@ -5,7 +5,7 @@ import "testing"
 func TestPinned(t *testing.T) {
 	for _, tt := range []struct{ manager, name, constraint, want string }{
 		{"winget", "Kitware.CMake", "", "4.2.3"},
-		{"winget", "Kitware.CMake", ">= 3.7, < 4", "3.31.8"},
+		{"winget", "Kitware.CMake", ">= 3.7, < 4", "3.31.6"},
 		{"winget", "Kitware.CMake", ">= 99", ""},
 		{"winget", "Nvidia.CUDA", "~> 12.9.0", "12.9"},
 		{"winget", "Nvidia.CUDA", "~> 11.4.0", ""},

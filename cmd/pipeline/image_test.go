@@ -17,7 +17,7 @@ func TestPlanForImages(t *testing.T) {
 		want := []string{"ARG BASE=" + name, "It is the plan for a clean " + name, "golang-go", "libopencv-dev", "g++", "pkg-config"}
 		if strings.HasPrefix(name, "windows") {
 			o.Format, o.Recipe.Name = "ps1", "gocv-windows"
-			want = []string{"cmake-3.31.8-windows-x86_64.msi", "Git-2.53.0-64-bit.exe", "winlibs", "MinGW Makefiles"}
+			want = []string{"cmake-3.31.6-windows-x86_64.msi", "Git-2.53.0-64-bit.exe", "winlibs", "MinGW Makefiles"}
 		}
 		var out bytes.Buffer
 		o.Console = &console.Console{Out: &out, Err: &out}
