@@ -102,6 +102,7 @@ func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/lot14.yaml")
 	judgeCases(t, "testdata/lot15.yaml")
 	judgeCases(t, "testdata/lot16.yaml")
+	judgeCases(t, "testdata/lot17w.yaml")
 }
 
 var sharedCases = filepath.Join("..", "..", "shared", "cases")
