@@ -264,6 +264,8 @@ type Project struct {
 	// MSBuild are the settings of Visual Studio's projects here that a machine may not
 	// have.
 	MSBuild []MSBuildSetting `json:"msbuild,omitempty"`
+	// CuDNN is the library of cuDNN that the build folder of OpenCV here links.
+	CuDNN string `json:"cudnn,omitempty"`
 	// RunFrom is the folder that the program of this folder has to be started in.
 	RunFrom string `json:"run_from,omitempty"`
 	// Leftovers are what earlier runs of CMake remember and is no longer so.
@@ -397,6 +399,14 @@ const (
 	OldPybind LeftoverProblem = "old-pybind"
 	// NoGlslang: glslang of the system is asked for, and CMake did not find it.
 	NoGlslang LeftoverProblem = "no-glslang"
+	// WithoutCuDNN: OpenPose's Caffe is used without cuDNN.
+	WithoutCuDNN LeftoverProblem = "without-cudnn"
+	// OtherCaffe: a library is of the Caffe for another GPU_MODE; the detail is the folder
+	// of this mode's.
+	OtherCaffe LeftoverProblem = "other-caffe"
+	// NoPythonDebug: a Debug build of Python's module needs the detail, which this Python
+	// does not have.
+	NoPythonDebug LeftoverProblem = "no-python-debug"
 )
 
 // Submodule is a folder that git fills from another repository, and that is empty.
@@ -410,6 +420,8 @@ type Submodule struct {
 type Model struct {
 	Path    string      `json:"path"`
 	Problem FileProblem `json:"problem"`
+	// Address is where it was to come from, as a log says.
+	Address string `json:"address,omitempty"`
 }
 
 // FileProblem is what a file is in place of the model or library that it is named
@@ -421,7 +433,8 @@ const (
 	EmptyFile  FileProblem = "empty"
 	LFSPointer FileProblem = "lfs-pointer" // git has the text that stands for it
 	WebPage    FileProblem = "web-page"
-	CutShort   FileProblem = "cut-short" // its end is missing
+	CutShort   FileProblem = "cut-short"   // its end is missing
+	NotFetched FileProblem = "not-fetched" // a download of it failed, and it is not there
 )
 
 // Module is a kernel module of a GPU's driver, as files show it.

@@ -359,6 +359,23 @@ func downloadRefused(_ *evaluation, s subject) (map[string]string, bool) {
 	return map[string]string{"what": what}, what != ""
 }
 
+// withoutCuDNN finds a build of OpenPose whose Caffe goes without cuDNN, for a card that
+// has not the memory which the default model then takes (OpenPose, doc/05_faq.md, Out of
+// Memory Error).
+func withoutCuDNN(e *evaluation, s subject) (map[string]string, bool) {
+	const needed = 12 << 30
+	if item[facts.Leftover](s).Problem != facts.WithoutCuDNN || !e.usesCUDA() {
+		return nil, false
+	}
+	most := uint64(0)
+	for _, g := range e.facts.GPUs {
+		if g.Vendor == "nvidia" {
+			most = max(most, g.Memory)
+		}
+	}
+	return map[string]string{"memory": recipes.Bytes(most).Human()}, most > 0 && most <= needed
+}
+
 // openCVSources finds sources of OpenCV that do not build on this machine, whatever their
 // build is given: what a release fixed is named with it.
 func openCVSources(e *evaluation, _ subject) (map[string]string, bool) {

@@ -39,6 +39,7 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"opencv-for-cuda":      openCVForCUDA,
 		"other-modules":        otherModules,
 		"old-pybind":           oldPybind,
+		"without-cudnn":        withoutCuDNN,
 		"project-component":    projectComponent,
 		"demand-newer":         demandNewer,
 		"nvcc-off-path":        nvccOffPath,

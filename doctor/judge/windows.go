@@ -216,6 +216,9 @@ func cudnnLayout(e *evaluation, s subject) (map[string]string, bool) {
 	if opencv, ok := e.facts.Active("opencv"); ok && (opencv.Built.CuDNN != "" || opencv.Built.CUDA != "") {
 		return nil, false
 	}
+	if strings.EqualFold(slashed(e.facts.Project.CuDNN), slashed(lib+`\cudnn.lib`)) {
+		return nil, false // the build folder has it already
+	}
 	return map[string]string{"lib": lib, "include": include}, true
 }
 

@@ -345,7 +345,7 @@ func (p *prober) cache(dir string) (project string) {
 	var dnn, lapack, glslang, python, obsensor, modules, pybind facts.Leftover
 	code := facts.GPUCode{By: "cmake-cache", File: file}
 	cuda, n := false, 0
-	options := map[string]string{}
+	options, all := map[string]string{}, map[string]facts.Leftover{}
 	for line := range strings.Lines(string(data)) {
 		n++
 		name, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
@@ -356,6 +356,9 @@ func (p *prober) cache(dir string) (project string) {
 		l := facts.Leftover{Entry: name, Value: value, File: file, Line: n, Problem: facts.NamesNoFile}
 		if name == "CMAKE_GENERATOR" || name == "CMAKE_CXX_COMPILER" {
 			options[name] = value
+		}
+		if slices.Contains(compared, name) {
+			all[name] = l
 		}
 		switch {
 		case name == "CMAKE_PROJECT_NAME":
@@ -429,7 +432,10 @@ func (p *prober) cache(dir string) (project string) {
 	if project == "ncnn" && glslang.Entry != "" && options["NCNN_SYSTEM_GLSLANG"] == "ON" && options["NCNN_VULKAN"] == "ON" {
 		found = append(found, glslang)
 	}
-	p.p.Leftovers = append(p.p.Leftovers, found...)
+	p.p.Leftovers = append(append(p.p.Leftovers, found...), p.together(project, dir, all)...)
+	if project == "OpenCV" {
+		p.notFetched(dir)
+	}
 	return project
 }
 

@@ -1,0 +1,109 @@
+package project
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
+)
+
+// compared are the entries of a cache that say something only together.
+var compared = []string{
+	"GPU_MODE", "USE_CUDNN", "BUILD_opencv_python3", "PYTHON3_LIBRARY", "CUDNN_LIBRARY",
+	"Caffe_LIB", "Caffe_Proto_LIB", "Caffe_LIB_RELEASE", "Caffe_Proto_LIB_RELEASE", "Caffe_LIB_DEBUG", "Caffe_Proto_LIB_DEBUG",
+}
+
+// together are the leftovers that two entries make, or an entry and what lies in the
+// build folder.
+func (p *prober) together(project, dir string, all map[string]facts.Leftover) (out []facts.Leftover) {
+	add := func(l facts.Leftover, problem facts.LeftoverProblem, detail string) {
+		l.Problem, l.Detail = problem, detail
+		out = append(out, l)
+	}
+	switch project {
+	case "OpenPose":
+		if l := all["USE_CUDNN"]; l.Value == "OFF" && (all["GPU_MODE"].Value == "CUDA" || all["GPU_MODE"].Value == "") {
+			add(l, facts.WithoutCuDNN, "")
+		}
+		if l, folder := otherCaffe(all); p.h.Windows() && folder != "" {
+			add(l, facts.OtherCaffe, folder)
+		}
+	case "OpenCV":
+		if l := all["CUDNN_LIBRARY"]; l.Value != "" && !strings.HasSuffix(l.Value, "-NOTFOUND") && !p.gone(l.Value) {
+			p.p.CuDNN = l.Value
+		}
+		if l := all["PYTHON3_LIBRARY"]; p.h.Windows() && all["BUILD_opencv_python3"].Value != "OFF" {
+			if name := p.noDebugPython(l.Value, dir); name != "" {
+				add(l, facts.NoPythonDebug, name)
+			}
+		}
+	}
+	return out
+}
+
+// otherCaffe finds the Caffe of another GPU_MODE, which CMake keeps when the mode is
+// changed: OpenPose's CMakeLists.txt forgets some of the entries only. The folder is the
+// one of the mode (OpenPose 1.4.0 to master).
+func otherCaffe(all map[string]facts.Leftover) (facts.Leftover, string) {
+	folder := map[string]string{"CUDA": "caffe", "CPU_ONLY": "caffe_cpu", "OPENCL": "caffe_opencl"}[all["GPU_MODE"].Value]
+	for _, name := range compared {
+		l := all[name]
+		if m := broughtCaffe.FindStringSubmatch(l.Value); strings.HasPrefix(name, "Caffe_") && m != nil && folder != "" && m[1] != folder {
+			return l, folder
+		}
+	}
+	return facts.Leftover{}, ""
+}
+
+var (
+	broughtCaffe = lazyregexp.New(`(?i)/3rdparty/windows/(caffe(?:_cpu|_opencl)?)/lib/`)
+	pythonImport = lazyregexp.New(`(?i)^(.+[/\\])(python3[0-9]+)\.lib$`)
+)
+
+// noDebugPython is the library by which Python's headers ask for its debug build in a
+// Debug configuration, where that was begun in the build folder and the library is not
+// here; "" otherwise.
+func (p *prober) noDebugPython(library, dir string) string {
+	m := pythonImport.FindStringSubmatch(library)
+	if m == nil || p.gone(library) || !p.gone(m[1]+m[2]+"_d.lib") {
+		return ""
+	}
+	if !p.h.Exists(p.ctx, p.h.Join(dir, "modules", "python3", "opencv_python3.dir", "Debug")) && !p.h.Exists(p.ctx, p.h.Join(dir, "lib", "Debug")) {
+		return ""
+	}
+	return m[2] + "_d.lib"
+}
+
+// notFetched reads the log of what OpenCV's CMake downloaded in its last run (OpenCV,
+// cmake/OpenCVDownload.cmake): a download that was begun and whose file was not looked at
+// after it has failed. CMake goes on without that part.
+func (p *prober) notFetched(dir string) {
+	const most = 8
+	file := p.h.Join(dir, "CMakeDownloadLog.txt")
+	begun, n := facts.Model{}, 0
+	end := func() {
+		if begun.Path != "" && n < most && !p.h.Exists(p.ctx, begun.Path) && !slices.Contains(p.p.Downloads, begun) {
+			p.p.Downloads, n = append(p.p.Downloads, begun), n+1
+		}
+		begun = facts.Model{}
+	}
+	for line := range strings.Lines(p.text(file)) {
+		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		words := strings.Split(rest, `"`)
+		switch word {
+		case "do_copy", "do_unpack", "#do_copy", "#do_unpack":
+			end()
+		case "#cmake_download":
+			if len(words) > 3 {
+				begun = facts.Model{Path: words[1], Address: words[3], Problem: facts.NotFetched}
+				if p.h.Windows() {
+					begun.Path = strings.ReplaceAll(begun.Path, "/", `\`)
+				}
+			}
+		case "#check_md5", "#copy", "#unpack":
+			begun = facts.Model{}
+		}
+	}
+	end()
+}
