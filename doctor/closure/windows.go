@@ -532,6 +532,9 @@ func (w *desk) roots(name string, in *facts.Instance) []string {
 		add(in.Attrs["lib"])
 		w.modules(in, add)
 	case "openpose":
+		if strings.EqualFold(w.h.Base(in.Path), "Plugins") { // Unity's, which loads them from there
+			add(w.at(in.Path, "openpose.dll"))
+		}
 		for _, sub := range []string{"bin", `build\x64\Release`, `x64\Release`} {
 			dir := w.h.Join(openPoseTree(in.Path), sub)
 			for _, low := range slices.Sorted(maps.Keys(w.list(dir))) {

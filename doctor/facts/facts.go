@@ -327,7 +327,7 @@ type GPUCode struct {
 // MSBuildSetting is a line of a Visual Studio project (.vcxproj) that names what has to
 // be on the machine.
 type MSBuildSetting struct {
-	// Kind: toolset, sdk, customization (of CUDA) or libraries.
+	// Kind: toolset, sdk, customization (of CUDA), libraries, headers or package.
 	Kind MSBuildKind `json:"kind"`
 	// Value is v142, 8.1, 11.1, or the import libraries.
 	Value string `json:"value"`
@@ -339,6 +339,8 @@ type MSBuildSetting struct {
 	// Debug: the configuration uses the debug runtime (/MDd), which the libraries of
 	// another one cannot be mixed with.
 	Debug bool `json:"debug,omitempty"`
+	// Runtime is the C runtime of the configuration, md or mt.
+	Runtime string `json:"runtime,omitempty"`
 	// Configuration is Debug, Release or another name; "" for all.
 	Configuration string `json:"configuration,omitempty"`
 	File          string `json:"file"`
@@ -354,6 +356,10 @@ const (
 	WindowsSDK    MSBuildKind = "sdk"
 	Customization MSBuildKind = "customization"
 	Libraries     MSBuildKind = "libraries"
+	// Headers: the configuration takes OpenCV, whose headers are in none of the folders;
+	// the value is a variable in one of them that is not set.
+	Headers MSBuildKind = "headers"
+	Package MSBuildKind = "package" // of NuGet, with its version
 )
 
 // Leftover is an entry of a CMakeCache.txt.

@@ -588,6 +588,9 @@ func displayed(pairs []string) string {
 
 // hostCompiler says how to give a CUDA toolkit a compiler that it supports.
 func (e *evaluation) hostCompiler(column string, limit Limit, found string) string {
+	if limit.candidate {
+		return lang.T("Install CUDA Toolkit 8.0.61, the last release of 8.0, in place of this release candidate: it takes each update of Visual Studio 2015.")
+	}
 	if other := e.selectCopy(column, func(v string) bool { ok, err := limit.Accepts.Check(v); return err == nil && ok }); other != "" {
 		return other
 	}
@@ -661,6 +664,8 @@ type Limit struct {
 	Accepts recipes.Constraint
 	Text    string
 	newest  int // of MSVC, the last _MSC_VER; of the others the last major version
+	// candidate: the toolkit is a release candidate that refuses what its release takes.
+	candidate bool
 }
 
 // HostLimit reads the limit that a CUDA toolkit's attributes state: gcc_max and
@@ -695,6 +700,11 @@ func HostLimit(cuda facts.Instance, column string) (Limit, bool) {
 			text = fmt.Sprintf(">= 14.%02d, %s", low-1900, text)
 		}
 		limit.Text, limit.newest = lang.F("_MSC_VER %d to %d", low, high), high
+		if n := number("msc_2015_below"); n > 0 {
+			text += fmt.Sprintf(", < 14.0.%d", n)
+			limit.candidate = true
+			limit.Text = lang.F("Visual Studio 2015 before build %d of its compiler only", n)
+		}
 	default:
 		return limit, false
 	}

@@ -123,6 +123,51 @@ func msbuildOpenCV(e *evaluation, s subject) (map[string]string, bool) {
 	return nil, false
 }
 
+// msbuildRuntime finds a configuration that links an OpenCV whose static libraries have the
+// other C runtime (LNK2038): OpenCV's own choice for them is /MT, Visual Studio's for a
+// project /MD.
+func msbuildRuntime(e *evaluation, s subject) (map[string]string, bool) {
+	set := item[facts.MSBuildSetting](s)
+	list := e.facts.Components["opencv"]
+	at := slices.IndexFunc(set.Libraries, func(name string) bool { return openCVLibrary.MatchString(name) })
+	if set.Kind != facts.Libraries || set.Runtime == "" || len(list) == 0 || at < 0 {
+		return nil, false
+	}
+	for _, i := range list {
+		if i.Built.Runtime != "mt" && i.Built.Runtime != "md" || i.Built.Runtime == set.Runtime || i.HasPart("shared") || !i.HasPart("static") {
+			return nil, false
+		}
+	}
+	theirs := list[0].Built.Runtime
+	value := map[string]string{"mt": "Multi-threaded (/MT)", "md": "Multi-threaded DLL (/MD)"}[theirs]
+	if set.Debug {
+		value = map[string]string{"mt": "Multi-threaded Debug (/MTd)", "md": "Multi-threaded Debug DLL (/MDd)"}[theirs]
+	}
+	return map[string]string{"library": set.Libraries[at], "path": list[0].Path, "theirs": strings.ToUpper(theirs), "ours": strings.ToUpper(set.Runtime), "option": value}, true
+}
+
+// msbuildHeaders finds a project that looks for OpenCV's headers where they are not
+// (C1083).
+func msbuildHeaders(e *evaluation, s subject) (map[string]string, bool) {
+	set := item[facts.MSBuildSetting](s)
+	vars := map[string]string{"variable": set.Value, "folders": strings.Join(set.Folders, ", ")}
+	if set.Value != "" {
+		vars["folders"] = strings.Join(append([]string{"$(" + set.Value + ")"}, set.Folders...), ", ")
+	}
+	for _, i := range e.facts.Components["opencv"] {
+		if include := cmp.Or(i.Places.Include, strings.TrimRight(i.Path, `\`)+`\include`); i.HasPart("headers") && i.Built.Compiler != "mingw" && vars["include"] == "" {
+			vars["include"], vars["parent"] = include, strings.TrimSuffix(include, `\include`)
+		}
+	}
+	return vars, set.Kind == facts.Headers
+}
+
+// msbuildPackage finds a C# project that is to compute with CUDA and takes OpenCvSharp's
+// own build of OpenCV, which has none.
+func msbuildPackage(e *evaluation, s subject) (map[string]string, bool) {
+	return nil, item[facts.MSBuildSetting](s).Kind == facts.Package && e.usesCUDA()
+}
+
 // msbuildMixed finds a configuration that links OpenCV's libraries, or LibTorch's, of the
 // other C++ runtime: a std::string of one is none of the other.
 func msbuildMixed(e *evaluation, s subject) (map[string]string, bool) {

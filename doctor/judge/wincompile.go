@@ -252,6 +252,11 @@ func gocvPlace(e *evaluation, s subject) (map[string]string, bool) {
 	if !i.HasPart("headers") || strings.HasPrefix(low, `c:\opencv\build\`) {
 		return nil, false
 	}
+	if slices.ContainsFunc(e.facts.Components["opencv"], func(o facts.Instance) bool {
+		return o.Built.Compiler == "mingw" && o.HasPart("headers") && strings.HasPrefix(strings.ToLower(o.Path)+`\`, `c:\opencv\build\install\`)
+	}) {
+		return nil, false // that one is there as well, and is the one that gocv takes
+	}
 	include := strings.TrimRight(i.Path, `\`) + `\include`
 	if i.Places.Include != "" {
 		include = i.Places.Include

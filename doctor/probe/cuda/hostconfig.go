@@ -13,6 +13,8 @@ import (
 // _MSC_VER, and the numbers in the messages on GCC and Clang.
 var (
 	mscWindow = lazyregexp.New(`(?m)^#if _MSC_VER < (\d{4}) \|\| _MSC_VER (>=?) (\d{4})`)
+	// The release candidate of CUDA 8.0 refuses an update of Visual Studio 2015 besides.
+	mscUpdate = lazyregexp.New(`_MSC_VER == 1900 && _MSC_FULL_VER >= 1900(\d{5})\b.*\n\s*#error`)
 	gccLimit  = lazyregexp.New(`gcc versions later than (\d{1,2})(?:\.\d+)? are not supported`)
 	clangLess = lazyregexp.New(`clang version must be less than (\d{1,2})\b`)
 	// The condition above that message, which the message does not repeat rightly: in
@@ -22,7 +24,8 @@ var (
 )
 
 // ParseHostConfig reads the compilers that a toolkit's host_config.h accepts:
-// msc_ver_min and msc_ver_max (values of _MSC_VER), gcc_max and clang_max (major
+// msc_ver_min and msc_ver_max (values of _MSC_VER), msc_2015_below (the build of Visual
+// Studio 2015's compiler that is refused with all later ones), gcc_max and clang_max (major
 // versions), each inclusive. What the text does not state is left out.
 func ParseHostConfig(text string) map[string]string {
 	out := map[string]string{}
@@ -36,6 +39,9 @@ func ParseHostConfig(text string) map[string]string {
 		if errLow == nil && errHigh == nil && low <= high {
 			out["msc_ver_min"], out["msc_ver_max"] = strconv.Itoa(low), strconv.Itoa(high)
 		}
+	}
+	if m := mscUpdate.FindStringSubmatch(text); m != nil {
+		out["msc_2015_below"] = m[1]
 	}
 	if m := gccLimit.FindStringSubmatch(text); m != nil {
 		out["gcc_max"] = m[1]

@@ -45,6 +45,9 @@ func (s *search) openCVBuild(ctx context.Context) {
 			s.openCVCompilers(ctx, c)
 		}
 		const most = 8 // libraries of up to a gigabyte
+		if c.static && c.lib == "" {
+			c.worldModules(c.built.Modules)
+		}
 		if c.lib == "" || i >= most {
 			continue
 		}
@@ -67,16 +70,21 @@ func (s *search) openCVBuild(ctx context.Context) {
 				c.add(part)
 			}
 		}
-		// One library that holds every module says which in its build information.
-		if slices.Contains(c.parts, "world") {
-			modules := strings.Fields(attrs["build.modules"])
-			if len(modules) == 0 && strings.HasPrefix(c.version, "4.") {
-				modules = mainModules
-			}
-			for _, m := range modules {
-				c.add(m)
-			}
-		}
+		c.worldModules(strings.Fields(attrs["build.modules"]))
+	}
+}
+
+// worldModules adds what one library that holds every module has: its build information
+// says it, or for a static one the headers beside it.
+func (c *copyOf) worldModules(modules []string) {
+	if !slices.Contains(c.parts, "world") {
+		return
+	}
+	if len(modules) == 0 && strings.HasPrefix(c.version, "4.") {
+		modules = mainModules
+	}
+	for _, m := range modules {
+		c.add(m)
 	}
 }
 

@@ -42,11 +42,34 @@ func (s *search) openposeTrees(ctx context.Context, trees []string) {
 		s.openposeWeights(ctx, c, tree)
 		s.openposeArchives(ctx, c, h.Join(tree, `3rdparty\windows`))
 		if h.Windows() {
-			s.carried(ctx, c, []string{"bin", `build\bin`, `build\x64\Release`, `3rdparty\windows\caffe\bin`, `3rdparty\windows\caffe3rdparty\bin`}, tree)
+			s.carried(ctx, c, []string{"bin", "", `build\bin`, `build\x64\Release`, `3rdparty\windows\caffe\bin`, `3rdparty\windows\caffe3rdparty\bin`}, tree)
 			s.openposePython(ctx, c, tree)
 		}
 	}
 }
+
+// openposeHere are the trees of OpenPose in the current folder: one that a project brings
+// along, and the DLLs of OpenPose's plugin for Unity (openpose_unity_plugin,
+// getPlugins.bat).
+func (w *world) openposeHere(ctx context.Context) (out []string) {
+	if !look.IsPath(w.h.Dir) || len(w.h.Dir) < 4 {
+		return nil
+	}
+	for _, e := range w.list(ctx, w.h.Dir) {
+		if strings.HasPrefix(strings.ToLower(e.Name), "openpose") {
+			out = append(out, w.h.Join(w.h.Dir, e.Name))
+		}
+	}
+	for _, sub := range []string{"", "OpenPosePlugin"} {
+		if dir := w.h.Join(w.h.Dir, sub, unityPlugins); w.entry(ctx, dir, "openpose.dll") != "" {
+			out = append(out, dir)
+		}
+	}
+	return out
+}
+
+// unityPlugins is the folder of that plugin's DLLs in a project of Unity.
+const unityPlugins = `Assets\OpenPose\Plugins`
 
 // fromArchive tells the folders into which Explorer, 7-Zip and WinRAR put the one file of
 // an archive that was opened in them.
@@ -72,6 +95,9 @@ func ownedBy(tree string, c *copyOf) bool {
 // openposeTree tells a tree of OpenPose from a folder that is only named so.
 func (s *search) openposeTree(ctx context.Context, tree string) bool {
 	marks := [][2]string{{"models", "getModels.bat"}, {"models", "getModels.sh"}, {"include", "openpose"}, {"bin", "OpenPoseDemo.exe"}, {"python", "openpose"}, {`build\python`, "openpose"}}
+	if strings.HasSuffix(strings.ToLower(tree), strings.ToLower(unityPlugins)) {
+		return true
+	}
 	return slices.ContainsFunc(marks, func(at [2]string) bool { return s.entry(ctx, s.h.Join(tree, at[0]), at[1]) != "" })
 }
 
@@ -182,7 +208,7 @@ var pydName = lazyregexp.New(`^pyopenpose\.cp(\d)(\d+)-.*\.pyd$`)
 // not searched (What's New in Python 3.8, "ctypes" and "os").
 func (s *search) openposePython(ctx context.Context, c *copyOf, tree string) {
 	h := s.h
-	for _, folder := range []string{`build\python\openpose\Release`, `build\python\openpose`, `python\openpose\Release`, `python\openpose`, `bin\python\openpose\Release`, `bin\python\openpose`} {
+	for _, folder := range []string{`build\python\openpose\Release`, `build\python\openpose`, `python\openpose\Release`, `python\openpose`, `bin\python\openpose\Release`, `bin\python\openpose`, "Release", "bin", ""} {
 		dir := h.Join(tree, folder)
 		for _, e := range s.list(ctx, dir) {
 			m := pydName.FindStringSubmatch(strings.ToLower(e.Name))
@@ -205,7 +231,7 @@ func (s *search) openposePython(ctx context.Context, c *copyOf, tree string) {
 				if slices.ContainsFunc(searched, func(d string) bool { return s.matching(ctx, d, needed) != "" }) {
 					continue
 				}
-				for _, d := range []string{`build\x64\Release`, `build\bin`, "bin", `x64\Release`} {
+				for _, d := range []string{`build\x64\Release`, `build\bin`, "bin", `x64\Release`, "Release"} {
 					if name := s.matching(ctx, h.Join(tree, d), needed); name != "" && from == "" {
 						from = h.Join(tree, d, name)
 					}

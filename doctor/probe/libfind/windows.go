@@ -56,8 +56,13 @@ func (w *world) windows(ctx context.Context) {
 			s.readBinaries(ctx)
 		}
 		s.windowsSettle(ctx)
-		if s.spec.component == "openpose" {
-			s.openposeTrees(ctx, trees)
+		switch s.spec.component {
+		case "openpose":
+			s.openposeTrees(ctx, append(w.openposeHere(ctx), trees...))
+		case "caffe":
+			for _, c := range s.copies {
+				s.carried(ctx, c, []string{"bin", `build\x64\Release`, ""}, c.prefix)
+			}
 		}
 	}
 }

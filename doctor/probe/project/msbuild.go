@@ -1,6 +1,7 @@
 package project
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -18,7 +19,7 @@ var (
 	// settingOf is a setting on a line of its own, conditionOf the configuration and
 	// platform that the group around it is for, cudaImport the build customization of a
 	// CUDA that the project imports.
-	settingOf   = lazyregexp.New(`<(PlatformToolset|WindowsTargetPlatformVersion|UseDebugLibraries|RuntimeLibrary|AdditionalDependencies|AdditionalLibraryDirectories|AdditionalOptions)>([^<]+)</`)
+	settingOf   = lazyregexp.New(`<(PlatformToolset|WindowsTargetPlatformVersion|UseDebugLibraries|RuntimeLibrary|AdditionalDependencies|AdditionalLibraryDirectories|AdditionalIncludeDirectories|PreprocessorDefinitions|AdditionalOptions)>([^<]+)</`)
 	conditionOf = lazyregexp.New(`<(?:PropertyGroup|ItemDefinitionGroup)\b[^>]*Condition="'\$\(Configuration\)\|\$\(Platform\)'=='([^|']+)\|([^']+)'"`)
 	cudaImport  = lazyregexp.New(`<Import Project="[^"]*\\CUDA ([0-9]+\.[0-9]+)\.props"`)
 )
@@ -43,6 +44,7 @@ func (p *prober) msbuild() {
 	if _, err := p.h.Stat(p.ctx, p.h.Join(p.h.Dir, "CMakeCache.txt")); err != nil { // CMake writes its projects anew
 		p.settings(files)
 	}
+	p.nuget()
 	files = append(files, p.h.Join(p.h.Dir, "windows", "CommonSettings.props"), p.h.Join(p.h.Dir, "CommonSettings.props"))
 	seen := map[string]bool{}
 	for _, file := range files[:min(len(files), most+2)] {
@@ -96,8 +98,13 @@ func (p *prober) isMSBuild() {
 func (p *prober) settings(files []string) {
 	seen := map[string]bool{}
 	for _, file := range files {
-		for _, s := range vcxproj(p.text(file)) {
+		text := p.text(file)
+		for _, s := range vcxproj(text) {
 			s.File = file
+			if s.Kind == facts.Headers && (seen[string(s.Kind)+file] || !p.noHeaders(&s, file, text)) {
+				continue
+			}
+			seen[string(facts.Headers)+file] = seen[string(facts.Headers)+file] || s.Kind == facts.Headers
 			key := string(s.Kind) + s.Value + s.Configuration
 			if seen[key] || s.Kind == facts.WindowsSDK && p.kits(s.Value) {
 				continue
@@ -122,8 +129,8 @@ func (p *prober) kits(version string) bool {
 // vcxproj reads a Visual Studio project, which has a setting a line.
 func vcxproj(text string) (out []facts.MSBuildSetting) {
 	configuration, platform := "", ""
-	debug := map[string]bool{}
-	of := map[string]*facts.MSBuildSetting{}
+	debug, runtime := map[string]bool{}, map[string]string{}
+	of, headers, opencv := map[string]*facts.MSBuildSetting{}, map[string]facts.MSBuildSetting{}, map[string]bool{}
 	n := 0
 	for line := range strings.Lines(text) {
 		n++
@@ -140,7 +147,7 @@ func vcxproj(text string) (out []facts.MSBuildSetting) {
 			continue
 		}
 		m := settingOf.FindStringSubmatch(line)
-		if m == nil || strings.Contains(m[2], "$(") && m[1] != "AdditionalLibraryDirectories" {
+		if m == nil || strings.Contains(m[2], "$(") && !strings.HasSuffix(m[1], "Directories") {
 			continue
 		}
 		if of[configuration] == nil {
@@ -156,6 +163,9 @@ func vcxproj(text string) (out []facts.MSBuildSetting) {
 			debug[configuration] = value == "true"
 		case "RuntimeLibrary":
 			debug[configuration] = strings.HasPrefix(value, "MultiThreadedDebug")
+			if !strings.HasSuffix(value, "DLL") {
+				runtime[configuration] = "mt"
+			}
 		case "AdditionalDependencies":
 			s.Line, s.Value = n, value
 			for name := range strings.SplitSeq(value, ";") {
@@ -163,6 +173,10 @@ func vcxproj(text string) (out []facts.MSBuildSetting) {
 					s.Libraries = append(s.Libraries, low[strings.LastIndexAny(low, `\/`)+1:])
 				}
 			}
+		case "AdditionalIncludeDirectories":
+			headers[configuration] = facts.MSBuildSetting{Kind: facts.Headers, Configuration: configuration, Line: n, Folders: strings.Split(value, ";")}
+		case "PreprocessorDefinitions":
+			opencv[configuration] = slices.Contains(strings.Split(value, ";"), "OPENCV") // Darknet's
 		case "AdditionalLibraryDirectories":
 			s.Folders = strings.Split(strings.ReplaceAll(value, ";%(AdditionalLibraryDirectories)", ""), ";")
 		case "AdditionalOptions":
@@ -170,8 +184,11 @@ func vcxproj(text string) (out []facts.MSBuildSetting) {
 		}
 	}
 	for _, configuration := range slices.Sorted(maps.Keys(of)) {
+		if h := headers[configuration]; len(h.Folders) > 0 && (opencv[configuration] || strings.Contains(of[configuration].Value, "opencv_")) {
+			out = append(out, h)
+		}
 		if s := of[configuration]; len(s.Libraries) > 0 {
-			s.Debug = debug[configuration]
+			s.Debug, s.Runtime = debug[configuration], cmp.Or(runtime[configuration], "md") // /MD is MSBuild's own
 			out = append(out, *s)
 		}
 	}
