@@ -80,7 +80,7 @@ func TestWindowsBuilds(t *testing.T) {
 		{name: "libraries of another OpenCV", components: machine{"opencv": one(opencv("4.8.1", `C:\opencv\build\install`, contrib...))}, variables: variable("CGO_LDFLAGS", "460", facts.OwnFlags), id: "opencv.gocv-libraries", state: Fail, fix: "Write 481 in place of 460"},
 		{name: "libraries of this OpenCV", components: machine{"opencv": one(opencv("4.8.1", `C:\opencv\build\install`, contrib...))}, variables: variable("CGO_LDFLAGS", "481", facts.OwnFlags)},
 		{name: "libraries without a version", components: machine{"opencv": one(opencv("4.8.1", `C:\opencv\build\install`, contrib...))}, variables: variable("CGO_LDFLAGS", "", facts.OwnFlags)},
-		{name: "an OpenCV where gocv does not look", components: machine{"opencv": one(opencv("4.8.1", `D:\opencv\install`, contrib...))}, id: "opencv.gocv-place", state: Warn, fix: `-LD:\opencv\install\lib`},
+		{name: "an OpenCV where gocv does not look", components: machine{"opencv": one(opencv("4.8.1", `D:\opencv\install`, contrib...))}, id: "opencv.gocv-place", state: Fail, fix: `-LD:\opencv\install\lib`},
 		{name: "an OpenCV elsewhere, with flags", components: machine{"opencv": one(opencv("4.8.1", `D:\opencv\install`, contrib...))}, variables: variable("CGO_LDFLAGS", "", facts.OwnFlags)},
 		{name: "an OpenCV that was not installed", components: machine{"opencv": one(opencv("4.8.1", `C:\opencv\build`, contrib[1:]...))}, id: "opencv.not-installed", state: Fail, fix: "mingw32-make install"},
 		{name: "dnn without CUDA", components: machine{"opencv": one(arch("4.2.0", "3.0", "7.5")), "cuda": one(cuda("10.2"))}, id: "opencv.dnn-arch", state: Fail, fix: "CUDA_ARCH_BIN"},
