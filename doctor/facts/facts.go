@@ -357,7 +357,7 @@ const (
 	Customization MSBuildKind = "customization"
 	Libraries     MSBuildKind = "libraries"
 	// Headers: the configuration takes OpenCV, whose headers are in none of the folders;
-	// the value is a variable in one of them that is not set.
+	// the value is a variable in one of them, which leads nowhere.
 	Headers MSBuildKind = "headers"
 	Package MSBuildKind = "package" // of NuGet, with its version
 )

@@ -61,6 +61,9 @@ func (w *world) windows(ctx context.Context) {
 			s.openposeTrees(ctx, append(w.openposeHere(ctx), trees...))
 		case "caffe":
 			for _, c := range s.copies {
+				if slices.ContainsFunc(s.copies, func(o *copyOf) bool { return o != c && ownedBy(c.prefix, o) }) {
+					continue // the one below it says what this tree brings
+				}
 				s.carried(ctx, c, []string{"bin", `build\x64\Release`, ""}, c.prefix)
 			}
 		}

@@ -10,7 +10,7 @@ import (
 
 // compared are the entries of a cache that say something only together.
 var compared = []string{
-	"GPU_MODE", "USE_CUDNN", "BUILD_opencv_python3", "PYTHON3_LIBRARY", "CUDNN_LIBRARY",
+	"CMAKE_GENERATOR", "CMAKE_BUILD_TYPE", "GPU_MODE", "USE_CUDNN", "BUILD_opencv_python3", "PYTHON3_LIBRARY", "CUDNN_LIBRARY",
 	"Caffe_LIB", "Caffe_Proto_LIB", "Caffe_LIB_RELEASE", "Caffe_Proto_LIB_RELEASE", "Caffe_LIB_DEBUG", "Caffe_Proto_LIB_DEBUG",
 }
 
@@ -34,7 +34,7 @@ func (p *prober) together(project, dir string, all map[string]facts.Leftover) (o
 			p.p.CuDNN = l.Value
 		}
 		if l := all["PYTHON3_LIBRARY"]; p.h.Windows() && all["BUILD_opencv_python3"].Value != "OFF" {
-			if name := p.noDebugPython(l.Value, dir); name != "" {
+			if name := p.noDebugPython(l.Value, dir, all); name != "" {
 				add(l, facts.NoPythonDebug, name)
 			}
 		}
@@ -62,12 +62,16 @@ var (
 )
 
 // noDebugPython is the library by which Python's headers ask for its debug build in a
-// Debug configuration, where that was begun in the build folder and the library is not
-// here; "" otherwise.
-func (p *prober) noDebugPython(library, dir string) string {
+// Debug configuration, where that is what the build folder is for or was begun in it, and
+// the library is not here; "" otherwise.
+func (p *prober) noDebugPython(library, dir string, all map[string]facts.Leftover) string {
 	m := pythonImport.FindStringSubmatch(library)
 	if m == nil || p.gone(library) || !p.gone(m[1]+m[2]+"_d.lib") {
 		return ""
+	}
+	// Visual Studio's generators have each configuration in one build folder, others one.
+	if studio := strings.HasPrefix(all["CMAKE_GENERATOR"].Value, "Visual Studio"); !studio && all["CMAKE_BUILD_TYPE"].Value == "Debug" {
+		return m[2] + "_d.lib"
 	}
 	if !p.h.Exists(p.ctx, p.h.Join(dir, "modules", "python3", "opencv_python3.dir", "Debug")) && !p.h.Exists(p.ctx, p.h.Join(dir, "lib", "Debug")) {
 		return ""

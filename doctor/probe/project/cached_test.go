@@ -30,6 +30,8 @@ func TestComparedEntries(t *testing.T) {
 		{"Debug without python311_d", "OpenCV", python, here + debug, facts.NoPythonDebug, "python311_d.lib"},
 		{"Debug with it", "OpenCV", python, here + debug + "-- file C:\\Python311\\libs\\python311_d.lib --\nx\n", "", ""},
 		{"Release", "OpenCV", python, here, "", ""},
+		{"Ninja for Debug", "OpenCV", "CMAKE_BUILD_TYPE:STRING=Debug\n" + python, here, facts.NoPythonDebug, "python311_d.lib"},
+		{"Ninja for Release", "OpenCV", "CMAKE_BUILD_TYPE:STRING=Release\n" + python, here, "", ""},
 		{"Debug without the module", "OpenCV", python + "BUILD_opencv_python3:BOOL=OFF\n", here + debug, "", ""},
 		{"a Python that is gone", "OpenCV", python, debug, "", ""},
 	} {
@@ -77,6 +79,7 @@ func TestHeadersOfProject(t *testing.T) {
 		variable   string
 	}{
 		{"a variable that is not set", project(`$(OPENCV_DIR)\include;..\x`, "OPENCV;GPU", ""), true, "OPENCV_DIR"},
+		{"the variable leads elsewhere", project(`$(OPENCV_DIR)\include`, "OPENCV", "") + "-- env --\nOPENCV_DIR=C:\\\n", true, "OPENCV_DIR"},
 		{"the variable is set", project(`$(OPENCV_DIR)\include`, "OPENCV", "") + "-- env --\nOPENCV_DIR=C:\\cv\n", false, ""},
 		{"the folder is gone", project(`C:\opencv_3.0\include`, "OPENCV", ""), true, ""},
 		{"one of them has them", project(`C:\opencv_3.0\include;C:\cv\include`, "OPENCV", ""), false, ""},

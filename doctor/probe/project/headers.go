@@ -28,6 +28,7 @@ func (p *prober) noHeaders(s *facts.MSBuildSetting, file, text string) bool {
 		return false
 	}
 	var looked []string
+	named := ""
 	for _, folder := range s.Folders {
 		unset := ""
 		for _, m := range inProject.FindAllStringSubmatch(folder, -1) {
@@ -41,6 +42,9 @@ func (p *prober) noHeaders(s *facts.MSBuildSetting, file, text string) bool {
 			if value == "" && unset == "" {
 				unset = m[1]
 			}
+			if named == "" && strings.Contains(strings.ToUpper(m[1]), "OPENCV") {
+				named = m[1]
+			}
 			folder = strings.ReplaceAll(folder, m[0], value)
 		}
 		folder = strings.TrimRight(strings.TrimSpace(folder), `\`)
@@ -48,9 +52,6 @@ func (p *prober) noHeaders(s *facts.MSBuildSetting, file, text string) bool {
 		case folder == "" || strings.HasPrefix(folder, "%("):
 			continue
 		case unset != "":
-			if strings.Contains(strings.ToUpper(unset), "OPENCV") && s.Value == "" {
-				s.Value = unset
-			}
 			continue
 		case !strings.Contains(folder, ":"):
 			folder = strings.ReplaceAll(path.Clean(strings.ReplaceAll(p.h.DirOf(file)+`\`+folder, `\`, "/")), "/", `\`)
@@ -62,8 +63,8 @@ func (p *prober) noHeaders(s *facts.MSBuildSetting, file, text string) bool {
 			looked = append(looked, folder)
 		}
 	}
-	s.Folders = looked
-	return len(looked) > 0 || s.Value != ""
+	s.Folders, s.Value = looked, named
+	return len(looked) > 0 || named != ""
 }
 
 // nuget reads which NuGet packages with OpenCV's libraries a project of C# here takes.
