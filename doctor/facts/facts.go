@@ -410,6 +410,9 @@ const (
 	// OtherCaffe: a library is of the Caffe for another GPU_MODE; the detail is the folder
 	// of this mode's.
 	OtherCaffe LeftoverProblem = "other-caffe"
+	// LinksNotFound: in the configuration that the entry names a library is linked which
+	// CMake did not find; the detail is a configuration that does without.
+	LinksNotFound LeftoverProblem = "links-not-found"
 	// NoPythonDebug: a Debug build of Python's module needs the detail, which this Python
 	// does not have.
 	NoPythonDebug LeftoverProblem = "no-python-debug"

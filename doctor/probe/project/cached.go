@@ -111,3 +111,47 @@ func (p *prober) notFetched(dir string) {
 	}
 	end()
 }
+
+// notFound is what CMake writes for a library that a package of imported targets has no
+// file of in a configuration: the linker then looks for torch-NOTFOUND.obj.
+var notFound = lazyregexp.New(`([A-Za-z0-9_]+)-NOTFOUND(?:\.obj|\.lib)?(?:;|$)`)
+
+// linkedNotFound reads which libraries the projects of Visual Studio link that CMake wrote
+// into a build folder without having found them. The detail is a configuration that has
+// none of them.
+func (p *prober) linkedNotFound(dir string) {
+	const most = 16
+	if !p.h.Windows() {
+		return
+	}
+	files := p.h.Glob(p.ctx, dir, "*.vcxproj")
+	for _, file := range files[:min(len(files), most)] {
+		var first facts.Leftover
+		configuration, lacks, n := "", map[string]bool{}, 0
+		for line := range strings.Lines(p.text(file)) {
+			n++
+			if m := conditionOf.FindStringSubmatch(line); m != nil {
+				configuration = m[1]
+			}
+			m := settingOf.FindStringSubmatch(line)
+			if m == nil || m[1] != "AdditionalDependencies" || configuration == "" {
+				continue
+			}
+			lib := notFound.FindStringSubmatch(m[2])
+			lacks[configuration] = lib != nil
+			if lib != nil && first.Entry == "" {
+				first = facts.Leftover{Entry: configuration, Value: strings.TrimSuffix(lib[0], ";"), Problem: facts.LinksNotFound, File: file, Line: n}
+			}
+		}
+		if first.Entry == "" {
+			continue
+		}
+		for _, other := range []string{"Release", "RelWithDebInfo", "MinSizeRel", "Debug"} {
+			if lacking, ok := lacks[other]; ok && !lacking && first.Detail == "" {
+				first.Detail = other
+			}
+		}
+		p.p.Leftovers = append(p.p.Leftovers, first)
+		return // the others follow from the same package
+	}
+}

@@ -100,3 +100,24 @@ func TestHeadersOfProject(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
+
+// TestLinksNotFound: projects that CMake wrote with a library that it did not find.
+func TestLinksNotFound(t *testing.T) {
+	of := func(configuration, libraries string) string {
+		return "<ItemDefinitionGroup Condition=\"'$(Configuration)|$(Platform)'=='" + configuration + "|x64'\">\n<AdditionalDependencies>" + libraries + "</AdditionalDependencies>\n</ItemDefinitionGroup>\n"
+	}
+	for text, want := range map[string][3]string{
+		of("Debug", "torch-NOTFOUND.obj;c10.lib") + of("Release", "torch.lib;c10.lib"): {"Debug", "torch-NOTFOUND.obj", "Release"},
+		of("Debug", "c10.lib;torch-NOTFOUND") + of("Release", "torch-NOTFOUND"):        {"Debug", "torch-NOTFOUND", ""},
+		of("Debug", "torch.lib"): {},
+	} {
+		f, err := Probe(t.Context(), hosttest.Parse(t, "-- platform --\nwindows/amd64\n-- cwd --\nC:\\p\n-- file C:\\p\\CMakeLists.txt --\nfind_package(Torch REQUIRED)\n-- file C:\\p\\build\\CMakeCache.txt --\nCMAKE_CACHEFILE_DIR:INTERNAL=c:/p/build\n-- file C:\\p\\build\\p.vcxproj --\n"+text))
+		var got facts.Leftover
+		for _, l := range f.Project.Leftovers {
+			got = l
+		}
+		if err != nil || [3]string{got.Entry, got.Value, got.Detail} != want || want[0] != "" && got.Problem != facts.LinksNotFound {
+			t.Errorf("%s: %+v (%v)", text, f.Project.Leftovers, err)
+		}
+	}
+}

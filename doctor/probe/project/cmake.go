@@ -433,6 +433,7 @@ func (p *prober) cache(dir string) (project string) {
 		found = append(found, glslang)
 	}
 	p.p.Leftovers = append(append(p.p.Leftovers, found...), p.together(project, dir, all)...)
+	p.linkedNotFound(dir)
 	if project == "OpenCV" {
 		p.notFetched(dir)
 	}
