@@ -327,7 +327,8 @@ type GPUCode struct {
 // MSBuildSetting is a line of a Visual Studio project (.vcxproj) that names what has to
 // be on the machine.
 type MSBuildSetting struct {
-	// Kind: toolset, sdk, customization (of CUDA), libraries, headers or package.
+	// Kind: toolset, sdk, customization (of CUDA), libraries, headers, package or
+	// only-32-bit.
 	Kind MSBuildKind `json:"kind"`
 	// Value is v142, 8.1, 11.1, or the import libraries.
 	Value string `json:"value"`
@@ -360,6 +361,8 @@ const (
 	// the value is a variable in one of them, which leads nowhere.
 	Headers MSBuildKind = "headers"
 	Package MSBuildKind = "package" // of NuGet, with its version
+	// Only32Bit: the project has the platform Win32 alone.
+	Only32Bit MSBuildKind = "only-32-bit"
 )
 
 // Leftover is an entry of a CMakeCache.txt.

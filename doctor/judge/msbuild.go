@@ -162,6 +162,34 @@ func msbuildHeaders(e *evaluation, s subject) (map[string]string, bool) {
 	return vars, set.Kind == facts.Headers
 }
 
+// msbuildPlatform finds a project for 32 bits alone that links what is here for 64 bits:
+// OpenCV's packages from 3.1 on and LibTorch are made for x64 only.
+func msbuildPlatform(e *evaluation, s subject) (map[string]string, bool) {
+	set := item[facts.MSBuildSetting](s)
+	if set.Kind != facts.Only32Bit {
+		return nil, false
+	}
+	for _, library := range set.Libraries {
+		if torchLibrary.MatchString(library) {
+			return map[string]string{"library": library, "path": "LibTorch"}, true
+		}
+		if !openCVLibrary.MatchString(library) {
+			continue
+		}
+		for _, i := range e.facts.Components["opencv"] {
+			for _, folder := range []string{i.Places.Bin, i.Places.Lib, i.Attrs["libdir"]} {
+				if low := strings.ToLower(folder); strings.Contains(low, `\x86\`) || strings.Contains(low, "x86-windows") {
+					return nil, false
+				}
+			}
+		}
+		if opencv, ok := e.facts.Active("opencv"); ok && opencv.Built.Arch != "386" {
+			return map[string]string{"library": library, "path": opencv.Path}, true
+		}
+	}
+	return nil, false
+}
+
 // msbuildPackage finds a C# project that is to compute with CUDA and takes OpenCvSharp's
 // own build of OpenCV, which has none.
 func msbuildPackage(e *evaluation, s subject) (map[string]string, bool) {

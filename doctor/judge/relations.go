@@ -53,6 +53,7 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"msbuild-mixed":        msbuildMixed,
 		"msbuild-runtime":      msbuildRuntime,
 		"msbuild-headers":      msbuildHeaders,
+		"msbuild-platform":     msbuildPlatform,
 		"msbuild-package":      msbuildPackage,
 		"msbuild-torch":        msbuildTorch,
 		"library-arch":         needsOf(facts.OtherArch),

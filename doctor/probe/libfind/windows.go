@@ -18,6 +18,10 @@ import (
 func (w *world) windows(ctx context.Context) {
 	h := w.h
 	searched := w.searched()
+	own, release := w.dotnetFolder(ctx)
+	if own != "" {
+		searched = append([]string{own}, searched...)
+	}
 	stale, _, _ := look.StalePath(ctx, h) // an error is the operating system's probe's to tell
 	dirs := slices.Concat(searched, stale)
 	trees := w.windowsTrees(ctx)
@@ -40,16 +44,19 @@ func (w *world) windows(ctx context.Context) {
 		}
 	}
 	for _, s := range w.searches {
-		own := slices.Clone(dirs)
+		looked := slices.Clone(dirs)
 		for _, c := range s.copies {
-			own = append(own, c.prefix, h.Join(c.prefix, "lib"), h.Join(c.prefix, "capi"), h.Join(c.prefix, "libs"), h.Join(c.prefix, "bin"), h.Join(c.prefix, "python"))
+			looked = append(looked, c.prefix, h.Join(c.prefix, "lib"), h.Join(c.prefix, "capi"), h.Join(c.prefix, "libs"), h.Join(c.prefix, "bin"), h.Join(c.prefix, "python"))
 		}
-		s.allDLLs(ctx, own, len(searched))
+		s.allDLLs(ctx, looked, len(searched))
 		s.windowsPrograms(ctx)
 		s.windowsHeaders(ctx)
 		s.allConfigs(ctx)
 		s.releaseFiles(ctx)
 		for _, c := range s.copies {
+			if s.spec.component == "onnxruntime" && own != "" && strings.EqualFold(c.libDir, own) {
+				c.version = better(c.version, release)
+			}
 			s.dllVersion(ctx, c)
 		}
 		if s.spec.component == "darknet" || s.spec.component == "opencv" {

@@ -19,9 +19,10 @@ var (
 	// settingOf is a setting on a line of its own, conditionOf the configuration and
 	// platform that the group around it is for, cudaImport the build customization of a
 	// CUDA that the project imports.
-	settingOf   = lazyregexp.New(`<(PlatformToolset|WindowsTargetPlatformVersion|UseDebugLibraries|RuntimeLibrary|AdditionalDependencies|AdditionalLibraryDirectories|AdditionalIncludeDirectories|PreprocessorDefinitions|AdditionalOptions)>([^<]+)</`)
-	conditionOf = lazyregexp.New(`<(?:PropertyGroup|ItemDefinitionGroup)\b[^>]*Condition="'\$\(Configuration\)\|\$\(Platform\)'=='([^|']+)\|([^']+)'"`)
-	cudaImport  = lazyregexp.New(`<Import Project="[^"]*\\CUDA ([0-9]+\.[0-9]+)\.props"`)
+	settingOf     = lazyregexp.New(`<(PlatformToolset|WindowsTargetPlatformVersion|UseDebugLibraries|RuntimeLibrary|AdditionalDependencies|AdditionalLibraryDirectories|AdditionalIncludeDirectories|PreprocessorDefinitions|AdditionalOptions)>([^<]+)</`)
+	conditionOf   = lazyregexp.New(`<(?:PropertyGroup|ItemDefinitionGroup)\b[^>]*Condition="'\$\(Configuration\)\|\$\(Platform\)'=='([^|']+)\|([^']+)'"`)
+	otherPlatform = lazyregexp.New(`<ProjectConfiguration Include="[^"|]*\|(?:x64|ARM64|ARM64EC)"`)
+	cudaImport    = lazyregexp.New(`<Import Project="[^"]*\\CUDA ([0-9]+\.[0-9]+)\.props"`)
 )
 
 // msbuild reads for which GPUs the projects of Visual Studio here make code: those of the
@@ -128,6 +129,15 @@ func (p *prober) kits(version string) bool {
 
 // vcxproj reads a Visual Studio project, which has a setting a line.
 func vcxproj(text string) (out []facts.MSBuildSetting) {
+	if at := strings.Index(text, "|Win32\">"); at >= 0 && !otherPlatform.MatchString(text) {
+		own := facts.MSBuildSetting{Kind: facts.Only32Bit, Value: "Win32", Line: strings.Count(text[:at], "\n") + 1}
+		for _, m := range settingOf.FindAllStringSubmatch(text, -1) {
+			if m[1] == "AdditionalDependencies" {
+				own.Libraries = append(own.Libraries, importLibraries(m[2])...)
+			}
+		}
+		return []facts.MSBuildSetting{own}
+	}
 	configuration, platform := "", ""
 	debug, runtime := map[string]bool{}, map[string]string{}
 	of, headers, opencv := map[string]*facts.MSBuildSetting{}, map[string]facts.MSBuildSetting{}, map[string]bool{}
@@ -168,11 +178,7 @@ func vcxproj(text string) (out []facts.MSBuildSetting) {
 			}
 		case "AdditionalDependencies":
 			s.Line, s.Value = n, value
-			for name := range strings.SplitSeq(value, ";") {
-				if low := strings.ToLower(strings.TrimSpace(name)); strings.HasSuffix(low, ".lib") {
-					s.Libraries = append(s.Libraries, low[strings.LastIndexAny(low, `\/`)+1:])
-				}
-			}
+			s.Libraries = append(s.Libraries, importLibraries(value)...)
 		case "AdditionalIncludeDirectories":
 			headers[configuration] = facts.MSBuildSetting{Kind: facts.Headers, Configuration: configuration, Line: n, Folders: strings.Split(value, ";")}
 		case "PreprocessorDefinitions":
@@ -190,6 +196,16 @@ func vcxproj(text string) (out []facts.MSBuildSetting) {
 		if s := of[configuration]; len(s.Libraries) > 0 {
 			s.Debug, s.Runtime = debug[configuration], cmp.Or(runtime[configuration], "md") // /MD is MSBuild's own
 			out = append(out, *s)
+		}
+	}
+	return out
+}
+
+// importLibraries are the names of the libraries in a list of what the linker takes.
+func importLibraries(list string) (out []string) {
+	for name := range strings.SplitSeq(list, ";") {
+		if low := strings.ToLower(strings.TrimSpace(name)); strings.HasSuffix(low, ".lib") {
+			out = append(out, low[strings.LastIndexAny(low, `\/`)+1:])
 		}
 	}
 	return out
