@@ -523,6 +523,7 @@ func (w *desk) roots(name string, in *facts.Instance) []string {
 					add(w.at(in.Path, low))
 				}
 			}
+			add(w.ownModule(in.Path))
 		}
 		return out
 	}
@@ -658,6 +659,7 @@ type seat struct {
 	app    string
 	python bool
 	sides  []string // folders of the side-by-side assemblies of the file and the program
+	given  []string // to os.add_dll_directory
 }
 
 // needs are the DLLs that are missing or wrong, and the files that were loaded.
@@ -673,6 +675,9 @@ func (w *desk) needs(roots []string) (out []facts.Need, queue []seat) {
 		// the folder is on PATH.
 		s := seat{file: file, o: w.image(file), app: w.h.DirOf(file), python: strings.HasSuffix(strings.ToLower(file), ".pyd")}
 		s.sides = w.sides(s.o, s.app)
+		if s.python {
+			s.given = w.loaderFolders(file)
+		}
 		queue = append(queue, s)
 		loaded[strings.ToLower(w.h.Base(file))] = true
 	}
@@ -749,7 +754,7 @@ func (w *desk) needs(roots []string) (out []facts.Need, queue []seat) {
 			spoilt := w.spoilt(name, s.file, file)
 			w.tell(name, s.file, file, map[bool]string{true: Damaged, false: Found}[len(spoilt) > 0], delay)
 			if o != nil {
-				queue = append(queue, seat{file: file, o: o, app: s.app, python: s.python, sides: slices.Concat(w.sides(o, s.app), s.sides)})
+				queue = append(queue, seat{file: file, o: o, app: s.app, python: s.python, given: s.given, sides: slices.Concat(w.sides(o, s.app), s.sides)})
 			}
 			for _, n := range spoilt {
 				add(n)
@@ -787,6 +792,7 @@ func (w *desk) find(name string, s seat) string {
 	}
 	dirs := slices.Concat(s.sides, []string{s.app, w.h.DirOf(s.file), w.system, w.root})
 	if s.python {
+		dirs = append(dirs, s.given...)
 		for _, dir := range w.path {
 			if w.at(dir, "python.exe") != "" {
 				dirs = append(dirs, dir)

@@ -699,6 +699,9 @@ func dllNeeds(cause facts.Cause, elsewhere bool) relation {
 		if strings.HasSuffix(strings.ToLower(n.By), ".pyd") {
 			vars["python"] = "yes"
 		}
+		if s.name == "opencv-python" && s.instance.Attrs["package"] == "" && strings.HasSuffix(strings.ToLower(s.instance.Path), `\cv2`) {
+			vars["loader"] = s.instance.Path + `\config.py` // of OpenCV's own build: PATH has no say there
+		}
 		if !slices.ContainsFunc(from, func(dir string) bool {
 			return !slices.ContainsFunc(e.facts.OS.StalePath, func(d string) bool { return strings.EqualFold(strings.TrimRight(d, `\`), dir) })
 		}) && elsewhere {
