@@ -2,22 +2,26 @@ package closure
 
 import (
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
-// The forms in which OpenCV's build writes the folders of DLLs into cv2\config.py, which
-// its loader gives to os.add_dll_directory (OpenCV, modules/python/python_loader.cmake
+// The forms in which OpenCV's build writes folders of DLLs into cv2\config.py, whose
+// loader gives them to os.add_dll_directory (OpenCV, modules/python/python_loader.cmake
 // and modules/python/package/cv2/__init__.py).
 var (
 	binariesPaths = lazyregexp.New(`(?s)BINARIES_PATHS\s*=\s*\[(.*?)\]\s*\+`)
-	joinedPath    = lazyregexp.New(`os\.path\.join\(\s*(?:os\.getenv\(\s*'([^']+)'\s*,\s*'([^']*)'\s*\)|'([^']*)'|LOADER_DIR)\s*,\s*'([^']*)'\s*\)`)
+	fromVariable  = lazyregexp.New(`os\.getenv\(\s*'([^']+)'\s*,\s*'([^']*)'\s*\)`)
+	joinedPath    = lazyregexp.New(`os\.path\.join\(\s*'([^']*)'\s*,\s*'([^']*)'\s*\)`)
+	quotedPath    = lazyregexp.New(`r?(?:'([^']*)'|"([^"]*)")`)
 )
 
 // ownModule is OpenCV's module for Python in a folder cv2 that its own build installed
-// (cv2\python-3.10\cv2.cp310-win_amd64.pyd); "" where it is not one alone.
+// (cv2\python-3.10\cv2.cp310-win_amd64.pyd); "" where it is not one alone, or where its
+// loader finds DLLs in a way that is not known.
 func (w *desk) ownModule(dir string) string {
 	module := ""
 	for _, folder := range w.h.Glob(w.ctx, dir, "python-3*") {
@@ -30,29 +34,40 @@ func (w *desk) ownModule(dir string) string {
 			}
 		}
 	}
+	if _, ok := w.loaderFolders(dir); !ok {
+		return ""
+	}
 	return module
 }
 
-// loaderFolders are the folders of DLLs that the config.py above such a module names.
-func (w *desk) loaderFolders(module string) (out []string) {
-	dir := w.h.DirOf(w.h.DirOf(module))
+// loaderFolders are the folders of DLLs that the config.py of a folder cv2 names, and
+// whether all that it says was understood.
+func (w *desk) loaderFolders(dir string) (out []string, ok bool) {
 	data, _, err := w.h.ReadFile(w.ctx, w.h.Join(dir, "config.py"), 64<<10)
 	if err != nil {
-		return nil
+		return nil, false
 	}
+	slashed := func(s string) string { return strings.ReplaceAll(s, `\`, "/") }
 	for _, list := range binariesPaths.FindAllStringSubmatch(string(data), -1) {
-		for _, m := range joinedPath.FindAllStringSubmatch(list[1], -1) {
-			base := dir
-			switch {
-			case m[1] != "":
-				if base = w.h.Env(m[1]); base == "" {
-					base = m[2]
-				}
-			case m[3] != "":
-				base = m[3]
+		text := strings.ReplaceAll(list[1], "LOADER_DIR", "'"+slashed(dir)+"'")
+		for _, m := range fromVariable.FindAllStringSubmatch(text, -1) {
+			value := w.h.Env(m[1])
+			if value == "" {
+				value = m[2]
 			}
-			out = append(out, strings.TrimRight(strings.ReplaceAll(base+`\`+m[4], "/", `\`), `\`))
+			text = strings.ReplaceAll(text, m[0], "'"+slashed(value)+"'")
+		}
+		for range 4 { // joins are one in another
+			for _, m := range joinedPath.FindAllStringSubmatch(text, -1) {
+				text = strings.ReplaceAll(text, m[0], "'"+m[1]+"/"+m[2]+"'")
+			}
+		}
+		if strings.Contains(text, "os.") {
+			return nil, false
+		}
+		for _, m := range quotedPath.FindAllStringSubmatch(text, -1) {
+			out = append(out, strings.ReplaceAll(path.Clean(slashed(m[1]+m[2])), "/", `\`))
 		}
 	}
-	return out
+	return out, true
 }

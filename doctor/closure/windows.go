@@ -676,7 +676,7 @@ func (w *desk) needs(roots []string) (out []facts.Need, queue []seat) {
 		s := seat{file: file, o: w.image(file), app: w.h.DirOf(file), python: strings.HasSuffix(strings.ToLower(file), ".pyd")}
 		s.sides = w.sides(s.o, s.app)
 		if s.python {
-			s.given = w.loaderFolders(file)
+			s.given, _ = w.loaderFolders(w.h.DirOf(w.h.DirOf(file)))
 		}
 		queue = append(queue, s)
 		loaded[strings.ToLower(w.h.Base(file))] = true

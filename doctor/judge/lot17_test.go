@@ -19,6 +19,8 @@ func TestLot17(t *testing.T) {
 	static := facts.Instance{Version: "4.9.0", Path: `C:\cv`, Active: true, Has: []string{"static", "headers", "world"}, Built: facts.Built{Runtime: "mt"}}
 	shared := facts.Instance{Version: "4.9.0", Path: `C:\cv2`, Has: []string{"shared", "headers", "world"}}
 	headers := facts.Project{Folder: `C:\p`, Kinds: []string{"msbuild"}, MSBuild: []facts.MSBuildSetting{{Kind: facts.Headers, Value: "OPENCV_DIR", Folders: []string{`C:\opencv_3.0\include`}, File: `C:\p\p.vcxproj`, Line: 9}}}
+	only32 := facts.Project{Folder: `C:\p`, Kinds: []string{"msbuild"}, MSBuild: []facts.MSBuildSetting{{Kind: facts.Only32Bit, Value: "Win32", Libraries: []string{"opencv_world480.lib"}, File: `C:\p\p.vcxproj`, Line: 4}}}
+	packed := facts.Instance{Version: "4.8.0", Path: `C:\opencv\build`, Active: true, Has: []string{"shared", "headers", "world"}, Places: facts.Places{Bin: `C:\opencv\build\x64\vc16\bin`}}
 	candidate := facts.Instance{Version: "8.0.27", Path: `C:\CUDA\v8.0`, Active: true, Has: []string{"nvcc"}, Attrs: map[string]string{"msc_ver_min": "1600", "msc_ver_max": "1900", "msc_2015_below": "23918"}}
 	msvc := func(version string) facts.Instance {
 		return facts.Instance{Version: version, Active: true, Path: `C:\VC`}
@@ -40,6 +42,8 @@ func TestLot17(t *testing.T) {
 		{"/MD, and DLLs are here as well", links("md"), nil, map[string][]facts.Instance{"opencv": {static, shared}}, "project.static-runtime", ""},
 		{"OPENCV_DIR is not set", headers, nil, map[string][]facts.Instance{"opencv": {static}}, "project.opencv-headers", `Set OPENCV_DIR to C:\cv`},
 		{"and there is no OpenCV", headers, nil, nil, "project.opencv-headers", "Install OpenCV for Visual Studio"},
+		{"Win32 with OpenCV's package", only32, nil, map[string][]facts.Instance{"opencv": {packed}}, "project.platform", "Configuration Manager"},
+		{"Win32 with an OpenCV for it", only32, nil, map[string][]facts.Instance{"opencv": {packed, {Version: "4.8.0", Path: `C:\cv32`, Places: facts.Places{Bin: `C:\cv32\x86\vc17\bin`}}}}, "project.platform", ""},
 		{"a release candidate of CUDA 8.0", facts.Project{}, nil, map[string][]facts.Instance{"cuda": {candidate}, "msvc": {msvc("14.0.24215")}}, "cuda.msvc", "8.0.61"},
 		{"with an old Visual Studio 2015", facts.Project{}, nil, map[string][]facts.Instance{"cuda": {candidate}, "msvc": {msvc("14.0.23026")}}, "cuda.msvc", ""},
 	} {

@@ -36,14 +36,18 @@ func (w *world) dotnetFolder(ctx context.Context) (folder, release string) {
 	}
 	for _, dir := range built[:min(len(built), most)] {
 		for _, sub := range []string{"", `runtimes\win-x64\native`, "win-x64", "win10-x64"} {
-			if w.entry(ctx, h.Join(dir, sub), "onnxruntime.dll") != "" {
+			at := dir
+			if sub != "" {
+				at = h.Join(dir, sub)
+			}
+			if w.entry(ctx, at, "onnxruntime.dll") != "" {
 				for _, file := range append(projects, append(h.Glob(ctx, dir, "*.deps.json"), h.Join(h.Dir, "obj", "project.assets.json"))...) {
 					data, _, err := h.ReadFile(ctx, file, 1<<20)
 					if m := ortPackage.FindStringSubmatch(string(data)); err == nil && m != nil && release == "" {
 						release = m[1]
 					}
 				}
-				return h.Join(dir, sub), release
+				return at, release
 			}
 		}
 	}

@@ -121,3 +121,16 @@ func TestLinksNotFound(t *testing.T) {
 		}
 	}
 }
+
+// TestOnly32Bit: a project that has no platform for 64 bits.
+func TestOnly32Bit(t *testing.T) {
+	const win32, x64 = "<ProjectConfiguration Include=\"Debug|Win32\">\n", "<ProjectConfiguration Include=\"Debug|x64\">\n"
+	const links = "<AdditionalDependencies>C:\\cv\\lib\\opencv_world480.lib;user32.lib</AdditionalDependencies>\n"
+	for text, want := range map[string]bool{win32 + links: true, win32 + x64 + links: false, x64 + links: false} {
+		f, err := Probe(t.Context(), hosttest.Parse(t, "-- platform --\nwindows/amd64\n-- cwd --\nC:\\d\n-- file C:\\d\\d.vcxproj --\n"+text))
+		at := slices.IndexFunc(f.Project.MSBuild, func(s facts.MSBuildSetting) bool { return s.Kind == facts.Only32Bit })
+		if err != nil || (at >= 0) != want || want && !slices.Equal(f.Project.MSBuild[at].Libraries, []string{"opencv_world480.lib", "user32.lib"}) {
+			t.Errorf("%s: %+v, %v", text, f.Project.MSBuild, err)
+		}
+	}
+}
