@@ -688,6 +688,17 @@ func (w *desk) needs(roots []string) (out []facts.Need, queue []seat) {
 				add(n)
 			}
 			for _, name := range w.knownImports(s.file) {
+				if found := w.find(name, s); found != "" {
+					spoilt := w.spoilt(w.h.Base(found), s.file, found)
+					for _, n := range spoilt {
+						add(n)
+					}
+					if o := w.image(found); o != nil && len(spoilt) == 0 && !loaded[strings.ToLower(w.h.Base(found))] {
+						loaded[strings.ToLower(w.h.Base(found))] = true
+						queue = append(queue, seat{file: found, o: o, app: s.app, sides: w.sides(o, s.app)})
+					}
+					continue
+				}
 				if from := w.beside(name); w.find(name, s) == "" && (from != "" || name == "openpose.dll") {
 					if from != "" {
 						name = w.h.Base(from)

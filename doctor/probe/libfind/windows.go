@@ -18,7 +18,7 @@ import (
 func (w *world) windows(ctx context.Context) {
 	h := w.h
 	searched := w.searched()
-	own, release := w.dotnetFolder(ctx)
+	own, release := w.programFolder(ctx)
 	if own != "" {
 		searched = append([]string{own}, searched...)
 	}
