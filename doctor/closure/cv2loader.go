@@ -16,6 +16,7 @@ var (
 	binariesPaths = lazyregexp.New(`(?s)BINARIES_PATHS\s*=\s*\[(.*?)\]\s*\+`)
 	fromVariable  = lazyregexp.New(`os\.getenv\(\s*'([^']+)'\s*,\s*'([^']*)'\s*\)`)
 	joinedPath    = lazyregexp.New(`os\.path\.join\(\s*'([^']*)'\s*,\s*'([^']*)'\s*\)`)
+	loaderDir     = lazyregexp.New(`\bLOADER_DIR\b`)
 	quotedPath    = lazyregexp.New(`r?(?:'([^']*)'|"([^"]*)")`)
 )
 
@@ -49,7 +50,7 @@ func (w *desk) loaderFolders(dir string) (out []string, ok bool) {
 	}
 	slashed := func(s string) string { return strings.ReplaceAll(s, `\`, "/") }
 	for _, list := range binariesPaths.FindAllStringSubmatch(string(data), -1) {
-		text := strings.ReplaceAll(list[1], "LOADER_DIR", "'"+slashed(dir)+"'")
+		text := loaderDir.ReplaceAllString(list[1], "'"+strings.ReplaceAll(slashed(dir), "$", "$$")+"'")
 		for _, m := range fromVariable.FindAllStringSubmatch(text, -1) {
 			value := w.h.Env(m[1])
 			if value == "" {

@@ -684,28 +684,11 @@ func (w *desk) needs(roots []string) (out []facts.Need, queue []seat) {
 	for i := 0; i < len(queue) && i < maxObjects; i++ {
 		s := queue[i]
 		if s.o == nil {
-			for _, n := range w.spoilt(w.h.Base(s.file), s.file, s.file) {
+			more, needs := w.unreadRoot(s, loaded)
+			for _, n := range needs {
 				add(n)
 			}
-			for _, name := range w.knownImports(s.file) {
-				if found := w.find(name, s); found != "" {
-					spoilt := w.spoilt(w.h.Base(found), s.file, found)
-					for _, n := range spoilt {
-						add(n)
-					}
-					if o := w.image(found); o != nil && len(spoilt) == 0 && !loaded[strings.ToLower(w.h.Base(found))] {
-						loaded[strings.ToLower(w.h.Base(found))] = true
-						queue = append(queue, seat{file: found, o: o, app: s.app, sides: w.sides(o, s.app)})
-					}
-					continue
-				}
-				if from := w.beside(name); w.find(name, s) == "" && (from != "" || name == "openpose.dll") {
-					if from != "" {
-						name = w.h.Base(from)
-					}
-					add(facts.Need{Name: name, By: s.file, Cause: facts.NotFound, Elsewhere: from})
-				}
-			}
+			queue = append(queue, more...)
 			continue
 		}
 		for i, name := range w.imports(s.o) {
@@ -773,6 +756,30 @@ func (w *desk) needs(roots []string) (out []facts.Need, queue []seat) {
 		}
 	}
 	return out, queue
+}
+
+// unreadRoot is what is known of a program that cannot be read: the DLLs that it needs, of
+// which those that are here are walked, and what is wrong with them.
+func (w *desk) unreadRoot(s seat, loaded map[string]bool) (more []seat, needs []facts.Need) {
+	needs = w.spoilt(w.h.Base(s.file), s.file, s.file)
+	for _, name := range w.knownImports(s.file) {
+		if found := w.find(name, s); found != "" {
+			key, o := strings.ToLower(w.h.Base(found)), w.image(found)
+			needs = append(needs, w.spoilt(w.h.Base(found), s.file, found)...)
+			if o != nil && !loaded[key] {
+				loaded[key] = true
+				more = append(more, seat{file: found, o: o, app: s.app, sides: w.sides(o, s.app)})
+			}
+			continue
+		}
+		if from := w.beside(name); from != "" || name == "openpose.dll" {
+			if from != "" {
+				name = w.h.Base(from)
+			}
+			needs = append(needs, facts.Need{Name: name, By: s.file, Cause: facts.NotFound, Elsewhere: from})
+		}
+	}
+	return more, needs
 }
 
 // imports are the DLLs of the import table and, where they count, those that are

@@ -10,7 +10,7 @@ import (
 
 // compared are the entries of a cache that say something only together.
 var compared = []string{
-	"CMAKE_GENERATOR", "CMAKE_BUILD_TYPE", "GPU_MODE", "USE_CUDNN", "BUILD_opencv_python3", "PYTHON3_LIBRARY", "CUDNN_LIBRARY",
+	"CMAKE_GENERATOR", "CMAKE_CXX_COMPILER", "CMAKE_BUILD_TYPE", "GPU_MODE", "USE_CUDNN", "BUILD_opencv_python3", "PYTHON3_LIBRARY", "CUDNN_LIBRARY",
 	"Caffe_LIB", "Caffe_Proto_LIB", "Caffe_LIB_RELEASE", "Caffe_Proto_LIB_RELEASE", "Caffe_LIB_DEBUG", "Caffe_Proto_LIB_DEBUG",
 }
 

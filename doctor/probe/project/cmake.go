@@ -354,11 +354,8 @@ func (p *prober) cache(dir string) (project string) {
 			continue
 		}
 		l := facts.Leftover{Entry: name, Value: value, File: file, Line: n, Problem: facts.NamesNoFile}
-		if name == "CMAKE_GENERATOR" || name == "CMAKE_CXX_COMPILER" {
-			options[name] = value
-		}
 		if slices.Contains(compared, name) {
-			all[name] = l
+			all[name], options[name] = l, value
 		}
 		switch {
 		case name == "CMAKE_PROJECT_NAME":
@@ -369,7 +366,7 @@ func (p *prober) cache(dir string) (project string) {
 			code.Line, code.Text, code.Archs = n, strings.TrimSpace(line), capabilities(value)
 		case name == "CUDA_ARCH_PTX":
 			code.PTX = capabilities(value)
-		case name == "BUILD_opencv_python3" || name == "NCNN_SYSTEM_GLSLANG" || name == "NCNN_VULKAN":
+		case name == "BUILD_PYTHON" || name == "NCNN_SYSTEM_GLSLANG" || name == "NCNN_VULKAN":
 			options[name] = value
 		case name == "WITH_OBSENSOR" && value == "ON":
 			obsensor, obsensor.Problem = l, facts.NotWithMinGW
@@ -383,8 +380,6 @@ func (p *prober) cache(dir string) (project string) {
 			modules, modules.Problem = l, facts.OtherModules
 		case name == "PYTHON_EXECUTABLE":
 			pybind, pybind.Problem = l, facts.OldPybind
-		case name == "BUILD_PYTHON":
-			options[name] = value
 		case name == "OPENCV_DNN_CUDA" && value == "OFF":
 			dnn, dnn.Problem = l, facts.SwitchedOff
 		case name == "CMAKE_CACHEFILE_DIR":
@@ -409,9 +404,8 @@ func (p *prober) cache(dir string) (project string) {
 	if project == "OpenCV" && cuda && len(code.Archs) > 0 {
 		p.p.GPUCode = append(p.p.GPUCode, code)
 	}
-	// Visual Studio's own generators find the compiler's headers by themselves.
-	if p.h.Windows() && (options["CMAKE_GENERATOR"] == "Ninja" || options["CMAKE_GENERATOR"] == "NMake Makefiles") && strings.HasSuffix(strings.ToLower(options["CMAKE_CXX_COMPILER"]), "/cl.exe") && p.h.Env("INCLUDE") == "" {
-		found = append(found, facts.Leftover{Entry: "CMAKE_GENERATOR", Value: options["CMAKE_GENERATOR"], File: file, Line: 0, Problem: facts.NeedsPrompt})
+	if l, needs := p.needsPrompt(options, file); needs {
+		found = append(found, l)
 	}
 	if project == "OpenCV" && obsensor.Entry != "" && options["CMAKE_GENERATOR"] == "MinGW Makefiles" {
 		found = append(found, obsensor)
@@ -438,6 +432,14 @@ func (p *prober) cache(dir string) (project string) {
 		p.notFetched(dir)
 	}
 	return project
+}
+
+// needsPrompt: Visual Studio's own generators find the compiler's headers by themselves,
+// others by what its developer prompt sets.
+func (p *prober) needsPrompt(options map[string]string, file string) (facts.Leftover, bool) {
+	generator := options["CMAKE_GENERATOR"]
+	needs := p.h.Windows() && (generator == "Ninja" || generator == "NMake Makefiles") && strings.HasSuffix(strings.ToLower(options["CMAKE_CXX_COMPILER"]), "/cl.exe") && p.h.Env("INCLUDE") == ""
+	return facts.Leftover{Entry: "CMAKE_GENERATOR", Value: generator, File: file, Problem: facts.NeedsPrompt}, needs
 }
 
 // contrib is the release of the opencv_contrib that OPENCV_EXTRA_MODULES_PATH names: what

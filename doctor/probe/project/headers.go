@@ -42,7 +42,7 @@ func (p *prober) noHeaders(s *facts.MSBuildSetting, file, text string) bool {
 			if value == "" && unset == "" {
 				unset = m[1]
 			}
-			if named == "" && strings.Contains(strings.ToUpper(m[1]), "OPENCV") {
+			if named == "" && strings.Contains(strings.ToLower(m[1]), "opencv") {
 				named = m[1]
 			}
 			folder = strings.ReplaceAll(folder, m[0], value)
