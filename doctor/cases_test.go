@@ -103,6 +103,7 @@ func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/lot15.yaml")
 	judgeCases(t, "testdata/lot16.yaml")
 	judgeCases(t, "testdata/lot17w.yaml")
+	judgeCases(t, "testdata/lot17u.yaml")
 }
 
 var sharedCases = filepath.Join("..", "..", "shared", "cases")
