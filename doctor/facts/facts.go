@@ -276,7 +276,64 @@ type Project struct {
 	// that the project's build fetched and that are not what it asked for.
 	Models    []Model `json:"models,omitempty"`
 	Downloads []Model `json:"downloads,omitempty"`
+	// CPUCode are the lines that say which instructions to compile for.
+	CPUCode []CPUCode `json:"cpu_code,omitempty"`
+	// Missing are folders and libraries that the project's own files name and that
+	// are not there.
+	Missing []Missing `json:"missing,omitempty"`
+	// Fetches are downloads of OpenCV's build that its log says failed.
+	Fetches []Fetch `json:"fetches,omitempty"`
+	// CUDA is what OpenCV's build folder has for WITH_CUDA: on, off; "" for unknown.
+	CUDA string `json:"cuda,omitempty"`
 }
+
+// CPUCode is a line of a build file or of CMake's cache that names instructions to
+// compile for.
+type CPUCode struct {
+	// By is how it names them: makefile, option (of the project), baseline (OpenCV's
+	// CPU_BASELINE), flag (of the compiler).
+	By string `json:"by"`
+	// Name is the variable, Value what makes the difference in it.
+	Name     string   `json:"name"`
+	Value    string   `json:"value"`
+	Features []string `json:"features"` // in the names of CPU.Features
+	File     string   `json:"file"`
+	Line     int      `json:"line"`
+}
+
+// Missing is a folder or a library of the project's own that is not there.
+type Missing struct {
+	Kind string `json:"kind"` // folder, library
+	Path string `json:"path"`
+	// Near is the folder above it that is there; "" for the project's own.
+	Near string `json:"near,omitempty"`
+	File string `json:"file"`
+	Line int    `json:"line"`
+	Text string `json:"text"`
+}
+
+// Fetch is a download that failed.
+type Fetch struct {
+	Name    string       `json:"name"`
+	URL     string       `json:"url,omitempty"`
+	Path    string       `json:"path"`
+	Problem FetchProblem `json:"problem"`
+	File    string       `json:"file"` // the log
+	Line    int          `json:"line"`
+}
+
+// FetchProblem is why a download failed.
+type FetchProblem string
+
+// The problems of a Fetch.
+const (
+	FetchNoHTTPS     FetchProblem = "no-https"    // CMake was built without TLS
+	FetchCertificate FetchProblem = "certificate" // the server's certificate is not trusted
+	FetchNoHost      FetchProblem = "no-host"     // its name is not resolved
+	FetchNoConnect   FetchProblem = "no-connect"  // it cannot be reached
+	FetchCutOff      FetchProblem = "cut-off"     // the connection broke
+	FetchNotFound    FetchProblem = "not-found"   // the server does not have it
+)
 
 // Demand is a line of a build file that asks for a component.
 type Demand struct {
@@ -406,6 +463,13 @@ const (
 	// OldPybind: Python's module is built with pybind11, whose release is the detail, for
 	// the Python that the value names.
 	OldPybind LeftoverProblem = "old-pybind"
+	// NoCaffeProto: the include folder of Caffe has no caffe.pb.h, which Caffe's build
+	// makes; the detail is a folder that has it.
+	NoCaffeProto LeftoverProblem = "no-caffe-proto"
+	// ForeignArchiver: archives for Apple's linker are made with conda's tools.
+	ForeignArchiver LeftoverProblem = "foreign-archiver"
+	// Not64BitARM: an option of 32-bit ARM, which the build refuses on 64-bit ARM.
+	Not64BitARM LeftoverProblem = "not-64-bit-arm"
 	// NoGlslang: glslang of the system is asked for, and CMake did not find it.
 	NoGlslang LeftoverProblem = "no-glslang"
 	// WithoutCuDNN: OpenPose's Caffe is used without cuDNN.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -393,7 +394,9 @@ func openCVSources(e *evaluation, _ subject) (map[string]string, bool) {
 	}
 	clang, _ := e.facts.Active("clang")
 	cuda, has := e.facts.Active("cuda")
-	has = has && slices.Contains(e.touched(), "cuda")
+	// OpenCV before 4.0 builds with the CUDA that it finds (WITH_CUDA is ON there).
+	built := e.facts.Project.CUDA
+	has = has && (slices.Contains(e.touched(), "cuda") || built == "on" || built == "" && newer("4.0", version))
 	say := func(problem, release, option string) (map[string]string, bool) {
 		return map[string]string{"version": version, "problem": problem, "release": release, "option": option}, true
 	}
@@ -415,6 +418,36 @@ func openCVSources(e *evaluation, _ subject) (map[string]string, bool) {
 		return say(lang.T("without CUDA_ARCH_BIN they make code for Fermi (compute_20), which CUDA 9 and newer refuse"), "3.4", option)
 	}
 	return nil, false
+}
+
+// cpuCode finds instructions that a project is compiled for and this CPU does not have.
+func cpuCode(e *evaluation, s subject) (map[string]string, bool) {
+	code := item[facts.CPUCode](s)
+	if len(e.facts.CPU.Features) == 0 {
+		return nil, false
+	}
+	var lacks []string
+	for _, feature := range code.Features {
+		if !slices.Contains(e.facts.CPU.Features, feature) && !slices.Contains(lacks, feature) {
+			lacks = append(lacks, feature)
+		}
+	}
+	return map[string]string{"lacks": strings.Join(lacks, ", "), "cpu": cmp.Or(e.facts.CPU.Model, lang.T("this CPU"))}, len(lacks) > 0
+}
+
+// failedFetch finds the first of the downloads that failed for one reason.
+func failedFetch(e *evaluation, s subject) (map[string]string, bool) {
+	f := item[facts.Fetch](s)
+	list := slices.DeleteFunc(slices.Clone(e.facts.Project.Fetches), func(other facts.Fetch) bool { return other.Problem != f.Problem })
+	cmake, _ := e.facts.Active("cmake")
+	vars := map[string]string{"more": "", "cmake": cmp.Or(cmake.Path, "cmake"), "host": "", "sudo": e.sudo()}
+	if n := len(list) - 1; n > 0 {
+		vars["more"] = lang.F(" and %d more", n)
+	}
+	if u, err := url.Parse(f.URL); err == nil {
+		vars["host"] = u.Hostname()
+	}
+	return vars, list[0] == f
 }
 
 // otherModules finds an opencv_contrib of another release than OpenCV's sources here:

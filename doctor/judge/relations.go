@@ -71,6 +71,8 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"from-snap":            fromSnap,
 		"local-proxy":          localProxy,
 		"opencv-sources":       openCVSources,
+		"project-cpu-code":     cpuCode,
+		"failed-fetch":         failedFetch,
 		"python-numpy-old":     pythonNumPyOld,
 
 		"cuda-gone":             cudaGone,

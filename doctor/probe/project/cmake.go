@@ -18,7 +18,7 @@ var packages = map[string]string{
 }
 
 // trees are the projects of others that people build in their own folder.
-var trees = []string{"openpose", "ncnn", "darknet", "opencv", "caffe"}
+var trees = []string{"openpose", "ncnn", "darknet", "opencv", "caffe", "torch"}
 
 // managers are files with which a package manager gives CMake its packages.
 var managers = []string{"vcpkg.json", "conanfile.txt", "conanfile.py"}
@@ -118,7 +118,8 @@ func arguments(text string) (args []string, n int) {
 
 // cmakeLists reads the CMakeLists.txt of the folder.
 func (p *prober) cmakeLists() {
-	file := p.h.Join(p.h.Dir, "CMakeLists.txt")
+	p.dir = p.sourceFolder()
+	file := p.h.Join(p.dir, "CMakeLists.txt")
 	text := p.text(file)
 	if text == "" {
 		// It may be the folder that one of the trees is built in.
@@ -130,7 +131,7 @@ func (p *prober) cmakeLists() {
 		return
 	}
 	lines := strings.Split(text, "\n")
-	own := slices.ContainsFunc(managers, func(name string) bool { return p.h.Exists(p.ctx, p.h.Join(p.h.Dir, name)) })
+	own := slices.ContainsFunc(managers, func(name string) bool { return p.h.Exists(p.ctx, p.h.Join(p.dir, name)) })
 	var demands []facts.Demand
 	var code []facts.GPUCode
 	var kinds []string
@@ -174,7 +175,8 @@ func (p *prober) cmakeLists() {
 			own = true
 		}
 	}
-	if len(kinds) == 0 && !slices.ContainsFunc(demands, func(d facts.Demand) bool { return d.Component != "cmake" }) {
+	missing, imports := p.missing(file, text)
+	if len(kinds) == 0 && !imports && !slices.ContainsFunc(demands, func(d facts.Demand) bool { return d.Component != "cmake" }) {
 		return // it is a project, but not one of ours
 	}
 	p.p.Kinds = append(append(p.p.Kinds, "cmake"), kinds...)
@@ -182,11 +184,12 @@ func (p *prober) cmakeLists() {
 		p.demand(d)
 	}
 	p.p.GPUCode = append(p.p.GPUCode, code...)
-	if p.h.Windows() && !own && !p.h.Exists(p.ctx, p.h.Join(p.h.Dir, "CMakePresets.json")) {
+	if p.h.Windows() && !own && !p.h.Exists(p.ctx, p.h.Join(p.dir, "CMakePresets.json")) {
 		p.p.Runtime = msvcRuntime(text)
 	}
 	p.caches()
 	p.submodules()
+	p.p.Missing = p.unclonedApart(missing)
 }
 
 // msvcRuntime is the C runtime that MSVC builds a project with: CMake's own choice,
@@ -215,14 +218,14 @@ func msvcRuntime(text string) string {
 // submodules looks for folders that git left empty (gitmodules(5)).
 func (p *prober) submodules() {
 	const most = 32
-	file, n := p.h.Join(p.h.Dir, ".gitmodules"), 0
+	file, n := p.h.Join(p.dir, ".gitmodules"), 0
 	for line := range strings.Lines(p.text(file)) {
 		n++
 		key, value, _ := strings.Cut(line, "=")
 		if value = strings.TrimSpace(value); strings.TrimSpace(key) != "path" || value == "" || len(p.p.Submodules) == most {
 			continue
 		}
-		dir := p.h.Join(p.h.Dir, value)
+		dir := p.h.Join(p.dir, value)
 		if entries, err := p.h.ReadDir(p.ctx, dir); err == nil && len(entries) == 0 {
 			p.p.Submodules = append(p.p.Submodules, facts.Submodule{Path: dir, File: file, Line: n})
 		}
@@ -297,16 +300,20 @@ func capabilities(value string) (list []string) {
 // caches reads what earlier runs of CMake remember, in the folders that people
 // and Visual Studio build in.
 func (p *prober) caches() {
-	dirs := []string{p.h.Dir, p.h.Join(p.h.Dir, "build")}
+	dirs := []string{p.h.Dir, p.dir, p.h.Join(p.dir, "build"), p.h.Join(p.dir, "build_ios")}
 	const most = 8
-	if presets := p.h.Glob(p.ctx, p.h.Join(p.h.Dir, "out", "build"), "*"); len(presets) <= most {
+	if presets := p.h.Glob(p.ctx, p.h.Join(p.dir, "out", "build"), "*"); len(presets) <= most {
 		dirs = append(dirs, presets...)
 	}
-	for _, dir := range append(dirs, p.h.Join(p.h.Dir, "out", "build")) {
-		p.cache(dir)
+	dirs = append(dirs, p.h.Join(p.dir, "out", "build"))
+	for i, dir := range dirs {
+		if !slices.Contains(dirs[:i], dir) {
+			p.cache(dir)
+			p.buildFolder(dir)
+		}
 	}
 	// OpenPose's CMakeLists.txt there takes each folder for a module (OpenPose issue 970).
-	if dir := p.h.Join(p.h.Dir, "src", "openpose", "build"); slices.Contains(p.p.Kinds, "openpose") {
+	if dir := p.h.Join(p.dir, "src", "openpose", "build"); slices.Contains(p.p.Kinds, "openpose") {
 		for _, name := range []string{"CMakeCache.txt", "CMakeFiles"} {
 			if p.h.Exists(p.ctx, p.h.Join(dir, name)) {
 				p.p.Leftovers = append(p.p.Leftovers, facts.Leftover{Entry: name, Value: dir, File: p.h.Join(dir, name), Problem: facts.AmongModules})
@@ -456,7 +463,7 @@ func (p *prober) contrib(modules string) string {
 	head := strings.TrimSpace(p.text(dir, ".git", "HEAD"))
 	if branch, ok := strings.CutPrefix(head, "ref: refs/heads/"); ok && slices.Contains([]string{"3.4", "4.x", "5.x", "master"}, branch) {
 		// OpenCV's sources of a release are not that branch.
-		for _, own := range []string{p.h.Dir, p.h.DirOf(p.h.Dir)} {
+		for _, own := range []string{p.dir, p.h.DirOf(p.dir)} {
 			if strings.TrimSpace(p.text(own, ".git", "HEAD")) == head {
 				return ""
 			}
@@ -476,7 +483,7 @@ var contribFolder = lazyregexp.New(`(?i)^opencv_contrib-([0-9]+\.[0-9]+\.[0-9]+)
 
 // pybind is the release of the pybind11 in OpenPose's sources; "" where it cannot be read.
 func (p *prober) pybind() string {
-	for _, root := range []string{p.h.Dir, p.h.DirOf(p.h.Dir)} {
+	for _, root := range []string{p.dir, p.h.DirOf(p.dir)} {
 		text := p.text(root, "3rdparty", "pybind11", "include", "pybind11", "detail", "common.h")
 		if m := pybindVersion.FindStringSubmatch(text); m != nil {
 			return m[1] + "." + m[2]
@@ -493,12 +500,16 @@ func (p *prober) sources() {
 		return
 	}
 	file := []string{"modules", "core", "include", "opencv2", "core", "version.hpp"}
-	text := p.text(append([]string{p.h.Dir}, file...)...)
+	text := p.text(append([]string{p.dir}, file...)...)
 	if text == "" { // the build folder in them
-		text = p.text(append([]string{p.h.DirOf(p.h.Dir)}, file...)...)
+		text = p.text(append([]string{p.h.DirOf(p.dir)}, file...)...)
+	}
+	names := []string{"MAJOR", "MINOR", "REVISION"}
+	if strings.Contains(text, "CV_VERSION_EPOCH") { // OpenCV 2.4
+		names = []string{"EPOCH", "MAJOR", "MINOR"}
 	}
 	var parts []string
-	for _, name := range []string{"MAJOR", "MINOR", "REVISION"} {
+	for _, name := range names {
 		for line := range strings.Lines(text) {
 			if words := strings.Fields(line); len(words) == 3 && words[1] == "CV_VERSION_"+name && number(words[2]) {
 				parts = append(parts, words[2])
@@ -514,7 +525,7 @@ func (p *prober) sources() {
 // onlyPart reports whether a folder below the project's has a CMakeLists.txt that is
 // no project of its own: CMake was to be started in the folder above.
 func (p *prober) onlyPart(value string) bool {
-	own := p.h.Dir
+	own := p.dir
 	if p.h.Windows() {
 		value, own = strings.ReplaceAll(value, "/", `\`), strings.TrimRight(own, `\`)
 		if len(value) <= len(own) || !strings.EqualFold(value[:len(own)], own) || value[len(own)] != '\\' {

@@ -1,6 +1,7 @@
 package project
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -16,7 +17,15 @@ var generated = lazyregexp.New(`code=\[?([a-z0-9_,]+)`)
 func (p *prober) darknet() {
 	file := p.h.Join(p.h.Dir, "Makefile")
 	text := p.text(file)
-	if !strings.Contains(text, "EXEC=darknet") && !strings.Contains(text, "APPNAME=darknet") {
+	linked, own := linkedModules(file, text), strings.Contains(text, "EXEC=darknet") || strings.Contains(text, "APPNAME=darknet")
+	if len(linked.Parts) > 0 {
+		p.demand(linked)
+	}
+	p.p.CPUCode = append(p.p.CPUCode, makefileSIMD(file, text)...)
+	if !own && len(linked.Parts) > 0 {
+		p.p.Kinds = append(p.p.Kinds, "makefile")
+	}
+	if !own {
 		return
 	}
 	p.p.Kinds = append(p.p.Kinds, "darknet")
@@ -35,6 +44,98 @@ func (p *prober) darknet() {
 		g.File = file
 		p.p.GPUCode = append(p.p.GPUCode, g)
 	}
+}
+
+// makeLines are the lines of a Makefile that count: not those in an ifeq of a variable
+// that the file itself sets to something else, as Darknet's do with their settings.
+func makeLines(text string, each func(n int, line string, settings map[string]makeSetting)) {
+	settings := map[string]makeSetting{}
+	var off []bool
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		line, _, _ = strings.Cut(strings.TrimRight(line, "\r\n"), "#")
+		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch word {
+		case "ifeq", "ifneq":
+			m := makeCondition.FindStringSubmatch(rest)
+			known := m != nil
+			var s makeSetting
+			if known {
+				s, known = settings[m[1]]
+			}
+			off = append(off, known && (s.value == strings.TrimSpace(m[2])) != (word == "ifeq"))
+			continue
+		case "ifdef", "ifndef":
+			off = append(off, false)
+			continue
+		case "else":
+			if len(off) > 0 {
+				off[len(off)-1] = !off[len(off)-1] && rest == ""
+			}
+			continue
+		case "endif":
+			if len(off) > 0 {
+				off = off[:len(off)-1]
+			}
+			continue
+		}
+		if slices.Contains(off, true) {
+			continue
+		}
+		if name, value, ok := strings.Cut(line, "="); ok && !strings.ContainsAny(name, " \t+:?") && settings[name].line == 0 {
+			settings[name] = makeSetting{strings.TrimSpace(value), n}
+		}
+		each(n, line, settings)
+	}
+}
+
+// makeSetting is what a line of a Makefile sets a variable to.
+type makeSetting struct {
+	value string
+	line  int
+}
+
+var makeCondition = lazyregexp.New(`^\(\$\(([A-Za-z0-9_]+)\), *([A-Za-z0-9_]*) *\)`)
+
+var linkedModule = lazyregexp.New(`-lopencv_([a-z0-9_]+)`)
+
+// linkedModules are the modules of OpenCV that a Makefile links by their names.
+func linkedModules(file, text string) facts.Demand {
+	d := facts.Demand{By: "makefile", Name: "OpenCV", Component: "opencv", File: file}
+	makeLines(text, func(n int, line string, settings map[string]makeSetting) {
+		for _, m := range linkedModule.FindAllStringSubmatch(line, -1) {
+			if !slices.Contains(d.Parts, m[1]) {
+				d.Parts = append(d.Parts, m[1])
+			}
+			if d.Line == 0 {
+				d.Line, d.Text = n, strings.TrimSpace(line)
+			}
+		}
+		if s := settings["OPENCV"]; s.value == "1" {
+			d.Name, d.Line, d.Text = "OPENCV", s.line, "OPENCV=1"
+		}
+	})
+	return d
+}
+
+// makefileSIMD reads the AVX that a Makefile compiles with: Darknet's has a setting of
+// this name (AlexeyAB/darknet issues 646 and 5546).
+func makefileSIMD(file, text string) (list []facts.CPUCode) {
+	makeLines(text, func(_ int, line string, settings map[string]makeSetting) {
+		s, set := settings["AVX"]
+		if !set || s.value != "1" || len(list) > 0 || !strings.Contains(line, "CFLAGS") {
+			return
+		}
+		code := facts.CPUCode{By: "makefile", Name: "AVX", Value: "1", File: file, Line: s.line}
+		for flag := range strings.FieldsSeq(line) {
+			code.Features = append(code.Features, simdFlags[flag]...)
+		}
+		if len(code.Features) > 0 {
+			list = append(list, code)
+		}
+	})
+	return list
 }
 
 // parseDarknet reads what a Makefile of Darknet is set to: the libraries to build

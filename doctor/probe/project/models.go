@@ -19,9 +19,9 @@ func (p *prober) models() {
 	const most = 64
 	looked := 0
 	for _, folder := range modelFolders {
-		dir := p.h.Join(p.h.Dir, folder)
+		dir := p.h.Join(p.dir, folder)
 		if folder == "" {
-			dir = p.h.Dir
+			dir = p.dir
 		}
 		entries, err := p.h.ReadDir(p.ctx, dir)
 		if err != nil {
@@ -59,7 +59,7 @@ func (p *prober) downloads() {
 	if !slices.Contains(p.p.Kinds, "opencv") {
 		return
 	}
-	dir := p.h.Join(p.h.Dir, ".cache")
+	dir := p.h.Join(p.dir, ".cache")
 	if own := look.EnvPath(p.h, "OPENCV_DOWNLOAD_PATH"); own != "" {
 		dir = own
 	}

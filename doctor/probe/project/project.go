@@ -24,7 +24,7 @@ func Provides() []string { return []string{Topic} }
 
 // Probe reads the project in the current folder.
 func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
-	p := &prober{ctx: ctx, h: h}
+	p := &prober{ctx: ctx, h: h, dir: h.Dir}
 	if !look.IsPath(h.Dir) {
 		return p.elsewhere(), nil
 	}
@@ -38,7 +38,8 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	p.models()
 	p.downloads()
 	p.sources()
-	p.p.Folder = h.Dir
+	p.fetches()
+	p.p.Folder = p.dir
 	return facts.Facts{Project: p.p}, nil
 }
 
@@ -68,6 +69,7 @@ type prober struct {
 	ctx context.Context
 	h   *host.Host
 	p   facts.Project
+	dir string // the project's own folder, where the current one is that of its build
 }
 
 // text reads the beginning of a file; "" where it cannot be read. What cannot be
