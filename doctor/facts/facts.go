@@ -305,8 +305,6 @@ type CPUCode struct {
 type Missing struct {
 	Kind string `json:"kind"` // folder, library
 	Path string `json:"path"`
-	// Near is the folder above it that is there; "" for the project's own.
-	Near string `json:"near,omitempty"`
 	File string `json:"file"`
 	Line int    `json:"line"`
 	Text string `json:"text"`

@@ -428,7 +428,7 @@ func cpuCode(e *evaluation, s subject) (map[string]string, bool) {
 	}
 	var lacks []string
 	for _, feature := range code.Features {
-		if !slices.Contains(e.facts.CPU.Features, feature) && !slices.Contains(lacks, feature) {
+		if !hasFeature(e.facts.CPU.Features, feature) && !slices.Contains(lacks, feature) {
 			lacks = append(lacks, feature)
 		}
 	}

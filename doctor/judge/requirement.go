@@ -605,15 +605,19 @@ func (e *evaluation) disk(c *recipes.DiskCheck) verdict {
 // release's version is known. "" where that is not so.
 func (e *evaluation) packagedOld(q *recipes.Requirement, fix *recipes.Fix) string {
 	manager := fix.Installs().Manager
-	if q.Component == nil || q.Component.Name == "" || q.Component.Version == "" || q.Manual == "" || fix.Build != "" || manager != "apt" {
+	if q.Component == nil || q.Component.Version == "" || q.Manual == "" || fix.Build != "" || manager != "apt" {
 		return ""
 	}
 	older := func(version string) bool {
 		holds, err := check(q.Component.Version, version)
 		return version != "" && err == nil && !holds
 	}
-	have := recipes.Packaged(e.facts.OS.Release())[q.Component.Name]
-	if i, ok := e.facts.Active(q.Component.Name); ok && older(i.Version) {
+	name := q.Component.Name
+	if name == "" { // of several, the first is the one that the package brings
+		name = q.Component.AnyOf[0]
+	}
+	have := recipes.Packaged(e.facts.OS.Release())[name]
+	if i, ok := e.facts.Active(name); ok && older(i.Version) {
 		switch {
 		case strings.HasPrefix(i.Path, "/usr/") && managed(i.Path):
 			return lang.T("The distribution's package is this old.")
@@ -622,7 +626,7 @@ func (e *evaluation) packagedOld(q *recipes.Requirement, fix *recipes.Fix) strin
 		}
 	}
 	if older(have) {
-		return lang.F("The package of %s is %s.", systemName(e.facts.OS), recipes.Display(q.Component.Name)+" "+have)
+		return lang.F("The package of %s is %s.", systemName(e.facts.OS), recipes.Display(name)+" "+have)
 	}
 	return ""
 }

@@ -173,6 +173,25 @@ func (e *evaluation) advise(component, version string) {
 	e.advised[component] = version
 }
 
+// cudaNear is the oldest CUDA toolkit that a requirement takes, with code for the GPU
+// here, whatever driver it needs: what is nearest to a machine whose driver is too old
+// for all of them. Of two that need other changes beside them, the one with fewer.
+func (e *evaluation) cudaNear(requirement recipes.Constraint) string {
+	sm, best, least := BestGPU(e.facts), "", 0
+	for _, v := range slices.Backward(e.series("cuda-driver", "cuda")) {
+		if sm == "" || !holds(requirement, v) || !e.runsCUDA(v, sm, false) {
+			continue
+		}
+		if points, ok := e.beside(v, nil); ok && (best == "" || points < least) {
+			best, least = v, points
+		}
+		if best != "" && least == 0 {
+			break
+		}
+	}
+	return best
+}
+
 // cudaAdvice names the exact CUDA toolkit to install; "" leaves it to the recipe.
 func (e *evaluation) cudaAdvice(c *recipes.ComponentCheck) string {
 	requirement, err := recipes.ParseConstraint(c.Version)
@@ -180,10 +199,15 @@ func (e *evaluation) cudaAdvice(c *recipes.ComponentCheck) string {
 		return ""
 	}
 	v, first := e.cudaFor(requirement, true), ""
-	if v == "" && e.facts.OS.Family == "windows" {
-		v = e.cudaFor(requirement, false)
-		if least, _, err := e.tables.Choose("cuda-driver", map[string]string{"os": "windows", "cuda": v}, "driver_minor"); err == nil && v != "" {
+	if family := e.facts.OS.Family; v == "" && (family == "windows" || family == "linux" && DriverHost(e.facts) == "") {
+		if v = e.cudaFor(requirement, false); family == "linux" {
+			v = e.cudaNear(requirement)
+		}
+		if least, _, err := e.tables.Choose("cuda-driver", map[string]string{"os": family, "cuda": v}, "driver_minor"); err == nil && v != "" {
 			first = lang.F("Update the NVIDIA driver to %s or newer from https://www.nvidia.com/drivers. ", least)
+			if family == "linux" {
+				first = lang.F("Update the NVIDIA driver to %s or newer. ", least)
+			}
 		}
 	}
 	if v == "" {

@@ -169,8 +169,8 @@ var errNotOne = lang.New("not a compiler of this kind")
 
 var (
 	gccSays   = lazyregexp.New(`(?m)^gcc version (\d+(?:\.\d+)*)`)
-	clangSays = lazyregexp.New(`(?m)clang version (\d+(?:\.\d+)*)`)
-	anySays   = lazyregexp.New(`(?m)(?:^gcc|clang) version (\d+(?:\.\d+)*)`)
+	clangSays = lazyregexp.New(`(?m)(?:clang|Apple LLVM) version (\d+(?:\.\d+)*)`)
+	anySays   = lazyregexp.New(`(?m)(?:^gcc|clang|Apple LLVM) version (\d+(?:\.\d+)*)`)
 	targetIs  = lazyregexp.New(`(?m)^Target:\s*(\S+)`)
 	threadsIs = lazyregexp.New(`(?m)^Thread model:\s*(\S+)`)
 )
@@ -230,7 +230,7 @@ func inspect(ctx context.Context, h *host.Host, c candidate) (facts.Instance, er
 	if m := threadsIs.FindStringSubmatch(text); m != nil {
 		inst.Attrs["threads"] = m[1]
 	}
-	if strings.Contains(text, "Apple clang version") {
+	if strings.Contains(text, "Apple clang version") || strings.Contains(text, "Apple LLVM version") { // the second up to Xcode 10
 		inst.Attrs["vendor"] = "apple" // its numbers are Xcode's, not LLVM's
 	}
 	if part := missingPart(ctx, h, c, inst); part != "" {

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
-	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/recipes"
 )
 
@@ -148,7 +147,7 @@ var simdOptions = map[string][]string{
 // simdFlags are options of compilers with what the code then uses (GCC manual, x86
 // options).
 var simdFlags = map[string][]string{
-	"-mavx": {"avx"}, "-mavx2": {"avx2"}, "-mfma": {"fma"}, "-mf16c": {"f16c"}, "-mavx512f": {"avx512f"}, "-msse4.2": {"sse4.2"}, "-msse4.1": {"sse4.1"},
+	"-mavx": {"avx"}, "-mavx2": {"avx2"}, "-mfma": {"fma"}, "-mf16c": {"f16c"}, "-mavx512f": {"avx512f"}, "-msse4.2": {"sse4_2"}, "-msse4.1": {"sse4_1"},
 	"-march=haswell": {"avx2", "fma"}, "-march=broadwell": {"avx2", "fma"}, "-march=skylake": {"avx2", "fma"}, "-march=x86-64-v3": {"avx2", "fma"},
 	"-march=skylake-avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"}, "-march=x86-64-v4": {"avx512f", "avx512bw", "avx512dq", "avx512vl"},
 	"-march=znver1": {"avx2", "fma"}, "-march=znver2": {"avx2", "fma"}, "-march=znver3": {"avx2", "fma"},
@@ -252,8 +251,8 @@ func (p *prober) missing(file, text string) (list []facts.Missing, imports bool)
 			if !p.absolute(path) {
 				path = p.h.Join(p.dir, path)
 			}
-			if near, gone := p.lacking(path); gone {
-				list = append(list, facts.Missing{Kind: kind, Path: path, Near: near, File: file, Line: c.line, Text: strings.TrimSpace(lines[c.line-1])})
+			if p.lacking(path) {
+				list = append(list, facts.Missing{Kind: kind, Path: strings.ReplaceAll(path, "*", "ANDROID_ABI"), File: file, Line: c.line, Text: strings.TrimSpace(lines[c.line-1])})
 			}
 		}
 	}
@@ -303,29 +302,18 @@ func (p *prober) absolute(path string) bool {
 	return strings.HasPrefix(path, "/") || p.h.Windows() && len(path) > 2 && path[1] == ':'
 }
 
-// lacking reports whether a path, in which one part may be *, names nothing, and the
-// last folder on the way to it that is there.
-func (p *prober) lacking(path string) (near string, gone bool) {
-	if before, after, any := strings.Cut(path, "*"); any {
-		before, after = strings.TrimRight(before, "/"), strings.TrimLeft(after, "/")
-		folders := p.h.Glob(p.ctx, before, "*")
-		if len(folders) == 0 {
-			return "", p.gone(before)
-		}
-		for _, dir := range folders {
-			if !p.gone(p.h.Join(dir, after)) {
-				return "", false
-			}
-		}
-		return before, true
+// lacking reports whether a path, in which one part may be *, is known to name nothing.
+func (p *prober) lacking(path string) bool {
+	before, after, any := strings.Cut(path, "*")
+	if !any {
+		return p.gone(path)
 	}
-	if !p.gone(path) {
-		return "", false
-	}
-	for near = p.h.DirOf(path); near != p.h.DirOf(near); near = p.h.DirOf(near) {
-		if _, err := p.h.Stat(p.ctx, near); !host.IsNotExist(err) {
-			break
+	before, after = strings.TrimRight(before, `\/`), strings.TrimLeft(after, `\/`)
+	folders := p.h.Glob(p.ctx, before, "*")
+	for _, dir := range folders {
+		if !p.gone(p.h.Join(dir, after)) {
+			return false
 		}
 	}
-	return near, true
+	return len(folders) > 0 || p.gone(before)
 }
