@@ -402,7 +402,11 @@ func openCVSources(e *evaluation, _ subject) (map[string]string, bool) {
 	}
 	switch {
 	case e.facts.OS.Family == "darwin" && e.facts.OS.Arch == "arm64" && before("3.4.13", "4.5.1"):
-		return say(lang.T("the libpng in them has no NEON code for Apple silicon, and png_init_filter_functions_neon is undefined"), "4.5.1", lang.T("-DBUILD_PNG=OFF with Homebrew's libpng (brew install libpng)"))
+		option := lang.T("-DBUILD_PNG=OFF with Homebrew's libpng (brew install libpng)")
+		if before("3.4.12", "4.5.0") { // and the libjasper in them, as below
+			option = lang.T("-DWITH_JASPER=OFF -DBUILD_PNG=OFF with Homebrew's libpng (brew install libpng)")
+		}
+		return say(lang.T("the libpng in them has no NEON code for Apple silicon, and png_init_filter_functions_neon is undefined"), "4.5.1", option)
 	case e.facts.OS.Family == "darwin" && major(clang.Version) >= 12 && before("3.4.12", "4.5.0"):
 		return say(lang.T("the libjasper in them declares functions implicitly, which Clang 12 and newer refuse"), "4.5.0", "-DWITH_JASPER=OFF")
 	case has && major(cuda.Version) >= 11 && before("3.4.11", "4.4.0"):
