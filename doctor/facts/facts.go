@@ -325,12 +325,11 @@ type FetchProblem string
 
 // The problems of a Fetch.
 const (
-	FetchNoHTTPS     FetchProblem = "no-https"    // CMake was built without TLS
+	FetchNoHTTPS     FetchProblem = "unsupported" // CMake was built without TLS
 	FetchCertificate FetchProblem = "certificate" // the server's certificate is not trusted
 	FetchNoHost      FetchProblem = "no-host"     // its name is not resolved
 	FetchNoConnect   FetchProblem = "no-connect"  // it cannot be reached
 	FetchCutOff      FetchProblem = "cut-off"     // the connection broke
-	FetchNotFound    FetchProblem = "not-found"   // the server does not have it
 )
 
 // Demand is a line of a build file that asks for a component.

@@ -62,6 +62,24 @@ func TestControls(t *testing.T) {
 			f.Environment.Variables = []facts.Variable{{Name: "CC", Value: "/c/bin/x86_64-conda-linux-gnu-cc", Problem: facts.OfConda, Detail: "/c"}}
 		}
 	}
+	simd := func(features ...string) func(*facts.Facts) {
+		return func(f *facts.Facts) { f.CPU.Features, f.CPU.Model = features, "CPU" }
+	}
+	compiled := func(by, name, value string, features ...string) func(*facts.Facts) {
+		return func(f *facts.Facts) {
+			f.Project.CPUCode = []facts.CPUCode{{By: by, Name: name, Value: value, Features: features, File: "/src/f", Line: 3}}
+		}
+	}
+	missing := func(kind, path string) func(*facts.Facts) {
+		return func(f *facts.Facts) {
+			f.Project.Missing = []facts.Missing{{Kind: kind, Path: path, File: "/src/CMakeLists.txt", Line: 2, Text: "x"}}
+		}
+	}
+	fetched := func(problem facts.FetchProblem) func(*facts.Facts) {
+		return func(f *facts.Facts) {
+			f.Project.Fetches = []facts.Fetch{{Name: "x.tgz", URL: "https://raw.example.com/x.tgz", Path: "/src/.cache/x.tgz", Problem: problem, File: "/src/build/CMakeDownloadLog.txt", Line: 2}}
+		}
+	}
 	for _, c := range []struct {
 		id            string
 		broken, whole []func(*facts.Facts)
@@ -81,6 +99,15 @@ func TestControls(t *testing.T) {
 		{"project.opencv-sources", []func(*facts.Facts){toolkit("11.2.152", "/usr/local/cuda-11.2"), sources("4.3.0")}, []func(*facts.Facts){toolkit("11.2.152", "/usr/local/cuda-11.2"), sources("3.4.11")}, "4.4.0"},
 		{"project.opencv-sources", []func(*facts.Facts){intel, set("clang", facts.Instance{Version: "12.0.0", Active: true}), sources("4.4.0")}, []func(*facts.Facts){intel, set("clang", facts.Instance{Version: "11.0.3", Active: true}), sources("4.4.0")}, "WITH_JASPER=OFF"},
 		{"project.opencv-sources", []func(*facts.Facts){mac, sources("4.4.0")}, []func(*facts.Facts){sources("4.4.0")}, "BUILD_PNG=OFF"},
+		{"project.cpu-code", []func(*facts.Facts){simd("avx", "sse4_2"), compiled("option", "ENABLE_AVX2", "ON", "avx2", "fma")}, []func(*facts.Facts){simd("avx", "avx2", "fma"), compiled("option", "ENABLE_AVX2", "ON", "avx2", "fma")}, "-DENABLE_AVX2=OFF"},
+		{"project.cpu-code", []func(*facts.Facts){simd("sse4_2"), compiled("makefile", "AVX", "1", "avx", "sse4_1")}, []func(*facts.Facts){simd("avx"), compiled("makefile", "AVX", "1", "avx", "sse4_1")}, "Set AVX=0"},
+		{"project.cpu-code", []func(*facts.Facts){simd("avx2"), compiled("baseline", "CPU_BASELINE", "AVX512_SKX", "avx512f")}, []func(*facts.Facts){compiled("baseline", "CPU_BASELINE", "AVX512_SKX", "avx512f")}, "CPU_BASELINE=NATIVE"},
+		{"project.folder-missing", []func(*facts.Facts){missing("folder", "/src/x/pybind11")}, []func(*facts.Facts){missing("library", "/src/x/liba.a")}, "clone"},
+		{"project.library-file", []func(*facts.Facts){missing("library", "/src/x/liba.a")}, []func(*facts.Facts){missing("folder", "/src/x/pybind11")}, "release"},
+		{"project.fetch-https", []func(*facts.Facts){fetched(facts.FetchNoHTTPS)}, []func(*facts.Facts){fetched(facts.FetchCutOff)}, "/usr/bin/cmake"},
+		{"project.fetch-certificate", []func(*facts.Facts){fetched(facts.FetchCertificate)}, []func(*facts.Facts){fetched(facts.FetchNoHost)}, "ca-certificates"},
+		{"project.fetch-host", []func(*facts.Facts){fetched(facts.FetchNoHost)}, []func(*facts.Facts){fetched(facts.FetchNoHTTPS)}, "raw.example.com"},
+		{"project.fetch-cut", []func(*facts.Facts){fetched(facts.FetchCutOff)}, []func(*facts.Facts){fetched(facts.FetchCertificate)}, "Delete /src/.cache/x.tgz"},
 		{"cuda.glibc", []func(*facts.Facts){glibc("2.41"), toolkit("12.9.86", "/usr/local/cuda-12.9")}, []func(*facts.Facts){glibc("2.41"), toolkit("13.0.48", "/usr/local/cuda-13.0")}, "container"},
 		{"cuda.glibc", []func(*facts.Facts){glibc("2.41"), toolkit("12.4.131", "/usr/local/cuda-12.4")}, []func(*facts.Facts){glibc("2.40"), toolkit("12.4.131", "/usr/local/cuda-12.4")}, "container"},
 		{"cuda.glibc", []func(*facts.Facts){glibc("2.42"), toolkit("12.4.131", "/usr/local/cuda-12.4")}, []func(*facts.Facts){glibc("2.42"), toolkit("12.4.131", "/opt/cuda")}, "container"},

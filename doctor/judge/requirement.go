@@ -619,7 +619,7 @@ func (e *evaluation) packagedOld(q *recipes.Requirement, fix *recipes.Fix) strin
 	have := recipes.Packaged(e.facts.OS.Release())[name]
 	if i, ok := e.facts.Active(name); ok && older(i.Version) {
 		switch {
-		case strings.HasPrefix(i.Path, "/usr/") && managed(i.Path):
+		case strings.HasPrefix(i.Path, "/usr/") && managed(i.Path) && (have == "" || older(have)):
 			return lang.T("The distribution's package is this old.")
 		case i.Path == "/usr" && have == "" && tooNew(q.Component.Version, i.Version):
 			return lang.T("The distribution's package is this new.")

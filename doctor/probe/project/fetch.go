@@ -24,7 +24,6 @@ var fetchProblems = []struct {
 	{"Couldn't resolve", facts.FetchNoHost},
 	{"Failed to connect to", facts.FetchNoConnect},
 	{"Connection refused", facts.FetchNoConnect},
-	{"The requested URL returned error: 404", facts.FetchNotFound},
 	{"Recv failure", facts.FetchCutOff},
 	{"Connection reset", facts.FetchCutOff},
 	{"transfer closed with", facts.FetchCutOff},

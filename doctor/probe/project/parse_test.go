@@ -67,6 +67,15 @@ func FuzzCommands(f *testing.F) {
 		if demands, _ := parseDarknet(text); len(demands) > 3 {
 			t.Errorf("%+v", demands)
 		}
+		for _, f := range failedFetches("log", text) {
+			if f.Line < 1 || f.Line > lines {
+				t.Errorf("%+v: line of %d", f, lines)
+			}
+		}
+		if d := linkedModules("f", text); d.Line > lines {
+			t.Errorf("%+v: line of %d", d, lines)
+		}
+		makefileSIMD("f", text)
 	})
 }
 
