@@ -303,7 +303,7 @@ type CPUCode struct {
 
 // Missing is a folder or a library of the project's own that is not there.
 type Missing struct {
-	Kind string `json:"kind"` // folder, library
+	Kind string `json:"kind"` // folder (of sources), library, package (the folder of one)
 	Path string `json:"path"`
 	File string `json:"file"`
 	Line int    `json:"line"`
@@ -467,6 +467,8 @@ const (
 	ForeignArchiver LeftoverProblem = "foreign-archiver"
 	// Not64BitARM: an option of 32-bit ARM, which the build refuses on 64-bit ARM.
 	Not64BitARM LeftoverProblem = "not-64-bit-arm"
+	// MakesFor32Bit: a Makefile passes such an option to CMake.
+	MakesFor32Bit LeftoverProblem = "makes-for-32-bit"
 	// NoGlslang: glslang of the system is asked for, and CMake did not find it.
 	NoGlslang LeftoverProblem = "no-glslang"
 	// WithoutCuDNN: OpenPose's Caffe is used without cuDNN.

@@ -262,9 +262,20 @@ func (p *prober) missing(file, text string) (list []facts.Missing, imports bool)
 	return list, imports
 }
 
+// packageFolder is the folder in which a line says that CMake finds one of the known
+// packages: set(OpenCV_DIR FOLDER), without CACHE, which a command line goes before.
+func packageFolder(c command) (paths []string) {
+	if name, ok := strings.CutSuffix(c.args[0], "_DIR"); ok && len(c.args) == 2 && packages[strings.ToLower(name)] != "" {
+		return c.args[1:]
+	}
+	return nil
+}
+
 // named are the paths by which a call names what has to be there.
 func named(c command) (kind string, paths []string) {
 	switch c.name {
+	case "set":
+		return "package", packageFolder(c)
 	case "add_subdirectory":
 		return "folder", c.args[:1]
 	case "set_target_properties", "set_property":

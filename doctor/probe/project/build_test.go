@@ -35,6 +35,7 @@ func TestSourceFolder(t *testing.T) {
 		{"/s/cmake-build-release", "-- dir /s/cmake-build-release --\n" + opencvHere, "/s"},
 		{"/s/docs", "-- dir /s/docs --\n" + opencvHere, ""},
 		{"/b", cache("/s", "/b") + opencvHere, "/s"},
+		{"/s/cmake-out", "-- dir /s/cmake-out --\n" + opencvHere, ""},
 		{"/b", cache("/gone", "/b") + opencvHere, "/b"},
 		{"/b", cache("/s", "/elsewhere") + opencvHere, "/b"},
 	} {
@@ -103,6 +104,23 @@ func TestBuildFolderSays(t *testing.T) {
 	}
 }
 
+// TestOtherBuildFolders: those of scripts, and a Makefile's option of 32-bit ARM.
+func TestOtherBuildFolders(t *testing.T) {
+	for _, name := range []string{"build", "build_release", "cmake-out"} {
+		dir := "/s/" + name
+		p := probed(t, "linux/arm64", "/s", opencvHere+"-- file "+dir+"/CMakeCache.txt --\nCMAKE_CACHEFILE_DIR:INTERNAL="+dir+"\nCMAKE_PROJECT_NAME:STATIC=OpenCV\nENABLE_VFPV3:BOOL=ON\n")
+		if len(p.Leftovers) != 1 || p.Leftovers[0].Problem != facts.Not64BitARM {
+			t.Errorf("%s: %+v", name, p.Leftovers)
+		}
+	}
+	for platform, want := range map[string]int{"linux/arm64": 1, "linux/amd64": 0} {
+		p := probed(t, platform, "/g", "-- file /g/Makefile --\nbuild_raspi:\n\tcmake -D ENABLE_VFPV3=ON ..\n")
+		if len(p.Leftovers) != want || want == 1 && (p.Leftovers[0].Problem != facts.MakesFor32Bit || p.Leftovers[0].Line != 2) {
+			t.Errorf("%s: %+v", platform, p.Leftovers)
+		}
+	}
+}
+
 // TestMissing: paths of the project's own, outside of conditions.
 func TestMissing(t *testing.T) {
 	have := "-- file /s/there/CMakeLists.txt --\nx\n-- file /s/lib/arm64-v8a/liba.a --\nx\n"
@@ -114,6 +132,9 @@ func TestMissing(t *testing.T) {
 		{"set(D ${X})\nadd_subdirectory(${D}/gone)", ""},
 		{"set(D a)\nif(X)\nset(D b)\nendif()\nadd_subdirectory(${D})", ""},
 		{"execute_process(COMMAND git clone x gone)\nadd_subdirectory(gone)", ""},
+		{"set(OpenCV_DIR ${CMAKE_SOURCE_DIR}/sdk/jni)", "package /s/sdk/jni"},
+		{"set(OpenCV_DIR ${CMAKE_SOURCE_DIR}/there)", ""},
+		{"set(OpenCV_DIR ${CMAKE_SOURCE_DIR}/sdk CACHE PATH \"\")", ""},
 		{"file(GLOB F *.cpp)\nadd_subdirectory(gone)", "folder /s/gone"},
 	} {
 		p := probed(t, "linux/amd64", "/s", have+"-- file /s/CMakeLists.txt --\nproject(x)\nfind_package(OpenCV REQUIRED)\n"+c.lines+"\n")

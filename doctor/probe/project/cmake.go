@@ -18,7 +18,7 @@ var packages = map[string]string{
 }
 
 // trees are the projects of others that people build in their own folder.
-var trees = []string{"openpose", "ncnn", "darknet", "opencv", "caffe", "torch"}
+var trees = []string{"openpose", "ncnn", "darknet", "opencv", "caffe", "torch", "executorch", "mnn"}
 
 // managers are files with which a package manager gives CMake its packages.
 var managers = []string{"vcpkg.json", "conanfile.txt", "conanfile.py"}
@@ -300,8 +300,14 @@ func capabilities(value string) (list []string) {
 // caches reads what earlier runs of CMake remember, in the folders that people
 // and Visual Studio build in.
 func (p *prober) caches() {
-	dirs := []string{p.h.Dir, p.dir, p.h.Join(p.dir, "build"), p.h.Join(p.dir, "build_ios")}
+	dirs := []string{p.h.Dir, p.dir, p.h.Join(p.dir, "build")}
 	const most = 8
+	// build_release of Darknet's build.sh, build_ios of PyTorch's, cmake-out of ExecuTorch's.
+	for _, pattern := range []string{"build*", "cmake-*"} {
+		if named := p.h.Glob(p.ctx, p.dir, pattern); len(named) <= most {
+			dirs = append(dirs, named...)
+		}
+	}
 	if presets := p.h.Glob(p.ctx, p.h.Join(p.dir, "out", "build"), "*"); len(presets) <= most {
 		dirs = append(dirs, presets...)
 	}

@@ -22,7 +22,8 @@ func (p *prober) darknet() {
 		p.demand(linked)
 	}
 	p.p.CPUCode = append(p.p.CPUCode, makefileSIMD(file, text)...)
-	if !own && len(linked.Parts) > 0 {
+	arm := p.h.Arch == "arm64" && p.makesFor32Bit(file, text)
+	if !own && (len(linked.Parts) > 0 || arm) {
 		p.p.Kinds = append(p.p.Kinds, "makefile")
 	}
 	if !own {
@@ -117,6 +118,19 @@ func linkedModules(file, text string) facts.Demand {
 		}
 	})
 	return d
+}
+
+// makesFor32Bit finds the option of 32-bit ARM that gocv's Makefile passes to OpenCV's
+// CMake for a Raspberry Pi (hybridgroup/gocv issue 1059).
+func (p *prober) makesFor32Bit(file, text string) bool {
+	n := 0
+	for line := range strings.Lines(text) {
+		if n++; strings.Contains(line, "ENABLE_VFPV3=ON") && strings.Contains(line, "cmake ") {
+			p.p.Leftovers = append(p.p.Leftovers, facts.Leftover{Entry: "ENABLE_VFPV3", Value: "ON", File: file, Line: n, Problem: facts.MakesFor32Bit})
+			return true
+		}
+	}
+	return false
 }
 
 // makefileSIMD reads the AVX that a Makefile compiles with: Darknet's has a setting of
