@@ -271,13 +271,32 @@ func packageFolder(c command) (paths []string) {
 	return nil
 }
 
+// othersFolders are where projects keep the sources of others, and othersNames what
+// those are often called: a download without git's submodules lacks them. A project's
+// own folders come with it.
+var (
+	othersFolders = []string{"3rdparty", "third_party", "thirdparty", "3rd_party", "external", "externals", "extern", "deps", "dependencies", "submodules", "vendor"}
+	othersNames   = []string{"pybind11", "glslang", "googletest", "gtest", "benchmark", "eigen", "fmt", "spdlog", "glog", "gflags", "caffe", "json", "yaml-cpp", "protobuf", "abseil-cpp", "glfw", "glm", "imgui", "cpuinfo", "xnnpack", "opencv", "ncnn"}
+)
+
+// ofOthers reports whether a folder that a project adds is one of those.
+func ofOthers(path string) bool {
+	parts := strings.FieldsFunc(strings.ToLower(path), func(r rune) bool { return r == '/' || r == '\\' })
+	if len(parts) == 0 {
+		return false
+	}
+	return slices.Contains(othersNames, parts[len(parts)-1]) || slices.ContainsFunc(parts[:len(parts)-1], func(part string) bool { return slices.Contains(othersFolders, part) })
+}
+
 // named are the paths by which a call names what has to be there.
 func named(c command) (kind string, paths []string) {
 	switch c.name {
 	case "set":
 		return "package", packageFolder(c)
 	case "add_subdirectory":
-		return "folder", c.args[:1]
+		if ofOthers(c.args[0]) {
+			return "folder", c.args[:1]
+		}
 	case "set_target_properties", "set_property":
 		for i, arg := range c.args[:len(c.args)-1] {
 			if arg == "IMPORTED_LOCATION" || strings.HasPrefix(arg, "IMPORTED_LOCATION_") {

@@ -125,17 +125,17 @@ func TestOtherBuildFolders(t *testing.T) {
 func TestMissing(t *testing.T) {
 	have := "-- file /s/there/CMakeLists.txt --\nx\n-- file /s/lib/arm64-v8a/liba.a --\nx\n"
 	for _, c := range []struct{ lines, want string }{
-		{"add_subdirectory(there)\nadd_subdirectory(gone)", "folder /s/gone"},
+		{"add_subdirectory(there)\nadd_subdirectory(src)\nadd_subdirectory(3rdparty/gone)", "folder /s/3rdparty/gone"},
 		{"set(D ${CMAKE_SOURCE_DIR}/lib)\nset_target_properties(a PROPERTIES IMPORTED_LOCATION ${D}/${ANDROID_ABI}/liba.a)", ""},
 		{"set(D ${CMAKE_SOURCE_DIR}/lib)\nset_target_properties(a PROPERTIES IMPORTED_LOCATION ${D}/${ANDROID_ABI}/libb.a)", "library /s/lib/ANDROID_ABI/libb.a"},
-		{"if(X)\nadd_subdirectory(gone)\nendif()", ""},
-		{"set(D ${X})\nadd_subdirectory(${D}/gone)", ""},
-		{"set(D a)\nif(X)\nset(D b)\nendif()\nadd_subdirectory(${D})", ""},
-		{"execute_process(COMMAND git clone x gone)\nadd_subdirectory(gone)", ""},
+		{"if(X)\nadd_subdirectory(pybind11)\nendif()", ""},
+		{"set(D ${X})\nadd_subdirectory(${D}/pybind11)", ""},
+		{"set(D fmt)\nif(X)\nset(D glm)\nendif()\nadd_subdirectory(${D})", ""},
+		{"execute_process(COMMAND git clone x glm)\nadd_subdirectory(glm)", ""},
 		{"set(OpenCV_DIR ${CMAKE_SOURCE_DIR}/sdk/jni)", "package /s/sdk/jni"},
 		{"set(OpenCV_DIR ${CMAKE_SOURCE_DIR}/there)", ""},
 		{"set(OpenCV_DIR ${CMAKE_SOURCE_DIR}/sdk CACHE PATH \"\")", ""},
-		{"file(GLOB F *.cpp)\nadd_subdirectory(gone)", "folder /s/gone"},
+		{"file(GLOB F *.cpp)\nadd_subdirectory(pybind11)", "folder /s/pybind11"},
 	} {
 		p := probed(t, "linux/amd64", "/s", have+"-- file /s/CMakeLists.txt --\nproject(x)\nfind_package(OpenCV REQUIRED)\n"+c.lines+"\n")
 		var got []string
