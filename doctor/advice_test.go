@@ -152,8 +152,10 @@ func TestAdviceIsTrue(t *testing.T) {
 	// lot 13's are Visual Studio beside MinGW and Media Foundation again, Go and CMake that
 	// are too old on Windows, and Homebrew's OpenCV. Lot 14's are Python for coremltools,
 	// ninja, and Visual Studio, CMake and Git of a Windows that has none of them. Lot 16's
-	// are the same: two machines without any of the three, and ninja for two builds.
-	if counts["a package of the recipe: no recording has its files"] > 98 {
+	// are the same: two machines without any of the three, and ninja for two builds. Those
+	// of lot 17's Unix half are ninja for 18 builds, pkg-config twice, and a CMake, a
+	// Darknet and two OpenCVs of old releases.
+	if counts["a package of the recipe: no recording has its files"] > 121 {
 		t.Errorf("more fixes cannot be followed than before: %v", counts)
 	}
 }
