@@ -592,6 +592,15 @@ type Memory struct {
 	// Limit is the cgroup (or job) limit when it is below Total.
 	Limit    uint64     `json:"limit,omitempty"`
 	Evidence []Evidence `json:"evidence,omitempty"`
+	// Killed is a compiler or linker that the kernel's log says was ended for want of
+	// memory.
+	Killed *Killed `json:"killed,omitempty"`
+}
+
+// Killed is a program that the kernel ended for want of memory.
+type Killed struct {
+	Program string `json:"program"`
+	File    string `json:"file"` // the log
 }
 
 // Usable is the memory a program may have: the limit where there is one.

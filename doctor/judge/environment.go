@@ -392,6 +392,16 @@ func tmpSmall(e *evaluation, _ subject) (map[string]string, bool) {
 	return nil, false
 }
 
+// buildKilled finds a program of a build that the kernel ended for want of memory, where
+// something is to be built.
+func buildKilled(e *evaluation, _ subject) (map[string]string, bool) {
+	k := e.facts.Memory.Killed
+	if k == nil || !e.buildsOpenCV() && !e.buildsOpenPose() && e.facts.Project.Folder == "" {
+		return nil, false
+	}
+	return map[string]string{"program": k.Program, "file": k.File, "sudo": e.sudo(), "container": e.facts.OS.Container}, true
+}
+
 // buildsOpenPose reports whether the recipe is to compile OpenPose here.
 func (e *evaluation) buildsOpenPose() bool {
 	_, found := e.facts.Active("openpose")

@@ -75,6 +75,11 @@ func TestControls(t *testing.T) {
 			f.Project.Missing = []facts.Missing{{Kind: kind, Path: path, File: "/src/CMakeLists.txt", Line: 2, Text: "x"}}
 		}
 	}
+	killed := func(program string) func(*facts.Facts) {
+		return func(f *facts.Facts) {
+			f.Memory.Killed = &facts.Killed{Program: program, File: "/var/log/kern.log"}
+		}
+	}
 	fetched := func(problem facts.FetchProblem) func(*facts.Facts) {
 		return func(f *facts.Facts) {
 			f.Project.Fetches = []facts.Fetch{{Name: "x.tgz", URL: "https://raw.example.com/x.tgz", Path: "/src/.cache/x.tgz", Problem: problem, File: "/src/build/CMakeDownloadLog.txt", Line: 2}}
@@ -102,6 +107,8 @@ func TestControls(t *testing.T) {
 		{"project.cpu-code", []func(*facts.Facts){simd("avx", "sse4_2"), compiled("option", "ENABLE_AVX2", "ON", "avx2", "fma")}, []func(*facts.Facts){simd("avx", "avx2", "fma"), compiled("option", "ENABLE_AVX2", "ON", "avx2", "fma")}, "-DENABLE_AVX2=OFF"},
 		{"project.cpu-code", []func(*facts.Facts){simd("sse4_2"), compiled("makefile", "AVX", "1", "avx", "sse4_1")}, []func(*facts.Facts){simd("avx"), compiled("makefile", "AVX", "1", "avx", "sse4_1")}, "Set AVX=0"},
 		{"project.cpu-code", []func(*facts.Facts){simd("avx2"), compiled("baseline", "CPU_BASELINE", "AVX512_SKX", "avx512f")}, []func(*facts.Facts){compiled("baseline", "CPU_BASELINE", "AVX512_SKX", "avx512f")}, "CPU_BASELINE=NATIVE"},
+		{"build.killed", []func(*facts.Facts){killed("cc1plus"), sources("4.8.0")}, []func(*facts.Facts){killed("cc1plus")}, "make -j1"},
+		{"project.package-folder", []func(*facts.Facts){missing("package", "/src/x/sdk")}, []func(*facts.Facts){missing("folder", "/src/x/pybind11")}, "Unpack"},
 		{"project.folder-missing", []func(*facts.Facts){missing("folder", "/src/x/pybind11")}, []func(*facts.Facts){missing("library", "/src/x/liba.a")}, "clone"},
 		{"project.library-file", []func(*facts.Facts){missing("library", "/src/x/liba.a")}, []func(*facts.Facts){missing("folder", "/src/x/pybind11")}, "release"},
 		{"project.fetch-https", []func(*facts.Facts){fetched(facts.FetchNoHTTPS)}, []func(*facts.Facts){fetched(facts.FetchCutOff)}, "/usr/bin/cmake"},

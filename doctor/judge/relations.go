@@ -20,6 +20,7 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"download-refused": downloadRefused,
 		"host-blocked":     hostBlocked,
 		"tmp-small":        tmpSmall,
+		"build-killed":     buildKilled,
 		"no-vulkan-driver": noVulkanDriver,
 		"cpu-lacks":        cpuLacks,
 		"numpy-on-jetson":  numPyOnJetson,

@@ -61,6 +61,9 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 			m.Evidence = append(m.Evidence, facts.Evidence{Kind: "file", Source: source, Detail: fmt.Sprintf("%d bytes", limit)})
 		}
 	}
+	if h.OS == "linux" {
+		m.Killed = killed(ctx, h)
+	}
 	return facts.Facts{Memory: m}, errors.Join(errs...)
 }
 
