@@ -114,7 +114,8 @@ func linkedModules(file, text string) facts.Demand {
 			}
 		}
 		if s := settings["OPENCV"]; s.value == "1" {
-			d.Name, d.Line, d.Text = "OPENCV", s.line, "OPENCV=1"
+			d.Name, d.Line = "OPENCV", s.line
+			d.Text = d.Name + "=" + s.value
 		}
 	})
 	return d
@@ -125,7 +126,7 @@ func linkedModules(file, text string) facts.Demand {
 func (p *prober) makesFor32Bit(file, text string) bool {
 	n := 0
 	for line := range strings.Lines(text) {
-		if n++; strings.Contains(line, "ENABLE_VFPV3=ON") && strings.Contains(line, "cmake ") {
+		if n++; strings.Contains(line, "cmake ") && (strings.Contains(line, "-D ENABLE_VFPV3=ON") || strings.Contains(line, "-DENABLE_VFPV3=ON")) {
 			p.p.Leftovers = append(p.p.Leftovers, facts.Leftover{Entry: "ENABLE_VFPV3", Value: "ON", File: file, Line: n, Problem: facts.MakesFor32Bit})
 			return true
 		}
