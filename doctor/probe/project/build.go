@@ -166,7 +166,7 @@ func (p *prober) instructions(c *cached) {
 			code.By, code.Features = "baseline", baseline(e.value)
 		case simdOptions[e.name] != nil && (e.value == "ON" || e.value == "TRUE" || e.value == "1"):
 			code.By, code.Features = "option", simdOptions[e.name]
-		case e.name == "CMAKE_CXX_FLAGS" || e.name == "CMAKE_C_FLAGS":
+		case strings.HasPrefix(e.name, "CMAKE_CXX_FLAGS") || strings.HasPrefix(e.name, "CMAKE_C_FLAGS") || e.name == "OPENCV_EXTRA_CXX_FLAGS":
 			var flags []string
 			for flag := range strings.FieldsSeq(e.value) {
 				if known := simdFlags[flag]; known != nil {

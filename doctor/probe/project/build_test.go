@@ -66,6 +66,7 @@ func TestBuildFolderSays(t *testing.T) {
 		detail          string
 	}{
 		{platform: "linux/amd64", lines: "CPU_BASELINE:STRING=AVX2,AVX512_SKX\nCMAKE_CXX_FLAGS:STRING=-O2 -mavx2\nENABLE_AVX512:BOOL=ON\nENABLE_AVX2:BOOL=OFF\n", code: "CPU_BASELINE CMAKE_CXX_FLAGS ENABLE_AVX512"},
+		{platform: "linux/amd64", lines: "CMAKE_CXX_FLAGS_RELEASE:STRING=-O3 -mavx512f\nOPENCV_EXTRA_CXX_FLAGS:STRING=-march=haswell\n", code: "CMAKE_CXX_FLAGS_RELEASE OPENCV_EXTRA_CXX_FLAGS"},
 		{platform: "linux/amd64", lines: "CPU_BASELINE:STRING=NATIVE\nCPU_DISPATCH:STRING=AVX512_SKX\nCMAKE_CXX_FLAGS:STRING=-march=native\n"},
 		{platform: "linux/amd64", lines: "CPU_BASELINE:STRING=AVX2\nCMAKE_TOOLCHAIN_FILE:FILEPATH=/t.cmake\n-- file /t.cmake --\nx\n"},
 		{platform: "linux/arm64", lines: "ENABLE_VFPV3:BOOL=ON\n", leftover: facts.Not64BitARM},
