@@ -104,6 +104,7 @@ func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/lot16.yaml")
 	judgeCases(t, "testdata/lot17w.yaml")
 	judgeCases(t, "testdata/lot17u.yaml")
+	judgeCases(t, "testdata/lot18.yaml")
 }
 
 var sharedCases = filepath.Join("..", "..", "shared", "cases")
