@@ -105,6 +105,8 @@ type Environment struct {
 	// NoDXG: the kernel is WSL's, and the device file by which programs there reach
 	// the GPU is not here.
 	NoDXG bool `json:"no_dxg,omitempty"`
+	// NoWSLGPU is the file whose settings keep the GPU of Windows out of this WSL.
+	NoWSLGPU string `json:"no_wsl_gpu,omitempty"`
 	// NoSources is the file of package sources of the machine's maker of which every
 	// line is switched off.
 	NoSources string `json:"no_sources,omitempty"`
@@ -235,6 +237,7 @@ const (
 	LocalProxy   VariableProblem = "local-proxy"   // a proxy on this machine, whose network is not its host's if it has one
 	NotASCII     VariableProblem = "not-ascii"     // its flags name a folder with characters other than ASCII
 	PreVega      VariableProblem = "pre-vega"      // ROCm's OpenCL serves GPUs before Vega with it
+	Rusticl      VariableProblem = "rusticl"       // Mesa's OpenCL serves GPUs with it
 	PythonHome   VariableProblem = "python-home"   // every Python takes its library from there; the detail names the Pythons whose it is
 	PythonPath   VariableProblem = "python-path"   // a folder with modules made for one Python, which every Python imports; the detail is its version
 	NoPython     VariableProblem = "no-python"     // a virtual environment whose Python is gone; the detail is where it was
@@ -520,6 +523,9 @@ type Module struct {
 	Kind string `json:"kind,omitempty"`
 	// Built: the running kernel's folder has a module that could be loaded.
 	Built bool `json:"built,omitempty"`
+	// KernelGone: an update removed the running kernel's modules and put another
+	// kernel in its place.
+	KernelGone bool `json:"kernel_gone,omitempty"`
 	// Others are kernels that are not running and for which it was built.
 	Others []string `json:"others,omitempty"`
 	// Source is the version whose source DKMS can build.

@@ -326,6 +326,11 @@ func (e *evaluation) imageStart() string {
 	if e.facts.OS.Container == "podman" {
 		return lang.T("The image is not at fault. Start it where an NVIDIA GPU is: podman run --device nvidia.com/gpu=all IMAGE. Then run this check again there.")
 	}
+	// NVIDIA/nvidia-container-toolkit issues 83 and 175; docker/roadmap issue 497. In WSL,
+	// Docker Desktop has WSL's kernel.
+	if strings.HasSuffix(e.facts.OS.Kernel, "-linuxkit") {
+		return lang.T("Docker Desktop runs its containers in a virtual machine without a GPU. On Linux, use Docker Engine with the NVIDIA Container Toolkit: docker --context default run --gpus all IMAGE. On a Mac there is no CUDA: use the CPU.")
+	}
 	return lang.T("The image is not at fault. Start it where an NVIDIA GPU is: docker run --gpus all IMAGE. Then run this check again there.")
 }
 
@@ -467,6 +472,20 @@ func (e *evaluation) hostGCC() string {
 	return toolkit.Makes.Host
 }
 
+// unknownCard is a card of NVIDIA whose compute capability is not known: nothing is
+// proposed for it. Its driver tells it, once it runs.
+func (e *evaluation) unknownCard(g facts.GPU, wanted string) verdict {
+	name := cmp.Or(g.Name, lang.T("the NVIDIA GPU"))
+	if g.Name == "" && g.ID != "" {
+		name = lang.F("the NVIDIA GPU %s, which this deployctl does not know,", g.ID)
+	}
+	v := verdict{state: Unknown, wanted: wanted, found: lang.F("the compute capability of %s could not be determined", name), where: evidence(g.Evidence), fix: e.askWindows()}
+	if v.fix == "" && len(e.facts.Components["nvidia-driver"]) == 0 && e.facts.OS.Board == "" && !e.facts.FromText() {
+		v.fix = lang.T("Install the newest NVIDIA driver and restart. nvidia-smi then tells the compute capability of the card, by which CUDA is chosen.")
+	}
+	return v
+}
+
 // given gives what a column of a table is on this host. Where false comes back,
 // the verdict says why it cannot be told.
 func (e *evaluation) given(name, wanted string) (string, verdict, bool) {
@@ -485,7 +504,7 @@ func (e *evaluation) given(name, wanted string) (string, verdict, bool) {
 		}
 		for _, g := range e.facts.GPUs {
 			if g.Vendor == "nvidia" {
-				return "", verdict{state: Unknown, wanted: wanted, found: lang.F("the compute capability of %s could not be determined", cmp.Or(g.Name, lang.T("the NVIDIA GPU"))), where: evidence(g.Evidence), fix: e.askWindows()}, false
+				return "", e.unknownCard(g, wanted), false
 			}
 		}
 		return "", verdict{state: Skipped, wanted: wanted, found: lang.T("no NVIDIA GPU")}, false

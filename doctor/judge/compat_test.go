@@ -57,6 +57,12 @@ func TestEvaluateMore(t *testing.T) {
 		f.OS.ID, f.OS.Version = "ubuntu", release
 		return f
 	}
+	unknownCard := gpuHost("linux", "", "", with("cuda", version("12.4")))
+	unknownCard.GPUs = []facts.GPU{{Vendor: "nvidia", ID: "10de:3584"}}
+	docker := gpuHost("linux", "", "", nil)
+	docker.OS.Container, docker.OS.Kernel = "docker", "6.8.0-45-generic"
+	desktop := gpuHost("linux", "", "", nil)
+	desktop.OS.Container, desktop.OS.Kernel = "docker", "6.10.14-linuxkit"
 	const (
 		driver    = "    compat: {table: cuda-driver, given: [os, cuda], choose: driver_minor, holds: {nvidia-driver: \">=\"}}\n"
 		sm        = "    compat: {table: cuda-sm, given: [sm, cuda], choose: generation}\n"
@@ -87,6 +93,8 @@ func TestEvaluateMore(t *testing.T) {
 		{"no GPU", gpuHost("linux", "", "", nil), "    gpu: {vendor: [nvidia]}\n", nil, Fail, "this machine has no NVIDIA GPU"},
 		{"GPU that does not tell", gpuHost("linux", "NVIDIA device 1234", "", nil), "    gpu: {vendor: [nvidia], compute: \">= 5.0\"}\n", nil, Unknown, "could not be determined"},
 		{"GPU whose name alone is known", gpuHost("windows", "NVIDIA GeForce RTX 3060", "", nil), "    gpu: {vendor: [nvidia], compute: \">= 8.6\"}\n", nil, Unknown, "could not be determined"},
+		{"no GPU where a container runs", docker, "    gpu: {vendor: [nvidia]}\n", nil, Pending, "where this container runs"},
+		{"Docker Desktop", desktop, "    gpu: {vendor: [nvidia]}\n", nil, Pending, "where this container runs"},
 		{"probe of GPUs failed", &facts.Facts{Problems: []facts.Problem{{Probe: "gpu", Covers: []string{"gpus"}, Error: "denied"}}}, "    gpu: {vendor: [nvidia]}\n", nil, Unknown, "denied"},
 
 		{"driver new enough", gpuHost("linux", "", "", with("cuda", version("12.4.131"), "nvidia-driver", version("535.54.03"))), driver, nil, OK, "525.60.13"},
@@ -98,6 +106,7 @@ func TestEvaluateMore(t *testing.T) {
 		{"card too new", gpuHost("linux", "NVIDIA GeForce RTX 5090", "12.0", with("cuda", version("11.8"))), sm, nil, Fail, "CUDA >= 12.8"},
 		{"card too old", gpuHost("linux", "NVIDIA Tesla K80", "3.7", with("cuda", version("12.4"))), sm, nil, Fail, "< 12"},
 		{"card that does not tell", gpuHost("linux", "NVIDIA device 1234", "", with("cuda", version("12.4"))), sm, nil, Unknown, "could not be determined"},
+		{"card that is not known", unknownCard, sm, nil, Unknown, "GPU 10de:3584, which this deployctl does not know"},
 		{"no card", gpuHost("linux", "", "", with("cuda", version("12.4"))), sm, nil, Skipped, "no NVIDIA GPU"},
 
 		{"GCC by the table", gpuHost("linux", "", "", with("cuda", version("12.4"), "gcc", version("14.2.0"))), gcc, nil, Fail, "needs GCC >= 6, < 14"},
@@ -256,6 +265,17 @@ func TestOtherBuild(t *testing.T) {
 			if strings.Contains(v.fix, text) == not {
 				t.Errorf("%s: the fix is %q", name, v.fix)
 			}
+		}
+	}
+}
+
+// TestDockerDesktop: its containers run in a virtual machine, to which no option of Docker's
+// gives a GPU.
+func TestDockerDesktop(t *testing.T) {
+	for kernel, want := range map[string]string{"6.8.0-45-generic": "docker run --gpus all", "6.10.14-linuxkit": "Docker Engine"} {
+		e := &evaluation{facts: &facts.Facts{OS: facts.OS{Family: "linux", Container: "docker", Kernel: kernel}}}
+		if got := e.imageStart(); !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", kernel, got, want)
 		}
 	}
 }

@@ -189,6 +189,8 @@ func moduleNotBuilt(e *evaluation, _ subject) (map[string]string, bool) {
 		vars["others"] = lang.F(" (it is for %s)", strings.Join(m.Others, ", "))
 	}
 	switch branch, last := e.branchFor(g.ComputeCapability), major(version); {
+	case m.KernelGone:
+		vars["gone"] = "yes"
 	case m.FailedLog != "":
 		vars["others"] = lang.F("; DKMS failed to build driver %s for it (%s)", version, m.FailedLog)
 		if branch == "current" || major(branch) > last {

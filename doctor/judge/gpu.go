@@ -430,7 +430,11 @@ func driverElsewhere(where string) relation {
 		// neither.
 		gpus, _ := e.nvidiaGPUs()
 		others := len(gpus) == 0 && len(e.facts.GPUs) > 0 // Windows has drivers of other makers' cards alone
-		return nil, where == "wsl" && !others || len(gpus) > 0 || inWSL
+		var vars map[string]string
+		if off := e.facts.Environment.NoWSLGPU; off != "" {
+			vars = map[string]string{"off": off, "because": lang.F(": %s turns the GPU off", off)}
+		}
+		return vars, where == "wsl" && !others || len(gpus) > 0 || inWSL
 	}
 }
 

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	_ "embed" // which GPUs of Intel which releases of its OpenCL driver know
 	"slices"
 	"strconv"
@@ -114,6 +115,28 @@ func (e *evaluation) blindDriver(i facts.Instance) (vars map[string]string, know
 			}
 		}
 		return vars, vars != nil
+	case "Mesa rusticl":
+		return e.rusticlOff(i)
 	}
 	return nil, false
+}
+
+// rusticlOff is blindDriver of Mesa's rusticl, which shows no device of a driver that
+// RUSTICL_ENABLE does not name. Distributions may name some when they build it; Debian's
+// rules for mesa 25.0.7 name none (Mesa, docs/rusticl.rst; ilya-zlobintsev/LACT issue 952).
+func (e *evaluation) rusticlOff(i facts.Instance) (vars map[string]string, known bool) {
+	if id, _ := e.facts.OS.Release(); id != "debian" && id != "ubuntu" {
+		return nil, false
+	}
+	if slices.ContainsFunc(e.facts.Environment.Variables, func(v facts.Variable) bool { return v.Problem == facts.Rusticl }) {
+		return nil, false
+	}
+	for _, g := range e.facts.GPUs {
+		driver := map[string]string{"amd": "radeonsi", "intel": "iris"}[g.Vendor]
+		if driver == "" || vars != nil {
+			continue
+		}
+		vars = map[string]string{"driver": "Mesa rusticl", "gpu": cmp.Or(g.Name, vendorName(g.Vendor)), "path": i.Path, "rusticl": driver}
+	}
+	return vars, vars != nil
 }

@@ -59,6 +59,8 @@ func TestOpenCLWithoutGPU(t *testing.T) {
 	rx580 := facts.GPU{Vendor: "amd", ID: "1002:67df"}
 	rocm := func(version string) []facts.Instance { return []facts.Instance{{Version: version, Active: true}} }
 	on := facts.Environment{Variables: []facts.Variable{{Name: "ROC_ENABLE_PRE_VEGA", Value: "1", Problem: facts.PreVega}}}
+	enabled := facts.Environment{Variables: []facts.Variable{{Name: "RUSTICL_ENABLE", Value: "radeonsi", Problem: facts.Rusticl}}}
+	rusticl := driver("Mesa rusticl", "", "/usr/lib/x86_64-linux-gnu/libRusticlOpenCL.so.1")
 	for _, c := range []struct {
 		name    string
 		gpus    []facts.GPU
@@ -82,6 +84,10 @@ func TestOpenCLWithoutGPU(t *testing.T) {
 		{"Polaris, switched on", []facts.GPU{rx580}, []facts.Instance{amd}, rocm("5.7.0"), on, "", ""},
 		{"Polaris and ROCm 7", []facts.GPU{rx580}, []facts.Instance{amd}, rocm("7.1.1"), on, "opencl.gpu", "Mesa"},
 		{"Polaris and ROCm 4.3", []facts.GPU{rx580}, []facts.Instance{amd}, rocm("4.3.1"), facts.Environment{}, "", ""},
+		{"rusticl", []facts.GPU{rx580}, []facts.Instance{rusticl}, nil, facts.Environment{}, "opencl.gpu", "export RUSTICL_ENABLE=radeonsi"},
+		{"rusticl on Intel's", []facts.GPU{intel("3e92")}, []facts.Instance{rusticl}, nil, facts.Environment{}, "opencl.gpu", "export RUSTICL_ENABLE=iris"},
+		{"rusticl, switched on", []facts.GPU{rx580}, []facts.Instance{rusticl}, nil, enabled, "", ""},
+		{"rusticl beside clover", []facts.GPU{rx580}, []facts.Instance{rusticl, driver("Mesa clover", "", "/usr/lib/libMesaOpenCL.so.1")}, nil, facts.Environment{}, "", ""},
 		{"Navi", []facts.GPU{{Vendor: "amd", ID: "1002:73df"}}, []facts.Instance{amd}, rocm("5.7.0"), facts.Environment{}, "", ""},
 	} {
 		f := facts.Facts{OS: facts.OS{Family: "linux", ID: "ubuntu", Arch: "amd64"}, GPUs: c.gpus, Environment: c.env, Components: map[string][]facts.Instance{"opencl": c.drivers}}

@@ -272,7 +272,7 @@ func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 		in.Unusable = p.withoutLibcuda(ctx, in.Version, in.Flavor)
 	}
 	if in.Unusable == nil && desktopDriver(in.Attrs["libcuda_version"]) {
-		in.Unusable = p.withoutDevice(ctx)
+		in.Unusable = cmp.Or(p.withoutDevice(ctx), p.withoutModule(ctx, in.Attrs["libcuda_version"]))
 	}
 	p.f.Add(Driver, in)
 }

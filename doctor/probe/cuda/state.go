@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -64,8 +65,18 @@ func DriverFile(ctx context.Context, h *host.Host, file, library string) *facts.
 		u.Remedy = lang.F("Reinstall the NVIDIA driver's user-space libraries in the version of the kernel module, or delete %s.", file)
 	default:
 		u.Remedy = lang.F("Reinstall the package that %s belongs to, or delete the file.", file)
+		name := look.Containing(strings.ToLower(path.Base(library)), driverPackages)
+		if name != "" && h.Exists(ctx, "/usr/bin/apt-get") && (!path.IsAbs(library) || strings.HasPrefix(library, "/usr/lib/")) {
+			u.Remedy = lang.F("As root: apt-get install --reinstall %s, which brings that library.", name)
+		}
 	}
 	return u
+}
+
+// driverPackages are the packages of Debian and its relatives whose drivers are registered
+// by a file, by a part of their library's name.
+var driverPackages = [][2]string{
+	{"igdrcl", "intel-opencl-icd"}, {"libpocl", "pocl-opencl-icd"}, {"rusticlopencl", "mesa-opencl-icd"}, {"mesaopencl", "mesa-opencl-icd"}, {"libvulkan_", "mesa-vulkan-drivers"},
 }
 
 // stubFirst is CUDA's stub of libcuda, under the name that programs ask for, before the
@@ -355,6 +366,33 @@ func (p *probe) withoutDevice(ctx context.Context) *facts.Unusable {
 	return &facts.Unusable{
 		Reason: facts.NoDevice, Detail: lang.T("this container has the libraries of NVIDIA's driver and no /dev/nvidiactl, by which they reach the GPU"),
 		Remedy: p.inRun(ctx),
+	}
+}
+
+// withoutModule is a driver whose libraries are here while the kernel has no module of it:
+// nvidia-smi cannot communicate with the driver. It is not asked, as it loads the module
+// where it may. A machine without an NVIDIA card says so by itself.
+func (p *probe) withoutModule(ctx context.Context, version string) *facts.Unusable {
+	if p.h.Windows() || p.present(ctx) || inContainer(ctx, p.h) || inWSL(ctx, p.h) || p.inLXC(ctx) || p.tegra(ctx) != "" {
+		return nil
+	}
+	for _, file := range []string{"/sys/module/nvidia", "/proc/driver/nvidia"} {
+		if _, err := p.h.Stat(ctx, file); !host.IsNotExist(err) {
+			return nil
+		}
+	}
+	card := slices.ContainsFunc(p.h.Glob(ctx, "/sys/bus/pci/devices", "*"), func(dir string) bool {
+		class, err := p.h.Text(ctx, dir+"/class")
+		vendor, errVendor := p.h.Text(ctx, dir+"/vendor")
+		_, errDriver := p.h.Stat(ctx, dir+"/driver")
+		return err == nil && errVendor == nil && strings.HasPrefix(class, "0x03") && strings.TrimSpace(vendor) == "0x10de" && host.IsNotExist(errDriver)
+	})
+	if !card {
+		return nil
+	}
+	return &facts.Unusable{
+		Reason: facts.Broken, Detail: lang.F("the libraries of NVIDIA driver %s are here, and its kernel module is not loaded", version),
+		Remedy: lang.T("Run sudo modprobe nvidia. If it fails, the module is not built for the running kernel (install its headers and rebuild it with dkms) or Secure Boot blocks it."),
 	}
 }
 

@@ -36,16 +36,56 @@ func TestFailing(t *testing.T) {
 // TestDriverFile: a registered driver whose library is not there.
 func TestDriverFile(t *testing.T) {
 	const docker = "-- file /.dockerenv --\n"
+	const apt = "-- exec /usr/bin/apt-get --\n"
 	for _, tt := range []struct{ files, library, remedy string }{
 		{docker, "libGLX_nvidia.so.0", "compute,utility,graphics"},
 		{docker, "libnvidia-opencl.so.1", "NVIDIA_DRIVER_CAPABILITIES=compute,utility IMAGE"},
 		{"-- file /usr/lib/wsl/lib/libcuda.so.1 --\n", "libnvidia-opencl.so.1", "uses the driver of Windows"},
 		{"", "libnvidia-opencl.so.1", "Reinstall the NVIDIA driver's"},
 		{docker, "libpocl.so.2", "Reinstall the package"},
+		{apt, "libpocl.so.2", "--reinstall pocl-opencl-icd,"},
+		{apt, "/usr/lib/x86_64-linux-gnu/intel-opencl/libigdrcl.so", "--reinstall intel-opencl-icd,"},
+		{apt, "/usr/lib/x86_64-linux-gnu/libvulkan_radeon.so", "--reinstall mesa-vulkan-drivers,"},
+		{apt, "/opt/own/libpocl.so.2", "Reinstall the package"},
+		{apt, "libown.so", "Reinstall the package"},
 	} {
 		u := DriverFile(t.Context(), hosttest.Parse(t, "-- platform --\nlinux/amd64\n"+tt.files), "/etc/x.icd", tt.library)
 		if u.Reason != facts.MissingFile || !strings.Contains(u.Remedy, tt.remedy) || !strings.Contains(u.Detail, tt.library) {
 			t.Errorf("%s: %+v, want %q", tt.library, u, tt.remedy)
+		}
+	}
+}
+
+// TestWithoutModule: libraries of a driver that the kernel has no module of.
+func TestWithoutModule(t *testing.T) {
+	const card = "-- file /sys/bus/pci/devices/0000:01:00.0/class --\n0x030000\n-- file /sys/bus/pci/devices/0000:01:00.0/vendor --\n0x10de\n"
+	const files = "-- file /usr/lib/x86_64-linux-gnu/libcuda.so.565.77 --\nx\n-- link /usr/lib/x86_64-linux-gnu/libcuda.so.1 --\n/usr/lib/x86_64-linux-gnu/libcuda.so.565.77\n"
+	const bound = "-- dir /sys/bus/pci/drivers/nouveau --\n-- link /sys/bus/pci/devices/0000:01:00.0/driver --\n/sys/bus/pci/drivers/nouveau\n"
+	for name, c := range map[string]struct {
+		files string
+		want  bool
+	}{
+		"no module":                 {card + files, true},
+		"no card":                   {files, false},
+		"a card with nouveau":       {card + files + bound, false},
+		"a container":               {card + files + "-- file /.dockerenv --\n-- file /dev/nvidiactl --\n", false},
+		"an LXC container":          {card + files + "-- file /run/systemd/container --\nlxc\n", false},
+		"a module that is loaded":   {card + files + "-- dir /sys/module/nvidia --\n", false},
+		"a device":                  {card + files + "-- file /dev/nvidiactl --\n", false},
+		"WSL":                       {card + files + "-- dir /usr/lib/wsl/lib --\n", false},
+		"a /proc of the driver":     {card + files + "-- dir /proc/driver/nvidia --\n", false},
+		"Jetson's, and a desktop's": {card + files + "-- file /usr/lib/aarch64-linux-gnu/nvidia/libcuda.so.1.1 --\n", false},
+	} {
+		f, err := Probe(t.Context(), hosttest.Parse(t, "-- platform --\nlinux/amd64\n"+c.files))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := false
+		for _, i := range f.Components[Driver] {
+			got = got || i.Unusable != nil && strings.Contains(i.Unusable.Detail, "is not loaded")
+		}
+		if got != c.want {
+			t.Errorf("%s: %v, want %v: %+v", name, got, c.want, f.Components[Driver])
 		}
 	}
 }

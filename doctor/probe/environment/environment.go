@@ -29,9 +29,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 		p.noExecMounts()
 		p.preloads()
 		p.otherLibc()
-		if _, err := p.h.Stat(p.ctx, "/dev/dxg"); host.IsNotExist(err) && strings.Contains(strings.ToLower(p.text("/proc/sys/kernel/osrelease")), "microsoft") {
-			p.e.NoDXG = true
-		}
+		p.wsl()
 		// The source that JetPack's packages come from; an upgrade of Ubuntu switches it off.
 		const sources = "/etc/apt/sources.list.d/nvidia-l4t-apt-source.list"
 		if text := p.text(sources); strings.Contains(text, "deb ") && !strings.Contains("\n"+text, "\ndeb ") {
@@ -54,6 +52,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	p.goToolchain()
 	p.openCL()
 	p.preVega()
+	p.rusticl()
 	p.python()
 	p.toolchain()
 	p.generators()

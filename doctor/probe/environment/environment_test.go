@@ -29,6 +29,7 @@ func TestEnvironment(t *testing.T) {
 	env := func(lines string) string {
 		return user + "-- env --\nPATH=/usr/bin\nHOME=/home/user\n" + lines
 	}
+	wsl := env("WSL_DISTRO_NAME=Ubuntu\n") + "-- file /proc/sys/kernel/osrelease --\n5.15.153.1-microsoft-standard-WSL2\n"
 	folder := func(purpose, variable, path string, problem facts.FolderProblem) facts.Environment {
 		return facts.Environment{Folders: []facts.Folder{{Purpose: purpose, Variable: variable, Path: path, Problem: problem}}}
 	}
@@ -112,6 +113,12 @@ func TestEnvironment(t *testing.T) {
 		{"another glibc in LD_LIBRARY_PATH", env("LD_LIBRARY_PATH=/opt/x:/opt/glibc/lib\n") + libc("/lib/x86_64-linux-gnu", "2.35") + libc("/opt/glibc/lib", "2.39"), variable("LD_LIBRARY_PATH", "/opt/glibc/lib", facts.OtherLibc, "2.39")},
 		{"the system's glibc in LD_LIBRARY_PATH", env("LD_LIBRARY_PATH=/lib/x86_64-linux-gnu:/opt/copy\n") + libc("/lib/x86_64-linux-gnu", "2.35") + libc("/opt/copy", "2.35"), facts.Environment{}},
 		{"a glibc of unknown release in LD_LIBRARY_PATH", env("LD_LIBRARY_PATH=/opt/glibc\n") + libc("/lib/x86_64-linux-gnu", "2.35") + "-- file /opt/glibc/libc.so.6 --\nx\n", facts.Environment{}},
+		{"rusticl's drivers", env("RUSTICL_ENABLE=radeonsi\n"), variable("RUSTICL_ENABLE", "radeonsi", facts.Rusticl, "")},
+		{"WSL whose GPU is turned off", wsl + "-- file /etc/wsl.conf --\n[boot]\nenabled = false\n[GPU]\nenabled = False\n", facts.Environment{NoDXG: true, NoWSLGPU: "/etc/wsl.conf"}},
+		{"WSL whose GPU is turned off on Windows", wsl + "-- file /mnt/c/Users/ada/.wslconfig --\n[wsl2]\nmemory=8GB\ngpuSupport=false\n", facts.Environment{NoDXG: true, NoWSLGPU: "/mnt/c/Users/ada/.wslconfig"}},
+		{"WSL whose GPU is not turned off", wsl + "-- file /etc/wsl.conf --\n[boot]\nenabled=false\n[gpu]\n#enabled=false\nenabled=true\n", facts.Environment{NoDXG: true}},
+		{"WSL whose GPU is here all the same", wsl + "-- file /usr/lib/wsl/lib/libcuda.so.1 --\n-- file /etc/wsl.conf --\n[gpu]\nenabled=false\n", facts.Environment{NoDXG: true}},
+		{"a kernel whose modules are gone", env("") + "-- file /proc/sys/kernel/osrelease --\n6.11.9-arch1-1\n-- file /lib/modules/6.12.4-arch1-1/pkgbase --\nlinux\n-- file /lib/modules/6.12.4-arch1-1/extramodules/nvidia.ko.zst --\n", facts.Environment{Module: facts.Module{KernelGone: true, Others: []string{"6.12.4-arch1-1"}}}},
 		{"WSL without its GPU", env("") + "-- file /proc/sys/kernel/osrelease --\n5.15.153.1-microsoft-standard-WSL2\n", facts.Environment{NoDXG: true}},
 		{"WSL with its GPU", env("") + "-- file /proc/sys/kernel/osrelease --\n5.15.153.1-microsoft-standard-WSL2\n-- device /dev/dxg --\n", facts.Environment{}},
 		{"macOS", "-- platform --\ndarwin/arm64\n" + env("DYLD_INSERT_LIBRARIES=/opt/gone.dylib:/usr/lib/libgmalloc.dylib\n"), preloads(facts.Preload{Library: "/opt/gone.dylib", From: "DYLD_INSERT_LIBRARIES", Cause: facts.NotFound})},

@@ -2,6 +2,7 @@ package environment
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
@@ -59,6 +60,10 @@ func (p *prober) module() {
 		return
 	}
 	m.Built = p.builtFor(kernel)
+	// Arch's packages of kernels have one version each, and put the file pkgbase there.
+	m.KernelGone = !h.Exists(p.ctx, "/lib/modules/"+kernel) && slices.ContainsFunc(h.Glob(p.ctx, "/lib/modules", "*"), func(dir string) bool {
+		return h.Exists(p.ctx, dir+"/pkgbase")
+	})
 	for _, dir := range h.Glob(p.ctx, "/usr/src", "nvidia-*") {
 		if h.Exists(p.ctx, dir+"/dkms.conf") {
 			_, m.Source, _ = strings.Cut(path.Base(dir), "nvidia-")
@@ -118,10 +123,10 @@ func (p *prober) unbuilt(kernel string) {
 }
 
 // builtFor reports whether a kernel's folder has NVIDIA's module: where DKMS,
-// Ubuntu's signed packages, NVIDIA's own installer, RPM Fusion and Debian put it.
+// Ubuntu's signed packages, NVIDIA's own installer, RPM Fusion, Arch and Debian put it.
 func (p *prober) builtFor(kernel string) bool {
 	root := "/lib/modules/" + kernel
-	for _, dir := range []string{"updates/dkms", "kernel/drivers/video", "extra", "extra/nvidia", "extra/drivers/video/nvidia", "kernel/nvidia-*"} {
+	for _, dir := range []string{"updates/dkms", "kernel/drivers/video", "extra", "extra/nvidia", "extra/drivers/video/nvidia", "extramodules", "kernel/nvidia-*"} {
 		dirs := []string{root + "/" + dir}
 		if parent, pattern := path.Split(dirs[0]); strings.Contains(pattern, "*") {
 			dirs = p.h.Glob(p.ctx, strings.TrimSuffix(parent, "/"), pattern)

@@ -134,6 +134,15 @@ func (p *prober) preVega() {
 	}
 }
 
+// rusticl notes the variable that names the drivers for which Mesa's OpenCL shows
+// devices (Mesa, docs/rusticl.rst).
+func (p *prober) rusticl() {
+	const name = "RUSTICL_ENABLE"
+	if v := p.h.Env(name); v != "" {
+		p.note(name, v, facts.Rusticl, "")
+	}
+}
+
 // ofMacOS are libraries of macOS that have the names of others' in another way: dyld takes
 // the one in DYLD_LIBRARY_PATH for every program, and the system's frameworks miss their own
 // functions in it (dyld(1); "Symbol not found: __cg_jpeg_resync_to_restart", "_iconv").
