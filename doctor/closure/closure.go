@@ -357,6 +357,9 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 				w.tell(name, n.file, found, Missing)
 				need := facts.Need{Name: name, By: n.file, Cause: facts.NotFound, Elsewhere: w.elsewhere(name, n, nil)}
 				need.Package, need.Installed = w.pkg(name)
+				if need.Elsewhere == "" {
+					need.Other = w.otherNumber(name)
+				}
 				add(need)
 			}
 		}
@@ -707,6 +710,29 @@ func (w *world) elsewhere(name string, by *node, versions []string) string {
 		}
 	}
 	return ""
+}
+
+// otherNumber is the name of a library that the loader finds under another number than
+// the one asked for: what asks for it was built for another release of the system.
+func (w *world) otherNumber(name string) (other string) {
+	base, number, ok := strings.Cut(name, ".so.")
+	if !ok || number == "" {
+		return ""
+	}
+	take := func(soname string) {
+		if have, n, ok := strings.Cut(soname, ".so."); ok && have == base && n != number && (other == "" || len(soname) < len(other)) {
+			other = soname
+		}
+	}
+	for _, e := range w.libs.Cache {
+		take(e.Soname)
+	}
+	for _, dir := range w.libs.Dirs(w.ctx) {
+		for _, file := range w.h.Glob(w.ctx, dir, base+".so.*") {
+			take(path.Base(file))
+		}
+	}
+	return other
 }
 
 var soname = lazyregexp.New(`^(.+?)(?:-([0-9][0-9.]*))?\.so(?:\.([0-9].*))?$`)

@@ -137,6 +137,11 @@ func TestNeeds(t *testing.T) {
 			want: []facts.Need{{Name: "libtbb.so.12", By: app, Cause: facts.Damaged, Found: "/usr/lib/x86_64-linux-gnu/libtbb.so.12", Problem: facts.WebPage, Package: "libtbb12", Installed: true}},
 		},
 		{
+			name:  "under another number",
+			files: map[string]string{app: root(library{needed: []string{tbb.soname}}).bytes(), "/usr/lib/x86_64-linux-gnu/libtbb.so.2": library{soname: "libtbb.so.2"}.bytes(), "/usr/lib/x86_64-linux-gnu/libtbb.so.2.1": "x", "/usr/lib/x86_64-linux-gnu/libtbbmalloc.so.3": "x"},
+			want:  []facts.Need{{Name: "libtbb.so.12", By: app, Cause: facts.NotFound, Other: "libtbb.so.2"}},
+		},
+		{
 			name:  "where the loader does not look",
 			files: map[string]string{app: root(library{needed: []string{tbb.soname}}).bytes(), "/opt/tbb/lib/libtbb.so.12": tbb.bytes()},
 			want:  []facts.Need{{Name: "libtbb.so.12", By: app, Cause: facts.NotFound, Elsewhere: "/opt/tbb/lib/libtbb.so.12"}},

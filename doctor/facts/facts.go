@@ -889,6 +889,8 @@ type Need struct {
 	Installed bool `json:"installed,omitempty"`
 	// Elsewhere is a copy that would do but lies where the loader does not look.
 	Elsewhere string `json:"elsewhere,omitempty"`
+	// Other is the same library under another number, which the loader finds.
+	Other string `json:"other,omitempty"`
 	// Problem says what is wrong with a Found that is Damaged, and Repository the
 	// folder that it was cloned into with git; "" for none.
 	Problem    FileProblem `json:"problem,omitempty"`

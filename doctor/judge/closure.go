@@ -78,7 +78,7 @@ func needVars(e *evaluation, s subject, match func(facts.Need) bool) (map[string
 	}
 	n := list[0]
 	vars := map[string]string{
-		"library": n.Name, "by": n.By, "copy": n.Found, "lacks": n.Lacks, "through": n.Through, "elsewhere": n.Elsewhere,
+		"library": n.Name, "by": n.By, "copy": n.Found, "lacks": n.Lacks, "through": n.Through, "elsewhere": n.Elsewhere, "other": n.Other,
 	}
 	if n.Found != "" {
 		vars["folder"] = folderOf(n.Found)
@@ -96,6 +96,8 @@ func needVars(e *evaluation, s subject, match func(facts.Need) bool) (map[string
 		}
 		switch {
 		case n.Package == "":
+		// Where another number is, a release of the system seldom has both.
+		case n.Other != "" && !n.Installed && !strings.HasPrefix(n.By, "/usr/lib"):
 		case n.Installed && !slices.Contains(gone, n.Package):
 			gone = append(gone, n.Package)
 		case !n.Installed && !slices.Contains(missing, n.Package):

@@ -62,7 +62,28 @@ func nouveauInstead(e *evaluation, _ subject) (map[string]string, bool) {
 	default:
 		vars["branch"], vars["rpm"], vars["rpm-cuda"] = branch, "akmod-nvidia-"+branch+"xx", "xorg-x11-drv-nvidia-"+branch+"xx-cuda"
 	}
+	if id, version := e.facts.OS.Release(); id == "debian" {
+		vars["deb"] = e.debianDriver(version, g.ComputeCapability)
+	}
 	return vars, true
+}
+
+// debianDrivers are the packages of NVIDIA's driver in Debian's releases, with their
+// versions (packages.debian.org, suites bullseye to trixie, section non-free).
+var debianDrivers = map[string][][2]string{
+	"11": {{"nvidia-driver", "470.256.02"}, {"nvidia-legacy-390xx-driver", "390.157"}},
+	"12": {{"nvidia-driver", "535.261.03"}, {"nvidia-tesla-470-driver", "470.256.02"}},
+	"13": {{"nvidia-driver", "550.163.01"}},
+}
+
+// debianDriver is the package of a Debian release whose driver runs a card; "" for none.
+func (e *evaluation) debianDriver(release, sm string) string {
+	for _, d := range debianDrivers[release] {
+		if _, _, err := e.tables.Choose("driver-gpu", map[string]string{"sm": sm, "nvidia-driver": d[1]}, "branch"); err == nil && sm != "" {
+			return d[0]
+		}
+	}
+	return ""
 }
 
 // cardName is a card's name; the PCI bus of a machine without a driver or a list

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -139,7 +140,12 @@ func gpuCode(e *evaluation, s subject) (map[string]string, bool) {
 	}
 	cuda, _ := e.facts.Active("cuda")
 	if _, _, err := e.tables.Choose("cuda-sm", map[string]string{"sm": sm, "cuda": cuda.Version}, "generation"); err != nil && s.name == "opencv" && cuda.Version != "" {
-		// The toolkit here makes no code for the card either: another one comes first.
+		// The toolkit here makes no code for the card either: another one comes first. Of a
+		// card newer than the table it is not known, and nvcc tells.
+		if later := new(recipes.NewerError); errors.As(err, &later) && later.Column == "sm" {
+			vars["later"] = "yes"
+			return vars, true
+		}
 		toolkit := e.toolkitToInstall()
 		if toolkit == "" || !newer(toolkit, cuda.Version) {
 			return nil, false // for an old card it is the older toolkit that matters

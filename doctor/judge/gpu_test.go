@@ -99,6 +99,10 @@ func TestGPUChecks(t *testing.T) {
 			opencv([]string{"7.5"}, nil)(f)
 			with("cuda", facts.Instance{Version: "10.2"})(f)
 		}), "opencv.gpu-code", "build OpenCV"},
+		{"code for 12.0 on a card newer than the table", "opencv-cuda", nil, host("13.0", func(f *facts.Facts) {
+			opencv([]string{"12.0"}, nil)(f)
+			with("cuda", facts.Instance{Version: "13.0"})(f)
+		}), "opencv.gpu-code", "--list-gpu-code names sm_130"},
 		{"code for 8.9 on 8.6", "opencv-cuda", nil, host("8.6", opencv([]string{"8.9"}, nil)), "opencv.gpu-code", "-DCUDA_ARCH_BIN=8.6"},
 		{"code for 8.6 on 8.9", "opencv-cuda", nil, host("8.9", opencv([]string{"8.6"}, nil)), "opencv.gpu-code", ""},
 		{"PTX for 8.9 on 12.0", "opencv-cuda", nil, host("12.0", opencv([]string{"8.9"}, []string{"8.9"})), "opencv.gpu-code", ""},

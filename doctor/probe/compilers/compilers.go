@@ -215,6 +215,12 @@ func inspect(ctx context.Context, h *host.Host, c candidate) (facts.Instance, er
 		return inst, nil
 	}
 	version, evidence, text, err := look.Ask(ctx, h, []string{path, "-v"}, anySays.Get())
+	if path != c.Path && version == "" {
+		// What Apple's stub starts is there, so that it opens no window.
+		if v, e, t, errStub := look.Ask(ctx, h, []string{c.Path, "-v"}, anySays.Get()); v != "" {
+			version, evidence, text, err = v, e, t, errStub
+		}
+	}
 	inst.Evidence = []facts.Evidence{evidence}
 	if err != nil {
 		return inst, lang.Errorf("ask %s for its version: %w", c.Path, err)

@@ -155,6 +155,14 @@ func TestMacStubs(t *testing.T) {
 	}
 }
 
+// TestMacStubAnswers: where the tool itself says nothing, its stub is asked; it opens no
+// window, as the tool is there.
+func TestMacStubAnswers(t *testing.T) {
+	const host = "-- platform --\ndarwin/arm64\n-- env --\nPATH=/usr/bin\n-- exec /usr/bin/clang --\n-- exec /Library/Developer/CommandLineTools/usr/bin/clang --\n"
+	const answer = "-- run \"/usr/bin/clang\" \"-v\" --\n#stderr Apple clang version 16.0.0 (clang-1600.0.26.6)\n#stderr Target: arm64-apple-darwin24.1.0\n"
+	probetest.Copies(t, find(t, host+answer), "clang", "*16.0.0 /usr/bin/clang")
+}
+
 func TestNames(t *testing.T) {
 	for name, want := range map[string]bool{
 		"gcc": true, "gcc-12": true, "g++-4.8": true, "clang++-19": true, "x86_64-linux-gnu-gcc-12": true, "arm-linux-gnueabihf-g++": true,
