@@ -414,6 +414,9 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 	if v, ok := e.machine(c, given, wanted); ok {
 		return v
 	}
+	if built := e.otherMaker(c.Table); built != "" {
+		return verdict{state: Skipped, wanted: wanted, found: built}
+	}
 	value, row, err := e.tables.Choose(c.Table, given, c.Choose)
 	var none *recipes.NoRowError
 	var newer *recipes.NewerError
@@ -471,6 +474,24 @@ func (e *evaluation) hostGCC() string {
 	toolkit, _ := e.facts.Active("cuda")
 	return toolkit.Makes.Host
 }
+
+// otherMaker says that a table is about its maker's builds and the copy here is another
+// one, made for the CUDA that it was made with: NVIDIA builds PyTorch and ONNX Runtime for
+// each JetPack and for its own container images (2.5.0a0+872d972e41.nv24.08).
+func (e *evaluation) otherMaker(table string) string {
+	name, ok := map[string]string{"libtorch-cuda": "libtorch", "onnxruntime-cuda": "onnxruntime"}[table]
+	if !ok {
+		return ""
+	}
+	i, _ := e.facts.Active(name)
+	if e.facts.OS.Board == "jetson" || i.Built.Build == ownBuild {
+		return lang.F("the table %s is about its maker's builds; this one is another", table)
+	}
+	return ""
+}
+
+// ownBuild is the build of a copy that is none of its maker's.
+const ownBuild = "own"
 
 // unknownCard is a card of NVIDIA whose compute capability is not known: nothing is
 // proposed for it. Its driver tells it, once it runs.

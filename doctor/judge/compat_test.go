@@ -269,6 +269,30 @@ func TestOtherBuild(t *testing.T) {
 	}
 }
 
+// TestOtherMaker: tables of makers' builds say nothing of NVIDIA's own.
+func TestOtherMaker(t *testing.T) {
+	jetson := facts.OS{Family: "linux", Board: "jetson"}
+	built := func(name, build string) map[string][]facts.Instance {
+		return map[string][]facts.Instance{name: {{Version: "2.5.0", Active: true, Built: facts.Built{Build: build}}}}
+	}
+	for _, c := range []struct {
+		name, table string
+		f           facts.Facts
+		want        bool
+	}{
+		{"a Jetson's ONNX Runtime", "onnxruntime-cuda", facts.Facts{OS: jetson}, true},
+		{"a Jetson's cuDNN", "cudnn-cuda", facts.Facts{OS: jetson}, false},
+		{"NVIDIA's container image", "libtorch-cuda", facts.Facts{Components: built("libtorch", "own")}, true},
+		{"PyTorch's build", "libtorch-cuda", facts.Facts{Components: built("libtorch", "cu121")}, false},
+		{"not known", "libtorch-cuda", facts.Facts{Components: built("libtorch", "")}, false},
+	} {
+		e := &evaluation{facts: &c.f}
+		if got := e.otherMaker(c.table); (got != "") != c.want {
+			t.Errorf("%s: %q", c.name, got)
+		}
+	}
+}
+
 // TestDockerDesktop: its containers run in a virtual machine, to which no option of Docker's
 // gives a GPU.
 func TestDockerDesktop(t *testing.T) {

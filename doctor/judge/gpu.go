@@ -171,7 +171,7 @@ func gpuCode(e *evaluation, s subject) (map[string]string, bool) {
 // what its maker published of that build.
 func (e *evaluation) codeOf(s subject) facts.Built {
 	b := s.instance.Built
-	if len(b.CUDAArchs) == 0 && s.name == "libtorch" && b.Build != "" {
+	if len(b.CUDAArchs) == 0 && s.name == "libtorch" && b.Build != "" && b.Build != ownBuild {
 		return e.libtorchCode(s.instance.Version, b.Build)
 	}
 	if len(b.CUDAArchs) == 0 && s.name == "onnxruntime" && b.Build == released && s.instance.HasPart("cuda") {

@@ -36,6 +36,7 @@ const (
 	viaLibPath   = "LD_LIBRARY_PATH"
 	viaDLL       = "dll"
 	viaPath      = "PATH"
+	viaHere      = "current folder" // Darknet is started as ./darknet
 )
 
 // Kinds of copies, as they stand in Attrs["kind"]; "" is one that C and C++

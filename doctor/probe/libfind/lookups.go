@@ -318,6 +318,11 @@ func (s *search) choose(b build) (*copyOf, string) {
 			return c, "the first program " + s.spec.programs[0] + " in PATH"
 		}
 	}
+	for _, c := range s.copies {
+		if slices.Contains(c.via, viaHere) {
+			return c, "the program " + s.spec.programs[0] + " in the current folder"
+		}
+	}
 	type choice struct {
 		c   *copyOf
 		why string

@@ -19,6 +19,9 @@ var (
 func (c *copyOf) torchBuild(version string) {
 	m := officialBuild.FindStringSubmatch(strings.TrimSpace(version))
 	if m == nil {
+		if strings.Contains(version, "a0+") {
+			c.built.Build = "own"
+		}
 		return
 	}
 	c.built.Build = m[1]

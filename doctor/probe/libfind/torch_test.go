@@ -25,9 +25,10 @@ func TestTorchBuild(t *testing.T) {
 	}{
 		{"an index's wheel", wheel("2.4.0", "__version__ = '2.4.0+cu121'\ndebug = False\ncuda: Optional[str] = '12.1'\ngit_version = 'e4ee3be'\nhip: Optional[str] = None\n"), facts.Built{Build: "cu121", CUDA: "12.1", Backends: []string{"cpu", "cuda"}}},
 		{"an old wheel", wheel("1.7.1+cu92", "__version__ = '1.7.1+cu92'\ncuda = '9.2'\nhip = None\n"), facts.Built{Build: "cu92", CUDA: "9.2", Backends: []string{"cpu", "cuda"}}},
+		{"NVIDIA's wheel for JetPack", wheel("2.5.0a0+872d972e41.nv24.8", "__version__ = '2.5.0a0+872d972e41.nv24.08'\ndebug = False\ncuda: Optional[str] = '12.6'\nhip: Optional[str] = None\n"), facts.Built{Build: "own", Backends: []string{"cpu", "cuda"}}},
 		{"a wheel for the CPU", wheel("2.4.0+cpu", "__version__ = '2.4.0+cpu'\ncuda: Optional[str] = None\nhip: Optional[str] = None\n"), facts.Built{Build: "cpu", Backends: []string{"cpu"}}},
 		{"ROCm", wheel("2.4.0+rocm6.1", "__version__ = '2.4.0+rocm6.1'\ncuda: Optional[str] = None\nhip: Optional[str] = '6.1.40091'\n"), facts.Built{Backends: []string{"cpu", "rocm"}}},
-		{"one that somebody built", wheel("2.4.0a0+git1a2b3c4", "__version__ = '2.4.0a0+git1a2b3c4'\ncuda: Optional[str] = '12.1'\nhip: Optional[str] = None\n"), facts.Built{Backends: []string{"cpu", "cuda"}}},
+		{"one that somebody built", wheel("2.4.0a0+git1a2b3c4", "__version__ = '2.4.0a0+git1a2b3c4'\ncuda: Optional[str] = '12.1'\nhip: Optional[str] = None\n"), facts.Built{Build: "own", Backends: []string{"cpu", "cuda"}}},
 		{"an archive with CUDA", zip("2.4.0+cu124"), facts.Built{Build: "cu124", CUDA: "12.4"}},
 		{"an archive for the CPU", zip("2.4.0+cpu"), facts.Built{Build: "cpu", Backends: []string{"cpu"}}},
 	} {

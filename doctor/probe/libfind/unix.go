@@ -451,6 +451,9 @@ func (s *search) findPrograms(ctx context.Context) {
 			if i == 0 && onPath > 0 {
 				c.wins(viaPath)
 			}
+			if onPath == 0 && path.Dir(file) == s.h.Dir {
+				c.wins(viaHere)
+			}
 		}
 	}
 }
