@@ -447,6 +447,9 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Holds)) {
 		if bad, ok := e.holds(name, c.Holds[name], value, pairs); !ok {
+			if c.Table == "onnxruntime-cuda" && e.loaderHas(name, c.Holds[name], value) {
+				continue
+			}
 			bad.wanted, bad.where = wanted, v.where
 			return bad
 		}
@@ -598,6 +601,20 @@ func (e *evaluation) holds(name, relation, value string, pairs []string) (verdic
 			e.update(name, constraint),
 		),
 	}, false
+}
+
+// loaderHas reports whether the loader of Linux finds a copy that fits, whichever is the
+// one that builds use: cuDNN 8 and 9 have names of their own, and a program that is built
+// already loads the one that it was linked with.
+func (e *evaluation) loaderHas(name, relation, value string) bool {
+	constraint, err := recipes.Relate(relation, value)
+	if err != nil || e.facts.OS.Family != "linux" {
+		return false
+	}
+	return slices.ContainsFunc(e.facts.Components[name], func(i facts.Instance) bool {
+		ok, err := constraint.Check(i.Version)
+		return err == nil && ok && i.Unusable == nil && i.HasPart("shared") && (slices.Contains(i.Via, "ldconfig") || slices.Contains(i.Via, "LD_LIBRARY_PATH"))
+	})
 }
 
 // displayed writes what decided a row ("onnxruntime 1.20.1", "os windows") as its

@@ -293,6 +293,28 @@ func TestOtherMaker(t *testing.T) {
 	}
 }
 
+// TestLoaderHas: a program that is built loads the cuDNN of its own number.
+func TestLoaderHas(t *testing.T) {
+	cudnn := func(version string, via ...string) facts.Instance {
+		return facts.Instance{Version: version, Via: via, Has: []string{"shared"}}
+	}
+	for _, c := range []struct {
+		os   string
+		list []facts.Instance
+		want bool
+	}{
+		{"linux", []facts.Instance{cudnn("9.1.0", "ldconfig"), cudnn("8.9.7", "ldconfig")}, true},
+		{"linux", []facts.Instance{cudnn("9.1.0", "ldconfig"), cudnn("8.9.7")}, false},
+		{"linux", []facts.Instance{cudnn("9.1.0", "ldconfig")}, false},
+		{"windows", []facts.Instance{cudnn("8.9.7", "ldconfig")}, false},
+	} {
+		e := &evaluation{facts: &facts.Facts{OS: facts.OS{Family: c.os}, Components: map[string][]facts.Instance{"cudnn": c.list}}}
+		if got := e.loaderHas("cudnn", "major", "8"); got != c.want {
+			t.Errorf("%s %+v: %v", c.os, c.list, got)
+		}
+	}
+}
+
 // TestDockerDesktop: its containers run in a virtual machine, to which no option of Docker's
 // gives a GPU.
 func TestDockerDesktop(t *testing.T) {

@@ -80,6 +80,8 @@ func (e *evaluation) blindDriver(i facts.Instance) (vars map[string]string, know
 			}
 			vars = map[string]string{"driver": lang.F("Intel's OpenCL driver %s", i.Release), "gpu": gpu.series, "path": i.Path}
 			switch {
+			case g.Driver == "" && e.facts.OS.Container == "" && newer(arcKernels[gpu.series], kernelRelease(e.facts.OS.Kernel)):
+				vars["driver"], vars["kernel"] = lang.F("kernel %s", e.facts.OS.Kernel), arcKernels[gpu.series]
 			case gpu.first == "none":
 				vars["driver"], vars["never"] = lang.T("Intel's OpenCL driver"), "yes"
 			case gpu.first != "-" && newer(gpu.first, i.Release):
@@ -119,6 +121,16 @@ func (e *evaluation) blindDriver(i facts.Instance) (vars map[string]string, know
 		return e.rusticlOff(i)
 	}
 	return nil, false
+}
+
+// arcKernels are the first kernels that drive cards of Intel without being told to, by
+// their series in intel.ids (intel/compute-runtime issue 610).
+var arcKernels = map[string]string{"Arc A": "6.2"}
+
+// kernelRelease is the number of a kernel's name: 5.15.0 of 5.15.0-119-generic.
+func kernelRelease(name string) string {
+	number, _, _ := strings.Cut(name, "-")
+	return number
 }
 
 // rusticlOff is blindDriver of Mesa's rusticl, which shows no device of a driver that

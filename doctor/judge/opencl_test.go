@@ -55,7 +55,7 @@ func TestOpenCLWithoutGPU(t *testing.T) {
 	legacy := driver("Intel graphics (NEO)", "24.35.30872.36", "/usr/lib/x86_64-linux-gnu/intel-opencl/libigdrcl_legacy1.so")
 	pocl := driver("PoCL", "", "/usr/lib/libpocl.so.2", facts.Device{Name: "PoCL", Type: "cpu", Software: true})
 	amd := driver("AMD", "", "/opt/rocm-5.7.0/lib/libamdocl64.so")
-	intel := func(id string) facts.GPU { return facts.GPU{Vendor: "intel", ID: "8086:" + id} }
+	intel := func(id string) facts.GPU { return facts.GPU{Vendor: "intel", ID: "8086:" + id, Driver: "i915"} }
 	rx580 := facts.GPU{Vendor: "amd", ID: "1002:67df"}
 	rocm := func(version string) []facts.Instance { return []facts.Instance{{Version: version, Active: true}} }
 	on := facts.Environment{Variables: []facts.Variable{{Name: "ROC_ENABLE_PRE_VEGA", Value: "1", Problem: facts.PreVega}}}
@@ -88,9 +88,11 @@ func TestOpenCLWithoutGPU(t *testing.T) {
 		{"rusticl on Intel's", []facts.GPU{intel("3e92")}, []facts.Instance{rusticl}, nil, facts.Environment{}, "opencl.gpu", "export RUSTICL_ENABLE=iris"},
 		{"rusticl, switched on", []facts.GPU{rx580}, []facts.Instance{rusticl}, nil, enabled, "", ""},
 		{"rusticl beside clover", []facts.GPU{rx580}, []facts.Instance{rusticl, driver("Mesa clover", "", "/usr/lib/libMesaOpenCL.so.1")}, nil, facts.Environment{}, "", ""},
+		{"Arc A and an old kernel", []facts.GPU{{Vendor: "intel", ID: "8086:56a0"}}, []facts.Instance{neo("23.43.27642")}, nil, facts.Environment{}, "opencl.gpu", "kernel 6.2 or newer"},
+		{"Arc A that the kernel drives", []facts.GPU{intel("56a0")}, []facts.Instance{neo("23.43.27642")}, nil, facts.Environment{}, "", ""},
 		{"Navi", []facts.GPU{{Vendor: "amd", ID: "1002:73df"}}, []facts.Instance{amd}, rocm("5.7.0"), facts.Environment{}, "", ""},
 	} {
-		f := facts.Facts{OS: facts.OS{Family: "linux", ID: "ubuntu", Arch: "amd64"}, GPUs: c.gpus, Environment: c.env, Components: map[string][]facts.Instance{"opencl": c.drivers}}
+		f := facts.Facts{OS: facts.OS{Family: "linux", ID: "ubuntu", Version: "22.04", Arch: "amd64", Kernel: "5.15.0-119-generic"}, GPUs: c.gpus, Environment: c.env, Components: map[string][]facts.Instance{"opencl": c.drivers}}
 		if c.rocm != nil {
 			f.Components["rocm"] = c.rocm
 		}

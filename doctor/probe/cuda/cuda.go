@@ -658,7 +658,8 @@ func (p *probe) settleToolkits(ctx context.Context) {
 		sort.Strings(k.has)
 		p.f.Add(Toolkit, facts.Instance{
 			Version: k.version, Path: k.root, Active: k.active, Via: k.via, Has: slices.Compact(k.has), Attrs: k.attrs, Stale: k.stale, Evidence: k.evidence, Conflict: k.conflict,
-			Makes: facts.Makes{Host: p.hostGCC(ctx, k)},
+			Unusable: p.foreignToolkit(ctx, k),
+			Makes:    facts.Makes{Host: p.hostGCC(ctx, k)},
 		})
 		if k.nvcc == "" {
 			continue

@@ -224,7 +224,9 @@ func (p *probe) failing(ctx context.Context, text string) *facts.Unusable {
 		// microsoft/WSL issues 11865 and 12859; NVIDIA, CUDA on WSL User Guide.
 		u.Remedy = lang.T("On Windows, update the NVIDIA driver and run in PowerShell: wsl --update; wsl --shutdown. WSL gets cards in WDDM mode only: where nvidia-smi on Windows shows TCC, run nvidia-smi -dm 0 as administrator and restart Windows. Do not install a Linux driver inside WSL.")
 	case inWSL(ctx, p.h):
-		u.Remedy = lang.T("Update the NVIDIA driver on Windows, then run: wsl --shutdown. Do not install a Linux driver inside WSL.")
+		u.Remedy = lang.T("Update the NVIDIA driver on Windows, then run: wsl --update; wsl --shutdown. Do not install a Linux driver inside WSL.")
+	case strings.Contains(low, "couldn't find libnvidia-ml") && !inContainer(ctx, p.h) && !p.h.Windows():
+		u.Reason, u.Remedy = facts.MissingLibrary, p.withoutNVML(ctx)
 	case strings.Contains(low, "is lost"), strings.Contains(low, "fallen off the bus"):
 		// Xid 79; NVIDIA, XID Errors.
 		u.Remedy = lang.T("Restart the machine (of a container, its host). If the GPU is lost again, check its power cables, its seat and its cooling; sudo dmesg | grep -i xid shows when it happened.")
@@ -253,6 +255,18 @@ func (p *probe) failing(ctx context.Context, text string) *facts.Unusable {
 		}
 	}
 	return u
+}
+
+// withoutNVML says what brings libnvidia-ml.so.1 of the driver whose module is loaded.
+func (p *probe) withoutNVML(ctx context.Context) string {
+	version := ""
+	if text, err := p.h.Text(ctx, "/proc/driver/nvidia/version"); err == nil {
+		if k, ok := ParseKernelDriver(text); ok {
+			version = k.Version
+		}
+	}
+	branch, _, _ := strings.Cut(version, ".")
+	return lang.F("Install the library libnvidia-ml.so.1 of driver %s (Debian: libnvidia-ml1; Ubuntu: libnvidia-compute-%s; RHEL and Fedora: nvidia-driver-cuda-libs), then run ldconfig as root.", version, branch)
 }
 
 // emptyLibrary is a libcuda of no bytes; nil for another. Where an image was made from a
@@ -394,6 +408,42 @@ func (p *probe) withoutModule(ctx context.Context, version string) *facts.Unusab
 		Reason: facts.Broken, Detail: lang.F("the libraries of NVIDIA driver %s are here, and its kernel module is not loaded", version),
 		Remedy: lang.T("Run sudo modprobe nvidia. If it fails, the module is not built for the running kernel (install its headers and rebuild it with dkms) or Secure Boot blocks it."),
 	}
+}
+
+// foreignToolkit is a toolkit whose nvcc is a program for another kind of machine, as where
+// the archive for x86-64 was unpacked on a Jetson: "cannot execute binary file".
+func (p *probe) foreignToolkit(ctx context.Context, k *kit) *facts.Unusable {
+	made := p.machineOf(ctx, k.nvcc)
+	if made == "" || made == p.h.Arch || k.root == "/usr" { // there it is a package's
+		return nil
+	}
+	names := map[string]string{"amd64": "x86-64", "arm64": "ARM (aarch64)"}
+	u := &facts.Unusable{
+		Reason: facts.WrongArch, Detail: lang.F("the CUDA Toolkit in %s is made for %s, and this machine is %s", k.root, names[made], names[p.h.Arch]),
+		Remedy: lang.F("Remove %s, and install the CUDA Toolkit for %s.", k.root, names[p.h.Arch]),
+	}
+	for _, o := range p.kits {
+		if o != k && p.machineOf(ctx, o.nvcc) != made && o.nvcc != "" {
+			u.Remedy = lang.F("Remove %s, put %s first on PATH, and as root: ln -sfn %s /usr/local/cuda", k.root, path.Dir(o.nvcc), o.root)
+			return u
+		}
+	}
+	if p.tegra(ctx) != "" {
+		u.Remedy = lang.F("Remove %s. JetPack's own CUDA comes with: sudo apt-get install nvidia-jetpack", k.root)
+	}
+	return u
+}
+
+// machineOf is the architecture of an ELF program; "" for another file or machine.
+func (p *probe) machineOf(ctx context.Context, file string) string {
+	if file == "" || p.h.OS != "linux" {
+		return ""
+	}
+	head, err := p.h.ReadAt(ctx, file, 0, 20)
+	if err != nil || len(head) < 20 || string(head[:4]) != "\x7fELF" || head[5] != 1 {
+		return ""
+	}
+	return map[uint16]string{62: "amd64", 183: "arm64"}[uint16(head[18])|uint16(head[19])<<8]
 }
 
 // permit says how programs here get to open NVIDIA's device files. In containers it is

@@ -56,6 +56,35 @@ func TestDriverFile(t *testing.T) {
 	}
 }
 
+// TestForeignToolkit: a toolkit for another kind of machine, alone and beside another.
+func TestForeignToolkit(t *testing.T) {
+	nvcc := func(root string, machine byte) string {
+		return "-- exec " + root + "/bin/nvcc --\n\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00" + string(rune(machine)) + "\x00text\n-- file " + root + "/include/cuda.h --\n#define CUDA_VERSION 12040\n"
+	}
+	const x86, arm = 62, 0x37 // 0x37 stands for no machine that is known here
+	for name, c := range map[string]struct{ arch, files, want string }{
+		"its own":             {"amd64", nvcc("/usr/local/cuda-12.4", x86), ""},
+		"another":             {"arm64", nvcc("/usr/local/cuda-12.4", x86), "Remove /usr/local/cuda-12.4, and install the CUDA Toolkit for ARM"},
+		"on a Jetson":         {"arm64", nvcc("/usr/local/cuda-12.4", x86) + "-- file /usr/lib/aarch64-linux-gnu/nvidia/libcuda.so.1.1 --\n", "nvidia-jetpack"},
+		"beside one that may": {"arm64", nvcc("/usr/local/cuda-12.4", x86) + nvcc("/usr/local/cuda-12.6", arm), "ln -sfn /usr/local/cuda-12.6 /usr/local/cuda"},
+		"a script":            {"arm64", "-- exec /usr/local/cuda-12.4/bin/nvcc --\n#!/bin/sh\nexec true for a while\n", ""},
+	} {
+		f, err := Probe(t.Context(), hosttest.Parse(t, "-- platform --\nlinux/"+c.arch+"\n"+c.files))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, i := range f.Components[Toolkit] {
+			if i.Unusable != nil {
+				got = i.Unusable.Remedy
+			}
+		}
+		if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 // TestWithoutModule: libraries of a driver that the kernel has no module of.
 func TestWithoutModule(t *testing.T) {
 	const card = "-- file /sys/bus/pci/devices/0000:01:00.0/class --\n0x030000\n-- file /sys/bus/pci/devices/0000:01:00.0/vendor --\n0x10de\n"
