@@ -122,7 +122,7 @@ func (e *evaluation) libtorchAdvice(cuda string) string {
 	for _, expected := range []bool{false, true} {
 		for _, v := range e.series("libtorch-cuda", "libtorch") {
 			build, row, err := e.tables.Choose("libtorch-cuda", map[string]string{"libtorch": v, "cuda": cuda}, "build")
-			if err != nil || (row.Basis == recipes.Expected) != expected {
+			if err != nil || (row.Basis == recipes.Expected) != expected || e.torchLacks(v, build, BestGPU(e.facts)) {
 				continue
 			}
 			e.advise("libtorch", v)
@@ -195,7 +195,12 @@ func (e *evaluation) noRow(table string, given map[string]string, none *recipes.
 	if e.brief {
 		return v
 	}
-	if v.fix = cmp.Or(e.otherRelease(table, given), e.mismatch(none)); v.fix != "" {
+	if table == "opencv-cuda" && v.found != none.Error() {
+		// The toolkit that it was built with is here, too.
+		in, _ := e.facts.Active("opencv")
+		v.fix = e.selectCopy("cuda", func(version string) bool { return recipes.Series(version) == recipes.Series(in.Built.CUDA) })
+	}
+	if v.fix = cmp.Or(v.fix, e.otherRelease(table, given), e.mismatch(none)); v.fix != "" {
 		v.fix = lang.Join(v.fix, e.otherWay(table, given["cuda"]))
 	}
 	return v

@@ -27,7 +27,7 @@ func (e *evaluation) cudaFor(requirement recipes.Constraint, onDriver bool) stri
 	best, least := "", 0
 	seen := map[string]bool{} // of each series the newest that fits
 	for _, v := range e.series("cuda-driver", "cuda") {
-		if seen[recipes.Series(v)] || !holds(requirement, v) || !e.runsCUDA(v, sm, onDriver) {
+		if seen[recipes.Series(v)] || !holds(requirement, v) || !e.runsCUDA(v, sm, onDriver) || !e.torchHasCode(v, sm) {
 			continue
 		}
 		seen[recipes.Series(v)] = true
@@ -44,6 +44,34 @@ func (e *evaluation) cudaFor(requirement recipes.Constraint, onDriver bool) stri
 	}
 	e.toolkits[key] = best
 	return best
+}
+
+// torchHasCode reports whether a LibTorch that is still to be installed has a build for a
+// toolkit with code for the card: PyTorch's builds for newer toolkits leave old cards out
+// that the toolkits themselves know. True where that is not known.
+func (e *evaluation) torchHasCode(cuda, sm string) bool {
+	asked := slices.ContainsFunc(e.recipe.Requirements, func(q recipes.Requirement) bool { return q.Compat != nil && q.Compat.Table == "libtorch-cuda" })
+	if _, installed := e.facts.Active("libtorch"); !asked || installed {
+		return true
+	}
+	without := false
+	for _, v := range e.series("libtorch-cuda", "libtorch") {
+		build, _, err := e.tables.Choose("libtorch-cuda", map[string]string{"libtorch": v, "cuda": cuda}, "build")
+		if err != nil {
+			continue
+		}
+		if !e.torchLacks(v, build, sm) {
+			return true
+		}
+		without = true
+	}
+	return !without
+}
+
+// torchLacks reports whether one of PyTorch's builds is known to have no code for a card.
+func (e *evaluation) torchLacks(version, build, sm string) bool {
+	code := e.libtorchCode(version, build)
+	return sm != "" && len(code.CUDAArchs) > 0 && !runsOn(code, sm)
 }
 
 // runsCUDA reports what no installation beside the toolkit changes: the card, the

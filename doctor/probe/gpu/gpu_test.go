@@ -220,3 +220,27 @@ func TestAccess(t *testing.T) {
 		}
 	}
 }
+
+// TestVulkanFor32: a driver for 32-bit programs alone, by its head and by its folder.
+func TestVulkanFor32(t *testing.T) {
+	const manifest = "-- platform --\nlinux/amd64\n-- file /usr/share/vulkan/icd.d/radeon_icd.json --\n{\"ICD\": {\"library_path\": \"%s\", \"api_version\": \"1.3.255\"}}\n-- file %[1]s --\n%s\n"
+	for name, c := range map[string]struct {
+		file, head string
+		want       bool
+	}{
+		"a 32-bit library":         {"/usr/lib/libvulkan_radeon.so", "\x7fELF\x01\x01\x01", true},
+		"a 64-bit library":         {"/usr/lib/libvulkan_radeon.so", "\x7fELF\x02\x01\x01", false},
+		"i386's folder, unread":    {"/usr/lib/i386-linux-gnu/libvulkan_radeon.so", "x", true},
+		"its own folder, unread":   {"/usr/lib/x86_64-linux-gnu/libvulkan_radeon.so", "x", false},
+		"64-bit in i386's, by ELF": {"/usr/lib/i386-linux-gnu/libvulkan_radeon.so", "\x7fELF\x02\x01\x01", false},
+	} {
+		f, err := Probe(t.Context(), hosttest.Parse(t, fmt.Sprintf(manifest, c.file, c.head)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := f.Components[Vulkan]
+		if len(v) != 1 || (v[0].Unusable != nil) != c.want {
+			t.Errorf("%s: %+v", name, v)
+		}
+	}
+}

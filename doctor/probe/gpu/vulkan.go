@@ -153,6 +153,9 @@ func (p *probe) manifest(ctx context.Context, file string, find func(string) str
 		Version: m.ICD.API, Path: find(m.ICD.Library), Attrs: map[string]string{"icd": file, "library": m.ICD.Library},
 		Evidence: []facts.Evidence{{Kind: "file", Source: file, Detail: m.ICD.Library + ", api_version " + m.ICD.API}},
 	}
+	if in.Path != "" && p.for32(ctx, in.Path) {
+		in.Path, m.ICD.Arch = "", "32" // Steam brings drivers for its 32-bit programs
+	}
 	// Mesa's software driver is no GPU.
 	if low := strings.ToLower(m.ICD.Library); strings.Contains(low, "lvp") || strings.Contains(low, "swiftshader") {
 		in.Has = append(in.Has, "cpu")
@@ -163,12 +166,32 @@ func (p *probe) manifest(ctx context.Context, file string, find func(string) str
 	switch {
 	case in.Path == "" && m.ICD.Arch == "32":
 		in.Attrs["state"] = "other architecture"
+		in.Unusable = &facts.Unusable{
+			Reason: facts.WrongArch, Detail: lang.F("%s registers a driver for 32-bit programs alone", file),
+			Remedy: lang.T("Install the 64-bit Vulkan driver of the GPU."),
+		}
+		if strings.Contains(m.ICD.Library, "libvulkan_") && p.h.Exists(ctx, "/usr/bin/apt-get") {
+			in.Unusable.Remedy = lang.T("As root: apt-get install mesa-vulkan-drivers")
+		}
 	case in.Path == "":
 		in.Attrs["state"] = "missing"
 		in.Attrs["problem"] = fmt.Sprintf("%s names %s, which is not there", file, m.ICD.Library)
 		in.Unusable = cuda.DriverFile(ctx, p.h, file, m.ICD.Library)
 	}
 	p.f.Add(Vulkan, in)
+}
+
+// for32 reports whether a library is for 32-bit programs, by its head or, where that does
+// not tell, by the folder of Debian and its relatives.
+func (p *probe) for32(ctx context.Context, file string) bool {
+	if p.h.Windows() || p.h.OS == "darwin" {
+		return false
+	}
+	head, err := p.h.ReadAt(ctx, file, 0, 5)
+	if err == nil && len(head) == 5 && string(head[:4]) == "\x7fELF" {
+		return head[4] == 1
+	}
+	return strings.Contains(file, "/i386-linux-gnu/") || strings.Contains(file, "/arm-linux-gnueabihf/")
 }
 
 func (p *probe) activeVulkan() {
