@@ -49,7 +49,7 @@ func TestTorchHasCode(t *testing.T) {
 		{"one is installed", r, installed, "12.9.1", "6.1", true},
 		{"another recipe", other, nil, "12.9.1", "6.1", true},
 	} {
-		e := &evaluation{recipe: c.recipe, tables: tables, facts: &facts.Facts{OS: facts.OS{Family: "linux"}, Components: c.have}}
+		e := &evaluation{recipe: c.recipe, tables: tables, facts: &facts.Facts{OS: facts.OS{Family: "linux", Arch: "amd64"}, Components: c.have}}
 		if got := e.torchHasCode(c.cuda, c.sm); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
 		}
