@@ -153,7 +153,7 @@ func TestAdviceIsTrue(t *testing.T) {
 	// are too old on Windows, and Homebrew's OpenCV. Lot 14's are Python for coremltools,
 	// ninja, and Visual Studio, CMake and Git of a Windows that has none of them. Lot 16's
 	// are the same: two machines without any of the three, and ninja for two builds. Those
-	// of lot 17's Unix half are ninja for 19 builds, pkg-config twice, and a CMake, a
+	// of lot 17's Unix half are ninja for 22 builds, pkg-config twice, and a CMake, a
 	// Darknet and two OpenCVs of old releases. Lot 18's are OpenCV for a bare Debian 12,
 	// ONNX Runtime for an image whose programs do not start, g++ for Ubuntu 16.04 again,
 	// and CMake for a Mac without it.

@@ -153,9 +153,34 @@ var simdFlags = map[string][]string{
 	"-march=znver1": {"avx2", "fma"}, "-march=znver2": {"avx2", "fma"}, "-march=znver3": {"avx2", "fma"},
 }
 
+// armFlags are those of 64-bit ARM (GCC manual, AArch64 options): processors and
+// architectures whose code Armv8.0 does not run, and what is added to them after a +.
+var armFlags = map[string][]string{
+	"-march=armv8.1-a": {"atomics"}, "-march=armv8.2-a": {"atomics"}, "-march=armv8.3-a": {"atomics"}, "-march=armv8.4-a": {"atomics", "dotprod"},
+	"-mcpu=cortex-a55": {"atomics", "fphp", "dotprod"}, "-mcpu=cortex-a75": {"atomics", "fphp", "dotprod"}, "-mcpu=cortex-a76": {"atomics", "fphp", "dotprod"},
+	"-mcpu=cortex-a77": {"atomics", "fphp", "dotprod"}, "-mcpu=cortex-a78": {"atomics", "fphp", "dotprod"}, "-mcpu=neoverse-n1": {"atomics", "fphp", "dotprod"},
+	"+dotprod": {"dotprod"}, "+fp16": {"fphp", "asimdhp"}, "+lse": {"atomics"}, "+i8mm": {"i8mm"}, "+bf16": {"bf16"}, "+sve": {"sve"},
+}
+
+// flagFeatures are the instructions that an option of the compiler lets it use.
+func flagFeatures(flag string) []string {
+	if known := simdFlags[flag]; known != nil {
+		return known
+	}
+	base, more, _ := strings.Cut(flag, "+")
+	features := slices.Clone(armFlags[base])
+	if !strings.HasPrefix(base, "-march=") && !strings.HasPrefix(base, "-mcpu=") {
+		return nil
+	}
+	for name := range strings.SplitSeq(more, "+") {
+		features = append(features, armFlags["+"+name]...)
+	}
+	return features
+}
+
 // instructions reads which instructions of the processor a build folder compiles for.
 func (p *prober) instructions(c *cached) {
-	if p.h.Arch != "amd64" {
+	if p.h.Arch != "amd64" && p.h.Arch != "arm64" {
 		return
 	}
 	opencv := c.value("CMAKE_PROJECT_NAME") == "OpenCV"
@@ -163,13 +188,13 @@ func (p *prober) instructions(c *cached) {
 		code := facts.CPUCode{Name: e.name, Value: e.value, File: c.file, Line: e.line}
 		switch {
 		case e.name == "CPU_BASELINE" && opencv:
-			code.By, code.Features = "baseline", baseline(e.value)
+			code.By, code.Features = "baseline", baseline(p.h.Arch, e.value)
 		case simdOptions[e.name] != nil && (e.value == "ON" || e.value == "TRUE" || e.value == "1"):
 			code.By, code.Features = "option", simdOptions[e.name]
 		case strings.HasPrefix(e.name, "CMAKE_CXX_FLAGS") || strings.HasPrefix(e.name, "CMAKE_C_FLAGS") || e.name == "OPENCV_EXTRA_CXX_FLAGS":
 			var flags []string
 			for flag := range strings.FieldsSeq(e.value) {
-				if known := simdFlags[flag]; known != nil {
+				if known := flagFeatures(flag); known != nil {
 					flags, code.Features = append(flags, flag), append(code.Features, known...)
 				}
 			}
@@ -182,15 +207,19 @@ func (p *prober) instructions(c *cached) {
 }
 
 // baseline is what OpenCV's CPU_BASELINE names (cmake/OpenCVCompilerOptimizations.cmake).
-func baseline(value string) (features []string) {
+func baseline(arch, value string) (features []string) {
 	for word := range strings.FieldsFuncSeq(strings.ToUpper(value), func(r rune) bool { return r == ',' || r == ';' || r == ' ' }) {
 		switch word {
 		case "AVX512_SKX":
 			features = append(features, "avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl")
-		case "FP16":
-			features = append(features, "f16c")
+		case "FP16": // on 64-bit ARM every processor has these conversions
+			if arch == "amd64" {
+				features = append(features, "f16c")
+			}
+		case "NEON_FP16":
+			features = append(features, "fphp", "asimdhp")
 		default:
-			if name := recipes.CanonicalFeature(word); slices.Contains(recipes.Features(), name) {
+			if name := recipes.CanonicalFeature(strings.TrimPrefix(word, "NEON_")); slices.Contains(recipes.Features(), name) {
 				features = append(features, name)
 			}
 		}

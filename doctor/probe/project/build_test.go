@@ -69,6 +69,8 @@ func TestBuildFolderSays(t *testing.T) {
 		{platform: "linux/amd64", lines: "CMAKE_CXX_FLAGS_RELEASE:STRING=-O3 -mavx512f\nOPENCV_EXTRA_CXX_FLAGS:STRING=-march=haswell\n", code: "CMAKE_CXX_FLAGS_RELEASE OPENCV_EXTRA_CXX_FLAGS"},
 		{platform: "linux/amd64", lines: "CPU_BASELINE:STRING=NATIVE\nCPU_DISPATCH:STRING=AVX512_SKX\nCMAKE_CXX_FLAGS:STRING=-march=native\n"},
 		{platform: "linux/amd64", lines: "CPU_BASELINE:STRING=AVX2\nCMAKE_TOOLCHAIN_FILE:FILEPATH=/t.cmake\n-- file /t.cmake --\nx\n"},
+		{platform: "linux/arm64", lines: "CPU_BASELINE:STRING=NEON_DOTPROD\nCMAKE_CXX_FLAGS:STRING=-mcpu=cortex-a76\nCMAKE_C_FLAGS:STRING=-march=armv8-a+fp16\n", code: "CPU_BASELINE CMAKE_CXX_FLAGS CMAKE_C_FLAGS"},
+		{platform: "linux/arm64", lines: "CPU_BASELINE:STRING=FP16\nCMAKE_CXX_FLAGS:STRING=-mcpu=cortex-a72 -march=armv8-a+crc\n"},
 		{platform: "linux/arm64", lines: "ENABLE_VFPV3:BOOL=ON\n", leftover: facts.Not64BitARM},
 		{platform: "linux/arm64", lines: "ENABLE_VFPV3:BOOL=OFF\n"},
 		{platform: "linux/amd64", lines: "ENABLE_VFPV3:BOOL=ON\n"},
