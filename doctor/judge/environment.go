@@ -102,17 +102,20 @@ func cgoNoGCC(e *evaluation, _ subject) (map[string]string, bool) {
 	if !slices.Contains(e.touched(), "go") || !slices.Contains(e.touched(), "opencv") {
 		return nil, false
 	}
-	found := map[string]bool{}
+	found, what, remedy := map[string]bool{}, lang.T("go build starts gcc, which is not on PATH"), ""
 	for _, kind := range []string{"gcc", "clang", "g++", "clang++"} {
 		for _, i := range e.facts.Components[kind] {
 			found[kind] = found[kind] || i.Active && i.Unusable == nil
 			found["CC"] = found["CC"] || slices.Contains(i.Via, "CC")
+			if kind == "gcc" && i.Active && i.Unusable != nil {
+				what, remedy = lang.F("go build starts gcc, and %s", i.Unusable.Detail), i.Unusable.Remedy
+			}
 		}
 	}
 	if found["gcc"] || found["CC"] || !found["g++"] && !found["clang++"] || slices.ContainsFunc(e.facts.Environment.Variables, func(v facts.Variable) bool { return v.Name == "CC" }) {
 		return nil, false
 	}
-	vars := map[string]string{"packages": "gcc"}
+	vars := map[string]string{"what": what, "remedy": remedy, "packages": "gcc"}
 	if found["clang"] && found["clang++"] {
 		vars["clang"] = "yes"
 	}
@@ -198,6 +201,15 @@ func preload(e *evaluation, _ subject) (map[string]string, bool) {
 	}
 	what := map[facts.Cause]string{facts.NotFound: "is not here", facts.OtherArch: "is for another architecture"}[list[0].Cause]
 	return map[string]string{"library": list[0].Library, "from": list[0].From, "what": what}, what != ""
+}
+
+// preloadInGo is preload for a recipe that builds Go with pkg-config, whose output go
+// reads together with the loader's message (cmd/go, getPkgConfigFlags).
+func preloadInGo(e *evaluation, s subject) (map[string]string, bool) {
+	if !slices.Contains(e.touched(), "go") || !slices.Contains(e.touched(), "pkg-config") {
+		return nil, false
+	}
+	return preload(e, s)
 }
 
 // noCertificates finds a Linux without the certificates that https needs.

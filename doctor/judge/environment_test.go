@@ -64,6 +64,21 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+// TestPreloadInGo: what the loader prints at each start stops go build where it asks
+// pkg-config.
+func TestPreloadInGo(t *testing.T) {
+	_, tables := load(t)
+	f := &facts.Facts{OS: facts.OS{Family: "linux", ID: "debian", Arch: "amd64"}}
+	f.Environment.Preloads = []facts.Preload{{Library: "/x.so", From: "LD_PRELOAD", Cause: facts.NotFound}}
+	for id, components := range map[string][]string{"go.preload": {"go", "opencv", "pkg-config"}, "loader.preload": {"g++", "opencv", "pkg-config"}} {
+		got := Evaluate(&recipes.Recipe{Name: "test", Components: components}, tables, f).Findings
+		got = slices.DeleteFunc(got, func(f Finding) bool { return f.State == Skipped })
+		if len(got) != 1 || got[0].ID != id || (got[0].State == Fail) != (id == "go.preload") {
+			t.Errorf("%v: %+v", components, got)
+		}
+	}
+}
+
 // TestCgoWithoutGCC: go build starts gcc unless CC names another compiler.
 func TestCgoWithoutGCC(t *testing.T) {
 	_, tables := load(t)
@@ -79,6 +94,7 @@ func TestCgoWithoutGCC(t *testing.T) {
 		{"clang alone", map[string]facts.Instance{"clang": active(), "clang++": active()}, "export CC=clang CXX=clang++"},
 		{"clang, and CC names it", map[string]facts.Instance{"clang": active("CC"), "clang++": active("CXX")}, ""},
 		{"g++ alone", map[string]facts.Instance{"g++": active()}, "apt-get install gcc"},
+		{"gcc without cc1", map[string]facts.Instance{"gcc": {Path: "/usr/bin/gcc", Active: true, Unusable: &facts.Unusable{Reason: facts.Incomplete, Detail: "its cc1 is missing", Remedy: "Install gcc-12 again."}}, "g++": active()}, "Install gcc-12 again."},
 		{"no compiler", nil, ""},
 	} {
 		f := &facts.Facts{OS: facts.OS{Family: "linux", ID: "debian", Arch: "amd64"}}

@@ -199,6 +199,7 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"go-custom-env":            goSetting(facts.FlagsMissing),
 		"go-flag-folder":           goSetting(facts.FolderGone),
 		"preload":                  preload,
+		"preload-in-go":            preloadInGo,
 		"other-libc":               variables(facts.OtherLibc),
 		"dxg-missing":              dxgMissing,
 		"mali-without-vulkan":      maliWithoutVulkan,

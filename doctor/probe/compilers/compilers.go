@@ -14,6 +14,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -242,6 +243,9 @@ func inspect(ctx context.Context, h *host.Host, c candidate) (facts.Instance, er
 	if part := missingPart(ctx, h, c, inst); part != "" {
 		inst.Has = nil
 		inst.Unusable = &facts.Unusable{Reason: facts.Incomplete, Detail: lang.F("%s cannot compile: its %s is missing", c.Path, part), Remedy: remedy(ctx, h, c, part)}
+	} else if gone := missingHeaders(ctx, h, c, inst); len(gone) > 0 {
+		inst.Has = nil
+		inst.Unusable = &facts.Unusable{Reason: facts.Incomplete, Detail: lang.F("%s cannot compile: the headers %s are missing", c.Path, strings.Join(gone, ", ")), Remedy: headers(ctx, h, inst)}
 	}
 	return inst, nil
 }
@@ -318,6 +322,40 @@ func has(ctx context.Context, h *host.Host, program string, folders []string) bo
 		_, err := h.Stat(ctx, h.Join(dir, program))
 		return err == nil || !host.IsNotExist(err)
 	})
+}
+
+// missingHeaders are headers of the C library, the kernel and C++ that the system's own
+// gcc does not find. The compiler is only asked where they are not in their places.
+func missingHeaders(ctx context.Context, h *host.Host, c candidate, inst facts.Instance) (gone []string) {
+	if h.OS != "linux" || !strings.HasPrefix(c.kind, "g") || !strings.HasPrefix(c.Real, "/usr/bin/") || inst.Attrs["wrapper"] != "" || cross(h, c, inst) {
+		return nil
+	}
+	major, _, _ := strings.Cut(inst.Version, ".")
+	ask := []string{c.Path, "-E", "-o", "/dev/null", "-x", "c"}
+	folders := map[string][]string{"stdio.h": {"/usr/include", "/usr/include/" + inst.Attrs["target"]}, "linux/errno.h": {"/usr/include"}}
+	if c.kind == "g++" {
+		ask[len(ask)-1] = "c++"
+		folders["vector"] = []string{"/usr/include/c++/" + major, "/usr/include/c++/" + inst.Version}
+	}
+	for _, name := range slices.Sorted(maps.Keys(folders)) {
+		if has(ctx, h, name, folders[name]) {
+			continue
+		}
+		out, err := h.Run(ctx, host.Command{Argv: append(slices.Clone(ask), "-include", name, "/dev/null")})
+		if err == nil && out.Exit == 1 {
+			gone = append(gone, name)
+		}
+	}
+	return gone
+}
+
+// headers is how missing headers come back.
+func headers(ctx context.Context, h *host.Host, inst facts.Instance) string {
+	if h.Exists(ctx, "/etc/debian_version") {
+		major, _, _ := strings.Cut(inst.Version, ".")
+		return lang.F("As root: %s", "apt-get install --reinstall libc6-dev linux-libc-dev libstdc++-"+major+"-dev")
+	}
+	return lang.T("Install the development packages of the C library, the kernel's headers and the C++ library again.")
 }
 
 // remedy is how a missing part of a compiler comes back.

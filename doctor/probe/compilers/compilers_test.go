@@ -130,6 +130,30 @@ func TestHalfRemovedCompiler(t *testing.T) {
 	}
 }
 
+func TestMissingHeaders(t *testing.T) {
+	file := func(names ...string) (text string) {
+		for _, name := range names {
+			text += "-- file /usr/include/" + name + " --\nx\n"
+		}
+		return text
+	}
+	finds := func(name, exit string) string {
+		return "-- run \"/usr/bin/g++\" \"-E\" \"-o\" \"/dev/null\" \"-x\" \"c++\" \"-include\" \"" + name + "\" \"/dev/null\" --\n#exit " + exit + "\n"
+	}
+	for _, c := range []struct{ name, files, detail string }{
+		{"all in their places", file("stdio.h", "linux/errno.h", "c++/12/vector"), ""},
+		{"not asked", "", ""},
+		{"in another place", file("linux/errno.h", "c++/12/vector") + finds("stdio.h", "0"), ""},
+		{"the C library's are gone", file("linux/errno.h", "c++/12/vector") + finds("stdio.h", "1"), "the headers stdio.h are missing"},
+		{"the kernel's and C++'s are gone", file("x86_64-linux-gnu/stdio.h") + finds("linux/errno.h", "1") + finds("vector", "1"), "the headers linux/errno.h, vector are missing"},
+	} {
+		g := find(t, env+gcc("/usr/bin/g++", "12.2.0", "x86_64-linux-gnu")+c.files).Components["g++"][0]
+		if u := g.Unusable; (u == nil) != (c.detail == "") || u != nil && !strings.Contains(u.Detail, c.detail) {
+			t.Errorf("%s: %+v", c.name, u)
+		}
+	}
+}
+
 func TestUnusableCompiler(t *testing.T) {
 	f := find(t, env+"-- exec /usr/bin/gcc --\n-- run \"/usr/bin/gcc\" \"-v\" --\n#error exec format error\n")
 	probetest.Copies(t, f, "gcc", "* /usr/bin/gcc")
