@@ -96,8 +96,9 @@ func goSetting(problems ...facts.VariableProblem) relation {
 	}
 }
 
-// cgoNoGCC finds a machine whose C++ compiler is there and whose gcc is not, which go
-// build starts unless CC names another (cmd/go/internal/cfg, DefaultCC on Linux).
+// cgoNoGCC finds a machine with clang alone, or with a gcc that does not compile: go build
+// starts gcc unless CC names another (cmd/go/internal/cfg, DefaultCC on Linux). Of a g++
+// without gcc nothing is said: packages bring both, and a recording may name one.
 func cgoNoGCC(e *evaluation, _ subject) (map[string]string, bool) {
 	if !slices.Contains(e.touched(), "go") || !slices.Contains(e.touched(), "opencv") {
 		return nil, false
@@ -112,7 +113,7 @@ func cgoNoGCC(e *evaluation, _ subject) (map[string]string, bool) {
 			}
 		}
 	}
-	if found["gcc"] || found["CC"] || !found["g++"] && !found["clang++"] || slices.ContainsFunc(e.facts.Environment.Variables, func(v facts.Variable) bool { return v.Name == "CC" }) {
+	if found["gcc"] || found["CC"] || remedy == "" && (found["g++"] || !found["clang++"]) || slices.ContainsFunc(e.facts.Environment.Variables, func(v facts.Variable) bool { return v.Name == "CC" }) {
 		return nil, false
 	}
 	vars := map[string]string{"what": what, "remedy": remedy, "packages": "gcc"}

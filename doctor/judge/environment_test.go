@@ -93,7 +93,8 @@ func TestCgoWithoutGCC(t *testing.T) {
 		{"gcc", map[string]facts.Instance{"gcc": active(), "g++": active()}, ""},
 		{"clang alone", map[string]facts.Instance{"clang": active(), "clang++": active()}, "export CC=clang CXX=clang++"},
 		{"clang, and CC names it", map[string]facts.Instance{"clang": active("CC"), "clang++": active("CXX")}, ""},
-		{"g++ alone", map[string]facts.Instance{"g++": active()}, "apt-get install gcc"},
+		{"g++ alone", map[string]facts.Instance{"g++": active()}, ""},
+		{"clang++ alone", map[string]facts.Instance{"clang++": active()}, "apt-get install gcc"},
 		{"gcc without cc1", map[string]facts.Instance{"gcc": {Path: "/usr/bin/gcc", Active: true, Unusable: &facts.Unusable{Reason: facts.Incomplete, Detail: "its cc1 is missing", Remedy: "Install gcc-12 again."}}, "g++": active()}, "Install gcc-12 again."},
 		{"no compiler", nil, ""},
 	} {

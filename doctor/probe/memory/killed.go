@@ -20,6 +20,11 @@ var buildTools = []string{"cc1plus", "cicc", "cc1", "ptxas", "clang", "clang++",
 // mm/oom_kill.c): the rest of such a log is nobody's business, and a snapshot would have it.
 func killed(ctx context.Context, h *host.Host) *facts.Killed {
 	for _, file := range kernelLogs {
+		// Nearly always there is none: one pass over the log says so.
+		const any = "Killed process "
+		if found, err := h.Search(ctx, file, any, host.MaxFile, len(any)); err != nil || len(found) == 0 {
+			continue
+		}
 		for _, tool := range buildTools {
 			word := "(" + tool + ")"
 			found, err := h.Search(ctx, file, word, host.MaxFile, len(word))
