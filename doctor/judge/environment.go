@@ -108,6 +108,9 @@ func cgoNoGCC(e *evaluation, _ subject) (map[string]string, bool) {
 		for _, i := range e.facts.Components[kind] {
 			found[kind] = found[kind] || i.Active && i.Unusable == nil
 			found["CC"] = found["CC"] || slices.Contains(i.Via, "CC")
+			if kind == "g++" && i.Active && i.Unusable != nil {
+				return nil, false // both lack the same part, and g++ is a finding of its own
+			}
 			if kind == "gcc" && i.Active && i.Unusable != nil {
 				what, remedy = lang.F("go build starts gcc, and %s", i.Unusable.Detail), i.Unusable.Remedy
 			}
