@@ -41,8 +41,8 @@ func (e *evaluation) attr(i facts.Instance, key, condition string) string {
 	if why, ok := strings.CutPrefix(value, "no: "); ok {
 		return why // the probe's own reason
 	}
-	if part, ok := strings.CutPrefix(key, "build."); ok && value == "" && strings.HasPrefix(wanted, "starts YES") {
-		return lang.F("built without %s", recipes.Display(part))
+	if part, ok := strings.CutPrefix(key, "build."); ok && (value == "" || strings.HasPrefix(value, "NO")) && strings.HasPrefix(wanted, "starts YES") {
+		return lang.F("built without %s", strings.TrimSuffix(recipes.Display(part), " Toolkit")) // it was built with or without CUDA
 	}
 	if value == "false" && condition == "is true" {
 		return lang.F("not %s", key)
