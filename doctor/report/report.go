@@ -326,7 +326,9 @@ func (r *Report) Closing() string {
 			missing = append(missing, f.Title)
 			failed++
 		case f.State == judge.Fail:
-			problems = append(problems, failing(f.Title))
+			if name := failing(f.Title); !slices.Contains(problems, name) {
+				problems = append(problems, name)
+			}
 			failed++
 		case f.State == judge.Unknown && f.Severity != recipes.Recommended && f.Severity != recipes.Info:
 			open = append(open, inSentence(f.Title))

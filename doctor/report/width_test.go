@@ -87,6 +87,7 @@ func TestClosing(t *testing.T) {
 		{"only a warning is fixed", []judge.Finding{broken, warning}, fix("ninja.present"), "1 problem: OpenCV for this CPU."},
 		{"one by hand", []judge.Finding{byHand}, nil, "1 problem: MSVC toolset. Fix it as shown above, then run `deployctl doctor` again."},
 		{"two by hand", []judge.Finding{byHand, broken}, nil, "2 problems: MSVC toolset; OpenCV for this CPU. Fix them as shown above, from the top, then run `deployctl doctor` again."},
+		{"one twice", []judge.Finding{byHand, byHand}, nil, "2 problems: MSVC toolset. Fix them as shown above, from the top, then run `deployctl doctor` again."},
 		{"the same copy twice, and a skipped one that has a copy", []judge.Finding{
 			{ID: "mingw.cgo", State: judge.OK, Version: "8.1.0", Found: "MinGW-w64 8.1.0, posix"}, {ID: "mingw.version", State: judge.OK, Version: "8.1.0", Found: "MinGW-w64 8.1.0"},
 			{ID: "cuda.vs", Title: "CUDA in Visual Studio", State: judge.Skipped, Version: "8.0", Found: "not checked"},
