@@ -416,6 +416,10 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 		given[name] = value
 		pairs = append(pairs, name+" "+value)
 	}
+	if other := e.loadedCUDA(c, given, pairs); other != "" {
+		pairs[slices.Index(pairs, "cuda "+given["cuda"])] = "cuda " + other
+		given["cuda"] = other
+	}
 	if v, ok := e.machine(c, given, wanted); ok {
 		return v
 	}
@@ -606,6 +610,41 @@ func (e *evaluation) holds(name, relation, value string, pairs []string) (verdic
 			e.update(name, constraint),
 		),
 	}, false
+}
+
+// loadedCUDA is a CUDA beside the one that builds use whose libraries the loader finds, and
+// with which the ONNX Runtime here and its cuDNN fit one another where they do not fit the
+// first: a program that is built already loads the CUDA that it was linked with. "" for none.
+func (e *evaluation) loadedCUDA(c *recipes.CompatCheck, given map[string]string, pairs []string) string {
+	runtime, ok := e.facts.Active("onnxruntime")
+	if c.Table != "onnxruntime-cuda" || !ok || len(runtime.Needs) > 0 {
+		return ""
+	}
+	fits := func(cuda string) bool {
+		asked := maps.Clone(given)
+		asked["cuda"] = cuda
+		value, _, err := e.tables.Choose(c.Table, asked, c.Choose)
+		for name, relation := range c.Holds {
+			if err != nil {
+				return false
+			}
+			if _, ok := e.holds(name, relation, value, pairs); !ok && !e.loaderHas(name, relation, value) {
+				return false
+			}
+		}
+		return err == nil
+	}
+	if fits(given["cuda"]) {
+		return ""
+	}
+	for _, i := range e.facts.Components["cuda-runtime"] {
+		built := major(runtime.Built.CUDA)
+		found := slices.ContainsFunc([]string{"ldconfig", "LD_LIBRARY_PATH", "dll"}, func(via string) bool { return slices.Contains(i.Via, via) })
+		if found && i.Unusable == nil && major(i.Version) != major(given["cuda"]) && (built <= 0 || built == major(i.Version)) && fits(i.Version) {
+			return i.Version
+		}
+	}
+	return ""
 }
 
 // loaderHas reports whether the loader of Linux finds a copy that fits, whichever is the

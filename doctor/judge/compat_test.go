@@ -325,3 +325,29 @@ func TestDockerDesktop(t *testing.T) {
 		}
 	}
 }
+
+// TestLoadedCUDA: ONNX Runtime loads the CUDA that it was linked with, whichever builds use.
+func TestLoadedCUDA(t *testing.T) {
+	_, tables := load(t)
+	for _, c := range []struct {
+		name, cudnn, runtime, built string
+		via                         []string
+		want                        State
+	}{
+		{"the other CUDA is found, with its cuDNN", "9.1.0", "12", "", []string{"ldconfig"}, OK},
+		{"it is what it is built for", "9.1.0", "12", "12.4", []string{"LD_LIBRARY_PATH"}, OK},
+		{"it is built for the first one", "9.1.0", "12", "11.8", []string{"ldconfig"}, Fail},
+		{"the loader does not find the other", "9.1.0", "12", "", nil, Fail},
+		{"the first one fits, as is expected", "8.9.7", "12", "", []string{"ldconfig"}, Warn},
+	} {
+		f := gpuHost("linux", "a card", "8.6", map[string]facts.Instance{
+			"onnxruntime": {Version: "1.20.1", Has: []string{"cuda"}, Built: facts.Built{CUDA: c.built}}, "nvidia-driver": {Version: "550.120"},
+			"cuda": {Version: "11.8.89"}, "cudnn": {Version: c.cudnn}, "cuda-runtime": {Version: c.runtime, Via: c.via},
+		})
+		e := &evaluation{tables: tables, facts: f, recipe: &recipes.Recipe{}, chosen: map[string]string{}}
+		q := &recipes.Requirement{Compat: &recipes.CompatCheck{Table: "onnxruntime-cuda", Given: []string{"onnxruntime", "cuda"}, Choose: "cudnn", Holds: map[string]string{"cudnn": "major"}}}
+		if v := e.compat(q); v.state != c.want {
+			t.Errorf("%s: %+v", c.name, v)
+		}
+	}
+}
