@@ -300,7 +300,8 @@ func (p *probe) library(ctx context.Context, in *facts.Instance, lib, via string
 	if stub && (in.Version != "" || h.Exists(ctx, "/usr/lib/wsl/lib/libcuda.so.1")) {
 		in.Unusable = stubFirst(lib, via)
 	}
-	if !stub && inWSL(ctx, h) && !strings.HasPrefix(real, "/usr/lib/wsl/") && h.Exists(ctx, "/usr/lib/wsl/lib/libcuda.so.1") {
+	linux := !stub && inWSL(ctx, h) && !strings.HasPrefix(real, "/usr/lib/wsl/") && h.Exists(ctx, "/usr/lib/wsl/lib/libcuda.so.1")
+	if linux {
 		in.Unusable = p.linuxInWSL(ctx, real)
 	}
 	if own := p.tegra(ctx); desktopDriver(v) && own != "" && own != real {
@@ -310,6 +311,8 @@ func (p *probe) library(ctx context.Context, in *facts.Instance, lib, via string
 		in.Unusable = compatOlder(real, v, in.Version, via)
 	}
 	switch {
+	case linux:
+		in.Path = real // the driver is that of Windows, whose version nvidia-smi says
 	case !desktopDriver(v) && in.Version == "":
 		in.Path = real // WSL's is libcuda.so.1.1
 	case in.Version == "" || strings.Contains(real, "/compat/"):

@@ -119,6 +119,27 @@ func TestWithoutModule(t *testing.T) {
 	}
 }
 
+// TestLinuxDriverInWSL: the driver is that of Windows, whose version nvidia-smi says, also
+// where programs find the libcuda of a Linux driver first.
+func TestLinuxDriverInWSL(t *testing.T) {
+	const wsl = "-- platform --\nlinux/amd64\n-- file /dev/dxg --\n-- file /usr/lib/wsl/lib/libcuda.so.1 --\n"
+	const linux = "-- file /usr/lib/x86_64-linux-gnu/libcuda.so.510.108.03 --\nx\n-- link /usr/lib/x86_64-linux-gnu/libcuda.so.1 --\n/usr/lib/x86_64-linux-gnu/libcuda.so.510.108.03\n"
+	const smi = "-- run \"/usr/lib/wsl/lib/nvidia-smi\" --\n| NVIDIA-SMI 551.86    Driver Version: 551.86    CUDA Version: 12.4     |\n"
+	for name, c := range map[string]struct {
+		files, version string
+		unusable       bool
+	}{
+		"both":              {wsl + linux + smi, "551.86", true},
+		"no word of either": {wsl + linux, "", true},
+		"that of Windows":   {wsl + smi + "-- env --\nLD_LIBRARY_PATH=/usr/lib/wsl/lib\n", "551.86", false},
+	} {
+		in := find(probed(t, hosttest.Parse(t, c.files)).Components[Driver], c.version)
+		if in.Path == "" || (in.Unusable != nil) != c.unusable || c.unusable && !strings.Contains(in.Unusable.Detail, "inside WSL") {
+			t.Errorf("%s: %+v %+v, want version %q", name, in, in.Unusable, c.version)
+		}
+	}
+}
+
 // TestMixedCuDNN: the parts that a cuDNN loads must be of its own release.
 func TestMixedCuDNN(t *testing.T) {
 	const dir = "/usr/lib/x86_64-linux-gnu/"
