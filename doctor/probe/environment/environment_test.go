@@ -47,6 +47,7 @@ func TestEnvironment(t *testing.T) {
 		{"nothing", env(""), facts.Environment{}},
 		{"no environment was recorded", user, facts.Environment{}},
 		{"TMPDIR is gone", env("TMPDIR=/scratch\n"), folder("tmp", "TMPDIR", "/scratch", facts.FolderMissing)},
+		{"TMPDIR ends with a slash, as macOS sets it", "-- platform --\ndarwin/arm64\n" + env("TMPDIR=/var/folders/x1/T/\n") + "-- dir /var/folders/x1/T --\n", facts.Environment{}},
 		{"/tmp is full", env("") + "-- disk /tmp --\n1000000000 1000000 tmpfs\n", folder("tmp", "", "/tmp", facts.FolderFull)},
 		{"/tmp is read-only", env("") + "-- disk /tmp --\n1000000000 900000000 tmpfs ro\n", folder("tmp", "", "/tmp", facts.ReadOnlyFolder)},
 		{"/tmp is noexec", env("") + "-- file /proc/self/mountinfo --\n21 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n30 21 0:30 / /tmp rw,nosuid,nodev,noexec - tmpfs tmpfs rw\n", mounted(folder("tmp", "", "/tmp", facts.NoExec), "/tmp")},

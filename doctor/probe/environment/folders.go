@@ -34,6 +34,9 @@ func (p *prober) folders() {
 // hindered says why nothing can be written to a folder, or run from it; "" where
 // nothing hinders or that is not known.
 func (p *prober) hindered(path string, named bool) facts.FolderProblem {
+	if len(path) > 1 {
+		path = strings.TrimSuffix(path, "/") // macOS sets TMPDIR with it
+	}
 	info, err := p.h.Stat(p.ctx, path)
 	switch {
 	case host.IsNotExist(err) && named:
