@@ -107,3 +107,16 @@ func TestOpenCLWithoutGPU(t *testing.T) {
 		}
 	}
 }
+
+// TestDriversBesideEachOther: each OpenCL driver is found in its own way, and programs see
+// all of them. Two copies of a library are another thing.
+func TestDriversBesideEachOther(t *testing.T) {
+	for name, want := range map[string]bool{"opencl": false, "vulkan": false, "opencv": true} {
+		f := &facts.Facts{OS: facts.OS{Family: "linux"}, Components: map[string][]facts.Instance{name: {
+			{Path: "/usr/lib/x/first.so", Active: true}, {Path: "/usr/lib/x/second.so", Via: []string{"ldconfig"}},
+		}}}
+		if _, got := Shadow(name, f); got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+}

@@ -1341,6 +1341,9 @@ func Shadow(name string, f *facts.Facts) (Finding, bool) {
 			Doc: recipes.PagePath("component.shadow"),
 		}, true
 	}
+	if name == "opencl" || name == "vulkan" { // drivers of several devices, and a program sees each
+		return Finding{}, false
+	}
 	for _, other := range f.Components[name] {
 		if other.Path == active.Path && other.Version == active.Version {
 			continue

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
 )
 
 // access notes the device files that programs of this user may not open: drivers
@@ -35,12 +36,25 @@ func (p *probe) access(ctx context.Context) {
 		default:
 			files = []string{g.Attrs["render"]}
 		}
+		if g.NoNode == "" && g.Attrs["render"] == "" && p.notPassed(ctx, g.Driver) {
+			g.NoNode = "/dev/dri"
+		}
 		for _, file := range files {
 			if file != "" && p.denied(ctx, g, file) {
 				break
 			}
 		}
 	}
+}
+
+// notPassed reports a container without the files that a kernel driver made on the host
+// (DRM's documentation, "Render nodes"): its /dev has what it was started with.
+func (p *probe) notPassed(ctx context.Context, driver string) bool {
+	if !slices.Contains([]string{"amdgpu", "radeon", "i915", "xe"}, driver) || !p.h.Exists(ctx, "/.dockerenv") && !p.h.Exists(ctx, "/run/.containerenv") {
+		return false
+	}
+	_, err := p.h.Stat(ctx, "/dev/dri")
+	return host.IsNotExist(err)
 }
 
 func (p *probe) denied(ctx context.Context, g *facts.GPU, file string) bool {

@@ -221,6 +221,26 @@ func TestAccess(t *testing.T) {
 	}
 }
 
+// TestNotPassed: a container whose /dev has nothing of the GPU that the host's kernel drives.
+func TestNotPassed(t *testing.T) {
+	const dir = "/sys/bus/pci/devices/0000:03:00.0"
+	const pci = "-- file " + dir + "/class --\n0x030000\n-- file " + dir + "/vendor --\n0x1002\n-- file " + dir + "/device --\n0x73ff\n"
+	const bound, docker = "-- link " + dir + "/driver --\n/sys/bus/pci/drivers/amdgpu\n", "-- file /.dockerenv --\n"
+	for name, c := range map[string]struct{ host, node string }{
+		"a container":               {pci + bound + docker, "/dev/dri"},
+		"a container of Podman":     {pci + bound + "-- file /run/.containerenv --\n", "/dev/dri"},
+		"a machine":                 {pci + bound, ""},
+		"no kernel driver":          {pci + docker, ""},
+		"a driver without nodes":    {pci + strings.Replace(bound, "amdgpu", "vfio-pci", 1) + docker, ""},
+		"a container that has them": {pci + bound + docker + "-- device /dev/dri/renderD128 --\n", ""},
+	} {
+		f, err := Probe(t.Context(), hosttest.Parse(t, c.host))
+		if err != nil || len(f.GPUs) != 1 || f.GPUs[0].NoNode != c.node {
+			t.Errorf("%s: %v, %+v, want %q", name, err, f.GPUs, c.node)
+		}
+	}
+}
+
 // TestVulkanFor32: a driver for 32-bit programs alone, by its head and by its folder.
 func TestVulkanFor32(t *testing.T) {
 	const manifest = "-- platform --\nlinux/amd64\n-- file /usr/share/vulkan/icd.d/radeon_icd.json --\n{\"ICD\": {\"library_path\": \"%s\", \"api_version\": \"1.3.255\"}}\n-- file %[1]s --\n%s\n"
