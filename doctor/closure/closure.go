@@ -696,6 +696,11 @@ func (w *world) elsewhere(name string, by *node, versions []string) string {
 			dirs = append(dirs, path.Dir(e.Path))
 		}
 	}
+	// NVIDIA's runfile and an archive leave it to the user to tell the loader of a
+	// toolkit (CUDA Installation Guide for Linux, "Environment Setup").
+	for _, toolkit := range append(w.h.Glob(w.ctx, "/usr/local", "cuda-*"), "/usr/local/cuda") {
+		dirs = append(dirs, toolkit+"/lib64")
+	}
 	for _, dir := range dirs {
 		file := path.Join(dir, name)
 		if w.there(file) != present {

@@ -147,6 +147,11 @@ func TestNeeds(t *testing.T) {
 			want:  []facts.Need{{Name: "libtbb.so.12", By: app, Cause: facts.NotFound, Elsewhere: "/opt/tbb/lib/libtbb.so.12"}},
 		},
 		{
+			name:  "in a CUDA toolkit that the loader was not told of",
+			files: map[string]string{app: root(library{needed: []string{"libcudart.so.12"}}).bytes(), "/usr/local/cuda-11.7/lib64/libcudart.so.11.0": library{soname: "libcudart.so.11.0"}.bytes(), "/usr/local/cuda-12.2/lib64/libcudart.so.12": library{soname: "libcudart.so.12"}.bytes()},
+			want:  []facts.Need{{Name: "libcudart.so.12", By: app, Cause: facts.NotFound, Elsewhere: "/usr/local/cuda-12.2/lib64/libcudart.so.12"}},
+		},
+		{
 			name: "too old in LD_LIBRARY_PATH", env: "LD_LIBRARY_PATH=/opt/old",
 			files: map[string]string{
 				app:                                   root(library{needed: []string{"libs.so.6"}, wants: [2]string{"libs.so.6", "S_3.4.29"}}).bytes(),
