@@ -82,6 +82,9 @@ func Fill(ctx context.Context, h *host.Host, f *facts.Facts) error {
 					w.first[e.Soname] = e.Path
 				}
 			}
+			if name == "onnxruntime" {
+				list[i].Built.CuDNN = cmp.Or(w.cuDNNOf(roots), list[i].Built.CuDNN)
+			}
 			if needs := w.needs(&list[i], roots); ctx.Err() == nil {
 				for _, n := range needs {
 					same := func(o facts.Need) bool { return o.Name == n.Name && o.Cause == n.Cause && o.Installed == n.Installed }
@@ -96,6 +99,23 @@ func Fill(ctx context.Context, h *host.Host, f *facts.Facts) error {
 		return w.crashed
 	}
 	return ctx.Err()
+}
+
+// cuDNNOf is the major version of the cuDNN that ONNX Runtime's CUDA provider was linked
+// with: who builds it may take another than the published builds have.
+func (w *world) cuDNNOf(files []string) string {
+	for _, file := range files {
+		o := w.object(file)
+		if o == nil || path.Base(file) != "libonnxruntime_providers_cuda.so" {
+			continue
+		}
+		for _, name := range o.needed {
+			if major, ok := strings.CutPrefix(name, "libcudnn.so."); ok {
+				return major
+			}
+		}
+	}
+	return ""
 }
 
 type presence int

@@ -456,7 +456,7 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Holds)) {
 		if bad, ok := e.holds(name, c.Holds[name], value, pairs); !ok {
-			if c.Table == "onnxruntime-cuda" && e.loaderHas(name, c.Holds[name], value) {
+			if c.Table == "onnxruntime-cuda" && (e.loaderHas(name, c.Holds[name], value) || e.linkedWith(name)) {
 				continue
 			}
 			bad.wanted, bad.where = wanted, v.where
@@ -645,6 +645,13 @@ func (e *evaluation) loadedCUDA(c *recipes.CompatCheck, given map[string]string,
 		}
 	}
 	return ""
+}
+
+// linkedWith reports whether the ONNX Runtime here was linked with another major version
+// of cuDNN than the published builds, as one that somebody built, and the loader finds it.
+func (e *evaluation) linkedWith(name string) bool {
+	runtime, ok := e.facts.Active("onnxruntime")
+	return ok && name == "cudnn" && runtime.Built.CuDNN != "" && e.loaderHas(name, "major", runtime.Built.CuDNN)
 }
 
 // loaderHas reports whether the loader of Linux finds a copy that fits, whichever is the
