@@ -106,6 +106,7 @@ func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/lot17u.yaml")
 	judgeCases(t, "testdata/lot18.yaml")
 	judgeCases(t, "testdata/lot19u.yaml")
+	judgeCases(t, "testdata/lot19w.yaml")
 }
 
 var sharedCases = filepath.Join("..", "..", "shared", "cases")
