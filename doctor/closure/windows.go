@@ -263,7 +263,9 @@ func (w *desk) cudnnParts(in *facts.Instance, dir string) {
 }
 
 // openPoseBackends is what an OpenPose computes with, by what its Caffe and its
-// own library import; nil where that cannot be seen.
+// own library import; nil where that cannot be seen. Where the two cannot be read, the
+// names of the binaries for the CPU tell (openpose-1.7.0-binaries-win64-cpu-…), and
+// whether a whole set of DLLs has none of CUDA's.
 func (w *desk) openPoseBackends(tree string) []string {
 	for _, sub := range []string{"bin", `build\x64\Release`, `x64\Release`} {
 		dir := w.h.Join(tree, sub)
@@ -273,6 +275,11 @@ func (w *desk) openPoseBackends(tree string) []string {
 		dirs := []string{dir, w.h.Join(tree, `build\bin`)}
 		caffe, own := w.image(w.in(dirs, "caffe.dll")), w.image(w.in(dirs, "openpose.dll"))
 		if caffe == nil || own == nil {
+			whole := !slices.ContainsFunc([]string{"openpose.dll", "caffe.dll", "gflags.dll", "glog.dll", "opencv_world*.dll"}, func(name string) bool { return w.in(dirs, name) == "" })
+			gpu := slices.ContainsFunc([]string{"cudart64_*.dll", "cublas64_*.dll", "cudnn64_*.dll", "opencl.dll"}, func(name string) bool { return w.in(dirs, name) != "" })
+			if !gpu && (whole || sub == "bin" && cpuBinaries.MatchString(tree)) {
+				return []string{"cpu"}
+			}
 			return nil
 		}
 		uses := func(prefixes ...string) bool {
@@ -292,6 +299,9 @@ func (w *desk) openPoseBackends(tree string) []string {
 	}
 	return nil
 }
+
+// cpuBinaries tells OpenPose's binaries for the CPU by the name of their folder.
+var cpuBinaries = lazyregexp.New(`(?i)openpose-[^\\]*-(?:only_)?cpu(?:[-_][^\\]*)?(?:\\|$)`)
 
 var cudartName = lazyregexp.New(`^cudart64_([0-9]+)\.dll$`)
 

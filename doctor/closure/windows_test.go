@@ -3,6 +3,7 @@ package closure_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -90,6 +91,34 @@ func TestWindowsRoots(t *testing.T) {
 		}
 		if got := f.Components[c.component][0].Needs; len(got) != c.want {
 			t.Errorf("%s: %+v, not %d", c.component, got, c.want)
+		}
+	}
+}
+
+// TestOpenPoseBinariesForTheCPU: what an OpenPose computes with where its DLLs are known
+// by name alone.
+func TestOpenPoseBinariesForTheCPU(t *testing.T) {
+	const head = "-- platform --\nwindows/amd64\n-- env --\nSystemRoot=C:\\Windows\nPATH=C:\\Windows\n"
+	whole := "OpenPoseDemo.exe openpose.dll caffe.dll gflags.dll glog.dll opencv_world450.dll"
+	for name, c := range map[string]struct{ tree, files, want string }{
+		"a whole set without CUDA's":      {`D:\openpose`, whole, "cpu"},
+		"with CUDA's":                     {`D:\openpose`, whole + " cudart64_110.dll", ""},
+		"a few names say nothing":         {`D:\openpose`, "OpenPoseDemo.exe openpose.dll caffe.dll", ""},
+		"the name of the archive":         {`D:\openpose-1.7.0-binaries-win64-cpu-python3.7-flir-3d\openpose`, "OpenPoseDemo.exe openpose.dll", "cpu"},
+		"of an older one":                 {`D:\openpose-1.5.1-binaries-win64-only_cpu-python-flir-3d`, "OpenPoseDemo.exe openpose.dll", "cpu"},
+		"that for the GPU":                {`D:\openpose-1.7.0-binaries-win64-gpu-python3.7-flir-3d_recommended\openpose`, "OpenPoseDemo.exe openpose.dll", ""},
+		"CUDA's, put into the CPU's tree": {`D:\openpose-1.7.0-binaries-win64-cpu-python3.7-flir-3d\openpose`, whole + " cudart64_110.dll", ""},
+	} {
+		host := head
+		for _, file := range strings.Fields(c.files) {
+			host += "-- file " + c.tree + `\bin\` + file + " --\nMZ\n"
+		}
+		f := &facts.Facts{Components: map[string][]facts.Instance{"openpose": {{Active: true, Path: c.tree}}}}
+		if err := closure.Fill(context.Background(), hosttest.Parse(t, host), f); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(f.Components["openpose"][0].Built.Backends, " "); got != c.want {
+			t.Errorf("%s: %q", name, got)
 		}
 	}
 }

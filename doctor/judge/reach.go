@@ -69,14 +69,14 @@ func InstallCommand(p recipes.Packages, f *facts.Facts) string { return installC
 
 // notFound says that a copy is there and what does not lead to it.
 func (e *evaluation) notFound(name string, i facts.Instance) string {
+	if name == "onnxruntime" && i.Attrs["kind"] == "wheel" {
+		return lang.F("%s is a Python package (in %s), which programs in other languages do not find", label(name, i), i.Path)
+	}
 	if dir := binOf(name, i); e.isWindows() && dir != "" && !ownLookup(name) {
 		return lang.F("%s is installed, but %s is not on PATH", label(name, i), dir)
 	}
 	if name == "vcredist" && i.Attrs["arch"] != "" {
 		return lang.F("%s for %s only", label(name, i), i.Attrs["arch"])
-	}
-	if name == "onnxruntime" && i.Attrs["kind"] == "wheel" {
-		return lang.F("%s is a Python package (in %s), which programs in other languages do not find", label(name, i), i.Path)
 	}
 	if i.Path == "" {
 		return lang.F("%s is where programs do not look", label(name, i))

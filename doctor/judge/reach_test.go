@@ -43,6 +43,7 @@ func TestReach(t *testing.T) {
 		{"Visual Studio is no matter of PATH", "visual-studio", windows, []facts.Instance{{Version: "17.10", Active: true, Path: `C:\VS2022`}, {Version: "4.0", Path: `C:\VS`}}, Fail, "would do", "deployctl shadow visual-studio"},
 		{"shared library outside the loader's folders", "onnxruntime", linux, []facts.Instance{lib}, Fail, "where programs do not look", "echo /opt/ort/lib >> /etc/ld.so.conf.d/onnxruntime.conf && ldconfig"},
 		{"musl has no ldconfig", "onnxruntime", alpine, []facts.Instance{lib}, Fail, "where programs do not look", "export LD_LIBRARY_PATH=/opt/ort/lib"},
+		{"a wheel brings onnxruntime.dll, too", "onnxruntime", windows, []facts.Instance{{Version: "4.1.0", Path: `C:\Python310\Lib\site-packages\onnxruntime`, Attrs: map[string]string{"kind": "wheel"}, Places: facts.Places{Bin: `C:\Python310\Lib\site-packages\onnxruntime\capi`}}}, Fail, "is a Python package", "Python programs can use it"},
 		{"another one is loaded first", "onnxruntime", linux, []facts.Instance{old, lib}, Fail, "comes first", "00-onnxruntime.conf"},
 		{"through LD_LIBRARY_PATH", "onnxruntime", linux, []facts.Instance{func() facts.Instance { o := old; o.Via = []string{"LD_LIBRARY_PATH"}; return o }(), lib}, Fail, "comes first", "export LD_LIBRARY_PATH=/opt/ort/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"},
 		{"CMake", "libtorch", linux, []facts.Instance{{Version: "4.0", Path: "/opt/torch", Via: nil, Places: facts.Places{CMake: "/opt/torch/share/cmake/Torch"}}}, Fail, "where programs do not look", "-DTorch_DIR=/opt/torch/share/cmake/Torch"},

@@ -114,6 +114,7 @@ var relations = sync.OnceValue(func() map[string]relation {
 		"gocv-world":            gocvWorld,
 		"ort-cuda":              ortCUDA,
 		"ort-series":            ortSeries,
+		"wheel-cudnn":           wheelCuDNN,
 		"no-video-files":        noVideoFiles,
 		"off-path":              offPath,
 		"mingw-threads":         mingwThreads,

@@ -330,6 +330,29 @@ func ortSeries(e *evaluation, s subject) (map[string]string, bool) {
 	return nil, false
 }
 
+// wheelCuDNN finds an onnxruntime-gpu of pip whose release was built with another major
+// version of cuDNN than all that are here. Where its imports could be read, they say it.
+func wheelCuDNN(e *evaluation, s subject) (map[string]string, bool) {
+	i := s.instance
+	if i.Attrs["kind"] != "wheel" || i.Attrs["package"] != "onnxruntime-gpu" || i.Built.CUDA != "" || len(i.Needs) > 0 || !e.usesCUDA() {
+		return nil, false
+	}
+	cuda, ok := e.facts.Active("cuda")
+	if !ok || len(e.facts.Components["cudnn"]) == 0 {
+		return nil, false
+	}
+	needs, _, err := e.tables.Choose("onnxruntime-cuda", map[string]string{"onnxruntime": i.Version, "cuda": cuda.Version}, "cudnn")
+	if err != nil {
+		return nil, false
+	}
+	for _, have := range e.facts.Components["cudnn"] {
+		if m := major(have.Version); m <= 0 || m == major(needs) {
+			return nil, false
+		}
+	}
+	return map[string]string{"needs": strconv.Itoa(major(needs)), "cudnn": e.facts.Components["cudnn"][0].Version, "here": strconv.Itoa(major(cuda.Version))}, true
+}
+
 // offPath finds a copy that only CMake finds: what is built with it does not start.
 func offPath(e *evaluation, s subject) (map[string]string, bool) {
 	i := s.instance

@@ -168,7 +168,18 @@ func runtimeCrash(e *evaluation, s subject) (map[string]string, bool) {
 	case s.name == "onnxruntime" && ortNeeds38(s.instance.Version):
 		needs = 38
 	}
-	return vars, s.instance.OwnRuntime == nil && have >= 20 && needs > have && s.instance.Attrs["kind"] == ""
+	return vars, s.instance.OwnRuntime == nil && have >= 20 && needs > have && e.usesSystemRuntime(*s.instance)
+}
+
+// usesSystemRuntime reports whether a copy gets the msvcp140.dll of System32. In a wheel
+// it does where pip put it into the Python of python.org, which brings vcruntime140.dll
+// alone; conda's environments have a runtime of their own.
+func (e *evaluation) usesSystemRuntime(i facts.Instance) bool {
+	if i.Attrs["kind"] != "wheel" {
+		return i.Attrs["kind"] == ""
+	}
+	low := strings.ToLower(i.Path)
+	return i.Attrs["package"] != "" && !strings.Contains(low, "conda") && !strings.Contains(low, `\envs\`)
 }
 
 // entryPoint: a DLL of the Visual C++ runtime does not export what a file imports.

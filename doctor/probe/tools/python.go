@@ -12,6 +12,7 @@ import (
 
 var (
 	cfgVersion    = lazyregexp.New(`(?m)^version(?:_info)?\s*=\s*(\d+\.\d+\.\d+)`)
+	folderDLL     = lazyregexp.New(`(?i)^python(\d)(\d+)(?:\.dll)?$`)
 	folderVersion = lazyregexp.New(`^(?:[a-z]+-)?(\d+\.\d+\.\d+)(?:[a-z]+\d+)?$`)
 )
 
@@ -47,4 +48,19 @@ func pythonVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.I
 			return
 		}
 	}
+}
+
+// pythonOfDLL tells the version of a Python of Windows that does not answer: the
+// library beside python.exe is named after it (python311.dll), and so is the folder
+// that python.org's installer makes (Python311).
+func pythonOfDLL(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Instance) bool {
+	dir := h.DirOf(c.Real)
+	for _, file := range append(h.Glob(ctx, dir, "python*.dll"), dir) {
+		if m := folderDLL.FindStringSubmatch(h.Base(file)); m != nil {
+			inst.Version = m[1] + "." + m[2]
+			inst.Evidence = append(inst.Evidence, facts.Evidence{Kind: "file", Source: file})
+			return true
+		}
+	}
+	return false
 }

@@ -171,6 +171,9 @@ func inspect(ctx context.Context, h *host.Host, t *tool, c look.Copy, deb string
 	if errors.As(err, &broken) && broken.Ran {
 		inst.Unusable = &facts.Unusable{Reason: facts.Broken, Detail: broken.Error(), Remedy: t.repair(h, c, broken.Said)}
 	}
+	if err != nil && (broken == nil || !broken.Ran) && t.component == "python" && h.Windows() && pythonOfDLL(ctx, h, c, &inst) {
+		return inst, nil
+	}
 	if err != nil {
 		return inst, lang.Errorf("ask %s for its version: %w", c.Path, err)
 	}

@@ -81,6 +81,8 @@ func TestPythonWithoutRunningIt(t *testing.T) {
 		{"virtualenv's own form", "-- env --\nPATH=/v/bin\n-- exec /v/bin/python --\n-- file /v/pyvenv.cfg --\nversion_info = 3.10.4.final.0\n", "*3.10.4 /v/bin/python"},
 		{"pyenv", "-- env --\nPATH=/home/u/.pyenv/shims\n-- exec /home/u/.pyenv/shims/python3 --\n" + shim + "-- exec /home/u/.pyenv/shims/python --\n" + shim + "-- file /home/u/.pyenv/version --\n3.11.8\n-- exec /home/u/.pyenv/versions/3.11.8/bin/python3.11 --\n-- link /home/u/.pyenv/versions/3.11.8/bin/python3 --\n/home/u/.pyenv/versions/3.11.8/bin/python3.11\n-- link /home/u/.pyenv/versions/3.11.8/bin/python --\n/home/u/.pyenv/versions/3.11.8/bin/python3.11\n", "*3.11.8 /home/u/.pyenv/shims/python3"},
 		{"asdf's installation", "-- env --\nPATH=/home/u/.asdf/installs/python/3.9.19/bin\n-- exec /home/u/.asdf/installs/python/3.9.19/bin/python3 --\n\x7fELF\n", "*3.9.19 /home/u/.asdf/installs/python/3.9.19/bin/python3"},
+		{"Windows, by the library beside it", "-- platform --\nwindows/amd64\n-- env --\nPATH=D:\\py\nPATHEXT=.EXE\n-- exec D:\\py\\python.exe --\nMZ\n-- file D:\\py\\python3.dll --\nMZ\n-- file D:\\py\\python311.dll --\nMZ\n", "*3.11 D:\\py\\python.exe"},
+		{"Windows, by python.org's folder", "-- platform --\nwindows/amd64\n-- env --\nPATH=C:\\Python37\nPATHEXT=.EXE\n-- exec C:\\Python37\\python.exe --\nMZ\n", "*3.7 C:\\Python37\\python.exe"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := buildTools(t, c.fixture)
