@@ -454,14 +454,9 @@ func (e *evaluation) compat(q *recipes.Requirement) verdict {
 	if c.Choose == "gocv" { // a release, not a property
 		v.version = value
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.Holds)) {
-		if bad, ok := e.holds(name, c.Holds[name], value, pairs); !ok {
-			if c.Table == "onnxruntime-cuda" && (e.loaderHas(name, c.Holds[name], value) || e.linkedWith(name)) {
-				continue
-			}
-			bad.wanted, bad.where = wanted, v.where
-			return bad
-		}
+	if bad, ok := e.allHold(c, value, pairs); !ok {
+		bad.wanted, bad.where = wanted, v.where
+		return bad
 	}
 	// NVIDIA ships a JetPack's CUDA, cuDNN and driver together.
 	if row.Basis == recipes.Expected && e.facts.OS.Board != "jetson" {
@@ -590,6 +585,18 @@ func waitingFor(cause *Finding, wanted string) verdict {
 	return verdict{state: Skipped, cause: Waiting, after: cause.ID, wanted: wanted, found: lang.F("not checked: waiting for %s (%s)", cause.Title, cause.ID)}
 }
 
+// allHold asks other components of what a row decides; the verdict is that of the first
+// that does not fit. ONNX Runtime may load another copy than the one that builds use.
+func (e *evaluation) allHold(c *recipes.CompatCheck, value string, pairs []string) (verdict, bool) {
+	for _, name := range slices.Sorted(maps.Keys(c.Holds)) {
+		bad, ok := e.holds(name, c.Holds[name], value, pairs)
+		if !ok && (c.Table != "onnxruntime-cuda" || !e.loaderHas(name, c.Holds[name], value) && !e.linkedWith(name)) {
+			return bad, false
+		}
+	}
+	return verdict{}, true
+}
+
 // holds asks a component of the value that a row decided.
 func (e *evaluation) holds(name, relation, value string, pairs []string) (verdict, bool) {
 	constraint, err := recipes.Relate(relation, value)
@@ -624,15 +631,11 @@ func (e *evaluation) loadedCUDA(c *recipes.CompatCheck, given map[string]string,
 		asked := maps.Clone(given)
 		asked["cuda"] = cuda
 		value, _, err := e.tables.Choose(c.Table, asked, c.Choose)
-		for name, relation := range c.Holds {
-			if err != nil {
-				return false
-			}
-			if _, ok := e.holds(name, relation, value, pairs); !ok && !e.loaderHas(name, relation, value) {
-				return false
-			}
+		if err != nil {
+			return false
 		}
-		return err == nil
+		_, ok := e.allHold(c, value, pairs)
+		return ok
 	}
 	if fits(given["cuda"]) {
 		return ""
