@@ -37,6 +37,7 @@ func (p *prober) sourceFolder() string {
 // entry is one line of CMake's cache.
 type entry struct {
 	name, value string
+	text        string // the line
 	line        int
 }
 
@@ -56,9 +57,9 @@ func (c *cached) value(name string) string {
 	return ""
 }
 
-// readCache reads the cache of a folder, nil where there is none that was made there.
-func (p *prober) readCache(dir string) *cached {
-	const enough = 2 << 20
+// cacheOf reads the cache in a folder, nil where there is none.
+func (p *prober) cacheOf(dir string) *cached {
+	const enough = 2 << 20 // OpenCV's has some 600 KiB
 	c := &cached{file: p.h.Join(dir, "CMakeCache.txt")}
 	data, _, err := p.h.ReadFile(p.ctx, c.file, enough)
 	if err != nil {
@@ -67,10 +68,20 @@ func (p *prober) readCache(dir string) *cached {
 	n := 0
 	for line := range strings.Lines(string(data)) {
 		n++
-		name, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
+		line = strings.TrimSpace(line)
+		name, rest, _ := strings.Cut(line, ":")
 		if _, value, ok := strings.Cut(rest, "="); ok && value != "" && name != "" && name[0] != '#' && name[0] != '/' {
-			c.entries = append(c.entries, entry{name, value, n})
+			c.entries = append(c.entries, entry{name, value, line, n})
 		}
+	}
+	return c
+}
+
+// readCache is cacheOf where the cache was made in that folder, nil otherwise.
+func (p *prober) readCache(dir string) *cached {
+	c := p.cacheOf(dir)
+	if c == nil {
+		return nil
 	}
 	if made := c.value("CMAKE_CACHEFILE_DIR"); made != "" && !p.same(made, dir) {
 		return nil

@@ -348,24 +348,18 @@ func (p *prober) gocvBuild() bool {
 
 // cache reads one of them, and returns the name of the project that it is of.
 func (p *prober) cache(dir string) (project string) {
-	const enough = 2 << 20 // OpenCV's has some 600 KiB
-	file := p.h.Join(dir, "CMakeCache.txt")
-	data, _, err := p.h.ReadFile(p.ctx, file, enough)
-	if err != nil {
+	c := p.cacheOf(dir)
+	if c == nil {
 		return ""
 	}
+	file := c.file
 	var found []facts.Leftover
 	var dnn, lapack, glslang, python, obsensor, modules, pybind facts.Leftover
 	code := facts.GPUCode{By: "cmake-cache", File: file}
-	cuda, n := false, 0
+	cuda := false
 	options, all := map[string]string{}, map[string]facts.Leftover{}
-	for line := range strings.Lines(string(data)) {
-		n++
-		name, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
-		_, value, ok := strings.Cut(rest, "=")
-		if !ok || value == "" || strings.HasPrefix(name, "#") || strings.HasPrefix(name, "/") {
-			continue
-		}
+	for _, e := range c.entries {
+		name, value, n := e.name, e.value, e.line
 		l := facts.Leftover{Entry: name, Value: value, File: file, Line: n, Problem: facts.NamesNoFile}
 		if slices.Contains(compared, name) {
 			all[name], options[name] = l, value
@@ -376,7 +370,7 @@ func (p *prober) cache(dir string) (project string) {
 		case name == "WITH_CUDA":
 			cuda = value == "ON"
 		case name == "CUDA_ARCH_BIN":
-			code.Line, code.Text, code.Archs = n, strings.TrimSpace(line), capabilities(value)
+			code.Line, code.Text, code.Archs = n, e.text, capabilities(value)
 		case name == "CUDA_ARCH_PTX":
 			code.PTX = capabilities(value)
 		case name == "BUILD_PYTHON" || name == "NCNN_SYSTEM_GLSLANG" || name == "NCNN_VULKAN":
