@@ -802,12 +802,8 @@ func (w *world) pkg(name string) (string, bool) {
 			}
 		}
 		// Some are called otherwise: libz.so.1 is in zlib1g.
-		for _, list := range w.h.Glob(w.ctx, "/var/lib/dpkg/info", "*.list") {
-			at, err := w.h.Search(w.ctx, list, "/"+name+"\n", 1<<20, 1)
-			if err == nil && len(at) > 0 {
-				p, _, _ := strings.Cut(strings.TrimSuffix(path.Base(list), ".list"), ":")
-				return p, true
-			}
+		if owners := loader.Owners(w.ctx, w.h, "/"+name); len(owners) > 0 {
+			return owners[0], true
 		}
 		looked := false
 		for _, file := range w.h.Glob(w.ctx, lists, "*_Packages") {

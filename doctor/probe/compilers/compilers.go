@@ -351,7 +351,7 @@ func missingHeaders(ctx context.Context, h *host.Host, c candidate, inst facts.I
 
 // headers is how missing headers come back.
 func headers(ctx context.Context, h *host.Host, inst facts.Instance) string {
-	if h.Exists(ctx, "/etc/debian_version") {
+	if loader.Debian(ctx, h) {
 		major, _, _ := strings.Cut(inst.Version, ".")
 		return lang.F("As root: %s", "apt-get install --reinstall libc6-dev linux-libc-dev libstdc++-"+major+"-dev")
 	}
@@ -361,7 +361,7 @@ func headers(ctx context.Context, h *host.Host, inst facts.Instance) string {
 // remedy is how a missing part of a compiler comes back.
 func remedy(ctx context.Context, h *host.Host, c candidate, part string) string {
 	binutils := part == "as" || part == "ld"
-	debian := h.Exists(ctx, "/etc/debian_version")
+	debian := loader.Debian(ctx, h)
 	switch triplet := loader.Triplet(h.Arch); {
 	case binutils && debian && triplet != "":
 		return lang.F("As root: %s", "apt-get install --reinstall binutils binutils-"+strings.ReplaceAll(triplet, "_", "-"))

@@ -141,27 +141,8 @@ func (s *search) dangling(ctx context.Context, b build, linkDirs []string) *fact
 			files = append(files, path.Join(dir, "lib"+name+".so"))
 		}
 	}
-	d.Packages = s.owners(ctx, files)
+	d.Packages = loader.Owners(ctx, s.h, files...)
 	return &d
-}
-
-// owners are the installed packages of Debian's that have one of the files
-// (dpkg-query(1): info/PACKAGE.list has a path in each line).
-func (s *search) owners(ctx context.Context, files []string) (packages []string) {
-	if len(files) == 0 {
-		return nil
-	}
-	for _, list := range s.h.Glob(ctx, "/var/lib/dpkg/info", "*.list") {
-		has := slices.ContainsFunc(files, func(file string) bool {
-			at, err := s.h.Search(ctx, list, file+"\n", 16<<20, 1)
-			return err == nil && len(at) > 0
-		})
-		if has {
-			name, _, _ := strings.Cut(strings.TrimSuffix(path.Base(list), ".list"), ":")
-			packages = append(packages, name)
-		}
-	}
-	return packages
 }
 
 // loaded notes which copies the loader finds.

@@ -158,26 +158,26 @@ func (s *search) unseen(ctx context.Context, p loader.Package) *facts.Unseen {
 // puts before every folder (pkg-config(1)).
 func (s *search) redirected(ctx context.Context, active *copyOf, b build) *facts.Unseen {
 	const folders, system = "PKG_CONFIG_LIBDIR", "PKG_CONFIG_SYSROOT_DIR"
-	found := s.h.LookPath(ctx, "pkg-config")
-	if len(found) == 0 || active.pc == "" {
-		return nil
-	}
-	u := facts.Unseen{By: found[0], Folder: path.Dir(active.pc)}
-	if value, set := s.h.Getenv(folders); set && b.byPkg == nil {
-		u.Variable, u.Value = folders, value
-		return &u
-	}
-	root := s.h.Env(system)
-	if root == "" || root == "/" || active != b.byPkg || len(b.pkg.Include) == 0 {
-		return nil
-	}
-	for _, dir := range b.pkg.Include {
-		if file, _, _, _ := s.findHeaders(ctx, path.Join(root, dir)); file != "" {
-			return nil
+	variable, value := "", ""
+	if list, set := s.h.Getenv(folders); set && b.byPkg == nil {
+		variable, value = folders, list
+	} else if root := s.h.Env(system); root != "" && root != "/" && active == b.byPkg && len(b.pkg.Include) > 0 {
+		there := slices.ContainsFunc(b.pkg.Include, func(dir string) bool {
+			file, _, _, _ := s.findHeaders(ctx, path.Join(root, dir))
+			return file != ""
+		})
+		if !there {
+			variable, value = system, root
 		}
 	}
-	u.Variable, u.Value = system, root
-	return &u
+	found := []string(nil)
+	if variable != "" && active.pc != "" {
+		found = s.h.LookPath(ctx, "pkg-config")
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return &facts.Unseen{By: found[0], Folder: path.Dir(active.pc), Variable: variable, Value: value}
 }
 
 // condaMisses reports whether a pkg-config of a conda environment has no such

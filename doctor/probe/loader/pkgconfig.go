@@ -3,6 +3,7 @@ package loader
 import (
 	"context"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
@@ -148,6 +149,27 @@ func Debian(ctx context.Context, h *host.Host) bool {
 		}
 	}
 	return false
+}
+
+// Owners are the installed packages of Debian's with a path that ends with one of the
+// names (dpkg-query(1): info/PACKAGE.list has a path in each line). It reads every list:
+// for what is missing or damaged only.
+func Owners(ctx context.Context, h *host.Host, names ...string) (packages []string) {
+	if len(names) == 0 {
+		return nil
+	}
+	const most = 16 << 20
+	for _, list := range h.Glob(ctx, "/var/lib/dpkg/info", "*.list") {
+		has := slices.ContainsFunc(names, func(name string) bool {
+			at, err := h.Search(ctx, list, name+"\n", most, 1)
+			return err == nil && len(at) > 0
+		})
+		if has {
+			name, _, _ := strings.Cut(strings.TrimSuffix(path.Base(list), ".list"), ":")
+			packages = append(packages, name)
+		}
+	}
+	return packages
 }
 
 // PkgConfigDirs returns the folders pkg-config searches, in order. Which ones a
