@@ -1,7 +1,6 @@
 package project
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -77,39 +76,6 @@ func (p *prober) noDebugPython(library, dir string, all map[string]facts.Leftove
 		return ""
 	}
 	return m[2] + "_d.lib"
-}
-
-// notFetched reads the log of what OpenCV's CMake downloaded in its last run (OpenCV,
-// cmake/OpenCVDownload.cmake): a download that was begun and whose file was not looked at
-// after it has failed. CMake goes on without that part.
-func (p *prober) notFetched(dir string) {
-	const most = 8
-	file := p.h.Join(dir, "CMakeDownloadLog.txt")
-	begun, n := facts.Model{}, 0
-	end := func() {
-		if begun.Path != "" && n < most && !p.h.Exists(p.ctx, begun.Path) && !slices.Contains(p.p.Downloads, begun) {
-			p.p.Downloads, n = append(p.p.Downloads, begun), n+1
-		}
-		begun = facts.Model{}
-	}
-	for line := range strings.Lines(p.text(file)) {
-		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-		words := strings.Split(rest, `"`)
-		switch word {
-		case "do_copy", "do_unpack", "#do_copy", "#do_unpack":
-			end()
-		case "#cmake_download":
-			if len(words) > 3 {
-				begun = facts.Model{Path: words[1], Address: words[3], Problem: facts.NotFetched}
-				if p.h.Windows() {
-					begun.Path = strings.ReplaceAll(begun.Path, "/", `\`)
-				}
-			}
-		case "#check_md5", "#copy", "#unpack":
-			begun = facts.Model{}
-		}
-	}
-	end()
 }
 
 // notFound is what CMake writes for a library that a package of imported targets has no

@@ -47,46 +47,90 @@ func (p *prober) fetches() {
 	p.p.Fetches = failedFetches(file, text)
 }
 
-// failedFetches reads such a log.
-func failedFetches(file, text string) (list []facts.Fetch) {
-	const most = 64
+// download is one that such a log has, with the lines that follow it up to the next.
+type download struct {
+	path, url string
+	at        int // its line
+	lines     []string
+}
+
+// downloads are those of a log.
+func downloads(text string) (list []download) {
 	n := 0
-	var last facts.Fetch
-	flush := func() {
-		if last.Problem != "" && len(list) < most {
-			list = append(list, last)
-		}
-		last = facts.Fetch{}
-	}
 	for line := range strings.Lines(text) {
 		n++
 		line = strings.TrimSpace(line)
 		if rest, ok := strings.CutPrefix(line, "#cmake_download "); ok {
-			flush()
-			quoted := strings.Split(rest, `"`)
-			if len(quoted) < 4 {
-				continue
+			if quoted := strings.Split(rest, `"`); len(quoted) > 3 {
+				list = append(list, download{path: quoted[1], url: quoted[3], at: n})
 			}
-			last = facts.Fetch{Path: quoted[1], URL: quoted[3], File: file, Line: n}
-			last.Name = last.Path[strings.LastIndexAny(last.Path, `/\`)+1:]
-			// In the cache each file has its sum before its name.
-			if sum, name, ok := strings.Cut(last.Name, "-"); ok && len(sum) == 32 {
-				last.Name = name
-			}
-			continue
+		} else if len(list) > 0 {
+			last := &list[len(list)-1]
+			last.lines = append(last.lines, line)
 		}
+	}
+	return list
+}
+
+// failedFetches are the downloads of a log that failed, with the reason that libcurl gave.
+func failedFetches(file, text string) (list []facts.Fetch) {
+	const most = 64
+	for _, d := range downloads(text) {
+		f := facts.Fetch{Path: d.path, URL: d.url, File: file, Line: d.at, Problem: d.problem()}
+		f.Name = f.Path[strings.LastIndexAny(f.Path, `/\`)+1:]
+		// In the cache each file has its sum before its name.
+		if sum, name, ok := strings.Cut(f.Name, "-"); ok && len(sum) == 32 {
+			f.Name = name
+		}
+		if f.Problem != "" && len(list) < most {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// problem is the first that the lines of a download name; "" for none.
+func (d download) problem() facts.FetchProblem {
+	for _, line := range d.lines {
 		if strings.HasPrefix(line, "#use_cache") || strings.HasPrefix(line, "#do_") {
-			flush()
-		}
-		if last.Path == "" {
-			continue
+			break
 		}
 		for _, f := range fetchProblems {
-			if last.Problem == "" && strings.Contains(line, f.says) {
-				last.Problem = f.problem
+			if strings.Contains(line, f.says) {
+				return f.problem
 			}
 		}
 	}
-	flush()
-	return list
+	return ""
+}
+
+// unseen reports whether nothing looked at the file of a download after it: CMake went on
+// without that part, or it is the last in the log.
+func (d download) unseen(last bool) bool {
+	for _, line := range d.lines {
+		switch word, _, _ := strings.Cut(line, " "); word {
+		case "#check_md5", "#copy", "#unpack":
+			return false
+		case "do_copy", "do_unpack", "#do_copy", "#do_unpack":
+			return true
+		}
+	}
+	return last
+}
+
+// notFetched finds the downloads of OpenCV's build whose files were not looked at after
+// them and are not there: they have failed, whatever the log says of why.
+func (p *prober) notFetched(dir string) {
+	const most = 8
+	n := 0
+	list := downloads(p.text(p.h.Join(dir, "CMakeDownloadLog.txt")))
+	for i, d := range list {
+		m := facts.Model{Path: d.path, Address: d.url, Problem: facts.NotFetched}
+		if p.h.Windows() {
+			m.Path = strings.ReplaceAll(m.Path, "/", `\`)
+		}
+		if n < most && d.unseen(i == len(list)-1) && !p.h.Exists(p.ctx, m.Path) && !slices.Contains(p.p.Downloads, m) {
+			p.p.Downloads, n = append(p.p.Downloads, m), n+1
+		}
+	}
 }
