@@ -34,7 +34,8 @@ const (
 func Probe(ctx context.Context, h *host.Host, probes []probe.Probe) *facts.Facts {
 	ctx, cancel := context.WithTimeout(ctx, TotalTimeout-Grace)
 	defer cancel()
-	h = host.Memo(h)
+	h, done := host.Memo(h)
+	defer done()
 
 	f := &facts.Facts{Schema: facts.Schema, Disks: []facts.Disk{}, GPUs: []facts.GPU{}, Components: map[string][]facts.Instance{}}
 	answers := make([]answer, len(probes))

@@ -36,8 +36,8 @@ type wants struct {
 
 // Limits against hostile files; the largest real ones need a tenth of them.
 const (
-	pageSize    = 16 << 10
-	maxPages    = 512
+	pageSize    = 4 << 10
+	maxPages    = 2048
 	maxDynamic  = 4096
 	maxVersions = 4096
 	maxString   = 4 << 10

@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -126,6 +127,28 @@ func TestNothingThere(t *testing.T) {
 	old.Files["/opt/cuda.run/version.json"] = host.File{Err: "open /opt/cuda.run/version.json: not a directory"}
 	if _, _, err := host.Replay(old).ReadFile(ctx, "/opt/cuda.run/version.json", 10); !host.IsNotExist(err) {
 		t.Errorf("an older snapshot: %v is not told as absent", err)
+	}
+}
+
+// TestOlderPieces: a snapshot whose pieces of files are larger than those that are asked
+// for now is read as well, and what it does not hold is not told as a file's end.
+func TestOlderPieces(t *testing.T) {
+	old := host.NewRecording("linux", "amd64", hosttest.Time)
+	data := bytes.Repeat([]byte("0123456789abcdef"), 1200) // 16 KB and a rest
+	old.Ranges["0 of /a"] = host.File{Data: data[:16<<10]}
+	old.Ranges["16384 of /a"] = host.File{Data: data[16<<10:]}
+	old.Ranges["0 of /b"] = host.File{Data: data[:8]}
+	h := host.Replay(old)
+	for at := int64(0); at < int64(len(data)); at += 4 << 10 {
+		got, err := h.ReadAt(t.Context(), "/a", at, 4<<10)
+		if want := data[at:min(at+4<<10, int64(len(data)))]; err != nil || !bytes.Equal(got, want) {
+			t.Errorf("from %d: %d bytes, %v, not %d", at, len(got), err, len(want))
+		}
+	}
+	for name, at := range map[string]int64{"/a": 32 << 10, "/b": 4} {
+		if got, err := h.ReadAt(t.Context(), name, at, 4); !errors.Is(err, host.ErrNotRecorded) {
+			t.Errorf("%s from %d: %q, %v", name, at, got, err)
+		}
 	}
 }
 

@@ -131,13 +131,17 @@ func (live) ReadAt(ctx context.Context, name string, at int64, n int) ([]byte, e
 			return nil, err
 		}
 		defer f.Close() //nolint:errcheck // read-only
-		data := make([]byte, n)
-		got, err := f.ReadAt(data, at)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return nil, err
-		}
-		return data[:got], nil
+		return piece(f, at, n)
 	})
+}
+
+func piece(f *os.File, at int64, n int) ([]byte, error) {
+	data := make([]byte, n)
+	got, err := f.ReadAt(data, at)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return data[:got], nil
 }
 
 func (live) Search(ctx context.Context, name, marker string, limit int64, want int) ([]byte, error) {
