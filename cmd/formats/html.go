@@ -5,12 +5,14 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"fmt"
-	"html/template"
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
+	"reflect"
 	"slices"
 	"strings"
+	"text/template"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -26,7 +28,7 @@ import (
 //go:embed report.html.tmpl
 var htmlTemplate string
 
-// page is what the template shows. html/template escapes every text for its place.
+// page is what the template shows. Every text is escaped where it is written (render).
 type page struct {
 	Command, Name, Title, Version string
 	State                         judge.State // of the whole
@@ -75,8 +77,8 @@ type (
 	proofPage struct {
 		Network string
 		Engines []engineRow
-		Chart   chart
-		Picture template.URL // a data URL
+		Bars    []bar
+		Picture string // a data URL
 		Alt     string
 	}
 	engineRow struct {
@@ -92,13 +94,35 @@ type (
 
 // writeHTML writes one file that needs nothing else: no script, no request.
 func writeHTML(w io.Writer, d *Document) error {
-	t, err := template.New("report").Funcs(template.FuncMap{
-		"sentence": sentence, "lines": lines, "weight": weight, "t": text, "f": lang.F, "language": language,
-	}).Parse(htmlTemplate)
+	text, err := render(htmlTemplate, pageFuncs, newPage(d))
 	if err != nil {
 		return err
 	}
-	return t.Execute(w, newPage(d))
+	_, err = io.WriteString(w, text)
+	return err
+}
+
+// pageFuncs are the functions of the template.
+var pageFuncs = map[string]any{
+	"sentence": sentence, "lines": lines, "weight": weight, "t": text, "f": lang.F, "language": language, "caption": chartCaption,
+	"aside": planned.Aside, "explain": check.explain, "web": check.web, "address": safeAddress,
+	"len": func(list any) int { return reflect.ValueOf(list).Len() },
+	"or": func(list ...any) bool {
+		return slices.ContainsFunc(list, func(v any) bool { truth, _ := template.IsTrue(v); return truth })
+	},
+	// A table's cell of a column: whether it is a number, whether it is a badge.
+	"figure": func(column, from int) bool { return from > 0 && column >= from },
+	"badge":  func(column int, badges bool) bool { return badges && column == 0 },
+}
+
+// safeAddress is one that an attribute may lead to or load: a page on the web or a picture
+// within the page. Of any other, a script for example, nothing is left.
+func safeAddress(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "https" && !(u.Scheme == "data" && strings.HasPrefix(u.Opaque, "image/")) {
+		return "#"
+	}
+	return u.String()
 }
 
 // text is a fixed text or a state in the language that is set.
@@ -135,18 +159,14 @@ func weights(kind string) string {
 
 // lines keeps a text's line ends as elements: in the file, no line begins with what
 // another party wrote, which a CI system could take for a command in its log.
-func lines(s string) template.HTML {
-	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(strings.TrimSpace(s)), "\n", "<br>")) // escaped here
+func lines(s string) markup {
+	return markup(strings.ReplaceAll(template.HTMLEscapeString(strings.TrimSpace(s)), "\n", "<br>")) // escaped here
 }
 
 // Aside is what a step takes, and who does it.
 func (p planned) Aside() string {
 	return strings.Join(slices.DeleteFunc([]string{p.Cost, p.Who}, func(s string) bool { return s == "" }), " · ")
 }
-
-// Explain is the command that shows more of a check, Web its page's address.
-func (c check) Explain() string { return c.explain() }
-func (c check) Web() string     { return c.web() }
 
 func newPage(d *Document) page {
 	p := page{
@@ -303,7 +323,7 @@ func newProof(r *verify.Result, picture []byte) *proofPage {
 		p.Engines = append(p.Engines, one)
 		if e.MedianSeconds > 0 && e.State == verify.OK {
 			width := 100 * e.MedianSeconds / longest
-			p.Chart.Bars = append(p.Chart.Bars, bar{line(strings.TrimSpace(e.Name + " " + e.Version)), figure(e.MedianSeconds), width, max(width, 100*e.P95Seconds/longest)})
+			p.Bars = append(p.Bars, bar{line(strings.TrimSpace(e.Name + " " + e.Version)), figure(e.MedianSeconds), width, max(width, 100*e.P95Seconds/longest)})
 		}
 		if len(boxes) == 0 && e.State == verify.OK {
 			for _, b := range e.Boxes {
@@ -311,15 +331,14 @@ func newProof(r *verify.Result, picture []byte) *proofPage {
 			}
 		}
 	}
-	slices.SortStableFunc(p.Chart.Bars, func(a, b bar) int { return cmp.Compare(a.Width, b.Width) })
-	p.Chart.Caption = chartCaption()
+	slices.SortStableFunc(p.Bars, func(a, b bar) int { return cmp.Compare(a.Width, b.Width) })
 	p.Alt = lang.T("The picture with the boxes that were found")
 	if len(boxes) > 0 {
 		p.Alt += lang.T(": ") + step.Some(boxes, 12)
 	}
 	p.Alt += lang.T(".")
 	if kind := http.DetectContentType(picture); len(picture) > 0 && (kind == "image/png" || kind == "image/jpeg") {
-		p.Picture = template.URL("data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(picture)) // of nothing but base64
+		p.Picture = "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(picture)
 	}
 	return p
 }

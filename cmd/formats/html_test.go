@@ -3,11 +3,16 @@ package formats
 import (
 	"encoding/xml"
 	"errors"
+	"html/template"
 	"io"
+	"maps"
 	"os"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/deployctl/deployctl/doctor/judge"
 )
@@ -45,6 +50,85 @@ func TestHTML(t *testing.T) {
 			t.Errorf("%s: no picture with a description", about)
 		}
 		wellFormed(t, about, got)
+	}
+}
+
+// TestEscaping: over texts that are hostile in every place, the page is what html/template
+// makes of them, which knows the places of HTML: text, attributes, addresses.
+func TestEscaping(t *testing.T) {
+	funcs := maps.Clone(pageFuncs)
+	funcs["lines"] = func(s string) template.HTML { return template.HTML(lines(s)) }
+	funcs["address"] = func(s string) template.URL { return template.URL(safeAddress(s)) }
+	trusted, err := template.New("page").Funcs(funcs).Parse(htmlTemplate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture, err := os.ReadFile("../../docs/proof.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for about, d := range documentsIn(t, "html") {
+		d.Picture = picture
+		for _, text := range []string{"", `<script>alert(1)</script>`, `" onmouseover="alert(1)`, `'><img src=x onerror=alert(1)>`, "\x00+ADw-&lt;&#60;{{.}}", hostile, "</title></style><!--\xff\n::error::"} {
+			p := newPage(d)
+			appendTo(reflect.ValueOf(&p).Elem(), text)
+			got, err := render(htmlTemplate, pageFuncs, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want strings.Builder
+			if err := trusted.Execute(&want, p); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(strings.Split(want.String(), "\n"), strings.Split(got, "\n")); diff != "" {
+				t.Errorf("%s with %q (-html/template +got):\n%s", about, text, diff)
+			}
+		}
+	}
+}
+
+// appendTo appends a text to every text within a value, but to the picture's address,
+// which is of nothing but base64.
+func appendTo(v reflect.Value, text string) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(v.String() + text)
+	case reflect.Pointer:
+		if !v.IsNil() {
+			appendTo(v.Elem(), text)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			appendTo(v.Index(i), text)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).Name != "Picture" {
+				appendTo(v.Field(i), text)
+			}
+		}
+	}
+}
+
+func TestSafeAddress(t *testing.T) {
+	for in, want := range map[string]string{
+		"javascript:alert(1)": "#", "JaVaScRiPt:alert(1)": "#", "data:text/html;base64,PHN": "#", "//host/page": "#", "http://host/": "#", "java\nscript:": "#", "": "#",
+		home + "/blob/main/docs/probes.md#opencv": home + "/blob/main/docs/probes.md#opencv",
+		home + "/<script>":                        home + "/%3Cscript%3E",
+		"data:image/png;base64,ab+/=":             "data:image/png;base64,ab+/=",
+	} {
+		if got := safeAddress(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestUnknownTemplate: what the page's template may not have is an error, not a gap.
+func TestUnknownTemplate(t *testing.T) {
+	for _, text := range []string{"{{.Nothing}}", "{{.Command.Length}}", "{{.State.String}}", "{{t .Command | t}}", "{{1}}", "{{break}}", "{{range .Tiles}}{{continue}}{{end}}", "{{.Title .Name}}"} {
+		if got, err := render(text, pageFuncs, page{Tiles: []tile{{}}}); err == nil {
+			t.Errorf("%s: %q", text, got)
+		}
 	}
 }
 

@@ -27,15 +27,6 @@ type section struct {
 	Folded bool
 }
 
-// chart is a caption with bars, for the template.
-type chart struct {
-	Caption string
-	Bars    []bar
-}
-
-// Chart is the section's bars.
-func (s section) Chart() chart { return chart{chartCaption(), s.Bars} }
-
 func chartCaption() string {
 	return lang.T("Time of one forward pass: the bar is the median, the line reaches the 95th percentile. Shorter is better.")
 }
