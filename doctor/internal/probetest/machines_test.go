@@ -1,18 +1,13 @@
 package probetest_test
 
 import (
-	"encoding/json"
+	"context"
 	"flag"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
-	"github.com/deployctl/deployctl/doctor/host/hosttest"
+	"github.com/deployctl/deployctl/doctor/internal/probetest"
 	"github.com/deployctl/deployctl/doctor/probe"
 	"github.com/deployctl/deployctl/doctor/probe/compilers"
 	"github.com/deployctl/deployctl/doctor/probe/cpu"
@@ -37,49 +32,21 @@ func probes() []probe.Probe {
 }
 
 // look runs every probe and merges what they find, as doctor.Probe does.
-func look(t testing.TB, h *host.Host) *facts.Facts {
-	t.Helper()
-	f := &facts.Facts{Schema: facts.Schema}
+func look(ctx context.Context, h *host.Host) (facts.Facts, error) {
+	f := facts.Facts{Schema: facts.Schema}
 	for _, p := range probes() {
-		found, err := p.Run(t.Context(), h)
+		found, err := p.Run(ctx, h)
 		f.Merge(found)
 		if err != nil {
 			f.Problems = append(f.Problems, facts.Problem{Probe: p.Name, Covers: p.Provides, Error: err.Error()})
 		}
 	}
-	f.Sort()
-	return f
+	return f, nil
 }
 
-// TestMachines compares the facts of whole machines with golden files. The
-// machines are made up in the forms of real ones.
+// TestMachines: the facts of whole machines, made up in the forms of real ones.
 func TestMachines(t *testing.T) {
-	fixtures, err := filepath.Glob("testdata/machines/*.txtar")
-	if err != nil || len(fixtures) == 0 {
-		t.Fatalf("no fixtures: %v", err)
-	}
-	for _, name := range fixtures {
-		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
-			got, err := json.MarshalIndent(look(t, hosttest.Load(t, name)), "", "  ")
-			if err != nil {
-				t.Fatal(err)
-			}
-			got = append(got, '\n')
-			golden := strings.TrimSuffix(name, ".txtar") + ".json"
-			if *update {
-				if err := os.WriteFile(golden, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("facts differ from %s (run with -update when they should):\n%s", golden, diff)
-			}
-		})
-	}
+	probetest.Machines(t, look, *update)
 }
 
 // BenchmarkLive is a warm look at this machine by each probe, and by all at once.

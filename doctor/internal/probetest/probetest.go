@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
@@ -406,6 +408,57 @@ func Windows(t *testing.T, text string, names ...string) *host.Host {
 		all += string(data)
 	}
 	return hosttest.Parse(t, all+text)
+}
+
+// Machines compares what a probe finds on the machines of testdata/machines, each a file
+// whose first lines say what it stands for, with the golden facts beside it, which update
+// writes. A line "on NAME NAME ..." among the first names what it adds to: files beside it,
+// or of doctor/testdata/hosts.
+func Machines(t *testing.T, look func(context.Context, *host.Host) (facts.Facts, error), update bool) {
+	fixtures, err := filepath.Glob("testdata/machines/*.txtar")
+	if err != nil || len(fixtures) == 0 {
+		t.Fatalf("no fixtures: %v", err)
+	}
+	for _, name := range fixtures {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var files []string
+			for line := range strings.Lines(string(archive.Comment)) {
+				if bases, ok := strings.CutPrefix(line, "on "); ok {
+					for base := range strings.FieldsSeq(bases) {
+						file := "testdata/machines/" + base + ".txtar"
+						if _, err := os.Stat(file); err != nil {
+							file = "../../testdata/hosts/" + base + ".txtar"
+						}
+						files = append(files, file)
+					}
+				}
+			}
+			f, err := look(t.Context(), hosttest.Load(t, append(files, name)...))
+			if err != nil {
+				f.Problems = append(f.Problems, facts.Problem{Error: err.Error()})
+			}
+			f.Sort()
+			got, err := json.MarshalIndent(f, "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden := strings.TrimSuffix(name, ".txtar") + ".json"
+			if update {
+				if err := os.WriteFile(golden, append(got, '\n'), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			Same(t, golden+" (run with -update when it should differ)", string(want), string(got)+"\n")
+		})
+	}
 }
 
 // Of gives a probe as a function that ends the test when the probe fails.
