@@ -1,6 +1,9 @@
 package libfind
 
 import (
+	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,6 +21,17 @@ func found(t *testing.T, h *host.Host) facts.Facts {
 	f := probetest.Of(Probe)(t, h)
 	f.Sort()
 	return f
+}
+
+var update = flag.Bool("update", false, "rewrite the golden facts in testdata/machines")
+
+func TestMachines(t *testing.T) {
+	probetest.Machines(t, func(ctx context.Context, h *host.Host) (facts.Facts, error) {
+		f, err := Probe(ctx, h)
+		cv, cvErr := ProbeOpenCV(ctx, h)
+		f.Merge(cv)
+		return f, errors.Join(err, cvErr)
+	}, *update)
 }
 
 // brief is one line a copy: version, path, active, lookups, kind.
@@ -39,167 +53,6 @@ func brief(f facts.Facts) map[string][]string {
 		}
 	}
 	return out
-}
-
-func TestDebian13(t *testing.T) {
-	f := found(t, hosttest.Load(t, "testdata/debian13.txtar"))
-	want := map[string][]string{
-		"darknet":     {" /usr active by PATH"},
-		"libtorch":    {"2.6.0 /usr active by include,link,cmake,ldconfig"},
-		"onednn":      {"3.7.2 /usr active by include,link,cmake,ldconfig"},
-		"onnxruntime": {"1.21.0 /usr active by pkg-config,include,link,cmake,ldconfig", "1.21 /usr/lib/python3/dist-packages/onnxruntime wheel"},
-		"openblas":    {"0.3.29 /usr active by pkg-config,include,link,ldconfig"},
-		"tbb":         {"2022.1.0 /usr active by pkg-config,include,link,cmake,ldconfig"},
-	}
-	probetest.Same(t, "", want, brief(f))
-	for name, list := range f.Components {
-		if c := list[0].Conflict; c != "" {
-			t.Errorf("%s: a plain Debian has no conflict: %s", name, c)
-		}
-	}
-	for _, w := range []struct{ component, key, value string }{
-		{"onnxruntime", "soname", "libonnxruntime.so.1.21"},
-		{"onnxruntime", "lib", "/usr/lib/x86_64-linux-gnu/libonnxruntime.so.1.21.0"},
-		{"onednn", "soname", "libdnnl.so.3.6"},
-		{"onednn", "gpu_runtime", "ocl"},
-		{"libtorch", "cxx11_abi", "1"},
-		{"openblas", "threading", "pthread"},
-		{"openblas", "soname", "libopenblas.so.0"},
-		{"darknet", "flavour", "pjreddie"},
-		{"darknet", "package_version", "0.0.0+git20180914.61c9d02e-3+b1"},
-		{"darknet", "include", "/usr/lib/darknet/include"},
-	} {
-		if got := f.Components[w.component][0].Attrs[w.key]; got != w.value {
-			t.Errorf("%s %s: got %q, want %q", w.component, w.key, got, w.value)
-		}
-	}
-	if i := f.Components["onnxruntime"][0]; !i.HasPart("onednn") || !i.HasPart("headers") || !i.HasPart("dev") {
-		t.Errorf("onnxruntime has %v", i.Has)
-	}
-}
-
-// TestCaffeLibraries: what Caffe is compiled with, in the places of Ubuntu's packages.
-func TestCaffeLibraries(t *testing.T) {
-	const hosts = "../../testdata/hosts/unix/"
-	f := found(t, hosttest.Load(t, hosts+"two-toolkits-alternatives-ok.txtar", hosts+"caffe-libraries-ok.txtar"))
-	want := map[string][]string{
-		"atlas":    {"3.10.3 /usr active by include,link,ldconfig"},
-		"boost":    {"1.74.0 /usr active by include,link,cmake,ldconfig"},
-		"gflags":   {"2.2.2 /usr active by include,link,cmake,ldconfig"},
-		"glog":     {"0.4.0 /usr active by pkg-config,include,link,cmake,ldconfig"},
-		"hdf5":     {"1.10.7 /usr active by pkg-config,include,link,ldconfig"},
-		"protobuf": {"3.12.4 /usr active by pkg-config,include,link,ldconfig"},
-	}
-	got := brief(f)
-	for name := range got {
-		if want[name] == nil {
-			delete(got, name) // the machine's own
-		}
-	}
-	probetest.Same(t, "", want, got)
-	for name, parts := range map[string][]string{"boost": {"headers", "dev", "filesystem", "system", "thread"}, "hdf5": {"headers", "dev", "hl"}, "atlas": {"headers", "dev"}, "protobuf": {"headers", "dev"}} {
-		for _, part := range parts {
-			if i := f.Components[name][0]; !i.HasPart(part) || i.Conflict != "" {
-				t.Errorf("%s lacks %s: %v %s", name, part, i.Has, i.Conflict)
-			}
-		}
-	}
-}
-
-func TestHandMade(t *testing.T) {
-	f := found(t, hosttest.Load(t, "testdata/opt.txtar"))
-	want := map[string][]string{
-		"caffe":       {"1.0.0 /home/u/caffe/build active"},
-		"darknet":     {" /home/u/darknet active by PATH"},
-		"libtorch":    {"2.1.0 /home/u/libtorch active by cmake"},
-		"mkl":         {"2024.0.0 /opt/intel/oneapi/mkl/2024.0 active"},
-		"ncnn":        {"20250503 /home/u/ncnn/build/install"},
-		"onnxruntime": {"1.21.0 /usr active by link", "1.17.1 /opt/onnxruntime-linux-x64-1.17.1 by LD_LIBRARY_PATH", "1.19 /usr/local by include"},
-		"openpose":    {"1.7.0 /usr/local active by include,link,cmake"},
-		"openvino":    {"2024.6.0 /opt/intel/openvino_2024/runtime active by cmake"},
-		"tbb":         {"2021.8 /usr active by link", "2021.11 /opt/intel/oneapi/tbb/2021.11 by LD_LIBRARY_PATH"},
-		"tensorflow":  {"2.15.0 /usr/local active by link", "2.14.1 /usr/local by include"},
-	}
-	probetest.Same(t, "", want, brief(f))
-	for _, w := range []struct{ component, key, part string }{
-		{"onnxruntime", "conflict", "compiles with the headers of 1.19 in /usr/local/include but links the libraries of 1.21.0 in /usr"},
-		{"onnxruntime", "conflict", "the loader finds /opt/onnxruntime-linux-x64-1.17.1/lib/libonnxruntime.so.1 (1.17.1 in /opt/onnxruntime-linux-x64-1.17.1) through LD_LIBRARY_PATH"},
-		{"tbb", "conflict", "through LD_LIBRARY_PATH"},
-		{"tensorflow", "conflict", "headers of 2.14.1"},
-		{"libtorch", "build", "cu121"},
-		{"libtorch", "stale", "TORCH_DIR /home/u/gone"},
-		{"libtorch", "cxx11_abi", "0"},
-		{"mkl", "env", "MKLROOT"},
-		{"openvino", "env", "INTEL_OPENVINO_DIR"},
-		{"darknet", "flavour", "alexeyab"},
-	} {
-		if got := detail(f.Components[w.component][0], w.key); !strings.Contains(got, w.part) {
-			t.Errorf("%s %s: got %q, want %q in it", w.component, w.key, got, w.part)
-		}
-	}
-	for component, part := range map[string]string{"libtorch": "cuda", "ncnn": "vulkan", "openvino": "cpu", "darknet": "cuda", "mkl": "core"} {
-		if !f.Components[component][0].HasPart(part) {
-			t.Errorf("%s lacks %s: %v", component, part, f.Components[component][0].Has)
-		}
-	}
-}
-
-func TestPackages(t *testing.T) {
-	f := found(t, hosttest.Load(t, "testdata/packages.txtar"))
-	const site = "/home/u/.venv/lib/python3.12/site-packages/"
-	want := map[string][]string{
-		"libtorch":    {"2.1.0 " + site + "torch wheel"},
-		"mkl":         {"2024.2.1 /home/u/.venv wheel"},
-		"onnxruntime": {"1.18.1 " + site + "onnxruntime wheel", "1.30.0 /usr/local/lib/node_modules/onnxruntime-node npm"},
-		"openvino":    {"2024.6.0 " + site + "openvino wheel"},
-		"tensorflow":  {"2.15.0 " + site + "tensorflow wheel", "2.9.1 /usr/local/lib/node_modules/@tensorflow/tfjs-node npm"},
-	}
-	probetest.Same(t, "", want, brief(f))
-	for _, w := range []struct {
-		component string
-		index     int
-		key, want string
-	}{
-		{"onnxruntime", 0, "lib", site + "onnxruntime/capi/libonnxruntime.so.1.18.1"},
-		{"onnxruntime", 1, "lib", "/usr/local/lib/node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime.so.1"},
-		{"libtorch", 0, "build", "cu121"},
-		{"libtorch", 0, "cmake", site + "torch/share/cmake/Torch/TorchConfig.cmake"},
-		{"tensorflow", 1, "package_version", "4.22.0"},
-		{"mkl", 0, "lib", "/home/u/.venv/lib/libmkl_rt.so.2"},
-	} {
-		if got := f.Components[w.component][w.index].Attrs[w.key]; got != w.want {
-			t.Errorf("%s %s: got %q, want %q", w.component, w.key, got, w.want)
-		}
-	}
-}
-
-// TestWheelThroughCMake: CMAKE_PREFIX_PATH makes C++ use the LibTorch of a wheel.
-func TestWheelThroughCMake(t *testing.T) {
-	h := hosttest.Load(t, "testdata/packages.txtar")
-	h = withEnv(h, map[string]string{"CMAKE_PREFIX_PATH": "/home/u/.venv/lib/python3.12/site-packages/torch/share/cmake"})
-	f := found(t, h)
-	i, ok := f.Active("libtorch")
-	if !ok || !slices.Equal(i.Via, []string{"cmake"}) || i.Attrs["kind"] != "wheel" {
-		t.Errorf("got %+v", i)
-	}
-}
-
-type environment struct {
-	host.World
-	env map[string]string
-}
-
-func (e environment) Getenv(name string) (string, bool) {
-	if v, ok := e.env[name]; ok {
-		return v, true
-	}
-	return e.World.Getenv(name)
-}
-
-func withEnv(h *host.Host, env map[string]string) *host.Host {
-	c := *h
-	c.World = environment{h.World, env}
-	return &c
 }
 
 // resource is what a DLL's version resource holds, in UTF-16.
@@ -243,16 +96,6 @@ func TestWindows(t *testing.T) {
 	}
 }
 
-func TestMacOS(t *testing.T) {
-	f := found(t, hosttest.Load(t, "testdata/macos.txtar"))
-	want := map[string][]string{
-		"libtorch":    {"2.5.1 /opt/homebrew/Cellar/pytorch/2.5.1_4"},
-		"onnxruntime": {"1.22.2 /opt/homebrew/Cellar/onnxruntime/1.22.2 active by pkg-config"},
-		"openblas":    {"0.3.30 /opt/homebrew/Cellar/openblas/0.3.30"},
-	}
-	probetest.Same(t, "", want, brief(f))
-}
-
 // TestDarknets: the three flavours, told by their files alone.
 func TestDarknets(t *testing.T) {
 	for name, c := range map[string]struct{ fixture, flavour, version string }{
@@ -277,46 +120,6 @@ ELF darknet_show_version_info
 				t.Errorf("got %+v", f.Components["darknet"])
 			}
 		})
-	}
-}
-
-// TestUnreadable: what may not be read is said, not taken for absent.
-func TestUnreadable(t *testing.T) {
-	h := hosttest.Parse(t, "-- env --\nPATH=/usr/bin\n-- deny /usr/include --\n-- file /usr/lib/libncnn.a --\n!<arch>\n")
-	f, err := Probe(t.Context(), h)
-	if err == nil || !strings.Contains(err.Error(), "/usr/include") {
-		t.Errorf("error: %v", err)
-	}
-	if i, ok := f.Active("ncnn"); !ok || !i.HasPart("static") {
-		t.Errorf("ncnn: %+v", f.Components["ncnn"])
-	}
-}
-
-// TestLockedFolderBesidePATH: PATH often holds a folder of somebody else's; no
-// program of this user's can use what lies beside it.
-func TestLockedFolderBesidePATH(t *testing.T) {
-	h := hosttest.Parse(t, "-- env --\nPATH=/usr/bin:/root/go/bin\n-- deny /root/go --\n-- deny /root/go/lib --\n-- deny /root/go/lib/cmake --\n-- deny /root/go/bin --\n-- file /usr/lib/libncnn.a --\n!<arch>\n")
-	f, err := Probe(t.Context(), h)
-	if err != nil || len(f.Problems) > 0 {
-		t.Errorf("%v, %+v", err, f.Problems)
-	}
-	// A variable of one library makes that one uncertain.
-	h = hosttest.Parse(t, "-- env --\nPATH=/usr/bin\nTorch_DIR=/locked\n-- deny /locked --\n")
-	f, err = Probe(t.Context(), h)
-	if err != nil || len(f.Problems) != 1 || !slices.Equal(f.Problems[0].Covers, []string{"libtorch"}) {
-		t.Errorf("%v, %+v", err, f.Problems)
-	}
-}
-
-// TestNPMThroughLoader: the library inside an npm package serves every program
-// once LD_LIBRARY_PATH leads to it; it is one copy still.
-func TestNPMThroughLoader(t *testing.T) {
-	const lib = "/usr/local/lib/node_modules/onnxruntime-node/bin/napi-v6/linux/x64"
-	h := withEnv(hosttest.Load(t, "testdata/packages.txtar"), map[string]string{"LD_LIBRARY_PATH": lib})
-	f := found(t, h)
-	i, ok := f.Active("onnxruntime")
-	if !ok || i.Attrs["kind"] != "npm" || !slices.Equal(i.Via, []string{"LD_LIBRARY_PATH"}) || len(f.Components["onnxruntime"]) != 2 {
-		t.Errorf("got %+v", f.Components["onnxruntime"])
 	}
 }
 
