@@ -1,6 +1,7 @@
 package apple_test
 
 import (
+	"flag"
 	"strings"
 	"testing"
 
@@ -12,78 +13,10 @@ import (
 
 var probe = probetest.Of(apple.Probe)
 
-// row is an instance in short.
-func rows(f facts.Facts) map[string][]string {
-	out := map[string][]string{}
-	for name, list := range f.Components {
-		for _, i := range list {
-			s := i.Version + " " + i.Path
-			if i.Active {
-				s += " active via " + strings.Join(i.Via, ",")
-			}
-			if len(i.Has) > 0 {
-				s += " has " + strings.Join(i.Has, ",")
-			}
-			if i.Attrs["state"] != "" {
-				s += " (" + i.Attrs["state"] + ")"
-			}
-			out[name] = append(out[name], s)
-		}
-	}
-	return out
-}
+var update = flag.Bool("update", false, "rewrite the golden facts in testdata/machines")
 
-func TestAppleSiliconWithIntelBrewFirst(t *testing.T) {
-	const dev = "/Applications/Xcode.app/Contents/Developer"
-	f := probe(t, hosttest.Load(t, "../../testdata/hosts/macos-15-arm64.txtar"))
-	f.Sort()
-	probetest.Same(t, "", map[string][]string{
-		"xcode":     {"16.1 /Applications/Xcode.app active via xcode-select has MacOSX,clang,iPhoneOS,iPhoneSimulator,xcodebuild"},
-		"xcode-clt": {"16.1.0 /Library/Developer/CommandLineTools has clang,MacOSX"},
-		"macos-sdk": {
-			"15.1 " + dev + "/Platforms/MacOSX.platform/Developer/SDKs/MacOSX.sdk active via xcrun",
-			"14.5 /Library/Developer/CommandLineTools/SDKs/MacOSX14.5.sdk",
-		},
-		"ios-sdk": {
-			"18.1 " + dev + "/Platforms/iPhoneOS.platform/Developer/SDKs/iPhoneOS.sdk active via xcrun",
-			"18.1 " + dev + "/Platforms/iPhoneSimulator.platform/Developer/SDKs/iPhoneSimulator.sdk",
-		},
-		"homebrew": {
-			" /usr/local active via PATH (its packages are for amd64, this Mac is arm64)",
-			" /opt/homebrew has opencv,opencv@4",
-		},
-		"metal":            {" /System/Library/Frameworks/Metal.framework active via system has mps"},
-		"coreml":           {" /System/Library/Frameworks/CoreML.framework active via system has neural-engine"},
-		"opencl-framework": {" /System/Library/Frameworks/OpenCL.framework active via system"},
-		"accelerate":       {" /System/Library/Frameworks/Accelerate.framework active via system"},
-	}, rows(f))
-	if got := f.Components["xcode"][0].Attrs["build"]; got != "16B40" {
-		t.Errorf("build %s", got)
-	}
-}
-
-// An Intel Mac with the command-line tools only, whose compiler an upgrade of
-// macOS removed.
-func TestBrokenCommandLineTools(t *testing.T) {
-	f := probe(t, hosttest.Parse(t, `
--- platform --
-darwin/amd64
--- env --
-SDKROOT=/Library/Developer/CommandLineTools/SDKs/MacOSX11.3.sdk
-DEVELOPER_DIR=/Library/Developer/CommandLineTools/
--- dir /Library/Developer/CommandLineTools/SDKs/MacOSX11.3.sdk --
--- dir /Library/Developer/CommandLineTools/SDKs/MacOSX12.1.sdk --
--- exec /usr/local/bin/brew --
-`))
-	f.Sort()
-	probetest.Same(t, "", map[string][]string{
-		"xcode-clt": {" /Library/Developer/CommandLineTools active via DEVELOPER_DIR has MacOSX (incomplete: no /Library/Developer/CommandLineTools/usr/bin/clang)"},
-		"macos-sdk": {
-			"11.3 /Library/Developer/CommandLineTools/SDKs/MacOSX11.3.sdk active via SDKROOT",
-			"12.1 /Library/Developer/CommandLineTools/SDKs/MacOSX12.1.sdk",
-		},
-		"homebrew": {" /usr/local active via "},
-	}, rows(f))
+func TestMachines(t *testing.T) {
+	probetest.Machines(t, apple.Probe, *update)
 }
 
 // TestEmptiedCommandLineTools: an upgrade of macOS leaves the folder without its
@@ -111,51 +44,6 @@ func TestEmptiedCommandLineTools(t *testing.T) {
 		if got := list[0].Unusable; (got == nil) != (c.remedy == "") || got != nil && (got.Reason != facts.MissingFile || got.Remedy != c.remedy) {
 			t.Errorf("%s: %+v", name, got)
 		}
-	}
-}
-
-func TestSeveralXcodes(t *testing.T) {
-	f := probe(t, hosttest.Parse(t, `
--- platform --
-darwin/arm64
--- dir /Applications/Xcode.app/Contents/Developer/usr/bin --
--- file /Applications/Xcode.app/Contents/Info.plist --
-{ CFBundleShortVersionString = "15.4"; DTXcodeBuild = 15F31d; }
--- dir /Applications/Xcode-beta.app/Contents/Developer --
--- file /Applications/Xcode-beta.app/Contents/version.plist --
-bplist00 damaged
--- dir /Applications/Xcodes.app/Contents --
-`))
-	list := f.Components["xcode"]
-	if len(list) != 2 || list[1].Version != "15.4" || !list[1].Active || list[0].Attrs["prerelease"] != "true" || list[0].Version != "" {
-		t.Errorf("%+v", list)
-	}
-	if len(f.Problems) != 1 {
-		t.Errorf("a damaged property list goes unmentioned: %v", f.Problems)
-	}
-}
-
-func TestHostileHost(t *testing.T) {
-	h := hosttest.Parse(t, `
--- platform --
-darwin/arm64
--- env --
-DEVELOPER_DIR=../../x.app
--- link /var/db/xcode_select_link --
-/var/db/xcode_select_link
--- deny /Applications --
--- file /Library/Developer/CommandLineTools --
-a file where a folder should be
--- deny /var/db/receipts/com.apple.pkg.CLTools_Executables.plist --
--- file /opt/homebrew --
-not a folder
-`)
-	if f := probe(t, hosttest.Empty("linux", "amd64")); len(f.Components) != 0 {
-		t.Errorf("Linux: %v", f.Components)
-	}
-	f := probe(t, h)
-	if len(f.Components["xcode"]) != 0 || f.Components["xcode-clt"][0].Attrs["state"] == "" || len(f.Problems) == 0 {
-		t.Errorf("%v %v", f.Components, f.Problems)
 	}
 }
 

@@ -3,6 +3,7 @@ package cuda
 import (
 	"context"
 	_ "embed"
+	"flag"
 	"io/fs"
 	"slices"
 	"strings"
@@ -18,6 +19,12 @@ import (
 )
 
 var probed = probetest.Of(Probe)
+
+var update = flag.Bool("update", false, "rewrite the golden facts in testdata/machines")
+
+func TestMachines(t *testing.T) {
+	probetest.Machines(t, Probe, *update)
+}
 
 //go:embed testdata/nvidia-smi.txt
 var tables []byte
@@ -219,48 +226,6 @@ func find(list []facts.Instance, version string) facts.Instance {
 	return facts.Instance{}
 }
 
-func TestDriverToolkitAndRuntimeAreThreeFacts(t *testing.T) {
-	f := probed(t, hosttest.Load(t, "testdata/linux.txtar"))
-	driver, _ := f.Active(Driver)
-	if driver.Version != "535.54.03" || driver.Attrs["driver_max_cuda"] != "12.2" || driver.Attrs["modules"] != "proprietary" {
-		t.Errorf("driver: %+v", driver)
-	}
-	if u := driver.Unusable; u == nil || !strings.Contains(u.Detail, "535.54.03") || !strings.Contains(u.Detail, "550.120") {
-		t.Errorf("driver: %+v", u)
-	}
-	kit, _ := f.Active(Toolkit)
-	if kit.Version != "11.8.0" || kit.Path != "/usr/local/cuda-11.8" || !slices.Equal(kit.Via, []string{"PATH"}) || !kit.HasPart("nvcc") || !kit.HasPart("cudart") {
-		t.Errorf("toolkit: %+v", kit)
-	}
-	other := find(f.Components[Toolkit], "12.4")
-	if !slices.Contains(other.Via, "CUDA_HOME") || !slices.Contains(other.Via, "/usr/local/cuda") || len(f.Components[Toolkit]) != 2 {
-		t.Errorf("other toolkit: %+v", f.Components[Toolkit])
-	}
-	if nvcc, _ := f.Active(NVCC); nvcc.Version != "11.8.89" {
-		t.Errorf("nvcc: %+v", nvcc)
-	}
-	if rt, _ := f.Active(Runtime); rt.Version != "12.4.127" || len(f.Components[Runtime]) != 2 {
-		t.Errorf("runtime: %+v", f.Components[Runtime])
-	}
-	dnn, _ := f.Active(CuDNN)
-	if dnn.Version != "9.1.0" || !strings.Contains(dnn.Conflict, "8.9.7") {
-		t.Errorf("cudnn: %+v", f.Components[CuDNN])
-	}
-}
-
-func TestDebianToolkit(t *testing.T) {
-	f, err := Probe(t.Context(), hosttest.Load(t, "testdata/debian-toolkit.txtar"))
-	if err != nil || len(f.Components[Toolkit]) != 1 {
-		t.Fatalf("%+v, %v", f.Components, err)
-	}
-	if kit, ok := f.Active(Toolkit); !ok || kit.Version != "11.8" || kit.Path != "/usr" || !kit.HasPart("cudart") {
-		t.Errorf("%+v", kit)
-	}
-	if len(f.Components[Driver]) != 0 {
-		t.Errorf("driver: %+v", f.Components[Driver])
-	}
-}
-
 // TestPlacesThatAreNotCUDA: an installer that was left in /opt, variables that
 // name files, and a folder that may not be entered leave what is there certain.
 func TestPlacesThatAreNotCUDA(t *testing.T) {
@@ -287,43 +252,4 @@ func (w realFiles) ReadFile(ctx context.Context, name string, limit int64) ([]by
 		return nil, false, &fs.PathError{Op: "open", Path: name, Err: syscall.ENOTDIR}
 	}
 	return w.World.ReadFile(ctx, name, limit)
-}
-
-func TestHangingAndFailingSMI(t *testing.T) {
-	base := "-- env --\nPATH=/usr/bin\n-- file /dev/nvidiactl --\n-- run \"/usr/bin/nvidia-smi\" --\n"
-	f, err := Probe(t.Context(), hosttest.Parse(t, base+"#error deadline\n"))
-	p, ok := f.Problem(Driver)
-	if err != nil || !ok || !strings.Contains(p.Error, "nvidia-smi") {
-		t.Errorf("hang: %+v, %v", p, err)
-	}
-	if _, ok := f.Problem(Toolkit); ok {
-		t.Error("a driver that hangs makes the toolkit's files unknown")
-	}
-	f, err = Probe(t.Context(), hosttest.Parse(t, base+"#exit 9\nNVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n"))
-	if err != nil || len(f.Components[Driver]) != 1 || f.Components[Driver][0].Active || f.Components[Driver][0].Attrs["problem"] == "" {
-		t.Errorf("failure: %+v, %v", f.Components, err)
-	}
-}
-
-func TestWindows(t *testing.T) {
-	f := probed(t, hosttest.Load(t, "testdata/windows.txtar"))
-	if d, _ := f.Active(Driver); d.Version != "560.94" {
-		t.Errorf("driver: %+v", d)
-	}
-	kit, _ := f.Active(Toolkit)
-	if kit.Version != "11.8" || !slices.Contains(kit.Via, "PATH") || !strings.Contains(kit.Attrs["stale"], "v10.1") || kit.Attrs["registry"] == "" {
-		t.Errorf("toolkit: %+v", kit)
-	}
-	if other := find(f.Components[Toolkit], "12.4"); !slices.Contains(other.Via, "CUDA_PATH") {
-		t.Errorf("other: %+v", f.Components[Toolkit])
-	}
-	if rt, _ := f.Active(Runtime); rt.Version != "11.0" {
-		t.Errorf("runtime: %+v", rt)
-	}
-	if dnn, _ := f.Active(CuDNN); dnn.Version != "8.6.0" || !dnn.HasPart("headers") {
-		t.Errorf("cudnn: %+v", dnn)
-	}
-	if dnn := find(f.Components[CuDNN], "9.1.0"); !dnn.HasPart("headers") {
-		t.Errorf("cudnn 9: %+v", f.Components[CuDNN])
-	}
 }

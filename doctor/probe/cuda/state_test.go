@@ -173,35 +173,6 @@ func TestMixedCuDNN(t *testing.T) {
 	}
 }
 
-// TestLibrariesByTheLoader: what the loader finds is active, whatever else is
-// newer or lies in a toolkit alone.
-func TestLibrariesByTheLoader(t *testing.T) {
-	const toolkit = "-- exec /usr/local/cuda-12.4/bin/nvcc --\n-- file /usr/local/cuda-12.4/include/cuda.h --\n#define CUDA_VERSION 12040\n-- file /usr/local/cuda-12.4/lib64/libcudart.so.12.4.127 --\n"
-	f, err := Probe(t.Context(), hosttest.Parse(t, toolkit+`
--- env --
-LD_LIBRARY_PATH=/opt/cudnn8/lib
--- file /opt/cudnn8/lib/libcudnn.so.8.6.0 --
--- link /opt/cudnn8/lib/libcudnn.so.8 --
-/opt/cudnn8/lib/libcudnn.so.8.6.0
--- file /usr/lib/x86_64-linux-gnu/libcudnn.so.8.9.7 --
--- link /usr/lib/x86_64-linux-gnu/libcudnn.so.8 --
-/usr/lib/x86_64-linux-gnu/libcudnn.so.8.9.7
--- file /usr/local/lib/libnvinfer.so --
-`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if in, ok := f.Active(CuDNN); !ok || in.Version != "8.6.0" || len(f.Components[CuDNN]) != 2 {
-		t.Errorf("cudnn: %+v", f.Components[CuDNN])
-	}
-	if _, ok := f.Active(Runtime); ok || len(f.Components[Runtime]) != 1 {
-		t.Errorf("cuda-runtime: %+v", f.Components[Runtime])
-	}
-	if len(f.Components[TensorRT]) != 0 {
-		t.Errorf("tensorrt: %+v", f.Components[TensorRT])
-	}
-}
-
 // TestDesktopDriver: only numbers of drivers are compared with the kernel module's.
 func TestDesktopDriver(t *testing.T) {
 	for number, want := range map[string]bool{"550.54.14": true, "390.157": true, "1.1": false, "1": false, "": false} {

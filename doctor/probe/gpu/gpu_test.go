@@ -1,53 +1,19 @@
 package gpu
 
 import (
+	"flag"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp/cmpopts"
-
-	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
 	"github.com/deployctl/deployctl/doctor/internal/probetest"
 )
 
-func TestLinux(t *testing.T) {
-	f := probetest.Of(Probe)(t, hosttest.Load(t, "testdata/linux.txtar"))
-	want := []facts.GPU{
-		{
-			Vendor: "nvidia", Name: "NVIDIA GeForce RTX 4090", PCI: "0000:01:00.0", ID: "10de:2684", Driver: "nvidia", DriverVersion: "535.54.03",
-			Memory: 24564 << 20, ComputeCapability: "8.9", Attrs: map[string]string{"class": "030000", "boot": "yes", "uuid": "GPU-1", "index": "0"},
-		},
-		{
-			Vendor: "amd", Name: "Navi 21 [Radeon RX 6800]", PCI: "0000:03:00.0", ID: "1002:73bf", Driver: "amdgpu", Memory: 17163091968,
-			NoNode: "/dev/dri/renderD128",
-			Attrs:  map[string]string{"class": "038000", "render": "/dev/dri/renderD128", "render_missing": "yes", "gfx": "gfx1030"},
-		},
-		{
-			Vendor: "intel", PCI: "0000:05:00.0", ID: "8086:56a0",
-			Attrs: map[string]string{"class": "030000", "problem": "no kernel driver is bound to it"},
-		},
-	}
-	probetest.Same(t, "", want, f.GPUs, cmpopts.IgnoreFields(facts.GPU{}, "Evidence"))
-	if r, _ := f.Active(ROCm); r.Version != "6.0.2" || r.Path != "/opt/rocm-6.0.2" || !r.HasPart("kfd") || !r.HasPart("hipcc") || !slices.Contains(r.Via, "/opt/rocm") {
-		t.Errorf("rocm: %+v", f.Components[ROCm])
-	}
-	if l, _ := f.Active(VulkanLoader); l.Version != "1.3.239" {
-		t.Errorf("vulkan-loader: %+v", l)
-	}
-	v, _ := f.Active(Vulkan)
-	if v.Version != "1.3.230" || !v.HasPart("cpu") || len(f.Components[Vulkan]) != 3 {
-		t.Errorf("vulkan: %+v", f.Components[Vulkan])
-	}
-	states := map[string]bool{}
-	for _, i := range f.Components[Vulkan] {
-		states[i.Attrs["state"]] = true
-	}
-	if !states["missing"] || !states["broken"] {
-		t.Errorf("states: %v", states)
-	}
+var update = flag.Bool("update", false, "rewrite the golden facts in testdata/machines")
+
+func TestMachines(t *testing.T) {
+	probetest.Machines(t, Probe, *update)
 }
 
 func TestJetson(t *testing.T) {
@@ -62,27 +28,6 @@ func TestJetson(t *testing.T) {
 	// device tree's list does not have; the chip stands before it here.
 	if g.Name != "NVIDIA Jetson Orin Nano" || g.ComputeCapability != "8.7" || g.Attrs["l4t"] != "36.4.0" {
 		t.Errorf("%+v", g)
-	}
-}
-
-func TestPlatformGPU(t *testing.T) {
-	f, err := Probe(t.Context(), hosttest.Load(t, "testdata/platform-gpu.txtar"))
-	if err != nil || len(f.GPUs) != 2 || f.GPUs[0].Vendor != "arm" || f.GPUs[1].Vendor != "broadcom" {
-		t.Errorf("%+v, %v", f.GPUs, err)
-	}
-}
-
-func TestWindows(t *testing.T) {
-	f, err := Probe(t.Context(), hosttest.Load(t, "testdata/windows.txtar"))
-	if err != nil || len(f.GPUs) != 1 {
-		t.Fatalf("%+v, %v", f.GPUs, err)
-	}
-	g := f.GPUs[0]
-	if g.Vendor != "nvidia" || g.ID != "10de:2684" || g.DriverVersion != "560.94" || g.Memory != 25757220864 {
-		t.Errorf("%+v", g)
-	}
-	if v, ok := f.Active(Vulkan); !ok || v.Path != `C:\drv\nvoglv64.dll` || v.Version != "1.3.280" {
-		t.Errorf("%+v", f.Components[Vulkan])
 	}
 }
 
@@ -157,25 +102,6 @@ func FuzzTexts(f *testing.F) {
 			t.Errorf("littleEndian(%q) = %q", s, n)
 		}
 	})
-}
-
-// TestPlacesThatVariablesName: ROCm, Vulkan's drivers and Level Zero where only a
-// variable or PATH leads, under WSL, whose GPU is not on PCI.
-func TestPlacesThatVariablesName(t *testing.T) {
-	f, err := Probe(t.Context(), hosttest.Load(t, "testdata/wsl.txtar"))
-	if err != nil || len(f.GPUs) != 1 || f.GPUs[0].Name != "NVIDIA GeForce RTX 3060" || f.GPUs[0].ComputeCapability != "8.6" || f.GPUs[0].Memory != 12288<<20 {
-		t.Errorf("%+v, %v", f.GPUs, err)
-	}
-	if r, ok := f.Active(ROCm); !ok || r.Path != "/srv/rocm" || !slices.Equal(r.Via, []string{"PATH", "ROCM_PATH"}) {
-		t.Errorf("rocm: %+v", f.Components[ROCm])
-	}
-	v := f.Components[Vulkan]
-	if len(v) != 2 || v[0].Path != "/srv/vk/libvk.so" || !v[0].Active || v[1].Unusable.Reason != facts.MissingFile || v[1].Evidence[0].Source != "VK_ICD_FILENAMES" {
-		t.Errorf("vulkan: %+v", v)
-	}
-	if z, ok := f.Active(LevelZero); !ok || !slices.Equal(z.Has, []string{"gpu", "npu"}) {
-		t.Errorf("level-zero: %+v", f.Components[LevelZero])
-	}
 }
 
 // TestManyGPUs: what a host may claim is bounded.

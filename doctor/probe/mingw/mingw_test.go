@@ -2,12 +2,12 @@ package mingw_test
 
 import (
 	"context"
+	"flag"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
 	"github.com/deployctl/deployctl/doctor/internal/probetest"
@@ -16,61 +16,10 @@ import (
 
 var probe = probetest.Of(mingw.Probe)
 
-func TestThreeOnPath(t *testing.T) {
-	f := probe(t, probetest.Windows(t, "", "windows-mingw-three"))
-	var got []facts.Instance
-	for _, i := range f.Components["mingw"] {
-		i.Evidence = nil
-		got = append(got, i)
-	}
-	want := []facts.Instance{
-		{
-			Version: "9.2.0", Path: `C:\TDM-GCC-32\bin\gcc.exe`, Active: true, Via: []string{"PATH", "cgo"}, Has: []string{"c++", "gcc"},
-			Attrs: map[string]string{
-				"compiler": "gcc", "target": "mingw32", "arch": "386", "threads": "posix", "exceptions": "sjlj",
-				"distribution": "tdm", "kind": "mingw.org", "path_order": "1", "cgo": "no: it builds 32-bit programs (i686), and Go here builds 64-bit ones",
-			},
-			Makes: facts.Makes{Target: "386", Threads: "posix"},
-		},
-		{
-			Version: "14.2.0", Path: `C:\msys64\ucrt64\bin\gcc.exe`, Via: []string{"PATH"}, Has: []string{"c++", "gcc", "make"},
-			Attrs: map[string]string{
-				"compiler": "gcc", "target": "x86_64-w64-mingw32", "arch": "amd64", "threads": "posix", "exceptions": "seh",
-				"crt": "ucrt", "distribution": "msys2", "kind": "mingw-w64", "mingw_w64": "12.0.0", "path_order": "2", "cgo": "yes, where it comes first on PATH",
-			},
-			Makes: facts.Makes{Target: "amd64", Threads: "posix", Runtime: "ucrt"},
-		},
-		{
-			Version: "18.1.8", Path: `C:\llvm-mingw\bin\gcc.exe`, Via: []string{"PATH"}, Has: []string{"c++", "gcc"},
-			Attrs: map[string]string{
-				"compiler": "clang", "target": "x86_64-w64-windows-gnu", "arch": "amd64", "threads": "posix", "exceptions": "seh",
-				"distribution": "llvm-mingw", "kind": "mingw-w64", "path_order": "3",
-			},
-			Makes: facts.Makes{Target: "amd64", Threads: "posix"},
-		},
-		{
-			Version: "19.1.7", Path: `C:\msys64\clang64\bin\clang.exe`,
-			Attrs: map[string]string{
-				"compiler": "clang", "target": "x86_64-w64-windows-gnu", "arch": "amd64", "threads": "posix", "exceptions": "seh",
-				"crt": "ucrt", "distribution": "msys2", "kind": "mingw-w64",
-			},
-			Makes: facts.Makes{Target: "amd64", Threads: "posix", Runtime: "ucrt"},
-		},
-	}
-	probetest.Same(t, "", want, got)
-	msys := f.Components["msys2"]
-	if len(msys) != 1 || msys[0].Path != `C:\msys64` || !msys[0].HasPart("ucrt64") || !msys[0].HasPart("clang64") || msys[0].HasPart("mingw64") {
-		t.Errorf("msys2: %+v", msys)
-	}
-}
+var update = flag.Bool("update", false, "rewrite the golden facts in testdata/machines")
 
-// $CC decides what cgo gets.
-func TestCC(t *testing.T) {
-	h := probetest.Windows(t, "-- env --\nCC=C:\\msys64\\ucrt64\\bin\\gcc.exe -m64\n", "windows-mingw-three")
-	f := probe(t, h)
-	if i, _ := f.Active("mingw"); i.Version != "14.2.0" || i.Attrs["cgo"] != "yes, from CC" {
-		t.Errorf("active: %+v", i)
-	}
+func TestMachines(t *testing.T) {
+	probetest.Machines(t, mingw.Probe, *update)
 }
 
 func TestParseVersion(t *testing.T) {

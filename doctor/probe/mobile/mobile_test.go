@@ -1,70 +1,17 @@
 package mobile_test
 
 import (
-	"strings"
+	"flag"
 	"testing"
 
-	"github.com/deployctl/deployctl/doctor/facts"
-	"github.com/deployctl/deployctl/doctor/host/hosttest"
 	"github.com/deployctl/deployctl/doctor/internal/probetest"
 	"github.com/deployctl/deployctl/doctor/probe/mobile"
 )
 
-var probe = probetest.Of(mobile.Probe)
+var update = flag.Bool("update", false, "rewrite the golden facts in testdata/machines")
 
-func strip(f facts.Facts) map[string][]facts.Instance {
-	for _, list := range f.Components {
-		for n := range list {
-			list[n].Evidence = nil
-		}
-	}
-	return f.Components
-}
-
-func TestLinuxWithAndroid(t *testing.T) {
-	h := hosttest.Load(t, "testdata/linux-with-android.txtar")
-	sdk := "/home/ada/Android/Sdk"
-	want := map[string][]facts.Instance{
-		"android-sdk": {{
-			Version: "34", Path: sdk, Active: true, Has: []string{"android-34", "android-9", "build-tools", "platform-tools", "license-accepted"},
-			Attrs: map[string]string{"platforms": "android-34,android-9", "build_tools": "34.0.0,9.0.0", "platform_tools": "35.0.2"},
-		}},
-		"android-ndk": {
-			{Path: "/opt/ndk", Via: []string{"ANDROID_NDK_HOME"}, Attrs: map[string]string{"state": "ANDROID_NDK_HOME names it, but no NDK is there"}},
-			{
-				Version: "26.1.10909125", Path: sdk + "/ndk/26.1.10909125", Active: true, Has: []string{"cmake-toolchain", "clang"},
-				Attrs: map[string]string{"release": "r26b", "prebuilt": "linux-x86_64", "min_api": "21", "max_api": "34"},
-			},
-			{Version: "10.4", Path: "/opt/android-ndk-r10e", Attrs: map[string]string{"release": "r10e", "state": "no clang for this system in it"}},
-		},
-		"adb": {{
-			Version: "35.0.2", Path: sdk + "/platform-tools/adb", Active: true,
-			Attrs: map[string]string{"devices": "not asked: adb would start a server"},
-		}},
-	}
-	probetest.Same(t, "", want, strip(probe(t, h)))
-}
-
-func TestWindowsAndMacDefaults(t *testing.T) {
-	f := probe(t, hosttest.Load(t, "testdata/windows-and-mac-defaults.txtar"))
-	if len(f.Components["android-sdk"]) != 1 || !f.Components["android-sdk"][0].Active || len(f.Components["adb"]) != 1 {
-		t.Errorf("%v", f.Components)
-	}
-	if i, ok := f.Active("android-ndk"); !ok || i.Attrs["release"] != "r27c" || i.Attrs["prebuilt"] != "windows-x86_64" {
-		t.Errorf("%v", f.Components["android-ndk"])
-	}
-	f = probe(t, hosttest.Parse(t, "-- platform --\ndarwin/arm64\n-- env --\nHOME=/Users/ada\n-- dir /Users/ada/Library/Android/sdk/platforms/android-36 --\n"))
-	if i, ok := f.Active("android-sdk"); !ok || i.Version != "36" {
-		t.Errorf("%v", f.Components)
-	}
-}
-
-func TestHostileHost(t *testing.T) {
-	h := hosttest.Load(t, "testdata/hostile.txtar")
-	f := probe(t, h)
-	if len(f.Problems) != 1 || !strings.Contains(f.Problems[0].Error, "platforms") || f.Components["android-sdk"][0].Attrs["state"] == "" {
-		t.Errorf("%v %v", f.Components, f.Problems)
-	}
+func TestMachines(t *testing.T) {
+	probetest.Machines(t, mobile.Probe, *update)
 }
 
 func TestRelease(t *testing.T) {

@@ -2,6 +2,7 @@ package opencl
 
 import (
 	_ "embed"
+	"flag"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +20,12 @@ var (
 	//go:embed testdata/pocl.txt
 	raw string
 )
+
+var update = flag.Bool("update", false, "rewrite the golden facts in testdata/machines")
+
+func TestMachines(t *testing.T) {
+	probetest.Machines(t, Probe, *update)
+}
 
 func TestParseRaw(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -158,22 +165,6 @@ func TestEnvironmentNamesNoDriver(t *testing.T) {
 	}
 }
 
-func TestWindowsRegistry(t *testing.T) {
-	f := probetest.Of(Probe)(t, hosttest.Load(t, "testdata/windows-registry.txtar"))
-	got := map[string]string{}
-	for _, i := range f.Components[Component] {
-		got[i.Attrs["view"]+" "+i.Attrs["library"]] = i.Attrs["state"]
-	}
-	want := map[string]string{
-		`64 C:\Windows\System32\IntelOpenCL64.dll`: "", `64 C:\off\amdocl64.dll`: "disabled", `32 C:\gone\intelocl32.dll`: "missing",
-		`64 C:\Windows\System32\DriverStore\nv\nvopencl64.dll`: "", `32 C:\Windows\System32\DriverStore\nv\nvopencl32.dll`: "missing",
-	}
-	probetest.Same(t, "", want, got)
-	if len(f.Components[Loader]) != 1 {
-		t.Errorf("loader: %+v", f.Components[Loader])
-	}
-}
-
 // TestUnreadable: what may not be read, and a file that is too long to name a
 // library, are said.
 func TestUnreadable(t *testing.T) {
@@ -197,27 +188,6 @@ func TestMac(t *testing.T) {
 	}
 }
 
-// TestUnregistered: a driver that no file names, as in container images.
-func TestUnregistered(t *testing.T) {
-	f, err := Probe(t.Context(), hosttest.Parse(t, "-- file /usr/lib/x86_64-linux-gnu/libnvidia-opencl.so.1 --\n"))
-	if list := f.Components[Component]; err != nil || len(list) != 1 || list[0].Active || list[0].Unusable.Reason != facts.NotRegistered || !strings.HasSuffix(list[0].Unusable.Remedy, "/etc/OpenCL/vendors/nvidia.icd") {
-		t.Errorf("%+v, %v", list, err)
-	}
-}
-
-// TestAndroid: the driver of a phone, which programs of Termux find by a variable alone.
-func TestAndroid(t *testing.T) {
-	const phone = "-- platform --\nlinux/arm64\n-- file /vendor/lib64/libOpenCL.so --\nx\n-- env --\nANDROID_ROOT=/system\n"
-	f, err := Probe(t.Context(), hosttest.Parse(t, phone))
-	if list := f.Components[Component]; err != nil || len(list) != 1 || list[0].Active || list[0].Unusable == nil || !strings.HasPrefix(list[0].Unusable.Remedy, "export LD_LIBRARY_PATH=/vendor/lib64") {
-		t.Errorf("%+v, %v", list, err)
-	}
-	f, err = Probe(t.Context(), hosttest.Parse(t, phone+"LD_LIBRARY_PATH=/vendor/lib64\n"))
-	if i, ok := f.Active(Component); err != nil || !ok || i.Unusable != nil {
-		t.Errorf("with the variable: %+v, %v", f.Components, err)
-	}
-}
-
 // TestManyDrivers: what a host may claim is bounded.
 func TestManyDrivers(t *testing.T) {
 	var registry strings.Builder
@@ -232,18 +202,5 @@ func TestManyDrivers(t *testing.T) {
 		if n := len(f.Components[Component]); n != maxDrivers || err != nil {
 			t.Errorf("%d drivers, %v", n, err)
 		}
-	}
-}
-
-// TestHeadersAreNoLoader: opencl-headers alone bring no libOpenCL.
-func TestHeadersAreNoLoader(t *testing.T) {
-	const header = "-- file /usr/include/CL/cl.h --\n"
-	f, err := Probe(t.Context(), hosttest.Parse(t, header))
-	if err != nil || len(f.Components[Loader]) != 0 {
-		t.Errorf("%+v, %v", f.Components[Loader], err)
-	}
-	f, err = Probe(t.Context(), hosttest.Parse(t, header+"-- file /usr/lib/x86_64-linux-gnu/libOpenCL.so.1 --\n"))
-	if i, ok := f.Active(Loader); err != nil || !ok || !i.HasPart("headers") || i.HasPart("dev") || i.Version != "" || i.Path != "/usr/lib/x86_64-linux-gnu/libOpenCL.so.1" {
-		t.Errorf("%+v, %v", f.Components[Loader], err)
 	}
 }

@@ -195,29 +195,3 @@ func FuzzParseRelease(f *testing.F) {
 		}
 	})
 }
-
-// TestStalePath: what the registry has on PATH and the session has not.
-func TestStalePath(t *testing.T) {
-	const host = `-- platform --
-windows/amd64
--- env --
-PATH=C:\Windows;C:\Go\bin\
-SystemRoot=C:\Windows
-USERPROFILE=C:\Users\ada
--- reg 64 HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment --
-Path=%SystemRoot%;"C:\opencv\bin";C:\gone;%CV%\x64\bin;relative
-CV=C:\cv
--- reg 64 HKCU\Environment --
-PATH=%USERPROFILE%\bin;c:\go\bin
--- file C:\opencv\bin\a.dll --
--- file C:\cv\x64\bin\a.dll --
--- file C:\Users\ada\bin\a.exe --
--- file C:\Go\bin\go.exe --
--- file C:\Windows\explorer.exe --
-`
-	want := []string{`C:\opencv\bin`, `C:\cv\x64\bin`, `C:\Users\ada\bin`}
-	probetest.Same(t, "", want, probeOS(t, host).StalePath)
-	if got := probeOS(t, "-- platform --\nwindows/amd64\n-- env --\nPATH=C:\\Windows\n").StalePath; got != nil {
-		t.Errorf("without a registry: %q", got)
-	}
-}

@@ -2,6 +2,7 @@ package winlibs_test
 
 import (
 	"encoding/binary"
+	"flag"
 	"testing"
 
 	"github.com/deployctl/deployctl/doctor/host"
@@ -12,42 +13,10 @@ import (
 
 var probe = probetest.Of(winlibs.Probe)
 
-func TestRedistributables(t *testing.T) {
-	f := probe(t, probetest.Windows(t, "", "windows-vcredist"))
-	list := f.Components["vcredist"]
-	if len(list) != 2 {
-		t.Fatalf("%d instances: %v", len(list), list)
-	}
-	x64, x86 := list[0], list[1]
-	if x64.Version != "14.38.33135.0" || !x64.Active || x64.Attrs["arch"] != "x64" || len(x64.Evidence) != 2 || !x64.HasPart("vcruntime140_1.dll") || x64.Attrs["missing"] != "" {
-		t.Errorf("x64: %+v", x64)
-	}
-	if x86.Version != "14.38.33135.0" || x86.Active || !x86.HasPart("x86") || x86.Path != `C:\Windows\SysWOW64\vcruntime140.dll` {
-		t.Errorf("x86: %+v", x86)
-	}
-}
+var update = flag.Bool("update", false, "rewrite the golden facts in testdata/machines")
 
-func TestMediaFoundation(t *testing.T) {
-	for _, c := range []struct {
-		fixtures []string
-		found    bool
-	}{
-		{[]string{"windows-media-foundation"}, true},
-		{[]string{"windows-10-n"}, false},
-		{[]string{"windows-server-2022"}, false},
-		{[]string{"windows-server-2022", "windows-media-foundation"}, true},
-	} {
-		f := probe(t, probetest.Windows(t, "", c.fixtures...))
-		if i, ok := f.Active("media-foundation"); ok != c.found || ok && i.Path != `C:\Windows\System32\mfplat.dll` {
-			t.Errorf("%v: found %v at %s", c.fixtures, ok, i.Path)
-		}
-	}
-	// A part of it is an instance that is not active and says what is missing.
-	f := probe(t, hosttest.Parse(t, "-- platform --\nwindows/amd64\n-- file C:\\Windows\\System32\\mfplat.dll --\nMZ\n"))
-	i := f.Components["media-foundation"][0]
-	if i.Active || i.Attrs["missing"] != "mf.dll mfreadwrite.dll" {
-		t.Errorf("partial: %+v", i)
-	}
+func TestMachines(t *testing.T) {
+	probetest.Machines(t, winlibs.Probe, *update)
 }
 
 func TestUnregisteredRuntime(t *testing.T) {
@@ -55,40 +24,6 @@ func TestUnregisteredRuntime(t *testing.T) {
 	i := f.Components["vcredist"][0]
 	if i.Version != "14.29.30139.0" || i.Active || i.Attrs["registered"] != "false" || i.Attrs["missing"] != "msvcp140.dll" {
 		t.Errorf("%+v", i)
-	}
-	// Registered, but the libraries are gone.
-	f = probe(t, hosttest.Parse(t, "-- platform --\nwindows/amd64\n-- reg 64 HKLM\\SOFTWARE\\Microsoft\\VisualStudio\\14.0\\VC\\Runtimes\\x64 --\nVersion=v14.0.24215.01\n"))
-	i = f.Components["vcredist"][0]
-	if i.Version != "14.0.24215.01" || i.Active || i.Attrs["missing"] != "vcruntime140.dll msvcp140.dll" {
-		t.Errorf("%+v", i)
-	}
-}
-
-// On ARM the machine's own architecture is arm64.
-func TestARM64(t *testing.T) {
-	f := probe(t, hosttest.Parse(t, "-- platform --\nwindows/arm64\n-- reg 64 HKLM\\SOFTWARE\\Microsoft\\VisualStudio\\14.0\\VC\\Runtimes\\ARM64 --\nMajor=dword:14\nMinor=dword:44\nBld=dword:35211\nInstalled=dword:1\n-- file C:\\Windows\\System32\\vcruntime140.dll --\n-- file C:\\Windows\\System32\\msvcp140.dll --\n"))
-	i, ok := f.Active("vcredist")
-	if !ok || i.Version != "14.44.35211.0" || i.Attrs["arch"] != "arm64" {
-		t.Errorf("%+v", f.Components["vcredist"])
-	}
-}
-
-func TestHostileHost(t *testing.T) {
-	h := hosttest.Parse(t, `
--- platform --
-windows/amd64
--- env --
-SystemRoot=\\?\C:\..\
--- reg 64 HKLM\SOFTWARE\Microsoft\VisualStudio\14.0\VC\Runtimes\x64 --
-Version=
-Major=dword:99999999999999999999
-Installed=maybe
--- deny C:\Windows\System32 --
-`)
-	for _, h := range []*host.Host{hosttest.Empty("linux", "amd64"), h} {
-		if f := probe(t, h); len(f.Components) != 0 {
-			t.Errorf("%s: %v", h.OS, f.Components)
-		}
 	}
 }
 
