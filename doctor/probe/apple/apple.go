@@ -256,9 +256,7 @@ func (p *prober) sdks(f *facts.Facts, component, dir, platform string) bool {
 		if text, err := p.h.Text(p.ctx, real+"/SDKSettings.json"); err == nil {
 			s := ParseSDKSettings([]byte(text))
 			i.Version = cmp.Or(s.Version, i.Version)
-			if s.CanonicalName != "" {
-				i.Attrs["canonical_name"] = s.CanonicalName
-			}
+			look.Set(i.Attrs, "canonical_name", s.CanonicalName)
 			i.Evidence[0].Source += "/SDKSettings.json"
 		} else if info, err := p.plist(real + "/SDKSettings.plist"); err == nil { // before Xcode 10
 			i.Version = cmp.Or(string(info.Version), i.Version)

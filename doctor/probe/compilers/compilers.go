@@ -192,9 +192,7 @@ func inspect(ctx context.Context, h *host.Host, c candidate) (facts.Instance, er
 		inst.Has = []string{"c"}
 	}
 	if h.Windows() {
-		if d := distribution(c.Real); d != "" {
-			inst.Attrs["distribution"] = d
-		}
+		look.Set(inst.Attrs, "distribution", distribution(c.Real))
 	}
 	path := c.Path
 	if h.OS == "darwin" && strings.HasPrefix(path, "/usr/bin/") {

@@ -69,11 +69,7 @@ func (p *prober) evidence(kind, source, detail string) {
 	p.cpu.Evidence = append(p.cpu.Evidence, facts.Evidence{Kind: kind, Source: source, Detail: detail})
 }
 
-func (p *prober) set(key, value string) {
-	if value = look.Clean(value); value != "" {
-		p.cpu.Attrs[key] = value
-	}
-}
+func (p *prober) set(key, value string) { look.Set(p.cpu.Attrs, key, look.Clean(value)) }
 
 // optional reads a small file that adds a detail only.
 func (p *prober) optional(name string) (string, bool) {

@@ -199,11 +199,7 @@ func Devices(ctx context.Context, h *host.Host, program string) ([]Device, error
 func (p *probe) driver(ctx context.Context, smi SMI, program string) {
 	h := p.h
 	in := facts.Instance{Active: true, Attrs: map[string]string{}}
-	put := func(k, v string) {
-		if v != "" {
-			in.Attrs[k] = v
-		}
-	}
+	put := func(k, v string) { look.Set(in.Attrs, k, v) }
 	if h.Windows() {
 		dll := h.Join(look.SystemRoot(h), "System32", "nvcuda.dll")
 		if !h.Exists(ctx, dll) {
@@ -376,9 +372,7 @@ func (p *probe) at(ctx context.Context, root, via string) *kit {
 		}
 		p.kits = append(p.kits, k)
 	}
-	if via != "" && !slices.Contains(k.via, via) {
-		k.via = append(k.via, via)
-	}
+	look.AddNew(&k.via, 0, via)
 	return k
 }
 
@@ -434,9 +428,7 @@ func (p *probe) look(ctx context.Context, root string) *kit {
 		}
 		k.attrs["version_file"] = v.CUDA
 		k.nvccVersion = v.Parts["cuda_nvcc"]
-		if c := v.Parts["cuda_cudart"]; c != "" {
-			k.attrs["cudart"] = c
-		}
+		look.Set(k.attrs, "cudart", v.Parts["cuda_cudart"])
 		break
 	}
 	p.parts(ctx, k)

@@ -156,9 +156,7 @@ func (p *probe) pci(ctx context.Context) {
 		if p.small(ctx, dir+"/boot_vga") == "1" {
 			g.Attrs["boot"] = "yes"
 		}
-		if s := p.small(ctx, dir+"/power/runtime_status"); s != "" {
-			g.Attrs["power"] = s
-		}
+		look.Set(g.Attrs, "power", p.small(ctx, dir+"/power/runtime_status"))
 		g.Name = p.pciName(ctx, v, d)
 		if g.Vendor == "nvidia" {
 			// The kernel's driver knows the product's name.
@@ -388,9 +386,7 @@ func (p *probe) nvidia(ctx context.Context) {
 		}
 		g := &p.f.GPUs[i]
 		g.Name, g.Memory, g.ComputeCapability, g.DriverVersion = d.Name, d.Memory, cmp.Or(d.ComputeCap, g.ComputeCapability), d.Driver
-		if d.UUID != "" {
-			g.Attrs["uuid"] = d.UUID
-		}
+		look.Set(g.Attrs, "uuid", d.UUID)
 		g.Attrs["index"] = strconv.Itoa(d.Index)
 		g.Evidence = append(g.Evidence, facts.Evidence{Kind: "command", Source: program, Detail: d.Name})
 	}
@@ -479,9 +475,7 @@ func (p *probe) rocm(ctx context.Context) {
 			byRoot[real] = in
 			order = append(order, real)
 		}
-		if l.via != "" && !slices.Contains(in.Via, l.via) {
-			in.Via = append(in.Via, l.via)
-		}
+		look.AddNew(&in.Via, 0, l.via)
 	}
 	for i, root := range order {
 		byRoot[root].Active = i == 0 && len(byRoot[root].Via) > 0

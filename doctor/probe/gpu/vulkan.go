@@ -237,9 +237,7 @@ func (p *probe) windows(ctx context.Context) {
 			g.Attrs["provider"] = s
 			g.Vendor = cmp.Or(g.Vendor, strings.ToLower(strings.Fields(s + " ?")[0]))
 		}
-		if s := k.Values["DriverDate"].String; s != "" {
-			g.Attrs["driver_date"] = s
-		}
+		look.Set(g.Attrs, "driver_date", k.Values["DriverDate"].String)
 		p.f.GPUs = append(p.f.GPUs, g)
 		for f := range strings.SplitSeq(k.Values["VulkanDriverName"].String, "\n") {
 			manifests = append(manifests, strings.TrimSpace(f))
@@ -335,9 +333,7 @@ func parseIOReg(text string) []facts.GPU {
 		case model == "":
 		case strings.HasPrefix(model, "Apple"):
 			g := facts.GPU{Vendor: "apple", Name: model, Attrs: map[string]string{"metal": "yes"}}
-			if n := props["gpu-core-count"]; n != "" {
-				g.Attrs["cores"] = n
-			}
+			look.Set(g.Attrs, "cores", props["gpu-core-count"])
 			out = append(out, g)
 		case strings.HasPrefix(class, "03"):
 			v, d := littleEndian(props["vendor-id"]), littleEndian(props["device-id"])

@@ -209,17 +209,9 @@ func (c *copyOf) set(key, value string) {
 	c.attrs[key] = value
 }
 
-func (c *copyOf) wins(via string) {
-	if via != "" && !slices.Contains(c.via, via) {
-		c.via = append(c.via, via)
-	}
-}
+func (c *copyOf) wins(via string) { look.AddNew(&c.via, 0, via) }
 
-func (c *copyOf) add(part string) {
-	if part != "" && !slices.Contains(c.parts, part) {
-		c.parts = append(c.parts, part)
-	}
-}
+func (c *copyOf) add(part string) { look.AddNew(&c.parts, 0, part) }
 
 // linkable: there is a library or a program, not headers or text files alone.
 func (c *copyOf) linkable() bool { return c.lib != "" || c.static || c.program != "" }
@@ -715,11 +707,7 @@ func (s *search) configDirs(ctx context.Context, prefix string) []string {
 	}
 	var out []string
 	for _, p := range s.spec.cmake {
-		for _, dir := range index[strings.ToLower(p)] {
-			if !slices.Contains(out, dir) {
-				out = append(out, dir)
-			}
-		}
+		look.AddNew(&out, 0, index[strings.ToLower(p)]...)
 	}
 	if s.spec.component == "openpose" {
 		out = append(out, s.h.Join(prefix, "lib/OpenPose"))

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
@@ -124,8 +125,8 @@ func (s *search) dangling(ctx context.Context, b build, linkDirs []string) *fact
 		})
 		if there {
 			found++
-		} else if !slices.Contains(d.Libraries, name) {
-			d.Libraries = append(d.Libraries, name)
+		} else {
+			look.AddNew(&d.Libraries, 0, name)
 		}
 	}
 	const enough = 3 // of those found for each that is not

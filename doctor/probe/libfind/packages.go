@@ -438,11 +438,7 @@ func moduleFolder(name string) string {
 func (w *world) npm(ctx context.Context) {
 	h := w.h
 	var dirs []string
-	add := func(d string) {
-		if d != "" && !slices.Contains(dirs, d) && len(dirs) < maxPackageDirs {
-			dirs = append(dirs, d)
-		}
-	}
+	add := func(d string) { look.AddNew(&dirs, maxPackageDirs, d) }
 	sep := ":"
 	if h.Windows() {
 		sep = ";"

@@ -31,9 +31,7 @@ func (w *world) unix(ctx context.Context) {
 			// Links may lead into a folder of its own (Debian's alternatives of
 			// OpenBLAS), which has the SONAME's link.
 			for _, c := range s.copies {
-				if c.libDir != "" && len(own) < maxDirs+2*maxCopies && !slices.Contains(own, c.libDir) {
-					own = append(own, c.libDir)
-				}
+				look.AddNew(&own, maxDirs+2*maxCopies, c.libDir)
 			}
 		}
 		s.findPrograms(ctx)
@@ -64,13 +62,7 @@ func (w *world) known(name string) bool {
 // of known names where people put them, Intel's and conda's.
 func (w *world) trees(ctx context.Context) []string {
 	var out []string
-	add := func(dirs ...string) {
-		for _, d := range dirs {
-			if d != "" && !slices.Contains(out, d) && len(out) < maxDirs/2 {
-				out = append(out, d)
-			}
-		}
-	}
+	add := func(dirs ...string) { look.AddNew(&out, maxDirs/2, dirs...) }
 	add(w.namedTrees()...)
 	add(w.envPath("CONDA_PREFIX"), w.envPath("VIRTUAL_ENV"))
 	add(loader.SplitPath(w.h.Env("CMAKE_PREFIX_PATH"))...)
@@ -209,11 +201,7 @@ func (w *world) libDirs(ctx context.Context) []string {
 // ownDirs adds to the folders those of this component alone.
 func (s *search) ownDirs(ctx context.Context, dirs []string, pcs []packageFile) []string {
 	out := slices.Clone(dirs)
-	add := func(d string) {
-		if d = s.libs.Real(ctx, d); !slices.Contains(out, d) && len(out) < maxDirs+64 {
-			out = append(out, d)
-		}
-	}
+	add := func(d string) { look.AddNew(&out, maxDirs+64, s.libs.Real(ctx, d)) }
 	for _, lib := range s.spec.libs {
 		// Folders known only through the cache (ld.so.conf was changed since).
 		for _, e := range s.libs.Cached("lib" + lib + ".so") {
@@ -570,13 +558,7 @@ func (w *world) includeDirs() []string {
 
 func (s *search) allHeaders(ctx context.Context) {
 	bases := s.includeDirs()
-	add := func(dirs ...string) {
-		for _, d := range dirs {
-			if !slices.Contains(bases, d) && len(bases) < 256 {
-				bases = append(bases, d)
-			}
-		}
-	}
+	add := func(dirs ...string) { look.AddNew(&bases, 256, dirs...) }
 	for _, c := range s.copies {
 		// openpose and Caffe are used from their source trees.
 		add(c.prefix+"/include", path.Dir(c.libDir)+"/include", path.Dir(path.Dir(c.libDir))+"/include")

@@ -109,14 +109,8 @@ func (s *search) allDLLs(ctx context.Context, dirs []string, searched int) {
 func (w *world) windowsTrees(ctx context.Context) []string {
 	h := w.h
 	var out []string
-	add := func(d string) {
-		if d != "" && !slices.Contains(out, d) && len(out) < maxDirs/4 {
-			out = append(out, d)
-		}
-	}
-	for _, d := range w.namedTrees() {
-		add(d)
-	}
+	add := func(dirs ...string) { look.AddNew(&out, maxDirs/4, dirs...) }
+	add(w.namedTrees()...)
 	for _, d := range strings.Split(h.Env("CMAKE_PREFIX_PATH"), ";") {
 		if look.IsPath(d) && len(d) > 2 && d[1] == ':' {
 			add(strings.TrimRight(strings.ReplaceAll(d, "/", `\`), `\`))

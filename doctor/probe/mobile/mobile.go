@@ -208,10 +208,7 @@ func (p *prober) platforms(sdk string) []string {
 			continue
 		}
 		// android-34-ext8 is a build of 34.
-		name := "android-" + m[1] + m[2]
-		if !slices.Contains(out, name) {
-			out = append(out, name)
-		}
+		look.AddNew(&out, 0, "android-"+m[1]+m[2])
 	}
 	sort.SliceStable(out, func(a, b int) bool {
 		return look.Newer(strings.TrimPrefix(out[a], "android-"), strings.TrimPrefix(out[b], "android-"))

@@ -544,9 +544,7 @@ func (s *studio) components(h *host.Host, sdkOnMachine bool) {
 	for _, t := range s.sets {
 		for _, pair := range t.compilers {
 			_, tgt, _ := strings.Cut(pair, "/")
-			if part := "target-" + tgt; !slices.Contains(s.has, part) {
-				s.has = append(s.has, part)
-			}
+			look.AddNew(&s.has, 0, "target-"+tgt)
 		}
 	}
 	sdk := slices.ContainsFunc(all, sdkComponent.MatchString)
@@ -718,8 +716,8 @@ func (p *prober) findCUDA(s *studio) {
 		}
 		s.attrs["build_customizations"] = dir
 		for _, e := range entries {
-			if m := cudaProps.FindStringSubmatch(e.Name); m != nil && !slices.Contains(s.cuda, m[1]) {
-				s.cuda = append(s.cuda, m[1])
+			if m := cudaProps.FindStringSubmatch(e.Name); m != nil {
+				look.AddNew(&s.cuda, 0, m[1])
 			}
 		}
 	}
@@ -787,11 +785,7 @@ func (p *prober) chooseStudio() {
 func (s *studio) instance() facts.Instance {
 	l := lineOf(majorOf(s.Version))
 	a := s.attrs
-	set := func(k, v string) {
-		if v != "" {
-			a[k] = v
-		}
-	}
+	set := func(k, v string) { look.Set(a, k, v) }
 	setBool := func(k string, b *bool) {
 		if b != nil {
 			a[k] = strconv.FormatBool(*b)

@@ -110,12 +110,8 @@ func (t toolset) instance(p *prober, s *studio) facts.Instance {
 	if n := MSCVer(t.version); n > 0 {
 		a["msc_ver"] = strconv.Itoa(n)
 	}
-	if f := Family(t.version); f != "" {
-		a["toolset"] = f
-	}
-	if l := lineOf(majorOf(s.Version)); l.year != "" {
-		a["year"] = l.year
-	}
+	look.Set(a, "toolset", Family(t.version))
+	look.Set(a, "year", lineOf(majorOf(s.Version)).year)
 	var has []string
 	if t.cl != "" {
 		a["cl"] = t.cl
@@ -215,11 +211,9 @@ func (p *prober) sdks() []facts.Instance {
 	var old []string
 	for _, k := range p.registry(key) {
 		addRoot(value(k, "KitsRoot10"), facts.Evidence{Kind: "registry", Source: key, Detail: "KitsRoot10"})
-		if dir := trimSlash(value(k, "KitsRoot81")); dir != "" && !slices.Contains(old, dir) {
-			old = append(old, dir)
-		}
+		look.AddNew(&old, 0, trimSlash(value(k, "KitsRoot81")))
 		for _, sub := range k.Subkeys {
-			if sdkVersion.MatchString(sub) && !slices.Contains(listed, sub) {
+			if sdkVersion.MatchString(sub) {
 				listed = append(listed, sub)
 			}
 		}

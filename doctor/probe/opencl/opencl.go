@@ -141,9 +141,7 @@ func run(ctx context.Context, h *host.Host, ask []string) (facts.Facts, error) {
 		}
 		var unusable *facts.Unusable
 		d.attrs["icd"], d.attrs["library"] = d.icd, d.library
-		if by := maker(d.library); by != "" {
-			d.attrs["driver"] = by
-		}
+		look.Set(d.attrs, "driver", maker(d.library))
 		if d.denied {
 			d.attrs["state"] = "unreadable"
 			d.attrs["problem"] = "this user may not read " + d.icd + ", which registers an OpenCL driver"
@@ -552,18 +550,18 @@ func (d *driver) answered(platforms []Platform) {
 			if m := clVersion.FindStringSubmatch(p.Version); m != nil {
 				d.version = m[1]
 			}
-			put(d.attrs, "platform", p.Name)
-			put(d.attrs, "vendor", p.Vendor)
-			put(d.attrs, "platform_version", p.Version)
+			look.Set(d.attrs, "platform", p.Name)
+			look.Set(d.attrs, "vendor", p.Vendor)
+			look.Set(d.attrs, "platform_version", p.Version)
 		}
 		for _, dev := range p.Devices {
 			key := fmt.Sprintf("device.%d.", devices)
 			devices++
-			put(d.attrs, key+"name", dev.Name)
-			put(d.attrs, key+"board", dev.Board)
-			put(d.attrs, key+"type", dev.Type)
-			put(d.attrs, key+"version", dev.Version)
-			put(d.attrs, key+"driver", dev.Driver)
+			look.Set(d.attrs, key+"name", dev.Name)
+			look.Set(d.attrs, key+"board", dev.Board)
+			look.Set(d.attrs, key+"type", dev.Type)
+			look.Set(d.attrs, key+"version", dev.Version)
+			look.Set(d.attrs, key+"driver", dev.Driver)
 			if dev.Memory > 0 {
 				d.attrs[key+"memory"] = fmt.Sprint(dev.Memory)
 			}
@@ -608,10 +606,4 @@ func Instance(p Platform) facts.Instance {
 		in.Devices = append(in.Devices, facts.Device{Name: dev.Name, Type: strings.ToLower(dev.Type)})
 	}
 	return in
-}
-
-func put(m map[string]string, key, value string) {
-	if value != "" {
-		m[key] = value
-	}
 }

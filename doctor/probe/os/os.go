@@ -67,11 +67,7 @@ func (p *prober) evidence(kind, source, detail string) {
 	p.os.Evidence = append(p.os.Evidence, facts.Evidence{Kind: kind, Source: source, Detail: detail})
 }
 
-func (p *prober) set(key, value string) {
-	if value = look.Clean(value); value != "" {
-		p.os.Attrs[key] = value
-	}
-}
+func (p *prober) set(key, value string) { look.Set(p.os.Attrs, key, look.Clean(value)) }
 
 // run asks one tool of the system and returns its standard output.
 func (p *prober) run(argv ...string) (string, bool) {

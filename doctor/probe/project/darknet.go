@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
@@ -106,9 +107,7 @@ func linkedModules(file, text string) facts.Demand {
 	d := facts.Demand{By: "makefile", Name: "OpenCV", Component: "opencv", File: file}
 	makeLines(text, func(n int, line string, settings map[string]makeSetting) {
 		for _, m := range linkedModule.FindAllStringSubmatch(line, -1) {
-			if !slices.Contains(d.Parts, m[1]) {
-				d.Parts = append(d.Parts, m[1])
-			}
+			look.AddNew(&d.Parts, 0, m[1])
 			if d.Line == 0 {
 				d.Line, d.Text = n, strings.TrimSpace(line)
 			}

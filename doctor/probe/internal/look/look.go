@@ -361,6 +361,22 @@ func Containing(s string, rows [][2]string) string {
 	return ""
 }
 
+// Set puts a value under a key, "" not at all.
+func Set(attrs map[string]string, key, value string) {
+	if value != "" {
+		attrs[key] = value
+	}
+}
+
+// AddNew appends the texts that a list does not have, "" apart, up to a bound; 0 is none.
+func AddNew(list *[]string, most int, more ...string) {
+	for _, s := range more {
+		if s != "" && !slices.Contains(*list, s) && (most == 0 || len(*list) < most) {
+			*list = append(*list, s)
+		}
+	}
+}
+
 // WindowsArch is how Microsoft's tools name an architecture.
 func WindowsArch(goarch string) string {
 	return cmp.Or(map[string]string{"amd64": "x64", "386": "x86"}[goarch], goarch) // arm64, arm
