@@ -322,22 +322,14 @@ func (p *probe) library(ctx context.Context, in *facts.Instance, lib, via string
 
 // windowsDriver reads the version of the display adapter's driver.
 func (p *probe) windowsDriver(ctx context.Context, in *facts.Instance) {
-	const class = `HKLM\SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}`
-	top, err := p.h.RegistryKey(ctx, class, "64")
-	p.unreadable(err, Driver)
-	for _, sub := range top.Subkeys {
-		if len(sub) != 4 || strings.Trim(sub, "0123456789") != "" {
-			continue
-		}
-		k, err := p.h.RegistryKey(ctx, class+`\`+sub, "64")
-		p.unreadable(err, Driver)
+	for key, k := range look.Devices(ctx, p.h, look.DisplayAdapters, func(err error) { p.unreadable(err, Driver) }) {
 		if !strings.Contains(strings.ToUpper(k.Values["MatchingDeviceId"].String), "VEN_10DE") {
 			continue
 		}
 		v := k.Values["DriverVersion"].String
 		if d := WindowsDriver(v); d != "" && in.Version == "" {
 			in.Version = d
-			in.Evidence = append(in.Evidence, facts.Evidence{Kind: "registry", Source: class + `\` + sub, Detail: "DriverVersion=" + v})
+			in.Evidence = append(in.Evidence, facts.Evidence{Kind: "registry", Source: key, Detail: "DriverVersion=" + v})
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/host/hosttest"
 	"github.com/deployctl/deployctl/doctor/internal/probetest"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden facts in testdata/machines")
@@ -110,7 +111,7 @@ func TestManyGPUs(t *testing.T) {
 	for i := range 2 * maxGPUs {
 		dir := fmt.Sprintf("%s/0000:%02x:%02x.0", pciDir, i/256, i%256)
 		linux += "-- file " + dir + "/class --\n0x030000\n-- file " + dir + "/vendor --\n0x10de\n-- file " + dir + "/device --\n0x2684\n"
-		windows += fmt.Sprintf("-- reg 64 %s\\%04d --\nDriverDesc= x\nDriverVersion=1.2\n", displayClass, i)
+		windows += fmt.Sprintf("-- reg 64 HKLM\\SYSTEM\\CurrentControlSet\\Control\\Class\\%s\\%04d --\nDriverDesc= x\nDriverVersion=1.2\n", look.DisplayAdapters, i)
 	}
 	for _, fixture := range []string{linux, windows} {
 		f, err := Probe(t.Context(), hosttest.Parse(t, fixture))

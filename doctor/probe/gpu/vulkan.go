@@ -206,21 +206,14 @@ func (p *probe) activeVulkan() {
 	}
 }
 
-const displayClass = `HKLM\SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}`
-
 // windows reads the display adapters from the registry.
 func (p *probe) windows(ctx context.Context) {
 	h := p.h
-	top, err := h.RegistryKey(ctx, displayClass, "64")
-	p.failed(err, "gpus")
 	var manifests []string
-	for _, sub := range top.Subkeys {
-		if len(sub) != 4 || strings.Trim(sub, "0123456789") != "" || len(p.f.GPUs) >= maxGPUs {
-			continue
+	for key, k := range look.Devices(ctx, h, look.DisplayAdapters, func(err error) { p.failed(err, "gpus") }) {
+		if len(p.f.GPUs) >= maxGPUs {
+			break
 		}
-		key := displayClass + `\` + sub
-		k, err := h.RegistryKey(ctx, key, "64")
-		p.failed(err, "gpus")
 		name := k.Values["DriverDesc"].String
 		if name == "" {
 			continue

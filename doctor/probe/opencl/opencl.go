@@ -419,21 +419,13 @@ func registered(ctx context.Context, h *host.Host) ([]*driver, []error) {
 			add(vendors, dll, view, k.Values[dll].Int != 0)
 		}
 	}
-	// Display adapters and software components.
-	for _, class := range []string{"{4d36e968-e325-11ce-bfc1-08002be10318}", "{5c4c3332-344d-483c-8739-259e934c9cc8}"} {
-		top := `HKLM\SYSTEM\CurrentControlSet\Control\Class\` + class
-		k, err := h.RegistryKey(ctx, top, "64")
-		note(err)
-		for _, sub := range k.Subkeys {
-			if len(sub) != 4 || strings.Trim(sub, "0123456789") != "" {
-				continue
-			}
-			dev, err := h.RegistryKey(ctx, top+`\`+sub, "64")
-			note(err)
+	const components = "{5c4c3332-344d-483c-8739-259e934c9cc8}" // of software
+	for _, class := range []string{look.DisplayAdapters, components} {
+		for key, dev := range look.Devices(ctx, h, class, note) {
 			for view, name := range map[string]string{"64": "OpenCLDriverName", "32": "OpenCLDriverNameWow"} {
 				v, _ := dev.Value(name)
 				for dll := range strings.SplitSeq(v.String, "\n") {
-					add(top+`\`+sub, strings.TrimSpace(dll), view, false)
+					add(key, strings.TrimSpace(dll), view, false)
 				}
 			}
 		}

@@ -2,11 +2,35 @@ package look
 
 import (
 	"context"
+	"iter"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
+
+// DisplayAdapters is the class of the registry that display adapters are in.
+const DisplayAdapters = "{4d36e968-e325-11ce-bfc1-08002be10318}"
+
+// Devices are the keys of a class of devices, which are numbered: 0000, 0001. What cannot
+// be read is told to failed.
+func Devices(ctx context.Context, h *host.Host, class string, failed func(error)) iter.Seq2[string, host.Key] {
+	return func(yield func(string, host.Key) bool) {
+		top := `HKLM\SYSTEM\CurrentControlSet\Control\Class\` + class
+		all, err := h.RegistryKey(ctx, top, "64")
+		failed(err)
+		for _, sub := range all.Subkeys {
+			if len(sub) != 4 || strings.Trim(sub, "0123456789") != "" {
+				continue
+			}
+			key, err := h.RegistryKey(ctx, top+`\`+sub, "64")
+			failed(err)
+			if !yield(top+`\`+sub, key) {
+				return
+			}
+		}
+	}
+}
 
 // StalePath lists the folders that new sessions of Windows find on PATH and this
 // one, which is older, does not. values are the other variables that new sessions
