@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"context"
+	"debug/elf"
 	"fmt"
 	"path"
 	"slices"
@@ -439,11 +440,8 @@ func (p *probe) machineOf(ctx context.Context, file string) string {
 	if file == "" || p.h.OS != "linux" {
 		return ""
 	}
-	head, err := p.h.ReadAt(ctx, file, 0, 20)
-	if err != nil || len(head) < 20 || string(head[:4]) != "\x7fELF" || head[5] != 1 {
-		return ""
-	}
-	return map[uint16]string{62: "amd64", 183: "arm64"}[uint16(head[18])|uint16(head[19])<<8]
+	head, _ := look.ReadELF(ctx, p.h, file)
+	return map[elf.Machine]string{elf.EM_X86_64: "amd64", elf.EM_AARCH64: "arm64"}[head.Machine]
 }
 
 // permit says how programs here get to open NVIDIA's device files. In containers it is

@@ -1,21 +1,15 @@
 package environment
 
 import (
-	"debug/elf"
-	"encoding/binary"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 )
-
-// machines are the ELF machines of the architectures (elf(5)).
-var machines = map[string]elf.Machine{
-	"amd64": elf.EM_X86_64, "386": elf.EM_386, "arm64": elf.EM_AARCH64, "arm": elf.EM_ARM, "riscv64": elf.EM_RISCV, "ppc64le": elf.EM_PPC64, "s390x": elf.EM_S390, "loong64": elf.EM_LOONGARCH,
-}
 
 // preloads lists the libraries that glibc's loader cannot preload. It then says
 // so at the start of every program, and goes on. musl's passes over them without
@@ -36,7 +30,7 @@ func (p *prober) preloads() {
 		switch {
 		case known && file == "":
 			p.e.Preloads = append(p.e.Preloads, facts.Preload{Library: l.Name, From: l.From, Cause: facts.NotFound})
-		case file != "" && p.otherArch(file):
+		case file != "" && p.foreign(file):
 			wrong = append(wrong, facts.Preload{Library: l.Name, From: l.From, Cause: facts.OtherArch})
 		case file != "":
 			right[path.Base(file)] = true
@@ -87,19 +81,10 @@ func (p *prober) libcRelease(dir string) string {
 	return strings.TrimRight(text[:end], ".")
 }
 
-// otherArch reports whether a library is certainly for another architecture.
-func (p *prober) otherArch(file string) bool {
-	const enough = 20 // up to e_machine
-	data, _, err := p.h.ReadFile(p.ctx, file, enough)
-	want, ok := machines[p.h.Arch]
-	if err != nil || !ok || len(data) < enough || string(data[:4]) != elf.ELFMAG {
-		return false
-	}
-	var order binary.ByteOrder = binary.LittleEndian
-	if elf.Data(data[elf.EI_DATA]) == elf.ELFDATA2MSB {
-		order = binary.BigEndian
-	}
-	return elf.Machine(order.Uint16(data[18:])) != want
+// foreign reports whether a library is certainly for another architecture.
+func (p *prober) foreign(file string) bool {
+	head, _ := look.ReadELF(p.ctx, p.h, file)
+	return head.Foreign(p.h.Arch)
 }
 
 // inserts lists the libraries that macOS's loader cannot insert into programs;

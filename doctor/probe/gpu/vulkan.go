@@ -3,6 +3,7 @@ package gpu
 import (
 	"cmp"
 	"context"
+	"debug/elf"
 	"encoding/json"
 	"fmt"
 	"path"
@@ -187,9 +188,8 @@ func (p *probe) for32(ctx context.Context, file string) bool {
 	if p.h.Windows() || p.h.OS == "darwin" {
 		return false
 	}
-	head, err := p.h.ReadAt(ctx, file, 0, 5)
-	if err == nil && len(head) == 5 && string(head[:4]) == "\x7fELF" {
-		return head[4] == 1
+	if head, _ := look.ReadELF(ctx, p.h, file); head.Class != elf.ELFCLASSNONE {
+		return head.Class == elf.ELFCLASS32
 	}
 	return strings.Contains(file, "/i386-linux-gnu/") || strings.Contains(file, "/arm-linux-gnueabihf/")
 }

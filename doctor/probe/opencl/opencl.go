@@ -282,8 +282,7 @@ func maker(library string) string { return look.Containing(strings.ToLower(libra
 // libraryAt is the file, or "" where it cannot be a library: a variable may name
 // anything. The head of one that cannot be read is not known.
 func libraryAt(ctx context.Context, h *host.Host, file string) string {
-	head, err := h.ReadAt(ctx, file, 0, 4)
-	if host.IsNotExist(err) || len(head) == 4 && string(head) != "\x7fELF" {
+	if head, err := look.ReadELF(ctx, h, file); host.IsNotExist(err) || head.Known && !head.ELF {
 		return ""
 	}
 	return file
