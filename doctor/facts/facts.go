@@ -276,16 +276,14 @@ type Project struct {
 	// Submodules are those of git that were not cloned.
 	Submodules []Submodule `json:"submodules,omitempty"`
 	// Models are the files that are named like models and are none, Downloads those
-	// that the project's build fetched and that are not what it asked for.
-	Models    []Model `json:"models,omitempty"`
-	Downloads []Model `json:"downloads,omitempty"`
+	// that the project's build has not, although it asked for them.
+	Models    []Model    `json:"models,omitempty"`
+	Downloads []Download `json:"downloads,omitempty"`
 	// CPUCode are the lines that say which instructions to compile for.
 	CPUCode []CPUCode `json:"cpu_code,omitempty"`
 	// Missing are folders and libraries that the project's own files name and that
 	// are not there.
 	Missing []Missing `json:"missing,omitempty"`
-	// Fetches are downloads of OpenCV's build that its log says failed.
-	Fetches []Fetch `json:"fetches,omitempty"`
 	// CUDA is what OpenCV's build folder has for WITH_CUDA: on, off; "" for unknown.
 	CUDA string `json:"cuda,omitempty"`
 }
@@ -313,27 +311,18 @@ type Missing struct {
 	Text string `json:"text"`
 }
 
-// Fetch is a download that failed.
-type Fetch struct {
-	Name    string       `json:"name"`
-	URL     string       `json:"url,omitempty"`
-	Path    string       `json:"path"`
-	Problem FetchProblem `json:"problem"`
-	File    string       `json:"file"` // the log
-	Line    int          `json:"line"`
+// Download is a file that OpenCV's build downloaded and that is not what it asked for, or
+// whose download failed.
+type Download struct {
+	Path    string      `json:"path"`
+	Problem FileProblem `json:"problem"`
+	// Of one that failed: its name without the sum that stands before it in the cache,
+	// the address, and the line of the log.
+	Name string `json:"name,omitempty"`
+	URL  string `json:"url,omitempty"`
+	File string `json:"file,omitempty"`
+	Line int    `json:"line,omitempty"`
 }
-
-// FetchProblem is why a download failed.
-type FetchProblem string
-
-// The problems of a Fetch.
-const (
-	FetchNoHTTPS     FetchProblem = "unsupported" // CMake was built without TLS
-	FetchCertificate FetchProblem = "certificate" // the server's certificate is not trusted
-	FetchNoHost      FetchProblem = "no-host"     // its name is not resolved
-	FetchNoConnect   FetchProblem = "no-connect"  // it cannot be reached
-	FetchCutOff      FetchProblem = "cut-off"     // the connection broke
-)
 
 // Demand is a line of a build file that asks for a component.
 type Demand struct {
@@ -498,21 +487,26 @@ type Submodule struct {
 type Model struct {
 	Path    string      `json:"path"`
 	Problem FileProblem `json:"problem"`
-	// Address is where it was to come from, as a log says.
-	Address string `json:"address,omitempty"`
 }
 
 // FileProblem is what a file is in place of the model or library that it is named
 // like.
 type FileProblem string
 
-// The problems of a Model, and of a Need that is Damaged.
+// The problems of a Model, of a Need that is Damaged, and of a Download; the last ones are
+// those of a download that failed, by its reason where the log has it.
 const (
 	EmptyFile  FileProblem = "empty"
 	LFSPointer FileProblem = "lfs-pointer" // git has the text that stands for it
 	WebPage    FileProblem = "web-page"
 	CutShort   FileProblem = "cut-short"   // its end is missing
-	NotFetched FileProblem = "not-fetched" // a download of it failed, and it is not there
+	NotFetched FileProblem = "not-fetched" // it is not there
+
+	FetchNoHTTPS     FileProblem = "unsupported" // CMake was built without TLS
+	FetchCertificate FileProblem = "certificate" // the server's certificate is not trusted
+	FetchNoHost      FileProblem = "no-host"     // its name is not resolved
+	FetchNoConnect   FileProblem = "no-connect"  // it cannot be reached
+	FetchCutOff      FileProblem = "cut-off"     // the connection broke
 )
 
 // Module is a kernel module of a GPU's driver, as files show it.

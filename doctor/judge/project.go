@@ -356,7 +356,7 @@ func projectGPUCode(e *evaluation, s subject) (map[string]string, bool) {
 
 // downloadRefused says what a file is in place of the one that was downloaded.
 func downloadRefused(_ *evaluation, s subject) (map[string]string, bool) {
-	what := map[facts.FileProblem]string{facts.EmptyFile: "empty", facts.WebPage: "a web page", facts.LFSPointer: "the text by which git LFS stands for a file"}[item[facts.Model](s).Problem]
+	what := map[facts.FileProblem]string{facts.EmptyFile: "empty", facts.WebPage: "a web page", facts.LFSPointer: "the text by which git LFS stands for a file"}[item[facts.Download](s).Problem]
 	return map[string]string{"what": what}, what != ""
 }
 
@@ -441,8 +441,8 @@ func cpuCode(e *evaluation, s subject) (map[string]string, bool) {
 
 // failedFetch finds the first of the downloads that failed for one reason.
 func failedFetch(e *evaluation, s subject) (map[string]string, bool) {
-	f := item[facts.Fetch](s)
-	list := slices.DeleteFunc(slices.Clone(e.facts.Project.Fetches), func(other facts.Fetch) bool { return other.Problem != f.Problem })
+	f := item[facts.Download](s)
+	list := slices.DeleteFunc(slices.Clone(e.facts.Project.Downloads), func(other facts.Download) bool { return other.Problem != f.Problem })
 	cmake, _ := e.facts.Active("cmake")
 	vars := map[string]string{"more": "", "cmake": cmp.Or(cmake.Path, "cmake"), "host": "", "sudo": e.sudo()}
 	if n := len(list) - 1; n > 0 {

@@ -80,9 +80,9 @@ func TestControls(t *testing.T) {
 			f.Memory.Killed = &facts.Killed{Program: program, File: "/var/log/kern.log"}
 		}
 	}
-	fetched := func(problem facts.FetchProblem) func(*facts.Facts) {
+	fetched := func(problem facts.FileProblem) func(*facts.Facts) {
 		return func(f *facts.Facts) {
-			f.Project.Fetches = []facts.Fetch{{Name: "x.tgz", URL: "https://raw.example.com/x.tgz", Path: "/src/.cache/x.tgz", Problem: problem, File: "/src/build/CMakeDownloadLog.txt", Line: 2}}
+			f.Project.Downloads = []facts.Download{{Name: "x.tgz", URL: "https://raw.example.com/x.tgz", Path: "/src/.cache/x.tgz", Problem: problem, File: "/src/build/CMakeDownloadLog.txt", Line: 2}}
 		}
 	}
 	for _, c := range []struct {

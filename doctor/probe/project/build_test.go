@@ -151,10 +151,10 @@ func TestMissing(t *testing.T) {
 	}
 }
 
-// TestFailedFetches: the last try of each file, and why it failed.
-func TestFailedFetches(t *testing.T) {
+// TestFailedDownloads: the last try of each file, and why it failed.
+func TestFailedDownloads(t *testing.T) {
 	const sum = "87cbdeb627415d8e4bc811156289fa3a"
-	got := failedFetches("log", strings.Join([]string{
+	log := strings.Join([]string{
 		`#use_cache "/c"`,
 		`#cmake_download "/c/ippicv/` + sum + `-a.tgz" "https://h/a.tgz"`, "# Connected to h", "# Recv failure: Connection reset by peer",
 		`#do_copy "b.i" "x" "https://h/b.i" "/d"`,
@@ -162,12 +162,14 @@ func TestFailedFetches(t *testing.T) {
 		`#cmake_download "/c/x/c.i" "https://h/c.i"`, `# Protocol "https" not supported or disabled in libcurl`,
 		`#cmake_download "/c/x/d.i" "https://h/d.i"`, "# Could not resolve host: h",
 		`#cmake_download "broken`,
-	}, "\n"))
-	probetest.Same(t, "", []facts.Fetch{
-		{Name: "a.tgz", URL: "https://h/a.tgz", Path: "/c/ippicv/" + sum + "-a.tgz", Problem: facts.FetchCutOff, File: "log", Line: 2},
-		{Name: "c.i", URL: "https://h/c.i", Path: "/c/x/c.i", Problem: facts.FetchNoHTTPS, File: "log", Line: 9},
-		{Name: "d.i", URL: "https://h/d.i", Path: "/c/x/d.i", Problem: facts.FetchNoHost, File: "log", Line: 11},
-	}, got)
+	}, "\n")
+	p := &prober{ctx: t.Context(), h: hosttest.Parse(t, "-- file /b/CMakeDownloadLog.txt --\n"+log)}
+	p.failedDownloads("/b")
+	probetest.Same(t, "", []facts.Download{
+		{Name: "a.tgz", URL: "https://h/a.tgz", Path: "/c/ippicv/" + sum + "-a.tgz", Problem: facts.FetchCutOff, File: "/b/CMakeDownloadLog.txt", Line: 2},
+		{Name: "c.i", URL: "https://h/c.i", Path: "/c/x/c.i", Problem: facts.FetchNoHTTPS, File: "/b/CMakeDownloadLog.txt", Line: 9},
+		{Name: "d.i", URL: "https://h/d.i", Path: "/c/x/d.i", Problem: facts.FetchNoHost, File: "/b/CMakeDownloadLog.txt", Line: 11},
+	}, p.p.Downloads)
 }
 
 // TestMakeLines: modules of OpenCV and AVX, where the settings of the file have them.

@@ -55,7 +55,7 @@ func TestNotFetched(t *testing.T) {
 	const log = "use_cache \"/cv/.cache\"\ndo_unpack \"a.tgz\" \"1\" \"https://x/a.tgz\" \"/cv/build/3rdparty\"\n#cmake_download \"/cv/.cache/ippicv/1-a.tgz\" \"https://x/a.tgz\"\n# * Connected\n#check_md5 \"/cv/.cache/ippicv/1-a.tgz\"\n" +
 		"do_copy \"b.so\" \"2\" \"https://x/b.so\" \"/cv/build\"\n#missing \"/cv/build/b.so\"\n#cmake_download \"/cv/.cache/ffmpeg/2-b.so\" \"https://x/b.so\"\n# * Closing connection\n"
 	host := "-- cwd --\n/cv\n-- file /cv/CMakeLists.txt --\nproject(OpenCV)\n-- file /cudnn/cudnn.lib --\nx\n-- file /cv/build/CMakeCache.txt --\nCUDNN_LIBRARY:FILEPATH=/cudnn/cudnn.lib\nCMAKE_PROJECT_NAME:STATIC=OpenCV\nCMAKE_CACHEFILE_DIR:INTERNAL=/cv/build\n-- file /cv/build/CMakeDownloadLog.txt --\n" + log
-	want := []facts.Model{{Path: "/cv/.cache/ffmpeg/2-b.so", Address: "https://x/b.so", Problem: facts.NotFetched}}
+	want := []facts.Download{{Path: "/cv/.cache/ffmpeg/2-b.so", Problem: facts.NotFetched, Name: "2-b.so", URL: "https://x/b.so", File: "/cv/build/CMakeDownloadLog.txt", Line: 8}}
 	if f, err := Probe(t.Context(), hosttest.Parse(t, host)); err != nil || !slices.Equal(f.Project.Downloads, want) || f.Project.CuDNN != "/cudnn/cudnn.lib" {
 		t.Errorf("%+v, cuDNN %q, %v", f.Project.Downloads, f.Project.CuDNN, err)
 	}

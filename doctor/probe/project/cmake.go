@@ -436,7 +436,7 @@ func (p *prober) cache(dir string) (project string) {
 	p.p.Leftovers = append(append(p.p.Leftovers, found...), p.together(project, dir, all)...)
 	p.linkedNotFound(dir)
 	if project == "OpenCV" {
-		p.notFetched(dir)
+		p.failedDownloads(dir)
 	}
 	return project
 }

@@ -11,7 +11,7 @@ import (
 // the order in which they tell more.
 var fetchProblems = []struct {
 	says    string
-	problem facts.FetchProblem
+	problem facts.FileProblem
 }{
 	{`Protocol "https" not supported`, facts.FetchNoHTTPS},
 	{"Protocol https not supported", facts.FetchNoHTTPS},
@@ -30,21 +30,6 @@ var fetchProblems = []struct {
 	{"Operation too slow", facts.FetchCutOff},
 	{"Operation timed out", facts.FetchCutOff},
 	{"Connection timed out", facts.FetchNoConnect},
-}
-
-// fetches reads the log that OpenCV's CMake writes of its downloads, anew in each run
-// (cmake/OpenCVDownload.cmake), for those that failed in the last one.
-func (p *prober) fetches() {
-	if !slices.Contains(p.p.Kinds, "opencv") {
-		return
-	}
-	file := p.h.Join(p.h.Dir, "CMakeDownloadLog.txt")
-	text := p.text(file)
-	if text == "" {
-		file = p.h.Join(p.dir, "build", "CMakeDownloadLog.txt")
-		text = p.text(file)
-	}
-	p.p.Fetches = failedFetches(file, text)
 }
 
 // download is one that such a log has, with the lines that follow it up to the next.
@@ -72,25 +57,8 @@ func downloads(text string) (list []download) {
 	return list
 }
 
-// failedFetches are the downloads of a log that failed, with the reason that libcurl gave.
-func failedFetches(file, text string) (list []facts.Fetch) {
-	const most = 64
-	for _, d := range downloads(text) {
-		f := facts.Fetch{Path: d.path, URL: d.url, File: file, Line: d.at, Problem: d.problem()}
-		f.Name = f.Path[strings.LastIndexAny(f.Path, `/\`)+1:]
-		// In the cache each file has its sum before its name.
-		if sum, name, ok := strings.Cut(f.Name, "-"); ok && len(sum) == 32 {
-			f.Name = name
-		}
-		if f.Problem != "" && len(list) < most {
-			list = append(list, f)
-		}
-	}
-	return list
-}
-
 // problem is the first that the lines of a download name; "" for none.
-func (d download) problem() facts.FetchProblem {
+func (d download) problem() facts.FileProblem {
 	for _, line := range d.lines {
 		if strings.HasPrefix(line, "#use_cache") || strings.HasPrefix(line, "#do_") {
 			break
@@ -118,19 +86,29 @@ func (d download) unseen(last bool) bool {
 	return last
 }
 
-// notFetched finds the downloads of OpenCV's build whose files were not looked at after
-// them and are not there: they have failed, whatever the log says of why.
-func (p *prober) notFetched(dir string) {
-	const most = 8
-	n := 0
-	list := downloads(p.text(p.h.Join(dir, "CMakeDownloadLog.txt")))
+// failedDownloads reads the log that OpenCV's CMake writes of its downloads in a build
+// folder, anew in each run (cmake/OpenCVDownload.cmake), for those that failed in the last
+// one: for a reason that libcurl gave, or whose files nothing looked at after them and that
+// are not there, whatever the log says of why.
+func (p *prober) failedDownloads(dir string) {
+	const most = 64
+	file := p.h.Join(dir, "CMakeDownloadLog.txt")
+	list := downloads(p.text(file))
 	for i, d := range list {
-		m := facts.Model{Path: d.path, Address: d.url, Problem: facts.NotFetched}
+		f := facts.Download{Path: d.path, Problem: d.problem(), URL: d.url, File: file, Line: d.at}
 		if p.h.Windows() {
-			m.Path = strings.ReplaceAll(m.Path, "/", `\`)
+			f.Path = strings.ReplaceAll(f.Path, "/", `\`)
 		}
-		if n < most && d.unseen(i == len(list)-1) && !p.h.Exists(p.ctx, m.Path) && !slices.Contains(p.p.Downloads, m) {
-			p.p.Downloads, n = append(p.p.Downloads, m), n+1
+		f.Name = f.Path[strings.LastIndexAny(f.Path, `/\`)+1:]
+		// In the cache each file has its sum before its name.
+		if sum, name, ok := strings.Cut(f.Name, "-"); ok && len(sum) == 32 {
+			f.Name = name
+		}
+		if f.Problem == "" && d.unseen(i == len(list)-1) && !p.h.Exists(p.ctx, f.Path) {
+			f.Problem = facts.NotFetched
+		}
+		if f.Problem != "" && len(p.p.Downloads) < most && !slices.Contains(p.p.Downloads, f) {
+			p.p.Downloads = append(p.p.Downloads, f)
 		}
 	}
 }

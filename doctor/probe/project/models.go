@@ -53,12 +53,15 @@ func (p *prober) models() {
 
 // downloads looks at what OpenCV's build fetched, which it keeps in .cache or in
 // OPENCV_DOWNLOAD_PATH (OpenCV, cmake/OpenCVDownload.cmake): a file that stays there
-// empty, or as the page of an error, is refused in each run.
+// empty, or as the page of an error, is refused in each run. And at the logs of the current
+// folder and the usual one.
 func (p *prober) downloads() {
 	const most = 128
 	if !slices.Contains(p.p.Kinds, "opencv") {
 		return
 	}
+	p.failedDownloads(p.h.Dir)
+	p.failedDownloads(p.h.Join(p.dir, "build"))
 	dir := p.h.Join(p.dir, ".cache")
 	if own := look.EnvPath(p.h, "OPENCV_DOWNLOAD_PATH"); own != "" {
 		dir = own
@@ -72,7 +75,7 @@ func (p *prober) downloads() {
 		if err != nil {
 			continue // a folder, or not ours to read
 		}
-		m := facts.Model{Path: file, Problem: content.Problem(data)}
+		m := facts.Download{Path: file, Problem: content.Problem(data)}
 		if len(data) == 0 {
 			m.Problem = facts.EmptyFile
 		}

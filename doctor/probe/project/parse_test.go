@@ -67,10 +67,11 @@ func FuzzCommands(f *testing.F) {
 		if demands, _ := parseDarknet(text); len(demands) > 3 {
 			t.Errorf("%+v", demands)
 		}
-		for _, f := range failedFetches("log", text) {
-			if f.Line < 1 || f.Line > lines {
-				t.Errorf("%+v: line of %d", f, lines)
+		for _, d := range downloads(text) {
+			if d.at < 1 || d.at > lines {
+				t.Errorf("%+v: line of %d", d, lines)
 			}
+			d.problem()
 		}
 		if d := linkedModules("f", text); d.Line > lines {
 			t.Errorf("%+v: line of %d", d, lines)

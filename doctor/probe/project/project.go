@@ -38,7 +38,6 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	p.models()
 	p.downloads()
 	p.sources()
-	p.fetches()
 	p.p.Folder = p.dir
 	return facts.Facts{Project: p.p}, nil
 }
