@@ -6,6 +6,8 @@ import (
 	"strings"
 	"text/template"
 	"text/template/parse"
+
+	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
 // markup is HTML that was escaped where it was made: it is written as it is.
@@ -174,14 +176,16 @@ func field(v any, path []string) (any, error) {
 	for _, name := range path {
 		of := reflect.Indirect(reflect.ValueOf(v))
 		if of.Kind() != reflect.Struct || !of.FieldByName(name).IsValid() {
-			return nil, fmt.Errorf("the template's .%s: not a field of %T", name, v)
+			return nil, unknown("." + name)
 		}
 		v = of.FieldByName(name).Interface()
 	}
 	return v, nil
 }
 
-func unknown(n parse.Node) error { return fmt.Errorf("not known in the page's template: %s", n) }
+func unknown(what any) error {
+	return lang.Errorf("the page's template has %v, which is not known here", what)
+}
 
 // escaped is a value as HTML, in text or in an attribute in double quotes, by the
 // characters of html/template: a plus sign, too, which a browser that guesses UTF-7
