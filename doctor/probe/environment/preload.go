@@ -74,11 +74,8 @@ func (p *prober) libcRelease(dir string) string {
 		return ""
 	}
 	text := strings.TrimPrefix(string(data), libcVersion)
-	end := strings.IndexFunc(text, func(r rune) bool { return r != '.' && (r < '0' || r > '9') })
-	if end < 0 {
-		end = len(text)
-	}
-	return strings.TrimRight(text[:end], ".")
+	rest := strings.TrimLeft(text, ".0123456789")
+	return strings.TrimRight(strings.TrimSuffix(text, rest), ".")
 }
 
 // foreign reports whether a library is certainly for another architecture.

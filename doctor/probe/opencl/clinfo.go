@@ -131,27 +131,23 @@ func (p *parser) line(key, value string) {
 		}
 		p.platforms[p.at].Version = value
 	case amdDevice:
-		p.inDevices = true
-		if p.at >= 0 && len(p.platforms[p.at].Devices) < maxDevices {
-			p.platforms[p.at].Devices = append(p.platforms[p.at].Devices, Device{Type: deviceType(value)})
-		}
+		p.device(Device{Type: deviceType(value)})
 	case "CL_DEVICE_NAME":
-		p.inDevices = true
 		if p.at >= 0 {
 			if n := len(p.platforms[p.at].Devices); n > 0 && p.platforms[p.at].Devices[n-1].Name == "" {
-				p.platforms[p.at].Devices[n-1].Name = value
+				p.platforms[p.at].Devices[n-1].Name, p.inDevices = value, true
 				return
 			}
 		}
-		if p.at >= 0 && len(p.platforms[p.at].Devices) < maxDevices {
-			p.platforms[p.at].Devices = append(p.platforms[p.at].Devices, Device{Name: value})
-		}
+		p.device(Device{Name: value})
 	default:
 		if p.at < 0 {
 			return
 		}
 		of := &p.platforms[p.at]
-		of.field(key, value)
+		if key == "CL_PLATFORM_VENDOR" {
+			set(&of.Vendor, value)
+		}
 		if n := len(of.Devices); n > 0 && p.inDevices {
 			of.Devices[n-1].field(key, value)
 		}
@@ -181,10 +177,11 @@ func (p *parser) named(name string) {
 	}
 }
 
-func (p *Platform) field(key, value string) {
-	switch key {
-	case "CL_PLATFORM_VENDOR":
-		set(&p.Vendor, value)
+// device begins one of the platform.
+func (p *parser) device(d Device) {
+	p.inDevices = true
+	if p.at >= 0 && len(p.platforms[p.at].Devices) < maxDevices {
+		p.platforms[p.at].Devices = append(p.platforms[p.at].Devices, d)
 	}
 }
 
@@ -230,10 +227,5 @@ func deviceType(v string) string {
 func set(to *string, value string) { *to = cmp.Or(*to, value) }
 
 func leadingDigits(s string) string {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return s[:i]
-		}
-	}
-	return s
+	return s[:len(s)-len(strings.TrimLeft(s, "0123456789"))]
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
@@ -275,9 +276,7 @@ var attrKeys = []struct {
 // label that does not stand in it, or has no value, gives no attribute.
 func (b BuildInfo) Attrs() map[string]string {
 	out := map[string]string{}
-	if b.Version != "" {
-		out["build.version"] = b.Version
-	}
+	look.Set(out, "build.version", b.Version)
 	for _, a := range attrKeys {
 		for _, key := range a.keys {
 			if v, ok := b.Get(key); ok && v != "" {
@@ -310,14 +309,10 @@ func (b BuildInfo) Attrs() map[string]string {
 				kits = append(kits, f.Key)
 			}
 		}
-		if len(kits) > 0 {
-			out["build.gui"] = strings.Join(kits, " ")
-		}
+		look.Set(out, "build.gui", strings.Join(kits, " "))
 	}
 	if _, ok := out["build.parallel"]; !ok {
-		if p := b.oldParallel(); p != "" {
-			out["build.parallel"] = p
-		}
+		look.Set(out, "build.parallel", b.oldParallel())
 	}
 	return out
 }
