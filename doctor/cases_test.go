@@ -107,6 +107,7 @@ func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/lot18.yaml")
 	judgeCases(t, "testdata/lot19u.yaml")
 	judgeCases(t, "testdata/lot19w.yaml")
+	judgeCases(t, "testdata/lot20u.yaml")
 }
 
 var sharedCases = filepath.Join("..", "..", "shared", "cases")
