@@ -327,6 +327,9 @@ var tegraRelease = lazyregexp.New(`R([0-9]+) \(release\), REVISION: ([0-9.]+)`)
 // (NVIDIA, "CUDA GPU Compute Capability", Jetson products).
 var tegras = []struct{ chip, capability string }{
 	{"nvidia,tegra210", "5.3"}, {"nvidia,tegra186", "6.2"}, {"nvidia,tegra194", "7.2"}, {"nvidia,tegra234", "8.7"},
+	// Thor's GPU is on PCI, too; without this, that entry and the board's would be two
+	// GPUs, one of them unknown.
+	{"nvidia,tegra264", "11.0"},
 }
 
 // jetson recognises NVIDIA's boards by their device tree.
