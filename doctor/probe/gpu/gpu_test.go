@@ -105,6 +105,20 @@ func FuzzTexts(f *testing.F) {
 	})
 }
 
+// TestFiltered: which variable keeps the loader from a driver's file.
+func TestFiltered(t *testing.T) {
+	const only, never = "VK_LOADER_DRIVERS_SELECT", "VK_LOADER_DRIVERS_DISABLE"
+	for _, c := range []struct{ env, want string }{
+		{"", ""}, {never + "=*intel*", ""}, {never + "=intel*,*NVIDIA*", never}, {never + "=nvidia*", never}, {never + "=*icd.json", never},
+		{never + "=nvidia", ""}, {never + "=nvidia_icd.json", never}, {never + "=~all~", never}, {only + "=*lvp*", only}, {only + "=*nvidia*", ""},
+		{only + "=*nvidia*\n" + never + "=*", never},
+	} {
+		if got := filtered(hosttest.Parse(t, "-- env --\nPATH=/bin\n"+c.env+"\n"), "nvidia_icd.json"); got != c.want {
+			t.Errorf("%s: %q, want %q", c.env, got, c.want)
+		}
+	}
+}
+
 // TestManyGPUs: what a host may claim is bounded.
 func TestManyGPUs(t *testing.T) {
 	linux, windows := "-- platform --\nlinux/amd64\n", "-- platform --\nwindows/amd64\n"

@@ -78,6 +78,16 @@ func (p *probe) vulkan(ctx context.Context) {
 			p.missingManifest(f, variable)
 			continue
 		}
+		if variable := filtered(h, path.Base(f)); variable != "" {
+			p.f.Add(Vulkan, facts.Instance{
+				Unusable: &facts.Unusable{
+					Reason: facts.Disabled, Detail: lang.F("%s=%s keeps the Vulkan loader from using %s", variable, h.Env(variable), f),
+					Remedy: "unset " + variable,
+				},
+				Evidence: []facts.Evidence{{Kind: "env", Source: variable, Detail: f}},
+			})
+			continue
+		}
 		p.manifest(ctx, f, func(lib string) string {
 			if path.IsAbs(lib) {
 				if h.Exists(ctx, lib) {
@@ -100,6 +110,32 @@ func (p *probe) vulkan(ctx context.Context) {
 	}
 	p.activeVulkan()
 	p.unregisteredVulkan(ctx)
+}
+
+// filtered is the variable by which the loader passes over a driver's file; "" for none.
+// Both hold names of files with a star before and after that match any text (Vulkan-Loader,
+// docs/LoaderInterfaceArchitecture.md, "Driver Filtering"; release 1.3.234).
+func filtered(h *host.Host, name string) string {
+	const only, never = "VK_LOADER_DRIVERS_SELECT", "VK_LOADER_DRIVERS_DISABLE"
+	match := func(list string) bool {
+		for glob := range strings.SplitSeq(strings.ToLower(list), ",") {
+			before, after := strings.HasPrefix(glob, "*"), strings.HasSuffix(glob, "*")
+			word, low := strings.Trim(glob, "*"), strings.ToLower(name)
+			switch {
+			case glob == "~all~", before && after && strings.Contains(low, word),
+				before && !after && strings.HasSuffix(low, word), after && !before && strings.HasPrefix(low, word), low == glob:
+				return true
+			}
+		}
+		return false
+	}
+	switch list := h.Env(only); {
+	case match(h.Env(never)):
+		return never
+	case list != "" && !match(list):
+		return only
+	}
+	return ""
 }
 
 // unregisteredVulkan finds NVIDIA's Vulkan driver where no file registers it and
