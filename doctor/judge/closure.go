@@ -109,6 +109,12 @@ func needVars(e *evaluation, s subject, match func(facts.Need) bool) (map[string
 	}
 	if slices.ContainsFunc([]string{n.Found, s.instance.Path}, ofHomebrew) {
 		vars["brew"] = "yes"
+		// Where both Homebrews have it, the one of the other processor is only first on PATH.
+		for _, other := range e.facts.Components[s.name] {
+			if n.Cause == facts.OtherArch && strings.HasPrefix(other.Path, "/opt/homebrew/") && strings.HasPrefix(n.Found, "/usr/local/") {
+				vars["native"] = other.Path
+			}
+		}
 	}
 	vars["no-card"] = e.noCardFor(n.Cause, names)
 	vars["libraries"], vars["are"] = strings.Join(names, ", "), "is"

@@ -182,8 +182,13 @@ func PkgConfigDirs(ctx context.Context, h *host.Host) []string {
 		return append(dirs, SplitPath(lib)...)
 	}
 	if h.OS == "darwin" {
-		// pkg-config itself is Homebrew's there, with its own prefix.
-		for _, prefix := range []string{"/opt/homebrew", "/usr/local"} {
+		// pkg-config itself is Homebrew's there, with its own prefix: where a Mac has both
+		// Homebrews, the Intel one's finds no package of the other.
+		prefixes := []string{"/opt/homebrew", "/usr/local"}
+		if found := h.LookPath(ctx, "pkg-config"); len(found) > 0 && slices.Contains(prefixes, path.Dir(path.Dir(found[0]))) {
+			prefixes = []string{path.Dir(path.Dir(found[0]))}
+		}
+		for _, prefix := range prefixes {
 			dirs = append(dirs, prefix+"/lib/pkgconfig", prefix+"/share/pkgconfig")
 		}
 		return append(dirs, "/usr/lib/pkgconfig")
