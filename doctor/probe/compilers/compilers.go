@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -244,8 +245,36 @@ func inspect(ctx context.Context, h *host.Host, c candidate) (facts.Instance, er
 	} else if gone := missingHeaders(ctx, h, c, inst); len(gone) > 0 {
 		inst.Has = nil
 		inst.Unusable = &facts.Unusable{Reason: facts.Incomplete, Detail: lang.F("%s cannot compile: the headers %s are missing", c.Path, strings.Join(gone, ", ")), Remedy: headers(ctx, h, inst)}
+	} else if release := halfGCC(ctx, h, c, text); release != "" {
+		inst.Has = nil
+		inst.Unusable = &facts.Unusable{Reason: facts.Incomplete, Detail: lang.F("%s cannot compile C++: it uses the headers of GCC %s, the newest GCC here, and of that only the part for C is installed", c.Path, release), Remedy: lang.F("Install the C++ library's headers of GCC %s", release)}
+		if loader.Debian(ctx, h) {
+			inst.Unusable.Remedy = lang.F("As root: %s", "apt-get install libstdc++-"+release+"-dev")
+		}
 	}
 	return inst, nil
+}
+
+var selectedGCC = lazyregexp.New(`(?m)^Selected GCC installation:\s*(\S+)`)
+
+// halfGCC is the release of GCC whose C++ headers clang++ uses and does not find: it
+// takes the newest that has a folder, and gcc-12 without g++-12 makes one
+// (clangd/vscode-clangd issue 553, llvm/llvm-project issue 59738).
+func halfGCC(ctx context.Context, h *host.Host, c candidate, text string) string {
+	m := selectedGCC.FindStringSubmatch(text)
+	if h.OS != "linux" || c.kind != "clang++" || m == nil || !strings.HasPrefix(path.Clean(m[1]), "/usr/lib/gcc/") {
+		return ""
+	}
+	release, others := path.Base(path.Clean(m[1])), h.Glob(ctx, "/usr/include/c++", "*")
+	if len(others) == 0 || slices.Contains(others, "/usr/include/c++/"+release) {
+		return ""
+	}
+	// Where it can be asked, its answer decides.
+	out, err := h.Run(ctx, host.Command{Argv: []string{c.Path, "-E", "-o", "/dev/null", "-x", "c++", "-include", "vector", "/dev/null"}})
+	if err == nil && out.Exit == 0 {
+		return ""
+	}
+	return release
 }
 
 // clangByFolder reads LLVM's version from the folder of its own headers,

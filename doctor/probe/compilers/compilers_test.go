@@ -138,6 +138,26 @@ func TestMissingHeaders(t *testing.T) {
 	}
 }
 
+// TestHalfGCC: clang++ uses the headers of the newest GCC that has a folder.
+func TestHalfGCC(t *testing.T) {
+	const ask = "-- run \"/usr/bin/clang++\" \"-E\" \"-o\" \"/dev/null\" \"-x\" \"c++\" \"-include\" \"vector\" \"/dev/null\" --\n#exit "
+	clang := func(gcc string) string {
+		return "-- run \"/usr/bin/clang++\" \"-v\" --\n#stderr Ubuntu clang version 14.0.0-1ubuntu1.1\n#stderr Target: x86_64-pc-linux-gnu\n#stderr Selected GCC installation: " + gcc + "\n"
+	}
+	for _, c := range []struct{ name, files, detail string }{
+		{"its headers are there", clang("/usr/bin/../lib/gcc/x86_64-linux-gnu/11"), ""},
+		{"only another's are", clang("/usr/bin/../lib/gcc/x86_64-linux-gnu/12"), "headers of GCC 12"},
+		{"it finds them all the same", clang("/usr/bin/../lib/gcc/x86_64-linux-gnu/12") + ask + "0\n", ""},
+		{"it says so", clang("/usr/bin/../lib/gcc/x86_64-linux-gnu/12") + ask + "1\n", "headers of GCC 12"},
+		{"a GCC elsewhere", clang("/opt/rh/gcc-toolset-13/root/usr/lib/gcc/x86_64-redhat-linux/13"), ""},
+	} {
+		g := find(t, env+"-- file /usr/include/c++/11/vector --\n"+c.files).Components["clang++"][0]
+		if u := g.Unusable; (u == nil) != (c.detail == "") || u != nil && !strings.Contains(u.Detail, c.detail) {
+			t.Errorf("%s: %+v", c.name, u)
+		}
+	}
+}
+
 func TestUnusableCompiler(t *testing.T) {
 	f := find(t, env+"-- exec /usr/bin/gcc --\n-- run \"/usr/bin/gcc\" \"-v\" --\n#error exec format error\n")
 	probetest.Copies(t, f, "gcc", "* /usr/bin/gcc")
