@@ -69,7 +69,10 @@ type OS struct {
 	Libc    Libc   `json:"libc,omitzero"`
 	// Container: docker, podman, lxc, chroot, wsl1, wsl2 …; "" for none seen.
 	Container string `json:"container,omitempty"`
-	User      User   `json:"user,omitzero"`
+	// Image: ostree where /usr is an image that rpm-ostree or bootc replaces as a whole,
+	// so that dnf cannot install into it; "" elsewhere.
+	Image string `json:"image,omitempty"`
+	User  User   `json:"user,omitzero"`
 	// StalePath lists folders that new sessions find on PATH and this one, which
 	// is older, does not (Windows: the registry is ahead of the environment).
 	StalePath []string `json:"stale_path,omitempty"`
@@ -110,6 +113,9 @@ type Environment struct {
 	// NoSources is the file of package sources of the machine's maker of which every
 	// line is switched off.
 	NoSources string `json:"no_sources,omitempty"`
+	// Interrupted: dpkg was ended while it worked, and apt-get installs nothing until
+	// dpkg has been told to finish.
+	Interrupted bool `json:"interrupted,omitempty"`
 	// NoOpenGL is the libGL.so of a Jetson that builds link and that leads to no file.
 	NoOpenGL string `json:"no_opengl,omitempty"`
 	// Folders are those that tools write to and cannot, Variables those whose

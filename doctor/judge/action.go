@@ -207,7 +207,7 @@ func (s subject) scripted(do *recipes.Do, fill func(string) (string, bool)) *Act
 // manager is the system's package manager, "" for none that is known to tell
 // which package a library is in.
 func (e *evaluation) manager() string {
-	if e.facts.OS.Family == "darwin" {
+	if e.facts.OS.Family == "darwin" || e.facts.OS.Image != "" {
 		return ""
 	}
 	for _, m := range []string{"apt", "dnf", "zypper", "apk"} {

@@ -160,6 +160,24 @@ func compilerGone(e *evaluation, _ subject) (map[string]string, bool) {
 	return nil, false
 }
 
+// compilerUnusable finds a variable that names a compiler which is here and cannot compile.
+func compilerUnusable(e *evaluation, _ subject) (map[string]string, bool) {
+	for _, name := range []string{"gcc", "g++", "clang", "clang++"} {
+		for _, i := range e.facts.Components[name] {
+			for _, variable := range []string{"CC", "CXX"} {
+				if i.Unusable != nil && e.builds() && slices.Contains(i.Via, variable) {
+					vars := map[string]string{"variable": variable, "detail": i.Unusable.Detail, "remedy": i.Unusable.Remedy}
+					if gpp, ok := e.facts.Active("g++"); ok && gpp.Unusable == nil && variable == "CXX" {
+						vars["gcc"] = "yes"
+					}
+					return vars, true
+				}
+			}
+		}
+	}
+	return nil, false
+}
+
 // fromSnap finds the variables by which programs with windows load modules of a snap.
 func fromSnap(e *evaluation, _ subject) (map[string]string, bool) {
 	var names []string
@@ -224,6 +242,11 @@ func noCertificates(e *evaluation, _ subject) (map[string]string, bool) {
 		}
 	}
 	return map[string]string{"sudo": e.sudo()}, e.facts.Environment.NoCertificates
+}
+
+// dpkgInterrupted finds a dpkg that was ended while it worked.
+func dpkgInterrupted(e *evaluation, _ subject) (map[string]string, bool) {
+	return map[string]string{"sudo": e.sudo()}, e.facts.Environment.Interrupted
 }
 
 // localCertificates finds certificates, such as an intercepting proxy's, that were

@@ -711,7 +711,19 @@ func ByHand(q *recipes.Requirement, f *facts.Facts) string {
 			}
 		}
 	}
-	return cmp.Or(Manual(q, f), lang.F("See the page of %s.", q.ID))
+	return cmp.Or(layered(q, f), Manual(q, f), lang.F("See the page of %s.", q.ID))
+}
+
+// layered is how the packages of a fix come onto a system whose /usr is one image.
+func layered(q *recipes.Requirement, f *facts.Facts) string {
+	for i := range q.Fix {
+		p := q.Fix[i].Installs()
+		if f.OS.Image == "" || p.Manager != "dnf" || len(q.Fix[i].Distro) > 0 && !onOS(q.Fix[i].Distro, f.OS) {
+			continue
+		}
+		return lang.F("Work in a container (toolbox create, then toolbox enter), where deployctl doctor --fix installs it. To add it to this system's image instead: rpm-ostree install %s, then restart.", strings.Join(p.Packages, " "))
+	}
+	return ""
 }
 
 // FixText says what one entry of a requirement's fix list does; "" where it does
@@ -781,6 +793,8 @@ func managerHere(name string, f *facts.Facts) bool {
 		return f.OS.Family == "windows"
 	case "npm": // deployctl reads the registry itself
 		return true
+	case "dnf":
+		return f.OS.Image == "" && len(f.Components[name]) > 0
 	case "pip": // a distribution's own Python is left alone
 		_, ok := f.VirtualEnvironment()
 		return ok

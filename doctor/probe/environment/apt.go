@@ -9,6 +9,17 @@ import (
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
+// interrupted looks for the files that dpkg leaves when it is ended at work: apt refuses
+// everything while there are any whose names are all digits (apt,
+// apt-pkg/deb/debsystem.cc, CheckUpdates).
+func (p *prober) interrupted() {
+	for _, file := range p.h.Glob(p.ctx, "/var/lib/dpkg/updates", "*") {
+		if strings.Trim(path.Base(file), "0123456789") == "" {
+			p.e.Interrupted = true
+		}
+	}
+}
+
 var aptProxy = lazyregexp.New(`(?i)(?:^|[\s:{;])Proxy\s+"([^"]*)"`)
 
 // aptProxies lists the proxies that apt refuses. It takes no scheme for granted,

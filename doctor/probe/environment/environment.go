@@ -35,6 +35,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 		if text := p.text(sources); strings.Contains(text, "deb ") && !strings.Contains("\n"+text, "\ndeb ") {
 			p.e.NoSources = sources
 		}
+		p.interrupted()
 		p.openGL()
 	case "windows":
 		key, err := p.h.RegistryKey(p.ctx, `HKLM\SYSTEM\CurrentControlSet\Control\CI\Policy`, "64")

@@ -213,6 +213,12 @@ func (p *prober) container() {
 	}
 	p.wsl()
 	p.chroot()
+	// libostree leaves this file at boot; a container on such a host installs as ever.
+	const booted = "/run/ostree-booted"
+	if p.os.Container == "" && p.h.Exists(p.ctx, booted) {
+		p.os.Image = "ostree"
+		p.evidence("file", booted, "")
+	}
 }
 
 // wsl: the kernel's name tells (WSL 1: 4.4.0-19041-Microsoft, WSL 2:
