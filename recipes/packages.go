@@ -4,13 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 )
 
 // release is what a release of a distribution packages.
 type release struct {
 	Distribution string `yaml:"distribution"`
-	// Release is VERSION_ID of os-release(5), "" for every release.
+	// Release is VERSION_ID of os-release(5), or what stands before its point, "" for
+	// every release.
 	Release string `yaml:"release"`
 	// Versions are by component.
 	Versions map[string]string `yaml:"versions"`
@@ -66,7 +68,7 @@ func findRelease(distribution, version string) release {
 		panic(err)
 	}
 	for _, r := range list {
-		if r.Distribution == distribution && (r.Release == "" || r.Release == version) {
+		if r.Distribution == distribution && (r.Release == "" || r.Release == version || strings.HasPrefix(version, r.Release+".")) {
 			return r
 		}
 	}

@@ -198,6 +198,7 @@ const (
 	FolderFull     FolderProblem = "full"
 	NoExec         FolderProblem = "noexec"  // programs cannot be started from it
 	FolderOfRoot   FolderProblem = "of-root" // it is /, and the user is not root
+	FolderDenied   FolderProblem = "denied"  // this user may not even list it
 )
 
 // Variable is a variable whose value a tool cannot use.
@@ -253,6 +254,9 @@ const (
 	NoGoRoot       VariableProblem = "no-goroot"       // GOROOT names a folder that is not here
 	NotInCache     VariableProblem = "not-in-cache"    // downloads are off, and gocv is not among the modules in the folder that the detail names
 	LocalToolchain VariableProblem = "local-toolchain" // Go does not fetch the newer Go that a go.mod asks for
+	ForcesJIT      VariableProblem = "forces-jit"      // CUDA ignores machine code with it, and compiles PTX
+	NoJIT          VariableProblem = "no-jit"          // CUDA compiles no PTX with it
+	HidesAMD       VariableProblem = "hides-amd"       // ROCm's OpenCL finds no GPU with it
 	FromSnap       VariableProblem = "from-snap"       // it names a folder of a snap, whose libraries are for its own C library
 )
 
@@ -544,7 +548,11 @@ type Module struct {
 	// it.
 	Blacklist string `json:"blacklist,omitempty"`
 	Prime     bool   `json:"prime,omitempty"`
-	Key       string `json:"key,omitempty"`
+	// Removed is the file of udev rules that takes NVIDIA's cards off the PCI bus;
+	// Envy: EnvyControl wrote it.
+	Removed string `json:"removed,omitempty"`
+	Envy    bool   `json:"envy,omitempty"`
+	Key     string `json:"key,omitempty"`
 }
 
 // Libc is the C library.

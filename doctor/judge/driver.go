@@ -243,6 +243,18 @@ func moduleNotLoaded(e *evaluation, _ subject) (map[string]string, bool) {
 	return vars, ok && m.Built && !m.Loaded && m.SecureBoot != "on" && g.Driver == ""
 }
 
+// cardRemoved finds the rule by which udev takes NVIDIA's cards off the bus, where none
+// is there.
+func cardRemoved(e *evaluation, _ subject) (map[string]string, bool) {
+	m := e.facts.Environment.Module
+	cards, _ := e.nvidiaGPUs()
+	vars := map[string]string{"file": m.Removed, "sudo": e.sudo()}
+	if m.Envy {
+		vars["envy"] = "yes"
+	}
+	return vars, m.Removed != "" && len(cards) == 0 && e.usesCUDA()
+}
+
 // cardPassedOn finds a machine whose NVIDIA cards are all kept for virtual machines.
 func cardPassedOn(e *evaluation, _ subject) (map[string]string, bool) {
 	g, ok := e.ownCard()

@@ -63,6 +63,8 @@ func goCache(e *evaluation, _ subject) (map[string]string, bool) {
 		what = lang.F("%s=%s is not an absolute path", f.Variable, f.Path)
 	case facts.NotAFolder:
 		what = lang.F("%s=%s is a file, not a folder", f.Variable, f.Path)
+	case facts.FolderDenied:
+		return map[string]string{"what": lang.F("%s may not be opened by this user", f.Path), "variable": f.Variable, "denied": f.Path, "sudo": e.sudo()}, true
 	case facts.FolderOfRoot:
 		what = lang.T("HOME is /, to which only root can write")
 	case facts.FolderUnset:
@@ -155,24 +157,6 @@ func compilerGone(e *evaluation, _ subject) (map[string]string, bool) {
 		}
 		if v.Problem == facts.NoProgram && reads {
 			return map[string]string{"variable": v.Name, "value": v.Value}, true
-		}
-	}
-	return nil, false
-}
-
-// compilerUnusable finds a variable that names a compiler which is here and cannot compile.
-func compilerUnusable(e *evaluation, _ subject) (map[string]string, bool) {
-	for _, name := range []string{"gcc", "g++", "clang", "clang++"} {
-		for _, i := range e.facts.Components[name] {
-			for _, variable := range []string{"CC", "CXX"} {
-				if i.Unusable != nil && e.builds() && slices.Contains(i.Via, variable) {
-					vars := map[string]string{"variable": variable, "detail": i.Unusable.Detail, "remedy": i.Unusable.Remedy}
-					if gpp, ok := e.facts.Active("g++"); ok && gpp.Unusable == nil && variable == "CXX" {
-						vars["gcc"] = "yes"
-					}
-					return vars, true
-				}
-			}
 		}
 	}
 	return nil, false

@@ -252,6 +252,40 @@ func (e *evaluation) libtorchFor(sm string) string {
 	return other
 }
 
+// codeIgnored finds a variable by which CUDA ignores the only code in a library that a
+// card here runs.
+func codeIgnored(e *evaluation, s subject) (map[string]string, bool) {
+	gpus, known := e.nvidiaGPUs()
+	whole := e.codeOf(s)
+	if !e.usesCUDA() || !known || len(whole.CUDAArchs) == 0 {
+		return nil, false
+	}
+	runs := func(b facts.Built) bool {
+		return slices.ContainsFunc(gpus, func(g facts.GPU) bool { return runsOn(b, g.ComputeCapability) })
+	}
+	for _, v := range e.facts.Environment.Variables {
+		left, what := whole, ""
+		switch v.Problem {
+		case facts.ForcesJIT:
+			left.CUDAArchs, what = nil, lang.T("the machine code in it, and it has no PTX for this GPU")
+		case facts.NoJIT:
+			left.PTX, what = nil, lang.T("the PTX in it, and it has no machine code for this GPU")
+		}
+		if what != "" && runs(whole) && !runs(left) {
+			return map[string]string{"variable": v.Name, "value": v.Value, "what": what}, true
+		}
+	}
+	return nil, false
+}
+
+// amdHidden finds a variable that hides every GPU from ROCm's OpenCL.
+func amdHidden(e *evaluation, s subject) (map[string]string, bool) {
+	if !slices.Contains(e.touched(), "opencl") || !e.usesKFD() {
+		return nil, false
+	}
+	return variables(facts.HidesAMD)(e, s)
+}
+
 // runsOnCode is runsOn for a build whose code is known.
 func runsOnCode(b facts.Built, sm string) bool { return len(b.CUDAArchs) > 0 && runsOn(b, sm) }
 

@@ -605,7 +605,7 @@ func (e *evaluation) disk(c *recipes.DiskCheck) verdict {
 // release's version is known. "" where that is not so.
 func (e *evaluation) packagedOld(q *recipes.Requirement, fix *recipes.Fix) string {
 	manager := fix.Installs().Manager
-	if q.Component == nil || q.Component.Version == "" || q.Manual == "" || fix.Build != "" || manager != "apt" {
+	if q.Component == nil || q.Component.Version == "" || q.Manual == "" || fix.Build != "" || manager != "apt" && manager != "dnf" {
 		return ""
 	}
 	older := func(version string) bool {
@@ -714,8 +714,12 @@ func ByHand(q *recipes.Requirement, f *facts.Facts) string {
 	return cmp.Or(layered(q, f), Manual(q, f), lang.F("See the page of %s.", q.ID))
 }
 
-// layered is how the packages of a fix come onto a system whose /usr is one image.
+// layered is how the packages of a fix come onto a system whose /usr is one image, and
+// where they are for a program in Flatpak's sandbox.
 func layered(q *recipes.Requirement, f *facts.Facts) string {
+	if f.OS.Container == "flatpak" && q.Component != nil {
+		return lang.T("This terminal is inside a sandbox of Flatpak, which has its own /usr and hides the programs of the system. Use a terminal outside it, or start a shell of the system: flatpak-spawn --host bash")
+	}
 	for i := range q.Fix {
 		p := q.Fix[i].Installs()
 		if f.OS.Image == "" || p.Manager != "dnf" || len(q.Fix[i].Distro) > 0 && !onOS(q.Fix[i].Distro, f.OS) {
@@ -783,7 +787,7 @@ func Fits(fix *recipes.Fix, f *facts.Facts) bool {
 func notPackaged(q *recipes.Requirement, p recipes.Packages, f *facts.Facts) bool {
 	// Of several components that serve alike, the packages are those of the first.
 	id, version := f.OS.Release()
-	return p.Manager == "apt" && q.Component != nil && recipes.NotPackaged(id, version, names(q.Component)[0])
+	return (p.Manager == "apt" || p.Manager == "dnf") && q.Component != nil && recipes.NotPackaged(id, version, names(q.Component)[0])
 }
 
 // managerHere reports whether a package manager of a fix can be used here.

@@ -259,10 +259,12 @@ var selectedGCC = lazyregexp.New(`(?m)^Selected GCC installation:\s*(\S+)`)
 
 // halfGCC is the release of GCC whose C++ headers clang++ uses and does not find: it
 // takes the newest that has a folder, and gcc-12 without g++-12 makes one
-// (clangd/vscode-clangd issue 553, llvm/llvm-project issue 59738).
+// (clangd/vscode-clangd issue 553, llvm/llvm-project issue 59738). It is looked at where
+// builds use this clang++: beside a g++ that works, nobody meets it.
 func halfGCC(ctx context.Context, h *host.Host, c candidate, text string) string {
 	m := selectedGCC.FindStringSubmatch(text)
-	if h.OS != "linux" || c.kind != "clang++" || m == nil || !strings.HasPrefix(path.Clean(m[1]), "/usr/lib/gcc/") {
+	used := slices.Contains(namedBy(h, c), "CXX") || len(h.LookPath(ctx, "g++")) == 0
+	if h.OS != "linux" || c.kind != "clang++" || m == nil || !used || !strings.HasPrefix(path.Clean(m[1]), "/usr/lib/gcc/") {
 		return ""
 	}
 	release, others := path.Base(path.Clean(m[1])), h.Glob(ctx, "/usr/include/c++", "*")

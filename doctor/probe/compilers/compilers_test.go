@@ -149,6 +149,7 @@ func TestHalfGCC(t *testing.T) {
 		{"only another's are", clang("/usr/bin/../lib/gcc/x86_64-linux-gnu/12"), "headers of GCC 12"},
 		{"it finds them all the same", clang("/usr/bin/../lib/gcc/x86_64-linux-gnu/12") + ask + "0\n", ""},
 		{"it says so", clang("/usr/bin/../lib/gcc/x86_64-linux-gnu/12") + ask + "1\n", "headers of GCC 12"},
+		{"g++ is used", clang("/usr/bin/../lib/gcc/x86_64-linux-gnu/12") + gcc("/usr/bin/g++", "11.4.0", "x86_64-linux-gnu"), ""},
 		{"a GCC elsewhere", clang("/opt/rh/gcc-toolset-13/root/usr/lib/gcc/x86_64-redhat-linux/13"), ""},
 	} {
 		g := find(t, env+"-- file /usr/include/c++/11/vector --\n"+c.files).Components["clang++"][0]

@@ -211,6 +211,15 @@ func (p *probe) mismatched(ctx context.Context, kernel, library string) *facts.U
 	return u
 }
 
+// ownWSLKernel reports a WSL with a kernel of the user's own, without the device by which
+// programs reach the GPU. Microsoft's have its name in their release.
+func (p *probe) ownWSLKernel(ctx context.Context) bool {
+	kernel, err := p.h.Text(ctx, "/proc/sys/kernel/osrelease")
+	_, missing := p.h.Stat(ctx, "/dev/dxg")
+	return err == nil && !strings.Contains(strings.ToLower(kernel), "microsoft") && host.IsNotExist(missing) &&
+		p.h.Env("WSL_DISTRO_NAME") != "" && p.h.Exists(ctx, "/usr/lib/wsl/lib/libdxcore.so")
+}
+
 // failing is a driver that nvidia-smi cannot use, in its own words.
 func (p *probe) failing(ctx context.Context, text string) *facts.Unusable {
 	u := &facts.Unusable{Reason: facts.Broken, Detail: text}
@@ -221,6 +230,10 @@ func (p *probe) failing(ctx context.Context, text string) *facts.Unusable {
 		if inContainer(ctx, p.h) {
 			u.Remedy = lang.T("Restart the host: its driver was updated and the old kernel module is still loaded.")
 		}
+	case p.ownWSLKernel(ctx):
+		// zhenruyan/WSL-libre-linux-kernel issue 5; microsoft/WSL2-Linux-Kernel, CONFIG_DXGKRNL.
+		u.Detail = lang.F("%s (the kernel of this WSL is not Microsoft's and has no /dev/dxg)", text)
+		u.Remedy = lang.T("Remove the line kernel= from %UserProfile%\\.wslconfig on Windows, then run there: wsl --shutdown. Or build your kernel from Microsoft's sources for WSL, with CONFIG_DXGKRNL=y. Do not install a Linux driver inside WSL.")
 	case inWSL(ctx, p.h) && strings.Contains(low, "blocked by the operating system"):
 		// microsoft/WSL issues 11865 and 12859; NVIDIA, CUDA on WSL User Guide.
 		u.Remedy = lang.T("On Windows, update the NVIDIA driver and run in PowerShell: wsl --update; wsl --shutdown. WSL gets cards in WDDM mode only: where nvidia-smi on Windows shows TCC, run nvidia-smi -dm 0 as administrator and restart Windows. Do not install a Linux driver inside WSL.")

@@ -51,6 +51,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	p.goVariables()
 	p.hidden()
 	p.goToolchain()
+	p.ofCards()
 	p.openCL()
 	p.preVega()
 	p.rusticl()

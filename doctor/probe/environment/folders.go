@@ -1,6 +1,8 @@
 package environment
 
 import (
+	"errors"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -135,6 +137,15 @@ func (p *prober) goCache(note func(purpose, variable, path string, problem facts
 	default:
 		if d, err := h.Disk(p.ctx, cache); err == nil && d.ReadOnly {
 			note("go-cache", variable, cache, facts.ReadOnlyFolder)
+			return
+		}
+		// As root's, where go once ran with sudo.
+		below := map[string]string{"HOME": "/.cache/go-build", "XDG_CACHE_HOME": "/go-build"}[variable]
+		if variable == "HOME" && h.OS == "darwin" {
+			below = "/Library/Caches/go-build"
+		}
+		if _, err := h.ReadDir(p.ctx, cache+below); errors.Is(err, fs.ErrPermission) {
+			note("go-cache", variable, cache+below, facts.FolderDenied)
 		}
 	}
 }

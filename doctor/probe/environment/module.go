@@ -17,6 +17,9 @@ const secureBoot = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d
 // blacklists matches the lines of modprobe.d(5) that keep NVIDIA's module out.
 var blacklists = lazyregexp.New(`(?m)^(?:blacklist nvidia|alias nvidia off|install nvidia /(?:usr/)?bin/(?:false|true))\s*$`)
 
+// removesCards matches a rule of udev(7) that takes NVIDIA's display devices off the bus.
+var removesCards = lazyregexp.New(`(?m)^[^#\n]*ATTR\{vendor\}=="0x10de"[^#\n]*ATTR\{class\}=="0x03[^#\n]*ATTR\{remove\}="1"`)
+
 // fabric reads the state of Fabric Manager where the PCI bus has NVSwitches, bridges of
 // the class "other" (PCI Code and ID Assignment Specification).
 func (p *prober) fabric() {
@@ -54,6 +57,13 @@ func (p *prober) module() {
 		}
 		p.fabric()
 		return
+	}
+	for _, dir := range []string{"/etc/udev/rules.d", "/lib/udev/rules.d"} {
+		for _, file := range h.Glob(p.ctx, dir, "*nvidia*.rules") {
+			if text := p.text(file); removesCards.MatchString(text) {
+				m.Removed, m.Envy = file, strings.Contains(text, "EnvyControl")
+			}
+		}
 	}
 	kernel := look.Clean(p.text("/proc/sys/kernel/osrelease"))
 	if kernel == "" || strings.Contains(kernel, "/") {

@@ -115,6 +115,22 @@ func (p *prober) hidden() {
 	}
 }
 
+// ofCards lists the variables by which CUDA ignores a part of the code in programs (CUDA C++
+// Programming Guide, "CUDA Environment Variables"), and ROCm's OpenCL its GPUs (ROCm,
+// "GPU isolation techniques"): a number that no GPU has ends the list.
+func (p *prober) ofCards() {
+	for _, v := range []facts.Variable{{Name: "CUDA_FORCE_PTX_JIT", Problem: facts.ForcesJIT}, {Name: "CUDA_DISABLE_PTX_JIT", Problem: facts.NoJIT}} {
+		if p.h.Env(v.Name) == "1" {
+			p.note(v.Name, "1", v.Problem, "")
+		}
+	}
+	for _, name := range []string{"ROCR_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL"} {
+		if v := strings.TrimSpace(p.h.Env(name)); strings.HasPrefix(v, "-") {
+			p.note(name, v, facts.HidesAMD, "")
+		}
+	}
+}
+
 // openCL lists the variables that turn OpenCL off in OpenCV (OpenCV, "OpenCL-related
 // environment variables"; opencv/opencv issue 9852).
 func (p *prober) openCL() {
