@@ -69,8 +69,8 @@ type OS struct {
 	Libc    Libc   `json:"libc,omitzero"`
 	// Container: docker, podman, lxc, chroot, wsl1, wsl2 …; "" for none seen.
 	Container string `json:"container,omitempty"`
-	// Image: ostree where /usr is an image that rpm-ostree or bootc replaces as a whole,
-	// so that dnf cannot install into it; "" elsewhere.
+	// Image says what replaces /usr as a whole, so that the package manager cannot install
+	// into it: ostree (rpm-ostree, bootc), transactional (openSUSE), steamos; "" elsewhere.
 	Image string `json:"image,omitempty"`
 	User  User   `json:"user,omitzero"`
 	// StalePath lists folders that new sessions find on PATH and this one, which

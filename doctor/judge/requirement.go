@@ -590,6 +590,8 @@ func (e *evaluation) disk(c *recipes.DiskCheck) verdict {
 		}
 		v := verdict{state: OK, wanted: wanted, found: lang.F("%s free", recipes.Bytes(d.Free).Human()), where: d.Path}
 		switch {
+		case d.ReadOnly && c.For == "system" && e.facts.OS.Image != "":
+			v.state, v.found = Skipped, lang.T("this system is an image, and packages are installed in a container")
 		case d.ReadOnly:
 			v.state, v.found = Fail, "read-only"
 		case d.Free < uint64(c.Free):
@@ -720,12 +722,20 @@ func layered(q *recipes.Requirement, f *facts.Facts) string {
 	if f.OS.Container == "flatpak" && q.Component != nil {
 		return lang.T("This terminal is inside a sandbox of Flatpak, which has its own /usr and hides the programs of the system. Use a terminal outside it, or start a shell of the system: flatpak-spawn --host bash")
 	}
+	if f.OS.Image == "steamos" && q.Component != nil && len(q.Fix) > 0 {
+		return lang.T("Work in a container (distrobox create, then distrobox enter), where deployctl doctor --fix installs it. SteamOS itself is read-only, and its updates remove what pacman adds.")
+	}
+	manager := map[string]string{"ostree": "dnf", "transactional": "zypper"}[f.OS.Image]
 	for i := range q.Fix {
 		p := q.Fix[i].Installs()
-		if f.OS.Image == "" || p.Manager != "dnf" || len(q.Fix[i].Distro) > 0 && !onOS(q.Fix[i].Distro, f.OS) {
+		if manager == "" || p.Manager != manager || len(q.Fix[i].Distro) > 0 && !onOS(q.Fix[i].Distro, f.OS) {
 			continue
 		}
-		return lang.F("Work in a container (toolbox create, then toolbox enter), where deployctl doctor --fix installs it. To add it to this system's image instead: rpm-ostree install %s, then restart.", strings.Join(p.Packages, " "))
+		packages := strings.Join(p.Packages, " ")
+		if manager == "zypper" {
+			return lang.F("Work in a container (distrobox create, then distrobox enter), where deployctl doctor --fix installs it. To add it to this system instead, as root: transactional-update pkg install %s, then restart.", packages)
+		}
+		return lang.F("Work in a container (toolbox create, then toolbox enter), where deployctl doctor --fix installs it. To add it to this system's image instead: rpm-ostree install %s, then restart.", packages)
 	}
 	return ""
 }
@@ -797,7 +807,7 @@ func managerHere(name string, f *facts.Facts) bool {
 		return f.OS.Family == "windows"
 	case "npm": // deployctl reads the registry itself
 		return true
-	case "dnf":
+	case "dnf", "pacman", "zypper":
 		return f.OS.Image == "" && len(f.Components[name]) > 0
 	case "pip": // a distribution's own Python is left alone
 		_, ok := f.VirtualEnvironment()

@@ -11,6 +11,7 @@ import (
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -257,11 +258,17 @@ func (p *probe) failing(ctx context.Context, text string) *facts.Unusable {
 		}
 	case inContainer(ctx, p.h):
 		u.Remedy = lang.F("Make nvidia-smi work on the host first. %s", again(ctx, p.h, ""))
+	case strings.Contains(low, "no devices were found") && p.azureA10(ctx):
+		u.Reason, u.Remedy = facts.NoDevice, lang.T("Install Microsoft's GRID driver in place of this one (Azure documentation, \"Install NVIDIA GPU drivers on N-series VMs running Linux\"): Azure's machines with an A10 have a part of the card, a vGPU, which other drivers do not start.")
 	case strings.Contains(low, "no devices were found"):
 		u.Reason, u.Remedy = facts.NoDevice, lang.T("Run sudo dmesg | grep -i nvrm. It says why the driver does not start the card.")
 		if p.h.Windows() {
 			u.Remedy = lang.T("Open Device Manager > Display adapters. Enable the NVIDIA card if it is disabled; else its properties say why it does not start (a code). Then reinstall the NVIDIA driver and restart Windows.")
 		}
+	case p.privateDevices(ctx) != "":
+		unit := p.privateDevices(ctx)
+		u.Detail = lang.F("%s (the service %s has a /dev of its own, PrivateDevices=yes, without NVIDIA's devices)", text, unit)
+		u.Remedy = lang.F("Set PrivateDevices=no under [Service] of %s (sudo systemctl edit %s), then run: sudo systemctl restart %s", unit, unit, unit)
 	case strings.Contains(low, "communicate with the nvidia driver"), strings.Contains(low, "driver not loaded"):
 		u.Remedy = lang.T("Run sudo modprobe nvidia. If it fails, the module is not built for the running kernel (install its headers and rebuild it with dkms) or Secure Boot blocks it.")
 		if p.h.Windows() {
@@ -270,6 +277,41 @@ func (p *probe) failing(ctx context.Context, text string) *facts.Unusable {
 	}
 	return u
 }
+
+// azureA10 reports a virtual machine of Azure's with an A10, of which it has a part:
+// the sizes NVadsA10_v5 (Azure documentation, N-series driver setup for Linux).
+func (p *probe) azureA10(ctx context.Context) bool {
+	is := func(file, want string) bool {
+		text, err := p.h.Text(ctx, file)
+		return err == nil && strings.TrimSpace(text) == want
+	}
+	if !is("/sys/class/dmi/id/sys_vendor", "Microsoft Corporation") || !is("/sys/class/dmi/id/product_name", "Virtual Machine") {
+		return false
+	}
+	return slices.ContainsFunc(p.h.Glob(ctx, "/sys/bus/pci/devices", "*"), func(dir string) bool {
+		return is(dir+"/vendor", "0x10de") && is(dir+"/device", "0x2236")
+	})
+}
+
+// privateDevices is the systemd service that this process belongs to, where its unit has
+// a /dev of its own, without the devices of GPUs (systemd.exec(5)); "" for none.
+func (p *probe) privateDevices(ctx context.Context) string {
+	group, err := p.h.Text(ctx, "/proc/self/cgroup")
+	unit := path.Base(strings.TrimSpace(group))
+	if err != nil || !strings.Contains(group, "/system.slice/") || !strings.HasSuffix(unit, ".service") || p.h.Exists(ctx, "/dev/nvidiactl") {
+		return ""
+	}
+	for _, dir := range []string{"/etc/systemd/system/", "/run/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/"} {
+		for _, file := range append(p.h.Glob(ctx, dir+unit+".d", "*.conf"), dir+unit) {
+			if text, err := p.h.Text(ctx, file); err == nil && privateSet.MatchString(text) {
+				return unit
+			}
+		}
+	}
+	return ""
+}
+
+var privateSet = lazyregexp.New(`(?mi)^\s*PrivateDevices\s*=\s*(?:yes|true|on|1)\s*$`)
 
 // withoutNVML says what brings libnvidia-ml.so.1 of the driver whose module is loaded.
 func (p *probe) withoutNVML(ctx context.Context) string {

@@ -213,12 +213,7 @@ func (p *prober) container() {
 	}
 	p.wsl()
 	p.chroot()
-	// libostree leaves this file at boot; a container on such a host installs as ever.
-	const booted = "/run/ostree-booted"
-	if p.os.Container == "" && p.h.Exists(p.ctx, booted) {
-		p.os.Image = "ostree"
-		p.evidence("file", booted, "")
-	}
+	p.image()
 }
 
 // wsl: the kernel's name tells (WSL 1: 4.4.0-19041-Microsoft, WSL 2:
@@ -237,6 +232,26 @@ func (p *prober) wsl() {
 	if p.os.Container == "" {
 		p.os.Container = "wsl" + generation
 		p.evidence("file", "/proc/sys/kernel/osrelease", p.os.Kernel)
+	}
+}
+
+// image tells a system whose /usr is replaced as a whole. A container on it installs as
+// ever. libostree leaves its file at boot; the other two mount /usr read-only.
+func (p *prober) image() {
+	const booted, update = "/run/ostree-booted", "/usr/sbin/transactional-update"
+	if p.os.Container != "" {
+		return
+	}
+	d, err := p.h.Disk(p.ctx, "/usr")
+	switch readOnly := err == nil && d.ReadOnly; {
+	case p.h.Exists(p.ctx, booted):
+		p.os.Image = "ostree"
+		p.evidence("file", booted, "")
+	case readOnly && p.h.Exists(p.ctx, update):
+		p.os.Image = "transactional"
+		p.evidence("file", update, "")
+	case readOnly && p.os.ID == "steamos":
+		p.os.Image = "steamos"
 	}
 }
 

@@ -101,6 +101,27 @@ func TestContainers(t *testing.T) {
 	}
 }
 
+// TestImage: systems whose /usr is replaced as a whole, and neighbors that are not.
+func TestImage(t *testing.T) {
+	const update = "-- exec /usr/sbin/transactional-update --\n"
+	disk := func(kind string) string { return "-- disk / --\n500000000000 200000000000 btrfs" + kind + "\n" }
+	id := func(name string) string { return "-- file /etc/os-release --\nID=" + name + "\n" }
+	for _, c := range []struct{ name, host, want string }{
+		{"Silverblue", id("fedora") + disk("") + "-- file /run/ostree-booted --\n", "ostree"},
+		{"a toolbox on it", id("fedora") + disk("") + "-- file /run/ostree-booted --\n-- file /run/.containerenv --\n", ""},
+		{"MicroOS", id("opensuse-microos") + disk(" ro") + update, "transactional"},
+		{"Tumbleweed with the tool", id("opensuse-tumbleweed") + disk("") + update, ""},
+		{"a Steam Deck", id("steamos") + disk(" ro"), "steamos"},
+		{"a Steam Deck that was opened", id("steamos") + disk(""), ""},
+		{"a file system that is read-only after an error", id("debian") + disk(" ro"), ""},
+	} {
+		f, err := Probe(t.Context(), hosttest.Parse(t, c.host))
+		if err != nil || f.OS.Image != c.want {
+			t.Errorf("%s: %q, %v, want %q", c.name, f.OS.Image, err, c.want)
+		}
+	}
+}
+
 func TestLibc(t *testing.T) {
 	const versions = "GLIBCXX_3.4\x00GLIBCXX_3.4.1\x00GLIBCXX_3.4.9\x00GLIBCXX_3.4.30\x00GLIBCXX_3.4.10\x00CXXABI_1.3\x00CXXABI_1.3.13\x00CXXABI_TM_1\x00GLIBC_2.38\x00"
 	for _, c := range []struct {
