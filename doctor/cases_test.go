@@ -108,6 +108,7 @@ func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/lot19u.yaml")
 	judgeCases(t, "testdata/lot19w.yaml")
 	judgeCases(t, "testdata/lot20u.yaml")
+	judgeCases(t, "testdata/lot20w.yaml")
 }
 
 var sharedCases = filepath.Join("..", "..", "shared", "cases")
