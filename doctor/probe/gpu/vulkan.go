@@ -44,16 +44,8 @@ func parseManifest(text string) (manifest, error) {
 // vulkan reads the registered drivers of Linux and macOS.
 func (p *probe) vulkan(ctx context.Context) {
 	h := p.h
-	var files []string
-	override, variable := h.Env("VK_DRIVER_FILES"), "VK_DRIVER_FILES"
-	if override == "" {
-		override, variable = h.Env("VK_ICD_FILENAMES"), "VK_ICD_FILENAMES"
-	}
-	if override != "" {
-		for f := range strings.SplitSeq(override, ":") {
-			files = append(files, f)
-		}
-	} else {
+	files, variable := p.driverFiles()
+	if variable == "" {
 		dirs := []string{"/etc/vulkan", "/usr/local/etc/vulkan", "/usr/local/share/vulkan", "/usr/share/vulkan"}
 		if h.OS == "darwin" {
 			dirs = append(dirs, "/opt/homebrew/etc/vulkan", "/opt/homebrew/share/vulkan")
@@ -74,8 +66,7 @@ func (p *probe) vulkan(ctx context.Context) {
 			continue
 		}
 		seen[f] = true
-		if _, err := h.Stat(ctx, f); override != "" && host.IsNotExist(err) {
-			p.missingManifest(f, variable)
+		if variable != "" && p.missingManifest(ctx, f, variable) {
 			continue
 		}
 		if variable := filtered(h, path.Base(f)); variable != "" {
@@ -159,15 +150,36 @@ func (p *probe) unregisteredVulkan(ctx context.Context) {
 	})
 }
 
-// missingManifest is a driver file that VK_DRIVER_FILES names and that is not there.
-func (p *probe) missingManifest(file, variable string) {
+// driverFiles are the drivers to which a variable limits the Vulkan loader, and the
+// variable; "" where none is set.
+func (p *probe) driverFiles() (files []string, variable string) {
+	for _, variable := range []string{"VK_DRIVER_FILES", "VK_ICD_FILENAMES"} {
+		if list := p.h.Env(variable); list != "" {
+			if p.h.Windows() {
+				return strings.Split(list, ";"), variable
+			}
+			return strings.Split(list, ":"), variable
+		}
+	}
+	return nil, ""
+}
+
+// missingManifest reports whether a driver file that VK_DRIVER_FILES names is not there.
+func (p *probe) missingManifest(ctx context.Context, file, variable string) bool {
+	if _, err := p.h.Stat(ctx, file); !host.IsNotExist(err) {
+		return false
+	}
+	remedy := "unset " + variable
+	if p.h.Windows() {
+		remedy = lang.F(`set "%[1]s=". Remove %[1]s from Windows' environment variables, too, where it is set there.`, variable)
+	}
 	p.f.Add(Vulkan, facts.Instance{
 		Unusable: &facts.Unusable{
-			Reason: facts.MissingFile, Detail: lang.F("%s names %s, which is not there; the Vulkan loader then uses no other driver", variable, file),
-			Remedy: "unset " + variable,
+			Reason: facts.MissingFile, Detail: lang.F("%s names %s, which is not there; the Vulkan loader then uses no other driver", variable, file), Remedy: remedy,
 		},
 		Evidence: []facts.Evidence{{Kind: "env", Source: variable, Detail: file}},
 	})
+	return true
 }
 
 // manifest adds the driver of one file.
@@ -281,12 +293,19 @@ func (p *probe) windows(ctx context.Context) {
 		}
 	}
 	sort.Strings(listed)
+	files, variable := p.driverFiles()
+	if variable == "" {
+		files = append(manifests, listed...)
+	}
 	seen := map[string]bool{}
-	for _, f := range append(manifests, listed...) {
+	for _, f := range files {
 		if f == "" || seen[strings.ToLower(f)] || len(seen) >= maxManifests {
 			continue
 		}
 		seen[strings.ToLower(f)] = true
+		if variable != "" && p.missingManifest(ctx, f, variable) {
+			continue
+		}
 		p.manifest(ctx, f, func(lib string) string {
 			full := lib
 			if !strings.Contains(lib, ":") {
