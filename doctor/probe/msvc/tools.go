@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
 	"github.com/deployctl/deployctl/recipes/library/lang"
@@ -277,8 +278,25 @@ func (p *prober) sdk(root, v string, ev facts.Evidence, listed bool) facts.Insta
 	if !i.HasPart("um") && !i.HasPart("lib") {
 		i.Unusable = &facts.Unusable{Reason: facts.Incomplete, Detail: lang.F("the Windows SDK %s in %s has no um folder (windows.h) and no libraries of Windows", v, i.Path),
 			Remedy: lang.T("In the Visual Studio Installer, choose Modify > Individual components and add a Windows 10 or 11 SDK.")}
+	} else if bin := j(root, "bin", v); !i.HasPart("rc") && p.toolsWithout(bin, arch, "rc.exe") {
+		i.Unusable = &facts.Unusable{Reason: facts.Incomplete, Detail: lang.F("the tools of the Windows SDK %s in %s lack rc.exe, without which nothing is linked (LNK1158)", v, bin),
+			Remedy: lang.T("Repair it: Settings > Apps > Windows Software Development Kit > Modify > Repair. Or, in the Visual Studio Installer, choose Modify > Individual components, and remove this Windows SDK and add it again.")}
 	}
 	return i
+}
+
+// toolsWithout reports whether a folder of the SDK's tools is known to have others and not
+// this one, neither for this processor nor, by which MSBuild goes first, for x86.
+func (p *prober) toolsWithout(bin, arch, tool string) bool {
+	lacks := false
+	for _, a := range []string{arch, "x86"} {
+		entries, err := p.h.ReadDir(p.ctx, p.h.Join(bin, a))
+		if slices.ContainsFunc(entries, func(e host.Entry) bool { return strings.EqualFold(e.Name, tool) }) {
+			return false
+		}
+		lacks = lacks || err == nil && slices.ContainsFunc(entries, func(e host.Entry) bool { return strings.HasSuffix(strings.ToLower(e.Name), ".exe") })
+	}
+	return lacks
 }
 
 func (p *prober) chooseSDK(list []facts.Instance) {
@@ -290,7 +308,7 @@ func (p *prober) chooseSDK(list []facts.Instance) {
 			list[i].Via = []string{"environment"}
 			break
 		}
-		if !list[i].HasPart("um") {
+		if !list[i].HasPart("um") || list[i].Unusable != nil {
 			continue
 		}
 		if best < 0 || look.Newer(list[i].Version, list[best].Version) {
