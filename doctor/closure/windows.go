@@ -98,6 +98,7 @@ func fillWindows(ctx context.Context, h *host.Host, f *facts.Facts) error {
 			case name == "opencv":
 				w.openCVFFmpeg(&list[i], &list[i])
 			case name == "darknet": // the OpenCV beside it is its own
+				list[i].Built.CuDNN = w.cudnnSeries(list[i].Attrs["program"])
 				for j, cv := range f.Components["opencv"] {
 					if cv.Places.Bin != "" && strings.EqualFold(cv.Places.Bin, list[i].Places.Bin) {
 						w.openCVFFmpeg(&list[i], &f.Components["opencv"][j])
@@ -202,6 +203,22 @@ func (w *desk) cudaOf(in *facts.Instance) string {
 	}
 	return ""
 }
+
+// cudnnSeries is the series of the cuDNN (8) that a program is linked with, "" for none.
+func (w *desk) cudnnSeries(program string) string {
+	o := w.image(program)
+	if o == nil {
+		return ""
+	}
+	for _, name := range w.imports(o) {
+		if m := cudnnName.FindStringSubmatch(strings.ToLower(name)); m != nil {
+			return m[1]
+		}
+	}
+	return ""
+}
+
+var cudnnName = lazyregexp.New(`^cudnn64_([0-9]+)\.dll$`)
 
 // zlib: cuDNN 8.3 to 8.8 loads zlibwapi.dll by name when it computes, and ends the
 // program where it is missing ("Could not locate zlibwapi.dll"). Whether 8.9 does

@@ -105,6 +105,12 @@ type Environment struct {
 	Fabric Fabric `json:"fabric,omitzero"`
 	// SmartAppControl: Windows starts no programs that it does not know.
 	SmartAppControl bool `json:"smart_app_control,omitempty"`
+	// GuardedFolder is the folder of the user's that Windows' Controlled folder access
+	// guards and that the current folder lies in.
+	GuardedFolder string `json:"guarded_folder,omitempty"`
+	// NoPagingFile: Windows' paging file is switched off, so that programs are given no
+	// more memory than the machine has.
+	NoPagingFile bool `json:"no_paging_file,omitempty"`
 	// NoDXG: the kernel is WSL's, and the device file by which programs there reach
 	// the GPU is not here.
 	NoDXG bool `json:"no_dxg,omitempty"`
@@ -272,6 +278,8 @@ type Project struct {
 	// Runtime is the C runtime that MSVC builds a CMake project with, as in Built; ""
 	// where more than its CMakeLists.txt decides.
 	Runtime string `json:"runtime,omitempty"`
+	// CXX is the line of its CMakeLists.txt that sets the C++ standard.
+	CXX *CXXStandard `json:"cxx,omitempty"`
 	// GPUCode are the lines that say which GPUs to make code for.
 	GPUCode []GPUCode `json:"gpu_code,omitempty"`
 	// MSBuild are the settings of Visual Studio's projects here that a machine may not
@@ -296,6 +304,15 @@ type Project struct {
 	Missing []Missing `json:"missing,omitempty"`
 	// CUDA is what OpenCV's build folder has for WITH_CUDA: on, off; "" for unknown.
 	CUDA string `json:"cuda,omitempty"`
+}
+
+// CXXStandard is a line of a CMakeLists.txt that sets the C++ standard (14) for what is
+// built there.
+type CXXStandard struct {
+	Standard string `json:"standard"`
+	File     string `json:"file"`
+	Line     int    `json:"line"`
+	Text     string `json:"text"`
 }
 
 // CPUCode is a line of a build file or of CMake's cache that names instructions to
@@ -484,6 +501,9 @@ const (
 	// NoPythonDebug: a Debug build of Python's module needs the detail, which this Python
 	// does not have.
 	NoPythonDebug LeftoverProblem = "no-python-debug"
+	// OtherLinker: the linker of Visual Studio's compiler is the program of that name which
+	// comes with Git's or MSYS2's shell.
+	OtherLinker LeftoverProblem = "other-linker"
 )
 
 // Submodule is a folder that git fills from another repository, and that is empty.

@@ -354,6 +354,21 @@ func projectGPUCode(e *evaluation, s subject) (map[string]string, bool) {
 	return vars, true
 }
 
+// projectCXX finds a project that is compiled by an older C++ standard than the headers of
+// the LibTorch here ask for.
+func projectCXX(e *evaluation, _ subject) (map[string]string, bool) {
+	p := e.facts.Project
+	torch, ok := e.facts.Active("libtorch")
+	if !ok || p.CXX == nil || !slices.Contains(e.touched(), "libtorch") || !slices.ContainsFunc(p.Demands, func(d facts.Demand) bool { return d.By == "cmake" && d.Component == "libtorch" }) {
+		return nil, false
+	}
+	wanted, _, err := e.tables.Choose("libtorch", map[string]string{"libtorch": torch.Version}, "cxx")
+	if err != nil || p.CXX.Standard != "98" && !newer(wanted, p.CXX.Standard) {
+		return nil, false
+	}
+	return map[string]string{"file": p.CXX.File, "line": strconv.Itoa(p.CXX.Line), "text": p.CXX.Text, "version": torch.Version, "standard": p.CXX.Standard, "wanted": wanted}, true
+}
+
 // downloadRefused says what a file is in place of the one that was downloaded.
 func downloadRefused(_ *evaluation, s subject) (map[string]string, bool) {
 	what := map[facts.FileProblem]string{facts.EmptyFile: "empty", facts.WebPage: "a web page", facts.LFSPointer: "the text by which git LFS stands for a file"}[item[facts.Download](s).Problem]

@@ -818,12 +818,46 @@ func (e *evaluation) getDLLs(names []string) (out []string) {
 	return out[:min(len(out), 3)]
 }
 
+// cudnnNeeds is dllNeeds for the cuDNN of a recipe, or of a program that its build linked
+// with cuDNN, of which the recipe asks nothing.
+func cudnnNeeds(e *evaluation, _ subject) (map[string]string, bool) {
+	cudnn, ok := e.facts.Active("cudnn")
+	uses := slices.ContainsFunc(e.touched(), func(name string) bool {
+		i, ok := e.facts.Active(name)
+		return name == "cudnn" || ok && name == "darknet" && i.Built.CuDNN != "" && strings.HasPrefix(cudnn.Version, i.Built.CuDNN+".")
+	})
+	if !ok || !uses {
+		return nil, false
+	}
+	vars, found := dllNeeds(facts.OnCall, false)(e, subject{e: e, name: "cudnn", instance: &cudnn})
+	if found {
+		vars["version"] = cudnn.Version
+	}
+	return vars, found
+}
+
 // smartAppControl: what is compiled here is not signed, and nobody has run it before.
 func smartAppControl(e *evaluation, _ subject) (map[string]string, bool) {
 	builds := slices.ContainsFunc(e.touched(), func(name string) bool {
 		return slices.Contains([]string{"mingw", "msvc", "go"}, name)
 	})
 	return nil, e.facts.Environment.SmartAppControl && builds
+}
+
+// noPagingFile finds a build of PyTorch for CUDA where little memory is free and Windows
+// may not page: it sets aside several GB when the libraries of CUDA are loaded.
+func noPagingFile(e *evaluation, _ subject) (map[string]string, bool) {
+	const needs = 4 << 30
+	m := e.facts.Memory
+	if !e.facts.Environment.NoPagingFile || m.Available == 0 || m.Available >= needs {
+		return nil, false
+	}
+	for _, i := range e.imported("libtorch", "") {
+		if slices.Contains(e.touched(), "libtorch") && slices.Contains(i.Built.Backends, "cuda") {
+			return map[string]string{"version": i.Version, "free": recipes.FormatBytes(int64(m.Available))}, true
+		}
+	}
+	return nil, false
 }
 
 // cutPath tells which folder of a library the last entry of a PATH that was cut off

@@ -38,10 +38,7 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 		p.interrupted()
 		p.openGL()
 	case "windows":
-		key, err := p.h.RegistryKey(p.ctx, `HKLM\SYSTEM\CurrentControlSet\Control\CI\Policy`, "64")
-		if v, ok := key.Value("VerifiedAndReputablePolicyState"); err == nil && ok {
-			p.e.SmartAppControl = v.Int == 1 // 2 is evaluation, which blocks nothing
-		}
+		p.windows()
 	case "darwin":
 		p.inserts()
 		p.headers()

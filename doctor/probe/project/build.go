@@ -6,6 +6,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/recipes"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // sourceFolder is the folder with the sources that the current folder builds: itself, the
@@ -89,6 +90,9 @@ func (p *prober) readCache(dir string) *cached {
 	return c
 }
 
+// otherLinker is the link.exe of GNU's coreutils, in the folder that Git and MSYS2 have it.
+var otherLinker = lazyregexp.New(`(?i)[/\\]usr[/\\]bin[/\\]link\.exe$`)
+
 // buildFolder reads what a build folder's cache says that this machine cannot do.
 func (p *prober) buildFolder(dir string) {
 	c := p.readCache(dir)
@@ -112,6 +116,8 @@ func (p *prober) buildFolder(dir string) {
 			l.Problem, l.Detail = p.caffeProto(e.value)
 		case (e.name == "CMAKE_AR" || e.name == "CMAKE_RANLIB") && p.h.OS == "darwin" && p.h.Exists(p.ctx, p.h.Join(p.h.DirOf(p.h.DirOf(e.value)), "conda-meta")):
 			l.Problem = facts.ForeignArchiver
+		case e.name == "CMAKE_LINKER" && p.h.Windows() && otherLinker.MatchString(e.value) && strings.HasSuffix(strings.ToLower(c.value("CMAKE_CXX_COMPILER")), "/cl.exe"):
+			l.Problem, l.Detail = facts.OtherLinker, strings.ReplaceAll(e.value[:strings.LastIndexAny(e.value, `/\`)], "/", `\`)
 		}
 		if l.Problem != "" {
 			p.p.Leftovers = append(p.p.Leftovers, l)

@@ -135,7 +135,8 @@ func (p *prober) cmakeLists() {
 	var demands []facts.Demand
 	var code []facts.GPUCode
 	var kinds []string
-	depth := 0
+	var cxx *facts.CXXStandard
+	features, depth := false, 0 // the standard may be raised by the features that are asked for
 	for _, c := range commands(text) {
 		d := facts.Demand{By: "cmake", File: file, Line: c.line, Text: lines[c.line-1], Optional: depth > 0, Unsure: depth > 0 || own}
 		first := ""
@@ -168,9 +169,18 @@ func (p *prober) cmakeLists() {
 		case "set", "list":
 			own = own || strings.HasSuffix(first, "_DIR") && packages[strings.ToLower(strings.TrimSuffix(first, "_DIR"))] != "" ||
 				slices.Contains(c.args, "CMAKE_PREFIX_PATH") || slices.Contains(c.args, "CMAKE_MODULE_PATH")
+			if first == "CMAKE_CXX_STANDARD" && depth == 0 && len(c.args) == 2 && number(c.args[1]) {
+				cxx = &facts.CXXStandard{Standard: c.args[1], File: file, Line: c.line, Text: strings.TrimSpace(d.Text)}
+			}
 			if first == "CMAKE_CUDA_ARCHITECTURES" && depth == 0 {
 				code = append(code, architectures(facts.GPUCode{By: "cmake", Optional: true, File: file, Line: c.line, Text: strings.TrimSpace(d.Text)}, c.args[1:]))
 			}
+		case "set_property", "set_target_properties":
+			if i := slices.Index(c.args, "CXX_STANDARD"); i > 0 && i+1 < len(c.args) && depth == 0 && number(c.args[i+1]) {
+				cxx = &facts.CXXStandard{Standard: c.args[i+1], File: file, Line: c.line, Text: strings.TrimSpace(d.Text)}
+			}
+		case "target_compile_features":
+			features = true
 		case "fetchcontent_declare", "cpmaddpackage", "hunter_add_package", "externalproject_add":
 			own = true
 		}
@@ -184,6 +194,9 @@ func (p *prober) cmakeLists() {
 		p.demand(d)
 	}
 	p.p.GPUCode = append(p.p.GPUCode, code...)
+	if !features {
+		p.p.CXX = cxx
+	}
 	if p.h.Windows() && !own && !p.h.Exists(p.ctx, p.h.Join(p.dir, "CMakePresets.json")) {
 		p.p.Runtime = msvcRuntime(text)
 	}
@@ -373,7 +386,7 @@ func (p *prober) cache(dir string) (project string) {
 			code.Line, code.Text, code.Archs = n, e.text, capabilities(value)
 		case name == "CUDA_ARCH_PTX":
 			code.PTX = capabilities(value)
-		case name == "BUILD_PYTHON" || name == "NCNN_SYSTEM_GLSLANG" || name == "NCNN_VULKAN":
+		case name == "BUILD_PYTHON" || name == "NCNN_SYSTEM_GLSLANG" || name == "NCNN_VULKAN" || name == "CUDA_ARCH":
 			options[name] = value
 		case name == "WITH_OBSENSOR" && value == "ON":
 			obsensor, obsensor.Problem = l, facts.NotWithMinGW
@@ -408,7 +421,9 @@ func (p *prober) cache(dir string) (project string) {
 	if project == "OpenCV" && cuda && dnn.Entry != "" {
 		found = append(found, dnn)
 	}
-	if project == "OpenCV" && cuda && len(code.Archs) > 0 {
+	// OpenPose takes the card's by itself unless CUDA_ARCH says that they are typed in.
+	typed := project == "OpenPose" && options["CUDA_ARCH"] == "Manual" && options["GPU_MODE"] != "CPU_ONLY" && options["GPU_MODE"] != "OPENCL"
+	if (project == "OpenCV" && cuda || typed) && len(code.Archs) > 0 {
 		p.p.GPUCode = append(p.p.GPUCode, code)
 	}
 	if l, needs := p.needsPrompt(options, file); needs {
