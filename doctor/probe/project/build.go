@@ -117,7 +117,8 @@ func (p *prober) buildFolder(dir string) {
 		case (e.name == "CMAKE_AR" || e.name == "CMAKE_RANLIB") && p.h.OS == "darwin" && p.h.Exists(p.ctx, p.h.Join(p.h.DirOf(p.h.DirOf(e.value)), "conda-meta")):
 			l.Problem = facts.ForeignArchiver
 		case e.name == "CMAKE_LINKER" && p.h.Windows() && otherLinker.MatchString(e.value) && strings.HasSuffix(strings.ToLower(c.value("CMAKE_CXX_COMPILER")), "/cl.exe"):
-			l.Problem, l.Detail = facts.OtherLinker, strings.ReplaceAll(e.value[:strings.LastIndexAny(e.value, `/\`)], "/", `\`)
+			l.Value = strings.ReplaceAll(e.value, "/", `\`)
+			l.Problem, l.Detail = facts.OtherLinker, p.h.DirOf(l.Value)
 		}
 		if l.Problem != "" {
 			p.p.Leftovers = append(p.p.Leftovers, l)
