@@ -258,6 +258,7 @@ const (
 	// OtherToolchain is a toolchain file for another system, which the detail names.
 	OtherToolchain VariableProblem = "other-toolchain"
 	NoGoRoot       VariableProblem = "no-goroot"       // GOROOT names a folder that is not here
+	OfGoRoot       VariableProblem = "goroot"          // GOROOT names the folder of a Go, whose release is the detail
 	NotInCache     VariableProblem = "not-in-cache"    // downloads are off, and gocv is not among the modules in the folder that the detail names
 	LocalToolchain VariableProblem = "local-toolchain" // Go does not fetch the newer Go that a go.mod asks for
 	ForcesJIT      VariableProblem = "forces-jit"      // CUDA ignores machine code with it, and compiles PTX

@@ -98,6 +98,18 @@ func goSetting(problems ...facts.VariableProblem) relation {
 	}
 }
 
+// goRootOther finds a GOROOT of another release than the go command: that command then
+// starts the compiler and reads the library of the other.
+func goRootOther(e *evaluation, s subject) (map[string]string, bool) {
+	vars, ok := goSetting(facts.OfGoRoot)(e, s)
+	golang, found := e.facts.Active("go")
+	if !ok || !found || golang.Version == "" || vars["detail"] == golang.Version {
+		return nil, false
+	}
+	vars["version"] = golang.Version
+	return vars, true
+}
+
 // cgoNoGCC finds a machine with clang alone, or with a gcc that does not compile: go build
 // starts gcc unless CC names another (cmd/go/internal/cfg, DefaultCC on Linux). Of a g++
 // without gcc nothing is said: packages bring both, and a recording may name one.

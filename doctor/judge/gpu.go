@@ -430,7 +430,11 @@ func backendMissing(e *evaluation, s subject) (map[string]string, bool) {
 // CPU.
 func onlySoftware(e *evaluation, s subject) (map[string]string, bool) {
 	var found []string
+	variable := ""
 	for _, i := range e.facts.Components[s.name] {
+		if slices.Contains(i.Via, "VK_DRIVER_FILES") || slices.Contains(i.Via, "VK_ICD_FILENAMES") {
+			variable = i.Via[0]
+		}
 		if i.Unusable != nil || i.Path == "" {
 			continue
 		}
@@ -444,7 +448,7 @@ func onlySoftware(e *evaluation, s subject) (map[string]string, bool) {
 			return nil, false // not known
 		}
 	}
-	return map[string]string{"devices": strings.Join(found, ", ")}, len(found) > 0
+	return map[string]string{"devices": strings.Join(found, ", "), "variable": variable}, len(found) > 0
 }
 
 // CUDAGone is the check that fails where no CUDA toolkit helps: the card is too

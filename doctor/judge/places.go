@@ -95,6 +95,13 @@ func guardedFolder(e *evaluation, _ subject) (map[string]string, bool) {
 	return map[string]string{"folder": folder, "project": e.facts.Project.Folder}, folder != "" && (e.builds() || slices.Contains(e.touched(), "visual-studio")) && e.facts.Project.Folder != ""
 }
 
+// networkFolder finds a project on a network share (\\server\share) without a drive letter.
+func networkFolder(e *evaluation, _ subject) (map[string]string, bool) {
+	folder := e.facts.Project.Folder
+	share := strings.HasPrefix(folder, `\\`) && !strings.HasPrefix(folder, `\\?\`) && !strings.HasPrefix(folder, `\\.\`)
+	return map[string]string{"folder": folder}, share && slices.Contains(e.touched(), "cmake")
+}
+
 // oddPath finds blanks and characters beyond ASCII in the path of a tool that
 // breaks on them.
 func oddPath(_ *evaluation, s subject) (map[string]string, bool) {

@@ -158,7 +158,8 @@ func runtimeTooOld(e *evaluation, s subject) (map[string]string, bool) {
 // runtimeCrash: the files use std::mutex as MSVC 14.40 and newer compile it, and
 // crash with the runtime that came with Visual Studio 2022 before 17.8. Where their
 // imports could not be read: ONNX Runtime 1.18.1, and 1.21 and newer; releases between
-// were compiled to do without (microsoft/onnxruntime pull request 21005).
+// were compiled to do without (microsoft/onnxruntime pull request 21005). PyTorch does so
+// since 2.9 (pytorch/pytorch issue 169429).
 func runtimeCrash(e *evaluation, s subject) (map[string]string, bool) {
 	vars, have, _, _ := runtime(e, s)
 	needs := 0
@@ -166,6 +167,8 @@ func runtimeCrash(e *evaluation, s subject) (map[string]string, bool) {
 	case r != nil:
 		needs = minor14(r.Version)
 	case s.name == "onnxruntime" && ortNeeds38(s.instance.Version):
+		needs = 38
+	case s.name == "libtorch" && torchNeeds38(s.instance.Version):
 		needs = 38
 	}
 	return vars, s.instance.OwnRuntime == nil && have >= 20 && needs > have && e.usesSystemRuntime(*s.instance)
@@ -194,6 +197,11 @@ func entryPoint(e *evaluation, s subject) (map[string]string, bool) {
 func ortNeeds38(version string) bool {
 	newer, err := check(">= 1.21", version)
 	return err == nil && (newer || version == "1.18.1")
+}
+
+func torchNeeds38(version string) bool {
+	newer, err := check(">= 2.9", version)
+	return err == nil && newer
 }
 
 // ownRuntime makes the relation for a Visual C++ runtime beside a copy's files

@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"slices"
@@ -29,8 +30,25 @@ func (p *prober) folders() {
 		if problem := p.hindered(tmp, variable != ""); problem != "" {
 			note("tmp", variable, tmp, problem)
 		}
+	} else if p.noDrive(tmp) {
+		note("tmp", "TEMP", tmp, facts.FolderMissing)
 	}
 	p.goCache(note)
+}
+
+// noDrive reports whether a folder of Windows is on a drive that is not here, such as one
+// that was unplugged: the system's own drive answers, and that one does not.
+func (p *prober) noDrive(path string) bool {
+	system := cmp.Or(p.h.Env("SystemDrive"), "C:") + `\`
+	if len(path) < 3 || path[1] != ':' || strings.EqualFold(path[:3], system) {
+		return false
+	}
+	if _, err := p.h.Disk(p.ctx, system); err != nil {
+		return false
+	}
+	_, noRoot := p.h.Stat(p.ctx, path[:3])
+	_, noDisk := p.h.Disk(p.ctx, path)
+	return host.IsNotExist(noRoot) && noDisk != nil
 }
 
 // hindered says why nothing can be written to a folder, or run from it; "" where

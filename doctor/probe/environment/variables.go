@@ -94,6 +94,8 @@ func (p *prober) goVariables() {
 	}
 	if root := p.h.Env("GOROOT"); look.IsPath(root) && !p.h.Exists(p.ctx, root) {
 		p.note("GOROOT", root, facts.NoGoRoot, "")
+	} else if version, _, _ := strings.Cut(p.text(p.h.Join(root, "VERSION")), "\n"); root != "" && strings.HasPrefix(version, "go") {
+		p.note("GOROOT", root, facts.OfGoRoot, strings.TrimPrefix(strings.TrimSpace(version), "go"))
 	}
 	for _, name := range []string{"CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS", "CGO_LDFLAGS"} {
 		if path := splitPath(p.goVariable(name)); path != "" {

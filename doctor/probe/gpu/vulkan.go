@@ -79,7 +79,7 @@ func (p *probe) vulkan(ctx context.Context) {
 			})
 			continue
 		}
-		p.manifest(ctx, f, func(lib string) string {
+		p.manifest(ctx, f, variable, func(lib string) string {
 			if path.IsAbs(lib) {
 				if h.Exists(ctx, lib) {
 					return lib
@@ -182,8 +182,9 @@ func (p *probe) missingManifest(ctx context.Context, file, variable string) bool
 	return true
 }
 
-// manifest adds the driver of one file.
-func (p *probe) manifest(ctx context.Context, file string, find func(string) string) {
+// manifest adds the driver of one file, which a variable names or, where that is "", is
+// registered.
+func (p *probe) manifest(ctx context.Context, file, variable string, find func(string) string) {
 	text, err := p.h.Text(ctx, file)
 	if err != nil {
 		p.failed(err, Vulkan)
@@ -201,6 +202,9 @@ func (p *probe) manifest(ctx context.Context, file string, find func(string) str
 	in := facts.Instance{
 		Version: m.ICD.API, Path: find(m.ICD.Library), Attrs: map[string]string{"icd": file, "library": m.ICD.Library},
 		Evidence: []facts.Evidence{{Kind: "file", Source: file, Detail: m.ICD.Library + ", api_version " + m.ICD.API}},
+	}
+	if variable != "" {
+		in.Via = []string{variable}
 	}
 	if in.Path != "" && p.for32(ctx, in.Path) {
 		in.Path, m.ICD.Arch = "", "32" // Steam brings drivers for its 32-bit programs
@@ -306,7 +310,7 @@ func (p *probe) windows(ctx context.Context) {
 		if variable != "" && p.missingManifest(ctx, f, variable) {
 			continue
 		}
-		p.manifest(ctx, f, func(lib string) string {
+		p.manifest(ctx, f, variable, func(lib string) string {
 			full := lib
 			if !strings.Contains(lib, ":") {
 				full = h.Join(h.DirOf(f), strings.TrimPrefix(lib, `.\`))
