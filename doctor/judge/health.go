@@ -119,7 +119,8 @@ func (e *evaluation) requiring(name string) (ids []string) {
 }
 
 // symptoms are what a failed requirement makes other findings say. On a 32-bit
-// system no library for 64 bits can be used. Without the card, nothing that serves it is missing. A CUDA that
+// system no library for 64 bits can be used. Without the card, nothing that serves it is missing, nor
+// what builds for it (a Visual Studio is 5 GB). A CUDA that
 // does not know the card is to be replaced, and with it what depends on it: the
 // driver that it wants may even be one that no longer runs the card. Visual Studio
 // brings the compiler and a Windows SDK. A Protocol Buffers or a Boost that is to be
@@ -135,7 +136,7 @@ var symptoms = map[string][]string{
 	"openpose.cuda": {"cuda.msvc", "cuda.vs-integration", "cudnn.cuda"},
 	"cpu.arch":      {"onnxruntime.unusable", "libtorch.unusable", "tensorflow.unusable", "opencv.unusable", "ncnn.unusable"},
 	"gpu.nvidia": {"gpu.memory", "nvidia-driver.version", "cuda.version", "cuda.darknet", "cuda.gcc", "cudnn.version", "libtorch.backend", "onnxruntime.backend", "darknet.backend", "libtorch.cuda", "onnxruntime.cudnn",
-		"openpose.cuda-present", "openpose.cudnn-present", "libtorch.gpu-build", "onnxruntime.gpu-build", "darknet.gpu-build", "gpu.memory-caffe", "caffe.backend"},
+		"openpose.cuda-present", "openpose.cudnn-present", "libtorch.gpu-build", "onnxruntime.gpu-build", "darknet.gpu-build", "gpu.memory-caffe", "caffe.backend", "opencv.cuda", "vs.version"},
 	"cuda.sm": {"cuda.driver", "cudnn.cuda", "libtorch.gpu-code", "onnxruntime.gpu-code", "caffe.gpu-code"},
 }
 

@@ -62,7 +62,7 @@ func TestEnvironment(t *testing.T) {
 		{"no downloads", env("GOPROXY=off\n"), variable("GOPROXY", "off", facts.NotInCache, "/home/user/go/pkg/mod")},
 		{"no downloads, and gocv is there", env("GOPROXY=off\nGOPATH=/go:/x\n") + "-- file /go/pkg/mod/cache/download/gocv.io/x/gocv/@v/list --\nx\n", variable("GOPROXY", "off", facts.DownloadsOff, "/go/pkg/mod")},
 		{"no Go in GOROOT", env("GOROOT=/opt/go\n"), variable("GOROOT", "/opt/go", facts.NoGoRoot, "")},
-		{"a Go in GOROOT", env("GOROOT=/opt/go\n") + "-- file /opt/go/VERSION --\ngo1.22\n", facts.Environment{}},
+		{"a Go in GOROOT", env("GOROOT=/opt/go\n") + "-- file /opt/go/VERSION --\ngo1.22\n", variable("GOROOT", "/opt/go", facts.OfGoRoot, "1.22")},
 		{"cgo is off", env("CGO_ENABLED=0\n"), variable("CGO_ENABLED", "0", facts.CgoOff, "")},
 		{"go env -w wrote it", env("") + "-- file /home/user/.config/go/env --\nCGO_ENABLED=0\n", variable("CGO_ENABLED", "0", facts.CgoOff, "")},
 		{"PYTHONHOME of another prefix", env("PYTHONHOME=/opt/py\n-- file /opt/py/lib/python3.8/os.py --\nx\n"), variable("PYTHONHOME", "/opt/py", facts.PythonHome, "3.8")},
