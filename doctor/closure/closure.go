@@ -802,8 +802,8 @@ func (w *world) pkg(name string) (string, bool) {
 			}
 		}
 		// Some are called otherwise: libz.so.1 is in zlib1g.
-		if owners := loader.Owners(w.ctx, w.h, "/"+name); len(owners) > 0 {
-			return owners[0], true
+		if owner := loader.Owners(w.ctx, w.h, "*", "/"+name)["/"+name]; owner != "" {
+			return owner, true
 		}
 		looked := false
 		for _, file := range w.h.Glob(w.ctx, lists, "*_Packages") {

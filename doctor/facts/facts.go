@@ -264,6 +264,10 @@ const (
 	ForcesJIT      VariableProblem = "forces-jit"      // CUDA ignores machine code with it, and compiles PTX
 	NoJIT          VariableProblem = "no-jit"          // CUDA compiles no PTX with it
 	HidesAMD       VariableProblem = "hides-amd"       // ROCm's OpenCL finds no GPU with it
+	GoRefuses      VariableProblem = "go-refuses"      // go does not start with it; the detail is what it says
+	ToolchainAway  VariableProblem = "toolchain-away"  // it names a Go that is not here, which go fetches when it starts
+	FlagRefused    VariableProblem = "flag-refused"    // a compiler does not take its flags; the detail is what it says
+	LibraryGone    VariableProblem = "library-gone"    // its flags name a library that the linker does not find; the detail is the flag
 	FromSnap       VariableProblem = "from-snap"       // it names a folder of a snap, whose libraries are for its own C library
 )
 
@@ -332,7 +336,7 @@ type CPUCode struct {
 
 // Missing is a folder or a library of the project's own that is not there.
 type Missing struct {
-	Kind string `json:"kind"` // folder (of sources), library, package (the folder of one)
+	Kind string `json:"kind"` // folder (of sources), library, package (the folder of one), plugin (of Unity)
 	Path string `json:"path"`
 	File string `json:"file"`
 	Line int    `json:"line"`
@@ -354,7 +358,7 @@ type Download struct {
 
 // Demand is a line of a build file that asks for a component.
 type Demand struct {
-	// By is the kind of file: go.mod, go (a Go file's import), cmake, makefile. Name is what is asked for in
+	// By is the kind of file: go.mod, go.work, go (a Go file's import), cmake, makefile. Name is what is asked for in
 	// that file's words, Component in the catalog's.
 	By        string `json:"by"`
 	Name      string `json:"name"`
@@ -401,8 +405,8 @@ type GPUCode struct {
 // MSBuildSetting is a line of a Visual Studio project (.vcxproj) that names what has to
 // be on the machine.
 type MSBuildSetting struct {
-	// Kind: toolset, sdk, customization (of CUDA), libraries, headers, package or
-	// only-32-bit.
+	// Kind: toolset, sdk, customization (of CUDA), libraries, headers, package,
+	// python-mixed or only-32-bit.
 	Kind MSBuildKind `json:"kind"`
 	// Value is v142, 8.1, 11.1, or the import libraries.
 	Value string `json:"value"`
@@ -435,6 +439,9 @@ const (
 	// the value is a variable in one of them, which leads nowhere.
 	Headers MSBuildKind = "headers"
 	Package MSBuildKind = "package" // of NuGet, with its version
+	// PythonMixed: a property sheet takes the headers of one Python and the libraries of
+	// another. The value is the library that the headers ask for, Folders are the two.
+	PythonMixed MSBuildKind = "python-mixed"
 	// Only32Bit: the project has the platform Win32 alone.
 	Only32Bit MSBuildKind = "only-32-bit"
 )
@@ -719,6 +726,9 @@ type Instance struct {
 	// Dangling is this copy's package file where it names what is not here; nil where
 	// builds find all that it names.
 	Dangling *Dangling `json:"dangling,omitempty"`
+	// Lost is what installed packages brought of this copy and is no longer here; nil for
+	// nothing.
+	Lost *Lost `json:"lost,omitempty"`
 	// Imports are the Python packages, each with its version, that were installed
 	// into this copy's folder, where the Python that PATH finds first imports it.
 	Imports []string `json:"imports,omitempty"`
@@ -780,6 +790,14 @@ type Dangling struct {
 	Libraries []string `json:"libraries,omitempty"`
 	// Packages are the installed packages of Debian's that the missing libraries are of.
 	Packages []string `json:"packages,omitempty"`
+}
+
+// Lost are files of a copy that were removed without the package manager.
+type Lost struct {
+	Files []string `json:"files"`
+	// Parts are those of the copy that lack them, as in Has.
+	Parts    []string `json:"parts"`
+	Packages []string `json:"packages"`
 }
 
 // Unusable says why programs cannot use a copy, and what to do.

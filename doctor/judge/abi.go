@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -168,6 +169,24 @@ func packageDangles(libraries bool) relation {
 		}
 		return vars, len(d.Libraries) > 0 && libraries || len(d.Folders) > 0 && !libraries
 	}
+}
+
+// filesLost finds a copy whose packages are installed and have lost a file that a
+// requirement of the recipe asks for.
+func filesLost(e *evaluation, s subject) (map[string]string, bool) {
+	l := s.instance.Lost
+	if l == nil || !s.instance.Active {
+		return nil, false
+	}
+	asked := slices.ContainsFunc(e.recipe.Requirements, func(q recipes.Requirement) bool {
+		_, applies := e.applies(q.When)
+		return applies && q.Component != nil && slices.Contains(names(q.Component), s.name) && slices.ContainsFunc(l.Parts, func(part string) bool { return slices.Contains(q.Component.Has, part) })
+	})
+	vars := map[string]string{"file": l.Files[0], "packages": strings.Join(l.Packages, " "), "reinstall": "yes", "list": strings.Join(l.Packages, ", ")}
+	if len(l.Files) > 1 {
+		vars["more"] = lang.F(", nor are %d more", len(l.Files)-1)
+	}
+	return vars, asked
 }
 
 // otherOpenCV finds a program that was linked with another series of OpenCV than the

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -87,11 +88,11 @@ func variables(problems ...facts.VariableProblem) relation {
 	}
 }
 
-// goSetting is variables for a recipe that builds a Go program with C++.
-func goSetting(problems ...facts.VariableProblem) relation {
+// inGo is variables for a recipe that uses Go.
+func inGo(problems ...facts.VariableProblem) relation {
 	find := variables(problems...)
 	return func(e *evaluation, s subject) (map[string]string, bool) {
-		if !slices.Contains(e.touched(), "go") || !slices.Contains(e.touched(), "opencv") {
+		if !slices.Contains(e.touched(), "go") {
 			return nil, false
 		}
 		return find(e, s)
@@ -108,6 +109,65 @@ func goRootOther(e *evaluation, s subject) (map[string]string, bool) {
 	}
 	vars["version"] = golang.Version
 	return vars, true
+}
+
+// goSetting is variables for a recipe that builds a Go program with C++.
+func goSetting(problems ...facts.VariableProblem) relation {
+	find := inGo(problems...)
+	return func(e *evaluation, s subject) (map[string]string, bool) {
+		if !slices.Contains(e.touched(), "opencv") {
+			return nil, false
+		}
+		return find(e, s)
+	}
+}
+
+// cgoLibraryGone finds a library in cgo's flags that is not here. That there is no OpenCV
+// at all is a finding of its own.
+func cgoLibraryGone(e *evaluation, s subject) (map[string]string, bool) {
+	vars, ok := goSetting(facts.LibraryGone)(e, s)
+	_, opencv := e.facts.Active("opencv")
+	return vars, ok && (opencv || !strings.HasPrefix(vars["value"], "-lopencv_"))
+}
+
+// goAway finds a setting that names a Go which has to be fetched when go starts: it may
+// not fetch anything, or there may be no such release.
+func goAway(e *evaluation, s subject) (map[string]string, bool) {
+	vars, ok := inGo(facts.ToolchainAway)(e, s)
+	if !ok {
+		return nil, false
+	}
+	if _, off := variables(facts.DownloadsOff, facts.NotInCache)(e, s); off {
+		vars["what"] = lang.T("GOPROXY=off keeps go from fetching it")
+		return vars, true
+	}
+	through, asOf, newer := e.newerGo(strings.TrimPrefix(vars["value"], "go"))
+	vars["unknown"], vars["what"] = "yes", lang.F("go fetches it if there is such a release; the newest known one (%s) is Go %s", asOf, through)
+	return vars, newer
+}
+
+// goUnreleased finds a go line for a Go that is newer than those that are known, which go
+// tries to fetch.
+func goUnreleased(e *evaluation, s subject) (map[string]string, bool) {
+	d := item[facts.Demand](s)
+	have, ok := e.facts.Active("go")
+	_, local := variables(facts.LocalToolchain)(e, s)
+	if fetches, err := check(">= 1.21", have.Version); !ok || local || err != nil || !fetches || !newer(d.Version, have.Version) {
+		return nil, false
+	}
+	through, asOf, unknown := e.newerGo(d.Version)
+	return map[string]string{"unknown": "yes", "have": have.Version, "through": through, "as-of": asOf}, unknown
+}
+
+// newerGo reports whether a Go is newer than the releases that are known, and which is
+// the newest of those, as of when.
+func (e *evaluation) newerGo(version string) (through, asOf string, newer bool) {
+	var beyond *recipes.NewerError
+	_, _, err := e.tables.Choose("go-release", map[string]string{"go": version}, "released")
+	if !errors.As(err, &beyond) {
+		return "", "", false
+	}
+	return beyond.Through, beyond.AsOf, true
 }
 
 // cgoNoGCC finds a machine with clang alone, or with a gcc that does not compile: go build

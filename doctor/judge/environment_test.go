@@ -31,6 +31,10 @@ func TestEnvironment(t *testing.T) {
 		{"a relative cache", folder(facts.Folder{Purpose: "go-cache", Variable: "GOCACHE", Path: "cache", Problem: facts.RelativeFolder}), "go.cache", "unset GOCACHE", Fail, false},
 		{"gocv is not in the cache", variable(facts.Variable{Name: "GOPROXY", Value: "off", Problem: facts.NotInCache, Detail: "/go/pkg/mod"}), "go.modules", "unset GOPROXY", Fail, false},
 		{"GOROOT is gone", variable(facts.Variable{Name: "GOROOT", Value: "/opt/go", Problem: facts.NoGoRoot}), "go.root", "unset GOROOT", Fail, false},
+		{"go refuses its flags", variable(facts.Variable{Name: "GOFLAGS", Problem: facts.GoRefuses, Detail: "unknown flag -x"}), "go.starts", "unset GOFLAGS", Fail, false},
+		{"a Go that is not known", variable(facts.Variable{Name: "GOTOOLCHAIN", Value: "go1.99.0", Problem: facts.ToolchainAway}), "go.toolchain", "unset GOTOOLCHAIN", Unknown, false},
+		{"a flag of cgo's", variable(facts.Variable{Name: "CGO_CXXFLAGS", Problem: facts.FlagRefused, Detail: "g++: error: -x"}), "go.cgo-flag", "unset CGO_CXXFLAGS", Fail, false},
+		{"a library of cgo's", variable(facts.Variable{Name: "CGO_LDFLAGS", Value: "-lx", Problem: facts.LibraryGone}), "go.cgo-library", "Take -lx out of CGO_LDFLAGS", Fail, false},
 		{"cgo is off", variable(facts.Variable{Name: "CGO_ENABLED", Value: "0", Problem: facts.CgoOff}), "go.cgo", "export CGO_ENABLED=1", Fail, false},
 		{"another GOARCH", variable(facts.Variable{Name: "GOARCH", Value: "arm64", Problem: facts.OtherTarget}), "go.cgo", "unset GOARCH", Fail, false},
 		{"vendor", variable(facts.Variable{Name: "GOFLAGS", Value: "-mod=vendor", Problem: facts.VendorOnly}), "go.settings", "unset GOFLAGS", Warn, false},
@@ -179,5 +183,45 @@ func TestAccess(t *testing.T) {
 		if i := slices.IndexFunc(list, func(f Finding) bool { return f.ID == "gpu.access" }); c.state == "" && i >= 0 || c.state != "" && (i < 0 || list[i].State != c.state || !strings.Contains(list[i].Fix, c.fix)) {
 			t.Errorf("%s: %+v", c.name, list)
 		}
+	}
+}
+
+// TestGoToFetch: a Go that is not here is a problem where nothing is fetched, not known
+// where it is newer than the known releases, and else fetched.
+func TestGoToFetch(t *testing.T) {
+	_, tables := load(t)
+	away := func(version string) facts.Variable {
+		return facts.Variable{Name: "GOTOOLCHAIN", Value: version, Problem: facts.ToolchainAway}
+	}
+	line := func(version string) facts.Project {
+		return facts.Project{Demands: []facts.Demand{{By: "go.work", Name: "go", Component: "go", Version: version, File: "/go.work", Line: 1}}}
+	}
+	local := facts.Variable{Name: "GOTOOLCHAIN", Value: "local", Problem: facts.LocalToolchain}
+	for _, c := range []struct {
+		name    string
+		vars    []facts.Variable
+		project facts.Project
+		id      string
+		state   State
+	}{
+		{"known", []facts.Variable{away("go1.25.1")}, facts.Project{}, "", ""},
+		{"newer than known", []facts.Variable{away("go1.99.0")}, facts.Project{}, "go.toolchain", Unknown},
+		{"known, and no downloads", []facts.Variable{away("go1.25.1"), {Name: "GOPROXY", Value: "off", Problem: facts.NotInCache}}, facts.Project{}, "go.toolchain", Fail},
+		{"a workspace of a known Go", nil, line("1.26"), "", ""},
+		{"a workspace of a newer Go", nil, line("1.99"), "project.go-release", Unknown},
+		{"a workspace of a newer Go, and none is fetched", []facts.Variable{local}, line("1.99"), "project.go-toolchain", Fail},
+		{"a workspace of an older Go, and none is fetched", []facts.Variable{local}, line("1.21"), "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := &facts.Facts{OS: facts.OS{Family: "linux", Arch: "amd64"}, Environment: facts.Environment{Variables: c.vars}, Project: c.project}
+			f.Add("go", facts.Instance{Version: "1.25.3", Path: "/usr/local/go/bin/go", Active: true})
+			found := slices.DeleteFunc(Evaluate(&recipes.Recipe{Name: "test", Components: []string{"go"}}, tables, f).Findings, func(f Finding) bool { return f.ID == "go.modules" })
+			if c.id == "" && len(found) == 0 {
+				return
+			}
+			if len(found) != 1 || found[0].ID != c.id || found[0].State != c.state {
+				t.Errorf("%+v", found)
+			}
+		})
 	}
 }

@@ -102,6 +102,11 @@ func (e *evaluation) acceptsCUDA(toolkit string) bool {
 		if ok, err := check(q.Component.Version, toolkit); err == nil && !ok {
 			return false
 		}
+		// A recipe that takes every toolkit takes those that no present compiler goes with
+		// where they are here already.
+		if q.Component.Version == "" && major(toolkit) < 9 && !slices.ContainsFunc(e.facts.Components["cuda"], func(i facts.Instance) bool { return major(i.Version) < 9 }) {
+			return false
+		}
 	}
 	return true
 }

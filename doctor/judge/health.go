@@ -326,6 +326,9 @@ func (e *evaluation) healthOf(c *recipes.Check, s *subject) (Finding, bool) {
 	if s.vars["pending"] != "" && f.State == Fail { // a new session has it already
 		f.State = Pending
 	}
+	if s.vars["unknown"] != "" && f.State == Fail { // what it depends on is not known
+		f.State = Unknown
+	}
 	if p, late := e.unfinished(c, s); late && f.State != Info {
 		f.State, f.Found = Unknown, unchecked(p, "").found
 		return f, true

@@ -196,6 +196,15 @@ func msbuildPackage(e *evaluation, s subject) (map[string]string, bool) {
 	return nil, item[facts.MSBuildSetting](s).Kind == facts.Package && e.usesCUDA()
 }
 
+// pythonMixed names the two folders of a property sheet that mixes Pythons.
+func pythonMixed(_ *evaluation, s subject) (map[string]string, bool) {
+	m := item[facts.MSBuildSetting](s)
+	if len(m.Folders) != 2 || len(m.Libraries) != 1 {
+		return nil, false // of another kind
+	}
+	return map[string]string{"headers": m.Folders[0], "place": m.Folders[1], "have": m.Libraries[0]}, true
+}
+
 // msbuildMixed finds a configuration that links OpenCV's libraries, or LibTorch's, of the
 // other C++ runtime: a std::string of one is none of the other.
 func msbuildMixed(e *evaluation, s subject) (map[string]string, bool) {

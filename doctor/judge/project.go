@@ -150,7 +150,7 @@ var projectRecipes = map[string]string{
 func projectComponent(e *evaluation, s subject) (map[string]string, bool) {
 	d := item[facts.Demand](s)
 	_, failed := e.facts.Problem(d.Component)
-	if d.By == "go.mod" || d.By == "go" || d.Component == "cmake" || failed {
+	if d.By == "go.mod" || d.By == "go" || d.Component == "go" || d.Component == "cmake" || failed {
 		return nil, false
 	}
 	vars := map[string]string{"display": recipes.Display(d.Component), "recipe": projectRecipes[d.Component]}
@@ -390,6 +390,12 @@ func withoutCuDNN(e *evaluation, s subject) (map[string]string, bool) {
 		}
 	}
 	return map[string]string{"memory": recipes.Bytes(most).Human()}, most > 0 && most <= needed
+}
+
+// unityPlugin: unless an OpenPose here was built for Unity, whose library the loader may
+// find.
+func unityPlugin(e *evaluation, _ subject) (map[string]string, bool) {
+	return nil, !slices.ContainsFunc(e.facts.Components["openpose"], func(i facts.Instance) bool { return i.HasPart("unity") })
 }
 
 // openCVSources finds sources of OpenCV that do not build on this machine, whatever their

@@ -263,3 +263,16 @@ func dllOfAnother(e *evaluation, s subject) (map[string]string, bool) {
 	vars["own-folder"] = folderOf(vars["elsewhere"])
 	return vars, true
 }
+
+// mingwTarget finds an OpenCV for 64-bit programs that MinGW built, and a MinGW on PATH
+// that builds for another machine. Recipes that ask for MinGW say so themselves.
+func mingwTarget(e *evaluation, s subject) (map[string]string, bool) {
+	mingw, ok := e.facts.Active("mingw")
+	i := s.instance
+	// A copy for another machine than this one is unusable, which is said already.
+	if !ok || !i.Active || i.Unusable != nil || i.Built.Compiler != "mingw" || e.facts.OS.Arch != "amd64" || e.requires("mingw") {
+		return nil, false
+	}
+	theirs := map[string]string{"386": lang.T("32-bit (i686)"), "arm64": "ARM64"}[mingw.Makes.Target]
+	return map[string]string{"theirs": theirs, "compiler": mingw.Path, "folder": folderOf(mingw.Path)}, theirs != ""
+}

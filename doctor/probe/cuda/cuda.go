@@ -41,6 +41,9 @@ const smiTimeout = 2500 * time.Millisecond
 
 const maxToolkits = 64
 
+// developer is where NVIDIA's installer put toolkits on macOS.
+const developer = "/Developer/NVIDIA"
+
 // Provides lists the topics and components this probe is the source of.
 func Provides() []string { return []string{Driver, Toolkit, Runtime, NVCC, CuDNN, TensorRT} }
 
@@ -50,7 +53,12 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	p := &probe{h: h}
 	switch h.OS {
 	case "darwin":
-		return p.f, nil // NVIDIA's last driver for macOS was for 10.13
+		// NVIDIA's last driver for macOS was for 10.13; builds find toolkits that stayed.
+		if h.Exists(ctx, "/usr/local/cuda") || h.Exists(ctx, developer) {
+			p.toolkits(ctx)
+			p.settleToolkits(ctx)
+		}
+		return p.f, nil
 	case "windows":
 	default:
 		p.libs = loader.Open(ctx, h)
@@ -535,8 +543,8 @@ func (p *probe) toolkits(ctx context.Context) {
 		p.windowsToolkits(ctx)
 	} else {
 		p.at(ctx, "/usr/local/cuda", "/usr/local/cuda")
-		for _, base := range []string{"/usr/local", "/opt"} {
-			for _, dir := range h.Glob(ctx, base, "cuda*") {
+		for _, base := range []string{"/usr/local", "/opt", developer} {
+			for _, dir := range h.Glob(ctx, base, "[cC][uU][dD][aA]*") {
 				p.at(ctx, dir, "")
 			}
 		}

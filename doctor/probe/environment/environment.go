@@ -2,8 +2,9 @@
 // of NVIDIA's kernel module, the folders and variables that tools depend on, and
 // the certificates. It owns facts.Environment.
 //
-// It reads files and variables only. It must never start a process, ask the
-// network or judge.
+// It reads files and variables. A program is started only where a variable of the
+// user's has what that program alone can judge: go its settings, a compiler its flags.
+// It must never ask the network or judge.
 package environment
 
 import (
@@ -12,6 +13,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
 // Topic is the fact topic of this probe.
@@ -22,7 +24,7 @@ func Provides() []string { return []string{Topic} }
 
 // Probe reads the environment.
 func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
-	p := &prober{ctx: ctx, h: h}
+	p := &prober{ctx: ctx, h: h, settings: look.SettingsOfGo(h)}
 	switch h.OS {
 	case "linux":
 		p.module()
@@ -49,6 +51,8 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	p.hidden()
 	p.goToolchain()
 	p.ofCards()
+	p.goStarts()
+	p.cgoFlags()
 	p.openCL()
 	p.preVega()
 	p.rusticl()
@@ -82,8 +86,8 @@ type prober struct {
 	ctx context.Context
 	h   *host.Host
 	e   facts.Environment
-	// goEnv is what go env -w wrote; nil until it is asked for.
-	goEnv map[string]string
+	// settings are those of the go command.
+	settings *look.GoSettings
 }
 
 // text reads a small file; "" where it cannot be read, and after the deadline: a

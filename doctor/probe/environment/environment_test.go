@@ -1,6 +1,7 @@
 package environment_test
 
 import (
+	"fmt"
 	"reflect"
 	"testing"
 
@@ -39,6 +40,19 @@ func TestEnvironment(t *testing.T) {
 	preloads := func(list ...facts.Preload) facts.Environment { return facts.Environment{Preloads: list} }
 	const elf64, elf32 = "\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x03\x00\x3e\x00\n", "\x7fELF\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x03\x00\x03\x00\n"
 	custom := func(lines string) string { return env("GOFLAGS=-v -tags=x,customenv\n" + lines) }
+	goSays := func(text string) string {
+		return "-- run \"/usr/bin/go\" \"version\" \"/usr/bin/go\" --\n#exit 1\n#stderr " + text + "\n"
+	}
+	compiler := func(args string, exit int) string {
+		text := fmt.Sprintf("-- run \"/usr/bin/g++\" %s --\n#exit %d\n", args, exit)
+		if exit != 0 {
+			text += "#stderr g++: error: no such flag\n"
+		}
+		return text
+	}
+	knows := func(file, dir string) string {
+		return "-- run \"/usr/bin/g++\" \"-print-file-name=lib" + file + "\" --\n" + dir + "lib" + file + "\n"
+	}
 	bundle := "-- file /etc/ssl/certs/ca-certificates.crt --\nAnother\n"
 	for _, c := range []struct {
 		name, host string
@@ -63,6 +77,19 @@ func TestEnvironment(t *testing.T) {
 		{"no downloads, and gocv is there", env("GOPROXY=off\nGOPATH=/go:/x\n") + "-- file /go/pkg/mod/cache/download/gocv.io/x/gocv/@v/list --\nx\n", variable("GOPROXY", "off", facts.DownloadsOff, "/go/pkg/mod")},
 		{"no Go in GOROOT", env("GOROOT=/opt/go\n"), variable("GOROOT", "/opt/go", facts.NoGoRoot, "")},
 		{"a Go in GOROOT", env("GOROOT=/opt/go\n") + "-- file /opt/go/VERSION --\ngo1.22\n", variable("GOROOT", "/opt/go", facts.OfGoRoot, "1.22")},
+		{"go refuses its flags", env("GOFLAGS=-frob\n") + goSays("go: parsing $GOFLAGS: unknown flag -frob"), variable("GOFLAGS", "", facts.GoRefuses, "parsing $GOFLAGS: unknown flag -frob")},
+		{"go refuses what go env -w wrote", env("") + "-- file /home/user/.config/go/env --\nGOEXPERIMENT=q\n" + goSays("go: unknown GOEXPERIMENT q"), variable("GOEXPERIMENT", "", facts.GoRefuses, "unknown GOEXPERIMENT q")},
+		{"a Go that is to be fetched", env("GOTOOLCHAIN=go1.99.0+auto\n") + goSays("go: downloading go1.99.0 (linux/amd64)\n#stderr go: download go1.99.0 for linux/amd64: toolchain not available"), variable("GOTOOLCHAIN", "go1.99.0", facts.ToolchainAway, "")},
+		{"a Go that is not on PATH", env("GOTOOLCHAIN=go1.99.0+path\n") + goSays("go: cannot find \"go1.99.0\" in PATH"), variable("GOTOOLCHAIN", "", facts.GoRefuses, "cannot find \"go1.99.0\" in PATH")},
+		{"go fails for a reason of its own", env("GOFLAGS=-v\n") + goSays("go: cannot find GOROOT directory"), facts.Environment{}},
+		{"go takes its flags", env("GOFLAGS=-v\n-- run \"/usr/bin/go\" \"version\" \"/usr/bin/go\" --\n/usr/bin/go: go1.26.8\n"), facts.Environment{}},
+		{"go is not asked without settings", env("GOTOOLCHAIN=auto\n") + goSays("go: unknown GOTOOLCHAIN"), facts.Environment{}},
+		{"g++ refuses a flag", env("CGO_CXXFLAGS=-fnosuch\nCGO_CPPFLAGS=-DX\n") + compiler(`"-DX" "-fnosuch" "-fsyntax-only" "-x" "c++" "/dev/null"`, 1) + compiler(`"-DX" "-fsyntax-only" "-x" "c++" "/dev/null"`, 0) + compiler(`"-fsyntax-only" "-x" "c++" "/dev/null"`, 0), variable("CGO_CXXFLAGS", "", facts.FlagRefused, "g++: error: no such flag")},
+		{"g++ compiles nothing", env("CGO_CXXFLAGS=-O2\n") + compiler(`"-O2" "-fsyntax-only" "-x" "c++" "/dev/null"`, 1) + compiler(`"-fsyntax-only" "-x" "c++" "/dev/null"`, 1), facts.Environment{}},
+		{"g++ is not asked of what writes files", env("CGO_CXXFLAGS=-save-temps\n") + compiler(`"-save-temps" "-fsyntax-only" "-x" "c++" "/dev/null"`, 1) + compiler(`"-fsyntax-only" "-x" "c++" "/dev/null"`, 0), facts.Environment{}},
+		{"the linker refuses a flag", env("CGO_LDFLAGS=-Wl,--nosuch\n") + compiler(`"-Wl,--nosuch" "-fno-use-linker-plugin" "-Wl,--version"`, 1) + compiler(`"-fno-use-linker-plugin" "-Wl,--version"`, 0), variable("CGO_LDFLAGS", "", facts.FlagRefused, "g++: error: no such flag")},
+		{"no such library", env("CGO_LDFLAGS=-L/opt/lib -lthere -l nosuch\n-- file /opt/lib/libthere.a --\nx\n") + compiler(`"-L/opt/lib" "-lthere" "-l" "nosuch" "-fno-use-linker-plugin" "-Wl,--version"`, 0) + knows("nosuch.so", "") + knows("nosuch.a", ""), variable("CGO_LDFLAGS", "-lnosuch", facts.LibraryGone, "")},
+		{"a library that the compiler knows", env("CGO_LDFLAGS=-lgomp\n") + compiler(`"-lgomp" "-fno-use-linker-plugin" "-Wl,--version"`, 0) + knows("gomp.so", "/usr/lib/gcc/x86_64-linux-gnu/12/") + knows("gomp.a", ""), facts.Environment{}},
 		{"cgo is off", env("CGO_ENABLED=0\n"), variable("CGO_ENABLED", "0", facts.CgoOff, "")},
 		{"go env -w wrote it", env("") + "-- file /home/user/.config/go/env --\nCGO_ENABLED=0\n", variable("CGO_ENABLED", "0", facts.CgoOff, "")},
 		{"PYTHONHOME of another prefix", env("PYTHONHOME=/opt/py\n-- file /opt/py/lib/python3.8/os.py --\nx\n"), variable("PYTHONHOME", "/opt/py", facts.PythonHome, "3.8")},

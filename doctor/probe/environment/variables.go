@@ -10,37 +10,8 @@ import (
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 )
 
-// goVariable is a setting of the go command: the environment's, or what go env -w
-// wrote (cmd/go, "Environment variables").
-func (p *prober) goVariable(name string) string {
-	if v, ok := p.h.Getenv(name); ok && v != "" {
-		return v
-	}
-	if p.goEnv == nil {
-		p.goEnv = map[string]string{}
-		file := p.h.Env("GOENV")
-		if file == "" {
-			switch p.h.OS {
-			case "windows":
-				file = p.h.Join(look.EnvPath(p.h, "AppData"), "go", "env")
-			case "darwin":
-				file = p.h.Join(look.EnvPath(p.h, "HOME"), "Library/Application Support/go/env")
-			default:
-				file = p.h.Join(look.EnvPath(p.h, "HOME"), ".config/go/env")
-				if dir := look.EnvPath(p.h, "XDG_CONFIG_HOME"); dir != "" {
-					file = dir + "/go/env"
-				}
-			}
-		}
-		if look.IsPath(file) {
-			for line := range strings.SplitSeq(p.text(file), "\n") {
-				k, v, _ := strings.Cut(strings.TrimSpace(line), "=")
-				p.goEnv[k] = v
-			}
-		}
-	}
-	return p.goEnv[name]
-}
+// goVariable is a setting of the go command.
+func (p *prober) goVariable(name string) string { return p.settings.Get(p.ctx, name) }
 
 // goModules is the folder of the modules that were downloaded (Go modules reference,
 // GOMODCACHE); "" where it is not known.

@@ -187,6 +187,7 @@ type copyOf struct {
 	needs    []facts.Need
 	unseen   *facts.Unseen
 	dangling *facts.Dangling
+	lost     *facts.Lost
 	evidence []facts.Evidence
 	conflict string
 	imports  []string
@@ -245,7 +246,7 @@ func (c *copyOf) instance(ctx context.Context, s *search) facts.Instance {
 	}
 	i := facts.Instance{
 		Version: c.version, Path: c.prefix, Active: c.active, Via: c.via, Has: slices.Compact(has), Attrs: c.attrs, Evidence: c.evidence,
-		Places: facts.Places{Lib: c.libDir, Include: c.include}, Unusable: c.unusable, Built: c.built, Needs: c.needs, Unseen: c.unseen, Dangling: c.dangling, Conflict: clip(c.conflict), Imports: c.imports,
+		Places: facts.Places{Lib: c.libDir, Include: c.include}, Unusable: c.unusable, Built: c.built, Needs: c.needs, Unseen: c.unseen, Dangling: c.dangling, Lost: c.lost, Conflict: clip(c.conflict), Imports: c.imports,
 	}
 	if s.spec.file {
 		i.Path = cmp.Or(c.lib, c.include)

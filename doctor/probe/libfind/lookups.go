@@ -1,12 +1,15 @@
 package libfind
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/doctor/host"
 	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/doctor/probe/loader"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
@@ -74,6 +77,7 @@ func (s *search) settle(ctx context.Context, pcDirs []string, pcs []packageFile)
 	active.set("why", why)
 	if s.spec.gocv {
 		active.unseen = s.redirected(ctx, active, b)
+		active.lost = s.lost(ctx, active)
 	}
 	if s.spec.gocv && active == b.byPkg {
 		if active.unseen == nil {
@@ -142,8 +146,80 @@ func (s *search) dangling(ctx context.Context, b build, linkDirs []string) *fact
 			files = append(files, path.Join(dir, "lib"+name+".so"))
 		}
 	}
-	d.Packages = loader.Owners(ctx, s.h, files...)
+	d.Packages = distinct(loader.Owners(ctx, s.h, "*", files...))
 	return &d
+}
+
+// distinct are the packages that own files.
+func distinct(owners map[string]string) []string {
+	return slices.Compact(slices.Sorted(maps.Values(owners)))
+}
+
+// lost are the files of Debian's OpenCV that its packages brought and that are not here:
+// headers of its modules, package files, and the libraries by the names that programs ask
+// for. Installing the packages once more brings nothing back (apt-get(8), --reinstall).
+func (s *search) lost(ctx context.Context, c *copyOf) *facts.Lost {
+	if s.h.OS != "linux" || c.prefix != "/usr" || c.kind != "" {
+		return nil
+	}
+	var files []string
+	parts := map[string]string{}
+	miss := func(part, file string) {
+		if _, err := s.h.Stat(ctx, file); host.IsNotExist(err) && parts[file] == "" {
+			files, parts[file] = append(files, file), part
+		}
+	}
+	lib := "/usr/lib/" + loader.Triplet(s.h.Arch)
+	include := path.Join(cmp.Or(c.include, "/usr/include/opencv4"), "opencv2")
+	there := s.list(ctx, include)
+	gone := func(module string) bool {
+		return !slices.ContainsFunc(there, func(e host.Entry) bool { return e.Name == module+".hpp" })
+	}
+	if c.include == "" {
+		miss("headers", path.Join(path.Dir(include), s.spec.headers[0]))
+	}
+	if c.include == "" || slices.ContainsFunc(c.built.Modules, func(m string) bool { return slices.Contains(mainModules, m) && gone(m) }) {
+		for _, module := range slices.Concat(c.built.Modules, c.parts) { // others, too, have headers of their name
+			if gone(module) {
+				miss("headers", path.Join(include, module+".hpp"))
+			}
+		}
+	}
+	if c.pc == "" {
+		miss("pkg-config", lib+"/pkgconfig/opencv4.pc")
+	}
+	if c.cmake == "" {
+		miss("cmake", lib+"/cmake/opencv4/OpenCVConfig.cmake")
+	}
+	if _, number, ok := strings.Cut(c.soname, ".so."); ok && !slices.Contains(c.parts, "world") {
+		for _, module := range mainModules {
+			if !slices.Contains(c.parts, module) {
+				miss(module, path.Join(c.libDir, "libopencv_"+module+".so."+number))
+			}
+		}
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	// Most that lack something have no package with it.
+	if installed, err := look.Dpkg(ctx, s.h, "libopencv-core-dev", "libopencv-dev"); err != nil || len(installed) == 0 {
+		return nil
+	}
+	l := &facts.Lost{}
+	owners := loader.Owners(ctx, s.h, "*opencv*", files...)
+	for _, file := range files {
+		if owners[file] == "" {
+			continue
+		}
+		l.Files = append(l.Files, file)
+		if !slices.Contains(l.Parts, parts[file]) {
+			l.Parts = append(l.Parts, parts[file])
+		}
+	}
+	if l.Packages = distinct(owners); len(l.Files) == 0 {
+		return nil
+	}
+	return l
 }
 
 // loaded notes which copies the loader finds.

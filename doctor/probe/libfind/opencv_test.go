@@ -1,6 +1,7 @@
 package libfind
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -74,6 +75,49 @@ func TestDevelopmentLinks(t *testing.T) {
 		}
 		if !slices.Equal(got, c.want) || len(got) > 0 && !slices.Equal(packages, []string{"libopencv-x-dev"}) {
 			t.Errorf("%s: %q of %q, want %q", c.name, got, packages, c.want)
+		}
+	}
+}
+
+// TestLostFiles: what an installed package of OpenCV's brought and is gone is told from
+// what was never installed.
+func TestLostFiles(t *testing.T) {
+	const dir, include, info = "/usr/lib/x86_64-linux-gnu/", "/usr/include/opencv4/opencv2/", "/var/lib/dpkg/info/"
+	machine := "-- file /etc/debian_version --\n12.7\n-- file /var/lib/dpkg/status --\nPackage: libopencv-core-dev\nStatus: install ok installed\nVersion: 4.6.0+dfsg-12\n\n" +
+		"-- file " + dir + "pkgconfig/opencv4.pc --\nprefix=/usr\nVersion: 4.6.0\nLibs: -L" + dir + " -lopencv_core\nCflags: -I/usr/include/opencv4\n" +
+		"-- file " + dir + "cmake/opencv4/OpenCVConfig.cmake --\nSET(OpenCV_VERSION 4.6.0)\n" +
+		"-- file " + dir + "libopencv_core.so.406 --\n-- file " + dir + "libopencv_dnn.so.406 --\n-- link " + dir + "libopencv_core.so --\n" + dir + "libopencv_core.so.406\n" +
+		"-- file " + include + "core/version.hpp --\n#define CV_VERSION_MAJOR 4\n#define CV_VERSION_MINOR 6\n#define CV_VERSION_REVISION 0\n" +
+		"-- file " + include + "opencv_modules.hpp --\n#define HAVE_OPENCV_CORE\n#define HAVE_OPENCV_DNN\n#define HAVE_OPENCV_TEXT\n" +
+		"-- file " + include + "core.hpp --\n-- file " + include + "dnn.hpp --\n" +
+		"-- file " + info + "libopencv-core-dev:amd64.list --\n" + include + "core/version.hpp\n" + include + "core.hpp\n" +
+		"-- file " + info + "libopencv-dnn-dev:amd64.list --\n" + include + "dnn.hpp\n" +
+		"-- file " + info + "libopencv-dnn406:amd64.list --\n" + dir + "libopencv_dnn.so.406\n" +
+		"-- file " + info + "libopencv-dev:amd64.list --\n" + dir + "pkgconfig/opencv4.pc\n" + dir + "cmake/opencv4/OpenCVConfig.cmake\n" +
+		"-- file " + info + "other.list --\n" + include + "dnn.hpp\n"
+	gone := func(names ...string) string {
+		text := machine
+		for _, name := range names {
+			text += "-- gone " + name + " --\n"
+		}
+		return text
+	}
+	for _, c := range []struct {
+		name, host string
+		want       *facts.Lost
+	}{
+		{"nothing", machine, nil},
+		{"a module's header", gone(include + "dnn.hpp"), &facts.Lost{Files: []string{include + "dnn.hpp"}, Parts: []string{"headers"}, Packages: []string{"libopencv-dnn-dev"}}},
+		{"all headers", gone("/usr/include/opencv4"), &facts.Lost{Files: []string{include + "core/version.hpp", include + "core.hpp", include + "dnn.hpp"}, Parts: []string{"headers"}, Packages: []string{"libopencv-core-dev", "libopencv-dnn-dev"}}},
+		{"what packages build with", gone(dir+"pkgconfig/opencv4.pc", dir+"cmake/opencv4/OpenCVConfig.cmake"), &facts.Lost{Files: []string{dir + "pkgconfig/opencv4.pc", dir + "cmake/opencv4/OpenCVConfig.cmake"}, Parts: []string{"pkg-config", "cmake"}, Packages: []string{"libopencv-dev"}}},
+		{"a library", gone(dir + "libopencv_dnn.so.406"), &facts.Lost{Files: []string{dir + "libopencv_dnn.so.406"}, Parts: []string{"dnn"}, Packages: []string{"libopencv-dnn406"}}},
+		{"a header of no package here", gone(include+"dnn.hpp", info+"libopencv-dnn-dev:amd64.list"), nil},
+		{"headers that were not installed", gone("/usr/include/opencv4", "/var/lib/dpkg/status"), nil},
+	} {
+		f := probeOpenCV(t, hosttest.Parse(t, c.host))
+		in, _ := f.Active("opencv")
+		if !reflect.DeepEqual(in.Lost, c.want) {
+			t.Errorf("%s: %+v, want %+v", c.name, in.Lost, c.want)
 		}
 	}
 }

@@ -151,22 +151,22 @@ func Debian(ctx context.Context, h *host.Host) bool {
 	return false
 }
 
-// Owners are the installed packages of Debian's with a path that ends with one of the
-// names (dpkg-query(1): info/PACKAGE.list has a path in each line). It reads every list:
-// for what is missing or damaged only.
-func Owners(ctx context.Context, h *host.Host, names ...string) (packages []string) {
+// Owners are, by name, the installed packages of Debian's with a path that ends with it, of
+// those whose own names match the pattern (dpkg-query(1): info/PACKAGE.list has a path in
+// each line). It reads their lists: for what is missing or damaged only.
+func Owners(ctx context.Context, h *host.Host, pattern string, names ...string) map[string]string {
+	packages := map[string]string{}
 	if len(names) == 0 {
-		return nil
+		return packages
 	}
 	const most = 16 << 20
-	for _, list := range h.Glob(ctx, "/var/lib/dpkg/info", "*.list") {
-		has := slices.ContainsFunc(names, func(name string) bool {
+	for _, list := range h.Glob(ctx, "/var/lib/dpkg/info", pattern+".list") {
+		for _, name := range names {
 			at, err := h.Search(ctx, list, name+"\n", most, 1)
-			return err == nil && len(at) > 0
-		})
-		if has {
-			name, _, _ := strings.Cut(strings.TrimSuffix(path.Base(list), ".list"), ":")
-			packages = append(packages, name)
+			if err != nil || len(at) == 0 || packages[name] != "" {
+				continue
+			}
+			packages[name], _, _ = strings.Cut(strings.TrimSuffix(path.Base(list), ".list"), ":")
 		}
 	}
 	return packages

@@ -10,6 +10,7 @@ import (
 
 	"github.com/deployctl/deployctl/doctor/facts"
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
@@ -17,18 +18,7 @@ const gocv = "gocv.io/x/gocv"
 
 // goModule reads the go.mod of the module that the folder belongs to.
 func (p *prober) goModule() {
-	const deepest = 16
-	dir, text := p.h.Dir, ""
-	for range deepest {
-		if text = p.text(dir, "go.mod"); text != "" {
-			break
-		}
-		parent := p.h.DirOf(strings.TrimRight(dir, `\/`))
-		if parent == dir || parent == "." || parent == "" {
-			return
-		}
-		dir = parent
-	}
+	dir, text := p.upward("go.mod")
 	m := parseGoMod(text, gocv)
 	if m.line == 0 {
 		return
@@ -53,15 +43,54 @@ func (p *prober) goModule() {
 			d.Vendored = strings.TrimPrefix(f[2], "v")
 		}
 	}
-	d.OwnFlags = strings.Contains(p.h.Env("GOFLAGS"), "customenv") || strings.Contains(p.h.Env("CGO_LDFLAGS"), "opencv")
+	settings := look.SettingsOfGo(p.h)
+	d.OwnFlags = strings.Contains(settings.Get(p.ctx, "GOFLAGS"), "customenv") || strings.Contains(settings.Get(p.ctx, "CGO_LDFLAGS"), "opencv")
 	p.p.Kinds = append(p.p.Kinds, "gocv")
 	p.demand(d)
 	for _, i := range packages {
 		i.By, i.Component, i.Version, i.Parts = "go", "opencv", d.Version, modulesOf[i.Name]
 		p.demand(i)
 	}
+	p.goLine("go.mod", d.File, text)
+}
+
+// goWork reads the workspace that every go command in the folder works in: none starts
+// where it asks for another Go (Go Modules Reference, "Workspaces").
+func (p *prober) goWork() {
+	file := look.SettingsOfGo(p.h).Get(p.ctx, "GOWORK")
+	switch {
+	case file == "off":
+		return
+	case look.IsPath(file):
+		p.goLine("go.work", file, p.text(file))
+		return
+	}
+	if dir, text := p.upward("go.work"); text != "" {
+		p.goLine("go.work", p.h.Join(dir, "go.work"), text)
+	}
+}
+
+// upward reads a file of the current folder, or of the nearest above that has it.
+func (p *prober) upward(name string) (dir, text string) {
+	const deepest = 16
+	dir = p.h.Dir
+	for range deepest {
+		if text = p.text(dir, name); text != "" {
+			return dir, text
+		}
+		parent := p.h.DirOf(strings.TrimRight(dir, `\/`))
+		if parent == dir || parent == "." || parent == "" {
+			break
+		}
+		dir = parent
+	}
+	return dir, ""
+}
+
+// goLine adds the line by which a file asks for a Go.
+func (p *prober) goLine(by, file, text string) {
 	if g := goDirective.Get().FindStringSubmatchIndex(text); g != nil {
-		p.demand(facts.Demand{By: "go.mod", Name: "go", Component: "go", Version: text[g[2]:g[3]], File: d.File, Line: strings.Count(text[:g[2]], "\n") + 1, Text: text[g[0]:g[1]]})
+		p.demand(facts.Demand{By: by, Name: "go", Component: "go", Version: text[g[2]:g[3]], File: file, Line: strings.Count(text[:g[2]], "\n") + 1, Text: text[g[0]:g[1]]})
 	}
 }
 

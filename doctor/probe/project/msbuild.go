@@ -52,6 +52,7 @@ func (p *prober) msbuild() {
 		if low := strings.ToLower(file); !seen[low] {
 			seen[low] = true
 			p.codeGeneration(file)
+			p.pythonOf(file)
 		}
 	}
 }
@@ -84,6 +85,58 @@ func (p *prober) codeGeneration(file string) {
 			p.isMSBuild()
 			p.p.GPUCode = append(p.p.GPUCode, g)
 		}
+	}
+}
+
+var (
+	sheetSetting  = lazyregexp.New(`<([A-Za-z]+)>([^<]*)</`)
+	sheetMacro    = lazyregexp.New(`\$\(([A-Za-z]+)\)`)
+	pythonAsked   = lazyregexp.New(`"(python[0-9]{2,3}\.lib)"`)
+	pythonLibrary = lazyregexp.New(`(?i)^python[0-9]{2,3}\.lib$`)
+)
+
+// pythonOf finds a property sheet, as Caffe's, whose folders lead to the headers of one
+// Python and the libraries of another: pyconfig.h names the library that the linker is to
+// take (Python, PC/pyconfig.h).
+func (p *prober) pythonOf(file string) {
+	text := p.text(file)
+	macros, line, n := map[string]string{}, 0, 0
+	for row := range strings.Lines(text) {
+		n++
+		if m := sheetSetting.FindStringSubmatch(row); m != nil {
+			macros[m[1]] = sheetMacro.Get().ReplaceAllStringFunc(m[2], func(use string) string { return macros[use[2:len(use)-1]] })
+			if m[1] == "IncludePath" {
+				line = n
+			}
+		}
+	}
+	if line == 0 || macros["PythonSupport"] == "false" {
+		return
+	}
+	s := facts.MSBuildSetting{Kind: facts.PythonMixed, File: file, Line: line}
+	folders := func(name string) []string { // $(PythonDir) may end with a backslash
+		return strings.Split(strings.ReplaceAll(macros[name], `\\`, `\`), ";")
+	}
+	for _, dir := range folders("IncludePath") {
+		if m := pythonAsked.FindStringSubmatch(p.text(dir, "pyconfig.h")); m != nil && dir != "" {
+			s.Value, s.Folders = m[1], []string{dir}
+			break
+		}
+	}
+	for _, dir := range folders("LibraryPath") {
+		list, err := p.h.ReadDir(p.ctx, dir)
+		for _, e := range list {
+			if strings.EqualFold(e.Name, s.Value) {
+				return
+			}
+			if err == nil && pythonLibrary.MatchString(e.Name) && len(s.Folders) == 1 {
+				s.Folders, s.Libraries = append(s.Folders, dir), []string{e.Name}
+			}
+		}
+	}
+	if len(s.Folders) == 2 {
+		p.isMSBuild()
+		p.p.MSBuild = append(p.p.MSBuild, s)
 	}
 }
 

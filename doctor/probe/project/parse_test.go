@@ -181,6 +181,36 @@ func TestSources(t *testing.T) {
 }
 
 // TestMSBuild: for which GPUs projects of Visual Studio make code.
+// TestPythonOfSheet: headers and libraries that a property sheet takes from two Pythons.
+func TestPythonOfSheet(t *testing.T) {
+	const sheet, python35 = `C:\caffe\windows\CommonSettings.props`, `C:\Python35\`
+	host := func(support, include, libraries string) string {
+		return "-- platform --\nwindows/amd64\n-- cwd --\nC:\\caffe\n-- file " + sheet + " --\n<PythonSupport>" + support + "</PythonSupport>\n<PythonDir>" + python35 + "</PythonDir>\n" +
+			"<LibraryPath>" + libraries + ";$(LibraryPath)</LibraryPath>\n<IncludePath>" + include + ";$(IncludePath)</IncludePath>\n" +
+			"-- file " + python35 + "include\\pyconfig.h --\n#pragma comment(lib,\"python35.lib\")\n-- file " + python35 + "libs\\python35.lib --\n-- file " + python35 + "libs\\python3.lib --\n" +
+			"-- file C:\\Conda\\include\\pyconfig.h --\n#pragma comment(lib,\"python36_d.lib\")\n#pragma comment(lib,\"python36.lib\")\n-- file C:\\Conda\\libs\\python36.lib --\n"
+	}
+	mixed := []facts.MSBuildSetting{{Kind: facts.PythonMixed, Value: "python36.lib", Folders: []string{`C:\Conda\include`, python35 + "libs"}, Libraries: []string{"python35.lib"}, File: sheet, Line: 4}}
+	for name, c := range map[string]struct {
+		text string
+		want []facts.MSBuildSetting
+	}{
+		"two":                 {host("true", `C:\Conda\include;$(PythonDir)\include`, `$(PythonDir)\libs`), mixed},
+		"one":                 {host("true", `$(PythonDir)include`, `$(PythonDir)libs`), nil},
+		"both libraries":      {host("true", `C:\Conda\include`, `$(PythonDir)libs;C:\Conda\libs`), nil},
+		"without Python":      {host("false", `C:\Conda\include`, `$(PythonDir)libs`), nil},
+		"headers not known":   {host("true", `D:\x\include`, `$(PythonDir)libs`), nil},
+		"libraries not known": {host("true", `C:\Conda\include`, `D:\x\libs`), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, err := Probe(t.Context(), hosttest.Parse(t, c.text))
+			if err != nil || !reflect.DeepEqual(f.Project.MSBuild, c.want) {
+				t.Errorf("%+v, not %+v (%v)", f.Project.MSBuild, c.want, err)
+			}
+		})
+	}
+}
+
 func TestMSBuild(t *testing.T) {
 	const solution = "-- platform --\nwindows/amd64\n-- cwd --\nC:\\s\n-- file C:\\s\\s.sln --\nProject(\"{8BC9CEB8}\") = \"ocr\", \"sub\\ocr.vcxproj\", \"{A}\"\n"
 	project := func(line string) string {

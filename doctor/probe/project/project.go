@@ -3,8 +3,8 @@
 // facts.Project.
 //
 // It looks for a handful of names and reads the beginnings of those files. It must
-// never start a process or judge, and it says nothing of a folder in which no known
-// library is asked for.
+// never start a process or judge, and of a folder in which no known library is asked
+// for it says only which Go its workspace asks for.
 package project
 
 import (
@@ -32,9 +32,11 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 	p.cmakeLists()
 	p.darknet()
 	p.msbuild()
+	p.unity()
 	if len(p.p.Kinds) == 0 {
 		return p.elsewhere(), nil
 	}
+	p.goWork()
 	p.models()
 	p.downloads()
 	p.sources()
@@ -46,6 +48,9 @@ func Probe(ctx context.Context, h *host.Host) (facts.Facts, error) {
 // OpenCV that gocv's script makes in a folder of its own.
 func (p *prober) elsewhere() facts.Facts {
 	p.p = facts.Project{}
+	if look.IsPath(p.h.Dir) {
+		p.goWork()
+	}
 	if p.gocvBuild() {
 		p.p.Folder = gocvFolder
 	}
