@@ -56,6 +56,9 @@ type Finding struct {
 	// Project: it is on the user's project in the current folder, and says nothing
 	// of the machine.
 	Project bool `json:"-"`
+	// Goal: it is what the recipe is for, a person builds it from its sources here, and
+	// other findings say what keeps that build from working. They come first.
+	Goal bool `json:"-"`
 	// About are the components that were judged.
 	About []string `json:"-"`
 	// After is the id of the finding that has to be fixed first, "" for none. A

@@ -162,6 +162,33 @@ func inPlace(findings []Finding, known int) []Finding {
 	return out
 }
 
+// fromSources are the components that people build from their sources, and hindering the
+// topics of what keeps builds and their downloads from working.
+var (
+	fromSources = []string{"opencv", "openpose", "darknet", "caffe", "ncnn"}
+	hindering   = []string{"project", "build", "downloads", "certificates", "proxy", "environment", "visual-studio"}
+)
+
+// goalLast puts that what is to be built is not installed behind what keeps it from being
+// built: the one follows from the other, and would hide it.
+func goalLast(findings []Finding) []Finding {
+	hindered := slices.ContainsFunc(findings, func(f Finding) bool {
+		topic, _, _ := strings.Cut(f.ID, ".")
+		return (f.State == Fail || f.State == Warn || f.State == Pending) && (f.Project || slices.Contains(hindering, topic))
+	})
+	var out, goals []Finding
+	for _, f := range findings {
+		topic, _, _ := strings.Cut(f.ID, ".")
+		f.Goal = hindered && f.State == Fail && f.Cause == NotInstalled && !f.Listed && f.Action == nil && slices.Contains(fromSources, topic)
+		if f.Goal {
+			goals = append(goals, f)
+		} else {
+			out = append(out, f)
+		}
+	}
+	return append(out, goals...)
+}
+
 // silence makes findings that are symptoms of another one skipped. Where what
 // was found is no problem (Info), they are not needed.
 type silence struct {

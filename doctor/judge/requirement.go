@@ -99,7 +99,7 @@ func evaluate(r *recipes.Recipe, t *recipes.Tables, f *facts.Facts, brief bool) 
 	}
 	e.judged = first
 	known := len(j.Findings)
-	j.Findings = inPlace(e.health(j.Findings), known)
+	j.Findings = goalLast(inPlace(e.health(j.Findings), known))
 	return j
 }
 

@@ -179,7 +179,7 @@ func (r *Report) WriteText(w io.Writer, s Style) error {
 	for _, state := range stateOrder {
 		if s.All || state != judge.OK && state != judge.Skipped && state != judge.Info {
 			for _, f := range r.inOrder() {
-				if f.State == state {
+				if f.State == state && !f.Goal || f.Goal && state == judge.Warn {
 					r.one(b, s, f)
 				}
 			}
@@ -549,6 +549,9 @@ var dependency = []string{
 func (r *Report) inOrder() []judge.Finding {
 	rank := func(f judge.Finding) int {
 		first, _, _ := strings.Cut(f.ID, ".")
+		if f.Goal {
+			return len(dependency) + 2
+		}
 		if i := slices.Index(dependency, first); i >= 0 {
 			return i
 		}
