@@ -109,6 +109,7 @@ func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/lot19w.yaml")
 	judgeCases(t, "testdata/lot20u.yaml")
 	judgeCases(t, "testdata/lot20w.yaml")
+	judgeCases(t, "testdata/lot20.yaml")
 }
 
 var sharedCases = filepath.Join("..", "..", "shared", "cases")

@@ -37,6 +37,7 @@ const (
 	viaDLL       = "dll"
 	viaPath      = "PATH"
 	viaHere      = "current folder" // Darknet is started as ./darknet
+	viaGiven     = "given"          // CMake is told the folder: LibTorch's own instructions
 )
 
 // Kinds of copies, as they stand in Attrs["kind"]; "" is one that C and C++

@@ -413,6 +413,9 @@ func (s *search) choose(b build) (*copyOf, string) {
 			return c, c.attrs["env"] + " names it"
 		}
 	}
+	if c := s.given(); c != nil {
+		return c, "no lookup leads to it, and it is the only one that CMake can be told of"
+	}
 	for _, o := range append(order, choice{b.byHeader, "its headers are found"}) {
 		if o.c != nil {
 			return o.c, o.why + ", but there is no library"

@@ -67,3 +67,24 @@ func (s *search) torchModule(ctx context.Context, c *copyOf) {
 		c.built.Backends = backends
 	}
 }
+
+// given is the LibTorch that no lookup leads to, where it is the only one that programs can
+// be built against: its archive is unpacked anywhere, builds are told where
+// (-DCMAKE_PREFIX_PATH), and CMake writes its folder into the programs (PyTorch,
+// "Installing C++ Distributions of PyTorch").
+func (s *search) given() *copyOf {
+	var only *copyOf
+	for _, c := range s.copies {
+		if s.spec.component != "libtorch" || c.kind != "" || !c.linkable() || c.include == "" || c.cmake == "" {
+			continue
+		}
+		if only != nil {
+			return nil
+		}
+		only = c
+	}
+	if only != nil {
+		only.wins(viaGiven)
+	}
+	return only
+}

@@ -559,6 +559,11 @@ func (s *search) windowsSettle(ctx context.Context) {
 		if named.static {
 			named.set("why", "a variable names it")
 		}
+	default:
+		if c := s.given(); c != nil {
+			c.active = true
+			c.set("why", "no lookup leads to it, and it is the only one that CMake can be told of")
+		}
 	}
 }
 
