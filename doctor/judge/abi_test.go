@@ -83,3 +83,35 @@ func TestHiddenFeatures(t *testing.T) {
 		}
 	}
 }
+
+// TestFilesLost: only what a requirement asks for, installed again by apt, and named
+// instead of the requirement that it fails.
+func TestFilesLost(t *testing.T) {
+	_, tables := load(t)
+	recipe := &recipes.Recipe{Name: "test", Requirements: []recipes.Requirement{{ID: "opencv.version", Title: "OpenCV", Component: &recipes.ComponentCheck{Name: "opencv", Has: []string{"dnn", "headers"}}}}}
+	for _, c := range []struct {
+		name, part, manager string
+		state               State
+		fix                 string
+	}{
+		{"headers", "headers", "apt", Fail, "apt-get install --reinstall libopencv-dnn-dev"},
+		{"what is not asked for", "pkg-config", "apt", "", ""},
+		{"no apt", "headers", "dnf", Fail, "Install these packages again: libopencv-dnn-dev"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := &facts.Facts{OS: facts.OS{Family: "linux", ID: "debian", User: facts.User{Admin: true}}}
+			f.Add(c.manager, facts.Instance{Path: "/usr/bin/" + c.manager, Active: true})
+			f.Add("opencv", facts.Instance{Version: "4.6.0", Path: "/usr", Active: true, Has: []string{"dnn"}, Lost: &facts.Lost{Files: []string{"/usr/include/opencv4/opencv2/dnn.hpp"}, Parts: []string{c.part}, Packages: []string{"libopencv-dnn-dev"}}})
+			findings := Evaluate(recipe, tables, f).Findings
+			lost := Finding{}
+			for _, f := range findings {
+				if f.ID == "opencv.files-lost" {
+					lost = f
+				}
+			}
+			if lost.State != c.state || lost.Fix != c.fix || c.state == Fail && c.manager == "apt" && (lost.Action == nil || !lost.Action.Reinstall || findings[len(findings)-1].State != Skipped) {
+				t.Errorf("%+v", findings)
+			}
+		})
+	}
+}

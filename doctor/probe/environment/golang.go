@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -170,9 +171,11 @@ func (p *prober) refuses(driver, flags, end []string) string {
 	said := ""
 	for line := range strings.Lines(string(out.Stderr)) {
 		line = strings.TrimSpace(line)
-		if said == "" && line != "" || strings.Contains(line, "error: ") && !strings.Contains(said, "error: ") {
-			said = line
+		told := strings.Contains(line, "error: ") && !strings.Contains(line, "ld returned") || strings.Contains(line, "ld: ")
+		if told {
+			return look.Clean(line)
 		}
+		said = cmp.Or(said, line)
 	}
 	return look.Clean(said)
 }
