@@ -160,6 +160,8 @@ func TestAdviceIsTrue(t *testing.T) {
 	// and CMake for a Mac without it. Those of lot 19's Windows half are ninja, and a compiler
 	// and an SDK for a Visual Studio that has the .NET workload alone. Lot 20's Windows half
 	// adds ninja for four builds, and what ten bare machines of Windows have none of: Visual
+	// and an SDK for a Visual Studio that has the .NET workload alone. Lot 20's Windows half
+	// adds ninja for four builds, and what ten bare machines of Windows have none of: Visual
 	// Studio, CMake, Git, the Visual C++ runtime, MinGW, Go and the libraries themselves; its
 	// Unix one OpenCV for a Debian 12 whose dpkg was interrupted.
 	if counts["a package of the recipe: no recording has its files"] > 167 {

@@ -65,14 +65,24 @@ func (p *prober) goVariables() {
 	}
 	if root := p.h.Env("GOROOT"); look.IsPath(root) && !p.h.Exists(p.ctx, root) {
 		p.note("GOROOT", root, facts.NoGoRoot, "")
-	} else if version, _, _ := strings.Cut(p.text(p.h.Join(root, "VERSION")), "\n"); root != "" && strings.HasPrefix(version, "go") {
-		p.note("GOROOT", root, facts.OfGoRoot, strings.TrimPrefix(strings.TrimSpace(version), "go"))
+	} else if version := p.goRelease(root); root != "" && version != "" {
+		p.note("GOROOT", root, facts.OfGoRoot, version)
 	}
 	for _, name := range []string{"CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS", "CGO_LDFLAGS"} {
 		if path := splitPath(p.goVariable(name)); path != "" {
 			p.note(name, path, facts.SplitByBlank, "")
 		}
 	}
+}
+
+// goRelease is the release of the Go in a folder, "" where it is not known.
+func (p *prober) goRelease(root string) string {
+	line, _, _ := strings.Cut(p.text(p.h.Join(root, "VERSION")), "\n")
+	version, ok := strings.CutPrefix(strings.TrimSpace(line), "go")
+	if !ok {
+		return ""
+	}
+	return version
 }
 
 // hidden notes a variable that hides every GPU from CUDA programs: they see the
