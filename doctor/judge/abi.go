@@ -184,7 +184,7 @@ func filesLost(e *evaluation, s subject) (map[string]string, bool) {
 	})
 	vars := map[string]string{"file": l.Files[0], "packages": strings.Join(l.Packages, " "), "reinstall": "yes", "list": strings.Join(l.Packages, ", ")}
 	if len(l.Files) > 1 {
-		vars["more"] = lang.F(", nor are %d more", len(l.Files)-1)
+		vars["more"] = lang.F(", and so are %d more", len(l.Files)-1)
 	}
 	return vars, asked
 }
