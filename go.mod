@@ -17,7 +17,10 @@ require (
 	google.golang.org/protobuf v1.36.12
 )
 
-require mvdan.cc/sh/v3 v3.14.1
+require (
+	maragu.dev/gomponents v1.2.0
+	mvdan.cc/sh/v3 v3.14.1
+)
 
 require (
 	github.com/bahlo/generic-list-go v0.2.0 // indirect

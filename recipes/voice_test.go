@@ -39,7 +39,7 @@ var notPlain = []struct{ form, say string }{
 	{`\bfor ever\b`, "forever"},
 	{`\bgoes round in a circle\b`, "extends itself"},
 	{`\btake back\b|\btaken back\b|\btaking back\b`, "undo, uninstall"},
-	{`(?i)\b(colour|behaviour|neighbour|favour|labelled|modelled|licence|centre\b|artefact|(recogn|optim|organ|real|normal|util|minim|summar|serial|synchron|initial|uninitial)is(e|es|ed|ing|ation)\b)`, "the American spelling"},
+	{`(?i)\b(colour|behaviour|neighbour|favour|labelled\b|modelled|licence|centre\b|artefact|(recogn|optim|organ|real|normal|util|minim|summar|serial|synchron|initial|uninitial)is(e|es|ed|ing|ation)\b)`, "the American spelling"},
 	{`\b(openCV|minGW|visual Studio|openPose|openVINO|pyTorch|tensorFlow|libTorch|darkNet|openCL|cuDnn|onnx Runtime)\b`, "the name as its maker writes it"},
 }
 

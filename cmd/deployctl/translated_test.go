@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"text/template/parse"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
@@ -181,87 +180,75 @@ func dataTexts(t *testing.T) map[string]string {
 // english is a word that is not a name: without one, a text needs no translation.
 var english = regexp.MustCompile(`(?:^|[ (])[a-z]{2,}(?:$|[ ,.;:)])`)
 
-// templateTexts are the texts of the templates: those given to the catalog (t, f), and
-// those that stand in a page as they are.
-func templateTexts(t *testing.T) (given map[string]string, fixed []string) {
-	t.Helper()
-	given = map[string]string{}
-	names, err := filepath.Glob("../*/*.tmpl")
-	if err != nil || len(names) == 0 {
-		t.Fatal(names, err)
-	}
-	for _, name := range names {
-		data, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
+// pageTexts are the texts that code of the HTML page shows as they are: not from the
+// catalog, nor computed.
+func pageTexts(file *ast.File) (texts []string) {
+	// From which argument on a function shows what it is given: gomponents', then ours.
+	shows := map[string]int{"Text": 0, "Textf": 0, "Alt": 0, "Aria": 1, "TitleAttr": 0, "Placeholder": 0,
+		"badge": 1, "bullets": 0, "cells": 1, "columns": 1, "lines": 0, "rowHead": 0, "scrolling": 0, "summary": 0, "titled": 1}
+	ast.Inspect(file, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
 		}
-		tree := parse.New(name)
-		tree.Mode = parse.SkipFuncCheck
-		trees := map[string]*parse.Tree{}
-		if _, err := tree.Parse(string(data), "", "", trees); err != nil {
-			t.Fatal(err)
+		var name string
+		switch fn := call.Fun.(type) {
+		case *ast.Ident:
+			name = fn.Name
+		case *ast.SelectorExpr:
+			name = fn.Sel.Name
 		}
-		for _, one := range trees {
-			page, texts := templateText(one.Root.String())
-			fixed = append(fixed, texts...)
-			for _, text := range page {
-				given[text] = name
-			}
+		from, ok := shows[name]
+		if !ok || from > len(call.Args) {
+			return true
 		}
-	}
-	return given, fixed
+		for _, arg := range call.Args[from:] {
+			ast.Inspect(arg, func(n ast.Node) bool {
+				if text, ok := n.(*ast.BasicLit); ok && text.Kind == token.STRING {
+					texts = append(texts, text.Value)
+				}
+				_, inner := n.(*ast.CallExpr) // what it is given is its own affair: lang.T("…")
+				return !inner
+			})
+		}
+		return true
+	})
+	return texts
 }
 
-// The parts of a template: a text for the catalog, anything else that is computed, the
-// style sheet, a text that is read aloud, and an element.
-var (
-	templateGiven  = regexp.MustCompile(`\b[tf] ("(?:[^"\\]|\\.)*")`)
-	templateAction = regexp.MustCompile(`\{\{.*?\}\}`)
-	templateStyle  = regexp.MustCompile(`(?s)<style>.*?</style>`)
-	templateSpoken = regexp.MustCompile(`(?:aria-label|alt|title|placeholder)="([^"]*)"`)
-	templateTag    = regexp.MustCompile(`(?s)<[^>]*>`)
-)
-
-// templateText splits the source of a template in texts for the catalog and those that
-// stand in the page.
-func templateText(source string) (given, fixed []string) {
-	for _, m := range templateGiven.FindAllStringSubmatch(source, -1) {
-		if text, err := strconv.Unquote(m[1]); err == nil {
-			given = append(given, text)
-		}
-	}
-	page := templateStyle.ReplaceAllString(templateAction.ReplaceAllString(source, ""), "")
-	for _, m := range templateSpoken.FindAllStringSubmatch(page, -1) {
-		fixed = append(fixed, m[1])
-	}
-	for text := range strings.Lines(templateTag.ReplaceAllString(page, "\n")) {
-		fixed = append(fixed, strings.TrimSpace(text))
-	}
-	return given, fixed
-}
-
-// TestTemplates: no word of a page stands outside the catalog, unless it is a name.
-func TestTemplates(t *testing.T) {
-	check := func(fixed []string) (outside []string) {
-		for _, text := range fixed {
+// TestPageTranslated: no word of the HTML page stands outside the catalog, unless it is
+// a name.
+func TestPageTranslated(t *testing.T) {
+	check := func(texts []string) (outside []string) {
+		for _, text := range texts {
 			for _, word := range regexp.MustCompile(`[A-Za-z]{2,}`).FindAllString(text, -1) {
-				if !slices.Contains([]string{"deployctl", "JSON", "GFLOP"}, word) {
+				if !slices.Contains([]string{"deployctl", "JSON", "GFLOP", "true"}, word) { // aria-hidden
 					outside = append(outside, word+" in "+text)
 				}
 			}
 		}
 		return outside
 	}
-	_, fixed := templateTexts(t)
-	if outside := check(fixed); len(outside) > 0 || len(fixed) < 20 {
-		t.Errorf("of %d texts, these need {{t}}: %q", len(fixed), outside)
+	seen := 0
+	for _, file := range goFiles(t) {
+		if !slices.ContainsFunc(file.Imports, func(i *ast.ImportSpec) bool { return i.Path.Value == `"maragu.dev/gomponents"` }) {
+			continue
+		}
+		texts := pageTexts(file.File)
+		seen += len(texts)
+		if outside := check(texts); len(outside) > 0 {
+			t.Errorf("%s: these need lang.T: %q", file.path, outside)
+		}
+	}
+	if seen < 8 {
+		t.Errorf("%d texts seen", seen)
 	}
 	for source, want := range map[string]int{
-		`<p>{{t "Known"}} · {{.Name}}</p>`: 0, `<style>a{color:red}</style><td class="n">p95</td>`: 0,
-		`<p>New word</p>`: 2, `<i aria-label="Checks: {{.Name}}"></i>`: 1, `{{if .A}}else{{end}}`: 1,
+		`h.P(h.Class("soft"), g.Text(lang.T("Known")+" · "+name))`: 0, `columns(4, lang.T("Median"), "p95")`: 0, `h.SVG(h.Aria("hidden", "true"))`: 0,
+		`h.P(g.Text("New word"))`: 2, `h.I(h.Aria("label", "Checks: "+name))`: 1, `titled("rest", "Rest", h.P(h.ID("id"), g.Textf("Rest of %d", n)))`: 3,
 	} {
-		if _, fixed := templateText(source); len(check(fixed)) != want {
-			t.Errorf("%s: %q", source, check(fixed))
+		if got := check(pageTexts(goSource(t, "var _ = "+source).File)); len(got) != want {
+			t.Errorf("%s: %q, want %d", source, got, want)
 		}
 	}
 }
@@ -276,12 +263,6 @@ func TestTranslated(t *testing.T) {
 	for _, text := range []string{"a row needs a source", "architecture"} { // at a path, and a word's kind
 		if given[text] == "" {
 			t.Errorf("the linter's %q is not among the texts", text)
-		}
-	}
-	pages, _ := templateTexts(t)
-	for text, path := range pages {
-		if _, ok := keys[text]; !ok {
-			t.Errorf("%s: no Chinese for %q", path, text)
 		}
 	}
 	data, help := dataTexts(t), map[string]string{}
@@ -310,8 +291,7 @@ func TestTranslated(t *testing.T) {
 		_, file := data[text]
 		_, call := given[text]
 		_, shown := help[text]
-		_, page := pages[text]
-		if !code && !file && !call && !shown && !page && text != "Help about any command" { // cobra's, made late
+		if !code && !file && !call && !shown && text != "Help about any command" { // cobra's, made late
 			t.Errorf("recipes/library/lang/zh/%s: no text %q", path, text)
 		}
 	}

@@ -2,17 +2,13 @@ package formats
 
 import (
 	"cmp"
-	_ "embed"
 	"encoding/base64"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
-	"reflect"
 	"slices"
 	"strings"
-	"text/template"
 	"time"
 
 	"github.com/deployctl/deployctl/doctor/facts"
@@ -25,10 +21,7 @@ import (
 	"github.com/deployctl/deployctl/verify"
 )
 
-//go:embed report.html.tmpl
-var htmlTemplate string
-
-// page is what the template shows. Every text is escaped where it is written (render).
+// page is what the HTML file shows (page.go).
 type page struct {
 	Command, Name, Title, Version string
 	State                         judge.State // of the whole
@@ -92,29 +85,6 @@ type (
 	}
 )
 
-// writeHTML writes one file that needs nothing else: no script, no request.
-func writeHTML(w io.Writer, d *Document) error {
-	text, err := render(htmlTemplate, pageFuncs, newPage(d))
-	if err != nil {
-		return err
-	}
-	_, err = io.WriteString(w, text)
-	return err
-}
-
-// pageFuncs are the functions of the template.
-var pageFuncs = map[string]any{
-	"sentence": sentence, "lines": lines, "weight": weight, "t": text, "f": lang.F, "language": language, "caption": chartCaption,
-	"aside": planned.Aside, "explain": check.explain, "web": check.web, "address": safeAddress,
-	"len": func(list any) int { return reflect.ValueOf(list).Len() },
-	"or": func(list ...any) bool {
-		return slices.ContainsFunc(list, func(v any) bool { truth, _ := template.IsTrue(v); return truth })
-	},
-	// A table's cell of a column: whether it is a number, whether it is a badge.
-	"figure": func(column, from int) bool { return from > 0 && column >= from },
-	"badge":  func(column int, badges bool) bool { return badges && column == 0 },
-}
-
 // safeAddress is one that an attribute may lead to or load: a page on the web or a picture
 // within the page. Of any other, a script for example, nothing is left.
 func safeAddress(s string) string {
@@ -157,14 +127,8 @@ func weights(kind string) string {
 	return lang.T("your own weights")
 }
 
-// lines keeps a text's line ends as elements: in the file, no line begins with what
-// another party wrote, which a CI system could take for a command in its log.
-func lines(s string) markup {
-	return markup(strings.ReplaceAll(template.HTMLEscapeString(strings.TrimSpace(s)), "\n", "<br>")) // escaped here
-}
-
-// Aside is what a step takes, and who does it.
-func (p planned) Aside() string {
+// aside is what a step takes, and who does it.
+func (p planned) aside() string {
 	return strings.Join(slices.DeleteFunc([]string{p.Cost, p.Who}, func(s string) bool { return s == "" }), " · ")
 }
 

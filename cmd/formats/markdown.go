@@ -133,7 +133,7 @@ func markdownSolution(b *strings.Builder, s *solve.Solution) {
 			fmt.Fprintf(b, "\n### %s\n\n", lang.T("Plan"))
 		}
 		fmt.Fprintf(b, "%d. %s\n", i+1, plain(p.Title))
-		if aside := p.Aside(); aside != "" {
+		if aside := p.aside(); aside != "" {
 			fmt.Fprintf(b, "   <br><sub>%s</sub>\n", plain(aside))
 		}
 		fmt.Fprintf(b, "   - %s\n", prose(line(p.How)))

@@ -27,10 +27,6 @@ type section struct {
 	Folded bool
 }
 
-func chartCaption() string {
-	return lang.T("Time of one forward pass: the bar is the median, the line reaches the 95th percentile. Shorter is better.")
-}
-
 // leading are the sections before the plan, following those after it.
 func (d *Document) leading() []section {
 	switch {
