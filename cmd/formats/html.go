@@ -313,7 +313,7 @@ func machine(f *facts.Facts) []row {
 	add := func(name string, parts ...string) {
 		parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
 		if len(parts) > 0 {
-			out = append(out, row{name, line(strings.Join(parts, lang.T(", ")))})
+			out = append(out, row{line(name), line(strings.Join(parts, lang.T(", ")))})
 		}
 	}
 	gib := func(n uint64) string {

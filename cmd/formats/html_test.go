@@ -74,6 +74,25 @@ func TestEscaping(t *testing.T) {
 	}
 }
 
+// TestNoLineOfOthers: no line of the file begins with what another party wrote, whatever
+// text of the document it is in.
+func TestNoLineOfOthers(t *testing.T) {
+	for about, d := range documentsIn(t, "html") {
+		command := d.Command
+		appendTo(reflect.ValueOf(d).Elem(), "\n::error::two")
+		d.Command = command // deployctl's own
+		got := written(t, "html", d)
+		if !strings.Contains(got, "::error::two") {
+			t.Errorf("%s: the page shows nothing of it", about)
+		}
+		for line := range strings.Lines(got) {
+			if strings.HasPrefix(strings.TrimSpace(line), "::") {
+				t.Errorf("%s: %s", about, line)
+			}
+		}
+	}
+}
+
 // appendTo appends a text to every text within a value that can be set; those of a type
 // of their own (states) are none.
 func appendTo(v reflect.Value, text string) {
