@@ -277,7 +277,7 @@ func (p *Plan) note(wishes []*wish) {
 
 func (p *Plan) giveUp(w *wish, reason string) {
 	do := w.finding.Fix
-	if do == "" || w.tried && w.finding.Action == nil { // what it says to install cannot be had
+	if do == "" || (w.tried || w.dropped) && w.finding.Action == nil { // what it says to install cannot be had
 		do = cmp.Or(w.byHand, do)
 	}
 	p.Manual = append(p.Manual, Manual{Requirement: w.finding.ID, Title: w.finding.Title, Reason: reason, Do: do, Required: w.finding.State == judge.Fail})

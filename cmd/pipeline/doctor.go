@@ -194,6 +194,7 @@ func (o DoctorOptions) say(ctx context.Context, x *examination, r *recipes.Recip
 			return o.broken(x, err)
 		}
 		x.report.Fix = o.Recipe.fix(x.outline)
+		x.correct(x.outline)
 	}
 	if o.Recipe.Name == "" {
 		if x.report.Others, err = others(r.Name, x.judgement.Facts, t, recipes.EmbeddedNamed); err != nil {
@@ -303,6 +304,11 @@ func (x *examination) plan(p *installers.Plan, o DoctorOptions) {
 	if len(p.Manual) > 0 {
 		x.report.Manual = p.Manual
 	}
+	x.correct(p)
+}
+
+// correct gives the findings what the plan says to do, where it does not do what they said.
+func (x *examination) correct(p *installers.Plan) {
 	for i := range x.report.Findings {
 		f := &x.report.Findings[i]
 		if fix := p.Fixes[f.ID]; fix != "" && f.Fix != "" {

@@ -92,6 +92,7 @@ func Plan(ctx context.Context, o PlanOptions) error {
 		said.Fix = o.Recipe.fix(steps)
 		s.Fix = said.Fix
 		s.Price(priceOf(steps))
+		correct(s, j.Findings, steps)
 	}
 	by := Made(o.Console, o.Version)
 	d := &formats.Document{
@@ -105,6 +106,20 @@ func Plan(ctx context.Context, o PlanOptions) error {
 		return err
 	}
 	return verdict(d.Exit)
+}
+
+// correct gives the changes what the installers' plan says to do, where it does not do
+// what doctor said.
+func correct(s *solve.Solution, findings []judge.Finding, p *installers.Plan) {
+	for i := range s.Changes {
+		c := &s.Changes[i]
+		for _, f := range findings {
+			if fix := p.Fixes[f.ID]; fix != "" && f.Fix == c.How && slices.Contains(c.Covers, f.ID) {
+				c.How = fix
+				break
+			}
+		}
+	}
 }
 
 // planExit is the exit code that a plan stands for.
