@@ -116,7 +116,7 @@ func (p *prober) flags(variable string) []string {
 	writes := func(f string) bool {
 		return strings.ContainsAny(f, "\"'`$@") || slices.ContainsFunc([]string{
 			"-o", "-M", "-d", "-B", "-save-temps", "-wrapper", "-specs", "--specs", "-fplugin", "-fdump", "-fprofile", "-ftest-coverage", "-fcallgraph", "-fopt-info", "-fdiagnostics", "-gsplit",
-			"-plugin", "-Wp,", "-Wa,", "-Wl,-Map", "-Wl,-plugin", "-Wl,--plugin", "-Wl,-o", "-Wl,--output", "-Xlinker", "-Xassembler", "-Xpreprocessor", "-aux-info", "-imultilib", "-###",
+			"-plugin", "-fpass-plugin", "-Xclang", "-mllvm", "-fuse-ld=/", "--ld-path", "-Wp,", "-Wa,", "-Wl,-Map", "-Wl,-plugin", "-Wl,--plugin", "-Wl,-o", "-Wl,--output", "-Xlinker", "-Xassembler", "-Xpreprocessor", "-aux-info", "-imultilib", "-###",
 		}, func(start string) bool { return strings.HasPrefix(f, start) })
 	}
 	if len(flags) > most || slices.ContainsFunc(flags, writes) {
