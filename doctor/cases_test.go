@@ -110,6 +110,7 @@ func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/lot20u.yaml")
 	judgeCases(t, "testdata/lot20w.yaml")
 	judgeCases(t, "testdata/lot20.yaml")
+	judgeCases(t, "testdata/lot21u.yaml")
 }
 
 var sharedCases = filepath.Join("..", "..", "shared", "cases")
