@@ -47,6 +47,12 @@ func distributionLevel(e *evaluation, _ subject) (map[string]string, bool) {
 	}
 	have, err := strconv.Atoi(strings.TrimPrefix(e.facts.CPU.Level, "x86-64-v"))
 	need := map[int]int{9: 2, 10: 3}[major(o.Version)]
+	// No processor has these without the rest of the level (x86-64 psABI); only a hypervisor
+	// hides single features. A list of flags that leaves some out says nothing.
+	whole := map[int][]string{2: {"sse4_2", "popcnt"}, 3: {"avx2", "fma", "f16c"}}[need]
+	if e.facts.CPU.Hypervisor == "" && whole != nil && !slices.ContainsFunc(whole, func(f string) bool { return !slices.Contains(e.facts.CPU.Features, f) }) {
+		return nil, false
+	}
 	return map[string]string{"need": "x86-64-v" + strconv.Itoa(need), "hidden": hidden(e.facts.CPU, "x86-64-v"+strconv.Itoa(need))}, err == nil && have < need
 }
 

@@ -43,6 +43,8 @@ func TestABI(t *testing.T) {
 		{"an Intel library on Apple silicon", mac, facts.CPU{Arch: "arm64"}, map[string][]facts.Instance{"opencv": {needs(facts.Need{Name: "libopencv_core.dylib", By: "a program", Cause: facts.OtherArch, Found: "/usr/local/lib/libopencv_core.dylib"})}}, "opencv.dylib-arch", Fail, "/opt/homebrew"},
 		{"RHEL 10 on v2", facts.OS{Family: "linux", ID: "rhel", Version: "10.0", Arch: "amd64", Name: "RHEL 10"}, facts.CPU{Arch: "amd64", Level: "x86-64-v2", Hypervisor: "kvm"}, nil, "os.cpu-level", Fail, "host-passthrough"},
 		{"RHEL 10 on v3", facts.OS{Family: "linux", ID: "rhel", Version: "10.0", Arch: "amd64"}, facts.CPU{Arch: "amd64", Level: "x86-64-v3"}, nil, "", "", ""},
+		{"RHEL 10, a list of flags without movbe", facts.OS{Family: "linux", ID: "rhel", Version: "10.0", Arch: "amd64"}, facts.CPU{Arch: "amd64", Level: "x86-64-v1", Features: []string{"avx2", "f16c", "fma"}}, nil, "", "", ""},
+		{"RHEL 10, movbe hidden", facts.OS{Family: "linux", ID: "rhel", Version: "10.0", Arch: "amd64"}, facts.CPU{Arch: "amd64", Level: "x86-64-v2", Features: []string{"avx2", "f16c", "fma"}, Hypervisor: "kvm"}, nil, "os.cpu-level", Fail, "host-passthrough"},
 		{"RHEL 10, level not known", facts.OS{Family: "linux", ID: "rhel", Version: "10.0", Arch: "amd64"}, facts.CPU{Arch: "amd64"}, nil, "", "", ""},
 		{"Debian on v1", linux, facts.CPU{Arch: "amd64", Level: "x86-64-v1"}, nil, "", "", ""},
 	} {
