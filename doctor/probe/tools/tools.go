@@ -301,6 +301,12 @@ func goVersion(ctx context.Context, h *host.Host, c look.Copy, inst *facts.Insta
 		inst.Version = m[1]
 		if h.OS == "darwin" {
 			inst.Makes.Target = machOArch(ctx, h, c.Real)
+			if inst.Makes.Target == "" { // for both processors: what it runs as decides
+				if arch, said, _, err := look.Ask(ctx, h, []string{c.Path, "version"}, goPlatform.Get()); err == nil {
+					inst.Makes.Target = arch
+					inst.Evidence = append(inst.Evidence, said)
+				}
+			}
 		}
 		if h.Windows() { // the tools' folder names what they make programs for
 			for _, arch := range []string{"386", "amd64", "arm64"} {

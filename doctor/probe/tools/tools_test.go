@@ -72,6 +72,16 @@ time 2024-08-07T19:21:44Z
 	}
 }
 
+// TestGoForAnotherMac: where the program's header does not say for which processor Go
+// makes programs (one for both says none), Go does.
+func TestGoForAnotherMac(t *testing.T) {
+	f := buildTools(t, "-- platform --\ndarwin/arm64\n-- env --\nPATH=/usr/local/go/bin\n-- file /usr/local/go/VERSION --\ngo1.20.4\n-- run \"/usr/local/go/bin/go\" \"version\" --\ngo version go1.20.4 darwin/amd64\n")
+	probetest.Copies(t, f, "go", "*1.20.4 /usr/local/go/bin/go")
+	if got := f.Components["go"][0].Makes.Target; got != "amd64" {
+		t.Errorf("makes programs for %q, not amd64", got)
+	}
+}
+
 // TestPythonWithoutRunningIt: none of these has a recorded process, so a
 // version can only come from files.
 func TestPythonWithoutRunningIt(t *testing.T) {
