@@ -71,17 +71,13 @@ func Fill(ctx context.Context, h *host.Host, f *facts.Facts) error {
 				}
 			}
 			if len(roots) == 0 {
+				list[i].Needs = append(list[i].Needs, w.unfound(&list[i])...)
 				continue
 			}
 			if list[i].Unusable = w.foreign(roots[0]); list[i].Unusable != nil {
 				continue
 			}
-			if w.libs == nil {
-				w.libs, w.first = loader.Open(ctx, h), map[string]string{}
-				for _, e := range slices.Backward(w.libs.Cache) {
-					w.first[e.Soname] = e.Path
-				}
-			}
+			w.openLibs()
 			if name == "onnxruntime" {
 				list[i].Built.CuDNN = cmp.Or(w.cuDNNOf(roots), list[i].Built.CuDNN)
 			}
@@ -99,6 +95,37 @@ func Fill(ctx context.Context, h *host.Host, f *facts.Facts) error {
 		return w.crashed
 	}
 	return ctx.Err()
+}
+
+// openLibs reads once where this machine's loader looks.
+func (w *world) openLibs() {
+	if w.libs != nil {
+		return
+	}
+	w.libs, w.first = loader.Open(w.ctx, w.h), map[string]string{}
+	for _, e := range slices.Backward(w.libs.Cache) {
+		w.first[e.Soname] = e.Path
+	}
+}
+
+// unfound is the need of a program that is linked with a copy whose files cannot be read:
+// also then the loader has to find the SONAME that the copy has.
+func (w *world) unfound(in *facts.Instance) []facts.Need {
+	file := path.Join(in.Attrs["libdir"], in.Attrs["soname"])
+	if !in.Active || in.Unusable != nil || len(in.Needs) > 0 || in.Attrs["kind"] != "" || in.Attrs["soname"] == "" || !path.IsAbs(file) || !linked(in) || w.there(file) != present {
+		return nil
+	}
+	w.openLibs()
+	if found, _ := w.libs.Find(w.ctx, in.Attrs["soname"]); found != "" || w.libs.CacheErr != nil {
+		return nil
+	}
+	return []facts.Need{{Name: in.Attrs["soname"], By: facts.ByProgram, Cause: facts.NotFound, Elsewhere: file}}
+}
+
+// linked reports whether pkg-config or the linker leads to a copy: CMake writes the
+// folder of a library into the program itself.
+func linked(in *facts.Instance) bool {
+	return slices.ContainsFunc(in.Via, func(v string) bool { return v == "pkg-config" || v == "link" })
 }
 
 // cuDNNOf is the major version of the cuDNN that ONNX Runtime's CUDA provider was linked
@@ -318,7 +345,7 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 	w.addPreloads(loaded)
 	first := queue[0].o
 	// A program that was linked with the copy asks for it by its SONAME.
-	if soname := first.soname; soname != "" && first.class == w.class() && slices.ContainsFunc(in.Via, func(v string) bool { return v == "pkg-config" || v == "link" }) {
+	if soname := first.soname; soname != "" && first.class == w.class() && linked(in) {
 		found := w.find(soname, &node{o: &object{class: first.class, machine: first.machine, data: first.data}})
 		if found.file == "" && !found.unknown && (w.libs.CacheErr == nil || w.libs.Musl) {
 			add(facts.Need{Name: soname, By: facts.ByProgram, Cause: facts.NotFound, Elsewhere: first.file})
