@@ -403,7 +403,7 @@ func (w *world) needs(in *facts.Instance, roots []string) []facts.Need {
 			default:
 				w.tell(name, n.file, found, Missing)
 				need := facts.Need{Name: name, By: n.file, Cause: facts.NotFound, Elsewhere: w.elsewhere(name, n, nil)}
-				need.Package, need.Installed = w.pkg(name)
+				need.Package, need.Installed = w.pkg(name, n.o.needed)
 				if need.Elsewhere == "" {
 					need.Other = w.otherNumber(name)
 				}
@@ -503,7 +503,7 @@ func (w *world) tooOld(queue []*node, loaded map[string]*node, add func(facts.Ne
 func (w *world) spoilt(name, by, file string) facts.Need {
 	need := damaged(w.ctx, w.h, name, by, file, w.damaged[file])
 	if strings.HasPrefix(file, "/usr/lib") || strings.HasPrefix(file, "/lib") {
-		if p, installed := w.pkg(name); installed {
+		if p, installed := w.pkg(name, nil); installed {
 			need.Package, need.Installed = p, true
 		}
 	}
@@ -810,8 +810,28 @@ func debian(name string) []string {
 	return []string{stem, stem + "t64"}
 }
 
-// pkg is what provides a library here, and whether it is installed already.
-func (w *world) pkg(name string) (string, bool) {
+// ofCuDNN names NVIDIA's package of a library of cuDNN: one has all the parts, and from 9
+// on its name says for which CUDA it is ("Installing cuDNN on Linux"), which is that of
+// the libraries that are asked for beside it.
+func ofCuDNN(name string, beside []string) []string {
+	_, number, _ := strings.Cut(name, ".so.")
+	number, _, _ = strings.Cut(number, ".")
+	if major, err := strconv.Atoi(number); err != nil || major < 9 {
+		return debian("libcudnn.so." + number)
+	}
+	for _, b := range beside {
+		if m := ofCUDA.FindStringSubmatch(b); m != nil {
+			return []string{"libcudnn" + number + "-cuda-" + m[1]}
+		}
+	}
+	return nil
+}
+
+var ofCUDA = lazyregexp.New(`^lib(?:cublas|cublasLt|cudart)\.so\.(\d+)`)
+
+// pkg is what provides a library here, and whether it is installed already; beside are
+// the libraries that are asked for with it.
+func (w *world) pkg(name string, beside []string) (string, bool) {
 	const status, lists = "/var/lib/dpkg/status", "/var/lib/apt/lists"
 	wide := ""
 	if w.class() == elf.ELFCLASS64 {
@@ -820,6 +840,9 @@ func (w *world) pkg(name string) (string, bool) {
 	switch {
 	case w.there(status) == present:
 		candidates := debian(name)
+		if strings.HasPrefix(name, "libcudnn") {
+			candidates = ofCuDNN(name, beside)
+		}
 		for _, p := range candidates {
 			for _, list := range []string{p + ":" + debArch(w.h.Arch), p} {
 				at, err := w.h.Search(w.ctx, "/var/lib/dpkg/info/"+list+".list", "/"+name+"\n", 1<<20, 1)
