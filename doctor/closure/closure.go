@@ -119,6 +119,12 @@ func (w *world) unfound(in *facts.Instance) []facts.Need {
 	if found, _ := w.libs.Find(w.ctx, in.Attrs["soname"]); found != "" || w.libs.CacheErr != nil {
 		return nil
 	}
+	// ldconfig was in this folder: the file has another SONAME than its name says.
+	if slices.ContainsFunc(w.libs.Cache, func(e loader.CacheEntry) bool {
+		return path.Dir(e.Path) == path.Dir(file) && stem(e.Soname) == stem(path.Base(file))
+	}) {
+		return nil
+	}
 	return []facts.Need{{Name: in.Attrs["soname"], By: facts.ByProgram, Cause: facts.NotFound, Elsewhere: file}}
 }
 

@@ -335,3 +335,51 @@ func TestForeign(t *testing.T) {
 		}
 	}
 }
+
+// TestUnfound: a copy whose files cannot be read is to be found by its SONAME all the same,
+// unless the loader's cache is not known or has another SONAME out of that folder.
+func TestUnfound(t *testing.T) {
+	const lib = "/usr/local/lib64/libopencv_core.so.4.9.0"
+	other := library{soname: "libz.so.1"}
+	for name, c := range map[string]struct {
+		files map[string]string
+		via   string
+		want  bool
+	}{
+		"not in the cache":           {map[string]string{"/etc/ld.so.cache": cacheOf("libz.so.1", "/lib/libz.so.1"), "/lib/libz.so.1": other.bytes()}, "pkg-config", true},
+		"in the cache":               {map[string]string{"/etc/ld.so.cache": cacheOf("libopencv_core.so.409", "/usr/local/lib64/libopencv_core.so.409")}, "pkg-config", false},
+		"there by another name":      {map[string]string{"/etc/ld.so.cache": cacheOf("libopencv_core.so.4.9", "/usr/local/lib64/libopencv_core.so.4.9")}, "pkg-config", false},
+		"no cache":                   {nil, "pkg-config", false},
+		"CMake writes its folder in": {map[string]string{"/etc/ld.so.cache": cacheOf("libz.so.1", "/lib/libz.so.1"), "/lib/libz.so.1": other.bytes()}, "cmake", false},
+	} {
+		r, err := hosttest.Recording("-- platform --\nlinux/amd64\n-- file " + lib + " --\ntext\n-- link /usr/local/lib64/libopencv_core.so.409 --\n" + lib + "\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for file, data := range c.files {
+			r.Files[file] = host.File{Data: []byte(data)}
+		}
+		r.Complete()
+		f := &facts.Facts{}
+		f.Add("opencv", facts.Instance{Active: true, Via: []string{c.via}, Attrs: map[string]string{"lib": lib, "libdir": "/usr/local/lib64", "soname": "libopencv_core.so.409"}})
+		if err := closure.Fill(t.Context(), host.Replay(r), f); err != nil {
+			t.Fatal(err)
+		}
+		needs := f.Components["opencv"][0].Needs
+		if got := len(needs) == 1 && needs[0].Cause == facts.NotFound && needs[0].Elsewhere == "/usr/local/lib64/libopencv_core.so.409"; got != c.want || !c.want && len(needs) > 0 {
+			t.Errorf("%s: %+v", name, needs)
+		}
+	}
+}
+
+// cacheOf is the loader's cache with one library.
+func cacheOf(soname, file string) string {
+	const header, entry = 48, 24
+	var b bytes.Buffer
+	b.WriteString("glibc-ld.so.cache1.1")
+	words := []uint32{1, uint32(len(soname) + len(file) + 2), 2, 0, 0, 0, 0, 0x0303, header + entry, uint32(header + entry + len(soname) + 1), 0, 0, 0}
+	for _, w := range words {
+		b.Write(binary.LittleEndian.AppendUint32(nil, w))
+	}
+	return b.String() + soname + "\x00" + file + "\x00"
+}
