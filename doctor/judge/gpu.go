@@ -130,7 +130,7 @@ func gpuCode(e *evaluation, s subject) (map[string]string, bool) {
 		return nil, false
 	}
 	for _, g := range gpus {
-		if runsOn(b, g.ComputeCapability) {
+		if runsOn(e.bundled(b, s.instance.Built.Build, g.ComputeCapability), g.ComputeCapability) {
 			return nil, false
 		}
 	}
@@ -225,6 +225,23 @@ func (e *evaluation) publishedCode(table string, given map[string]string) (b fac
 	return b
 }
 
+// bundled is what of a copy's code counts on a card: PyTorch's own build brings cuBLAS
+// and cuDNN of its CUDA along, and where that CUDA is older than the card's generation
+// these have no code for it, whatever PTX the build itself has (VinAIResearch/CPM issue
+// 9: the CUDA 10 build with PTX for 3.7 on an RTX 3070 stops in cuDNN).
+func (e *evaluation) bundled(b facts.Built, build, sm string) facts.Built {
+	number, ok := strings.CutPrefix(build, "cu")
+	if _, err := strconv.Atoi(number); ok && err == nil && len(number) > 1 && !e.hasCodeFor(strconv.Itoa(major(sm))+".0", toolkitOf(number)) {
+		b.PTX = nil
+	}
+	return b
+}
+
+// toolkitOf is the CUDA of a build's number: 10.2 of 102.
+func toolkitOf(number string) string {
+	return number[:len(number)-1] + "." + number[len(number)-1:]
+}
+
 // libtorchFor names the newest of PyTorch's own builds that has code for a card and
 // runs on the driver here, one for the installed toolkit's series first; "" for
 // none.
@@ -239,10 +256,10 @@ func (e *evaluation) libtorchFor(sm string) string {
 	for _, version := range e.series("libtorch-code", "libtorch") {
 		for i := range table.Rows {
 			build, ok := strings.CutPrefix(table.Rows[i].When["build"], "is cu")
-			if !ok || len(build) < 2 || !runsOnCode(e.libtorchCode(version, "cu"+build), sm) {
+			if !ok || len(build) < 2 || !runsOnCode(e.bundled(e.libtorchCode(version, "cu"+build), "cu"+build, sm), sm) {
 				continue
 			}
-			toolkit := build[:len(build)-1] + "." + build[len(build)-1:]
+			toolkit := toolkitOf(build)
 			least, _, err := e.tables.Choose("cuda-driver", map[string]string{"os": e.driverOS(), "cuda": toolkit}, "driver_minor")
 			if hasDriver && driver.Version != "" && (err != nil || newer(least, driver.Version)) {
 				continue

@@ -760,7 +760,7 @@ func cudaOfDLLs(names []string) string {
 			case n > 11 && n < 20:
 				return number + ".x"
 			case n >= 65 && n <= 102:
-				return number[:len(number)-1] + "." + number[len(number)-1:]
+				return toolkitOf(number)
 			}
 		}
 	}
