@@ -202,24 +202,50 @@ func (e *evaluation) cudnnOffPath() bool {
 	return ok && slices.Contains(e.touched(), "cudnn")
 }
 
-// cudnnLayout finds a cuDNN 9 in folders by CUDA version (include\12.6,
-// lib\12.6\x64) that an OpenCV is still to be built with.
-func cudnnLayout(e *evaluation, s subject) (map[string]string, bool) {
-	lib, include := s.instance.Places.Lib, s.instance.Places.Include
-	parts := strings.Split(strings.ToLower(lib), `\lib\`)
-	if cuda, ok := e.facts.Active("cuda"); ok && len(parts) == 2 && major(parts[1]) > 0 && major(parts[1]) != major(cuda.Version) {
-		return nil, false // it is for another CUDA
+// cudnnLayout makes the relation for a cuDNN that an OpenCV is still to be built with and
+// whose import library lies where FindCUDNN does not look: in folders by CUDA version
+// (include\12.6, lib\12.6\x64), or, own, in a folder of its own. CMake's default search,
+// which goes by PATH too, knows no lib\x64.
+func cudnnLayout(own bool) relation {
+	return func(e *evaluation, s subject) (map[string]string, bool) {
+		lib, include := s.instance.Places.Lib, s.instance.Places.Include
+		parts := strings.Split(strings.ToLower(lib), `\lib\`)
+		if len(parts) != 2 || !e.isWindows() || !slices.Contains(e.touched(), "opencv") {
+			return nil, false
+		}
+		if cuda, ok := e.facts.Active("cuda"); ok && major(parts[1]) > 0 && major(parts[1]) != major(cuda.Version) {
+			return nil, false // it is for another CUDA
+		}
+		if own != (parts[1] == "x64") || own && (include == "" || e.ofToolkit(parts[0])) || !own && !strings.HasSuffix(parts[1], `\x64`) {
+			return nil, false
+		}
+		if opencv, ok := e.facts.Active("opencv"); ok && (opencv.Built.CuDNN != "" || opencv.Built.CUDA != "") {
+			return nil, false
+		}
+		if strings.EqualFold(slashed(e.facts.Project.CuDNN), slashed(lib+`\cudnn.lib`)) {
+			return nil, false // the build folder has it already
+		}
+		return map[string]string{"lib": lib, "include": include}, true
 	}
-	if len(parts) != 2 || parts[1] == "x64" || !strings.HasSuffix(parts[1], `\x64`) || !e.isWindows() || !slices.Contains(e.touched(), "opencv") {
-		return nil, false
+}
+
+// ofToolkit reports whether a folder is the one of a CUDA toolkit, or a toolkit has a
+// cuDNN of its own; true where no folder of a toolkit is known.
+func (e *evaluation) ofToolkit(root string) bool {
+	known := false
+	for _, cuda := range e.facts.Components["cuda"] {
+		toolkit := strings.ToLower(strings.TrimRight(cuda.Path, `\`))
+		if toolkit == "" {
+			continue
+		}
+		known = true
+		if toolkit == root || slices.ContainsFunc(e.facts.Components["cudnn"], func(i facts.Instance) bool {
+			return strings.HasPrefix(strings.ToLower(i.Places.Lib), toolkit+`\`)
+		}) {
+			return true
+		}
 	}
-	if opencv, ok := e.facts.Active("opencv"); ok && (opencv.Built.CuDNN != "" || opencv.Built.CUDA != "") {
-		return nil, false
-	}
-	if strings.EqualFold(slashed(e.facts.Project.CuDNN), slashed(lib+`\cudnn.lib`)) {
-		return nil, false // the build folder has it already
-	}
-	return map[string]string{"lib": lib, "include": include}, true
+	return !known
 }
 
 // systemCopy makes the relation for Windows' own copy of a library (onnxruntime.dll
