@@ -140,7 +140,12 @@ func (e *evaluation) otherBuild(table string, given map[string]string, build str
 		return verdict{}, false
 	}
 	v := verdict{state: Fail, found: e.builtFor(table, given["cuda"]), where: lang.F("table %s", table)}
-	if !e.brief {
+	sm := BestGPU(e.facts)
+	switch {
+	case e.brief:
+	case torch.Built.Build != "" && e.torchLacks(torch.Version, build, sm) && !e.torchLacks(torch.Version, torch.Built.Build, sm):
+		v.fix = lang.F("Install CUDA Toolkit %s, which the LibTorch here is built for. Its %s build has no code for this GPU (compute capability %s).", torch.Built.CUDA, build, sm)
+	default:
 		v.fix = lang.Join(lang.F("Install LibTorch %s in its %s build, which is made for CUDA %s.", torch.Version, build, recipes.Series(given["cuda"])), e.otherWay(table, given["cuda"]))
 	}
 	return v, true

@@ -267,6 +267,14 @@ func TestOtherBuild(t *testing.T) {
 			}
 		}
 	}
+	f := gpuHost("windows", "a card", "8.6", map[string]facts.Instance{
+		"libtorch": {Version: "1.7.1", Built: facts.Built{CUDA: "11.0", Build: "cu110"}}, "nvidia-driver": {Version: "461.40"}, "cuda": {Version: "10.2.89"},
+	})
+	e := &evaluation{tables: tables, facts: f, recipe: &recipes.Recipe{}}
+	v, ok := e.otherBuild("libtorch-cuda", map[string]string{"cuda": "10.2.89", "libtorch": "1.7.1"}, "cu102")
+	if !ok || !strings.HasPrefix(v.fix, "Install CUDA Toolkit 11.0, which the LibTorch here is built for.") {
+		t.Errorf("the build for the toolkit here has no code for the card: %v, %q", ok, v.fix)
+	}
 }
 
 // TestOtherMaker: tables of makers' builds say nothing of NVIDIA's own.

@@ -70,7 +70,7 @@ func (e *evaluation) torchHasCode(cuda, sm string) bool {
 
 // torchLacks reports whether one of PyTorch's builds is known to have no code for a card.
 func (e *evaluation) torchLacks(version, build, sm string) bool {
-	code := e.libtorchCode(version, build)
+	code := e.bundled(e.libtorchCode(version, build), build, sm)
 	return sm != "" && len(code.CUDAArchs) > 0 && !runsOn(code, sm)
 }
 

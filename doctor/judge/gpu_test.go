@@ -130,6 +130,9 @@ func TestGPUChecks(t *testing.T) {
 		{"LibTorch cu121 on Ada", "libtorch", cuda, host("8.9", pytorch("2.4.0", "cu121")), "libtorch.gpu-code", ""},
 		{"LibTorch cu128 with PTX on a later card", "libtorch", cuda, host("12.1", pytorch("2.7.0", "cu128")), "libtorch.gpu-code", ""},
 		{"a build that is not in the table", "libtorch", cuda, host("12.0", pytorch("1.4.0", "cu92")), "libtorch.gpu-code", ""},
+		{"LibTorch cu101 with PTX alone for Ampere", "libtorch", cuda, host("8.6", pytorch("1.5.1", "cu101")), "libtorch.gpu-code", "in its cu1"},
+		{"LibTorch cu101 on Turing", "libtorch", cuda, host("7.5", pytorch("1.5.1", "cu101")), "libtorch.gpu-code", ""},
+		{"LibTorch cu110 on Ampere of 8.6", "libtorch", cuda, host("8.6", pytorch("1.7.1", "cu110")), "libtorch.gpu-code", ""},
 		{"LibTorch that somebody built", "libtorch", cuda, host("12.0", pytorch("2.4.0", "")), "libtorch.gpu-code", ""},
 		{"LibTorch cu121 on the CPU", "libtorch", nil, host("12.0", pytorch("2.4.0", "cu121")), "libtorch.gpu-code", ""},
 
