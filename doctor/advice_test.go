@@ -144,27 +144,11 @@ func TestAdviceIsTrue(t *testing.T) {
 			t.Errorf("no fix was followed of the kind: %s", kind)
 		}
 	}
-	// The last that came are those of lots 4 to 12: compilers that Colab does not have, a
-	// g++ for Ubuntu 16.04, what else a recipe asks for (ninja, ncnn and CMake of
-	// Homebrew), and OpenCV of Chocolatey (the machine choco-opencv has its files). CMake's
-	// wheel is unpacked for real by .ci/windows-tools. Lot 12's are Visual Studio where
-	// MinGW is here, Media Foundation for a Server Core, and the Visual C++ runtime on ARM;
-	// lot 13's are Visual Studio beside MinGW and Media Foundation again, Go and CMake that
-	// are too old on Windows, and Homebrew's OpenCV. Lot 14's are Python for coremltools,
-	// ninja, and Visual Studio, CMake and Git of a Windows that has none of them. Lot 16's
-	// are the same: two machines without any of the three, and ninja for two builds. Those
-	// of lot 17's Unix half are ninja for 22 builds, pkg-config twice, and a CMake, a
-	// Darknet and two OpenCVs of old releases; of its Windows half ninja, Visual Studio, the
-	// Visual C++ runtime, Media Foundation, a LibTorch and an ONNX Runtime. Lot 18's are
-	// OpenCV for a bare Debian 12, ONNX Runtime for an image whose programs do not start, g++ for Ubuntu 16.04 again,
-	// and CMake for a Mac without it. Those of lot 19's Windows half are ninja, and a compiler
-	// and an SDK for a Visual Studio that has the .NET workload alone. Lot 20's Windows half
-	// adds ninja for four builds, and what ten bare machines of Windows have none of: Visual
-	// and an SDK for a Visual Studio that has the .NET workload alone. Lot 20's Windows half
-	// adds ninja for four builds, and what ten bare machines of Windows have none of: Visual
-	// Studio, CMake, Git, the Visual C++ runtime, MinGW, Go and the libraries themselves; its
-	// Unix one OpenCV for a Debian 12 whose dpkg was interrupted; lot 21's Windows half adds a
-	// bare Windows, Media Foundation for a Server and the Visual C++ runtime.
+	// They are what lots 4 to 21 ask of machines that have next to nothing, and whose package
+	// managers' files nobody recorded: on Windows Visual Studio, CMake, Git, ninja, MinGW, Go,
+	// the Visual C++ runtime and Media Foundation; ninja, pkg-config and old OpenCVs on Unix,
+	// Homebrew's packages, a g++ for Ubuntu 16.04. That CMake's wheel is unpacked for real is
+	// shown by .ci/windows-tools, that OpenCV comes from Chocolatey by the machine choco-opencv.
 	if counts["a package of the recipe: no recording has its files"] > 174 {
 		t.Errorf("more fixes cannot be followed than before: %v", counts)
 	}
