@@ -64,8 +64,11 @@ scene, not trained.`,
 					return &pipeline.UsageError{Err: lang.Errorf("--%s cannot be 0: leave it out for the default", name)}
 				}
 			}
-			if own := strings.EqualFold(filepath.Ext(o.Model), ".onnx"); own && !cmd.Flags().Changed("engine") {
-				o.Engine = "all"
+			if !cmd.Flags().Changed("engine") {
+				o.Engine = "" // the recipe's
+				if strings.EqualFold(filepath.Ext(o.Model), ".onnx") {
+					o.Engine = "all"
+				}
 			}
 			if o.Limit <= 0 {
 				return &pipeline.UsageError{Err: lang.Errorf("--limit must be a time, such as 10m")}
@@ -84,7 +87,7 @@ scene, not trained.`,
 	}
 	f := cmd.Flags()
 	selectRecipe(f, &o.Recipe)
-	f.StringVar(&o.Engine, "engine", engines.Default(runtime.GOOS).Name, "the engines to prove, with commas between them: "+strings.Join(engines.Names(), ", ")+"; all for those of this machine; reference for the built-in one alone")
+	f.StringVar(&o.Engine, "engine", engines.Default(runtime.GOOS).Name, "the engines to prove, with commas between them: "+strings.Join(engines.Names(), ", ")+"; all for those of this machine; reference for the built-in one alone. With --recipe, the default is its own")
 	f.StringVar(&o.Model, "model", "", "the network: "+strings.Join(darknet.Families(), ", ")+", or an ONNX file of your own (default: yolov3)")
 	f.StringVar(&o.Config, "cfg", "", "a Darknet network description `file`")
 	f.StringVar(&o.Weights, "weights", "", "a Darknet weights `file`")

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -81,7 +82,12 @@ func (x examination) newReport(o DoctorOptions) *report.Report {
 	report := report.New(x.judgement, o.Strict)
 	report.Made = Made(o.Console, o.Version)
 	report.Host.Recorded = o.From != ""
-	report.Provable = !o.Fix && o.proves(x.judgement.Recipe)
+	if r := x.judgement.Recipe; !o.Fix && o.proves(r) {
+		report.Proves = "deployctl verify"
+		if r.Verify.Engine != engines.Default(runtime.GOOS).Name {
+			report.Proves += " --engine " + r.Verify.Engine
+		}
+	}
 	if o.Timings {
 		report.Timings = x.judgement.Facts.Timings
 	}

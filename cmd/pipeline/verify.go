@@ -34,7 +34,7 @@ type VerifyOptions struct {
 	Folders Folders
 	Recipe  Selection
 	// Engine names the engines, with commas between them; all are those of this
-	// machine.
+	// machine, and "" is the recipe's.
 	Engine string
 	// Config, Weights, Names and Image are the user's files, "" for none.
 	Config, Weights, Names, Image string
@@ -75,6 +75,9 @@ func Verify(ctx context.Context, o VerifyOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.Engine, err = o.byRecipe(ctx); err != nil {
+		return err
+	}
 	if err := cmp.Or(o.checkOwn(), o.checkEngine()); err != nil {
 		return err
 	}
@@ -101,6 +104,18 @@ func Verify(ctx context.Context, o VerifyOptions) error {
 		}
 		return verdict(p.exit)
 	}, func() *formats.Document { return d })
+}
+
+// byRecipe is the engine to prove: where none is named, the one of the recipe that is.
+func (o VerifyOptions) byRecipe(ctx context.Context) (string, error) {
+	if o.Engine != "" || o.Recipe.Name == "" {
+		return o.Engine, nil
+	}
+	r, _, err := o.Recipe.load(ctx, o.Folders, runtime.GOOS)
+	if err != nil || r.Verify == nil || !canRun(r.Verify.Engine) {
+		return "", err
+	}
+	return r.Verify.Engine, nil
 }
 
 // document is a proof, for a format.

@@ -107,3 +107,19 @@ func TestEngines(t *testing.T) {
 		t.Errorf("a bare machine: %v; %s", err, &text)
 	}
 }
+
+// verify --recipe proves the recipe's engine, not gocv by that recipe.
+func TestVerifyByRecipe(t *testing.T) {
+	for _, c := range []struct{ engine, recipe, want string }{
+		{"", "", ""},
+		{"", "darknet", "darknet"},
+		{"", "onnxruntime", "onnxruntime"},
+		{"", "ncnn", ""}, // deployctl does not run ncnn's C++ library
+		{"gocv", "darknet", "gocv"},
+	} {
+		o := VerifyOptions{Engine: c.engine, Recipe: Selection{Name: c.recipe}}
+		if got, err := o.byRecipe(t.Context()); got != c.want || err != nil {
+			t.Errorf("--engine %q --recipe %q: %q, %v, want %q", c.engine, c.recipe, got, err, c.want)
+		}
+	}
+}

@@ -47,8 +47,8 @@ type Report struct {
 	Next string `json:"next,omitempty"`
 	// Fix is what a command would change here, nil for nothing.
 	Fix *Fix `json:"fix,omitempty"`
-	// Provable: deployctl can run the recipe's engine.
-	Provable bool `json:"-"`
+	// Proves is the command that runs the recipe's engine, "" where deployctl cannot.
+	Proves string `json:"-"`
 	// Others names, in a sentence, the recipes for what else was found here.
 	Others string `json:"others,omitempty"`
 	// Error says why the run stopped early.
@@ -361,8 +361,8 @@ func (r *Report) Closing() string {
 		return lang.F("Nothing was checked for %s: %s skipped. Add --all to see why.", r.Recipe, recipes.Count(len(r.Findings), "selected requirement"))
 	case warnings > 0:
 		return lang.Join(lang.F("No problems found for %s, %s.", r.Recipe, recipes.Count(warnings, "warning")), r.Run())
-	case r.Provable && !r.Host.Recorded:
-		return lang.Join(lang.F("No problems found for %s.", r.Recipe), lang.T("Run `deployctl verify` to prove it with a real forward pass."))
+	case r.Proves != "" && !r.Host.Recorded:
+		return lang.Join(lang.F("No problems found for %s.", r.Recipe), lang.F("Run `%s` to prove it with a real forward pass.", r.Proves))
 	}
 	return lang.F("No problems found for %s.", r.Recipe)
 }
