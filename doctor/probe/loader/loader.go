@@ -7,11 +7,13 @@ package loader
 import (
 	"cmp"
 	"context"
+	"iter"
 	"path"
 	"sort"
 	"strings"
 
 	"github.com/deployctl/deployctl/doctor/host"
+	"github.com/deployctl/deployctl/doctor/probe/internal/look"
 	"github.com/deployctl/deployctl/recipes/library/lang"
 )
 
@@ -247,24 +249,42 @@ func (l *Libraries) Dirs(ctx context.Context) []string {
 
 // Find returns the file the loader would take for a soname (LD_LIBRARY_PATH,
 // the cache, its own folders) and in which of these lookups it was found:
-// "LD_LIBRARY_PATH" or "ldconfig".
+// "LD_LIBRARY_PATH" or "ldconfig". Files that are certainly for another architecture
+// the loader passes by (ld.so(8)): the first of them is returned only where nothing
+// else is.
 func (l *Libraries) Find(ctx context.Context, soname string) (file, via string) {
-	for _, dir := range l.Env {
-		if l.has(ctx, dir, soname) {
-			return dir + "/" + soname, "LD_LIBRARY_PATH"
+	var passed, how string
+	for f, via := range l.candidates(ctx, soname) {
+		// What cannot be read is not passed by.
+		if head, _ := look.ReadELF(ctx, l.h, f); !head.Foreign(l.h.Arch) {
+			return f, via
+		}
+		if passed == "" {
+			passed, how = f, via
 		}
 	}
-	for _, e := range l.Cache {
-		if e.Soname == soname && l.h.Exists(ctx, e.Path) {
-			return e.Path, "ldconfig"
+	return passed, how
+}
+
+// candidates are the files of a soname in the loader's order.
+func (l *Libraries) candidates(ctx context.Context, soname string) iter.Seq2[string, string] {
+	return func(yield func(file, via string) bool) {
+		for _, dir := range l.Env {
+			if l.has(ctx, dir, soname) && !yield(dir+"/"+soname, "LD_LIBRARY_PATH") {
+				return
+			}
+		}
+		for _, e := range l.Cache {
+			if e.Soname == soname && l.h.Exists(ctx, e.Path) && !yield(e.Path, "ldconfig") {
+				return
+			}
+		}
+		for _, dir := range l.Default {
+			if l.has(ctx, dir, soname) && !yield(dir+"/"+soname, "ldconfig") {
+				return
+			}
 		}
 	}
-	for _, dir := range l.Default {
-		if l.has(ctx, dir, soname) {
-			return dir + "/" + soname, "ldconfig"
-		}
-	}
-	return "", ""
 }
 
 func (l *Libraries) has(ctx context.Context, dir, name string) bool {

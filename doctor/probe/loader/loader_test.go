@@ -174,3 +174,14 @@ func TestEmptyHost(t *testing.T) {
 		t.Errorf("found %s by %s on an empty host", file, via)
 	}
 }
+
+// The loader passes by a file for another architecture, where there is another.
+func TestFindPassesByForeign(t *testing.T) {
+	arm := "-- file /opt/arm/libx.so.1 --\n\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 9) + "\x03\x00\xb7\x00\n"
+	const env, here = "-- env --\nLD_LIBRARY_PATH=/opt/arm:/opt/x\n", "-- file /opt/x/libx.so.1 --\n"
+	for text, want := range map[string]string{env + arm + here: "/opt/x/libx.so.1", env + arm: "/opt/arm/libx.so.1", env + here: "/opt/x/libx.so.1"} {
+		if file, via := Open(t.Context(), hosttest.Parse(t, text)).Find(t.Context(), "libx.so.1"); file != want || via != "LD_LIBRARY_PATH" {
+			t.Errorf("%q: %s (%s), want %s", text, file, via, want)
+		}
+	}
+}
