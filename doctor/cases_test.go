@@ -112,6 +112,7 @@ func TestMachines(t *testing.T) {
 	judgeCases(t, "testdata/lot20.yaml")
 	judgeCases(t, "testdata/lot21u.yaml")
 	judgeCases(t, "testdata/lot21w.yaml")
+	judgeCases(t, "testdata/agreement.yaml")
 }
 
 var sharedCases = filepath.Join("..", "..", "shared", "cases")

@@ -11,6 +11,7 @@ import (
 	"context"
 	"debug/elf"
 	"errors"
+	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -69,6 +70,9 @@ func Fill(ctx context.Context, h *host.Host, f *facts.Facts) error {
 				if name == "openpose" && len(roots) == 0 { // it is used in the folder that it was built in
 					roots = w.roots(&list[i])
 				}
+			}
+			if list[i].Unusable = w.shut(list[i].Attrs["lib"]); list[i].Unusable != nil {
+				continue
 			}
 			if len(roots) == 0 {
 				list[i].Needs = append(list[i].Needs, w.unfound(&list[i])...)
@@ -578,6 +582,22 @@ func (w *world) foreign(file string) *facts.Unusable {
 		}
 	}
 	return nil
+}
+
+// shut is why no program of this user can use a library: it may not be read. nil for
+// one that may, and where that is not known.
+func (w *world) shut(file string) *facts.Unusable {
+	if !path.IsAbs(file) || w.object(file) != nil {
+		return nil
+	}
+	if _, err := w.h.ReadAt(w.ctx, file, 0, 1); !errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return &facts.Unusable{
+		Reason: facts.NotReadable,
+		Detail: lang.F("this user may not read %s", file),
+		Remedy: lang.F("As root: chmod a+r %s", file),
+	}
 }
 
 var muslOwn = lazyregexp.New(`^(ld-|linux-(vdso|gate))|^libc\.musl-`)

@@ -817,6 +817,7 @@ const (
 	MissingFile    Reason = "missing-file"    // a file it is made of or names is not there
 	MissingLibrary Reason = "missing-library" // a library that it needs is not found
 	WrongArch      Reason = "wrong-arch"      // made for another architecture
+	NotReadable    Reason = "not-readable"    // this user may not read it
 	WrongTarget    Reason = "wrong-target"    // builds for another target than programs here
 	Incomplete     Reason = "incomplete"      // its installation is not complete
 	Broken         Reason = "broken"          // it was run and does not work

@@ -14,6 +14,7 @@
 //	dir /empty             an empty folder
 //	link /usr/bin/cc       its target (absolute), which the fixture also names
 //	deny /root/secret      a file or folder that may not be read
+//	shut /opt/x.so         a file that is seen in its folder and may not be read
 //	device /dev/kfd        a device; "denied" and the number of its group where this user may not open it
 //	disk /                 "total free [kind] [ro]" in bytes; answers for all paths below
 //	run "/usr/bin/gcc" "--version"     a process: argv, each element quoted as Go does;
@@ -136,6 +137,9 @@ func Recording(text string) (*host.Recording, error) {
 			r.Files[arg] = host.File{Err: "permission denied"}
 			r.Dirs[arg] = host.Listing{Err: "permission denied"}
 			r.Stats[arg] = host.StatAnswer{Err: "permission denied"}
+		case "shut":
+			r.Files[arg] = host.File{Err: "permission denied"}
+			r.Stats[arg] = host.StatAnswer{Info: host.Info{Size: 1 << 20, ModTime: Time}}
 		case "device":
 			info, err := device(body)
 			if err != nil {
