@@ -288,6 +288,8 @@ func fileError(err error) error {
 		return lang.Errorf("the file is cut short: its end is missing. Download or copy it again")
 	case facts.LFSPointer:
 		return lang.Errorf("the file is a Git LFS pointer, not the library that it stands for. Run git lfs pull")
+	case facts.LinkText:
+		return lang.Errorf("the file is a text with the name of another library, where a link should be. Unpack it again with a program that keeps links")
 	case facts.WebPage:
 		return lang.Errorf("the file is a web page or a server's error message, not a library. Download it again")
 	default:

@@ -538,6 +538,7 @@ const (
 	LFSPointer FileProblem = "lfs-pointer" // git has the text that stands for it
 	WebPage    FileProblem = "web-page"
 	CutShort   FileProblem = "cut-short"   // its end is missing
+	LinkText   FileProblem = "link-text"   // a link that was unpacked or copied as the name it leads to
 	NotFetched FileProblem = "not-fetched" // it is not there
 
 	FetchNoHTTPS     FileProblem = "unsupported" // CMake was built without TLS

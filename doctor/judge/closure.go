@@ -25,6 +25,7 @@ var damages = map[facts.FileProblem]string{
 	facts.CutShort:   "is cut short: its end is missing",
 	facts.LFSPointer: "is a Git LFS pointer, not the library that it stands for",
 	facts.WebPage:    "is a web page or a server's error message, not a library",
+	facts.LinkText:   "is a text file with the name of another library, where a link should be",
 }
 
 // fileDamaged finds a library that is there and that no loader can use.

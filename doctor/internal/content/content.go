@@ -6,6 +6,7 @@ import (
 	"bytes"
 
 	"github.com/deployctl/deployctl/doctor/facts"
+	"github.com/deployctl/deployctl/recipes/lazyregexp"
 )
 
 // Problem is what a file that begins with these bytes is in place of a library or a
@@ -17,9 +18,15 @@ func Problem(head []byte) facts.FileProblem {
 		return facts.LFSPointer
 	case WebPage(head):
 		return facts.WebPage
+	case linkText.MatchString(string(head)):
+		return facts.LinkText
 	}
 	return ""
 }
+
+// linkText is all that is in the file which a link becomes where there are no links: zip
+// without its attributes, a Windows drive, git with core.symlinks=false.
+var linkText = lazyregexp.New(`^(\.{0,2}/)?([A-Za-z0-9_.+-]+/)*lib[A-Za-z0-9_.+-]+\.(so(\.[0-9]+)*|dylib)\n?$`)
 
 // WebPage reports whether a file begins as a web page or a server's error does.
 func WebPage(head []byte) bool {
