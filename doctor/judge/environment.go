@@ -90,9 +90,13 @@ func variables(problems ...facts.VariableProblem) relation {
 
 // inGo is variables for a recipe that uses Go.
 func inGo(problems ...facts.VariableProblem) relation {
-	find := variables(problems...)
+	return touching("go", variables(problems...))
+}
+
+// touching is a relation for recipes that touch a component.
+func touching(component string, find relation) relation {
 	return func(e *evaluation, s subject) (map[string]string, bool) {
-		if !slices.Contains(e.touched(), "go") {
+		if !slices.Contains(e.touched(), component) {
 			return nil, false
 		}
 		return find(e, s)
@@ -113,13 +117,7 @@ func goRootOther(e *evaluation, s subject) (map[string]string, bool) {
 
 // goSetting is variables for a recipe that builds a Go program with C++.
 func goSetting(problems ...facts.VariableProblem) relation {
-	find := inGo(problems...)
-	return func(e *evaluation, s subject) (map[string]string, bool) {
-		if !slices.Contains(e.touched(), "opencv") {
-			return nil, false
-		}
-		return find(e, s)
-	}
+	return touching("opencv", inGo(problems...))
 }
 
 // cgoLibraryGone finds a library in cgo's flags that is not here. That there is no OpenCV

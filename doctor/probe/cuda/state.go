@@ -224,7 +224,7 @@ func (p *probe) ownWSLKernel(ctx context.Context) bool {
 // failing is a driver that nvidia-smi cannot use, in its own words.
 func (p *probe) failing(ctx context.Context, text string) *facts.Unusable {
 	u := &facts.Unusable{Reason: facts.Broken, Detail: text}
-	low := strings.ToLower(text)
+	low, unit := strings.ToLower(text), p.privateDevices(ctx)
 	switch {
 	case strings.Contains(low, "version mismatch"):
 		u.Reason, u.Remedy = facts.NeedsRestart, lang.T("Restart the machine to load the kernel module of the installed driver.")
@@ -265,8 +265,7 @@ func (p *probe) failing(ctx context.Context, text string) *facts.Unusable {
 		if p.h.Windows() {
 			u.Remedy = lang.T("Open Device Manager > Display adapters. Enable the NVIDIA card if it is disabled; else its properties say why it does not start (a code). Then reinstall the NVIDIA driver and restart Windows.")
 		}
-	case p.privateDevices(ctx) != "":
-		unit := p.privateDevices(ctx)
+	case unit != "":
 		u.Detail = lang.F("%s (the service %s has a /dev of its own, PrivateDevices=yes, without NVIDIA's devices)", text, unit)
 		u.Remedy = lang.F("Set PrivateDevices=no under [Service] of %s (sudo systemctl edit %s), then run: sudo systemctl restart %s", unit, unit, unit)
 	case strings.Contains(low, "communicate with the nvidia driver"), strings.Contains(low, "driver not loaded"):

@@ -212,9 +212,7 @@ func (s *search) lost(ctx context.Context, c *copyOf) *facts.Lost {
 			continue
 		}
 		l.Files = append(l.Files, file)
-		if !slices.Contains(l.Parts, parts[file]) {
-			l.Parts = append(l.Parts, parts[file])
-		}
+		look.AddNew(&l.Parts, 0, parts[file])
 	}
 	if l.Packages = distinct(owners); len(l.Files) == 0 {
 		return nil
@@ -414,7 +412,7 @@ func (s *search) choose(b build) (*copyOf, string) {
 		}
 	}
 	if c := s.given(); c != nil {
-		return c, "no lookup leads to it, and it is the only one that CMake can be told of"
+		return c, whyGiven
 	}
 	for _, o := range append(order, choice{b.byHeader, "its headers are found"}) {
 		if o.c != nil {

@@ -68,6 +68,8 @@ func (s *search) torchModule(ctx context.Context, c *copyOf) {
 	}
 }
 
+const whyGiven = "no lookup leads to it, and it is the only one that CMake can be told of"
+
 // given is the LibTorch that no lookup leads to, where it is the only one that programs can
 // be built against: its archive is unpacked anywhere, builds are told where
 // (-DCMAKE_PREFIX_PATH), and CMake writes its folder into the programs (PyTorch,

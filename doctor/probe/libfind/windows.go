@@ -562,7 +562,7 @@ func (s *search) windowsSettle(ctx context.Context) {
 	default:
 		if c := s.given(); c != nil {
 			c.active = true
-			c.set("why", "no lookup leads to it, and it is the only one that CMake can be told of")
+			c.set("why", whyGiven)
 		}
 	}
 }

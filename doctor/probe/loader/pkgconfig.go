@@ -161,9 +161,15 @@ func Owners(ctx context.Context, h *host.Host, pattern string, names ...string) 
 	}
 	const most = 16 << 20
 	for _, list := range h.Glob(ctx, "/var/lib/dpkg/info", pattern+".list") {
+		if len(packages) == len(names) {
+			break
+		}
 		for _, name := range names {
+			if packages[name] != "" {
+				continue
+			}
 			at, err := h.Search(ctx, list, name+"\n", most, 1)
-			if err != nil || len(at) == 0 || packages[name] != "" {
+			if err != nil || len(at) == 0 {
 				continue
 			}
 			packages[name], _, _ = strings.Cut(strings.TrimSuffix(path.Base(list), ".list"), ":")
